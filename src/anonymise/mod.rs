@@ -1,0 +1,84 @@
+//! A value in, a value out: what becomes of a field.
+//!
+//! Each [`Strategy`] is a pure function. What it writes never depends on what was there: not by a hash,
+//! not by a cipher, not by its length. Random values are drawn from a [`Seed`] that comes from the operating
+//! system for each run and is stored nowhere, so nobody can go back, the host and this crate included.
+//!
+//! [`Strategy::holds`] tells later, without the old value, that a field is erased. That is how a run is
+//! verified by reading back, and how a run that is repeated after a crash leaves alone what is done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data_map::Value;
+
+mod draw;
+mod placeholder;
+mod token;
+
+pub use draw::{Draw, Seed};
+pub use placeholder::{NotATemplate, Template};
+pub use token::{Token, TokenForm};
+
+/// What is written to a field. Exhaustive: whoever carries out a treatment must know every one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// NULL.
+    Clear,
+    /// The same value for everyone.
+    Constant(Value),
+    /// A text with the day of the erasure, such as `Anonymised 2018-12-15`.
+    Placeholder(Template),
+    /// A random text, different for every record.
+    Token(Token),
+    /// Something that no verifier of passwords accepts: an exclamation mark first, as in `shadow(5)`,
+    /// which is no hash in any format, then a token if there is room for one.
+    Invalidate(Option<Token>),
+}
+
+impl Strategy {
+    /// What becomes of a value. A value that is erased already stays as it is, so that no placeholder is
+    /// dated anew; every other value has no influence on the result.
+    pub fn apply(&self, old: &Value, draw: &Draw<'_>) -> Value {
+        if self.holds(old) { old.clone() } else { self.fresh(draw) }
+    }
+
+    fn fresh(&self, draw: &Draw<'_>) -> Value {
+        match self {
+            Self::Clear => Value::Null,
+            Self::Constant(value) => value.clone(),
+            Self::Placeholder(template) => Value::Text(template.render(draw.date)),
+            Self::Token(token) => Value::Text(token.draw(draw)),
+            Self::Invalidate(token) => {
+                Value::Text(format!("!{}", token.as_ref().map_or_else(String::new, |token| token.draw(draw))))
+            }
+        }
+    }
+
+    /// Whether a value is what this strategy writes, so that the field counts as erased.
+    pub fn holds(&self, value: &Value) -> bool {
+        match self {
+            Self::Clear => *value == Value::Null,
+            Self::Constant(constant) => value == constant,
+            Self::Placeholder(template) => value.as_text().is_some_and(|text| template.holds(text)),
+            Self::Token(token) => value.as_text().is_some_and(|text| token.holds(text)),
+            Self::Invalidate(token) => {
+                value.as_text().and_then(|text| text.strip_prefix('!')).is_some_and(|rest| match token {
+                    Some(token) => token.holds(rest),
+                    None => rest.is_empty(),
+                })
+            }
+        }
+    }
+
+    /// In a word or two, for plans and certificates.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Clear => "cleared".to_owned(),
+            Self::Constant(_) => "a constant".to_owned(),
+            Self::Placeholder(template) => format!("\"{}\"", template.as_str()),
+            Self::Token(token) => format!("random, like {}", token.example()),
+            Self::Invalidate(_) => "invalidated".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Who is erased: the customer as the host's root store knows them.
+//!
+//! Everything here is a *fact* that the store reads afresh: the status, the dates, the tenants, the
+//! subscriptions. Values that describe the person (names, addresses, mails) are not here; they stay
+//! in the store. Ids are printed only where a host asks for them with `as_str`: their `Debug` shows
+//! nothing, because a customer's id may well be an e-mail address.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::data_map::Kind;
+use crate::digest::Digest;
+
+/// A string that names a thing of the host's, printed freely.
+macro_rules! open_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+pub(crate) use open_name;
+
+/// A string that identifies a person: shown only by `as_str`, never by `Debug`, and without `Display`.
+macro_rules! closed_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text itself. Keep it out of logs and messages.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+closed_name! {
+    /// The host's own id of a customer. It identifies a person, so neither `Debug` nor an error shows it.
+    CustomerId
+}
+
+closed_name! {
+    /// A payment gateway's own id of a customer profile. Its `Debug` shows nothing.
+    ProfileId
+}
+
+open_name! {
+    /// The organisation whose customer it is. A host with one organisation names it once in the data map.
+    TenantId
+}
+
+open_name! {
+    /// The name of a payment gateway, as the policy and the data map spell it: `stripe`.
+    GatewayName
+}
+
+/// Where a customer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// A customer today.
+    Active,
+    /// Has ended the relationship, but their account is not archived.
+    Cancelled,
+    /// Deactivated: archived, inactive, cannot log in. This is what the reversible first step of an
+    /// erasure writes.
+    Archived,
+    /// Deleted in the host's own words, with the row still there.
+    Deleted,
+}
+
+impl Status {
+    /// Archived, or gone further.
+    pub fn is_archived(self) -> bool {
+        matches!(self, Self::Archived | Self::Deleted)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "active",
+            Self::Cancelled => "cancelled",
+            Self::Archived => "archived",
+            Self::Deleted => "deleted",
+        })
+    }
+}
+
+/// A date as a host stores it: a day, or an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Moment {
+    /// A calendar day, with no time of day.
+    Day(NaiveDate),
+    /// An instant.
+    Instant(DateTime<Utc>),
+}
+
+impl Moment {
+    /// The calendar day, in UTC for an instant.
+    pub fn day(self) -> NaiveDate {
+        match self {
+            Self::Day(day) => day,
+            Self::Instant(instant) => instant.date_naive(),
+        }
+    }
+}
+
+/// A profile of the customer at a payment gateway.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GatewayProfile {
+    /// Which gateway.
+    pub gateway: GatewayName,
+    /// The gateway's own id of the profile.
+    pub id: ProfileId,
+}
+
+impl GatewayProfile {
+    /// A profile at a gateway.
+    pub fn new(gateway: impl Into<GatewayName>, id: impl Into<ProfileId>) -> Self {
+        Self { gateway: gateway.into(), id: id.into() }
+    }
+}
+
+/// What a store needs in order to take its own deactivation back: the values that deactivating overwrites,
+/// in whatever form the store likes. It must hold no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FormerStatus(String);
+
+impl FormerStatus {
+    /// Takes the store's own notation.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The store's own notation.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names the facts that guards look at, so that a change of them is noticed: compare two revisions for
+/// equality. Deactivation and gateway ids do not count; nor do dates or the number of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(Digest);
+
+/// The customer's facts at one instant.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Customer {
+    /// The host's id.
+    pub id: CustomerId,
+    /// Whose customer it is.
+    pub tenant: TenantId,
+    /// With how many tenants the account is connected, this one included.
+    pub tenants: u32,
+    /// Where the customer stands.
+    pub status: Status,
+    /// What undoes a deactivation.
+    pub former_status: FormerStatus,
+    /// When the customer was registered. Part of the ledger's token, because row ids are reused.
+    pub registered: Option<DateTime<Utc>>,
+    /// The dates by name: `created`, `cancelled`, `deleted`, and others that the data map names.
+    pub dates: BTreeMap<String, Moment>,
+    /// Subscriptions that still run, as the store knows.
+    pub active_subscriptions: u32,
+    /// Subscriptions that still run, as the gateways say. The engine asks; a store leaves it at 0.
+    pub gateway_subscriptions: u32,
+    /// Profiles at payment gateways.
+    pub gateway_profiles: Vec<GatewayProfile>,
+    /// This is the tenant's "Unknown Customer": a stand-in that keeps orders, and nobody's to erase.
+    pub stand_in: bool,
+    /// Facts that the store holds in a form it could not read, by name. Such a customer is blocked.
+    pub unreadable: BTreeSet<String>,
+}
+
+impl Customer {
+    /// An active customer of one tenant, with no subscription, profile or date. Set the fields that say more.
+    pub fn new(id: impl Into<CustomerId>, tenant: impl Into<TenantId>) -> Self {
+        Self {
+            id: id.into(),
+            tenant: tenant.into(),
+            tenants: 1,
+            status: Status::Active,
+            former_status: FormerStatus::new(""),
+            registered: None,
+            dates: BTreeMap::new(),
+            active_subscriptions: 0,
+            gateway_subscriptions: 0,
+            gateway_profiles: Vec::new(),
+            stand_in: false,
+            unreadable: BTreeSet::new(),
+        }
+    }
+
+    /// Names what the guards look at.
+    pub fn revision(&self) -> Revision {
+        Revision(Digest::of(&(
+            &self.tenant,
+            self.tenants,
+            self.active_subscriptions,
+            self.stand_in,
+            &self.unreadable,
+        )))
+    }
+
+    /// The facts that a store compares again when it acts.
+    pub fn expected(&self) -> Expected {
+        Expected { revision: self.revision(), status: self.status }
+    }
+}
+
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customer")
+            .field("tenant", &self.tenant)
+            .field("status", &self.status)
+            .field("active_subscriptions", &self.active_subscriptions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What must still be true of a customer at the moment a store acts: compare-and-set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// [`Customer::revision`] of the facts that were decided on.
+    pub revision: Revision,
+    /// The status at that time, or [`Status::Archived`] after our own deactivation.
+    pub status: Status,
+}
+
+impl Expected {
+    /// Whether the customer is still as expected.
+    pub fn holds(&self, customer: &Customer) -> bool {
+        *self == customer.expected()
+    }
+}
+
+/// Values by which a person is found in other places: names, mails, numbers.
+#[derive(Clone, Default)]
+pub struct Identifiers {
+    values: Vec<(Kind, String)>,
+}
+
+impl Identifiers {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one. An empty text is left out, and so is one that is there already.
+    pub fn insert(&mut self, kind: Kind, value: impl Into<String>) {
+        let value = value.into();
+        if !value.trim().is_empty() && !self.values.iter().any(|(k, v)| *k == kind && *v == value) {
+            self.values.push((kind, value));
+        }
+    }
+
+    /// Kind and value of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&Kind, &str)> {
+        self.values.iter().map(|(kind, value)| (kind, value.as_str()))
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+impl fmt::Debug for Identifiers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.values.iter().map(|(kind, _)| kind)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nobody() {
+        let mut customer = Customer::new("canary@example.org", "acme");
+        customer.gateway_profiles.push(GatewayProfile::new("stripe", "cus_canary"));
+        let mut identifiers = Identifiers::new();
+        identifiers.insert(Kind::Email, "canary@example.org");
+        let shown = format!("{customer:?} {:?} {:?} {identifiers:?}", customer.id, customer.gateway_profiles);
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("Email"), "{shown}");
+    }
+
+    #[test]
+    fn a_revision_notices_a_subscription_and_not_our_own_deactivation() {
+        let before = Customer::new("1", "acme");
+        let mut after = before.clone();
+        after.status = Status::Archived;
+        after.gateway_profiles.push(GatewayProfile::new("stripe", "cus_1"));
+        assert_eq!(before.revision(), after.revision());
+        assert!(!before.expected().holds(&after), "the status is compared beside the revision");
+        after.active_subscriptions = 1;
+        assert_ne!(before.revision(), after.revision());
+    }
+
+    #[test]
+    fn identifiers_are_kept_once_and_never_empty() {
+        let mut identifiers = Identifiers::new();
+        for value in ["Ann", "Ann", "", "  "] {
+            identifiers.insert(Kind::Name, value);
+        }
+        assert_eq!(identifiers.len(), 1);
+    }
+}

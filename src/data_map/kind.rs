@@ -1,0 +1,169 @@
+//! What kind of personal data a field holds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// A kind of personal data. The policy says once what happens to each kind.
+        ///
+        /// The names follow the Data Privacy Vocabulary (DPV-PD) where it has a plain one. A host adds
+        /// its own with the prefix `x_`, so that a slip of the pen never passes for a new kind.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Kind {
+            $($(#[$doc])* $variant,)*
+            /// A kind of the host's own, spelled with its prefix: `x_membership_card`.
+            Custom(String),
+        }
+
+        impl Kind {
+            /// The kinds that this crate knows, as maps and policies spell them.
+            pub const KNOWN: &'static [&'static str] = &[$($text),*];
+
+            /// As maps and policies spell it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)*
+                    Self::Custom(name) => name,
+                }
+            }
+        }
+
+        impl FromStr for Kind {
+            type Err = UnknownKind;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($text => Ok(Self::$variant),)*
+                    _ if text.len() > 2 && text.starts_with("x_") => Ok(Self::Custom(text.to_owned())),
+                    _ => Err(UnknownKind),
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A person's name or a part of it.
+    Name = "name",
+    /// The name of a company; personal where it is a sole trader's.
+    CompanyName = "company_name",
+    /// An e-mail address.
+    Email = "email",
+    /// A telephone or fax number.
+    Phone = "phone",
+    /// A street address, or a line of one.
+    Address = "address",
+    /// A postal code.
+    Postcode = "postcode",
+    /// A city or town.
+    City = "city",
+    /// A state, county or region.
+    Region = "region",
+    /// A country.
+    Country = "country",
+    /// A name used to log in.
+    Username = "username",
+    /// A password or its hash.
+    Password = "password",
+    /// A secret that grants access: an API key, a session or reset token.
+    AccessToken = "access_token",
+    /// An IP address.
+    IpAddress = "ip_address",
+    /// A device or cookie id, a user agent.
+    Device = "device",
+    /// A date of birth, or an age.
+    BirthDate = "birth_date",
+    /// A gender or form of address.
+    Gender = "gender",
+    /// A number that a state gives a person: personal number, passport.
+    NationalId = "national_id",
+    /// A tax or VAT number.
+    TaxId = "tax_id",
+    /// A bank account.
+    BankAccount = "bank_account",
+    /// A payment card: number, last digits, holder.
+    PaymentCard = "payment_card",
+    /// The id of a profile at a payment gateway.
+    PaymentProfile = "payment_profile",
+    /// A number or code by which the host's own staff know the person.
+    CustomerNumber = "customer_number",
+    /// A place: coordinates, a cell, a route.
+    Location = "location",
+    /// A number or address that took part in a communication.
+    Communication = "communication",
+    /// An answer to a question of the host's own, such as those given at registration.
+    CustomAnswer = "custom_answer",
+    /// Text that people write as they like: notes, comments, invoice texts.
+    FreeText = "free_text",
+    /// A document as a whole.
+    Document = "document",
+    /// A photograph or another image.
+    Image = "image",
+}
+
+impl Kind {
+    /// Whether a person is found by it in other places: names, addresses, numbers. Not free text, which is
+    /// searched rather than searched for, and nothing that many people share, such as a country.
+    pub fn identifies(&self) -> bool {
+        !matches!(
+            self,
+            Self::FreeText
+                | Self::CustomAnswer
+                | Self::Document
+                | Self::Image
+                | Self::Password
+                | Self::AccessToken
+                | Self::Postcode
+                | Self::City
+                | Self::Region
+                | Self::Country
+                | Self::Gender
+                | Self::BirthDate
+                | Self::Location
+                | Self::Communication
+        )
+    }
+}
+
+/// A name that is no kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no such kind of personal data; a kind of your own starts with x_")]
+pub struct UnknownKind;
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_name_is_read_back() {
+        for name in Kind::KNOWN {
+            assert_eq!(name.parse::<Kind>().unwrap().as_str(), *name);
+        }
+        assert_eq!("x_card".parse(), Ok(Kind::Custom("x_card".to_owned())));
+        for wrong in ["emial", "x_", "", "Name", "not personal"] {
+            assert_eq!(wrong.parse::<Kind>(), Err(UnknownKind), "{wrong}");
+        }
+    }
+}

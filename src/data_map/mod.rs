@@ -1,0 +1,561 @@
+//! What is held: every record class and field of a store, each classified.
+//!
+//! A [`DataMap`] is where coverage comes from. A policy is checked against it, so that no class and no
+//! personal field is left without a rule; and a store holds it against the real database, so that no
+//! column is left without a class. The SQL stores make it from their map and the live schema; a host with
+//! its own store builds it with [`DataMap::builder`].
+//!
+//! ```
+//! use relinquish::data_map::{DataMap, Fact, Field, Kind, RecordClass};
+//!
+//! let map = DataMap::builder(
+//!     RecordClass::new("customer")
+//!         .field(Field::key("id").token_part())
+//!         .field(Field::personal("name", Kind::Name).required().max_chars(40))
+//!         .field(Field::personal("email", Kind::Email).required().unique()),
+//! )
+//! .class(
+//!     RecordClass::new("order")
+//!         .field(Field::key("id"))
+//!         .field(Field::personal("note", Kind::FreeText))
+//!         .field(Field::plain("total"))
+//!         .needs_owner(),
+//! )
+//! .knows(Fact::ActiveSubscriptions)
+//! .date("cancelled")
+//! .build()?;
+//! assert_eq!(map.classes().count(), 2);
+//! # Ok::<(), relinquish::Problems>(())
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::customer::{GatewayName, open_name};
+use crate::digest::Digest;
+use crate::document::{Problem, Problems};
+
+mod kind;
+mod record;
+
+pub use kind::{Kind, UnknownKind};
+pub use record::{Record, RecordKey, Value};
+
+open_name! {
+    /// The name of a record class, as maps and policies spell it: `delivery_address`.
+    ClassName
+}
+
+open_name! {
+    /// The name of a field within its record class; for an SQL store, the column.
+    FieldName
+}
+
+/// What a field can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Datatype {
+    /// Text.
+    Text,
+    /// Whole numbers.
+    Integer,
+    /// Floating-point numbers.
+    Real,
+    /// Numbers, dates and flags: what a placeholder in words would break.
+    Numeric,
+    /// Bytes.
+    Blob,
+    /// Anything.
+    Any,
+}
+
+/// What the store demands of a field's values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Constraints {
+    /// NULL is allowed.
+    pub nullable: bool,
+    /// No two records may hold the same value (alone or together with other fields).
+    pub unique: bool,
+    /// The longest text, in characters.
+    pub max_chars: Option<u32>,
+    /// What it takes.
+    pub datatype: Datatype,
+}
+
+/// The part that a field plays in its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A value.
+    Value,
+    /// The record's key, or a part of it.
+    Key,
+    /// Says to which customer the record belongs.
+    Owner,
+    /// Computed by the database from other fields; cannot be written.
+    Computed,
+}
+
+/// A field of a record class, classified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Field {
+    name: FieldName,
+    kind: Option<Kind>,
+    role: Role,
+    token_part: bool,
+    constraints: Constraints,
+}
+
+impl Field {
+    fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
+        let constraints =
+            Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
+        Self { name: name.into(), kind, role, token_part: false, constraints }
+    }
+
+    /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
+    pub fn personal(name: impl Into<FieldName>, kind: Kind) -> Self {
+        Self::of(name, Some(kind), Role::Value)
+    }
+
+    /// A field with nothing personal in it.
+    pub fn plain(name: impl Into<FieldName>) -> Self {
+        Self::of(name, None, Role::Value)
+    }
+
+    /// The record's key, or a part of it.
+    pub fn key(name: impl Into<FieldName>) -> Self {
+        Self::of(name, None, Role::Key).required()
+    }
+
+    /// The field that says to which customer the record belongs.
+    pub fn owner(name: impl Into<FieldName>) -> Self {
+        Self::of(name, None, Role::Owner)
+    }
+
+    /// NULL is not allowed.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.constraints.nullable = false;
+        self
+    }
+
+    /// No two records may hold the same value.
+    #[must_use]
+    pub fn unique(mut self) -> Self {
+        self.constraints.unique = true;
+        self
+    }
+
+    /// The longest text it takes, in characters.
+    #[must_use]
+    pub fn max_chars(mut self, chars: u32) -> Self {
+        self.constraints.max_chars = Some(chars);
+        self
+    }
+
+    /// What it takes, if not text.
+    #[must_use]
+    pub fn datatype(mut self, datatype: Datatype) -> Self {
+        self.constraints.datatype = datatype;
+        self
+    }
+
+    /// The ledger's token of a customer is made of it (tenant, id, registration instant): no treatment
+    /// that keeps the record may alter it.
+    #[must_use]
+    pub fn token_part(mut self) -> Self {
+        self.token_part = true;
+        self
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn mapped(
+        name: FieldName,
+        kind: Option<Kind>,
+        role: Role,
+        token_part: bool,
+        constraints: Constraints,
+    ) -> Self {
+        Self { name, kind, role, token_part, constraints }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &FieldName {
+        &self.name
+    }
+
+    /// What kind of personal data it holds, or none.
+    pub fn kind(&self) -> Option<&Kind> {
+        self.kind.as_ref()
+    }
+
+    /// The part it plays.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether the ledger's token is made of it.
+    pub fn is_token_part(&self) -> bool {
+        self.token_part
+    }
+
+    /// What the store demands of its values.
+    pub fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+}
+
+/// Records of this class point at records of another: a foreign key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Reference {
+    /// The class they point at.
+    pub to: ClassName,
+    /// The fields that point.
+    pub fields: Vec<FieldName>,
+    /// It is the link through which the record belongs to its customer, so both belong to the same one.
+    pub owner: bool,
+}
+
+/// One kind of record that shares one rule (DIN 66398: *Datenart*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordClass {
+    name: ClassName,
+    fields: Vec<Field>,
+    references: Vec<Reference>,
+    needed_by: Vec<String>,
+    needs_owner: bool,
+    reassignable: bool,
+}
+
+impl RecordClass {
+    /// A class with no field yet.
+    pub fn new(name: impl Into<ClassName>) -> Self {
+        Self {
+            name: name.into(),
+            fields: Vec::new(),
+            references: Vec::new(),
+            needed_by: Vec::new(),
+            needs_owner: false,
+            reassignable: false,
+        }
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    /// Its records cannot be without the customer's own record: a foreign key holds it.
+    #[must_use]
+    pub fn needs_owner(mut self) -> Self {
+        self.needs_owner = true;
+        self
+    }
+
+    /// Its records can be handed to the tenant's "Unknown Customer".
+    #[must_use]
+    pub fn reassignable(mut self) -> Self {
+        self.reassignable = true;
+        self
+    }
+
+    /// Its records point at records of another class, which cannot go while these stay.
+    #[must_use]
+    pub fn references(mut self, reference: Reference) -> Self {
+        self.references.push(reference);
+        self
+    }
+
+    /// Something outside the map (a table that the host told us to ignore) points at its records.
+    #[must_use]
+    pub fn needed_by(mut self, what: impl Into<String>) -> Self {
+        self.needed_by.push(what.into());
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &ClassName {
+        &self.name
+    }
+
+    /// Its fields, in the order given.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// A field by name.
+    pub fn find(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// What its records point at.
+    pub fn referenced(&self) -> &[Reference] {
+        &self.references
+    }
+
+    /// What points at its records from outside the map.
+    pub fn needed(&self) -> &[String] {
+        &self.needed_by
+    }
+
+    /// Whether its records can be handed to the "Unknown Customer".
+    pub fn is_reassignable(&self) -> bool {
+        self.reassignable
+    }
+}
+
+/// A fact about customers that a store can tell. A policy that asks for one that the store cannot tell is
+/// an error, not a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fact {
+    /// How many subscriptions still run.
+    ActiveSubscriptions,
+    /// With how many tenants the account is connected.
+    Tenants,
+    /// Whether the customer is active, cancelled, archived or deleted.
+    Status,
+}
+
+/// Whether a host has a status for the reversible first step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeactivationSupport {
+    /// Customers can be archived and brought back.
+    Supported,
+    /// There is no such status.
+    None {
+        /// Why not, in the host's words.
+        reason: String,
+    },
+}
+
+/// Every record class and field that a store holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct DataMap {
+    root: ClassName,
+    classes: BTreeMap<ClassName, RecordClass>,
+    facts: BTreeSet<Fact>,
+    dates: BTreeSet<String>,
+    gateways: BTreeSet<GatewayName>,
+    deactivation: DeactivationSupport,
+    ignored: BTreeMap<String, String>,
+    #[serde(skip)]
+    digest: Option<Digest>,
+}
+
+impl DataMap {
+    /// Starts a map with the class of the customers' own records.
+    pub fn builder(root: RecordClass) -> DataMapBuilder {
+        DataMapBuilder {
+            root: root.name.clone(),
+            classes: vec![root],
+            facts: BTreeSet::new(),
+            dates: BTreeSet::new(),
+            gateways: BTreeSet::new(),
+            deactivation: DeactivationSupport::Supported,
+            ignored: BTreeMap::new(),
+        }
+    }
+
+    /// The class of the customers' own records.
+    pub fn root(&self) -> &ClassName {
+        &self.root
+    }
+
+    /// Every class, by name.
+    pub fn classes(&self) -> impl Iterator<Item = &RecordClass> {
+        self.classes.values()
+    }
+
+    /// A class by name.
+    pub fn class(&self, name: &str) -> Option<&RecordClass> {
+        self.classes.get(name)
+    }
+
+    /// Whether the store can tell a fact.
+    pub fn knows(&self, fact: Fact) -> bool {
+        self.facts.contains(&fact)
+    }
+
+    /// The dates that the store can tell, by name.
+    pub fn dates(&self) -> &BTreeSet<String> {
+        &self.dates
+    }
+
+    /// The gateways at which customers may have profiles.
+    pub fn gateways(&self) -> &BTreeSet<GatewayName> {
+        &self.gateways
+    }
+
+    /// Whether customers can be deactivated.
+    pub fn deactivation(&self) -> &DeactivationSupport {
+        &self.deactivation
+    }
+
+    /// What belongs to customers and is left out of the map on purpose, with the reason. Certificates say so.
+    pub fn ignored(&self) -> &BTreeMap<String, String> {
+        &self.ignored
+    }
+
+    /// Names the map: classes, fields, constraints and all.
+    pub fn digest(&self) -> Digest {
+        self.digest.unwrap_or_else(|| Digest::of(self))
+    }
+}
+
+/// Builds a [`DataMap`].
+#[derive(Debug)]
+pub struct DataMapBuilder {
+    root: ClassName,
+    classes: Vec<RecordClass>,
+    facts: BTreeSet<Fact>,
+    dates: BTreeSet<String>,
+    gateways: BTreeSet<GatewayName>,
+    deactivation: DeactivationSupport,
+    ignored: BTreeMap<String, String>,
+}
+
+impl DataMapBuilder {
+    /// One more class of records that belong to customers.
+    #[must_use]
+    pub fn class(mut self, class: RecordClass) -> Self {
+        self.classes.push(class);
+        self
+    }
+
+    /// The store can tell this fact.
+    #[must_use]
+    pub fn knows(mut self, fact: Fact) -> Self {
+        self.facts.insert(fact);
+        self
+    }
+
+    /// The store can tell this date.
+    #[must_use]
+    pub fn date(mut self, name: impl Into<String>) -> Self {
+        self.dates.insert(name.into());
+        self
+    }
+
+    /// Customers may have profiles at this gateway.
+    #[must_use]
+    pub fn gateway(mut self, name: impl Into<GatewayName>) -> Self {
+        self.gateways.insert(name.into());
+        self
+    }
+
+    /// Something that belongs to customers is left out on purpose. Certificates say so.
+    #[must_use]
+    pub fn ignores(mut self, what: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.ignored.insert(what.into(), reason.into());
+        self
+    }
+
+    /// The host has no status for a deactivated customer.
+    #[must_use]
+    pub fn without_deactivation(mut self, reason: impl Into<String>) -> Self {
+        self.deactivation = DeactivationSupport::None { reason: reason.into() };
+        self
+    }
+
+    /// The map, or everything that is wrong with it.
+    pub fn build(self) -> Result<DataMap, Problems> {
+        let mut problems = Vec::new();
+        let mut classes = BTreeMap::<ClassName, RecordClass>::new();
+        let names: BTreeSet<ClassName> = self.classes.iter().map(|class| class.name.clone()).collect();
+        for mut class in self.classes {
+            let path = class.name.to_string();
+            if class.needs_owner && class.name != self.root {
+                class.references.push(Reference { to: self.root.clone(), fields: Vec::new(), owner: true });
+            }
+            if ["gateway", "recipient"].contains(&class.name.as_str()) {
+                problems.push(Problem::new(
+                    &path,
+                    "is a word of the policy's own",
+                    "give the class another name",
+                ));
+            }
+            if !class.fields.iter().any(|field| field.role == Role::Key) {
+                problems.push(Problem::new(
+                    &path,
+                    "has no key",
+                    "name the field that tells its records apart",
+                ));
+            }
+            let mut seen = BTreeSet::new();
+            for field in &class.fields {
+                if !seen.insert(&field.name) {
+                    problems.push(Problem::new(
+                        format!("{path}.{}", field.name),
+                        "is there twice",
+                        "leave one of them",
+                    ));
+                }
+            }
+            for reference in class.references.iter().filter(|reference| !names.contains(&reference.to)) {
+                problems.push(Problem::new(
+                    &path,
+                    format!("points at {}, which is no class of this map", reference.to),
+                    "map that class too",
+                ));
+            }
+            if classes.insert(class.name.clone(), class).is_some() {
+                problems.push(Problem::new(&path, "is there twice", "give one of them another name"));
+            }
+        }
+        Problems::none_or(problems)?;
+        let mut map = DataMap {
+            root: self.root,
+            classes,
+            facts: self.facts,
+            dates: self.dates,
+            gateways: self.gateways,
+            deactivation: self.deactivation,
+            ignored: self.ignored,
+            digest: None,
+        };
+        map.digest = Some(Digest::of(&map));
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_of_a_map_is_said_at_once() {
+        let problems = DataMap::builder(RecordClass::new("customer"))
+            .class(RecordClass::new("order").field(Field::key("id")).field(Field::plain("id")))
+            .class(RecordClass::new("order").field(Field::key("id")).references(Reference {
+                to: "gone".into(),
+                fields: vec!["x".into()],
+                owner: false,
+            }))
+            .build()
+            .unwrap_err();
+        let text = problems.to_string();
+        for part in
+            ["customer: has no key", "order.id: is there twice", "order: is there twice", "points at gone"]
+        {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_new_constraint_makes_another_map() {
+        let map = |field| {
+            DataMap::builder(RecordClass::new("customer").field(Field::key("id")).field(field))
+                .build()
+                .unwrap()
+                .digest()
+        };
+        assert_ne!(map(Field::plain("total")), map(Field::plain("total").required()));
+    }
+}

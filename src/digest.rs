@@ -1,0 +1,106 @@
+//! SHA-256 over canonical JSON: how plans, policies, maps and treatments are named.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest, written as 64 hexadecimal digits.
+///
+/// Documents are digested in their canonical form (RFC 8785), so that a digest can be computed again by
+/// anyone, in any language, from the JSON that this crate prints.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of a document in its canonical form.
+    pub(crate) fn of<T: Serialize>(document: &T) -> Self {
+        // What is digested here are this crate's own documents: string keys and integers, which always
+        // have a canonical form. Were one ever without, it must not share a digest with another.
+        let bytes = serde_json_canonicalizer::to_vec(document)
+            .unwrap_or_else(|error| format!("no canonical form: {error}").into_bytes());
+        Self::of_bytes(&bytes)
+    }
+
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first twelve hexadecimal digits, for tables that a person reads. Never compare by these.
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(12);
+        text
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// A text that is no digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 64 hexadecimal digits; copy it whole from the plan")]
+pub struct NotADigest;
+
+impl FromStr for Digest {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_keys_does_not_change_a_digest() {
+        let one = serde_json::json!({"b": 1, "a": {"d": [2, 3], "c": "ü"}});
+        let other: serde_json::Value =
+            serde_json::from_str(r#"{"a": {"c": "\u00fc", "d": [2,3]}, "b": 1}"#).unwrap();
+        assert_eq!(Digest::of(&one), Digest::of(&other));
+        assert_eq!(
+            Digest::of(&one),
+            Digest::of_bytes("{\"a\":{\"c\":\"ü\",\"d\":[2,3]},\"b\":1}".as_bytes())
+        );
+    }
+
+    #[test]
+    fn a_digest_survives_text_and_anything_else_is_refused() {
+        let digest = Digest::of_bytes(b"x");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        for wrong in ["", "abc", &"g".repeat(64), &"a".repeat(63)] {
+            assert_eq!(wrong.parse::<Digest>(), Err(NotADigest));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Reading a policy or a map: TOML or JSON, every fault at once, each with its path and the way out.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// One thing that is wrong with a document, a schema or a policy: where, what, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Where: the path of keys, or table and column.
+    pub path: String,
+    /// What is wrong there.
+    pub what: String,
+    /// What to do about it.
+    pub way_out: String,
+}
+
+impl Problem {
+    pub(crate) fn new(path: impl Into<String>, what: impl Into<String>, way_out: impl Into<String>) -> Self {
+        Self { path: path.into(), what: what.into(), way_out: way_out.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "{}", self.what)?;
+        if !self.way_out.is_empty() {
+            write!(f, "; {}", self.way_out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong, at once. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    pub(crate) fn one(problem: Problem) -> Self {
+        Self { list: vec![problem] }
+    }
+
+    pub(crate) fn none_or(list: Vec<Problem>) -> Result<(), Self> {
+        if list.is_empty() { Ok(()) } else { Err(Self { list }) }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.list.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// The name nearest to what was written, if any is near.
+pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(written, name), name))
+        .filter(|(distance, name)| *distance <= 2.max(name.chars().count() / 3))
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// "did you mean …?", or what there is to choose from.
+pub(crate) fn suggest<'n>(written: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> String {
+    if let Some(name) = nearest(written, known.clone()) {
+        return format!("did you mean {name}?");
+    }
+    let names: Vec<_> = known.into_iter().collect();
+    if names.is_empty() { "leave it out".to_owned() } else { format!("there is: {}", names.join(", ")) }
+}
+
+/// Joins a key to a path.
+pub(crate) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// Reads values out of a document and gathers what is wrong on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    /// Parses TOML. A document that is not TOML is one problem, with its line and column.
+    pub(crate) fn toml(text: &str) -> Result<Value, Problems> {
+        toml::from_str::<Value>(text).map_err(|error| {
+            let place = error.span().map_or_else(String::new, |span| place(text, span.start));
+            Problems::one(Problem::new("", format!("not TOML: {}{place}", error.message()), "mend it there"))
+        })
+    }
+
+    /// Parses JSON, likewise.
+    pub(crate) fn json(text: &str) -> Result<Value, Problems> {
+        serde_json::from_str(text).map_err(|error| {
+            Problems::one(Problem::new(
+                "",
+                format!("not JSON at line {}, column {}", error.line(), error.column()),
+                "mend it there",
+            ))
+        })
+    }
+
+    pub(crate) fn problem(
+        &mut self,
+        path: impl Into<String>,
+        what: impl Into<String>,
+        way_out: impl Into<String>,
+    ) {
+        self.problems.push(Problem::new(path, what, way_out));
+    }
+
+    pub(crate) fn finish(self) -> Result<(), Problems> {
+        Problems::none_or(self.problems)
+    }
+
+    fn wrong_type(&mut self, path: &str, wanted: &str) {
+        self.problem(path, format!("is not {wanted}"), format!("write {wanted}"));
+    }
+
+    /// A table whose keys are all among those known.
+    pub(crate) fn table<'v>(
+        &mut self,
+        path: &str,
+        value: &'v Value,
+        known: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        let table = self.open_table(path, value)?;
+        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.problem(join(path, key), "is no key of this table", suggest(key, known.iter().copied()));
+        }
+        Some(table)
+    }
+
+    /// A table with keys of the writer's choice.
+    pub(crate) fn open_table<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
+        let table = value.as_object();
+        if table.is_none() {
+            self.wrong_type(path, "a table");
+        }
+        table
+    }
+
+    /// A text that is not empty.
+    pub(crate) fn text<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v str> {
+        match value.as_str() {
+            Some(text) if !text.trim().is_empty() => Some(text),
+            Some(_) => {
+                self.problem(path, "is empty", "write a text");
+                None
+            }
+            None => {
+                self.wrong_type(path, "a text");
+                None
+            }
+        }
+    }
+
+    /// A text under a key that must be there.
+    pub(crate) fn required<'v>(
+        &mut self,
+        path: &str,
+        table: &'v Map<String, Value>,
+        key: &str,
+    ) -> Option<&'v Value> {
+        let value = table.get(key);
+        if value.is_none() {
+            self.problem(join(path, key), "is missing", "write it");
+        }
+        value
+    }
+
+    pub(crate) fn required_text<'v>(
+        &mut self,
+        path: &str,
+        table: &'v Map<String, Value>,
+        key: &str,
+    ) -> Option<&'v str> {
+        let value = self.required(path, table, key)?;
+        self.text(&join(path, key), value)
+    }
+
+    pub(crate) fn boolean(&mut self, path: &str, value: &Value) -> Option<bool> {
+        let found = value.as_bool();
+        if found.is_none() {
+            self.wrong_type(path, "true or false");
+        }
+        found
+    }
+
+    /// One text, or a list of them.
+    pub(crate) fn texts<'v>(&mut self, path: &str, value: &'v Value) -> Option<Vec<&'v str>> {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().enumerate().map(|(n, item)| self.text(&format!("{path}[{n}]"), item)).collect()
+            }
+            Value::String(_) => Some(vec![self.text(path, value)?]),
+            _ => {
+                self.wrong_type(path, "a text or a list of texts");
+                None
+            }
+        }
+    }
+
+    /// `version = 1`, the only one there is.
+    pub(crate) fn version(&mut self, table: &Map<String, Value>) {
+        match table.get("version").map(Value::as_i64) {
+            Some(Some(1)) => {}
+            Some(_) => self.problem("version", "is not one that this release reads", "write version = 1"),
+            None => self.problem("version", "is missing", "write version = 1"),
+        }
+    }
+}
+
+fn place(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!(" at line {line}, column {column}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_syntax_is_placed() {
+        let problems = Reader::toml("a = 1\nb = = 2\n").unwrap_err();
+        assert!(problems.to_string().contains("line 2, column 5"), "{problems}");
+        let problems = Reader::json("{\"a\": 1,\n \"b\" }").unwrap_err();
+        assert!(problems.to_string().contains("line 2"), "{problems}");
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        let value = Reader::toml("[guards]\nactive_subscripton = 'block'").unwrap();
+        let mut reader = Reader::default();
+        reader.table("guards", &value["guards"], &["active_subscription", "several_tenants"]);
+        let problems = reader.finish().unwrap_err();
+        assert_eq!(
+            problems.to_string(),
+            "guards.active_subscripton: is no key of this table; did you mean active_subscription?"
+        );
+    }
+
+    #[test]
+    fn nothing_near_lists_what_there_is() {
+        assert_eq!(suggest("zebra", ["name", "email"]), "there is: name, email");
+        assert_eq!(suggest("emial", ["name", "email"]), "did you mean email?");
+    }
+}

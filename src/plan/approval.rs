@@ -1,0 +1,158 @@
+//! The approval: who approved which digest, when, and until when.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+use crate::customer::{TenantId, open_name};
+use crate::digest::Digest;
+
+open_name! {
+    /// An opaque id of an operator. It goes into the ledger, so let it be no name and no e-mail address.
+    OperatorId
+}
+
+/// That an operator approved one plan, by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    operator: OperatorId,
+    tenants: BTreeSet<TenantId>,
+    digest: Digest,
+    approved_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl Approval {
+    /// An operator with authority over some tenants approves the plan of this digest.
+    ///
+    /// The host says who the operator is and over which tenants they have authority: this crate knows no
+    /// users. The digest is the one that the operator was shown.
+    pub fn new(
+        operator: impl Into<OperatorId>,
+        tenants: impl IntoIterator<Item = TenantId>,
+        digest: Digest,
+        approved_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            operator: operator.into(),
+            tenants: tenants.into_iter().collect(),
+            digest,
+            approved_at,
+            expires_at,
+        }
+    }
+
+    /// Who approved.
+    pub fn operator(&self) -> &OperatorId {
+        &self.operator
+    }
+
+    /// Which plan.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// When.
+    pub fn approved_at(&self) -> DateTime<Utc> {
+        self.approved_at
+    }
+
+    /// From when on it counts no longer.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
+    /// Whether it holds at an instant.
+    ///
+    /// # Errors
+    /// [`ApprovalError::Expired`], [`ApprovalError::NotYet`].
+    pub fn valid_at(&self, at: DateTime<Utc>) -> Result<(), ApprovalError> {
+        if at < self.approved_at {
+            Err(ApprovalError::NotYet { approved_at: self.approved_at })
+        } else if at >= self.expires_at {
+            Err(ApprovalError::Expired { expires_at: self.expires_at })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why an approval does not hold for a plan. Nothing was touched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApprovalError {
+    /// It is for another plan: another customer, or the same one before something changed.
+    #[error(
+        "the approval is for plan {approved}, and this is plan {plan}: another customer, or something changed \
+         since; review this plan and approve its digest"
+    )]
+    OtherPlan {
+        /// The digest that was approved.
+        approved: Digest,
+        /// The digest of this plan.
+        plan: Digest,
+    },
+    /// The operator has no authority over the customer's tenant.
+    #[error("operator {operator} has no authority over tenant {tenant}; ask one who has")]
+    OtherTenant {
+        /// The operator.
+        operator: OperatorId,
+        /// The customer's tenant.
+        tenant: TenantId,
+    },
+    /// It has expired.
+    #[error("the approval expired at {expires_at}; approve the plan again")]
+    Expired {
+        /// When.
+        expires_at: DateTime<Utc>,
+    },
+    /// It was given later than now: a clock is wrong.
+    #[error("the approval was given at {approved_at}, which is still to come; set the clocks right")]
+    NotYet {
+        /// When.
+        approved_at: DateTime<Utc>,
+    },
+}
+
+/// A plan with an approval of exactly this plan. Only [`Plan::approve`] makes one, and only this can be
+/// executed.
+#[derive(Clone, Debug)]
+pub struct ApprovedPlan {
+    pub(crate) plan: Plan,
+    pub(crate) approval: Approval,
+}
+
+impl ApprovedPlan {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The approval.
+    pub fn approval(&self) -> &Approval {
+        &self.approval
+    }
+}
+
+impl Plan {
+    /// Binds an approval to this plan.
+    ///
+    /// # Errors
+    /// [`ApprovalError`]: for another plan, by an operator of other tenants, or not valid now.
+    pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedPlan, ApprovalError> {
+        if approval.digest != self.digest() {
+            return Err(ApprovalError::OtherPlan { approved: approval.digest, plan: self.digest() });
+        }
+        if !approval.tenants.contains(self.tenant()) {
+            return Err(ApprovalError::OtherTenant {
+                operator: approval.operator,
+                tenant: self.tenant().clone(),
+            });
+        }
+        approval.valid_at(now)?;
+        Ok(ApprovedPlan { plan: self, approval })
+    }
+}

@@ -1,0 +1,351 @@
+//! Decide, plan, approve: what one erasure will do, before anything is touched.
+//!
+//! Everything here is pure: no clock, no I/O. [`decide`] says what the policy says of a customer; a [`Plan`]
+//! says step by step what will happen, what stays, and why; its digest is what an [`Approval`] binds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::customer::{Customer, CustomerId, GatewayName, TenantId, open_name};
+use crate::data_map::{ClassName, DeactivationSupport};
+use crate::digest::Digest;
+use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, TreatmentName, Trigger};
+
+mod approval;
+mod decide;
+
+pub use approval::{Approval, ApprovalError, ApprovedPlan, OperatorId};
+pub use decide::{
+    Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, NotYet, Nothing, TreatedBefore, decide,
+};
+
+open_name! {
+    /// The id of a case: random, so it says nothing of the customer.
+    CaseId
+}
+
+/// One step of a plan, in order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Step {
+    /// The reversible first step.
+    Deactivate,
+    /// The customer's profiles at a payment gateway.
+    Gateway(GatewayName),
+    /// The customer's records in the root store.
+    Records,
+    /// Reading back.
+    Verify,
+}
+
+impl Step {
+    /// Whether it cannot be taken back.
+    pub fn is_irreversible(&self) -> bool {
+        matches!(self, Self::Gateway(_) | Self::Records)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deactivate => f.write_str("deactivate"),
+            Self::Gateway(name) => write!(f, "gateway.{name}"),
+            Self::Records => f.write_str("records"),
+            Self::Verify => f.write_str("verify"),
+        }
+    }
+}
+
+/// What the digest of a plan is made of, and all that is: everything the decision depended on. No counts, no
+/// instants of planning, nothing that will be erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    version: u32,
+    customer: CustomerId,
+    tenant: TenantId,
+    /// Row ids are reused: the customer is this one only with this instant of registration.
+    registered: Option<DateTime<Utc>>,
+    trigger: Trigger,
+    treatment: TreatmentName,
+    treatment_digest: Digest,
+    guards: BTreeMap<Guard, GuardFinding>,
+    steps: Vec<Step>,
+    policy: Digest,
+    data_map: Digest,
+}
+
+/// How many records of a class a customer has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassTally {
+    /// Records that belong to the customer.
+    pub rows: u64,
+    /// Those to which the treatment would still do something.
+    pub due: u64,
+}
+
+/// How many records a customer has, per class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tally {
+    /// By class.
+    pub classes: BTreeMap<ClassName, ClassTally>,
+}
+
+impl Tally {
+    /// Records to which the treatment would still do something.
+    pub fn due(&self) -> u64 {
+        self.classes.values().map(|class| class.due).sum()
+    }
+}
+
+/// Everything that one erasure will do.
+///
+/// `Display` is for a terminal; [`to_json`](Self::to_json) for everything else. Neither shows anything of the
+/// person but the host's own id.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    binding: Arc<Binding>,
+    digest: Digest,
+    due: Due,
+    treatment: Arc<Treatment>,
+    tally: Tally,
+    no_deactivation: Option<String>,
+    planned_at: DateTime<Utc>,
+}
+
+impl Plan {
+    /// The plan for a customer who is due.
+    pub(crate) fn draft(
+        policy: &Policy,
+        deactivation: &DeactivationSupport,
+        customer: &Customer,
+        due: &Due,
+        tally: Tally,
+        planned_at: DateTime<Utc>,
+    ) -> Option<Self> {
+        let treatment = policy.treatments().get(&due.treatment)?;
+        let mut steps = Vec::new();
+        if *deactivation == DeactivationSupport::Supported {
+            steps.push(Step::Deactivate);
+        }
+        let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
+        steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
+        steps.extend([Step::Records, Step::Verify]);
+        let binding = Binding {
+            version: 1,
+            customer: customer.id.clone(),
+            tenant: customer.tenant.clone(),
+            registered: customer.registered,
+            trigger: due.trigger,
+            treatment: due.treatment.clone(),
+            treatment_digest: policy.treatment_digest(&due.treatment)?,
+            guards: due.guards.clone(),
+            steps,
+            policy: policy.digest(),
+            data_map: policy.map_digest(),
+        };
+        Some(Self {
+            digest: Digest::of(&binding),
+            binding: Arc::new(binding),
+            due: due.clone(),
+            treatment: treatment.clone(),
+            tally,
+            no_deactivation: match deactivation {
+                DeactivationSupport::Supported => None,
+                DeactivationSupport::None { reason } => Some(reason.clone()),
+            },
+            planned_at,
+        })
+    }
+
+    /// Names everything that the decision depended on. What is approved is this.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What the digest is made of.
+    pub(crate) fn binding(&self) -> &Arc<Binding> {
+        &self.binding
+    }
+
+    /// The decision on which it rests.
+    pub fn due(&self) -> &Due {
+        &self.due
+    }
+
+    /// Whose data.
+    pub fn customer(&self) -> &CustomerId {
+        &self.binding.customer
+    }
+
+    /// Whose customer.
+    pub fn tenant(&self) -> &TenantId {
+        &self.binding.tenant
+    }
+
+    /// What made the customer due.
+    pub fn trigger(&self) -> Trigger {
+        self.binding.trigger
+    }
+
+    /// What is done to the records.
+    pub fn treatment(&self) -> &Arc<Treatment> {
+        &self.treatment
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.binding.steps
+    }
+
+    /// How many records there are, as counted for this plan. Not part of the digest.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What still leads to the person afterwards. If anything does, the honest word is *pseudonymised*.
+    pub fn links(&self) -> &[String] {
+        self.treatment.links()
+    }
+
+    /// The plan as JSON. Its `binds`, in canonical form (RFC 8785), has the SHA-256 digest `digest`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let records: Vec<_> = self
+            .treatment
+            .classes()
+            .iter()
+            .map(|(name, class)| {
+                let tally = self.tally.classes.get(name).copied().unwrap_or_default();
+                json!({
+                    "class": name,
+                    "action": class.action().as_str(),
+                    "reason": match class.action() {
+                        RecordAction::Keep { reason } => Some(reason),
+                        _ => None,
+                    },
+                    "rows": tally.rows,
+                    "due": tally.due,
+                    "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
+                    "kept": class.kept(),
+                })
+            })
+            .collect();
+        json!({
+            "digest": self.digest,
+            "binds": &*self.binding,
+            "planned_at": self.planned_at,
+            "records": records,
+            "gateways": self.treatment.gateways(),
+            "deactivation": self.no_deactivation.as_ref().map_or_else(
+                || "supported".to_owned(), |reason| format!("none: {reason}")),
+            "outcome": self.treatment.outcome(),
+            "links": self.links(),
+            "not_covered": self.treatment.not_covered(),
+        })
+    }
+}
+
+impl Binding {
+    pub(crate) fn customer(&self) -> &CustomerId {
+        &self.customer
+    }
+
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    pub(crate) fn registered(&self) -> Option<DateTime<Utc>> {
+        self.registered
+    }
+
+    pub(crate) fn trigger(&self) -> Trigger {
+        self.trigger
+    }
+
+    pub(crate) fn treatment(&self) -> &TreatmentName {
+        &self.treatment
+    }
+
+    pub(crate) fn treatment_digest(&self) -> Digest {
+        self.treatment_digest
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(crate) fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
+        &self.guards
+    }
+
+    pub(crate) fn policy(&self) -> Digest {
+        self.policy
+    }
+
+    pub(crate) fn data_map(&self) -> Digest {
+        self.data_map
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let binding = &self.binding;
+        writeln!(f, "Plan {}", self.digest)?;
+        writeln!(f, "  customer   {} of tenant {}", binding.customer.as_str(), binding.tenant)?;
+        writeln!(f, "  because    {}", binding.trigger)?;
+        writeln!(f, "  treatment  {}", binding.treatment)?;
+        writeln!(f, "  steps")?;
+        if let Some(reason) = &self.no_deactivation {
+            writeln!(f, "    -  no deactivation: {reason}")?;
+        }
+        for (n, step) in binding.steps.iter().enumerate() {
+            let what = match step {
+                Step::Deactivate => "deactivate the customer; this can be taken back".to_owned(),
+                Step::Gateway(name) => format!("erase the profiles at {name}; this CANNOT be taken back"),
+                Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
+                Step::Verify => "read back, then issue the certificate".to_owned(),
+            };
+            writeln!(f, "    {}  {what}", n + 1)?;
+        }
+        writeln!(f, "  records")?;
+        for (name, class) in self.treatment.classes() {
+            let rows = self.tally.classes.get(name).map_or(0, |tally| tally.rows);
+            write!(f, "    {name:<20} {:<10} {rows:>6} {}", class.action().as_str(), plural(rows, "row"))?;
+            if let RecordAction::Keep { reason } = class.action() {
+                write!(f, "   {reason}")?;
+            }
+            writeln!(f)?;
+            for (field, strategy) in class.fields() {
+                writeln!(f, "      {field:<28} {}", strategy.describe())?;
+            }
+            for (field, reason) in class.kept() {
+                writeln!(f, "      {field:<28} stays: {reason}")?;
+            }
+        }
+        for (name, action) in self.treatment.gateways() {
+            if let GatewayAction::Keep { reason } = action {
+                writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
+            }
+        }
+        let word = self.treatment.outcome();
+        write!(f, "  afterwards the person is {word}")?;
+        if !self.links().is_empty() {
+            write!(f, ", because these stay: {}", self.links().join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}

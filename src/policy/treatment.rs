@@ -1,0 +1,224 @@
+//! Treatments: what is done to each record class, resolved field by field.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::anonymise::{Draw, Seed, Strategy};
+use crate::customer::{GatewayName, open_name};
+use crate::data_map::{ClassName, DataMap, FieldName, Record, Value};
+use crate::digest::Digest;
+
+open_name! {
+    /// The name of a treatment, as the policy spells it: `clear`.
+    TreatmentName
+}
+
+/// What is done to the records of a class. Exhaustive: a store must know every one, and none is the default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordAction {
+    /// The records go.
+    Delete,
+    /// The records stay; what identifies goes.
+    Anonymise,
+    /// The records go to the tenant's "Unknown Customer"; what identifies goes.
+    Reassign,
+    /// The records stay as they are.
+    Keep {
+        /// Why, in the policy's words.
+        reason: String,
+    },
+}
+
+impl RecordAction {
+    /// As the policy spells it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Anonymise => "anonymise",
+            Self::Reassign => "reassign",
+            Self::Keep { .. } => "keep",
+        }
+    }
+}
+
+/// What is done to the records of one class, and to which of their fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassTreatment {
+    pub(crate) action: RecordAction,
+    pub(crate) fields: BTreeMap<FieldName, Strategy>,
+    pub(crate) kept: BTreeMap<FieldName, String>,
+}
+
+impl ClassTreatment {
+    /// What is done to the records.
+    pub fn action(&self) -> &RecordAction {
+        &self.action
+    }
+
+    /// What is written, per field. Empty unless the records stay and are treated.
+    pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
+        &self.fields
+    }
+
+    /// Personal fields that stay, with the reason.
+    pub fn kept(&self) -> &BTreeMap<FieldName, String> {
+        &self.kept
+    }
+}
+
+/// What is done to the profiles at a payment gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayAction {
+    /// The profiles are erased.
+    Erase,
+    /// The profiles stay.
+    Keep {
+        /// Why, in the policy's words.
+        reason: String,
+    },
+}
+
+/// What becomes of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordChange {
+    /// Nothing: it is kept, or as it should be already.
+    Nothing,
+    /// It goes.
+    Delete,
+    /// These fields get these values.
+    Write(BTreeMap<FieldName, Value>),
+    /// It goes to the tenant's "Unknown Customer", and these fields get these values.
+    Reassign(BTreeMap<FieldName, Value>),
+}
+
+/// A named set of record actions, checked against a data map: what a store gets to carry out.
+///
+/// Stores know no policy; this is all they see of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Treatment {
+    pub(crate) name: TreatmentName,
+    pub(crate) root: ClassName,
+    pub(crate) classes: BTreeMap<ClassName, ClassTreatment>,
+    pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
+    pub(crate) links: Vec<String>,
+    pub(crate) not_covered: Vec<String>,
+}
+
+impl Treatment {
+    /// Its name in the policy.
+    pub fn name(&self) -> &TreatmentName {
+        &self.name
+    }
+
+    /// The class of the customers' own records.
+    pub fn root(&self) -> &ClassName {
+        &self.root
+    }
+
+    /// What is done, per class. Every class of the data map is here.
+    pub fn classes(&self) -> &BTreeMap<ClassName, ClassTreatment> {
+        &self.classes
+    }
+
+    /// What is done to one class.
+    pub fn class(&self, name: &str) -> Option<&ClassTreatment> {
+        self.classes.get(name)
+    }
+
+    /// What is done at each gateway.
+    pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
+        &self.gateways
+    }
+
+    /// Whether the customer's own record goes.
+    pub fn deletes_root(&self) -> bool {
+        self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
+    }
+
+    /// Names the treatment with everything in it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// What becomes of a record. Pure: the same seed, record and day give the same change, and nothing that is
+    /// erased has any influence on it.
+    pub fn treat(&self, record: &Record, seed: &Seed, date: NaiveDate, attempt: u32) -> RecordChange {
+        let Some(class) = self.classes.get(&record.class) else {
+            return RecordChange::Nothing;
+        };
+        let written = || {
+            class
+                .fields
+                .iter()
+                .filter(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+                .map(|(field, strategy)| {
+                    let draw = Draw { seed, class: &record.class, key: &record.key, field, attempt, date };
+                    (field.clone(), strategy.apply(record.get(field.as_str()), &draw))
+                })
+                .collect::<BTreeMap<_, _>>()
+        };
+        match class.action {
+            RecordAction::Keep { .. } => RecordChange::Nothing,
+            RecordAction::Delete => RecordChange::Delete,
+            RecordAction::Reassign => RecordChange::Reassign(written()),
+            RecordAction::Anonymise => {
+                let fields = written();
+                if fields.is_empty() { RecordChange::Nothing } else { RecordChange::Write(fields) }
+            }
+        }
+    }
+
+    /// Whether there is still something to do to a record.
+    pub fn is_due(&self, record: &Record) -> bool {
+        self.classes.get(&record.class).is_some_and(|class| match class.action {
+            RecordAction::Keep { .. } => false,
+            RecordAction::Delete | RecordAction::Reassign => true,
+            RecordAction::Anonymise => {
+                class.fields.iter().any(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+            }
+        })
+    }
+
+    /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there
+    /// is any, the honest word is *pseudonymised*.
+    pub fn links(&self) -> &[String] {
+        &self.links
+    }
+
+    /// The honest word for what is left: `erased`, `anonymised`, or `pseudonymised` while there are
+    /// [`links`](Self::links).
+    pub fn outcome(&self) -> &'static str {
+        match (self.links.is_empty(), self.deletes_root()) {
+            (false, _) => "pseudonymised",
+            (true, true) => "erased",
+            (true, false) => "anonymised",
+        }
+    }
+
+    /// What it does not reach.
+    pub fn not_covered(&self) -> &[String] {
+        &self.not_covered
+    }
+
+    pub(super) fn with_links(mut self, map: &DataMap) -> Self {
+        let holds_personal = |name: &ClassName| {
+            map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
+        };
+        for (name, class) in &self.classes {
+            match class.action {
+                RecordAction::Keep { .. } if holds_personal(name) => self.links.push(name.to_string()),
+                RecordAction::Keep { .. } | RecordAction::Delete => {}
+                RecordAction::Anonymise | RecordAction::Reassign => {
+                    self.links.extend(class.kept.keys().map(|field| format!("{name}.{field}")));
+                }
+            }
+        }
+        let kept = self.gateways.iter().filter(|(_, action)| **action != GatewayAction::Erase);
+        self.links.extend(kept.map(|(name, _)| format!("gateway.{name}")));
+        self
+    }
+}

@@ -1,0 +1,262 @@
+//! Backups: where copies of erased data linger, and until when.
+//!
+//! Nothing is erased inside a backup. Copies age out by a rule: the newest so many, or at most so many days.
+//! Until then the residue is known and reported; a certificate says the day.
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::customer::open_name;
+
+mod directory;
+mod memory;
+
+pub use directory::DirectoryBackups;
+pub use memory::MemoryBackups;
+
+open_name! {
+    /// The name of a copy, as its place knows it: a file name, an object key.
+    CopyName
+}
+
+/// One backup copy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BackupCopy {
+    /// When it was taken. A copy of a day counts as taken at the end of it.
+    pub taken_at: DateTime<Utc>,
+    /// Its name.
+    pub name: CopyName,
+}
+
+/// By which rule copies age out. A copy goes when any part of the rule says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Only the newest so many stay.
+    pub newest: Option<u32>,
+    /// None stays longer than so many days.
+    pub days: Option<u32>,
+}
+
+impl Schedule {
+    /// The copies that the rule no longer allows at an instant.
+    pub fn expired<'c>(&self, copies: &'c [BackupCopy], at: DateTime<Utc>) -> Vec<&'c BackupCopy> {
+        let mut newest_first: Vec<_> = copies.iter().collect();
+        newest_first.sort_by(|a, b| b.cmp(a));
+        newest_first
+            .into_iter()
+            .enumerate()
+            .filter(|(n, copy)| {
+                let too_many = self.newest.is_some_and(|newest| *n >= newest as usize);
+                let too_old = self.days.is_some_and(|days| {
+                    copy.taken_at.checked_add_days(Days::new(u64::from(days))).is_some_and(|end| end <= at)
+                });
+                too_many || too_old
+            })
+            .map(|(_, copy)| copy)
+            .collect()
+    }
+
+    /// Until when copies may hold what was erased at an instant.
+    pub fn horizon(&self, erased_at: DateTime<Utc>) -> Horizon {
+        match (self.days, self.newest) {
+            (Some(days), _) => erased_at
+                .checked_add_days(Days::new(u64::from(days)))
+                .map_or(Horizon::Unbounded, |end| Horizon::Until { day: end.date_naive() }),
+            (None, Some(copies)) => Horizon::AfterCopies { copies },
+            (None, None) => Horizon::Unbounded,
+        }
+    }
+}
+
+/// Until when copies may hold what was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Horizon {
+    /// After this day no copy holds it any more.
+    Until {
+        /// The day.
+        day: NaiveDate,
+    },
+    /// When so many newer copies have been taken; the rule names no number of days.
+    AfterCopies {
+        /// How many.
+        copies: u32,
+    },
+    /// The rule never lets copies go.
+    Unbounded,
+    /// The rule could not be read when the case was closed.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Horizon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Until { day } => write!(f, "until {day} at the latest"),
+            Self::AfterCopies { copies } => write!(f, "until {copies} newer copies have been taken"),
+            Self::Unbounded => f.write_str("without end: the rule lets no copy go"),
+            Self::Unknown { reason } => write!(f, "until when is not known: {reason}"),
+        }
+    }
+}
+
+/// What came of removing a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Done,
+    /// It was gone already.
+    Already,
+}
+
+/// What can go wrong with backups.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The place of the copies cannot be read or written.
+    #[error("{doing} {place} failed")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The place.
+        place: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something lies among the copies that is none by its name, so its age is not known.
+    #[error("{name} in {place} is named like no copy ({pattern}); move it away, or mend the pattern")]
+    Unrecognised {
+        /// Its name.
+        name: String,
+        /// The place.
+        place: String,
+        /// How copies are named.
+        pattern: String,
+    },
+    /// The pattern names no day.
+    #[error("the pattern {pattern} does not tell the day of a copy; write one such as crm-%Y-%m-%d.sqlite")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Anything else, with the way out.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Where backup copies lie, and how long they stay.
+#[async_trait]
+pub trait BackupRetention: Debug + Send + Sync + 'static {
+    /// By which rule copies age out.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
+    /// **Errors:** [`BackupError`].
+    async fn schedule(&self) -> Result<Schedule, BackupError>;
+
+    /// Every copy there is, oldest first.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none: what is no copy is an error, because its age
+    /// is not known. **Cancel safety:** safe. **Errors:** [`BackupError`].
+    async fn copies(&self) -> Result<Vec<BackupCopy>, BackupError>;
+
+    /// Removes copies: one answer each, in order.
+    ///
+    /// **Idempotency:** again is [`Removed::Already`]. **Partial failure:** per copy. **Cancel safety:** each
+    /// copy is there or gone. **Errors:** [`BackupError`].
+    async fn remove(&self, copies: &[BackupCopy]) -> Result<Vec<Result<Removed, BackupError>>, BackupError>;
+}
+
+macro_rules! forward_backups {
+    ($($pointer:ident),*) => {$(
+        #[async_trait]
+        impl<T: BackupRetention + ?Sized> BackupRetention for $pointer<T> {
+            async fn schedule(&self) -> Result<Schedule, BackupError> {
+                (**self).schedule().await
+            }
+
+            async fn copies(&self) -> Result<Vec<BackupCopy>, BackupError> {
+                (**self).copies().await
+            }
+
+            async fn remove(
+                &self,
+                copies: &[BackupCopy],
+            ) -> Result<Vec<Result<Removed, BackupError>>, BackupError> {
+                (**self).remove(copies).await
+            }
+        }
+    )*};
+}
+
+forward_backups!(Arc, Box);
+
+#[cfg(feature = "mock")]
+mockall::mock! {
+    /// A mock of [`BackupRetention`], for a host's own unit tests.
+    #[derive(Debug)]
+    pub BackupRetention {}
+
+    #[async_trait]
+    impl BackupRetention for BackupRetention {
+        async fn schedule(&self) -> Result<Schedule, BackupError>;
+        async fn copies(&self) -> Result<Vec<BackupCopy>, BackupError>;
+        async fn remove(&self, copies: &[BackupCopy]) -> Result<Vec<Result<Removed, BackupError>>, BackupError>;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn copy(day: u32) -> BackupCopy {
+        BackupCopy {
+            taken_at: at(&format!("2026-03-{day:02}T23:59:59Z")),
+            name: CopyName::new(day.to_string()),
+        }
+    }
+
+    #[test]
+    fn copies_go_by_number_and_by_age_whichever_is_first() {
+        let copies: Vec<_> = (1..=5).map(copy).collect();
+        let names = |newest, days| {
+            let schedule = Schedule { newest, days };
+            let mut names: Vec<_> = schedule
+                .expired(&copies, at("2026-03-06T00:00:00Z"))
+                .into_iter()
+                .map(|copy| copy.name.to_string())
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(Some(2), None), ["1", "2", "3"]);
+        assert_eq!(
+            names(None, Some(3)),
+            ["1", "2"],
+            "three days after the end of the day are not over for 3"
+        );
+        assert_eq!(names(Some(4), Some(3)), ["1", "2"]);
+        assert_eq!(names(Some(0), None).len(), 5);
+        assert!(names(None, None).is_empty());
+    }
+
+    #[test]
+    fn the_horizon_names_a_day_only_where_the_rule_names_days() {
+        let erased = at("2026-03-01T12:00:00Z");
+        let horizon = |newest, days| Schedule { newest, days }.horizon(erased);
+        let day = NaiveDate::from_ymd_opt(2026, 3, 31).unwrap();
+        assert_eq!(horizon(Some(7), Some(30)), Horizon::Until { day });
+        assert_eq!(horizon(Some(7), None), Horizon::AfterCopies { copies: 7 });
+        assert_eq!(horizon(None, None), Horizon::Unbounded);
+    }
+}

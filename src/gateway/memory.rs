@@ -1,0 +1,95 @@
+//! A payment gateway in memory: real behaviour, no network.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{
+    GatewayError, GatewayName, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileState,
+    Receipt,
+};
+use crate::customer::CustomerId;
+
+/// A gateway in memory. Profiles with a running subscription are refused.
+#[derive(Debug)]
+pub struct MemoryGateway {
+    name: GatewayName,
+    profiles: Mutex<BTreeMap<ProfileId, Profile>>,
+}
+
+#[derive(Debug, Clone)]
+struct Profile {
+    owner: Option<CustomerId>,
+    active_subscriptions: u32,
+}
+
+impl MemoryGateway {
+    /// A gateway with no profile.
+    pub fn new(name: impl Into<GatewayName>) -> Self {
+        Self { name: name.into(), profiles: Mutex::default() }
+    }
+
+    /// Adds a profile, or replaces it.
+    pub fn insert(
+        &self,
+        profile: impl Into<ProfileId>,
+        owner: Option<CustomerId>,
+        active_subscriptions: u32,
+    ) {
+        self.lock().insert(profile.into(), Profile { owner, active_subscriptions });
+    }
+
+    /// How many profiles there are.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there is no profile.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileId, Profile>> {
+        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl PaymentGatewayEraser for MemoryGateway {
+    fn gateway(&self) -> &GatewayName {
+        &self.name
+    }
+
+    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
+        Ok(self.lock().get(profile).cloned().map_or(ProfileState::Absent, |profile| ProfileState::Present {
+            owner: profile.owner,
+            active_subscriptions: profile.active_subscriptions,
+        }))
+    }
+
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+        let mut profiles = self.lock();
+        let blocked = |reason: &str| Ok(GatewayOutcome::Blocked { reason: reason.to_owned() });
+        match profiles.get(&erasure.profile) {
+            None => Ok(GatewayOutcome::AlreadyAbsent),
+            Some(profile) if profile.owner.as_ref().is_some_and(|owner| *owner != erasure.owner) => {
+                blocked("the profile names another customer as its owner")
+            }
+            Some(profile) if profile.active_subscriptions > 0 => {
+                blocked("the profile has an active subscription")
+            }
+            Some(_) => {
+                profiles.remove(&erasure.profile);
+                Ok(GatewayOutcome::Erased)
+            }
+        }
+    }
+
+    async fn poll(&self, _: &Receipt) -> Result<GatewayOutcome, GatewayError> {
+        Err(GatewayError::Refused {
+            gateway: self.name.clone(),
+            what: "it gives no receipts, so there is nothing to ask for".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,352 @@
+//! The short way in: a host with repository code of its own, record by record.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{
+    Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Reactivated,
+    Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
+};
+use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers};
+use crate::data_map::{self, DataMap, FieldName, Record, Value};
+use crate::policy::{RecordAction, RecordChange, Treatment};
+
+/// A customer's records, as a host loads them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The host's own version of what was loaded: compared when changes are saved.
+    pub version: u64,
+    /// Every record of the customer that the data map names, their own record included. A value that the
+    /// data map does not name need not be here.
+    pub records: Vec<Record>,
+}
+
+/// What is to become of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordWrite {
+    /// The record, as it was loaded.
+    pub record: Record,
+    /// What is to become of it. [`RecordChange::Nothing`] is never asked for.
+    pub change: RecordChange,
+}
+
+/// What a host has to save in one transaction: all of it, or nothing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Whose records.
+    pub customer: CustomerId,
+    /// Nothing may be saved unless this is still the version.
+    pub version: u64,
+    /// A change of the customer's status, if any.
+    pub status: Option<StatusChange>,
+    /// The records. A reassigned one goes to the tenant's "Unknown Customer", which exists already or is
+    /// made now, once.
+    pub writes: Vec<RecordWrite>,
+}
+
+/// A change of a customer's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusChange {
+    /// Archive: inactive, no login.
+    Archive,
+    /// Back to what it was.
+    Restore(FormerStatus),
+}
+
+/// What came of saving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// All of it is saved.
+    Done,
+    /// The version was another. Nothing is saved.
+    Stale,
+}
+
+/// A host's own repository code. Wrapped in [`ByRecord`], it is a complete [`CustomerStore`].
+///
+/// Made for hosts whose customers have hundreds of records, not millions: a customer's records are in
+/// memory at once, one customer after the other.
+#[async_trait]
+pub trait Repository: Debug + Send + Sync + 'static {
+    /// Every record class and field that it holds.
+    fn data_map(&self) -> &DataMap;
+
+    /// As [`CustomerStore::facts`].
+    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError>;
+
+    /// A customer's records, or `None` if there is no such customer and no record of theirs is left.
+    ///
+    /// **Idempotency:** reads only. **Errors:** [`StoreError`].
+    async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError>;
+
+    /// Saves changes if the version is still the one that was loaded.
+    ///
+    /// **Idempotency:** the version changes with every save, so the same changes are never saved twice.
+    /// **Partial failure:** none: all or nothing. **Cancel safety:** dropping the future must leave all or
+    /// nothing saved. **Errors:** [`StoreError`]; nothing is saved then.
+    async fn save(&self, changes: &Changes) -> Result<Saved, StoreError>;
+}
+
+#[async_trait]
+impl<T: Repository + ?Sized> Repository for Arc<T> {
+    fn data_map(&self) -> &DataMap {
+        (**self).data_map()
+    }
+
+    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
+        (**self).facts(select).await
+    }
+
+    async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError> {
+        (**self).load(customer).await
+    }
+
+    async fn save(&self, changes: &Changes) -> Result<Saved, StoreError> {
+        (**self).save(changes).await
+    }
+}
+
+/// What came of setting a status.
+enum StatusSet {
+    Missing,
+    Refused,
+    Done { before: FormerStatus },
+}
+
+/// How often a save is tried again when the host's own writes come in between.
+const TRIES: usize = 5;
+
+/// A [`CustomerStore`] over a [`Repository`]: one customer after the other, each in one save.
+#[derive(Clone, Debug)]
+pub struct ByRecord<R> {
+    repository: R,
+}
+
+impl<R: Repository> ByRecord<R> {
+    /// Wraps a repository.
+    pub fn new(repository: R) -> Self {
+        Self { repository }
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &R {
+        &self.repository
+    }
+
+    async fn one(&self, customer: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        let found = self.repository.facts(&Select::Ids(vec![customer.clone()])).await?;
+        Ok(found.into_iter().find(|found| found.id == *customer))
+    }
+
+    async fn records(&self, customer: &CustomerId) -> Result<Vec<Record>, StoreError> {
+        Ok(self.repository.load(customer).await?.map_or_else(Vec::new, |loaded| loaded.records))
+    }
+
+    async fn tally_one(&self, customer: &CustomerId, treatment: &Treatment) -> Result<Tally, StoreError> {
+        let mut classes: BTreeMap<_, ClassTally> =
+            treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
+        for record in self.records(customer).await? {
+            let tally = classes.entry(record.class.clone()).or_default();
+            tally.rows += 1;
+            tally.due += u64::from(treatment.is_due(&record));
+        }
+        Ok(Tally { classes })
+    }
+
+    async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
+        for attempt in 0..TRIES {
+            let Some(loaded) = self.repository.load(&target.customer).await? else {
+                return Ok(Erased::Missing);
+            };
+            // Facts are read after the version, so that a change between the two is caught by the save.
+            let facts = self.one(&target.customer).await?;
+            if facts.as_ref().is_some_and(|facts| !target.expected.holds(facts)) {
+                return Ok(Erased::Changed);
+            }
+            if facts.is_none() && !request.treatment.deletes_root() {
+                return Ok(Erased::Changed);
+            }
+            let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+            let date = request.at.date_naive();
+            let mut counts = Counts::default();
+            let mut writes = Vec::new();
+            for record in loaded.records {
+                let change = request.treatment.treat(&record, &request.seed, date, attempt);
+                let count = counts.classes.entry(record.class.clone()).or_default();
+                if change != RecordChange::Nothing {
+                    *count += 1;
+                    writes.push(RecordWrite { record, change });
+                }
+            }
+            if writes.is_empty() {
+                return Ok(if facts.is_none() { Erased::Missing } else { Erased::Done(counts) });
+            }
+            let changes =
+                Changes { customer: target.customer.clone(), version: loaded.version, status: None, writes };
+            if self.repository.save(&changes).await? == Saved::Done {
+                return Ok(Erased::Done(counts));
+            }
+        }
+        Err(StoreError::Contended { doing: "erasing a customer's records" })
+    }
+
+    async fn set_status(
+        &self,
+        customer: &CustomerId,
+        change: StatusChange,
+        allowed: impl Fn(&Customer) -> bool + Send + Sync,
+    ) -> Result<StatusSet, StoreError> {
+        for _ in 0..TRIES {
+            let Some(loaded) = self.repository.load(customer).await? else { return Ok(StatusSet::Missing) };
+            let Some(facts) = self.one(customer).await? else { return Ok(StatusSet::Missing) };
+            if !allowed(&facts) {
+                return Ok(StatusSet::Refused);
+            }
+            let changes = Changes {
+                customer: customer.clone(),
+                version: loaded.version,
+                status: Some(change.clone()),
+                writes: Vec::new(),
+            };
+            if self.repository.save(&changes).await? == Saved::Done {
+                return Ok(StatusSet::Done { before: facts.former_status });
+            }
+        }
+        Err(StoreError::Contended { doing: "changing a customer's status" })
+    }
+
+    async fn deactivate_one(&self, one: &Deactivation) -> Result<Deactivated, StoreError> {
+        match self.one(&one.customer).await? {
+            None => return Ok(Deactivated::Missing),
+            Some(facts) if facts.status.is_archived() => return Ok(Deactivated::Already),
+            Some(_) => {}
+        }
+        let done =
+            self.set_status(&one.customer, StatusChange::Archive, |facts| one.expected.holds(facts)).await?;
+        Ok(match done {
+            StatusSet::Missing => Deactivated::Missing,
+            StatusSet::Refused => Deactivated::Changed,
+            StatusSet::Done { before } => Deactivated::Done { before },
+        })
+    }
+
+    async fn reactivate_one(&self, one: &Reactivation) -> Result<Reactivated, StoreError> {
+        let change = StatusChange::Restore(one.before.clone());
+        let done = self.set_status(&one.customer, change, |facts| facts.status.is_archived()).await?;
+        Ok(match done {
+            StatusSet::Missing => Reactivated::Missing,
+            StatusSet::Refused => Reactivated::Changed,
+            StatusSet::Done { .. } => Reactivated::Done,
+        })
+    }
+
+    fn cannot_deactivate(&self) -> bool {
+        matches!(self.repository.data_map().deactivation(), data_map::DeactivationSupport::None { .. })
+    }
+
+    /// Text values of the fields by which a person is found.
+    fn identify(&self, records: &[Record]) -> Identifiers {
+        let mut identifiers = Identifiers::new();
+        for record in records {
+            let Some(class) = self.repository.data_map().class(record.class.as_str()) else { continue };
+            for field in class.fields() {
+                let value = record.get(field.name().as_str());
+                if let (Some(kind), Value::Text(text)) = (field.kind(), value)
+                    && kind.identifies()
+                {
+                    identifiers.insert(kind.clone(), text.as_str());
+                }
+            }
+        }
+        identifiers
+    }
+}
+
+/// A treatment can ask for nothing that the data map does not name.
+pub(super) fn fits(treatment: &Treatment, map: &DataMap) -> Result<(), StoreError> {
+    let misfit = |what: String| Err(StoreError::Treatment { what });
+    for class in map.classes() {
+        let Some(treated) = treatment.class(class.name().as_str()) else {
+            return misfit(format!("it does not cover {}", class.name()));
+        };
+        if *treated.action() == RecordAction::Reassign && !class.is_reassignable() {
+            return misfit(format!("{} cannot be reassigned", class.name()));
+        }
+        let unknown = |field: &&FieldName| class.find(field.as_str()).is_none();
+        if let Some(field) = treated.fields().keys().find(unknown) {
+            return misfit(format!("there is no field {}.{field}", class.name()));
+        }
+    }
+    match treatment.classes().keys().find(|name| map.class(name.as_str()).is_none()) {
+        Some(name) => misfit(format!("there is no class {name}")),
+        None => Ok(()),
+    }
+}
+
+#[async_trait]
+impl<R: Repository> RecordStore for ByRecord<R> {
+    fn data_map(&self) -> &DataMap {
+        self.repository.data_map()
+    }
+
+    async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
+        fits(&request.treatment, self.data_map())?;
+        let mut batch = Vec::with_capacity(request.customers.len());
+        for customer in &request.customers {
+            batch.push(self.tally_one(customer, &request.treatment).await);
+        }
+        Ok(batch)
+    }
+
+    async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
+        fits(&request.treatment, self.data_map())?;
+        let mut batch = Vec::with_capacity(request.targets.len());
+        for target in &request.targets {
+            batch.push(self.erase_one(target, request).await);
+        }
+        Ok(batch)
+    }
+}
+
+#[async_trait]
+impl<R: Repository> CustomerStore for ByRecord<R> {
+    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
+        self.repository.facts(select).await
+    }
+
+    async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
+        let mut batch = Vec::with_capacity(customers.len());
+        for customer in customers {
+            batch.push(self.records(customer).await.map(|records| self.identify(&records)));
+        }
+        Ok(batch)
+    }
+
+    async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {
+        let mut answers = Vec::with_capacity(batch.len());
+        for one in batch {
+            answers.push(if self.cannot_deactivate() {
+                Ok(Deactivated::Unsupported)
+            } else {
+                self.deactivate_one(one).await
+            });
+        }
+        Ok(answers)
+    }
+
+    async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
+        let mut answers = Vec::with_capacity(batch.len());
+        for one in batch {
+            answers.push(if self.cannot_deactivate() {
+                Ok(Reactivated::Unsupported)
+            } else {
+                self.reactivate_one(one).await
+            });
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong in a host's database.
+
+use crate::data_map::ClassName;
+use crate::document::Problems;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can go wrong in a store. None of its texts holds a value of a customer's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The map and the database do not fit.
+    #[error("the data map and the database do not fit:\n{0}")]
+    Map(#[from] Problems),
+    /// Somebody else holds the database.
+    #[error("{doing}: the database is locked by another connection; try again when it is free")]
+    Busy {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// The database cannot be written to.
+    #[error("{doing}: the database is read-only; give this process the right to write it and its folder")]
+    ReadOnly {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// The database is damaged, or is none.
+    #[error("{doing}: the file is damaged or no database; restore it from a backup")]
+    Corrupt {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// There is no such database.
+    #[error("{doing}: the database cannot be opened; check its path and permissions")]
+    NotFound {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// The database refused a write, because a constraint forbids it. Nothing was written.
+    #[error(
+        "{doing}: the database refused: {constraint}; the policy's treatment of {class} has to respect it"
+    )]
+    Constraint {
+        /// What was being done.
+        doing: &'static str,
+        /// The record class.
+        class: ClassName,
+        /// The constraint, by its columns.
+        constraint: String,
+    },
+    /// The treatment does not fit this store: it was checked against another data map.
+    #[error("the treatment does not fit this store: {what}; check the policy against this store's data map")]
+    Treatment {
+        /// What does not fit.
+        what: String,
+    },
+    /// The same customer kept changing while the store worked.
+    #[error("{doing}: the records kept changing; try again")]
+    Contended {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// Anything else.
+    #[error("{doing}: {what}")]
+    Failed {
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong, with no value in it.
+        what: String,
+        /// The cause, if it can be told.
+        #[source]
+        source: Option<Source>,
+    },
+}
+
+impl StoreError {
+    /// A failure of the host's own store. Put no value of a customer's into the text or the cause.
+    pub fn failed(doing: &'static str, what: impl Into<String>) -> Self {
+        Self::Failed { doing, what: what.into(), source: None }
+    }
+
+    /// Whether trying again may help, with nothing changed by anyone.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Contended { .. })
+    }
+}

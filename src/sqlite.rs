@@ -1,0 +1,130 @@
+//! One SQLite connection on a thread of its own, and what its errors mean. The store and the ledger use it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use rusqlite::ffi::{self, ErrorCode};
+use rusqlite::{Connection, OpenFlags};
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A connection that lives on its own thread, so that no async executor ever waits for a disk.
+///
+/// Work that was handed over is finished even if nobody waits for its answer any more. The thread ends when
+/// the worker is dropped and its last piece of work is done.
+pub(crate) struct Worker {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Worker")
+    }
+}
+
+impl Worker {
+    pub(crate) fn spawn(mut connection: Connection) -> Result<Self, Fault> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        thread::Builder::new()
+            .name("relinquish-sqlite".to_owned())
+            .spawn(move || {
+                for job in queue {
+                    job(&mut connection);
+                }
+            })
+            .map_err(|_| Fault::Other("no thread could be started".to_owned()))?;
+        Ok(Self { jobs })
+    }
+
+    /// Does a piece of work on the connection's thread.
+    pub(crate) async fn call<T: Send + 'static, E: From<Fault> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let (answer, wait) = oneshot::channel();
+        let job = Box::new(move |connection: &mut Connection| {
+            // Nobody may be waiting any more; the work is done all the same.
+            drop(answer.send(work(connection)));
+        });
+        let stopped = || E::from(Fault::Other("the thread of the database has stopped".to_owned()));
+        self.jobs.send(job).map_err(|_| stopped())?;
+        wait.await.map_err(|_| stopped())?
+    }
+}
+
+/// What SQLite's errors come down to. Its texts name columns and tables, never values.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Busy,
+    ReadOnly,
+    Corrupt,
+    NotFound,
+    Constraint(String),
+    Other(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let (code, message) = match error {
+            rusqlite::Error::SqliteFailure(code, message) => (code, message),
+            rusqlite::Error::SqlInputError { error, msg, .. } => (error, Some(msg)),
+            // A value of another type than expected: the error tells the column and the type only.
+            rusqlite::Error::InvalidColumnType(_, column, kind) => {
+                return Self::Other(format!("{column} holds a value of type {kind}, which was not expected"));
+            }
+            other => return Self::Other(kind_of(&other).to_owned()),
+        };
+        let plain = || ffi::code_to_str(code.extended_code).to_owned();
+        match code.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt,
+            ErrorCode::CannotOpen => Self::NotFound,
+            ErrorCode::ConstraintViolation => match code.extended_code {
+                // These texts name tables, columns and expressions. A trigger's own text may name anything.
+                ffi::SQLITE_CONSTRAINT_UNIQUE
+                | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                | ffi::SQLITE_CONSTRAINT_NOTNULL
+                | ffi::SQLITE_CONSTRAINT_FOREIGNKEY
+                | ffi::SQLITE_CONSTRAINT_CHECK => Self::Constraint(message.unwrap_or_else(plain)),
+                ffi::SQLITE_CONSTRAINT_TRIGGER => Self::Constraint("a trigger".to_owned()),
+                _ => Self::Constraint(plain()),
+            },
+            // "no such column", "syntax error": the text quotes the statement, which holds no value.
+            ErrorCode::Unknown if code.extended_code == ffi::SQLITE_ERROR => {
+                Self::Other(message.unwrap_or_else(plain))
+            }
+            _ => Self::Other(plain()),
+        }
+    }
+}
+
+fn kind_of(error: &rusqlite::Error) -> &'static str {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => "a query gave no row",
+        rusqlite::Error::InvalidPath(_) => "the path is none",
+        rusqlite::Error::FromSqlConversionFailure(..) => "a value was not of the type expected",
+        rusqlite::Error::IntegralValueOutOfRange(..) => "a number was out of range",
+        rusqlite::Error::Utf8Error(..) => "a text is not UTF-8",
+        rusqlite::Error::UserFunctionError(_) => "a function of ours failed",
+        rusqlite::Error::MultipleStatement => "more than one statement",
+        _ => "SQLite failed",
+    }
+}
+
+/// Opens a file for reading and writing, with a busy time-out of five seconds.
+pub(crate) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    Ok(connection)
+}

@@ -1,0 +1,671 @@
+//! The durable execution of approved plans, a batch at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::stream::{self, StreamExt};
+
+use super::survey::CALLS;
+use super::{Claim, Engine, Error, Outcome};
+use crate::anonymise::Seed;
+use crate::backup::{BackupError, BackupRetention, Horizon};
+use crate::customer::{Customer, Expected, Status};
+use crate::digest::Digest;
+use crate::gateway::GatewayError;
+use crate::ledger::{
+    BackupResidue, CaseEvent, Certificate, ClosedCase, Closing, DeactivationOutcome, ErasureResult, Event,
+    GatewayResult, NewCase, Opened, Progress, SavedCase,
+};
+use crate::plan::{
+    ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Plan, Step, Tally, TreatedBefore, decide,
+};
+use crate::policy::{Guard, RecordAction, Trigger};
+use crate::store::{
+    Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, TallyRequest, Target,
+};
+
+/// A case while it runs.
+pub(super) struct Run<'e> {
+    pub(super) new: NewCase,
+    pub(super) progress: Progress,
+    /// Fresh facts; none once the customer's own record is gone.
+    pub(super) facts: Option<Customer>,
+    /// Records per class that were read back at the end.
+    verified: Tally,
+    outcome: Option<Outcome>,
+    _claim: Claim<'e>,
+}
+
+impl Run<'_> {
+    pub(super) fn id(&self) -> &CaseId {
+        &self.new.id
+    }
+
+    pub(super) fn binding(&self) -> &Binding {
+        &self.new.binding
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.outcome.is_none()
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+
+    pub(super) fn wait(&mut self, step: Step, error: &Error, retry_after: Option<Duration>) {
+        self.end(Outcome::Waiting { case: self.id().clone(), step, reason: error.to_string(), retry_after });
+    }
+
+    pub(super) fn event(&self, at: DateTime<Utc>, event: Event) -> CaseEvent {
+        CaseEvent { case: self.id().clone(), at, event }
+    }
+
+    /// What must be true of the customer from now on.
+    fn expected(&self, facts: &Customer) -> Expected {
+        let ours = self.progress.deactivation == Some(DeactivationOutcome::Done);
+        Expected { revision: facts.revision(), status: if ours { Status::Archived } else { facts.status } }
+    }
+
+    /// A guard that was clear when the plan was made, and forbids now.
+    pub(super) fn guard_up(&self, facts: &Customer) -> Option<Guard> {
+        self.binding()
+            .guards()
+            .iter()
+            .find(|(guard, finding)| **finding == GuardFinding::Clear && guard.is_up(facts))
+            .map(|(guard, _)| *guard)
+    }
+
+    /// Why the customer cannot be erased now: a guard, or somebody brought them back.
+    pub(super) fn changed(&self, facts: &Customer) -> Option<String> {
+        if let Some(guard) = self.guard_up(facts) {
+            return Some(format!("{}; {}", guard.why(), guard.way_out()));
+        }
+        let archived =
+            self.progress.deactivation.is_some_and(|done| done != DeactivationOutcome::Unsupported);
+        (archived && !facts.status.is_archived())
+            .then(|| "the customer was brought back while the case was open".to_owned())
+    }
+}
+
+impl Engine {
+    pub(super) async fn open_and_run(
+        &self,
+        plans: &[ApprovedPlan],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let mut cases = Vec::with_capacity(plans.len());
+        for plan in plans {
+            cases.push(NewCase {
+                id: self.case_id()?,
+                binding: Arc::clone(plan.plan.binding()),
+                approval: plan.approval.clone(),
+                treatment: Arc::clone(plan.plan.treatment()),
+                opened_at: now,
+            });
+        }
+        // Claimed before they are open, so that a resume at the same time leaves them alone.
+        let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
+        let opened = self.parts.ledger.open(&cases).await?;
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(cases.len());
+        let mut runs = Vec::with_capacity(cases.len());
+        for ((case, opened), claim) in cases.into_iter().zip(opened).zip(claims) {
+            match (opened, claim) {
+                (Opened::Open, Some(claim)) => {
+                    outcomes.push(None);
+                    runs.push(run(SavedCase { new: case, events: Vec::new() }, claim));
+                }
+                (Opened::Conflict { case }, _) => outcomes.push(Some(Outcome::Conflict { case })),
+                (Opened::Open, None) => outcomes.push(Some(Outcome::Conflict { case: case.id })),
+            }
+        }
+        let mut ran = self.carry_out(runs).await?.into_iter();
+        Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
+    }
+
+    /// Goes on with open cases. One that this engine is working on already is left out.
+    pub(super) async fn run(&self, cases: Vec<SavedCase>) -> Result<Vec<Outcome>, Error> {
+        let mut runs = Vec::with_capacity(cases.len());
+        for case in cases {
+            if let Some(claim) = self.claim(&case.new.id) {
+                // It may have been closed between being read and being claimed.
+                if let Some(case) = self.parts.ledger.open_case(&case.new.id).await? {
+                    runs.push(run(case, claim));
+                }
+            }
+        }
+        self.carry_out(runs).await
+    }
+
+    async fn carry_out(&self, mut runs: Vec<Run<'_>>) -> Result<Vec<Outcome>, Error> {
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.decide_again(&mut runs).await?;
+        self.deactivate_all(&mut runs).await?;
+        self.erase_at_gateways(&mut runs).await?;
+        self.erase_records(&mut runs).await?;
+        self.verify(&mut runs).await?;
+        self.close(&mut runs).await?;
+        Ok(runs
+            .into_iter()
+            .map(|run| {
+                let unfinished = || Outcome::Waiting {
+                    case: run.new.id.clone(),
+                    step: Step::Verify,
+                    reason: "it did not come to an end".to_owned(),
+                    retry_after: None,
+                };
+                run.outcome.clone().unwrap_or_else(unfinished)
+            })
+            .collect())
+    }
+
+    /// Step 2: the decision on fresh facts has to be the one that was approved.
+    async fn decide_again(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let ids: Vec<_> = runs.iter().map(|run| run.new.customer().clone()).collect();
+        let mut facts = match self.facts(&ids).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                wait_all(runs, &Step::Deactivate, error);
+                return Ok(());
+            }
+        };
+        let fresh: Vec<_> = stream::iter(runs.iter_mut().map(|run| {
+            let facts = facts.remove(run.new.customer());
+            (run, facts)
+        }))
+        .map(|(run, facts)| async move {
+            let asked = match facts {
+                // After the records were begun the customer may be gone; from there it only goes forward.
+                Some(facts) if !run.progress.irreversible => self.with_gateways(facts).await.map(Some),
+                facts => Ok(facts),
+            };
+            (run, asked)
+        })
+        .buffered(CALLS)
+        .collect()
+        .await;
+        for (run, facts) in fresh {
+            match facts {
+                Ok(facts) => run.facts = facts,
+                Err(error) => wait_for_gateway(run, Step::Deactivate, error),
+            }
+        }
+        let keys = self.parts.keys.keys().await?;
+        let undecided = |run: &&mut Run<'_>| run.is_active() && !run.progress.irreversible;
+        let mut before = self.treated_before(&keys, runs.iter().filter_map(|run| run.facts.as_ref())).await?;
+        for run in runs.iter_mut().filter(undecided) {
+            let done = run.facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
+            if let Err(reason) = self.decide_one(run, done).await? {
+                self.supersede(run, reason).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The reason why the plan no longer holds, if it does not.
+    async fn decide_one(
+        &self,
+        run: &Run<'_>,
+        mut before: Vec<TreatedBefore>,
+    ) -> Result<Result<(), String>, Error> {
+        let Some(mut facts) = run.facts.clone() else {
+            return Ok(Err("there is no such customer any more".to_owned()));
+        };
+        let binding = run.binding();
+        if !before.is_empty() {
+            let tally = self.tally(vec![facts.id.clone()], binding.treatment()).await?;
+            let left = tally.into_iter().next().transpose()?.is_none_or(|tally| tally.due() > 0);
+            for done in &mut before {
+                done.anything_left = left;
+            }
+        }
+        // Our own deactivation, found after an interruption, is no change.
+        if let Some((status, _)) = run.progress.before.as_ref().filter(|_| facts.status == Status::Archived) {
+            facts.status = *status;
+        }
+        let asked = match binding.trigger() {
+            Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
+            _ => Asked::Sweep,
+        };
+        let now = self.parts.clock.now();
+        let due = match decide(&self.parts.policy, &facts, &asked, &before, now) {
+            Decision::Due(due) => due,
+            other => return Ok(Err(other.to_string())),
+        };
+        let support = self.data_map().deactivation();
+        let plan = Plan::draft(&self.parts.policy, support, &facts, &due, Tally::default(), now);
+        if plan.is_some_and(|plan| plan.digest() == run.new.approval.digest()) {
+            Ok(Ok(()))
+        } else {
+            Ok(Err(
+                "what the decision depended on has changed; plan again and approve the new plan".to_owned()
+            ))
+        }
+    }
+
+    /// Ends a case in which nothing irreversible was begun.
+    async fn supersede(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
+        if let Err(error) = self.take_back(&run.new, &run.progress).await {
+            run.wait(Step::Deactivate, &error, None);
+            return Ok(());
+        }
+        let closed = self.closed(&run.new, Closing::Superseded { reason: reason.clone() }).await?;
+        self.parts.ledger.close(&[closed]).await?;
+        run.end(Outcome::Superseded { case: run.id().clone(), reason });
+        Ok(())
+    }
+
+    /// Takes our own deactivation back, if there was one.
+    pub(super) async fn take_back(&self, case: &NewCase, progress: &Progress) -> Result<(), Error> {
+        let ours = match progress.deactivation {
+            Some(outcome) => outcome == DeactivationOutcome::Done,
+            // The intent is there and the answer was lost.
+            None => true,
+        };
+        let Some((_, before)) = progress.before.as_ref().filter(|_| ours) else { return Ok(()) };
+        match self.reactivate(case.customer(), before.clone()).await? {
+            // Not archived: the write never came, or somebody brought the customer back. Both are as wished.
+            Reactivated::Done | Reactivated::Changed | Reactivated::Missing | Reactivated::Unsupported => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Step 3.
+    async fn deactivate_all(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let at = self.parts.clock.now();
+        let mut todo: Vec<&mut Run<'_>> =
+            runs.iter_mut().filter(|run| run.is_active() && run.progress.deactivation.is_none()).collect();
+        if !self.supports_deactivation() {
+            for run in todo {
+                run.progress.deactivation = Some(DeactivationOutcome::Unsupported);
+            }
+            return Ok(());
+        }
+        let mut intents = Vec::new();
+        let mut batch = Vec::new();
+        for run in &mut todo {
+            let Some(facts) = run.facts.as_ref() else { continue };
+            if run.progress.before.is_none() && !facts.status.is_archived() {
+                let event = Event::Deactivating { status: facts.status, before: facts.former_status.clone() };
+                intents.push(run.event(at, event.clone()));
+                run.progress.apply(&event);
+            }
+        }
+        self.record(&intents).await?;
+        for run in &todo {
+            if let Some(facts) = run.facts.as_ref() {
+                let customer = run.new.customer().clone();
+                batch.push(Deactivation { customer, expected: facts.expected(), at });
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let answers = match self.parts.store.deactivate(&batch).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                wait_all(todo, &Step::Deactivate, error);
+                return Ok(());
+            }
+        };
+        let mut answers = answers.into_iter();
+        let mut events = Vec::new();
+        for run in todo.into_iter().filter(|run| run.facts.is_some()) {
+            let outcome = match answers.next() {
+                Some(Ok(Deactivated::Done { .. })) => DeactivationOutcome::Done,
+                // With our intent recorded, an archived customer is our own write, found after a crash.
+                Some(Ok(Deactivated::Already)) if run.progress.before.is_some() => DeactivationOutcome::Done,
+                Some(Ok(Deactivated::Already)) => DeactivationOutcome::Already,
+                Some(Ok(Deactivated::Unsupported)) => DeactivationOutcome::Unsupported,
+                Some(Ok(Deactivated::Changed)) => {
+                    self.supersede(run, "the customer changed in the meantime; plan again".to_owned())
+                        .await?;
+                    continue;
+                }
+                Some(Ok(Deactivated::Missing)) => {
+                    self.supersede(run, "there is no such customer any more".to_owned()).await?;
+                    continue;
+                }
+                Some(Err(error)) => {
+                    run.wait(Step::Deactivate, &error.into(), None);
+                    continue;
+                }
+                None => {
+                    run.wait(Step::Deactivate, &not_tried().into(), None);
+                    continue;
+                }
+            };
+            tracing::info!(case = %run.id(), "deactivated");
+            let event = Event::Deactivated(outcome);
+            run.progress.apply(&event);
+            events.push(run.event(at, event));
+        }
+        self.record(&events).await
+    }
+
+    /// Step 5, for each group of cases that share treatment and day.
+    async fn erase_records(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let mut groups = BTreeMap::<(Digest, NaiveDate), Vec<&mut Run<'_>>>::new();
+        for run in runs.iter_mut().filter(|run| run.is_active() && run.progress.records_done.is_none()) {
+            let key = (run.binding().treatment_digest(), run.new.opened_at.date_naive());
+            groups.entry(key).or_default().push(run);
+        }
+        for group in groups.into_values() {
+            self.erase_group(group).await?;
+        }
+        Ok(())
+    }
+
+    async fn erase_group(&self, group: Vec<&mut Run<'_>>) -> Result<(), Error> {
+        let mut todo = Vec::with_capacity(group.len());
+        for run in group {
+            // From the first irreversible step on nothing is decided again, but guards still stop a step.
+            match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
+                Some(reason) => self.stop(run, Step::Records, reason).await?,
+                None => todo.push(run),
+            }
+        }
+        let at = self.parts.clock.now();
+        let mut intents = Vec::with_capacity(todo.len());
+        for run in &mut todo {
+            intents.push(run.event(at, Event::Erasing(Step::Records)));
+            run.progress.apply(&Event::Erasing(Step::Records));
+        }
+        self.record(&intents).await?;
+        let mut seed = [0; 32];
+        self.parts.entropy.fill(&mut seed)?;
+        let seed = Seed::new(seed);
+        while let Some(first) = todo.first() {
+            let targets = todo.iter().map(|run| target(run)).collect();
+            let treatment = Arc::clone(&first.new.treatment);
+            let request = EraseRequest::new(targets, treatment, seed.clone(), first.new.opened_at);
+            let answers = match self.parts.store.erase(&request).await {
+                Ok(answers) => answers,
+                Err(error @ StoreError::Treatment { .. }) => {
+                    for run in todo {
+                        self.block(run, Step::Records, error.to_string()).await?;
+                    }
+                    return Ok(());
+                }
+                Err(error) => {
+                    wait_all(todo, &Step::Records, error);
+                    return Ok(());
+                }
+            };
+            todo = self.take_answers(todo, answers).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the store's answers in, and gives back those of whom there is more to do.
+    async fn take_answers<'r, 'e>(
+        &self,
+        runs: Vec<&'r mut Run<'e>>,
+        answers: Batch<Erased>,
+    ) -> Result<Vec<&'r mut Run<'e>>, Error> {
+        let at = self.parts.clock.now();
+        let mut answers = answers.into_iter();
+        let mut events = Vec::with_capacity(runs.len());
+        let mut more = Vec::new();
+        for run in runs {
+            // A second try cannot tell what the first one did.
+            let first_try = run.progress.records_begun == 1;
+            let event = match answers.next() {
+                Some(Ok(Erased::Done(counts))) => Event::RecordsDone(first_try.then_some(counts)),
+                Some(Ok(Erased::More(counts))) if counts.classes.values().any(|count| *count > 0) => {
+                    let event = Event::RecordsPart(counts);
+                    run.progress.apply(&event);
+                    events.push(run.event(at, event));
+                    more.push(run);
+                    continue;
+                }
+                Some(Ok(Erased::More(_))) => {
+                    let reason = "the store says there is more to do, and does none of it".to_owned();
+                    self.block(run, Step::Records, reason).await?;
+                    continue;
+                }
+                Some(Ok(Erased::Missing)) if !first_try || run.facts.is_none() => Event::RecordsDone(None),
+                Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {
+                    let reason = match answer {
+                        Erased::Missing => "there is no such customer any more",
+                        _ => "the customer changed in the meantime; plan again",
+                    };
+                    // The store has touched nothing. Nor have we, unless a gateway was asked or this is a
+                    // second try.
+                    if first_try && !run.progress.gateway_begun {
+                        self.supersede(run, reason.to_owned()).await?;
+                    } else {
+                        self.block(run, Step::Records, reason.to_owned()).await?;
+                    }
+                    continue;
+                }
+                Some(Err(error)) if error.is_transient() => {
+                    run.wait(Step::Records, &error.into(), None);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.block(run, Step::Records, error.to_string()).await?;
+                    continue;
+                }
+                None => {
+                    run.wait(Step::Records, &not_tried().into(), None);
+                    continue;
+                }
+            };
+            tracing::info!(case = %run.id(), "records erased");
+            run.progress.apply(&event);
+            events.push(run.event(at, event));
+        }
+        self.record(&events).await?;
+        Ok(more)
+    }
+
+    /// Step 6: a store's word is not enough; what is really there has to be as planned.
+    async fn verify(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let mut groups = BTreeMap::<Digest, Vec<&mut Run<'_>>>::new();
+        for run in runs.iter_mut().filter(|run| run.is_active()) {
+            groups.entry(run.binding().treatment_digest()).or_default().push(run);
+        }
+        for group in groups.into_values() {
+            let Some(first) = group.first() else { continue };
+            let customers = group.iter().map(|run| run.new.customer().clone()).collect();
+            let request = TallyRequest::new(customers, Arc::clone(&first.new.treatment));
+            let mut answers = match self.parts.store.tally(&request).await {
+                Ok(answers) => answers.into_iter(),
+                Err(error) => {
+                    wait_all(group, &Step::Verify, error);
+                    continue;
+                }
+            };
+            for run in group {
+                match answers.next() {
+                    Some(Ok(tally)) if tally.due() == 0 => {
+                        tracing::info!(case = %run.id(), "read back: nothing is left to do");
+                        run.verified = tally;
+                    }
+                    Some(Ok(tally)) => {
+                        let left: Vec<_> = tally
+                            .classes
+                            .iter()
+                            .filter(|(_, class)| class.due > 0)
+                            .map(|(name, class)| format!("{} of {name}", class.due))
+                            .collect();
+                        let reason = format!(
+                            "the store says it is done, but records are left as they were: {}",
+                            left.join(", ")
+                        );
+                        self.block(run, Step::Verify, reason).await?;
+                    }
+                    Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
+                    None => run.wait(Step::Verify, &not_tried().into(), None),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 7.
+    async fn close(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let done: Vec<&mut Run<'_>> = runs.iter_mut().filter(|run| run.is_active()).collect();
+        if done.is_empty() {
+            return Ok(());
+        }
+        let backups = self.residue().await;
+        let mut closed = Vec::with_capacity(done.len());
+        for run in &done {
+            let result = self.result(run, backups.clone());
+            closed.push(self.closed(&run.new, Closing::Erased(result)).await?);
+        }
+        let entries = self.parts.ledger.close(&closed).await?;
+        for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
+            let entry_of = entry.closed().unwrap_or(&closed);
+            if let Some(certificate) = Certificate::of(entry.seq, entry_of, &run.new.treatment, None) {
+                tracing::info!(case = %run.id(), "case closed");
+                run.end(Outcome::Erased(Box::new(certificate)));
+            }
+        }
+        Ok(())
+    }
+
+    fn result(&self, run: &Run<'_>, backups: Vec<BackupResidue>) -> ErasureResult {
+        let progress = &run.progress;
+        let treated = run
+            .new
+            .treatment
+            .classes()
+            .iter()
+            .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
+        ErasureResult {
+            deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
+            records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
+            gateways: progress
+                .gateways
+                .iter()
+                .flat_map(|(gateway, outcomes)| outcomes.values().map(move |outcome| (gateway, outcome)))
+                .map(|(gateway, outcome)| GatewayResult {
+                    gateway: gateway.clone(),
+                    outcome: outcome.clone(),
+                })
+                .collect(),
+            waived: progress.waived.clone(),
+            backups,
+            verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
+            scrubbable: self.parts.scrub.is_some(),
+        }
+    }
+
+    /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
+    async fn residue(&self) -> Vec<BackupResidue> {
+        let now = self.parts.clock.now();
+        let mut list = Vec::with_capacity(self.parts.backups.len());
+        for (name, backups) in &self.parts.backups {
+            let found = look(&**backups).await;
+            list.push(match found {
+                Ok((schedule, copies)) => BackupResidue {
+                    backups: name.clone(),
+                    copies: Some(copies),
+                    horizon: schedule.horizon(now),
+                },
+                Err(error) => BackupResidue {
+                    backups: name.clone(),
+                    copies: None,
+                    horizon: Horizon::Unknown { reason: error.to_string() },
+                },
+            });
+        }
+        list
+    }
+
+    pub(super) async fn closed(&self, case: &NewCase, closing: Closing) -> Result<ClosedCase, Error> {
+        let binding = &case.binding;
+        let key = self.parts.keys.keys().await?.pop().ok_or(crate::ledger::KeyRingError::Empty)?;
+        Ok(ClosedCase {
+            case: case.id.clone(),
+            subject: key.token(binding.tenant(), binding.customer(), binding.registered()),
+            tenant: binding.tenant().clone(),
+            trigger: binding.trigger(),
+            plan: binding.digest(),
+            policy: binding.policy(),
+            data_map: binding.data_map(),
+            treatment: binding.treatment().clone(),
+            treatment_digest: binding.treatment_digest(),
+            operator: case.approval.operator().clone(),
+            approved_at: case.approval.approved_at(),
+            opened_at: case.opened_at,
+            closed_at: self.parts.clock.now(),
+            closing,
+        })
+    }
+
+    /// A guard went up: superseded if nothing was begun, blocked otherwise.
+    pub(super) async fn stop(&self, run: &mut Run<'_>, step: Step, reason: String) -> Result<(), Error> {
+        if run.progress.irreversible {
+            self.block(run, step, reason).await
+        } else {
+            self.supersede(run, reason).await
+        }
+    }
+
+    pub(super) async fn block(&self, run: &mut Run<'_>, step: Step, reason: String) -> Result<(), Error> {
+        let event = Event::Blocked { step: step.clone(), reason: reason.clone() };
+        self.record(&[run.event(self.parts.clock.now(), event)]).await?;
+        tracing::warn!(case = %run.id(), %step, "case blocked");
+        run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
+        Ok(())
+    }
+
+    pub(super) async fn record(&self, events: &[CaseEvent]) -> Result<(), Error> {
+        if events.is_empty() { Ok(()) } else { Ok(self.parts.ledger.record(events).await?) }
+    }
+
+    fn case_id(&self) -> Result<CaseId, Error> {
+        let mut bytes = [0; 16];
+        self.parts.entropy.fill(&mut bytes)?;
+        Ok(CaseId::new(hex::encode(bytes)))
+    }
+}
+
+fn run(saved: SavedCase, claim: Claim<'_>) -> Run<'_> {
+    let progress = saved.progress();
+    Run { new: saved.new, progress, facts: None, verified: Tally::default(), outcome: None, _claim: claim }
+}
+
+fn target(run: &Run<'_>) -> Target {
+    let gone = || Expected { revision: Customer::new("", "").revision(), status: Status::Archived };
+    Target {
+        customer: run.new.customer().clone(),
+        tenant: run.new.tenant().clone(),
+        expected: run.facts.as_ref().map_or_else(gone, |facts| run.expected(facts)),
+    }
+}
+
+fn not_tried() -> StoreError {
+    StoreError::failed("answering", "the store did not answer for this customer; it was not tried")
+}
+
+/// The store cannot be reached, or fails: every case stays as it is, to be resumed.
+pub(super) fn wait_all<'r, 'e: 'r>(
+    runs: impl IntoIterator<Item = &'r mut Run<'e>>,
+    step: &Step,
+    error: StoreError,
+) {
+    let error = Error::from(error);
+    for run in runs {
+        run.wait(step.clone(), &error, None);
+    }
+}
+
+pub(super) fn wait_for_gateway(run: &mut Run<'_>, step: Step, error: GatewayError) {
+    let retry_after = error.retry_after();
+    run.wait(step, &error.into(), retry_after);
+}
+
+async fn look(backups: &dyn BackupRetention) -> Result<(crate::backup::Schedule, u64), BackupError> {
+    let schedule = backups.schedule().await?;
+    Ok((schedule, backups.copies().await?.len() as u64))
+}

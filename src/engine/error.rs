@@ -1,0 +1,161 @@
+//! Why the engine could not do what was asked, and how cases end.
+
+use std::time::Duration;
+
+use super::NoEntropy;
+use crate::digest::Digest;
+use crate::gateway::GatewayError;
+use crate::ledger::{Certificate, KeyRingError, LedgerError};
+use crate::plan::{ApprovalError, CaseId, Decision, Plan, Step};
+use crate::policy::TreatmentName;
+use crate::store::StoreError;
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host's database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A payment gateway.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The approval does not hold any more.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    /// No customer has this id.
+    #[error("there is no such customer; check the id, and that it is the id the data map names as the key")]
+    NoSuchCustomer,
+    /// The policy has no treatment of this name.
+    #[error("the policy has no treatment {name}; {way_out}")]
+    NoSuchTreatment {
+        /// The name.
+        name: TreatmentName,
+        /// What there is.
+        way_out: String,
+    },
+    /// The plan was made under another policy or data map.
+    #[error(
+        "the plan was made under another {what} ({plan}, not {ours}); plan again and approve the new plan"
+    )]
+    OtherRules {
+        /// Which.
+        what: &'static str,
+        /// The digest that the plan names.
+        plan: Digest,
+        /// The digest of ours.
+        ours: Digest,
+    },
+    /// The case is not one that a person has to look at.
+    #[error("case {case} is not blocked; resume it")]
+    NotBlocked {
+        /// The case.
+        case: CaseId,
+    },
+    /// The step cannot be waived.
+    #[error(
+        "step {step} of case {case} cannot be waived; only the step that blocks it can, and only a gateway's"
+    )]
+    NotWaivable {
+        /// The case.
+        case: CaseId,
+        /// The step.
+        step: Step,
+    },
+    /// The case cannot be cancelled any more.
+    #[error("case {case} has begun what cannot be taken back; retry it, or waive the step that blocks it")]
+    TooLate {
+        /// The case.
+        case: CaseId,
+    },
+    /// The case is being worked on at this moment.
+    #[error("case {case} is being worked on right now; wait for its outcome")]
+    Running {
+        /// The case.
+        case: CaseId,
+    },
+    /// The engine was built without a scrub.
+    #[error("the engine knows no scrub; give the builder one, such as the SQLite store itself")]
+    NoScrub,
+}
+
+/// What planning came to.
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// A plan to review.
+    Plan(Box<Plan>),
+    /// There is no plan, and this is why.
+    Refused(Decision),
+}
+
+/// How a case ended, or where it stands.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Erased as planned, and verified.
+    Erased(Box<Certificate>),
+    /// What the decision depended on has changed. Nothing was touched, or the deactivation was taken back.
+    Superseded {
+        /// The case.
+        case: CaseId,
+        /// What has changed.
+        reason: String,
+    },
+    /// A step was refused. The customer stays deactivated; a person decides:
+    /// [`Engine::retry`](super::Engine::retry), [`waive`](super::Engine::waive) or
+    /// [`cancel`](super::Engine::cancel).
+    Blocked {
+        /// The case.
+        case: CaseId,
+        /// The step.
+        step: Step,
+        /// Why.
+        reason: String,
+    },
+    /// Something is out of reach for now. [`Engine::resume`](super::Engine::resume) goes on from there.
+    Waiting {
+        /// The case.
+        case: CaseId,
+        /// The step at which it waits.
+        step: Step,
+        /// What it waits for.
+        reason: String,
+        /// After how long it is worth trying, if that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The customer has another open case already. No new one was opened.
+    Conflict {
+        /// That case.
+        case: CaseId,
+    },
+}
+
+impl Outcome {
+    /// The certificate, if there is one.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Erased(certificate) => Some(certificate),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Erased(certificate) => write!(f, "{certificate}"),
+            Self::Superseded { case, reason } => write!(f, "case {case} is superseded: {reason}"),
+            Self::Blocked { case, step, reason } => write!(f, "case {case} is blocked at {step}: {reason}"),
+            Self::Waiting { case, step, reason, .. } => write!(f, "case {case} waits at {step}: {reason}"),
+            Self::Conflict { case } => write!(f, "the customer has an open case already: {case}"),
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! Carrying plans out: survey, execute, resume.
+//!
+//! An [`Engine`] holds a host's adapters and its policy. [`Engine::plan`] looks at a customer and says what
+//! would be done; [`Engine::execute`] does it, once it is approved.
+//!
+//! # How a case runs
+//! 1. **Open.** Approval and plan are recorded before anything is touched.
+//! 2. **Decide again,** on fresh facts and the gateways' own answer. Anything changed: superseded.
+//! 3. **Deactivate,** compare-and-set; how the customer was is recorded first.
+//! 4. **Gateways.** Guards are looked at again right before. A refusal blocks the case.
+//! 5. **Records,** last of what cannot be taken back, guards checked again inside the transaction.
+//! 6. **Verify,** reading back by shape.
+//! 7. **Close:** one entry in the ledger, working memory wiped, the certificate.
+//!
+//! Whatever is about to be done is recorded before it is done, and *done* is written last: wherever a process
+//! dies, [`Engine::resume`] goes on. At rest every customer is untouched, erased as planned, or blocked with
+//! the step and the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::backup::BackupRetention;
+use crate::customer::{CustomerId, FormerStatus, GatewayName};
+use crate::data_map::{DataMap, DeactivationSupport};
+use crate::document::{Problem, Problems, suggest};
+use crate::gateway::PaymentGatewayEraser;
+use crate::ledger::{CaseEvent, Certificate, Closing, Event, KeyRing, Ledger, SavedCase, Waiver};
+use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, OperatorId, Step};
+use crate::policy::{GatewayAction, Policy, PolicyDocument};
+use crate::store::{
+    CustomerStore, Deactivated, Deactivation, Reactivated, Reactivation, Scrub, Select, StoreError,
+};
+
+mod case;
+mod clock;
+mod error;
+mod gateways;
+mod survey;
+
+pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
+pub use error::{Error, Outcome, Planned};
+
+/// How many customers are worked on at once, unless the host says otherwise.
+const BATCH: usize = 500;
+
+/// Holds a host's adapters and policy, and carries plans out. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    store: Arc<dyn CustomerStore>,
+    policy: Policy,
+    gateways: BTreeMap<GatewayName, Arc<dyn PaymentGatewayEraser>>,
+    backups: Vec<(String, Arc<dyn BackupRetention>)>,
+    ledger: Arc<dyn Ledger>,
+    keys: Arc<dyn KeyRing>,
+    scrub: Option<Arc<dyn Scrub>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    batch: usize,
+    /// Cases that this engine is working on, so that a resume does not take them up a second time.
+    running: Mutex<BTreeSet<CaseId>>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("policy", &self.parts.policy.name())
+            .field("gateways", &self.parts.gateways.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`Engine`]. Store, policy, ledger and keys are needed from the start; the rest is added.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    store: Arc<dyn CustomerStore>,
+    policy: PolicyDocument,
+    ledger: Arc<dyn Ledger>,
+    keys: Arc<dyn KeyRing>,
+    gateways: Vec<Arc<dyn PaymentGatewayEraser>>,
+    backups: Vec<(String, Arc<dyn BackupRetention>)>,
+    scrub: Option<Arc<dyn Scrub>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    batch: usize,
+}
+
+impl EngineBuilder {
+    /// A payment gateway at which customers may have profiles.
+    #[must_use]
+    pub fn gateway(mut self, gateway: impl PaymentGatewayEraser) -> Self {
+        self.gateways.push(Arc::new(gateway));
+        self
+    }
+
+    /// A place with backup copies of the store, under a name for the certificate.
+    #[must_use]
+    pub fn backups(mut self, name: impl Into<String>, backups: impl BackupRetention) -> Self {
+        self.backups.push((name.into(), Arc::new(backups)));
+        self
+    }
+
+    /// What frees the store's files of old bytes.
+    #[must_use]
+    pub fn scrub(mut self, scrub: impl Scrub) -> Self {
+        self.scrub = Some(Arc::new(scrub));
+        self
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Another source of randomness than the system's. For tests; whoever can foresee the bytes can tell which
+    /// token belongs to which record.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// How many customers are worked on at once: 500, unless this says otherwise. At least 1.
+    #[must_use]
+    pub fn batch(mut self, customers: usize) -> Self {
+        self.batch = customers.max(1);
+        self
+    }
+
+    /// Holds the policy against the store's data map and gives the engine.
+    ///
+    /// # Errors
+    /// Everything that is impossible or left open, all at once: see [`PolicyDocument::check`]; also a gateway
+    /// that the policy erases at and that has no adapter here, or has two.
+    pub fn build(self) -> Result<Engine, Problems> {
+        let policy = self.policy.check(self.store.data_map())?;
+        let mut problems = Vec::new();
+        let mut gateways = BTreeMap::new();
+        for gateway in self.gateways {
+            let name = gateway.gateway().clone();
+            if gateways.insert(name.clone(), gateway).is_some() {
+                problems.push(Problem::new(
+                    format!("gateway {name}"),
+                    "has two adapters",
+                    "leave one of them",
+                ));
+            }
+        }
+        let erased: BTreeSet<&GatewayName> = policy
+            .treatments()
+            .values()
+            .flat_map(|treatment| treatment.gateways())
+            .filter(|(_, action)| matches!(action, GatewayAction::Erase))
+            .map(|(name, _)| name)
+            .collect();
+        for name in erased.into_iter().filter(|name| !gateways.contains_key(*name)) {
+            problems.push(Problem::new(
+                format!("gateway {name}"),
+                "is to be erased at, and has no adapter",
+                "give the builder one, or write { keep = \"reason\" } in the policy",
+            ));
+        }
+        Problems::none_or(problems)?;
+        Ok(Engine {
+            parts: Arc::new(Parts {
+                store: self.store,
+                policy,
+                gateways,
+                backups: self.backups,
+                ledger: self.ledger,
+                keys: self.keys,
+                scrub: self.scrub,
+                clock: self.clock,
+                entropy: self.entropy,
+                batch: self.batch,
+                running: Mutex::default(),
+            }),
+        })
+    }
+}
+
+/// An open case, for whoever watches over them.
+#[derive(Clone, Debug)]
+pub struct OpenCase {
+    /// The case.
+    pub case: CaseId,
+    /// Whose data. The host's own id.
+    pub customer: CustomerId,
+    /// When it was opened.
+    pub opened_at: chrono::DateTime<chrono::Utc>,
+    /// The step that was refused, and why. None: it was interrupted, and can be resumed.
+    pub blocked: Option<(Step, String)>,
+    /// Whether something that cannot be taken back was begun.
+    pub irreversible: bool,
+}
+
+impl Engine {
+    /// Starts with what no engine can be without.
+    pub fn builder(
+        store: impl CustomerStore,
+        policy: PolicyDocument,
+        ledger: impl Ledger,
+        keys: impl KeyRing,
+    ) -> EngineBuilder {
+        EngineBuilder {
+            store: Arc::new(store),
+            policy,
+            ledger: Arc::new(ledger),
+            keys: Arc::new(keys),
+            gateways: Vec::new(),
+            backups: Vec::new(),
+            scrub: None,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            batch: BATCH,
+        }
+    }
+
+    /// The policy, as it was held against the data map.
+    pub fn policy(&self) -> &Policy {
+        &self.parts.policy
+    }
+
+    /// What the store holds.
+    pub fn data_map(&self) -> &DataMap {
+        self.parts.store.data_map()
+    }
+
+    /// What the policy says of a customer now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], or a store, gateway or ledger out of reach.
+    pub async fn decide(&self, customer: &CustomerId, asked: &Asked) -> Result<Decision, Error> {
+        Ok(match self.plan(customer, asked).await? {
+            Planned::Plan(plan) => Decision::Due(plan.due().clone()),
+            Planned::Refused(decision) => decision,
+        })
+    }
+
+    /// Plans the erasure of one customer. Touches nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], or a store, gateway or ledger out of reach.
+    pub async fn plan(&self, customer: &CustomerId, asked: &Asked) -> Result<Planned, Error> {
+        self.plan_batch(std::slice::from_ref(customer), asked)
+            .await?
+            .pop()
+            .unwrap_or(Err(Error::NoSuchCustomer))
+    }
+
+    /// Plans the erasure of several customers: one answer each, in order. Touches nothing.
+    ///
+    /// # Errors
+    /// A store or ledger out of reach, for all of them; otherwise per customer, as [`plan`](Self::plan).
+    pub async fn plan_batch(
+        &self,
+        customers: &[CustomerId],
+        asked: &Asked,
+    ) -> Result<Vec<Result<Planned, Error>>, Error> {
+        if let Asked::Request { treatment: Some(name) } = asked
+            && !self.parts.policy.treatments().contains_key(name)
+        {
+            let known = self.parts.policy.treatments().keys().map(crate::policy::TreatmentName::as_str);
+            let way_out = suggest(name.as_str(), known);
+            return Err(Error::NoSuchTreatment { name: name.clone(), way_out });
+        }
+        let mut answers = Vec::with_capacity(customers.len());
+        for customers in customers.chunks(self.parts.batch) {
+            answers.extend(self.survey(customers, asked).await?);
+        }
+        Ok(answers)
+    }
+
+    /// Archives a customer, without erasing anything: the reversible first of two steps. The second is to
+    /// plan, approve and execute.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCustomer`], or a store out of reach.
+    pub async fn deactivate(&self, customer: &CustomerId) -> Result<Deactivated, Error> {
+        let facts = self.parts.store.facts(&Select::Ids(vec![customer.clone()])).await?;
+        let facts = facts.into_iter().find(|facts| facts.id == *customer).ok_or(Error::NoSuchCustomer)?;
+        let deactivation = Deactivation {
+            customer: customer.clone(),
+            expected: facts.expected(),
+            at: self.parts.clock.now(),
+        };
+        Ok(only(self.parts.store.deactivate(&[deactivation]).await?)?)
+    }
+
+    /// Takes back a deactivation that [`deactivate`](Self::deactivate) made.
+    ///
+    /// # Errors
+    /// A store out of reach.
+    pub async fn reactivate(
+        &self,
+        customer: &CustomerId,
+        before: FormerStatus,
+    ) -> Result<Reactivated, Error> {
+        let reactivation = Reactivation { customer: customer.clone(), before };
+        Ok(only(self.parts.store.reactivate(&[reactivation]).await?)?)
+    }
+
+    /// Executes approved plans: one outcome each, in order.
+    ///
+    /// Dropping the future interrupts the cases; [`resume`](Self::resume) finishes them.
+    ///
+    /// # Errors
+    /// Before any case is opened: [`Error::Approval`] or [`Error::OtherRules`] if any of the plans cannot be
+    /// executed now; nothing is touched then. Afterwards only what keeps the ledger from being written: open
+    /// cases can be resumed.
+    pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
+        let now = self.parts.clock.now();
+        for plan in &plans {
+            self.admit(plan, now)?;
+        }
+        let mut outcomes = Vec::with_capacity(plans.len());
+        for plans in plans.chunks(self.parts.batch) {
+            outcomes.extend(self.open_and_run(plans, now).await?);
+        }
+        Ok(outcomes)
+    }
+
+    /// Executes one approved plan.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub async fn erase(&self, plan: ApprovedPlan) -> Result<Outcome, Error> {
+        let customer_has_one = self.execute(vec![plan]).await?.pop();
+        customer_has_one.ok_or(Error::NoSuchCustomer)
+    }
+
+    fn admit(&self, plan: &ApprovedPlan, now: chrono::DateTime<chrono::Utc>) -> Result<(), Error> {
+        plan.approval.valid_at(now)?;
+        let binding = plan.plan.binding();
+        let policy = &self.parts.policy;
+        for (what, plan, ours) in [
+            ("policy", binding.policy(), policy.digest()),
+            ("data map", binding.data_map(), policy.map_digest()),
+        ] {
+            if plan != ours {
+                return Err(Error::OtherRules { what, plan, ours });
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with every open case that was interrupted. Blocked cases are reported and left alone.
+    ///
+    /// # Errors
+    /// A ledger out of reach.
+    pub async fn resume(&self) -> Result<Vec<Outcome>, Error> {
+        let mut outcomes = Vec::new();
+        let mut after = None;
+        loop {
+            let cases = self.parts.ledger.open_cases(after.as_ref(), self.parts.batch).await?;
+            let Some(last) = cases.last() else { return Ok(outcomes) };
+            after = Some(last.new.id.clone());
+            let (blocked, interrupted): (Vec<_>, Vec<_>) =
+                cases.into_iter().partition(|case| case.progress().blocked.is_some());
+            outcomes.extend(blocked.into_iter().filter_map(|case| {
+                let (step, reason) = case.progress().blocked?;
+                Some(Outcome::Blocked { case: case.new.id, step, reason })
+            }));
+            outcomes.extend(self.run(interrupted).await?);
+        }
+    }
+
+    async fn blocked_case(&self, case: &CaseId) -> Result<SavedCase, Error> {
+        let missing = || crate::ledger::LedgerError::NoSuchCase { case: case.clone() };
+        Ok(self.parts.ledger.open_case(case).await?.ok_or_else(missing)?)
+    }
+
+    /// Tries a blocked case again.
+    ///
+    /// # Errors
+    /// [`Error::NotBlocked`], no such case, or a ledger out of reach.
+    pub async fn retry(&self, case: &CaseId) -> Result<Outcome, Error> {
+        let saved = self.blocked_case(case).await?;
+        if saved.progress().blocked.is_none() {
+            return Err(Error::NotBlocked { case: case.clone() });
+        }
+        self.go_on(saved, Event::Retried).await
+    }
+
+    /// Goes on with a blocked case without the step that blocks it. Only a gateway's step can be waived: the
+    /// certificate then says who decided so and why, and that the gateway may still hold the profile.
+    ///
+    /// # Errors
+    /// [`Error::NotWaivable`], no such case, or a ledger out of reach.
+    pub async fn waive(
+        &self,
+        case: &CaseId,
+        step: Step,
+        operator: OperatorId,
+        reason: impl Into<String> + Send,
+    ) -> Result<Outcome, Error> {
+        let saved = self.blocked_case(case).await?;
+        let blocks = saved.progress().blocked.is_some_and(|(blocking, _)| blocking == step);
+        if !blocks || !matches!(step, Step::Gateway(_)) {
+            return Err(Error::NotWaivable { case: case.clone(), step });
+        }
+        let waiver = Waiver { step, operator, reason: reason.into(), at: self.parts.clock.now() };
+        self.go_on(saved, Event::Waived(waiver)).await
+    }
+
+    async fn go_on(&self, mut saved: SavedCase, event: Event) -> Result<Outcome, Error> {
+        let case = saved.new.id.clone();
+        let at = self.parts.clock.now();
+        self.parts.ledger.record(&[CaseEvent { case: case.clone(), at, event: event.clone() }]).await?;
+        saved.events.push(event);
+        self.run(vec![saved]).await?.pop().ok_or(Error::Running { case })
+    }
+
+    /// Gives a case up before anything that cannot be taken back: the customer is as before, and the ledger
+    /// says who cancelled and why.
+    ///
+    /// # Errors
+    /// [`Error::TooLate`], no such case, or a store or ledger out of reach.
+    pub async fn cancel(
+        &self,
+        case: &CaseId,
+        operator: OperatorId,
+        reason: impl Into<String> + Send,
+    ) -> Result<(), Error> {
+        let saved = self.blocked_case(case).await?;
+        let progress = saved.progress();
+        if progress.irreversible {
+            return Err(Error::TooLate { case: case.clone() });
+        }
+        let Some(_claim) = self.claim(case) else { return Err(Error::Running { case: case.clone() }) };
+        self.take_back(&saved.new, &progress).await?;
+        let closing = Closing::Cancelled { operator, reason: reason.into() };
+        let closed = self.closed(&saved.new, closing).await?;
+        self.parts.ledger.close(&[closed]).await?;
+        Ok(())
+    }
+
+    /// So many open cases in the order of their ids, after one.
+    ///
+    /// # Errors
+    /// A ledger out of reach.
+    pub async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<OpenCase>, Error> {
+        let cases = self.parts.ledger.open_cases(after, limit).await?;
+        Ok(cases
+            .into_iter()
+            .map(|case| {
+                let progress = case.progress();
+                OpenCase {
+                    customer: case.new.customer().clone(),
+                    case: case.new.id,
+                    opened_at: case.new.opened_at,
+                    blocked: progress.blocked,
+                    irreversible: progress.irreversible,
+                }
+            })
+            .collect())
+    }
+
+    /// The certificate of a closed case, as the ledger can prove it now. None if there is no such case or it
+    /// did not end in an erasure.
+    ///
+    /// # Errors
+    /// A ledger out of reach.
+    pub async fn certificate(&self, case: &CaseId) -> Result<Option<Certificate>, Error> {
+        let Some(entry) = self.parts.ledger.entry(case).await? else { return Ok(None) };
+        let Some(closed) = entry.closed() else { return Ok(None) };
+        let Some(treatment) = self.parts.ledger.treatment(closed.treatment_digest).await? else {
+            return Ok(None);
+        };
+        let scrubbed = self.parts.ledger.scrubbed_after(entry.seq).await?;
+        Ok(Certificate::of(entry.seq, closed, &treatment, scrubbed))
+    }
+
+    /// Frees the store's files of the bytes of everything erased so far, and records it. For after a run.
+    ///
+    /// # Errors
+    /// [`Error::NoScrub`], or a store that is in use.
+    pub async fn scrub(&self) -> Result<(), Error> {
+        let scrub = self.parts.scrub.as_ref().ok_or(Error::NoScrub)?;
+        // What is closed while the scrub runs is not covered by it.
+        let through = self.parts.ledger.last().await?;
+        scrub.scrub().await?;
+        Ok(self.parts.ledger.scrubbed(through, self.parts.clock.now()).await?)
+    }
+
+    fn supports_deactivation(&self) -> bool {
+        *self.data_map().deactivation() == DeactivationSupport::Supported
+    }
+
+    /// Takes a case for this engine's work, until the claim is dropped.
+    fn claim(&self, case: &CaseId) -> Option<Claim<'_>> {
+        let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(case.clone()).then(|| Claim { running: &self.parts.running, case: case.clone() })
+    }
+}
+
+/// That this engine works on a case.
+struct Claim<'e> {
+    running: &'e Mutex<BTreeSet<CaseId>>,
+    case: CaseId,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.case);
+    }
+}
+
+/// The one answer of a batch of one.
+fn only<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
+    let missing = || StoreError::failed("answering", "the store gave no answer; it was not tried");
+    batch.into_iter().next().ok_or_else(missing)?
+}

@@ -1,0 +1,181 @@
+//! Looking at customers before anything is done: facts, gateways, what was done before, and the decision.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+
+use super::{Engine, Error, Planned};
+use crate::customer::{Customer, CustomerId};
+use crate::gateway::{GatewayError, ProfileState};
+use crate::ledger::{Closing, EpochKey, SubjectToken};
+use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
+use crate::policy::{Guard, GuardRule, TreatmentName};
+use crate::store::{Batch, Select, StoreError, TallyRequest};
+
+/// How many gateway calls are under way at once.
+pub(super) const CALLS: usize = 8;
+
+impl Engine {
+    /// Decides and plans, with counts. One answer per customer, in order.
+    pub(super) async fn survey(
+        &self,
+        customers: &[CustomerId],
+        asked: &Asked,
+    ) -> Result<Vec<Result<Planned, Error>>, Error> {
+        let mut found = self.facts(customers).await?;
+        let asked_gateways: Vec<_> = stream::iter(customers.iter().map(|id| found.remove(id)))
+            .map(|facts| async move {
+                match facts {
+                    Some(facts) => self.with_gateways(facts).await.map_err(Error::from),
+                    None => Err(Error::NoSuchCustomer),
+                }
+            })
+            .buffered(CALLS)
+            .collect()
+            .await;
+        let now = self.parts.clock.now();
+        let mut surveyed: Vec<Result<Surveyed, Error>> = asked_gateways
+            .into_iter()
+            .map(|facts| {
+                facts.map(|facts| {
+                    let decision = decide(&self.parts.policy, &facts, asked, &[], now);
+                    Surveyed { facts, decision, tally: Tally::default() }
+                })
+            })
+            .collect();
+        self.count(surveyed.iter_mut().filter_map(|one| one.as_mut().ok())).await?;
+        let keys = self.parts.keys.keys().await?;
+        let mut before = self
+            .treated_before(&keys, surveyed.iter().filter_map(|one| Some(&one.as_ref().ok()?.facts)))
+            .await?;
+        Ok(surveyed
+            .into_iter()
+            .map(|one| {
+                let mut one = one?;
+                let mut done = before.remove(&one.facts.id).unwrap_or_default();
+                if let Decision::Due(_) = one.decision {
+                    for done in &mut done {
+                        done.anything_left = one.tally.due() > 0;
+                    }
+                    one.decision = decide(&self.parts.policy, &one.facts, asked, &done, now);
+                }
+                Ok(self.planned(one, now))
+            })
+            .collect())
+    }
+
+    fn planned(&self, one: Surveyed, now: chrono::DateTime<chrono::Utc>) -> Planned {
+        let plan = match &one.decision {
+            Decision::Due(due) => {
+                let support = self.data_map().deactivation();
+                Plan::draft(&self.parts.policy, support, &one.facts, due, one.tally, now)
+            }
+            Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
+        };
+        plan.map_or(Planned::Refused(one.decision), |plan| Planned::Plan(Box::new(plan)))
+    }
+
+    /// The facts of customers, by id.
+    pub(super) async fn facts(
+        &self,
+        customers: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, Customer>, StoreError> {
+        if customers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let facts = self.parts.store.facts(&Select::Ids(customers.to_vec())).await?;
+        Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
+    }
+
+    /// Adds what the gateways say of subscriptions that still run, unless the policy does not look.
+    pub(super) async fn with_gateways(&self, mut facts: Customer) -> Result<Customer, GatewayError> {
+        if matches!(self.parts.policy.guard(Guard::ActiveSubscription), GuardRule::Ignore { .. }) {
+            return Ok(facts);
+        }
+        for profile in &facts.gateway_profiles {
+            let Some(gateway) = self.parts.gateways.get(&profile.gateway) else { continue };
+            if let ProfileState::Present { active_subscriptions, .. } = gateway.state(&profile.id).await? {
+                facts.gateway_subscriptions =
+                    facts.gateway_subscriptions.saturating_add(active_subscriptions);
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Counts the records of those who are due, one request per treatment.
+    async fn count<'s>(&self, surveyed: impl Iterator<Item = &'s mut Surveyed>) -> Result<(), Error> {
+        let mut by_treatment = BTreeMap::<TreatmentName, Vec<&mut Surveyed>>::new();
+        for one in surveyed {
+            if let Decision::Due(due) = &one.decision {
+                by_treatment.entry(due.treatment.clone()).or_default().push(one);
+            }
+        }
+        for (name, group) in by_treatment {
+            let customers = group.iter().map(|one| one.facts.id.clone()).collect();
+            for (one, tally) in group.into_iter().zip(self.tally(customers, &name).await?) {
+                one.tally = tally?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn tally(
+        &self,
+        customers: Vec<CustomerId>,
+        treatment: &TreatmentName,
+    ) -> Result<Batch<Tally>, Error> {
+        let treatment = self.parts.policy.treatments().get(treatment).ok_or_else(|| {
+            Error::NoSuchTreatment { name: treatment.clone(), way_out: "plan again".to_owned() }
+        })?;
+        let asked = customers.len();
+        let request = TallyRequest::new(customers, Arc::clone(treatment));
+        let batch = self.parts.store.tally(&request).await?;
+        if batch.len() == asked {
+            Ok(batch)
+        } else {
+            Err(StoreError::failed("counting records", "the store did not answer for every customer").into())
+        }
+    }
+
+    /// What the ledger says was done to customers before.
+    pub(super) async fn treated_before<'c>(
+        &self,
+        keys: &[EpochKey],
+        customers: impl Iterator<Item = &'c Customer>,
+    ) -> Result<HashMap<CustomerId, Vec<TreatedBefore>>, Error> {
+        let tokens: HashMap<SubjectToken, CustomerId> = customers
+            .flat_map(|facts| {
+                keys.iter()
+                    .map(|key| (key.token(&facts.tenant, &facts.id, facts.registered), facts.id.clone()))
+            })
+            .collect();
+        if tokens.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let subjects: Vec<SubjectToken> = tokens.keys().copied().collect();
+        let mut before = HashMap::<CustomerId, Vec<TreatedBefore>>::new();
+        for entry in self.parts.ledger.of_subjects(&subjects).await? {
+            let Some(case) = entry.closed() else { continue };
+            if !matches!(case.closing, Closing::Erased(_)) {
+                continue;
+            }
+            if let Some(customer) = tokens.get(&case.subject) {
+                before.entry(customer.clone()).or_default().push(TreatedBefore {
+                    case: case.case.clone(),
+                    at: case.closed_at,
+                    treatment: case.treatment_digest,
+                    anything_left: false,
+                });
+            }
+        }
+        Ok(before)
+    }
+}
+
+/// A customer, what was decided, and what they have.
+struct Surveyed {
+    facts: Customer,
+    decision: Decision,
+    tally: Tally,
+}

@@ -1,0 +1,564 @@
+//! Holding a map against the live schema: what is missing, what nobody classified, what nobody mapped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::map::{CustomersMap, DeactivateMap, FieldMap, Link, RecordMap, Source, SqlMap, TenantSource};
+use super::schema::{Column, Schema, Table};
+use crate::customer::Status;
+use crate::data_map::{
+    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, Kind, RecordClass, Reference, Role,
+};
+use crate::document::{Problems, Reader, join, suggest};
+
+/// A link of the way to the customer, with both ends.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundLink {
+    pub(crate) column: String,
+    pub(crate) to_table: String,
+    pub(crate) to_column: String,
+}
+
+/// A record class and its table.
+#[derive(Clone, Debug)]
+pub(crate) struct BoundClass {
+    pub(crate) name: ClassName,
+    pub(crate) table: String,
+    pub(crate) key: Vec<String>,
+    /// The way to the customer; empty for the customers themselves.
+    pub(crate) path: Vec<BoundLink>,
+}
+
+/// A map that fits the schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) data_map: DataMap,
+    pub(crate) customers: CustomersMap,
+    /// Every class, those that point at others first, the customers last.
+    pub(crate) classes: Vec<BoundClass>,
+}
+
+pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
+    let mut reader = Reader::default();
+    let mut classes = Vec::new();
+    check_tables(&mut reader, map, schema);
+    if let Some(table) = schema.table(&map.customers.table) {
+        check_customers(&mut reader, &map.customers, table);
+        classes.push(BoundClass {
+            name: map.customers.class.clone(),
+            table: table.name.clone(),
+            key: own_name(table, &map.customers.key).into_iter().collect(),
+            path: Vec::new(),
+        });
+        for (name, record) in &map.records {
+            if let Some(class) = bind_record(&mut reader, name, record, map, schema, table) {
+                classes.push(class);
+            }
+        }
+    }
+    check_coverage(&mut reader, map, schema);
+    reader.finish()?;
+    let data_map = data_map(map, schema, &classes)?;
+    Ok(Bound { data_map, customers: map.customers.clone(), classes: children_first(classes, schema) })
+}
+
+/// A column's name as the table spells it.
+fn own_name(table: &Table, column: &str) -> Option<String> {
+    table.column(column).map(|column| column.name.clone())
+}
+
+fn names(table: &Table) -> Vec<&str> {
+    table.columns.iter().map(|column| column.name.as_str()).collect()
+}
+
+fn mapped(map: &SqlMap) -> impl Iterator<Item = (String, &str)> {
+    std::iter::once(("customers".to_owned(), map.customers.table.as_str())).chain(
+        map.records.iter().map(|(name, record)| (join("records", name.as_str()), record.table.as_str())),
+    )
+}
+
+/// Tables that do not exist, or are mapped twice.
+fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+    let mut seen = BTreeSet::new();
+    let known: Vec<&str> = schema.tables().map(|table| table.name.as_str()).collect();
+    for (path, table) in mapped(map) {
+        if schema.table(table).is_none() {
+            let way_out = suggest(table, known.iter().copied());
+            reader.problem(join(&path, "table"), format!("there is no table {table}"), way_out);
+        } else if !seen.insert(table.to_ascii_lowercase()) {
+            reader.problem(
+                join(&path, "table"),
+                format!("table {table} is mapped twice"),
+                "a table is one record class; leave one of them",
+            );
+        }
+    }
+    for table in map.ignore.keys() {
+        let path = join("ignore", table);
+        if schema.table(table).is_none() {
+            reader.problem(path, "there is no such table", suggest(table, known.iter().copied()));
+        } else if seen.contains(&table.to_ascii_lowercase()) {
+            reader.problem(path, "is mapped as well", "leave one of the two");
+        }
+    }
+    if map.records.contains_key(&map.customers.class) {
+        reader.problem(
+            join("records", map.customers.class.as_str()),
+            "has the name of the customers' own class",
+            "give it another name, or set customers.class",
+        );
+    }
+}
+
+fn check_column(reader: &mut Reader, path: &str, table: &Table, column: &str) -> bool {
+    let found = table.column(column).is_some();
+    if !found {
+        reader.problem(
+            path,
+            format!("table {} has no column {column}", table.name),
+            suggest(column, names(table)),
+        );
+    }
+    found
+}
+
+fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
+    if !key.iter().all(|column| check_column(reader, path, table, column)) {
+        return;
+    }
+    let same = |columns: &[String]| {
+        columns.len() == key.len()
+            && columns.iter().all(|column| key.iter().any(|k| k.eq_ignore_ascii_case(column)))
+    };
+    if !same(&table.primary_key) && !table.unique.iter().any(|columns| same(columns)) {
+        reader.problem(
+            path,
+            format!("{} does not tell the rows of {} apart", key.join(", "), table.name),
+            if table.primary_key.is_empty() {
+                "give the table a primary key".to_owned()
+            } else {
+                format!("write its primary key: {}", table.primary_key.join(", "))
+            },
+        );
+    }
+}
+
+/// The columns of the customers' table from which facts come, each with its path.
+fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
+    let mut list = Vec::new();
+    if let TenantSource::From(source) = &customers.tenant {
+        list.push(("tenant".to_owned(), source));
+    }
+    let optional = [
+        ("tenants", &customers.tenants),
+        ("registered", &customers.registered),
+        ("active_subscriptions", &customers.active_subscriptions),
+    ];
+    for (name, source) in optional {
+        list.extend(source.iter().map(|source| (name.to_owned(), source)));
+    }
+    list.extend(customers.status.iter().map(|status| ("status".to_owned(), &status.source)));
+    list.extend(customers.dates.iter().map(|(name, source)| (join("dates", name), source)));
+    list.extend(customers.gateways.iter().map(|(name, source)| (join("gateways", name.as_str()), source)));
+    list
+}
+
+fn check_customers(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+    check_key(reader, "customers.key", table, std::slice::from_ref(&customers.key));
+    for (name, source) in sources(customers) {
+        if let Source::Column(column) = source {
+            check_column(reader, &join("customers", &name), table, column);
+        }
+    }
+    if let DeactivateMap::Write(writes) = &customers.deactivate {
+        for column in writes.keys() {
+            let path = join("customers.deactivate", column);
+            if check_column(reader, &path, table, column)
+                && field(&customers.fields, column).is_some_and(|field| field.kind.is_some())
+            {
+                reader.problem(
+                    path,
+                    "is classified as personal, and its former value would go into the case book",
+                    "deactivate by a column that is not personal",
+                );
+            }
+        }
+        let archived = customers.status.iter().flat_map(|status| status.values.values());
+        if !archived.into_iter().any(|status| *status == Status::Archived) {
+            reader.problem(
+                "customers.status.archived",
+                "is missing, so nothing would tell that a customer is deactivated",
+                "write the value of the status that stands for it",
+            );
+        }
+    }
+    check_unknown(reader, customers, table);
+}
+
+fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+    let Some(unknown) = &customers.unknown else { return };
+    let path = "customers.unknown_customer";
+    for column in unknown.find.keys() {
+        check_column(reader, &join(&join(path, "find"), column), table, column);
+    }
+    for column in unknown.create.keys() {
+        check_column(reader, &join(&join(path, "create"), column), table, column);
+    }
+    let given = |column: &str| {
+        let is = |name: &String| name.eq_ignore_ascii_case(column);
+        let tenant = matches!(&customers.tenant, TenantSource::From(Source::Column(name)) if is(name));
+        tenant || unknown.find.keys().any(is) || unknown.create.keys().any(is)
+    };
+    if matches!(customers.tenant, TenantSource::From(Source::Sql(_))) {
+        reader.problem(
+            path,
+            "cannot be made, because the tenant comes from SQL and is no column to write",
+            "leave it out, and do not reassign",
+        );
+    }
+    for column in table.columns.iter().filter(|column| !column.computed) {
+        let makes_itself = column.has_default
+            || column.nullable
+            || (column.name.eq_ignore_ascii_case(&customers.key)
+                && column.datatype == crate::data_map::Datatype::Integer
+                && table.primary_key.len() == 1);
+        if !makes_itself && !given(&column.name) {
+            reader.problem(
+                join(&join(path, "create"), &column.name),
+                "is missing: the column takes no NULL and has no default",
+                "write its value",
+            );
+        }
+    }
+}
+
+fn bind_record(
+    reader: &mut Reader,
+    name: &ClassName,
+    record: &RecordMap,
+    map: &SqlMap,
+    schema: &Schema,
+    root: &Table,
+) -> Option<BoundClass> {
+    let path = join("records", name.as_str());
+    let table = schema.table(&record.table)?;
+    check_key(reader, &join(&path, "key"), table, &record.key);
+    let way =
+        bind_path(reader, &join(&path, "owner"), &record.owner, table, schema, root, &map.customers.key)?;
+    Some(BoundClass {
+        name: name.clone(),
+        table: table.name.clone(),
+        key: record.key.iter().filter_map(|column| own_name(table, column)).collect(),
+        path: way,
+    })
+}
+
+fn bind_path(
+    reader: &mut Reader,
+    path: &str,
+    links: &[Link],
+    from: &Table,
+    schema: &Schema,
+    root: &Table,
+    root_key: &str,
+) -> Option<Vec<BoundLink>> {
+    let mut way = Vec::with_capacity(links.len());
+    let mut table = from;
+    for (n, link) in links.iter().enumerate() {
+        if !check_column(reader, path, table, &link.column) {
+            return None;
+        }
+        let is_last = n + 1 == links.len();
+        let by_key = table.foreign_key(&link.column).map(|key| {
+            let to = key.to_columns.first().cloned();
+            (key.to_table.clone(), to)
+        });
+        let (to_table, to_column) = match (&link.to, by_key) {
+            (Some((table, column)), _) => (table.clone(), Some(column.clone())),
+            (None, Some(found)) => found,
+            (None, None) if is_last => (root.name.clone(), Some(root_key.to_owned())),
+            (None, None) => {
+                reader.problem(
+                    path,
+                    format!("no foreign key of {} starts at {}", table.name, link.column),
+                    "write the link in full: { column = \"…\", table = \"…\", key = \"…\" }",
+                );
+                return None;
+            }
+        };
+        let Some(next) = schema.table(&to_table) else {
+            reader.problem(path, format!("there is no table {to_table}"), "mend the link");
+            return None;
+        };
+        let to_column = to_column.or_else(|| next.primary_key.first().cloned()).unwrap_or_default();
+        if !check_column(reader, path, next, &to_column) {
+            return None;
+        }
+        let reaches_root = next.name == root.name;
+        if is_last != reaches_root {
+            let what = if is_last {
+                format!("ends at table {}, not at the customers", next.name)
+            } else {
+                format!("reaches the customers at {} and goes on", link.column)
+            };
+            reader.problem(path, what, "write the columns that lead to the customers' key, and no more");
+            return None;
+        }
+        if is_last && !to_column.eq_ignore_ascii_case(root_key) {
+            reader.problem(
+                path,
+                format!("leads to {}.{to_column}, which is not the customers' key", next.name),
+                format!("lead to {root_key}"),
+            );
+            return None;
+        }
+        way.push(BoundLink {
+            column: own_name(table, &link.column)?,
+            to_table: next.name.clone(),
+            to_column: own_name(next, &to_column)?,
+        });
+        table = next;
+    }
+    Some(way)
+}
+
+fn field<'f>(fields: &'f BTreeMap<String, FieldMap>, column: &str) -> Option<&'f FieldMap> {
+    fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, field)| field)
+}
+
+/// What a column of the customers' table is when the map's fields do not name it.
+fn implied(customers: &CustomersMap, column: &str) -> Option<FieldMap> {
+    let is = |name: &str| name.eq_ignore_ascii_case(column);
+    let from = |source: &Source| matches!(source, Source::Column(name) if is(name));
+    if customers.gateways.values().any(from) {
+        return Some(FieldMap { kind: Some(Kind::PaymentProfile), max_chars: None });
+    }
+    let written = match &customers.deactivate {
+        DeactivateMap::Write(writes) => writes.keys().any(|name| is(name)),
+        DeactivateMap::None { .. } => false,
+    };
+    (is(&customers.key) || written || sources(customers).into_iter().any(|(_, source)| from(source)))
+        .then_some(FieldMap { kind: None, max_chars: None })
+}
+
+/// Columns that nobody classified, columns that are not there, and tables that nobody mapped.
+fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+    let mut check =
+        |path: &str, table: &Table, fields: &BTreeMap<String, FieldMap>, known: &dyn Fn(&str) -> bool| {
+            let path = join(path, "fields");
+            for column in fields.keys() {
+                check_column(reader, &join(&path, column), table, column);
+            }
+            for column in table.columns.iter().filter(|column| field(fields, &column.name).is_none()) {
+                if !known(&column.name) {
+                    reader.problem(
+                        format!("{}.{}", table.name, column.name),
+                        "nobody classified this column",
+                        format!(
+                            "write {}.{} = \"a kind of personal data\" or \"not personal\"",
+                            path, column.name
+                        ),
+                    );
+                }
+            }
+        };
+    if let Some(table) = schema.table(&map.customers.table) {
+        let known = |column: &str| implied(&map.customers, column).is_some();
+        check("customers", table, &map.customers.fields, &known);
+    }
+    for (name, record) in &map.records {
+        if let Some(table) = schema.table(&record.table) {
+            let known = |column: &str| {
+                record.key.iter().any(|key| key.eq_ignore_ascii_case(column))
+                    || record.owner.first().is_some_and(|link| link.column.eq_ignore_ascii_case(column))
+            };
+            check(&join("records", name.as_str()), table, &record.fields, &known);
+        }
+    }
+    for (table, through) in tied(map, schema) {
+        reader.problem(
+            table.clone(),
+            format!("a foreign key ties this table to {through}, and nobody mapped it"),
+            format!("write [records.…] with table = \"{table}\", or ignore.{table} = \"reason\""),
+        );
+    }
+}
+
+/// Tables that foreign keys tie to a mapped one, directly or through others, and that are neither mapped nor
+/// ignored.
+fn tied(map: &SqlMap, schema: &Schema) -> Vec<(String, String)> {
+    let is_mapped: BTreeSet<String> = mapped(map).map(|(_, table)| table.to_ascii_lowercase()).collect();
+    let ignored: BTreeSet<String> = map.ignore.keys().map(|table| table.to_ascii_lowercase()).collect();
+    let mut reached = is_mapped.clone();
+    let mut list = Vec::new();
+    loop {
+        let next = schema.tables().find_map(|table| {
+            let name = table.name.to_ascii_lowercase();
+            if reached.contains(&name) {
+                return None;
+            }
+            let through =
+                table.foreign_keys.iter().find(|key| reached.contains(&key.to_table.to_ascii_lowercase()))?;
+            Some((name, table.name.clone(), through.to_table.clone()))
+        });
+        let Some((lower, table, through)) = next else { return list };
+        if !ignored.contains(&lower) {
+            list.push((table, through));
+        }
+        reached.insert(lower);
+    }
+}
+
+fn constraints(table: &Table, column: &Column, field: Option<&FieldMap>) -> Constraints {
+    let limits = [column.max_chars, field.and_then(|field| field.max_chars)];
+    Constraints {
+        nullable: column.nullable,
+        unique: table.is_unique(&column.name)
+            || (table.primary_key.iter().any(|key| key.eq_ignore_ascii_case(&column.name))),
+        max_chars: limits.into_iter().flatten().min(),
+        datatype: column.datatype,
+    }
+}
+
+/// Whether the ledger's token is made of a column of the customers' table. Of SQL only the words are known, so
+/// every column that it names counts.
+fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
+    let names = |source: &Source| match source {
+        Source::Column(name) => name.eq_ignore_ascii_case(column),
+        Source::Sql(sql) => sql
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word.eq_ignore_ascii_case(column)),
+    };
+    let tenant = matches!(&customers.tenant, TenantSource::From(source) if names(source));
+    tenant || customers.key.eq_ignore_ascii_case(column) || customers.registered.as_ref().is_some_and(names)
+}
+
+fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<DataMap, Problems> {
+    let customers = &map.customers;
+    let mut builder: Option<DataMapBuilder> = None;
+    for class in classes {
+        let Some(table) = schema.table(&class.table) else { continue };
+        let fields = map.records.get(&class.name).map_or(&customers.fields, |record| &record.fields);
+        let is_root = class.path.is_empty();
+        let mut built = RecordClass::new(class.name.clone());
+        for column in &table.columns {
+            let is = |name: &String| name.eq_ignore_ascii_case(&column.name);
+            let role = if class.key.iter().any(is) {
+                Role::Key
+            } else if class.path.first().is_some_and(|link| is(&link.column)) {
+                Role::Owner
+            } else if column.computed {
+                Role::Computed
+            } else {
+                Role::Value
+            };
+            let listed = field(fields, &column.name);
+            let kind = match listed {
+                Some(field) => field.kind.clone(),
+                None if is_root => implied(customers, &column.name).and_then(|field| field.kind),
+                None => None,
+            };
+            let token_part = is_root && is_token_part(customers, &column.name);
+            let limits = constraints(table, column, listed);
+            built = built.field(Field::mapped(column.name.as_str().into(), kind, role, token_part, limits));
+        }
+        for reference in references(class, table, classes) {
+            built = built.references(reference);
+        }
+        for other in schema.tables() {
+            let points = |key: &&super::schema::ForeignKey| key.to_table.eq_ignore_ascii_case(&class.table);
+            let is_mapped = classes.iter().any(|class| class.table == other.name);
+            if !is_mapped && other.foreign_keys.iter().any(|key| points(&key)) {
+                built = built.needed_by(other.name.clone());
+            }
+        }
+        if customers.unknown.is_some() && class.path.len() == 1 {
+            built = built.reassignable();
+        }
+        builder = Some(match builder {
+            None => DataMap::builder(built),
+            Some(builder) => builder.class(built),
+        });
+    }
+    let mut builder = builder.unwrap_or_else(|| DataMap::builder(RecordClass::new(customers.class.clone())));
+    if customers.active_subscriptions.is_some() || !customers.gateways.is_empty() {
+        builder = builder.knows(Fact::ActiveSubscriptions);
+    }
+    if customers.tenants.is_some() || matches!(customers.tenant, TenantSource::Is(_)) {
+        builder = builder.knows(Fact::Tenants);
+    }
+    if customers.status.is_some() {
+        builder = builder.knows(Fact::Status);
+    }
+    for name in customers.dates.keys() {
+        builder = builder.date(name);
+    }
+    for name in customers.gateways.keys() {
+        builder = builder.gateway(name.clone());
+    }
+    if let DeactivateMap::None { reason } = &customers.deactivate {
+        builder = builder.without_deactivation(reason);
+    }
+    for (table, reason) in &map.ignore {
+        builder = builder.ignores(format!("table {table}"), reason);
+    }
+    builder.build()
+}
+
+/// What records of a class point at: foreign keys, and the links of the way to the customer even where no foreign
+/// key describes them.
+fn references(class: &BoundClass, table: &Table, classes: &[BoundClass]) -> BTreeSet<Reference> {
+    let class_of = |table: &str| {
+        classes.iter().find(|class| class.table.eq_ignore_ascii_case(table)).map(|c| c.name.clone())
+    };
+    let first = class.path.first();
+    let mut list = BTreeSet::new();
+    for key in &table.foreign_keys {
+        if let Some(to) = class_of(&key.to_table) {
+            let owner = first.is_some_and(|link| {
+                key.columns.len() == 1
+                    && key.columns.iter().all(|column| column.eq_ignore_ascii_case(&link.column))
+                    && link.to_table.eq_ignore_ascii_case(&key.to_table)
+            });
+            let fields = key.columns.iter().map(|column| column.as_str().into()).collect();
+            list.insert(Reference { to, fields, owner });
+        }
+    }
+    if let Some(link) = first
+        && let Some(to) = class_of(&link.to_table)
+    {
+        list.insert(Reference { to, fields: vec![link.column.as_str().into()], owner: true });
+    }
+    list
+}
+
+/// Classes whose rows point at others come before those, so that each row is reached while its way to the
+/// customer still stands. The customers come last.
+fn children_first(classes: Vec<BoundClass>, schema: &Schema) -> Vec<BoundClass> {
+    let points_at = |class: &BoundClass, other: &BoundClass| {
+        class.table != other.table
+            && (class.path.iter().any(|link| link.to_table == other.table)
+                || schema.table(&class.table).is_some_and(|table| {
+                    table.foreign_keys.iter().any(|key| key.to_table.eq_ignore_ascii_case(&other.table))
+                }))
+    };
+    let mut rest = classes;
+    let mut ordered = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        // One that nothing else points at; in a circle of foreign keys, which are deferred to the commit,
+        // one that is on nobody's way to the customer.
+        let free = rest
+            .iter()
+            .position(|class| !class.path.is_empty() && !rest.iter().any(|other| points_at(other, class)))
+            .or_else(|| {
+                rest.iter().position(|class| {
+                    !class.path.is_empty()
+                        && !rest
+                            .iter()
+                            .any(|other| other.path.iter().any(|link| link.to_table == class.table))
+                })
+            })
+            .unwrap_or(rest.len() - 1);
+        ordered.push(rest.remove(free));
+    }
+    ordered
+}

@@ -1,0 +1,58 @@
+//! What SQL stores share: the map of a database, the live schema, and the two held against each other.
+//!
+//! A host describes a database that it has already in a [`SqlMap`], in TOML:
+//!
+//! ```toml
+//! version = 1
+//!
+//! [customers]                                # the root: who the customers are
+//! class = "customer"                         # the name of their own records' class; this is the default
+//! table = "clients"
+//! key = "id"
+//! tenant = "organisation_id"                 # a column, { sql = "…" }, or { is = "the one tenant" }
+//! registered = "created_at"                  # part of the ledger's token, because row ids are reused
+//! active_subscriptions = { sql = "SELECT count(*) FROM subscriptions s WHERE s.client_id = clients.id AND s.active" }
+//! tenants = { sql = "SELECT count(*) FROM memberships m WHERE m.client_id = clients.id" }   # how many
+//! status = { column = "state", active = ["lead", "customer"], cancelled = "ended", archived = "archived" }
+//! dates = { cancelled = "ended_on", created = "created_at" }
+//! gateways.stripe = "stripe_id"              # one id, NULL, or a JSON array of ids
+//! deactivate = { state = "archived", archived_at = "{now}" }    # or { none = "reason" }
+//!
+//! [customers.unknown_customer]               # only where a treatment reassigns
+//! find = { is_unknown = 1 }                  # with the tenant: which row it is
+//! create = { name = "Unknown Customer", email = "unknown@{tenant}.invalid", state = "customer" }
+//!
+//! [customers.fields]                         # every other column, classified
+//! name = "name"
+//! email = "email"
+//! is_unknown = "not personal"
+//! phone = { kind = "phone", max_chars = 20 } # where the host's own code has a limit that the schema lacks
+//!
+//! [records.invoice_line]
+//! table = "invoice_lines"
+//! key = "id"                                 # or a list of columns
+//! owner = ["invoice_id", "client_id"]        # through foreign keys; one column is enough where it is direct
+//! [records.invoice_line.fields]
+//! text = "free_text"
+//! amount = "not personal"
+//!
+//! [ignore]                                   # tables that foreign keys tie to the customer, left out on purpose
+//! audit_marks = "row numbers and hashes only"
+//! ```
+//!
+//! A column that is the key, the owner, or the source of a tenant, status, date or registration counts as
+//! classified; one that holds gateway ids counts as `payment_profile`. An owner link that no foreign key
+//! describes is written in full: `{ column = "invoice_no", table = "invoices", key = "number" }`.
+//!
+//! Scalar SQL is one expression; it may name the customers' table by its own name. Dates are texts in ISO 8601
+//! (`2026-03-01`, `2026-03-01 12:30:00` in UTC, or with an offset) or Unix seconds.
+
+mod bind;
+mod map;
+mod schema;
+
+pub use map::SqlMap;
+
+pub(crate) use bind::{Bound, BoundClass, bind};
+pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
+pub(crate) use schema::{Column, ForeignKey, Schema, Table, checked_chars, datatype, declared_chars};

@@ -1,0 +1,155 @@
+//! A live schema, as a database tells it.
+
+use std::collections::BTreeMap;
+
+use crate::data_map::Datatype;
+
+/// A column as it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) datatype: Datatype,
+    pub(crate) nullable: bool,
+    pub(crate) max_chars: Option<u32>,
+    pub(crate) computed: bool,
+    pub(crate) has_default: bool,
+}
+
+/// A foreign key of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct ForeignKey {
+    pub(crate) columns: Vec<String>,
+    pub(crate) to_table: String,
+    pub(crate) to_columns: Vec<String>,
+}
+
+/// A table as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) primary_key: Vec<String>,
+    /// The columns of each unique index, the primary key's left out.
+    pub(crate) unique: Vec<Vec<String>>,
+    pub(crate) foreign_keys: Vec<ForeignKey>,
+}
+
+impl Table {
+    /// A column by name, in any case: SQL names are not case-sensitive.
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The foreign key that starts with a single column.
+    pub(crate) fn foreign_key(&self, column: &str) -> Option<&ForeignKey> {
+        self.foreign_keys
+            .iter()
+            .find(|key| key.columns.len() == 1 && key.columns.iter().all(|c| c.eq_ignore_ascii_case(column)))
+    }
+
+    pub(crate) fn is_unique(&self, column: &str) -> bool {
+        self.unique.iter().flatten().any(|name| name.eq_ignore_ascii_case(column))
+    }
+}
+
+/// Every table of a database.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Schema {
+    tables: BTreeMap<String, Table>,
+}
+
+impl Schema {
+    pub(crate) fn new(tables: impl IntoIterator<Item = Table>) -> Self {
+        Self { tables: tables.into_iter().map(|table| (table.name.to_ascii_lowercase(), table)).collect() }
+    }
+
+    /// A table by name, in any case.
+    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(&name.to_ascii_lowercase())
+    }
+
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> + Clone {
+        self.tables.values()
+    }
+}
+
+/// The type that a column's declaration comes down to, by SQLite's rules of affinity, except that what comes down
+/// to NUMERIC (dates, flags, decimals) and what is not declared are told apart.
+pub(crate) fn datatype(declared: &str) -> Datatype {
+    let declared = declared.to_ascii_uppercase();
+    let has = |part: &str| declared.contains(part);
+    if has("INT") {
+        Datatype::Integer
+    } else if has("CHAR") || has("CLOB") || has("TEXT") {
+        Datatype::Text
+    } else if declared.is_empty() || declared == "ANY" {
+        Datatype::Any
+    } else if has("BLOB") {
+        Datatype::Blob
+    } else if has("REAL") || has("FLOA") || has("DOUB") {
+        Datatype::Real
+    } else {
+        Datatype::Numeric
+    }
+}
+
+/// The length that a declaration such as `VARCHAR(40)` names.
+pub(crate) fn declared_chars(declared: &str) -> Option<u32> {
+    let (kind, rest) = declared.split_once('(')?;
+    let length = rest.split_once(')')?.0.trim();
+    (datatype(kind) == Datatype::Text).then(|| length.parse().ok()).flatten()
+}
+
+/// The length to which a CHECK holds a column: `length(name) <= 40`, in the text of the table's own statement.
+pub(crate) fn checked_chars(statement: &str, column: &str) -> Option<u32> {
+    let text: String = statement
+        .chars()
+        .filter(|c| !c.is_whitespace() && !['"', '`', '[', ']'].contains(c))
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let call = format!("length({})", column.to_ascii_lowercase());
+    text.match_indices(&call)
+        .filter_map(|(at, _)| {
+            let rest = text.get(at + call.len()..)?;
+            let (rest, less) = match rest.strip_prefix("<=").or_else(|| rest.strip_prefix("between0and")) {
+                Some(rest) => (rest, 0),
+                None => (rest.strip_prefix('<')?, 1),
+            };
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u32>().ok()?.checked_sub(less)
+        })
+        .min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_from_declarations_and_checks() {
+        assert_eq!(declared_chars("NVARCHAR(40)"), Some(40));
+        assert_eq!(declared_chars("character varying ( 7 )"), Some(7));
+        assert_eq!(declared_chars("NUMERIC(10,2)"), None);
+        assert_eq!(declared_chars("TEXT"), None);
+        let sql =
+            "CREATE TABLE t (\"name\" TEXT CHECK (length(\"name\") <= 12), code TEXT CHECK(LENGTH(code)<9))";
+        assert_eq!(checked_chars(sql, "name"), Some(12));
+        assert_eq!(checked_chars(sql, "code"), Some(8));
+        assert_eq!(checked_chars(sql, "other"), None);
+    }
+
+    #[test]
+    fn dates_and_flags_are_no_text() {
+        for (declared, wanted) in [
+            ("NVARCHAR(40)", Datatype::Text),
+            ("DATETIME", Datatype::Numeric),
+            ("BOOLEAN", Datatype::Numeric),
+            ("BIGINT", Datatype::Integer),
+            ("", Datatype::Any),
+            ("BLOB", Datatype::Blob),
+            ("DOUBLE PRECISION", Datatype::Real),
+        ] {
+            assert_eq!(datatype(declared), wanted, "{declared}");
+        }
+    }
+}

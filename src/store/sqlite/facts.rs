@@ -1,0 +1,241 @@
+//! The customers' facts, in one statement for a whole batch.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use super::functions::from_sql;
+use super::statements::{quoted, source_sql};
+use crate::customer::{Customer, FormerStatus, GatewayName, GatewayProfile, Moment, Status, TenantId};
+use crate::data_map::Value;
+use crate::document::{Problem, Problems};
+use crate::sqlite::Fault;
+use crate::store::sql::{CustomersMap, DeactivateMap, Source, TenantSource};
+
+/// The columns of a facts statement, and how to read them.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    columns: String,
+    tenant: Option<TenantId>,
+    statuses: Option<BTreeMap<String, Status>>,
+    dates: Vec<String>,
+    gateways: Vec<GatewayName>,
+    /// Columns that deactivating overwrites.
+    written: Vec<String>,
+}
+
+/// Facts that every statement has, before dates, gateways and written columns.
+const FIXED: usize = 7;
+
+impl Facts {
+    /// Makes the columns, and has SQLite prepare each piece of scalar SQL.
+    pub(super) fn new(connection: &Connection, map: &CustomersMap) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut column = |path: &str, source: Option<&Source>| {
+            let Some(source) = source else { return "NULL".to_owned() };
+            let sql = source_sql(&map.table, source);
+            if let Source::Sql(written) = source {
+                let probe = format!("SELECT {sql} FROM main.{} LIMIT 0", quoted(&map.table));
+                if let Err(error) = connection.prepare(&probe) {
+                    let what = match Fault::from(error) {
+                        Fault::Other(what) => what,
+                        _ => "cannot be prepared".to_owned(),
+                    };
+                    problems.push(Problem::new(
+                        format!("customers.{path}.sql"),
+                        format!("SQLite refuses ({written}): {what}"),
+                        "write one scalar expression, such as SELECT count(*) FROM …",
+                    ));
+                }
+            }
+            sql
+        };
+        let tenant_source = match &map.tenant {
+            TenantSource::Is(_) => None,
+            TenantSource::From(source) => Some(source),
+        };
+        let mut columns = vec![
+            format!("CAST({}.{} AS TEXT)", quoted(&map.table), quoted(&map.key)),
+            format!("CAST({} AS TEXT)", column("tenant", tenant_source)),
+            column("tenants", map.tenants.as_ref()),
+            format!("CAST({} AS TEXT)", column("status", map.status.as_ref().map(|status| &status.source))),
+            column("active_subscriptions", map.active_subscriptions.as_ref()),
+            column("registered", map.registered.as_ref()),
+            stand_in_sql(map),
+        ];
+        columns.extend(map.dates.iter().map(|(name, source)| column(&format!("dates.{name}"), Some(source))));
+        columns.extend(
+            map.gateways.iter().map(|(name, source)| column(&format!("gateways.{name}"), Some(source))),
+        );
+        let written: Vec<String> = match &map.deactivate {
+            DeactivateMap::Write(writes) => writes.keys().cloned().collect(),
+            DeactivateMap::None { .. } => Vec::new(),
+        };
+        columns.extend(written.iter().map(|name| format!("{}.{}", quoted(&map.table), quoted(name))));
+        Problems::none_or(problems)?;
+        Ok(Self {
+            columns: columns.join(", "),
+            tenant: match &map.tenant {
+                TenantSource::Is(tenant) => Some(tenant.clone()),
+                TenantSource::From(_) => None,
+            },
+            statuses: map.status.as_ref().map(|status| status.values.clone()),
+            dates: map.dates.keys().cloned().collect(),
+            gateways: map.gateways.keys().cloned().collect(),
+            written,
+        })
+    }
+
+    pub(super) fn columns(&self) -> &str {
+        &self.columns
+    }
+
+    /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
+    /// nobody else.
+    pub(super) fn read(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Customer> {
+        let id: String = row.get(at)?;
+        let tenant: Option<String> = row.get(at + 1)?;
+        let mut unreadable = std::collections::BTreeSet::new();
+        let tenant = match (&self.tenant, tenant) {
+            (Some(tenant), _) => tenant.clone(),
+            (None, Some(tenant)) => TenantId::new(tenant),
+            (None, None) => {
+                unreadable.insert("tenant".to_owned());
+                TenantId::new("")
+            }
+        };
+        let mut customer = Customer::new(id, tenant);
+        customer.unreadable = unreadable;
+        let number = |column: usize, empty: u32| match row.get_ref(at + column)? {
+            ValueRef::Null => Ok(Some(empty)),
+            ValueRef::Integer(number) => Ok(u32::try_from(number).ok()),
+            _ => Ok::<_, rusqlite::Error>(None),
+        };
+        match number(2, 1)? {
+            Some(tenants) => customer.tenants = tenants,
+            None => unreadable_fact(&mut customer, "tenants"),
+        }
+        match number(4, 0)? {
+            Some(subscriptions) => customer.active_subscriptions = subscriptions,
+            None => unreadable_fact(&mut customer, "active_subscriptions"),
+        }
+        if let Some(statuses) = &self.statuses {
+            let status: Option<String> = row.get(at + 3)?;
+            match status.as_ref().and_then(|status| statuses.get(status)) {
+                Some(status) => customer.status = *status,
+                None => unreadable_fact(&mut customer, "status"),
+            }
+        }
+        match moment(row.get_ref(at + 5)?) {
+            Ok(registered) => {
+                customer.registered = registered.map(|moment| match moment {
+                    Moment::Day(day) => day.and_time(chrono::NaiveTime::MIN).and_utc(),
+                    Moment::Instant(instant) => instant,
+                });
+            }
+            Err(Unreadable) => unreadable_fact(&mut customer, "registered"),
+        }
+        customer.stand_in = row.get::<_, Option<bool>>(at + 6)?.unwrap_or(false);
+        let mut column = at + FIXED;
+        for name in &self.dates {
+            match moment(row.get_ref(column)?) {
+                Ok(Some(moment)) => {
+                    customer.dates.insert(name.clone(), moment);
+                }
+                Ok(None) => {}
+                Err(Unreadable) => unreadable_fact(&mut customer, &format!("date {name}")),
+            }
+            column += 1;
+        }
+        for name in &self.gateways {
+            match profiles(row.get_ref(column)?) {
+                Ok(ids) => customer
+                    .gateway_profiles
+                    .extend(ids.into_iter().map(|id| GatewayProfile::new(name.clone(), id.as_str()))),
+                Err(Unreadable) => unreadable_fact(&mut customer, &format!("profiles at {name}")),
+            }
+            column += 1;
+        }
+        let mut former = BTreeMap::<&str, Value>::new();
+        for name in &self.written {
+            former.insert(name, from_sql(row.get_ref(column)?));
+            column += 1;
+        }
+        customer.former_status = FormerStatus::new(serde_json::to_string(&former).unwrap_or_default());
+        Ok(customer)
+    }
+}
+
+fn unreadable_fact(customer: &mut Customer, name: &str) {
+    customer.unreadable.insert(name.to_owned());
+}
+
+/// Whether a row is the tenant's "Unknown Customer".
+pub(super) fn stand_in_sql(map: &CustomersMap) -> String {
+    let Some(unknown) = &map.unknown else { return "0".to_owned() };
+    let conditions: Vec<String> = unknown
+        .find
+        .iter()
+        .map(|(column, value)| format!("{}.{} IS {}", quoted(&map.table), quoted(column), literal(value)))
+        .collect();
+    format!("({})", conditions.join(" AND "))
+}
+
+/// A value of the map as an SQL literal.
+pub(super) fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => format!("{number:?}"),
+        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Blob(bytes) => format!("x'{}'", hex::encode(bytes)),
+    }
+}
+
+/// A value in a form that cannot be read.
+struct Unreadable;
+
+/// A day or an instant: ISO 8601 text, or Unix seconds.
+fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {
+    match value {
+        ValueRef::Null => Ok(None),
+        ValueRef::Integer(seconds) => {
+            DateTime::from_timestamp(seconds, 0).map(|at| Some(Moment::Instant(at))).ok_or(Unreadable)
+        }
+        ValueRef::Text(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim();
+            if text.is_empty() {
+                return Ok(None);
+            }
+            if let Ok(day) = text.parse::<NaiveDate>() {
+                return Ok(Some(Moment::Day(day)));
+            }
+            if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+                return Ok(Some(Moment::Instant(at.with_timezone(&Utc))));
+            }
+            ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"]
+                .iter()
+                .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+                .map(|at| Some(Moment::Instant(at.and_utc())))
+                .ok_or(Unreadable)
+        }
+        ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
+    }
+}
+
+/// One id, none, or a JSON array of ids.
+fn profiles(value: ValueRef<'_>) -> Result<Vec<String>, Unreadable> {
+    let text = match value {
+        ValueRef::Null => return Ok(Vec::new()),
+        ValueRef::Integer(number) => return Ok(vec![number.to_string()]),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
+        ValueRef::Real(_) | ValueRef::Blob(_) => return Err(Unreadable),
+    };
+    if !text.starts_with('[') {
+        return Ok(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] });
+    }
+    let ids: Vec<Option<String>> = serde_json::from_str(text).map_err(|_| Unreadable)?;
+    Ok(ids.into_iter().flatten().filter(|id| !id.is_empty()).collect())
+}

@@ -1,0 +1,114 @@
+//! Strategies as SQL functions, so that a statement treats a whole set of rows.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use rusqlite::Connection;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
+
+use crate::anonymise::{Draw, Seed, Strategy};
+use crate::data_map::{ClassName, FieldName, RecordKey, Value};
+
+/// A field and what is written to it.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) class: ClassName,
+    pub(super) field: FieldName,
+    pub(super) strategy: Strategy,
+}
+
+/// What the functions work with while a treatment is carried out or counted.
+#[derive(Clone, Debug)]
+pub(super) struct Working {
+    pub(super) slots: Arc<[Slot]>,
+    pub(super) seed: Option<Seed>,
+    pub(super) date: NaiveDate,
+    pub(super) attempt: u32,
+}
+
+/// Shared between the connection's functions and whoever sets the work.
+pub(super) type Bench = Arc<Mutex<Option<Working>>>;
+
+pub(super) fn set(bench: &Bench, working: Option<Working>) {
+    *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
+}
+
+/// `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
+/// erased. Neither can be called from a schema or a trigger.
+pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
+        with_slot(&working, context, |working, slot| {
+            let seed = working.seed.as_ref().ok_or_else(|| failure("no seed"))?;
+            let key = RecordKey::new(key_text(context));
+            let draw = Draw {
+                seed,
+                class: &slot.class,
+                key: &key,
+                field: &slot.field,
+                attempt: working.attempt,
+                date: working.date,
+            };
+            Ok(to_sql(slot.strategy.apply(&from_sql(context.get_raw(1)), &draw)))
+        })
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_holds", 2, flags, move |context| {
+        with_slot(&working, context, |_, slot| Ok(slot.strategy.holds(&from_sql(context.get_raw(1)))))
+    })
+}
+
+fn failure(what: &str) -> rusqlite::Error {
+    rusqlite::Error::UserFunctionError(what.into())
+}
+
+fn with_slot<T>(
+    bench: &Bench,
+    context: &Context<'_>,
+    work: impl FnOnce(&Working, &Slot) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let guard = bench.lock().unwrap_or_else(PoisonError::into_inner);
+    let working = guard.as_ref().ok_or_else(|| failure("nothing is being treated"))?;
+    let slot = usize::try_from(context.get::<i64>(0)?).ok().and_then(|n| working.slots.get(n));
+    work(working, slot.ok_or_else(|| failure("no such field"))?)
+}
+
+/// The key's values, each with its type and its length before it, so that no two keys look the same.
+fn key_text(context: &Context<'_>) -> String {
+    let mut text = String::new();
+    for n in 2..context.len() {
+        let (kind, part) = match context.get_raw(n) {
+            ValueRef::Null => ('n', String::new()),
+            ValueRef::Integer(number) => ('i', number.to_string()),
+            ValueRef::Real(number) => ('r', number.to_string()),
+            ValueRef::Text(bytes) => ('t', String::from_utf8_lossy(bytes).into_owned()),
+            ValueRef::Blob(bytes) => ('b', hex::encode(bytes)),
+        };
+        // Writing to a String never fails.
+        let _ = write!(text, "{kind}{}:{part}", part.len());
+    }
+    text
+}
+
+pub(super) fn from_sql(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
+}
+
+pub(super) fn to_sql(value: Value) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(match value {
+        Value::Null => SqlValue::Null,
+        Value::Integer(number) => SqlValue::Integer(number),
+        Value::Real(number) => SqlValue::Real(number),
+        Value::Text(text) => SqlValue::Text(text),
+        Value::Blob(bytes) => SqlValue::Blob(bytes),
+    })
+}

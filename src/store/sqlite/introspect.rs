@@ -1,0 +1,99 @@
+//! Reading the live schema of an SQLite database.
+
+use rusqlite::Connection;
+
+use crate::store::sql::{Column, ForeignKey, Schema, Table, checked_chars, datatype, declared_chars};
+
+pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
+    let mut tables = connection.prepare(
+        "SELECT l.name, coalesce(s.sql, '') FROM pragma_table_list AS l
+         JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+         WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    let list = tables
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<(String, String)>, _>>()?;
+    let mut schema = Vec::with_capacity(list.len());
+    for (name, sql) in list {
+        schema.push(table(connection, name, &sql)?);
+    }
+    Ok(Schema::new(schema))
+}
+
+fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<Table> {
+    let mut table = Table { name, ..Table::default() };
+    let mut key = Vec::new();
+    let mut columns = connection.prepare_cached(
+        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)",
+    )?;
+    let mut rows = columns.query([&table.name])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        let declared: String = row.get(1)?;
+        let (not_null, has_default): (bool, bool) = (row.get(2)?, row.get(3)?);
+        let (place, hidden): (i64, i64) = (row.get(4)?, row.get(5)?);
+        if place > 0 {
+            key.push((place, name.clone()));
+        }
+        table.columns.push(Column {
+            datatype: datatype(&declared),
+            nullable: !not_null,
+            max_chars: [declared_chars(&declared), checked_chars(sql, &name)].into_iter().flatten().min(),
+            computed: hidden == 2 || hidden == 3,
+            has_default,
+            name,
+        });
+    }
+    key.sort();
+    table.primary_key = key.into_iter().map(|(_, name)| name).collect();
+    table.foreign_keys = foreign_keys(connection, &table.name)?;
+    table.unique = unique(connection, &table)?;
+    Ok(table)
+}
+
+fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {
+    let mut list = connection.prepare_cached(
+        "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
+    )?;
+    let mut rows = list.query([table])?;
+    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, to_table, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        // NULL: the primary key of the other table.
+        let to: Option<String> = row.get(3)?;
+        if keys.last().is_none_or(|(last, _)| *last != id) {
+            keys.push((id, ForeignKey { columns: Vec::new(), to_table, to_columns: Vec::new() }));
+        }
+        if let Some((_, key)) = keys.last_mut() {
+            key.columns.push(from);
+            key.to_columns.extend(to);
+        }
+    }
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+/// The columns of each unique index. Of an index over expressions only its text is known, so every column that
+/// the text names counts.
+fn unique(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Vec<String>>> {
+    let mut list = connection.prepare_cached(
+        "SELECT l.name, coalesce(s.sql, '') FROM pragma_index_list(?1) AS l
+         LEFT JOIN main.sqlite_schema AS s ON s.type = 'index' AND s.name = l.name
+         WHERE l.\"unique\" AND l.origin <> 'pk'",
+    )?;
+    let indexes = list
+        .query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<(String, String)>, _>>()?;
+    let mut unique = Vec::with_capacity(indexes.len());
+    for (index, sql) in indexes {
+        let mut info = connection.prepare_cached("SELECT name FROM pragma_index_info(?1)")?;
+        let columns =
+            info.query_map([&index], |row| row.get(0))?.collect::<Result<Vec<Option<String>>, _>>()?;
+        let plain: Option<Vec<String>> = columns.into_iter().collect();
+        unique.push(plain.unwrap_or_else(|| {
+            let words: Vec<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            let named = |name: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(name));
+            table.columns.iter().map(|column| &column.name).filter(named).cloned().collect()
+        }));
+    }
+    Ok(unique)
+}

@@ -1,0 +1,720 @@
+//! A store over an SQLite database that a host has already: set by set, one transaction a batch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use rusqlite::{Connection, Statement as Prepared, Transaction, TransactionBehavior, params_from_iter};
+
+use super::by_record::fits;
+use super::sql::{Bound, CustomersMap, DeactivateMap, SqlMap, TenantSource, UnknownMap, Written, bind};
+use super::{
+    Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Reactivated,
+    Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest, Target,
+};
+use crate::anonymise::Seed;
+use crate::customer::{Customer, CustomerId, Identifiers};
+use crate::data_map::{ClassName, DataMap, Datatype, Kind, Value};
+use crate::digest::Digest;
+use crate::policy::Treatment;
+use crate::sqlite::{self, Fault, Worker};
+
+use facts::Facts;
+use functions::{Bench, Working};
+use statements::{BATCH, Script, Statement, quoted};
+
+mod facts;
+mod functions;
+mod introspect;
+mod scrub;
+mod statements;
+
+/// How often a drawn value may be taken already before the store gives up.
+const ATTEMPTS: u32 = 3;
+
+/// Customers in an SQLite database, described by a [`SqlMap`].
+///
+/// The database is worked on by one connection on a thread of its own: foreign keys on, `secure_delete` on, a
+/// busy time-out of five seconds. A batch of customers is one transaction, and the number of its statements
+/// depends on the record classes, not on the rows.
+#[derive(Debug)]
+pub struct SqliteStore {
+    worker: Worker,
+    shared: Arc<Shared>,
+}
+
+/// What the connection's thread needs.
+#[derive(Debug)]
+struct Shared {
+    bound: Bound,
+    facts: Facts,
+    bench: Bench,
+    scripts: Mutex<BTreeMap<Digest, Arc<Script>>>,
+}
+
+impl SqliteStore {
+    /// Opens a database and holds the map against its live schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Map`] with everything that does not fit, at once: tables and columns that do not exist,
+    /// columns that nobody classified, tables that a foreign key ties to a customer and nobody mapped or
+    /// ignored. Otherwise that the file is missing, locked, read-only or no database.
+    pub fn open(path: impl AsRef<Path>, map: &SqlMap) -> Result<Self, StoreError> {
+        let doing = "opening the database";
+        let failed = |fault: Fault| failure(doing, fault);
+        let failed_sql = |error: rusqlite::Error| failure(doing, error.into());
+        let connection = sqlite::open(path.as_ref(), false).map_err(failed)?;
+        let schema = introspect::schema(&connection).map_err(failed_sql)?;
+        if connection.is_readonly("main").map_err(failed_sql)? {
+            return Err(StoreError::ReadOnly { doing });
+        }
+        let bound = bind(map, &schema)?;
+        let facts = Facts::new(&connection, &bound.customers)?;
+        connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed_sql)?;
+        let key = schema
+            .table(&bound.customers.table)
+            .and_then(|table| table.column(&bound.customers.key))
+            .map_or(Datatype::Any, |column| column.datatype);
+        connection.execute_batch(&statements::create_batch(key)).map_err(failed_sql)?;
+        let bench = Bench::default();
+        functions::register(&connection, &bench).map_err(failed_sql)?;
+        connection.set_prepared_statement_cache_capacity(256);
+        let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default() });
+        Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Shared, &mut Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let worked: Result<T, Trouble> = self.worker.call(move |connection| work(&shared, connection)).await;
+        worked.map_err(|trouble| trouble.into_error(doing, self.shared.bound.data_map.root()))
+    }
+}
+
+/// What goes wrong on the connection's thread, and at which class.
+struct Trouble {
+    class: Option<ClassName>,
+    fault: Fault,
+}
+
+impl Trouble {
+    fn at(class: &ClassName) -> impl Fn(rusqlite::Error) -> Self {
+        move |error| Self { class: Some(class.clone()), fault: error.into() }
+    }
+
+    fn into_error(self, doing: &'static str, root: &ClassName) -> StoreError {
+        match (self.fault, self.class) {
+            (Fault::Constraint(constraint), class) => {
+                StoreError::Constraint { doing, class: class.unwrap_or_else(|| root.clone()), constraint }
+            }
+            (fault, _) => failure(doing, fault),
+        }
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self { class: None, fault }
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self { class: None, fault: error.into() }
+    }
+}
+
+fn failure(doing: &'static str, fault: Fault) -> StoreError {
+    match fault {
+        Fault::Busy => StoreError::Busy { doing },
+        Fault::ReadOnly => StoreError::ReadOnly { doing },
+        Fault::Corrupt => StoreError::Corrupt { doing },
+        Fault::NotFound => StoreError::NotFound { doing },
+        Fault::Constraint(what) | Fault::Other(what) => StoreError::failed(doing, what),
+    }
+}
+
+impl Shared {
+    fn customers(&self) -> &CustomersMap {
+        &self.bound.customers
+    }
+
+    fn script(&self, treatment: &Treatment) -> Arc<Script> {
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let script = scripts
+            .entry(treatment.digest())
+            .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
+        Arc::clone(script)
+    }
+
+    /// Puts customers into the batch table, numbered from 0. An id that is not spelled as the key column spells
+    /// it belongs to nobody.
+    fn fill<'i>(
+        connection: &Connection,
+        customers: impl Iterator<Item = &'i CustomerId>,
+    ) -> Result<(), Trouble> {
+        let ids: Vec<&str> = customers.map(CustomerId::as_str).collect();
+        let ids =
+            serde_json::to_string(&ids).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
+        connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
+        connection
+            .prepare_cached(&format!(
+                "INSERT INTO {BATCH} (n, asked, customer) SELECT key, value, value FROM json_each(?1)"
+            ))?
+            .execute([ids])?;
+        connection
+            .prepare_cached(&format!(
+                "UPDATE {BATCH} SET customer = NULL WHERE CAST(customer AS TEXT) IS NOT asked"
+            ))?
+            .execute([])?;
+        Ok(())
+    }
+
+    /// Takes customers out of the batch table again.
+    fn leave_out(connection: &Connection, numbers: &[usize]) -> Result<(), Trouble> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let list = format!("{numbers:?}");
+        connection
+            .prepare_cached(&format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))"))?
+            .execute([list])?;
+        Ok(())
+    }
+
+    /// The facts of the batch, by number.
+    fn batch_facts(&self, connection: &Connection) -> Result<HashMap<usize, Customer>, Trouble> {
+        let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
+        let sql = format!(
+            "SELECT b.n, {} FROM {BATCH} AS b JOIN main.{table} AS {table} ON {table}.{key} = b.customer",
+            self.facts.columns()
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut facts = HashMap::new();
+        while let Some(row) = rows.next()? {
+            facts.insert(natural(row, 0)?, self.facts.read(row, 1)?);
+        }
+        Ok(facts)
+    }
+
+    fn page(
+        &self,
+        connection: &Connection,
+        after: Option<&CustomerId>,
+        limit: usize,
+    ) -> Result<Vec<Customer>, Trouble> {
+        let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
+        let after_key = if after.is_some() { format!("{table}.{key} > ?2") } else { "?2 IS NULL".to_owned() };
+        let sql = format!(
+            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND NOT coalesce({}, 0)
+             ORDER BY {table}.{key} LIMIT ?1",
+            self.facts.columns(),
+            facts::stand_in_sql(self.customers())
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query((limit, after.map(CustomerId::as_str)))?;
+        let mut page = Vec::new();
+        while let Some(row) = rows.next()? {
+            page.push(self.facts.read(row, 0)?);
+        }
+        Ok(page)
+    }
+
+    fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
+        let slots = Arc::clone(&script.slots);
+        functions::set(&self.bench, Some(Working { slots, seed, date, attempt }));
+    }
+
+    /// Rows and rows with something to do, per customer of the batch, for one class.
+    fn count(
+        connection: &Connection,
+        class: &ClassName,
+        statement: &Statement,
+    ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
+        let at = Trouble::at(class);
+        let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
+        bind_all(&mut prepared, statement).map_err(&at)?;
+        let mut rows = prepared.raw_query();
+        let mut counted = Vec::new();
+        while let Some(row) = rows.next().map_err(&at)? {
+            let tally =
+                ClassTally { rows: natural(row, 1).map_err(&at)?, due: natural(row, 2).map_err(&at)? };
+            counted.push((natural(row, 0).map_err(&at)?, tally));
+        }
+        Ok(counted)
+    }
+
+    fn tally(
+        &self,
+        connection: &mut Connection,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+    ) -> Result<Vec<Tally>, Trouble> {
+        let script = self.script(treatment);
+        let transaction = connection.transaction()?;
+        Self::fill(&transaction, customers.iter())?;
+        self.work(&script, None, NaiveDate::MIN, 0);
+        let mut tallies = vec![Tally::default(); customers.len()];
+        for class in &script.classes {
+            for tally in &mut tallies {
+                tally.classes.insert(class.class.clone(), ClassTally::default());
+            }
+            for (n, counted) in Self::count(&transaction, &class.class, &class.count)? {
+                if let Some(tally) = tallies.get_mut(n) {
+                    tally.classes.insert(class.class.clone(), counted);
+                }
+            }
+        }
+        functions::set(&self.bench, None);
+        transaction.commit()?;
+        Ok(tallies)
+    }
+
+    /// One transaction for all targets: done for everyone who is as expected, or for nobody.
+    fn erase_together(
+        &self,
+        connection: &mut Connection,
+        targets: &[Target],
+        work: &Work,
+        attempt: u32,
+    ) -> Result<Vec<Erased>, Trouble> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.pragma_update(None, "defer_foreign_keys", true)?;
+        Self::fill(&transaction, targets.iter().map(|target| &target.customer))?;
+        let facts = self.batch_facts(&transaction)?;
+        let mut answers: Vec<Option<Erased>> = Vec::with_capacity(targets.len());
+        for (n, target) in targets.iter().enumerate() {
+            answers.push(match facts.get(&n) {
+                Some(facts) if target.expected.holds(facts) && facts.tenant == target.tenant => None,
+                Some(_) => Some(Erased::Changed),
+                // What others left behind of a customer who is gone is erased all the same.
+                None if work.treatment.deletes_root() => None,
+                None => Some(Erased::Missing),
+            });
+        }
+        let out: Vec<usize> =
+            answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
+        Self::leave_out(&transaction, &out)?;
+        if out.len() < targets.len() {
+            self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
+            let mut counts = vec![Counts::default(); targets.len()];
+            self.carry_out(&transaction, targets, work, &mut counts)?;
+            for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
+                if answer.is_none() {
+                    let nothing = counts.classes.values().all(|count| *count == 0);
+                    let missing = nothing && !facts.contains_key(&n);
+                    *answer = Some(if missing { Erased::Missing } else { Erased::Done(counts) });
+                }
+            }
+            functions::set(&self.bench, None);
+        }
+        transaction.commit()?;
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    fn carry_out(
+        &self,
+        transaction: &Transaction<'_>,
+        targets: &[Target],
+        work: &Work,
+        counts: &mut [Counts],
+    ) -> Result<(), Trouble> {
+        if work.script.classes.iter().any(|class| class.reassigns) {
+            self.stand_ins(transaction, targets, work.at)?;
+        }
+        for class in &work.script.classes {
+            let Some(act) = &class.act else { continue };
+            let at = Trouble::at(&class.class);
+            let mut due = 0;
+            for (n, counted) in Self::count(transaction, &class.class, &class.count)? {
+                due += counted.due;
+                if let Some(counts) = counts.get_mut(n) {
+                    counts.classes.insert(class.class.clone(), counted.due);
+                }
+            }
+            for counts in counts.iter_mut() {
+                counts.classes.entry(class.class.clone()).or_default();
+            }
+            if due == 0 {
+                continue;
+            }
+            let mut prepared = transaction.prepare_cached(&act.sql).map_err(&at)?;
+            bind_all(&mut prepared, act).map_err(&at)?;
+            let changed = prepared.raw_execute().map_err(&at)?;
+            if u64::try_from(changed) != Ok(due) {
+                let what = format!(
+                    "{due} rows of {} were counted and {changed} would be changed; rows that belong to \
+                     more than one customer cannot be erased",
+                    class.class
+                );
+                return Err(Fault::Other(what).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Each tenant's "Unknown Customer": found, or made once.
+    fn stand_ins(
+        &self,
+        transaction: &Transaction<'_>,
+        targets: &[Target],
+        at: DateTime<Utc>,
+    ) -> Result<(), Trouble> {
+        let Some(unknown) = &self.customers().unknown else { return Ok(()) };
+        let tenants: Vec<&str> = targets.iter().map(|target| target.tenant.as_str()).collect();
+        let tenants = serde_json::to_string(&tenants)
+            .map_err(|_| Fault::Other("tenants cannot be written".to_owned()))?;
+        transaction
+            .prepare_cached(&format!(
+                "UPDATE {BATCH} SET tenant = (SELECT value FROM json_each(?1) WHERE key = n)"
+            ))?
+            .execute([&tenants])?;
+        let map = self.customers();
+        let table = quoted(&map.table);
+        let is_stand_in = facts::stand_in_sql(map);
+        let of_tenant = match &map.tenant {
+            TenantSource::From(source) => {
+                format!("CAST({} AS TEXT) = b.tenant", statements::source_sql(&map.table, source))
+            }
+            TenantSource::Is(_) => "1".to_owned(),
+        };
+        let (columns, values) = stand_in_row(map, unknown, at);
+        let root = Trouble::at(&map.class);
+        transaction
+            .prepare_cached(&format!(
+                "INSERT INTO main.{table} ({columns})
+                 SELECT {values} FROM (SELECT DISTINCT tenant FROM {BATCH}) AS b
+                 WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant})"
+            ))
+            .and_then(|mut statement| statement.execute([]))
+            .map_err(&root)?;
+        transaction
+            .prepare_cached(&format!(
+                "UPDATE {BATCH} AS b SET stand_in = (
+                     SELECT min({table}.{key}) FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant}
+                 )",
+                key = quoted(&map.key)
+            ))?
+            .execute([])?;
+        Ok(())
+    }
+
+    /// Together if that works; where a constraint forbids it, in halves, so that one poisoned customer fails
+    /// nobody else.
+    fn erase(
+        &self,
+        connection: &mut Connection,
+        targets: &[Target],
+        work: &Work,
+        answers: &mut Batch<Erased>,
+    ) -> Result<(), Trouble> {
+        let mut attempt = 0;
+        let trouble = loop {
+            let erased = self.erase_together(connection, targets, work, attempt);
+            functions::set(&self.bench, None);
+            match erased {
+                Ok(erased) => {
+                    answers.extend(erased.into_iter().map(Ok));
+                    return Ok(());
+                }
+                // A drawn value was taken already: draw again.
+                Err(Trouble { fault: Fault::Constraint(what), .. })
+                    if what.starts_with("UNIQUE") && attempt + 1 < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Err(trouble) => break trouble,
+            }
+        };
+        match (&trouble.fault, targets) {
+            (Fault::Constraint(_) | Fault::Other(_), [_]) => {
+                answers.push(Err(trouble.into_error("erasing records", self.bound.data_map.root())));
+                Ok(())
+            }
+            (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
+                let (first, second) = targets.split_at(targets.len() / 2);
+                self.erase(connection, first, work, answers)?;
+                self.erase(connection, second, work, answers)
+            }
+            _ => Err(trouble),
+        }
+    }
+
+    fn deactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Deactivation],
+    ) -> Result<Vec<Deactivated>, Trouble> {
+        let DeactivateMap::Write(writes) = &self.customers().deactivate else {
+            return Ok(vec![Deactivated::Unsupported; batch.len()]);
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        let mut facts = self.batch_facts(&transaction)?;
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut out = Vec::new();
+        for (n, one) in batch.iter().enumerate() {
+            let answer = match facts.remove(&n) {
+                None => Deactivated::Missing,
+                Some(facts) if facts.status.is_archived() => Deactivated::Already,
+                Some(facts) if !one.expected.holds(&facts) => Deactivated::Changed,
+                Some(facts) => Deactivated::Done { before: facts.former_status },
+            };
+            if !matches!(answer, Deactivated::Done { .. }) {
+                out.push(n);
+            }
+            answers.push(answer);
+        }
+        Self::leave_out(&transaction, &out)?;
+        if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
+            let sets: Vec<String> = writes
+                .iter()
+                .map(|(column, value)| format!("{} = {}", quoted(column), written(value, first.at)))
+                .collect();
+            let map = self.customers();
+            let sql = format!(
+                "UPDATE main.{} SET {} WHERE {} IN (SELECT customer FROM {BATCH})",
+                quoted(&map.table),
+                sets.join(", "),
+                quoted(&map.key)
+            );
+            transaction.execute(&sql, []).map_err(Trouble::at(&map.class))?;
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
+    fn reactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Reactivation],
+    ) -> Result<Vec<Reactivated>, Trouble> {
+        let DeactivateMap::Write(writes) = &self.customers().deactivate else {
+            return Ok(vec![Reactivated::Unsupported; batch.len()]);
+        };
+        let map = self.customers();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        let facts = self.batch_facts(&transaction)?;
+        let sets: Vec<String> =
+            (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
+        let sql = format!(
+            "UPDATE main.{} SET {} WHERE {} = (SELECT customer FROM {BATCH} WHERE n = ?1)",
+            quoted(&map.table),
+            sets.join(", "),
+            quoted(&map.key)
+        );
+        let mut answers = Vec::with_capacity(batch.len());
+        for (n, one) in batch.iter().enumerate() {
+            answers.push(match facts.get(&n) {
+                None => Reactivated::Missing,
+                Some(facts) if !facts.status.is_archived() => Reactivated::Changed,
+                Some(_) => {
+                    let mut former: BTreeMap<String, Value> = serde_json::from_str(one.before.as_str())
+                        .map_err(|_| {
+                            Fault::Other("what undoes the deactivation is not this store's".to_owned())
+                        })?;
+                    let mut values = vec![rusqlite::types::Value::Integer(i64::try_from(n).unwrap_or(-1))];
+                    for column in writes.keys() {
+                        values.push(sql_value(former.remove(column).unwrap_or(Value::Null)));
+                    }
+                    transaction
+                        .prepare_cached(&sql)
+                        .and_then(|mut statement| statement.execute(params_from_iter(values)))
+                        .map_err(Trouble::at(&map.class))?;
+                    Reactivated::Done
+                }
+            });
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
+    /// Text values of the fields by which a person is found.
+    fn identifiers(
+        &self,
+        connection: &mut Connection,
+        customers: &[CustomerId],
+    ) -> Result<Vec<Identifiers>, Trouble> {
+        let transaction = connection.transaction()?;
+        Self::fill(&transaction, customers.iter())?;
+        let mut list = vec![Identifiers::new(); customers.len()];
+        for class in &self.bound.classes {
+            let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
+            let fields: Vec<(&Kind, String)> = described
+                .fields()
+                .iter()
+                .filter_map(|field| Some((field.kind()?, quoted(field.name().as_str()))))
+                .filter(|(kind, _)| kind.identifies())
+                .collect();
+            if fields.is_empty() {
+                continue;
+            }
+            let columns: Vec<String> =
+                fields.iter().map(|(_, column)| format!("{}.{column}", quoted(&class.table))).collect();
+            let sql = statements::select_owned(class, &columns.join(", "));
+            let mut statement = transaction.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let Some(identifiers) = list.get_mut(natural::<usize>(row, 0)?) else { continue };
+                for (n, (kind, _)) in fields.iter().enumerate() {
+                    if let Value::Text(text) = functions::from_sql(row.get_ref(n + 1)?) {
+                        identifiers.insert((*kind).clone(), text);
+                    }
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(list)
+    }
+}
+
+/// What an erasure works with.
+struct Work {
+    treatment: Arc<Treatment>,
+    script: Arc<Script>,
+    seed: Seed,
+    at: DateTime<Utc>,
+}
+
+/// A number that is never negative.
+fn natural<T: TryFrom<i64>>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let number: i64 = row.get(column)?;
+    T::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+fn bind_all(prepared: &mut Prepared<'_>, statement: &Statement) -> rusqlite::Result<()> {
+    for (n, value) in statement.parameters.iter().enumerate() {
+        prepared.raw_bind_parameter(n + 1, sql_value(value.clone()))?;
+    }
+    Ok(())
+}
+
+fn sql_value(value: Value) -> rusqlite::types::Value {
+    match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Integer(number) => rusqlite::types::Value::Integer(number),
+        Value::Real(number) => rusqlite::types::Value::Real(number),
+        Value::Text(text) => rusqlite::types::Value::Text(text),
+        Value::Blob(bytes) => rusqlite::types::Value::Blob(bytes),
+    }
+}
+
+/// A value that the map writes, as an expression. `b.tenant` is the tenant's name where there is one.
+fn written(value: &Written, at: DateTime<Utc>) -> String {
+    match value {
+        Written::Constant(value) => facts::literal(value),
+        Written::Now => format!("'{}'", at.format("%Y-%m-%d %H:%M:%S")),
+        Written::Tenant { before, after } => format!(
+            "{} || b.tenant || {}",
+            facts::literal(&Value::from(before.as_str())),
+            facts::literal(&Value::from(after.as_str()))
+        ),
+    }
+}
+
+/// Columns and values of a new "Unknown Customer".
+fn stand_in_row(map: &CustomersMap, unknown: &UnknownMap, at: DateTime<Utc>) -> (String, String) {
+    let mut row: BTreeMap<String, String> =
+        unknown.create.iter().map(|(column, value)| (quoted(column), written(value, at))).collect();
+    row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), facts::literal(value))));
+    if let TenantSource::From(super::sql::Source::Column(column)) = &map.tenant {
+        row.insert(quoted(column), "b.tenant".to_owned());
+    }
+    let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+    (columns.join(", "), values.join(", "))
+}
+
+#[async_trait]
+impl RecordStore for SqliteStore {
+    fn data_map(&self) -> &DataMap {
+        &self.shared.bound.data_map
+    }
+
+    async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
+        fits(&request.treatment, self.data_map())?;
+        let request = request.clone();
+        let tallies = self
+            .call("counting records", move |shared, connection| {
+                shared.tally(connection, &request.customers, &request.treatment)
+            })
+            .await?;
+        Ok(tallies.into_iter().map(Ok).collect())
+    }
+
+    async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
+        fits(&request.treatment, self.data_map())?;
+        let request = request.clone();
+        self.call("erasing records", move |shared, connection| {
+            let work = Work {
+                script: shared.script(&request.treatment),
+                treatment: request.treatment,
+                seed: request.seed,
+                at: request.at,
+            };
+            let mut answers = Vec::with_capacity(request.targets.len());
+            match shared.erase(connection, &request.targets, &work, &mut answers) {
+                // Those answered so far are committed; the others count as not tried.
+                Err(trouble) if answers.is_empty() => Err(trouble),
+                Ok(()) | Err(_) => Ok(answers),
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl CustomerStore for SqliteStore {
+    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
+        let select = select.clone();
+        self.call("reading customers", move |shared, connection| match select {
+            Select::Ids(ids) => {
+                let transaction = connection.transaction()?;
+                Shared::fill(&transaction, ids.iter())?;
+                let facts = shared.batch_facts(&transaction)?;
+                transaction.commit()?;
+                Ok(facts.into_values().collect())
+            }
+            Select::After { after, limit } => shared.page(connection, after.as_ref(), limit),
+        })
+        .await
+    }
+
+    async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
+        let customers = customers.to_vec();
+        let list = self
+            .call("reading identifiers", move |shared, connection| shared.identifiers(connection, &customers))
+            .await?;
+        Ok(list.into_iter().map(Ok).collect())
+    }
+
+    async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {
+        let batch = batch.to_vec();
+        let answers = self
+            .call("deactivating customers", move |shared, connection| shared.deactivate(connection, &batch))
+            .await?;
+        Ok(answers.into_iter().map(Ok).collect())
+    }
+
+    async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
+        let batch = batch.to_vec();
+        let answers = self
+            .call("reactivating customers", move |shared, connection| shared.reactivate(connection, &batch))
+            .await?;
+        Ok(answers.into_iter().map(Ok).collect())
+    }
+}
+
+#[async_trait]
+impl Scrub for SqliteStore {
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.call("scrubbing the database's files", |_, connection| Ok(scrub::scrub(connection)?)).await
+    }
+}

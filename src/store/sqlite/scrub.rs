@@ -1,0 +1,29 @@
+//! Making old bytes disappear from the files: statistics, free pages, logs.
+
+use rusqlite::Connection;
+
+use crate::sqlite::Fault;
+
+/// Statistics that sample values are made anew, the whole file is rewritten, and the logs are emptied.
+pub(super) fn scrub(connection: &Connection) -> Result<(), Fault> {
+    let mode: String = connection.query_row("PRAGMA main.journal_mode", [], |row| row.get(0))?;
+    // A journal that is kept between transactions is cut to nothing at the next commit.
+    connection.query_row("PRAGMA main.journal_size_limit = 0", [], |_| Ok(()))?;
+    let analysed: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name IN ('sqlite_stat1', 'sqlite_stat4'))",
+        [],
+        |row| row.get(0),
+    )?;
+    if analysed {
+        connection.execute_batch("ANALYZE main")?;
+    }
+    connection.execute_batch("VACUUM main")?;
+    if mode.eq_ignore_ascii_case("wal") {
+        let busy: bool =
+            connection.query_row("PRAGMA main.wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            return Err(Fault::Busy);
+        }
+    }
+    Ok(())
+}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.
@@ -18,7 +19,12 @@ impl Digest {
     pub(crate) fn of<T: Serialize>(document: &T) -> Self {
         // What is digested here are this crate's own documents: string keys and integers, which always
         // have a canonical form. Were one ever without, it must not share a digest with another.
-        let bytes = serde_json_canonicalizer::to_vec(document)
+        let bytes = serde_json::to_value(document)
+            .map(|mut value| {
+                name_large_integers(&mut value);
+                value
+            })
+            .and_then(|value| serde_json_canonicalizer::to_vec(&value))
             .unwrap_or_else(|error| format!("no canonical form: {error}").into_bytes());
         Self::of_bytes(&bytes)
     }
@@ -37,6 +43,23 @@ impl Digest {
         let mut text = self.to_string();
         text.truncate(12);
         text
+    }
+}
+
+/// RFC 8785 writes every number as a double, in which whole numbers beyond 2⁵³ run together. Those are digested as
+/// text, so that two documents that differ never share a digest.
+fn name_large_integers(value: &mut Value) {
+    const EXACT: u64 = 1 << 53;
+    match value {
+        Value::Number(number) => {
+            let large = number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|n| n > EXACT);
+            if large {
+                *value = Value::String(format!("integer {number}"));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(name_large_integers),
+        Value::Object(table) => table.values_mut().for_each(name_large_integers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
@@ -93,6 +116,12 @@ mod tests {
             Digest::of(&one),
             Digest::of_bytes("{\"a\":{\"c\":\"ü\",\"d\":[2,3]},\"b\":1}".as_bytes())
         );
+    }
+
+    #[test]
+    fn large_numbers_do_not_run_together() {
+        let [one, other] = [(1_i64 << 53) + 1, 1_i64 << 53].map(|number| Digest::of(&number));
+        assert_ne!(one, other);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// One thing that is wrong with a document, a schema or a policy: where, what, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
     /// Where: the path of keys, or table and column.
@@ -36,7 +38,8 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that is wrong, at once. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Problems {
     list: Vec<Problem>,
 }
@@ -111,12 +114,10 @@ impl Reader {
 
     /// Parses JSON, likewise.
     pub(crate) fn json(text: &str) -> Result<Value, Problems> {
-        serde_json::from_str(text).map_err(|error| {
-            Problems::one(Problem::new(
-                "",
-                format!("not JSON at line {}, column {}", error.line(), error.column()),
-                "mend it there",
-            ))
+        serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|error| {
+            let what = if error.is_data() { "a key that is there twice" } else { "not JSON" };
+            let place = format!("{what}, at line {}, column {}", error.line(), error.column());
+            Problems::one(Problem::new("", place, "mend it there"))
         })
     }
 
@@ -211,7 +212,13 @@ impl Reader {
     pub(crate) fn texts<'v>(&mut self, path: &str, value: &'v Value) -> Option<Vec<&'v str>> {
         match value {
             Value::Array(items) if !items.is_empty() => {
-                items.iter().enumerate().map(|(n, item)| self.text(&format!("{path}[{n}]"), item)).collect()
+                // Every item is looked at, whatever is wrong with those before.
+                let texts: Vec<Option<&str>> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(n, item)| self.text(&format!("{path}[{n}]"), item))
+                    .collect();
+                texts.into_iter().collect()
             }
             Value::String(_) => Some(vec![self.text(path, value)?]),
             _ => {
@@ -228,6 +235,67 @@ impl Reader {
             Some(_) => self.problem("version", "is not one that this release reads", "write version = 1"),
             None => self.problem("version", "is missing", "write version = 1"),
         }
+    }
+}
+
+/// A JSON value in which no key is there twice. JSON allows that, and one of the two would win in silence.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(flag.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut table = Map::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, _>()? {
+            if table.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key is there twice"));
+            }
+        }
+        Ok(Value::Object(table))
     }
 }
 

@@ -145,7 +145,8 @@ fn revenue(database: &Path) -> Result<String, rusqlite::Error> {
 fn show_client(database: &Path) -> Result<(), rusqlite::Error> {
     let connection = Connection::open(database)?;
     connection.query_row("SELECT * FROM clients WHERE id = ?1", [crm::CANCELLED], |row| {
-        for (n, column) in row.as_ref().column_names().into_iter().enumerate() {
+        for n in 0..row.as_ref().column_count() {
+            let column = row.as_ref().column_name(n)?;
             let value = match row.get_ref(n)? {
                 rusqlite::types::ValueRef::Null => "—".to_owned(),
                 rusqlite::types::ValueRef::Integer(number) => number.to_string(),

@@ -9,7 +9,8 @@ const DATE: &str = "{date}";
 /// Characters of a day in ISO 8601: `2018-12-15`.
 const DATE_CHARS: usize = 10;
 
-/// A text in which `{date}` stands for the day of the erasure, at most once. Other braces are refused.
+/// A text in which `{date}` stands for the day of the erasure, at most once, beside at least three letters: a bare
+/// day could not be told from a day of birth. Other braces are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
@@ -26,6 +27,9 @@ pub enum NotATemplate {
     /// It has `{date}` twice.
     #[error("{{date}} can stand there only once")]
     TwoDates,
+    /// There is nothing but the day, or next to nothing.
+    #[error("a bare {{date}} cannot be told from any other day; write a word beside it")]
+    BareDate,
     /// It is empty.
     #[error("it is empty; to empty a field, write clear")]
     Empty,
@@ -40,6 +44,9 @@ impl FromStr for Template {
             () if text.trim().is_empty() => Err(NotATemplate::Empty),
             () if rest.contains(DATE) => Err(NotATemplate::TwoDates),
             () if rest.contains(['{', '}']) => Err(NotATemplate::Braces),
+            () if rest != text && rest.chars().filter(|c| c.is_alphabetic()).count() < 3 => {
+                Err(NotATemplate::BareDate)
+            }
             () => Ok(Self { text: text.to_owned(), date: text.find(DATE) }),
         }
     }
@@ -119,5 +126,8 @@ mod tests {
         assert_eq!("{name}".parse::<Template>(), Err(NotATemplate::Braces));
         assert_eq!("{date} {date}".parse::<Template>(), Err(NotATemplate::TwoDates));
         assert_eq!(" ".parse::<Template>(), Err(NotATemplate::Empty));
+        assert_eq!("{date}".parse::<Template>(), Err(NotATemplate::BareDate));
+        assert_eq!("* {date} -".parse::<Template>(), Err(NotATemplate::BareDate));
+        assert!("n/a".parse::<Template>().is_ok());
     }
 }

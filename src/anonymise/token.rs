@@ -28,8 +28,9 @@ pub enum TokenForm {
 
 /// A random text of a fixed shape: a mark, a body, and for e-mail a domain.
 ///
-/// The last characters of a body are a checksum of those before, so that a name which a person chose is not
-/// taken for a token. The body holds at least 30 random bits, and 80 where there is room.
+/// The last characters of a body are a checksum of those before, so that what a person chose is not taken for a
+/// token: where neither a mark nor a domain shows it, the checksum has at least 30 bits. The body holds at least
+/// 30 random bits, and up to 80 where there is room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     form: TokenForm,
@@ -42,9 +43,15 @@ impl Token {
     /// The longest token of a form that fits into so many characters, or `None` where none fits.
     pub fn fitting(form: TokenForm, max_chars: Option<u32>) -> Option<Self> {
         let room = max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX));
-        let shapes = [(true, 20, false), (false, 20, false), (false, 12, true), (false, 8, true)];
+        let shapes: &[(bool, u8, bool)] = match form {
+            TokenForm::Email => &[(true, 20, false), (false, 20, false), (false, 12, true), (false, 8, true)],
+            TokenForm::Username | TokenForm::Plain => {
+                &[(true, 20, false), (false, 20, false), (false, 12, false)]
+            }
+        };
         shapes
-            .into_iter()
+            .iter()
+            .copied()
             .map(|(mark, body, short_domain)| Self { form, mark, body, short_domain })
             .find(|token| token.chars() <= room)
     }
@@ -72,7 +79,12 @@ impl Token {
     }
 
     fn checksum_chars(&self) -> usize {
-        if self.body < 12 { 2 } else { 4 }
+        match (self.mark || !self.domain().is_empty(), self.body) {
+            (true, ..12) => 2,
+            (true, _) => 4,
+            (false, ..20) => 6,
+            (false, _) => 8,
+        }
     }
 
     pub(super) fn draw(&self, draw: &Draw<'_>) -> String {
@@ -151,17 +163,20 @@ mod tests {
                     assert!(token.holds(&text), "{text}");
                     assert_eq!(form == TokenForm::Email, text.ends_with(".invalid"));
                 } else {
-                    assert!(room < 18, "{form:?} has room in {room}");
+                    assert!(
+                        room < if form == TokenForm::Email { 18 } else { 12 },
+                        "{form:?} has room in {room}"
+                    );
                 }
             }
         }
-        assert_eq!(Token::fitting(TokenForm::Plain, Some(7)), None);
+        assert_eq!(Token::fitting(TokenForm::Plain, Some(11)), None);
         assert_eq!(Token::fitting(TokenForm::Email, Some(17)), None);
     }
 
     #[test]
     fn tokens_differ_by_record_and_by_seed() {
-        let token = Token::fitting(TokenForm::Username, Some(8)).unwrap();
+        let token = Token::fitting(TokenForm::Username, Some(12)).unwrap();
         let texts: BTreeSet<_> =
             (0..500).flat_map(|n| [1, 2].map(|seed| drawn(&token, seed, &n.to_string()))).collect();
         assert!(texts.len() > 990, "{}", texts.len());

@@ -63,12 +63,6 @@ impl Run<'_> {
         CaseEvent { case: self.id().clone(), at, event }
     }
 
-    /// What must be true of the customer from now on.
-    fn expected(&self, facts: &Customer) -> Expected {
-        let ours = self.progress.deactivation == Some(DeactivationOutcome::Done);
-        Expected { revision: facts.revision(), status: if ours { Status::Archived } else { facts.status } }
-    }
-
     /// A guard that was clear when the plan was made, and forbids now.
     pub(super) fn guard_up(&self, facts: &Customer) -> Option<Guard> {
         self.binding()
@@ -98,13 +92,7 @@ impl Engine {
     ) -> Result<Vec<Outcome>, Error> {
         let mut cases = Vec::with_capacity(plans.len());
         for plan in plans {
-            cases.push(NewCase {
-                id: self.case_id()?,
-                binding: Arc::clone(plan.plan.binding()),
-                approval: plan.approval.clone(),
-                treatment: Arc::clone(plan.plan.treatment()),
-                opened_at: now,
-            });
+            cases.push(NewCase::new(self.case_id()?, plan, now));
         }
         // Claimed before they are open, so that a resume at the same time leaves them alone.
         let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
@@ -194,7 +182,7 @@ impl Engine {
                 Err(error) => wait_for_gateway(run, Step::Deactivate, error),
             }
         }
-        let keys = self.parts.keys.keys().await?;
+        let keys = self.keys().await?;
         let undecided = |run: &&mut Run<'_>| run.is_active() && !run.progress.irreversible;
         let mut before = self.treated_before(&keys, runs.iter().filter_map(|run| run.facts.as_ref())).await?;
         for run in runs.iter_mut().filter(undecided) {
@@ -340,6 +328,9 @@ impl Engine {
                     continue;
                 }
             };
+            if let Some(facts) = run.facts.as_mut().filter(|_| outcome == DeactivationOutcome::Done) {
+                facts.status = Status::Archived;
+            }
             tracing::info!(case = %run.id(), "deactivated");
             let event = Event::Deactivated(outcome);
             run.progress.apply(&event);
@@ -388,7 +379,7 @@ impl Engine {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {
                     for run in todo {
-                        self.block(run, Step::Records, error.to_string()).await?;
+                        self.refused(run, error.to_string()).await?;
                     }
                     return Ok(());
                 }
@@ -449,7 +440,7 @@ impl Engine {
                     continue;
                 }
                 Some(Err(error)) => {
-                    self.block(run, Step::Records, error.to_string()).await?;
+                    self.refused(run, error.to_string()).await?;
                     continue;
                 }
                 None => {
@@ -463,6 +454,17 @@ impl Engine {
         }
         self.record(&events).await?;
         Ok(more)
+    }
+
+    /// The store refused a customer's records and, as its contract says, has touched none of them.
+    async fn refused(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
+        let at = self.parts.clock.now();
+        run.progress.apply(&Event::RecordsRefused);
+        let blocked = Event::Blocked { step: Step::Records, reason: reason.clone() };
+        self.record(&[run.event(at, Event::RecordsRefused), run.event(at, blocked)]).await?;
+        tracing::warn!(case = %run.id(), "the store refused");
+        run.end(Outcome::Blocked { case: run.id().clone(), step: Step::Records, reason });
+        Ok(())
     }
 
     /// Step 6: a store's word is not enough; what is really there has to be as planned.
@@ -583,9 +585,10 @@ impl Engine {
 
     pub(super) async fn closed(&self, case: &NewCase, closing: Closing) -> Result<ClosedCase, Error> {
         let binding = &case.binding;
-        let key = self.parts.keys.keys().await?.pop().ok_or(crate::ledger::KeyRingError::Empty)?;
+        let key = self.keys().await?.pop().ok_or(crate::ledger::KeyRingError::Empty)?;
         Ok(ClosedCase {
             case: case.id.clone(),
+            key: key.check(),
             subject: key.token(binding.tenant(), binding.customer(), binding.registered()),
             tenant: binding.tenant().clone(),
             trigger: binding.trigger(),
@@ -640,7 +643,7 @@ fn target(run: &Run<'_>) -> Target {
     Target {
         customer: run.new.customer().clone(),
         tenant: run.new.tenant().clone(),
-        expected: run.facts.as_ref().map_or_else(gone, |facts| run.expected(facts)),
+        expected: run.facts.as_ref().map_or_else(gone, Customer::expected),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::NoEntropy;
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
@@ -72,7 +74,7 @@ pub enum Error {
         step: Step,
     },
     /// The case cannot be cancelled any more.
-    #[error("case {case} has begun what cannot be taken back; retry it, or waive the step that blocks it")]
+    #[error("case {case} has begun what cannot be taken back; put right what blocks it and retry it")]
     TooLate {
         /// The case.
         case: CaseId,
@@ -98,7 +100,8 @@ pub enum Planned {
 }
 
 /// How a case ended, or where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Erased as planned, and verified.
     Erased(Box<Certificate>),

@@ -18,10 +18,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backup::BackupRetention;
-use crate::customer::{CustomerId, FormerStatus, GatewayName};
+use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
@@ -61,6 +62,8 @@ struct Parts {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     batch: usize,
+    /// The keys are those with which the ledger was written.
+    keys_checked: AtomicBool,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
     running: Mutex<BTreeSet<CaseId>>,
 }
@@ -179,6 +182,7 @@ impl EngineBuilder {
                 clock: self.clock,
                 entropy: self.entropy,
                 batch: self.batch,
+                keys_checked: AtomicBool::new(false),
                 running: Mutex::default(),
             }),
         })
@@ -192,6 +196,8 @@ pub struct OpenCase {
     pub case: CaseId,
     /// Whose data. The host's own id.
     pub customer: CustomerId,
+    /// Whose customer.
+    pub tenant: TenantId,
     /// When it was opened.
     pub opened_at: chrono::DateTime<chrono::Utc>,
     /// The step that was refused, and why. None: it was interrupted, and can be resumed.
@@ -453,6 +459,7 @@ impl Engine {
                 let progress = case.progress();
                 OpenCase {
                     customer: case.new.customer().clone(),
+                    tenant: case.new.tenant().clone(),
                     case: case.new.id,
                     opened_at: case.new.opened_at,
                     blocked: progress.blocked,

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::stream::{self, StreamExt};
 
 use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::gateway::{GatewayError, ProfileState};
-use crate::ledger::{Closing, EpochKey, SubjectToken};
+use crate::ledger::{Closing, EpochKey, KeyRingError, SubjectToken};
 use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, TreatmentName};
 use crate::store::{Batch, Select, StoreError, TallyRequest};
 
+/// How many of the latest entries are looked at to tell whether the keys are the ledger's.
+const CHECKED: u64 = 100;
 /// How many gateway calls are under way at once.
 pub(super) const CALLS: usize = 8;
 
@@ -45,7 +48,7 @@ impl Engine {
             })
             .collect();
         self.count(surveyed.iter_mut().filter_map(|one| one.as_mut().ok())).await?;
-        let keys = self.parts.keys.keys().await?;
+        let keys = self.keys().await?;
         let mut before = self
             .treated_before(&keys, surveyed.iter().filter_map(|one| Some(&one.as_ref().ok()?.facts)))
             .await?;
@@ -136,6 +139,25 @@ impl Engine {
         } else {
             Err(StoreError::failed("counting records", "the store did not answer for every customer").into())
         }
+    }
+
+    /// The keys, once it is known that the ledger was written with them. With another key, nobody who was erased
+    /// before would be recognised.
+    pub(super) async fn keys(&self) -> Result<Vec<EpochKey>, Error> {
+        let keys = self.parts.keys.keys().await?;
+        if self.parts.keys_checked.load(Ordering::Acquire) {
+            return Ok(keys);
+        }
+        let last = self.parts.ledger.last().await?;
+        for entry in self.parts.ledger.entries(last.saturating_sub(CHECKED), usize::MAX).await? {
+            let Some(case) = entry.closed() else { continue };
+            let epoch = case.subject.epoch();
+            if keys.iter().any(|key| key.epoch == epoch && key.check() != case.key) {
+                return Err(KeyRingError::Another { epoch }.into());
+            }
+        }
+        self.parts.keys_checked.store(true, Ordering::Release);
+        Ok(keys)
     }
 
     /// What the ledger says was done to customers before.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::customer::{CustomerId, FormerStatus, GatewayName, Status, TenantId};
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
-use crate::plan::{Approval, Binding, CaseId, OperatorId, Step};
+use crate::plan::{Approval, ApprovedPlan, Binding, CaseId, OperatorId, Step};
 use crate::policy::Treatment;
 use crate::store::Counts;
 
@@ -29,6 +29,17 @@ pub struct NewCase {
 }
 
 impl NewCase {
+    /// A case for an approved plan.
+    pub fn new(id: CaseId, plan: &ApprovedPlan, opened_at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            binding: Arc::clone(plan.plan.binding()),
+            approval: plan.approval.clone(),
+            treatment: Arc::clone(plan.plan.treatment()),
+            opened_at,
+        }
+    }
+
     /// Whose data.
     pub fn customer(&self) -> &CustomerId {
         self.binding.customer()
@@ -107,6 +118,8 @@ pub enum Event {
     RecordsPart(Counts),
     /// The records are done. The counts are of the last part, and there are none where the answer was lost.
     RecordsDone(Option<Counts>),
+    /// The store refused the records by itself, and has touched nothing.
+    RecordsRefused,
     /// A step was refused; a person has to look.
     Blocked {
         /// Which step.
@@ -204,6 +217,12 @@ impl Progress {
                     self.counts.add(counts);
                 }
                 self.records_done = Some(counts.is_some() && self.records_done != Some(false));
+            }
+            Event::RecordsRefused => {
+                // This try does not count; an earlier one whose answer was lost does.
+                self.records_begun = self.records_begun.saturating_sub(1);
+                self.irreversible =
+                    self.gateway_begun || self.records_begun > 0 || !self.counts.classes.is_empty();
             }
             Event::Blocked { step, reason } => self.blocked = Some((step.clone(), reason.clone())),
             Event::Retried => {

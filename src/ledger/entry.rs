@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DeactivationOutcome, SubjectToken, Waiver};
+use super::{DeactivationOutcome, KeyCheck, SubjectToken, Waiver};
 use crate::backup::Horizon;
 use crate::customer::{GatewayName, TenantId};
 use crate::data_map::ClassName;
@@ -91,6 +91,8 @@ pub struct ClosedCase {
     pub case: CaseId,
     /// Whose data, as a keyed digest.
     pub subject: SubjectToken,
+    /// The check value of the key of that digest.
+    pub key: KeyCheck,
     /// Whose customer.
     pub tenant: TenantId,
     /// What made the customer due.

@@ -113,6 +113,22 @@ impl EpochKey {
     }
 }
 
+/// Tells keys apart without telling anything of them: the first 8 bytes of an HMAC of nothing, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyCheck(String);
+
+impl EpochKey {
+    /// The check value of the key.
+    pub fn check(&self) -> KeyCheck {
+        let bytes: [u8; 32] = Hmac::<Sha256>::new_from_slice(self.key.0.expose_secret())
+            .map_or([0; 32], |mac| mac.finalize().into_bytes().into());
+        let mut digits = hex::encode(bytes);
+        digits.truncate(16);
+        KeyCheck(digits)
+    }
+}
+
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -149,6 +165,15 @@ pub enum KeyRingError {
     /// There is no key at all.
     #[error("the key ring is empty; restore the key, without it no entry of the ledger can be found again")]
     Empty,
+    /// The ledger was written with another key.
+    #[error(
+        "the key of epoch {epoch} is not the one with which the ledger was written; without it nobody who was \
+         erased is recognised: restore the key file"
+    )]
+    Another {
+        /// The epoch.
+        epoch: u32,
+    },
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness for a new key")]
     Entropy,
@@ -217,7 +242,8 @@ pub struct FileKeyRing {
 }
 
 impl FileKeyRing {
-    /// The file next to a ledger: its path with `.keys` at the end. Made if it is not there.
+    /// The file next to a ledger: its path with `.keys` at the end. Made if it is not there; an engine whose ledger
+    /// was written with another key says so and does nothing.
     ///
     /// # Errors
     /// [`KeyRingError`].

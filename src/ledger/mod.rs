@@ -30,7 +30,9 @@ mod sqlite;
 pub use case::{CaseEvent, DeactivationOutcome, Event, NewCase, Opened, Progress, SavedCase, Waiver};
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{BackupResidue, ClosedCase, Closing, Count, Entry, EntryBody, ErasureResult, GatewayResult};
-pub use key_ring::{EpochKey, FileKeyRing, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey};
+pub use key_ring::{
+    EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,
+};
 pub use memory::MemoryLedger;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;

@@ -72,9 +72,21 @@ impl SqliteLedger {
     /// # Errors
     /// [`LedgerError`]: locked, read-only, damaged, not a ledger, or of a later release.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        Self::with(path.as_ref(), true)
+    }
+
+    /// Opens a ledger that must be there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`LedgerError::NotFound`] if the file is not there.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        Self::with(path.as_ref(), false)
+    }
+
+    fn with(path: &Path, create: bool) -> Result<Self, LedgerError> {
         let failed = |fault: Fault| failure("opening the ledger", fault);
-        let mut connection = sqlite::open(path.as_ref(), true).map_err(failed)?;
-        prepare(&mut connection)?;
+        let mut connection = sqlite::open(path, create).map_err(failed)?;
+        prepare(&mut connection, create)?;
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)? })
     }
 
@@ -118,7 +130,7 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
     }
 }
 
-fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
+fn prepare(connection: &mut Connection, create: bool) -> Result<(), LedgerError> {
     let doing = "opening the ledger";
     let failed = |error: rusqlite::Error| failure(doing, error.into());
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
@@ -129,7 +141,7 @@ fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
     let (application, format) =
         (pragma("application_id").map_err(failed)?, pragma("user_version").map_err(failed)?);
     match (tables, application, format) {
-        (0, 0, 0) => {
+        (0, 0, 0) if create => {
             transaction.execute_batch(SCHEMA).map_err(failed)?;
             transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
             transaction.pragma_update(None, "user_version", FORMAT).map_err(failed)?;

@@ -409,7 +409,7 @@ fn invalidate(constraints: &Constraints) -> Result<Strategy, Impossible> {
     Ok(Strategy::Invalidate(token))
 }
 
-/// Dated placeholders, longest first.
+/// Dated placeholders, longest first. Each has a word in it: a bare day could not be told from a day of birth.
 fn dated(form: TokenForm) -> &'static [&'static str] {
     match form {
         TokenForm::Email => &[
@@ -418,11 +418,12 @@ fn dated(form: TokenForm) -> &'static [&'static str] {
             "{date}@erased.invalid",
             "{date}@x.invalid",
         ],
-        TokenForm::Username | TokenForm::Plain => &["Anonymised {date}", "Erased {date}", "{date}"],
+        TokenForm::Username | TokenForm::Plain => &["Anonymised {date}", "Erased {date}"],
     }
 }
 
-/// `remove`: NULL where allowed, else the longest dated placeholder that fits, else a token.
+/// `remove`: NULL where allowed, else the longest dated placeholder that fits, else a token, else, where values
+/// need not differ, a word or a dash.
 fn remove(constraints: &Constraints, form: TokenForm) -> Result<Strategy, Impossible> {
     if let Ok(strategy) = clear(constraints) {
         return Ok(strategy);
@@ -432,6 +433,8 @@ fn remove(constraints: &Constraints, form: TokenForm) -> Result<Strategy, Imposs
         .iter()
         .filter_map(|text| text.parse().ok())
         .find_map(|template| placeholder(constraints, &template).ok())
+        .or_else(|| token(constraints, form).ok())
+        .or_else(|| ["Erased", "-"].iter().find_map(|word| constant(constraints, &Value::from(*word)).ok()))
         .map_or_else(|| token(constraints, form), Ok)
 }
 

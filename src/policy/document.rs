@@ -93,10 +93,7 @@ fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     let keys = ["version", "name", "sweep", "triggers", "guards", "anonymise", "treatments"];
     let table = reader.table("", value, &keys)?;
     reader.version(table);
-    let name = match table.get("name") {
-        Some(name) => Some(reader.text("name", name)?.to_owned()),
-        None => None,
-    };
+    let name = table.get("name").and_then(|name| reader.text("name", name)).map(str::to_owned);
     let sweep = reader.required("", table, "sweep").and_then(|value| reader.boolean("sweep", value));
     let triggers = reader.required("", table, "triggers").and_then(|value| read_triggers(reader, value));
     let guards = table.get("guards").map_or(Some(BTreeMap::new()), |value| read_guards(reader, value));
@@ -127,35 +124,36 @@ fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Trigger, 
         };
         let Some(table) = reader.table(&path, rule, keys) else { continue };
         let treatment = reader.required_text(&path, table, "treatment").map(TreatmentName::from);
-        let after = match (trigger, table.get("after")) {
-            (Trigger::Requested, _) => None,
-            (_, None) => {
-                reader.problem(join(&path, "after"), "is missing", "write a period, such as \"90 days\"");
-                continue;
-            }
-            (_, Some(value)) => {
-                let path = join(&path, "after");
-                let Some(text) = reader.text(&path, value) else { continue };
-                match text.parse::<Period>() {
-                    Ok(period) => Some(period),
-                    Err(error) => {
-                        reader.problem(path, "is no period", error.to_string());
-                        continue;
-                    }
-                }
-            }
-        };
         let since = match table.get("since") {
-            Some(value) => reader.texts(&join(&path, "since"), value).unwrap_or_default(),
-            None if trigger == Trigger::Requested => Vec::new(),
-            None => vec![trigger.as_str()],
+            Some(value) => reader.texts(&join(&path, "since"), value),
+            None if trigger == Trigger::Requested => Some(Vec::new()),
+            None => Some(vec![trigger.as_str()]),
         };
-        let since = since.into_iter().map(str::to_owned).collect();
-        if let Some(treatment) = treatment {
+        let after = match trigger {
+            Trigger::Requested => Some(None),
+            Trigger::Cancelled | Trigger::Deleted => read_period(reader, &path, table).map(Some),
+        };
+        if let (Some(treatment), Some(since), Some(after)) = (treatment, since, after) {
+            let since = since.into_iter().map(str::to_owned).collect();
             triggers.insert(trigger, TriggerRule { since, after, treatment });
         }
     }
     Some(triggers)
+}
+
+fn read_period(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Period> {
+    let path = join(path, "after");
+    let Some(value) = table.get("after") else {
+        reader.problem(path, "is missing", "write a period, such as \"90 days\"");
+        return None;
+    };
+    match reader.text(&path, value)?.parse::<Period>() {
+        Ok(period) => Some(period),
+        Err(error) => {
+            reader.problem(path, "is no period", error.to_string());
+            None
+        }
+    }
 }
 
 fn read_guards(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Guard, GuardRule>> {
@@ -332,8 +330,9 @@ fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<Clas
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
             reader.table(path, value, &["action", "keep", "fields"]);
-            let text = reader.required_text(path, table, "action")?;
-            let action = read_action(reader, &join(path, "action"), text)?;
+            let action = reader
+                .required_text(path, table, "action")
+                .and_then(|text| read_action(reader, &join(path, "action"), text));
             let keep = read_keep(reader, &join(path, "keep"), table);
             let mut fields = BTreeMap::new();
             if let Some(value) = table.get("fields") {
@@ -344,7 +343,7 @@ fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<Clas
                     }
                 }
             }
-            Some(ClassRule { action, keep, fields })
+            Some(ClassRule { action: action?, keep, fields })
         }
         Json::Object(_) => {
             read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))

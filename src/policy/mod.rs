@@ -16,7 +16,8 @@
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule } }`; per gateway: `gateway.stripe = "erase"` |
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
-//! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token.
+//! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token, and
+//! in a column too short for any of these, whose values need not differ, a dash.
 //!
 //! ```toml
 //! version = 1

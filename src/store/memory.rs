@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::by_record::StatusChange;
-use super::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, Select, StoreError};
+use super::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, Select, StatusChange, StoreError};
 use crate::customer::{Customer, CustomerId, FormerStatus, Status, TenantId};
 use crate::data_map::{DataMap, FieldName, Record, Value};
 use crate::policy::RecordChange;

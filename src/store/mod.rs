@@ -32,7 +32,7 @@ pub mod sql;
 pub mod sqlite;
 
 pub use crate::plan::{ClassTally, Tally};
-pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved};
+pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub use error::StoreError;
 pub use memory::{MemoryRepository, MemoryStore};
 

@@ -166,10 +166,7 @@ const CUSTOMER_KEYS: [&str; 13] = [
 fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
     let path = "customers";
     let table = reader.table(path, value, &CUSTOMER_KEYS)?;
-    let class = match table.get("class") {
-        Some(value) => reader.text("customers.class", value)?,
-        None => "customer",
-    };
+    let class = table.get("class").map_or(Some("customer"), |value| reader.text("customers.class", value));
     let tenant = reader.required(path, table, "tenant").and_then(|value| read_tenant(reader, value));
     let optional = |reader: &mut Reader, key: &str| {
         table.get(key).and_then(|value| read_source(reader, &join(path, key), value))
@@ -187,7 +184,7 @@ fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
     let name = reader.required_text(path, table, "table").map(str::to_owned);
     let key = reader.required_text(path, table, "key").map(str::to_owned);
     Some(CustomersMap {
-        class: class.into(),
+        class: class?.into(),
         table: name?,
         key: key?,
         tenant: tenant?,

@@ -1,0 +1,239 @@
+//! What a command comes to: an answer or a failure, each for people and as JSON, and the exit code.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use relinquish::ledger::{KeyRingError, LedgerError};
+use relinquish::store::StoreError;
+use relinquish::{Outcome, Problem, Problems};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How a command ended. Scripts see it as the exit code.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    /// Done: 0.
+    Done,
+    /// The policy, a guard or the approval forbids it, and nothing was erased: 2.
+    Refused,
+    /// It could not be done: 1.
+    Failed,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Done => 0,
+            Ending::Failed => 1,
+            Ending::Refused => 2,
+        })
+    }
+}
+
+/// What a command has to say.
+pub(crate) struct Answer {
+    pub(crate) ending: Ending,
+    pub(crate) text: String,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    /// It is done.
+    pub(crate) fn done(text: impl Into<String>, json: Value) -> Self {
+        Self { ending: Ending::Done, text: text.into(), json }
+    }
+
+    /// It is refused: the reason for programs, with the text for people beside it.
+    pub(crate) fn refused(reason: &impl Serialize, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let mut reason = json!(reason);
+        if let Some(table) = reason.as_object_mut() {
+            table.insert("text".to_owned(), json!(text));
+        }
+        Self { ending: Ending::Refused, text, json: json!({ "refused": reason }) }
+    }
+
+    /// One case: its certificate if it is closed, otherwise where it stands and what to do about it.
+    pub(crate) fn of_case(outcome: &Outcome) -> Self {
+        let text = case_text(outcome);
+        match outcome {
+            Outcome::Erased(certificate) => Self::done(text, json!(certificate)),
+            Outcome::Waiting { .. } => {
+                let mut json = case_json(outcome);
+                if let Some(table) = json.as_object_mut() {
+                    table.insert("error".to_owned(), json!(text));
+                }
+                Self { ending: Ending::Failed, text, json }
+            }
+            Outcome::Superseded { .. } | Outcome::Blocked { .. } | Outcome::Conflict { .. } => {
+                Self::refused(&case_json(outcome), text)
+            }
+        }
+    }
+
+    /// Several cases. The worst of them says how it ended.
+    pub(crate) fn of_cases(outcomes: &[Outcome], none: &str) -> Self {
+        let ending = outcomes.iter().map(case_ending).max().unwrap_or(Ending::Done);
+        let texts: Vec<String> = outcomes.iter().map(case_text).collect();
+        let text = if texts.is_empty() { none.to_owned() } else { texts.join("\n\n") };
+        let cases: Vec<Value> = outcomes.iter().map(case_json).collect();
+        Self { ending, text, json: json!({ "cases": cases }) }
+    }
+
+    /// Prints it and gives the exit code.
+    pub(crate) fn print(&self, as_json: bool) -> ExitCode {
+        let shown = if as_json { pretty(&self.json) } else { self.text.clone() };
+        let written = if !as_json && self.ending == Ending::Failed {
+            writeln!(io::stderr(), "{shown}")
+        } else {
+            writeln!(io::stdout(), "{shown}")
+        };
+        // Whoever asked must not take what they could not read for done.
+        if written.is_ok() { self.ending.into() } else { ExitCode::FAILURE }
+    }
+}
+
+fn pretty(json: &Value) -> String {
+    format!("{json:#}")
+}
+
+fn case_ending(outcome: &Outcome) -> Ending {
+    match outcome {
+        Outcome::Erased(_) => Ending::Done,
+        Outcome::Waiting { .. } => Ending::Failed,
+        Outcome::Superseded { .. } | Outcome::Blocked { .. } | Outcome::Conflict { .. } => Ending::Refused,
+    }
+}
+
+fn case_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Erased(_) => outcome.to_string(),
+        Outcome::Superseded { .. } => format!("{outcome}; plan again"),
+        Outcome::Blocked { case, .. } => format!(
+            "{outcome}\n  when the cause is gone: retry --case {case}\n  to give it up: cancel --case {case}"
+        ),
+        Outcome::Waiting { retry_after, .. } => {
+            let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
+            format!("{outcome}\n  to go on: resume{when}")
+        }
+        Outcome::Conflict { .. } => {
+            format!("{outcome}\n  see how far it is: status; then resume, retry or cancel it")
+        }
+    }
+}
+
+fn case_json(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Erased(certificate) => json!({ "outcome": "erased", "certificate": certificate }),
+        Outcome::Superseded { case, reason } => {
+            json!({ "outcome": "superseded", "case": case, "reason": reason })
+        }
+        Outcome::Blocked { case, step, reason } => {
+            json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
+        }
+        Outcome::Waiting { case, step, reason, retry_after } => json!({
+            "outcome": "waiting",
+            "case": case,
+            "step": step,
+            "reason": reason,
+            "retry_after_seconds": retry_after.map(|time| time.as_secs()),
+        }),
+        Outcome::Conflict { case } => json!({ "outcome": "conflict", "case": case }),
+    }
+}
+
+/// Why a command could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A document cannot be read.
+    #[error("{} cannot be read", .file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    /// Documents are wrong, or do not fit.
+    #[error("{}", listed(.0))]
+    Misfits(Vec<Misfit>),
+    /// The database cannot be opened.
+    #[error("{}", .file.display())]
+    Database { file: PathBuf, source: StoreError },
+    /// The ledger cannot be opened or read.
+    #[error("{}", .file.display())]
+    Ledger { file: PathBuf, source: LedgerError },
+    /// A ledger was asked for that is not there.
+    #[error("there is no ledger {}; check the path, the first erasure makes the ledger", .file.display())]
+    NoLedger { file: PathBuf },
+    /// The keys of the ledger.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// Anything on the way.
+    #[error(transparent)]
+    Engine(#[from] relinquish::Error),
+    /// No async runtime.
+    #[error("no runtime could be started")]
+    Runtime(#[source] io::Error),
+}
+
+/// Something wrong in one of the documents.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    pub(crate) file: PathBuf,
+    pub(crate) problem: Problem,
+}
+
+/// Everything that is wrong with one document.
+pub(crate) fn misfits(file: &Path, problems: &Problems) -> Vec<Misfit> {
+    problems.iter().map(|problem| Misfit { file: file.to_owned(), problem: problem.clone() }).collect()
+}
+
+fn listed(misfits: &[Misfit]) -> String {
+    let mut text = match misfits.len() {
+        1 => "1 problem".to_owned(),
+        count => format!("{count} problems"),
+    };
+    for Misfit { file, problem } in misfits {
+        let shown = file.display();
+        // A `String` takes every write.
+        let _ = write!(text, "\n  {shown}: {problem}");
+    }
+    text
+}
+
+impl Failure {
+    /// What went wrong, with the causes of it, each said once.
+    fn text(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let said = error.to_string();
+            if !text.contains(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        let text = failure.text();
+        let mut json = json!({ "error": text });
+        if let (Failure::Misfits(misfits), Some(table)) = (&failure, json.as_object_mut()) {
+            let problems = misfits
+                .iter()
+                .map(|Misfit { file, problem }| {
+                    json!({
+                        "file": file.display().to_string(),
+                        "path": problem.path,
+                        "what": problem.what,
+                        "way_out": problem.way_out,
+                    })
+                })
+                .collect();
+            table.insert("problems".to_owned(), problems);
+        }
+        Self { ending: Ending::Failed, text: format!("error: {text}"), json }
+    }
+}

@@ -1,0 +1,443 @@
+//! The commands, each from its arguments to an answer.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+use relinquish::data_map::{Field, RecordClass};
+use relinquish::engine::{Clock, SystemClock};
+use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
+use relinquish::plan::{ApprovalError, CaseId, OperatorId};
+use relinquish::policy::Trigger;
+use relinquish::store::Scrub;
+use relinquish::{
+    Approval, Asked, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy, RecordStore, TenantId,
+};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Failure, misfits};
+use crate::opening::{Documents, existing_ledger, must_exist};
+
+/// How many entries or cases are read at once.
+const PAGE: usize = 500;
+
+/// Holds map and policy against the database.
+pub(crate) fn check(documents: &Documents) -> Result<Answer, Failure> {
+    let opened = documents.open()?;
+    let map = opened.store.data_map();
+    let policy =
+        opened.policy.check(map).map_err(|found| Failure::Misfits(misfits(&documents.policy, &found)))?;
+    Ok(Answer::done(check_text(documents, map, &policy), check_json(map, &policy)))
+}
+
+fn fields(map: &DataMap) -> impl Iterator<Item = &Field> {
+    map.classes().flat_map(RecordClass::fields)
+}
+
+fn check_text(documents: &Documents, map: &DataMap, policy: &Policy) -> String {
+    let mut lines = vec![
+        format!(
+            "{} and {} fit {}",
+            shown(&documents.map),
+            shown(&documents.policy),
+            shown(&documents.database)
+        ),
+        format!("  policy     {}", policy.name().unwrap_or("without a name")),
+        format!(
+            "  data map   {} record classes, {} fields, {} of them personal",
+            map.classes().count(),
+            fields(map).count(),
+            fields(map).filter(|field| field.kind().is_some()).count()
+        ),
+        format!("  sweep      {}", if policy.sweeps() { "on" } else { "off: nobody is erased unasked" }),
+    ];
+    lines.extend(policy.triggers().iter().map(|(trigger, rule)| {
+        let after = rule.after().map_or_else(String::new, |period| format!(", after {period}"));
+        format!("  trigger    {trigger}: treatment {}{after}", rule.treatment())
+    }));
+    lines.extend(policy.treatments().values().map(|treatment| {
+        let because = match treatment.links() {
+            [] => String::new(),
+            stays => format!(", because these stay: {}", stays.join(", ")),
+        };
+        format!(
+            "  treatment  {}: afterwards the person is {}{because}",
+            treatment.name(),
+            treatment.outcome()
+        )
+    }));
+    lines.extend(map.gateways().iter().map(|gateway| {
+        format!("  gateway    {gateway}: no adapter in this tool; erase with the host's own program")
+    }));
+    lines.join("\n")
+}
+
+fn check_json(map: &DataMap, policy: &Policy) -> Value {
+    let treatments = policy.treatments().values().map(|treatment| {
+        json!({
+            "name": treatment.name(),
+            "digest": treatment.digest(),
+            "outcome": treatment.outcome(),
+            "links": treatment.links(),
+        })
+    });
+    let triggers = policy.triggers().iter();
+    json!({
+        "policy": { "name": policy.name(), "digest": policy.digest(), "sweep": policy.sweeps() },
+        "data_map": {
+            "digest": policy.map_digest(),
+            "classes": map.classes().count(),
+            "fields": fields(map).count(),
+            "personal_fields": fields(map).filter(|field| field.kind().is_some()).count(),
+            "gateways": map.gateways(),
+        },
+        "triggers": triggers.map(|(name, rule)| (name.to_string(), rule.treatment())).collect::<BTreeMap<_, _>>(),
+        "treatments": treatments.collect::<Vec<_>>(),
+    })
+}
+
+fn shown(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}
+
+/// Whose erasure, and on whose demand. The digest binds it, so plan and erase must be asked alike.
+#[derive(Args)]
+pub(crate) struct Ask {
+    /// The customer's id: what the data map's key column holds
+    #[arg(long, value_name = "ID")]
+    customer: String,
+    /// A treatment of the policy, instead of the one that its trigger `requested` names
+    #[arg(long, value_name = "NAME")]
+    treatment: Option<String>,
+    /// Ask as the schedule does, not on the person's behalf
+    #[arg(long, conflicts_with = "treatment")]
+    sweep: bool,
+}
+
+impl Ask {
+    fn asked(&self, engine: &Engine) -> Asked {
+        let is_request = engine.policy().triggers().contains_key(&Trigger::Requested);
+        match &self.treatment {
+            Some(name) => Asked::Request { treatment: Some(name.as_str().into()) },
+            None if is_request && !self.sweep => Asked::request(),
+            None => Asked::Sweep,
+        }
+    }
+
+    async fn plan(&self, engine: &Engine) -> Result<Planned, Error> {
+        engine.plan(&CustomerId::new(self.customer.as_str()), &self.asked(engine)).await
+    }
+}
+
+/// Arguments of `plan`.
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    documents: Documents,
+    #[command(flatten)]
+    ask: Ask,
+    /// Plan as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
+    #[arg(long, value_name = "DATE", value_parser = instant)]
+    as_of: Option<DateTime<Utc>>,
+    /// The ledger, which knows who was treated before
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let day = text.parse::<chrono::NaiveDate>().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+    day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()))
+        .map_err(|_| "write a day such as 2027-01-31, or an instant such as 2027-01-31T12:00:00Z".to_owned())
+}
+
+/// Plans; touches nothing.
+pub(crate) async fn plan(args: &PlanArgs) -> Result<Answer, Failure> {
+    let engine = args.documents.planner(args.ledger.as_deref(), args.as_of).await?;
+    let plan = match args.ask.plan(&engine).await? {
+        Planned::Plan(plan) => plan,
+        Planned::Refused(decision) => return Ok(Answer::refused(&decision, decision.to_string())),
+    };
+    let mut lines = vec![plan.to_string(), format!("  to approve it: erase … --digest {}", plan.digest())];
+    if let Some(ledger) = args.ledger.as_deref().filter(|path| !path.exists()) {
+        lines.push(format!("  there is no ledger {} yet; the first erasure makes it", shown(ledger)));
+    }
+    Ok(Answer::done(lines.join("\n"), plan.to_json()))
+}
+
+/// Arguments of `erase`.
+#[derive(Args)]
+pub(crate) struct EraseArgs {
+    #[command(flatten)]
+    documents: Documents,
+    #[command(flatten)]
+    ask: Ask,
+    /// An opaque id of whoever approves; it goes into the ledger, so no name and no e-mail address
+    #[arg(long, value_name = "ID")]
+    approver: String,
+    /// The digest of the plan that was approved
+    #[arg(long)]
+    digest: String,
+    /// A tenant over which the approver has authority; can be given again [default: the customer's own]
+    #[arg(long = "tenant", value_name = "TENANT")]
+    tenants: Vec<String>,
+    /// The ledger; keep it outside of what is backed up with the database
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+}
+
+/// Plans again, and erases if the plan is still the one that was approved.
+pub(crate) async fn erase(args: &EraseArgs) -> Result<Answer, Failure> {
+    let engine = args.documents.engine(&args.ledger).await?;
+    let plan = match args.ask.plan(&engine).await? {
+        Planned::Plan(plan) => *plan,
+        Planned::Refused(decision) => return Ok(Answer::refused(&decision, decision.to_string())),
+    };
+    let digest = match args.digest.parse::<Digest>() {
+        Ok(digest) => digest,
+        // Half a digest approves nothing either.
+        Err(error) => {
+            let reason = json!({ "approval": "no_digest", "plan": plan.digest() });
+            return Ok(Answer::refused(&reason, format!("refused: {error}")));
+        }
+    };
+    let now = SystemClock.now();
+    let approval =
+        Approval::new(args.approver.as_str(), args.authority(&plan), digest, now, now + TimeDelta::hours(1));
+    let plan_digest = plan.digest();
+    let outcome = match plan.approve(approval, now).map_err(Error::from) {
+        Ok(approved) => engine.erase(approved).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(outcome) => Ok(Answer::of_case(&outcome)),
+        Err(Error::Approval(error)) => {
+            let kind = match &error {
+                ApprovalError::OtherPlan { .. } => "other_plan",
+                ApprovalError::OtherTenant { .. } => "other_tenant",
+                ApprovalError::Expired { .. } => "expired",
+                _ => "invalid",
+            };
+            let reason = json!({ "approval": kind, "plan": plan_digest });
+            Ok(Answer::refused(&reason, format!("refused: {error}")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl EraseArgs {
+    fn authority(&self, plan: &Plan) -> Vec<TenantId> {
+        if self.tenants.is_empty() {
+            vec![plan.tenant().clone()]
+        } else {
+            self.tenants.iter().map(|tenant| tenant.as_str().into()).collect()
+        }
+    }
+}
+
+/// Arguments of `status`.
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// The ledger
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+}
+
+/// Lists what is open and counts what is closed.
+pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
+    let ledger = existing_ledger(&args.ledger)?;
+    read_status(&ledger).await.map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
+}
+
+async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
+    let (mut lines, mut open) = (Vec::new(), Vec::new());
+    let mut after = None;
+    loop {
+        let page = ledger.open_cases(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.new.id.clone());
+        for case in page {
+            let progress = case.progress();
+            let (id, customer) = (&case.new.id, case.new.customer().as_str());
+            lines.push(format!(
+                "  {id}  customer {customer}, opened {}",
+                case.new.opened_at.format("%F %T UTC")
+            ));
+            lines.push(match &progress.blocked {
+                Some((step, reason)) => format!("    blocked at {step}: {reason}"),
+                None => "    interrupted: resume".to_owned(),
+            });
+            open.push(json!({
+                "case": id,
+                "customer": customer,
+                "tenant": case.new.tenant(),
+                "opened_at": case.new.opened_at,
+                "state": if progress.blocked.is_some() { "blocked" } else { "interrupted" },
+                "step": progress.blocked.as_ref().map(|(step, _)| step),
+                "reason": progress.blocked.as_ref().map(|(_, reason)| reason),
+                "can_be_cancelled": !progress.irreversible,
+            }));
+        }
+    }
+    let closed = Closed::read(ledger).await?;
+    lines
+        .insert(0, if open.is_empty() { "no open case".to_owned() } else { format!("open: {}", open.len()) });
+    lines.push(format!(
+        "closed: {} erased, {} superseded, {} cancelled",
+        closed.erased, closed.superseded, closed.cancelled
+    ));
+    if closed.unscrubbed > 0 {
+        lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
+    }
+    let json = json!({
+        "open": open,
+        "closed": {
+            "erased": closed.erased,
+            "superseded": closed.superseded,
+            "cancelled": closed.cancelled,
+        },
+        "not_scrubbed": closed.unscrubbed,
+    });
+    Ok(Answer::done(lines.join("\n"), json))
+}
+
+/// How many cases ended how.
+#[derive(Default)]
+struct Closed {
+    erased: u64,
+    superseded: u64,
+    cancelled: u64,
+    /// Erased since the files were last scrubbed.
+    unscrubbed: usize,
+}
+
+impl Closed {
+    async fn read(ledger: &impl Ledger) -> Result<Self, LedgerError> {
+        let mut closed = Self::default();
+        let mut unscrubbed = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = ledger.entries(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for entry in page {
+                match entry.body {
+                    EntryBody::Closed(case) => match case.closing {
+                        Closing::Erased(_) => {
+                            closed.erased += 1;
+                            unscrubbed.push(entry.seq);
+                        }
+                        Closing::Superseded { .. } => closed.superseded += 1,
+                        Closing::Cancelled { .. } => closed.cancelled += 1,
+                    },
+                    EntryBody::Scrubbed { through, .. } => unscrubbed.retain(|seq| *seq > through),
+                    // A later release may write more; none of it is a closed case.
+                    _ => {}
+                }
+            }
+        }
+        closed.unscrubbed = unscrubbed.len();
+        Ok(closed)
+    }
+}
+
+/// Arguments of whatever goes on from a ledger that is there.
+#[derive(Args)]
+pub(crate) struct Host {
+    #[command(flatten)]
+    documents: Documents,
+    /// The ledger
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+}
+
+impl Host {
+    async fn engine(&self) -> Result<Engine, Failure> {
+        must_exist(&self.ledger)?;
+        self.documents.engine(&self.ledger).await
+    }
+}
+
+/// Goes on with every case that was interrupted.
+pub(crate) async fn resume(host: &Host) -> Result<Answer, Failure> {
+    let outcomes = host.engine().await?.resume().await?;
+    Ok(Answer::of_cases(&outcomes, "nothing to resume"))
+}
+
+/// Arguments of `retry`.
+#[derive(Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    host: Host,
+    /// The blocked case
+    #[arg(long)]
+    case: String,
+}
+
+/// Tries a blocked case again.
+pub(crate) async fn retry(args: &RetryArgs) -> Result<Answer, Failure> {
+    let outcome = args.host.engine().await?.retry(&CaseId::new(args.case.as_str())).await?;
+    Ok(Answer::of_case(&outcome))
+}
+
+/// Arguments of `cancel`.
+#[derive(Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    host: Host,
+    /// The open case
+    #[arg(long)]
+    case: String,
+    /// An opaque id of whoever decides; it goes into the ledger
+    #[arg(long, value_name = "ID")]
+    approver: String,
+    /// Why, with nothing of the customer in it; it goes into the ledger
+    #[arg(long)]
+    reason: String,
+}
+
+/// Gives a case up before anything that cannot be taken back.
+pub(crate) async fn cancel(args: &CancelArgs) -> Result<Answer, Failure> {
+    let case = CaseId::new(args.case.as_str());
+    let operator = OperatorId::new(args.approver.as_str());
+    match args.host.engine().await?.cancel(&case, operator, args.reason.as_str()).await {
+        Ok(()) => {
+            let text = format!("case {case} is cancelled; the customer is as before");
+            Ok(Answer::done(text, json!({ "cancelled": case })))
+        }
+        Err(error @ Error::TooLate { .. }) => {
+            let text = format!("refused: {error}");
+            Ok(Answer::refused(&json!({ "case": case, "cancel": "too_late" }), text))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Arguments of `scrub`.
+#[derive(Args)]
+pub(crate) struct ScrubArgs {
+    #[command(flatten)]
+    documents: Documents,
+    /// The ledger, whose certificates then say that the files were scrubbed
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+/// Frees the database's files of what was erased.
+pub(crate) async fn scrub(args: &ScrubArgs) -> Result<Answer, Failure> {
+    let database = shown(&args.documents.database);
+    let recorded = if let Some(ledger) = &args.ledger {
+        must_exist(ledger)?;
+        args.documents.engine(ledger).await?.scrub().await?;
+        format!("recorded in {}", shown(ledger))
+    } else {
+        args.documents.open()?.store.scrub().await.map_err(Error::from)?;
+        "recorded in no ledger, so certificates go on calling it pending".to_owned()
+    };
+    let text = format!("scrubbed: {database} was rewritten, its journal and log are emptied; {recorded}");
+    let json = json!({
+        "scrubbed": database.to_string(),
+        "ledger": args.ledger.as_ref().map(|ledger| shown(ledger).to_string()),
+    });
+    Ok(Answer::done(text, json))
+}

@@ -1,0 +1,102 @@
+//! The library as an administrator's command line over any SQLite database.
+//!
+//! A map says what the database holds, a policy what must happen to it; `examples/chinook` has both for a public
+//! sample database. The library does the rest:
+//!
+//! ```text
+//! cargo run --example operator -- check --database shop.sqlite --map map.toml --policy policy.toml
+//! cargo run --example operator -- plan  --database … --map … --policy … --customer 5 --ledger ledger.sqlite
+//! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
+//!     --approver op-17 --digest 6b1f…
+//! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
+//! cargo run --example operator -- status --ledger ledger.sqlite
+//! ```
+//!
+//! `plan` shows what would be done and touches nothing. `erase` plans again and goes on only if the digest is still
+//! the one that was approved. A case that was interrupted is finished by `resume`; a blocked one is tried again with
+//! `retry` or given up with `cancel`. `--json` is understood everywhere.
+//!
+//! The exit code is 0 for done, 2 for refused (the reason is printed, with the date where there is one) and 1 for
+//! an error. Nothing but the host's own customer id is ever printed of a person.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde_json::json;
+
+use answer::{Answer, Failure};
+
+mod answer;
+mod commands;
+mod opening;
+
+/// Erases customers of an SQLite database for good: by policy, with a plan before and a certificate after
+#[derive(Parser)]
+#[command(name = "operator", after_help = "Exit codes: 0 done, 2 refused, 1 error.")]
+struct Cli {
+    /// Answer in JSON, on standard output, errors too
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Hold map and policy against the database
+    Check(opening::Documents),
+    /// Show what an erasure would do; touches nothing
+    Plan(commands::PlanArgs),
+    /// Erase as planned and approved, and print the certificate
+    Erase(commands::EraseArgs),
+    /// List open cases, count closed ones
+    Status(commands::StatusArgs),
+    /// Go on with every interrupted case
+    Resume(commands::Host),
+    /// Try a blocked case again
+    Retry(commands::RetryArgs),
+    /// Give a case up before anything that cannot be taken back
+    Cancel(commands::CancelArgs),
+    /// Free the database's files of the old bytes; for after a run
+    Scrub(commands::ScrubArgs),
+}
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(&cli.command).unwrap_or_else(Answer::from).print(cli.json),
+        Err(usage) => explain(&usage),
+    }
+}
+
+fn run(command: &Command) -> Result<Answer, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Check(documents) => commands::check(documents),
+            Command::Plan(args) => commands::plan(args).await,
+            Command::Erase(args) => commands::erase(args).await,
+            Command::Status(args) => commands::status(args).await,
+            Command::Resume(host) => commands::resume(host).await,
+            Command::Retry(args) => commands::retry(args).await,
+            Command::Cancel(args) => commands::cancel(args).await,
+            Command::Scrub(args) => commands::scrub(args).await,
+        }
+    })
+}
+
+/// Help, or what is wrong with the command line. clap would exit with 2, which here means refused.
+fn explain(usage: &clap::Error) -> ExitCode {
+    if !usage.use_stderr() {
+        return if usage.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    // The arguments could not be parsed, so whether JSON is wanted can only be guessed from them.
+    let written = if std::env::args_os().any(|argument| argument == "--json") {
+        writeln!(io::stdout(), "{:#}", json!({ "error": usage.to_string() }))
+    } else {
+        usage.print()
+    };
+    // The exit code says it in any case.
+    drop(written);
+    ExitCode::FAILURE
+}

@@ -1,0 +1,157 @@
+//! Opening what the command line names: map, policy, database, ledger.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use clap::Args;
+use relinquish::engine::{Clock, EngineBuilder, SystemClock};
+use relinquish::ledger::{CaseBook, KeyRing, Ledger, MemoryKeyRing, TokenKey};
+use relinquish::store::StoreError;
+use relinquish::{Engine, FileKeyRing, MemoryLedger, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
+
+use crate::answer::{Failure, misfits};
+
+/// The database and what is said about it.
+#[derive(Args)]
+pub(crate) struct Documents {
+    /// The SQLite database
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: PathBuf,
+    /// The data map, TOML or JSON: what the database holds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: PathBuf,
+    /// The policy, TOML or JSON: what must happen to it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+}
+
+/// The store and the policy that was read for it.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) policy: PolicyDocument,
+}
+
+impl Documents {
+    /// Reads both documents and opens the database under the map.
+    pub(crate) fn open(&self) -> Result<Opened, Failure> {
+        let (map, policy) = (read(&self.map)?, read(&self.policy)?);
+        let map = if is_json(&self.map) { SqlMap::from_json(&map) } else { SqlMap::from_toml(&map) };
+        let policy = if is_json(&self.policy) {
+            PolicyDocument::from_json(&policy)
+        } else {
+            PolicyDocument::from_toml(&policy)
+        };
+        let (map, policy) = match (map, policy) {
+            (Ok(map), Ok(policy)) => (map, policy),
+            (map, policy) => {
+                let of_map = map.err().map(|found| misfits(&self.map, &found));
+                let of_policy = policy.err().map(|found| misfits(&self.policy, &found));
+                return Err(Failure::Misfits(of_map.into_iter().chain(of_policy).flatten().collect()));
+            }
+        };
+        let store = SqliteStore::open(&self.database, &map).map_err(|error| match error {
+            StoreError::Map(found) => Failure::Misfits(misfits(&self.map, &found)),
+            source => Failure::Database { file: self.database.clone(), source },
+        })?;
+        Ok(Opened { store: Arc::new(store), policy })
+    }
+
+    /// An engine over the database and a ledger in a file.
+    pub(crate) async fn engine(&self, ledger: &Path) -> Result<Engine, Failure> {
+        let opened = self.open()?;
+        let (ledger, keys) = open_ledger(ledger).await?;
+        self.build(Engine::builder(opened.store.clone(), opened.policy, ledger, keys).scrub(opened.store))
+    }
+
+    /// An engine that only plans. It makes no ledger.
+    pub(crate) async fn planner(
+        &self,
+        ledger: Option<&Path>,
+        as_of: Option<DateTime<Utc>>,
+    ) -> Result<Engine, Failure> {
+        let opened = self.open()?;
+        let (ledger, keys): (Arc<dyn Ledger>, Arc<dyn KeyRing>) = match ledger {
+            Some(path) if path.exists() => {
+                let (ledger, keys) = open_ledger(path).await?;
+                (Arc::new(ledger), Arc::new(keys))
+            }
+            // Nobody was treated before as far as this ledger knows, so any key finds as little as another.
+            _ => (Arc::new(MemoryLedger::new()), Arc::new(MemoryKeyRing::new(TokenKey::new([0; 32])))),
+        };
+        let builder = Engine::builder(opened.store, opened.policy, ledger, keys);
+        self.build(match as_of {
+            Some(instant) => builder.clock(AsOf(instant)),
+            None => builder,
+        })
+    }
+
+    fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
+        builder.build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })
+}
+
+fn is_json(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+}
+
+/// Opens a ledger and its keys; makes both at the first erasure.
+///
+/// A ledger that names somebody and has no keys is one whose keys were lost. New ones would find nobody in it, so
+/// that is an error and no reason to make some.
+async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure> {
+    if !path.exists() {
+        // The keys first: should this process die in between, no ledger is left without.
+        let keys = FileKeyRing::beside(path)?;
+        return Ok((ledger(path)?, keys));
+    }
+    let ledger = ledger(path)?;
+    let failed = |source| Failure::Ledger { file: path.to_owned(), source };
+    let names_nobody = ledger.last().await.map_err(failed)? == 0
+        && ledger.open_cases(None, 1).await.map_err(failed)?.is_empty();
+    let keys = if names_nobody {
+        FileKeyRing::beside(path)?
+    } else {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".keys");
+        FileKeyRing::open(beside)?
+    };
+    Ok((ledger, keys))
+}
+
+fn ledger(path: &Path) -> Result<SqliteLedger, Failure> {
+    SqliteLedger::open(path).map_err(|source| Failure::Ledger { file: path.to_owned(), source })
+}
+
+/// Opens a ledger that must be there: looking at one must not make it.
+pub(crate) fn existing_ledger(path: &Path) -> Result<SqliteLedger, Failure> {
+    must_exist(path)?;
+    ledger(path)
+}
+
+/// A mistyped path must not pass for an empty ledger.
+pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
+    if path.exists() { Ok(()) } else { Err(Failure::NoLedger { file: path.to_owned() }) }
+}
+
+/// A clock that stands still: plans as of another day.
+#[derive(Debug)]
+struct AsOf(DateTime<Utc>);
+
+#[async_trait]
+impl Clock for AsOf {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+
+    async fn sleep(&self, time: Duration) {
+        SystemClock.sleep(time).await;
+    }
+}

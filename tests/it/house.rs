@@ -1,0 +1,106 @@
+//! The house keeps its rooms: what is pure stays pure, and nothing on the left knows anything on the right.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The lines of a room's code, without tests and comments, with the place of each.
+fn code(room: &str) -> Vec<(String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    let (file, folder) = (source.join(format!("{room}.rs")), source.join(room));
+    if file.exists() {
+        files.push(file);
+    }
+    gather(&folder, &mut files);
+    assert!(!files.is_empty(), "there is no room {room}");
+    let mut lines = Vec::new();
+    for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        for (n, line) in text.split("#[cfg(test)]").next().unwrap().lines().enumerate() {
+            let line = line.trim();
+            if !line.starts_with("//") {
+                lines.push((format!("{}:{}", file.display(), n + 1), line.to_owned()));
+            }
+        }
+    }
+    lines
+}
+
+fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            gather(&path, files);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn never(room: &str, words: &[&str]) {
+    for (place, line) in code(room) {
+        for word in words {
+            assert!(!line.contains(word), "{place}: {room} must not have {word}: {line}");
+        }
+    }
+}
+
+const PURE: [&str; 6] = ["policy", "anonymise", "plan", "data_map", "customer", "document"];
+
+#[test]
+fn the_pure_rooms_have_no_async_no_clock_and_no_io() {
+    let words = [
+        "async ",
+        "await",
+        "::now()",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::thread",
+        "rusqlite",
+        "getrandom",
+    ];
+    for room in PURE {
+        never(room, &words);
+    }
+}
+
+#[test]
+fn the_pure_rooms_know_nothing_of_the_hosts_systems() {
+    let words = [
+        "crate::store",
+        "crate::gateway",
+        "crate::backup",
+        "crate::ledger",
+        "crate::engine",
+        "crate::sqlite",
+    ];
+    for room in PURE {
+        never(room, &words);
+    }
+    never("anonymise", &["crate::policy", "crate::plan"]);
+    never("policy", &["crate::plan"]);
+}
+
+#[test]
+fn stores_know_no_policy_and_no_engine() {
+    for room in ["store", "gateway", "backup"] {
+        never(room, &["crate::engine", "crate::ledger", "policy::Policy", "PolicyDocument"]);
+    }
+    never("ledger", &["crate::engine"]);
+}
+
+#[test]
+fn the_clock_is_read_in_one_place() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    gather(&source, &mut files);
+    let reading: Vec<_> = files
+        .into_iter()
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            text.contains("Utc::now()") || text.contains("SystemTime::now") || text.contains("Local::now")
+        })
+        .collect();
+    assert_eq!(reading, [source.join("engine/clock.rs")]);
+}

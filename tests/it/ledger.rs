@@ -1,0 +1,157 @@
+//! Both ledgers keep the same promises, and hold nothing that identifies anybody.
+
+use std::sync::Arc;
+
+use relinquish::ledger::{
+    CaseEvent, Event, Ledger, LedgerError, MemoryKeyRing, MemoryLedger, NewCase, Opened, SqliteLedger,
+    TokenKey,
+};
+use relinquish::plan::{CaseId, Step};
+use relinquish::{Asked, FileKeyRing, Outcome};
+
+use crate::hosts::{self, approved};
+
+#[tokio::test]
+async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
+    let host = hosts::sqlite();
+    let path = host.folder.path().join("ledger.sqlite");
+    let ledger = Arc::new(SqliteLedger::open(&path).unwrap());
+    // A customer with an id that can be searched for.
+    let connection = rusqlite::Connection::open(host.path()).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.execute("UPDATE clients SET id = 918273645 WHERE id = 17", []).unwrap();
+    for table in [
+        "subscriptions",
+        "delivery_addresses",
+        "contacts",
+        "orders",
+        "invoices",
+        "call_records",
+        "activity_log",
+    ] {
+        connection
+            .execute(&format!("UPDATE {table} SET client_id = 918273645 WHERE client_id = 17"), [])
+            .unwrap();
+    }
+    host.gateway.as_ref().unwrap().insert("cus_000017", None, 0);
+    let engine = host.builder(Arc::clone(&ledger), FileKeyRing::beside(&path).unwrap()).build().unwrap();
+    let plan = approved(&engine, &"918273645".into(), &Asked::Sweep).await;
+    let outcome = engine.erase(plan).await.unwrap();
+    assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    let mut searched = host.values.clone();
+    searched.push("918273645".to_owned());
+    for end in ["", "-journal", "-wal", ".keys"] {
+        let bytes = std::fs::read(format!("{}{end}", path.display())).unwrap_or_default();
+        for value in &searched {
+            let found = bytes.windows(value.len()).any(|window| window == value.as_bytes());
+            assert!(!found, "{value} is in ledger.sqlite{end}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_refuses_to_be_changed_by_anyone() {
+    let host = hosts::sqlite();
+    let path = host.folder.path().join("ledger.sqlite");
+    let engine = host.builder(SqliteLedger::open(&path).unwrap(), hosts::keys()).build().unwrap();
+    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
+    engine.erase(plan).await.unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for sql in ["DELETE FROM entry", "UPDATE entry SET body = '{}'"] {
+        let error = connection.execute(sql, []).unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
+}
+
+/// A case as the engine opens it.
+async fn case(id: &str) -> NewCase {
+    let host = hosts::memory();
+    let plan = approved(&host.engine(), &host.due, &Asked::Sweep).await;
+    NewCase::new(CaseId::from(id), &plan, hosts::now())
+}
+
+fn event(case: &str, event: Event) -> CaseEvent {
+    CaseEvent { case: CaseId::from(case), at: hosts::now(), event }
+}
+
+#[tokio::test]
+async fn both_case_books_keep_one_open_case_per_customer_and_every_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = SqliteLedger::open(folder.path().join("ledger.sqlite")).unwrap();
+    let memory = MemoryLedger::new();
+    for ledger in [&sqlite as &dyn Ledger, &memory] {
+        let (first, second) = (case("a").await, case("b").await);
+        assert_eq!(ledger.open(std::slice::from_ref(&first)).await.unwrap(), [Opened::Open]);
+        assert_eq!(ledger.open(&[first]).await.unwrap(), [Opened::Open], "again");
+        let conflict = Opened::Conflict { case: CaseId::from("a") };
+        assert_eq!(ledger.open(&[second]).await.unwrap(), [conflict]);
+        let events = [
+            event("a", Event::Erasing(Step::Records)),
+            event("a", Event::Blocked { step: Step::Records, reason: "why".to_owned() }),
+        ];
+        ledger.record(&events).await.unwrap();
+        let error = ledger.record(&[events[0].clone(), event("gone", Event::Retried)]).await.unwrap_err();
+        assert!(matches!(error, LedgerError::NoSuchCase { .. }), "{error}");
+        let open = ledger.open_cases(None, 10).await.unwrap();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].events.len(), 2, "all of a write or nothing");
+        let progress = open[0].progress();
+        assert!(progress.irreversible);
+        assert_eq!(progress.blocked, Some((Step::Records, "why".to_owned())));
+        assert!(ledger.open_cases(Some(&CaseId::from("a")), 10).await.unwrap().is_empty());
+        assert!(ledger.open_case(&CaseId::from("b")).await.unwrap().is_none());
+        assert_eq!(ledger.last().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_finds_what_was_done_under_the_old_one() {
+    let host = hosts::sqlite();
+    let ledger = Arc::new(MemoryLedger::new());
+    let old = || TokenKey::new([1; 32]);
+    let engine = host.builder(Arc::clone(&ledger), MemoryKeyRing::new(old())).build().unwrap();
+    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
+    engine.erase(plan).await.unwrap();
+    let rotated = MemoryKeyRing::new(old()).with_next(TokenKey::new([2; 32]));
+    let engine = host.builder(Arc::clone(&ledger), rotated).build().unwrap();
+    let decision = engine.decide(&host.due, &Asked::request()).await.unwrap();
+    assert!(decision.to_string().contains("treated the same way"), "{decision}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_ledger_is_refused_and_left_alone() {
+    let host = hosts::sqlite();
+    let before = (host.dump)();
+    let error = SqliteLedger::open(host.path()).unwrap_err();
+    assert!(matches!(error, LedgerError::Corrupt { .. }), "the customers' own database: {error}");
+    assert_eq!((host.dump)(), before);
+    let path = host.folder.path().join("garbage");
+    std::fs::write(&path, vec![7; 4096]).unwrap();
+    assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Corrupt { .. })));
+    let path = host.folder.path().join("newer");
+    drop(SqliteLedger::open(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Newer { found: 99, .. })));
+    let error = SqliteLedger::open(host.folder.path().join("no/such/folder/ledger")).unwrap_err();
+    assert!(matches!(error, LedgerError::NotFound { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_the_ledgers_is_refused_before_anything_is_done() {
+    let host = hosts::sqlite();
+    let path = host.folder.path().join("ledger.sqlite");
+    let engine = host
+        .builder(SqliteLedger::open(&path).unwrap(), FileKeyRing::beside(&path).unwrap())
+        .build()
+        .unwrap();
+    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
+    engine.erase(plan).await.unwrap();
+    // The key file is lost, and a new one is made in its place.
+    std::fs::remove_file(host.folder.path().join("ledger.sqlite.keys")).unwrap();
+    let engine = host
+        .builder(SqliteLedger::open(&path).unwrap(), FileKeyRing::beside(&path).unwrap())
+        .build()
+        .unwrap();
+    let error = engine.plan(&"13".into(), &Asked::request()).await.unwrap_err();
+    assert!(error.to_string().contains("restore the key file"), "{error}");
+}

@@ -1,0 +1,17 @@
+//! What the crate promises, held against real databases, real files and real processes.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod anonymise;
+mod backups;
+mod end_to_end;
+mod hosts;
+mod house;
+mod interruption;
+mod ledger;
+mod operator;
+mod policy;
+mod refusal;
+mod sql_map;
+mod sqlite_store;

@@ -37,8 +37,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, at once. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Everything that is wrong, at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems {
     list: Vec<Problem>,
@@ -51,6 +51,13 @@ impl Problems {
 
     pub(crate) fn none_or(list: Vec<Problem>) -> Result<(), Self> {
         if list.is_empty() { Ok(()) } else { Err(Self { list }) }
+    }
+
+    /// These and others.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.list.extend(others.list);
+        self
     }
 
     /// Each of them.

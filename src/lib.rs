@@ -1,4 +1,123 @@
 //! Erase a customer for good: by policy, with a review before and a certificate after.
+//!
+//! To erase a person from a running business is more than a `DELETE`. Some records have to stay and must no longer say
+//! whose they are; some must not be touched while a subscription runs; a payment gateway holds a copy, and so do last
+//! night's backups. Somebody has to have decided it, the process may die half-way, and in the end somebody asks for
+//! proof. This crate does that, inside a service of yours, over the database that you have.
+//!
+//! # The way the data goes
+//!
+//! ```text
+//!           pure, no clock, no I/O                    │           async, against your systems
+//! Policy ──┐                                          │
+//! DataMap ─┼─► decide ─► Decision ─► Plan ─► Approval ┼─► Case ─► Ledger ─► Certificate
+//! Customer ┘                                          │    ├ gateways   PaymentGatewayEraser
+//!                                                     │    └ root, last CustomerStore
+//! ```
+//!
+//! * A [`DataMap`] says what is held: every record class and field, each classified. The [SQL map](store::sql) makes it
+//!   from your tables, and a column that nobody classified stops the start.
+//! * A [policy] says what must happen to which record class, when and why. It is held against the data map, and
+//!   every impossible line is found before anything runs.
+//! * A [`Plan`] says what one erasure will do, step by step, and has a digest. Only a plan whose digest was
+//!   [approved](Approval) can be executed.
+//! * The [engine] carries it out, durably: what is about to be done is recorded before it is done, and *done*
+//!   is written last. Wherever a process dies, [`Engine::resume`] goes on.
+//! * The [`Certificate`] says what was done, what stays and why, what was verified, and what it does not cover.
+//!
+//! # An example
+//!
+//! ```
+//! # use rusqlite::Connection;
+//! use std::sync::Arc;
+//!
+//! use chrono::{TimeDelta, Utc};
+//! use relinquish::{
+//!     Approval, Asked, Engine, FileKeyRing, Outcome, Planned, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let (database, ledger) = (folder.path().join("shop.sqlite"), folder.path().join("ledger.sqlite"));
+//! # Connection::open(&database)?.execute_batch(
+//! #     "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT UNIQUE NOT NULL, state TEXT);
+//! #      CREATE TABLE calls (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, number TEXT);
+//! #      INSERT INTO clients VALUES (7, 'Maud Ashworth', 'maud@example.org', 'active');
+//! #      INSERT INTO calls VALUES (1, 7, '+44 20 7946 0018');")?;
+//! // The database as it is, and what its columns hold.
+//! let map = SqlMap::from_toml(r#"
+//!     version = 1
+//!     [customers]
+//!     table = "clients"
+//!     key = "id"
+//!     tenant = { is = "the shop" }
+//!     status = { column = "state", active = "active", archived = "archived" }
+//!     deactivate = { state = "archived" }
+//!     [customers.fields]
+//!     name = "name"
+//!     email = "email"
+//!     [records.call]
+//!     table = "calls"
+//!     key = "id"
+//!     owner = "client_id"
+//!     fields = { number = "communication" }
+//! "#)?;
+//! // What must happen.
+//! let policy = PolicyDocument::from_toml(r#"
+//!     version = 1
+//!     sweep = false
+//!     [triggers]
+//!     requested = { treatment = "clear" }
+//!     [guards]
+//!     active_subscription = { ignore = "the shop sells none" }
+//!     not_archived = { ignore = "each case archives first" }
+//!     [anonymise]
+//!     name = "remove"
+//!     email = "token"
+//!     [treatments.clear]
+//!     customer = "anonymise"
+//!     call = "delete"
+//! "#)?;
+//! let store = Arc::new(SqliteStore::open(&database, &map)?);
+//! let engine = Engine::builder(
+//!     Arc::clone(&store),
+//!     policy,
+//!     SqliteLedger::open(&ledger)?,
+//!     FileKeyRing::beside(&ledger)?,
+//! )
+//! .scrub(store)
+//! .build()?;
+//!
+//! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else {
+//!     panic!("nothing stands in the way");
+//! };
+//! println!("{plan}"); // a person reviews it, and approves its digest
+//! let now = Utc::now();
+//! let approval =
+//!     Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
+//! let outcome = engine.erase(plan.approve(approval, now)?).await?;
+//! assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! engine.scrub().await?; // after a run: the old bytes disappear from the files too
+//! # let (name, email): (String, String) = Connection::open(&database)?
+//! #     .query_row("SELECT name, email FROM clients", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+//! # assert!(name.starts_with("Anonymised ") && email.ends_with("@erased.invalid"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to read on
+//!
+//! | you want to | read |
+//! |---|---|
+//! | describe your database | [`store::sql`] |
+//! | write a policy | [`policy`] |
+//! | use repository code of your own | [`Repository`], [`ByRecord`] |
+//! | write an adapter for a gateway | [`PaymentGatewayEraser`] |
+//! | know what is promised, and what not | [`manual`] |
+
+// The link to a feature's module is there only with the feature; the docs are built with all of them.
+#![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 pub mod anonymise;
 pub mod backup;
@@ -9,6 +128,7 @@ mod document;
 pub mod engine;
 pub mod gateway;
 pub mod ledger;
+pub mod manual;
 pub mod plan;
 pub mod policy;
 #[cfg(feature = "sqlite")]
@@ -32,3 +152,8 @@ pub use policy::{Policy, PolicyDocument};
 pub use store::{ByRecord, CustomerStore, MemoryStore, RecordStore, Repository};
 #[cfg(feature = "sqlite")]
 pub use store::{sql::SqlMap, sqlite::SqliteStore};
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

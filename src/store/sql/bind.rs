@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::map::{CustomersMap, DeactivateMap, FieldMap, Link, RecordMap, Source, SqlMap, TenantSource};
-use super::schema::{Column, Schema, Table};
+use super::schema::{Column, Schema, Table, names_column};
 use crate::customer::Status;
 use crate::data_map::{
     ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, Kind, RecordClass, Reference, Role,
@@ -129,7 +129,7 @@ fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
         columns.len() == key.len()
             && columns.iter().all(|column| key.iter().any(|k| k.eq_ignore_ascii_case(column)))
     };
-    if !same(&table.primary_key) && !table.unique.iter().any(|columns| same(columns)) {
+    if !same(&table.primary_key) && !table.unique.iter().any(|index| !index.partial && same(&index.columns)) {
         reader.problem(
             path,
             format!("{} does not tell the rows of {} apart", key.join(", "), table.name),
@@ -216,11 +216,12 @@ fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
         );
     }
     for column in table.columns.iter().filter(|column| !column.computed) {
-        let makes_itself = column.has_default
-            || column.nullable
-            || (column.name.eq_ignore_ascii_case(&customers.key)
-                && column.datatype == crate::data_map::Datatype::Integer
-                && table.primary_key.len() == 1);
+        let is_key = column.name.eq_ignore_ascii_case(&customers.key);
+        // SQLite numbers the rows of an INTEGER PRIMARY KEY, and takes NULL for any other key.
+        let numbers_itself = is_key
+            && column.datatype == crate::data_map::Datatype::Integer
+            && table.primary_key.iter().all(|key| key.eq_ignore_ascii_case(&column.name));
+        let makes_itself = column.has_default || (column.nullable && !is_key) || numbers_itself;
         if !makes_itself && !given(&column.name) {
             reader.problem(
                 join(&join(path, "create"), &column.name),
@@ -345,8 +346,13 @@ fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     let mut check =
         |path: &str, table: &Table, fields: &BTreeMap<String, FieldMap>, known: &dyn Fn(&str) -> bool| {
             let path = join(path, "fields");
+            let mut seen = BTreeSet::new();
             for column in fields.keys() {
-                check_column(reader, &join(&path, column), table, column);
+                let path = join(&path, column);
+                check_column(reader, &path, table, column);
+                if !seen.insert(column.to_ascii_lowercase()) {
+                    reader.problem(path, "is classified twice", "leave one of them");
+                }
             }
             for column in table.columns.iter().filter(|column| field(fields, &column.name).is_none()) {
                 if !known(&column.name) {
@@ -424,9 +430,7 @@ fn constraints(table: &Table, column: &Column, field: Option<&FieldMap>) -> Cons
 fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
     let names = |source: &Source| match source {
         Source::Column(name) => name.eq_ignore_ascii_case(column),
-        Source::Sql(sql) => sql
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .any(|word| word.eq_ignore_ascii_case(column)),
+        Source::Sql(sql) => names_column(sql, column),
     };
     let tenant = matches!(&customers.tenant, TenantSource::From(source) if names(source));
     tenant || customers.key.eq_ignore_ascii_case(column) || customers.registered.as_ref().is_some_and(names)
@@ -515,8 +519,7 @@ fn references(class: &BoundClass, table: &Table, classes: &[BoundClass]) -> BTre
     for key in &table.foreign_keys {
         if let Some(to) = class_of(&key.to_table) {
             let owner = first.is_some_and(|link| {
-                key.columns.len() == 1
-                    && key.columns.iter().all(|column| column.eq_ignore_ascii_case(&link.column))
+                key.columns.iter().any(|column| column.eq_ignore_ascii_case(&link.column))
                     && link.to_table.eq_ignore_ascii_case(&key.to_table)
             });
             let fields = key.columns.iter().map(|column| column.as_str().into()).collect();

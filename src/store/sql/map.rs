@@ -411,7 +411,10 @@ fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<Link>
         Json::Array(items) if !items.is_empty() => items.as_slice(),
         single => std::slice::from_ref(single),
     };
-    items.iter().enumerate().map(|(n, item)| read_link(reader, &format!("{path}[{n}]"), item)).collect()
+    // Every link is looked at, whatever is wrong with those before.
+    let links: Vec<Option<Link>> =
+        items.iter().enumerate().map(|(n, item)| read_link(reader, &format!("{path}[{n}]"), item)).collect();
+    links.into_iter().collect()
 }
 
 fn read_link(reader: &mut Reader, path: &str, value: &Json) -> Option<Link> {
@@ -445,16 +448,13 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
         let (kind, max_chars) = match value {
             Json::Object(_) => {
                 let Some(table) = reader.table(&path, value, &["kind", "max_chars"]) else { continue };
-                let max_chars = match table.get("max_chars").map(Json::as_u64) {
-                    Some(Some(chars)) if u32::try_from(chars).is_ok_and(|chars| chars > 0) => {
-                        u32::try_from(chars).ok()
-                    }
-                    Some(_) => {
+                let max_chars = table.get("max_chars").and_then(|value| {
+                    let chars = value.as_u64().and_then(|chars| u32::try_from(chars).ok()).filter(|c| *c > 0);
+                    if chars.is_none() {
                         reader.problem(join(&path, "max_chars"), "is no number of characters", "write one");
-                        continue;
                     }
-                    None => None,
-                };
+                    chars
+                });
                 (reader.required_text(&path, table, "kind"), max_chars)
             }
             _ => (reader.text(&path, value), None),

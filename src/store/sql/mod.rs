@@ -55,4 +55,6 @@ pub use map::SqlMap;
 
 pub(crate) use bind::{Bound, BoundClass, bind};
 pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
-pub(crate) use schema::{Column, ForeignKey, Schema, Table, checked_chars, datatype, declared_chars};
+pub(crate) use schema::{
+    Column, ForeignKey, Schema, Table, UniqueIndex, checked_chars, datatype, declared_chars, names_column,
+};

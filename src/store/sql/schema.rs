@@ -23,14 +23,22 @@ pub(crate) struct ForeignKey {
     pub(crate) to_columns: Vec<String>,
 }
 
+/// A unique index.
+#[derive(Clone, Debug)]
+pub(crate) struct UniqueIndex {
+    pub(crate) columns: Vec<String>,
+    /// It holds for some of the rows only, or for expressions.
+    pub(crate) partial: bool,
+}
+
 /// A table as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) primary_key: Vec<String>,
-    /// The columns of each unique index, the primary key's left out.
-    pub(crate) unique: Vec<Vec<String>>,
+    /// The unique indexes, the primary key's left out.
+    pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
 }
 
@@ -48,7 +56,7 @@ impl Table {
     }
 
     pub(crate) fn is_unique(&self, column: &str) -> bool {
-        self.unique.iter().flatten().any(|name| name.eq_ignore_ascii_case(column))
+        self.unique.iter().flat_map(|index| &index.columns).any(|name| name.eq_ignore_ascii_case(column))
     }
 }
 
@@ -102,16 +110,23 @@ pub(crate) fn declared_chars(declared: &str) -> Option<u32> {
 
 /// The length to which a CHECK holds a column: `length(name) <= 40`, in the text of the table's own statement.
 pub(crate) fn checked_chars(statement: &str, column: &str) -> Option<u32> {
-    let text: String = statement
-        .chars()
-        .filter(|c| !c.is_whitespace() && !['"', '`', '[', ']'].contains(c))
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let call = format!("length({})", column.to_ascii_lowercase());
+    let bare = |text: &str| {
+        let kept = text.chars().filter(|c| !c.is_whitespace() && !['"', '`', '[', ']'].contains(c));
+        kept.collect::<String>().to_ascii_lowercase()
+    };
+    let text = bare(statement);
+    let call = format!("length({})", bare(column));
     text.match_indices(&call)
         .filter_map(|(at, _)| {
+            if let Some(most) = text.get(..at).and_then(least_before) {
+                return Some(most);
+            }
             let rest = text.get(at + call.len()..)?;
-            let (rest, less) = match rest.strip_prefix("<=").or_else(|| rest.strip_prefix("between0and")) {
+            let between = || {
+                let (from, to) = rest.strip_prefix("between")?.split_once("and")?;
+                from.chars().all(|c| c.is_ascii_digit()).then_some(to)
+            };
+            let (rest, less) = match rest.strip_prefix("<=").or_else(between) {
                 Some(rest) => (rest, 0),
                 None => (rest.strip_prefix('<')?, 1),
             };
@@ -119,6 +134,27 @@ pub(crate) fn checked_chars(statement: &str, column: &str) -> Option<u32> {
             digits.parse::<u32>().ok()?.checked_sub(less)
         })
         .min()
+}
+
+/// The number of `40 >=` or `41 >` at the end of a text.
+fn least_before(text: &str) -> Option<u32> {
+    let (text, less) = match text.strip_suffix(">=") {
+        Some(text) => (text, 0),
+        None => (text.strip_suffix('>')?, 1),
+    };
+    let digits =
+        text.rfind(|c: char| !c.is_ascii_digit()).map_or(text, |at| text.get(at + 1..).unwrap_or(""));
+    digits.parse::<u32>().ok()?.checked_sub(less)
+}
+
+/// Whether an SQL text names a column. A name of several words is looked for as a whole.
+pub(crate) fn names_column(sql: &str, column: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    if column.chars().all(is_word) {
+        sql.split(|c| !is_word(c)).any(|word| word.eq_ignore_ascii_case(column))
+    } else {
+        sql.to_ascii_lowercase().contains(&column.to_ascii_lowercase())
+    }
 }
 
 #[cfg(test)]

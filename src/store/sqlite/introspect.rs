@@ -2,7 +2,9 @@
 
 use rusqlite::Connection;
 
-use crate::store::sql::{Column, ForeignKey, Schema, Table, checked_chars, datatype, declared_chars};
+use crate::store::sql::{
+    Column, ForeignKey, Schema, Table, UniqueIndex, checked_chars, datatype, declared_chars, names_column,
+};
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut tables = connection.prepare(
@@ -74,26 +76,27 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
 
 /// The columns of each unique index. Of an index over expressions only its text is known, so every column that
 /// the text names counts.
-fn unique(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Vec<String>>> {
+fn unique(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<UniqueIndex>> {
     let mut list = connection.prepare_cached(
-        "SELECT l.name, coalesce(s.sql, '') FROM pragma_index_list(?1) AS l
+        "SELECT l.name, coalesce(s.sql, ''), l.partial FROM pragma_index_list(?1) AS l
          LEFT JOIN main.sqlite_schema AS s ON s.type = 'index' AND s.name = l.name
          WHERE l.\"unique\" AND l.origin <> 'pk'",
     )?;
     let indexes = list
-        .query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<(String, String)>, _>>()?;
+        .query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<Vec<(String, String, bool)>, _>>()?;
     let mut unique = Vec::with_capacity(indexes.len());
-    for (index, sql) in indexes {
+    for (index, sql, partial) in indexes {
         let mut info = connection.prepare_cached("SELECT name FROM pragma_index_info(?1)")?;
         let columns =
             info.query_map([&index], |row| row.get(0))?.collect::<Result<Vec<Option<String>>, _>>()?;
         let plain: Option<Vec<String>> = columns.into_iter().collect();
-        unique.push(plain.unwrap_or_else(|| {
-            let words: Vec<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-            let named = |name: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(name));
-            table.columns.iter().map(|column| &column.name).filter(named).cloned().collect()
-        }));
+        let partial = partial || plain.is_none();
+        let columns = plain.unwrap_or_else(|| {
+            let names = table.columns.iter().map(|column| &column.name);
+            names.filter(|name| names_column(&sql, name)).cloned().collect()
+        });
+        unique.push(UniqueIndex { columns, partial });
     }
     Ok(unique)
 }

@@ -18,6 +18,7 @@ use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::{ClassName, DataMap, Datatype, Kind, Value};
 use crate::digest::Digest;
+use crate::document::Problems;
 use crate::policy::Treatment;
 use crate::sqlite::{self, Fault, Worker};
 
@@ -70,8 +71,19 @@ impl SqliteStore {
         if connection.is_readonly("main").map_err(failed_sql)? {
             return Err(StoreError::ReadOnly { doing });
         }
-        let bound = bind(map, &schema)?;
-        let facts = Facts::new(&connection, &bound.customers)?;
+        let bound = bind(map, &schema);
+        // Scalar SQL is looked at even where the map does not fit: everything is said at once.
+        let facts = match schema.table(&map.customers.table) {
+            Some(_) => Facts::new(&connection, &map.customers),
+            None => Err(Problems::default()),
+        };
+        let (bound, facts) = match (bound, facts) {
+            (Ok(bound), Ok(facts)) => (bound, facts),
+            (bound, facts) => {
+                let all = bound.err().into_iter().chain(facts.err());
+                return Err(all.fold(Problems::default(), Problems::and).into());
+            }
+        };
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed_sql)?;
         let key = schema
             .table(&bound.customers.table)

@@ -1,0 +1,47 @@
+//! What is promised, what is not, and why the defaults are as they are.
+//!
+//! # The laws
+//!
+//! 1. **Non-interference.** What comes out never depends on what was erased. Tokens are random, never hashes.
+//! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
+//!    aggregate over what the plan keeps.
+//! 3. **No effect without an approval** whose digest matches. Approvals expire, and are bound to tenants.
+//! 4. **Nothing that identifies a customer leaves the stores:** not in a log, an error, a `Debug`, the ledger or a
+//!    certificate. Plan and case book carry the host's own customer id and no more; the case book is wiped when the
+//!    case closes.
+//! 5. **Fail closed.** An unknown column, an unknown key in a policy, a gateway out of reach, an ambiguous answer: stop
+//!    and say so. Only "not found" counts as already gone.
+//! 6. ***Done* is written last.**
+//! 7. **Treated once.** Who was treated under a treatment is not due again, and no placeholder is dated anew; but what
+//!    came since makes the customer due again.
+//! 8. **Honest words.** While something personal is kept, plan and certificate say *pseudonymised*, and through what.
+//!
+//! # What a case leaves when it is at rest
+//!
+//! A customer is *untouched*, *erased as planned*, or *blocked*: the case names the step and the reason, the customer
+//! stays deactivated, and a person decides. [`retry`](crate::Engine::retry) tries the step again,
+//! [`waive`](crate::Engine::waive) goes on without a gateway that refuses (the certificate says who decided so), and
+//! [`cancel`](crate::Engine::cancel) gives the case up as long as nothing was begun that cannot be taken back.
+//!
+//! # What cannot be promised
+//!
+//! * **What the map does not know.** A table without a foreign key to a customer, and not in the map, is not found. Nor
+//!   is a copy that another process or a trigger makes elsewhere.
+//! * **Reassigned records** are treated and handed over in one transaction, and counted there; afterwards they belong to
+//!   the "Unknown Customer" with many others, so reading back can only show that none is the customer's any more.
+//! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data.
+//! * **Disks.** A [scrub](crate::Engine::scrub) frees the database's own files of old bytes: statistics, free pages,
+//!   logs. File systems that copy on write, solid-state disks and snapshots may keep older blocks.
+//! * **Tokens in the ledger** are pseudonymous, not anonymous: who holds the key and knows a customer's id can tell
+//!   whether that customer was erased. Keep the key apart from the ledger's backup, and give the ledger a retention rule.
+//!
+//! # Why the defaults are so
+//!
+//! * A guard that a policy does not name blocks; one whose fact nobody tells is an error. To pass it, somebody has to
+//!   write down a reason.
+//! * Every record class has to be named in every treatment, even to be kept. A class that is forgotten is how data
+//!   survives.
+//! * The root store comes last of what cannot be taken back, because a retry needs what it holds.
+//! * After a lost answer the number of records is *unknown*, never estimated. What was verified is that nothing is left.
+//! * A placeholder has a word beside its day: a bare day could not be told from a day of birth, and a short token without
+//!   a long checksum could not be told from what a person chose.

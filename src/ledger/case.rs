@@ -243,7 +243,7 @@ impl Progress {
         self.waived.iter().any(|waiver| waiver.step == *step)
     }
 
-    /// How many records of a class were changed.
+    /// How many records of a class were treated.
     pub(crate) fn count(&self, class: &str) -> Count {
         match self.records_done {
             Some(true) => Count::Exact(self.counts.classes.get(class).copied().unwrap_or(0)),

@@ -40,8 +40,8 @@ pub struct CertifiedClass {
     pub action: String,
     /// Why it was kept.
     pub reason: Option<String>,
-    /// Records changed. None for a class that was kept.
-    pub changed: Option<Count>,
+    /// Records treated. None for a class that was kept.
+    pub treated: Option<Count>,
     /// Records that still belonged to the customer when everything was read back.
     pub remaining: Option<u64>,
     /// What became of each field.
@@ -170,7 +170,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 RecordAction::Keep { reason } => Some(reason.clone()),
                 RecordAction::Delete | RecordAction::Anonymise | RecordAction::Reassign => None,
             },
-            changed: result.records.get(name).copied(),
+            treated: result.records.get(name).copied(),
             remaining: result.verified.get(name).copied(),
             fields: class.fields().iter().map(|(field, s)| (field.clone(), s.describe())).collect(),
             kept: class.kept().clone(),
@@ -197,12 +197,12 @@ impl fmt::Display for Certificate {
         writeln!(f, "  approved   by {} at {}", self.approved_by, self.approved_at.format("%F %T UTC"))?;
         writeln!(f, "  closed     at {}", self.closed_at.format("%F %T UTC"))?;
         for class in &self.records {
-            let changed = match class.changed {
+            let treated = match class.treated {
                 Some(Count::Exact(count)) => count.to_string(),
                 Some(Count::Unknown) => "not known".to_owned(),
                 None => "-".to_owned(),
             };
-            write!(f, "  {:<20} {:<10} {changed:>9}", class.class, class.action)?;
+            write!(f, "  {:<20} {:<10} {treated:>9}", class.class, class.action)?;
             if let Some(reason) = &class.reason {
                 write!(f, "   {reason}")?;
             }

@@ -14,7 +14,7 @@ use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, OperatorId};
 use crate::policy::{TreatmentName, Trigger};
 
-/// How many records were changed: counted, or not known because an answer was lost. Never estimated.
+/// How many records were treated: counted, or not known because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Count {
@@ -49,7 +49,7 @@ pub struct BackupResidue {
 pub struct ErasureResult {
     /// How the reversible first step ended.
     pub deactivation: DeactivationOutcome,
-    /// Records changed, per class. Classes that the treatment keeps are not here.
+    /// Records treated, per class. Classes that the treatment keeps are not here.
     pub records: BTreeMap<ClassName, Count>,
     /// What gateways answered, per profile. A gateway that is not here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers};
 use crate::data_map::{self, DataMap, FieldName, Record, Value};
-use crate::policy::{RecordAction, RecordChange, Treatment};
+use crate::policy::{ClassTreatment, RecordAction, RecordChange, Treatment};
 
 /// A customer's records, as a host loads them.
 #[derive(Clone, Debug)]
@@ -176,9 +176,11 @@ impl<R: Repository> ByRecord<R> {
             let mut writes = Vec::new();
             for record in loaded.records {
                 let change = request.treatment.treat(&record, &request.seed, date, attempt);
-                let count = counts.classes.entry(record.class.clone()).or_default();
+                let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
+                if !request.treatment.class(record.class.as_str()).is_none_or(is_kept) {
+                    *counts.classes.entry(record.class.clone()).or_default() += 1;
+                }
                 if change != RecordChange::Nothing {
-                    *count += 1;
                     writes.push(RecordWrite { record, change });
                 }
             }

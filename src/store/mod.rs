@@ -103,7 +103,10 @@ impl EraseRequest {
     }
 }
 
-/// How many records of each class were changed.
+/// How many records of each class were treated.
+///
+/// Every record of the class counts that the customer has, whatever was in its fields: a count of those that were
+/// written to would tell which fields were empty before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Counts {

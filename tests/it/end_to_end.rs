@@ -23,7 +23,7 @@ async fn a_customer_is_erased_and_nobody_else_is_touched() {
         assert_eq!((host.revenue)(), revenue, "{}", host.name);
         assert_eq!(certificate.outcome, "anonymised");
         for class in &certificate.records {
-            assert!(matches!(class.changed, Some(Count::Exact(_)) | None), "{}: {class:?}", host.name);
+            assert!(matches!(class.treated, Some(Count::Exact(_)) | None), "{}: {class:?}", host.name);
         }
         let text = format!("{certificate}{}", serde_json::to_string(&certificate).unwrap());
         for value in &host.values {

@@ -319,7 +319,7 @@ async fn counts_are_unknown_after_a_lost_answer_and_never_invented() {
         for certificate in outcomes.iter().filter_map(Outcome::certificate) {
             let calls =
                 certificate.records.iter().find(|class| class.class.as_str() == "call_record").unwrap();
-            match calls.changed {
+            match calls.treated {
                 Some(Count::Exact(count)) => assert_eq!(count, 20, "at {dies_at}"),
                 Some(Count::Unknown) => unknown += 1,
                 None => panic!("call records are deleted"),

@@ -9,6 +9,7 @@ mod end_to_end;
 mod hosts;
 mod house;
 mod interruption;
+mod laws;
 mod ledger;
 mod operator;
 mod policy;

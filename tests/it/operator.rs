@@ -351,11 +351,11 @@ fn an_erasure_is_certified_and_what_stays_is_identical() {
     assert_eq!(certificate["outcome"], "anonymised");
     assert_eq!(certificate["approved_by"], "op-17");
     assert_eq!(certificate["file_slack"], "pending");
-    let changed = |class: &str| {
+    let treated = |class: &str| {
         let records = certificate["records"].as_array().unwrap();
-        records.iter().find(|record| record["class"] == class).unwrap()["changed"]["exact"].clone()
+        records.iter().find(|record| record["class"] == class).unwrap()["treated"]["exact"].clone()
     };
-    assert_eq!((changed("customer"), changed("invoice")), (1.into(), 2.into()));
+    assert_eq!((treated("customer"), treated("invoice")), (1.into(), 2.into()));
     assert_eq!(before, shop.of_others());
     let rest = shop.everything().concat();
     assert_eq!(PERSON.into_iter().filter(|value| rest.contains(value)).collect::<Vec<_>>(), [""; 0]);

@@ -434,7 +434,7 @@ async fn one_poisoned_customer_fails_nobody_else() {
     connection.execute_batch("DROP TABLE escrow").unwrap();
     let outcome = engine.retry(&open[0].case).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    assert!(certificate.records.iter().all(|class| class.changed != Some(Count::Unknown)), "{certificate}");
+    assert!(certificate.records.iter().all(|class| class.treated != Some(Count::Unknown)), "{certificate}");
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::map::{CustomersMap, DeactivateMap, FieldMap, Link, RecordMap, Source, SqlMap, TenantSource};
+use super::map::{
+    CustomersMap, DeactivateMap, FieldMap, Link, RecordMap, Source, SqlMap, TenantSource, Written,
+};
 use super::schema::{Column, Schema, Table, names_column};
 use crate::customer::Status;
 use crate::data_map::{
-    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, Kind, RecordClass, Reference, Role,
+    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, Kind, RecordClass, Reference, Role, Value,
 };
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -182,16 +184,46 @@ fn check_customers(reader: &mut Reader, customers: &CustomersMap, table: &Table)
                 );
             }
         }
-        let archived = customers.status.iter().flat_map(|status| status.values.values());
-        if !archived.into_iter().any(|status| *status == Status::Archived) {
-            reader.problem(
-                "customers.status.archived",
-                "is missing, so nothing would tell that a customer is deactivated",
-                "write the value of the status that stands for it",
-            );
-        }
+        check_archived(reader, customers, writes, table);
     }
     check_unknown(reader, customers, table);
+}
+
+/// What deactivating writes has to read as archived.
+fn check_archived(
+    reader: &mut Reader,
+    customers: &CustomersMap,
+    writes: &BTreeMap<String, Written>,
+    table: &Table,
+) {
+    let mut values = customers.status.iter().flat_map(|status| status.values.values());
+    if !values.any(|status| *status == Status::Archived) {
+        reader.problem(
+            "customers.status.archived",
+            "is missing, so nothing would tell that a customer is deactivated",
+            "write the value of the status that stands for it",
+        );
+        return;
+    }
+    let Some(status) = &customers.status else { return };
+    // Of a status that comes from SQL nothing can be said before it is read.
+    let Source::Column(column) = &status.source else { return };
+    if writes.keys().chain([column]).any(|column| table.column(column).is_none()) {
+        return; // Said already.
+    }
+    let written = writes.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, value)| value);
+    let reads_as = match written {
+        Some(Written::Constant(Value::Text(text))) => status.values.get(text),
+        Some(Written::Constant(Value::Integer(number))) => status.values.get(&number.to_string()),
+        _ => None,
+    };
+    if reads_as != Some(&Status::Archived) {
+        reader.problem(
+            join("customers.deactivate", column),
+            "does not write a value that the status reads as archived",
+            "write one of customers.status.archived",
+        );
+    }
 }
 
 fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
@@ -217,11 +249,8 @@ fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
     }
     for column in table.columns.iter().filter(|column| !column.computed) {
         let is_key = column.name.eq_ignore_ascii_case(&customers.key);
-        // SQLite numbers the rows of an INTEGER PRIMARY KEY, and takes NULL for any other key.
-        let numbers_itself = is_key
-            && column.datatype == crate::data_map::Datatype::Integer
-            && table.primary_key.iter().all(|key| key.eq_ignore_ascii_case(&column.name));
-        let makes_itself = column.has_default || (column.nullable && !is_key) || numbers_itself;
+        // A key can be NULL in SQLite, but nobody could point at such a row.
+        let makes_itself = column.has_default || (column.nullable && !is_key) || column.numbers_itself;
         if !makes_itself && !given(&column.name) {
             reader.problem(
                 join(&join(path, "create"), &column.name),

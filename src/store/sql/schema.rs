@@ -13,6 +13,8 @@ pub(crate) struct Column {
     pub(crate) max_chars: Option<u32>,
     pub(crate) computed: bool,
     pub(crate) has_default: bool,
+    /// The database gives each row a number of its own there.
+    pub(crate) numbers_itself: bool,
 }
 
 /// A foreign key of a table.
@@ -153,7 +155,9 @@ pub(crate) fn names_column(sql: &str, column: &str) -> bool {
     if column.chars().all(is_word) {
         sql.split(|c| !is_word(c)).any(|word| word.eq_ignore_ascii_case(column))
     } else {
-        sql.to_ascii_lowercase().contains(&column.to_ascii_lowercase())
+        let sql = sql.to_ascii_lowercase();
+        let column = column.to_ascii_lowercase();
+        sql.contains(&column) || sql.contains(&column.replace('"', "\"\""))
     }
 }
 

@@ -8,21 +8,21 @@ use crate::store::sql::{
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut tables = connection.prepare(
-        "SELECT l.name, coalesce(s.sql, '') FROM pragma_table_list AS l
+        "SELECT l.name, coalesce(s.sql, ''), l.wr FROM pragma_table_list AS l
          JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
          WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )?;
     let list = tables
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<(String, String)>, _>>()?;
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<Vec<(String, String, bool)>, _>>()?;
     let mut schema = Vec::with_capacity(list.len());
-    for (name, sql) in list {
-        schema.push(table(connection, name, &sql)?);
+    for (name, sql, without_rowid) in list {
+        schema.push(table(connection, name, &sql, without_rowid)?);
     }
     Ok(Schema::new(schema))
 }
 
-fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<Table> {
+fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) -> rusqlite::Result<Table> {
     let mut table = Table { name, ..Table::default() };
     let mut key = Vec::new();
     let mut columns = connection.prepare_cached(
@@ -43,8 +43,15 @@ fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<T
             max_chars: [declared_chars(&declared), checked_chars(sql, &name)].into_iter().flatten().min(),
             computed: hidden == 2 || hidden == 3,
             has_default,
+            // Only an INTEGER PRIMARY KEY, spelled so, is the row's own number.
+            numbers_itself: place > 0 && !without_rowid && declared.eq_ignore_ascii_case("INTEGER"),
             name,
         });
+    }
+    if key.len() > 1 {
+        for column in &mut table.columns {
+            column.numbers_itself = false;
+        }
     }
     key.sort();
     table.primary_key = key.into_iter().map(|(_, name)| name).collect();

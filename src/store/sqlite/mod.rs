@@ -348,7 +348,7 @@ impl Shared {
             for (n, counted) in Self::count(transaction, &class.class, &class.count)? {
                 due += counted.due;
                 if let Some(counts) = counts.get_mut(n) {
-                    counts.classes.insert(class.class.clone(), counted.due);
+                    counts.classes.insert(class.class.clone(), counted.rows);
                 }
             }
             for counts in counts.iter_mut() {

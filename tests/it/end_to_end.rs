@@ -168,6 +168,8 @@ async fn a_scrub_takes_the_old_bytes_out_of_every_file() {
         connection
             .execute_batch("CREATE INDEX by_phone ON clients (phone); CREATE INDEX by_name ON clients (last_name); ANALYZE")
             .unwrap();
+        let samples = "SELECT count(*) FROM sqlite_stat4 WHERE sample IS NOT NULL";
+        assert!(hosts::sum(&host.path(), samples) > 0, "there are statistics that sample values");
         drop(connection);
         let engine = host.engine();
         assert!(!found(&host).is_empty(), "{mode}: the values are there to begin with");

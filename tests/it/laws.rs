@@ -512,12 +512,21 @@ proptest! {
     fn nothing_personal_leaves_the_store(shop in shop()) {
         block_on(async {
             let rows = shop.rows(0);
+            let logged = Logged::default();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+                .with_writer(logged.clone())
+                .finish();
+            let _guard = tracing::subscriber::set_default(subscriber);
             let run = prepare(&shop, &rows).await;
             let mut said = format!("{} {:?} {}", run.plan.plan(), run.plan, run.plan.plan().to_json());
             let outcome = erase(&run).await;
             let _ = write!(said, "{outcome} {outcome:?} {}", serde_json::to_string(&outcome).unwrap());
             let _ = write!(said, "{:?} {:?}", run.ledger.entries(0, 10).await.unwrap(), run.engine);
             let mut bytes = said.into_bytes();
+            let log = logged.0.lock().unwrap().clone();
+            prop_assert!(!log.is_empty(), "something is logged");
+            bytes.extend(log);
             for end in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-journal"] {
                 bytes.extend(std::fs::read(run.folder.path().join(end)).unwrap_or_default());
             }
@@ -558,6 +567,29 @@ proptest! {
             }
             Ok(())
         })?;
+    }
+}
+
+/// What is logged, kept for reading.
+#[derive(Clone, Default)]
+struct Logged(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Logged {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }
 

@@ -730,3 +730,99 @@ impl Scrub for SqliteStore {
         self.call("scrubbing the database's files", |_, connection| Ok(scrub::scrub(connection)?)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::policy::PolicyDocument;
+
+    const SCHEMA: &str = "
+        CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, state TEXT NOT NULL DEFAULT 'active');
+        CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers, note TEXT);
+        CREATE TABLE lines (id INTEGER PRIMARY KEY, the_order INTEGER REFERENCES orders, text TEXT)";
+    const MAP: &str = "
+        version = 1
+        [customers]
+        table = 'customers'
+        key = 'id'
+        tenant = { is = 'here' }
+        status = { column = 'state', active = 'active', archived = 'archived' }
+        deactivate = { state = 'archived' }
+        fields = { name = 'name' }
+        [records.order]
+        table = 'orders'
+        key = 'id'
+        owner = 'customer'
+        fields = { note = 'free_text' }
+        [records.line]
+        table = 'lines'
+        key = 'id'
+        owner = ['the_order', 'customer']
+        fields = { text = 'free_text' }";
+    const POLICY: &str = "
+        version = 1
+        sweep = false
+        triggers.requested = { treatment = 'x' }
+        guards = { active_subscription = { ignore = 'none' }, not_archived = { ignore = 'it is' } }
+        anonymise = { name = 'token', free_text = 'remove' }
+        treatments.x = { customer = 'anonymise', order = 'anonymise', line = 'delete' }";
+
+    static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Statements that erasing so many customers with so many orders each takes.
+    async fn statements(customers: usize, orders: usize) -> usize {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.sqlite");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        for id in 1..=customers {
+            connection.execute("INSERT INTO customers (id, name) VALUES (?1, 'Maud')", [id as i64]).unwrap();
+            for _ in 0..orders {
+                connection
+                    .execute("INSERT INTO orders (customer, note) VALUES (?1, 'for Maud')", [id as i64])
+                    .unwrap();
+                connection
+                    .execute("INSERT INTO lines (the_order, text) VALUES (last_insert_rowid(), 'x')", [])
+                    .unwrap();
+            }
+        }
+        let store = SqliteStore::open(&path, &SqlMap::from_toml(MAP).unwrap()).unwrap();
+        let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
+        let ids: Vec<_> = (1..=customers).map(|id| CustomerId::new(id.to_string())).collect();
+        let facts = store.facts(&Select::Ids(ids)).await.unwrap();
+        let targets: Vec<_> = facts
+            .into_iter()
+            .map(|facts| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant })
+            .collect();
+        let treatment = Arc::clone(&policy.treatments()["x"]);
+        let request = EraseRequest::new(targets, treatment, Seed::new([1; 32]), DateTime::UNIX_EPOCH);
+        let traced: Result<(), StoreError> = store
+            .call("tracing", |_, connection| {
+                let count = |_: rusqlite::trace::TraceEvent<'_>| {
+                    STATEMENTS.fetch_add(1, Ordering::SeqCst);
+                };
+                connection.trace_v2(rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT, Some(count));
+                Ok(())
+            })
+            .await;
+        traced.unwrap();
+        STATEMENTS.store(0, Ordering::SeqCst);
+        let answers = store.erase(&request).await.unwrap();
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(Erased::Done(_)))), "{answers:?}");
+        let erased: i64 = connection
+            .query_row("SELECT count(*) FROM orders WHERE note IS NOT NULL", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(erased, 0);
+        STATEMENTS.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn the_number_of_statements_does_not_depend_on_the_rows() {
+        let few = statements(1, 1).await;
+        let many = statements(200, 20).await;
+        assert!(few > 3, "{few}");
+        assert_eq!(few, many);
+    }
+}

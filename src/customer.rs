@@ -198,9 +198,15 @@ impl GatewayProfile {
 
 /// What a store needs in order to take its own deactivation back: the values that deactivating overwrites,
 /// in whatever form the store likes. It must hold no personal data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FormerStatus(String);
+
+impl fmt::Debug for FormerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormerStatus(…)")
+    }
+}
 
 impl FormerStatus {
     /// Takes the store's own notation.
@@ -215,7 +221,7 @@ impl FormerStatus {
 }
 
 /// Names the facts that guards look at, so that a change of them is noticed: compare two revisions for
-/// equality. Deactivation and gateway ids do not count; nor do dates or the number of records.
+/// equality. The instant of registration is among them, because row ids are reused. Deactivation and gateway ids do not count; nor do dates or the number of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(Digest);
@@ -273,6 +279,7 @@ impl Customer {
     pub fn revision(&self) -> Revision {
         Revision(Digest::of(&(
             &self.tenant,
+            self.registered,
             self.tenants,
             self.active_subscriptions,
             self.stand_in,

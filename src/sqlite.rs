@@ -67,11 +67,25 @@ pub(crate) enum Fault {
     Other(String),
 }
 
+impl Fault {
+    /// What a statement's preparation came to. The text quotes the statement, which holds no value.
+    pub(crate) fn of_preparing(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(code, Some(message))
+                if code.extended_code == ffi::SQLITE_ERROR =>
+            {
+                Self::Other(message)
+            }
+            other => other.into(),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        let (code, message) = match error {
-            rusqlite::Error::SqliteFailure(code, message) => (code, message),
-            rusqlite::Error::SqlInputError { error, msg, .. } => (error, Some(msg)),
+        let (code, message, preparing) = match error {
+            rusqlite::Error::SqliteFailure(code, message) => (code, message, false),
+            rusqlite::Error::SqlInputError { error, msg, .. } => (error, Some(msg), true),
             // A value of another type than expected: the error tells the column and the type only.
             rusqlite::Error::InvalidColumnType(_, column, kind) => {
                 return Self::Other(format!("{column} holds a value of type {kind}, which was not expected"));
@@ -94,8 +108,9 @@ impl From<rusqlite::Error> for Fault {
                 ffi::SQLITE_CONSTRAINT_TRIGGER => Self::Constraint("a trigger".to_owned()),
                 _ => Self::Constraint(plain()),
             },
-            // "no such column", "syntax error": the text quotes the statement, which holds no value.
-            ErrorCode::Unknown if code.extended_code == ffi::SQLITE_ERROR => {
+            // "no such column", "syntax error": the text quotes the statement, which holds no value. While a
+            // statement runs, the text may quote what a trigger or a function made of a value.
+            ErrorCode::Unknown if preparing && code.extended_code == ffi::SQLITE_ERROR => {
                 Self::Other(message.unwrap_or_else(plain))
             }
             _ => Self::Other(plain()),

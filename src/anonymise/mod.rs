@@ -43,7 +43,8 @@ impl Strategy {
         if self.holds(old) { old.clone() } else { self.fresh(draw) }
     }
 
-    fn fresh(&self, draw: &Draw<'_>) -> Value {
+    /// What is written to a field that is not erased yet.
+    pub(crate) fn fresh(&self, draw: &Draw<'_>) -> Value {
         match self {
             Self::Clear => Value::Null,
             Self::Constant(value) => value.clone(),
@@ -57,17 +58,25 @@ impl Strategy {
 
     /// Whether a value is what this strategy writes, so that the field counts as erased.
     pub fn holds(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Clear, value) => *value == Value::Null,
+            (Self::Constant(constant), value) => value == constant,
+            (_, Value::Text(text)) => self.holds_text(text),
+            (Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_), _) => false,
+        }
+    }
+
+    /// The same for a text.
+    pub(crate) fn holds_text(&self, text: &str) -> bool {
         match self {
-            Self::Clear => *value == Value::Null,
-            Self::Constant(constant) => value == constant,
-            Self::Placeholder(template) => value.as_text().is_some_and(|text| template.holds(text)),
-            Self::Token(token) => value.as_text().is_some_and(|text| token.holds(text)),
-            Self::Invalidate(token) => {
-                value.as_text().and_then(|text| text.strip_prefix('!')).is_some_and(|rest| match token {
-                    Some(token) => token.holds(rest),
-                    None => rest.is_empty(),
-                })
-            }
+            Self::Clear => false,
+            Self::Constant(constant) => constant.as_text() == Some(text),
+            Self::Placeholder(template) => template.holds(text),
+            Self::Token(token) => token.holds(text),
+            Self::Invalidate(token) => text.strip_prefix('!').is_some_and(|rest| match token {
+                Some(token) => token.holds(rest),
+                None => rest.is_empty(),
+            }),
         }
     }
 

@@ -104,6 +104,7 @@ pub struct Field {
     kind: Option<Kind>,
     role: Role,
     token_part: bool,
+    linked: bool,
     constraints: Constraints,
 }
 
@@ -111,7 +112,7 @@ impl Field {
     fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
         let constraints =
             Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
-        Self { name: name.into(), kind, role, token_part: false, constraints }
+        Self { name: name.into(), kind, role, token_part: false, linked: false, constraints }
     }
 
     /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
@@ -170,6 +171,14 @@ impl Field {
         self
     }
 
+    /// Other records point at it, or find their customer through it: no treatment that keeps the record may alter
+    /// it.
+    #[must_use]
+    pub fn linked(mut self) -> Self {
+        self.linked = true;
+        self
+    }
+
     #[cfg(feature = "sqlite")]
     pub(crate) fn mapped(
         name: FieldName,
@@ -178,7 +187,7 @@ impl Field {
         token_part: bool,
         constraints: Constraints,
     ) -> Self {
-        Self { name, kind, role, token_part, constraints }
+        Self { name, kind, role, token_part, linked: false, constraints }
     }
 
     /// Its name.
@@ -199,6 +208,11 @@ impl Field {
     /// Whether the ledger's token is made of it.
     pub fn is_token_part(&self) -> bool {
         self.token_part
+    }
+
+    /// Whether other records point at it.
+    pub fn is_linked(&self) -> bool {
+        self.linked
     }
 
     /// What the store demands of its values.
@@ -345,6 +359,11 @@ pub struct DataMap {
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
     ignored: BTreeMap<String, String>,
+    /// Not digested: a table that has nothing to do with customers voids no approval.
+    #[serde(skip)]
+    unmapped: Vec<String>,
+    /// Where the records are found: digested, because a plan holds for these and no others.
+    source: Option<Digest>,
     #[serde(skip)]
     digest: Option<Digest>,
 }
@@ -360,6 +379,8 @@ impl DataMap {
             gateways: BTreeSet::new(),
             deactivation: DeactivationSupport::Supported,
             ignored: BTreeMap::new(),
+            unmapped: Vec::new(),
+            source: None,
         }
     }
 
@@ -403,6 +424,12 @@ impl DataMap {
         &self.ignored
     }
 
+    /// What the store holds beside: tables that nobody mapped and no foreign key ties to a customer, triggers that
+    /// may make copies. Certificates say so.
+    pub fn unmapped(&self) -> &[String] {
+        &self.unmapped
+    }
+
     /// Names the map: classes, fields, constraints and all.
     pub fn digest(&self) -> Digest {
         self.digest.unwrap_or_else(|| Digest::of(self))
@@ -419,6 +446,8 @@ pub struct DataMapBuilder {
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
     ignored: BTreeMap<String, String>,
+    unmapped: Vec<String>,
+    source: Option<Digest>,
 }
 
 impl DataMapBuilder {
@@ -454,6 +483,19 @@ impl DataMapBuilder {
     #[must_use]
     pub fn ignores(mut self, what: impl Into<String>, reason: impl Into<String>) -> Self {
         self.ignored.insert(what.into(), reason.into());
+        self
+    }
+
+    /// The store holds something that the map does not speak of. Certificates say so.
+    #[must_use]
+    pub fn leaves_out(mut self, what: impl Into<String>) -> Self {
+        self.unmapped.push(what.into());
+        self
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn source(mut self, digest: Digest) -> Self {
+        self.source = Some(digest);
         self
     }
 
@@ -518,6 +560,8 @@ impl DataMapBuilder {
             gateways: self.gateways,
             deactivation: self.deactivation,
             ignored: self.ignored,
+            unmapped: self.unmapped,
+            source: self.source,
             digest: None,
         };
         map.digest = Some(Digest::of(&map));

@@ -1,13 +1,14 @@
 //! The durable execution of approved plans, a batch at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
-use super::survey::CALLS;
+use super::survey::{Before, CALLS};
 use super::{Claim, Engine, Error, Outcome};
 use crate::anonymise::Seed;
 use crate::backup::{BackupError, BackupRetention, Horizon};
@@ -15,16 +16,31 @@ use crate::customer::{Customer, Expected, Status};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
 use crate::ledger::{
-    BackupResidue, CaseEvent, Certificate, ClosedCase, Closing, DeactivationOutcome, ErasureResult, Event,
-    GatewayResult, NewCase, Opened, Progress, SavedCase,
+    BackupResidue, CaseEvent, Certificate, ClosedCase, Closing, DeactivationOutcome, EpochKey, ErasureResult,
+    Event, GatewayResult, KeyRingError, NewCase, Opened, Progress, SavedCase,
 };
-use crate::plan::{
-    ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Plan, Step, Tally, TreatedBefore, decide,
-};
+use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Plan, Step, Tally, decide};
 use crate::policy::{Guard, RecordAction, Trigger};
 use crate::store::{
     Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, TallyRequest, Target,
 };
+
+/// Why a step is not taken.
+pub(super) struct Stop {
+    pub(super) reason: String,
+    /// A person may decide to do without the step. Not where a guard forbids the whole erasure.
+    pub(super) waivable: bool,
+}
+
+impl Stop {
+    pub(super) fn by_a_guard(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), waivable: false }
+    }
+
+    pub(super) fn at_the_step(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), waivable: true }
+    }
+}
 
 /// A case while it runs.
 pub(super) struct Run<'e> {
@@ -72,15 +88,19 @@ impl Run<'_> {
             .map(|(guard, _)| *guard)
     }
 
-    /// Why the customer cannot be erased now: a guard, or somebody brought them back.
-    pub(super) fn changed(&self, facts: &Customer) -> Option<String> {
+    /// Why the customer cannot be erased now: it is another one, a guard, or somebody brought them back.
+    pub(super) fn changed(&self, facts: &Customer) -> Option<Stop> {
+        let binding = self.binding();
+        if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
+            return Some(Stop::by_a_guard("another customer has this id now, and must not be touched"));
+        }
         if let Some(guard) = self.guard_up(facts) {
-            return Some(format!("{}; {}", guard.why(), guard.way_out()));
+            return Some(Stop::by_a_guard(format!("{}; {}", guard.why(), guard.way_out())));
         }
         let archived =
             self.progress.deactivation.is_some_and(|done| done != DeactivationOutcome::Unsupported);
         (archived && !facts.status.is_archived())
-            .then(|| "the customer was brought back while the case was open".to_owned())
+            .then(|| Stop::by_a_guard("the customer was brought back while the case was open"))
     }
 }
 
@@ -161,30 +181,37 @@ impl Engine {
                 return Ok(());
             }
         };
-        let fresh: Vec<_> = stream::iter(runs.iter_mut().map(|run| {
-            let facts = facts.remove(run.new.customer());
-            (run, facts)
-        }))
-        .map(|(run, facts)| async move {
-            let asked = match facts {
-                // After the records were begun the customer may be gone; from there it only goes forward.
-                Some(facts) if !run.progress.irreversible => self.with_gateways(facts).await.map(Some),
-                facts => Ok(facts),
-            };
-            (run, asked)
-        })
-        .buffered(CALLS)
-        .collect()
-        .await;
-        for (run, facts) in fresh {
+        let mut asking: Vec<BoxFuture<'_, Result<Option<Customer>, GatewayError>>> =
+            Vec::with_capacity(runs.len());
+        for run in runs.iter() {
+            asking.push(match facts.remove(run.new.customer()) {
+                Some(facts) if !run.progress.irreversible => {
+                    Box::pin(async move { self.with_gateways(facts).await.map(Some) })
+                }
+                facts => Box::pin(std::future::ready(Ok(facts))),
+            });
+        }
+        let fresh: Vec<_> = stream::iter(asking).buffered(CALLS).collect().await;
+        for (run, facts) in runs.iter_mut().zip(fresh) {
             match facts {
+                // From here on it only goes forward, and by the map under which it was begun.
+                Ok(_)
+                    if run.progress.irreversible
+                        && run.binding().data_map() != self.parts.policy.map_digest() =>
+                {
+                    let reason =
+                        "the data map is not the one under which this case was begun; bring that one back";
+                    self.block(run, Step::Records, Stop::by_a_guard(reason)).await?;
+                }
                 Ok(facts) => run.facts = facts,
                 Err(error) => wait_for_gateway(run, Step::Deactivate, error),
             }
         }
         let keys = self.keys().await?;
         let undecided = |run: &&mut Run<'_>| run.is_active() && !run.progress.irreversible;
-        let mut before = self.treated_before(&keys, runs.iter().filter_map(|run| run.facts.as_ref())).await?;
+        let mut before = self
+            .treated_before(&keys, &runs.iter().filter_map(|run| run.facts.as_ref()).collect::<Vec<_>>())
+            .await?;
         for run in runs.iter_mut().filter(undecided) {
             let done = run.facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
             if let Err(reason) = self.decide_one(run, done).await? {
@@ -195,14 +222,20 @@ impl Engine {
     }
 
     /// The reason why the plan no longer holds, if it does not.
-    async fn decide_one(
-        &self,
-        run: &Run<'_>,
-        mut before: Vec<TreatedBefore>,
-    ) -> Result<Result<(), String>, Error> {
+    async fn decide_one(&self, run: &Run<'_>, before: Before) -> Result<Result<(), String>, Error> {
         let Some(mut facts) = run.facts.clone() else {
             return Ok(Err("there is no such customer any more".to_owned()));
         };
+        let now = self.parts.clock.now();
+        // An approval that has expired while the case waited is none, and one is used once.
+        if let Err(error) = run.new.approval.valid_at(now) {
+            return Ok(Err(error.to_string()));
+        }
+        let approval = &run.new.approval;
+        if before.used.contains(&(approval.digest(), approval.approved_at())) {
+            return Ok(Err("the approval was used for another case before; approve a new plan".to_owned()));
+        }
+        let mut before = before.treated;
         let binding = run.binding();
         if !before.is_empty() {
             let tally = self.tally(vec![facts.id.clone()], binding.treatment()).await?;
@@ -219,7 +252,6 @@ impl Engine {
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
             _ => Asked::Sweep,
         };
-        let now = self.parts.clock.now();
         let due = match decide(&self.parts.policy, &facts, &asked, &before, now) {
             Decision::Due(due) => due,
             other => return Ok(Err(other.to_string())),
@@ -241,7 +273,8 @@ impl Engine {
             run.wait(Step::Deactivate, &error, None);
             return Ok(());
         }
-        let closed = self.closed(&run.new, Closing::Superseded { reason: reason.clone() }).await?;
+        let key = self.current_key().await?;
+        let closed = self.closed(&run.new, Closing::Superseded { reason: reason.clone() }, &key);
         self.parts.ledger.close(&[closed]).await?;
         run.end(Outcome::Superseded { case: run.id().clone(), reason });
         Ok(())
@@ -276,6 +309,9 @@ impl Engine {
         }
         let mut intents = Vec::new();
         let mut batch = Vec::new();
+        // An intent from before an interruption: our own write may have come through.
+        let interrupted: BTreeSet<CaseId> =
+            todo.iter().filter(|run| run.progress.before.is_some()).map(|run| run.id().clone()).collect();
         for run in &mut todo {
             let Some(facts) = run.facts.as_ref() else { continue };
             if run.progress.before.is_none() && !facts.status.is_archived() {
@@ -307,7 +343,7 @@ impl Engine {
             let outcome = match answers.next() {
                 Some(Ok(Deactivated::Done { .. })) => DeactivationOutcome::Done,
                 // With our intent recorded, an archived customer is our own write, found after a crash.
-                Some(Ok(Deactivated::Already)) if run.progress.before.is_some() => DeactivationOutcome::Done,
+                Some(Ok(Deactivated::Already)) if interrupted.contains(run.id()) => DeactivationOutcome::Done,
                 Some(Ok(Deactivated::Already)) => DeactivationOutcome::Already,
                 Some(Ok(Deactivated::Unsupported)) => DeactivationOutcome::Unsupported,
                 Some(Ok(Deactivated::Changed)) => {
@@ -319,8 +355,12 @@ impl Engine {
                     self.supersede(run, "there is no such customer any more".to_owned()).await?;
                     continue;
                 }
-                Some(Err(error)) => {
+                Some(Err(error)) if error.is_transient() => {
                     run.wait(Step::Deactivate, &error.into(), None);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.block(run, Step::Deactivate, Stop::at_the_step(error.to_string())).await?;
                     continue;
                 }
                 None => {
@@ -357,7 +397,7 @@ impl Engine {
         for run in group {
             // From the first irreversible step on nothing is decided again, but guards still stop a step.
             match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
-                Some(reason) => self.stop(run, Step::Records, reason).await?,
+                Some(stop) => self.stop(run, Step::Records, stop).await?,
                 None => todo.push(run),
             }
         }
@@ -416,23 +456,25 @@ impl Engine {
                     continue;
                 }
                 Some(Ok(Erased::More(_))) => {
-                    let reason = "the store says there is more to do, and does none of it".to_owned();
-                    self.block(run, Step::Records, reason).await?;
+                    let reason = "the store says there is more to do, and does none of it";
+                    self.block(run, Step::Records, Stop::at_the_step(reason)).await?;
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.facts.is_none() => Event::RecordsDone(None),
+                // The store has touched nothing. Nor have we, unless a gateway was asked or this is a second try.
+                Some(Ok(Erased::Changed)) if first_try && !run.progress.gateway_begun => {
+                    self.supersede(run, "the customer changed in the meantime; plan again".to_owned())
+                        .await?;
+                    continue;
+                }
                 Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {
                     let reason = match answer {
-                        Erased::Missing => "there is no such customer any more",
-                        _ => "the customer changed in the meantime; plan again",
+                        Erased::Missing => {
+                            "there is no such customer any more, and it was not this case that erased them"
+                        }
+                        _ => "the customer changed in the meantime",
                     };
-                    // The store has touched nothing. Nor have we, unless a gateway was asked or this is a
-                    // second try.
-                    if first_try && !run.progress.gateway_begun {
-                        self.supersede(run, reason.to_owned()).await?;
-                    } else {
-                        self.block(run, Step::Records, reason.to_owned()).await?;
-                    }
+                    self.block(run, Step::Records, Stop::by_a_guard(reason)).await?;
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => {
@@ -460,7 +502,7 @@ impl Engine {
     async fn refused(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
         let at = self.parts.clock.now();
         run.progress.apply(&Event::RecordsRefused);
-        let blocked = Event::Blocked { step: Step::Records, reason: reason.clone() };
+        let blocked = Event::Blocked { step: Step::Records, reason: reason.clone(), waivable: false };
         self.record(&[run.event(at, Event::RecordsRefused), run.event(at, blocked)]).await?;
         tracing::warn!(case = %run.id(), "the store refused");
         run.end(Outcome::Blocked { case: run.id().clone(), step: Step::Records, reason });
@@ -501,7 +543,7 @@ impl Engine {
                             "the store says it is done, but records are left as they were: {}",
                             left.join(", ")
                         );
-                        self.block(run, Step::Verify, reason).await?;
+                        self.block(run, Step::Verify, Stop::at_the_step(reason)).await?;
                     }
                     Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
                     None => run.wait(Step::Verify, &not_tried().into(), None),
@@ -519,9 +561,10 @@ impl Engine {
         }
         let backups = self.residue().await;
         let mut closed = Vec::with_capacity(done.len());
+        let key = self.current_key().await?;
         for run in &done {
             let result = self.result(run, backups.clone());
-            closed.push(self.closed(&run.new, Closing::Erased(result)).await?);
+            closed.push(self.closed(&run.new, Closing::Erased(result), &key));
         }
         let entries = self.parts.ledger.close(&closed).await?;
         for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
@@ -557,6 +600,7 @@ impl Engine {
             waived: progress.waived.clone(),
             backups,
             verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
+            unmapped: self.data_map().unmapped().to_vec(),
             scrubbable: self.parts.scrub.is_some(),
         }
     }
@@ -583,16 +627,21 @@ impl Engine {
         list
     }
 
-    pub(super) async fn closed(&self, case: &NewCase, closing: Closing) -> Result<ClosedCase, Error> {
+    /// The key of the current epoch.
+    pub(super) async fn current_key(&self) -> Result<EpochKey, Error> {
+        Ok(self.keys().await?.pop().ok_or(KeyRingError::Empty)?)
+    }
+
+    pub(super) fn closed(&self, case: &NewCase, closing: Closing, key: &EpochKey) -> ClosedCase {
         let binding = &case.binding;
-        let key = self.keys().await?.pop().ok_or(crate::ledger::KeyRingError::Empty)?;
-        Ok(ClosedCase {
+        ClosedCase {
             case: case.id.clone(),
             key: key.check(),
             subject: key.token(binding.tenant(), binding.customer(), binding.registered()),
             tenant: binding.tenant().clone(),
             trigger: binding.trigger(),
-            plan: binding.digest(),
+            // The approval is of exactly this plan; that was checked when it was bound.
+            plan: case.approval.digest(),
             policy: binding.policy(),
             data_map: binding.data_map(),
             treatment: binding.treatment().clone(),
@@ -602,20 +651,21 @@ impl Engine {
             opened_at: case.opened_at,
             closed_at: self.parts.clock.now(),
             closing,
-        })
-    }
-
-    /// A guard went up: superseded if nothing was begun, blocked otherwise.
-    pub(super) async fn stop(&self, run: &mut Run<'_>, step: Step, reason: String) -> Result<(), Error> {
-        if run.progress.irreversible {
-            self.block(run, step, reason).await
-        } else {
-            self.supersede(run, reason).await
         }
     }
 
-    pub(super) async fn block(&self, run: &mut Run<'_>, step: Step, reason: String) -> Result<(), Error> {
-        let event = Event::Blocked { step: step.clone(), reason: reason.clone() };
+    /// A guard went up: superseded if nothing was begun, blocked otherwise.
+    pub(super) async fn stop(&self, run: &mut Run<'_>, step: Step, stop: Stop) -> Result<(), Error> {
+        if run.progress.irreversible {
+            self.block(run, step, stop).await
+        } else {
+            self.supersede(run, stop.reason).await
+        }
+    }
+
+    pub(super) async fn block(&self, run: &mut Run<'_>, step: Step, stop: Stop) -> Result<(), Error> {
+        let Stop { reason, waivable } = stop;
+        let event = Event::Blocked { step: step.clone(), reason: reason.clone(), waivable };
         self.record(&[run.event(self.parts.clock.now(), event)]).await?;
         tracing::warn!(case = %run.id(), %step, "case blocked");
         run.end(Outcome::Blocked { case: run.id().clone(), step, reason });

@@ -65,7 +65,7 @@ pub enum Error {
     },
     /// The step cannot be waived.
     #[error(
-        "step {step} of case {case} cannot be waived; only the step that blocks it can, and only a gateway's"
+        "step {step} of case {case} cannot be waived: only what a gateway refuses can, while it blocks, and no guard"
     )]
     NotWaivable {
         /// The case.

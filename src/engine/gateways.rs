@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
-use super::case::{Run, wait_all, wait_for_gateway};
+use super::case::{Run, Stop, wait_all, wait_for_gateway};
 use super::survey::CALLS;
 use super::{Engine, Error};
 use crate::customer::{GatewayName, ProfileId};
+use crate::digest::Digest;
 use crate::gateway::{GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileState};
 use crate::ledger::Event;
 use crate::plan::Step;
@@ -30,7 +32,7 @@ impl Engine {
         // Once the records were begun, the gateways are done or waived.
         let mut todo: Vec<&mut Run<'_>> = runs
             .iter_mut()
-            .filter(|run| run.is_active() && !pending(run).is_empty() && run.progress.records_begun == 0)
+            .filter(|run| run.is_active() && !gateways(run).is_empty() && run.progress.records_begun == 0)
             .collect();
         let ids: Vec<_> = todo.iter().map(|run| run.new.customer().clone()).collect();
         let mut facts = match self.facts(&ids).await {
@@ -42,27 +44,32 @@ impl Engine {
         };
         for run in &mut todo {
             let Some(facts) = facts.remove(run.new.customer()) else {
-                self.stop(run, Step::Records, "there is no such customer any more".to_owned()).await?;
+                self.stop(run, Step::Records, Stop::by_a_guard("there is no such customer any more")).await?;
                 continue;
             };
             match run.changed(&facts) {
-                Some(reason) => {
-                    let step = pending(run).into_iter().next().map_or(Step::Records, Step::Gateway);
-                    self.stop(run, step, reason).await?;
+                Some(stop) => {
+                    let step = gateways(run).into_iter().next().map_or(Step::Records, Step::Gateway);
+                    self.stop(run, step, stop).await?;
                 }
                 None => run.facts = Some(facts),
             }
         }
-        let results: Vec<Result<(), Error>> = stream::iter(todo.into_iter().filter(|run| run.is_active()))
-            .map(|run| self.gateways_of(run))
-            .buffer_unordered(CALLS)
-            .collect()
-            .await;
+        let results: Vec<Result<(), Error>> = stream::iter({
+            let mut calls: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
+            for run in todo.into_iter().filter(|run| run.is_active()) {
+                calls.push(Box::pin(self.gateways_of(run)));
+            }
+            calls
+        })
+        .buffer_unordered(CALLS)
+        .collect()
+        .await;
         results.into_iter().collect()
     }
 
     async fn gateways_of(&self, run: &mut Run<'_>) -> Result<(), Error> {
-        for name in pending(run) {
+        for name in gateways(run) {
             self.one_gateway(run, &name).await?;
             if !run.is_active() {
                 break;
@@ -74,7 +81,9 @@ impl Engine {
     async fn one_gateway(&self, run: &mut Run<'_>, name: &GatewayName) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
-            return self.stop(run, step, "the engine has no adapter for this gateway".to_owned()).await;
+            return self
+                .stop(run, step, Stop::at_the_step("the engine has no adapter for this gateway"))
+                .await;
         };
         let profiles: Vec<ProfileId> = run
             .facts
@@ -83,14 +92,17 @@ impl Engine {
             .filter(|profile| profile.gateway == *name)
             .map(|profile| profile.id.clone())
             .collect();
-        for (n, profile) in (0_u32..).zip(profiles) {
-            if run.progress.gateways.get(name).is_some_and(|done| done.contains_key(&n)) {
+        let mut asked = false;
+        for profile in profiles {
+            let digest = Digest::of_bytes(profile.as_str().as_bytes());
+            if run.progress.gateways.get(name).is_some_and(|done| done.contains_key(&digest)) {
                 continue;
             }
+            asked = true;
             // Looked at before the intent is recorded: what is refused here has begun nothing.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
-                Ok(Some(reason)) => return self.block(run, step, reason).await,
+                Ok(Some(stop)) => return self.block(run, step, stop).await,
                 Err(error) => {
                     wait_for_gateway(run, step, error);
                     return Ok(());
@@ -99,23 +111,23 @@ impl Engine {
             let intent = Event::Erasing(step.clone());
             self.record(&[run.event(self.parts.clock.now(), intent.clone())]).await?;
             run.progress.apply(&intent);
-            match self.erase_profile(run, &**gateway, &profile).await {
+            match self.erase_profile(run, &**gateway, &profile, digest).await {
                 Profile::Done(outcome) => {
-                    let event = Event::Gateway { gateway: name.clone(), profile: n, outcome };
+                    let event = Event::Gateway { gateway: name.clone(), profile: digest, outcome };
                     run.progress.apply(&event);
                     self.record(&[run.event(self.parts.clock.now(), event)]).await?;
                 }
-                Profile::Blocked(reason) => return self.block(run, step, reason).await,
+                Profile::Blocked(reason) => return self.block(run, step, Stop::at_the_step(reason)).await,
                 Profile::Waiting(error) => {
                     wait_for_gateway(run, step, error);
                     return Ok(());
                 }
             }
         }
-        tracing::info!(case = %run.id(), gateway = %name, "gateway done");
-        let done = Event::GatewayDone(name.clone());
-        run.progress.apply(&done);
-        self.record(&[run.event(self.parts.clock.now(), done)]).await
+        if asked {
+            tracing::info!(case = %run.id(), gateway = %name, "gateway done");
+        }
+        Ok(())
     }
 
     /// Right before the profile is erased: whose it is, and whether a subscription still runs.
@@ -124,17 +136,18 @@ impl Engine {
         run: &Run<'_>,
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
-    ) -> Result<Option<String>, GatewayError> {
+    ) -> Result<Option<Stop>, GatewayError> {
         let state = self.again(|| gateway.state(profile)).await?;
         let ProfileState::Present { owner, active_subscriptions } = state else { return Ok(None) };
         if owner.is_some_and(|owner| owner != *run.new.customer()) {
-            return Ok(Some(
-                "the profile names another customer as its owner; put the link right".to_owned(),
-            ));
+            return Ok(Some(Stop::at_the_step(
+                "the profile names another customer as its owner; put the link right",
+            )));
         }
         let looks = !matches!(self.parts.policy.guard(Guard::ActiveSubscription), GuardRule::Ignore { .. });
         let guard = Guard::ActiveSubscription;
-        Ok((looks && active_subscriptions > 0).then(|| format!("{}; {}", guard.why(), guard.way_out())))
+        let reason = || Stop::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()));
+        Ok((looks && active_subscriptions > 0).then(reason))
     }
 
     async fn erase_profile(
@@ -142,11 +155,13 @@ impl Engine {
         run: &Run<'_>,
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
+        digest: Digest,
     ) -> Profile {
         let erasure = ProfileErasure {
             profile: profile.clone(),
             owner: run.new.customer().clone(),
-            idempotency_key: run.id().to_string(),
+            // Of its own for each profile: a gateway answers a key that it knows with its earlier answer.
+            idempotency_key: Digest::of(&(run.id(), gateway.gateway(), digest)).to_string(),
         };
         let mut answer = match self.again(|| erase_or_look(gateway, &erasure)).await {
             Ok(answer) => answer,
@@ -165,19 +180,21 @@ impl Engine {
             };
         }
         match answer {
-            GatewayOutcome::Erased => match self.again(|| gateway.state(profile)).await {
-                Ok(ProfileState::Absent) => Profile::Done(GatewayOutcome::Erased),
-                Ok(ProfileState::Present { .. }) => {
-                    Profile::Blocked("the gateway says it is erased, and still has it".to_owned())
+            gone @ (GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent) => {
+                match self.again(|| gateway.state(profile)).await {
+                    Ok(ProfileState::Absent) => Profile::Done(gone),
+                    Ok(ProfileState::Present { .. }) => {
+                        Profile::Blocked("the gateway says it is gone, and still has it".to_owned())
+                    }
+                    Err(error) => Profile::Waiting(error),
                 }
-                Err(error) => Profile::Waiting(error),
-            },
+            }
             GatewayOutcome::Blocked { reason } => Profile::Blocked(reason),
             GatewayOutcome::Accepted { .. } => {
                 let gateway = gateway.gateway().clone();
                 Profile::Waiting(GatewayError::Busy { gateway, retry_after: None })
             }
-            done @ (GatewayOutcome::AlreadyAbsent | GatewayOutcome::Retained { .. }) => Profile::Done(done),
+            kept @ GatewayOutcome::Retained { .. } => Profile::Done(kept),
         }
     }
 
@@ -216,14 +233,15 @@ async fn erase_or_look(
     }
 }
 
-/// Gateways that the plan names and that are neither done nor waived.
-fn pending(run: &Run<'_>) -> Vec<GatewayName> {
+/// Gateways that the plan names and that nobody waived. Each is looked at again on every run: a profile may have
+/// come since the others were erased.
+fn gateways(run: &Run<'_>) -> Vec<GatewayName> {
     run.binding()
         .steps()
         .iter()
         .filter(|step| !run.progress.is_waived(step))
         .filter_map(|step| match step {
-            Step::Gateway(name) if !run.progress.gateways_done.contains(name) => Some(name.clone()),
+            Step::Gateway(name) => Some(name.clone()),
             _ => None,
         })
         .collect()

@@ -27,7 +27,7 @@ use crate::data_map::{DataMap, DeactivationSupport};
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
 use crate::ledger::{CaseEvent, Certificate, Closing, Event, KeyRing, Ledger, SavedCase, Waiver};
-use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, OperatorId, Step};
+use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, Reactivated, Reactivation, Scrub, Select, StoreError,
@@ -394,23 +394,27 @@ impl Engine {
         self.go_on(saved, Event::Retried).await
     }
 
-    /// Goes on with a blocked case without the step that blocks it. Only a gateway's step can be waived: the
-    /// certificate then says who decided so and why, and that the gateway may still hold the profile.
+    /// Goes on with a blocked case without the step that blocks it. Only what a gateway refuses can be waived, and
+    /// no guard: the certificate then says who decided so and why, and that the gateway may still hold the profile.
     ///
     /// # Errors
-    /// [`Error::NotWaivable`], no such case, or a ledger out of reach.
+    /// [`Error::NotWaivable`], [`Error::Approval`] for an operator of other tenants, no such case, or a ledger out of
+    /// reach.
     pub async fn waive(
         &self,
         case: &CaseId,
         step: Step,
-        operator: OperatorId,
+        by: &Authority,
         reason: impl Into<String> + Send,
     ) -> Result<Outcome, Error> {
         let saved = self.blocked_case(case).await?;
-        let blocks = saved.progress().blocked.is_some_and(|(blocking, _)| blocking == step);
-        if !blocks || !matches!(step, Step::Gateway(_)) {
+        by.over(saved.new.tenant())?;
+        let progress = saved.progress();
+        let blocks = progress.blocked.is_some_and(|(blocking, _)| blocking == step);
+        if !blocks || !progress.waivable || !matches!(step, Step::Gateway(_)) {
             return Err(Error::NotWaivable { case: case.clone(), step });
         }
+        let operator = by.operator().clone();
         let waiver = Waiver { step, operator, reason: reason.into(), at: self.parts.clock.now() };
         self.go_on(saved, Event::Waived(waiver)).await
     }
@@ -427,22 +431,24 @@ impl Engine {
     /// says who cancelled and why.
     ///
     /// # Errors
-    /// [`Error::TooLate`], no such case, or a store or ledger out of reach.
+    /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
+    /// out of reach.
     pub async fn cancel(
         &self,
         case: &CaseId,
-        operator: OperatorId,
+        by: &Authority,
         reason: impl Into<String> + Send,
     ) -> Result<(), Error> {
+        let Some(_claim) = self.claim(case) else { return Err(Error::Running { case: case.clone() }) };
         let saved = self.blocked_case(case).await?;
+        by.over(saved.new.tenant())?;
         let progress = saved.progress();
         if progress.irreversible {
             return Err(Error::TooLate { case: case.clone() });
         }
-        let Some(_claim) = self.claim(case) else { return Err(Error::Running { case: case.clone() }) };
         self.take_back(&saved.new, &progress).await?;
-        let closing = Closing::Cancelled { operator, reason: reason.into() };
-        let closed = self.closed(&saved.new, closing).await?;
+        let closing = Closing::Cancelled { operator: by.operator().clone(), reason: reason.into() };
+        let closed = self.closed(&saved.new, closing, &self.current_key().await?);
         self.parts.ledger.close(&[closed]).await?;
         Ok(())
     }

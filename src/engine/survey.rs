@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
 use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
+use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
 use crate::ledger::{Closing, EpochKey, KeyRingError, SubjectToken};
 use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
@@ -27,16 +30,14 @@ impl Engine {
         asked: &Asked,
     ) -> Result<Vec<Result<Planned, Error>>, Error> {
         let mut found = self.facts(customers).await?;
-        let asked_gateways: Vec<_> = stream::iter(customers.iter().map(|id| found.remove(id)))
-            .map(|facts| async move {
-                match facts {
-                    Some(facts) => self.with_gateways(facts).await.map_err(Error::from),
-                    None => Err(Error::NoSuchCustomer),
-                }
-            })
-            .buffered(CALLS)
-            .collect()
-            .await;
+        let mut asking: Vec<BoxFuture<'_, Result<Customer, Error>>> = Vec::with_capacity(customers.len());
+        for id in customers {
+            asking.push(match found.remove(id) {
+                Some(facts) => Box::pin(async move { self.with_gateways(facts).await.map_err(Error::from) }),
+                None => Box::pin(std::future::ready(Err(Error::NoSuchCustomer))),
+            });
+        }
+        let asked_gateways: Vec<_> = stream::iter(asking).buffered(CALLS).collect().await;
         let now = self.parts.clock.now();
         let mut surveyed: Vec<Result<Surveyed, Error>> = asked_gateways
             .into_iter()
@@ -47,16 +48,19 @@ impl Engine {
                 })
             })
             .collect();
-        self.count(surveyed.iter_mut().filter_map(|one| one.as_mut().ok())).await?;
+        self.count(surveyed.iter_mut().filter_map(|one| one.as_mut().ok()).collect()).await?;
         let keys = self.keys().await?;
         let mut before = self
-            .treated_before(&keys, surveyed.iter().filter_map(|one| Some(&one.as_ref().ok()?.facts)))
+            .treated_before(
+                &keys,
+                &surveyed.iter().filter_map(|one| Some(&one.as_ref().ok()?.facts)).collect::<Vec<_>>(),
+            )
             .await?;
         Ok(surveyed
             .into_iter()
             .map(|one| {
                 let mut one = one?;
-                let mut done = before.remove(&one.facts.id).unwrap_or_default();
+                let mut done = before.remove(&one.facts.id).unwrap_or_default().treated;
                 if let Decision::Due(_) = one.decision {
                     for done in &mut done {
                         done.anything_left = one.tally.due() > 0;
@@ -107,7 +111,7 @@ impl Engine {
     }
 
     /// Counts the records of those who are due, one request per treatment.
-    async fn count<'s>(&self, surveyed: impl Iterator<Item = &'s mut Surveyed>) -> Result<(), Error> {
+    async fn count(&self, surveyed: Vec<&mut Surveyed>) -> Result<(), Error> {
         let mut by_treatment = BTreeMap::<TreatmentName, Vec<&mut Surveyed>>::new();
         for one in surveyed {
             if let Decision::Due(due) = &one.decision {
@@ -161,12 +165,13 @@ impl Engine {
     }
 
     /// What the ledger says was done to customers before.
-    pub(super) async fn treated_before<'c>(
+    pub(super) async fn treated_before(
         &self,
         keys: &[EpochKey],
-        customers: impl Iterator<Item = &'c Customer>,
-    ) -> Result<HashMap<CustomerId, Vec<TreatedBefore>>, Error> {
+        customers: &[&Customer],
+    ) -> Result<HashMap<CustomerId, Before>, Error> {
         let tokens: HashMap<SubjectToken, CustomerId> = customers
+            .iter()
             .flat_map(|facts| {
                 keys.iter()
                     .map(|key| (key.token(&facts.tenant, &facts.id, facts.registered), facts.id.clone()))
@@ -176,14 +181,14 @@ impl Engine {
             return Ok(HashMap::new());
         }
         let subjects: Vec<SubjectToken> = tokens.keys().copied().collect();
-        let mut before = HashMap::<CustomerId, Vec<TreatedBefore>>::new();
+        let mut before = HashMap::<CustomerId, Before>::new();
         for entry in self.parts.ledger.of_subjects(&subjects).await? {
             let Some(case) = entry.closed() else { continue };
-            if !matches!(case.closing, Closing::Erased(_)) {
-                continue;
-            }
-            if let Some(customer) = tokens.get(&case.subject) {
-                before.entry(customer.clone()).or_default().push(TreatedBefore {
+            let Some(customer) = tokens.get(&case.subject) else { continue };
+            let before = before.entry(customer.clone()).or_default();
+            before.used.push((case.plan, case.approved_at));
+            if matches!(case.closing, Closing::Erased(_)) {
+                before.treated.push(TreatedBefore {
                     case: case.case.clone(),
                     at: case.closed_at,
                     treatment: case.treatment_digest,
@@ -193,6 +198,15 @@ impl Engine {
         }
         Ok(before)
     }
+}
+
+/// What the ledger says of a customer.
+#[derive(Default)]
+pub(super) struct Before {
+    /// How they were treated.
+    pub(super) treated: Vec<TreatedBefore>,
+    /// Approvals that were used: of which plan, and when they were given.
+    pub(super) used: Vec<(Digest, DateTime<Utc>)>,
 }
 
 /// A customer, what was decided, and what they have.

@@ -1,12 +1,13 @@
 //! An open case: what the working memory holds of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, FormerStatus, GatewayName, Status, TenantId};
+use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
 use crate::ledger::Count;
 use crate::plan::{Approval, ApprovedPlan, Binding, CaseId, OperatorId, Step};
@@ -107,13 +108,11 @@ pub enum Event {
     Gateway {
         /// Which gateway.
         gateway: GatewayName,
-        /// Which of the profiles, by its place in the list.
-        profile: u32,
+        /// Which of the profiles, by the digest of its id. The case book is wiped when the case closes.
+        profile: Digest,
         /// What it answered.
         outcome: GatewayOutcome,
     },
-    /// A gateway step is done.
-    GatewayDone(GatewayName),
     /// A part of the records is done.
     RecordsPart(Counts),
     /// The records are done. The counts are of the last part, and there are none where the answer was lost.
@@ -126,6 +125,8 @@ pub enum Event {
         step: Step,
         /// Why.
         reason: String,
+        /// Whether a person may decide to do without the step.
+        waivable: bool,
     },
     /// A person wants it tried again.
     Retried,
@@ -176,10 +177,8 @@ pub struct Progress {
     pub irreversible: bool,
     /// A profile at a gateway may be erased already.
     pub gateway_begun: bool,
-    /// What gateways answered, by the profile's place in the list.
-    pub gateways: BTreeMap<GatewayName, BTreeMap<u32, GatewayOutcome>>,
-    /// Gateway steps that are done.
-    pub gateways_done: BTreeSet<GatewayName>,
+    /// What gateways answered, by the digest of the profile's id.
+    pub gateways: BTreeMap<GatewayName, BTreeMap<Digest, GatewayOutcome>>,
     /// How often the records were begun.
     pub records_begun: u32,
     /// Counts so far.
@@ -188,6 +187,8 @@ pub struct Progress {
     pub records_done: Option<bool>,
     /// The step that was refused, and why.
     pub blocked: Option<(Step, String)>,
+    /// Whether a person may decide to do without that step.
+    pub waivable: bool,
     /// Steps that a person decided to do without.
     pub waived: Vec<Waiver>,
 }
@@ -208,9 +209,6 @@ impl Progress {
             Event::Gateway { gateway, profile, outcome } => {
                 self.gateways.entry(gateway.clone()).or_default().insert(*profile, outcome.clone());
             }
-            Event::GatewayDone(gateway) => {
-                self.gateways_done.insert(gateway.clone());
-            }
             Event::RecordsPart(counts) => self.counts.add(counts),
             Event::RecordsDone(counts) => {
                 if let Some(counts) = counts {
@@ -224,7 +222,10 @@ impl Progress {
                 self.irreversible =
                     self.gateway_begun || self.records_begun > 0 || !self.counts.classes.is_empty();
             }
-            Event::Blocked { step, reason } => self.blocked = Some((step.clone(), reason.clone())),
+            Event::Blocked { step, reason, waivable } => {
+                self.blocked = Some((step.clone(), reason.clone()));
+                self.waivable = *waivable;
+            }
             Event::Retried => {
                 // What could not be verified is done again before it is verified again.
                 if self.blocked.take().is_some_and(|(step, _)| step == Step::Verify) {

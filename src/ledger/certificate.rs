@@ -13,6 +13,7 @@ use super::{
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
+use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, OperatorId};
 use crate::policy::{GatewayAction, RecordAction, Treatment, TreatmentName, Trigger};
 
@@ -118,6 +119,7 @@ impl Certificate {
             (true, None) => FileSlack::Pending,
             (false, None) => FileSlack::NotKnown,
         };
+        let links = links(treatment, result);
         Some(Self {
             version: 1,
             case: case.case.clone(),
@@ -125,8 +127,8 @@ impl Certificate {
             leaf: case.leaf(),
             subject: case.subject,
             tenant: case.tenant.clone(),
-            outcome: treatment.outcome().to_owned(),
-            links: treatment.links().to_vec(),
+            outcome: treatment.outcome_with(links.is_empty()).to_owned(),
+            links,
             trigger: case.trigger,
             treatment: case.treatment.clone(),
             digests: BTreeMap::from([
@@ -154,9 +156,20 @@ impl Certificate {
             verified: verified(result),
             backups: result.backups.clone(),
             file_slack,
-            not_covered: treatment.not_covered().to_vec(),
+            not_covered: result.unmapped.iter().chain(treatment.not_covered()).cloned().collect(),
         })
     }
+}
+
+/// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived there.
+fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
+    let mut links = treatment.links().to_vec();
+    links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
+    links.extend(result.gateways.iter().filter_map(|result| match &result.outcome {
+        GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
+        _ => None,
+    }));
+    links
 }
 
 fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass> {
@@ -180,8 +193,11 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
 
 fn verified(result: &ErasureResult) -> Vec<String> {
     let mut list = vec!["the store was read back: no record of the customer is left to treat".to_owned()];
-    if !result.gateways.is_empty() {
-        list.push("each gateway was asked again after its answer".to_owned());
+    let gone = |result: &GatewayResult| {
+        matches!(result.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
+    };
+    if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
+        list.push("each gateway was asked again after its answer, and has the profile no more".to_owned());
     }
     list
 }

@@ -60,6 +60,8 @@ pub struct ErasureResult {
     /// Records of each class that belonged to the customer when everything was read back, none of which the
     /// treatment would still change.
     pub verified: BTreeMap<ClassName, u64>,
+    /// What the store held beside when the case was closed, of which the data map does not speak.
+    pub unmapped: Vec<String>,
     /// Whether the store has files that a scrub can free of the old bytes.
     pub scrubbable: bool,
 }

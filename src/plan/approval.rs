@@ -14,6 +14,37 @@ open_name! {
     OperatorId
 }
 
+/// An operator, and the tenants over which they have authority. The host says so: this crate knows no users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    operator: OperatorId,
+    tenants: BTreeSet<TenantId>,
+}
+
+impl Authority {
+    /// An operator with authority over some tenants.
+    pub fn new(operator: impl Into<OperatorId>, tenants: impl IntoIterator<Item = TenantId>) -> Self {
+        Self { operator: operator.into(), tenants: tenants.into_iter().collect() }
+    }
+
+    /// Who.
+    pub fn operator(&self) -> &OperatorId {
+        &self.operator
+    }
+
+    /// Whether they have authority over a tenant.
+    ///
+    /// # Errors
+    /// [`ApprovalError::OtherTenant`] if not.
+    pub fn over(&self, tenant: &TenantId) -> Result<(), ApprovalError> {
+        if self.tenants.contains(tenant) {
+            Ok(())
+        } else {
+            Err(ApprovalError::OtherTenant { operator: self.operator.clone(), tenant: tenant.clone() })
+        }
+    }
+}
+
 /// That an operator approved one plan, by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

@@ -19,7 +19,7 @@ use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, Treat
 mod approval;
 mod decide;
 
-pub use approval::{Approval, ApprovalError, ApprovedPlan, OperatorId};
+pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
 pub use decide::{
     Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, NotYet, Nothing, TreatedBefore, decide,
 };
@@ -290,10 +290,6 @@ impl Binding {
 
     pub(crate) fn data_map(&self) -> Digest {
         self.data_map
-    }
-
-    pub(crate) fn digest(&self) -> Digest {
-        Digest::of(self)
     }
 }
 

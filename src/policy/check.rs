@@ -166,8 +166,9 @@ fn compile_classes(
             );
             continue;
         };
-        if rule.action == RecordAction::Reassign && !class.is_reassignable() {
-            let what = if class.name() == map.root() {
+        let is_root = class.name() == map.root();
+        if rule.action == RecordAction::Reassign && (is_root || !class.is_reassignable()) {
+            let what = if is_root {
                 "the customers themselves cannot be reassigned"
             } else {
                 "its records cannot be reassigned: the data map names no \"Unknown Customer\", or they do not belong \
@@ -243,6 +244,9 @@ fn compile_class(
             }
         };
         match resolve(field, field_rule) {
+            Ok(Resolved::Keep(_)) if field.kind().is_none() => {
+                reader.problem(rule_path, "is not personal, so it stays anyway", "leave it out");
+            }
             Ok(Resolved::Write(strategy)) => {
                 compiled.fields.insert(field.name().clone(), strategy);
             }
@@ -297,6 +301,12 @@ fn writable(field: &Field) -> Result<(), Impossible> {
     if field.is_token_part() {
         return impossible(
             "is part of what the ledger's token of the customer is made of, and the record stays",
+            "keep it with a reason, or delete the record",
+        );
+    }
+    if field.is_linked() {
+        return impossible(
+            "is what other records point at, and the record stays",
             "keep it with a reason, or delete the record",
         );
     }

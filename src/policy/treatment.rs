@@ -192,7 +192,11 @@ impl Treatment {
     /// The honest word for what is left: `erased`, `anonymised`, or `pseudonymised` while there are
     /// [`links`](Self::links).
     pub fn outcome(&self) -> &'static str {
-        match (self.links.is_empty(), self.deletes_root()) {
+        self.outcome_with(self.links.is_empty())
+    }
+
+    pub(crate) fn outcome_with(&self, no_links: bool) -> &'static str {
+        match (no_links, self.deletes_root()) {
             (false, _) => "pseudonymised",
             (true, true) => "erased",
             (true, false) => "anonymised",

@@ -19,8 +19,8 @@ use crate::policy::{ClassTreatment, RecordAction, RecordChange, Treatment};
 pub struct Loaded {
     /// The host's own version of what was loaded: compared when changes are saved.
     pub version: u64,
-    /// Every record of the customer that the data map names, their own record included. A value that the
-    /// data map does not name need not be here.
+    /// Every record of the customer that the data map names, their own record included. A class or a field that
+    /// the data map does not name is an error: nobody classified it.
     pub records: Vec<Record>,
 }
 
@@ -143,7 +143,21 @@ impl<R: Repository> ByRecord<R> {
     }
 
     async fn records(&self, customer: &CustomerId) -> Result<Vec<Record>, StoreError> {
-        Ok(self.repository.load(customer).await?.map_or_else(Vec::new, |loaded| loaded.records))
+        Ok(self.load(customer).await?.map_or_else(Vec::new, |loaded| loaded.records))
+    }
+
+    /// Loads, and refuses what the data map does not name: it would be left as it is, and nobody would know.
+    async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError> {
+        let loaded = self.repository.load(customer).await?;
+        for record in loaded.iter().flat_map(|loaded| &loaded.records) {
+            let Some(class) = self.repository.data_map().class(record.class.as_str()) else {
+                return Err(unmapped(&record.class.to_string()));
+            };
+            if let Some(field) = record.fields.keys().find(|field| class.find(field.as_str()).is_none()) {
+                return Err(unmapped(&format!("{}.{field}", record.class)));
+            }
+        }
+        Ok(loaded)
     }
 
     async fn tally_one(&self, customer: &CustomerId, treatment: &Treatment) -> Result<Tally, StoreError> {
@@ -159,12 +173,13 @@ impl<R: Repository> ByRecord<R> {
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
         for attempt in 0..TRIES {
-            let Some(loaded) = self.repository.load(&target.customer).await? else {
+            let Some(loaded) = self.load(&target.customer).await? else {
                 return Ok(Erased::Missing);
             };
             // Facts are read after the version, so that a change between the two is caught by the save.
             let facts = self.one(&target.customer).await?;
-            if facts.as_ref().is_some_and(|facts| !target.expected.holds(facts)) {
+            let is_other = |facts: &Customer| !target.expected.holds(facts) || facts.tenant != target.tenant;
+            if facts.as_ref().is_some_and(is_other) {
                 return Ok(Erased::Changed);
             }
             if facts.is_none() && !request.treatment.deletes_root() {
@@ -266,6 +281,13 @@ impl<R: Repository> ByRecord<R> {
         }
         identifiers
     }
+}
+
+fn unmapped(what: &str) -> StoreError {
+    StoreError::failed(
+        "loading records",
+        format!("the repository gave {what}, which its data map does not name; classify it there"),
+    )
 }
 
 /// A treatment can ask for nothing that the data map does not name.

@@ -87,7 +87,7 @@ async fn both_case_books_keep_one_open_case_per_customer_and_every_event() {
         assert_eq!(ledger.open(&[second]).await.unwrap(), [conflict]);
         let events = [
             event("a", Event::Erasing(Step::Records)),
-            event("a", Event::Blocked { step: Step::Records, reason: "why".to_owned() }),
+            event("a", Event::Blocked { step: Step::Records, reason: "why".to_owned(), waivable: false }),
         ];
         ledger.record(&events).await.unwrap();
         let error = ledger.record(&[events[0].clone(), event("gone", Event::Retried)]).await.unwrap_err();

@@ -6,6 +6,7 @@
 mod anonymise;
 mod backups;
 mod end_to_end;
+mod found;
 mod hosts;
 mod house;
 mod interruption;

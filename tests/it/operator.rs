@@ -403,7 +403,7 @@ fn not_yet_names_the_day_and_as_of_looks_ahead() {
         status = { column = "state", active = "active", cancelled = "ended" }
         dates.cancelled = "ended_on"
         deactivate = { none = "no such status" }
-        fields.name = "name""#,
+        fields = { id = "not personal", name = "name" }"#,
     );
     shop.policy = shop.write(
         "policy.toml",
@@ -492,12 +492,12 @@ fn a_case_that_met_a_lock_is_resumed() {
 #[test]
 fn a_blocked_case_is_listed_and_can_be_retried() {
     let shop = Shop::new();
-    let digest = shop.digest("1");
     shop.connect()
         .execute_batch(
             "CREATE TRIGGER frozen BEFORE UPDATE ON Invoice BEGIN SELECT RAISE(ABORT, 'Zuzannah'); END",
         )
         .unwrap();
+    let digest = shop.digest("1");
     let before = shop.everything();
     let refused = shop.erase("1", &digest).ends(2).json();
     assert_eq!(refused["refused"]["outcome"], "blocked");

@@ -10,7 +10,7 @@ use relinquish::gateway::{
     GatewayError, GatewayOutcome, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{Closing, Count, Ledger, MemoryLedger};
-use relinquish::plan::{ApprovalError, OperatorId, Step};
+use relinquish::plan::{ApprovalError, Authority, Step};
 use relinquish::store::{
     Batch, Counts, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, Reactivation, Select,
     StoreError, Tally, TallyRequest,
@@ -113,6 +113,11 @@ async fn a_customer_has_one_open_case_at_most() {
     assert_eq!(first, case);
 }
 
+/// An operator of the CRM's one tenant.
+fn somebody() -> Authority {
+    Authority::new("operator-9", [TenantId::from("1")])
+}
+
 /// The CRM, with client 17's profile owned by somebody else.
 fn gateway_that_refuses() -> Host {
     let host = hosts::sqlite();
@@ -156,7 +161,7 @@ async fn a_blocked_case_can_be_cancelled_and_the_customer_is_as_before() {
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let before = (host.dump)();
     let Outcome::Blocked { case, .. } = engine.erase(plan).await.unwrap() else { panic!() };
-    engine.cancel(&case, OperatorId::from("operator-9"), "wrong customer at the gateway").await.unwrap();
+    engine.cancel(&case, &somebody(), "wrong customer at the gateway").await.unwrap();
     assert_eq!((host.dump)(), before);
     let entry = ledger.entry(&case).await.unwrap().unwrap();
     assert!(
@@ -172,12 +177,15 @@ async fn a_waived_step_stands_in_the_certificate() {
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let before = (host.dump)();
     let Outcome::Blocked { case, step, .. } = engine.erase(plan).await.unwrap() else { panic!() };
-    let operator = || OperatorId::from("operator-9");
-    let error = engine.waive(&case, Step::Records, operator(), "no").await.unwrap_err();
+    let foreign = Authority::new("operator-9", [TenantId::from("another")]);
+    let error = engine.waive(&case, step.clone(), &foreign, "no").await.unwrap_err();
+    assert!(matches!(error, Error::Approval(ApprovalError::OtherTenant { .. })), "{error}");
+    let error = engine.waive(&case, Step::Records, &somebody(), "no").await.unwrap_err();
     assert!(matches!(error, Error::NotWaivable { .. }), "{error}");
-    let outcome = engine.waive(&case, step, operator(), "the profile belongs to a name-sake").await.unwrap();
+    let outcome = engine.waive(&case, step, &somebody(), "the profile belongs to a name-sake").await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    assert_eq!(certificate.waived[0].operator, operator());
+    assert_eq!(&certificate.waived[0].operator, somebody().operator());
+    assert_eq!(certificate.outcome, "pseudonymised", "the gateway may still hold the profile");
     assert!(certificate.to_string().contains("name-sake"));
     host.check_erased(&before);
     assert_eq!(host.gateway.as_ref().unwrap().len(), 20);
@@ -454,7 +462,7 @@ async fn a_case_that_the_database_refuses_can_be_cancelled() {
     let Outcome::Blocked { case, reason, .. } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("a trigger"), "{reason}");
     assert!(!reason.contains("+47"), "a trigger's own text may hold anything: {reason}");
-    engine.cancel(case, OperatorId::from("operator-9"), "the trigger has to go first").await.unwrap();
+    engine.cancel(case, &somebody(), "the trigger has to go first").await.unwrap();
     assert_eq!((host.dump)(), before);
 }
 

@@ -8,7 +8,8 @@ use super::map::{
 use super::schema::{Column, Schema, Table, names_column};
 use crate::customer::Status;
 use crate::data_map::{
-    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, Kind, RecordClass, Reference, Role, Value,
+    ClassName, Constraints, DataMap, DataMapBuilder, Datatype, Fact, Field, Kind, RecordClass, Reference,
+    Role, Value,
 };
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -44,7 +45,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let mut classes = Vec::new();
     check_tables(&mut reader, map, schema);
     if let Some(table) = schema.table(&map.customers.table) {
-        check_customers(&mut reader, &map.customers, table);
+        check_customers(&mut reader, map, table);
         classes.push(BoundClass {
             name: map.customers.class.clone(),
             table: table.name.clone(),
@@ -96,7 +97,7 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
     for table in map.ignore.keys() {
         let path = join("ignore", table);
-        if schema.table(table).is_none() {
+        if !schema.has(table) {
             reader.problem(path, "there is no such table", suggest(table, known.iter().copied()));
         } else if seen.contains(&table.to_ascii_lowercase()) {
             reader.problem(path, "is mapped as well", "leave one of the two");
@@ -144,6 +145,13 @@ fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
     }
 }
 
+fn tenant_source(customers: &CustomersMap) -> Option<&Source> {
+    match &customers.tenant {
+        TenantSource::Is(_) => None,
+        TenantSource::From(source) => Some(source),
+    }
+}
+
 /// The columns of the customers' table from which facts come, each with its path.
 fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
     let mut list = Vec::new();
@@ -164,8 +172,30 @@ fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
     list
 }
 
-fn check_customers(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
+    let customers = &map.customers;
     check_key(reader, "customers.key", table, std::slice::from_ref(&customers.key));
+    if let Some(key) = table.column(&customers.key)
+        && (matches!(key.datatype, Datatype::Any | Datatype::Blob) || key.collation.is_some())
+    {
+        reader.problem(
+            "customers.key",
+            format!("{} has no type, or compares without regard to case", key.name),
+            "declare it with a type and no COLLATE, so that an id is one customer's alone",
+        );
+    }
+    let token_sources = [("tenant", tenant_source(customers)), ("registered", customers.registered.as_ref())];
+    for (name, source) in token_sources {
+        if let Some(Source::Sql(sql)) = source
+            && map.records.values().any(|record| names_column(sql, &record.table))
+        {
+            reader.problem(
+                join("customers", name),
+                "is part of the ledger's token, and comes from records that may be erased",
+                "write a column of the customers' own table, or an expression over such columns",
+            );
+        }
+    }
     for (name, source) in sources(customers) {
         if let Source::Column(column) = source {
             check_column(reader, &join("customers", &name), table, column);
@@ -174,9 +204,14 @@ fn check_customers(reader: &mut Reader, customers: &CustomersMap, table: &Table)
     if let DeactivateMap::Write(writes) = &customers.deactivate {
         for column in writes.keys() {
             let path = join("customers.deactivate", column);
-            if check_column(reader, &path, table, column)
-                && field(&customers.fields, column).is_some_and(|field| field.kind.is_some())
-            {
+            if !check_column(reader, &path, table, column) {
+                continue;
+            }
+            if is_token_part(customers, column) {
+                reader.problem(&path, "is part of the ledger's token", "deactivate by another column");
+            }
+            let listed = field(&customers.fields, column).cloned().or_else(|| implied(customers, column));
+            if listed.is_some_and(|field| field.kind.is_some()) {
                 reader.problem(
                     path,
                     "is classified as personal, and its former value would go into the case book",
@@ -341,6 +376,9 @@ fn bind_path(
             );
             return None;
         }
+        if !check_link(reader, path, (table, &link.column), (next, &to_column)) {
+            return None;
+        }
         way.push(BoundLink {
             column: own_name(table, &link.column)?,
             to_table: next.name.clone(),
@@ -349,6 +387,42 @@ fn bind_path(
         table = next;
     }
     Some(way)
+}
+
+/// Both ends of a link have to say the same of every value, and the far end has to be one row's alone.
+fn check_link(
+    reader: &mut Reader,
+    path: &str,
+    (table, column): (&Table, &str),
+    (next, to_column): (&Table, &str),
+) -> bool {
+    let is_to =
+        |columns: &[String]| columns.len() == 1 && columns.iter().all(|c| c.eq_ignore_ascii_case(to_column));
+    if !is_to(&next.primary_key) && !next.unique.iter().any(|index| !index.partial && is_to(&index.columns)) {
+        reader.problem(
+            path,
+            format!(
+                "{}.{to_column} does not tell the rows of {} apart, so rows of others would be taken",
+                next.name, next.name
+            ),
+            "link by a column that is a key of its own",
+        );
+        return false;
+    }
+    let (Some(near), Some(far)) = (table.column(column), next.column(to_column)) else { return false };
+    if near.datatype != far.datatype || near.collation.is_some() || far.collation.is_some() {
+        reader.problem(
+            path,
+            format!(
+                "{}.{column} and {}.{to_column} do not compare alike: they differ in type, or compare without regard \
+                 to case",
+                table.name, next.name
+            ),
+            "declare both with the same type and no COLLATE",
+        );
+        return false;
+    }
+    true
 }
 
 fn field<'f>(fields: &'f BTreeMap<String, FieldMap>, column: &str) -> Option<&'f FieldMap> {
@@ -397,7 +471,12 @@ fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
             }
         };
     if let Some(table) = schema.table(&map.customers.table) {
-        let known = |column: &str| implied(&map.customers, column).is_some();
+        let known = |column: &str| {
+            // A key of text may be an e-mail address or a name: somebody has to say.
+            let is_text_key = column.eq_ignore_ascii_case(&map.customers.key)
+                && table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
+            !is_text_key && implied(&map.customers, column).is_some()
+        };
         check("customers", table, &map.customers.fields, &known);
     }
     for (name, record) in &map.records {
@@ -492,7 +571,11 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             };
             let token_part = is_root && is_token_part(customers, &column.name);
             let limits = constraints(table, column, listed);
-            built = built.field(Field::mapped(column.name.as_str().into(), kind, role, token_part, limits));
+            let mut mapped = Field::mapped(column.name.as_str().into(), kind, role, token_part, limits);
+            if is_linked(schema, classes, &class.table, &column.name) {
+                mapped = mapped.linked();
+            }
+            built = built.field(mapped);
         }
         for reference in references(class, table, classes) {
             built = built.references(reference);
@@ -531,10 +614,53 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
     if let DeactivateMap::None { reason } = &customers.deactivate {
         builder = builder.without_deactivation(reason);
     }
+    builder = builder.source(map.digest);
+    let is_known = |name: &str| {
+        mapped(map).any(|(_, table)| table.eq_ignore_ascii_case(name))
+            || map.ignore.keys().any(|table| table.eq_ignore_ascii_case(name))
+    };
+    let beside: Vec<&str> = schema
+        .tables()
+        .map(|table| &table.name)
+        .chain(&schema.others)
+        .filter(|name| !is_known(name))
+        .map(String::as_str)
+        .collect();
+    if !beside.is_empty() {
+        builder =
+            builder.leaves_out(format!("tables that the data map does not name: {}", beside.join(", ")));
+    }
+    for class in classes {
+        for trigger in schema.table(&class.table).into_iter().flat_map(|table| &table.triggers) {
+            builder = builder
+                .leaves_out(format!("what trigger {trigger} on table {} writes elsewhere", class.table));
+        }
+    }
     for (table, reason) in &map.ignore {
         builder = builder.ignores(format!("table {table}"), reason);
     }
     builder.build()
+}
+
+/// Whether other rows point at a column, or find their customer through it.
+fn is_linked(schema: &Schema, classes: &[BoundClass], table: &str, column: &str) -> bool {
+    let is = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    let by_key = schema
+        .tables()
+        .flat_map(|table| &table.foreign_keys)
+        .any(|key| is(&key.to_table, table) && key.to_columns.iter().any(|to| is(to, column)));
+    by_key
+        || classes.iter().any(|class| {
+            class.path.windows(2).any(|pair| match pair {
+                [before, link] => {
+                    is(&before.to_table, table) && (is(&before.to_column, column) || is(&link.column, column))
+                }
+                _ => false,
+            }) || class
+                .path
+                .last()
+                .is_some_and(|last| is(&last.to_table, table) && is(&last.to_column, column))
+        })
 }
 
 /// What records of a class point at: foreign keys, and the links of the way to the customer even where no foreign

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::customer::{GatewayName, Status, TenantId};
 use crate::data_map::{ClassName, Kind, Value};
+use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
 /// Where a fact comes from: a column of the customers' table, or scalar SQL that may name it.
@@ -97,6 +98,8 @@ pub struct SqlMap {
     pub(crate) customers: CustomersMap,
     pub(crate) records: BTreeMap<ClassName, RecordMap>,
     pub(crate) ignore: BTreeMap<String, String>,
+    /// Of the document: an approval holds under the map by which it was planned, and no other.
+    pub(crate) digest: Digest,
 }
 
 impl SqlMap {
@@ -144,7 +147,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
             }
         }
     }
-    Some(SqlMap { customers: customers?, records, ignore })
+    Some(SqlMap { customers: customers?, records, ignore, digest: Digest::of(value) })
 }
 
 const CUSTOMER_KEYS: [&str; 13] = [

@@ -15,6 +15,8 @@ pub(crate) struct Column {
     pub(crate) has_default: bool,
     /// The database gives each row a number of its own there.
     pub(crate) numbers_itself: bool,
+    /// How its values are compared; none where bytes are.
+    pub(crate) collation: Option<String>,
 }
 
 /// A foreign key of a table.
@@ -42,6 +44,7 @@ pub(crate) struct Table {
     /// The unique indexes, the primary key's left out.
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
+    pub(crate) triggers: Vec<String>,
 }
 
 impl Table {
@@ -66,11 +69,21 @@ impl Table {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
     tables: BTreeMap<String, Table>,
+    /// Tables that are no plain ones, such as full-text indexes.
+    pub(crate) others: Vec<String>,
 }
 
 impl Schema {
-    pub(crate) fn new(tables: impl IntoIterator<Item = Table>) -> Self {
-        Self { tables: tables.into_iter().map(|table| (table.name.to_ascii_lowercase(), table)).collect() }
+    pub(crate) fn new(tables: impl IntoIterator<Item = Table>, others: Vec<String>) -> Self {
+        Self {
+            others,
+            tables: tables.into_iter().map(|table| (table.name.to_ascii_lowercase(), table)).collect(),
+        }
+    }
+
+    /// Whether there is something of this name, a plain table or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.table(name).is_some() || self.others.iter().any(|other| other.eq_ignore_ascii_case(name))
     }
 
     /// A table by name, in any case.

@@ -39,7 +39,7 @@ impl Facts {
             if let Source::Sql(written) = source {
                 let probe = format!("SELECT {sql} FROM main.{} LIMIT 0", quoted(&map.table));
                 if let Err(error) = connection.prepare(&probe) {
-                    let what = match Fault::from(error) {
+                    let what = match Fault::of_preparing(error) {
                         Fault::Other(what) => what,
                         _ => "cannot be prepared".to_owned(),
                     };
@@ -95,13 +95,17 @@ impl Facts {
     /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
     /// nobody else.
     pub(super) fn read(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Customer> {
-        let id: String = row.get(at)?;
-        let tenant: Option<String> = row.get(at + 1)?;
+        let id = text(row.get_ref(at)?);
+        let tenant = text(row.get_ref(at + 1)?);
         let mut unreadable = std::collections::BTreeSet::new();
+        if id.is_err() {
+            unreadable.insert("the key".to_owned());
+        }
+        let id = id.ok().flatten().unwrap_or_default();
         let tenant = match (&self.tenant, tenant) {
             (Some(tenant), _) => tenant.clone(),
-            (None, Some(tenant)) => TenantId::new(tenant),
-            (None, None) => {
+            (None, Ok(Some(tenant))) => TenantId::new(tenant),
+            (None, Ok(None) | Err(Unreadable)) => {
                 unreadable.insert("tenant".to_owned());
                 TenantId::new("")
             }
@@ -122,7 +126,7 @@ impl Facts {
             None => unreadable_fact(&mut customer, "active_subscriptions"),
         }
         if let Some(statuses) = &self.statuses {
-            let status: Option<String> = row.get(at + 3)?;
+            let status = text(row.get_ref(at + 3)?).ok().flatten();
             match status.as_ref().and_then(|status| statuses.get(status)) {
                 Some(status) => customer.status = *status,
                 None => unreadable_fact(&mut customer, "status"),
@@ -137,7 +141,7 @@ impl Facts {
             }
             Err(Unreadable) => unreadable_fact(&mut customer, "registered"),
         }
-        customer.stand_in = row.get::<_, Option<bool>>(at + 6)?.unwrap_or(false);
+        customer.stand_in = matches!(row.get_ref(at + 6)?, ValueRef::Integer(flag) if flag != 0);
         let mut column = at + FIXED;
         for name in &self.dates {
             match moment(row.get_ref(column)?) {
@@ -196,6 +200,15 @@ pub(super) fn literal(value: &Value) -> String {
 
 /// A value in a form that cannot be read.
 struct Unreadable;
+
+/// A text in UTF-8.
+fn text(value: ValueRef<'_>) -> Result<Option<String>, Unreadable> {
+    match value {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(bytes) => String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| Unreadable),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
+    }
+}
 
 /// A day or an instant: ISO 8601 text, or Unix seconds.
 fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {

@@ -26,6 +26,21 @@ pub(super) struct Working {
     pub(super) seed: Option<Seed>,
     pub(super) date: NaiveDate,
     pub(super) attempt: u32,
+    /// What each slot writes where that is the same for every row.
+    same: Vec<Option<String>>,
+}
+
+impl Working {
+    pub(super) fn new(slots: Arc<[Slot]>, seed: Option<Seed>, date: NaiveDate, attempt: u32) -> Self {
+        let same = slots
+            .iter()
+            .map(|slot| match &slot.strategy {
+                Strategy::Placeholder(template) => Some(template.render(date)),
+                _ => None,
+            })
+            .collect();
+        Self { slots, seed, date, attempt, same }
+    }
 }
 
 /// Shared between the connection's functions and whoever sets the work.
@@ -41,7 +56,13 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
-        with_slot(&working, context, |working, slot| {
+        with_slot(&working, context, |working, n, slot| {
+            if holds(slot, context.get_raw(1)) {
+                return Ok(ToSqlOutput::Owned(SqlValue::try_from(context.get_raw(1))?));
+            }
+            if let Some(Some(text)) = working.same.get(n) {
+                return Ok(ToSqlOutput::Owned(SqlValue::Text(text.clone())));
+            }
             let seed = working.seed.as_ref().ok_or_else(|| failure("no seed"))?;
             let key = RecordKey::new(key_text(context));
             let draw = Draw {
@@ -52,12 +73,12 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
                 attempt: working.attempt,
                 date: working.date,
             };
-            Ok(to_sql(slot.strategy.apply(&from_sql(context.get_raw(1)), &draw)))
+            Ok(to_sql(slot.strategy.fresh(&draw)))
         })
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_holds", 2, flags, move |context| {
-        with_slot(&working, context, |_, slot| Ok(slot.strategy.holds(&from_sql(context.get_raw(1)))))
+        with_slot(&working, context, |_, _, slot| Ok(holds(slot, context.get_raw(1))))
     })
 }
 
@@ -68,12 +89,21 @@ fn failure(what: &str) -> rusqlite::Error {
 fn with_slot<T>(
     bench: &Bench,
     context: &Context<'_>,
-    work: impl FnOnce(&Working, &Slot) -> rusqlite::Result<T>,
+    work: impl FnOnce(&Working, usize, &Slot) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let guard = bench.lock().unwrap_or_else(PoisonError::into_inner);
     let working = guard.as_ref().ok_or_else(|| failure("nothing is being treated"))?;
-    let slot = usize::try_from(context.get::<i64>(0)?).ok().and_then(|n| working.slots.get(n));
-    work(working, slot.ok_or_else(|| failure("no such field"))?)
+    let missing = || failure("no such field");
+    let n = usize::try_from(context.get::<i64>(0)?).map_err(|_| missing())?;
+    work(working, n, working.slots.get(n).ok_or_else(missing)?)
+}
+
+/// [`Strategy::holds`], without taking a copy of a text.
+fn holds(slot: &Slot, value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| slot.strategy.holds_text(text)),
+        other => slot.strategy.holds(&from_sql(other)),
+    }
 }
 
 /// The key's values, each with its type and its length before it, so that no two keys look the same.

@@ -19,7 +19,11 @@ pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     for (name, sql, without_rowid) in list {
         schema.push(table(connection, name, &sql, without_rowid)?);
     }
-    Ok(Schema::new(schema))
+    let mut others = connection.prepare(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'virtual' ORDER BY name",
+    )?;
+    let others = others.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Schema::new(schema, others))
 }
 
 fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) -> rusqlite::Result<Table> {
@@ -44,6 +48,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             computed: hidden == 2 || hidden == 3,
             has_default,
             // Only an INTEGER PRIMARY KEY, spelled so, is the row's own number.
+            collation: collation(connection, &table.name, &name)?,
             numbers_itself: place > 0 && !without_rowid && declared.eq_ignore_ascii_case("INTEGER"),
             name,
         });
@@ -57,7 +62,18 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     table.primary_key = key.into_iter().map(|(_, name)| name).collect();
     table.foreign_keys = foreign_keys(connection, &table.name)?;
     table.unique = unique(connection, &table)?;
+    let mut triggers = connection.prepare_cached(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
+    )?;
+    table.triggers = triggers.query_map([&table.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(table)
+}
+
+/// How a column's values are compared, if not as bytes.
+fn collation(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<Option<String>> {
+    let (_, collation, ..) = connection.column_metadata(Some("main"), table, column)?;
+    let name = collation.map(|name| name.to_string_lossy().into_owned());
+    Ok(name.filter(|name| !name.eq_ignore_ascii_case("BINARY")))
 }
 
 fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {

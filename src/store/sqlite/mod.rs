@@ -176,12 +176,14 @@ impl Shared {
         connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
         connection
             .prepare_cached(&format!(
-                "INSERT INTO {BATCH} (n, asked, customer) SELECT key, value, value FROM json_each(?1)"
+                "INSERT INTO {BATCH} (relinquish_n, relinquish_asked, relinquish_customer)
+                 SELECT key, value, value FROM json_each(?1)"
             ))?
             .execute([ids])?;
         connection
             .prepare_cached(&format!(
-                "UPDATE {BATCH} SET customer = NULL WHERE CAST(customer AS TEXT) IS NOT asked"
+                "UPDATE {BATCH} SET relinquish_customer = NULL
+                 WHERE CAST(relinquish_customer AS TEXT) IS NOT relinquish_asked"
             ))?
             .execute([])?;
         Ok(())
@@ -194,7 +196,9 @@ impl Shared {
         }
         let list = format!("{numbers:?}");
         connection
-            .prepare_cached(&format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))"))?
+            .prepare_cached(&format!(
+                "DELETE FROM {BATCH} WHERE relinquish_n IN (SELECT value FROM json_each(?1))"
+            ))?
             .execute([list])?;
         Ok(())
     }
@@ -203,7 +207,8 @@ impl Shared {
     fn batch_facts(&self, connection: &Connection) -> Result<HashMap<usize, Customer>, Trouble> {
         let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
         let sql = format!(
-            "SELECT b.n, {} FROM {BATCH} AS b JOIN main.{table} AS {table} ON {table}.{key} = b.customer",
+            "SELECT relinquish_b.relinquish_n, {} FROM {BATCH} AS relinquish_b
+             JOIN main.{table} AS {table} ON {table}.{key} = relinquish_b.relinquish_customer",
             self.facts.columns()
         );
         let mut statement = connection.prepare_cached(&sql)?;
@@ -224,7 +229,7 @@ impl Shared {
         let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
         let after_key = if after.is_some() { format!("{table}.{key} > ?2") } else { "?2 IS NULL".to_owned() };
         let sql = format!(
-            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND NOT coalesce({}, 0)
+            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND {table}.{key} IS NOT NULL AND NOT coalesce({}, 0)
              ORDER BY {table}.{key} LIMIT ?1",
             self.facts.columns(),
             facts::stand_in_sql(self.customers())
@@ -240,8 +245,7 @@ impl Shared {
     }
 
     fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
-        let slots = Arc::clone(&script.slots);
-        functions::set(&self.bench, Some(Working { slots, seed, date, attempt }));
+        functions::set(&self.bench, Some(Working::new(Arc::clone(&script.slots), seed, date, attempt)));
     }
 
     /// Rows and rows with something to do, per customer of the batch, for one class.
@@ -278,7 +282,7 @@ impl Shared {
             for tally in &mut tallies {
                 tally.classes.insert(class.class.clone(), ClassTally::default());
             }
-            for (n, counted) in Self::count(&transaction, &class.class, &class.count)? {
+            for (n, counted) in Self::count(&transaction, &class.class, &class.tally)? {
                 if let Some(tally) = tallies.get_mut(n) {
                     tally.classes.insert(class.class.clone(), counted);
                 }
@@ -344,9 +348,9 @@ impl Shared {
         for class in &work.script.classes {
             let Some(act) = &class.act else { continue };
             let at = Trouble::at(&class.class);
-            let mut due = 0;
-            for (n, counted) in Self::count(transaction, &class.class, &class.count)? {
-                due += counted.due;
+            let mut rows = 0;
+            for (n, counted) in Self::count(transaction, &class.class, &class.rows)? {
+                rows += counted.rows;
                 if let Some(counts) = counts.get_mut(n) {
                     counts.classes.insert(class.class.clone(), counted.rows);
                 }
@@ -354,15 +358,15 @@ impl Shared {
             for counts in counts.iter_mut() {
                 counts.classes.entry(class.class.clone()).or_default();
             }
-            if due == 0 {
+            if rows == 0 {
                 continue;
             }
             let mut prepared = transaction.prepare_cached(&act.sql).map_err(&at)?;
             bind_all(&mut prepared, act).map_err(&at)?;
             let changed = prepared.raw_execute().map_err(&at)?;
-            if u64::try_from(changed) != Ok(due) {
+            if u64::try_from(changed) != Ok(rows) {
                 let what = format!(
-                    "{due} rows of {} were counted and {changed} would be changed; rows that belong to \
+                    "{rows} rows of {} were counted and {changed} would be changed; rows that belong to \
                      more than one customer cannot be erased",
                     class.class
                 );
@@ -385,7 +389,7 @@ impl Shared {
             .map_err(|_| Fault::Other("tenants cannot be written".to_owned()))?;
         transaction
             .prepare_cached(&format!(
-                "UPDATE {BATCH} SET tenant = (SELECT value FROM json_each(?1) WHERE key = n)"
+                "UPDATE {BATCH} SET relinquish_tenant = (SELECT value FROM json_each(?1) WHERE key = relinquish_n)"
             ))?
             .execute([&tenants])?;
         let map = self.customers();
@@ -393,7 +397,10 @@ impl Shared {
         let is_stand_in = facts::stand_in_sql(map);
         let of_tenant = match &map.tenant {
             TenantSource::From(source) => {
-                format!("CAST({} AS TEXT) = b.tenant", statements::source_sql(&map.table, source))
+                format!(
+                    "CAST({} AS TEXT) = relinquish_b.relinquish_tenant",
+                    statements::source_sql(&map.table, source)
+                )
             }
             TenantSource::Is(_) => "1".to_owned(),
         };
@@ -402,19 +409,29 @@ impl Shared {
         transaction
             .prepare_cached(&format!(
                 "INSERT INTO main.{table} ({columns})
-                 SELECT {values} FROM (SELECT DISTINCT tenant FROM {BATCH}) AS b
+                 SELECT {values} FROM (SELECT DISTINCT relinquish_tenant FROM {BATCH}) AS relinquish_b
                  WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant})"
             ))
             .and_then(|mut statement| statement.execute([]))
             .map_err(&root)?;
         transaction
             .prepare_cached(&format!(
-                "UPDATE {BATCH} AS b SET stand_in = (
+                "UPDATE {BATCH} AS relinquish_b SET relinquish_stand_in = (
                      SELECT min({table}.{key}) FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant}
                  )",
                 key = quoted(&map.key)
             ))?
             .execute([])?;
+        let nobody: bool = transaction
+            .prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM {BATCH} WHERE relinquish_stand_in IS NULL)"
+            ))?
+            .query_row([], |row| row.get(0))?;
+        if nobody {
+            let what =
+                "a tenant's \"Unknown Customer\" was neither found nor made; mend customers.unknown_customer";
+            return Err(Fault::Other(what.to_owned()).into());
+        }
         Ok(())
     }
 
@@ -459,7 +476,35 @@ impl Shared {
         }
     }
 
+    /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
     fn deactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Deactivation],
+        answers: &mut Batch<Deactivated>,
+    ) -> Result<(), Trouble> {
+        let trouble = match self.deactivate_together(connection, batch) {
+            Ok(done) => {
+                answers.extend(done.into_iter().map(Ok));
+                return Ok(());
+            }
+            Err(trouble) => trouble,
+        };
+        match (&trouble.fault, batch) {
+            (Fault::Constraint(_) | Fault::Other(_), [_]) => {
+                answers.push(Err(trouble.into_error("deactivating a customer", self.bound.data_map.root())));
+                Ok(())
+            }
+            (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                self.deactivate(connection, first, answers)?;
+                self.deactivate(connection, second, answers)
+            }
+            _ => Err(trouble),
+        }
+    }
+
+    fn deactivate_together(
         &self,
         connection: &mut Connection,
         batch: &[Deactivation],
@@ -492,7 +537,7 @@ impl Shared {
                 .collect();
             let map = self.customers();
             let sql = format!(
-                "UPDATE main.{} SET {} WHERE {} IN (SELECT customer FROM {BATCH})",
+                "UPDATE main.{} SET {} WHERE {} IN (SELECT relinquish_customer FROM {BATCH})",
                 quoted(&map.table),
                 sets.join(", "),
                 quoted(&map.key)
@@ -518,7 +563,7 @@ impl Shared {
         let sets: Vec<String> =
             (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
         let sql = format!(
-            "UPDATE main.{} SET {} WHERE {} = (SELECT customer FROM {BATCH} WHERE n = ?1)",
+            "UPDATE main.{} SET {} WHERE {} = (SELECT relinquish_customer FROM {BATCH} WHERE relinquish_n = ?1)",
             quoted(&map.table),
             sets.join(", "),
             quoted(&map.key)
@@ -619,13 +664,13 @@ fn sql_value(value: Value) -> rusqlite::types::Value {
     }
 }
 
-/// A value that the map writes, as an expression. `b.tenant` is the tenant's name where there is one.
+/// A value that the map writes, as an expression. `relinquish_b.relinquish_tenant` is the tenant's name where there is one.
 fn written(value: &Written, at: DateTime<Utc>) -> String {
     match value {
         Written::Constant(value) => facts::literal(value),
         Written::Now => format!("'{}'", at.format("%Y-%m-%d %H:%M:%S")),
         Written::Tenant { before, after } => format!(
-            "{} || b.tenant || {}",
+            "{} || relinquish_b.relinquish_tenant || {}",
             facts::literal(&Value::from(before.as_str())),
             facts::literal(&Value::from(after.as_str()))
         ),
@@ -638,7 +683,7 @@ fn stand_in_row(map: &CustomersMap, unknown: &UnknownMap, at: DateTime<Utc>) -> 
         unknown.create.iter().map(|(column, value)| (quoted(column), written(value, at))).collect();
     row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), facts::literal(value))));
     if let TenantSource::From(super::sql::Source::Column(column)) = &map.tenant {
-        row.insert(quoted(column), "b.tenant".to_owned());
+        row.insert(quoted(column), "relinquish_b.relinquish_tenant".to_owned());
     }
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     (columns.join(", "), values.join(", "))
@@ -709,10 +754,14 @@ impl CustomerStore for SqliteStore {
 
     async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {
         let batch = batch.to_vec();
-        let answers = self
-            .call("deactivating customers", move |shared, connection| shared.deactivate(connection, &batch))
-            .await?;
-        Ok(answers.into_iter().map(Ok).collect())
+        self.call("deactivating customers", move |shared, connection| {
+            let mut answers = Vec::with_capacity(batch.len());
+            match shared.deactivate(connection, &batch, &mut answers) {
+                Err(trouble) if answers.is_empty() => Err(trouble),
+                Ok(()) | Err(_) => Ok(answers),
+            }
+        })
+        .await
     }
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
@@ -803,8 +852,9 @@ mod tests {
                 let count = |_: rusqlite::trace::TraceEvent<'_>| {
                     STATEMENTS.fetch_add(1, Ordering::SeqCst);
                 };
-                connection.trace_v2(rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT, Some(count));
-                Ok(())
+                connection
+                    .trace_v2(rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT, Some(count))
+                    .map_err(Trouble::from)
             })
             .await;
         traced.unwrap();

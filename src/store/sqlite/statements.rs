@@ -21,7 +21,8 @@ pub(super) fn quoted(name: &str) -> String {
 pub(super) fn source_sql(table: &str, source: &Source) -> String {
     match source {
         Source::Column(column) => format!("{}.{}", quoted(table), quoted(column)),
-        Source::Sql(sql) => format!("({sql})"),
+        // A sub-select of its own: an aggregate stays in it, and a second column is an error.
+        Source::Sql(sql) => format!("(SELECT ({sql}))"),
     }
 }
 
@@ -36,7 +37,8 @@ pub(super) fn create_batch(key: Datatype) -> String {
     };
     format!(
         "CREATE TABLE IF NOT EXISTS {BATCH} (
-             n INTEGER PRIMARY KEY, asked TEXT NOT NULL, customer {affinity}, tenant TEXT, stand_in {affinity}
+             relinquish_n INTEGER PRIMARY KEY, relinquish_asked TEXT NOT NULL, relinquish_customer {affinity},
+             relinquish_tenant TEXT, relinquish_stand_in {affinity}
          )"
     )
 }
@@ -45,8 +47,10 @@ pub(super) fn create_batch(key: Datatype) -> String {
 #[derive(Clone, Debug)]
 pub(super) struct ClassScript {
     pub(super) class: ClassName,
+    /// Per customer: rows.
+    pub(super) rows: Statement,
     /// Per customer: rows, and rows to which there is something to do.
-    pub(super) count: Statement,
+    pub(super) tally: Statement,
     /// What does it. None where nothing is ever to be done.
     pub(super) act: Option<Statement>,
     pub(super) reassigns: bool,
@@ -101,16 +105,20 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
         .map(|(slot, (field, strategy))| (slot, format!("{table}.{}", quoted(field.as_str())), strategy))
         .collect();
 
-    let mut count = Statement::default();
+    let mut tally = Statement::default();
     let due = match treated.action() {
         RecordAction::Keep { .. } => "0".to_owned(),
         RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
-        RecordAction::Anonymise => pending(&mut count, &fields),
+        RecordAction::Anonymise => pending(&mut tally, &fields),
     };
-    count.sql = format!(
-        "SELECT b.n, count(*), coalesce(sum({due}), 0) FROM {BATCH} AS b {} GROUP BY b.n",
-        joins(class)
+    let joins = joins(class);
+    tally.sql = format!(
+        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({due}), 0) FROM {BATCH} AS relinquish_b {joins} GROUP BY relinquish_b.relinquish_n"
     );
+    let rows = format!(
+        "SELECT relinquish_b.relinquish_n, count(*), count(*) FROM {BATCH} AS relinquish_b {joins} GROUP BY relinquish_b.relinquish_n"
+    );
+    let rows = Statement { sql: rows, parameters: Vec::new() };
 
     let mut act = Statement::default();
     let owned = owned(class);
@@ -119,14 +127,15 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
         RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {owned}"),
         RecordAction::Anonymise if fields.is_empty() => {}
         RecordAction::Anonymise => {
+            // Every row is written, and what is erased already comes out as it went in: whether a row was written
+            // must not tell what was in it.
             let sets = assignments(&mut act, class, &fields);
-            let pending = pending(&mut act, &fields);
-            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned} AND ({pending})");
+            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
         }
         RecordAction::Reassign => {
             let link = class.path.first().map_or("", |link| link.column.as_str());
             let mut sets = format!(
-                "{} = (SELECT b.stand_in FROM {BATCH} AS b WHERE b.customer = {table}.{})",
+                "{} = (SELECT relinquish_b.relinquish_stand_in FROM {BATCH} AS relinquish_b WHERE relinquish_b.relinquish_customer = {table}.{})",
                 quoted(link),
                 quoted(link)
             );
@@ -139,7 +148,8 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
     }
     ClassScript {
         class: class.name.clone(),
-        count,
+        rows,
+        tally,
         act: (!act.sql.is_empty()).then_some(act),
         reassigns: *treated.action() == RecordAction::Reassign,
     }
@@ -188,7 +198,7 @@ fn pending(statement: &mut Statement, fields: &[(usize, String, &Strategy)]) -> 
 /// From the batch down to the class's rows.
 fn joins(class: &BoundClass) -> String {
     let mut sql = String::new();
-    let mut inner = format!("b.{}", quoted("customer"));
+    let mut inner = "relinquish_b.relinquish_customer".to_owned();
     for (n, link) in class.path.iter().enumerate().rev() {
         let (table, alias) = if n == 0 {
             (quoted(&class.table), quoted(&class.table))
@@ -211,7 +221,7 @@ fn joins(class: &BoundClass) -> String {
 
 /// True of the rows that belong to customers of the batch.
 fn owned(class: &BoundClass) -> String {
-    let mut set = format!("SELECT customer FROM {BATCH}");
+    let mut set = format!("SELECT relinquish_customer FROM {BATCH}");
     for (n, link) in class.path.iter().enumerate().skip(1).rev() {
         let before = class.path.get(n - 1);
         let (table, key) =
@@ -232,5 +242,5 @@ fn owned(class: &BoundClass) -> String {
 
 /// Columns of the class's rows that belong to customers of the batch, the customer's number first.
 pub(super) fn select_owned(class: &BoundClass, columns: &str) -> String {
-    format!("SELECT b.n, {columns} FROM {BATCH} AS b {}", joins(class))
+    format!("SELECT relinquish_b.relinquish_n, {columns} FROM {BATCH} AS relinquish_b {}", joins(class))
 }

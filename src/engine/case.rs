@@ -26,13 +26,13 @@ use crate::store::{
 };
 
 /// Why a step is not taken.
-pub(super) struct Stop {
+pub(super) struct Obstacle {
     pub(super) reason: String,
     /// A person may decide to do without the step. Not where a guard forbids the whole erasure.
     pub(super) waivable: bool,
 }
 
-impl Stop {
+impl Obstacle {
     pub(super) fn by_a_guard(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), waivable: false }
     }
@@ -89,18 +89,18 @@ impl Run<'_> {
     }
 
     /// Why the customer cannot be erased now: it is another one, a guard, or somebody brought them back.
-    pub(super) fn changed(&self, facts: &Customer) -> Option<Stop> {
+    pub(super) fn changed(&self, facts: &Customer) -> Option<Obstacle> {
         let binding = self.binding();
         if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
-            return Some(Stop::by_a_guard("another customer has this id now, and must not be touched"));
+            return Some(Obstacle::by_a_guard("another customer has this id now, and must not be touched"));
         }
         if let Some(guard) = self.guard_up(facts) {
-            return Some(Stop::by_a_guard(format!("{}; {}", guard.why(), guard.way_out())));
+            return Some(Obstacle::by_a_guard(format!("{}; {}", guard.why(), guard.way_out())));
         }
         let archived =
             self.progress.deactivation.is_some_and(|done| done != DeactivationOutcome::Unsupported);
         (archived && !facts.status.is_archived())
-            .then(|| Stop::by_a_guard("the customer was brought back while the case was open"))
+            .then(|| Obstacle::by_a_guard("the customer was brought back while the case was open"))
     }
 }
 
@@ -201,7 +201,7 @@ impl Engine {
                 {
                     let reason =
                         "the data map is not the one under which this case was begun; bring that one back";
-                    self.block(run, Step::Records, Stop::by_a_guard(reason)).await?;
+                    self.block(run, Step::Records, Obstacle::by_a_guard(reason)).await?;
                 }
                 Ok(facts) => run.facts = facts,
                 Err(error) => wait_for_gateway(run, Step::Deactivate, error),
@@ -360,7 +360,7 @@ impl Engine {
                     continue;
                 }
                 Some(Err(error)) => {
-                    self.block(run, Step::Deactivate, Stop::at_the_step(error.to_string())).await?;
+                    self.block(run, Step::Deactivate, Obstacle::at_the_step(error.to_string())).await?;
                     continue;
                 }
                 None => {
@@ -397,7 +397,7 @@ impl Engine {
         for run in group {
             // From the first irreversible step on nothing is decided again, but guards still stop a step.
             match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
-                Some(stop) => self.stop(run, Step::Records, stop).await?,
+                Some(obstacle) => self.stop(run, Step::Records, obstacle).await?,
                 None => todo.push(run),
             }
         }
@@ -457,7 +457,7 @@ impl Engine {
                 }
                 Some(Ok(Erased::More(_))) => {
                     let reason = "the store says there is more to do, and does none of it";
-                    self.block(run, Step::Records, Stop::at_the_step(reason)).await?;
+                    self.block(run, Step::Records, Obstacle::at_the_step(reason)).await?;
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.facts.is_none() => Event::RecordsDone(None),
@@ -474,7 +474,7 @@ impl Engine {
                         }
                         _ => "the customer changed in the meantime",
                     };
-                    self.block(run, Step::Records, Stop::by_a_guard(reason)).await?;
+                    self.block(run, Step::Records, Obstacle::by_a_guard(reason)).await?;
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => {
@@ -543,7 +543,7 @@ impl Engine {
                             "the store says it is done, but records are left as they were: {}",
                             left.join(", ")
                         );
-                        self.block(run, Step::Verify, Stop::at_the_step(reason)).await?;
+                        self.block(run, Step::Verify, Obstacle::at_the_step(reason)).await?;
                     }
                     Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
                     None => run.wait(Step::Verify, &not_tried().into(), None),
@@ -655,16 +655,16 @@ impl Engine {
     }
 
     /// A guard went up: superseded if nothing was begun, blocked otherwise.
-    pub(super) async fn stop(&self, run: &mut Run<'_>, step: Step, stop: Stop) -> Result<(), Error> {
+    pub(super) async fn stop(&self, run: &mut Run<'_>, step: Step, obstacle: Obstacle) -> Result<(), Error> {
         if run.progress.irreversible {
-            self.block(run, step, stop).await
+            self.block(run, step, obstacle).await
         } else {
-            self.supersede(run, stop.reason).await
+            self.supersede(run, obstacle.reason).await
         }
     }
 
-    pub(super) async fn block(&self, run: &mut Run<'_>, step: Step, stop: Stop) -> Result<(), Error> {
-        let Stop { reason, waivable } = stop;
+    pub(super) async fn block(&self, run: &mut Run<'_>, step: Step, obstacle: Obstacle) -> Result<(), Error> {
+        let Obstacle { reason, waivable } = obstacle;
         let event = Event::Blocked { step: step.clone(), reason: reason.clone(), waivable };
         self.record(&[run.event(self.parts.clock.now(), event)]).await?;
         tracing::warn!(case = %run.id(), %step, "case blocked");

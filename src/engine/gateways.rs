@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
-use super::case::{Run, Stop, wait_all, wait_for_gateway};
+use super::case::{Obstacle, Run, wait_all, wait_for_gateway};
 use super::survey::CALLS;
 use super::{Engine, Error};
 use crate::customer::{GatewayName, ProfileId};
@@ -44,13 +44,14 @@ impl Engine {
         };
         for run in &mut todo {
             let Some(facts) = facts.remove(run.new.customer()) else {
-                self.stop(run, Step::Records, Stop::by_a_guard("there is no such customer any more")).await?;
+                self.stop(run, Step::Records, Obstacle::by_a_guard("there is no such customer any more"))
+                    .await?;
                 continue;
             };
             match run.changed(&facts) {
-                Some(stop) => {
+                Some(obstacle) => {
                     let step = gateways(run).into_iter().next().map_or(Step::Records, Step::Gateway);
-                    self.stop(run, step, stop).await?;
+                    self.stop(run, step, obstacle).await?;
                 }
                 None => run.facts = Some(facts),
             }
@@ -82,7 +83,7 @@ impl Engine {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
             return self
-                .stop(run, step, Stop::at_the_step("the engine has no adapter for this gateway"))
+                .stop(run, step, Obstacle::at_the_step("the engine has no adapter for this gateway"))
                 .await;
         };
         let profiles: Vec<ProfileId> = run
@@ -102,7 +103,7 @@ impl Engine {
             // Looked at before the intent is recorded: what is refused here has begun nothing.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
-                Ok(Some(stop)) => return self.block(run, step, stop).await,
+                Ok(Some(obstacle)) => return self.block(run, step, obstacle).await,
                 Err(error) => {
                     wait_for_gateway(run, step, error);
                     return Ok(());
@@ -117,7 +118,9 @@ impl Engine {
                     run.progress.apply(&event);
                     self.record(&[run.event(self.parts.clock.now(), event)]).await?;
                 }
-                Profile::Blocked(reason) => return self.block(run, step, Stop::at_the_step(reason)).await,
+                Profile::Blocked(reason) => {
+                    return self.block(run, step, Obstacle::at_the_step(reason)).await;
+                }
                 Profile::Waiting(error) => {
                     wait_for_gateway(run, step, error);
                     return Ok(());
@@ -136,17 +139,17 @@ impl Engine {
         run: &Run<'_>,
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
-    ) -> Result<Option<Stop>, GatewayError> {
+    ) -> Result<Option<Obstacle>, GatewayError> {
         let state = self.again(|| gateway.state(profile)).await?;
         let ProfileState::Present { owner, active_subscriptions } = state else { return Ok(None) };
         if owner.is_some_and(|owner| owner != *run.new.customer()) {
-            return Ok(Some(Stop::at_the_step(
+            return Ok(Some(Obstacle::at_the_step(
                 "the profile names another customer as its owner; put the link right",
             )));
         }
         let looks = !matches!(self.parts.policy.guard(Guard::ActiveSubscription), GuardRule::Ignore { .. });
         let guard = Guard::ActiveSubscription;
-        let reason = || Stop::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()));
+        let reason = || Obstacle::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()));
         Ok((looks && active_subscriptions > 0).then(reason))
     }
 

@@ -122,7 +122,7 @@ impl Shop {
                 (Some(Action::Delete), _) => table.action = Action::Delete,
                 (Some(_), Action::Reassign) => table.action = Action::Keep,
                 (None, Action::Keep | Action::Anonymise) if self.delete_customers => {
-                    table.action = Action::Reassign
+                    table.action = Action::Reassign;
                 }
                 _ => {}
             }
@@ -237,12 +237,12 @@ impl Shop {
         let value = |n: usize, column: &Column| {
             let twist = twist.filter(|_| column.kind.is_some()).unwrap_or(0);
             let hash = hash(&format!("{}/{row}/{n}/{twist}", self.salt));
-            if !column.required && hash % 5 == 0 && twist == 0 {
+            if !column.required && hash.is_multiple_of(5) && twist == 0 {
                 return Sql::Null;
             }
             let short = format!("v{hash:016x}");
             // Another length too, where there is room: it must not show afterwards either.
-            Sql::Text(if hash % 3 == 0 { short } else { short[..13].to_owned() })
+            Sql::Text(if hash.is_multiple_of(3) { short } else { short[..13].to_owned() })
         };
         columns.iter().enumerate().map(|(n, column)| value(n, column)).collect()
     }
@@ -596,7 +596,7 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Logged {
 /// A value as it might be spelled when it leaks.
 fn spellings(value: &str) -> Vec<Vec<u8>> {
     let bytes = value.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(bytes);
     let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
     vec![bytes.to_vec(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes(), wide]
 }

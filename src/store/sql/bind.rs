@@ -285,7 +285,7 @@ fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
     for column in table.columns.iter().filter(|column| !column.computed) {
         let is_key = column.name.eq_ignore_ascii_case(&customers.key);
         // A key can be NULL in SQLite, but nobody could point at such a row.
-        let makes_itself = column.has_default || (column.nullable && !is_key) || column.numbers_itself;
+        let makes_itself = column.has_default || (column.nullable && !is_key);
         if !makes_itself && !given(&column.name) {
             reader.problem(
                 join(&join(path, "create"), &column.name),

@@ -12,9 +12,8 @@ pub(crate) struct Column {
     pub(crate) nullable: bool,
     pub(crate) max_chars: Option<u32>,
     pub(crate) computed: bool,
+    /// A row that says nothing of it gets a value: a default, or a number of its own.
     pub(crate) has_default: bool,
-    /// The database gives each row a number of its own there.
-    pub(crate) numbers_itself: bool,
     /// How its values are compared; none where bytes are.
     pub(crate) collation: Option<String>,
 }

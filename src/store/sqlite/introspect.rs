@@ -39,7 +39,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
         let (not_null, has_default): (bool, bool) = (row.get(2)?, row.get(3)?);
         let (place, hidden): (i64, i64) = (row.get(4)?, row.get(5)?);
         if place > 0 {
-            key.push((place, name.clone()));
+            key.push((place, name.clone(), declared.clone()));
         }
         table.columns.push(Column {
             datatype: datatype(&declared),
@@ -47,19 +47,19 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             max_chars: [declared_chars(&declared), checked_chars(sql, &name)].into_iter().flatten().min(),
             computed: hidden == 2 || hidden == 3,
             has_default,
-            // Only an INTEGER PRIMARY KEY, spelled so, is the row's own number.
             collation: collation(connection, &table.name, &name)?,
-            numbers_itself: place > 0 && !without_rowid && declared.eq_ignore_ascii_case("INTEGER"),
             name,
         });
     }
-    if key.len() > 1 {
-        for column in &mut table.columns {
-            column.numbers_itself = false;
-        }
+    // Only an INTEGER PRIMARY KEY, spelled so, is the row's own number.
+    if let (false, [(_, name, declared)]) = (without_rowid, key.as_slice())
+        && declared.eq_ignore_ascii_case("INTEGER")
+        && let Some(column) = table.columns.iter_mut().find(|column| column.name == *name)
+    {
+        column.has_default = true;
     }
     key.sort();
-    table.primary_key = key.into_iter().map(|(_, name)| name).collect();
+    table.primary_key = key.into_iter().map(|(_, name, _)| name).collect();
     table.foreign_keys = foreign_keys(connection, &table.name)?;
     table.unique = unique(connection, &table)?;
     let mut triggers = connection.prepare_cached(

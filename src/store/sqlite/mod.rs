@@ -821,16 +821,16 @@ mod tests {
     static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
 
     /// Statements that erasing so many customers with so many orders each takes.
-    async fn statements(customers: usize, orders: usize) -> usize {
+    async fn statements(customers: i64, orders: usize) -> usize {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shop.sqlite");
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch(SCHEMA).unwrap();
         for id in 1..=customers {
-            connection.execute("INSERT INTO customers (id, name) VALUES (?1, 'Maud')", [id as i64]).unwrap();
+            connection.execute("INSERT INTO customers (id, name) VALUES (?1, 'Maud')", [id]).unwrap();
             for _ in 0..orders {
                 connection
-                    .execute("INSERT INTO orders (customer, note) VALUES (?1, 'for Maud')", [id as i64])
+                    .execute("INSERT INTO orders (customer, note) VALUES (?1, 'for Maud')", [id])
                     .unwrap();
                 connection
                     .execute("INSERT INTO lines (the_order, text) VALUES (last_insert_rowid(), 'x')", [])

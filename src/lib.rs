@@ -129,6 +129,7 @@ pub mod engine;
 pub mod gateway;
 pub mod ledger;
 pub mod manual;
+mod name;
 pub mod plan;
 pub mod policy;
 #[cfg(feature = "sqlite")]

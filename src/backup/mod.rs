@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::customer::open_name;
+use crate::name::open_name;
 
 mod directory;
 mod memory;

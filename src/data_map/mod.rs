@@ -32,15 +32,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::customer::{GatewayName, open_name};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
+use crate::name::open_name;
 
 mod kind;
 mod record;
 
 pub use kind::{Kind, UnknownKind};
 pub use record::{Record, RecordKey, Value};
+
+open_name! {
+    /// The name of a payment gateway, as the policy and the data map spell it: `stripe`.
+    GatewayName
+}
 
 open_name! {
     /// The name of a record class, as maps and policies spell it: `delivery_address`.

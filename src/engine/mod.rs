@@ -35,6 +35,7 @@ use crate::store::{
 
 mod case;
 mod clock;
+mod closing;
 mod error;
 mod gateways;
 mod survey;

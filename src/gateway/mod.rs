@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::customer::{CustomerId, open_name};
+use crate::customer::CustomerId;
 pub use crate::customer::{GatewayName, GatewayProfile, ProfileId};
+use crate::name::open_name;
 
 mod memory;
 

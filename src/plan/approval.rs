@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use crate::customer::{TenantId, open_name};
+use crate::customer::TenantId;
 use crate::digest::Digest;
+use crate::name::open_name;
 
 open_name! {
     /// An opaque id of an operator. It goes into the ledger, so let it be no name and no e-mail address.

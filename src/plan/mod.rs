@@ -11,9 +11,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::customer::{Customer, CustomerId, GatewayName, TenantId, open_name};
+use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{ClassName, DeactivationSupport};
 use crate::digest::Digest;
+use crate::name::open_name;
 use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, TreatmentName, Trigger};
 
 mod approval;

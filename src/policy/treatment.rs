@@ -6,9 +6,10 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::anonymise::{Draw, Seed, Strategy};
-use crate::customer::{GatewayName, open_name};
+use crate::customer::GatewayName;
 use crate::data_map::{ClassName, DataMap, FieldName, Record, Value};
 use crate::digest::Digest;
+use crate::name::open_name;
 
 open_name! {
     /// The name of a treatment, as the policy spells it: `clear`.

@@ -1,0 +1,168 @@
+//! The end of a case: reading back, the entry in the ledger, the certificate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::case::{Obstacle, Run, not_tried, wait_all};
+use super::{Engine, Error, Outcome};
+use crate::backup::{BackupError, BackupRetention, Horizon};
+use crate::digest::Digest;
+use crate::ledger::{
+    BackupResidue, Certificate, ClosedCase, Closing, DeactivationOutcome, EpochKey, ErasureResult,
+    GatewayResult, KeyRingError, NewCase,
+};
+use crate::plan::Step;
+use crate::policy::RecordAction;
+use crate::store::TallyRequest;
+
+impl Engine {
+    /// Step 6: a store's word is not enough; what is really there has to be as planned.
+    pub(super) async fn verify(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let mut groups = BTreeMap::<Digest, Vec<&mut Run<'_>>>::new();
+        for run in runs.iter_mut().filter(|run| run.is_active()) {
+            groups.entry(run.binding().treatment_digest()).or_default().push(run);
+        }
+        for group in groups.into_values() {
+            let Some(first) = group.first() else { continue };
+            let customers = group.iter().map(|run| run.new.customer().clone()).collect();
+            let request = TallyRequest::new(customers, Arc::clone(&first.new.treatment));
+            let mut answers = match self.parts.store.tally(&request).await {
+                Ok(answers) => answers.into_iter(),
+                Err(error) => {
+                    wait_all(group, &Step::Verify, error);
+                    continue;
+                }
+            };
+            for run in group {
+                match answers.next() {
+                    Some(Ok(tally)) if tally.due() == 0 => {
+                        tracing::info!(case = %run.id(), "read back: nothing is left to do");
+                        run.verified = tally;
+                    }
+                    Some(Ok(tally)) => {
+                        let left: Vec<_> = tally
+                            .classes
+                            .iter()
+                            .filter(|(_, class)| class.due > 0)
+                            .map(|(name, class)| format!("{} of {name}", class.due))
+                            .collect();
+                        let reason = format!(
+                            "the store says it is done, but records are left as they were: {}",
+                            left.join(", ")
+                        );
+                        self.block(run, Step::Verify, Obstacle::at_the_step(reason)).await?;
+                    }
+                    Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
+                    None => run.wait(Step::Verify, &not_tried().into(), None),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 7.
+    pub(super) async fn close(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let done: Vec<&mut Run<'_>> = runs.iter_mut().filter(|run| run.is_active()).collect();
+        if done.is_empty() {
+            return Ok(());
+        }
+        let backups = self.residue().await;
+        let mut closed = Vec::with_capacity(done.len());
+        let key = self.current_key().await?;
+        for run in &done {
+            let result = self.result(run, backups.clone());
+            closed.push(self.closed(&run.new, Closing::Erased(result), &key));
+        }
+        let entries = self.parts.ledger.close(&closed).await?;
+        for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
+            let entry_of = entry.closed().unwrap_or(&closed);
+            if let Some(certificate) = Certificate::of(entry.seq, entry_of, &run.new.treatment, None) {
+                tracing::info!(case = %run.id(), "case closed");
+                run.end(Outcome::Erased(Box::new(certificate)));
+            }
+        }
+        Ok(())
+    }
+
+    fn result(&self, run: &Run<'_>, backups: Vec<BackupResidue>) -> ErasureResult {
+        let progress = &run.progress;
+        let treated = run
+            .new
+            .treatment
+            .classes()
+            .iter()
+            .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
+        ErasureResult {
+            deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
+            records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
+            gateways: progress
+                .gateways
+                .iter()
+                .flat_map(|(gateway, outcomes)| outcomes.values().map(move |outcome| (gateway, outcome)))
+                .map(|(gateway, outcome)| GatewayResult {
+                    gateway: gateway.clone(),
+                    outcome: outcome.clone(),
+                })
+                .collect(),
+            waived: progress.waived.clone(),
+            backups,
+            verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
+            unmapped: self.data_map().unmapped().to_vec(),
+            scrubbable: self.parts.scrub.is_some(),
+        }
+    }
+
+    /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
+    async fn residue(&self) -> Vec<BackupResidue> {
+        let now = self.parts.clock.now();
+        let mut list = Vec::with_capacity(self.parts.backups.len());
+        for (name, backups) in &self.parts.backups {
+            let found = look(&**backups).await;
+            list.push(match found {
+                Ok((schedule, copies)) => BackupResidue {
+                    backups: name.clone(),
+                    copies: Some(copies),
+                    horizon: schedule.horizon(now),
+                },
+                Err(error) => BackupResidue {
+                    backups: name.clone(),
+                    copies: None,
+                    horizon: Horizon::Unknown { reason: error.to_string() },
+                },
+            });
+        }
+        list
+    }
+
+    /// The key of the current epoch.
+    pub(super) async fn current_key(&self) -> Result<EpochKey, Error> {
+        Ok(self.keys().await?.pop().ok_or(KeyRingError::Empty)?)
+    }
+
+    pub(super) fn closed(&self, case: &NewCase, closing: Closing, key: &EpochKey) -> ClosedCase {
+        let binding = &case.binding;
+        ClosedCase {
+            case: case.id.clone(),
+            key: key.check(),
+            subject: key.token(binding.tenant(), binding.customer(), binding.registered()),
+            tenant: binding.tenant().clone(),
+            trigger: binding.trigger(),
+            // The approval is of exactly this plan; that was checked when it was bound.
+            plan: case.approval.digest(),
+            policy: binding.policy(),
+            data_map: binding.data_map(),
+            treatment: binding.treatment().clone(),
+            treatment_digest: binding.treatment_digest(),
+            operator: case.approval.operator().clone(),
+            approved_at: case.approval.approved_at(),
+            opened_at: case.opened_at,
+            closed_at: self.parts.clock.now(),
+            closing,
+        }
+    }
+}
+
+async fn look(backups: &dyn BackupRetention) -> Result<(crate::backup::Schedule, u64), BackupError> {
+    let schedule = backups.schedule().await?;
+    Ok((schedule, backups.copies().await?.len() as u64))
+}

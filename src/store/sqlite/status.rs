@@ -1,0 +1,146 @@
+//! The reversible first step, and taking it back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, TransactionBehavior, params_from_iter};
+
+use super::statements::{BATCH, quoted};
+use super::{Shared, Trouble, facts, sql_value};
+use crate::data_map::Value;
+use crate::sqlite::Fault;
+use crate::store::sql::{DeactivateMap, Written};
+use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation};
+
+impl Shared {
+    /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
+    pub(super) fn deactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Deactivation],
+        answers: &mut Batch<Deactivated>,
+    ) -> Result<(), Trouble> {
+        let trouble = match self.deactivate_together(connection, batch) {
+            Ok(done) => {
+                answers.extend(done.into_iter().map(Ok));
+                return Ok(());
+            }
+            Err(trouble) => trouble,
+        };
+        match (&trouble.fault, batch) {
+            (Fault::Constraint(_) | Fault::Other(_), [_]) => {
+                answers.push(Err(trouble.into_error("deactivating a customer", self.bound.data_map.root())));
+                Ok(())
+            }
+            (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                self.deactivate(connection, first, answers)?;
+                self.deactivate(connection, second, answers)
+            }
+            _ => Err(trouble),
+        }
+    }
+
+    fn deactivate_together(
+        &self,
+        connection: &mut Connection,
+        batch: &[Deactivation],
+    ) -> Result<Vec<Deactivated>, Trouble> {
+        let DeactivateMap::Write(writes) = &self.customers().deactivate else {
+            return Ok(vec![Deactivated::Unsupported; batch.len()]);
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        let mut facts = self.batch_facts(&transaction)?;
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut out = Vec::new();
+        for (n, one) in batch.iter().enumerate() {
+            let answer = match facts.remove(&n) {
+                None => Deactivated::Missing,
+                Some(facts) if facts.status.is_archived() => Deactivated::Already,
+                Some(facts) if !one.expected.holds(&facts) => Deactivated::Changed,
+                Some(facts) => Deactivated::Done { before: facts.former_status },
+            };
+            if !matches!(answer, Deactivated::Done { .. }) {
+                out.push(n);
+            }
+            answers.push(answer);
+        }
+        Self::leave_out(&transaction, &out)?;
+        if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
+            let sets: Vec<String> = writes
+                .iter()
+                .map(|(column, value)| format!("{} = {}", quoted(column), written(value, first.at)))
+                .collect();
+            let map = self.customers();
+            let sql = format!(
+                "UPDATE main.{} SET {} WHERE {} IN (SELECT relinquish_customer FROM {BATCH})",
+                quoted(&map.table),
+                sets.join(", "),
+                quoted(&map.key)
+            );
+            transaction.execute(&sql, []).map_err(Trouble::at(&map.class))?;
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
+    pub(super) fn reactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Reactivation],
+    ) -> Result<Vec<Reactivated>, Trouble> {
+        let DeactivateMap::Write(writes) = &self.customers().deactivate else {
+            return Ok(vec![Reactivated::Unsupported; batch.len()]);
+        };
+        let map = self.customers();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        let facts = self.batch_facts(&transaction)?;
+        let sets: Vec<String> =
+            (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
+        let sql = format!(
+            "UPDATE main.{} SET {} WHERE {} = (SELECT relinquish_customer FROM {BATCH} WHERE relinquish_n = ?1)",
+            quoted(&map.table),
+            sets.join(", "),
+            quoted(&map.key)
+        );
+        let mut answers = Vec::with_capacity(batch.len());
+        for (n, one) in batch.iter().enumerate() {
+            answers.push(match facts.get(&n) {
+                None => Reactivated::Missing,
+                Some(facts) if !facts.status.is_archived() => Reactivated::Changed,
+                Some(_) => {
+                    let mut former: BTreeMap<String, Value> = serde_json::from_str(one.before.as_str())
+                        .map_err(|_| {
+                            Fault::Other("what undoes the deactivation is not this store's".to_owned())
+                        })?;
+                    let mut values = vec![rusqlite::types::Value::Integer(i64::try_from(n).unwrap_or(-1))];
+                    for column in writes.keys() {
+                        values.push(sql_value(former.remove(column).unwrap_or(Value::Null)));
+                    }
+                    transaction
+                        .prepare_cached(&sql)
+                        .and_then(|mut statement| statement.execute(params_from_iter(values)))
+                        .map_err(Trouble::at(&map.class))?;
+                    Reactivated::Done
+                }
+            });
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+}
+
+/// A value that the map writes, as an expression. `relinquish_b.relinquish_tenant` is the tenant's name where there is one.
+pub(super) fn written(value: &Written, at: DateTime<Utc>) -> String {
+    match value {
+        Written::Constant(value) => facts::literal(value),
+        Written::Now => format!("'{}'", at.format("%Y-%m-%d %H:%M:%S")),
+        Written::Tenant { before, after } => format!(
+            "{} || relinquish_b.relinquish_tenant || {}",
+            facts::literal(&Value::from(before.as_str())),
+            facts::literal(&Value::from(after.as_str()))
+        ),
+    }
+}

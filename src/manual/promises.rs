@@ -5,7 +5,7 @@
 //! 1. **Non-interference.** What comes out never depends on what was erased. Tokens are random, never hashes.
 //! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
 //!    aggregate over what the plan keeps.
-//! 3. **No effect without an approval** whose digest matches. Approvals expire, and are bound to tenants.
+//! 3. **No effect without an approval** whose digest matches. Approvals expire, are bound to tenants, and are used once.
 //! 4. **Nothing that identifies a customer leaves the stores:** not in a log, an error, a `Debug`, the ledger or a
 //!    certificate. Plan and case book carry the host's own customer id and no more; the case book is wiped when the
 //!    case closes.
@@ -25,8 +25,12 @@
 //!
 //! # What cannot be promised
 //!
-//! * **What the map does not know.** A table without a foreign key to a customer, and not in the map, is not found. Nor
-//!   is a copy that another process or a trigger makes elsewhere.
+//! * **What the map does not know.** A table without a foreign key to a customer, and not in the map, is not searched;
+//!   the certificate names it. A copy that another process or a trigger makes elsewhere is not found.
+//! * **Several processes.** One engine at a time works on a ledger. Two that resume the same case at the same time keep
+//!   the customer's data safe, but one of them may end with an error.
+//! * **A map that changes while a case is half done.** From the first irreversible step on a case goes forward under the
+//!   map it was planned with; under another it is blocked until that one is back.
 //! * **Reassigned records** are treated and handed over in one transaction, and counted there; afterwards they belong to
 //!   the "Unknown Customer" with many others, so reading back can only show that none is the customer's any more.
 //! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data.

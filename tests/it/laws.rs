@@ -512,12 +512,8 @@ proptest! {
     fn nothing_personal_leaves_the_store(shop in shop()) {
         block_on(async {
             let rows = shop.rows(0);
-            let logged = Logged::default();
-            let subscriber = tracing_subscriber::fmt()
-                .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-                .with_writer(logged.clone())
-                .finish();
-            let _guard = tracing::subscriber::set_default(subscriber);
+            let logged = logged();
+            logged.0.lock().unwrap().clear();
             let run = prepare(&shop, &rows).await;
             let mut said = format!("{} {:?} {}", run.plan.plan(), run.plan, run.plan.plan().to_json());
             let outcome = erase(&run).await;
@@ -568,6 +564,19 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// The log of this whole process, on every thread: the store works on one of its own.
+fn logged() -> &'static Logged {
+    static LOGGED: std::sync::OnceLock<Logged> = std::sync::OnceLock::new();
+    LOGGED.get_or_init(|| {
+        let logged = Logged::default();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with_writer(logged.clone())
+            .init();
+        logged
+    })
 }
 
 /// What is logged, kept for reading.

@@ -27,6 +27,7 @@ async fn every_customer_is_on_exactly_one_page() {
                 }
                 assert!(next.len() <= limit);
                 paged.extend(next);
+                assert!(paged.len() <= all.len(), "{} by {limit}: a page comes again", host.name);
             }
             assert_eq!(paged, all, "{} by {limit}", host.name);
         }

@@ -41,8 +41,13 @@
 //! ```
 //!
 //! A column that is the key, the owner, or the source of a tenant, status, date or registration counts as
-//! classified; one that holds gateway ids counts as `payment_profile`. An owner link that no foreign key
-//! describes is written in full: `{ column = "invoice_no", table = "invoices", key = "number" }`.
+//! classified; one that holds gateway ids counts as `payment_profile`. A customers' key of text has to be classified
+//! all the same: it may be an e-mail address. An owner link that no foreign key describes is written in full:
+//! `{ column = "invoice_no", table = "invoices", key = "number" }`. Each link has to lead to a key of its own, and both
+//! ends have to compare alike (the same type, no `COLLATE`): otherwise rows of others would be taken, or rows missed.
+//!
+//! Tables that no foreign key ties to a customer need no line; nor do triggers. The certificate names them all, as what
+//! it does not cover.
 //!
 //! Scalar SQL is one expression; it may name the customers' table by its own name. Dates are texts in ISO 8601
 //! (`2026-03-01`, `2026-03-01 12:30:00` in UTC, or with an offset) or Unix seconds.

@@ -38,7 +38,9 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that is wrong, at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+///
+/// Its `Debug` is its `Display`: what a `main` that ends with an error prints is then a list to read.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems {
     list: Vec<Problem>,
@@ -75,6 +77,12 @@ impl fmt::Display for Problems {
             write!(f, "{problem}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

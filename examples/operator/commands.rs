@@ -12,7 +12,8 @@ use relinquish::plan::{ApprovalError, Authority, CaseId};
 use relinquish::policy::Trigger;
 use relinquish::store::Scrub;
 use relinquish::{
-    Approval, Asked, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy, RecordStore, TenantId,
+    Approval, Asked, Certificate, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy,
+    RecordStore, TenantId,
 };
 use serde_json::{Value, json};
 
@@ -67,6 +68,11 @@ fn check_text(documents: &Documents, map: &DataMap, policy: &Policy) -> String {
             treatment.outcome()
         )
     }));
+    lines.extend(
+        map.unmapped()
+            .iter()
+            .map(|what| format!("  beside     {what}: look whether they hold anything of a customer")),
+    );
     lines.extend(map.gateways().iter().map(|gateway| {
         format!("  gateway    {gateway}: no adapter in this tool; erase with the host's own program")
     }));
@@ -85,6 +91,7 @@ fn check_json(map: &DataMap, policy: &Policy) -> Value {
     let triggers = policy.triggers().iter();
     json!({
         "policy": { "name": policy.name(), "digest": policy.digest(), "sweep": policy.sweeps() },
+        "beside": map.unmapped(),
         "data_map": {
             "digest": policy.map_digest(),
             "classes": map.classes().count(),
@@ -173,7 +180,7 @@ pub(crate) struct EraseArgs {
     #[command(flatten)]
     ask: Ask,
     /// An opaque id of whoever approves; it goes into the ledger, so no name and no e-mail address
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// The digest of the plan that was approved
     #[arg(long)]
@@ -232,6 +239,41 @@ impl EraseArgs {
         } else {
             self.tenants.iter().map(|tenant| tenant.as_str().into()).collect()
         }
+    }
+}
+
+/// Arguments of `certificate`.
+#[derive(Args)]
+pub(crate) struct CertificateArgs {
+    /// The ledger
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+    /// The closed case
+    #[arg(long)]
+    case: String,
+}
+
+/// Prints a certificate again: after a scrub it says so.
+pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failure> {
+    let ledger = existing_ledger(&args.ledger)?;
+    let case = CaseId::new(args.case.as_str());
+    let certificate = Certificate::read(&ledger, &case)
+        .await
+        .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })?;
+    if let Some(certificate) = certificate {
+        return Ok(Answer::done(certificate.to_string(), json!(certificate)));
+    }
+    let text =
+        format!("refused: the ledger has no erasure under case {case}; the certificate names its case");
+    Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text))
+}
+
+/// An operator's id goes into the ledger, where nobody is named.
+fn opaque(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.contains('@') {
+        Err("write an opaque id, such as op-17: no name and no e-mail address".to_owned())
+    } else {
+        Ok(text.to_owned())
     }
 }
 
@@ -389,7 +431,7 @@ pub(crate) struct CancelArgs {
     #[arg(long)]
     case: String,
     /// An opaque id of whoever decides; it goes into the ledger
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
     /// Why, with nothing of the customer in it; it goes into the ledger
     #[arg(long)]

@@ -9,6 +9,7 @@
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
 //!     --approver op-17 --digest 6b1f…
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
+//! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65…
 //! cargo run --example operator -- status --ledger ledger.sqlite
 //! ```
 //!
@@ -50,6 +51,8 @@ enum Command {
     Plan(commands::PlanArgs),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
+    /// Print the certificate of a closed case, as the ledger can prove it now
+    Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
     Status(commands::StatusArgs),
     /// Go on with every interrupted case
@@ -76,6 +79,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Check(documents) => commands::check(documents),
             Command::Plan(args) => commands::plan(args).await,
             Command::Erase(args) => commands::erase(args).await,
+            Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,
             Command::Retry(args) => commands::retry(args).await,

@@ -14,7 +14,11 @@ macro_rules! kinds {
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Kind {
-            $($(#[$doc])* $variant,)*
+            $(
+                $(#[$doc])*
+                #[doc = concat!("Maps and policies spell it `", $text, "`.")]
+                $variant,
+            )*
             /// A kind of the host's own, spelled with its prefix: `x_membership_card`.
             Custom(String),
         }

@@ -250,8 +250,7 @@ impl Engine {
             Decision::Due(due) => due,
             other => return Ok(Err(other.to_string())),
         };
-        let support = self.data_map().deactivation();
-        let plan = Plan::draft(&self.parts.policy, support, &facts, &due, Tally::default(), now);
+        let plan = Plan::draft(&self.parts.policy, self.data_map(), &facts, &due, Tally::default(), now);
         if plan.is_some_and(|plan| plan.digest() == run.new.approval.digest()) {
             Ok(Ok(()))
         } else {

@@ -482,13 +482,7 @@ impl Engine {
     /// # Errors
     /// A ledger out of reach.
     pub async fn certificate(&self, case: &CaseId) -> Result<Option<Certificate>, Error> {
-        let Some(entry) = self.parts.ledger.entry(case).await? else { return Ok(None) };
-        let Some(closed) = entry.closed() else { return Ok(None) };
-        let Some(treatment) = self.parts.ledger.treatment(closed.treatment_digest).await? else {
-            return Ok(None);
-        };
-        let scrubbed = self.parts.ledger.scrubbed_after(entry.seq).await?;
-        Ok(Certificate::of(entry.seq, closed, &treatment, scrubbed))
+        Ok(Certificate::read(&*self.parts.ledger, case).await?)
     }
 
     /// Frees the store's files of the bytes of everything erased so far, and records it. For after a run.

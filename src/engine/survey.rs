@@ -75,8 +75,7 @@ impl Engine {
     fn planned(&self, one: Surveyed, now: chrono::DateTime<chrono::Utc>) -> Planned {
         let plan = match &one.decision {
             Decision::Due(due) => {
-                let support = self.data_map().deactivation();
-                Plan::draft(&self.parts.policy, support, &one.facts, due, one.tally, now)
+                Plan::draft(&self.parts.policy, self.data_map(), &one.facts, due, one.tally, now)
             }
             Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
         };

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    BackupResidue, ClosedCase, Closing, Count, DeactivationOutcome, ErasureResult, GatewayResult,
-    SubjectToken, Waiver,
+    BackupResidue, ClosedCase, Closing, Count, DeactivationOutcome, ErasureResult, GatewayResult, Ledger,
+    LedgerError, SubjectToken, Waiver,
 };
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
@@ -106,6 +106,19 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The certificate of a closed case, as the ledger can prove it now. None if there is no such case or it did not
+    /// end in an erasure. It takes the ledger alone: neither the database nor the keys.
+    ///
+    /// # Errors
+    /// A ledger out of reach.
+    pub async fn read<L: Ledger + ?Sized>(ledger: &L, case: &CaseId) -> Result<Option<Self>, LedgerError> {
+        let Some(entry) = ledger.entry(case).await? else { return Ok(None) };
+        let Some(closed) = entry.closed() else { return Ok(None) };
+        let Some(treatment) = ledger.treatment(closed.treatment_digest).await? else { return Ok(None) };
+        let scrubbed = ledger.scrubbed_after(entry.seq).await?;
+        Ok(Self::of(entry.seq, closed, &treatment, scrubbed))
+    }
+
     /// The certificate of a closed case, if it ended in an erasure.
     pub(crate) fn of(
         entry: u64,
@@ -205,7 +218,7 @@ fn verified(result: &ErasureResult) -> Vec<String> {
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Certificate of erasure, case {}", self.case)?;
-        writeln!(f, "  subject    {}", self.subject)?;
+        writeln!(f, "  subject    {} (a token that only the ledger's key can match)", self.subject)?;
         writeln!(f, "  outcome    {}", self.outcome)?;
         if !self.links.is_empty() {
             writeln!(f, "  because of {}", self.links.join(", "))?;
@@ -223,6 +236,12 @@ impl fmt::Display for Certificate {
                 write!(f, "   {reason}")?;
             }
             writeln!(f)?;
+            for (field, what) in &class.fields {
+                writeln!(f, "    {field:<28} {what}")?;
+            }
+            for (field, reason) in &class.kept {
+                writeln!(f, "    {field:<28} stays: {reason}")?;
+            }
         }
         for result in &self.gateways {
             writeln!(f, "  gateway.{:<12} {}", result.gateway, result.outcome)?;
@@ -247,6 +266,6 @@ impl fmt::Display for Certificate {
         for what in &self.not_covered {
             writeln!(f, "  not covered: {what}")?;
         }
-        write!(f, "  leaf       {}", self.leaf)
+        write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf, self.entry)
     }
 }

@@ -134,7 +134,10 @@ impl EpochKey {
 #[non_exhaustive]
 pub enum KeyRingError {
     /// The file cannot be read or made.
-    #[error("the key file {path} cannot be {doing}")]
+    #[error(
+        "the key file {path} cannot be {doing}; it belongs to the ledger beside it: restore it from its own backup, or, \
+         for a new ledger, make its folder"
+    )]
     Io {
         /// What was being done.
         doing: &'static str,

@@ -177,7 +177,9 @@ pub fn decide(
         .map(|fact| BlockedBy {
             guard: None,
             why: format!("the store holds {fact} in a form that cannot be read"),
-            way_out: format!("mend {fact} of this customer in the host's database"),
+            way_out: format!(
+                "mend {fact} of this customer in the host's database, or teach the data map to read it"
+            ),
         })
         .collect();
     let known = policy.treatments().get(&treatment).map(|treatment| treatment.gateways());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
-use crate::data_map::{ClassName, DeactivationSupport};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, TreatmentName, Trigger};
@@ -117,6 +117,7 @@ pub struct Plan {
     treatment: Arc<Treatment>,
     tally: Tally,
     no_deactivation: Option<String>,
+    not_covered: Vec<String>,
     planned_at: DateTime<Utc>,
 }
 
@@ -124,13 +125,14 @@ impl Plan {
     /// The plan for a customer who is due.
     pub(crate) fn draft(
         policy: &Policy,
-        deactivation: &DeactivationSupport,
+        map: &DataMap,
         customer: &Customer,
         due: &Due,
         tally: Tally,
         planned_at: DateTime<Utc>,
     ) -> Option<Self> {
         let treatment = policy.treatments().get(&due.treatment)?;
+        let deactivation = map.deactivation();
         let mut steps = Vec::new();
         if *deactivation == DeactivationSupport::Supported {
             steps.push(Step::Deactivate);
@@ -161,6 +163,7 @@ impl Plan {
                 DeactivationSupport::Supported => None,
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
+            not_covered: map.unmapped().iter().chain(treatment.not_covered()).cloned().collect(),
             planned_at,
         })
     }
@@ -247,7 +250,7 @@ impl Plan {
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.treatment.outcome(),
             "links": self.links(),
-            "not_covered": self.treatment.not_covered(),
+            "not_covered": self.not_covered,
         })
     }
 }
@@ -338,6 +341,9 @@ impl fmt::Display for Plan {
         write!(f, "  afterwards the person is {word}")?;
         if !self.links().is_empty() {
             write!(f, ", because these stay: {}", self.links().join(", "))?;
+        }
+        for what in &self.not_covered {
+            write!(f, "\n  not covered: {what}")?;
         }
         Ok(())
     }

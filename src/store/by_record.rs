@@ -41,7 +41,10 @@ pub struct Changes {
     pub customer: CustomerId,
     /// Nothing may be saved unless this is still the version.
     pub version: u64,
-    /// A change of the customer's status, if any.
+    /// A change of the customer's status, if any. Once `Archive` is saved, `facts` has to say
+    /// [`Status::Archived`](crate::customer::Status::Archived), and its `former_status` has to hold what
+    /// `Restore` brings back. A host without such a status says
+    /// [`without_deactivation`](crate::data_map::DataMapBuilder::without_deactivation) in its data map.
     pub status: Option<StatusChange>,
     /// The records. A reassigned one goes to the tenant's "Unknown Customer", which exists already or is
     /// made now, once.
@@ -230,6 +233,12 @@ impl<R: Repository> ByRecord<R> {
                 writes: Vec::new(),
             };
             if self.repository.save(&changes).await? == Saved::Done {
+                let is_archived = self.one(customer).await?.is_some_and(|facts| facts.status.is_archived());
+                if change == StatusChange::Archive && !is_archived {
+                    let what = "the repository saved that the customer is archived, and its facts do not say so; save \
+                                Changes::status, or use without_deactivation in the data map";
+                    return Err(StoreError::failed("archiving a customer", what));
+                }
                 return Ok(StatusSet::Done { before: facts.former_status });
             }
         }

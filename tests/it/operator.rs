@@ -490,6 +490,36 @@ fn a_case_that_met_a_lock_is_resumed() {
 }
 
 #[test]
+fn a_certificate_can_be_had_again_and_says_when_the_files_were_scrubbed() {
+    let shop = Shop::new();
+    let digest = shop.digest("1");
+    let erased = shop.erase("1", &digest).ends(0).json();
+    let case = erased["case"].as_str().unwrap().to_owned();
+    let again = || {
+        let ledger = shop.file("ledger.sqlite");
+        operator(["certificate", "--json", "--ledger", ledger.to_str().unwrap(), "--case", &case])
+            .ends(0)
+            .json()
+    };
+    assert_eq!(again(), erased);
+    shop.run("scrub", ["--ledger", "ledger.sqlite"]).ends(0);
+    assert!(again()["file_slack"]["scrubbed"]["at"].is_string());
+    let ledger = shop.file("ledger.sqlite");
+    operator(["certificate", "--ledger", ledger.to_str().unwrap(), "--case", "nothing"]).ends(2);
+}
+
+#[test]
+fn an_approver_is_an_opaque_id() {
+    let shop = Shop::new();
+    let digest = shop.digest("1");
+    for id in ["", " ", "ada@example.org"] {
+        let mut command = shop.command("erase");
+        command.args(["--customer", "1", "--approver", id, "--digest", &digest, "--ledger", "ledger.sqlite"]);
+        Ran::of(&mut command).ends(1);
+    }
+}
+
+#[test]
 fn a_blocked_case_is_listed_and_can_be_retried() {
     let shop = Shop::new();
     shop.connect()

@@ -482,7 +482,9 @@ fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     for (name, record) in &map.records {
         if let Some(table) = schema.table(&record.table) {
             let known = |column: &str| {
-                record.key.iter().any(|key| key.eq_ignore_ascii_case(column))
+                let is_text = table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
+                let is_key = record.key.iter().any(|key| key.eq_ignore_ascii_case(column));
+                (is_key && !is_text)
                     || record.owner.first().is_some_and(|link| link.column.eq_ignore_ascii_case(column))
             };
             check(&join("records", name.as_str()), table, &record.fields, &known);

@@ -41,8 +41,9 @@
 //! ```
 //!
 //! A column that is the key, the owner, or the source of a tenant, status, date or registration counts as
-//! classified; one that holds gateway ids counts as `payment_profile`. A customers' key of text has to be classified
-//! all the same: it may be an e-mail address. An owner link that no foreign key describes is written in full:
+//! classified; one that holds gateway ids counts as `payment_profile`. A key of text has to be classified all the same:
+//! it may be an e-mail address. [`Kind`](crate::data_map::Kind) lists the kinds of personal data. A single owner column
+//! that no foreign key describes is taken for the customers' key; a link through another table is then written in full:
 //! `{ column = "invoice_no", table = "invoices", key = "number" }`. Each link has to lead to a key of its own, and both
 //! ends have to compare alike (the same type, no `COLLATE`): otherwise rows of others would be taken, or rows missed.
 //!

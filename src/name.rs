@@ -1,8 +1,8 @@
 //! Texts that name a thing, and texts that name a person.
 
-/// A string that names a thing of the host's, printed freely.
-macro_rules! open_name {
-    ($(#[$doc:meta])* $name:ident) => {
+/// A text of its own type.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $as_str:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
@@ -14,11 +14,30 @@ macro_rules! open_name {
                 Self(text.into())
             }
 
-            /// The text.
+            #[doc = $as_str]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+/// A text that names a thing of the host's, printed freely.
+macro_rules! open_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        crate::name::text! { $(#[$doc])* $name, "The text." }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -32,18 +51,6 @@ macro_rules! open_name {
             }
         }
 
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                Self::new(text)
-            }
-        }
-
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self::new(text)
-            }
-        }
-
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -52,44 +59,17 @@ macro_rules! open_name {
     };
 }
 
-/// A string that identifies a person: shown only by `as_str`, never by `Debug`, and without `Display`.
+/// A text that identifies a person: shown only by `as_str`, never by `Debug`, and without `Display`.
 macro_rules! closed_name {
     ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Takes the text as it is.
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
-            }
-
-            /// The text itself. Keep it out of logs and messages.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
+        crate::name::text! { $(#[$doc])* $name, "The text itself. Keep it out of logs and messages." }
 
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(concat!(stringify!($name), "(…)"))
             }
         }
-
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self::new(text)
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                Self::new(text)
-            }
-        }
     };
 }
 
-pub(crate) use {closed_name, open_name};
+pub(crate) use {closed_name, open_name, text};

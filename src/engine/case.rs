@@ -208,7 +208,7 @@ impl Engine {
             .await?;
         for run in runs.iter_mut().filter(undecided) {
             let done = run.facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
-            if let Err(reason) = self.decide_one(run, done).await? {
+            if let Some(reason) = self.decide_one(run, done).await? {
                 self.supersede(run, reason).await?;
             }
         }
@@ -216,18 +216,18 @@ impl Engine {
     }
 
     /// The reason why the plan no longer holds, if it does not.
-    async fn decide_one(&self, run: &Run<'_>, before: Before) -> Result<Result<(), String>, Error> {
+    async fn decide_one(&self, run: &Run<'_>, before: Before) -> Result<Option<String>, Error> {
         let Some(mut facts) = run.facts.clone() else {
-            return Ok(Err("there is no such customer any more".to_owned()));
+            return Ok(Some("there is no such customer any more".to_owned()));
         };
         let now = self.parts.clock.now();
         // An approval that has expired while the case waited is none, and one is used once.
         if let Err(error) = run.new.approval.valid_at(now) {
-            return Ok(Err(error.to_string()));
+            return Ok(Some(error.to_string()));
         }
         let approval = &run.new.approval;
         if before.used.contains(&(approval.digest(), approval.approved_at())) {
-            return Ok(Err("the approval was used for another case before; approve a new plan".to_owned()));
+            return Ok(Some("the approval was used for another case before; approve a new plan".to_owned()));
         }
         let mut before = before.treated;
         let binding = run.binding();
@@ -248,16 +248,12 @@ impl Engine {
         };
         let due = match decide(&self.parts.policy, &facts, &asked, &before, now) {
             Decision::Due(due) => due,
-            other => return Ok(Err(other.to_string())),
+            other => return Ok(Some(other.to_string())),
         };
         let plan = Plan::draft(&self.parts.policy, self.data_map(), &facts, &due, Tally::default(), now);
-        if plan.is_some_and(|plan| plan.digest() == run.new.approval.digest()) {
-            Ok(Ok(()))
-        } else {
-            Ok(Err(
-                "what the decision depended on has changed; plan again and approve the new plan".to_owned()
-            ))
-        }
+        let holds = plan.is_some_and(|plan| plan.digest() == run.new.approval.digest());
+        let changed = "what the decision depended on has changed; plan again and approve the new plan";
+        Ok((!holds).then(|| changed.to_owned()))
     }
 
     /// Ends a case in which nothing irreversible was begun.

@@ -26,7 +26,9 @@ use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
-use crate::ledger::{CaseEvent, Certificate, Closing, Event, KeyRing, Ledger, SavedCase, Waiver};
+use crate::ledger::{
+    CaseEvent, Certificate, Closing, Event, KeyRing, Ledger, LedgerError, SavedCase, Waiver,
+};
 use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
@@ -378,9 +380,11 @@ impl Engine {
         }
     }
 
-    async fn blocked_case(&self, case: &CaseId) -> Result<SavedCase, Error> {
-        let missing = || crate::ledger::LedgerError::NoSuchCase { case: case.clone() };
-        Ok(self.parts.ledger.open_case(case).await?.ok_or_else(missing)?)
+    /// An open case, taken for this engine's work before it is read, so that nobody else changes it meanwhile.
+    async fn take(&self, case: &CaseId) -> Result<(SavedCase, Claim<'_>), Error> {
+        let claim = self.claim(case).ok_or_else(|| Error::Running { case: case.clone() })?;
+        let missing = || LedgerError::NoSuchCase { case: case.clone() };
+        Ok((self.parts.ledger.open_case(case).await?.ok_or_else(missing)?, claim))
     }
 
     /// Tries a blocked case again.
@@ -388,11 +392,11 @@ impl Engine {
     /// # Errors
     /// [`Error::NotBlocked`], no such case, or a ledger out of reach.
     pub async fn retry(&self, case: &CaseId) -> Result<Outcome, Error> {
-        let saved = self.blocked_case(case).await?;
+        let (saved, claim) = self.take(case).await?;
         if saved.progress().blocked.is_none() {
             return Err(Error::NotBlocked { case: case.clone() });
         }
-        self.go_on(saved, Event::Retried).await
+        self.go_on(saved, claim, Event::Retried).await
     }
 
     /// Goes on with a blocked case without the step that blocks it. Only what a gateway refuses can be waived, and
@@ -408,7 +412,7 @@ impl Engine {
         by: &Authority,
         reason: impl Into<String> + Send,
     ) -> Result<Outcome, Error> {
-        let saved = self.blocked_case(case).await?;
+        let (saved, claim) = self.take(case).await?;
         by.over(saved.new.tenant())?;
         let progress = saved.progress();
         let blocks = progress.blocked.is_some_and(|(blocking, _)| blocking == step);
@@ -417,15 +421,15 @@ impl Engine {
         }
         let operator = by.operator().clone();
         let waiver = Waiver { step, operator, reason: reason.into(), at: self.parts.clock.now() };
-        self.go_on(saved, Event::Waived(waiver)).await
+        self.go_on(saved, claim, Event::Waived(waiver)).await
     }
 
-    async fn go_on(&self, mut saved: SavedCase, event: Event) -> Result<Outcome, Error> {
+    async fn go_on(&self, mut saved: SavedCase, claim: Claim<'_>, event: Event) -> Result<Outcome, Error> {
         let case = saved.new.id.clone();
         let at = self.parts.clock.now();
         self.parts.ledger.record(&[CaseEvent { case: case.clone(), at, event: event.clone() }]).await?;
         saved.events.push(event);
-        self.run(vec![saved]).await?.pop().ok_or(Error::Running { case })
+        self.carry_out(vec![case::run(saved, claim)]).await?.pop().ok_or(Error::Running { case })
     }
 
     /// Gives a case up before anything that cannot be taken back: the customer is as before, and the ledger
@@ -440,8 +444,7 @@ impl Engine {
         by: &Authority,
         reason: impl Into<String> + Send,
     ) -> Result<(), Error> {
-        let Some(_claim) = self.claim(case) else { return Err(Error::Running { case: case.clone() }) };
-        let saved = self.blocked_case(case).await?;
+        let (saved, _claim) = self.take(case).await?;
         by.over(saved.new.tenant())?;
         let progress = saved.progress();
         if progress.irreversible {

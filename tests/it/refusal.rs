@@ -335,6 +335,7 @@ async fn an_engine_without_an_adapter_for_a_gateway_is_not_built() {
 struct Liar {
     inner: Arc<dyn CustomerStore>,
     lie: Lie,
+    asked: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -343,6 +344,8 @@ enum Lie {
     More,
     NoAnswer,
     Fails,
+    /// No lie: two parts first, one record each, then the rest.
+    InParts,
 }
 
 #[async_trait]
@@ -356,7 +359,12 @@ impl RecordStore for Liar {
     }
 
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
+        let one = || Counts { classes: [("call".into(), 1)].into() };
         Ok(match self.lie {
+            Lie::InParts if self.asked.fetch_add(1, Ordering::SeqCst) < 2 => {
+                request.targets.iter().map(|_| Ok(Erased::More(one()))).collect()
+            }
+            Lie::InParts => return self.inner.erase(request).await,
             Lie::SaysDone => request.targets.iter().map(|_| Ok(Erased::Done(Counts::default()))).collect(),
             Lie::More => request.targets.iter().map(|_| Ok(Erased::More(Counts::default()))).collect(),
             Lie::NoAnswer => Vec::new(),
@@ -390,7 +398,7 @@ async fn a_store_that_lies_gets_no_certificate() {
         let host = hosts::sqlite();
         let ledger = Arc::new(MemoryLedger::new());
         let policy = PolicyDocument::from_toml(&host.policy).unwrap();
-        let liar = Liar { inner: Arc::clone(&host.store), lie };
+        let liar = Liar { inner: Arc::clone(&host.store), lie, asked: AtomicUsize::new(0) };
         let engine = Engine::builder(liar, policy, Arc::clone(&ledger), hosts::keys())
             .gateway(Arc::clone(host.gateway.as_ref().unwrap()))
             .clock(relinquish::testing::ManualClock::at(hosts::now()))
@@ -408,6 +416,40 @@ async fn a_store_that_lies_gets_no_certificate() {
         }
         assert_eq!(ledger.last().await.unwrap(), 0, "{lie:?}: nothing is closed");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_works_in_parts_is_asked_until_it_is_done() {
+    let host = hosts::memory();
+    let policy = PolicyDocument::from_toml(&host.policy).unwrap();
+    let parts = Liar { inner: Arc::clone(&host.store), lie: Lie::InParts, asked: AtomicUsize::new(0) };
+    let engine = Engine::builder(parts, policy, MemoryLedger::new(), hosts::keys())
+        .gateway(Arc::clone(host.gateway.as_ref().unwrap()))
+        .clock(relinquish::testing::ManualClock::at(hosts::now()))
+        .build()
+        .unwrap();
+    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
+    let before = (host.dump)();
+    let outcome = engine.erase(plan).await.unwrap();
+    let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
+    let calls = certificate.records.iter().find(|class| class.class.as_str() == "call").unwrap();
+    assert_eq!(calls.treated, Some(Count::Exact(3)), "two parts of one, and the one that was left");
+    host.check_erased(&before);
+}
+
+#[tokio::test]
+async fn two_who_decide_at_once_do_not_both_go_on() {
+    let host = gateway_that_refuses();
+    let engine = host.engine();
+    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
+    let Outcome::Blocked { case, step, .. } = engine.erase(plan).await.unwrap() else { panic!() };
+    host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
+    let by = somebody();
+    let (retried, waived) =
+        futures_util::future::join(engine.retry(&case), engine.waive(&case, step, &by, "in a hurry")).await;
+    let certificate = retried.unwrap().certificate().cloned().unwrap();
+    assert!(waived.is_err(), "{waived:?}");
+    assert_eq!(certificate.waived, [], "the waiver that came too late is none");
 }
 
 #[tokio::test]

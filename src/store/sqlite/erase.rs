@@ -75,9 +75,7 @@ impl Shared {
         work: &Work,
         counts: &mut [Counts],
     ) -> Result<(), Trouble> {
-        if work.script.classes.iter().any(|class| class.reassigns) {
-            self.stand_ins(transaction, targets, work.at)?;
-        }
+        let mut has_stand_ins = false;
         for class in &work.script.classes {
             let Some(act) = &class.act else { continue };
             let at = Trouble::at(&class.class);
@@ -93,6 +91,10 @@ impl Shared {
             }
             if rows == 0 {
                 continue;
+            }
+            if class.reassigns && !has_stand_ins {
+                self.stand_ins(transaction, targets, work.at)?;
+                has_stand_ins = true;
             }
             let mut prepared = transaction.prepare_cached(&act.sql).map_err(&at)?;
             bind_all(&mut prepared, act).map_err(&at)?;

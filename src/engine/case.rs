@@ -211,8 +211,12 @@ impl Engine {
             .await?;
         for run in runs.iter_mut().filter(undecided) {
             let done = run.facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
-            if let Some(reason) = self.decide_one(run, done).await? {
-                self.supersede(run, reason).await?;
+            match self.decide_one(run, done).await {
+                Ok(Some(reason)) => self.supersede(run, reason).await?,
+                Ok(None) => {}
+                // One whose records cannot be counted says nothing of the others.
+                Err(error @ Error::Store(_)) => run.wait(Step::Deactivate, &error, None),
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -29,10 +29,11 @@ enum Profile {
 
 impl Engine {
     pub(super) async fn erase_at_gateways(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
-        // Once the records were begun, the gateways are done or waived.
+        // Even where the records were begun: if they were not done, a profile may have come while the case waited, and
+        // its id would go with them.
         let mut todo: Vec<&mut Run<'_>> = runs
             .iter_mut()
-            .filter(|run| run.is_active() && !gateways(run).is_empty() && run.progress.records_begun == 0)
+            .filter(|run| run.is_active() && !gateways(run).is_empty() && run.progress.records_done.is_none())
             .collect();
         let ids: Vec<_> = todo.iter().map(|run| run.new.customer().clone()).collect();
         let mut facts = match self.facts(&ids).await {
@@ -44,6 +45,11 @@ impl Engine {
         };
         for run in &mut todo {
             let Some(facts) = facts.remove(run.new.customer()) else {
+                if run.progress.records_begun > 0 {
+                    // The records were erased, and the answer was lost: the root store comes after the gateways.
+                    run.facts = None;
+                    continue;
+                }
                 self.stop(run, Step::Records, Obstacle::by_a_guard("there is no such customer any more"))
                     .await?;
                 continue;

@@ -48,7 +48,7 @@ impl Engine {
                 })
             })
             .collect();
-        self.count(surveyed.iter_mut().filter_map(|one| one.as_mut().ok()).collect()).await?;
+        self.count(&mut surveyed).await?;
         let keys = self.keys().await?;
         let mut before = self
             .treated_before(
@@ -109,18 +109,30 @@ impl Engine {
         Ok(facts)
     }
 
-    /// Counts the records of those who are due, one request per treatment.
-    async fn count(&self, surveyed: Vec<&mut Surveyed>) -> Result<(), Error> {
-        let mut by_treatment = BTreeMap::<TreatmentName, Vec<&mut Surveyed>>::new();
+    /// Counts the records of those who are due, one request per treatment. One whose records cannot be counted gets
+    /// the error, and says nothing of the others.
+    async fn count(&self, surveyed: &mut [Result<Surveyed, Error>]) -> Result<(), Error> {
+        let mut by_treatment =
+            BTreeMap::<TreatmentName, Vec<(CustomerId, &mut Result<Surveyed, Error>)>>::new();
         for one in surveyed {
-            if let Decision::Due(due) = &one.decision {
-                by_treatment.entry(due.treatment.clone()).or_default().push(one);
+            let due = match one {
+                Ok(Surveyed { decision: Decision::Due(due), facts, .. }) => {
+                    Some((due.treatment.clone(), facts.id.clone()))
+                }
+                Ok(_) | Err(_) => None,
+            };
+            if let Some((treatment, customer)) = due {
+                by_treatment.entry(treatment).or_default().push((customer, one));
             }
         }
         for (name, group) in by_treatment {
-            let customers = group.iter().map(|one| one.facts.id.clone()).collect();
-            for (one, tally) in group.into_iter().zip(self.tally(customers, &name).await?) {
-                one.tally = tally?;
+            let customers = group.iter().map(|(customer, _)| customer.clone()).collect();
+            for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &name).await?) {
+                match (counted, &mut *one) {
+                    (Ok(tally), Ok(surveyed)) => surveyed.tally = tally,
+                    (Err(error), _) => *one = Err(error.into()),
+                    (Ok(_), Err(_)) => {}
+                }
             }
         }
         Ok(())

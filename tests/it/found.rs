@@ -471,6 +471,28 @@ async fn a_repository_that_gives_what_nobody_classified_is_refused() {
 }
 
 #[tokio::test]
+async fn one_customer_whose_records_cannot_be_counted_stops_nobody_elses_plan() {
+    let repository = MemoryRepository::new(hosts::memory_map());
+    for (id, name) in [("1", "maud"), ("3", "ines")] {
+        let (mut customer, mut records) = hosts::memory_customer(id, name, false);
+        customer.gateway_profiles.clear();
+        if id == "1" {
+            records.push(Record::new("secret_note", "99"));
+        }
+        repository.insert(customer, records);
+    }
+    let policy = PolicyDocument::from_toml(hosts::MEMORY_POLICY).unwrap();
+    let engine = Engine::builder(ByRecord::new(repository), policy, MemoryLedger::new(), hosts::keys())
+        .gateway(MemoryGateway::new("stripe"))
+        .clock(ManualClock::at(hosts::now()))
+        .build()
+        .unwrap();
+    let planned = engine.plan_batch(&["1".into(), "3".into()], &Asked::request()).await.unwrap();
+    assert!(matches!(planned[0], Err(Error::Store(_))), "{planned:?}");
+    assert!(matches!(planned[1], Ok(relinquish::Planned::Plan(_))), "{planned:?}");
+}
+
+#[tokio::test]
 async fn a_store_compares_the_tenant_too() {
     let host = hosts::memory();
     let engine = host.engine();

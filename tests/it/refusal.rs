@@ -346,6 +346,8 @@ enum Lie {
     Fails,
     /// No lie: two parts first, one record each, then the rest.
     InParts,
+    /// No lie: out of reach at first.
+    BusyOnce,
 }
 
 #[async_trait]
@@ -364,7 +366,10 @@ impl RecordStore for Liar {
             Lie::InParts if self.asked.fetch_add(1, Ordering::SeqCst) < 2 => {
                 request.targets.iter().map(|_| Ok(Erased::More(one()))).collect()
             }
-            Lie::InParts => return self.inner.erase(request).await,
+            Lie::BusyOnce if self.asked.fetch_add(1, Ordering::SeqCst) == 0 => {
+                return Err(StoreError::Busy { doing: "erasing" });
+            }
+            Lie::InParts | Lie::BusyOnce => return self.inner.erase(request).await,
             Lie::SaysDone => request.targets.iter().map(|_| Ok(Erased::Done(Counts::default()))).collect(),
             Lie::More => request.targets.iter().map(|_| Ok(Erased::More(Counts::default()))).collect(),
             Lie::NoAnswer => Vec::new(),
@@ -435,6 +440,29 @@ async fn a_store_that_works_in_parts_is_asked_until_it_is_done() {
     let calls = certificate.records.iter().find(|class| class.class.as_str() == "call").unwrap();
     assert_eq!(calls.treated, Some(Count::Exact(3)), "two parts of one, and the one that was left");
     host.check_erased(&before);
+}
+
+#[tokio::test]
+async fn a_profile_that_came_while_the_records_waited_is_erased_too() {
+    let host = hosts::sqlite();
+    let gateway = host.gateway.clone().unwrap();
+    let policy = PolicyDocument::from_toml(&host.policy).unwrap();
+    let busy = Liar { inner: Arc::clone(&host.store), lie: Lie::BusyOnce, asked: AtomicUsize::new(0) };
+    let engine = Engine::builder(busy, policy, MemoryLedger::new(), hosts::keys())
+        .gateway(Arc::clone(&gateway))
+        .clock(relinquish::testing::ManualClock::at(hosts::now()))
+        .build()
+        .unwrap();
+    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
+    assert!(matches!(engine.erase(plan).await.unwrap(), Outcome::Waiting { step: Step::Records, .. }));
+    // The gateway's webhook writes a new profile before the case is resumed.
+    gateway.insert("cus_new", Some(host.due.clone()), 0);
+    let sql = "UPDATE clients SET stripe_id = 'cus_new' WHERE id = 17";
+    rusqlite::Connection::open(host.path()).unwrap().execute(sql, []).unwrap();
+    let outcomes = engine.resume().await.unwrap();
+    let [Outcome::Erased(certificate)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!(certificate.gateways.len(), 2);
+    assert_eq!(gateway.state(&ProfileId::from("cus_new")).await.unwrap(), ProfileState::Absent);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What the check finds before anything runs: each fault by itself, then all of them in one go.
 
+use super::field::{dated, remove};
 use super::*;
-use crate::data_map::Reference;
+use crate::anonymise::{Strategy, Template, Token, TokenForm};
+use crate::data_map::{Constraints, Datatype, Field, Kind, Reference, Value};
 use crate::document::Problem;
 
 /// A policy with treatment `t`. Guards are ignored and there are no triggers, unless the lines speak of them.

@@ -1,0 +1,194 @@
+//! What a rule comes down to for one field, by what the store demands of its values.
+
+use crate::anonymise::{Strategy, Template, Token, TokenForm};
+use crate::data_map::{Constraints, Datatype, Field, Kind, Role, Value};
+use crate::policy::document::FieldRule;
+
+pub(super) enum Resolved {
+    Write(Strategy),
+    Keep(String),
+}
+
+pub(super) struct Impossible {
+    pub(super) what: String,
+    pub(super) way_out: String,
+}
+
+fn impossible<T>(what: impl Into<String>, way_out: impl Into<String>) -> Result<T, Impossible> {
+    Err(Impossible { what: what.into(), way_out: way_out.into() })
+}
+
+/// What a rule comes down to for one field.
+pub(super) fn resolve(field: &Field, rule: &FieldRule) -> Result<Resolved, Impossible> {
+    if !matches!(rule, FieldRule::Keep(_)) {
+        writable(field)?;
+    }
+    let constraints = field.constraints();
+    let form = match field.kind() {
+        Some(Kind::Email) => TokenForm::Email,
+        Some(Kind::Username) => TokenForm::Username,
+        _ => TokenForm::Plain,
+    };
+    match rule {
+        FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
+        FieldRule::Remove => remove(constraints, form),
+        FieldRule::Clear => clear(constraints),
+        FieldRule::Token => token(constraints, form),
+        FieldRule::Invalidate => invalidate(constraints),
+        FieldRule::Constant(value) => constant(constraints, value),
+        FieldRule::Placeholder(template) => placeholder(constraints, template),
+    }
+    .map(Resolved::Write)
+}
+
+/// Whether a field of a record that stays can be altered at all.
+fn writable(field: &Field) -> Result<(), Impossible> {
+    if field.is_token_part() {
+        return impossible(
+            "is part of what the ledger's token of the customer is made of, and the record stays",
+            "keep it with a reason, or delete the record",
+        );
+    }
+    if field.is_linked() {
+        return impossible(
+            "is what other records point at, and the record stays",
+            "keep it with a reason, or delete the record",
+        );
+    }
+    match field.role() {
+        Role::Value => Ok(()),
+        Role::Key | Role::Owner => impossible(
+            "is the record's key or says whose it is, and the record stays",
+            "keep it with a reason, or delete the record",
+        ),
+        Role::Computed => {
+            impossible("is computed by the database", "treat the fields from which it is computed")
+        }
+    }
+}
+
+fn takes_text(constraints: &Constraints) -> bool {
+    matches!(constraints.datatype, Datatype::Text | Datatype::Any)
+}
+
+fn room(constraints: &Constraints) -> usize {
+    constraints.max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX))
+}
+
+fn clear(constraints: &Constraints) -> Result<Strategy, Impossible> {
+    if constraints.nullable {
+        Ok(Strategy::Clear)
+    } else {
+        impossible(
+            "cannot be cleared: NULL is not allowed there",
+            "write \"remove\", a placeholder or a constant",
+        )
+    }
+}
+
+fn needs_text(constraints: &Constraints, what: &str) -> Result<(), Impossible> {
+    if takes_text(constraints) {
+        Ok(())
+    } else {
+        impossible(
+            format!("cannot take {what}: it is no text"),
+            "write { constant = … } of its type, or \"clear\" where NULL is allowed",
+        )
+    }
+}
+
+fn constant(constraints: &Constraints, value: &Value) -> Result<Strategy, Impossible> {
+    if constraints.unique {
+        return impossible("cannot take a constant: its values must differ", "write \"token\", or \"clear\"");
+    }
+    let fits = match (constraints.datatype, value) {
+        (Datatype::Any | Datatype::Numeric, _)
+        | (Datatype::Text, Value::Text(_))
+        | (Datatype::Integer | Datatype::Real, Value::Integer(_))
+        | (Datatype::Real, Value::Real(_)) => true,
+        (Datatype::Text | Datatype::Integer | Datatype::Real | Datatype::Blob, _) => false,
+    };
+    if !fits {
+        return impossible("cannot take that constant: it is of another type", "write one of its type");
+    }
+    if value.as_text().is_some_and(|text| text.chars().count() > room(constraints)) {
+        return impossible(
+            format!("cannot take that constant: it takes {} characters", room(constraints)),
+            "write a shorter one",
+        );
+    }
+    Ok(Strategy::Constant(value.clone()))
+}
+
+fn placeholder(constraints: &Constraints, template: &Template) -> Result<Strategy, Impossible> {
+    needs_text(constraints, "a placeholder")?;
+    if constraints.unique {
+        return impossible(
+            "cannot take a placeholder: its values must differ",
+            "write \"token\", or \"clear\"",
+        );
+    }
+    if template.chars() > room(constraints) {
+        return impossible(
+            format!(
+                "cannot take that placeholder: it takes {} characters, and that is {}",
+                room(constraints),
+                template.chars()
+            ),
+            "write a shorter one, or \"remove\"",
+        );
+    }
+    Ok(Strategy::Placeholder(template.clone()))
+}
+
+fn token(constraints: &Constraints, form: TokenForm) -> Result<Strategy, Impossible> {
+    needs_text(constraints, "a token")?;
+    match Token::fitting(form, constraints.max_chars) {
+        Some(token) => Ok(Strategy::Token(token)),
+        None => impossible(
+            format!("cannot take a token: it takes {} characters, too few for one", room(constraints)),
+            "write \"clear\" where NULL is allowed, or a constant where values need not differ",
+        ),
+    }
+}
+
+fn invalidate(constraints: &Constraints) -> Result<Strategy, Impossible> {
+    needs_text(constraints, "an invalid password")?;
+    let token = Token::fitting(TokenForm::Plain, constraints.max_chars.map(|chars| chars.saturating_sub(1)));
+    if room(constraints) == 0 || (token.is_none() && constraints.unique) {
+        return impossible(
+            "cannot be invalidated: there is no room",
+            "write \"clear\" where NULL is allowed",
+        );
+    }
+    Ok(Strategy::Invalidate(token))
+}
+
+/// Dated placeholders, longest first. Each has a word in it: a bare day could not be told from a day of birth.
+pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
+    match form {
+        TokenForm::Email => &[
+            "anonymised-{date}@erased.invalid",
+            "erased-{date}@erased.invalid",
+            "{date}@erased.invalid",
+            "{date}@x.invalid",
+        ],
+        TokenForm::Username | TokenForm::Plain => &["Anonymised {date}", "Erased {date}"],
+    }
+}
+
+/// `remove`: NULL where allowed, else the longest dated placeholder that fits, else a token, else, where values
+/// need not differ, a word or a dash.
+pub(super) fn remove(constraints: &Constraints, form: TokenForm) -> Result<Strategy, Impossible> {
+    if let Ok(strategy) = clear(constraints) {
+        return Ok(strategy);
+    }
+    needs_text(constraints, "what \"remove\" writes")?;
+    dated(form)
+        .iter()
+        .filter_map(|text| text.parse().ok())
+        .find_map(|template| placeholder(constraints, &template).ok())
+        .or_else(|| token(constraints, form).ok())
+        .or_else(|| ["Erased", "-"].iter().find_map(|word| constant(constraints, &Value::from(*word)).ok()))
+        .map_or_else(|| token(constraints, form), Ok)
+}

@@ -1,0 +1,136 @@
+//! `[treatments]`: one line per record class, gateway and treatment.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use super::FieldRule;
+use super::anonymise::read_field_rule;
+use crate::customer::GatewayName;
+use crate::data_map::ClassName;
+use crate::document::{Reader, join, suggest};
+use crate::policy::{GatewayAction, RecordAction, TreatmentName};
+
+/// What a policy says of a record class under one treatment.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct ClassRule {
+    pub(in crate::policy) action: RecordAction,
+    pub(in crate::policy) keep: BTreeMap<String, String>,
+    pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(in crate::policy) struct TreatmentRule {
+    pub(in crate::policy) classes: BTreeMap<ClassName, ClassRule>,
+    pub(in crate::policy) gateways: BTreeMap<GatewayName, GatewayAction>,
+}
+
+pub(super) fn read_treatments(
+    reader: &mut Reader,
+    value: &Json,
+) -> Option<BTreeMap<TreatmentName, TreatmentRule>> {
+    let table = reader.open_table("treatments", value)?;
+    let mut treatments = BTreeMap::new();
+    for (name, rule) in table {
+        let path = join("treatments", name);
+        let Some(table) = reader.open_table(&path, rule) else { continue };
+        let mut treatment = TreatmentRule::default();
+        for (key, rule) in table {
+            let path = join(&path, key);
+            if key == "gateway" {
+                treatment.gateways = read_gateways(reader, &path, rule);
+            } else if let Some(rule) = read_class_rule(reader, &path, rule) {
+                treatment.classes.insert(key.as_str().into(), rule);
+            }
+        }
+        treatments.insert(name.as_str().into(), treatment);
+    }
+    Some(treatments)
+}
+
+fn read_gateways(reader: &mut Reader, path: &str, value: &Json) -> BTreeMap<GatewayName, GatewayAction> {
+    let mut gateways = BTreeMap::new();
+    for (name, rule) in reader.open_table(path, value).into_iter().flatten() {
+        let path = join(path, name);
+        let action = match rule {
+            Json::String(text) if text == "erase" => Some(GatewayAction::Erase),
+            Json::Object(_) => read_reason(reader, &path, rule).map(|reason| GatewayAction::Keep { reason }),
+            _ => {
+                reader.problem(&path, "is no rule for a gateway", "write \"erase\" or { keep = \"reason\" }");
+                None
+            }
+        };
+        if let Some(action) = action {
+            gateways.insert(name.as_str().into(), action);
+        }
+    }
+    gateways
+}
+
+fn read_reason(reader: &mut Reader, path: &str, value: &Json) -> Option<String> {
+    let table = reader.table(path, value, &["keep"])?;
+    reader.required_text(path, table, "keep").map(str::to_owned)
+}
+
+fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordAction> {
+    match text {
+        "delete" => Some(RecordAction::Delete),
+        "anonymise" => Some(RecordAction::Anonymise),
+        "reassign" => Some(RecordAction::Reassign),
+        _ => {
+            let way_out = format!(
+                "{}; or write {{ keep = \"reason\" }}",
+                suggest(text, ["delete", "anonymise", "reassign"])
+            );
+            reader.problem(path, "is no action", way_out);
+            None
+        }
+    }
+}
+
+fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ClassRule> {
+    let plain = |action| ClassRule { action, keep: BTreeMap::new(), fields: BTreeMap::new() };
+    match value {
+        Json::String(text) => read_action(reader, path, text).map(plain),
+        Json::Object(table) if table.contains_key("action") => {
+            reader.table(path, value, &["action", "keep", "fields"]);
+            let action = reader
+                .required_text(path, table, "action")
+                .and_then(|text| read_action(reader, &join(path, "action"), text));
+            let keep = read_keep(reader, &join(path, "keep"), table);
+            let mut fields = BTreeMap::new();
+            if let Some(value) = table.get("fields") {
+                let path = join(path, "fields");
+                for (name, rule) in reader.open_table(&path, value).into_iter().flatten() {
+                    if let Some(rule) = read_field_rule(reader, &join(&path, name), rule) {
+                        fields.insert(name.clone(), rule);
+                    }
+                }
+            }
+            Some(ClassRule { action: action?, keep, fields })
+        }
+        Json::Object(_) => {
+            read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))
+        }
+        _ => {
+            reader.problem(
+                path,
+                "is no rule for a record class",
+                "write \"delete\", \"anonymise\", \"reassign\" or { keep = \"reason\" }",
+            );
+            None
+        }
+    }
+}
+
+fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, String> {
+    let mut keep = BTreeMap::new();
+    if let Some(value) = table.get("keep") {
+        for (field, reason) in reader.open_table(path, value).into_iter().flatten() {
+            if let Some(reason) = reader.text(&join(path, field), reason) {
+                keep.insert(field.clone(), reason.to_owned());
+            }
+        }
+    }
+    keep
+}

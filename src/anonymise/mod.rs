@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::data_map::Value;
 
 mod draw;
+pub mod json;
 mod placeholder;
 mod token;
 

@@ -10,6 +10,7 @@ mod found;
 mod hosts;
 mod house;
 mod interruption;
+mod json;
 mod laws;
 mod ledger;
 mod operator;

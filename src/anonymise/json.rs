@@ -1,0 +1,560 @@
+//! Values inside a JSON document, read and replaced in place: every other byte stays as it was.
+//!
+//! A column may hold a whole document of which two values are personal. Parsing it and writing it out again would
+//! alter the rest: the order of members, `1.0` against `1`, escapes, a member that is there twice. [`edit`] does not:
+//! it walks over the text once, finds what a [`Pointer`] leads to, and writes only there.
+//!
+//! ```
+//! use relinquish::anonymise::json::{Edit, Found, Pointer, edit};
+//!
+//! let pointer: Pointer = "/contacts/*/name".parse()?;
+//! let text = r#"{"v": 1.0, "contacts": [{"name": "Maud"}, {"name": null, "vip": true}]}"#;
+//! let edited = edit(text, &pointer, |found| match found {
+//!     Found::Null => None,
+//!     _ => Some(Edit::Write(serde_json::Value::Null)),
+//! })?;
+//! assert_eq!(
+//!     edited.as_deref(),
+//!     Some(r#"{"v": 1.0, "contacts": [{"name": null}, {"name": null, "vip": true}]}"#)
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Text that is no JSON by RFC 8259 to its last byte is an error, also where the pointer would have been found before
+//! the fault: what cannot be read cannot be said to be erased. A member that is there twice is treated twice, because
+//! readers differ in which one they take.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value as Json;
+
+/// Arrays and objects within one another: as deep as SQLite reads them.
+const MAX_DEPTH: usize = 1_000;
+/// Steps of a pointer.
+const MAX_STEPS: usize = 64;
+
+/// A way into a JSON document: a JSON Pointer (RFC 6901) in which a step `*` stands for every member of an object
+/// and every element of an array.
+///
+/// `/contacts/*/name` leads to the name of each contact; the empty pointer to the whole document. In a step `~0`
+/// stands for `~`, `~1` for `/`, and, beyond the RFC, `~2` for a `*` that is meant as it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pointer {
+    text: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Step {
+    Every,
+    /// The member of this name; in an array the element of this number.
+    One {
+        name: String,
+        index: Option<usize>,
+    },
+}
+
+/// A text that is no pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAPointer {
+    /// It does not start with a slash.
+    #[error("a JSON pointer is empty or starts with a slash, such as \"/contacts/*/name\"")]
+    NoSlash,
+    /// A tilde is followed by something else than 0, 1 or 2.
+    #[error("in a JSON pointer ~ is written ~0, / is written ~1, and a * that is no wildcard ~2")]
+    Escape,
+    /// It has more steps than anybody needs.
+    #[error("a JSON pointer has at most 64 steps")]
+    TooLong,
+}
+
+impl FromStr for Pointer {
+    type Err = NotAPointer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('/');
+        if parts.next() != Some("") {
+            return Err(NotAPointer::NoSlash);
+        }
+        let steps = parts.map(step).collect::<Result<Vec<Step>, NotAPointer>>()?;
+        if steps.len() > MAX_STEPS {
+            return Err(NotAPointer::TooLong);
+        }
+        Ok(Self { text: text.to_owned(), steps })
+    }
+}
+
+fn step(part: &str) -> Result<Step, NotAPointer> {
+    if part == "*" {
+        return Ok(Step::Every);
+    }
+    let mut name = String::with_capacity(part.len());
+    let mut chars = part.chars();
+    while let Some(c) = chars.next() {
+        name.push(match (c, c == '~') {
+            (c, false) => c,
+            (_, true) => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                Some('2') => '*',
+                _ => return Err(NotAPointer::Escape),
+            },
+        });
+    }
+    // RFC 6901: an index has no leading zero and no sign.
+    let is_index = part == "0" || (part.bytes().all(|b| b.is_ascii_digit()) && !part.starts_with('0'));
+    let index = if is_index { part.parse().ok() } else { None };
+    Ok(Step::One { name, index })
+}
+
+impl Pointer {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl Serialize for Pointer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pointer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// What a pointer leads to. Its `Debug` shows the type and nothing else.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Found<'t> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as it is spelled.
+    Number(&'t str),
+    /// A text, its escapes resolved. Half a surrogate pair, which is no character, reads as U+FFFD.
+    Text(Cow<'t, str>),
+    /// An array, as it is spelled.
+    Array(&'t str),
+    /// An object, as it is spelled.
+    Object(&'t str),
+}
+
+impl fmt::Debug for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "Null",
+            Self::Bool(_) => "Bool(…)",
+            Self::Number(_) => "Number(…)",
+            Self::Text(_) => "Text(…)",
+            Self::Array(_) => "Array(…)",
+            Self::Object(_) => "Object(…)",
+        })
+    }
+}
+
+/// What becomes of a value that was found.
+#[derive(Clone, PartialEq)]
+pub enum Edit {
+    /// This stands there instead.
+    Write(Json),
+    /// The member or element goes; elements behind it move up. The whole document becomes `null`.
+    Remove,
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Write(_) => "Write(…)",
+            Self::Remove => "Remove",
+        })
+    }
+}
+
+/// A text that is no JSON, and the byte at which that shows. Nothing of the text is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is no JSON: {what} at byte {at}")]
+pub struct NotJson {
+    what: &'static str,
+    at: usize,
+}
+
+/// Asks for every value that the pointer leads to, in order, what becomes of it; `None` leaves it as it is. Gives the
+/// new text, or `None` where nothing was to be changed.
+///
+/// Takes time in proportion to the text.
+///
+/// # Errors
+/// The text is no JSON, or nested deeper than 1,000 levels.
+pub fn edit<'t>(
+    text: &'t str,
+    pointer: &Pointer,
+    change: impl FnMut(Found<'t>) -> Option<Edit>,
+) -> Result<Option<String>, NotJson> {
+    let mut walk = Walk { scan: Scan { text, at: 0 }, change, cuts: Vec::new() };
+    walk.scan.space();
+    let start = walk.scan.at;
+    if walk.value(&pointer.steps)? == Fate::Goes {
+        walk.cuts.push((start..walk.scan.at, "null".to_owned()));
+    }
+    walk.scan.space();
+    if walk.scan.at < text.len() {
+        return Err(walk.scan.fault("something stands behind the end"));
+    }
+    Ok((!walk.cuts.is_empty()).then(|| with_cuts(text, &walk.cuts)))
+}
+
+/// Every value that the pointer leads to, in order.
+///
+/// # Errors
+/// As [`edit`].
+pub fn values<'t>(text: &'t str, pointer: &Pointer) -> Result<Vec<Found<'t>>, NotJson> {
+    let mut values = Vec::new();
+    edit(text, pointer, |found| {
+        values.push(found);
+        None
+    })?;
+    Ok(values)
+}
+
+fn with_cuts(text: &str, cuts: &[(Range<usize>, String)]) -> String {
+    let mut edited = String::with_capacity(text.len());
+    let mut from = 0;
+    for (range, written) in cuts {
+        edited.push_str(text.get(from..range.start).unwrap_or_default());
+        edited.push_str(written);
+        from = range.end;
+    }
+    edited.push_str(text.get(from..).unwrap_or_default());
+    edited
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Stays,
+    Goes,
+}
+
+/// Goes down along the pointer, and collects what is to be cut out of the text and written in its place.
+struct Walk<'t, F> {
+    scan: Scan<'t>,
+    change: F,
+    cuts: Vec<(Range<usize>, String)>,
+}
+
+impl<'t, F: FnMut(Found<'t>) -> Option<Edit>> Walk<'t, F> {
+    fn value(&mut self, steps: &[Step]) -> Result<Fate, NotJson> {
+        let Some((step, rest)) = steps.split_first() else {
+            let start = self.scan.at;
+            let found = self.scan.found()?;
+            return Ok(match (self.change)(found) {
+                None => Fate::Stays,
+                Some(Edit::Remove) => Fate::Goes,
+                Some(Edit::Write(value)) => {
+                    self.cuts.push((start..self.scan.at, value.to_string()));
+                    Fate::Stays
+                }
+            });
+        };
+        match self.scan.peek() {
+            Some(b'{') => self.items(b'}', step, rest),
+            Some(b'[') => self.items(b']', step, rest),
+            _ => self.scan.skip().map(|()| Fate::Stays),
+        }
+    }
+
+    /// The members of an object, or the elements of an array.
+    fn items(&mut self, close: u8, step: &Step, rest: &[Step]) -> Result<Fate, NotJson> {
+        self.scan.at += 1;
+        self.scan.space();
+        if self.scan.take(close) {
+            return Ok(Fate::Stays);
+        }
+        let mut last_end = self.scan.at;
+        let mut some_stay = false;
+        for n in 0.. {
+            self.scan.space();
+            let start = self.scan.at;
+            let is_it = if close == b'}' {
+                let name = self.scan.member()?;
+                match step {
+                    Step::Every => true,
+                    Step::One { name: wanted, .. } => name == *wanted,
+                }
+            } else {
+                match step {
+                    Step::Every => true,
+                    Step::One { index, .. } => *index == Some(n),
+                }
+            };
+            let cuts_before = self.cuts.len();
+            let fate = if is_it { self.value(rest)? } else { self.scan.skip().map(|()| Fate::Stays)? };
+            let end = self.scan.at;
+            match fate {
+                // With the comma before it.
+                Fate::Goes if n > 0 => self.cuts.push((last_end..end, String::new())),
+                Fate::Goes => self.cuts.push((start..end, String::new())),
+                // All before it go, so it is the first now, and has no comma before it.
+                Fate::Stays if n > 0 && !some_stay => {
+                    self.cuts.insert(cuts_before, (last_end..start, String::new()));
+                }
+                Fate::Stays => {}
+            }
+            some_stay |= fate == Fate::Stays;
+            last_end = end;
+            self.scan.space();
+            if self.scan.take(close) {
+                break;
+            }
+            if !self.scan.take(b',') {
+                return Err(self.scan.fault("a comma or the end of an array or object is missing"));
+            }
+        }
+        Ok(Fate::Stays)
+    }
+}
+
+/// Reads JSON byte by byte. Whatever it stands on when a value is read is the value's first byte.
+struct Scan<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Scan<'t> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn fault(&self, what: &'static str) -> NotJson {
+        NotJson { what, at: self.at }
+    }
+
+    fn since(&self, start: usize) -> &'t str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn found(&mut self) -> Result<Found<'t>, NotJson> {
+        let start = self.at;
+        let first = self.peek();
+        if first == Some(b'"') {
+            return self.string().map(Found::Text);
+        }
+        self.skip()?;
+        let spelled = self.since(start);
+        Ok(match first {
+            Some(b'n') => Found::Null,
+            Some(b't' | b'f') => Found::Bool(spelled == "true"),
+            Some(b'[') => Found::Array(spelled),
+            Some(b'{') => Found::Object(spelled),
+            _ => Found::Number(spelled),
+        })
+    }
+
+    /// Over a value, whatever is in it. Keeps its own stack: a hostile document must not exhaust ours.
+    fn skip(&mut self) -> Result<(), NotJson> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            match self.peek() {
+                Some(b) if b == b'{' || b == b'[' => {
+                    self.at += 1;
+                    self.space();
+                    let close = if b == b'{' { b'}' } else { b']' };
+                    if !self.take(close) {
+                        if open.len() == MAX_DEPTH {
+                            return Err(self.fault("nested deeper than 1000 levels"));
+                        }
+                        open.push(close);
+                        if close == b'}' {
+                            self.over_member()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => self.over_string().map(|_| ())?,
+                Some(b't') => self.word("true")?,
+                Some(b'f') => self.word("false")?,
+                Some(b'n') => self.word("null")?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(_) => return Err(self.fault("there is no value")),
+                None => return Err(self.fault("it ends too soon")),
+            }
+            // A value is over: so may be what it stands in.
+            loop {
+                let Some(close) = open.last().copied() else { return Ok(()) };
+                self.space();
+                if self.take(b',') {
+                    self.space();
+                    if close == b'}' {
+                        self.over_member()?;
+                    }
+                    break;
+                }
+                if !self.take(close) {
+                    return Err(self.fault("a comma or the end of an array or object is missing"));
+                }
+                open.pop();
+            }
+        }
+    }
+
+    /// A member's name, up to its value.
+    fn member(&mut self) -> Result<Cow<'t, str>, NotJson> {
+        let name = self.string()?;
+        self.colon()?;
+        Ok(name)
+    }
+
+    fn over_member(&mut self) -> Result<(), NotJson> {
+        self.over_string()?;
+        self.colon()
+    }
+
+    fn colon(&mut self) -> Result<(), NotJson> {
+        self.space();
+        if !self.take(b':') {
+            return Err(self.fault("a colon is missing"));
+        }
+        self.space();
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), NotJson> {
+        if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            return Err(self.fault("there is no value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), NotJson> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _ = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), NotJson> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if start == self.at { Err(self.fault("a digit is missing")) } else { Ok(()) }
+    }
+
+    /// Over a string; gives what is between its quotes, and whether there are escapes in it.
+    fn over_string(&mut self) -> Result<(&'t str, bool), NotJson> {
+        if !self.take(b'"') {
+            return Err(self.fault("a string is missing"));
+        }
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    let inner = self.since(start);
+                    self.at += 1;
+                    return Ok((inner, has_escapes));
+                }
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.at += 1;
+                    match self.peek() {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'u') => {
+                            self.at += 1;
+                            for _ in 0..4 {
+                                if !self.peek().is_some_and(|b| b.is_ascii_hexdigit()) {
+                                    return Err(self.fault("an escape is not finished"));
+                                }
+                                self.at += 1;
+                            }
+                        }
+                        _ => return Err(self.fault("there is no such escape")),
+                    }
+                }
+                Some(0..0x20) => return Err(self.fault("a control character stands in a string")),
+                Some(_) => self.at += 1,
+                None => return Err(self.fault("it ends too soon")),
+            }
+        }
+    }
+
+    fn string(&mut self) -> Result<Cow<'t, str>, NotJson> {
+        let (inner, has_escapes) = self.over_string()?;
+        Ok(if has_escapes { Cow::Owned(unescaped(inner)) } else { Cow::Borrowed(inner) })
+    }
+}
+
+/// What a string with escapes says. Its escapes are known to be complete.
+fn unescaped(inner: &str) -> String {
+    let mut text = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        text.push_str(before);
+        let mut chars = behind.chars();
+        text.push(match chars.next() {
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let first = unit(chars.as_str());
+                chars = chars.as_str().get(4..).unwrap_or_default().chars();
+                let second = chars.as_str().strip_prefix("\\u").map(unit);
+                match (char::from_u32(first), second) {
+                    (Some(c), _) => c,
+                    (None, Some(second @ 0xDC00..0xE000)) if first < 0xDC00 => {
+                        chars = chars.as_str().get(6..).unwrap_or_default().chars();
+                        let code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                    }
+                    (None, _) => char::REPLACEMENT_CHARACTER,
+                }
+            }
+            Some(c) => c,
+            None => char::REPLACEMENT_CHARACTER,
+        });
+        rest = chars.as_str();
+    }
+    text.push_str(rest);
+    text
+}
+
+/// Four hexadecimal digits.
+fn unit(digits: &str) -> u32 {
+    digits.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0xFFFD)
+}

@@ -11,8 +11,8 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use crate::data_map::GatewayName;
 use crate::data_map::Kind;
+pub use crate::data_map::{GatewayName, StateName};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
@@ -100,6 +100,37 @@ impl GatewayProfile {
     }
 }
 
+/// What kind of hold it is that a person places and lifts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HoldKind {
+    /// The data are needed for a legal claim.
+    LegalClaim,
+    /// The person asked for restriction under Art. 18 GDPR, and so for the data to be kept.
+    Restriction,
+    /// A court or an authority ordered it.
+    AuthorityOrder,
+}
+
+impl HoldKind {
+    /// As maps and policies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LegalClaim => "legal_claim",
+            Self::Restriction => "restriction",
+            Self::AuthorityOrder => "authority_order",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::LegalClaim, Self::Restriction, Self::AuthorityOrder]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
 /// What a store needs in order to take its own deactivation back: the values that deactivating overwrites,
 /// in whatever form the store likes. It must hold no personal data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +183,18 @@ pub struct Customer {
     pub active_subscriptions: u32,
     /// Subscriptions that still run, as the gateways say. The engine asks; a store leaves it at 0.
     pub gateway_subscriptions: u32,
+    /// Invoices that are not paid, as the store knows.
+    pub unpaid_invoices: u32,
+    /// Invoices that are not paid, as the gateways say. The engine asks; a store leaves it at 0.
+    pub gateway_unpaid_invoices: u32,
+    /// Disputed payments that are not settled, as the store knows.
+    pub open_disputes: u32,
+    /// Disputed payments that are not settled, as the gateways say. The engine asks; a store leaves it at 0.
+    pub gateway_disputes: u32,
+    /// Holds that somebody placed and nobody lifted.
+    pub holds: BTreeSet<HoldKind>,
+    /// The states of the host's own that the data map names, each up or not. One that is missing here counts as up.
+    pub states: BTreeMap<StateName, bool>,
     /// Profiles at payment gateways.
     pub gateway_profiles: Vec<GatewayProfile>,
     /// This is the tenant's "Unknown Customer": a stand-in that keeps orders, and nobody's to erase.
@@ -173,6 +216,12 @@ impl Customer {
             dates: BTreeMap::new(),
             active_subscriptions: 0,
             gateway_subscriptions: 0,
+            unpaid_invoices: 0,
+            gateway_unpaid_invoices: 0,
+            open_disputes: 0,
+            gateway_disputes: 0,
+            holds: BTreeSet::new(),
+            states: BTreeMap::new(),
             gateway_profiles: Vec::new(),
             stand_in: false,
             unreadable: BTreeSet::new(),
@@ -186,6 +235,7 @@ impl Customer {
             self.registered,
             self.tenants,
             self.active_subscriptions,
+            (self.unpaid_invoices, self.open_disputes, &self.holds, &self.states),
             self.stand_in,
             &self.unreadable,
         )))

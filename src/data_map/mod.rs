@@ -48,6 +48,12 @@ open_name! {
 }
 
 open_name! {
+    /// The name of a state of the host's own that may forbid erasure, as the policy and the data map spell it:
+    /// `not_white_label`.
+    StateName
+}
+
+open_name! {
     /// The name of a record class, as maps and policies spell it: `delivery_address`.
     ClassName
 }
@@ -339,6 +345,12 @@ pub enum Fact {
     Tenants,
     /// Whether the customer is active, cancelled, archived or deleted.
     Status,
+    /// How many invoices are not paid.
+    UnpaidInvoices,
+    /// How many payments are disputed.
+    OpenDisputes,
+    /// Which holds people placed.
+    Holds,
 }
 
 /// Whether a host has a status for the reversible first step.
@@ -360,6 +372,8 @@ pub struct DataMap {
     root: ClassName,
     classes: BTreeMap<ClassName, RecordClass>,
     facts: BTreeSet<Fact>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    states: BTreeSet<StateName>,
     dates: BTreeSet<String>,
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
@@ -380,6 +394,7 @@ impl DataMap {
             root: root.name.clone(),
             classes: vec![root],
             facts: BTreeSet::new(),
+            states: BTreeSet::new(),
             dates: BTreeSet::new(),
             gateways: BTreeSet::new(),
             deactivation: DeactivationSupport::Supported,
@@ -407,6 +422,11 @@ impl DataMap {
     /// Whether the store can tell a fact.
     pub fn knows(&self, fact: Fact) -> bool {
         self.facts.contains(&fact)
+    }
+
+    /// The states of the host's own that the store can tell.
+    pub fn states(&self) -> &BTreeSet<StateName> {
+        &self.states
     }
 
     /// The dates that the store can tell, by name.
@@ -447,6 +467,7 @@ pub struct DataMapBuilder {
     root: ClassName,
     classes: Vec<RecordClass>,
     facts: BTreeSet<Fact>,
+    states: BTreeSet<StateName>,
     dates: BTreeSet<String>,
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
@@ -467,6 +488,13 @@ impl DataMapBuilder {
     #[must_use]
     pub fn knows(mut self, fact: Fact) -> Self {
         self.facts.insert(fact);
+        self
+    }
+
+    /// The store can tell this state of the host's own, which a guard of the policy may look at.
+    #[must_use]
+    pub fn state(mut self, name: impl Into<StateName>) -> Self {
+        self.states.insert(name.into());
         self
     }
 
@@ -561,6 +589,7 @@ impl DataMapBuilder {
             root: self.root,
             classes,
             facts: self.facts,
+            states: self.states,
             dates: self.dates,
             gateways: self.gateways,
             deactivation: self.deactivation,

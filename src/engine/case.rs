@@ -82,7 +82,7 @@ impl Run<'_> {
             .guards()
             .iter()
             .find(|(guard, finding)| **finding == GuardFinding::Clear && guard.is_up(facts))
-            .map(|(guard, _)| *guard)
+            .map(|(guard, _)| guard.clone())
     }
 
     /// Why the customer cannot be erased now: it is another one, a guard, or somebody brought them back.

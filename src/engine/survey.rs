@@ -94,17 +94,17 @@ impl Engine {
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 
-    /// Adds what the gateways say of subscriptions that still run, unless the policy does not look.
+    /// Adds what the gateways say of subscriptions, invoices and disputes, unless the policy looks at none of them.
     pub(super) async fn with_gateways(&self, mut facts: Customer) -> Result<Customer, GatewayError> {
-        if matches!(self.parts.policy.guard(Guard::ActiveSubscription), GuardRule::Ignore { .. }) {
+        let policy = &self.parts.policy;
+        let asks = [Guard::ActiveSubscription, Guard::UnpaidInvoice, Guard::OpenDispute];
+        if asks.iter().all(|guard| matches!(policy.guard(guard), GuardRule::Ignore { .. })) {
             return Ok(facts);
         }
-        for profile in &facts.gateway_profiles {
+        for profile in facts.gateway_profiles.clone() {
             let Some(gateway) = self.parts.gateways.get(&profile.gateway) else { continue };
-            if let ProfileState::Present { active_subscriptions, .. } = gateway.state(&profile.id).await? {
-                facts.gateway_subscriptions =
-                    facts.gateway_subscriptions.saturating_add(active_subscriptions);
-            }
+            let state = gateway.state(&profile.id).await?;
+            add(&mut facts, &state);
         }
         Ok(facts)
     }
@@ -208,6 +208,13 @@ impl Engine {
             }
         }
         Ok(before)
+    }
+}
+
+/// What a gateway says of one profile, added to the facts.
+fn add(facts: &mut Customer, state: &ProfileState) {
+    if let ProfileState::Present { active_subscriptions, .. } = state {
+        facts.gateway_subscriptions = facts.gateway_subscriptions.saturating_add(*active_subscriptions);
     }
 }
 

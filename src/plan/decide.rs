@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::CaseId;
 use crate::customer::{Customer, Status};
 use crate::digest::Digest;
-use crate::policy::{Guard, GuardRule, Policy, TreatmentName, Trigger};
+use crate::policy::{Ground, Guard, GuardRule, Policy, TreatmentName, Trigger};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,9 @@ pub struct BlockedBy {
     pub guard: Option<Guard>,
     /// Why.
     pub why: String,
+    /// The ground in law on which a request is refused. None where nothing is refused in law: something has to be
+    /// put right first, and the clock of a request runs on.
+    pub ground: Option<Ground>,
     /// What would lift it.
     pub way_out: String,
 }
@@ -176,6 +179,7 @@ pub fn decide(
         .iter()
         .map(|fact| BlockedBy {
             guard: None,
+            ground: None,
             why: format!("the store holds {fact} in a form that cannot be read"),
             way_out: format!(
                 "mend {fact} of this customer in the host's database, or teach the data map to read it"
@@ -187,6 +191,7 @@ pub fn decide(
         if known.is_none_or(|known| !known.contains_key(&profile.gateway)) {
             by.push(BlockedBy {
                 guard: None,
+                ground: None,
                 why: format!(
                     "the customer has a profile at {}, which the data map does not name",
                     profile.gateway
@@ -196,21 +201,31 @@ pub fn decide(
         }
     }
     let mut guards = BTreeMap::new();
-    for guard in Guard::ALL {
-        let finding = match (policy.guard(guard), guard.is_up(customer)) {
+    for (guard, rule) in policy.guards() {
+        let finding = match (rule, guard.is_up(customer)) {
             (GuardRule::Ignore { .. }, _) => GuardFinding::Ignored,
             (_, false) => GuardFinding::Clear,
             (GuardRule::BlockSweep, true) if matches!(asked, Asked::Request { .. }) => GuardFinding::Passed,
+            (GuardRule::BlockBecause { reason, ground, way_out }, true) => {
+                by.push(BlockedBy {
+                    guard: Some(guard.clone()),
+                    why: reason.clone(),
+                    ground: Some(*ground),
+                    way_out: way_out.clone().unwrap_or_else(|| guard.way_out().into_owned()),
+                });
+                continue;
+            }
             (GuardRule::Block | GuardRule::BlockSweep, true) => {
                 by.push(BlockedBy {
-                    guard: Some(guard),
-                    why: guard.why().to_owned(),
-                    way_out: guard.way_out().to_owned(),
+                    guard: Some(guard.clone()),
+                    why: guard.why().into_owned(),
+                    ground: guard.ground(),
+                    way_out: guard.way_out().into_owned(),
                 });
                 continue;
             }
         };
-        guards.insert(guard, finding);
+        guards.insert(guard.clone(), finding);
     }
     if by.is_empty() {
         Decision::Due(Due { trigger, treatment, since, guards })

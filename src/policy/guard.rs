@@ -1,15 +1,16 @@
 //! Guards: states of a customer that forbid erasure now.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::customer::Customer;
-use crate::data_map::Fact;
+use crate::customer::{Customer, HoldKind};
+use crate::data_map::{DataMap, Fact, StateName};
 
 /// A state that forbids erasure now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Guard {
     /// A subscription still runs.
@@ -18,62 +19,120 @@ pub enum Guard {
     SeveralTenants,
     /// The customer was not archived first.
     NotArchived,
+    /// An invoice is not paid.
+    UnpaidInvoice,
+    /// A payment is disputed.
+    OpenDispute,
+    /// A person placed a hold, and has not lifted it.
+    Hold(HoldKind),
+    /// A state of the host's own, which the data map names.
+    Own(StateName),
 }
 
 impl Guard {
-    pub(crate) const ALL: [Self; 3] = [Self::ActiveSubscription, Self::SeveralTenants, Self::NotArchived];
-    pub(crate) const NAMES: [&'static str; 3] = ["active_subscription", "several_tenants", "not_archived"];
+    /// Those that this crate knows.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::ActiveSubscription,
+        Self::SeveralTenants,
+        Self::NotArchived,
+        Self::UnpaidInvoice,
+        Self::OpenDispute,
+        Self::Hold(HoldKind::LegalClaim),
+        Self::Hold(HoldKind::Restriction),
+        Self::Hold(HoldKind::AuthorityOrder),
+    ];
+    /// Those that every policy has to speak of, unless the store tells the fact: then they block.
+    pub(crate) const BASIC: [Self; 3] = [Self::ActiveSubscription, Self::SeveralTenants, Self::NotArchived];
 
     /// As the policy spells it.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::ActiveSubscription => "active_subscription",
             Self::SeveralTenants => "several_tenants",
             Self::NotArchived => "not_archived",
+            Self::UnpaidInvoice => "unpaid_invoice",
+            Self::OpenDispute => "open_dispute",
+            Self::Hold(kind) => kind.as_str(),
+            Self::Own(state) => state.as_str(),
         }
     }
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|guard| guard.as_str() == name)
+    /// The guard of a name: one of those that this crate knows, or else one of the host's own.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|guard| guard.as_str() == name).unwrap_or_else(|| Self::Own(name.into()))
     }
 
-    /// The fact it looks at.
-    pub(crate) fn needs(self) -> Fact {
+    /// Whether a store with this map, or a gateway of it, tells the fact that this guard looks at.
+    pub(crate) fn is_told(&self, map: &DataMap) -> bool {
         match self {
-            Self::ActiveSubscription => Fact::ActiveSubscriptions,
-            Self::SeveralTenants => Fact::Tenants,
-            Self::NotArchived => Fact::Status,
+            Self::ActiveSubscription => map.knows(Fact::ActiveSubscriptions),
+            Self::SeveralTenants => map.knows(Fact::Tenants),
+            Self::NotArchived => map.knows(Fact::Status),
+            Self::UnpaidInvoice => map.knows(Fact::UnpaidInvoices) || !map.gateways().is_empty(),
+            Self::OpenDispute => map.knows(Fact::OpenDisputes) || !map.gateways().is_empty(),
+            Self::Hold(_) => map.knows(Fact::Holds),
+            Self::Own(state) => map.states().contains(state),
         }
     }
 
-    /// Whether the customer is in that state.
-    pub fn is_up(self, customer: &Customer) -> bool {
+    /// Whether the customer is in that state. A state of the host's own that nobody told of this customer counts:
+    /// what is not known forbids.
+    pub fn is_up(&self, customer: &Customer) -> bool {
         match self {
             Self::ActiveSubscription => {
                 customer.active_subscriptions > 0 || customer.gateway_subscriptions > 0
             }
             Self::SeveralTenants => customer.tenants != 1,
             Self::NotArchived => !customer.status.is_archived(),
+            Self::UnpaidInvoice => customer.unpaid_invoices > 0 || customer.gateway_unpaid_invoices > 0,
+            Self::OpenDispute => customer.open_disputes > 0 || customer.gateway_disputes > 0,
+            Self::Hold(kind) => customer.holds.contains(kind),
+            Self::Own(state) => customer.states.get(state) != Some(&false),
         }
     }
 
     /// Why it forbids.
-    pub fn why(self) -> &'static str {
-        match self {
+    pub fn why(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::ActiveSubscription => {
                 "a subscription is active; the data are still necessary for the contract (Art. 17(1)(a) GDPR)"
             }
             Self::SeveralTenants => "the account is connected to more than one tenant",
             Self::NotArchived => "the customer is not archived",
-        }
+            Self::UnpaidInvoice => "an invoice is not paid",
+            Self::OpenDispute => "a payment is disputed",
+            Self::Hold(HoldKind::LegalClaim) => "the data are held for a legal claim",
+            Self::Hold(HoldKind::Restriction) => "processing is restricted at the person's own wish",
+            Self::Hold(HoldKind::AuthorityOrder) => "an authority ordered that the data be kept",
+            Self::Own(state) => return Cow::Owned(format!("the customer is {state}, or it is not known")),
+        })
     }
 
     /// What would lift it.
-    pub fn way_out(self) -> &'static str {
-        match self {
+    pub fn way_out(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::ActiveSubscription => "end the subscription first",
             Self::SeveralTenants => "disconnect the account from the other tenants first",
             Self::NotArchived => "deactivate the customer first; that can be taken back",
+            Self::UnpaidInvoice => "settle the invoice, or write it off, first",
+            Self::OpenDispute => "close the dispute first",
+            Self::Hold(_) => "whoever placed the hold has to lift it first",
+            Self::Own(state) => return Cow::Owned(format!("end the state {state} first")),
+        })
+    }
+
+    /// The ground on which it refuses a request. None where it refuses nothing: who is not archived is archived
+    /// first, and a guard of the host's own has the ground that the policy names.
+    pub fn ground(&self) -> Option<Ground> {
+        match self {
+            // For the other tenants, too, the data are still necessary.
+            Self::ActiveSubscription | Self::SeveralTenants => Some(Ground::Necessary),
+            Self::UnpaidInvoice | Self::OpenDispute | Self::Hold(HoldKind::LegalClaim) => {
+                Some(Ground::LegalClaims)
+            }
+            Self::Hold(HoldKind::Restriction) => Some(Ground::Restriction),
+            Self::Hold(HoldKind::AuthorityOrder) => Some(Ground::LegalObligation),
+            Self::NotArchived | Self::Own(_) => None,
         }
     }
 }
@@ -84,11 +143,114 @@ impl fmt::Display for Guard {
     }
 }
 
+impl Serialize for Guard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Guard {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::named(&String::deserialize(deserializer)?))
+    }
+}
+
+/// A ground in law on which a request for erasure may be refused for now. A contract alone is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Ground {
+    /// Art. 17(1)(a): the data are still necessary for the purpose for which they were collected, so the right to
+    /// erasure does not arise on that ground.
+    Necessary,
+    /// Art. 17(3)(a): freedom of expression and information.
+    Expression,
+    /// Art. 17(3)(b): a legal obligation, or a task in the public interest.
+    LegalObligation,
+    /// Art. 17(3)(c): public health.
+    PublicHealth,
+    /// Art. 17(3)(d): archiving in the public interest, research, statistics.
+    Archiving,
+    /// Art. 17(3)(e): legal claims.
+    LegalClaims,
+    /// Art. 18(2): the person restricted the processing, and wants the data kept.
+    Restriction,
+}
+
+impl Ground {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Necessary,
+        Self::Expression,
+        Self::LegalObligation,
+        Self::PublicHealth,
+        Self::Archiving,
+        Self::LegalClaims,
+        Self::Restriction,
+    ];
+
+    /// The article of the GDPR, as policies spell it: `17(3)(e)`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Necessary => "17(1)(a)",
+            Self::Expression => "17(3)(a)",
+            Self::LegalObligation => "17(3)(b)",
+            Self::PublicHealth => "17(3)(c)",
+            Self::Archiving => "17(3)(d)",
+            Self::LegalClaims => "17(3)(e)",
+            Self::Restriction => "18(2)",
+        }
+    }
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Art. {} GDPR", self.as_str())
+    }
+}
+
+impl FromStr for Ground {
+    type Err = NotAGround;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let article = text.trim().trim_start_matches("Art.").trim_end_matches("GDPR").trim();
+        Self::ALL.into_iter().find(|ground| ground.as_str() == article).ok_or(NotAGround)
+    }
+}
+
+impl Serialize for Ground {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Ground {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A text that is no ground for a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a ground is an article of the GDPR: 17(1)(a) still necessary, 17(3)(a) expression, 17(3)(b) legal obligation, \
+     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims, 18(2) restriction; a contract alone is none"
+)]
+pub struct NotAGround;
+
 /// What a policy says of a guard. A guard that a policy does not name blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuardRule {
     /// Forbids erasure.
     Block,
+    /// Forbids erasure, in the policy's own words. A guard of the host's own that stops a request needs them, because
+    /// a refusal has to name its ground.
+    BlockBecause {
+        /// Why.
+        reason: String,
+        /// The ground in law on which a request is refused.
+        ground: Ground,
+        /// What would lift it, if the policy says so.
+        way_out: Option<String>,
+    },
     /// Forbids the sweep; a request passes.
     BlockSweep,
     /// Is not looked at.
@@ -96,4 +258,41 @@ pub enum GuardRule {
         /// Why not.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_told_forbids() {
+        let guard = Guard::named("not_white_label");
+        let mut customer = Customer::new("1", "acme");
+        assert!(guard.is_up(&customer), "not told");
+        customer.states.insert("not_white_label".into(), false);
+        assert!(!guard.is_up(&customer));
+        customer.states.insert("not_white_label".into(), true);
+        assert!(guard.is_up(&customer));
+    }
+
+    #[test]
+    fn a_guard_and_a_ground_are_written_as_they_are_read() {
+        for guard in Guard::ALL.into_iter().chain([Guard::Own("white_label".into())]) {
+            let json = serde_json::to_value(&guard).unwrap();
+            assert_eq!(json, guard.as_str());
+            assert_eq!(serde_json::from_value::<Guard>(json).unwrap(), guard);
+        }
+        for ground in Ground::ALL {
+            assert_eq!(ground.as_str().parse(), Ok(ground));
+            assert_eq!(ground.to_string().parse(), Ok(ground));
+        }
+        assert_eq!("6(1)(b)".parse::<Ground>(), Err(NotAGround), "a contract is no ground");
+    }
+
+    #[test]
+    fn whoever_is_refused_hears_a_ground() {
+        for guard in Guard::ALL.into_iter().filter(|guard| *guard != Guard::NotArchived) {
+            assert!(guard.ground().is_some(), "{guard}");
+        }
+    }
 }

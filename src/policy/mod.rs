@@ -11,7 +11,7 @@
 //! | `name` | whose policy it is; for people |
 //! | `sweep` | the switch: `false` means that nothing is ever erased without a request |
 //! | `triggers` | `requested`, `cancelled`, `deleted`: the treatment, and for the last two `after` how long `since` which date (their own by default) |
-//! | `guards` | `active_subscription`, `several_tenants`, `not_archived`: `"block"`, `"block sweep"` (a request passes) or `{ ignore = "reason" }`. One that is not named blocks |
+//! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…" }`: what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
 //! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }`, `{ keep = "reason" }` |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule } }`; per gateway: `gateway.stripe = "erase"` |
 //!
@@ -56,7 +56,7 @@ mod treatment;
 mod trigger;
 
 pub use document::PolicyDocument;
-pub use guard::{Guard, GuardRule};
+pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use treatment::{ClassTreatment, GatewayAction, RecordAction, RecordChange, Treatment, TreatmentName};
 pub use trigger::{NotAPeriod, Period, Trigger, TriggerRule};
 
@@ -66,7 +66,7 @@ pub struct Policy {
     name: Option<String>,
     sweep: bool,
     triggers: BTreeMap<Trigger, TriggerRule>,
-    guards: BTreeMap<Guard, GuardRule>,
+    guards: Vec<(Guard, GuardRule)>,
     treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
     digests: BTreeMap<TreatmentName, Digest>,
     digest: Digest,
@@ -89,9 +89,14 @@ impl Policy {
         &self.triggers
     }
 
-    /// What is said of a guard.
-    pub fn guard(&self, guard: Guard) -> &GuardRule {
-        self.guards.get(&guard).unwrap_or(&GuardRule::Block)
+    /// What is said of a guard. One of which nothing is said blocks.
+    pub fn guard(&self, guard: &Guard) -> &GuardRule {
+        self.guards.iter().find(|(other, _)| other == guard).map_or(&GuardRule::Block, |(_, rule)| rule)
+    }
+
+    /// The guards that are looked at, and what is said of each.
+    pub fn guards(&self) -> impl Iterator<Item = (&Guard, &GuardRule)> {
+        self.guards.iter().map(|(guard, rule)| (guard, rule))
     }
 
     /// The treatments by name.

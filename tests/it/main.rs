@@ -15,6 +15,7 @@ mod laws;
 mod ledger;
 mod operator;
 mod policy;
+mod policy_guards;
 mod refusal;
 mod sql_map;
 mod sqlite_store;

@@ -424,8 +424,8 @@ fn a_message_names_no_value_of_the_document() {
 fn a_bad_policy_is_refused_whole_and_a_good_one_is_what_it_says() {
     let good = PolicyDocument::from_toml(POLICY).unwrap().check(&data_map()).unwrap();
     assert!(good.sweeps());
-    assert_eq!(*good.guard(Guard::ActiveSubscription), GuardRule::Block);
-    assert_eq!(*good.guard(Guard::NotArchived), GuardRule::BlockSweep);
+    assert_eq!(*good.guard(&Guard::ActiveSubscription), GuardRule::Block);
+    assert_eq!(*good.guard(&Guard::NotArchived), GuardRule::BlockSweep);
     assert_eq!(good.treatments()["clear"].outcome(), "pseudonymised");
     assert_eq!(good.treatments()["clear"].links(), ["customer.city"]);
     assert!(good.treatments()["wipe"].deletes_root());
@@ -480,7 +480,7 @@ fn archived(dates: &[(&str, &str)]) -> Customer {
 
 /// A decision in a line.
 fn short(decision: &Decision) -> String {
-    let name = |by: &BlockedBy| by.guard.map_or(by.why.clone(), |guard| guard.to_string());
+    let name = |by: &BlockedBy| by.guard.as_ref().map_or(by.why.clone(), Guard::to_string);
     match decision {
         Decision::Due(due) => {
             let since = due.since.map_or(String::new(), |day| format!(" since {day}"));
@@ -595,12 +595,16 @@ type Change = fn(&mut Customer);
 
 #[test]
 fn a_guard_that_is_up_blocks_as_the_policy_says() {
-    let up: [(Guard, Change); 5] = [
+    let up: [(Guard, Change); 9] = [
         (Guard::ActiveSubscription, |customer| customer.active_subscriptions = 1),
         (Guard::ActiveSubscription, |customer| customer.gateway_subscriptions = 1),
         (Guard::SeveralTenants, |customer| customer.tenants = 2),
         (Guard::SeveralTenants, |customer| customer.tenants = 0),
         (Guard::NotArchived, |customer| customer.status = Status::Cancelled),
+        (Guard::UnpaidInvoice, |customer| customer.unpaid_invoices = 1),
+        (Guard::UnpaidInvoice, |customer| customer.gateway_unpaid_invoices = 1),
+        (Guard::OpenDispute, |customer| customer.open_disputes = 1),
+        (Guard::OpenDispute, |customer| customer.gateway_disputes = 1),
     ];
     for (guard, raise) in up {
         for (rule, sweep, request) in [
@@ -608,7 +612,7 @@ fn a_guard_that_is_up_blocks_as_the_policy_says() {
             ("\"block sweep\"", None, Some(GuardFinding::Passed)),
             ("{ ignore = \"x\" }", Some(GuardFinding::Ignored), Some(GuardFinding::Ignored)),
         ] {
-            let policy = guarded(&[(guard, rule)].into());
+            let policy = guarded(&[(guard.clone(), rule)].into());
             for (asked, finding) in [(Asked::Sweep, sweep), (Asked::request(), request)] {
                 let mut customer = archived(&[("cancelled", "2020-01-01")]);
                 let Decision::Due(due) = decide(&policy, &customer, &asked, &[], now()) else {
@@ -620,8 +624,8 @@ fn a_guard_that_is_up_blocks_as_the_policy_says() {
                 match (decide(&policy, &customer, &asked, &[], now()), finding) {
                     (Decision::Due(due), Some(finding)) => assert_eq!(due.guards[&guard], finding, "{rule}"),
                     (Decision::Blocked(blocked), None) => {
-                        let by: Vec<_> = blocked.by.iter().map(|by| by.guard).collect();
-                        assert_eq!(by, [Some(guard)], "{rule}");
+                        let by: Vec<_> = blocked.by.iter().map(|by| by.guard.clone()).collect();
+                        assert_eq!(by, [Some(guard.clone())], "{rule}");
                         assert!(blocked.by.iter().all(|by| !by.why.is_empty() && !by.way_out.is_empty()));
                     }
                     (decision, _) => panic!("{guard} {rule}: {decision}"),
@@ -643,7 +647,15 @@ fn guarded(rules: &BTreeMap<Guard, &str>) -> Policy {
             "several_tenants = { ignore = \"every customer is ours alone\" }",
             &format!("several_tenants = {}", rule(Guard::SeveralTenants)),
         ),
-        ("not_archived = \"block sweep\"", &format!("not_archived = {}", rule(Guard::NotArchived))),
+        (
+            "not_archived = \"block sweep\"",
+            &format!(
+                "not_archived = {}\nunpaid_invoice = {}\nopen_dispute = {}",
+                rule(Guard::NotArchived),
+                rule(Guard::UnpaidInvoice),
+                rule(Guard::OpenDispute)
+            ),
+        ),
     ])
 }
 
@@ -678,7 +690,7 @@ fn everything_that_blocks_is_said_at_once() {
     let Decision::Blocked(blocked) = decide(&policy, &customer, &Asked::request(), &[], now()) else {
         panic!("not blocked");
     };
-    let guards: Vec<_> = blocked.by.iter().filter_map(|by| by.guard).collect();
+    let guards: Vec<_> = blocked.by.iter().filter_map(|by| by.guard.clone()).collect();
     assert_eq!(guards, GUARDS);
     assert_eq!(blocked.by.len(), 6);
 }
@@ -841,7 +853,7 @@ proptest! {
         prop_assert!(!decision.to_string().is_empty());
         match &decision {
             Decision::Due(due) => {
-                prop_assert_eq!(due.guards.len(), 3);
+                prop_assert_eq!(due.guards.len(), 5, "a gateway tells of invoices and disputes");
                 prop_assert!(policy.treatments().contains_key(&due.treatment));
                 prop_assert!(!customer.stand_in && customer.unreadable.is_empty());
                 prop_assert!(sweep || due.trigger == Trigger::Requested);

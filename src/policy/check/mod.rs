@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::document::{ClassRule, PolicyDocument, TreatmentRule};
 use super::{ClassTreatment, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger};
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, RecordClass, Role};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, RecordClass, Role, StateName};
 use crate::document::{Problems, Reader, join, suggest};
 
 mod field;
@@ -15,7 +15,7 @@ use field::{Impossible, Resolved, resolve};
 pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, Problems> {
     let mut reader = Reader::default();
     check_triggers(&mut reader, document, map);
-    check_guards(&mut reader, document, map);
+    let guards = check_guards(&mut reader, document, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &document.treatments {
         let path = join("treatments", name.as_str());
@@ -39,7 +39,7 @@ pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, 
         name: document.name.clone(),
         sweep: document.sweep,
         triggers: document.triggers.clone(),
-        guards: document.guards.clone(),
+        guards,
         treatments,
         digests,
         digest: document.digest,
@@ -98,19 +98,32 @@ fn check_triggers(reader: &mut Reader, document: &PolicyDocument, map: &DataMap)
     }
 }
 
-fn check_guards(reader: &mut Reader, document: &PolicyDocument, map: &DataMap) {
-    for guard in Guard::ALL {
+/// The guards that are looked at: the basic ones, those that the policy names, and those whose fact somebody tells.
+fn check_guards(reader: &mut Reader, document: &PolicyDocument, map: &DataMap) -> Vec<(Guard, GuardRule)> {
+    let own = document.guards.keys().filter(|guard| matches!(guard, Guard::Own(_)));
+    let all: Vec<Guard> = Guard::ALL.iter().chain(own).cloned().collect();
+    let mut looked_at = Vec::new();
+    for guard in all {
+        let rule = document.guards.get(&guard);
+        let told = guard.is_told(map);
         let path = join("guards", guard.as_str());
-        if matches!(document.guards.get(&guard), Some(GuardRule::Ignore { .. })) {
+        if let (Guard::Own(state), false) = (&guard, told) {
+            let guards = Guard::ALL.map(|guard| guard.to_string());
+            let states = map.states().iter().map(StateName::as_str);
+            let known: Vec<&str> = guards.iter().map(String::as_str).chain(states).collect();
+            reader.problem(path, "is no guard, and no state of the data map", suggest(state.as_str(), known));
             continue;
         }
-        if !map.knows(guard.needs()) {
+        let blocks = !matches!(rule, Some(GuardRule::Ignore { .. }));
+        let speaks = rule.is_some() || Guard::BASIC.contains(&guard);
+        if blocks && speaks && !told {
             reader.problem(
                 &path,
                 "blocks, but nothing in the data map tells this fact",
                 "say in the data map where it comes from, or write { ignore = \"reason\" }",
             );
-        } else if guard == Guard::NotArchived
+        } else if blocks
+            && guard == Guard::NotArchived
             && matches!(map.deactivation(), DeactivationSupport::None { .. })
         {
             reader.problem(
@@ -119,7 +132,11 @@ fn check_guards(reader: &mut Reader, document: &PolicyDocument, map: &DataMap) {
                 "write { ignore = \"reason\" }, or say what deactivated is written as",
             );
         }
+        if speaks || told {
+            looked_at.push((guard, rule.cloned().unwrap_or(GuardRule::Block)));
+        }
     }
+    looked_at
 }
 
 fn check_gateways(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {

@@ -4,37 +4,67 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::document::{Reader, join};
-use crate::policy::{Guard, GuardRule};
+use crate::document::{Reader, join, nearest};
+use crate::policy::{Ground, Guard, GuardRule};
+
+const RULES: &str = "write \"block\", \"block sweep\", { ignore = \"reason\" } or { block = \"reason\", ground = \"17(3)(e)\" }";
 
 pub(super) fn read_guards(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Guard, GuardRule>> {
-    let table = reader.table("guards", value, &Guard::NAMES)?;
+    let table = reader.open_table("guards", value)?;
     let mut guards = BTreeMap::new();
     for (name, rule) in table {
-        let Some(guard) = Guard::named(name) else { continue };
         let path = join("guards", name);
-        let rule = match rule {
-            Json::String(text) if text == "block" => GuardRule::Block,
-            Json::String(text) if text == "block sweep" => GuardRule::BlockSweep,
-            Json::Object(_) => {
-                let reason = reader
-                    .table(&path, rule, &["ignore"])
-                    .and_then(|table| reader.required_text(&path, table, "ignore"));
-                match reason {
-                    Some(reason) => GuardRule::Ignore { reason: reason.to_owned() },
-                    None => continue,
-                }
-            }
-            _ => {
-                reader.problem(
-                    path,
-                    "is no rule for a guard",
-                    "write \"block\", \"block sweep\" or { ignore = \"reason\" }",
-                );
+        let guard = Guard::named(name);
+        if let Guard::Own(_) = guard {
+            let known = Guard::ALL.map(|guard| guard.to_string());
+            if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
+                reader.problem(&path, "is no guard", format!("did you mean {near}?"));
                 continue;
             }
-        };
-        guards.insert(guard, rule);
+        }
+        if let Some(rule) = read_rule(reader, &path, &guard, rule) {
+            guards.insert(guard, rule);
+        }
     }
     Some(guards)
+}
+
+fn read_rule(reader: &mut Reader, path: &str, guard: &Guard, rule: &Json) -> Option<GuardRule> {
+    match rule {
+        Json::String(text) if text == "block" => {
+            if let Guard::Own(_) = guard {
+                reader.problem(
+                    path,
+                    "stops a request, and names no ground for it",
+                    "write { block = \"reason\", ground = \"17(3)(e)\" }, or \"block sweep\"",
+                );
+                return None;
+            }
+            Some(GuardRule::Block)
+        }
+        Json::String(text) if text == "block sweep" => Some(GuardRule::BlockSweep),
+        Json::Object(table) if table.contains_key("block") => {
+            reader.table(path, rule, &["block", "ground", "way_out"]);
+            let reason = reader.required_text(path, table, "block").map(str::to_owned);
+            let ground = reader.required_text(path, table, "ground").and_then(|text| {
+                text.parse::<Ground>()
+                    .map_err(|error| reader.problem(join(path, "ground"), "is no ground", error.to_string()))
+                    .ok()
+            });
+            let way_out = match table.get("way_out") {
+                Some(value) => Some(reader.text(&join(path, "way_out"), value)?.to_owned()),
+                None => None,
+            };
+            Some(GuardRule::BlockBecause { reason: reason?, ground: ground?, way_out })
+        }
+        Json::Object(_) => {
+            let table = reader.table(path, rule, &["ignore"])?;
+            let reason = reader.required_text(path, table, "ignore")?.to_owned();
+            Some(GuardRule::Ignore { reason })
+        }
+        _ => {
+            reader.problem(path, "is no rule for a guard", RULES);
+            None
+        }
+    }
 }

@@ -162,12 +162,16 @@ fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
         ("tenants", &customers.tenants),
         ("registered", &customers.registered),
         ("active_subscriptions", &customers.active_subscriptions),
+        ("unpaid_invoices", &customers.unpaid_invoices),
+        ("open_disputes", &customers.open_disputes),
+        ("holds", &customers.holds),
     ];
     for (name, source) in optional {
         list.extend(source.iter().map(|source| (name.to_owned(), source)));
     }
     list.extend(customers.status.iter().map(|status| ("status".to_owned(), &status.source)));
     list.extend(customers.dates.iter().map(|(name, source)| (join("dates", name), source)));
+    list.extend(customers.states.iter().map(|(name, source)| (join("states", name.as_str()), source)));
     list.extend(customers.gateways.iter().map(|(name, source)| (join("gateways", name.as_str()), source)));
     list
 }
@@ -546,6 +550,34 @@ fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
     tenant || customers.key.eq_ignore_ascii_case(column) || customers.registered.as_ref().is_some_and(names)
 }
 
+/// The facts that the map tells.
+fn told(mut builder: DataMapBuilder, customers: &CustomersMap) -> DataMapBuilder {
+    if customers.active_subscriptions.is_some() || !customers.gateways.is_empty() {
+        builder = builder.knows(Fact::ActiveSubscriptions);
+    }
+    if customers.tenants.is_some() || matches!(customers.tenant, TenantSource::Is(_)) {
+        builder = builder.knows(Fact::Tenants);
+    }
+    if customers.status.is_some() {
+        builder = builder.knows(Fact::Status);
+    }
+    let optional = [
+        (&customers.unpaid_invoices, Fact::UnpaidInvoices),
+        (&customers.open_disputes, Fact::OpenDisputes),
+        (&customers.holds, Fact::Holds),
+    ];
+    for (_, fact) in optional.into_iter().filter(|(source, _)| source.is_some()) {
+        builder = builder.knows(fact);
+    }
+    for name in customers.states.keys() {
+        builder = builder.state(name.clone());
+    }
+    for name in customers.dates.keys() {
+        builder = builder.date(name);
+    }
+    builder
+}
+
 fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<DataMap, Problems> {
     let customers = &map.customers;
     let mut builder: Option<DataMapBuilder> = None;
@@ -598,18 +630,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
         });
     }
     let mut builder = builder.unwrap_or_else(|| DataMap::builder(RecordClass::new(customers.class.clone())));
-    if customers.active_subscriptions.is_some() || !customers.gateways.is_empty() {
-        builder = builder.knows(Fact::ActiveSubscriptions);
-    }
-    if customers.tenants.is_some() || matches!(customers.tenant, TenantSource::Is(_)) {
-        builder = builder.knows(Fact::Tenants);
-    }
-    if customers.status.is_some() {
-        builder = builder.knows(Fact::Status);
-    }
-    for name in customers.dates.keys() {
-        builder = builder.date(name);
-    }
+    builder = told(builder, customers);
     for name in customers.gateways.keys() {
         builder = builder.gateway(name.clone());
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, Kind, Value};
+use crate::data_map::{ClassName, Kind, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -75,6 +75,10 @@ pub(crate) struct CustomersMap {
     pub(crate) status: Option<StatusMap>,
     pub(crate) dates: BTreeMap<String, Source>,
     pub(crate) active_subscriptions: Option<Source>,
+    pub(crate) unpaid_invoices: Option<Source>,
+    pub(crate) open_disputes: Option<Source>,
+    pub(crate) holds: Option<Source>,
+    pub(crate) states: BTreeMap<StateName, Source>,
     pub(crate) gateways: BTreeMap<GatewayName, Source>,
     pub(crate) deactivate: DeactivateMap,
     pub(crate) unknown: Option<UnknownMap>,
@@ -150,7 +154,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     Some(SqlMap { customers: customers?, records, ignore, digest: Digest::of(value) })
 }
 
-const CUSTOMER_KEYS: [&str; 13] = [
+const CUSTOMER_KEYS: [&str; 17] = [
     "class",
     "table",
     "key",
@@ -160,6 +164,10 @@ const CUSTOMER_KEYS: [&str; 13] = [
     "status",
     "dates",
     "active_subscriptions",
+    "unpaid_invoices",
+    "open_disputes",
+    "holds",
+    "states",
     "gateways",
     "deactivate",
     "unknown_customer",
@@ -177,7 +185,11 @@ fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
     let tenants = optional(reader, "tenants");
     let registered = optional(reader, "registered");
     let active_subscriptions = optional(reader, "active_subscriptions");
+    let unpaid_invoices = optional(reader, "unpaid_invoices");
+    let open_disputes = optional(reader, "open_disputes");
+    let holds = optional(reader, "holds");
     let status = table.get("status").and_then(|value| read_status(reader, value));
+    let own = read_sources(reader, "customers.states", table.get("states"));
     let dates = read_sources(reader, "customers.dates", table.get("dates"));
     let gateways = read_sources(reader, "customers.gateways", table.get("gateways"));
     let deactivate =
@@ -196,6 +208,10 @@ fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
         status,
         dates,
         active_subscriptions,
+        unpaid_invoices,
+        open_disputes,
+        holds,
+        states: own.into_iter().map(|(name, source)| (name.as_str().into(), source)).collect(),
         gateways: gateways.into_iter().map(|(name, source)| (name.as_str().into(), source)).collect(),
         deactivate: deactivate?,
         unknown,

@@ -12,6 +12,10 @@
 //! tenant = "organisation_id"                 # a column, { sql = "…" }, or { is = "the one tenant" }
 //! registered = "created_at"                  # part of the ledger's token, because row ids are reused
 //! active_subscriptions = { sql = "SELECT count(*) FROM subscriptions s WHERE s.client_id = clients.id AND s.active" }
+//! unpaid_invoices = { sql = "SELECT count(*) FROM invoices i WHERE i.client_id = clients.id AND NOT i.paid" }
+//! open_disputes = { sql = "SELECT count(*) FROM disputes d WHERE d.client_id = clients.id AND d.closed_on IS NULL" }
+//! holds = { sql = "SELECT json_group_array(kind) FROM holds h WHERE h.client_id = clients.id" }   # legal_claim, …
+//! states = { not_white_label = { sql = "SELECT NOT o.white_label FROM organisations o WHERE o.id = organisation_id" } }
 //! tenants = { sql = "SELECT count(*) FROM memberships m WHERE m.client_id = clients.id" }   # how many
 //! status = { column = "state", active = ["lead", "customer"], cancelled = "ended", archived = "archived" }
 //! dates = { cancelled = "ended_on", created = "created_at" }

@@ -1,6 +1,6 @@
 //! The customers' facts, in one statement for a whole batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use rusqlite::types::ValueRef;
@@ -8,7 +8,9 @@ use rusqlite::{Connection, Row};
 
 use super::functions::from_sql;
 use super::statements::{quoted, source_sql};
-use crate::customer::{Customer, FormerStatus, GatewayName, GatewayProfile, Moment, Status, TenantId};
+use crate::customer::{
+    Customer, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment, StateName, Status, TenantId,
+};
 use crate::data_map::Value;
 use crate::document::{Problem, Problems};
 use crate::sqlite::Fault;
@@ -20,14 +22,15 @@ pub(super) struct Facts {
     columns: String,
     tenant: Option<TenantId>,
     statuses: Option<BTreeMap<String, Status>>,
+    states: Vec<StateName>,
     dates: Vec<String>,
     gateways: Vec<GatewayName>,
     /// Columns that deactivating overwrites.
     written: Vec<String>,
 }
 
-/// Facts that every statement has, before dates, gateways and written columns.
-const FIXED: usize = 7;
+/// Facts that every statement has, before states, dates, gateways and written columns.
+const FIXED: usize = 10;
 
 impl Facts {
     /// Makes the columns, and has SQLite prepare each piece of scalar SQL.
@@ -64,7 +67,12 @@ impl Facts {
             column("active_subscriptions", map.active_subscriptions.as_ref()),
             column("registered", map.registered.as_ref()),
             stand_in_sql(map),
+            column("unpaid_invoices", map.unpaid_invoices.as_ref()),
+            column("open_disputes", map.open_disputes.as_ref()),
+            format!("CAST({} AS TEXT)", column("holds", map.holds.as_ref())),
         ];
+        columns
+            .extend(map.states.iter().map(|(name, source)| column(&format!("states.{name}"), Some(source))));
         columns.extend(map.dates.iter().map(|(name, source)| column(&format!("dates.{name}"), Some(source))));
         columns.extend(
             map.gateways.iter().map(|(name, source)| column(&format!("gateways.{name}"), Some(source))),
@@ -82,6 +90,7 @@ impl Facts {
                 TenantSource::From(_) => None,
             },
             statuses: map.status.as_ref().map(|status| status.values.clone()),
+            states: map.states.keys().cloned().collect(),
             dates: map.dates.keys().cloned().collect(),
             gateways: map.gateways.keys().cloned().collect(),
             written,
@@ -97,7 +106,7 @@ impl Facts {
     pub(super) fn read(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Customer> {
         let id = text(row.get_ref(at)?);
         let tenant = text(row.get_ref(at + 1)?);
-        let mut unreadable = std::collections::BTreeSet::new();
+        let mut unreadable = BTreeSet::new();
         if id.is_err() {
             unreadable.insert("the key".to_owned());
         }
@@ -125,6 +134,18 @@ impl Facts {
             Some(subscriptions) => customer.active_subscriptions = subscriptions,
             None => unreadable_fact(&mut customer, "active_subscriptions"),
         }
+        match number(7, 0)? {
+            Some(invoices) => customer.unpaid_invoices = invoices,
+            None => unreadable_fact(&mut customer, "unpaid_invoices"),
+        }
+        match number(8, 0)? {
+            Some(disputes) => customer.open_disputes = disputes,
+            None => unreadable_fact(&mut customer, "open_disputes"),
+        }
+        match holds(row.get_ref(at + 9)?) {
+            Ok(holds) => customer.holds = holds,
+            Err(Unreadable) => unreadable_fact(&mut customer, "holds"),
+        }
         if let Some(statuses) = &self.statuses {
             let status = text(row.get_ref(at + 3)?).ok().flatten();
             match status.as_ref().and_then(|status| statuses.get(status)) {
@@ -143,6 +164,15 @@ impl Facts {
         }
         customer.stand_in = matches!(row.get_ref(at + 6)?, ValueRef::Integer(flag) if flag != 0);
         let mut column = at + FIXED;
+        for name in &self.states {
+            match row.get_ref(column)? {
+                // Not told of this customer, so the guard that looks at it is up.
+                ValueRef::Null => {}
+                ValueRef::Integer(flag @ 0..=1) => drop(customer.states.insert(name.clone(), flag == 1)),
+                _ => unreadable_fact(&mut customer, &format!("state {name}")),
+            }
+            column += 1;
+        }
         for name in &self.dates {
             match moment(row.get_ref(column)?) {
                 Ok(Some(moment)) => {
@@ -236,6 +266,11 @@ fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {
         }
         ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
     }
+}
+
+/// The kinds of holds: one, none, or a JSON array.
+fn holds(value: ValueRef<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
+    profiles(value)?.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
 }
 
 /// One id, none, or a JSON array of ids.

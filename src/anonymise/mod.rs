@@ -1,8 +1,9 @@
 //! A value in, a value out: what becomes of a field.
 //!
-//! Each [`Strategy`] is a pure function. What it writes never depends on what was there: not by a hash,
-//! not by a cipher, not by its length. Random values are drawn from a [`Seed`] that comes from the operating
-//! system for each run and is stored nowhere, so nobody can go back, the host and this crate included.
+//! Each [`Strategy`] is a pure function, and says what of the old value its output depends on:
+//! [`Strategy::reveals`] is nothing, not by a hash, not by a cipher, not by its length, or exactly a
+//! [`Generalisation`]. Random values are drawn from a [`Seed`] that comes from the operating system for each run and
+//! is stored nowhere, so nobody can go back, the host and this crate included.
 //!
 //! [`Strategy::holds`] tells later, without the old value, that a field is erased. That is how a run is
 //! verified by reading back, and how a run that is repeated after a crash leaves alone what is done.
@@ -12,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::data_map::Value;
 
 mod draw;
+mod generalise;
 pub mod json;
 mod placeholder;
 mod token;
 
 pub use draw::{Draw, Seed};
+pub use generalise::Generalisation;
 pub use placeholder::{NotATemplate, Template};
 pub use token::{Token, TokenForm};
 
@@ -35,21 +38,42 @@ pub enum Strategy {
     /// Something that no verifier of passwords accepts: an exclamation mark first, as in `shadow(5)`,
     /// which is no hash in any format, then a token if there is room for one.
     Invalidate(Option<Token>),
+    /// What is left of the value when it is made general. What cannot be read, and so cannot be made general, is
+    /// treated otherwise: never kept.
+    Generalise {
+        /// How it is made general.
+        to: Generalisation,
+        /// What becomes of a value that cannot be read: one of the strategies above.
+        otherwise: Box<Strategy>,
+    },
+}
+
+/// What of a value the output of a strategy depends on, beside the seed, the place and the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reveals {
+    /// Nothing.
+    Nothing,
+    /// Exactly this, and whether the value could be read as what this generalises.
+    Only(Generalisation),
 }
 
 impl Strategy {
     /// What becomes of a value. A value that is erased already stays as it is, so that no placeholder is
-    /// dated anew; every other value has no influence on the result.
+    /// dated anew; every other value has no influence on the result but by what the strategy
+    /// [reveals](Self::reveals).
     pub fn apply(&self, old: &Value, draw: &Draw<'_>) -> Value {
-        if self.holds(old) { old.clone() } else { self.fresh(draw) }
+        if self.holds(old) { old.clone() } else { self.fresh(old, draw) }
     }
 
     /// What is written to a field that is not erased yet.
-    pub(crate) fn fresh(&self, draw: &Draw<'_>) -> Value {
+    pub(crate) fn fresh(&self, old: &Value, draw: &Draw<'_>) -> Value {
         match self {
+            Self::Generalise { to, otherwise } => {
+                to.apply(old, draw.date).unwrap_or_else(|| otherwise.fresh(old, draw))
+            }
             Self::Clear => Value::Null,
             Self::Constant(value) => value.clone(),
-            Self::Placeholder(template) => Value::Text(template.render(draw.date)),
+            Self::Placeholder(template) => Value::Text(template.render(draw)),
             Self::Token(token) => Value::Text(token.draw(draw)),
             Self::Invalidate(token) => {
                 Value::Text(format!("!{}", token.as_ref().map_or_else(String::new, |token| token.draw(draw))))
@@ -63,6 +87,7 @@ impl Strategy {
             (Self::Clear, value) => *value == Value::Null,
             (Self::Constant(constant), value) => value == constant,
             (_, Value::Text(text)) => self.holds_text(text),
+            (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
             (Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_), _) => false,
         }
     }
@@ -78,6 +103,17 @@ impl Strategy {
                 Some(token) => token.holds(rest),
                 None => rest.is_empty(),
             }),
+            Self::Generalise { to, otherwise } => to.holds_text(text) || otherwise.holds_text(text),
+        }
+    }
+
+    /// What of a value the output depends on.
+    pub fn reveals(&self) -> Reveals {
+        match self {
+            Self::Generalise { to, .. } => Reveals::Only(*to),
+            Self::Clear | Self::Constant(_) | Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_) => {
+                Reveals::Nothing
+            }
         }
     }
 
@@ -89,6 +125,9 @@ impl Strategy {
             Self::Placeholder(template) => format!("\"{}\"", template.as_str()),
             Self::Token(token) => format!("random, like {}", token.example()),
             Self::Invalidate(_) => "invalidated".to_owned(),
+            Self::Generalise { to, otherwise } => {
+                format!("{}; what cannot be read: {}", to.describe(), otherwise.describe())
+            }
         }
     }
 }

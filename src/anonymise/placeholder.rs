@@ -5,30 +5,74 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-const DATE: &str = "{date}";
-/// Characters of a day in ISO 8601: `2018-12-15`.
-const DATE_CHARS: usize = 10;
+use super::{Draw, Token};
 
-/// A text in which `{date}` stands for the day of the erasure, at most once, beside at least three letters: a bare
-/// day could not be told from a day of birth. Other braces are refused.
+/// Letters of a token within a placeholder.
+const TOKEN: Token = Token::short();
+
+/// A text in which `{date}` stands for the day of the erasure, `{year}` for its year and `{token}` for a random text
+/// that no two records share; one day or year and one token at most. A day or a year needs at least three letters
+/// beside it: alone it could not be told from a day of birth. Other braces are refused.
+///
+/// The words are the host's own, so they are in the host's language: `Anonymisé le {date}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
-    /// Where `{date}` stands, in bytes.
-    date: Option<usize>,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Date,
+    Year,
+    Token,
+}
+
+impl Part {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "date" => Some(Self::Date),
+            "year" => Some(Self::Year),
+            "token" => Some(Self::Token),
+            _ => None,
+        }
+    }
+
+    /// In characters, for years of four digits: `2018-12-15`.
+    fn chars(&self) -> usize {
+        match self {
+            Self::Text(text) => text.chars().count(),
+            Self::Date => 10,
+            Self::Year => 4,
+            Self::Token => TOKEN.chars(),
+        }
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            Self::Text(own) => own == text,
+            Self::Date => text.parse::<NaiveDate>().is_ok(),
+            Self::Year => text.bytes().all(|byte| byte.is_ascii_digit()),
+            Self::Token => TOKEN.holds(text),
+        }
+    }
 }
 
 /// A text that is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotATemplate {
-    /// It names something other than `{date}`.
-    #[error("only {{date}} can stand in braces")]
+    /// It names something other than `{date}`, `{year}` and `{token}`.
+    #[error("only {{date}}, {{year}} and {{token}} can stand in braces")]
     Braces,
-    /// It has `{date}` twice.
-    #[error("{{date}} can stand there only once")]
+    /// It has `{date}`, `{year}` or both twice.
+    #[error("{{date}} or {{year}} can stand there only once")]
     TwoDates,
-    /// There is nothing but the day, or next to nothing.
-    #[error("a bare {{date}} cannot be told from any other day; write a word beside it")]
+    /// It has `{token}` twice.
+    #[error("{{token}} can stand there only once")]
+    TwoTokens,
+    /// There is nothing but the day or the year, or next to nothing.
+    #[error("a bare {{date}} or {{year}} cannot be told from any other; write a word beside it")]
     BareDate,
     /// It is empty.
     #[error("it is empty; to empty a field, write clear")]
@@ -39,15 +83,31 @@ impl FromStr for Template {
     type Err = NotATemplate;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.replacen(DATE, "", 1);
-        match () {
-            () if text.trim().is_empty() => Err(NotATemplate::Empty),
-            () if rest.contains(DATE) => Err(NotATemplate::TwoDates),
-            () if rest.contains(['{', '}']) => Err(NotATemplate::Braces),
-            () if rest != text && rest.chars().filter(|c| c.is_alphabetic()).count() < 3 => {
-                Err(NotATemplate::BareDate)
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, behind) = behind.split_once('}').ok_or(NotATemplate::Braces)?;
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
             }
-            () => Ok(Self { text: text.to_owned(), date: text.find(DATE) }),
+            parts.push(Part::named(name).ok_or(NotATemplate::Braces)?);
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        let words: String = parts
+            .iter()
+            .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
+            .collect();
+        let count = |wanted: &[Part]| parts.iter().filter(|part| wanted.contains(part)).count();
+        match (count(&[Part::Date, Part::Year]), count(&[Part::Token])) {
+            _ if text.trim().is_empty() => Err(NotATemplate::Empty),
+            _ if words.contains('}') => Err(NotATemplate::Braces),
+            (2.., _) => Err(NotATemplate::TwoDates),
+            (_, 2..) => Err(NotATemplate::TwoTokens),
+            (1, _) if words.chars().filter(|c| c.is_alphabetic()).count() < 3 => Err(NotATemplate::BareDate),
+            _ => Ok(Self { text: text.to_owned(), parts }),
         }
     }
 }
@@ -60,32 +120,54 @@ impl Template {
 
     /// Characters of what it becomes, for years of four digits.
     pub fn chars(&self) -> usize {
-        let braces = if self.date.is_some() { DATE.len() } else { 0 };
-        self.text.chars().count() - braces + if self.date.is_some() { DATE_CHARS } else { 0 }
+        self.parts.iter().map(Part::chars).sum()
     }
 
-    fn around(&self) -> Option<(&str, &str)> {
-        let (before, rest) = self.text.split_at_checked(self.date?)?;
-        Some((before, rest.strip_prefix(DATE)?))
+    /// Whether no two records get the same text: there is a token in it.
+    pub fn is_unique(&self) -> bool {
+        self.parts.contains(&Part::Token)
     }
 
-    /// The text with the day in it.
-    pub fn render(&self, date: NaiveDate) -> String {
-        match self.around() {
-            Some((before, after)) => format!("{before}{}{after}", date.format("%Y-%m-%d")),
-            None => self.text.clone(),
+    /// The text with day and token in it.
+    pub fn render(&self, draw: &Draw<'_>) -> String {
+        let mut text = String::with_capacity(self.text.len() + 16);
+        for part in &self.parts {
+            match part {
+                Part::Text(own) => text.push_str(own),
+                Part::Date => text.push_str(&draw.date.format("%Y-%m-%d").to_string()),
+                Part::Year => text.push_str(&draw.date.format("%Y").to_string()),
+                Part::Token => text.push_str(&TOKEN.draw(draw)),
+            }
         }
+        text
     }
 
-    /// Whether a text is this placeholder with some day in it.
+    /// The text where it is the same for every record of a day.
+    #[cfg(any(test, feature = "sqlite"))]
+    pub(crate) fn of_day(&self, date: NaiveDate) -> Option<String> {
+        let draw = Draw {
+            seed: &super::Seed::new([0; 32]),
+            class: &"".into(),
+            key: &crate::data_map::RecordKey::new(""),
+            field: &"".into(),
+            attempt: 0,
+            date,
+        };
+        (!self.is_unique()).then(|| self.render(&draw))
+    }
+
+    /// Whether a text is this placeholder with some day and some token in it.
     pub fn holds(&self, text: &str) -> bool {
-        match self.around() {
-            Some((before, after)) => text
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after))
-                .is_some_and(|day| day.len() == DATE_CHARS && day.parse::<NaiveDate>().is_ok()),
-            None => text == self.text,
+        let mut rest = text;
+        for part in &self.parts {
+            let end = rest.char_indices().nth(part.chars()).map_or(rest.len(), |(at, _)| at);
+            let Some((own, behind)) = rest.split_at_checked(end) else { return false };
+            if own.chars().count() != part.chars() || !part.holds(own) {
+                return false;
+            }
+            rest = behind;
         }
+        rest.is_empty()
     }
 }
 
@@ -109,7 +191,7 @@ mod tests {
     fn a_template_knows_what_it_wrote_on_any_day() {
         let template: Template = "Anonymised {date} (GDPR)".parse().unwrap();
         let day = NaiveDate::from_ymd_opt(2018, 12, 15).unwrap();
-        let text = template.render(day);
+        let text = template.of_day(day).unwrap();
         assert_eq!(text, "Anonymised 2018-12-15 (GDPR)");
         assert_eq!(text.chars().count(), template.chars());
         assert!(template.holds(&text));
@@ -128,6 +210,12 @@ mod tests {
         assert_eq!(" ".parse::<Template>(), Err(NotATemplate::Empty));
         assert_eq!("{date}".parse::<Template>(), Err(NotATemplate::BareDate));
         assert_eq!("* {date} -".parse::<Template>(), Err(NotATemplate::BareDate));
+        assert_eq!("{year}".parse::<Template>(), Err(NotATemplate::BareDate));
+        assert_eq!("in {date} of {year}".parse::<Template>(), Err(NotATemplate::TwoDates));
+        assert_eq!("{token} and {token}".parse::<Template>(), Err(NotATemplate::TwoTokens));
+        for wrong in ["}", "{", "a } {date}", "{date", "{{date}}"] {
+            assert_eq!(wrong.parse::<Template>(), Err(NotATemplate::Braces), "{wrong}");
+        }
         assert!("n/a".parse::<Template>().is_ok());
     }
 }

@@ -24,7 +24,18 @@ pub enum TokenForm {
     Username,
     /// A text.
     Plain,
+    /// A UUID of version 8 (RFC 9562), whose last twelve digits are a checksum.
+    Uuid,
+    /// So many decimal digits, 10 to 38, the same number for everyone. They start with `000`, as no telephone number
+    /// and no account does, and end with a checksum of four.
+    Digits(u8),
 }
+
+/// No number that means something starts so: country codes and trunk prefixes have at most two zeros.
+const ZEROS: &str = "000";
+const DIGITS_CHECKSUM: usize = 4;
+/// Hexadecimal digits before the checksum, the version and the variant among them.
+const UUID_RANDOM: usize = 20;
 
 /// A random text of a fixed shape: a mark, a body, and for e-mail a domain.
 ///
@@ -48,12 +59,24 @@ impl Token {
             TokenForm::Username | TokenForm::Plain => {
                 &[(true, 20, false), (false, 20, false), (false, 12, false)]
             }
+            TokenForm::Uuid => &[(false, 36, false)],
+            TokenForm::Digits(10..=38) => {
+                let TokenForm::Digits(count) = form else { return None };
+                let token = Self { form, mark: false, body: count, short_domain: false };
+                return (token.chars() <= room).then_some(token);
+            }
+            TokenForm::Digits(_) => &[],
         };
         shapes
             .iter()
             .copied()
             .map(|(mark, body, short_domain)| Self { form, mark, body, short_domain })
             .find(|token| token.chars() <= room)
+    }
+
+    /// Twelve bare letters: what stands in a placeholder.
+    pub(super) const fn short() -> Self {
+        Self { form: TokenForm::Plain, mark: false, body: 12, short_domain: false }
     }
 
     /// Its length in characters.
@@ -74,8 +97,13 @@ impl Token {
         match self.form {
             TokenForm::Email if self.short_domain => SHORT_DOMAIN,
             TokenForm::Email => DOMAIN,
-            TokenForm::Username | TokenForm::Plain => "",
+            TokenForm::Username | TokenForm::Plain | TokenForm::Uuid | TokenForm::Digits(_) => "",
         }
+    }
+
+    /// Whether two of them differ: at least 30 random bits. Only digits can have fewer.
+    pub fn is_unique(&self) -> bool {
+        !matches!(self.form, TokenForm::Digits(..16))
     }
 
     fn checksum_chars(&self) -> usize {
@@ -88,6 +116,19 @@ impl Token {
     }
 
     pub(super) fn draw(&self, draw: &Draw<'_>) -> String {
+        match self.form {
+            TokenForm::Uuid => uuid(&draw.bytes()),
+            TokenForm::Digits(count) => {
+                let random = usize::from(count).saturating_sub(ZEROS.len() + DIGITS_CHECKSUM);
+                let mut text = format!("{ZEROS}{}", digits(&draw.bytes(), random));
+                text.push_str(&digits(&Sha256::digest(text.as_bytes()), DIGITS_CHECKSUM));
+                text
+            }
+            TokenForm::Email | TokenForm::Username | TokenForm::Plain => self.draw_letters(draw),
+        }
+    }
+
+    fn draw_letters(&self, draw: &Draw<'_>) -> String {
         let random = usize::from(self.body) - self.checksum_chars();
         let mut body = letters(&draw.bytes(), random);
         body.push_str(&letters(&Sha256::digest(body.as_bytes()), self.checksum_chars()));
@@ -95,6 +136,23 @@ impl Token {
     }
 
     pub(super) fn holds(&self, text: &str) -> bool {
+        match self.form {
+            TokenForm::Uuid => holds_uuid(text),
+            TokenForm::Digits(count) => {
+                text.len() == usize::from(count)
+                    && text.starts_with(ZEROS)
+                    && text.bytes().all(|byte| byte.is_ascii_digit())
+                    && text.split_at_checked(text.len().saturating_sub(DIGITS_CHECKSUM)).is_some_and(
+                        |(front, checksum)| {
+                            digits(&Sha256::digest(front.as_bytes()), DIGITS_CHECKSUM) == checksum
+                        },
+                    )
+            }
+            TokenForm::Email | TokenForm::Username | TokenForm::Plain => self.holds_letters(text),
+        }
+    }
+
+    fn holds_letters(&self, text: &str) -> bool {
         let Some(body) = text.strip_prefix(self.mark()).and_then(|rest| rest.strip_suffix(self.domain()))
         else {
             return false;
@@ -109,8 +167,70 @@ impl Token {
 
     /// Its shape, with dots for the random part.
     pub(super) fn example(&self) -> String {
-        format!("{}…{}", self.mark(), self.domain())
+        match self.form {
+            TokenForm::Uuid => "a UUID".to_owned(),
+            TokenForm::Digits(count) => format!("{count} digits"),
+            TokenForm::Email | TokenForm::Username | TokenForm::Plain => {
+                format!("{}…{}", self.mark(), self.domain())
+            }
+        }
     }
+}
+
+/// Groups of 8, 4, 4 and 4 digits, then the checksum.
+fn uuid(bytes: &[u8; 32]) -> String {
+    let mut front: Vec<char> = hex::encode(bytes).chars().take(UUID_RANDOM).collect();
+    // Version 8, and the variant of RFC 9562 in the two highest bits of its digit.
+    for (at, digit) in [(12, '8'), (16, variant(front.get(16).copied()))] {
+        if let Some(place) = front.get_mut(at) {
+            *place = digit;
+        }
+    }
+    let mut text = String::with_capacity(36);
+    for (n, digit) in front.into_iter().enumerate() {
+        if matches!(n, 8 | 12 | 16) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text.push('-');
+    let checksum = hex::encode(Sha256::digest(text.as_bytes()));
+    text.extend(checksum.chars().take(12));
+    text
+}
+
+fn variant(digit: Option<char>) -> char {
+    match digit.and_then(|digit| digit.to_digit(16)).map(|digit| digit & 3) {
+        Some(1) => '9',
+        Some(2) => 'a',
+        Some(3) => 'b',
+        _ => '8',
+    }
+}
+
+/// As a database gives it back, in either case.
+fn holds_uuid(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let Some((front, checksum)) = text.split_at_checked(24).filter(|_| text.len() == 36) else {
+        return false;
+    };
+    let groups: Vec<&str> = front.split('-').collect();
+    matches!(groups.as_slice(), [a, b, c, d, ""]
+        if a.len() == 8 && b.len() == 4 && c.len() == 4 && d.len() == 4
+            && c.starts_with('8') && d.starts_with(['8', '9', 'a', 'b']))
+        && hex::encode(Sha256::digest(front.as_bytes())).starts_with(checksum)
+}
+
+/// So many decimal digits; every digit is as likely as every other, to one part in 2^60.
+fn digits(bytes: &[u8], count: usize) -> String {
+    let mut text = String::with_capacity(count);
+    let mut chunks = bytes.chunks_exact(16);
+    while text.len() < count {
+        let chunk = chunks.next().and_then(|chunk| <[u8; 16]>::try_from(chunk).ok()).unwrap_or_default();
+        let number = format!("{:020}", u128::from_be_bytes(chunk) % 100_000_000_000_000_000_000);
+        text.extend(number.chars().take(count - text.len()));
+    }
+    text
 }
 
 /// So many letters, five bits each, from the front of the bytes.

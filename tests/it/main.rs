@@ -19,3 +19,4 @@ mod policy_guards;
 mod refusal;
 mod sql_map;
 mod sqlite_store;
+mod strategies;

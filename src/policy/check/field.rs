@@ -1,6 +1,6 @@
 //! What a rule comes down to for one field, by what the store demands of its values.
 
-use crate::anonymise::{Strategy, Template, Token, TokenForm};
+use crate::anonymise::{Generalisation, Strategy, Template, Token, TokenForm};
 use crate::data_map::{Constraints, Datatype, Field, Kind, Role, Value};
 use crate::policy::document::FieldRule;
 
@@ -33,7 +33,8 @@ pub(super) fn resolve(field: &Field, rule: &FieldRule) -> Result<Resolved, Impos
         FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
         FieldRule::Remove => remove(constraints, form),
         FieldRule::Clear => clear(constraints),
-        FieldRule::Token => token(constraints, form),
+        FieldRule::Token(chosen) => token(constraints, chosen.unwrap_or(form)),
+        FieldRule::Generalise(to) => generalise(constraints, form, *to),
         FieldRule::Invalidate => invalidate(constraints),
         FieldRule::Constant(value) => constant(constraints, value),
         FieldRule::Placeholder(template) => placeholder(constraints, template),
@@ -122,10 +123,10 @@ fn constant(constraints: &Constraints, value: &Value) -> Result<Strategy, Imposs
 
 fn placeholder(constraints: &Constraints, template: &Template) -> Result<Strategy, Impossible> {
     needs_text(constraints, "a placeholder")?;
-    if constraints.unique {
+    if constraints.unique && !template.is_unique() {
         return impossible(
             "cannot take a placeholder: its values must differ",
-            "write \"token\", or \"clear\"",
+            "write \"token\" or \"clear\", or put {token} into the placeholder",
         );
     }
     if template.chars() > room(constraints) {
@@ -144,6 +145,10 @@ fn placeholder(constraints: &Constraints, template: &Template) -> Result<Strateg
 fn token(constraints: &Constraints, form: TokenForm) -> Result<Strategy, Impossible> {
     needs_text(constraints, "a token")?;
     match Token::fitting(form, constraints.max_chars) {
+        Some(token) if constraints.unique && !token.is_unique() => impossible(
+            format!("cannot take a token of {} digits: its values must differ", token.chars()),
+            "write at least 16 digits, or another form",
+        ),
         Some(token) => Ok(Strategy::Token(token)),
         None => impossible(
             format!("cannot take a token: it takes {} characters, too few for one", room(constraints)),
@@ -164,6 +169,46 @@ fn invalidate(constraints: &Constraints) -> Result<Strategy, Impossible> {
     Ok(Strategy::Invalidate(token))
 }
 
+/// A general value where the field takes one; what cannot be read is removed.
+fn generalise(
+    constraints: &Constraints,
+    form: TokenForm,
+    to: Generalisation,
+) -> Result<Strategy, Impossible> {
+    let takes_it = match constraints.datatype {
+        Datatype::Text | Datatype::Any => true,
+        // What a column declared as DATE holds are texts.
+        Datatype::Numeric => matches!(to, Generalisation::Year | Generalisation::Month),
+        Datatype::Integer => to == Generalisation::AgeBand,
+        Datatype::Real | Datatype::Blob => false,
+    };
+    if !takes_it {
+        return impossible(
+            format!("cannot be generalised to {}: it is of another type", to.describe()),
+            "write \"clear\" where NULL is allowed, or a constant of its type",
+        );
+    }
+    if constraints.unique {
+        return impossible(
+            "cannot be generalised: its values must differ",
+            "write \"token\", or \"clear\" where NULL is allowed",
+        );
+    }
+    let is_text = constraints.datatype != Datatype::Integer;
+    if let Some(chars) = to.chars().filter(|chars| is_text && *chars > room(constraints)) {
+        return impossible(
+            format!(
+                "cannot be generalised to {}: it takes {} characters, and that is {chars}",
+                to.describe(),
+                room(constraints)
+            ),
+            "write \"remove\"",
+        );
+    }
+    let otherwise = Box::new(remove(constraints, form)?);
+    Ok(Strategy::Generalise { to, otherwise })
+}
+
 /// Dated placeholders, longest first. Each has a word in it: a bare day could not be told from a day of birth.
 pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
     match form {
@@ -173,7 +218,9 @@ pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
             "{date}@erased.invalid",
             "{date}@x.invalid",
         ],
-        TokenForm::Username | TokenForm::Plain => &["Anonymised {date}", "Erased {date}"],
+        TokenForm::Username | TokenForm::Plain | TokenForm::Uuid | TokenForm::Digits(_) => {
+            &["Anonymised {date}", "Erased {date}"]
+        }
     }
 }
 

@@ -201,7 +201,7 @@ fn remove_is_null_else_the_longest_dated_placeholder_that_fits_else_a_token_else
                             "token"
                         }
                         Some(Strategy::Constant(_)) => "a word",
-                        Some(Strategy::Invalidate(_)) => panic!("{constraints:?}"),
+                        Some(other) => panic!("{other:?} for {constraints:?}"),
                     });
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::anonymise::Template;
+use crate::anonymise::{Generalisation, Template, TokenForm};
 use crate::data_map::{Kind, Value};
 use crate::document::{Reader, join, suggest};
 
@@ -13,8 +13,10 @@ use crate::document::{Reader, join, suggest};
 pub(in crate::policy) enum FieldRule {
     Remove,
     Clear,
-    Token,
+    /// In the form that the field's kind asks for, or in this one.
+    Token(Option<TokenForm>),
     Invalidate,
+    Generalise(Generalisation),
     Constant(Value),
     Placeholder(Template),
     Keep(String),
@@ -41,7 +43,8 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
 }
 
 const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", { constant = … }, \
-                           { placeholder = \"… {date}\" } or { keep = \"reason\" }";
+                           { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
+                           { truncate = 3 } or { keep = \"reason\" }";
 
 pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = match value {
@@ -49,7 +52,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             let rule = match text.as_str() {
                 "remove" => Some(FieldRule::Remove),
                 "clear" => Some(FieldRule::Clear),
-                "token" => Some(FieldRule::Token),
+                "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
                 _ => None,
             };
@@ -89,9 +92,71 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 None
             }
         },
+        "token" => read_form(reader, &path, value).map(|form| FieldRule::Token(Some(form))),
+        "generalise" => read_generalisation(reader, &path, value).map(FieldRule::Generalise),
+        "truncate" => {
+            let count = value.as_u64().and_then(|count| u16::try_from(count).ok()).filter(|count| *count > 0);
+            if count.is_none() {
+                reader.problem(path, "is no number of characters", "write a number from 1 to 65535");
+            }
+            count.map(|count| FieldRule::Generalise(Generalisation::Truncate(count)))
+        }
         _ => {
             reader.problem(path, "is no rule for a field", FIELD_RULES);
             None
         }
     }
+}
+
+fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm> {
+    const WAY_OUT: &str =
+        "write \"email\", \"username\", \"plain\", \"uuid\" or { digits = 16 }, from 10 digits to 38";
+    let form = match value {
+        Json::String(text) => match text.as_str() {
+            "email" => Some(TokenForm::Email),
+            "username" => Some(TokenForm::Username),
+            "plain" => Some(TokenForm::Plain),
+            "uuid" => Some(TokenForm::Uuid),
+            _ => None,
+        },
+        Json::Object(_) => reader
+            .table(path, value, &["digits"])
+            .and_then(|table| table.get("digits")?.as_u64())
+            .and_then(|count| u8::try_from(count).ok())
+            .filter(|count| (10..=38).contains(count))
+            .map(TokenForm::Digits),
+        _ => None,
+    };
+    if form.is_none() {
+        reader.problem(path, "is no form of a token", WAY_OUT);
+    }
+    form
+}
+
+fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<Generalisation> {
+    const NAMED: [(&str, Generalisation); 6] = [
+        ("uk_postcode", Generalisation::UkPostcode),
+        ("us_zip", Generalisation::UsZip),
+        ("year", Generalisation::Year),
+        ("month", Generalisation::Month),
+        ("age_band", Generalisation::AgeBand),
+        ("ip_network", Generalisation::IpNetwork),
+    ];
+    let found = match value {
+        Json::String(text) => NAMED.iter().find(|(name, _)| name == text).map(|(_, how)| *how),
+        Json::Object(_) => reader
+            .table(path, value, &["prefix"])
+            .and_then(|table| table.get("prefix")?.as_u64())
+            .and_then(|count| u8::try_from(count).ok())
+            .filter(|count| *count > 0)
+            .map(Generalisation::Prefix),
+        _ => None,
+    };
+    if found.is_none() {
+        let near = value.as_str().map_or_else(String::new, |text| {
+            format!("{}; or ", suggest(text, NAMED.iter().map(|(name, _)| *name)))
+        });
+        reader.problem(path, "is no generalisation", format!("{near}write {{ prefix = 2 }}"));
+    }
+    found
 }

@@ -35,7 +35,7 @@ impl Working {
         let same = slots
             .iter()
             .map(|slot| match &slot.strategy {
-                Strategy::Placeholder(template) => Some(template.render(date)),
+                Strategy::Placeholder(template) => template.of_day(date),
                 _ => None,
             })
             .collect();
@@ -73,7 +73,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
                 attempt: working.attempt,
                 date: working.date,
             };
-            Ok(to_sql(slot.strategy.fresh(&draw)))
+            Ok(to_sql(slot.strategy.fresh(&from_sql(context.get_raw(1)), &draw)))
         })
     })?;
     let working = Arc::clone(bench);

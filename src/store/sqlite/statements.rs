@@ -169,7 +169,10 @@ fn assignments(
             let value = match strategy {
                 Strategy::Clear => "NULL".to_owned(),
                 Strategy::Constant(value) => statement.bind(value),
-                Strategy::Placeholder(_) | Strategy::Token(_) | Strategy::Invalidate(_) => {
+                Strategy::Placeholder(_)
+                | Strategy::Token(_)
+                | Strategy::Invalidate(_)
+                | Strategy::Generalise { .. } => {
                     format!("relinquish_value({slot}, {column}, {})", key.join(", "))
                 }
             };
@@ -187,7 +190,10 @@ fn pending(statement: &mut Statement, fields: &[(usize, String, &Strategy)]) -> 
         .map(|(slot, column, strategy)| match strategy {
             Strategy::Clear => format!("{column} IS NOT NULL"),
             Strategy::Constant(value) => format!("{column} IS NOT {}", statement.bind(value)),
-            Strategy::Placeholder(_) | Strategy::Token(_) | Strategy::Invalidate(_) => {
+            Strategy::Placeholder(_)
+            | Strategy::Token(_)
+            | Strategy::Invalidate(_)
+            | Strategy::Generalise { .. } => {
                 format!("NOT relinquish_holds({slot}, {column})")
             }
         })

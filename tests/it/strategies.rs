@@ -1,0 +1,266 @@
+//! Every strategy through policy, check and stores: what is written, what stays, and what counts as erased.
+
+use std::path::Path;
+
+use relinquish::anonymise::Seed;
+use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
+use relinquish::store::{EraseRequest, Erased, MemoryRepository, Select, TallyRequest, Target};
+use relinquish::{Customer, CustomerStore, DataMap, MemoryStore, PolicyDocument, SqlMap, SqliteStore};
+
+use crate::hosts;
+
+/// Field, declared type, kind, rule, what the first customer has, what becomes of it (a prefix), what the second has,
+/// which nothing can read.
+const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 10] = [
+    (
+        "postcode",
+        "TEXT",
+        Kind::Postcode,
+        "{ generalise = 'uk_postcode' }",
+        "SW1A 2AA",
+        "SW1A",
+        "near the park",
+    ),
+    ("zip", "TEXT NOT NULL", Kind::Region, "{ generalise = 'us_zip' }", "03601-1234", "000", "n/a"),
+    ("plz", "VARCHAR(5)", Kind::City, "{ generalise = { prefix = 2 } }", "80331", "80", "?????"),
+    ("born", "DATE", Kind::BirthDate, "{ generalise = 'year' }", "1984-05-12", "1984-01-01", "12.05.1984"),
+    (
+        "seen",
+        "TEXT",
+        Kind::Device,
+        "{ generalise = 'month' }",
+        "2026-03-04 05:06:07",
+        "2026-03-01",
+        "yesterday",
+    ),
+    ("age", "TEXT", Kind::Gender, "{ generalise = 'age_band' }", "1984-05-12", "40-49", "old"),
+    (
+        "ip",
+        "TEXT",
+        Kind::IpAddress,
+        "{ generalise = 'ip_network' }",
+        "203.0.113.77",
+        "203.0.113.0",
+        "localhost",
+    ),
+    ("initial", "TEXT NOT NULL", Kind::Name, "{ truncate = 1 }", "Maud", "M", "Ed"),
+    (
+        "number",
+        "TEXT UNIQUE NOT NULL",
+        Kind::CustomerNumber,
+        "{ token = { digits = 16 } }",
+        "4711",
+        "000",
+        "4712",
+    ),
+    (
+        "login",
+        "TEXT NOT NULL",
+        Kind::Username,
+        "{ placeholder = 'gone {year} {token}' }",
+        "maud84",
+        "gone 2026 ",
+        "ed",
+    ),
+];
+
+const GUARDS: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
+    guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
+    guards.not_archived = { ignore = 'archived first' }\n";
+
+fn policy() -> PolicyDocument {
+    let rules: String = FIELDS
+        .iter()
+        .flat_map(|(_, _, kind, rule, ..)| {
+            ["anonymise.", kind.as_str(), " = ", rule, "\n"].map(str::to_owned)
+        })
+        .collect();
+    PolicyDocument::from_toml(&format!("{GUARDS}{rules}treatments.t.customer = 'anonymise'")).unwrap()
+}
+
+fn sqlite(path: &Path) -> SqliteStore {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let columns: String =
+        FIELDS.iter().map(|(name, declared, ..)| [", ", name, " ", declared].concat()).collect();
+    let ones: String = FIELDS.iter().map(|field| [", '", field.4, "'"].concat()).collect();
+    let others: String = FIELDS.iter().map(|field| [", '", field.6, "'"].concat()).collect();
+    connection
+        .execute_batch(&format!(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT{columns});
+             INSERT INTO people VALUES (1, 'archived'{ones}), (2, 'archived'{others});"
+        ))
+        .unwrap();
+    let fields: String =
+        FIELDS.iter().map(|(name, _, kind, ..)| [name, " = '", kind.as_str(), "'\n"].concat()).collect();
+    let map = format!(
+        "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = {{ is = 'us' }}\n\
+         status = {{ column = 'state', active = 'active', archived = 'archived' }}\n\
+         deactivate = {{ state = 'archived' }}\n[customers.fields]\n{fields}"
+    );
+    SqliteStore::open(path, &SqlMap::from_toml(&map).unwrap()).unwrap()
+}
+
+fn memory() -> MemoryStore {
+    let class = FIELDS.iter().fold(
+        RecordClass::new("customer").field(Field::key("id").token_part()),
+        |class, (name, declared, kind, ..)| {
+            let mut field = Field::personal(*name, kind.clone());
+            if declared.contains("NOT NULL") {
+                field = field.required();
+            }
+            if declared.contains("UNIQUE") {
+                field = field.unique();
+            }
+            if *declared == "DATE" {
+                field = field.datatype(Datatype::Numeric);
+            }
+            class.field(field)
+        },
+    );
+    let map = DataMap::builder(class).knows(Fact::ActiveSubscriptions).knows(Fact::Status).build().unwrap();
+    let repository = MemoryRepository::new(map);
+    for (id, which) in [("1", 4), ("2", 6)] {
+        let own = FIELDS.iter().fold(Record::new("customer", id).with("id", id), |record, field| {
+            record.with(field.0, if which == 4 { field.4 } else { field.6 })
+        });
+        repository.insert(Customer::new(id, "us"), vec![own]);
+    }
+    MemoryStore::new(repository)
+}
+
+/// Erases both, and says what was due before and after.
+async fn erase(store: &dyn CustomerStore) -> (u64, u64) {
+    let policy = policy().check(store.data_map()).unwrap();
+    let treatment = policy.treatments()["t"].clone();
+    let ids = vec!["1".into(), "2".into()];
+    let tally = TallyRequest::new(ids.clone(), treatment.clone());
+    let due = async || -> u64 {
+        let tallies = store.tally(&tally).await.unwrap();
+        tallies.iter().map(|tally| tally.as_ref().unwrap().classes["customer"].due).sum()
+    };
+    let before = due().await;
+    let facts = store.facts(&Select::Ids(ids)).await.unwrap();
+    let targets = facts
+        .iter()
+        .map(|facts| Target {
+            customer: facts.id.clone(),
+            tenant: facts.tenant.clone(),
+            expected: facts.expected(),
+        })
+        .collect();
+    let request = EraseRequest::new(targets, treatment, Seed::new([7; 32]), hosts::now());
+    for erased in store.erase(&request).await.unwrap() {
+        assert!(matches!(erased, Ok(Erased::Done(_))), "{erased:?}");
+    }
+    (before, due().await)
+}
+
+fn check(name: &str, declared: &str, one: &Value, expected: &str, other: &Value, unreadable: &str) {
+    let one = one.as_text().unwrap();
+    let is_drawn = matches!(name, "number" | "login");
+    assert!(if is_drawn { one.starts_with(expected) } else { one == expected }, "{name}: {one}");
+    match name {
+        "initial" => assert_eq!(other.as_text(), Some("E")),
+        "number" | "login" => assert!(other.as_text().unwrap().starts_with(expected)),
+        _ if declared.contains("NOT NULL") => assert!(other.as_text().unwrap().starts_with("Anonymised ")),
+        _ => assert!(*other == Value::Null, "{name}: {unreadable} could not be read, so it goes"),
+    }
+}
+
+#[tokio::test]
+async fn sqlite_writes_what_the_policy_says_and_clears_what_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    assert_eq!(erase(&sqlite(&path)).await, (2, 0));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for (name, declared, _, _, _, expected, unreadable) in FIELDS {
+        let value = |id: i64| {
+            let sql = format!("SELECT {name} FROM people WHERE id = {id}");
+            let text: Option<String> = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+            Value::from(text)
+        };
+        check(name, declared, &value(1), expected, &value(2), unreadable);
+    }
+}
+
+#[tokio::test]
+async fn memory_writes_the_same() {
+    let store = memory();
+    assert_eq!(erase(&store).await, (2, 0));
+    let record = |id: &str| store.repository().records(&id.into()).remove(0);
+    let (one, two) = (record("1"), record("2"));
+    for (name, declared, _, _, _, expected, unreadable) in FIELDS {
+        check(name, declared, one.get(name), expected, two.get(name), unreadable);
+    }
+}
+
+#[test]
+fn a_rule_that_is_none_is_refused_with_the_way_out() {
+    for (rule, path, way_out) in [
+        ("{ generalise = 'years' }", "generalise", "did you mean year?"),
+        ("{ generalise = { prefix = 0 } }", "generalise", "prefix = 2"),
+        ("{ generalise = { suffix = 2 } }", "generalise", ""),
+        ("{ generalise = 4 }", "generalise", "prefix = 2"),
+        ("{ truncate = 0 }", "truncate", "from 1 to 65535"),
+        ("{ truncate = 'x' }", "truncate", "from 1 to 65535"),
+        ("{ token = 'guid' }", "token", "\"uuid\""),
+        ("{ token = { digits = 9 } }", "token", "from 10 digits to 38"),
+        ("{ token = { digits = 300 } }", "token", "from 10 digits to 38"),
+        ("{ placeholder = 'x {week}' }", "placeholder", "{year}"),
+        ("{ placeholder = '{year}' }", "placeholder", "write a word beside it"),
+        ("'generalise'", "", "{ generalise = \"year\" }"),
+    ] {
+        let text = format!("{GUARDS}anonymise.name = {rule}\ntreatments.t.customer = 'anonymise'");
+        let problems = PolicyDocument::from_toml(&text).unwrap_err();
+        let path =
+            if path.is_empty() { "anonymise.name".to_owned() } else { format!("anonymise.name.{path}") };
+        let found = problems
+            .iter()
+            .any(|problem| problem.path.starts_with(&path) && problem.way_out.contains(way_out));
+        assert!(found, "{rule}: {problems}");
+    }
+}
+
+/// What a column demands, against what a rule would write there.
+#[test]
+fn a_rule_that_the_column_cannot_take_is_refused_before_anything_runs() {
+    let with = |field: Field, rule: &str| {
+        let map = DataMap::builder(RecordClass::new("customer").field(Field::key("id")).field(field))
+            .knows(Fact::ActiveSubscriptions)
+            .knows(Fact::Status)
+            .build()
+            .unwrap();
+        let text = format!("{GUARDS}anonymise.name = {rule}\ntreatments.t.customer = 'anonymise'");
+        PolicyDocument::from_toml(&text)
+            .unwrap()
+            .check(&map)
+            .map(|_| ())
+            .map_err(|problems| problems.to_string())
+    };
+    let name = || Field::personal("x", Kind::Name);
+    for (field, rule, reason) in [
+        (name().max_chars(9), "{ generalise = 'year' }", "takes 9 characters, and that is 10"),
+        (name().max_chars(4), "{ generalise = 'age_band' }", "takes 4 characters, and that is 5"),
+        (name().unique(), "{ generalise = 'uk_postcode' }", "values must differ"),
+        (name().datatype(Datatype::Integer), "{ generalise = 'us_zip' }", "another type"),
+        (name().datatype(Datatype::Blob), "{ truncate = 3 }", "another type"),
+        (name().datatype(Datatype::Integer).required(), "{ generalise = 'age_band' }", "it is no text"),
+        (name().unique(), "{ token = { digits = 15 } }", "values must differ"),
+        (name().max_chars(11), "{ token = { digits = 12 } }", "too few"),
+        (name().max_chars(35), "{ token = 'uuid' }", "too few"),
+        (name().unique(), "{ placeholder = 'gone in {year}' }", "put {token} into the placeholder"),
+    ] {
+        let refused = with(field, rule).unwrap_err();
+        assert!(refused.contains(reason), "{rule}: {refused}");
+    }
+    for (field, rule) in [
+        (name().max_chars(10), "{ generalise = 'year' }"),
+        (name().datatype(Datatype::Numeric), "{ generalise = 'month' }"),
+        (name().datatype(Datatype::Integer), "{ generalise = 'age_band' }"),
+        (name().unique().required(), "{ placeholder = 'gone {token}' }"),
+        (name().max_chars(36).unique().required(), "{ token = 'uuid' }"),
+        (name().unique(), "{ token = { digits = 16 } }"),
+    ] {
+        assert_eq!(with(field, rule), Ok(()), "{rule}");
+    }
+}

@@ -80,14 +80,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     heading("The files are scrubbed of the old bytes, and the certificate is issued");
     engine.scrub().await?;
-    let certificate = engine.certificate(&certificate.case).await?.ok_or("the ledger has the case")?;
+    let certificate = engine.certificate(certificate.case()).await?.ok_or("the ledger has the case")?;
     println!("{certificate}");
 
     heading("Afterwards");
     show_client(&database)?;
     println!("revenue    {}", revenue(&database)?);
     println!("gateway    {} profiles at stripe", gateway.len());
-    for residue in &certificate.backups {
+    for residue in certificate.backups() {
         println!(
             "backups    {} {} copies may still hold the old data, {}",
             residue.copies.unwrap_or_default(),

@@ -15,7 +15,7 @@ use crate::customer::{Customer, Expected, Status};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
 use crate::ledger::{CaseEvent, Closing, DeactivationOutcome, Event, NewCase, Opened, Progress, SavedCase};
-use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Plan, Step, Tally, decide};
+use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Step, Tally, decide};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, Target};
 
@@ -48,6 +48,8 @@ pub(super) struct Run<'e> {
     /// Records per class that were read back at the end.
     pub(super) verified: Tally,
     outcome: Option<Outcome>,
+    /// What happened and is not recorded yet: it goes into the next write, or is found again by whoever resumes.
+    unsaved: Vec<Event>,
     _claim: Claim<'e>,
 }
 
@@ -64,6 +66,11 @@ impl Run<'_> {
         self.outcome.is_none()
     }
 
+    /// Its working memory is wiped.
+    fn is_closed(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Erased(_) | Outcome::Superseded { .. }))
+    }
+
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
@@ -72,8 +79,10 @@ impl Run<'_> {
         self.end(Outcome::Waiting { case: self.id().clone(), step, reason: error.to_string(), retry_after });
     }
 
-    pub(super) fn event(&self, at: DateTime<Utc>, event: Event) -> CaseEvent {
-        CaseEvent { case: self.id().clone(), at, event }
+    /// Takes in what happened. [`Engine::save`] records it.
+    pub(super) fn note(&mut self, event: Event) {
+        self.progress.apply(&event);
+        self.unsaved.push(event);
     }
 
     /// A guard that was clear when the plan was made, and forbids now.
@@ -130,20 +139,6 @@ impl Engine {
         Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
     }
 
-    /// Goes on with open cases. One that this engine is working on already is left out.
-    pub(super) async fn run(&self, cases: Vec<SavedCase>) -> Result<Vec<Outcome>, Error> {
-        let mut runs = Vec::with_capacity(cases.len());
-        for case in cases {
-            if let Some(claim) = self.claim(&case.new.id) {
-                // It may have been closed between being read and being claimed.
-                if let Some(case) = self.parts.ledger.open_case(&case.new.id).await? {
-                    runs.push(run(case, claim));
-                }
-            }
-        }
-        self.carry_out(runs).await
-    }
-
     pub(super) async fn carry_out(&self, mut runs: Vec<Run<'_>>) -> Result<Vec<Outcome>, Error> {
         if runs.is_empty() {
             return Ok(Vec::new());
@@ -154,6 +149,7 @@ impl Engine {
         self.erase_records(&mut runs).await?;
         self.verify(&mut runs).await?;
         self.close(&mut runs).await?;
+        self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         Ok(runs
             .into_iter()
             .map(|run| {
@@ -257,8 +253,9 @@ impl Engine {
             Decision::Due(due) => due,
             other => return Ok(Some(other.to_string())),
         };
-        let plan = Plan::draft(&self.parts.policy, self.data_map(), &facts, &due, Tally::default(), now);
-        let holds = plan.is_some_and(|plan| plan.digest() == run.new.approval.digest());
+        // The approval is of the binding's digest: bindings that are equal have the same one.
+        let now_binds = Binding::draft(&self.parts.policy, self.data_map(), &facts, &due);
+        let holds = now_binds.is_some_and(|now_binds| now_binds == *binding);
         let changed = "what the decision depended on has changed; plan again and approve the new plan";
         Ok((!holds).then(|| changed.to_owned()))
     }
@@ -303,7 +300,6 @@ impl Engine {
             }
             return Ok(());
         }
-        let mut intents = Vec::new();
         let mut batch = Vec::new();
         // An intent from before an interruption: our own write may have come through.
         let interrupted: BTreeSet<CaseId> =
@@ -312,11 +308,10 @@ impl Engine {
             let Some(facts) = run.facts.as_ref() else { continue };
             if run.progress.before.is_none() && !facts.status.is_archived() {
                 let event = Event::Deactivating { status: facts.status, before: facts.former_status.clone() };
-                intents.push(run.event(at, event.clone()));
-                run.progress.apply(&event);
+                run.note(event);
             }
         }
-        self.record(&intents).await?;
+        self.save(todo.iter_mut().map(|run| &mut **run)).await?;
         for run in &todo {
             if let Some(facts) = run.facts.as_ref() {
                 let customer = run.new.customer().clone();
@@ -334,7 +329,6 @@ impl Engine {
             }
         };
         let mut answers = answers.into_iter();
-        let mut events = Vec::new();
         for run in todo.into_iter().filter(|run| run.facts.is_some()) {
             let outcome = match answers.next() {
                 Some(Ok(Deactivated::Done { .. })) => DeactivationOutcome::Done,
@@ -368,11 +362,10 @@ impl Engine {
                 facts.status = Status::Archived;
             }
             tracing::info!(case = %run.id(), "deactivated");
-            let event = Event::Deactivated(outcome);
-            run.progress.apply(&event);
-            events.push(run.event(at, event));
+            // Recorded with the next intent. Whoever resumes before that finds the intent, and our own write.
+            run.note(Event::Deactivated(outcome));
         }
-        self.record(&events).await
+        Ok(())
     }
 
     /// Step 5, for each group of cases that share treatment and day.
@@ -397,13 +390,10 @@ impl Engine {
                 None => todo.push(run),
             }
         }
-        let at = self.parts.clock.now();
-        let mut intents = Vec::with_capacity(todo.len());
         for run in &mut todo {
-            intents.push(run.event(at, Event::Erasing(Step::Records)));
-            run.progress.apply(&Event::Erasing(Step::Records));
+            run.note(Event::Erasing(Step::Records));
         }
-        self.record(&intents).await?;
+        self.save(todo.iter_mut().map(|run| &mut **run)).await?;
         let mut seed = [0; 32];
         self.parts.entropy.fill(&mut seed)?;
         let seed = Seed::new(seed);
@@ -446,9 +436,7 @@ impl Engine {
         runs: Vec<&'r mut Run<'e>>,
         answers: Batch<Erased>,
     ) -> Result<Vec<&'r mut Run<'e>>, Error> {
-        let at = self.parts.clock.now();
         let mut answers = answers.into_iter();
-        let mut events = Vec::with_capacity(runs.len());
         let mut more = Vec::new();
         for run in runs {
             // A second try cannot tell what the first one did.
@@ -456,9 +444,7 @@ impl Engine {
             let event = match answers.next() {
                 Some(Ok(Erased::Done(counts))) => Event::RecordsDone(first_try.then_some(counts)),
                 Some(Ok(Erased::More(counts))) if counts.classes.values().any(|count| *count > 0) => {
-                    let event = Event::RecordsPart(counts);
-                    run.progress.apply(&event);
-                    events.push(run.event(at, event));
+                    run.note(Event::RecordsPart(counts));
                     more.push(run);
                     continue;
                 }
@@ -498,19 +484,18 @@ impl Engine {
                 }
             };
             tracing::info!(case = %run.id(), "records erased");
-            run.progress.apply(&event);
-            events.push(run.event(at, event));
+            // Recorded by the close. Whoever resumes before that erases again, which does nothing, and reads back.
+            run.note(event);
         }
-        self.record(&events).await?;
+        self.save(more.iter_mut().map(|run| &mut **run)).await?;
         Ok(more)
     }
 
     /// The store refused a customer's records and, as its contract says, has touched none of them.
     async fn refused(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
-        let at = self.parts.clock.now();
-        run.progress.apply(&Event::RecordsRefused);
-        let blocked = Event::Blocked { step: Step::Records, reason: reason.clone(), waivable: false };
-        self.record(&[run.event(at, Event::RecordsRefused), run.event(at, blocked)]).await?;
+        run.note(Event::RecordsRefused);
+        run.note(Event::Blocked { step: Step::Records, reason: reason.clone(), waivable: false });
+        self.save([&mut *run]).await?;
         tracing::warn!(case = %run.id(), "the store refused");
         run.end(Outcome::Blocked { case: run.id().clone(), step: Step::Records, reason });
         Ok(())
@@ -527,15 +512,25 @@ impl Engine {
 
     pub(super) async fn block(&self, run: &mut Run<'_>, step: Step, obstacle: Obstacle) -> Result<(), Error> {
         let Obstacle { reason, waivable } = obstacle;
-        let event = Event::Blocked { step: step.clone(), reason: reason.clone(), waivable };
-        self.record(&[run.event(self.parts.clock.now(), event)]).await?;
+        run.note(Event::Blocked { step: step.clone(), reason: reason.clone(), waivable });
+        self.save([&mut *run]).await?;
         tracing::warn!(case = %run.id(), %step, "case blocked");
         run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
         Ok(())
     }
 
-    pub(super) async fn record(&self, events: &[CaseEvent]) -> Result<(), Error> {
-        if events.is_empty() { Ok(()) } else { Ok(self.parts.ledger.record(events).await?) }
+    /// Records what happened in these cases, in one write.
+    pub(super) async fn save<'r, 'e: 'r>(
+        &self,
+        runs: impl IntoIterator<Item = &'r mut Run<'e>>,
+    ) -> Result<(), Error> {
+        let at = self.parts.clock.now();
+        let mut events = Vec::new();
+        for run in runs {
+            let Run { new, unsaved, .. } = run;
+            events.extend(unsaved.drain(..).map(|event| CaseEvent { case: new.id.clone(), at, event }));
+        }
+        if events.is_empty() { Ok(()) } else { Ok(self.parts.ledger.record(&events).await?) }
     }
 
     fn case_id(&self) -> Result<CaseId, Error> {
@@ -547,7 +542,15 @@ impl Engine {
 
 pub(super) fn run(saved: SavedCase, claim: Claim<'_>) -> Run<'_> {
     let progress = saved.progress();
-    Run { new: saved.new, progress, facts: None, verified: Tally::default(), outcome: None, _claim: claim }
+    Run {
+        new: saved.new,
+        progress,
+        facts: None,
+        verified: Tally::default(),
+        outcome: None,
+        unsaved: Vec::new(),
+        _claim: claim,
+    }
 }
 
 fn target(run: &Run<'_>) -> Target {

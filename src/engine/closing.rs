@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::case::{Obstacle, Run, not_tried, wait_all};
 use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon};
 use crate::digest::Digest;
 use crate::ledger::{
-    BackupResidue, Certificate, ClosedCase, Closing, DeactivationOutcome, EpochKey, ErasureResult,
-    GatewayResult, KeyRingError, NewCase,
+    BackupResidue, Certificate, Circumstances, ClosedCase, Closing, DeactivationOutcome, EpochKey,
+    ErasureResult, GatewayResult, KeyRingError, NewCase,
 };
 use crate::plan::Step;
 use crate::policy::RecordAction;
@@ -66,12 +68,12 @@ impl Engine {
         if done.is_empty() {
             return Ok(());
         }
-        let backups = self.residue().await;
-        let mut closed = Vec::with_capacity(done.len());
         let key = self.current_key().await?;
+        let mut circumstances = self.circumstances(&key, self.residue().await);
+        let mut closed = Vec::with_capacity(done.len());
         for run in &done {
-            let result = self.result(run, backups.clone());
-            closed.push(self.closed(&run.new, Closing::Erased(result), &key));
+            let under = circumstances.of(&run.new);
+            closed.push(close_as(&run.new, Closing::Erased(result(run)), &key, under));
         }
         let entries = self.parts.ledger.close(&closed).await?;
         for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
@@ -82,34 +84,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    fn result(&self, run: &Run<'_>, backups: Vec<BackupResidue>) -> ErasureResult {
-        let progress = &run.progress;
-        let treated = run
-            .new
-            .treatment
-            .classes()
-            .iter()
-            .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
-        ErasureResult {
-            deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
-            records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
-            gateways: progress
-                .gateways
-                .iter()
-                .flat_map(|(gateway, outcomes)| outcomes.values().map(move |outcome| (gateway, outcome)))
-                .map(|(gateway, outcome)| GatewayResult {
-                    gateway: gateway.clone(),
-                    outcome: outcome.clone(),
-                })
-                .collect(),
-            waived: progress.waived.clone(),
-            backups,
-            verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
-            unmapped: self.data_map().unmapped().to_vec(),
-            scrubbable: self.parts.scrub.is_some(),
-        }
     }
 
     /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
@@ -139,16 +113,37 @@ impl Engine {
         Ok(self.keys().await?.pop().ok_or(KeyRingError::Empty)?)
     }
 
-    pub(super) fn closed(&self, case: &NewCase, closing: Closing, key: &EpochKey) -> ClosedCase {
+    fn circumstances<'e>(&'e self, key: &'e EpochKey, backups: Vec<BackupResidue>) -> Around<'e> {
+        Around { engine: self, key, backups, closed_at: self.parts.clock.now(), last: None }
+    }
+
+    /// An end without an erasure.
+    pub(super) fn closed(&self, case: &NewCase, closing: Closing, key: &EpochKey) -> Arc<ClosedCase> {
+        let under = self.circumstances(key, Vec::new()).of(case);
+        close_as(case, closing, key, under)
+    }
+}
+
+/// What is around when cases are closed.
+struct Around<'e> {
+    engine: &'e Engine,
+    key: &'e EpochKey,
+    backups: Vec<BackupResidue>,
+    closed_at: DateTime<Utc>,
+    /// The case before, and its circumstances: most cases of a batch share them.
+    last: Option<(NewCase, (Digest, Arc<Circumstances>))>,
+}
+
+impl Around<'_> {
+    fn of(&mut self, case: &NewCase) -> (Digest, Arc<Circumstances>) {
+        if let Some((_, under)) = self.last.as_ref().filter(|(last, _)| last.shares_terms(case)) {
+            return (under.0, Arc::clone(&under.1));
+        }
         let binding = &case.binding;
-        ClosedCase {
-            case: case.id.clone(),
-            key: key.check(),
-            subject: key.token(binding.tenant(), binding.customer(), binding.registered()),
+        let under = Circumstances {
             tenant: binding.tenant().clone(),
+            key: self.key.check(),
             trigger: binding.trigger(),
-            // The approval is of exactly this plan; that was checked when it was bound.
-            plan: case.approval.digest(),
             policy: binding.policy(),
             data_map: binding.data_map(),
             treatment: binding.treatment().clone(),
@@ -156,9 +151,48 @@ impl Engine {
             operator: case.approval.operator().clone(),
             approved_at: case.approval.approved_at(),
             opened_at: case.opened_at,
-            closed_at: self.parts.clock.now(),
-            closing,
-        }
+            closed_at: self.closed_at,
+            backups: self.backups.clone(),
+            unmapped: self.engine.data_map().unmapped().to_vec(),
+            scrubbable: self.engine.parts.scrub.is_some(),
+        };
+        let under = (under.digest(), Arc::new(under));
+        self.last = Some((case.clone(), (under.0, Arc::clone(&under.1))));
+        under
+    }
+}
+
+fn close_as(
+    case: &NewCase,
+    closing: Closing,
+    key: &EpochKey,
+    under: (Digest, Arc<Circumstances>),
+) -> Arc<ClosedCase> {
+    let binding = &case.binding;
+    let subject = key.token(binding.tenant(), binding.customer(), binding.registered());
+    // The approval is of exactly this plan; that was checked when it was bound.
+    Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under))
+}
+
+fn result(run: &Run<'_>) -> ErasureResult {
+    let progress = &run.progress;
+    let treated = run
+        .new
+        .treatment
+        .classes()
+        .iter()
+        .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
+    ErasureResult {
+        deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
+        records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
+        gateways: progress
+            .gateways
+            .iter()
+            .flat_map(|(gateway, outcomes)| outcomes.values().map(move |outcome| (gateway, outcome)))
+            .map(|(gateway, outcome)| GatewayResult { gateway: gateway.clone(), outcome: outcome.clone() })
+            .collect(),
+        waived: progress.waived.clone(),
+        verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
     }
 }
 

@@ -115,14 +115,12 @@ impl Engine {
                     return Ok(());
                 }
             }
-            let intent = Event::Erasing(step.clone());
-            self.record(&[run.event(self.parts.clock.now(), intent.clone())]).await?;
-            run.progress.apply(&intent);
+            run.note(Event::Erasing(step.clone()));
+            self.save([&mut *run]).await?;
             match self.erase_profile(run, &**gateway, &profile, digest).await {
                 Profile::Done(outcome) => {
-                    let event = Event::Gateway { gateway: name.clone(), profile: digest, outcome };
-                    run.progress.apply(&event);
-                    self.record(&[run.event(self.parts.clock.now(), event)]).await?;
+                    run.note(Event::Gateway { gateway: name.clone(), profile: digest, outcome });
+                    self.save([&mut *run]).await?;
                 }
                 Profile::Blocked(reason) => {
                     return self.block(run, step, Obstacle::at_the_step(reason)).await;

@@ -367,16 +367,33 @@ impl Engine {
         let mut outcomes = Vec::new();
         let mut after = None;
         loop {
-            let cases = self.parts.ledger.open_cases(after.as_ref(), self.parts.batch).await?;
-            let Some(last) = cases.last() else { return Ok(outcomes) };
-            after = Some(last.new.id.clone());
-            let (blocked, interrupted): (Vec<_>, Vec<_>) =
-                cases.into_iter().partition(|case| case.progress().blocked.is_some());
-            outcomes.extend(blocked.into_iter().filter_map(|case| {
-                let (step, reason) = case.progress().blocked?;
-                Some(Outcome::Blocked { case: case.new.id, step, reason })
-            }));
-            outcomes.extend(self.run(interrupted).await?);
+            let page = self.parts.ledger.open_cases(after.as_ref(), self.parts.batch).await?;
+            let Some(last) = page.last().map(|case| case.new.id.clone()) else { return Ok(outcomes) };
+            let mut claims = BTreeMap::new();
+            for case in page {
+                match case.progress().blocked {
+                    Some((step, reason)) => {
+                        outcomes.push(Outcome::Blocked { case: case.new.id, step, reason });
+                    }
+                    None => {
+                        if let Some(claim) = self.claim(&case.new.id) {
+                            claims.insert(case.new.id, claim);
+                        }
+                    }
+                }
+            }
+            if !claims.is_empty() {
+                // Read again now that they are claimed: one may have moved on or been closed before.
+                let page = self.parts.ledger.open_cases(after.as_ref(), self.parts.batch).await?;
+                let mut runs = Vec::with_capacity(claims.len());
+                for case in page {
+                    if let Some(claim) = claims.remove(&case.new.id) {
+                        runs.push(case::run(as_approved(case)?, claim));
+                    }
+                }
+                outcomes.extend(self.carry_out(runs).await?);
+            }
+            after = Some(last);
         }
     }
 
@@ -384,7 +401,7 @@ impl Engine {
     async fn take(&self, case: &CaseId) -> Result<(SavedCase, Claim<'_>), Error> {
         let claim = self.claim(case).ok_or_else(|| Error::Running { case: case.clone() })?;
         let missing = || LedgerError::NoSuchCase { case: case.clone() };
-        Ok((self.parts.ledger.open_case(case).await?.ok_or_else(missing)?, claim))
+        Ok((as_approved(self.parts.ledger.open_case(case).await?.ok_or_else(missing)?)?, claim))
     }
 
     /// Tries a blocked case again.
@@ -520,6 +537,15 @@ struct Claim<'e> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.case);
+    }
+}
+
+/// A case from the case book, once it is known that its plan is the one that was approved.
+fn as_approved(saved: SavedCase) -> Result<SavedCase, Error> {
+    if saved.new.binding.digest() == saved.new.approval.digest() {
+        Ok(saved)
+    } else {
+        Err(LedgerError::Corrupt { doing: "reading the plan of an open case" }.into())
     }
 }
 

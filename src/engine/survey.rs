@@ -167,7 +167,7 @@ impl Engine {
         for entry in self.parts.ledger.entries(last.saturating_sub(CHECKED), usize::MAX).await? {
             let Some(case) = entry.closed() else { continue };
             let epoch = case.subject.epoch();
-            if keys.iter().any(|key| key.epoch == epoch && key.check() != case.key) {
+            if keys.iter().any(|key| key.epoch == epoch && key.check() != case.under().key) {
                 return Err(KeyRingError::Another { epoch }.into());
             }
         }
@@ -197,12 +197,12 @@ impl Engine {
             let Some(case) = entry.closed() else { continue };
             let Some(customer) = tokens.get(&case.subject) else { continue };
             let before = before.entry(customer.clone()).or_default();
-            before.used.push((case.plan, case.approved_at));
+            before.used.push((case.plan, case.under().approved_at));
             if matches!(case.closing, Closing::Erased(_)) {
                 before.treated.push(TreatedBefore {
                     case: case.case.clone(),
-                    at: case.closed_at,
-                    treatment: case.treatment_digest,
+                    at: case.under().closed_at,
+                    treatment: case.under().treatment_digest,
                     anything_left: false,
                 });
             }

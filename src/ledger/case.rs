@@ -41,6 +41,13 @@ impl NewCase {
         }
     }
 
+    /// Whether two cases differ in nothing but the customer: same tenant, rules, approval and opening.
+    pub(crate) fn shares_terms(&self, other: &Self) -> bool {
+        self.opened_at == other.opened_at
+            && self.binding.shares_terms(&other.binding)
+            && self.approval.given_with(&other.approval)
+    }
+
     /// Whose data.
     pub fn customer(&self) -> &CustomerId {
         self.binding.customer()

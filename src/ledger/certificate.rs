@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::{
-    BackupResidue, ClosedCase, Closing, Count, DeactivationOutcome, ErasureResult, GatewayResult, Ledger,
-    LedgerError, SubjectToken, Waiver,
+    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, ErasureResult,
+    GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
 };
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
@@ -52,57 +54,14 @@ pub struct CertifiedClass {
 }
 
 /// What the ledger can prove about one erasure. It names nobody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
+///
+/// As JSON, and by `Display` for a person, it says all that its methods say.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Certificate {
-    /// The format: 1.
-    pub version: u32,
-    /// The case.
-    pub case: CaseId,
-    /// Its number in the ledger.
-    pub entry: u64,
-    /// The SHA-256 digest of the entry in canonical form.
-    pub leaf: Digest,
-    /// Whose data, as a keyed digest.
-    pub subject: SubjectToken,
-    /// Whose customer.
-    pub tenant: TenantId,
-    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person.
-    pub outcome: String,
-    /// What still leads to the person.
-    pub links: Vec<String>,
-    /// What made the customer due.
-    pub trigger: Trigger,
-    /// The treatment.
-    pub treatment: TreatmentName,
-    /// The digests of plan, policy, data map and treatment.
-    pub digests: BTreeMap<&'static str, Digest>,
-    /// Who approved.
-    pub approved_by: OperatorId,
-    /// When.
-    pub approved_at: DateTime<Utc>,
-    /// When the case was opened.
-    pub opened_at: DateTime<Utc>,
-    /// When it was closed.
-    pub closed_at: DateTime<Utc>,
-    /// How the reversible first step ended.
-    pub deactivation: DeactivationOutcome,
-    /// What was done, per record class.
-    pub records: Vec<CertifiedClass>,
-    /// What gateways answered, per profile.
-    pub gateways: Vec<GatewayResult>,
-    /// Gateways whose profiles the policy keeps, and why.
-    pub gateways_kept: BTreeMap<String, String>,
-    /// Steps that a person decided to do without.
-    pub waived: Vec<Waiver>,
-    /// What was checked before this was issued.
-    pub verified: Vec<String>,
-    /// Where backup copies linger, and until when.
-    pub backups: Vec<BackupResidue>,
-    /// Whether old bytes may still lie in the store's files.
-    pub file_slack: FileSlack,
-    /// What this certificate says nothing about.
-    pub not_covered: Vec<String>,
+    entry: u64,
+    closed: Arc<ClosedCase>,
+    treatment: Arc<Treatment>,
+    file_slack: FileSlack,
 }
 
 impl Certificate {
@@ -114,7 +73,9 @@ impl Certificate {
     pub async fn read<L: Ledger + ?Sized>(ledger: &L, case: &CaseId) -> Result<Option<Self>, LedgerError> {
         let Some(entry) = ledger.entry(case).await? else { return Ok(None) };
         let Some(closed) = entry.closed() else { return Ok(None) };
-        let Some(treatment) = ledger.treatment(closed.treatment_digest).await? else { return Ok(None) };
+        let Some(treatment) = ledger.treatment(closed.under().treatment_digest).await? else {
+            return Ok(None);
+        };
         let scrubbed = ledger.scrubbed_after(entry.seq).await?;
         Ok(Self::of(entry.seq, closed, &treatment, scrubbed))
     }
@@ -122,59 +83,198 @@ impl Certificate {
     /// The certificate of a closed case, if it ended in an erasure.
     pub(crate) fn of(
         entry: u64,
-        case: &ClosedCase,
-        treatment: &Treatment,
+        closed: &Arc<ClosedCase>,
+        treatment: &Arc<Treatment>,
         scrubbed_at: Option<DateTime<Utc>>,
     ) -> Option<Self> {
-        let Closing::Erased(result) = &case.closing else { return None };
-        let file_slack = match (result.scrubbable, scrubbed_at) {
+        let Closing::Erased(_) = &closed.closing else { return None };
+        let file_slack = match (closed.under().scrubbable, scrubbed_at) {
             (_, Some(at)) => FileSlack::Scrubbed { at },
             (true, None) => FileSlack::Pending,
             (false, None) => FileSlack::NotKnown,
         };
-        let links = links(treatment, result);
-        Some(Self {
-            version: 1,
-            case: case.case.clone(),
-            entry,
-            leaf: case.leaf(),
-            subject: case.subject,
-            tenant: case.tenant.clone(),
-            outcome: treatment.outcome_with(links.is_empty()).to_owned(),
-            links,
-            trigger: case.trigger,
-            treatment: case.treatment.clone(),
-            digests: BTreeMap::from([
-                ("plan", case.plan),
-                ("policy", case.policy),
-                ("data_map", case.data_map),
-                ("treatment", case.treatment_digest),
-            ]),
-            approved_by: case.operator.clone(),
-            approved_at: case.approved_at,
-            opened_at: case.opened_at,
-            closed_at: case.closed_at,
-            deactivation: result.deactivation,
-            records: classes(treatment, result),
-            gateways: result.gateways.clone(),
-            gateways_kept: treatment
-                .gateways()
-                .iter()
-                .filter_map(|(name, action)| match action {
-                    GatewayAction::Keep { reason } => Some((name.to_string(), reason.clone())),
-                    GatewayAction::Erase => None,
-                })
-                .collect(),
-            waived: result.waived.clone(),
-            verified: verified(result),
-            backups: result.backups.clone(),
-            file_slack,
-            not_covered: result.unmapped.iter().chain(treatment.not_covered()).cloned().collect(),
-        })
+        Some(Self { entry, closed: Arc::clone(closed), treatment: Arc::clone(treatment), file_slack })
+    }
+
+    /// What was done.
+    fn result(&self) -> &ErasureResult {
+        static NOTHING: ErasureResult = ErasureResult {
+            deactivation: DeactivationOutcome::Unsupported,
+            records: BTreeMap::new(),
+            gateways: Vec::new(),
+            waived: Vec::new(),
+            verified: BTreeMap::new(),
+        };
+        match &self.closed.closing {
+            Closing::Erased(result) => result,
+            // INVARIANT: `of` makes a certificate of an erasure only.
+            Closing::Superseded { .. } | Closing::Cancelled { .. } => &NOTHING,
+        }
+    }
+
+    fn under(&self) -> &Circumstances {
+        self.closed.under()
+    }
+
+    /// The case.
+    pub fn case(&self) -> &CaseId {
+        &self.closed.case
+    }
+
+    /// Its number in the ledger.
+    pub fn entry(&self) -> u64 {
+        self.entry
+    }
+
+    /// The SHA-256 digest of the entry's text.
+    pub fn leaf(&self) -> Digest {
+        self.closed.leaf()
+    }
+
+    /// Whose data, as a keyed digest.
+    pub fn subject(&self) -> SubjectToken {
+        self.closed.subject
+    }
+
+    /// Whose customer.
+    pub fn tenant(&self) -> &TenantId {
+        &self.under().tenant
+    }
+
+    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person.
+    pub fn outcome(&self) -> &'static str {
+        self.treatment.outcome_with(self.links().is_empty())
+    }
+
+    /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived there.
+    pub fn links(&self) -> Vec<String> {
+        links(&self.treatment, self.result())
+    }
+
+    /// What made the customer due.
+    pub fn trigger(&self) -> Trigger {
+        self.under().trigger
+    }
+
+    /// The treatment.
+    pub fn treatment(&self) -> &TreatmentName {
+        &self.under().treatment
+    }
+
+    /// The digests of `plan`, `policy`, `data_map`, `treatment`, and of the `circumstances` that the entry names.
+    pub fn digests(&self) -> BTreeMap<&'static str, Digest> {
+        BTreeMap::from([
+            ("plan", self.closed.plan),
+            ("policy", self.under().policy),
+            ("data_map", self.under().data_map),
+            ("treatment", self.under().treatment_digest),
+            ("circumstances", self.closed.circumstances()),
+        ])
+    }
+
+    /// Who approved.
+    pub fn approved_by(&self) -> &OperatorId {
+        &self.under().operator
+    }
+
+    /// When.
+    pub fn approved_at(&self) -> DateTime<Utc> {
+        self.under().approved_at
+    }
+
+    /// When the case was opened.
+    pub fn opened_at(&self) -> DateTime<Utc> {
+        self.under().opened_at
+    }
+
+    /// When the case was closed.
+    pub fn closed_at(&self) -> DateTime<Utc> {
+        self.under().closed_at
+    }
+
+    /// How the reversible first step ended.
+    pub fn deactivation(&self) -> DeactivationOutcome {
+        self.result().deactivation
+    }
+
+    /// What was done, per record class.
+    pub fn records(&self) -> Vec<CertifiedClass> {
+        classes(&self.treatment, self.result())
+    }
+
+    /// What gateways answered, per profile.
+    pub fn gateways(&self) -> &[GatewayResult] {
+        &self.result().gateways
+    }
+
+    /// Gateways whose profiles the policy keeps, and why.
+    pub fn gateways_kept(&self) -> BTreeMap<&str, &str> {
+        let gateways = self.treatment.gateways().iter();
+        gateways
+            .filter_map(|(name, action)| match action {
+                GatewayAction::Keep { reason } => Some((name.as_str(), reason.as_str())),
+                GatewayAction::Erase => None,
+            })
+            .collect()
+    }
+
+    /// Steps that a person decided to do without.
+    pub fn waived(&self) -> &[Waiver] {
+        &self.result().waived
+    }
+
+    /// What was checked before this was issued.
+    pub fn verified(&self) -> Vec<&'static str> {
+        verified(self.result())
+    }
+
+    /// Where backup copies linger, and until when.
+    pub fn backups(&self) -> &[BackupResidue] {
+        &self.under().backups
+    }
+
+    /// Whether old bytes may still lie in the store's files.
+    pub fn file_slack(&self) -> FileSlack {
+        self.file_slack
+    }
+
+    /// What this certificate says nothing about.
+    pub fn not_covered(&self) -> Vec<&str> {
+        self.under().unmapped.iter().chain(self.treatment.not_covered()).map(String::as_str).collect()
     }
 }
 
-/// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived there.
+impl Serialize for Certificate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("version", &1)?;
+        map.serialize_entry("case", self.case())?;
+        map.serialize_entry("entry", &self.entry)?;
+        map.serialize_entry("leaf", &self.leaf())?;
+        map.serialize_entry("subject", &self.subject())?;
+        map.serialize_entry("tenant", self.tenant())?;
+        map.serialize_entry("outcome", self.outcome())?;
+        map.serialize_entry("links", &self.links())?;
+        map.serialize_entry("trigger", &self.trigger())?;
+        map.serialize_entry("treatment", self.treatment())?;
+        map.serialize_entry("digests", &self.digests())?;
+        map.serialize_entry("approved_by", self.approved_by())?;
+        map.serialize_entry("approved_at", &self.approved_at())?;
+        map.serialize_entry("opened_at", &self.opened_at())?;
+        map.serialize_entry("closed_at", &self.closed_at())?;
+        map.serialize_entry("deactivation", &self.deactivation())?;
+        map.serialize_entry("records", &self.records())?;
+        map.serialize_entry("gateways", self.gateways())?;
+        map.serialize_entry("gateways_kept", &self.gateways_kept())?;
+        map.serialize_entry("waived", self.waived())?;
+        map.serialize_entry("verified", &self.verified())?;
+        map.serialize_entry("backups", self.backups())?;
+        map.serialize_entry("file_slack", &self.file_slack)?;
+        map.serialize_entry("not_covered", &self.not_covered())?;
+        map.end()
+    }
+}
+
 fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
     let mut links = treatment.links().to_vec();
     links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
@@ -204,28 +304,29 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
         .collect()
 }
 
-fn verified(result: &ErasureResult) -> Vec<String> {
-    let mut list = vec!["the store was read back: no record of the customer is left to treat".to_owned()];
+fn verified(result: &ErasureResult) -> Vec<&'static str> {
+    let mut list = vec!["the store was read back: no record of the customer is left to treat"];
     let gone = |result: &GatewayResult| {
         matches!(result.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
     };
     if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
-        list.push("each gateway was asked again after its answer, and has the profile no more".to_owned());
+        list.push("each gateway was asked again after its answer, and has the profile no more");
     }
     list
 }
 
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Certificate of erasure, case {}", self.case)?;
-        writeln!(f, "  subject    {} (a token that only the ledger's key can match)", self.subject)?;
-        writeln!(f, "  outcome    {}", self.outcome)?;
-        if !self.links.is_empty() {
-            writeln!(f, "  because of {}", self.links.join(", "))?;
+        writeln!(f, "Certificate of erasure, case {}", self.case())?;
+        writeln!(f, "  subject    {} (a token that only the ledger's key can match)", self.subject())?;
+        writeln!(f, "  outcome    {}", self.outcome())?;
+        let links = self.links();
+        if !links.is_empty() {
+            writeln!(f, "  because of {}", links.join(", "))?;
         }
-        writeln!(f, "  approved   by {} at {}", self.approved_by, self.approved_at.format("%F %T UTC"))?;
-        writeln!(f, "  closed     at {}", self.closed_at.format("%F %T UTC"))?;
-        for class in &self.records {
+        writeln!(f, "  approved   by {} at {}", self.approved_by(), self.approved_at().format("%F %T UTC"))?;
+        writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
+        for class in self.records() {
             let treated = match class.treated {
                 Some(Count::Exact(count)) => count.to_string(),
                 Some(Count::Unknown) => "not known".to_owned(),
@@ -243,16 +344,16 @@ impl fmt::Display for Certificate {
                 writeln!(f, "    {field:<28} stays: {reason}")?;
             }
         }
-        for result in &self.gateways {
+        for result in self.gateways() {
             writeln!(f, "  gateway.{:<12} {}", result.gateway, result.outcome)?;
         }
-        for waiver in &self.waived {
+        for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
         }
-        for verified in &self.verified {
+        for verified in self.verified() {
             writeln!(f, "  verified   {verified}")?;
         }
-        for backup in &self.backups {
+        for backup in self.backups() {
             writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
         }
         let slack = match self.file_slack {
@@ -263,9 +364,9 @@ impl fmt::Display for Certificate {
             FileSlack::NotKnown => "not known: this store has no scrub".to_owned(),
         };
         writeln!(f, "  files      {slack}")?;
-        for what in &self.not_covered {
+        for what in self.not_covered() {
             writeln!(f, "  not covered: {what}")?;
         }
-        write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf, self.entry)
+        write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf(), self.entry)
     }
 }

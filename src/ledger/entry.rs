@@ -1,6 +1,7 @@
 //! An entry of the ledger: one closed case, in as few words as prove it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -55,15 +56,9 @@ pub struct ErasureResult {
     pub gateways: Vec<GatewayResult>,
     /// Steps that a person decided to do without.
     pub waived: Vec<Waiver>,
-    /// Where backup copies linger.
-    pub backups: Vec<BackupResidue>,
     /// Records of each class that belonged to the customer when everything was read back, none of which the
     /// treatment would still change.
     pub verified: BTreeMap<ClassName, u64>,
-    /// What the store held beside when the case was closed, of which the data map does not speak.
-    pub unmapped: Vec<String>,
-    /// Whether the store has files that a scrub can free of the old bytes.
-    pub scrubbable: bool,
 }
 
 /// How a case ended.
@@ -86,21 +81,16 @@ pub enum Closing {
     },
 }
 
-/// A closed case.
+/// What the cases of a batch have in common: who approved, under which rules, and what was around when they were
+/// closed. Kept once for all of them; each entry names it by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClosedCase {
-    /// The case.
-    pub case: CaseId,
-    /// Whose data, as a keyed digest.
-    pub subject: SubjectToken,
-    /// The check value of the key of that digest.
-    pub key: KeyCheck,
-    /// Whose customer.
+pub struct Circumstances {
+    /// Whose customers.
     pub tenant: TenantId,
-    /// What made the customer due.
+    /// The check value of the key of the subjects' tokens.
+    pub key: KeyCheck,
+    /// What made the customers due.
     pub trigger: Trigger,
-    /// The plan that was approved.
-    pub plan: Digest,
     /// The policy.
     pub policy: Digest,
     /// The data map.
@@ -113,28 +103,120 @@ pub struct ClosedCase {
     pub operator: OperatorId,
     /// When.
     pub approved_at: DateTime<Utc>,
-    /// When the case was opened.
+    /// When the cases were opened.
     pub opened_at: DateTime<Utc>,
-    /// When it was closed.
+    /// When they were closed.
     pub closed_at: DateTime<Utc>,
-    /// How.
+    /// Where backup copies linger.
+    pub backups: Vec<BackupResidue>,
+    /// What the store held beside, of which the data map does not speak.
+    pub unmapped: Vec<String>,
+    /// Whether the store has files that a scrub can free of the old bytes.
+    pub scrubbable: bool,
+}
+
+/// A closed case.
+///
+/// As JSON: `case`, `circumstances` (a digest), `closing`, `plan` and `subject`. A ledger keeps that text as it was
+/// written, and its digest is the case's [`leaf`](Self::leaf).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedCase {
+    /// The case.
+    pub case: CaseId,
+    /// Whose data, as a keyed digest.
+    pub subject: SubjectToken,
+    /// The plan that was approved.
+    pub plan: Digest,
+    /// How it ended.
     pub closing: Closing,
+    under: Arc<Circumstances>,
+    circumstances: Digest,
+}
+
+#[derive(Serialize)]
+struct Written<'c> {
+    case: &'c CaseId,
+    circumstances: Digest,
+    closing: &'c Closing,
+    plan: Digest,
+    subject: SubjectToken,
+}
+
+#[cfg(feature = "sqlite")]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    case: CaseId,
+    circumstances: Digest,
+    closing: Closing,
+    plan: Digest,
+    subject: SubjectToken,
 }
 
 impl ClosedCase {
-    /// The digest of the entry's canonical form: its leaf.
+    /// A closed case. The digest is that of the circumstances: [`Circumstances::digest`].
+    pub(crate) fn new(
+        case: CaseId,
+        subject: SubjectToken,
+        plan: Digest,
+        closing: Closing,
+        (circumstances, under): (Digest, Arc<Circumstances>),
+    ) -> Self {
+        Self { case, subject, plan, closing, under, circumstances }
+    }
+
+    /// Under which circumstances.
+    pub fn under(&self) -> &Arc<Circumstances> {
+        &self.under
+    }
+
+    /// Their digest.
+    pub fn circumstances(&self) -> Digest {
+        self.circumstances
+    }
+
+    /// The text of the entry, as a ledger keeps it.
+    pub(crate) fn text(&self) -> String {
+        let written = Written {
+            case: &self.case,
+            circumstances: self.circumstances,
+            closing: &self.closing,
+            plan: self.plan,
+            subject: self.subject,
+        };
+        // Strings, numbers and digests only: there is nothing that JSON could not say.
+        serde_json::to_string(&written).unwrap_or_default()
+    }
+
+    /// The case of a text that a ledger kept. None if it is none.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_text(
+        text: &str,
+        under: impl FnOnce(Digest) -> Option<Arc<Circumstances>>,
+    ) -> Option<Self> {
+        let Read { case, circumstances, closing, plan, subject } = serde_json::from_str(text).ok()?;
+        Some(Self { case, subject, plan, closing, under: under(circumstances)?, circumstances })
+    }
+
+    /// The SHA-256 digest of the entry's text.
     pub fn leaf(&self) -> Digest {
+        Digest::of_bytes(self.text().as_bytes())
+    }
+}
+
+impl Circumstances {
+    /// The SHA-256 digest of their canonical form (RFC 8785).
+    pub fn digest(&self) -> Digest {
         Digest::of(self)
     }
 }
 
 /// What an entry says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryBody {
     /// A case was closed.
-    Closed(Box<ClosedCase>),
+    Closed(Arc<ClosedCase>),
     /// The store's files were scrubbed of everything erased up to an entry.
     Scrubbed {
         /// That entry.
@@ -155,7 +237,7 @@ pub struct Entry {
 
 impl Entry {
     /// The closed case, if that is what it says.
-    pub fn closed(&self) -> Option<&ClosedCase> {
+    pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
         match &self.body {
             EntryBody::Closed(case) => Some(case),
             EntryBody::Scrubbed { .. } => None,

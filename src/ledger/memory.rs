@@ -24,6 +24,8 @@ pub struct MemoryLedger {
 struct State {
     open: BTreeMap<CaseId, SavedCase>,
     entries: Vec<Entry>,
+    /// Where in the entries each case is.
+    closed: BTreeMap<CaseId, usize>,
     treatments: BTreeMap<Digest, Arc<Treatment>>,
 }
 
@@ -35,7 +37,7 @@ impl State {
     }
 
     fn closed(&self, case: &CaseId) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.closed().is_some_and(|closed| closed.case == *case))
+        self.entries.get(*self.closed.get(case)?)
     }
 }
 
@@ -99,15 +101,17 @@ impl CaseBook for MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn close(&self, cases: &[ClosedCase]) -> Result<Vec<Entry>, LedgerError> {
+    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
         let mut state = self.lock();
         let mut entries = Vec::with_capacity(cases.len());
         for case in cases {
             state.open.remove(&case.case);
-            entries.push(match state.closed(&case.case) {
-                Some(entry) => entry.clone(),
-                None => state.append(EntryBody::Closed(Box::new(case.clone()))),
+            let entry = state.closed(&case.case).cloned().unwrap_or_else(|| {
+                let place = state.entries.len();
+                state.closed.insert(case.case.clone(), place);
+                state.append(EntryBody::Closed(Arc::clone(case)))
             });
+            entries.push(entry);
         }
         Ok(entries)
     }

@@ -29,7 +29,9 @@ mod sqlite;
 
 pub use case::{CaseEvent, DeactivationOutcome, Event, NewCase, Opened, Progress, SavedCase, Waiver};
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
-pub use entry::{BackupResidue, ClosedCase, Closing, Count, Entry, EntryBody, ErasureResult, GatewayResult};
+pub use entry::{
+    BackupResidue, Circumstances, ClosedCase, Closing, Count, Entry, EntryBody, ErasureResult, GatewayResult,
+};
 pub use key_ring::{
     EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,
 };
@@ -125,7 +127,7 @@ pub trait Ledger: CaseBook {
     ///
     /// **Idempotency:** a case that is closed already keeps its first entry, which is returned. **Partial
     /// failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError`].
-    async fn close(&self, cases: &[ClosedCase]) -> Result<Vec<Entry>, LedgerError>;
+    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError>;
 
     /// Appends that the store's files were scrubbed of everything erased up to an entry.
     ///
@@ -197,7 +199,7 @@ macro_rules! forward_ledger {
 
         #[async_trait]
         impl<T: Ledger + ?Sized> Ledger for $pointer<T> {
-            async fn close(&self, cases: &[ClosedCase]) -> Result<Vec<Entry>, LedgerError> {
+            async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
                 (**self).close(cases).await
             }
 

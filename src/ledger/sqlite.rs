@@ -6,42 +6,52 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    CaseBook, CaseEvent, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened, SavedCase,
-    SubjectToken,
+    CaseBook, CaseEvent, Circumstances, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened,
+    SavedCase, SubjectToken,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
 use crate::sqlite::{self, Fault, Worker};
 
+use book::Numbers;
+
+mod book;
+
 /// The format of the file, in its `user_version`.
 const FORMAT: i64 = 1;
 /// "rlnq", in the file's `application_id`, so that no other database is taken for a ledger.
 const APPLICATION: i64 = 0x726c_6e71;
 
-/// Entries are never changed or removed: triggers refuse it, whoever tries.
+/// Entries are never changed or removed: triggers refuse it, whoever tries. What many cases share is kept once: the
+/// terms of open ones, the circumstances of closed ones, and an event that came to a whole batch.
 const SCHEMA: &str = "
     CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
     CREATE TABLE open_case (
-        id TEXT PRIMARY KEY,
+        no INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
         tenant TEXT NOT NULL,
         customer TEXT NOT NULL,
-        opened_at TEXT NOT NULL,
-        binding TEXT NOT NULL,
-        approval TEXT NOT NULL,
+        registered TEXT,
+        plan TEXT NOT NULL,
+        terms INTEGER NOT NULL REFERENCES terms (id),
         UNIQUE (tenant, customer)
-    ) WITHOUT ROWID;
+    );
+    CREATE INDEX open_case_terms ON open_case (terms);
     CREATE TABLE event (
-        case_id TEXT NOT NULL REFERENCES open_case (id) ON DELETE CASCADE,
-        n INTEGER NOT NULL,
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
         at TEXT NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (case_id, n)
-    ) WITHOUT ROWID;
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        body TEXT NOT NULL
+    );
+    CREATE INDEX event_cases ON event (last, first);
+    CREATE TABLE circumstances (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE entry (
         seq INTEGER PRIMARY KEY,
         case_id TEXT UNIQUE,
@@ -55,15 +65,20 @@ const SCHEMA: &str = "
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+    CREATE TRIGGER circumstances_stay BEFORE DELETE ON circumstances
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+    CREATE TRIGGER circumstances_unchanged BEFORE UPDATE ON circumstances
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 ";
 
 /// Case book and ledger in one SQLite file. Keep it outside of what is backed up with the customers.
 ///
-/// Every write is on disk before it is answered (`synchronous = FULL`), and what the case book wipes is
-/// overwritten (`secure_delete`).
+/// Every write is on disk before it is answered (write-ahead log, `synchronous = FULL`). What the case book wipes is
+/// overwritten (`secure_delete`), and the log is emptied whenever cases are closed.
 #[derive(Debug)]
 pub struct SqliteLedger {
     worker: Worker,
+    numbers: Arc<Numbers>,
 }
 
 impl SqliteLedger {
@@ -87,7 +102,8 @@ impl SqliteLedger {
         let failed = |fault: Fault| failure("opening the ledger", fault);
         let mut connection = sqlite::open(path, create).map_err(failed)?;
         prepare(&mut connection, create)?;
-        Ok(Self { worker: Worker::spawn(connection).map_err(failed)? })
+        let worker = Worker::spawn(connection).map_err(failed)?;
+        Ok(Self { worker, numbers: Arc::default() })
     }
 
     async fn call<T: Send + 'static>(
@@ -150,7 +166,10 @@ fn prepare(connection: &mut Connection, create: bool) -> Result<(), LedgerError>
         (_, APPLICATION, found) => return Err(LedgerError::Newer { found, known: FORMAT }),
         _ => return Err(LedgerError::Corrupt { doing }),
     }
-    transaction.commit().map_err(failed)
+    transaction.commit().map_err(failed)?;
+    // Only now is it known to be a ledger. Where the file system cannot share memory, SQLite keeps its other journal.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
+    empty_log(connection).map_err(failed)
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String, Trouble> {
@@ -166,60 +185,107 @@ fn instant(text: &str) -> Result<DateTime<Utc>, Trouble> {
     text.parse().map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
 
-fn entry(row: &Row<'_>) -> Result<(i64, String), rusqlite::Error> {
-    Ok((row.get(0)?, row.get(1)?))
+/// What an entry about a scrub says.
+#[derive(Serialize, Deserialize)]
+struct Scrubbed {
+    through: u64,
+    at: DateTime<Utc>,
 }
 
-fn to_entry((seq, body): (i64, String)) -> Result<Entry, Trouble> {
-    let seq = u64::try_from(seq).map_err(|_| Trouble::Fault(Fault::Corrupt))?;
-    Ok(Entry { seq, body: from_json(&body)? })
+/// A row of entries: its number, whether it is of a case, its text.
+fn entry(row: &Row<'_>) -> Result<(i64, bool, String), rusqlite::Error> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+fn to_entry(connection: &Connection, (seq, of_a_case, body): (i64, bool, String)) -> Result<Entry, Trouble> {
+    let corrupt = || Trouble::Fault(Fault::Corrupt);
+    let seq = u64::try_from(seq).map_err(|_| corrupt())?;
+    if !of_a_case {
+        let Scrubbed { through, at } = from_json(&body)?;
+        return Ok(Entry { seq, body: EntryBody::Scrubbed { through, at } });
+    }
+    let mut trouble = None;
+    let case = ClosedCase::from_text(&body, |digest| {
+        read_circumstances(connection, digest).unwrap_or_else(|error| {
+            trouble = Some(error);
+            None
+        })
+    });
+    match (trouble, case) {
+        (Some(trouble), _) => Err(trouble),
+        (None, case) => Ok(Entry { seq, body: EntryBody::Closed(Arc::new(case.ok_or_else(corrupt)?)) }),
+    }
+}
+
+/// Circumstances by their digest. None if they are not those that the digest names.
+fn read_circumstances(
+    connection: &Connection,
+    digest: Digest,
+) -> Result<Option<Arc<Circumstances>>, Trouble> {
+    let body: Option<String> = connection
+        .prepare_cached("SELECT body FROM circumstances WHERE digest = ?1")?
+        .query_row([digest.to_string()], |row| row.get(0))
+        .optional()?;
+    let Some(body) = body else { return Ok(None) };
+    let circumstances: Circumstances = from_json(&body)?;
+    Ok((circumstances.digest() == digest).then(|| Arc::new(circumstances)))
+}
+
+/// One entry per case, and their working memory wiped.
+fn close(
+    connection: &mut Connection,
+    numbers: &Numbers,
+    cases: &[Arc<ClosedCase>],
+) -> Result<Vec<Entry>, Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut entries = Vec::with_capacity(cases.len());
+    {
+        let last = transaction.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0))?;
+        let mut last: i64 = last;
+        let mut keep = transaction
+            .prepare_cached("INSERT OR IGNORE INTO circumstances (digest, body) VALUES (?1, ?2)")?;
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO entry (seq, case_id, subject, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (case_id) DO NOTHING",
+        )?;
+        let mut select = transaction
+            .prepare_cached("SELECT seq, case_id IS NOT NULL, body FROM entry WHERE case_id = ?1")?;
+        let mut kept = None;
+        for case in cases {
+            let circumstances = case.circumstances();
+            if kept != Some(circumstances) {
+                keep.execute(params![circumstances.to_string(), to_json(&**case.under())?])?;
+                kept = Some(circumstances);
+            }
+            let id = case.case.as_str();
+            let appended = insert.execute(params![last + 1, id, case.subject.to_string(), case.text()])?;
+            entries.push(if appended == 1 {
+                last += 1;
+                let body = EntryBody::Closed(Arc::clone(case));
+                Entry { seq: u64::try_from(last).unwrap_or_default(), body }
+            } else {
+                to_entry(&transaction, select.query_row([&id], entry)?)?
+            });
+        }
+        book::wipe(&transaction, numbers, cases.iter().map(|case| &case.case))?;
+    }
+    transaction.commit()?;
+    empty_log(connection)?;
+    Ok(entries)
+}
+
+/// What was wiped leaves the write-ahead log too. Somebody who reads the ledger right now keeps it there until the
+/// next close.
+fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn number(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-fn saved_cases(
-    connection: &Connection,
-    condition: &str,
-    parameter: Option<&str>,
-    limit: usize,
-) -> Result<Vec<SavedCase>, Trouble> {
-    let mut cases = connection.prepare_cached(&format!(
-        "SELECT id, opened_at, binding, approval FROM open_case WHERE {condition} ORDER BY id LIMIT ?2"
-    ))?;
-    let mut events = connection.prepare_cached("SELECT body FROM event WHERE case_id = ?1 ORDER BY n")?;
-    let mut treatments = std::collections::BTreeMap::new();
-    let rows = cases
-        .query_map(params![parameter, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?
-        .collect::<Result<Vec<(String, String, String, String)>, _>>()?;
-    let mut list = Vec::with_capacity(rows.len());
-    for (id, opened_at, binding, approval) in rows {
-        let binding: crate::plan::Binding = from_json(&binding)?;
-        let digest = binding.treatment_digest();
-        let treatment = match treatments.get(&digest) {
-            Some(treatment) => Arc::clone(treatment),
-            None => read_treatment(connection, digest)?.ok_or(Trouble::Fault(Fault::Corrupt))?,
-        };
-        treatments.insert(digest, treatment.clone());
-        let events = events
-            .query_map([&id], |row| row.get::<_, String>(0))?
-            .map(|body| from_json(&body?))
-            .collect::<Result<_, Trouble>>()?;
-        list.push(SavedCase {
-            new: NewCase {
-                id: CaseId::new(id),
-                binding: Arc::new(binding),
-                approval: from_json(&approval)?,
-                treatment,
-                opened_at: instant(&opened_at)?,
-            },
-            events,
-        });
-    }
-    Ok(list)
+fn number_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn read_treatment(connection: &Connection, digest: Digest) -> Result<Option<Arc<Treatment>>, Trouble> {
@@ -238,80 +304,21 @@ fn read_treatment(connection: &Connection, digest: Digest) -> Result<Option<Arc<
 #[async_trait]
 impl CaseBook for SqliteLedger {
     async fn open(&self, cases: &[NewCase]) -> Result<Vec<Opened>, LedgerError> {
-        let cases = cases.to_vec();
-        self.call("opening cases", move |connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut answers = Vec::with_capacity(cases.len());
-            {
-                let mut treatment = transaction
-                    .prepare_cached("INSERT OR IGNORE INTO treatment (digest, body) VALUES (?1, ?2)")?;
-                let mut insert = transaction.prepare_cached(
-                    "INSERT INTO open_case (id, tenant, customer, opened_at, binding, approval)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant, customer) DO NOTHING",
-                )?;
-                let mut holder = transaction
-                    .prepare_cached("SELECT id FROM open_case WHERE tenant = ?1 AND customer = ?2")?;
-                let mut last = None;
-                for case in &cases {
-                    let digest = case.binding.treatment_digest();
-                    if last != Some(digest) {
-                        treatment.execute(params![digest.to_string(), to_json(&*case.treatment)?])?;
-                        last = Some(digest);
-                    }
-                    let (tenant, customer) = (case.tenant().as_str(), case.customer().as_str());
-                    let inserted = insert.execute(params![
-                        case.id.as_str(),
-                        tenant,
-                        customer,
-                        case.opened_at.to_rfc3339(),
-                        to_json(&*case.binding)?,
-                        to_json(&case.approval)?,
-                    ])?;
-                    let holder = if inserted == 1 {
-                        case.id.as_str().to_owned()
-                    } else {
-                        holder.query_row([tenant, customer], |row| row.get(0))?
-                    };
-                    answers.push(if holder == case.id.as_str() {
-                        Opened::Open
-                    } else {
-                        Opened::Conflict { case: CaseId::new(holder) }
-                    });
-                }
-            }
-            transaction.commit()?;
-            Ok(answers)
-        })
-        .await
+        let (cases, numbers) = (cases.to_vec(), Arc::clone(&self.numbers));
+        self.call("opening cases", move |connection| book::open(connection, &numbers, &cases)).await
     }
 
     async fn record(&self, events: &[CaseEvent]) -> Result<(), LedgerError> {
-        let events = events.to_vec();
-        self.call("recording what happened", move |connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT INTO event (case_id, n, at, body)
-                     SELECT id, (SELECT coalesce(max(n), 0) + 1 FROM event WHERE case_id = ?1), ?2, ?3
-                     FROM open_case WHERE id = ?1",
-                )?;
-                for event in &events {
-                    let body = to_json(&event.event)?;
-                    if insert.execute(params![event.case.as_str(), event.at.to_rfc3339(), body])? != 1 {
-                        return Err(Trouble::Ledger(LedgerError::NoSuchCase { case: event.case.clone() }));
-                    }
-                }
-            }
-            transaction.commit()?;
-            Ok(())
-        })
-        .await
+        let (events, numbers) = (events.to_vec(), Arc::clone(&self.numbers));
+        self.call("recording what happened", move |connection| book::record(connection, &numbers, &events))
+            .await
     }
 
     async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<SavedCase>, LedgerError> {
         let after = after.map(|case| case.as_str().to_owned());
         self.call("reading open cases", move |connection| {
-            saved_cases(connection, "?1 IS NULL OR id > ?1", after.as_deref(), limit)
+            let transaction = connection.transaction()?;
+            book::saved(&transaction, "?1 IS NULL OR id > ?1", after.as_deref(), limit)
         })
         .await
     }
@@ -319,7 +326,8 @@ impl CaseBook for SqliteLedger {
     async fn open_case(&self, case: &CaseId) -> Result<Option<SavedCase>, LedgerError> {
         let case = case.clone();
         self.call("reading an open case", move |connection| {
-            Ok(saved_cases(connection, "id = ?1", Some(case.as_str()), 1)?.pop())
+            let transaction = connection.transaction()?;
+            Ok(book::saved(&transaction, "id = ?1", Some(case.as_str()), 1)?.pop())
         })
         .await
     }
@@ -327,43 +335,14 @@ impl CaseBook for SqliteLedger {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
-    async fn close(&self, cases: &[ClosedCase]) -> Result<Vec<Entry>, LedgerError> {
-        let cases = cases.to_vec();
-        self.call("closing cases", move |connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut entries = Vec::with_capacity(cases.len());
-            {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT INTO entry (seq, case_id, subject, body)
-                     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1, ?2, ?3)
-                     ON CONFLICT (case_id) DO NOTHING",
-                )?;
-                let mut wipe = transaction.prepare_cached("DELETE FROM open_case WHERE id = ?1")?;
-                let mut select =
-                    transaction.prepare_cached("SELECT seq, body FROM entry WHERE case_id = ?1")?;
-                for case in cases {
-                    let id = case.case.as_str().to_owned();
-                    let subject = case.subject.to_string();
-                    let body = EntryBody::Closed(Box::new(case));
-                    let appended = insert.execute(params![id, subject, to_json(&body)?])?;
-                    wipe.execute([&id])?;
-                    entries.push(if appended == 1 {
-                        let seq = transaction.last_insert_rowid();
-                        Entry { seq: u64::try_from(seq).unwrap_or_default(), body }
-                    } else {
-                        to_entry(select.query_row([&id], entry)?)?
-                    });
-                }
-            }
-            transaction.commit()?;
-            Ok(entries)
-        })
-        .await
+    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+        let (cases, numbers) = (cases.to_vec(), Arc::clone(&self.numbers));
+        self.call("closing cases", move |connection| close(connection, &numbers, &cases)).await
     }
 
     async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
         self.call("recording a scrub", move |connection| {
-            let body = to_json(&EntryBody::Scrubbed { through, at })?;
+            let body = to_json(&Scrubbed { through, at })?;
             connection.execute(
                 "INSERT INTO entry (seq, scrubbed_through, body)
                  VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1, ?2)",
@@ -377,9 +356,11 @@ impl Ledger for SqliteLedger {
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
         self.call("reading the ledger", move |connection| {
             connection
-                .prepare_cached("SELECT seq, body FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2")?
-                .query_map(params![number(after), i64::try_from(limit).unwrap_or(i64::MAX)], entry)?
-                .map(|row| to_entry(row?))
+                .prepare_cached(
+                    "SELECT seq, case_id IS NOT NULL, body FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+                )?
+                .query_map([number(after), number_of(limit)], entry)?
+                .map(|row| to_entry(connection, row?))
                 .collect()
         })
         .await
@@ -398,10 +379,10 @@ impl Ledger for SqliteLedger {
         let case = case.clone();
         self.call("reading the ledger", move |connection| {
             connection
-                .prepare_cached("SELECT seq, body FROM entry WHERE case_id = ?1")?
+                .prepare_cached("SELECT seq, case_id IS NOT NULL, body FROM entry WHERE case_id = ?1")?
                 .query_row([case.as_str()], entry)
                 .optional()?
-                .map(to_entry)
+                .map(|row| to_entry(connection, row))
                 .transpose()
         })
         .await
@@ -412,11 +393,11 @@ impl Ledger for SqliteLedger {
         self.call("looking for earlier cases", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT seq, body FROM entry
+                    "SELECT seq, case_id IS NOT NULL, body FROM entry
                      WHERE subject IN (SELECT value FROM json_each(?1)) ORDER BY seq",
                 )?
                 .query_map([to_json(&subjects)?], entry)?
-                .map(|row| to_entry(row?))
+                .map(|row| to_entry(connection, row?))
                 .collect()
         })
         .await
@@ -428,17 +409,12 @@ impl Ledger for SqliteLedger {
 
     async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
         self.call("reading the ledger", move |connection| {
-            let body: Option<(i64, String)> = connection
-                .prepare_cached(
-                    "SELECT seq, body FROM entry WHERE scrubbed_through >= ?1 ORDER BY seq LIMIT 1",
-                )?
-                .query_row([number(seq)], entry)
+            let body: Option<String> = connection
+                .prepare_cached("SELECT body FROM entry WHERE scrubbed_through >= ?1 ORDER BY seq LIMIT 1")?
+                .query_row([number(seq)], |row| row.get(0))
                 .optional()?;
-            let Some(found) = body else { return Ok(None) };
-            match to_entry(found)?.body {
-                EntryBody::Scrubbed { at, .. } => Ok(Some(at)),
-                EntryBody::Closed(_) => Err(Trouble::Fault(Fault::Corrupt)),
-            }
+            let scrubbed: Option<Scrubbed> = body.as_deref().map(from_json).transpose()?;
+            Ok(scrubbed.map(|scrubbed| scrubbed.at))
         })
         .await
     }

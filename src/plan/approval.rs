@@ -77,6 +77,20 @@ impl Approval {
         }
     }
 
+    /// Whether it differs in the plan at most: both were given in one go.
+    pub(crate) fn given_with(&self, other: &Self) -> bool {
+        self.approved_at == other.approved_at
+            && self.expires_at == other.expires_at
+            && self.operator == other.operator
+            && self.tenants == other.tenants
+    }
+
+    /// The same approval of another plan, as a case book keeps it that saves what is the same but once.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn of_plan(&self, digest: Digest) -> Self {
+        Self { digest, ..self.clone() }
+    }
+
     /// Who approved.
     pub fn operator(&self) -> &OperatorId {
         &self.operator

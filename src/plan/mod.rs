@@ -67,11 +67,18 @@ impl fmt::Display for Step {
 /// instants of planning, nothing that will be erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
-    version: u32,
     customer: CustomerId,
     tenant: TenantId,
     /// Row ids are reused: the customer is this one only with this instant of registration.
     registered: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    terms: Arc<Terms>,
+}
+
+/// What plans have in common that come from the same decision: all of a [`Binding`] but the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    version: u32,
     trigger: Trigger,
     treatment: TreatmentName,
     treatment_digest: Digest,
@@ -132,34 +139,14 @@ impl Plan {
         planned_at: DateTime<Utc>,
     ) -> Option<Self> {
         let treatment = policy.treatments().get(&due.treatment)?;
-        let deactivation = map.deactivation();
-        let mut steps = Vec::new();
-        if *deactivation == DeactivationSupport::Supported {
-            steps.push(Step::Deactivate);
-        }
-        let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
-        steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
-        steps.extend([Step::Records, Step::Verify]);
-        let binding = Binding {
-            version: 1,
-            customer: customer.id.clone(),
-            tenant: customer.tenant.clone(),
-            registered: customer.registered,
-            trigger: due.trigger,
-            treatment: due.treatment.clone(),
-            treatment_digest: policy.treatment_digest(&due.treatment)?,
-            guards: due.guards.clone(),
-            steps,
-            policy: policy.digest(),
-            data_map: policy.map_digest(),
-        };
+        let binding = Binding::draft(policy, map, customer, due)?;
         Some(Self {
-            digest: Digest::of(&binding),
+            digest: binding.digest(),
             binding: Arc::new(binding),
             due: due.clone(),
             treatment: treatment.clone(),
             tally,
-            no_deactivation: match deactivation {
+            no_deactivation: match map.deactivation() {
                 DeactivationSupport::Supported => None,
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
@@ -195,7 +182,7 @@ impl Plan {
 
     /// What made the customer due.
     pub fn trigger(&self) -> Trigger {
-        self.binding.trigger
+        self.binding.terms.trigger
     }
 
     /// What is done to the records.
@@ -205,7 +192,7 @@ impl Plan {
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
-        &self.binding.steps
+        &self.binding.terms.steps
     }
 
     /// How many records there are, as counted for this plan. Not part of the digest.
@@ -255,7 +242,68 @@ impl Plan {
     }
 }
 
+#[cfg(feature = "sqlite")]
+impl Terms {
+    pub(crate) fn treatment_digest(&self) -> Digest {
+        self.treatment_digest
+    }
+}
+
 impl Binding {
+    /// What a plan for a customer who is due would bind now.
+    pub(crate) fn draft(policy: &Policy, map: &DataMap, customer: &Customer, due: &Due) -> Option<Self> {
+        let treatment = policy.treatments().get(&due.treatment)?;
+        let mut steps = Vec::new();
+        if *map.deactivation() == DeactivationSupport::Supported {
+            steps.push(Step::Deactivate);
+        }
+        let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
+        steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
+        steps.extend([Step::Records, Step::Verify]);
+        Some(Self {
+            customer: customer.id.clone(),
+            tenant: customer.tenant.clone(),
+            registered: customer.registered,
+            terms: Arc::new(Terms {
+                version: 1,
+                trigger: due.trigger,
+                treatment: due.treatment.clone(),
+                treatment_digest: policy.treatment_digest(&due.treatment)?,
+                guards: due.guards.clone(),
+                steps,
+                policy: policy.digest(),
+                data_map: policy.map_digest(),
+            }),
+        })
+    }
+
+    /// A binding from what it was saved as.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_parts(
+        customer: CustomerId,
+        tenant: TenantId,
+        registered: Option<DateTime<Utc>>,
+        terms: Arc<Terms>,
+    ) -> Self {
+        Self { customer, tenant, registered, terms }
+    }
+
+    /// The name of this plan.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// Whether only the customer is another one.
+    pub(crate) fn shares_terms(&self, other: &Self) -> bool {
+        self.tenant == other.tenant && self.terms == other.terms
+    }
+
+    /// What it has in common with others.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+
     pub(crate) fn customer(&self) -> &CustomerId {
         &self.customer
     }
@@ -269,31 +317,31 @@ impl Binding {
     }
 
     pub(crate) fn trigger(&self) -> Trigger {
-        self.trigger
+        self.terms.trigger
     }
 
     pub(crate) fn treatment(&self) -> &TreatmentName {
-        &self.treatment
+        &self.terms.treatment
     }
 
     pub(crate) fn treatment_digest(&self) -> Digest {
-        self.treatment_digest
+        self.terms.treatment_digest
     }
 
     pub(crate) fn steps(&self) -> &[Step] {
-        &self.steps
+        &self.terms.steps
     }
 
     pub(crate) fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
-        &self.guards
+        &self.terms.guards
     }
 
     pub(crate) fn policy(&self) -> Digest {
-        self.policy
+        self.terms.policy
     }
 
     pub(crate) fn data_map(&self) -> Digest {
-        self.data_map
+        self.terms.data_map
     }
 }
 
@@ -302,13 +350,13 @@ impl fmt::Display for Plan {
         let binding = &self.binding;
         writeln!(f, "Plan {}", self.digest)?;
         writeln!(f, "  customer   {} of tenant {}", binding.customer.as_str(), binding.tenant)?;
-        writeln!(f, "  because    {}", binding.trigger)?;
-        writeln!(f, "  treatment  {}", binding.treatment)?;
+        writeln!(f, "  because    {}", binding.terms.trigger)?;
+        writeln!(f, "  treatment  {}", binding.terms.treatment)?;
         writeln!(f, "  steps")?;
         if let Some(reason) = &self.no_deactivation {
             writeln!(f, "    -  no deactivation: {reason}")?;
         }
-        for (n, step) in binding.steps.iter().enumerate() {
+        for (n, step) in binding.terms.steps.iter().enumerate() {
             let what = match step {
                 Step::Deactivate => "deactivate the customer; this can be taken back".to_owned(),
                 Step::Gateway(name) => format!("erase the profiles at {name}; this CANNOT be taken back"),

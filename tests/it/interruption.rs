@@ -142,7 +142,7 @@ impl<T: Ledger> CaseBook for Wired<T> {
 
 #[async_trait]
 impl<T: Ledger> Ledger for Wired<T> {
-    async fn close(&self, cases: &[ClosedCase]) -> Result<Vec<Entry>, LedgerError> {
+    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
         self.wire.around(self.inner.close(cases)).await
     }
 
@@ -317,8 +317,11 @@ async fn counts_are_unknown_after_a_lost_answer_and_never_invented() {
         drop(first);
         let outcomes = engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resume().await.unwrap();
         for certificate in outcomes.iter().filter_map(Outcome::certificate) {
-            let calls =
-                certificate.records.iter().find(|class| class.class.as_str() == "call_record").unwrap();
+            let calls = certificate
+                .records()
+                .into_iter()
+                .find(|class| class.class.as_str() == "call_record")
+                .unwrap();
             match calls.treated {
                 Some(Count::Exact(count)) => assert_eq!(count, 20, "at {dies_at}"),
                 Some(Count::Unknown) => unknown += 1,

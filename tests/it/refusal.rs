@@ -184,8 +184,8 @@ async fn a_waived_step_stands_in_the_certificate() {
     assert!(matches!(error, Error::NotWaivable { .. }), "{error}");
     let outcome = engine.waive(&case, step, &somebody(), "the profile belongs to a name-sake").await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    assert_eq!(&certificate.waived[0].operator, somebody().operator());
-    assert_eq!(certificate.outcome, "pseudonymised", "the gateway may still hold the profile");
+    assert_eq!(&certificate.waived()[0].operator, somebody().operator());
+    assert_eq!(certificate.outcome(), "pseudonymised", "the gateway may still hold the profile");
     assert!(certificate.to_string().contains("name-sake"));
     host.check_erased(&before);
     assert_eq!(host.gateway.as_ref().unwrap().len(), 20);
@@ -437,7 +437,7 @@ async fn a_store_that_works_in_parts_is_asked_until_it_is_done() {
     let before = (host.dump)();
     let outcome = engine.erase(plan).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    let calls = certificate.records.iter().find(|class| class.class.as_str() == "call").unwrap();
+    let calls = certificate.records().into_iter().find(|class| class.class.as_str() == "call").unwrap();
     assert_eq!(calls.treated, Some(Count::Exact(3)), "two parts of one, and the one that was left");
     host.check_erased(&before);
 }
@@ -461,7 +461,7 @@ async fn a_profile_that_came_while_the_records_waited_is_erased_too() {
     rusqlite::Connection::open(host.path()).unwrap().execute(sql, []).unwrap();
     let outcomes = engine.resume().await.unwrap();
     let [Outcome::Erased(certificate)] = &outcomes[..] else { panic!("{outcomes:?}") };
-    assert_eq!(certificate.gateways.len(), 2);
+    assert_eq!(certificate.gateways().len(), 2);
     assert_eq!(gateway.state(&ProfileId::from("cus_new")).await.unwrap(), ProfileState::Absent);
 }
 
@@ -477,7 +477,7 @@ async fn two_who_decide_at_once_do_not_both_go_on() {
         futures_util::future::join(engine.retry(&case), engine.waive(&case, step, &by, "in a hurry")).await;
     let certificate = retried.unwrap().certificate().cloned().unwrap();
     assert!(waived.is_err(), "{waived:?}");
-    assert_eq!(certificate.waived, [], "the waiver that came too late is none");
+    assert_eq!(certificate.waived(), [], "the waiver that came too late is none");
 }
 
 #[tokio::test]
@@ -512,7 +512,7 @@ async fn one_poisoned_customer_fails_nobody_else() {
     connection.execute_batch("DROP TABLE escrow").unwrap();
     let outcome = engine.retry(&open[0].case).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
-    assert!(certificate.records.iter().all(|class| class.treated != Some(Count::Unknown)), "{certificate}");
+    assert!(certificate.records().iter().all(|class| class.treated != Some(Count::Unknown)), "{certificate}");
 }
 
 #[tokio::test]

@@ -149,6 +149,14 @@ impl Reader {
         Problems::none_or(self.problems)
     }
 
+    pub(crate) fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
     fn wrong_type(&mut self, path: &str, wanted: &str) {
         self.problem(path, format!("is not {wanted}"), format!("write {wanted}"));
     }

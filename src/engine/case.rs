@@ -235,7 +235,7 @@ impl Engine {
         let mut before = before.treated;
         let binding = run.binding();
         if !before.is_empty() {
-            let tally = self.tally(vec![facts.id.clone()], binding.treatment()).await?;
+            let tally = self.tally(vec![facts.id.clone()], &run.new.treatment).await?;
             let left = tally.into_iter().next().transpose()?.is_none_or(|tally| tally.due() > 0);
             for done in &mut before {
                 done.anything_left = left;
@@ -247,6 +247,7 @@ impl Engine {
         }
         let asked = match binding.trigger() {
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
+            Trigger::Listed => Asked::List,
             _ => Asked::Sweep,
         };
         let due = match decide(&self.parts.policy, &facts, &asked, &before, now) {

@@ -151,7 +151,10 @@ impl Engine {
                 "the profile names another customer as its owner; put the link right",
             )));
         }
-        let looks = !matches!(self.parts.policy.guard(&Guard::ActiveSubscription), GuardRule::Ignore { .. });
+        let looks = !matches!(
+            self.parts.policy.effective(run.binding().tenant()).guard(&Guard::ActiveSubscription),
+            GuardRule::Ignore { .. }
+        );
         let guard = Guard::ActiveSubscription;
         let reason = || Obstacle::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()));
         Ok((looks && active_subscriptions > 0).then(reason))

@@ -159,8 +159,8 @@ impl EngineBuilder {
             }
         }
         let erased: BTreeSet<&GatewayName> = policy
-            .treatments()
-            .values()
+            .all()
+            .flat_map(|policy| policy.treatments().values())
             .flat_map(|treatment| treatment.gateways())
             .filter(|(_, action)| matches!(action, GatewayAction::Erase))
             .map(|(name, _)| name)
@@ -273,9 +273,10 @@ impl Engine {
         asked: &Asked,
     ) -> Result<Vec<Result<Planned, Error>>, Error> {
         if let Asked::Request { treatment: Some(name) } = asked
-            && !self.parts.policy.treatments().contains_key(name)
+            && !self.parts.policy.all().any(|policy| policy.treatments().contains_key(name))
         {
-            let known = self.parts.policy.treatments().keys().map(crate::policy::TreatmentName::as_str);
+            let known = self.parts.policy.all().flat_map(|policy| policy.treatments().keys());
+            let known: BTreeSet<&str> = known.map(crate::policy::TreatmentName::as_str).collect();
             let way_out = suggest(name.as_str(), known);
             return Err(Error::NoSuchTreatment { name: name.clone(), way_out });
         }
@@ -349,7 +350,7 @@ impl Engine {
         let binding = plan.plan.binding();
         let policy = &self.parts.policy;
         for (what, plan, ours) in [
-            ("policy", binding.policy(), policy.digest()),
+            ("policy", binding.policy(), policy.effective(binding.tenant()).digest()),
             ("data map", binding.data_map(), policy.map_digest()),
         ] {
             if plan != ours {

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
 use crate::ledger::{Closing, EpochKey, KeyRingError, SubjectToken};
 use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
-use crate::policy::{Guard, GuardRule, TreatmentName};
+use crate::policy::{Guard, GuardRule, Treatment};
 use crate::store::{Batch, Select, StoreError, TallyRequest};
 
 /// How many of the latest entries are looked at to tell whether the keys are the ledger's.
@@ -96,7 +96,7 @@ impl Engine {
 
     /// Adds what the gateways say of subscriptions, invoices and disputes, unless the policy looks at none of them.
     pub(super) async fn with_gateways(&self, mut facts: Customer) -> Result<Customer, GatewayError> {
-        let policy = &self.parts.policy;
+        let policy = self.parts.policy.effective(&facts.tenant);
         let asks = [Guard::ActiveSubscription, Guard::UnpaidInvoice, Guard::OpenDispute];
         if asks.iter().all(|guard| matches!(policy.guard(guard), GuardRule::Ignore { .. })) {
             return Ok(facts);
@@ -113,21 +113,26 @@ impl Engine {
     /// the error, and says nothing of the others.
     async fn count(&self, surveyed: &mut [Result<Surveyed, Error>]) -> Result<(), Error> {
         let mut by_treatment =
-            BTreeMap::<TreatmentName, Vec<(CustomerId, &mut Result<Surveyed, Error>)>>::new();
+            BTreeMap::<Digest, (Arc<Treatment>, Vec<(CustomerId, &mut Result<Surveyed, Error>)>)>::new();
         for one in surveyed {
             let due = match one {
                 Ok(Surveyed { decision: Decision::Due(due), facts, .. }) => {
-                    Some((due.treatment.clone(), facts.id.clone()))
+                    let policy = self.parts.policy.effective(&facts.tenant);
+                    let treatment = policy.treatments().get(&due.treatment);
+                    treatment
+                        .zip(policy.treatment_digest(&due.treatment))
+                        .map(|found| (found, facts.id.clone()))
                 }
                 Ok(_) | Err(_) => None,
             };
-            if let Some((treatment, customer)) = due {
-                by_treatment.entry(treatment).or_default().push((customer, one));
+            if let Some(((treatment, digest), customer)) = due {
+                let group = by_treatment.entry(digest).or_insert_with(|| (Arc::clone(treatment), Vec::new()));
+                group.1.push((customer, one));
             }
         }
-        for (name, group) in by_treatment {
+        for (treatment, group) in by_treatment.into_values() {
             let customers = group.iter().map(|(customer, _)| customer.clone()).collect();
-            for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &name).await?) {
+            for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &treatment).await?) {
                 match (counted, &mut *one) {
                     (Ok(tally), Ok(surveyed)) => surveyed.tally = tally,
                     (Err(error), _) => *one = Err(error.into()),
@@ -141,11 +146,8 @@ impl Engine {
     pub(super) async fn tally(
         &self,
         customers: Vec<CustomerId>,
-        treatment: &TreatmentName,
+        treatment: &Arc<Treatment>,
     ) -> Result<Batch<Tally>, Error> {
-        let treatment = self.parts.policy.treatments().get(treatment).ok_or_else(|| {
-            Error::NoSuchTreatment { name: treatment.clone(), way_out: "plan again".to_owned() }
-        })?;
         let asked = customers.len();
         let request = TallyRequest::new(customers, Arc::clone(treatment));
         let batch = self.parts.store.tally(&request).await?;

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::CaseId;
-use crate::customer::{Customer, Status};
+use super::explain::{Listener, Reason, Silent};
+use crate::customer::{Customer, GatewayProfile};
 use crate::digest::Digest;
-use crate::policy::{Ground, Guard, GuardRule, Policy, TreatmentName, Trigger};
+use crate::policy::{
+    Effective, GatewayAction, Ground, Guard, GuardRule, Policy, Treatment, TreatmentName, Trigger,
+    TriggerRule,
+};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +26,9 @@ pub enum Asked {
         /// Another treatment than that of the trigger `requested`.
         treatment: Option<TreatmentName>,
     },
+    /// An operator, with a list of customers. The switch, the guards and the trigger `listed` count as for the
+    /// schedule: nobody on the list asked for it.
+    List,
     /// The schedule.
     Sweep,
 }
@@ -41,7 +49,7 @@ pub struct TreatedBefore {
     pub at: DateTime<Utc>,
     /// [`Treatment::digest`](crate::policy::Treatment::digest) of what was done.
     pub treatment: Digest,
-    /// The store holds something that the treatment would still change: facts changed since.
+    /// The store holds something that the treatment chosen *now* would still change.
     pub anything_left: bool,
 }
 
@@ -70,6 +78,30 @@ pub struct Due {
     pub since: Option<NaiveDate>,
     /// What the guards found.
     pub guards: BTreeMap<Guard, GuardFinding>,
+    /// The customer was treated before, and only what is missing is due.
+    pub again: Option<Again>,
+}
+
+/// That a customer who was treated before is due again, for what is missing and only that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Again {
+    /// The case.
+    pub case: CaseId,
+    /// When it was closed.
+    pub at: DateTime<Utc>,
+    /// Why something is missing.
+    pub because: Missing,
+}
+
+/// Why something is missing from what was done before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Missing {
+    /// The treatment is another one now: it reaches what it did not reach then.
+    Grown,
+    /// The treatment is the same; the facts or the records changed since.
+    Changed,
 }
 
 /// What a guard found.
@@ -130,7 +162,8 @@ pub enum Nothing {
         /// The trigger.
         trigger: Trigger,
         /// The dates it looks for.
-        since: Vec<String>,
+        #[serde(serialize_with = "texts")]
+        since: Arc<[String]>,
     },
     /// The period ends beyond the calendar.
     Never {
@@ -142,7 +175,7 @@ pub enum Nothing {
         /// The name that was asked for.
         treatment: TreatmentName,
     },
-    /// Treated the same way before, and nothing has come since.
+    /// Treated before, and nothing is missing: nothing has come since, and the treatment reaches no further.
     TreatedBefore {
         /// The case.
         case: CaseId,
@@ -161,91 +194,173 @@ pub fn decide(
     before: &[TreatedBefore],
     at: DateTime<Utc>,
 ) -> Decision {
+    decide_aloud(policy, customer, asked, before, at, &mut Silent)
+}
+
+/// The same, saying why at each step.
+pub(super) fn decide_aloud(
+    policy: &Policy,
+    customer: &Customer,
+    asked: &Asked,
+    before: &[TreatedBefore],
+    at: DateTime<Utc>,
+    why: &mut impl Listener,
+) -> Decision {
+    let policy = policy.effective(&customer.tenant);
+    let today = policy.time_zone().day(at);
+    why.hears(|| Reason::InForce {
+        tenant: policy.tenant().cloned(),
+        today,
+        time_zone: policy.time_zone().to_string(),
+    });
     if customer.stand_in {
         return Decision::Nothing(Nothing::StandIn);
     }
-    let (trigger, treatment, since) = match triggered(policy, customer, asked, at.date_naive()) {
+    let (trigger, treatment, since) = match triggered(policy, customer, asked, today, why) {
         Ok(found) => found,
         Err(decision) => return decision,
     };
-    let Some(digest) = policy.treatment_digest(&treatment) else {
-        return Decision::Nothing(Nothing::NoSuchTreatment { treatment });
+    why.hears(|| Reason::Due { trigger, treatment: treatment.clone(), since });
+    let Some((treated, digest)) = policy.treatments().get(treatment).zip(policy.treatment_digest(treatment))
+    else {
+        return Decision::Nothing(Nothing::NoSuchTreatment { treatment: treatment.clone() });
     };
-    if let Some(done) = before.iter().find(|done| done.treatment == digest && !done.anything_left) {
-        return Decision::Nothing(Nothing::TreatedBefore { case: done.case.clone(), at: done.at });
+    let again = match treated_before(treated, digest, customer, before) {
+        Ok(again) => again,
+        Err(done) => return Decision::Nothing(done),
+    };
+    if let Some(again) = &again {
+        why.hears(|| Reason::Again(again.clone()));
     }
-    let mut by: Vec<BlockedBy> = customer
-        .unreadable
-        .iter()
-        .map(|fact| BlockedBy {
-            guard: None,
-            ground: None,
-            why: format!("the store holds {fact} in a form that cannot be read"),
-            way_out: format!(
-                "mend {fact} of this customer in the host's database, or teach the data map to read it"
-            ),
-        })
-        .collect();
-    let known = policy.treatments().get(&treatment).map(|treatment| treatment.gateways());
-    for profile in &customer.gateway_profiles {
-        if known.is_none_or(|known| !known.contains_key(&profile.gateway)) {
-            by.push(BlockedBy {
-                guard: None,
-                ground: None,
-                why: format!(
-                    "the customer has a profile at {}, which the data map does not name",
-                    profile.gateway
-                ),
-                way_out: "name the gateway in the data map and in the policy".to_owned(),
-            });
-        }
-    }
+    let mut by = obstacles(policy, customer, trigger, treated, today);
     let mut guards = BTreeMap::new();
     for (guard, rule) in policy.guards() {
-        let finding = match (rule, guard.is_up(customer)) {
-            (GuardRule::Ignore { .. }, _) => GuardFinding::Ignored,
-            (_, false) => GuardFinding::Clear,
-            (GuardRule::BlockSweep, true) if matches!(asked, Asked::Request { .. }) => GuardFinding::Passed,
-            (GuardRule::BlockBecause { reason, ground, way_out }, true) => {
-                by.push(BlockedBy {
-                    guard: Some(guard.clone()),
-                    why: reason.clone(),
-                    ground: Some(*ground),
-                    way_out: way_out.clone().unwrap_or_else(|| guard.way_out().into_owned()),
-                });
-                continue;
+        let is_up = guard.is_up(customer);
+        let finding = match (rule, is_up) {
+            (GuardRule::Ignore { .. }, _) => Some(GuardFinding::Ignored),
+            (_, false) => Some(GuardFinding::Clear),
+            (GuardRule::BlockSweep, true) if matches!(asked, Asked::Request { .. }) => {
+                Some(GuardFinding::Passed)
             }
-            (GuardRule::Block | GuardRule::BlockSweep, true) => {
-                by.push(BlockedBy {
-                    guard: Some(guard.clone()),
-                    why: guard.why().into_owned(),
-                    ground: guard.ground(),
-                    way_out: guard.way_out().into_owned(),
-                });
-                continue;
-            }
+            (GuardRule::Block | GuardRule::BlockBecause { .. } | GuardRule::BlockSweep, true) => None,
         };
-        guards.insert(guard.clone(), finding);
+        why.hears(|| Reason::Guard { guard: guard.clone(), is_up, finding });
+        match finding {
+            Some(finding) => drop(guards.insert(guard.clone(), finding)),
+            None => by.push(BlockedBy::guard(guard, rule)),
+        }
     }
     if by.is_empty() {
-        Decision::Due(Due { trigger, treatment, since, guards })
+        Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again })
     } else {
         Decision::Blocked(Blocked { trigger, by })
     }
 }
 
-type Found = (Trigger, TreatmentName, Option<NaiveDate>);
+impl BlockedBy {
+    fn guard(guard: &Guard, rule: &GuardRule) -> Self {
+        let (why, ground, way_out) = match rule {
+            GuardRule::BlockBecause { reason, ground, way_out } => {
+                (Some(reason.clone()), Some(*ground), way_out.clone())
+            }
+            GuardRule::Block | GuardRule::BlockSweep | GuardRule::Ignore { .. } => {
+                (None, guard.ground(), None)
+            }
+        };
+        Self {
+            guard: Some(guard.clone()),
+            why: why.unwrap_or_else(|| guard.why().into_owned()),
+            ground,
+            way_out: way_out.unwrap_or_else(|| guard.way_out().into_owned()),
+        }
+    }
+
+    /// Something that is no guard: it has to be put right, and refuses nobody.
+    fn fact(why: String, way_out: impl Into<String>) -> Self {
+        Self { guard: None, why, ground: None, way_out: way_out.into() }
+    }
+}
+
+/// What forbids beside the guards: facts that cannot be read, a gateway that the map does not name, a hand-over that
+/// nobody confirmed.
+fn obstacles(
+    policy: &Effective,
+    customer: &Customer,
+    trigger: Trigger,
+    treatment: &Treatment,
+    today: NaiveDate,
+) -> Vec<BlockedBy> {
+    let mut by: Vec<BlockedBy> = customer
+        .unreadable
+        .iter()
+        .map(|fact| {
+            BlockedBy::fact(
+                format!("the store holds {fact} in a form that cannot be read"),
+                format!(
+                    "mend {fact} of this customer in the host's database, or teach the data map to read it"
+                ),
+            )
+        })
+        .collect();
+    let unknown = |profile: &&GatewayProfile| !treatment.gateways().contains_key(&profile.gateway);
+    by.extend(customer.gateway_profiles.iter().filter(unknown).map(|profile| {
+        BlockedBy::fact(
+            format!("the customer has a profile at {}, which the data map does not name", profile.gateway),
+            "name the gateway in the data map and in the policy",
+        )
+    }));
+    let hand_over = policy.triggers().get(&trigger).and_then(TriggerRule::hand_over);
+    if let Some(date) = hand_over {
+        let confirmed = customer.dates.get(date).map(|moment| policy.time_zone().day_of(*moment));
+        if confirmed.is_none_or(|day| day > today) {
+            by.push(BlockedBy::fact(
+                format!("nobody has confirmed that tenant {} has its data", customer.tenant),
+                format!("hand the data over, and set the date {date} when a person confirms it"),
+            ));
+        }
+    }
+    by
+}
+
+/// Whether there is anything to do for one who was treated before: nothing, the whole (`None`), or what is missing.
+fn treated_before(
+    treatment: &Treatment,
+    digest: Digest,
+    customer: &Customer,
+    before: &[TreatedBefore],
+) -> Result<Option<Again>, Nothing> {
+    // The latest speaks, unless an earlier one was under this very treatment.
+    let Some(last) = before.iter().max_by_key(|done| (done.treatment == digest, done.at)) else {
+        return Ok(None);
+    };
+    let is_same = last.treatment == digest;
+    // Counted once, under the treatment of now: it is the same for all of them.
+    let anything_left = before.iter().all(|done| done.anything_left);
+    // What is in the store was counted; a gateway that the treatment names now was perhaps not named then.
+    let erases = |profile: &GatewayProfile| {
+        matches!(treatment.gateways().get(&profile.gateway), Some(GatewayAction::Erase))
+    };
+    let at_gateways = !is_same && customer.gateway_profiles.iter().any(erases);
+    if !anything_left && !at_gateways {
+        return Err(Nothing::TreatedBefore { case: last.case.clone(), at: last.at });
+    }
+    let because = if is_same { Missing::Changed } else { Missing::Grown };
+    Ok(Some(Again { case: last.case.clone(), at: last.at, because }))
+}
+
+type Found<'p> = (Trigger, &'p TreatmentName, Option<NaiveDate>);
 
 /// The trigger that makes the customer due today, or the decision that none does.
-fn triggered(
-    policy: &Policy,
+fn triggered<'p>(
+    policy: &'p Effective,
     customer: &Customer,
-    asked: &Asked,
+    asked: &'p Asked,
     today: NaiveDate,
-) -> Result<Found, Decision> {
+    why: &mut impl Listener,
+) -> Result<Found<'p>, Decision> {
     if let Asked::Request { treatment } = asked {
-        let rule = policy.triggers().get(&Trigger::Requested).map(|rule| rule.treatment().clone());
-        return match treatment.clone().or(rule) {
+        let rule = policy.triggers().get(&Trigger::Requested).map(TriggerRule::treatment);
+        return match treatment.as_ref().or(rule) {
             Some(treatment) => Ok((Trigger::Requested, treatment, None)),
             None => Err(Decision::Nothing(Nothing::NoTrigger)),
         };
@@ -256,29 +371,49 @@ fn triggered(
     let mut earliest: Option<(NaiveDate, Trigger, &TreatmentName)> = None;
     let mut nothing = Nothing::NoTrigger;
     for (trigger, rule) in policy.triggers() {
-        let applies = match trigger {
-            Trigger::Requested => false,
-            Trigger::Cancelled => customer.status != Status::Active,
-            Trigger::Deleted => customer.status == Status::Deleted,
+        let trigger = *trigger;
+        let applies = match asked {
+            Asked::List => trigger == Trigger::Listed,
+            Asked::Request { .. } | Asked::Sweep => trigger.applies(customer),
         };
-        let Some(after) = rule.after().filter(|_| applies) else { continue };
-        let Some(start) = rule.since().iter().find_map(|name| customer.dates.get(name)) else {
-            nothing = Nothing::NoDate { trigger: *trigger, since: rule.since().to_vec() };
+        if !applies {
+            why.hears(|| Reason::DoesNotApply { trigger, status: customer.status });
+            continue;
+        }
+        // A list that is worked off at once.
+        let Some(after) = rule.after() else { return Ok((trigger, rule.treatment(), None)) };
+        let mut dates = rule.since().iter();
+        let found = dates.find_map(|name| Some((name, customer.dates.get(name.as_str())?)));
+        let Some((name, moment)) = found else {
+            why.hears(|| Reason::NoDate { trigger, since: rule.since().to_vec() });
+            nothing = Nothing::NoDate { trigger, since: Arc::clone(&rule.since) };
             continue;
         };
-        let Some(end) = after.end(start.day()) else {
-            nothing = Nothing::Never { trigger: *trigger };
+        let start = policy.time_zone().day_of(*moment);
+        let Some(end) = after.end(start) else {
+            nothing = Nothing::Never { trigger };
             continue;
         };
+        why.hears(|| Reason::Counted {
+            trigger,
+            since: name.clone(),
+            start,
+            after: after.to_string(),
+            due: end,
+        });
         if earliest.is_none_or(|(day, ..)| end < day) {
-            earliest = Some((end, *trigger, rule.treatment()));
+            earliest = Some((end, trigger, rule.treatment()));
         }
     }
     match earliest {
-        Some((day, trigger, treatment)) if day <= today => Ok((trigger, treatment.clone(), Some(day))),
+        Some((day, trigger, treatment)) if day <= today => Ok((trigger, treatment, Some(day))),
         Some((until, trigger, _)) => Err(Decision::NotYet(NotYet { trigger, until })),
         None => Err(Decision::Nothing(nothing)),
     }
+}
+
+fn texts<S: Serializer>(list: &Arc<[String]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter())
 }
 
 impl fmt::Display for Decision {
@@ -286,7 +421,8 @@ impl fmt::Display for Decision {
         match self {
             Self::Due(due) => {
                 write!(f, "due ({}), treatment {}", due.trigger, due.treatment)?;
-                due.since.map_or(Ok(()), |day| write!(f, ", since {day}"))
+                due.since.map_or(Ok(()), |day| write!(f, ", since {day}"))?;
+                due.again.as_ref().map_or(Ok(()), |again| write!(f, ", {again}"))
             }
             Self::NotYet(not_yet) => {
                 write!(f, "not yet: {} makes the customer due on {}", not_yet.trigger, not_yet.until)
@@ -304,6 +440,17 @@ impl fmt::Display for Decision {
     }
 }
 
+impl fmt::Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let because = match self.because {
+            Missing::Grown => "the treatment is another one now",
+            Missing::Changed => "something has come since",
+        };
+        let Self { case, at, .. } = self;
+        write!(f, "for what is missing: treated on {} (case {case}), and {because}", at.date_naive())
+    }
+}
+
 impl fmt::Display for Nothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -315,11 +462,7 @@ impl fmt::Display for Nothing {
             Self::Never { trigger } => write!(f, "the period of {trigger} ends beyond the calendar"),
             Self::NoSuchTreatment { treatment } => write!(f, "the policy has no treatment {treatment}"),
             Self::TreatedBefore { case, at } => {
-                write!(
-                    f,
-                    "treated the same way on {} (case {case}), and nothing has come since",
-                    at.date_naive()
-                )
+                write!(f, "treated on {} (case {case}), and nothing is missing", at.date_naive())
             }
             Self::StandIn => {
                 f.write_str("this is the tenant's \"Unknown Customer\", which stands for nobody")

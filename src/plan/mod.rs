@@ -19,11 +19,14 @@ use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, Treat
 
 mod approval;
 mod decide;
+mod explain;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
 pub use decide::{
-    Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, NotYet, Nothing, TreatedBefore, decide,
+    Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, TreatedBefore,
+    decide,
 };
+pub use explain::{Explanation, Reason, explain};
 
 open_name! {
     /// The id of a case: random, so it says nothing of the customer.
@@ -138,7 +141,7 @@ impl Plan {
         tally: Tally,
         planned_at: DateTime<Utc>,
     ) -> Option<Self> {
-        let treatment = policy.treatments().get(&due.treatment)?;
+        let treatment = policy.effective(&customer.tenant).treatments().get(&due.treatment)?;
         let binding = Binding::draft(policy, map, customer, due)?;
         Some(Self {
             digest: binding.digest(),
@@ -252,7 +255,8 @@ impl Terms {
 impl Binding {
     /// What a plan for a customer who is due would bind now.
     pub(crate) fn draft(policy: &Policy, map: &DataMap, customer: &Customer, due: &Due) -> Option<Self> {
-        let treatment = policy.treatments().get(&due.treatment)?;
+        let effective = policy.effective(&customer.tenant);
+        let treatment = effective.treatments().get(&due.treatment)?;
         let mut steps = Vec::new();
         if *map.deactivation() == DeactivationSupport::Supported {
             steps.push(Step::Deactivate);
@@ -268,10 +272,10 @@ impl Binding {
                 version: 1,
                 trigger: due.trigger,
                 treatment: due.treatment.clone(),
-                treatment_digest: policy.treatment_digest(&due.treatment)?,
+                treatment_digest: effective.treatment_digest(&due.treatment)?,
                 guards: due.guards.clone(),
                 steps,
-                policy: policy.digest(),
+                policy: effective.digest(),
                 data_map: policy.map_digest(),
             }),
         })

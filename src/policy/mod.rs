@@ -10,10 +10,13 @@
 //! | `version` | `1` |
 //! | `name` | whose policy it is; for people |
 //! | `sweep` | the switch: `false` means that nothing is ever erased without a request |
-//! | `triggers` | `requested`, `cancelled`, `deleted`: the treatment, and for the last two `after` how long `since` which date (their own by default) |
+//! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
+//! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
 //! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…" }`: what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
 //! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `{ keep = "reason" }` |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule } }`; per gateway: `gateway.stripe = "erase"` |
+//!
+//! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
 //! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token, and
@@ -44,32 +47,61 @@
 //! order = { keep = "turnover statistics; no personal field" }
 //! gateway.stripe = "erase"
 //! ```
+//!
+//! # Triggers
+//! | trigger | the customer | counts `since` |
+//! |---|---|---|
+//! | `requested` | asked for it, or an operator asks on their behalf | at once, and with `sweep = false` too |
+//! | `cancelled` | is not active any more | `cancelled`, unless it says otherwise |
+//! | `deleted` | is deleted in the host's own words | `deleted`, unless it says otherwise |
+//! | `inactive` | whatever they are | what it says: `["last_transaction", "created"]` |
+//! | `listed` | was put on a list by an operator | at once, or what it says |
+//! | `service_ended` | whatever they are: their tenant's contract has ended | `service_ended`, unless it says otherwise |
+//!
+//! Of the dates in `since` the first counts that the customer has; a customer who has none is not due, and the decision
+//! says so. One who came back is active again, and starts anew. Of several triggers the one counts that is due first.
+//! `after` is a [calendar period](Period), counted in the policy's [time zone](TimeZone). `service_ended` may name a
+//! `hand_over` date, which the host sets when a person confirms that the tenant has its data: before, nothing is erased.
+//!
+//! # Tenants
+//! ```toml
+//! [tenants.acme]
+//! triggers.cancelled = "off"
+//! triggers.inactive = { since = ["last_transaction", "created"], after = "3 years", treatment = "clear" }
+//! guards.not_archived = { ignore = "acme has no such status" }
+//! ```
+//! [`Policy::effective`] says what is in force for a tenant, and where each line comes from. What one tenant has of its
+//! own touches no other: plans of theirs keep their digests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::customer::TenantId;
 use crate::digest::Digest;
 
 mod check;
 mod document;
+mod effective;
 mod guard;
+mod period;
+mod time_zone;
 mod treatment;
 mod trigger;
 
 pub use document::PolicyDocument;
+pub use effective::{Effective, Line, Origin};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
+pub use period::{NotAPeriod, Period};
+pub use time_zone::{NotATimeZone, TimeZone};
 pub use treatment::{ClassTreatment, GatewayAction, RecordAction, RecordChange, Treatment, TreatmentName};
-pub use trigger::{NotAPeriod, Period, Trigger, TriggerRule};
+pub use trigger::{Trigger, TriggerRule};
 
 /// A policy that was held against a data map: every line of it can be carried out.
 #[derive(Clone, Debug)]
 pub struct Policy {
     name: Option<String>,
-    sweep: bool,
-    triggers: BTreeMap<Trigger, TriggerRule>,
-    guards: Vec<(Guard, GuardRule)>,
-    treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
-    digests: BTreeMap<TreatmentName, Digest>,
+    everyone: Arc<Effective>,
+    tenants: HashMap<TenantId, Arc<Effective>>,
     digest: Digest,
     map_digest: Digest,
 }
@@ -80,34 +112,44 @@ impl Policy {
         self.name.as_deref()
     }
 
-    /// Whether the sweep erases at all.
+    /// What is in force for a tenant.
+    pub fn effective(&self, tenant: &TenantId) -> &Effective {
+        self.tenants.get(tenant).unwrap_or(&self.everyone)
+    }
+
+    /// What is in force for every tenant that has no entry of its own.
+    pub fn everyone(&self) -> &Effective {
+        &self.everyone
+    }
+
+    /// The tenants that have an entry of their own.
+    pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        self.tenants.keys()
+    }
+
+    /// Everything that is in force for somebody: for everyone, and for each tenant with an entry.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Effective> + Clone {
+        std::iter::once(&*self.everyone).chain(self.tenants.values().map(|effective| &**effective))
+    }
+
+    /// Whether the sweep erases at all, for [everyone](Self::everyone).
     pub fn sweeps(&self) -> bool {
-        self.sweep
+        self.everyone.sweeps()
     }
 
-    /// What makes a customer due.
+    /// What makes a customer due, for [everyone](Self::everyone).
     pub fn triggers(&self) -> &BTreeMap<Trigger, TriggerRule> {
-        &self.triggers
+        self.everyone.triggers()
     }
 
-    /// What is said of a guard. One of which nothing is said blocks.
+    /// What is said of a guard, for [everyone](Self::everyone).
     pub fn guard(&self, guard: &Guard) -> &GuardRule {
-        self.guards.iter().find(|(other, _)| other == guard).map_or(&GuardRule::Block, |(_, rule)| rule)
+        self.everyone.guard(guard)
     }
 
-    /// The guards that are looked at, and what is said of each.
-    pub fn guards(&self) -> impl Iterator<Item = (&Guard, &GuardRule)> {
-        self.guards.iter().map(|(guard, rule)| (guard, rule))
-    }
-
-    /// The treatments by name.
+    /// The treatments by name, for [everyone](Self::everyone).
     pub fn treatments(&self) -> &BTreeMap<TreatmentName, Arc<Treatment>> {
-        &self.treatments
-    }
-
-    /// [`Treatment::digest`], computed once.
-    pub(crate) fn treatment_digest(&self, treatment: &TreatmentName) -> Option<Digest> {
-        self.digests.get(treatment).copied()
+        self.everyone.treatments()
     }
 
     /// Names the document as it is written. TOML and JSON of the same content have the same digest.

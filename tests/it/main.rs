@@ -16,6 +16,7 @@ mod ledger;
 mod operator;
 mod policy;
 mod policy_guards;
+mod policy_triggers;
 mod refusal;
 mod sql_map;
 mod sqlite_store;

@@ -170,7 +170,11 @@ fn a_guard_that_nobody_tells_is_an_error_if_the_policy_asks_for_it() {
     Connection::open(&database).unwrap().execute_batch(SCHEMA).unwrap();
     let store = SqliteStore::open(&database, &map(&without)).unwrap();
     assert_eq!(
-        checked(&store, POLICY).guards().filter(|(guard, _)| **guard == Guard::OpenDispute).count(),
+        checked(&store, POLICY)
+            .everyone()
+            .guards()
+            .filter(|(guard, _)| **guard == Guard::OpenDispute)
+            .count(),
         0
     );
     let asked = POLICY.replace("[guards]\n", "[guards]\nopen_dispute = \"block\"\n");

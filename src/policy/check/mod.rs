@@ -1,11 +1,17 @@
 //! Holding a policy against a data map: every impossible line, all at once, before anything runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::document::{ClassRule, PolicyDocument, TreatmentRule};
-use super::{ClassTreatment, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger};
+use serde_json::Value as Json;
+
+use super::document::{ClassRule, PolicyDocument, Rules, TreatmentRule, own_path};
+use super::{
+    ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
+};
+use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, RecordClass, Role, StateName};
+use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
 
 mod field;
@@ -14,14 +20,48 @@ use field::{Impossible, Resolved, resolve};
 
 pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, Problems> {
     let mut reader = Reader::default();
-    check_triggers(&mut reader, document, map);
-    let guards = check_guards(&mut reader, document, map);
+    let everyone = compile(&mut reader, &document.rules, None, map);
+    let everyone_wrong = reader.problems().to_vec();
+    let mut tenants = HashMap::new();
+    for (tenant, entry) in &document.tenants {
+        let mut merged = Reader::default();
+        let mut effective = compile(&mut merged, &entry.rules, Some((tenant, &entry.own)), map);
+        for problem in merged.into_problems() {
+            let own = own_path(tenant.as_str(), &entry.own, &problem.path);
+            if own.is_none() && everyone_wrong.contains(&problem) {
+                continue;
+            }
+            let path = own.unwrap_or_else(|| format!("{} (for tenant {tenant})", problem.path));
+            reader.problem(path, problem.what, problem.way_out);
+        }
+        // What a tenant does not change is not held twice.
+        for (name, treatment) in &mut effective.treatments {
+            if let Some(same) = everyone.treatments.get(name).filter(|other| *other == treatment) {
+                *treatment = Arc::clone(same);
+            }
+        }
+        tenants.insert(tenant.clone(), Arc::new(effective));
+    }
+    reader.finish()?;
+    Ok(Policy {
+        name: document.name.clone(),
+        everyone: Arc::new(everyone),
+        tenants,
+        digest: document.digest,
+        map_digest: map.digest(),
+    })
+}
+
+/// What is in force, as far as it is possible; what is not is a problem.
+fn compile(reader: &mut Reader, rules: &Rules, own: Option<(&TenantId, &Json)>, map: &DataMap) -> Effective {
+    check_triggers(reader, rules, map);
+    let guards = check_guards(reader, rules, map);
     let mut treatments = BTreeMap::new();
-    for (name, rule) in &document.treatments {
+    for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
-        let classes = compile_classes(&mut reader, &path, document, rule, map);
-        check_gateways(&mut reader, &path, rule, map);
-        check_references(&mut reader, &path, rule, map);
+        let classes = compile_classes(reader, &path, rules, rule, map);
+        check_gateways(reader, &path, rule, map);
+        check_references(reader, &path, rule, map);
         let treatment = Treatment {
             name: name.clone(),
             root: map.root().clone(),
@@ -33,18 +73,17 @@ pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, 
         .with_links(map);
         treatments.insert(name.clone(), Arc::new(treatment));
     }
-    reader.finish()?;
-    let digests = treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect();
-    Ok(Policy {
-        name: document.name.clone(),
-        sweep: document.sweep,
-        triggers: document.triggers.clone(),
+    Effective {
+        tenant: own.map(|(tenant, _)| tenant.clone()),
+        sweep: rules.sweep,
+        time_zone: rules.time_zone,
+        triggers: rules.triggers.clone(),
         guards,
+        digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,
-        digests,
-        digest: document.digest,
-        map_digest: map.digest(),
-    })
+        digest: Digest::of(&rules.json),
+        lines: effective::lines(&rules.json, own),
+    }
 }
 
 /// What no treatment of this release reaches, whatever the policy says: certificates repeat it.
@@ -65,29 +104,28 @@ fn not_covered(map: &DataMap) -> Vec<String> {
     list
 }
 
-fn check_triggers(reader: &mut Reader, document: &PolicyDocument, map: &DataMap) {
-    for (trigger, rule) in &document.triggers {
+fn check_triggers(reader: &mut Reader, rules: &Rules, map: &DataMap) {
+    for (trigger, rule) in &rules.triggers {
         let path = join("triggers", trigger.as_str());
-        if !document.treatments.contains_key(&rule.treatment) {
+        if !rules.treatments.contains_key(&rule.treatment) {
             reader.problem(
                 join(&path, "treatment"),
                 format!("{} is no treatment", rule.treatment),
-                suggest(
-                    rule.treatment.as_str(),
-                    document.treatments.keys().map(super::TreatmentName::as_str),
-                ),
+                suggest(rule.treatment.as_str(), rules.treatments.keys().map(super::TreatmentName::as_str)),
             );
         }
-        if *trigger != Trigger::Requested && !map.knows(Fact::Status) {
+        if matches!(trigger, Trigger::Cancelled | Trigger::Deleted) && !map.knows(Fact::Status) {
             reader.problem(
                 &path,
                 "nothing tells the status of a customer",
                 "say in the data map where the status comes from, or leave the trigger out",
             );
         }
-        for date in rule.since.iter().filter(|date| !map.dates().contains(*date)) {
+        let since = rule.since.iter().map(|date| ("since", date));
+        let dates = since.chain(rule.hand_over.iter().map(|date| ("hand_over", date)));
+        for (key, date) in dates.filter(|(_, date)| !map.dates().contains(*date)) {
             reader.problem(
-                join(&path, "since"),
+                join(&path, key),
                 format!("nothing tells the date {date}"),
                 format!(
                     "name it in the data map's dates; {}",
@@ -99,12 +137,12 @@ fn check_triggers(reader: &mut Reader, document: &PolicyDocument, map: &DataMap)
 }
 
 /// The guards that are looked at: the basic ones, those that the policy names, and those whose fact somebody tells.
-fn check_guards(reader: &mut Reader, document: &PolicyDocument, map: &DataMap) -> Vec<(Guard, GuardRule)> {
-    let own = document.guards.keys().filter(|guard| matches!(guard, Guard::Own(_)));
+fn check_guards(reader: &mut Reader, rules: &Rules, map: &DataMap) -> Vec<(Guard, GuardRule)> {
+    let own = rules.guards.keys().filter(|guard| matches!(guard, Guard::Own(_)));
     let all: Vec<Guard> = Guard::ALL.iter().chain(own).cloned().collect();
     let mut looked_at = Vec::new();
     for guard in all {
-        let rule = document.guards.get(&guard);
+        let rule = rules.guards.get(&guard);
         let told = guard.is_told(map);
         let path = join("guards", guard.as_str());
         if let (Guard::Own(state), false) = (&guard, told) {
@@ -160,7 +198,7 @@ fn check_gateways(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &D
 fn compile_classes(
     reader: &mut Reader,
     path: &str,
-    document: &PolicyDocument,
+    rules: &Rules,
     rule: &TreatmentRule,
     map: &DataMap,
 ) -> BTreeMap<ClassName, ClassTreatment> {
@@ -193,7 +231,7 @@ fn compile_classes(
             };
             reader.problem(&path, what, "write \"delete\", \"anonymise\" or { keep = \"reason\" }");
         }
-        let compiled = compile_class(reader, &path, document, rule, class);
+        let compiled = compile_class(reader, &path, rules, rule, class);
         classes.insert(class.name().clone(), compiled);
     }
     classes
@@ -202,7 +240,7 @@ fn compile_classes(
 fn compile_class(
     reader: &mut Reader,
     path: &str,
-    document: &PolicyDocument,
+    rules: &Rules,
     rule: &ClassRule,
     class: &RecordClass,
 ) -> ClassTreatment {
@@ -249,7 +287,7 @@ fn compile_class(
             (None, None) => continue,
             (None, Some(_)) if field.role() == Role::Computed => continue,
             (None, Some(kind)) => {
-                let Some(rule) = document.anonymise.get(kind) else {
+                let Some(rule) = rules.anonymise.get(kind) else {
                     reader.problem(
                         join(path, name),
                         format!("holds personal data of kind {kind}, which nothing covers"),

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{Guard, GuardRule, Policy, TreatmentName, Trigger, TriggerRule, check};
+use super::effective::{TABLES, put_over};
+use super::{Guard, GuardRule, Policy, TimeZone, TreatmentName, Trigger, TriggerRule, check};
+use crate::customer::TenantId;
 use crate::data_map::{DataMap, Kind};
 use crate::digest::Digest;
-use crate::document::{Problems, Reader};
+use crate::document::{Problems, Reader, join, nearest};
 
 mod anonymise;
 mod guards;
@@ -22,16 +24,35 @@ use guards::read_guards;
 use treatments::read_treatments;
 use triggers::read_triggers;
 
+/// What a policy says for everyone, or with a tenant's own lines put over it.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Rules {
+    pub(in crate::policy) sweep: bool,
+    pub(in crate::policy) time_zone: TimeZone,
+    pub(in crate::policy) triggers: BTreeMap<Trigger, TriggerRule>,
+    pub(in crate::policy) guards: BTreeMap<Guard, GuardRule>,
+    pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
+    pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
+    /// As it is written.
+    pub(in crate::policy) json: Json,
+}
+
+/// A tenant's entry.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct TenantEntry {
+    /// The policy with the entry put over it.
+    pub(in crate::policy) rules: Rules,
+    /// The entry alone, as it is written.
+    pub(in crate::policy) own: Json,
+}
+
 /// A policy as it is written. It says what must happen; whether that is possible, only
 /// [`check`](Self::check) can tell, which holds it against a data map.
 #[derive(Clone, Debug)]
 pub struct PolicyDocument {
     pub(in crate::policy) name: Option<String>,
-    pub(in crate::policy) sweep: bool,
-    pub(in crate::policy) triggers: BTreeMap<Trigger, TriggerRule>,
-    pub(in crate::policy) guards: BTreeMap<Guard, GuardRule>,
-    pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
-    pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
+    pub(in crate::policy) rules: Rules,
+    pub(in crate::policy) tenants: BTreeMap<TenantId, TenantEntry>,
     pub(in crate::policy) digest: Digest,
 }
 
@@ -72,25 +93,90 @@ impl PolicyDocument {
     }
 }
 
+/// The keys that a tenant may have of its own.
+const TENANT_KEYS: [&str; 6] = ["sweep", "time_zone", "triggers", "guards", "anonymise", "treatments"];
+
 fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
-    let keys = ["version", "name", "sweep", "triggers", "guards", "anonymise", "treatments"];
+    let keys: Vec<&str> = ["version", "name", "tenants"].into_iter().chain(TENANT_KEYS).collect();
     let table = reader.table("", value, &keys)?;
     reader.version(table);
     let name = table.get("name").and_then(|name| reader.text("name", name)).map(str::to_owned);
+    let mut everyone = table.clone();
+    let entries = everyone.remove("tenants");
+    let everyone = Json::Object(everyone);
+    let rules = read_rules(reader, &everyone);
+    let tenants = entries.map_or(Some(BTreeMap::new()), |entries| read_tenants(reader, &everyone, &entries));
+    Some(PolicyDocument { name, rules: rules?, tenants: tenants?, digest: Digest::of(value) })
+}
+
+fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
+    let table = value.as_object()?;
     let sweep = reader.required("", table, "sweep").and_then(|value| reader.boolean("sweep", value));
+    let time_zone = table.get("time_zone").map_or(Some(TimeZone::UTC), |value| read_zone(reader, value));
     let triggers = reader.required("", table, "triggers").and_then(|value| read_triggers(reader, value));
     let guards = table.get("guards").map_or(Some(BTreeMap::new()), |value| read_guards(reader, value));
     let anonymise =
         table.get("anonymise").map_or(Some(BTreeMap::new()), |value| read_anonymise(reader, value));
     let treatments =
         reader.required("", table, "treatments").and_then(|value| read_treatments(reader, value));
-    Some(PolicyDocument {
-        name,
+    Some(Rules {
         sweep: sweep?,
+        time_zone: time_zone?,
         triggers: triggers?,
         guards: guards?,
         anonymise: anonymise?,
         treatments: treatments?,
-        digest: Digest::of(value),
+        json: value.clone(),
     })
+}
+
+fn read_zone(reader: &mut Reader, value: &Json) -> Option<TimeZone> {
+    let text = reader.text("time_zone", value)?;
+    match text.parse::<TimeZone>() {
+        Ok(zone) => Some(zone),
+        Err(error) => {
+            let near = nearest(text, TimeZone::names());
+            let way_out = near.map_or_else(|| error.to_string(), |name| format!("did you mean {name}?"));
+            reader.problem("time_zone", "is no time zone", way_out);
+            None
+        }
+    }
+}
+
+/// Reads each tenant's entry as it stands once it is put over the policy.
+fn read_tenants(
+    reader: &mut Reader,
+    everyone: &Json,
+    entries: &Json,
+) -> Option<BTreeMap<TenantId, TenantEntry>> {
+    let mut tenants = BTreeMap::new();
+    for (name, own) in reader.open_table("tenants", entries)? {
+        if reader.table(&join("tenants", name), own, &TENANT_KEYS).is_none() {
+            continue;
+        }
+        let mut merged = Reader::default();
+        let rules = read_rules(&mut merged, &put_over(everyone, own));
+        for problem in merged.into_problems() {
+            // What is wrong with a line of the policy is said once, and there.
+            if let Some(path) = own_path(name, own, &problem.path) {
+                reader.problem(path, problem.what, problem.way_out);
+            }
+        }
+        if let Some(rules) = rules {
+            tenants.insert(TenantId::new(name.as_str()), TenantEntry { rules, own: own.clone() });
+        }
+    }
+    Some(tenants)
+}
+
+/// Where a path of the merged document is in the tenant's own entry, if it is there.
+pub(in crate::policy) fn own_path(tenant: &str, own: &Json, path: &str) -> Option<String> {
+    let mut keys = path.splitn(3, '.');
+    let (key, entry) = (keys.next()?, keys.next());
+    let there = own.get(key)?;
+    let is_own = match entry {
+        Some(entry) if TABLES.contains(&key) => there.get(entry).is_some(),
+        _ => true,
+    };
+    is_own.then(|| join(&join("tenants", tenant), path))
 }

@@ -12,28 +12,62 @@ pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMa
     let mut triggers = BTreeMap::new();
     for (name, rule) in table {
         let Some(trigger) = Trigger::named(name) else { continue };
+        // A tenant drops one that it would inherit.
+        if rule.as_str() == Some("off") {
+            continue;
+        }
         let path = join("triggers", name);
-        let keys: &[&str] = match trigger {
-            Trigger::Requested => &["treatment"],
-            Trigger::Cancelled | Trigger::Deleted => &["since", "after", "treatment"],
-        };
-        let Some(table) = reader.table(&path, rule, keys) else { continue };
-        let treatment = reader.required_text(&path, table, "treatment").map(TreatmentName::from);
-        let since = match table.get("since") {
-            Some(value) => reader.texts(&join(&path, "since"), value),
-            None if trigger == Trigger::Requested => Some(Vec::new()),
-            None => Some(vec![trigger.as_str()]),
-        };
-        let after = match trigger {
-            Trigger::Requested => Some(None),
-            Trigger::Cancelled | Trigger::Deleted => read_period(reader, &path, table).map(Some),
-        };
-        if let (Some(treatment), Some(since), Some(after)) = (treatment, since, after) {
-            let since = since.into_iter().map(str::to_owned).collect();
-            triggers.insert(trigger, TriggerRule { since, after, treatment });
+        if let Some(rule) = read_trigger(reader, &path, trigger, rule) {
+            triggers.insert(trigger, rule);
         }
     }
     Some(triggers)
+}
+
+/// The keys that a trigger understands.
+pub(super) fn keys(trigger: Trigger) -> &'static [&'static str] {
+    match trigger {
+        Trigger::Requested => &["treatment"],
+        Trigger::Cancelled | Trigger::Deleted | Trigger::Inactive | Trigger::Listed => {
+            &["since", "after", "treatment"]
+        }
+        Trigger::ServiceEnded => &["since", "after", "hand_over", "treatment"],
+    }
+}
+
+fn read_trigger(reader: &mut Reader, path: &str, trigger: Trigger, rule: &Json) -> Option<TriggerRule> {
+    let table = reader.table(path, rule, keys(trigger))?;
+    let treatment = reader.required_text(path, table, "treatment").map(TreatmentName::from);
+    let waits = match trigger {
+        Trigger::Requested => false,
+        // A list is worked off at once, unless the policy says how long to wait.
+        Trigger::Listed => table.contains_key("since") || table.contains_key("after"),
+        _ => true,
+    };
+    let since = match (table.get("since"), trigger.own_date()) {
+        (Some(value), _) => reader.texts(&join(path, "since"), value),
+        (None, Some(own)) => Some(vec![own]),
+        (None, None) if !waits => Some(Vec::new()),
+        (None, None) => {
+            reader.problem(
+                join(path, "since"),
+                "is missing",
+                "write the dates from which it counts, such as [\"last_transaction\", \"created\"]",
+            );
+            None
+        }
+    };
+    let after = if waits { read_period(reader, path, table).map(Some) } else { Some(None) };
+    let hand_over = match table.get("hand_over") {
+        Some(value) => reader.text(&join(path, "hand_over"), value).map(|date| Some(date.to_owned())),
+        None => Some(None),
+    };
+    Some(TriggerRule {
+        since: since?.into_iter().map(str::to_owned).collect(),
+        after: after?,
+        hand_over: hand_over?,
+        treatment: treatment?,
+    })
 }
 
 fn read_period(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Period> {

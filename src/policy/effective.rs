@@ -1,0 +1,189 @@
+//! The policy in force for one tenant: the lines of the policy, with those that the tenant has of its own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::{Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule};
+use crate::customer::TenantId;
+use crate::digest::Digest;
+
+/// Where a line of a policy comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The policy says it for everyone.
+    Policy,
+    /// The tenant has it of its own.
+    Tenant(TenantId),
+    /// The tenant switched it off.
+    Dropped(TenantId),
+}
+
+/// A line of the policy in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Its key: `triggers.inactive`.
+    pub path: String,
+    /// What it says, as TOML.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// The policy in force for one tenant, or for every tenant that has no entry of its own.
+///
+/// `Display` prints it line by line, and says where each line comes from.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    pub(super) tenant: Option<TenantId>,
+    pub(super) sweep: bool,
+    pub(super) time_zone: TimeZone,
+    pub(super) triggers: BTreeMap<Trigger, TriggerRule>,
+    pub(super) guards: Vec<(Guard, GuardRule)>,
+    pub(super) treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
+    pub(super) digests: BTreeMap<TreatmentName, Digest>,
+    pub(super) digest: Digest,
+    pub(super) lines: Vec<Line>,
+}
+
+impl Effective {
+    /// The tenant whose own entry it is; none for everyone else's.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
+    }
+
+    /// Whether the sweep erases at all.
+    pub fn sweeps(&self) -> bool {
+        self.sweep
+    }
+
+    /// The zone in which days are counted.
+    pub fn time_zone(&self) -> TimeZone {
+        self.time_zone
+    }
+
+    /// What makes a customer due.
+    pub fn triggers(&self) -> &BTreeMap<Trigger, TriggerRule> {
+        &self.triggers
+    }
+
+    /// What is said of a guard. One of which nothing is said blocks.
+    pub fn guard(&self, guard: &Guard) -> &GuardRule {
+        self.guards.iter().find(|(other, _)| other == guard).map_or(&GuardRule::Block, |(_, rule)| rule)
+    }
+
+    /// The guards that are looked at, and what is said of each.
+    pub fn guards(&self) -> impl Iterator<Item = (&Guard, &GuardRule)> {
+        self.guards.iter().map(|(guard, rule)| (guard, rule))
+    }
+
+    /// The treatments by name.
+    pub fn treatments(&self) -> &BTreeMap<TreatmentName, Arc<Treatment>> {
+        &self.treatments
+    }
+
+    /// [`Treatment::digest`], computed once.
+    pub(crate) fn treatment_digest(&self, treatment: &TreatmentName) -> Option<Digest> {
+        self.digests.get(treatment).copied()
+    }
+
+    /// Names what is in force. Another tenant's entry is no part of it: without entries it is the digest of the
+    /// document.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Every line, and where it comes from.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+}
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tenant {
+            Some(tenant) => writeln!(f, "# in force for tenant {tenant}")?,
+            None => writeln!(f, "# in force for every tenant without an entry of its own")?,
+        }
+        for line in &self.lines {
+            let Line { path, value, origin } = line;
+            match origin {
+                Origin::Policy => writeln!(f, "{path} = {value}")?,
+                Origin::Tenant(tenant) => writeln!(f, "{path} = {value}  # tenants.{tenant}")?,
+                Origin::Dropped(tenant) => writeln!(f, "# {path} is off: tenants.{tenant}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tables whose entries stand for themselves: a tenant's entry replaces the one of the same name whole.
+pub(super) const TABLES: [&str; 4] = ["triggers", "guards", "anonymise", "treatments"];
+
+/// A policy with a tenant's entry put over it.
+pub(super) fn put_over(base: &Json, own: &Json) -> Json {
+    let mut merged = base.clone();
+    let (Some(into), Some(own)) = (merged.as_object_mut(), own.as_object()) else { return merged };
+    for (key, value) in own {
+        match (into.get_mut(key).and_then(Json::as_object_mut), value.as_object()) {
+            (Some(table), Some(entries)) if TABLES.contains(&key.as_str()) => {
+                table.extend(entries.clone());
+            }
+            _ => drop(into.insert(key.clone(), value.clone())),
+        }
+    }
+    merged
+}
+
+/// The lines of a merged document, and where each comes from.
+pub(super) fn lines(merged: &Json, own: Option<(&TenantId, &Json)>) -> Vec<Line> {
+    let origin = |key: &str, entry: Option<&str>, value: &Json| match own {
+        Some((tenant, own)) => {
+            let there = own.get(key).map(|own| entry.map_or(Some(own), |entry| own.get(entry)));
+            match there.flatten() {
+                Some(_) if value.as_str() == Some("off") => Origin::Dropped(tenant.clone()),
+                Some(_) => Origin::Tenant(tenant.clone()),
+                None => Origin::Policy,
+            }
+        }
+        None => Origin::Policy,
+    };
+    let mut lines = Vec::new();
+    for (key, value) in merged.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(table) if TABLES.contains(&key.as_str()) => {
+                for (entry, value) in table {
+                    let origin = origin(key, Some(entry), value);
+                    lines.push(Line { path: format!("{key}.{}", bare(entry)), value: toml(value), origin });
+                }
+            }
+            _ => lines.push(Line { path: key.clone(), value: toml(value), origin: origin(key, None, value) }),
+        }
+    }
+    lines
+}
+
+/// A key as TOML writes it.
+fn bare(key: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { Json::from(key).to_string() }
+}
+
+/// A value as TOML writes it, on one line.
+fn toml(value: &Json) -> String {
+    match value {
+        Json::Object(table) => {
+            let entries: Vec<_> =
+                table.iter().map(|(key, value)| format!("{} = {}", bare(key), toml(value))).collect();
+            if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
+        }
+        Json::Array(items) => {
+            format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
+}

@@ -462,7 +462,7 @@ impl fmt::Display for Nothing {
             Self::Never { trigger } => write!(f, "the period of {trigger} ends beyond the calendar"),
             Self::NoSuchTreatment { treatment } => write!(f, "the policy has no treatment {treatment}"),
             Self::TreatedBefore { case, at } => {
-                write!(f, "treated on {} (case {case}), and nothing is missing", at.date_naive())
+                write!(f, "treated the same way on {} (case {case}), and nothing is missing", at.date_naive())
             }
             Self::StandIn => {
                 f.write_str("this is the tenant's \"Unknown Customer\", which stands for nobody")

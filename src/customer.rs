@@ -27,6 +27,12 @@ closed_name! {
 }
 
 open_name! {
+    /// A payment gateway's own id of the host's account there. A key of another account finds none of our profiles,
+    /// and "not found" would be no proof of anything; so a plan names the accounts it was made with.
+    AccountId
+}
+
+open_name! {
     /// The organisation whose customer it is. A host with one organisation names it once in the data map.
     TenantId
 }
@@ -197,6 +203,8 @@ pub struct Customer {
     pub states: BTreeMap<StateName, bool>,
     /// Profiles at payment gateways.
     pub gateway_profiles: Vec<GatewayProfile>,
+    /// The accounts at which these profiles are, as the gateways say. The engine asks; a store leaves it empty.
+    pub gateway_accounts: BTreeMap<GatewayName, AccountId>,
     /// This is the tenant's "Unknown Customer": a stand-in that keeps orders, and nobody's to erase.
     pub stand_in: bool,
     /// Facts that the store holds in a form it could not read, by name. Such a customer is blocked.
@@ -223,6 +231,7 @@ impl Customer {
             holds: BTreeSet::new(),
             states: BTreeMap::new(),
             gateway_profiles: Vec::new(),
+            gateway_accounts: BTreeMap::new(),
             stand_in: false,
             unreadable: BTreeSet::new(),
         }

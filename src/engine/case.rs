@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
+use super::gateways::Accounts;
 use super::survey::{Before, CALLS};
 use super::{Claim, Engine, Error, Outcome};
 use crate::anonymise::Seed;
@@ -174,12 +175,14 @@ impl Engine {
                 return Ok(());
             }
         };
+        let accounts = Accounts::of(self);
+        let accounts = &accounts;
         let mut asking: Vec<BoxFuture<'_, Result<Option<Customer>, GatewayError>>> =
             Vec::with_capacity(runs.len());
         for run in runs.iter() {
             asking.push(match facts.remove(run.new.customer()) {
                 Some(facts) if !run.progress.irreversible => {
-                    Box::pin(async move { self.with_gateways(facts).await.map(Some) })
+                    Box::pin(async move { self.with_gateways(facts, accounts).await.map(Some) })
                 }
                 facts => Box::pin(std::future::ready(Ok(facts))),
             });

@@ -188,8 +188,8 @@ fn result(run: &Run<'_>) -> ErasureResult {
         gateways: progress
             .gateways
             .iter()
-            .flat_map(|(gateway, outcomes)| outcomes.values().map(move |outcome| (gateway, outcome)))
-            .map(|(gateway, outcome)| GatewayResult { gateway: gateway.clone(), outcome: outcome.clone() })
+            .flat_map(|(gateway, answers)| answers.values().map(move |answer| (gateway, answer)))
+            .map(|(gateway, answer)| GatewayResult { gateway: gateway.clone(), answer: answer.clone() })
             .collect(),
         waived: progress.waived.clone(),
         verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),

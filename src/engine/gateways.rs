@@ -1,30 +1,36 @@
 //! Step 4: the customer's profiles at payment gateways.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
 
 use super::case::{Obstacle, Run, wait_all, wait_for_gateway};
 use super::survey::CALLS;
 use super::{Engine, Error};
-use crate::customer::{GatewayName, ProfileId};
+use crate::customer::{AccountId, GatewayName, ProfileId};
 use crate::digest::Digest;
-use crate::gateway::{GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileState};
+use crate::gateway::{
+    GatewayAnswer, GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileState,
+};
 use crate::ledger::Event;
-use crate::plan::Step;
-use crate::policy::{Guard, GuardRule};
+use crate::plan::{GuardFinding, Step};
+use crate::policy::Guard;
 
 /// How often a gateway is asked before the case waits for a resume.
 const TRIES: u32 = 5;
 /// The first pause between two tries; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause that a case sits out. Beyond it the case waits for a resume.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// What came of one profile.
 enum Profile {
-    Done(GatewayOutcome),
+    Done(GatewayAnswer),
     Blocked(String),
-    Waiting(GatewayError),
+    Failed(GatewayError),
 }
 
 impl Engine {
@@ -62,10 +68,12 @@ impl Engine {
                 None => run.facts = Some(facts),
             }
         }
+        let accounts = Accounts::of(self);
+        let accounts = &accounts;
         let results: Vec<Result<(), Error>> = stream::iter({
             let mut calls: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
             for run in todo.into_iter().filter(|run| run.is_active()) {
-                calls.push(Box::pin(self.gateways_of(run)));
+                calls.push(Box::pin(self.gateways_of(run, accounts)));
             }
             calls
         })
@@ -75,9 +83,9 @@ impl Engine {
         results.into_iter().collect()
     }
 
-    async fn gateways_of(&self, run: &mut Run<'_>) -> Result<(), Error> {
+    async fn gateways_of(&self, run: &mut Run<'_>, accounts: &Accounts) -> Result<(), Error> {
         for name in gateways(run) {
-            self.one_gateway(run, &name).await?;
+            self.one_gateway(run, &name, accounts).await?;
             if !run.is_active() {
                 break;
             }
@@ -85,59 +93,74 @@ impl Engine {
         Ok(())
     }
 
-    async fn one_gateway(&self, run: &mut Run<'_>, name: &GatewayName) -> Result<(), Error> {
+    async fn one_gateway(
+        &self,
+        run: &mut Run<'_>,
+        name: &GatewayName,
+        accounts: &Accounts,
+    ) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
             return self
                 .stop(run, step, Obstacle::at_the_step("the engine has no adapter for this gateway"))
                 .await;
         };
-        let profiles: Vec<ProfileId> = run
+        let mut profiles: Vec<(ProfileId, Digest)> = run
             .facts
             .iter()
             .flat_map(|facts| &facts.gateway_profiles)
             .filter(|profile| profile.gateway == *name)
-            .map(|profile| profile.id.clone())
+            .map(|profile| (profile.id.clone(), Digest::of_bytes(profile.id.as_str().as_bytes())))
             .collect();
-        let mut asked = false;
-        for profile in profiles {
-            let digest = Digest::of_bytes(profile.as_str().as_bytes());
-            if run.progress.gateways.get(name).is_some_and(|done| done.contains_key(&digest)) {
-                continue;
-            }
-            asked = true;
+        profiles.retain(|(_, digest)| {
+            !run.progress.gateways.get(name).is_some_and(|done| done.contains_key(digest))
+        });
+        if profiles.is_empty() {
+            return Ok(());
+        }
+        let ask = match accounts.ask(&**gateway).await {
+            Ok(now) => Ok(other_account(run, name, now.as_ref())),
+            Err(error) => Err(error),
+        };
+        match ask {
+            Ok(None) => {}
+            Ok(Some(obstacle)) => return self.stop(run, step, obstacle).await,
+            Err(error) => return self.failed(run, step, error).await,
+        }
+        for (profile, digest) in profiles {
             // Looked at before the intent is recorded: what is refused here has begun nothing.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
                 Ok(Some(obstacle)) => return self.block(run, step, obstacle).await,
-                Err(error) => {
-                    wait_for_gateway(run, step, error);
-                    return Ok(());
-                }
+                Err(error) => return self.failed(run, step, error).await,
             }
             run.note(Event::Erasing(step.clone()));
             self.save([&mut *run]).await?;
-            match self.erase_profile(run, &**gateway, &profile, digest).await {
-                Profile::Done(outcome) => {
-                    run.note(Event::Gateway { gateway: name.clone(), profile: digest, outcome });
+            match self.erase_profile(run, &**gateway, &profile, digest).await? {
+                Profile::Done(answer) => {
+                    run.note(Event::Gateway { gateway: name.clone(), profile: digest, answer });
                     self.save([&mut *run]).await?;
                 }
                 Profile::Blocked(reason) => {
                     return self.block(run, step, Obstacle::at_the_step(reason)).await;
                 }
-                Profile::Waiting(error) => {
-                    wait_for_gateway(run, step, error);
-                    return Ok(());
-                }
+                Profile::Failed(error) => return self.failed(run, step, error).await,
             }
         }
-        if asked {
-            tracing::info!(case = %run.id(), gateway = %name, "gateway done");
-        }
+        tracing::info!(case = %run.id(), gateway = %name, "gateway done");
         Ok(())
     }
 
-    /// Right before the profile is erased: whose it is, and whether a subscription still runs.
+    /// A gateway out of reach: the case waits. One that refuses will refuse again: a person has to look.
+    async fn failed(&self, run: &mut Run<'_>, step: Step, error: GatewayError) -> Result<(), Error> {
+        if error.is_transient() {
+            wait_for_gateway(run, step, error);
+            return Ok(());
+        }
+        self.block(run, step, Obstacle::at_the_step(error.to_string())).await
+    }
+
+    /// Right before the profile is erased: whose it is, and whether a guard forbids it by now.
     async fn look_before(
         &self,
         run: &Run<'_>,
@@ -145,71 +168,93 @@ impl Engine {
         profile: &ProfileId,
     ) -> Result<Option<Obstacle>, GatewayError> {
         let state = self.again(|| gateway.state(profile)).await?;
-        let ProfileState::Present { owner, active_subscriptions } = state else { return Ok(None) };
-        if owner.is_some_and(|owner| owner != *run.new.customer()) {
+        let ProfileState::Present(found) = state else { return Ok(None) };
+        if found.owner.is_some_and(|owner| owner != *run.new.customer()) {
             return Ok(Some(Obstacle::at_the_step(
                 "the profile names another customer as its owner; put the link right",
             )));
         }
-        let looks = !matches!(
-            self.parts.policy.effective(run.binding().tenant()).guard(&Guard::ActiveSubscription),
-            GuardRule::Ignore { .. }
-        );
-        let guard = Guard::ActiveSubscription;
-        let reason = || Obstacle::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()));
-        Ok((looks && active_subscriptions > 0).then(reason))
+        for (guard, count) in [
+            (Guard::ActiveSubscription, found.active_subscriptions),
+            (Guard::UnpaidInvoice, found.unpaid_invoices),
+            (Guard::OpenDispute, found.open_disputes),
+        ] {
+            if count > 0 && run.binding().guards().get(&guard) == Some(&GuardFinding::Clear) {
+                return Ok(Some(Obstacle::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()))));
+            }
+        }
+        Ok(None)
     }
 
     async fn erase_profile(
         &self,
-        run: &Run<'_>,
+        run: &mut Run<'_>,
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
         digest: Digest,
-    ) -> Profile {
+    ) -> Result<Profile, Error> {
         let erasure = ProfileErasure {
             profile: profile.clone(),
-            owner: run.new.customer().clone(),
+            owner: Some(run.new.customer().clone()),
             // Of its own for each profile: a gateway answers a key that it knows with its earlier answer.
             idempotency_key: Digest::of(&(run.id(), gateway.gateway(), digest)).to_string(),
         };
-        let mut answer = match self.again(|| erase_or_look(gateway, &erasure)).await {
+        let accepted =
+            run.progress.accepted.get(gateway.gateway()).and_then(|known| known.get(&digest)).cloned();
+        let first = match &accepted {
+            // What was accepted before an interruption is not asked for a second time.
+            Some(receipt) => self.again(|| gateway.poll(receipt)).await,
+            None => self.again(|| erase_or_look(gateway, &erasure)).await,
+        };
+        let mut answer = match first {
             Ok(answer) => answer,
-            Err(error) if error.is_transient() => return Profile::Waiting(error),
-            Err(error) => return Profile::Blocked(error.to_string()),
+            Err(error) => return Ok(Profile::Failed(error)),
         };
         let mut pause = PAUSE;
+        let mut known = accepted;
         for _ in 0..TRIES {
-            let GatewayOutcome::Accepted { receipt } = &answer else { break };
+            let GatewayOutcome::Accepted { receipt } = &answer.outcome else { break };
+            let receipt = receipt.clone();
+            if known.as_ref() != Some(&receipt) {
+                let event = Event::GatewayAccepted {
+                    gateway: gateway.gateway().clone(),
+                    profile: digest,
+                    receipt: receipt.clone(),
+                };
+                run.note(event);
+                self.save([&mut *run]).await?;
+                known = Some(receipt.clone());
+            }
             self.parts.clock.sleep(pause).await;
             pause *= 2;
-            answer = match gateway.poll(receipt).await {
+            answer = match gateway.poll(&receipt).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_transient() => continue,
-                Err(error) => return Profile::Blocked(error.to_string()),
+                Err(error) => return Ok(Profile::Failed(error)),
             };
         }
-        match answer {
-            gone @ (GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent) => {
+        Ok(match &answer.outcome {
+            GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent => {
                 match self.again(|| gateway.state(profile)).await {
-                    Ok(ProfileState::Absent) => Profile::Done(gone),
-                    Ok(ProfileState::Present { .. }) => {
+                    Ok(ProfileState::Absent) => Profile::Done(answer),
+                    Ok(ProfileState::Present(_)) => {
                         Profile::Blocked("the gateway says it is gone, and still has it".to_owned())
                     }
-                    Err(error) => Profile::Waiting(error),
+                    Err(error) => Profile::Failed(error),
                 }
             }
-            GatewayOutcome::Blocked { reason } => Profile::Blocked(reason),
+            GatewayOutcome::Blocked { reason } => Profile::Blocked(reason.clone()),
             GatewayOutcome::Accepted { .. } => {
                 let gateway = gateway.gateway().clone();
-                Profile::Waiting(GatewayError::Busy { gateway, retry_after: None })
+                Profile::Failed(GatewayError::Busy { gateway, retry_after: None })
             }
-            kept @ GatewayOutcome::Retained { .. } => Profile::Done(kept),
-        }
+            GatewayOutcome::Retained { .. } => Profile::Done(answer),
+        })
     }
 
-    /// Asks again after a pause while the gateway is busy, a few times.
-    async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
+    /// Asks again after a pause while the gateway is busy, a few times. Where it asks for a long pause, the case waits
+    /// for a resume, and does not keep the others.
+    pub(super) async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
@@ -217,8 +262,13 @@ impl Engine {
         let mut tries = 1;
         loop {
             match ask().await {
+                Err(error @ GatewayError::Paused { .. }) => return Err(error),
                 Err(error) if error.is_transient() && tries < TRIES => {
-                    self.parts.clock.sleep(error.retry_after().unwrap_or(pause)).await;
+                    let wait = error.retry_after().unwrap_or(pause);
+                    if wait > LONGEST {
+                        return Err(error);
+                    }
+                    self.parts.clock.sleep(wait).await;
                     pause *= 2;
                     tries += 1;
                 }
@@ -228,16 +278,74 @@ impl Engine {
     }
 }
 
+/// A gateway's key that belongs to another account than the one that the plan names.
+fn other_account(run: &Run<'_>, name: &GatewayName, now: Option<&AccountId>) -> Option<Obstacle> {
+    let planned = run.binding().accounts().get(name)?;
+    (now != Some(planned)).then(|| {
+        Obstacle::by_a_guard(format!(
+            "the adapter's key is not of account {planned}, with which the plan was made; give it that account's key"
+        ))
+    })
+}
+
+/// The accounts of the gateways, each asked once per run, by whoever needs it first.
+pub(super) struct Accounts(BTreeMap<GatewayName, Mutex<Account>>);
+
+#[derive(Default)]
+enum Account {
+    #[default]
+    NotAsked,
+    Known(Option<AccountId>),
+    /// The gateway did not answer, so nobody else waits for it in this run.
+    Down,
+}
+
+impl Accounts {
+    pub(super) fn of(engine: &Engine) -> Self {
+        Self(engine.parts.gateways.keys().map(|name| (name.clone(), Mutex::default())).collect())
+    }
+
+    pub(super) async fn ask(
+        &self,
+        gateway: &dyn PaymentGatewayEraser,
+    ) -> Result<Option<AccountId>, GatewayError> {
+        let Some(known) = self.0.get(gateway.gateway()) else { return gateway.account().await };
+        let mut known = known.lock().await;
+        match &*known {
+            Account::Known(account) => return Ok(account.clone()),
+            Account::Down => {
+                let gateway = gateway.gateway().clone();
+                return Err(GatewayError::Paused { gateway, retry_after: LONGEST });
+            }
+            Account::NotAsked => {}
+        }
+        match gateway.account().await {
+            Ok(account) => {
+                *known = Account::Known(account.clone());
+                Ok(account)
+            }
+            Err(error) => {
+                if error.is_transient() {
+                    *known = Account::Down;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
 /// Erases. If no answer comes, whether it took effect is not known: then the gateway is asked, and nothing is
 /// assumed.
-async fn erase_or_look(
+pub(super) async fn erase_or_look(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
-) -> Result<GatewayOutcome, GatewayError> {
+) -> Result<GatewayAnswer, GatewayError> {
     match gateway.erase(erasure).await {
         Err(error @ GatewayError::Unknown { .. }) => match gateway.state(&erasure.profile).await? {
-            ProfileState::Absent => Ok(GatewayOutcome::Erased),
-            ProfileState::Present { .. } => Err(error),
+            ProfileState::Absent => {
+                Ok(GatewayAnswer::new(GatewayOutcome::Erased, None, "nothing, and has the profile no more"))
+            }
+            ProfileState::Present(_) => Err(error),
         },
         answer => answer,
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
+use super::gateways::Accounts;
 use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
@@ -20,7 +21,7 @@ use crate::store::{Batch, Select, StoreError, TallyRequest};
 /// How many of the latest entries are looked at to tell whether the keys are the ledger's.
 const CHECKED: u64 = 100;
 /// How many gateway calls are under way at once.
-pub(super) const CALLS: usize = 8;
+pub(super) const CALLS: usize = 32;
 
 impl Engine {
     /// Decides and plans, with counts. One answer per customer, in order.
@@ -30,10 +31,14 @@ impl Engine {
         asked: &Asked,
     ) -> Result<Vec<Result<Planned, Error>>, Error> {
         let mut found = self.facts(customers).await?;
+        let accounts = Accounts::of(self);
+        let accounts = &accounts;
         let mut asking: Vec<BoxFuture<'_, Result<Customer, Error>>> = Vec::with_capacity(customers.len());
         for id in customers {
             asking.push(match found.remove(id) {
-                Some(facts) => Box::pin(async move { self.with_gateways(facts).await.map_err(Error::from) }),
+                Some(facts) => {
+                    Box::pin(async move { self.with_gateways(facts, accounts).await.map_err(Error::from) })
+                }
                 None => Box::pin(std::future::ready(Err(Error::NoSuchCustomer))),
             });
         }
@@ -94,8 +99,19 @@ impl Engine {
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 
-    /// Adds what the gateways say of subscriptions, invoices and disputes, unless the policy looks at none of them.
-    pub(super) async fn with_gateways(&self, mut facts: Customer) -> Result<Customer, GatewayError> {
+    /// Adds the accounts where the profiles are, and what the gateways say of subscriptions, invoices and disputes,
+    /// unless the policy looks at none of them.
+    pub(super) async fn with_gateways(
+        &self,
+        mut facts: Customer,
+        accounts: &Accounts,
+    ) -> Result<Customer, GatewayError> {
+        for profile in &facts.gateway_profiles {
+            let Some(gateway) = self.parts.gateways.get(&profile.gateway) else { continue };
+            if let Some(account) = accounts.ask(&**gateway).await? {
+                facts.gateway_accounts.insert(profile.gateway.clone(), account);
+            }
+        }
         let policy = self.parts.policy.effective(&facts.tenant);
         let asks = [Guard::ActiveSubscription, Guard::UnpaidInvoice, Guard::OpenDispute];
         if asks.iter().all(|guard| matches!(policy.guard(guard), GuardRule::Ignore { .. })) {
@@ -215,8 +231,14 @@ impl Engine {
 
 /// What a gateway says of one profile, added to the facts.
 fn add(facts: &mut Customer, state: &ProfileState) {
-    if let ProfileState::Present { active_subscriptions, .. } = state {
-        facts.gateway_subscriptions = facts.gateway_subscriptions.saturating_add(*active_subscriptions);
+    if let ProfileState::Present(profile) = state {
+        for (sum, count) in [
+            (&mut facts.gateway_subscriptions, profile.active_subscriptions),
+            (&mut facts.gateway_unpaid_invoices, profile.unpaid_invoices),
+            (&mut facts.gateway_disputes, profile.open_disputes),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    GatewayError, GatewayName, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileState,
-    Receipt,
+    AccountId, GatewayAnswer, GatewayError, GatewayName, GatewayOutcome, PaymentGatewayEraser,
+    ProfileErasure, ProfileFacts, ProfileId, ProfileState, Receipt,
 };
 use crate::customer::CustomerId;
 
@@ -15,13 +15,7 @@ use crate::customer::CustomerId;
 #[derive(Debug)]
 pub struct MemoryGateway {
     name: GatewayName,
-    profiles: Mutex<BTreeMap<ProfileId, Profile>>,
-}
-
-#[derive(Debug, Clone)]
-struct Profile {
-    owner: Option<CustomerId>,
-    active_subscriptions: u32,
+    profiles: Mutex<BTreeMap<ProfileId, ProfileFacts>>,
 }
 
 impl MemoryGateway {
@@ -37,7 +31,12 @@ impl MemoryGateway {
         owner: Option<CustomerId>,
         active_subscriptions: u32,
     ) {
-        self.lock().insert(profile.into(), Profile { owner, active_subscriptions });
+        self.insert_facts(profile, ProfileFacts::new(owner, active_subscriptions));
+    }
+
+    /// Adds a profile with all that the gateway knows of it, or replaces it.
+    pub fn insert_facts(&self, profile: impl Into<ProfileId>, facts: ProfileFacts) {
+        self.lock().insert(profile.into(), facts);
     }
 
     /// How many profiles there are.
@@ -50,7 +49,7 @@ impl MemoryGateway {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileId, Profile>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileId, ProfileFacts>> {
         self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -61,19 +60,20 @@ impl PaymentGatewayEraser for MemoryGateway {
         &self.name
     }
 
-    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
-        Ok(self.lock().get(profile).cloned().map_or(ProfileState::Absent, |profile| ProfileState::Present {
-            owner: profile.owner,
-            active_subscriptions: profile.active_subscriptions,
-        }))
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        Ok(None)
     }
 
-    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
+        Ok(self.lock().get(profile).cloned().map_or(ProfileState::Absent, ProfileState::Present))
+    }
+
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
         let mut profiles = self.lock();
-        let blocked = |reason: &str| Ok(GatewayOutcome::Blocked { reason: reason.to_owned() });
+        let blocked = |reason: &str| Ok(GatewayOutcome::Blocked { reason: reason.to_owned() }.into());
         match profiles.get(&erasure.profile) {
-            None => Ok(GatewayOutcome::AlreadyAbsent),
-            Some(profile) if profile.owner.as_ref().is_some_and(|owner| *owner != erasure.owner) => {
+            None => Ok(GatewayOutcome::AlreadyAbsent.into()),
+            Some(profile) if profile.owner.is_some() && profile.owner != erasure.owner => {
                 blocked("the profile names another customer as its owner")
             }
             Some(profile) if profile.active_subscriptions > 0 => {
@@ -81,12 +81,12 @@ impl PaymentGatewayEraser for MemoryGateway {
             }
             Some(_) => {
                 profiles.remove(&erasure.profile);
-                Ok(GatewayOutcome::Erased)
+                Ok(GatewayOutcome::Erased.into())
             }
         }
     }
 
-    async fn poll(&self, _: &Receipt) -> Result<GatewayOutcome, GatewayError> {
+    async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
         Err(GatewayError::Refused {
             gateway: self.name.clone(),
             what: "it gives no receipts, so there is nothing to ask for".to_owned(),

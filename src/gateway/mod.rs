@@ -3,6 +3,13 @@
 //! A gateway holds profiles of the host's customers. To erase one there cannot be taken back, and at many
 //! gateways ends running subscriptions on the spot; so the state is looked at right before, and an answer
 //! that is not plain counts as a failure, never as a success.
+//!
+//! | a host has | it uses |
+//! |---|---|
+//! | Stripe | `Stripe`, with the feature `stripe` |
+//! | Authorize.Net | `AuthorizeNet`, with the feature `authorize-net` |
+//! | another gateway | [`PaymentGatewayEraser`], written by hand: the example `own_gateway` shows one |
+//! | tests | [`MemoryGateway`] |
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,12 +20,20 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::customer::CustomerId;
-pub use crate::customer::{GatewayName, GatewayProfile, ProfileId};
+pub use crate::customer::{AccountId, GatewayName, GatewayProfile, ProfileId};
 use crate::name::open_name;
 
+#[cfg(feature = "http")]
+pub mod http;
+mod listing;
 mod memory;
+#[cfg(feature = "stripe")]
+pub mod stripe;
 
+pub use listing::{ListedProfile, ProfileListing, ProfilePages, Subscriptions};
 pub use memory::MemoryGateway;
+#[cfg(feature = "stripe")]
+pub use stripe::Stripe;
 
 open_name! {
     /// A gateway's own name for something it has accepted and will finish later.
@@ -29,14 +44,32 @@ open_name! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileState {
     /// It is there.
-    Present {
-        /// The customer whom the gateway's own data name as its owner, if they name one.
-        owner: Option<CustomerId>,
-        /// Subscriptions that still run.
-        active_subscriptions: u32,
-    },
+    Present(ProfileFacts),
     /// It is not there, in the gateway's own words.
     Absent,
+}
+
+/// What a gateway knows of a profile that is there. What it has no word for is 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProfileFacts {
+    /// The customer whom the gateway's own data name as its owner, if they name one.
+    pub owner: Option<CustomerId>,
+    /// Subscriptions that still run.
+    pub active_subscriptions: u32,
+    /// Subscriptions that have ended.
+    pub ended_subscriptions: u32,
+    /// Disputes that are not settled yet.
+    pub open_disputes: u32,
+    /// Invoices that are not paid.
+    pub unpaid_invoices: u32,
+}
+
+impl ProfileFacts {
+    /// A profile with so many subscriptions that still run. Set the fields that say more.
+    pub fn new(owner: Option<CustomerId>, active_subscriptions: u32) -> Self {
+        Self { owner, active_subscriptions, ..Self::default() }
+    }
 }
 
 /// A profile to erase.
@@ -44,8 +77,9 @@ pub enum ProfileState {
 pub struct ProfileErasure {
     /// Which one.
     pub profile: ProfileId,
-    /// Whose it must be. A profile of somebody else's is [`GatewayOutcome::Blocked`].
-    pub owner: CustomerId,
+    /// Whose it must be. A profile that names somebody else is [`GatewayOutcome::Blocked`]; with none here, so is one
+    /// that names anybody.
+    pub owner: Option<CustomerId>,
     /// The same for every try of the same erasure, for gateways that know such keys. Says nothing of the
     /// customer.
     pub idempotency_key: String,
@@ -91,6 +125,44 @@ impl std::fmt::Display for GatewayOutcome {
     }
 }
 
+/// A gateway's answer, for the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayAnswer {
+    /// What came of it.
+    pub outcome: GatewayOutcome,
+    /// The gateway's own name for the request, by which it finds it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What it said, in its own words: a status or a code, never free text, which may quote an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+impl GatewayAnswer {
+    /// An outcome with the gateway's own name for the request and its own words.
+    pub fn new(outcome: GatewayOutcome, request_id: Option<String>, said: impl Into<String>) -> Self {
+        Self { outcome, request_id, said: Some(said.into()) }
+    }
+}
+
+impl From<GatewayOutcome> for GatewayAnswer {
+    fn from(outcome: GatewayOutcome) -> Self {
+        Self { outcome, request_id: None, said: None }
+    }
+}
+
+impl std::fmt::Display for GatewayAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.outcome)?;
+        match (&self.said, &self.request_id) {
+            (Some(said), Some(id)) => write!(f, " (it said {said}, request {id})"),
+            (Some(said), None) => write!(f, " (it said {said})"),
+            (None, Some(id)) => write!(f, " (request {id})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
 /// What can go wrong at a gateway. None of its texts holds a value of a customer's, or a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -103,7 +175,24 @@ pub enum GatewayError {
         /// After how long, if it said so.
         retry_after: Option<Duration>,
     },
-    /// Not reached, or no answer in time. Whether the request took effect is not known.
+    /// Left alone for a while, because it did not answer several times in a row. Nothing was sent.
+    #[error("gateway {gateway} does not answer and is left alone; it can be tried again{}", after(Some(*.retry_after)))]
+    Paused {
+        /// The gateway.
+        gateway: GatewayName,
+        /// After how long.
+        retry_after: Duration,
+    },
+    /// Not reached. Nothing was sent.
+    #[error("gateway {gateway} cannot be reached; check its address and the network")]
+    Unreachable {
+        /// The gateway.
+        gateway: GatewayName,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No answer in time, or none that makes sense. Whether the request took effect is not known.
     #[error("gateway {gateway} did not answer; whether the request took effect is not known")]
     Unknown {
         /// The gateway.
@@ -123,7 +212,7 @@ pub enum GatewayError {
 }
 
 fn after(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(" in {} s", wait.as_secs()))
+    retry_after.map_or_else(String::new, |wait| format!(" in {} s", wait.as_secs().max(1)))
 }
 
 impl GatewayError {
@@ -136,7 +225,8 @@ impl GatewayError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after, .. } => *retry_after,
-            Self::Unknown { .. } | Self::Refused { .. } => None,
+            Self::Paused { retry_after, .. } => Some(*retry_after),
+            Self::Unreachable { .. } | Self::Unknown { .. } | Self::Refused { .. } => None,
         }
     }
 }
@@ -146,6 +236,12 @@ impl GatewayError {
 pub trait PaymentGatewayEraser: Debug + Send + Sync + 'static {
     /// Its name, as the policy and the data map spell it.
     fn gateway(&self) -> &GatewayName;
+
+    /// The account at the gateway whose profiles these are. None if the gateway knows no such thing.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
+    /// **Errors:** [`GatewayError`]; also if it is not the account that the adapter was told to expect.
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError>;
 
     /// What the gateway says of a profile now. Absent only in the gateway's own words.
     ///
@@ -158,13 +254,13 @@ pub trait PaymentGatewayEraser: Debug + Send + Sync + 'static {
     /// **Idempotency:** again is [`GatewayOutcome::AlreadyAbsent`]. **Partial failure:** after
     /// [`GatewayError::Unknown`] it may be erased or not: ask for its state. **Cancel safety:** dropping the
     /// future leaves it erased or not. **Errors:** [`GatewayError`].
-    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError>;
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError>;
 
-    /// What became of something that was accepted.
+    /// What became of something that was accepted, and the gateway's next step of it, if it waits for one.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
-    /// **Errors:** [`GatewayError`].
-    async fn poll(&self, receipt: &Receipt) -> Result<GatewayOutcome, GatewayError>;
+    /// **Idempotency:** again says the same, or what came of it since. **Partial failure:** none. **Cancel safety:**
+    /// safe. **Errors:** [`GatewayError`].
+    async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError>;
 }
 
 macro_rules! forward_gateway {
@@ -175,15 +271,19 @@ macro_rules! forward_gateway {
                 (**self).gateway()
             }
 
+            async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+                (**self).account().await
+            }
+
             async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
                 (**self).state(profile).await
             }
 
-            async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+            async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
                 (**self).erase(erasure).await
             }
 
-            async fn poll(&self, receipt: &Receipt) -> Result<GatewayOutcome, GatewayError> {
+            async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
                 (**self).poll(receipt).await
             }
         }
@@ -201,8 +301,9 @@ mockall::mock! {
     #[async_trait]
     impl PaymentGatewayEraser for PaymentGatewayEraser {
         fn gateway(&self) -> &GatewayName;
+        async fn account(&self) -> Result<Option<AccountId>, GatewayError>;
         async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError>;
-        async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError>;
-        async fn poll(&self, receipt: &Receipt) -> Result<GatewayOutcome, GatewayError>;
+        async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError>;
+        async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError>;
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, FormerStatus, GatewayName, Status, TenantId};
 use crate::digest::Digest;
-use crate::gateway::GatewayOutcome;
+use crate::gateway::{GatewayAnswer, Receipt};
 use crate::ledger::Count;
 use crate::plan::{Approval, ApprovedPlan, Binding, CaseId, OperatorId, Step};
 use crate::policy::Treatment;
@@ -118,7 +118,16 @@ pub enum Event {
         /// Which of the profiles, by the digest of its id. The case book is wiped when the case closes.
         profile: Digest,
         /// What it answered.
-        outcome: GatewayOutcome,
+        answer: GatewayAnswer,
+    },
+    /// A gateway accepted the erasure of a profile, and will finish it later.
+    GatewayAccepted {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// Which of the profiles, by the digest of its id.
+        profile: Digest,
+        /// By which name to ask for it.
+        receipt: Receipt,
     },
     /// A part of the records is done.
     RecordsPart(Counts),
@@ -185,7 +194,9 @@ pub struct Progress {
     /// A profile at a gateway may be erased already.
     pub gateway_begun: bool,
     /// What gateways answered, by the digest of the profile's id.
-    pub gateways: BTreeMap<GatewayName, BTreeMap<Digest, GatewayOutcome>>,
+    pub gateways: BTreeMap<GatewayName, BTreeMap<Digest, GatewayAnswer>>,
+    /// What gateways accepted and have not finished, by the digest of the profile's id.
+    pub accepted: BTreeMap<GatewayName, BTreeMap<Digest, Receipt>>,
     /// How often the records were begun.
     pub records_begun: u32,
     /// Counts so far.
@@ -213,8 +224,11 @@ impl Progress {
                 self.gateway_begun |= matches!(step, Step::Gateway(_));
                 self.records_begun += u32::from(*step == Step::Records);
             }
-            Event::Gateway { gateway, profile, outcome } => {
-                self.gateways.entry(gateway.clone()).or_default().insert(*profile, outcome.clone());
+            Event::Gateway { gateway, profile, answer } => {
+                self.gateways.entry(gateway.clone()).or_default().insert(*profile, answer.clone());
+            }
+            Event::GatewayAccepted { gateway, profile, receipt } => {
+                self.accepted.entry(gateway.clone()).or_default().insert(*profile, receipt.clone());
             }
             Event::RecordsPart(counts) => self.counts.add(counts),
             Event::RecordsDone(counts) => {
@@ -234,6 +248,8 @@ impl Progress {
                 self.waivable = *waivable;
             }
             Event::Retried => {
+                // What was accepted and then refused is asked for anew.
+                self.accepted.clear();
                 // What could not be verified is done again before it is verified again.
                 if self.blocked.take().is_some_and(|(step, _)| step == Step::Verify) {
                     self.records_done = None;

@@ -278,7 +278,7 @@ impl Serialize for Certificate {
 fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
     let mut links = treatment.links().to_vec();
     links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
-    links.extend(result.gateways.iter().filter_map(|result| match &result.outcome {
+    links.extend(result.gateways.iter().filter_map(|result| match &result.answer.outcome {
         GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
         _ => None,
     }));
@@ -307,7 +307,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
 fn verified(result: &ErasureResult) -> Vec<&'static str> {
     let mut list = vec!["the store was read back: no record of the customer is left to treat"];
     let gone = |result: &GatewayResult| {
-        matches!(result.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
+        matches!(result.answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
     };
     if !result.gateways.is_empty() && result.gateways.iter().all(gone) {
         list.push("each gateway was asked again after its answer, and has the profile no more");
@@ -345,7 +345,7 @@ impl fmt::Display for Certificate {
             }
         }
         for result in self.gateways() {
-            writeln!(f, "  gateway.{:<12} {}", result.gateway, result.outcome)?;
+            writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
         }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;

@@ -11,7 +11,7 @@ use crate::backup::Horizon;
 use crate::customer::{GatewayName, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::gateway::GatewayOutcome;
+use crate::gateway::GatewayAnswer;
 use crate::plan::{CaseId, OperatorId};
 use crate::policy::{TreatmentName, Trigger};
 
@@ -31,7 +31,7 @@ pub struct GatewayResult {
     /// Which gateway.
     pub gateway: GatewayName,
     /// What it answered.
-    pub outcome: GatewayOutcome,
+    pub answer: GatewayAnswer,
 }
 
 /// Where backup copies may still hold what was erased, and until when.

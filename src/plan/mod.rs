@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
+use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{ClassName, DataMap, DeactivationSupport};
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -87,6 +87,9 @@ pub struct Terms {
     treatment_digest: Digest,
     guards: BTreeMap<Guard, GuardFinding>,
     steps: Vec<Step>,
+    /// The accounts at the gateways where the customer has profiles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    accounts: BTreeMap<GatewayName, AccountId>,
     policy: Digest,
     data_map: Digest,
 }
@@ -275,6 +278,7 @@ impl Binding {
                 treatment_digest: effective.treatment_digest(&due.treatment)?,
                 guards: due.guards.clone(),
                 steps,
+                accounts: customer.gateway_accounts.clone(),
                 policy: effective.digest(),
                 data_map: policy.map_digest(),
             }),
@@ -340,6 +344,10 @@ impl Binding {
         &self.terms.guards
     }
 
+    pub(crate) fn accounts(&self) -> &BTreeMap<GatewayName, AccountId> {
+        &self.terms.accounts
+    }
+
     pub(crate) fn policy(&self) -> Digest {
         self.terms.policy
     }
@@ -363,7 +371,11 @@ impl fmt::Display for Plan {
         for (n, step) in binding.terms.steps.iter().enumerate() {
             let what = match step {
                 Step::Deactivate => "deactivate the customer; this can be taken back".to_owned(),
-                Step::Gateway(name) => format!("erase the profiles at {name}; this CANNOT be taken back"),
+                Step::Gateway(name) => {
+                    let account = binding.terms.accounts.get(name);
+                    let account = account.map_or_else(String::new, |account| format!(" (account {account})"));
+                    format!("erase the profiles at {name}{account}; this CANNOT be taken back")
+                }
                 Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
                 Step::Verify => "read back, then issue the certificate".to_owned(),
             };

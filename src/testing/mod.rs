@@ -1,4 +1,4 @@
-//! For tests: a clock to turn, and entropy that repeats itself.
+//! For tests: a clock to turn, entropy that repeats itself, and the contract of a gateway's adapter.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,6 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::engine::{Clock, Entropy, NoEntropy};
+
+mod gateway;
+
+pub use gateway::{Broken, GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
 
 /// A clock that stands still until it is turned. Whoever sleeps turns it on.
 #[derive(Debug)]

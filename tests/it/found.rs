@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use relinquish::customer::GatewayProfile;
 use relinquish::data_map::Record;
 use relinquish::gateway::{
-    GatewayError, GatewayOutcome, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
+    AccountId, GatewayAnswer, GatewayError, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::MemoryLedger;
 use relinquish::plan::{ApprovalError, Authority, Step};
@@ -392,7 +392,7 @@ async fn a_guard_cannot_be_waived_at_a_gateway() {
 }
 
 async fn gateway_has(gateway: &MemoryGateway, profile: &str) -> bool {
-    matches!(gateway.state(&ProfileId::from(profile)).await.unwrap(), ProfileState::Present { .. })
+    matches!(gateway.state(&ProfileId::from(profile)).await.unwrap(), ProfileState::Present(_))
 }
 
 /// At the first erasure, a subscription begins on the second profile.
@@ -408,11 +408,15 @@ impl PaymentGatewayEraser for Late {
         self.inner.gateway()
     }
 
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        self.inner.account().await
+    }
+
     async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
         self.inner.state(profile).await
     }
 
-    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
         let first = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(erasure.idempotency_key.clone());
@@ -425,7 +429,7 @@ impl PaymentGatewayEraser for Late {
         answer
     }
 
-    async fn poll(&self, receipt: &Receipt) -> Result<GatewayOutcome, GatewayError> {
+    async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
         self.inner.poll(receipt).await
     }
 }

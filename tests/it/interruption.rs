@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::{self, Either};
 use relinquish::customer::Identifiers;
 use relinquish::gateway::{
-    GatewayError, GatewayOutcome, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
+    AccountId, GatewayAnswer, GatewayError, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{
     CaseBook, CaseEvent, ClosedCase, Closing, Entry, Ledger, LedgerError, NewCase, Opened, SavedCase,
@@ -108,15 +108,19 @@ impl<T: PaymentGatewayEraser> PaymentGatewayEraser for Wired<T> {
         self.inner.gateway()
     }
 
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        self.wire.around(self.inner.account()).await
+    }
+
     async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
         self.wire.around(self.inner.state(profile)).await
     }
 
-    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
         self.wire.around(self.inner.erase(erasure)).await
     }
 
-    async fn poll(&self, receipt: &Receipt) -> Result<GatewayOutcome, GatewayError> {
+    async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
         self.wire.around(self.inner.poll(receipt)).await
     }
 }

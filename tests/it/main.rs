@@ -7,6 +7,8 @@ mod anonymise;
 mod backups;
 mod end_to_end;
 mod found;
+mod gateway_contract;
+mod gateways;
 mod hosts;
 mod house;
 mod interruption;

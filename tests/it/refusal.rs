@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use relinquish::customer::Identifiers;
 use relinquish::gateway::{
-    GatewayError, GatewayOutcome, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
+    AccountId, GatewayAnswer, GatewayError, GatewayOutcome, MemoryGateway, ProfileErasure, ProfileId,
+    ProfileState, Receipt,
 };
 use relinquish::ledger::{Closing, Count, Ledger, MemoryLedger};
 use relinquish::plan::{ApprovalError, Authority, Step};
@@ -219,7 +220,7 @@ impl Scripted {
         Arc::new(Self { inner, faults, calls: AtomicUsize::new(0), effects: AtomicUsize::new(0) })
     }
 
-    async fn really(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+    async fn really(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
         self.effects.fetch_add(1, Ordering::SeqCst);
         self.inner.erase(erasure).await
     }
@@ -231,11 +232,15 @@ impl PaymentGatewayEraser for Scripted {
         self.inner.gateway()
     }
 
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        self.inner.account().await
+    }
+
     async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
         self.inner.state(profile).await
     }
 
-    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayOutcome, GatewayError> {
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
         let gateway = || self.gateway().clone();
         match self.faults.get(self.calls.fetch_add(1, Ordering::SeqCst)) {
             None => self.really(erasure).await,
@@ -248,15 +253,15 @@ impl PaymentGatewayEraser for Scripted {
             Some(Fault::Refuses) => {
                 Err(GatewayError::Refused { gateway: gateway(), what: "a key".to_owned() })
             }
-            Some(Fault::SaysSoAndDoesNot) => Ok(GatewayOutcome::Erased),
-            Some(Fault::Accepts) => Ok(GatewayOutcome::Accepted { receipt: Receipt::from("r1") }),
+            Some(Fault::SaysSoAndDoesNot) => Ok(GatewayOutcome::Erased.into()),
+            Some(Fault::Accepts) => Ok(GatewayOutcome::Accepted { receipt: Receipt::from("r1") }.into()),
         }
     }
 
-    async fn poll(&self, _: &Receipt) -> Result<GatewayOutcome, GatewayError> {
+    async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
         let erasure = ProfileErasure {
             profile: ProfileId::from("cus_000017"),
-            owner: CustomerId::from("17"),
+            owner: Some(CustomerId::from("17")),
             idempotency_key: String::new(),
         };
         self.really(&erasure).await

@@ -1,0 +1,114 @@
+//! Every adapter keeps the contract of its port: the one in memory, and those over real HTTP.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use relinquish::customer::CustomerId;
+use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileFacts, ProfileId};
+use relinquish::testing::{GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
+
+use crate::gateways::{self, fakes};
+
+/// Numbers the profiles of a fixture.
+#[derive(Default)]
+struct Numbers(AtomicU32);
+
+impl Numbers {
+    fn next(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+}
+
+struct InMemory(MemoryGateway, Numbers);
+
+#[async_trait]
+impl GatewayFixture for InMemory {
+    fn eraser(&self) -> &dyn PaymentGatewayEraser {
+        &self.0
+    }
+
+    fn names_owners(&self) -> bool {
+        true
+    }
+
+    async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
+        let id = ProfileId::from(format!("profile-{}", self.1.next()));
+        self.0.insert_facts(id.clone(), ProfileFacts::new(owner.cloned(), subscriptions));
+        id
+    }
+
+    fn unknown(&self) -> ProfileId {
+        "nobody".into()
+    }
+}
+
+#[tokio::test]
+async fn the_one_in_memory() {
+    let fixture = InMemory(MemoryGateway::new("memory"), Numbers::default());
+    gateway_keeps_its_contract(&fixture).await.unwrap();
+}
+
+struct OverStripe {
+    server: fakes::server::Server<fakes::stripe::Stripe>,
+    adapter: relinquish::gateway::Stripe,
+    numbers: Numbers,
+}
+
+impl OverStripe {
+    async fn start(redact: bool) -> Self {
+        let server = fakes::stripe::start().await;
+        let adapter = gateways::stripe(&server).redact(redact).build().unwrap();
+        Self { server, adapter, numbers: Numbers::default() }
+    }
+}
+
+#[async_trait]
+impl GatewayFixture for OverStripe {
+    fn eraser(&self) -> &dyn PaymentGatewayEraser {
+        &self.adapter
+    }
+
+    fn names_owners(&self) -> bool {
+        true
+    }
+
+    async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
+        let id = format!("cus_{:014}", self.numbers.next());
+        self.server.gateway.insert(&id, owner.map(CustomerId::as_str));
+        // One that has ended does not count.
+        self.server.gateway.change(&id, |customer| {
+            customer.subscriptions = vec!["past_due".to_owned(); subscriptions as usize];
+            customer.subscriptions.push("canceled".to_owned());
+        });
+        id.into()
+    }
+
+    fn unknown(&self) -> ProfileId {
+        "cus_nobody".into()
+    }
+}
+
+#[tokio::test]
+async fn stripe() {
+    gateway_keeps_its_contract(&OverStripe::start(false).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn stripe_with_redaction() {
+    let fixture = OverStripe::start(true).await;
+    gateway_keeps_its_contract(&fixture).await.unwrap();
+    let effects = fixture.server.gateway.effects();
+    let redacted = effects.iter().filter(|effect| effect.ends_with(" redacted")).count();
+    assert_eq!((redacted, effects.len()), (2, 4), "{effects:?}");
+}
+
+#[tokio::test]
+async fn stripes_listing() {
+    let fixture = OverStripe::start(false).await;
+    let mut profiles = Vec::new();
+    for _ in 0..250 {
+        profiles.push(fixture.make(None, 0).await);
+    }
+    listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+    assert_eq!(fixture.server.count("list"), 3, "a hundred to a page");
+}

@@ -1,0 +1,22 @@
+//! Adapters against the imitations, with limits that do not slow a test down.
+
+use std::time::Duration;
+
+use relinquish::gateway::Stripe;
+use relinquish::gateway::http::{Limits, Mode};
+use relinquish::gateway::stripe::StripeBuilder;
+
+#[path = "../../examples/fakes/mod.rs"]
+pub(crate) mod fakes;
+
+use fakes::server::Server;
+
+/// Quick enough for a test, and slow enough for a machine that is busy.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) fn stripe(server: &Server<fakes::stripe::Stripe>) -> StripeBuilder {
+    Stripe::builder(fakes::stripe::KEY, Mode::Test)
+        .base_url(server.url())
+        .limits(Limits::per_second(100_000))
+        .timeout(TIMEOUT)
+}

@@ -20,6 +20,7 @@ use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, Treat
 mod approval;
 mod decide;
 mod explain;
+mod request_clock;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
 pub use decide::{
@@ -27,6 +28,7 @@ pub use decide::{
     decide,
 };
 pub use explain::{Explanation, Reason, explain};
+pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
 
 open_name! {
     /// The id of a case: random, so it says nothing of the customer.

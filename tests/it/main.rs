@@ -20,6 +20,7 @@ mod policy;
 mod policy_guards;
 mod policy_triggers;
 mod refusal;
+mod situations;
 mod sql_map;
 mod sqlite_store;
 mod strategies;

@@ -4,5 +4,6 @@
 // Each of those uses a part of it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub(crate) mod authorize_net;
 pub(crate) mod server;
 pub(crate) mod stripe;

@@ -23,6 +23,8 @@ use crate::customer::CustomerId;
 pub use crate::customer::{AccountId, GatewayName, GatewayProfile, ProfileId};
 use crate::name::open_name;
 
+#[cfg(feature = "authorize-net")]
+pub mod authorize_net;
 #[cfg(feature = "http")]
 pub mod http;
 mod listing;
@@ -30,6 +32,8 @@ mod memory;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
+#[cfg(feature = "authorize-net")]
+pub use authorize_net::AuthorizeNet;
 pub use listing::{ListedProfile, ProfileListing, ProfilePages, Subscriptions};
 pub use memory::MemoryGateway;
 #[cfg(feature = "stripe")]

@@ -112,3 +112,60 @@ async fn stripes_listing() {
     listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
     assert_eq!(fixture.server.count("list"), 3, "a hundred to a page");
 }
+
+struct OverAuthorizeNet {
+    server: fakes::server::Server<fakes::authorize_net::AuthorizeNet>,
+    adapter: relinquish::gateway::AuthorizeNet,
+    numbers: Numbers,
+}
+
+impl OverAuthorizeNet {
+    async fn start() -> Self {
+        let server = fakes::authorize_net::start().await;
+        let adapter = gateways::authorize_net(&server).build().unwrap();
+        Self { server, adapter, numbers: Numbers::default() }
+    }
+}
+
+#[async_trait]
+impl GatewayFixture for OverAuthorizeNet {
+    fn eraser(&self) -> &dyn PaymentGatewayEraser {
+        &self.adapter
+    }
+
+    fn names_owners(&self) -> bool {
+        true
+    }
+
+    async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
+        let id = (39_900_000 + self.numbers.next()).to_string();
+        let mut profile = fakes::authorize_net::Profile {
+            merchant_customer_id: owner.map(|owner| owner.as_str().to_owned()),
+            subscriptions: vec!["suspended".to_owned(); subscriptions as usize],
+            ..Default::default()
+        };
+        // One that has ended does not count.
+        profile.subscriptions.push("canceled".to_owned());
+        self.server.gateway.put(&id, profile);
+        id.into()
+    }
+
+    fn unknown(&self) -> ProfileId {
+        "10000001".into()
+    }
+}
+
+#[tokio::test]
+async fn authorize_net() {
+    gateway_keeps_its_contract(&OverAuthorizeNet::start().await).await.unwrap();
+}
+
+#[tokio::test]
+async fn authorize_nets_listing() {
+    let fixture = OverAuthorizeNet::start().await;
+    let mut profiles = Vec::new();
+    for _ in 0..130 {
+        profiles.push(fixture.make(None, 0).await);
+    }
+    listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+}

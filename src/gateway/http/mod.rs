@@ -7,7 +7,7 @@
 //! breaker that stops asking a gateway that is down.
 
 // The feature alone, without an adapter, gives the transport.
-#![cfg_attr(not(feature = "stripe"), allow(dead_code, unused_imports))]
+#![cfg_attr(not(any(feature = "stripe", feature = "authorize-net")), allow(dead_code, unused_imports))]
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,153 @@
+//! What goes to Authorize.Net and what comes back.
+//!
+//! Its JSON is a thin shell over XML: the elements of a request have an order, which is that of the fields here, and an
+//! answer begins with a byte-order mark. HTTP says 200 whatever happens; what counts is `messages`. Source: the schema
+//! at <https://api.authorize.net/xml/v1/schema/AnetApiSchema.xsd>.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Authentication<'k> {
+    pub(super) name: &'k str,
+    pub(super) transaction_key: &'k str,
+}
+
+/// A request. In this order: an element that comes too late is E00003.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Body<'k> {
+    pub(super) merchant_authentication: Authentication<'k>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ref_id: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) customer_profile_id: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) subscription_id: Option<&'k str>,
+}
+
+/// An answer, of whatever request.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer {
+    #[serde(default)]
+    pub(super) ref_id: Option<String>,
+    pub(super) messages: Messages,
+    #[serde(default)]
+    pub(super) profile: Option<Profile>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(super) subscription_ids: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(super) ids: Vec<String>,
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) gateway_id: Option<String>,
+    #[serde(default)]
+    pub(super) is_test_mode: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Messages {
+    pub(super) result_code: String,
+    #[serde(default)]
+    pub(super) message: Vec<Message>,
+}
+
+/// Its text is not read: it may quote what was asked for.
+#[derive(Deserialize)]
+pub(super) struct Message {
+    pub(super) code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Profile {
+    pub(super) customer_profile_id: String,
+    #[serde(default)]
+    pub(super) merchant_customer_id: Option<String>,
+    #[serde(default)]
+    pub(super) email: Option<String>,
+}
+
+/// Ids come as a list, as one text, or as nothing; a shell over XML cannot tell.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ids {
+        None(()),
+        One(String),
+        Several(Vec<String>),
+        Wrapped {
+            #[serde(default, alias = "subscriptionId", alias = "numericString")]
+            ids: Vec<String>,
+        },
+    }
+    Ok(match Ids::deserialize(deserializer)? {
+        Ids::None(()) => Vec::new(),
+        Ids::One(id) => vec![id],
+        Ids::Several(ids) | Ids::Wrapped { ids } => ids,
+    })
+}
+
+impl Answer {
+    /// Reads an answer, without its byte-order mark.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+        serde_json::from_slice(body).ok()
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.messages.result_code == "Ok"
+    }
+
+    /// The first code, which is the one that counts.
+    pub(super) fn code(&self) -> &str {
+        self.messages.message.first().map_or("", |message| message.code.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_may_begin_with_a_byte_order_mark() {
+        let text = r#"{"messages":{"resultCode":"Ok","message":[{"code":"I00001","text":"Successful."}]}}"#;
+        for body in [text.as_bytes().to_vec(), [b"\xEF\xBB\xBF", text.as_bytes()].concat()] {
+            let answer = Answer::read(&body).unwrap();
+            assert!(answer.is_ok());
+            assert_eq!(answer.code(), "I00001");
+        }
+        assert!(Answer::read(b"\xEF\xBB\xBF<html>").is_none());
+    }
+
+    #[test]
+    fn ids_come_in_any_form() {
+        for (ids, expected) in [
+            (r#"["1","2"]"#, vec!["1", "2"]),
+            (r#""7""#, vec!["7"]),
+            ("null", vec![]),
+            (r#"{"subscriptionId":["8"]}"#, vec!["8"]),
+        ] {
+            let text = format!(r#"{{"messages":{{"resultCode":"Ok"}},"subscriptionIds":{ids}}}"#);
+            assert_eq!(Answer::read(text.as_bytes()).unwrap().subscription_ids, expected, "{ids}");
+        }
+    }
+
+    #[test]
+    fn the_elements_of_a_request_are_in_order() {
+        let merchant_authentication = Authentication { name: "n", transaction_key: "k" };
+        let body = Body {
+            merchant_authentication,
+            ref_id: Some("r"),
+            customer_profile_id: Some("1"),
+            subscription_id: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&body).unwrap(),
+            r#"{"merchantAuthentication":{"name":"n","transactionKey":"k"},"refId":"r","customerProfileId":"1"}"#
+        );
+    }
+}

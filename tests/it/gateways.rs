@@ -1,11 +1,20 @@
 //! Adapters against the imitations, with limits that do not slow a test down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use relinquish::customer::{GatewayProfile, Status};
+use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
+use relinquish::engine::EngineBuilder;
 use relinquish::gateway::authorize_net::AuthorizeNetBuilder;
 use relinquish::gateway::http::{Limits, Mode};
 use relinquish::gateway::stripe::StripeBuilder;
-use relinquish::gateway::{AuthorizeNet, Stripe};
+use relinquish::gateway::{AuthorizeNet, MemoryGateway, Stripe};
+use relinquish::store::MemoryRepository;
+use relinquish::testing::ManualClock;
+use relinquish::{ByRecord, Customer, DataMap, Engine, MemoryLedger, PaymentGatewayEraser, PolicyDocument};
+
+use crate::hosts;
 
 #[path = "../../examples/fakes/mod.rs"]
 pub(crate) mod fakes;
@@ -27,4 +36,88 @@ pub(crate) fn authorize_net(server: &Server<fakes::authorize_net::AuthorizeNet>)
         .base_url(server.url())
         .limits(Limits::per_second(100_000))
         .timeout(TIMEOUT)
+}
+
+/// A shop whose customers have profiles at two gateways.
+pub(crate) struct Shop {
+    pub(crate) repository: Arc<MemoryRepository>,
+    pub(crate) ledger: Arc<MemoryLedger>,
+}
+
+const POLICY: &str = r#"
+version = 1
+sweep = true
+[triggers]
+requested = { treatment = "clear" }
+[guards]
+not_archived = { ignore = "each case archives first" }
+[anonymise]
+name = "remove"
+email = "remove"
+[treatments.clear]
+customer = "anonymise"
+gateway.stripe = "erase"
+gateway.authorize_net = "erase"
+"#;
+
+fn shop_map() -> DataMap {
+    DataMap::builder(
+        RecordClass::new("customer")
+            .field(Field::key("id").token_part())
+            .field(Field::personal("name", Kind::Name).required())
+            .field(Field::personal("email", Kind::Email).required().unique()),
+    )
+    .knows(Fact::ActiveSubscriptions)
+    .knows(Fact::Status)
+    .knows(Fact::Tenants)
+    .gateway("stripe")
+    .gateway("authorize_net")
+    .build()
+    .unwrap()
+}
+
+impl Shop {
+    /// Customers with their profiles, each as gateway and id.
+    pub(crate) fn new(customers: &[(&str, &[(&str, &str)])]) -> Self {
+        let shop = Self {
+            repository: Arc::new(MemoryRepository::new(shop_map())),
+            ledger: Arc::new(MemoryLedger::new()),
+        };
+        for (id, profiles) in customers {
+            shop.put(id, Status::Cancelled, profiles);
+        }
+        shop
+    }
+
+    pub(crate) fn put(&self, id: &str, status: Status, profiles: &[(&str, &str)]) {
+        let mut customer = Customer::new(id, "shop");
+        customer.status = status;
+        customer.gateway_profiles =
+            profiles.iter().map(|(gateway, id)| GatewayProfile::new(*gateway, *id)).collect();
+        let record = Record::new("customer", id)
+            .with("name", format!("Name {id}"))
+            .with("email", format!("{id}@example.org"));
+        self.repository.insert(customer, vec![record]);
+    }
+
+    pub(crate) fn builder(&self) -> EngineBuilder {
+        let policy = PolicyDocument::from_toml(POLICY).unwrap();
+        let store = ByRecord::new(Arc::clone(&self.repository));
+        Engine::builder(store, policy, Arc::clone(&self.ledger), hosts::keys())
+            .clock(ManualClock::at(hosts::now()))
+    }
+
+    /// An engine with these gateways; one that is not given has no profiles.
+    pub(crate) fn engine(&self, gateways: impl IntoIterator<Item = Arc<dyn PaymentGatewayEraser>>) -> Engine {
+        let mut builder = self.builder();
+        let mut missing = vec!["stripe", "authorize_net"];
+        for gateway in gateways {
+            missing.retain(|name| *name != gateway.gateway().as_str());
+            builder = builder.gateway(gateway);
+        }
+        for name in missing {
+            builder = builder.gateway(MemoryGateway::new(name));
+        }
+        builder.build().unwrap()
+    }
 }

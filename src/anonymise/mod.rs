@@ -16,6 +16,7 @@ mod draw;
 mod generalise;
 pub mod json;
 mod placeholder;
+pub mod text;
 mod token;
 
 pub use draw::{Draw, Seed};

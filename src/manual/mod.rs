@@ -1,3 +1,4 @@
 //! The long documentation, as far as there is one yet.
 
+pub mod free_text;
 pub mod promises;

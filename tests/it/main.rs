@@ -27,3 +27,4 @@ mod situations;
 mod sql_map;
 mod sqlite_store;
 mod strategies;
+mod text;

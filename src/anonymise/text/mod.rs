@@ -1,0 +1,243 @@
+//! People found in text that others wrote as they liked, and taken out of it.
+//!
+//! A [`Matcher`] is made from the [`Identifiers`] of one person or of many: names in any order and with initials,
+//! mail addresses, user names, telephone numbers in any spelling, addresses, customer and account numbers. One
+//! automaton looks for all of them at once; what it takes does not grow with the number of texts, and hardly with
+//! the number of people.
+//!
+//! ```
+//! use relinquish::anonymise::text::Matcher;
+//! use relinquish::customer::Identifiers;
+//! use relinquish::data_map::Kind;
+//!
+//! let mut maud = Identifiers::new();
+//! maud.insert(Kind::Name, "Maud Ashworth");
+//! maud.insert(Kind::Phone, "+44 20 7946 0018");
+//! let matcher = Matcher::new([&maud])?;
+//!
+//! let note = "Spoke to ASHWORTH, M. on 020 7946-0018. Grace will call Maud's neighbour.";
+//! let redacted = matcher.redact(note, "[erased]");
+//! assert_eq!(
+//!     redacted.text.as_deref(),
+//!     Some("Spoke to [erased] on [erased]. Grace will call Maud's neighbour.")
+//! );
+//! // "Maud" alone is short, and could be anybody: it is reported, and stays.
+//! assert_eq!(redacted.review.len(), 1);
+//! # Ok::<(), relinquish::anonymise::text::TooManyPeople>(())
+//! ```
+//!
+//! # What is found
+//!
+//! Whatever the case, and whatever Unicode lets a word look like: composed or not, full width, ligatures, `ß` and
+//! `ss`, the Turkish i, letters with their marks or without (`Müller`, `Muller`, `Mueller`), characters without width
+//! in between. Numbers with any separators between their digits, telephone numbers with their country code or without.
+//! Everything outside a mention stays as it was, byte for byte.
+//!
+//! # What is certain, and what is not
+//!
+//! A name of up to four letters, one that many people bear or that is a word (*Grace*, *Will*, *Berg*), or one that
+//! several of the people searched for bear, says nothing alone. It counts where another identifier of the same person
+//! stands beside it; elsewhere it is reported for a person to look at, and not replaced.
+//!
+//! # What is not found
+//!
+//! Nicknames, misspellings, words broken by a hyphen at the end of a line, addresses written `maud (at) example.org`,
+//! letters of other scripts that look alike, entities of HTML, images, and whatever says who it is without a name. The
+//! measured figures stand in the [manual](crate::manual::free_text).
+
+use core::ops::Range;
+use std::fmt;
+
+use aho_corasick::AhoCorasick;
+
+use crate::customer::Identifiers;
+use crate::data_map::Kind;
+
+mod common_names;
+mod detect;
+mod fold;
+mod numbers;
+mod people;
+mod scan;
+
+pub use detect::{Detected, Detector, detect};
+
+use fold::Folded;
+use people::People;
+use scan::{Hit, Scratch};
+
+/// The identifiers of people, ready to be looked for. Its `Debug` shows how many there are, and nobody.
+pub struct Matcher {
+    people: People,
+    automaton: AhoCorasick,
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matcher").field("people", &self.people.initials.len()).finish_non_exhaustive()
+    }
+}
+
+/// More than one automaton can look for. 100,000 people fit easily.
+#[derive(Debug, thiserror::Error)]
+#[error("there are too many identifiers for one matcher; search for fewer people at once")]
+pub struct TooManyPeople;
+
+/// A place in a text that speaks of somebody. Its `Debug` shows where and what kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention<'m> {
+    /// The bytes.
+    pub range: Range<usize>,
+    /// What kind of identifier it is.
+    pub kind: &'m Kind,
+    /// Whom it means, by the order in which they were given: several where they share it.
+    pub people: &'m [u32],
+    /// Whether it is theirs. If not, a person should look at it.
+    pub is_certain: bool,
+}
+
+/// A text without those who were searched for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redacted<'m> {
+    /// The text with every certain mention replaced; `None` where there was none, and it stays as it is.
+    pub text: Option<String>,
+    /// Mentions that are not certain, and still there: places in the text as it was.
+    pub review: Vec<Mention<'m>>,
+}
+
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redacted")
+            .field("is_changed", &self.text.is_some())
+            .field("review", &self.review)
+            .finish()
+    }
+}
+
+impl Matcher {
+    /// For these people.
+    ///
+    /// # Errors
+    /// [`TooManyPeople`].
+    pub fn new<'i>(people: impl IntoIterator<Item = &'i Identifiers>) -> Result<Self, TooManyPeople> {
+        let mut all = People::default();
+        for identifiers in people {
+            all.add(identifiers);
+        }
+        let automaton = all.automaton().map_err(|_| TooManyPeople)?;
+        Ok(Self { people: all, automaton })
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.people.words.is_empty() && self.people.numbers.is_empty()
+    }
+
+    /// For one text after the other: what a text needs is used again for the next.
+    pub fn scanner(&self) -> Scanner<'_> {
+        Scanner { matcher: self, folded: Folded::default(), scratch: Scratch::default(), hits: Vec::new() }
+    }
+
+    /// Every mention in a text, in order.
+    pub fn find(&self, text: &str) -> Vec<Mention<'_>> {
+        self.scanner().find(text)
+    }
+
+    /// The text with `with` in place of every certain mention. What is written does not depend on what stood there.
+    pub fn redact(&self, text: &str, with: &str) -> Redacted<'_> {
+        self.scanner().redact(text, with)
+    }
+
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    /// The bare automaton, to measure against.
+    pub fn automaton(&self) -> &AhoCorasick {
+        &self.automaton
+    }
+}
+
+/// Looks through one text after the other.
+pub struct Scanner<'m> {
+    matcher: &'m Matcher,
+    folded: Folded,
+    scratch: Scratch,
+    hits: Vec<Hit<'m>>,
+}
+
+impl fmt::Debug for Scanner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scanner").field("matcher", self.matcher).finish_non_exhaustive()
+    }
+}
+
+impl<'m> Scanner<'m> {
+    /// Every mention in a text, in order.
+    pub fn find(&mut self, text: &str) -> Vec<Mention<'m>> {
+        let mut mentions = Vec::new();
+        self.each(text, |mention| mentions.push(mention));
+        mentions
+    }
+
+    /// Tells of every mention in a text, in order.
+    pub fn each(&mut self, text: &str, mut tell: impl FnMut(Mention<'m>)) {
+        // The automaton ignores the case of ASCII, so such a text needs no folding.
+        let is_plain = text.is_ascii();
+        if is_plain {
+            self.matcher.hits(text.as_bytes(), &mut self.scratch, &mut self.hits);
+        } else {
+            self.folded.fold(text);
+            self.matcher.hits(&self.folded.bytes, &mut self.scratch, &mut self.hits);
+        }
+        for hit in &self.hits {
+            let range = if is_plain {
+                hit.start..hit.end
+            } else {
+                self.folded.start(hit.start)..self.folded.end(hit.end, text)
+            };
+            tell(Mention { range, kind: hit.kind, people: hit.people, is_certain: hit.is_certain });
+        }
+    }
+
+    /// The text with `with` in place of every certain mention. Mentions of one person with nothing but a space or a
+    /// comma between them are replaced once.
+    pub fn redact(&mut self, text: &str, with: &str) -> Redacted<'m> {
+        let mut certain: Vec<Range<usize>> = Vec::new();
+        let mut review = Vec::new();
+        self.each(text, |mention| {
+            if !mention.is_certain {
+                review.push(mention);
+                return;
+            }
+            match certain.last_mut() {
+                Some(last) if is_joined(text, last, &mention.range) => {
+                    last.end = last.end.max(mention.range.end);
+                    last.start = last.start.min(mention.range.start);
+                }
+                _ => certain.push(mention.range),
+            }
+        });
+        review.retain(|mention| {
+            !certain.iter().any(|range| range.start < mention.range.end && mention.range.start < range.end)
+        });
+        if certain.is_empty() {
+            return Redacted { text: None, review };
+        }
+        let mut redacted = String::with_capacity(text.len());
+        let mut from = 0;
+        for range in certain {
+            redacted.push_str(text.get(from..range.start.max(from)).unwrap_or_default());
+            redacted.push_str(with);
+            from = range.end.max(from);
+        }
+        redacted.push_str(text.get(from..).unwrap_or_default());
+        Redacted { text: Some(redacted), review }
+    }
+}
+
+/// Whether two mentions overlap, or are one name: `Ashworth, Maud`.
+fn is_joined(text: &str, first: &Range<usize>, second: &Range<usize>) -> bool {
+    let between = text.get(first.end..second.start);
+    second.start < first.end
+        || between
+            .is_some_and(|between| matches!(between, "" | " " | ", " | "," | "-" | "_" | "." | "\u{a0}"))
+}

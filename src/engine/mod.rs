@@ -40,6 +40,7 @@ mod clock;
 mod closing;
 mod error;
 mod gateways;
+mod impact;
 mod survey;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};

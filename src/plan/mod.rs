@@ -20,6 +20,7 @@ use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, Treat
 mod approval;
 mod decide;
 mod explain;
+mod impact;
 mod request_clock;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
@@ -28,6 +29,7 @@ pub use decide::{
     decide,
 };
 pub use explain::{Explanation, Reason, explain};
+pub use impact::{Impact, Shift, impact};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
 
 open_name! {

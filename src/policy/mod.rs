@@ -85,6 +85,7 @@ mod effective;
 mod fiscal_year;
 mod guard;
 mod period;
+mod schema;
 pub mod statute;
 mod time_zone;
 mod treatment;
@@ -95,6 +96,9 @@ pub use effective::{Effective, Line, Origin};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use period::{NotAPeriod, Period};
+pub use schema::schema;
+#[cfg(feature = "sqlite")]
+pub(crate) use schema::{DRAFT, object};
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub use treatment::{ClassTreatment, GatewayAction, RecordAction, RecordChange, Treatment, TreatmentName};

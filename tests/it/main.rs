@@ -23,6 +23,7 @@ mod policy;
 mod policy_guards;
 mod policy_triggers;
 mod refusal;
+mod schemas;
 mod situations;
 mod sql_map;
 mod sqlite_store;

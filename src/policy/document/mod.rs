@@ -18,6 +18,7 @@ mod triggers;
 
 pub(in crate::policy) use anonymise::FieldRule;
 pub(in crate::policy) use treatments::{ClassRule, TreatmentRule};
+pub(in crate::policy) use triggers::keys as trigger_keys;
 
 use anonymise::read_anonymise;
 use guards::read_guards;

@@ -25,7 +25,7 @@ pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMa
 }
 
 /// The keys that a trigger understands.
-pub(super) fn keys(trigger: Trigger) -> &'static [&'static str] {
+pub(in crate::policy) fn keys(trigger: Trigger) -> &'static [&'static str] {
     match trigger {
         Trigger::Requested => &["treatment"],
         Trigger::Cancelled | Trigger::Deleted | Trigger::Inactive | Trigger::Listed => {

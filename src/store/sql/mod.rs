@@ -59,6 +59,7 @@
 
 mod bind;
 mod map;
+mod map_schema;
 mod schema;
 
 pub use map::SqlMap;

@@ -1,0 +1,200 @@
+//! The JSON Schema of a policy, so that editors complete one while it is written.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::document::trigger_keys;
+use super::{Ground, Guard, TimeZone, Trigger};
+use crate::data_map::Kind;
+
+/// The dialect.
+pub(crate) const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+const TEXT: &str = "#/$defs/text";
+
+/// The JSON Schema of a policy document, made from the same lists as its reader.
+///
+/// It knows the grammar. Whether a policy fits a data map, only
+/// [`PolicyDocument::check`](super::PolicyDocument::check) can tell.
+pub fn schema() -> Json {
+    let mut properties = tenant_properties();
+    properties.insert("version".to_owned(), json!({ "const": 1 }));
+    properties
+        .insert("name".to_owned(), described("Whose policy it is; for people", &json!({ "$ref": TEXT })));
+    properties.insert(
+        "tenants".to_owned(),
+        described(
+            "Per tenant, lines of its own: each entry replaces the one of the same name whole",
+            &json!({
+                "type": "object",
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": tenant_properties(),
+                },
+            }),
+        ),
+    );
+    json!({
+        "$schema": DRAFT,
+        "title": "A policy of relinquish",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["version", "sweep", "triggers", "treatments"],
+        "properties": properties,
+        "$defs": {
+            "text": { "type": "string", "pattern": "\\S" },
+            "texts": {
+                "oneOf": [{ "$ref": TEXT }, { "type": "array", "minItems": 1, "items": { "$ref": TEXT } }],
+            },
+            "period": {
+                "type": "string",
+                "description": "A calendar period: \"90 days\", \"18 months\", \"4 years\", or ISO 8601",
+                "pattern": "^\\s*([0-9]+\\s+(day|week|month|year)s?\\s*)+$|^P([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?$",
+            },
+            "time_zone": { "enum": TimeZone::names().collect::<Vec<_>>() },
+            "triggers": triggers(),
+            "guards": guards(),
+            "anonymise": anonymise(),
+            "treatments": treatments(),
+            "guard_rule": guard_rule(true),
+            "own_guard_rule": guard_rule(false),
+            "field_rule": field_rule(),
+            "class_rule": class_rule(),
+            "keep": object(&[("keep", json!({ "$ref": TEXT }))], &["keep"]),
+        },
+    })
+}
+
+/// What a tenant may have of its own, and the policy for everyone.
+fn tenant_properties() -> Map<String, Json> {
+    let lines = [
+        ("time_zone", "The zone in which days are counted, by its name in the IANA database"),
+        ("triggers", "What makes a customer due, after how long, and which treatment"),
+        ("guards", "What forbids erasure. A name that is not listed is a state of the host's own"),
+        ("anonymise", "Per kind of personal data, what happens to it"),
+        ("treatments", "Per treatment and record class, what happens to the records"),
+    ];
+    let sweep = "The switch: false means that nothing is ever erased without a request";
+    let mut properties = Map::new();
+    properties.insert("sweep".to_owned(), described(sweep, &json!({ "type": "boolean" })));
+    for (name, says) in lines {
+        properties.insert(name.to_owned(), described(says, &json!({ "$ref": format!("#/$defs/{name}") })));
+    }
+    properties
+}
+
+fn triggers() -> Json {
+    let triggers: Map<String, Json> = Trigger::ALL
+        .into_iter()
+        .map(|trigger| (trigger.as_str().to_owned(), trigger_rule(trigger)))
+        .collect();
+    json!({ "type": "object", "additionalProperties": false, "properties": triggers })
+}
+
+fn guards() -> Json {
+    let guards: Map<String, Json> =
+        Guard::ALL.iter().map(|guard| (guard.to_string(), json!({ "$ref": "#/$defs/guard_rule" }))).collect();
+    let own = json!({ "$ref": "#/$defs/own_guard_rule" });
+    json!({ "type": "object", "properties": guards, "additionalProperties": own })
+}
+
+fn anonymise() -> Json {
+    let rule = json!({ "$ref": "#/$defs/field_rule" });
+    let kinds: Map<String, Json> =
+        Kind::KNOWN.iter().map(|kind| ((*kind).to_owned(), rule.clone())).collect();
+    json!({
+        "type": "object",
+        "properties": kinds,
+        "patternProperties": { "^x_": rule },
+        "additionalProperties": false,
+    })
+}
+
+fn treatments() -> Json {
+    let gateways = json!({
+        "type": "object",
+        "additionalProperties": { "oneOf": [{ "const": "erase" }, { "$ref": "#/$defs/keep" }] },
+    });
+    json!({
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": { "gateway": gateways },
+            "additionalProperties": { "$ref": "#/$defs/class_rule" },
+        },
+    })
+}
+
+fn described(says: &str, schema: &Json) -> Json {
+    let mut schema = schema.clone();
+    if let Some(table) = schema.as_object_mut() {
+        table.insert("description".to_owned(), says.into());
+    }
+    schema
+}
+
+/// A table with these keys and no others.
+pub(crate) fn object(properties: &[(&str, Json)], required: &[&str]) -> Json {
+    let properties: Map<String, Json> =
+        properties.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
+}
+
+fn trigger_rule(trigger: Trigger) -> Json {
+    let of_key = |key: &str| match key {
+        "since" => {
+            json!({ "$ref": "#/$defs/texts", "description": "The first of these dates that there is" })
+        }
+        "after" => json!({ "$ref": "#/$defs/period" }),
+        "hand_over" => json!({ "$ref": TEXT, "description": "The date on which a person confirmed it" }),
+        _ => json!({ "$ref": TEXT, "description": "Which treatment" }),
+    };
+    let keys: Vec<(&str, Json)> = trigger_keys(trigger).iter().map(|key| (*key, of_key(key))).collect();
+    let mut required = vec!["treatment"];
+    if !matches!(trigger, Trigger::Requested | Trigger::Listed) {
+        required.push("after");
+        if trigger.own_date().is_none() {
+            required.push("since");
+        }
+    }
+    json!({ "oneOf": [{ "const": "off" }, object(&keys, &required)] })
+}
+
+fn guard_rule(plain: bool) -> Json {
+    let grounds: Vec<String> =
+        Ground::ALL.into_iter().flat_map(|ground| [ground.as_str().to_owned(), ground.to_string()]).collect();
+    let text = json!({ "$ref": TEXT });
+    let because = object(
+        &[("block", text.clone()), ("ground", json!({ "enum": grounds })), ("way_out", text.clone())],
+        &["block", "ground"],
+    );
+    let words: &[&str] = if plain { &["block", "block sweep"] } else { &["block sweep"] };
+    json!({ "oneOf": [{ "enum": words }, object(&[("ignore", text)], &["ignore"]), because] })
+}
+
+fn field_rule() -> Json {
+    let text = json!({ "$ref": TEXT });
+    let one = |key: &str, schema: Json| object(&[(key, schema)], &[key]);
+    let digits = one("digits", json!({ "type": "integer", "minimum": 10, "maximum": 38 }));
+    let prefix = one("prefix", json!({ "type": "integer", "minimum": 1, "maximum": 255 }));
+    let general = ["uk_postcode", "us_zip", "year", "month", "age_band", "ip_network"];
+    json!({
+        "oneOf": [
+            { "enum": ["remove", "clear", "token", "invalidate"] },
+            one("constant", json!({ "type": ["string", "number", "boolean"] })),
+            one("placeholder", text.clone()),
+            one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
+            one("generalise", json!({ "oneOf": [{ "enum": general }, prefix] })),
+            one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
+            one("keep", text),
+        ],
+    })
+}
+
+fn class_rule() -> Json {
+    let actions = json!({ "enum": ["delete", "anonymise", "reassign"] });
+    let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
+    let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
+    let long = object(&[("action", actions.clone()), ("keep", reasons), ("fields", fields)], &["action"]);
+    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, long] })
+}

@@ -1,0 +1,120 @@
+//! The JSON Schema of a map, so that editors complete one while it is written.
+
+use serde_json::{Value as Json, json};
+
+use crate::data_map::Kind;
+use crate::policy::{DRAFT, object};
+
+impl super::SqlMap {
+    /// The JSON Schema of a map document.
+    ///
+    /// It knows the grammar. Whether a map fits a database, only opening a store can tell.
+    pub fn schema() -> Json {
+        let text = json!({ "$ref": "#/$defs/text" });
+        let source = json!({ "$ref": "#/$defs/source" });
+        let by_name = |schema: &Json| json!({ "type": "object", "additionalProperties": schema });
+        let tenant = json!({ "oneOf": [source, object(&[("is", text.clone())], &["is"])] });
+        let none = object(&[("none", text.clone())], &["none"]);
+        let writes = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/scalar" } });
+        let mut written = writes.clone();
+        written["properties"] = json!({ "none": false });
+        let deactivate = json!({ "anyOf": [none, written] });
+        let unknown = object(
+            &[("find", writes.clone()), ("create", by_name(&json!({ "$ref": "#/$defs/scalar" })))],
+            &["find"],
+        );
+        let fields = by_name(&json!({ "$ref": "#/$defs/field" }));
+        let customers = object(
+            &[
+                ("class", text.clone()),
+                ("table", text.clone()),
+                ("key", text.clone()),
+                ("tenant", tenant),
+                ("tenants", source.clone()),
+                ("registered", source.clone()),
+                ("status", json!({ "$ref": "#/$defs/status" })),
+                ("dates", by_name(&source)),
+                ("active_subscriptions", source.clone()),
+                ("unpaid_invoices", source.clone()),
+                ("open_disputes", source.clone()),
+                ("holds", source.clone()),
+                ("states", by_name(&source)),
+                ("gateways", by_name(&source)),
+                ("deactivate", deactivate),
+                ("unknown_customer", unknown),
+                ("fields", fields.clone()),
+            ],
+            &["table", "key", "tenant", "deactivate"],
+        );
+        let link = json!({ "$ref": "#/$defs/link" });
+        let record = object(
+            &[
+                ("table", text.clone()),
+                ("key", json!({ "$ref": "#/$defs/texts" })),
+                ("owner", json!({ "oneOf": [link, { "type": "array", "minItems": 1, "items": link }] })),
+                ("fields", fields),
+            ],
+            &["table", "key", "owner"],
+        );
+        json!({
+            "$schema": DRAFT,
+            "title": "A map of relinquish: what a database holds",
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["version", "customers"],
+            "properties": {
+                "version": { "const": 1 },
+                "customers": customers,
+                "records": by_name(&record),
+                "ignore": by_name(&text),
+            },
+            "$defs": definitions(&text),
+        })
+    }
+}
+
+fn definitions(text: &Json) -> Json {
+    let kinds: Vec<&str> = Kind::KNOWN.iter().copied().chain(["not personal"]).collect();
+    let kind = json!({ "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": "^x_" }] });
+    let chars = json!({ "type": "integer", "minimum": 1 });
+    let detailed = object(&[("kind", kind.clone()), ("max_chars", chars)], &["kind"]);
+    let values = json!({ "$ref": "#/$defs/values" });
+    let status = |source: &str| {
+        let keys = [
+            (source, text.clone()),
+            ("active", json!({ "$ref": "#/$defs/some_values" })),
+            ("cancelled", values.clone()),
+            ("archived", values.clone()),
+            ("deleted", values.clone()),
+        ];
+        object(&keys, &[source, "active"])
+    };
+    let link = object(
+        &[("column", text.clone()), ("table", text.clone()), ("key", text.clone())],
+        &["column", "table", "key"],
+    );
+    json!({
+        "text": { "type": "string", "pattern": "\\S" },
+        "texts": { "oneOf": [text, { "type": "array", "minItems": 1, "items": text }] },
+        "scalar": { "type": ["string", "number", "boolean"] },
+        "values": {
+            "oneOf": [
+                { "type": ["string", "number", "boolean"] },
+                { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
+            ],
+        },
+        "some_values": {
+            "oneOf": [
+                { "type": ["string", "number", "boolean"] },
+                { "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } },
+            ],
+        },
+        "source": {
+            "description": "A column of the customers' table, or scalar SQL that may name it",
+            "oneOf": [text, object(&[("sql", text.clone())], &["sql"])],
+        },
+        "status": { "oneOf": [status("column"), status("sql")] },
+        "link": { "oneOf": [text, link] },
+        "field": { "anyOf": [kind, detailed] },
+    })
+}

@@ -123,7 +123,11 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    fn asked(&self, engine: &Engine) -> Asked {
+    pub(crate) fn customer(&self) -> CustomerId {
+        CustomerId::new(self.customer.as_str())
+    }
+
+    pub(crate) fn asked(&self, engine: &Engine) -> Asked {
         let is_request = engine.policy().triggers().contains_key(&Trigger::Requested);
         match &self.treatment {
             Some(name) => Asked::Request { treatment: Some(name.as_str().into()) },
@@ -133,7 +137,7 @@ impl Ask {
     }
 
     async fn plan(&self, engine: &Engine) -> Result<Planned, Error> {
-        engine.plan(&CustomerId::new(self.customer.as_str()), &self.asked(engine)).await
+        engine.plan(&self.customer(), &self.asked(engine)).await
     }
 }
 
@@ -152,7 +156,7 @@ pub(crate) struct PlanArgs {
     ledger: Option<PathBuf>,
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let day = text.parse::<chrono::NaiveDate>().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
     day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()))
         .map_err(|_| "write a day such as 2027-01-31, or an instant such as 2027-01-31T12:00:00Z".to_owned())

@@ -8,6 +8,11 @@
 //! cargo run --example operator -- plan  --database … --map … --policy … --customer 5 --ledger ledger.sqlite
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
 //!     --approver op-17 --digest 6b1f…
+//! cargo run --example operator -- decide --database … --map … --policy … --customer 5 --explain
+//! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
+//! cargo run --example operator -- statement --database … --map … --policy … --lang sv
+//! cargo run --example operator -- letter --database … --map … --policy … --customer 5 --kind refusal
+//! cargo run --example operator -- schema --of policy > policy.schema.json
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
 //! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65…
 //! cargo run --example operator -- status --ledger ledger.sqlite
@@ -31,6 +36,7 @@ use answer::{Answer, Failure};
 mod answer;
 mod commands;
 mod opening;
+mod words;
 
 /// Erases customers of an SQLite database for good: by policy, with a plan before and a certificate after
 #[derive(Parser)]
@@ -49,6 +55,16 @@ enum Command {
     Check(opening::Documents),
     /// Show what an erasure would do; touches nothing
     Plan(commands::PlanArgs),
+    /// Say what the policy says of a customer, and why; touches nothing
+    Decide(words::DecideArgs),
+    /// Say what a changed policy would hit, before it happens; touches nothing
+    Impact(words::ImpactArgs),
+    /// The retention policy in words for the people whose data it is about
+    Statement(words::StatementArgs),
+    /// A letter, made from the decision: refusal, confirmation, extension
+    Letter(words::LetterArgs),
+    /// The JSON Schema of a policy or a map, for editors
+    Schema(words::SchemaArgs),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
@@ -78,6 +94,11 @@ fn run(command: &Command) -> Result<Answer, Failure> {
         match command {
             Command::Check(documents) => commands::check(documents),
             Command::Plan(args) => commands::plan(args).await,
+            Command::Decide(args) => words::decide(args).await,
+            Command::Impact(args) => words::impact(args).await,
+            Command::Statement(args) => words::statement(args),
+            Command::Letter(args) => words::letter(args).await,
+            Command::Schema(args) => Ok(words::schema(args)),
             Command::Erase(args) => commands::erase(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,

@@ -11,7 +11,9 @@ use clap::Args;
 use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{CaseBook, KeyRing, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::store::StoreError;
-use relinquish::{Engine, FileKeyRing, MemoryLedger, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
+use relinquish::{
+    Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, SqlMap, SqliteLedger, SqliteStore,
+};
 
 use crate::answer::{Failure, misfits};
 
@@ -40,11 +42,7 @@ impl Documents {
     pub(crate) fn open(&self) -> Result<Opened, Failure> {
         let (map, policy) = (read(&self.map)?, read(&self.policy)?);
         let map = if is_json(&self.map) { SqlMap::from_json(&map) } else { SqlMap::from_toml(&map) };
-        let policy = if is_json(&self.policy) {
-            PolicyDocument::from_json(&policy)
-        } else {
-            PolicyDocument::from_toml(&policy)
-        };
+        let policy = parse_policy(&self.policy, &policy);
         let (map, policy) = match (map, policy) {
             (Ok(map), Ok(policy)) => (map, policy),
             (map, policy) => {
@@ -96,6 +94,15 @@ impl Documents {
 
 fn read(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })
+}
+
+fn parse_policy(file: &Path, text: &str) -> Result<PolicyDocument, Problems> {
+    if is_json(file) { PolicyDocument::from_json(text) } else { PolicyDocument::from_toml(text) }
+}
+
+/// Reads a policy alone.
+pub(crate) fn read_policy(file: &Path) -> Result<PolicyDocument, Failure> {
+    parse_policy(file, &read(file)?).map_err(|found| Failure::Misfits(misfits(file, &found)))
 }
 
 fn is_json(file: &Path) -> bool {

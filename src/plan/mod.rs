@@ -21,6 +21,7 @@ mod approval;
 mod decide;
 mod explain;
 mod impact;
+pub mod letter;
 mod request_clock;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};

@@ -91,7 +91,7 @@ mod time_zone;
 mod treatment;
 mod trigger;
 
-pub use document::PolicyDocument;
+pub use document::{Choice, PolicyDocument};
 pub use effective::{Effective, Line, Origin};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};

@@ -44,6 +44,11 @@ impl Period {
         Self::months(years.saturating_mul(12))
     }
 
+    /// So many years, months below twelve, and days.
+    pub fn parts(self) -> (u32, u32, u32) {
+        (self.months / 12, self.months % 12, self.days)
+    }
+
     /// The first day on which it is over; `None` beyond the end of the calendar.
     pub fn end(self, start: NaiveDate) -> Option<NaiveDate> {
         start.checked_add_months(Months::new(self.months))?.checked_add_days(Days::new(u64::from(self.days)))
@@ -115,7 +120,8 @@ impl FromStr for Period {
 
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [(self.months / 12, "year"), (self.months % 12, "month"), (self.days, "day")];
+        let (years, months, days) = self.parts();
+        let parts = [(years, "year"), (months, "month"), (days, "day")];
         let mut separator = "";
         for (count, unit) in parts.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, "{separator}{count} {unit}{}", if count == 1 { "" } else { "s" })?;

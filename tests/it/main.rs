@@ -18,6 +18,7 @@ mod interruption;
 mod json;
 mod laws;
 mod ledger;
+mod letters;
 mod operator;
 mod policy;
 mod policy_guards;

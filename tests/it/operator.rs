@@ -634,3 +634,59 @@ fn after_a_scrub_no_byte_of_the_person_is_left() {
         assert!(shop.run("scrub", []).ends(0).out.contains("no ledger"));
     }
 }
+
+// ---- what the policy says, in words ----
+
+#[test]
+fn a_decision_is_explained_and_a_changed_policy_is_weighed() {
+    let shop = Shop::new();
+    let decided = shop.run("decide", ["--customer", "1", "--explain"]).ends(0);
+    assert!(decided.out.contains("guard several_tenants is down: nothing forbids"), "{}", decided.out);
+    assert!(decided.out.trim_end().ends_with("so: due (requested), treatment clear"), "{}", decided.out);
+    let alone = shop.run("decide", ["--customer", "1"]).ends(0);
+    assert_eq!(alone.out.trim_end(), "due (requested), treatment clear");
+    let json = shop.run("decide", ["--customer", "1", "--explain", "--json"]).ends(0).json();
+    assert!(json["reasons"].as_array().unwrap().len() > 3, "{json}");
+    shop.run("decide", ["--customer", "1", "--sweep"]).ends(2);
+    let text = fs::read_to_string(chinook("policy.toml")).unwrap();
+    let new = shop.write("new.toml", &text.replace("sweep = false", "sweep = true"));
+    let weigh = |old: &Path, new: &Path| {
+        let mut command = Command::new(binary());
+        command.current_dir(shop.folder.path()).args(["impact", "--database", "shop.sqlite", "--map"]);
+        Ran::of(command.arg(&shop.map).arg("--old").arg(old).arg("--new").arg(new))
+    };
+    let found = weigh(&shop.policy, &new).ends(0);
+    assert!(found.out.starts_with("of 3 customers the new policy would erase 0 at once; 0 are due now"));
+    let wrong = shop.write("wrong.toml", &text.replace("several_tenants", "several_tenant"));
+    weigh(&shop.policy, &wrong).fails("wrong.toml");
+}
+
+#[test]
+fn the_statement_and_the_letters_are_made_from_the_policy_and_the_decision() {
+    let shop = Shop::new();
+    for (lang, title) in [("en", "# How long Chinook"), ("sv", "# Hur länge Chinook")] {
+        let told = shop.run("statement", ["--lang", lang, "--backup-days", "30"]).ends(0);
+        assert!(told.out.starts_with(title) && told.out.contains("30 da"), "{}", told.out);
+    }
+    let letter = |kind: &str, more: &[&str]| {
+        let mut command = shop.command("letter");
+        Ran::of(command.args(["--customer", "1", "--kind", kind, "--date", "2026-02-20"]).args(more))
+    };
+    assert!(letter("refusal", &[]).ends(2).out.contains("there is nothing to refuse"));
+    assert!(letter("confirmation", &[]).ends(2).out.contains("there is nothing to confirm"));
+    assert!(letter("extension", &[]).ends(2).out.contains("needs --received and --reason"));
+    let longer = letter("extension", &["--received", "2026-01-31", "--reason", "many documents"]).ends(0);
+    assert!(longer.out.contains("by 30 April 2026"), "{}", longer.out);
+    let ledger = ["--ledger", "ledger.sqlite"];
+    shop.erase("1", &shop.digest("1")).ends(0);
+    let done = letter("confirmation", &ledger).ends(0);
+    assert!(done.out.starts_with("# Your data were erased"), "{}", done.out);
+}
+
+#[test]
+fn the_schema_is_printed_as_it_is_shipped() {
+    for of in ["policy", "map"] {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/schema/{of}.schema.json"));
+        assert!(operator(["schema", "--of", of]).ends(0).out == fs::read_to_string(shipped).unwrap(), "{of}");
+    }
+}

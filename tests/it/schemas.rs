@@ -23,6 +23,7 @@ fn valid(root: &Value, schema: &Value, instance: &Value) -> bool {
         "const" => instance == value,
         "enum" => value.as_array().unwrap().contains(instance),
         "oneOf" => all(value) == 1,
+        "allOf" => all(value) == value.as_array().unwrap().len(),
         "anyOf" => all(value) > 0,
         "type" => {
             let is = |name: &Value| match name.as_str().unwrap() {

@@ -12,9 +12,12 @@ use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, nearest};
 
 mod anonymise;
+mod choice;
 mod guards;
 mod treatments;
 mod triggers;
+
+pub use choice::Choice;
 
 pub(in crate::policy) use anonymise::FieldRule;
 pub(in crate::policy) use treatments::{ClassRule, TreatmentRule};

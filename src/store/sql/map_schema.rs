@@ -16,8 +16,7 @@ impl super::SqlMap {
         let tenant = json!({ "oneOf": [source, object(&[("is", text.clone())], &["is"])] });
         let none = object(&[("none", text.clone())], &["none"]);
         let writes = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/scalar" } });
-        let mut written = writes.clone();
-        written["properties"] = json!({ "none": false });
+        let written = json!({ "allOf": [writes, { "type": "object", "properties": { "none": false } }] });
         let deactivate = json!({ "anyOf": [none, written] });
         let unknown = object(
             &[("find", writes.clone()), ("create", by_name(&json!({ "$ref": "#/$defs/scalar" })))],

@@ -1,0 +1,453 @@
+//! Words for the people whose data they are: the retention statement, and the letters that the law asks for.
+//!
+//! Each is made from the policy in force, or from the decision itself, and never says more than they do. They are
+//! Markdown, in English or Swedish; all texts of a language are in one place. Nothing in them names the person: the host
+//! puts the salutation above. This is no legal advice.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+
+use super::{Blocked, Holidays, RequestClock};
+use crate::policy::{
+    Effective, GatewayAction, Guard, GuardRule, Period, RecordAction, Treatment, Trigger, TriggerRule,
+};
+
+mod english;
+mod swedish;
+
+/// The language of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Language {
+    /// English.
+    English,
+    /// Swedish.
+    Swedish,
+}
+
+impl Language {
+    /// Its code in ISO 639-1.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Swedish => "sv",
+        }
+    }
+
+    fn words(self) -> &'static Words {
+        match self {
+            Self::English => &english::WORDS,
+            Self::Swedish => &swedish::WORDS,
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Language {
+    type Err = NotALanguage;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::English, Self::Swedish]
+            .into_iter()
+            .find(|language| language.as_str() == text)
+            .ok_or(NotALanguage)
+    }
+}
+
+/// A text that is no language in which there are letters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there are letters in \"en\" and \"sv\"")]
+pub struct NotALanguage;
+
+/// Who writes, and about what.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Letterhead {
+    /// The controller.
+    pub sender: String,
+    /// The supervisory authority to which a person can complain.
+    pub authority: String,
+    /// The host's own reference of the request.
+    pub reference: String,
+    /// The date of the letter.
+    pub date: NaiveDate,
+    /// What record classes, fields and dates are called in the letter's language. One that is not here is written as
+    /// the policy spells it, without its underscores.
+    pub names: BTreeMap<String, String>,
+}
+
+impl Letterhead {
+    /// A head with no names of its own.
+    pub fn new(
+        sender: impl Into<String>,
+        authority: impl Into<String>,
+        reference: impl Into<String>,
+        date: NaiveDate,
+    ) -> Self {
+        Self {
+            sender: sender.into(),
+            authority: authority.into(),
+            reference: reference.into(),
+            date,
+            names: BTreeMap::new(),
+        }
+    }
+}
+
+/// How long copies of what was erased linger in backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lingering {
+    /// There are no backups.
+    Nowhere,
+    /// At most so many days after the erasure.
+    Days(u32),
+    /// Until a day.
+    Until(NaiveDate),
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// The texts of a language. `{…}` is filled in.
+struct Words {
+    date_format: fn(NaiveDate) -> String,
+    period: fn(Period) -> String,
+    names: &'static [(&'static str, &'static str)],
+    and: &'static str,
+    reference: &'static str,
+    statement: &'static str,
+    statement_intro: &'static str,
+    when: &'static str,
+    on_request: &'static str,
+    only_on_request: &'static str,
+    after: fn(Trigger) -> &'static str,
+    what: &'static str,
+    deleted: &'static str,
+    anonymised: &'static str,
+    handed_over: &'static str,
+    kept: &'static str,
+    field_kept: &'static str,
+    gateway_erased: &'static str,
+    gateway_kept: &'static str,
+    outcome_erased: &'static str,
+    outcome_anonymised: &'static str,
+    outcome_pseudonymised: &'static str,
+    until_no_date: &'static str,
+    until_date: &'static str,
+    obstacles: &'static str,
+    obstacle: &'static str,
+    backups: &'static str,
+    lingering: [&'static str; 4],
+    rights: &'static str,
+    guard: fn(&Guard) -> Option<[&'static str; 2]>,
+    refusal: &'static str,
+    refusal_intro: &'static str,
+    refusal_reason: &'static str,
+    refusal_again: &'static str,
+    remedies: &'static str,
+    extension: &'static str,
+    extension_intro: &'static str,
+    suspension: &'static str,
+    confirmation: &'static str,
+    confirmation_intro: &'static str,
+}
+
+/// Fills in what a text leaves open, in one pass: nothing that is filled in is looked at again.
+fn fill(text: &str, parts: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else {
+            rest = after;
+            continue;
+        };
+        filled.push_str(parts.iter().find(|(part, _)| *part == name).map_or("", |(_, value)| value));
+        rest = behind;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A host's own words, as text and never as Markdown of its own.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => plain.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' => plain.extend(['\\', c]),
+            c => plain.push(c),
+        }
+    }
+    plain.trim().to_owned()
+}
+
+struct Writer<'h> {
+    words: &'static Words,
+    head: &'h Letterhead,
+    text: String,
+}
+
+impl<'h> Writer<'h> {
+    fn new(language: Language, head: &'h Letterhead) -> Self {
+        Self { words: language.words(), head, text: String::new() }
+    }
+
+    fn heading(&mut self, level: usize, text: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.extend(std::iter::repeat_n('#', level));
+        self.text.push(' ');
+        self.text.push_str(text);
+        self.text.push_str("\n\n");
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn item(&mut self, text: &str) {
+        self.text.push_str("* ");
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    /// What a class, a field or a date is called.
+    fn name(&self, name: &str) -> String {
+        let known =
+            || self.words.names.iter().find(|(known, _)| *known == name).map(|(_, word)| (*word).to_owned());
+        plain(&self.head.names.get(name).cloned().or_else(known).unwrap_or_else(|| name.replace('_', " ")))
+    }
+
+    /// Title, reference and date.
+    fn open(&mut self, title: &str) {
+        let sender = plain(&self.head.sender);
+        self.heading(1, &fill(title, &[("sender", &sender)]));
+        let date = (self.words.date_format)(self.head.date);
+        let reference = plain(&self.head.reference);
+        self.paragraph(&fill(self.words.reference, &[("reference", &reference), ("date", &date)]));
+    }
+
+    fn close(&mut self, text: &str) {
+        let (sender, authority) = (plain(&self.head.sender), plain(&self.head.authority));
+        self.paragraph(&fill(text, &[("sender", &sender), ("authority", &authority)]));
+    }
+
+    fn trigger(&mut self, trigger: Trigger, rule: &TriggerRule) {
+        let Some(after) = rule.after() else {
+            if trigger == Trigger::Requested {
+                self.item(self.words.on_request);
+            }
+            return;
+        };
+        let dates: Vec<String> = rule.since().iter().map(|date| self.name(date)).collect();
+        let after = (self.words.period)(after);
+        let text = fill((self.words.after)(trigger), &[("after", &after), ("since", &dates.join(", "))]);
+        self.item(&text);
+    }
+
+    fn treatment(&mut self, treatment: &Treatment, until: Option<NaiveDate>) {
+        let words = self.words;
+        for (class, rule) in treatment.classes() {
+            let class = self.name(class.as_str());
+            let says = |text: &str, reason: &str| fill(text, &[("what", &class), ("reason", &plain(reason))]);
+            match rule.action() {
+                RecordAction::Delete => self.item(&says(words.deleted, "")),
+                RecordAction::Anonymise => self.item(&says(words.anonymised, "")),
+                RecordAction::Reassign => self.item(&says(words.handed_over, "")),
+                RecordAction::Keep { reason } => self.item(&says(words.kept, reason)),
+            }
+            for (field, reason) in rule.kept() {
+                let field = self.name(field.as_str());
+                let parts = [("field", &*field), ("what", &*class), ("reason", &*plain(reason))];
+                self.item(&fill(words.field_kept, &parts));
+            }
+        }
+        for (gateway, action) in treatment.gateways() {
+            let gateway = plain(gateway.as_str());
+            match action {
+                GatewayAction::Erase => self.item(&fill(words.gateway_erased, &[("what", &gateway)])),
+                GatewayAction::Keep { reason } => {
+                    let parts = [("what", &*gateway), ("reason", &*plain(reason))];
+                    self.item(&fill(words.gateway_kept, &parts));
+                }
+            }
+        }
+        self.outcome(treatment, until);
+    }
+
+    /// The honest word, with what still leads to the person and until when.
+    fn outcome(&mut self, treatment: &Treatment, until: Option<NaiveDate>) {
+        let words = self.words;
+        let text = match treatment.outcome() {
+            "erased" => words.outcome_erased.to_owned(),
+            "anonymised" => words.outcome_anonymised.to_owned(),
+            _ => {
+                let links: Vec<String> = treatment
+                    .links()
+                    .iter()
+                    .map(|link| link.split('.').map(|part| self.name(part)).collect::<Vec<_>>().join(": "))
+                    .collect();
+                let until = until.map_or_else(
+                    || words.until_no_date.to_owned(),
+                    |day| fill(words.until_date, &[("date", &(words.date_format)(day))]),
+                );
+                let parts = [("through", &*links.join(words.and)), ("until", &*until)];
+                fill(words.outcome_pseudonymised, &parts)
+            }
+        };
+        self.paragraph(&text);
+    }
+
+    fn lingering(&mut self, lingering: &Lingering) {
+        let [nowhere, days, until, unknown] = self.words.lingering;
+        let text = match lingering {
+            Lingering::Nowhere => nowhere.to_owned(),
+            Lingering::Days(count) => fill(days, &[("period", &(self.words.period)(Period::days(*count)))]),
+            Lingering::Until(day) => fill(until, &[("date", &(self.words.date_format)(*day))]),
+            Lingering::Unknown => unknown.to_owned(),
+        };
+        self.paragraph(&text);
+    }
+}
+
+/// The retention statement: what is kept, why, how long, what happens then, and how long backups linger. Made from what
+/// is in force for the customer's tenant.
+pub fn statement(language: Language, head: &Letterhead, policy: &Effective, lingering: &Lingering) -> String {
+    let mut writer = Writer::new(language, head);
+    let words = writer.words;
+    writer.open(words.statement);
+    writer.paragraph(words.statement_intro);
+    writer.heading(2, words.when);
+    for (trigger, rule) in policy.triggers() {
+        if policy.sweeps() || *trigger == Trigger::Requested {
+            writer.trigger(*trigger, rule);
+        }
+    }
+    if !policy.sweeps() {
+        writer.paragraph(words.only_on_request);
+    }
+    let in_use = |treatment: &Treatment| {
+        let mut triggers = policy.triggers().iter();
+        triggers.any(|(trigger, rule)| {
+            (policy.sweeps() || *trigger == Trigger::Requested) && rule.treatment() == treatment.name()
+        })
+    };
+    for treatment in policy.treatments().values().filter(|treatment| in_use(treatment)) {
+        let name = writer.name(treatment.name().as_str());
+        writer.heading(2, &fill(words.what, &[("treatment", &name)]));
+        writer.treatment(treatment, None);
+    }
+    writer.heading(2, words.obstacles);
+    for (guard, rule) in policy.guards() {
+        let ground = match rule {
+            GuardRule::Block => guard.ground(),
+            GuardRule::BlockBecause { ground, .. } => Some(*ground),
+            GuardRule::BlockSweep | GuardRule::Ignore { .. } => None,
+        };
+        let reason = match rule {
+            GuardRule::BlockBecause { reason, .. } => plain(reason),
+            _ => match (words.guard)(guard) {
+                Some([why, _]) => why.to_owned(),
+                None => continue,
+            },
+        };
+        if let Some(ground) = ground {
+            writer.item(&fill(words.obstacle, &[("reason", &reason), ("ground", &ground.to_string())]));
+        }
+    }
+    writer.heading(2, words.backups);
+    writer.lingering(lingering);
+    writer.close(words.rights);
+    writer.text
+}
+
+/// The refusal of a request, with its reasons, what would lift them, and the remedies (Art. 12(4) GDPR).
+///
+/// None if nothing that blocks has a ground in law: then nothing is refused; something has to be put right first, and
+/// the clock of the request runs on.
+pub fn refusal(language: Language, head: &Letterhead, blocked: &Blocked) -> Option<String> {
+    let mut writer = Writer::new(language, head);
+    let words = writer.words;
+    writer.open(words.refusal);
+    writer.paragraph(words.refusal_intro);
+    let mut refuses = false;
+    for by in &blocked.by {
+        let Some(ground) = by.ground else { continue };
+        refuses = true;
+        let own = by.guard.as_ref().is_some_and(|guard| guard.why() != by.why);
+        let known = by.guard.as_ref().filter(|_| !own).and_then(words.guard);
+        let (why, way_out) = match known {
+            Some([why, way_out]) => (why.to_owned(), way_out.to_owned()),
+            None => (plain(&by.why), plain(&by.way_out)),
+        };
+        let parts = [("reason", &*why), ("ground", &*ground.to_string()), ("way_out", &*way_out)];
+        writer.item(&fill(words.refusal_reason, &parts));
+    }
+    writer.paragraph(words.refusal_again);
+    writer.close(words.remedies);
+    refuses.then_some(writer.text)
+}
+
+/// The notice that an answer takes up to three months (Art. 12(3) GDPR). None if the clock was not extended, or stands
+/// still.
+pub fn extension(
+    language: Language,
+    head: &Letterhead,
+    clock: &RequestClock,
+    holidays: &Holidays,
+) -> Option<String> {
+    let (extension, due) = (clock.extension()?, clock.due(holidays)?);
+    let mut writer = Writer::new(language, head);
+    let words = writer.words;
+    writer.open(words.extension);
+    let date = words.date_format;
+    let parts = [
+        ("received", &*date(clock.received_on())),
+        ("due", &*date(due)),
+        ("reason", &*plain(&extension.reason)),
+    ];
+    writer.paragraph(&fill(words.extension_intro, &parts));
+    for suspension in clock.suspensions() {
+        let to = suspension.to.map_or_else(String::new, date);
+        let parts =
+            [("from", &*date(suspension.from)), ("to", &*to), ("reason", &*plain(&suspension.reason))];
+        writer.paragraph(&fill(words.suspension, &parts));
+    }
+    writer.close(words.remedies);
+    Some(writer.text)
+}
+
+/// The confirmation that a request was carried out: what was done, what stays and why, and the honest word for it.
+///
+/// `until` is the day on which the last link to the person ends, if one remains and the host knows it.
+pub fn confirmation(
+    language: Language,
+    head: &Letterhead,
+    treatment: &Treatment,
+    done: NaiveDate,
+    until: Option<NaiveDate>,
+    lingering: &Lingering,
+) -> String {
+    let mut writer = Writer::new(language, head);
+    let words = writer.words;
+    writer.open(words.confirmation);
+    writer.paragraph(&fill(words.confirmation_intro, &[("date", &(words.date_format)(done))]));
+    writer.text.push('\n');
+    writer.treatment(treatment, until);
+    writer.lingering(lingering);
+    writer.close(words.rights);
+    writer.text
+}

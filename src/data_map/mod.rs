@@ -241,6 +241,8 @@ pub struct Reference {
     pub fields: Vec<FieldName>,
     /// It is the link through which the record belongs to its customer, so both belong to the same one.
     pub owner: bool,
+    /// The store can cut it: the fields take NULL, and the record stays its owner's.
+    pub cuttable: bool,
 }
 
 /// One kind of record that shares one rule (DIN 66398: *Datenart*).
@@ -252,6 +254,7 @@ pub struct RecordClass {
     needed_by: Vec<String>,
     needs_owner: bool,
     reassignable: bool,
+    shared_through: Option<ClassName>,
 }
 
 impl RecordClass {
@@ -264,6 +267,7 @@ impl RecordClass {
             needed_by: Vec::new(),
             needs_owner: false,
             reassignable: false,
+            shared_through: None,
         }
     }
 
@@ -285,6 +289,14 @@ impl RecordClass {
     #[must_use]
     pub fn reassignable(mut self) -> Self {
         self.reassignable = true;
+        self
+    }
+
+    /// Its records may belong to several customers, each through a record of another class. One is treated with the
+    /// last customer who leaves.
+    #[must_use]
+    pub fn shared_through(mut self, class: impl Into<ClassName>) -> Self {
+        self.shared_through = Some(class.into());
         self
     }
 
@@ -325,6 +337,11 @@ impl RecordClass {
     /// What points at its records from outside the map.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
+    }
+
+    /// Through which class customers share its records, if they do.
+    pub fn shares(&self) -> Option<&ClassName> {
+        self.shared_through.as_ref()
     }
 
     /// Whether its records can be handed to the "Unknown Customer".
@@ -547,7 +564,12 @@ impl DataMapBuilder {
         for mut class in self.classes {
             let path = class.name.to_string();
             if class.needs_owner && class.name != self.root {
-                class.references.push(Reference { to: self.root.clone(), fields: Vec::new(), owner: true });
+                class.references.push(Reference {
+                    to: self.root.clone(),
+                    fields: Vec::new(),
+                    owner: true,
+                    cuttable: false,
+                });
             }
             if ["gateway", "recipient"].contains(&class.name.as_str()) {
                 problems.push(Problem::new(
@@ -615,6 +637,7 @@ mod tests {
                 to: "gone".into(),
                 fields: vec!["x".into()],
                 owner: false,
+                cuttable: false,
             }))
             .build()
             .unwrap_err();

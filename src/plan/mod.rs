@@ -135,6 +135,7 @@ pub struct Plan {
     treatment: Arc<Treatment>,
     tally: Tally,
     no_deactivation: Option<String>,
+    links_cut: Vec<String>,
     not_covered: Vec<String>,
     planned_at: DateTime<Utc>,
 }
@@ -161,6 +162,7 @@ impl Plan {
                 DeactivationSupport::Supported => None,
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
+            links_cut: links_cut(map, treatment),
             not_covered: map.unmapped().iter().chain(treatment.not_covered()).cloned().collect(),
             planned_at,
         })
@@ -248,6 +250,7 @@ impl Plan {
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.treatment.outcome(),
             "links": self.links(),
+            "links_cut": self.links_cut,
             "not_covered": self.not_covered,
         })
     }
@@ -258,6 +261,21 @@ impl Terms {
     pub(crate) fn treatment_digest(&self) -> Digest {
         self.treatment_digest
     }
+}
+
+/// Links from records that stay their owner's to rows that the treatment deletes.
+fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
+    let goes = |class: &ClassName| {
+        treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Delete)
+    };
+    map.classes()
+        .flat_map(|class| class.referenced().iter().map(move |reference| (class, reference)))
+        .filter(|(_, reference)| reference.cuttable && goes(&reference.to))
+        .map(|(class, reference)| {
+            let fields: Vec<&str> = reference.fields.iter().map(crate::data_map::FieldName::as_str).collect();
+            format!("{}.{}", class.name(), fields.join("+"))
+        })
+        .collect()
 }
 
 impl Binding {
@@ -405,6 +423,9 @@ impl fmt::Display for Plan {
             if let GatewayAction::Keep { reason } = action {
                 writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
             }
+        }
+        for link in &self.links_cut {
+            writeln!(f, "    {link:<30} cut where it leads to a row that goes, in records of others too")?;
         }
         let word = self.treatment.outcome();
         write!(f, "  afterwards the person is {word}")?;

@@ -318,10 +318,22 @@ fn compile_class(
 fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
     let action = |name: &ClassName| rule.classes.get(name).map(|rule| &rule.action);
     for class in map.classes() {
+        let path = join(path, class.name().as_str());
+        if let Some(through) = class.shares()
+            && !matches!(action(class.name()), Some(RecordAction::Keep { .. }) | None)
+            && action(through) != Some(&RecordAction::Delete)
+        {
+            reader.problem(
+                &path,
+                format!(
+                    "is shared through {through}, whose records stay, so nobody would be the last who leaves"
+                ),
+                format!("delete {through}, or keep this class with a reason"),
+            );
+        }
         if action(class.name()) != Some(&RecordAction::Delete) {
             continue;
         }
-        let path = join(path, class.name().as_str());
         for needed in class.needed() {
             reader.problem(
                 &path,
@@ -338,6 +350,9 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                     if fields.is_empty() { String::new() } else { format!(".{}", fields.join("+")) };
                 match of_other {
                     RecordAction::Delete | RecordAction::Reassign if reference.owner => {}
+                    // The store cuts the link, and the record stays its owner's.
+                    RecordAction::Delete | RecordAction::Reassign | RecordAction::Anonymise
+                        if reference.cuttable => {}
                     RecordAction::Delete | RecordAction::Reassign => reader.problem(
                         &path,
                         format!(

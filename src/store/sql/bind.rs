@@ -2,24 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::map::{
-    CustomersMap, DeactivateMap, FieldMap, Link, RecordMap, Source, SqlMap, TenantSource, Written,
-};
+use super::coverage::{beside, check_coverage, ignored_echoes};
+use super::map::{CustomersMap, DeactivateMap, FieldMap, RecordMap, Source, SqlMap, TenantSource, Written};
 use super::schema::{Column, Schema, Table, names_column};
+use super::way::{BoundLink, Cut, Ends, bind_way, clearable, cuts, is_owner_link};
+use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
-    ClassName, Constraints, DataMap, DataMapBuilder, Datatype, Fact, Field, Kind, RecordClass, Reference,
-    Role, Value,
+    ClassName, Constraints, DataMap, DataMapBuilder, Datatype, Fact, Field, FieldName, Kind, RecordClass,
+    Reference, Role, Value,
 };
 use crate::document::{Problems, Reader, join, suggest};
-
-/// A link of the way to the customer, with both ends.
-#[derive(Clone, Debug)]
-pub(crate) struct BoundLink {
-    pub(crate) column: String,
-    pub(crate) to_table: String,
-    pub(crate) to_column: String,
-}
 
 /// A record class and its table.
 #[derive(Clone, Debug)]
@@ -29,6 +22,26 @@ pub(crate) struct BoundClass {
     pub(crate) key: Vec<String>,
     /// The way to the customer; empty for the customers themselves.
     pub(crate) path: Vec<BoundLink>,
+    /// Fields that are values within a JSON document.
+    pub(crate) json: BTreeMap<FieldName, JsonField>,
+    /// Triggers of other mapped tables write to this one, so it is treated once more after those.
+    pub(crate) is_written_by_triggers: bool,
+    /// Rows may go when rows go to which they point.
+    pub(crate) is_cascaded_to: bool,
+}
+
+impl BoundClass {
+    /// Whether a row may belong to several customers.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.path.first().is_some_and(|link| link.shared)
+    }
+}
+
+/// A field that is a value within a JSON document.
+#[derive(Clone, Debug)]
+pub(crate) struct JsonField {
+    pub(crate) column: String,
+    pub(crate) pointer: Pointer,
 }
 
 /// A map that fits the schema.
@@ -38,6 +51,10 @@ pub(crate) struct Bound {
     pub(crate) customers: CustomersMap,
     /// Every class, those that point at others first, the customers last.
     pub(crate) classes: Vec<BoundClass>,
+    /// Links that are cut when the rows go to which they lead.
+    pub(crate) cuts: Vec<Cut>,
+    /// Full-text indexes over mapped tables.
+    pub(crate) indexes: Vec<String>,
 }
 
 pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
@@ -46,12 +63,13 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     check_tables(&mut reader, map, schema);
     if let Some(table) = schema.table(&map.customers.table) {
         check_customers(&mut reader, map, table);
-        classes.push(BoundClass {
-            name: map.customers.class.clone(),
-            table: table.name.clone(),
-            key: own_name(table, &map.customers.key).into_iter().collect(),
-            path: Vec::new(),
-        });
+        classes.push(bound_class(
+            &map.customers.class,
+            table,
+            std::slice::from_ref(&map.customers.key),
+            Vec::new(),
+            &map.customers.fields,
+        ));
         for (name, record) in &map.records {
             if let Some(class) = bind_record(&mut reader, name, record, map, schema, table) {
                 classes.push(class);
@@ -60,12 +78,74 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     }
     check_coverage(&mut reader, map, schema);
     reader.finish()?;
+    mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
-    Ok(Bound { data_map, customers: map.customers.clone(), classes: children_first(classes, schema) })
+    let cuts = cuts(schema, &classes);
+    let is_mapped = |table: &str| classes.iter().any(|class| class.table.eq_ignore_ascii_case(table));
+    let indexes = schema
+        .others
+        .iter()
+        .filter(|other| other.is_full_text() && other.content.as_deref().is_some_and(is_mapped))
+        .map(|other| other.name.clone())
+        .collect();
+    let classes = children_first(classes, schema);
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, cuts, indexes })
+}
+
+fn bound_class(
+    name: &ClassName,
+    table: &Table,
+    key: &[String],
+    path: Vec<BoundLink>,
+    fields: &BTreeMap<String, FieldMap>,
+) -> BoundClass {
+    let json = fields.iter().flat_map(|(column, field)| {
+        let column = own_name(table, column).unwrap_or_default();
+        field.json.keys().map(move |pointer| {
+            let name = json_field(&column, pointer);
+            (name, JsonField { column: column.clone(), pointer: pointer.clone() })
+        })
+    });
+    BoundClass {
+        name: name.clone(),
+        table: table.name.clone(),
+        key: key.iter().filter_map(|column| own_name(table, column)).collect(),
+        path,
+        json: json.collect(),
+        is_written_by_triggers: false,
+        is_cascaded_to: table.foreign_keys.iter().any(|key| key.cascades),
+    }
+}
+
+/// The name of a field within a JSON document: the column, then the pointer.
+fn json_field(column: &str, pointer: &Pointer) -> FieldName {
+    FieldName::new(format!("{column}{}", pointer.as_str()))
+}
+
+/// Marks the classes to whose tables triggers of other mapped tables write, directly or through one another.
+fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
+    let tables: BTreeSet<String> = classes.iter().map(|class| class.table.clone()).collect();
+    for from in &tables {
+        let mut reached = BTreeSet::new();
+        let mut todo = vec![from.to_ascii_lowercase()];
+        while let Some(table) = todo.pop() {
+            for written in
+                schema.table(&table).into_iter().flat_map(|table| &table.triggers).flat_map(|t| &t.writes)
+            {
+                let written = written.to_ascii_lowercase();
+                if reached.insert(written.clone()) {
+                    todo.push(written);
+                }
+            }
+        }
+        for class in classes.iter_mut().filter(|class| class.table != *from) {
+            class.is_written_by_triggers |= reached.contains(&class.table.to_ascii_lowercase());
+        }
+    }
 }
 
 /// A column's name as the table spells it.
-fn own_name(table: &Table, column: &str) -> Option<String> {
+pub(super) fn own_name(table: &Table, column: &str) -> Option<String> {
     table.column(column).map(|column| column.name.clone())
 }
 
@@ -73,7 +153,7 @@ fn names(table: &Table) -> Vec<&str> {
     table.columns.iter().map(|column| column.name.as_str()).collect()
 }
 
-fn mapped(map: &SqlMap) -> impl Iterator<Item = (String, &str)> {
+pub(super) fn mapped(map: &SqlMap) -> impl Iterator<Item = (String, &str)> {
     std::iter::once(("customers".to_owned(), map.customers.table.as_str())).chain(
         map.records.iter().map(|(name, record)| (join("records", name.as_str()), record.table.as_str())),
     )
@@ -87,11 +167,11 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
         if schema.table(table).is_none() {
             let way_out = suggest(table, known.iter().copied());
             reader.problem(join(&path, "table"), format!("there is no table {table}"), way_out);
-        } else if !seen.insert(table.to_ascii_lowercase()) {
+        } else if !seen.insert(table.to_ascii_lowercase()) && !is_told_apart(map, table) {
             reader.problem(
                 join(&path, "table"),
                 format!("table {table} is mapped twice"),
-                "a table is one record class; leave one of them",
+                "leave one of them, or tell their rows apart: owner = { column = \"…\", when = { type = \"…\" } }",
             );
         }
     }
@@ -112,7 +192,29 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-fn check_column(reader: &mut Reader, path: &str, table: &Table, column: &str) -> bool {
+/// Whether all record classes of a table hold for rows of their own: their first links name the same columns with
+/// different values.
+fn is_told_apart(map: &SqlMap, table: &str) -> bool {
+    if map.customers.table.eq_ignore_ascii_case(table) {
+        return false;
+    }
+    let of_table = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
+    let conditions: Vec<Option<&BTreeMap<String, Value>>> =
+        of_table.map(|record| record.owner.first().map(|link| &link.when)).collect();
+    let differ = |one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>| {
+        one.iter().any(|(column, value)| {
+            other.iter().any(|(name, another)| name.eq_ignore_ascii_case(column) && another != value)
+        })
+    };
+    conditions.iter().enumerate().all(|(n, one)| {
+        conditions.iter().skip(n + 1).all(|other| match (one, other) {
+            (Some(one), Some(other)) => differ(one, other),
+            _ => false,
+        })
+    })
+}
+
+pub(super) fn check_column(reader: &mut Reader, path: &str, table: &Table, column: &str) -> bool {
     let found = table.column(column).is_some();
     if !found {
         reader.problem(
@@ -128,11 +230,7 @@ fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
     if !key.iter().all(|column| check_column(reader, path, table, column)) {
         return;
     }
-    let same = |columns: &[String]| {
-        columns.len() == key.len()
-            && columns.iter().all(|column| key.iter().any(|k| k.eq_ignore_ascii_case(column)))
-    };
-    if !same(&table.primary_key) && !table.unique.iter().any(|index| !index.partial && same(&index.columns)) {
+    if !table.is_key(key) {
         reader.problem(
             path,
             format!("{} does not tell the rows of {} apart", key.join(", "), table.name),
@@ -311,221 +409,38 @@ fn bind_record(
     let path = join("records", name.as_str());
     let table = schema.table(&record.table)?;
     check_key(reader, &join(&path, "key"), table, &record.key);
-    let way =
-        bind_path(reader, &join(&path, "owner"), &record.owner, table, schema, root, &map.customers.key)?;
-    Some(BoundClass {
-        name: name.clone(),
-        table: table.name.clone(),
-        key: record.key.iter().filter_map(|column| own_name(table, column)).collect(),
-        path: way,
-    })
-}
-
-fn bind_path(
-    reader: &mut Reader,
-    path: &str,
-    links: &[Link],
-    from: &Table,
-    schema: &Schema,
-    root: &Table,
-    root_key: &str,
-) -> Option<Vec<BoundLink>> {
-    let mut way = Vec::with_capacity(links.len());
-    let mut table = from;
-    for (n, link) in links.iter().enumerate() {
-        if !check_column(reader, path, table, &link.column) {
-            return None;
-        }
-        let is_last = n + 1 == links.len();
-        let by_key = table.foreign_key(&link.column).map(|key| {
-            let to = key.to_columns.first().cloned();
-            (key.to_table.clone(), to)
-        });
-        let (to_table, to_column) = match (&link.to, by_key) {
-            (Some((table, column)), _) => (table.clone(), Some(column.clone())),
-            (None, Some(found)) => found,
-            (None, None) if is_last => (root.name.clone(), Some(root_key.to_owned())),
-            (None, None) => {
-                reader.problem(
-                    path,
-                    format!("no foreign key of {} starts at {}", table.name, link.column),
-                    "write the link in full: { column = \"…\", table = \"…\", key = \"…\" }",
-                );
-                return None;
-            }
-        };
-        let Some(next) = schema.table(&to_table) else {
-            reader.problem(path, format!("there is no table {to_table}"), "mend the link");
-            return None;
-        };
-        let to_column = to_column.or_else(|| next.primary_key.first().cloned()).unwrap_or_default();
-        if !check_column(reader, path, next, &to_column) {
-            return None;
-        }
-        let reaches_root = next.name == root.name;
-        if is_last != reaches_root {
-            let what = if is_last {
-                format!("ends at table {}, not at the customers", next.name)
-            } else {
-                format!("reaches the customers at {} and goes on", link.column)
-            };
-            reader.problem(path, what, "write the columns that lead to the customers' key, and no more");
-            return None;
-        }
-        if is_last && !to_column.eq_ignore_ascii_case(root_key) {
-            reader.problem(
-                path,
-                format!("leads to {}.{to_column}, which is not the customers' key", next.name),
-                format!("lead to {root_key}"),
-            );
-            return None;
-        }
-        if !check_link(reader, path, (table, &link.column), (next, &to_column)) {
-            return None;
-        }
-        way.push(BoundLink {
-            column: own_name(table, &link.column)?,
-            to_table: next.name.clone(),
-            to_column: own_name(next, &to_column)?,
-        });
-        table = next;
-    }
-    Some(way)
-}
-
-/// Both ends of a link have to say the same of every value, and the far end has to be one row's alone.
-fn check_link(
-    reader: &mut Reader,
-    path: &str,
-    (table, column): (&Table, &str),
-    (next, to_column): (&Table, &str),
-) -> bool {
-    let is_to =
-        |columns: &[String]| columns.len() == 1 && columns.iter().all(|c| c.eq_ignore_ascii_case(to_column));
-    if !is_to(&next.primary_key) && !next.unique.iter().any(|index| !index.partial && is_to(&index.columns)) {
+    let ends = Ends { from: table, root, root_key: &map.customers.key };
+    let way = bind_way(reader, &join(&path, "owner"), &record.owner, schema, &ends)?;
+    if let [first, ..] = way.as_slice()
+        && first.shared
+        && !map.records.values().any(|record| record.table.eq_ignore_ascii_case(&first.to_table))
+    {
         reader.problem(
-            path,
-            format!(
-                "{}.{to_column} does not tell the rows of {} apart, so rows of others would be taken",
-                next.name, next.name
-            ),
-            "link by a column that is a key of its own",
+            join(&path, "owner"),
+            format!("is shared through {}, which nobody mapped", first.to_table),
+            format!("map {} as a record class: its rows go when a customer leaves", first.to_table),
         );
-        return false;
     }
-    let (Some(near), Some(far)) = (table.column(column), next.column(to_column)) else { return false };
-    if near.datatype != far.datatype || near.collation.is_some() || far.collation.is_some() {
-        reader.problem(
-            path,
-            format!(
-                "{}.{column} and {}.{to_column} do not compare alike: they differ in type, or compare without regard \
-                 to case",
-                table.name, next.name
-            ),
-            "declare both with the same type and no COLLATE",
-        );
-        return false;
-    }
-    true
+    Some(bound_class(name, table, &record.key, way, &record.fields))
 }
 
-fn field<'f>(fields: &'f BTreeMap<String, FieldMap>, column: &str) -> Option<&'f FieldMap> {
+pub(super) fn field<'f>(fields: &'f BTreeMap<String, FieldMap>, column: &str) -> Option<&'f FieldMap> {
     fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, field)| field)
 }
 
 /// What a column of the customers' table is when the map's fields do not name it.
-fn implied(customers: &CustomersMap, column: &str) -> Option<FieldMap> {
+pub(super) fn implied(customers: &CustomersMap, column: &str) -> Option<FieldMap> {
     let is = |name: &str| name.eq_ignore_ascii_case(column);
     let from = |source: &Source| matches!(source, Source::Column(name) if is(name));
     if customers.gateways.values().any(from) {
-        return Some(FieldMap { kind: Some(Kind::PaymentProfile), max_chars: None });
+        return Some(FieldMap { kind: Some(Kind::PaymentProfile), ..FieldMap::default() });
     }
     let written = match &customers.deactivate {
         DeactivateMap::Write(writes) => writes.keys().any(|name| is(name)),
         DeactivateMap::None { .. } => false,
     };
     (is(&customers.key) || written || sources(customers).into_iter().any(|(_, source)| from(source)))
-        .then_some(FieldMap { kind: None, max_chars: None })
-}
-
-/// Columns that nobody classified, columns that are not there, and tables that nobody mapped.
-fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
-    let mut check =
-        |path: &str, table: &Table, fields: &BTreeMap<String, FieldMap>, known: &dyn Fn(&str) -> bool| {
-            let path = join(path, "fields");
-            let mut seen = BTreeSet::new();
-            for column in fields.keys() {
-                let path = join(&path, column);
-                check_column(reader, &path, table, column);
-                if !seen.insert(column.to_ascii_lowercase()) {
-                    reader.problem(path, "is classified twice", "leave one of them");
-                }
-            }
-            for column in table.columns.iter().filter(|column| field(fields, &column.name).is_none()) {
-                if !known(&column.name) {
-                    reader.problem(
-                        format!("{}.{}", table.name, column.name),
-                        "nobody classified this column",
-                        format!(
-                            "write {}.{} = \"a kind of personal data\" or \"not personal\"",
-                            path, column.name
-                        ),
-                    );
-                }
-            }
-        };
-    if let Some(table) = schema.table(&map.customers.table) {
-        let known = |column: &str| {
-            // A key of text may be an e-mail address or a name: somebody has to say.
-            let is_text_key = column.eq_ignore_ascii_case(&map.customers.key)
-                && table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
-            !is_text_key && implied(&map.customers, column).is_some()
-        };
-        check("customers", table, &map.customers.fields, &known);
-    }
-    for (name, record) in &map.records {
-        if let Some(table) = schema.table(&record.table) {
-            let known = |column: &str| {
-                let is_text = table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
-                let is_key = record.key.iter().any(|key| key.eq_ignore_ascii_case(column));
-                (is_key && !is_text)
-                    || record.owner.first().is_some_and(|link| link.column.eq_ignore_ascii_case(column))
-            };
-            check(&join("records", name.as_str()), table, &record.fields, &known);
-        }
-    }
-    for (table, through) in tied(map, schema) {
-        reader.problem(
-            table.clone(),
-            format!("a foreign key ties this table to {through}, and nobody mapped it"),
-            format!("write [records.…] with table = \"{table}\", or ignore.{table} = \"reason\""),
-        );
-    }
-}
-
-/// Tables that foreign keys tie to a mapped one, directly or through others, and that are neither mapped nor
-/// ignored.
-fn tied(map: &SqlMap, schema: &Schema) -> Vec<(String, String)> {
-    let is_mapped: BTreeSet<String> = mapped(map).map(|(_, table)| table.to_ascii_lowercase()).collect();
-    let ignored: BTreeSet<String> = map.ignore.keys().map(|table| table.to_ascii_lowercase()).collect();
-    let mut reached = is_mapped.clone();
-    let mut list = Vec::new();
-    loop {
-        let next = schema.tables().find_map(|table| {
-            let name = table.name.to_ascii_lowercase();
-            if reached.contains(&name) {
-                return None;
-            }
-            let through =
-                table.foreign_keys.iter().find(|key| reached.contains(&key.to_table.to_ascii_lowercase()))?;
-            Some((name, table.name.clone(), through.to_table.clone()))
-        });
-        let Some((lower, table, through)) = next else { return list };
-        if !ignored.contains(&lower) {
-            list.push((table, through));
-        }
-        reached.insert(lower);
-    }
+        .then(FieldMap::default)
 }
 
 fn constraints(table: &Table, column: &Column, field: Option<&FieldMap>) -> Constraints {
@@ -590,7 +505,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             let is = |name: &String| name.eq_ignore_ascii_case(&column.name);
             let role = if class.key.iter().any(is) {
                 Role::Key
-            } else if class.path.first().is_some_and(|link| is(&link.column)) {
+            } else if class.path.first().is_some_and(|link| link.columns.iter().any(is)) {
                 Role::Owner
             } else if column.computed {
                 Role::Computed
@@ -610,6 +525,14 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 mapped = mapped.linked();
             }
             built = built.field(mapped);
+            for (pointer, kind) in listed.into_iter().flat_map(|field| &field.json) {
+                built = built.field(Field::personal(json_field(&column.name, pointer), kind.clone()));
+            }
+        }
+        if let Some(link) = class.path.first().filter(|link| link.shared)
+            && let Some(through) = classes.iter().find(|class| class.table == link.to_table)
+        {
+            built = built.shared_through(through.name.clone());
         }
         for reference in references(class, table, classes) {
             built = built.references(reference);
@@ -638,26 +561,13 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
         builder = builder.without_deactivation(reason);
     }
     builder = builder.source(map.digest);
-    let is_known = |name: &str| {
-        mapped(map).any(|(_, table)| table.eq_ignore_ascii_case(name))
-            || map.ignore.keys().any(|table| table.eq_ignore_ascii_case(name))
-    };
-    let beside: Vec<&str> = schema
-        .tables()
-        .map(|table| &table.name)
-        .chain(&schema.others)
-        .filter(|name| !is_known(name))
-        .map(String::as_str)
-        .collect();
+    let beside = beside(map, schema);
     if !beside.is_empty() {
         builder =
             builder.leaves_out(format!("tables that the data map does not name: {}", beside.join(", ")));
     }
-    for class in classes {
-        for trigger in schema.table(&class.table).into_iter().flat_map(|table| &table.triggers) {
-            builder = builder
-                .leaves_out(format!("what trigger {trigger} on table {} writes elsewhere", class.table));
-        }
+    for (trigger, table, ignored) in ignored_echoes(map, schema) {
+        builder = builder.leaves_out(format!("what trigger {trigger} on table {table} writes to {ignored}"));
     }
     for (table, reason) in &map.ignore {
         builder = builder.ignores(format!("table {table}"), reason);
@@ -674,40 +584,47 @@ fn is_linked(schema: &Schema, classes: &[BoundClass], table: &str, column: &str)
         .any(|key| is(&key.to_table, table) && key.to_columns.iter().any(|to| is(to, column)));
     by_key
         || classes.iter().any(|class| {
+            let any = |columns: &[String]| columns.iter().any(|name| is(name, column));
             class.path.windows(2).any(|pair| match pair {
                 [before, link] => {
-                    is(&before.to_table, table) && (is(&before.to_column, column) || is(&link.column, column))
+                    is(&before.to_table, table) && (any(&before.to_columns) || any(&link.columns))
                 }
                 _ => false,
-            }) || class
-                .path
-                .last()
-                .is_some_and(|last| is(&last.to_table, table) && is(&last.to_column, column))
+            }) || class.path.last().is_some_and(|last| is(&last.to_table, table) && any(&last.to_columns))
+                || (is(&class.table, table)
+                    && class.path.first().is_some_and(|link| link.shared && any(&link.columns)))
+                || (is(&class.table, table)
+                    && class
+                        .path
+                        .first()
+                        .is_some_and(|link| link.when.iter().any(|(name, _)| is(name, column))))
         })
+}
+
+/// The record classes of a table.
+fn of_table<'c>(classes: &'c [BoundClass], table: &'c str) -> impl Iterator<Item = &'c BoundClass> {
+    classes.iter().filter(move |class| class.table.eq_ignore_ascii_case(table))
 }
 
 /// What records of a class point at: foreign keys, and the links of the way to the customer even where no foreign
 /// key describes them.
 fn references(class: &BoundClass, table: &Table, classes: &[BoundClass]) -> BTreeSet<Reference> {
-    let class_of = |table: &str| {
-        classes.iter().find(|class| class.table.eq_ignore_ascii_case(table)).map(|c| c.name.clone())
-    };
-    let first = class.path.first();
+    let named = |columns: &[String]| columns.iter().map(|column| column.as_str().into()).collect();
     let mut list = BTreeSet::new();
     for key in &table.foreign_keys {
-        if let Some(to) = class_of(&key.to_table) {
-            let owner = first.is_some_and(|link| {
-                key.columns.iter().any(|column| column.eq_ignore_ascii_case(&link.column))
-                    && link.to_table.eq_ignore_ascii_case(&key.to_table)
-            });
-            let fields = key.columns.iter().map(|column| column.as_str().into()).collect();
-            list.insert(Reference { to, fields, owner });
+        for to in of_table(classes, &key.to_table) {
+            let here: Vec<&BoundClass> = of_table(classes, &table.name).collect();
+            let owner = here.iter().any(|class| is_owner_link(class, key, to));
+            let cuttable = !owner && !clearable(table, &here, key).is_empty();
+            list.insert(Reference { to: to.name.clone(), fields: named(&key.columns), owner, cuttable });
         }
     }
-    if let Some(link) = first
-        && let Some(to) = class_of(&link.to_table)
-    {
-        list.insert(Reference { to, fields: vec![link.column.as_str().into()], owner: true });
+    // Rows that are shared hang from their links by nothing: the links point at them.
+    if let Some(link) = class.path.first().filter(|link| !link.shared) {
+        for to in of_table(classes, &link.to_table) {
+            let fields = named(&link.columns);
+            list.insert(Reference { to: to.name.clone(), fields, owner: true, cuttable: false });
+        }
     }
     list
 }
@@ -716,7 +633,10 @@ fn references(class: &BoundClass, table: &Table, classes: &[BoundClass]) -> BTre
 /// customer still stands. The customers come last.
 fn children_first(classes: Vec<BoundClass>, schema: &Schema) -> Vec<BoundClass> {
     let points_at = |class: &BoundClass, other: &BoundClass| {
+        // Rows that are shared are reached through the links, which go after them.
+        let shares = other.path.first().is_some_and(|link| link.shared && link.to_table == class.table);
         class.table != other.table
+            && !shares
             && (class.path.iter().any(|link| link.to_table == other.table)
                 || schema.table(&class.table).is_some_and(|table| {
                     table.foreign_keys.iter().any(|key| key.to_table.eq_ignore_ascii_case(&other.table))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
+use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
 use crate::data_map::{ClassName, Kind, StateName, Value};
 use crate::digest::Digest;
@@ -24,18 +25,24 @@ pub(crate) enum TenantSource {
 }
 
 /// What a column is, in the map's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FieldMap {
     pub(crate) kind: Option<Kind>,
     pub(crate) max_chars: Option<u32>,
+    /// What is personal within the JSON document that the column holds; the kind is then that of the rest.
+    pub(crate) json: BTreeMap<Pointer, Kind>,
 }
 
 /// One link of the way from a record to its customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Link {
-    pub(crate) column: String,
+    pub(crate) columns: Vec<String>,
     /// Where it leads, if no foreign key says so.
-    pub(crate) to: Option<(String, String)>,
+    pub(crate) to: Option<(String, Vec<String>)>,
+    /// It leads there in the rows only in which these columns have these values.
+    pub(crate) when: BTreeMap<String, Value>,
+    /// Several rows may be at the far end, of several customers.
+    pub(crate) shared: bool,
 }
 
 /// A value that is written to a column: a constant, or the instant.
@@ -436,16 +443,61 @@ fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<Link>
     links.into_iter().collect()
 }
 
+/// A column or, for a composite key, a list of them.
+fn read_columns(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<String>> {
+    let columns = reader.texts(path, value)?;
+    Some(columns.into_iter().map(str::to_owned).collect())
+}
+
 fn read_link(reader: &mut Reader, path: &str, value: &Json) -> Option<Link> {
     match value {
-        Json::String(_) => {
-            reader.text(path, value).map(|column| Link { column: column.to_owned(), to: None })
+        Json::String(_) | Json::Array(_) => {
+            let columns = read_columns(reader, path, value)?;
+            Some(Link { columns, to: None, when: BTreeMap::new(), shared: false })
         }
         Json::Object(_) => {
-            let table = reader.table(path, value, &["column", "table", "key"])?;
-            let mut text = |key| reader.required_text(path, table, key).map(str::to_owned);
-            let (column, to, key) = (text("column"), text("table"), text("key"));
-            Some(Link { column: column?, to: Some((to?, key?)) })
+            let table = reader.table(path, value, &["column", "table", "key", "when", "shared"])?;
+            let columns = reader
+                .required(path, table, "column")
+                .and_then(|value| read_columns(reader, &join(path, "column"), value));
+            let to_table = table.get("table").map(|value| reader.text(&join(path, "table"), value));
+            let key = table.get("key").map(|value| read_columns(reader, &join(path, "key"), value));
+            let to = match (to_table, key) {
+                (None, None) => None,
+                (Some(table), Some(key)) => Some((table?.to_owned(), key?)),
+                (Some(_), None) => {
+                    reader.problem(
+                        join(path, "key"),
+                        "is missing",
+                        "write the column that the link leads to",
+                    );
+                    return None;
+                }
+                (None, Some(_)) => {
+                    reader.problem(
+                        join(path, "table"),
+                        "is missing",
+                        "write the table that the link leads to",
+                    );
+                    return None;
+                }
+            };
+            let mut when = BTreeMap::new();
+            if let Some(value) = table.get("when") {
+                let path = join(path, "when");
+                for (column, value) in reader.open_table(&path, value).into_iter().flatten() {
+                    when.insert(column.clone(), read_scalar(reader, &join(&path, column), value)?);
+                }
+            }
+            let shared = match table.get("shared") {
+                None => false,
+                Some(Json::Bool(flag)) => *flag,
+                Some(_) => {
+                    reader.problem(join(path, "shared"), "is no flag", "write true, or leave it out");
+                    return None;
+                }
+            };
+            Some(Link { columns: columns?, to, when, shared })
         }
         _ => {
             reader.problem(
@@ -464,7 +516,8 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
     let Some(value) = table.get("fields") else { return fields };
     for (column, value) in reader.open_table(&path, value).into_iter().flatten() {
         let path = join(&path, column);
-        let (kind, max_chars) = match value {
+        let field = match value {
+            Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
                 let Some(table) = reader.table(&path, value, &["kind", "max_chars"]) else { continue };
                 let max_chars = table.get("max_chars").and_then(|value| {
@@ -474,25 +527,65 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
                     }
                     chars
                 });
-                (reader.required_text(&path, table, "kind"), max_chars)
+                let kind = reader.required_text(&path, table, "kind");
+                let field = kind.and_then(|kind| read_kind(reader, &path, kind));
+                field.map(|field| FieldMap { max_chars, ..field })
             }
-            _ => (reader.text(&path, value), None),
+            _ => reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind)),
         };
-        if let Some(field) = kind.and_then(|kind| read_kind(reader, &path, kind, max_chars)) {
+        if let Some(field) = field {
             fields.insert(column.clone(), field);
         }
     }
     fields
 }
 
+/// `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`
+fn read_json_field(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldMap> {
+    let table = reader.table(path, value, &["json", "rest"])?;
+    let rest = reader.required_text(path, table, "rest").and_then(|kind| read_kind(reader, path, kind));
+    let path = join(path, "json");
+    let mut json = BTreeMap::new();
+    for (text, value) in
+        table.get("json").and_then(|value| reader.open_table(&path, value)).into_iter().flatten()
+    {
+        let path = join(&path, text);
+        let pointer = match text.parse::<Pointer>() {
+            Ok(pointer) if !text.is_empty() => pointer,
+            Ok(_) => {
+                reader.problem(path, "is the whole document", "write { kind = \"…\" } for the column");
+                continue;
+            }
+            Err(error) => {
+                reader.problem(
+                    path,
+                    format!("is no pointer: {error}"),
+                    "write one such as \"/contacts/*/name\"",
+                );
+                continue;
+            }
+        };
+        let kind = reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind));
+        match kind.map(|field| field.kind) {
+            Some(Some(kind)) => {
+                json.insert(pointer, kind);
+            }
+            Some(None) => reader.problem(path, "is not personal", "leave it out: the rest says so"),
+            None => {}
+        }
+    }
+    Some(FieldMap { json, ..rest? })
+}
+
 const NOT_PERSONAL: &str = "not personal";
 
-fn read_kind(reader: &mut Reader, path: &str, text: &str, max_chars: Option<u32>) -> Option<FieldMap> {
+/// A field of a kind of personal data, or of none.
+fn read_kind(reader: &mut Reader, path: &str, text: &str) -> Option<FieldMap> {
     if text == NOT_PERSONAL {
-        return Some(FieldMap { kind: None, max_chars });
+        return Some(FieldMap::default());
     }
     match text.parse::<Kind>() {
-        Ok(kind) => Some(FieldMap { kind: Some(kind), max_chars }),
+        Ok(kind) => Some(FieldMap { kind: Some(kind), ..FieldMap::default() }),
         Err(error) => {
             let known: Vec<&str> = Kind::KNOWN.iter().copied().chain([NOT_PERSONAL]).collect();
             reader.problem(path, format!("{text} is no kind: {error}"), suggest(text, known));

@@ -51,21 +51,39 @@
 //! `{ column = "invoice_no", table = "invoices", key = "number" }`. Each link has to lead to a key of its own, and both
 //! ends have to compare alike (the same type, no `COLLATE`): otherwise rows of others would be taken, or rows missed.
 //!
-//! Tables that no foreign key ties to a customer need no line; nor do triggers. The certificate names them all, as what
-//! it does not cover.
+//! Tables that no foreign key ties to a customer need no line. The certificate names them, as what it does not cover.
+//!
+//! # Schemas that fight back
+//! | what | how the map says it |
+//! |---|---|
+//! | values inside a JSON document | `profile = { json = { "/contacts/*/name" = "name" }, rest = "not personal" }` |
+//! | a composite foreign key | `owner = [["shop", "order_no"], "client_id"]` |
+//! | a polymorphic owner | `owner = { column = "owner_id", when = { owner_type = "client" } }`; the table may be mapped again for another type |
+//! | a row that several customers share | `owner = [{ column = "id", table = "residents", key = "address_id", shared = true }, "client_id"]`: treated with the last one who leaves |
+//! | a second link to a customer (a referrer, a reply) | nothing: the row is its owner's, and the link is cut when the other one is deleted |
+//! | a trigger that writes to another table | map that table, or ignore it with a reason; it is treated after the trigger has run |
+//! | a full-text index over a mapped table | nothing, if triggers keep it current; a full-text table of its own has to be ignored with a reason |
+//!
+//! The field of a JSON value is named by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`.
 //!
 //! Scalar SQL is one expression; it may name the customers' table by its own name. Dates are texts in ISO 8601
 //! (`2026-03-01`, `2026-03-01 12:30:00` in UTC, or with an offset) or Unix seconds.
 
 mod bind;
+mod coverage;
 mod map;
 mod map_schema;
 mod schema;
+mod tokens;
+mod way;
 
 pub use map::SqlMap;
 
 pub(crate) use bind::{Bound, BoundClass, bind};
 pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
-    Column, ForeignKey, Schema, Table, UniqueIndex, checked_chars, datatype, declared_chars, names_column,
+    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
+    declared_chars, names_column,
 };
+pub(crate) use tokens::{generated_from, trigger_event, virtual_table, written_by_trigger};
+pub(crate) use way::{BoundLink, Cut};

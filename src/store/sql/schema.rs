@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::tokens::TriggerEvent;
 use crate::data_map::Datatype;
 
 /// A column as it is.
@@ -12,6 +13,8 @@ pub(crate) struct Column {
     pub(crate) nullable: bool,
     pub(crate) max_chars: Option<u32>,
     pub(crate) computed: bool,
+    /// The words of the expression that computes it.
+    pub(crate) computed_from: Vec<String>,
     /// A row that says nothing of it gets a value: a default, or a number of its own.
     pub(crate) has_default: bool,
     /// How its values are compared; none where bytes are.
@@ -24,6 +27,8 @@ pub(crate) struct ForeignKey {
     pub(crate) columns: Vec<String>,
     pub(crate) to_table: String,
     pub(crate) to_columns: Vec<String>,
+    /// Rows go when the row goes to which they point.
+    pub(crate) cascades: bool,
 }
 
 /// A unique index.
@@ -43,7 +48,32 @@ pub(crate) struct Table {
     /// The unique indexes, the primary key's left out.
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
-    pub(crate) triggers: Vec<String>,
+    pub(crate) triggers: Vec<Trigger>,
+}
+
+/// A trigger of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Trigger {
+    pub(crate) name: String,
+    pub(crate) event: Option<TriggerEvent>,
+    /// The tables that it writes to, as it spells them.
+    pub(crate) writes: Vec<String>,
+}
+
+/// A table that is no plain one.
+#[derive(Clone, Debug)]
+pub(crate) struct VirtualTable {
+    pub(crate) name: String,
+    /// `fts5`, `rtree` …
+    pub(crate) module: String,
+    /// The table of whose content it is an index, if it holds none of its own.
+    pub(crate) content: Option<String>,
+}
+
+impl VirtualTable {
+    pub(crate) fn is_full_text(&self) -> bool {
+        matches!(self.module.as_str(), "fts3" | "fts4" | "fts5")
+    }
 }
 
 impl Table {
@@ -52,15 +82,31 @@ impl Table {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
 
-    /// The foreign key that starts with a single column.
-    pub(crate) fn foreign_key(&self, column: &str) -> Option<&ForeignKey> {
-        self.foreign_keys
-            .iter()
-            .find(|key| key.columns.len() == 1 && key.columns.iter().all(|c| c.eq_ignore_ascii_case(column)))
+    /// The foreign key of just these columns, and where each of them leads.
+    pub(crate) fn foreign_key(&self, columns: &[String]) -> Option<&ForeignKey> {
+        self.foreign_keys.iter().find(|key| {
+            key.columns.len() == columns.len()
+                && key.columns.iter().zip(columns).all(|(of_key, asked)| of_key.eq_ignore_ascii_case(asked))
+        })
     }
 
+    /// Whether no two rows may hold the same value in a column, alone, together with others, or through a column
+    /// that is computed of it.
     pub(crate) fn is_unique(&self, column: &str) -> bool {
-        self.unique.iter().flat_map(|index| &index.columns).any(|name| name.eq_ignore_ascii_case(column))
+        let names_it = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(column));
+        self.unique.iter().flat_map(|index| &index.columns).any(|name| {
+            name.eq_ignore_ascii_case(column)
+                || self.column(name).is_some_and(|indexed| names_it(&indexed.computed_from))
+        })
+    }
+
+    /// Whether these columns tell the rows apart.
+    pub(crate) fn is_key(&self, columns: &[String]) -> bool {
+        let same = |other: &[String]| {
+            other.len() == columns.len()
+                && other.iter().all(|column| columns.iter().any(|c| c.eq_ignore_ascii_case(column)))
+        };
+        same(&self.primary_key) || self.unique.iter().any(|index| !index.partial && same(&index.columns))
     }
 }
 
@@ -69,11 +115,11 @@ impl Table {
 pub(crate) struct Schema {
     tables: BTreeMap<String, Table>,
     /// Tables that are no plain ones, such as full-text indexes.
-    pub(crate) others: Vec<String>,
+    pub(crate) others: Vec<VirtualTable>,
 }
 
 impl Schema {
-    pub(crate) fn new(tables: impl IntoIterator<Item = Table>, others: Vec<String>) -> Self {
+    pub(crate) fn new(tables: impl IntoIterator<Item = Table>, others: Vec<VirtualTable>) -> Self {
         Self {
             others,
             tables: tables.into_iter().map(|table| (table.name.to_ascii_lowercase(), table)).collect(),
@@ -82,7 +128,12 @@ impl Schema {
 
     /// Whether there is something of this name, a plain table or not.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.table(name).is_some() || self.others.iter().any(|other| other.eq_ignore_ascii_case(name))
+        self.table(name).is_some() || self.virtual_table(name).is_some()
+    }
+
+    /// A table that is no plain one, by name, in any case.
+    pub(crate) fn virtual_table(&self, name: &str) -> Option<&VirtualTable> {
+        self.others.iter().find(|other| other.name.eq_ignore_ascii_case(name))
     }
 
     /// A table by name, in any case.

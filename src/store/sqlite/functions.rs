@@ -8,6 +8,8 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 
+use super::json_fields::{self, Unreadable};
+use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
 
@@ -17,6 +19,8 @@ pub(super) struct Slot {
     pub(super) class: ClassName,
     pub(super) field: FieldName,
     pub(super) strategy: Strategy,
+    /// Where it is in the JSON document that the column holds, if it is within one.
+    pub(super) pointer: Option<Pointer>,
 }
 
 /// What the functions work with while a treatment is carried out or counted.
@@ -28,6 +32,8 @@ pub(super) struct Working {
     pub(super) attempt: u32,
     /// What each slot writes where that is the same for every row.
     same: Vec<Option<String>>,
+    /// Why a function failed: SQLite's own words for it would not say.
+    failed: Option<String>,
 }
 
 impl Working {
@@ -39,7 +45,7 @@ impl Working {
                 _ => None,
             })
             .collect();
-        Self { slots, seed, date, attempt, same }
+        Self { slots, seed, date, attempt, same, failed: None }
     }
 }
 
@@ -50,8 +56,14 @@ pub(super) fn set(bench: &Bench, working: Option<Working>) {
     *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
 }
 
+/// Why a function failed, if one has.
+pub(super) fn take_failure(bench: &Bench) -> Option<String> {
+    bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
+}
+
 /// `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
-/// erased. Neither can be called from a schema or a trigger.
+/// erased; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
+/// trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     let working = Arc::clone(bench);
@@ -79,6 +91,22 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_holds", 2, flags, move |context| {
         with_slot(&working, context, |_, _, slot| Ok(holds(slot, context.get_raw(1))))
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_json", -1, flags, move |context| {
+        let treated = with_slot(&working, context, |working, _, slot| {
+            Ok(json_fields::treat(working, slot, context.get_raw(1), &key_text(context)))
+        })?;
+        treated.map_err(|Unreadable(why)| {
+            if let Some(working) = working.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                working.failed = Some(why);
+            }
+            failure("a document cannot be read")
+        })
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_json_holds", 2, flags, move |context| {
+        with_slot(&working, context, |_, _, slot| Ok(json_fields::holds(slot, context.get_raw(1))))
     })
 }
 

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use crate::store::sql::{
-    Column, ForeignKey, Schema, Table, UniqueIndex, checked_chars, datatype, declared_chars, names_column,
+    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
+    declared_chars, generated_from, names_column, trigger_event, virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -20,10 +21,20 @@ pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
         schema.push(table(connection, name, &sql, without_rowid)?);
     }
     let mut others = connection.prepare(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'virtual' ORDER BY name",
+        "SELECT l.name, coalesce(s.sql, '') FROM pragma_table_list AS l
+         LEFT JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+         WHERE l.schema = 'main' AND l.type = 'virtual' ORDER BY l.name",
     )?;
-    let others = others.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let others = others
+        .query_map([], |row| Ok(virtual_of(row.get(0)?, &row.get::<_, String>(1)?)))?
+        .collect::<Result<_, _>>()?;
     Ok(Schema::new(schema, others))
+}
+
+fn virtual_of(name: String, sql: &str) -> VirtualTable {
+    let (module, options) = virtual_table(sql);
+    let content = options.into_iter().find(|(option, _)| option == "content").map(|(_, table)| table);
+    VirtualTable { name, module, content: content.filter(|table| !table.is_empty()) }
 }
 
 fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) -> rusqlite::Result<Table> {
@@ -46,6 +57,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             nullable: !not_null,
             max_chars: [declared_chars(&declared), checked_chars(sql, &name)].into_iter().flatten().min(),
             computed: hidden == 2 || hidden == 3,
+            computed_from: if hidden == 2 || hidden == 3 { generated_from(sql, &name) } else { Vec::new() },
             has_default,
             collation: collation(connection, &table.name, &name)?,
             name,
@@ -63,9 +75,13 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     table.foreign_keys = foreign_keys(connection, &table.name)?;
     table.unique = unique(connection, &table)?;
     let mut triggers = connection.prepare_cached(
-        "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
+        "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
     )?;
-    table.triggers = triggers.query_map([&table.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let trigger = |row: &rusqlite::Row<'_>| {
+        let sql: String = row.get(1)?;
+        Ok(Trigger { name: row.get(0)?, event: trigger_event(&sql), writes: written_by_trigger(&sql) })
+    };
+    table.triggers = triggers.query_map([&table.name], trigger)?.collect::<Result<_, _>>()?;
     Ok(table)
 }
 
@@ -78,7 +94,7 @@ fn collation(connection: &Connection, table: &str, column: &str) -> rusqlite::Re
 
 fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {
     let mut list = connection.prepare_cached(
-        "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
+        "SELECT id, \"table\", \"from\", \"to\", on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
     )?;
     let mut rows = list.query([table])?;
     let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
@@ -87,7 +103,9 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
         // NULL: the primary key of the other table.
         let to: Option<String> = row.get(3)?;
         if keys.last().is_none_or(|(last, _)| *last != id) {
-            keys.push((id, ForeignKey { columns: Vec::new(), to_table, to_columns: Vec::new() }));
+            let on_delete: String = row.get(4)?;
+            let cascades = on_delete.eq_ignore_ascii_case("CASCADE");
+            keys.push((id, ForeignKey { columns: Vec::new(), to_table, to_columns: Vec::new(), cascades }));
         }
         if let Some((_, key)) = keys.last_mut() {
             key.columns.push(from);

@@ -15,6 +15,7 @@ use super::{
     Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest,
 };
 use crate::anonymise::Seed;
+use crate::anonymise::json::Pointer;
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::{ClassName, DataMap, Datatype, Kind, Value};
 use crate::digest::Digest;
@@ -31,6 +32,8 @@ mod erase;
 mod facts;
 mod functions;
 mod introspect;
+mod json_fields;
+mod ownership;
 mod scrub;
 mod statements;
 mod status;
@@ -304,24 +307,37 @@ impl Shared {
         let mut list = vec![Identifiers::new(); customers.len()];
         for class in &self.bound.classes {
             let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
-            let fields: Vec<(&Kind, String)> = described
+            let fields: Vec<(&Kind, &str, Option<&Pointer>)> = described
                 .fields()
                 .iter()
-                .filter_map(|field| Some((field.kind()?, quoted(field.name().as_str()))))
-                .filter(|(kind, _)| kind.identifies())
+                .filter_map(|field| {
+                    let json = class.json.get(field.name());
+                    let column = json.map_or(field.name().as_str(), |json| &json.column);
+                    Some((field.kind()?, column, json.map(|json| &json.pointer)))
+                })
+                .filter(|(kind, _, _)| kind.identifies())
                 .collect();
             if fields.is_empty() {
                 continue;
             }
+            let table = quoted(&class.table);
             let columns: Vec<String> =
-                fields.iter().map(|(_, column)| format!("{}.{column}", quoted(&class.table))).collect();
-            let sql = statements::select_owned(class, &columns.join(", "));
+                fields.iter().map(|(_, column, _)| format!("{table}.{}", quoted(column))).collect();
+            let sql = ownership::select_owned(class, &columns.join(", "));
             let mut statement = transaction.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let Some(identifiers) = list.get_mut(natural::<usize>(row, 0)?) else { continue };
-                for (n, (kind, _)) in fields.iter().enumerate() {
-                    if let Value::Text(text) = functions::from_sql(row.get_ref(n + 1)?) {
+                for (n, (kind, _, pointer)) in fields.iter().enumerate() {
+                    let value = row.get_ref(n + 1)?;
+                    if let Some(pointer) = pointer {
+                        let found = json_fields::texts(value, pointer).map_err(|error| {
+                            Fault::Other(format!("a document of {} cannot be read: {error}", class.name))
+                        })?;
+                        for text in found {
+                            identifiers.insert((*kind).clone(), text);
+                        }
+                    } else if let Value::Text(text) = functions::from_sql(value) {
                         identifiers.insert((*kind).clone(), text);
                     }
                 }
@@ -442,7 +458,10 @@ impl CustomerStore for SqliteStore {
 #[async_trait]
 impl Scrub for SqliteStore {
     async fn scrub(&self) -> Result<(), StoreError> {
-        self.call("scrubbing the database's files", |_, connection| Ok(scrub::scrub(connection)?)).await
+        self.call("scrubbing the database's files", |shared, connection| {
+            Ok(scrub::scrub(connection, &shared.bound.indexes)?)
+        })
+        .await
     }
 }
 

@@ -2,13 +2,20 @@
 
 use rusqlite::Connection;
 
+use super::statements::quoted;
 use crate::sqlite::Fault;
 
-/// Statistics that sample values are made anew, the whole file is rewritten, and the logs are emptied.
-pub(super) fn scrub(connection: &Connection) -> Result<(), Fault> {
+/// Full-text indexes and statistics that sample values are made anew, the whole file is rewritten, and the logs are
+/// emptied.
+pub(super) fn scrub(connection: &Connection, indexes: &[String]) -> Result<(), Fault> {
     let mode: String = connection.query_row("PRAGMA main.journal_mode", [], |row| row.get(0))?;
     // A journal that is kept between transactions is cut to nothing at the next commit.
     connection.query_row("PRAGMA main.journal_size_limit = 0", [], |_| Ok(()))?;
+    for index in indexes {
+        // What was taken out of an index stays in its segments until they are merged.
+        let index = quoted(index);
+        connection.execute(&format!("INSERT INTO main.{index} ({index}) VALUES ('rebuild')"), [])?;
+    }
     let analysed: bool = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name IN ('sqlite_stat1', 'sqlite_stat4'))",
         [],

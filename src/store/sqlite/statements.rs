@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::functions::Slot;
+use super::ownership;
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, Datatype, Value};
 use crate::policy::{ClassTreatment, RecordAction, Treatment};
@@ -51,9 +52,17 @@ pub(super) struct ClassScript {
     pub(super) rows: Statement,
     /// Per customer: rows, and rows to which there is something to do.
     pub(super) tally: Statement,
+    /// How many rows it will be, where customers share them and the rows per customer do not add up.
+    pub(super) distinct: Option<String>,
+    /// What is done before: links that are cut.
+    pub(super) cuts: Vec<String>,
     /// What does it. None where nothing is ever to be done.
     pub(super) act: Option<Statement>,
     pub(super) reassigns: bool,
+    /// Triggers may have written to it by the end: it is done once more.
+    pub(super) again: bool,
+    /// Rows may have gone with others.
+    pub(super) may_shrink: bool,
 }
 
 /// A statement and what is bound to it.
@@ -85,43 +94,72 @@ impl Script {
             .iter()
             .filter_map(|class| {
                 let treated = treatment.class(class.name.as_str())?;
-                Some(class_script(class, treated, &mut slots))
+                let mut script = class_script(class, treated, &mut slots);
+                if *treated.action() == RecordAction::Delete {
+                    let cuts = bound.cuts.iter().filter(|cut| cut.of == class.name);
+                    script.cuts = cuts.map(|cut| ownership::cut(class, cut)).collect();
+                }
+                Some(script)
             })
             .collect();
         Self { classes, slots: slots.into() }
     }
 }
 
+/// A field of a row, and what is written there.
+struct Target<'t> {
+    slot: usize,
+    column: String,
+    in_json: bool,
+    strategy: &'t Strategy,
+}
+
+/// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced.
+fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<Slot>) -> Vec<Target<'t>> {
+    let table = quoted(&class.table);
+    let mut targets = Vec::new();
+    for (field, strategy) in treated.fields() {
+        let json = class.json.get(field);
+        let column = json.map_or(field.as_str(), |json| json.column.as_str());
+        if json.is_some() && treated.fields().contains_key(column) {
+            continue;
+        }
+        targets.push(Target {
+            slot: slots.len(),
+            column: format!("{table}.{}", quoted(column)),
+            in_json: json.is_some(),
+            strategy,
+        });
+        slots.push(Slot {
+            class: class.name.clone(),
+            field: field.clone(),
+            strategy: strategy.clone(),
+            pointer: json.map(|json| json.pointer.clone()),
+        });
+    }
+    targets
+}
+
 fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Slot>) -> ClassScript {
     let table = quoted(&class.table);
-    let first_slot = slots.len();
-    slots.extend(treated.fields().iter().map(|(field, strategy)| Slot {
-        class: class.name.clone(),
-        field: field.clone(),
-        strategy: strategy.clone(),
-    }));
-    let fields: Vec<(usize, String, &Strategy)> = (first_slot..)
-        .zip(treated.fields())
-        .map(|(slot, (field, strategy))| (slot, format!("{table}.{}", quoted(field.as_str())), strategy))
-        .collect();
-
+    let fields = targets(class, treated, slots);
     let mut tally = Statement::default();
     let due = match treated.action() {
         RecordAction::Keep { .. } => "0".to_owned(),
         RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
         RecordAction::Anonymise => pending(&mut tally, &fields),
     };
-    let joins = joins(class);
+    let from = ownership::from_batch(class);
     tally.sql = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({due}), 0) FROM {BATCH} AS relinquish_b {joins} GROUP BY relinquish_b.relinquish_n"
+        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({due}), 0) {from} GROUP BY relinquish_b.relinquish_n"
     );
     let rows = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), count(*) FROM {BATCH} AS relinquish_b {joins} GROUP BY relinquish_b.relinquish_n"
+        "SELECT relinquish_b.relinquish_n, count(*), count(*) {from} GROUP BY relinquish_b.relinquish_n"
     );
     let rows = Statement { sql: rows, parameters: Vec::new() };
 
     let mut act = Statement::default();
-    let owned = owned(class);
+    let owned = ownership::owned(class);
     match treated.action() {
         RecordAction::Keep { .. } => {}
         RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {owned}"),
@@ -133,7 +171,7 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
         }
         RecordAction::Reassign => {
-            let link = class.path.first().map_or("", |link| link.column.as_str());
+            let link = class.path.first().and_then(|link| link.columns.first()).map_or("", String::as_str);
             let mut sets = format!(
                 "{} = (SELECT relinquish_b.relinquish_stand_in FROM {BATCH} AS relinquish_b WHERE relinquish_b.relinquish_customer = {table}.{})",
                 quoted(link),
@@ -150,103 +188,52 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
         class: class.name.clone(),
         rows,
         tally,
+        distinct: class.is_shared().then(|| format!("SELECT count(*) FROM main.{table} WHERE {owned}")),
+        cuts: Vec::new(),
         act: (!act.sql.is_empty()).then_some(act),
         reassigns: *treated.action() == RecordAction::Reassign,
+        again: class.is_written_by_triggers,
+        may_shrink: class.is_cascaded_to,
     }
 }
 
-/// `field = value, …`
-fn assignments(
-    statement: &mut Statement,
-    class: &BoundClass,
-    fields: &[(usize, String, &Strategy)],
-) -> String {
+/// `field = value, …`, each column once.
+fn assignments(statement: &mut Statement, class: &BoundClass, fields: &[Target<'_>]) -> String {
     let table = quoted(&class.table);
     let key: Vec<String> = class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
-    let sets: Vec<String> = fields
-        .iter()
-        .map(|(slot, column, strategy)| {
-            let value = match strategy {
-                Strategy::Clear => "NULL".to_owned(),
-                Strategy::Constant(value) => statement.bind(value),
-                Strategy::Placeholder(_)
-                | Strategy::Token(_)
-                | Strategy::Invalidate(_)
-                | Strategy::Generalise { .. } => {
-                    format!("relinquish_value({slot}, {column}, {})", key.join(", "))
-                }
-            };
-            let name = column.strip_prefix(&format!("{table}.")).unwrap_or(column);
-            format!("{name} = {value}")
-        })
+    let key = key.join(", ");
+    let mut values: Vec<(&str, String)> = Vec::with_capacity(fields.len());
+    for Target { slot, column, in_json, strategy } in fields {
+        // Several values of one document: what became of it goes into the next.
+        let before = values.iter().position(|(name, _)| name == column).map(|at| values.remove(at).1);
+        let value = match strategy {
+            _ if *in_json => {
+                format!("relinquish_json({slot}, {}, {key})", before.as_ref().unwrap_or(column))
+            }
+            Strategy::Clear => "NULL".to_owned(),
+            Strategy::Constant(value) => statement.bind(value),
+            _ => format!("relinquish_value({slot}, {column}, {key})"),
+        };
+        values.push((column, value));
+    }
+    let own = format!("{table}.");
+    let sets: Vec<String> = values
+        .into_iter()
+        .map(|(column, value)| format!("{} = {value}", column.strip_prefix(&own).unwrap_or(column)))
         .collect();
     sets.join(", ")
 }
 
 /// True of a row in which a field is not erased yet.
-fn pending(statement: &mut Statement, fields: &[(usize, String, &Strategy)]) -> String {
+fn pending(statement: &mut Statement, fields: &[Target<'_>]) -> String {
     let conditions: Vec<String> = fields
         .iter()
-        .map(|(slot, column, strategy)| match strategy {
+        .map(|Target { slot, column, in_json, strategy }| match strategy {
+            _ if *in_json => format!("NOT relinquish_json_holds({slot}, {column})"),
             Strategy::Clear => format!("{column} IS NOT NULL"),
             Strategy::Constant(value) => format!("{column} IS NOT {}", statement.bind(value)),
-            Strategy::Placeholder(_)
-            | Strategy::Token(_)
-            | Strategy::Invalidate(_)
-            | Strategy::Generalise { .. } => {
-                format!("NOT relinquish_holds({slot}, {column})")
-            }
+            _ => format!("NOT relinquish_holds({slot}, {column})"),
         })
         .collect();
     if conditions.is_empty() { "0".to_owned() } else { conditions.join(" OR ") }
-}
-
-/// From the batch down to the class's rows.
-fn joins(class: &BoundClass) -> String {
-    let mut sql = String::new();
-    let mut inner = "relinquish_b.relinquish_customer".to_owned();
-    for (n, link) in class.path.iter().enumerate().rev() {
-        let (table, alias) = if n == 0 {
-            (quoted(&class.table), quoted(&class.table))
-        } else {
-            let table = class.path.get(n - 1).map_or("", |before| before.to_table.as_str());
-            (quoted(table), format!("way{n}"))
-        };
-        let _ = write!(sql, "JOIN main.{table} AS {alias} ON {alias}.{} = {inner} ", quoted(&link.column));
-        if let Some(before) = n.checked_sub(1).and_then(|n| class.path.get(n)) {
-            inner = format!("{alias}.{}", quoted(&before.to_column));
-        }
-    }
-    if class.path.is_empty() {
-        let key = class.key.first().map_or("", String::as_str);
-        let table = quoted(&class.table);
-        let _ = write!(sql, "JOIN main.{table} AS {table} ON {table}.{} = {inner}", quoted(key));
-    }
-    sql
-}
-
-/// True of the rows that belong to customers of the batch.
-fn owned(class: &BoundClass) -> String {
-    let mut set = format!("SELECT relinquish_customer FROM {BATCH}");
-    for (n, link) in class.path.iter().enumerate().skip(1).rev() {
-        let before = class.path.get(n - 1);
-        let (table, key) =
-            before.map_or(("", ""), |before| (before.to_table.as_str(), before.to_column.as_str()));
-        set = format!(
-            "SELECT {} FROM main.{} WHERE {} IN ({set})",
-            quoted(key),
-            quoted(table),
-            quoted(&link.column)
-        );
-    }
-    let column = class
-        .path
-        .first()
-        .map_or_else(|| class.key.first().map_or("", String::as_str), |link| link.column.as_str());
-    format!("{}.{} IN ({set})", quoted(&class.table), quoted(column))
-}
-
-/// Columns of the class's rows that belong to customers of the batch, the customer's number first.
-pub(super) fn select_owned(class: &BoundClass, columns: &str) -> String {
-    format!("SELECT relinquish_b.relinquish_n, {columns} FROM {BATCH} AS relinquish_b {}", joins(class))
 }

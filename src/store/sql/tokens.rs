@@ -1,0 +1,220 @@
+//! Reading SQL that is kept in a schema: the words of a trigger, the expression of a generated column.
+//!
+//! A database tells the tables, columns and keys of a schema by itself. What a trigger writes and of what a column is
+//! generated stands in the text of a statement only.
+
+/// A word, a quoted name, a text, a number or a sign. Comments and white space are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// A bare word: a keyword or a name.
+    Word(String),
+    /// A name in quotes, with the quotes taken off.
+    Name(String),
+    /// A text literal.
+    Text,
+    Sign(char),
+}
+
+impl Token {
+    pub(super) fn is(&self, keyword: &str) -> bool {
+        matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// The name that a table or column may have here.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) | Self::Name(name) => Some(name),
+            Self::Text | Self::Sign(_) => None,
+        }
+    }
+}
+
+pub(super) fn tokens(sql: &str) -> Vec<Token> {
+    let mut list = Vec::new();
+    let mut chars = sql.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '-' if chars.peek() == Some(&'-') => {
+                chars.by_ref().find(|c| *c == '\n');
+            }
+            '/' if chars.peek() == Some(&'*') => {
+                let mut before = ' ';
+                chars.next();
+                chars.by_ref().find(|c| std::mem::replace(&mut before, *c) == '*' && *c == '/');
+            }
+            '\'' | '"' | '`' | '[' => {
+                let end = if c == '[' { ']' } else { c };
+                let mut text = String::new();
+                while let Some(inner) = chars.next() {
+                    if inner == end {
+                        // Doubled, it stands for itself; brackets have no such thing.
+                        if c == '[' || chars.peek() != Some(&end) {
+                            break;
+                        }
+                        chars.next();
+                    }
+                    text.push(inner);
+                }
+                list.push(if c == '\'' { Token::Text } else { Token::Name(text) });
+            }
+            c if is_word(c) => {
+                let mut word = String::from(c);
+                while let Some(c) = chars.next_if(|c| is_word(*c)) {
+                    word.push(c);
+                }
+                list.push(Token::Word(word));
+            }
+            c if c.is_whitespace() => {}
+            sign => list.push(Token::Sign(sign)),
+        }
+    }
+    list
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// The tables that a trigger's statements write to, as they spell them.
+pub(crate) fn written_by_trigger(sql: &str) -> Vec<String> {
+    let tokens = tokens(sql);
+    // Within `WHEN` there is no BEGIN, and a name BEGIN has to be quoted.
+    let body = tokens.iter().position(|token| token.is("BEGIN")).map_or(tokens.len(), |at| at + 1);
+    let mut written = Vec::new();
+    for statement in tokens.get(body..).unwrap_or_default().split(|token| *token == Token::Sign(';')) {
+        let Some(first) = statement.first() else { continue };
+        let mut rest = statement.iter().skip(1);
+        let at = if first.is("INSERT") || first.is("REPLACE") {
+            rest.position(|token| token.is("INTO")).map(|at| at + 2)
+        } else if first.is("DELETE") {
+            rest.position(|token| token.is("FROM")).map(|at| at + 2)
+        } else if first.is("UPDATE") {
+            // UPDATE OR IGNORE t SET …
+            Some(if statement.get(1).is_some_and(|token| token.is("OR")) { 3 } else { 1 })
+        } else {
+            None
+        };
+        written.extend(at.and_then(|at| statement.get(at)?.name()).map(str::to_owned));
+    }
+    written
+}
+
+/// What happens to a table for a trigger to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TriggerEvent {
+    Insert,
+    Update,
+    Delete,
+}
+
+pub(crate) fn trigger_event(sql: &str) -> Option<TriggerEvent> {
+    tokens(sql).iter().find_map(|token| match token {
+        token if token.is("INSERT") => Some(TriggerEvent::Insert),
+        token if token.is("UPDATE") => Some(TriggerEvent::Update),
+        token if token.is("DELETE") => Some(TriggerEvent::Delete),
+        _ => None,
+    })
+}
+
+/// The words of a generated column's expression, from the statement that made its table.
+pub(crate) fn generated_from(statement: &str, column: &str) -> Vec<String> {
+    let tokens = tokens(statement);
+    let mut depth = 0_u32;
+    let mut at_start = false;
+    let mut inside = false;
+    let mut after_as = false;
+    let mut expression: Option<u32> = None;
+    let mut words = Vec::new();
+    for token in &tokens {
+        match token {
+            Token::Sign('(') => {
+                if inside && after_as && expression.is_none() {
+                    expression = Some(depth);
+                }
+                depth += 1;
+                at_start = depth == 1;
+                continue;
+            }
+            Token::Sign(')') => {
+                depth = depth.saturating_sub(1);
+                if expression == Some(depth) {
+                    return words;
+                }
+            }
+            Token::Sign(',') if depth == 1 => {
+                (at_start, inside, after_as) = (true, false, false);
+                continue;
+            }
+            token if at_start => {
+                inside = token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+            }
+            token if inside && expression.is_none() => after_as = token.is("AS"),
+            token => words.extend(token.name().filter(|_| expression.is_some()).map(str::to_owned)),
+        }
+        at_start = false;
+    }
+    words
+}
+
+/// The module of a virtual table, and the arguments that are written `name = value`.
+pub(crate) fn virtual_table(sql: &str) -> (String, Vec<(String, String)>) {
+    let module = tokens(sql)
+        .iter()
+        .skip_while(|token| !token.is("USING"))
+        .nth(1)
+        .and_then(Token::name)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let arguments = sql.find('(').and_then(|from| sql.get(from + 1..sql.rfind(')')?)).unwrap_or_default();
+    let options = arguments
+        .split(',')
+        .filter_map(|argument| {
+            let (name, value) = argument.split_once('=')?;
+            let value = value.trim().trim_matches(|c| ['\'', '"', '`', '[', ']'].contains(&c));
+            Some((name.trim().to_ascii_lowercase(), value.to_owned()))
+        })
+        .collect();
+    (module, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_tells_what_it_writes_to() {
+        let sql = "CREATE TRIGGER \"log; it\" AFTER UPDATE OF name ON customers WHEN old.name <> 'BEGIN DELETE FROM x'
+            BEGIN -- INSERT INTO comment
+              INSERT OR IGNORE INTO \"audit log\" (what) VALUES (old.name || '; DELETE FROM y');
+              /* UPDATE z */ UPDATE OR REPLACE [orders] SET note = old.name WHERE id IN (SELECT id FROM other);
+              DELETE FROM `seen`; REPLACE INTO last VALUES (1); SELECT RAISE(IGNORE);
+            END";
+        assert_eq!(written_by_trigger(sql), ["audit log", "orders", "seen", "last"]);
+        assert_eq!(trigger_event(sql), Some(TriggerEvent::Update));
+        assert_eq!(
+            trigger_event("CREATE TRIGGER t BEFORE DELETE ON x BEGIN SELECT 1; END"),
+            Some(TriggerEvent::Delete)
+        );
+    }
+
+    #[test]
+    fn a_generated_column_tells_what_it_is_made_of() {
+        let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT CHECK (length(email) < 9, 1), \"the lower\" TEXT
+            GENERATED ALWAYS AS (lower(email) || coalesce(\"last name\", 'x')) STORED UNIQUE, short AS (substr(id, 1)), z)";
+        assert_eq!(generated_from(sql, "the lower"), ["lower", "email", "coalesce", "last name"]);
+        assert_eq!(generated_from(sql, "SHORT"), ["substr", "id", "1"]);
+        assert!(generated_from(sql, "email").is_empty());
+        assert!(generated_from(sql, "z").is_empty());
+    }
+
+    #[test]
+    fn a_virtual_table_tells_its_module_and_options() {
+        let sql = "CREATE VIRTUAL TABLE s USING fts5(name, note UNINDEXED, content='customers', content_rowid = \"id\")";
+        let (module, options) = virtual_table(sql);
+        assert_eq!(module, "fts5");
+        assert_eq!(
+            options,
+            [("content".to_owned(), "customers".to_owned()), ("content_rowid".to_owned(), "id".to_owned())]
+        );
+    }
+}

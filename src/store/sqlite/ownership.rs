@@ -1,0 +1,145 @@
+//! Whose a row is, as SQL: from the batch down to the rows, from the rows up to the batch, and who else shares them.
+
+use std::fmt::Write as _;
+
+use super::facts::literal;
+use super::statements::{BATCH, quoted};
+use crate::store::sql::{BoundClass, BoundLink, Cut};
+
+/// The customers of the batch. An id that nobody has is NULL there, and NULL is nobody.
+const CUSTOMERS: &str =
+    "SELECT relinquish_customer FROM temp.relinquish_batch WHERE relinquish_customer IS NOT NULL";
+
+/// Columns of a row, alone or as a row value.
+fn columns(alias: &str, names: &[String]) -> String {
+    let list: Vec<String> = names.iter().map(|name| format!("{alias}.{}", quoted(name))).collect();
+    match list.as_slice() {
+        [one] => one.clone(),
+        _ => format!("({})", list.join(", ")),
+    }
+}
+
+/// ` AND owner_type IS 'customer'`: the condition under which a link holds.
+fn when(alias: &str, link: &BoundLink) -> String {
+    link.when.iter().fold(String::new(), |mut sql, (column, value)| {
+        let _ = write!(sql, " AND {alias}.{} IS {}", quoted(column), literal(value));
+        sql
+    })
+}
+
+/// The table from which the n-th link starts.
+fn table_of(class: &BoundClass, n: usize) -> &str {
+    match n.checked_sub(1).and_then(|before| class.path.get(before)) {
+        Some(before) => &before.to_table,
+        None => &class.table,
+    }
+}
+
+/// True of rows, under an alias, whose n-th link leads to a customer of a set: a select of customers' keys.
+fn leads_to(class: &BoundClass, n: usize, alias: &str, customers: &str) -> String {
+    let Some(link) = class.path.get(n) else {
+        return format!("{} IN ({customers})", columns(alias, &class.key));
+    };
+    let next = n + 1;
+    let set = if next == class.path.len() {
+        customers.to_owned()
+    } else {
+        let table = format!("main.{}", quoted(&link.to_table));
+        let way = format!("to{next}");
+        let ends: Vec<String> =
+            link.to_columns.iter().map(|name| format!("{way}.{}", quoted(name))).collect();
+        format!(
+            "SELECT {} FROM {table} AS {way} WHERE {}",
+            ends.join(", "),
+            leads_to(class, next, &way, customers)
+        )
+    };
+    format!("{} IN ({set}){}", columns(alias, &link.columns), when(alias, link))
+}
+
+/// True of the rows that belong to customers of the batch, and to nobody else.
+pub(super) fn owned(class: &BoundClass) -> String {
+    let table = quoted(&class.table);
+    let owned = leads_to(class, 0, &table, CUSTOMERS);
+    if class.is_shared() { format!("{owned} AND NOT {}", others(class, CUSTOMERS)) } else { owned }
+}
+
+/// True of shared rows that belong to somebody outside of a set of customers as well.
+fn others(class: &BoundClass, customers: &str) -> String {
+    let Some(link) = class.path.first() else { return "0".to_owned() };
+    let table = quoted(&class.table);
+    let same: Vec<String> = link
+        .columns
+        .iter()
+        .zip(&link.to_columns)
+        .map(|(near, far)| format!("other.{} = {table}.{}", quoted(far), quoted(near)))
+        .collect();
+    // A link that leads to nobody shares with nobody.
+    let leads = class.path.get(1).map_or_else(String::new, |next| {
+        let somewhere: Vec<String> =
+            next.columns.iter().map(|column| format!(" AND other.{} IS NOT NULL", quoted(column))).collect();
+        somewhere.concat() + &when("other", next)
+    });
+    format!(
+        "EXISTS (SELECT 1 FROM main.{} AS other WHERE {}{leads} AND NOT coalesce({}, 0))",
+        quoted(&link.to_table),
+        same.join(" AND "),
+        leads_to(class, 1, "other", customers)
+    )
+}
+
+/// From the batch down to the class's rows: `FROM … JOIN …`.
+pub(super) fn from_batch(class: &BoundClass) -> String {
+    let table = quoted(&class.table);
+    let mut sql = format!("FROM {BATCH} AS relinquish_b ");
+    if class.is_shared() {
+        // A row of a customer who has two links to it is one row.
+        let customer = "SELECT relinquish_b.relinquish_customer";
+        let (theirs, others) = (leads_to(class, 0, &table, customer), others(class, CUSTOMERS));
+        let _ = write!(sql, "JOIN main.{table} AS {table} ON {theirs} AND NOT {others}");
+        return sql;
+    }
+    let mut inner = vec!["relinquish_b.relinquish_customer".to_owned()];
+    for (n, link) in class.path.iter().enumerate().rev() {
+        let alias = if n == 0 { table.clone() } else { format!("way{n}") };
+        let same: Vec<String> = link
+            .columns
+            .iter()
+            .zip(&inner)
+            .map(|(column, inner)| format!("{alias}.{} = {inner}", quoted(column)))
+            .collect();
+        let condition = same.join(" AND ") + &when(&alias, link);
+        let _ = write!(sql, "JOIN main.{} AS {alias} ON {condition} ", quoted(table_of(class, n)));
+        if let Some(before) = n.checked_sub(1).and_then(|n| class.path.get(n)) {
+            inner = before.to_columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
+        }
+    }
+    if class.path.is_empty() {
+        let key = class.key.first().map_or("", String::as_str);
+        let _ = write!(
+            sql,
+            "JOIN main.{table} AS {table} ON {table}.{} = relinquish_b.relinquish_customer",
+            quoted(key)
+        );
+    }
+    sql
+}
+
+/// Columns of the class's rows that belong to customers of the batch, the customer's number first.
+pub(super) fn select_owned(class: &BoundClass, columns: &str) -> String {
+    format!("SELECT relinquish_b.relinquish_n, {columns} {}", from_batch(class))
+}
+
+/// Cuts links to the rows of a class that belong to the batch.
+pub(super) fn cut(class: &BoundClass, cut: &Cut) -> String {
+    let (table, to) = (quoted(&cut.table), quoted(&class.table));
+    let sets: Vec<String> = cut.clear.iter().map(|column| format!("{} = NULL", quoted(column))).collect();
+    let ends: Vec<String> = cut.to_columns.iter().map(|column| format!("{to}.{}", quoted(column))).collect();
+    format!(
+        "UPDATE main.{table} SET {} WHERE {} IN (SELECT {} FROM main.{to} AS {to} WHERE {})",
+        sets.join(", "),
+        columns(&table, &cut.columns),
+        ends.join(", "),
+        owned(class)
+    )
+}

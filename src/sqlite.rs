@@ -12,6 +12,9 @@ use rusqlite::{Connection, OpenFlags};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
+/// How long nothing has to be done before a worker tidies up.
+const A_MOMENT: Duration = Duration::from_millis(50);
+
 /// A connection that lives on its own thread, so that no async executor ever waits for a disk.
 ///
 /// Work that was handed over is finished even if nobody waits for its answer any more. The thread ends when
@@ -27,13 +30,26 @@ impl fmt::Debug for Worker {
 }
 
 impl Worker {
-    pub(crate) fn spawn(mut connection: Connection) -> Result<Self, Fault> {
+    pub(crate) fn spawn(connection: Connection) -> Result<Self, Fault> {
+        Self::spawn_tidying(connection, |_| ())
+    }
+
+    /// A worker that tidies up once, when for a moment nothing was to be done.
+    pub(crate) fn spawn_tidying(
+        mut connection: Connection,
+        mut tidy: impl FnMut(&mut Connection) + Send + 'static,
+    ) -> Result<Self, Fault> {
         let (jobs, queue) = mpsc::channel::<Job>();
         thread::Builder::new()
             .name("relinquish-sqlite".to_owned())
             .spawn(move || {
-                for job in queue {
-                    job(&mut connection);
+                while let Ok(job) = queue.recv() {
+                    let mut next = Ok(job);
+                    while let Ok(job) = next {
+                        job(&mut connection);
+                        next = queue.recv_timeout(A_MOMENT);
+                    }
+                    tidy(&mut connection);
                 }
             })
             .map_err(|_| Fault::Other("no thread could be started".to_owned()))?;

@@ -21,6 +21,9 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
+
 use crate::backup::BackupRetention;
 use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
@@ -48,6 +51,8 @@ pub use error::{Error, Outcome, Planned};
 
 /// How many customers are worked on at once, unless the host says otherwise.
 const BATCH: usize = 500;
+/// How many batches are under way at once: while the store works on one, the ledger writes the other.
+const BATCHES_AT_ONCE: usize = 2;
 
 /// Holds a host's adapters and policy, and carries plans out. Cheap to clone.
 #[derive(Clone)]
@@ -330,9 +335,14 @@ impl Engine {
         for plan in &plans {
             self.admit(plan, now)?;
         }
-        let mut outcomes = Vec::with_capacity(plans.len());
+        let mut batches: Vec<BoxFuture<'_, Result<Vec<Outcome>, Error>>> = Vec::new();
         for plans in plans.chunks(self.parts.batch) {
-            outcomes.extend(self.open_and_run(plans, now).await?);
+            batches.push(Box::pin(self.open_and_run(plans, now)));
+        }
+        let mut batches = stream::iter(batches).buffered(BATCHES_AT_ONCE);
+        let mut outcomes = Vec::with_capacity(plans.len());
+        while let Some(done) = batches.next().await {
+            outcomes.extend(done?);
         }
         Ok(outcomes)
     }

@@ -30,6 +30,16 @@ impl SubjectToken {
     pub fn epoch(&self) -> u32 {
         self.epoch
     }
+
+    /// Epoch and digest, the epoch with its high byte first.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn to_bytes(self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        let (epoch, mac) = bytes.split_at_mut(4);
+        epoch.copy_from_slice(&self.epoch.to_be_bytes());
+        mac.copy_from_slice(&self.mac);
+        bytes
+    }
 }
 
 impl fmt::Display for SubjectToken {

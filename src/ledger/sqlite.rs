@@ -38,11 +38,10 @@ const SCHEMA: &str = "
         tenant TEXT NOT NULL,
         customer TEXT NOT NULL,
         registered TEXT,
-        plan TEXT NOT NULL,
+        plan BLOB NOT NULL,
         terms INTEGER NOT NULL REFERENCES terms (id),
         UNIQUE (tenant, customer)
     );
-    CREATE INDEX open_case_terms ON open_case (terms);
     CREATE TABLE event (
         n INTEGER PRIMARY KEY AUTOINCREMENT,
         at TEXT NOT NULL,
@@ -55,7 +54,7 @@ const SCHEMA: &str = "
     CREATE TABLE entry (
         seq INTEGER PRIMARY KEY,
         case_id TEXT UNIQUE,
-        subject TEXT,
+        subject BLOB,
         scrubbed_through INTEGER,
         body TEXT NOT NULL
     );
@@ -74,7 +73,7 @@ const SCHEMA: &str = "
 /// Case book and ledger in one SQLite file. Keep it outside of what is backed up with the customers.
 ///
 /// Every write is on disk before it is answered (write-ahead log, `synchronous = FULL`). What the case book wipes is
-/// overwritten (`secure_delete`), and the log is emptied whenever cases are closed.
+/// overwritten (`secure_delete`); the log is emptied as soon as nothing is to be written for a moment.
 #[derive(Debug)]
 pub struct SqliteLedger {
     worker: Worker,
@@ -102,7 +101,13 @@ impl SqliteLedger {
         let failed = |fault: Fault| failure("opening the ledger", fault);
         let mut connection = sqlite::open(path, create).map_err(failed)?;
         prepare(&mut connection, create)?;
-        let worker = Worker::spawn(connection).map_err(failed)?;
+        let tidy = |connection: &mut Connection| {
+            // Where somebody reads the ledger right now, it stays until the next time.
+            if let Err(error) = empty_log(connection) {
+                tracing::warn!(error = ?Fault::from(error), "the ledger's log could not be emptied");
+            }
+        };
+        let worker = Worker::spawn_tidying(connection, tidy).map_err(failed)?;
         Ok(Self { worker, numbers: Arc::default() })
     }
 
@@ -258,7 +263,7 @@ fn close(
                 kept = Some(circumstances);
             }
             let id = case.case.as_str();
-            let appended = insert.execute(params![last + 1, id, case.subject.to_string(), case.text()])?;
+            let appended = insert.execute(params![last + 1, id, case.subject.to_bytes(), case.text()])?;
             entries.push(if appended == 1 {
                 last += 1;
                 let body = EntryBody::Closed(Arc::clone(case));
@@ -270,12 +275,10 @@ fn close(
         book::wipe(&transaction, numbers, cases.iter().map(|case| &case.case))?;
     }
     transaction.commit()?;
-    empty_log(connection)?;
     Ok(entries)
 }
 
-/// What was wiped leaves the write-ahead log too. Somebody who reads the ledger right now keeps it there until the
-/// next close.
+/// What was wiped leaves the write-ahead log too.
 fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
@@ -389,12 +392,12 @@ impl Ledger for SqliteLedger {
     }
 
     async fn of_subjects(&self, subjects: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-        let subjects: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        let subjects: Vec<String> = subjects.iter().map(|subject| hex::encode(subject.to_bytes())).collect();
         self.call("looking for earlier cases", move |connection| {
             connection
                 .prepare_cached(
                     "SELECT seq, case_id IS NOT NULL, body FROM entry
-                     WHERE subject IN (SELECT value FROM json_each(?1)) ORDER BY seq",
+                     WHERE subject IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY seq",
                 )?
                 .query_map([to_json(&subjects)?], entry)?
                 .map(|row| to_entry(connection, row?))

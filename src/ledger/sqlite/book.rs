@@ -119,7 +119,7 @@ pub(super) fn open(
                 tenant,
                 customer,
                 case.binding.registered().map(|at| at.to_rfc3339()),
-                case.approval.digest().to_string(),
+                case.approval.digest().as_bytes(),
                 shared,
             ])?;
             answers.push(if inserted == 1 {
@@ -305,8 +305,7 @@ pub(super) fn saved(
         }
         let Some((shared, treatment)) = shared.get(&id) else { continue };
         let registered: Option<String> = row.get(4)?;
-        let plan: String = row.get(5)?;
-        let plan: Digest = plan.parse().map_err(|_| Trouble::Fault(Fault::Corrupt))?;
+        let plan = Digest::from_bytes(row.get(5)?);
         places.insert(row.get(0)?, saved.len());
         saved.push(SavedCase {
             new: NewCase {

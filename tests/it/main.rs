@@ -20,6 +20,7 @@ mod json;
 mod laws;
 mod ledger;
 mod letters;
+mod model;
 mod operator;
 mod policy;
 mod policy_guards;

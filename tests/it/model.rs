@@ -1,0 +1,643 @@
+//! The decision against a second, deliberately simple, executable model of it: random policies with a tenant's own
+//! lines, random customers, histories and instants. The model knows tables and loops, and nothing of the crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use proptest::prelude::*;
+use relinquish::customer::{GatewayProfile, HoldKind, Moment, Status};
+use relinquish::data_map::{DataMapBuilder, Fact, Field, Kind, RecordClass};
+use relinquish::plan::{GuardFinding, Missing, Nothing, TreatedBefore, decide, explain};
+use relinquish::{Asked, Customer, DataMap, Decision, Digest, Policy, PolicyDocument};
+
+/// How many policies are drawn, and how many situations are put to each: 120,000 cases in all.
+const POLICIES: u32 = 400;
+const SITUATIONS: u32 = 300;
+
+// ---- what is drawn ----
+
+/// A small generator, so that a case is named by one number.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+
+    fn one_in(&mut self, chance: u64) -> bool {
+        self.below(chance) == 0
+    }
+
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[usize::try_from(self.below(list.len() as u64)).unwrap()]
+    }
+}
+
+const DATES: [&str; 6] =
+    ["cancelled", "deleted", "created", "last_transaction", "service_ended", "handed_over"];
+const TREATMENTS: [&str; 2] = ["clear", "marketing"];
+const GUARDS: [&str; 9] = [
+    "active_subscription",
+    "several_tenants",
+    "not_archived",
+    "unpaid_invoice",
+    "open_dispute",
+    "legal_claim",
+    "restriction",
+    "authority_order",
+    "not_white_label",
+];
+/// As the policy writes them: none is the line left out.
+const RULES: [&str; 4] = ["", "'block sweep'", "{ ignore = 'x' }", "{ block = 'why', ground = '17(3)(e)' }"];
+
+#[derive(Clone, Debug)]
+struct Rule {
+    since: Vec<&'static str>,
+    /// Count and unit: years, months or days.
+    after: Option<(u32, &'static str)>,
+    hand_over: bool,
+    treatment: &'static str,
+}
+
+/// The lines of a policy, or a tenant's own. A trigger that is there and none is off.
+#[derive(Clone, Debug, Default)]
+struct Lines {
+    sweep: Option<bool>,
+    stockholm: Option<bool>,
+    triggers: BTreeMap<&'static str, Option<Rule>>,
+    guards: BTreeMap<&'static str, usize>,
+}
+
+const TRIGGERS: [&str; 6] = ["requested", "cancelled", "deleted", "inactive", "listed", "service_ended"];
+
+fn draw_rule(draw: &mut Draw, trigger: &'static str) -> Rule {
+    let waits = trigger != "requested" && (trigger != "listed" || draw.one_in(2));
+    let own = if trigger == "inactive" || trigger == "listed" { "created" } else { trigger };
+    let mut since = vec![draw.of(&["last_transaction", "created", own, own])];
+    if draw.one_in(2) {
+        since.push(draw.of(&DATES));
+    }
+    let after = match draw.below(5) {
+        0 => (u32::try_from(draw.below(5)).unwrap(), "years"),
+        1 => (u32::try_from(draw.below(40)).unwrap(), "months"),
+        2 => (0, "days"),
+        _ => (u32::try_from(draw.below(900)).unwrap(), "days"),
+    };
+    Rule {
+        since: if waits { since } else { Vec::new() },
+        after: waits.then_some(after),
+        hand_over: trigger == "service_ended" && draw.one_in(2),
+        treatment: draw.of(&TREATMENTS),
+    }
+}
+
+fn draw_lines(draw: &mut Draw, is_tenant: bool) -> Lines {
+    let mut lines = Lines::default();
+    let some = |draw: &mut Draw| !is_tenant || draw.one_in(3);
+    if some(draw) {
+        lines.sweep = Some(!draw.one_in(6));
+    }
+    if some(draw) {
+        lines.stockholm = Some(draw.one_in(2));
+    }
+    for trigger in TRIGGERS {
+        if draw.one_in(if is_tenant { 4 } else { 2 }) {
+            let rule = (!draw.one_in(4)).then(|| draw_rule(draw, trigger));
+            lines.triggers.insert(trigger, rule);
+        }
+    }
+    for guard in GUARDS {
+        if some(draw) {
+            // A state of the host's own has to be spoken of, or nobody looks at it.
+            let least = u64::from(guard == "not_white_label" || is_tenant);
+            lines.guards.insert(guard, usize::try_from(least + draw.below(4 - least)).unwrap());
+        }
+    }
+    lines
+}
+
+fn written(lines: &Lines, under: &str) -> String {
+    let mut text = String::new();
+    if let Some(sweep) = lines.sweep {
+        writeln!(text, "{under}sweep = {sweep}").unwrap();
+    }
+    if let Some(stockholm) = lines.stockholm {
+        writeln!(text, "{under}time_zone = '{}'", if stockholm { "Europe/Stockholm" } else { "UTC" })
+            .unwrap();
+    }
+    for (trigger, rule) in &lines.triggers {
+        let Some(rule) = rule else {
+            writeln!(text, "{under}triggers.{trigger} = 'off'").unwrap();
+            continue;
+        };
+        let mut line = format!("{under}triggers.{trigger} = {{ treatment = '{}'", rule.treatment);
+        if let Some((count, unit)) = rule.after {
+            write!(line, ", since = {:?}, after = '{count} {unit}'", rule.since).unwrap();
+        }
+        if rule.hand_over {
+            line.push_str(", hand_over = 'handed_over'");
+        }
+        writeln!(text, "{line} }}").unwrap();
+    }
+    for (guard, rule) in lines.guards.iter().filter(|(_, rule)| **rule > 0) {
+        writeln!(text, "{under}guards.{guard} = {}", RULES[*rule]).unwrap();
+    }
+    text
+}
+
+fn document(everyone: &Lines, tenant: &Lines) -> String {
+    format!(
+        "version = 1\n{}{}{}{}",
+        written(everyone, ""),
+        if everyone.triggers.is_empty() { "triggers = {}\n" } else { "" },
+        written(tenant, "tenants.acme."),
+        "anonymise.name = 'remove'\n\
+         treatments.clear = { customer = 'anonymise', gateway = { stripe = 'erase' } }\n\
+         treatments.marketing = { customer = { keep = 'x' }, gateway = { stripe = { keep = 'x' } } }\n",
+    )
+}
+
+fn map() -> DataMap {
+    let customer =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let facts = [
+        Fact::ActiveSubscriptions,
+        Fact::Tenants,
+        Fact::Status,
+        Fact::UnpaidInvoices,
+        Fact::OpenDisputes,
+        Fact::Holds,
+    ];
+    let builder = facts.into_iter().fold(DataMap::builder(customer), DataMapBuilder::knows);
+    let builder = DATES.into_iter().fold(builder, DataMapBuilder::date);
+    builder.gateway("stripe").state("not_white_label").build().unwrap()
+}
+
+/// A customer, who asks, what was done before, and when it is now.
+struct Situation {
+    customer: Customer,
+    asked: Asked,
+    before: Vec<TreatedBefore>,
+    at: DateTime<Utc>,
+}
+
+fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
+    // Between 2001 and 2050; now and then right at midnight.
+    let at = DateTime::from_timestamp(1_000_000_000 + i64::try_from(draw.below(1_500_000_000)).unwrap(), 0);
+    let mut at = at.unwrap();
+    if draw.one_in(3) {
+        let hours = i64::try_from(draw.below(4)).unwrap() - 2;
+        at = at.date_naive().and_hms_opt(0, 0, 0).unwrap().and_utc() + TimeDelta::hours(hours);
+    }
+    let mut customer = Customer::new("7", draw.of(&["acme", "bolt"]));
+    customer.status = draw.of(&[Status::Active, Status::Cancelled, Status::Archived, Status::Deleted]);
+    for date in DATES {
+        if draw.one_in(2) {
+            continue;
+        }
+        let days = if draw.one_in(4) { draw.below(5) } else { draw.below(2_500) };
+        let then = at - TimeDelta::days(i64::try_from(days).unwrap())
+            + TimeDelta::hours(i64::try_from(draw.below(60)).unwrap());
+        let moment = if draw.one_in(2) { Moment::Day(then.date_naive()) } else { Moment::Instant(then) };
+        customer.dates.insert(date.to_owned(), moment);
+    }
+    if draw.one_in(2) {
+        let mut few = |chance| u32::from(draw.one_in(chance));
+        customer.tenants = [1, 2][few(6) as usize];
+        customer.active_subscriptions = few(8);
+        customer.gateway_subscriptions = few(8);
+        customer.unpaid_invoices = few(8);
+        customer.gateway_unpaid_invoices = few(8);
+        customer.open_disputes = few(8);
+        customer.gateway_disputes = few(8);
+        for hold in [HoldKind::LegalClaim, HoldKind::Restriction, HoldKind::AuthorityOrder] {
+            if few(8) == 1 {
+                customer.holds.insert(hold);
+            }
+        }
+        if few(12) == 1 {
+            customer.unreadable.insert("status".to_owned());
+        }
+        customer.stand_in = few(30) == 1;
+    }
+    match draw.below(8) {
+        0 => drop(customer.states.insert("not_white_label".into(), true)),
+        1 => {}
+        _ => drop(customer.states.insert("not_white_label".into(), false)),
+    }
+    if draw.one_in(2) {
+        customer.gateway_profiles.push(GatewayProfile::new(draw.of(&["stripe", "stripe", "adyen"]), "p"));
+    }
+    let asked = match draw.below(6) {
+        0 => Asked::request(),
+        1 => Asked::Request { treatment: Some(draw.of(&["clear", "marketing", "none"]).into()) },
+        2 => Asked::List,
+        _ => Asked::Sweep,
+    };
+    let anything_left = draw.one_in(2);
+    let mut before = Vec::new();
+    if draw.one_in(2) {
+        for n in 0..=draw.below(2) {
+            let (_, treatment) = draw.of(digests);
+            let ago = TimeDelta::days(i64::try_from(draw.below(900)).unwrap());
+            before.push(TreatedBefore {
+                case: format!("c-{n}").as_str().into(),
+                at: at - ago,
+                treatment,
+                anything_left,
+            });
+        }
+    }
+    Situation { customer, asked, before, at }
+}
+
+// ---- the model ----
+
+fn days_of(year: i32, month: u32) -> u32 {
+    match month {
+        2 if year % 400 == 0 || (year % 4 == 0 && year % 100 != 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Year, month and day.
+type Date = (i32, u32, u32);
+
+fn date(day: NaiveDate) -> Date {
+    use chrono::Datelike;
+    (day.year(), day.month(), day.day())
+}
+
+fn add((mut year, mut month, mut day): Date, count: u32, unit: &str) -> Date {
+    for _ in 0..count {
+        match unit {
+            "years" => year += 1,
+            "months" if month == 12 => (year, month) = (year + 1, 1),
+            "months" => month += 1,
+            _ if day < days_of(year, month) => day += 1,
+            _ if month == 12 => (year, month, day) = (year + 1, 1, 1),
+            _ => (month, day) = (month + 1, 1),
+        }
+    }
+    (year, month, day.min(days_of(year, month)))
+}
+
+/// Stockholm is an hour ahead, and another from the last Sunday of March, 01:00 UTC, to the last of October.
+fn local(at: DateTime<Utc>, stockholm: bool) -> Date {
+    use chrono::{Datelike, Weekday};
+    if !stockholm {
+        return date(at.date_naive());
+    }
+    let switch = |month| {
+        let mut day = NaiveDate::from_ymd_opt(at.year(), month, 31).unwrap();
+        while day.weekday() != Weekday::Sun {
+            day = day.pred_opt().unwrap();
+        }
+        day.and_hms_opt(1, 0, 0).unwrap().and_utc()
+    };
+    let hours = if at >= switch(3) && at < switch(10) { 2 } else { 1 };
+    date((at + TimeDelta::hours(hours)).date_naive())
+}
+
+fn up(guard: &str, customer: &Customer) -> bool {
+    match guard {
+        "active_subscription" => customer.active_subscriptions + customer.gateway_subscriptions > 0,
+        "several_tenants" => customer.tenants != 1,
+        "not_archived" => customer.status == Status::Active || customer.status == Status::Cancelled,
+        "unpaid_invoice" => customer.unpaid_invoices + customer.gateway_unpaid_invoices > 0,
+        "open_dispute" => customer.open_disputes + customer.gateway_disputes > 0,
+        "not_white_label" => !matches!(customer.states.get("not_white_label"), Some(false)),
+        hold => customer.holds.iter().any(|kind| kind.as_str() == hold),
+    }
+}
+
+/// What is decided, in one line.
+fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Situation) -> String {
+    let customer = &case.customer;
+    let mut lines = everyone.clone();
+    if customer.tenant.as_str() == "acme" {
+        lines.sweep = tenant.sweep.or(lines.sweep);
+        lines.stockholm = tenant.stockholm.or(lines.stockholm);
+        lines.triggers.extend(tenant.triggers.clone());
+        lines.guards.extend(tenant.guards.clone());
+    }
+    let stockholm = lines.stockholm == Some(true);
+    let day_of = |moment: &Moment| match moment {
+        Moment::Day(day) => date(*day),
+        Moment::Instant(at) => local(*at, stockholm),
+    };
+    let today = local(case.at, stockholm);
+    if customer.stand_in {
+        return "nothing stand-in".to_owned();
+    }
+    let is_request = matches!(case.asked, Asked::Request { .. });
+    // What is due, by which trigger, and since when.
+    let mut candidates: Vec<(Option<Date>, usize, &str)> = Vec::new();
+    let mut no_date = None;
+    if let Asked::Request { treatment: Some(treatment) } = &case.asked {
+        candidates.push((None, 0, if treatment.as_str() == "none" { "none" } else { treatment.as_str() }));
+    } else {
+        if !is_request && lines.sweep != Some(true) {
+            return "nothing switch".to_owned();
+        }
+        for (n, trigger) in TRIGGERS.into_iter().enumerate() {
+            let Some(Some(rule)) = lines.triggers.get(trigger) else { continue };
+            let looks = match (&case.asked, trigger) {
+                (Asked::Request { .. }, trigger) => trigger == "requested",
+                (Asked::List, trigger) => trigger == "listed",
+                (Asked::Sweep, "requested" | "listed") => false,
+                (Asked::Sweep, "cancelled") => customer.status != Status::Active,
+                (Asked::Sweep, "deleted") => customer.status == Status::Deleted,
+                (Asked::Sweep, _) => true,
+            };
+            if !looks {
+                continue;
+            }
+            let Some((count, unit)) = rule.after else {
+                candidates.push((None, n, rule.treatment));
+                continue;
+            };
+            match rule.since.iter().find_map(|name| customer.dates.get(*name)) {
+                Some(moment) => candidates.push((Some(add(day_of(moment), count, unit)), n, rule.treatment)),
+                None => no_date = Some(trigger),
+            }
+        }
+    }
+    candidates.sort_unstable_by_key(|(day, n, _)| (*day, *n));
+    let Some((day, n, treatment)) = candidates.first().copied() else {
+        return no_date
+            .map_or("nothing no trigger".to_owned(), |trigger| format!("nothing no date {trigger}"));
+    };
+    let trigger = TRIGGERS[n];
+    if let Some(day) = day.filter(|day| *day > today) {
+        return format!("not yet {trigger} {day:?}");
+    }
+    let Some((_, digest)) = digests.iter().find(|(name, _)| *name == treatment) else {
+        return "nothing no treatment".to_owned();
+    };
+    let mut again = "";
+    if !case.before.is_empty() {
+        let same = case.before.iter().any(|done| done.treatment == *digest);
+        let at_stripe = customer.gateway_profiles.iter().any(|profile| profile.gateway.as_str() == "stripe");
+        let at_gateways = !same && treatment == "clear" && at_stripe;
+        if !case.before[0].anything_left && !at_gateways {
+            return "nothing treated".to_owned();
+        }
+        again = if same { " changed" } else { " grown" };
+    }
+    let mut by = BTreeSet::new();
+    let mut found = BTreeMap::new();
+    for fact in &customer.unreadable {
+        by.insert(format!("fact {fact}"));
+    }
+    if customer.gateway_profiles.iter().any(|profile| profile.gateway.as_str() != "stripe") {
+        by.insert("gateway".to_owned());
+    }
+    let hands_over = matches!(lines.triggers.get(trigger), Some(Some(rule)) if rule.hand_over);
+    if hands_over && customer.dates.get("handed_over").is_none_or(|moment| day_of(moment) > today) {
+        by.insert("hand-over".to_owned());
+    }
+    for guard in GUARDS {
+        let rule = lines.guards.get(guard).copied().unwrap_or(0);
+        if guard == "not_white_label" && rule == 0 {
+            // The map tells the state, and the policy says nothing of it.
+            continue;
+        }
+        match (rule, up(guard, customer)) {
+            (2, _) => drop(found.insert(guard, "ignored")),
+            (_, false) => drop(found.insert(guard, "clear")),
+            (1, true) if is_request => drop(found.insert(guard, "passed")),
+            (_, true) => drop(by.insert(guard.to_owned())),
+        }
+    }
+    if by.is_empty() {
+        format!("due {trigger} {treatment} {day:?}{again} {found:?}")
+    } else {
+        format!("blocked {trigger} {by:?}")
+    }
+}
+
+/// The crate's decision in the model's words.
+fn spoken(decision: &Decision) -> String {
+    match decision {
+        Decision::Due(due) => {
+            let found: BTreeMap<String, &str> = due
+                .guards
+                .iter()
+                .map(|(guard, finding)| {
+                    let word = match finding {
+                        GuardFinding::Clear => "clear",
+                        GuardFinding::Passed => "passed",
+                        GuardFinding::Ignored => "ignored",
+                    };
+                    (guard.to_string(), word)
+                })
+                .collect();
+            let again = due.again.as_ref().map_or("", |again| match again.because {
+                Missing::Grown => " grown",
+                _ => " changed",
+            });
+            format!("due {} {} {:?}{again} {found:?}", due.trigger, due.treatment, due.since.map(date))
+        }
+        Decision::NotYet(not_yet) => format!("not yet {} {:?}", not_yet.trigger, date(not_yet.until)),
+        Decision::Blocked(blocked) => {
+            let by: BTreeSet<String> = blocked
+                .by
+                .iter()
+                .map(|by| match &by.guard {
+                    Some(guard) => guard.to_string(),
+                    None if by.why.contains("a profile at") => "gateway".to_owned(),
+                    None if by.why.contains("has its data") => "hand-over".to_owned(),
+                    None => "fact status".to_owned(),
+                })
+                .collect();
+            format!("blocked {} {by:?}", blocked.trigger)
+        }
+        Decision::Nothing(nothing) => match nothing {
+            Nothing::SweepOff => "nothing switch".to_owned(),
+            Nothing::NoTrigger => "nothing no trigger".to_owned(),
+            Nothing::NoDate { trigger, .. } => format!("nothing no date {trigger}"),
+            Nothing::NoSuchTreatment { .. } => "nothing no treatment".to_owned(),
+            Nothing::TreatedBefore { .. } => "nothing treated".to_owned(),
+            Nothing::StandIn => "nothing stand-in".to_owned(),
+            other => panic!("{other}"),
+        },
+    }
+}
+
+fn checked(text: &str, map: &DataMap) -> Policy {
+    let checked = PolicyDocument::from_toml(text).and_then(|document| document.check(map));
+    checked.unwrap_or_else(|problems| panic!("{text}\n{problems}"))
+}
+
+fn digests(policy: &Policy) -> Vec<(&'static str, Digest)> {
+    let everyone = policy.everyone();
+    TREATMENTS.into_iter().map(|name| (name, everyone.treatments()[name].digest())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: POLICIES, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_decision_is_that_of_the_model(seed in any::<u64>()) {
+        let mut draw = Draw(seed);
+        let (everyone, tenant) = (draw_lines(&mut draw, false), draw_lines(&mut draw, true));
+        let text = document(&everyone, &tenant);
+        let policy = checked(&text, &map());
+        let digests = digests(&policy);
+        for n in 0..SITUATIONS {
+            let case = draw_situation(&mut draw, &digests);
+            let Situation { customer, asked, before, at } = &case;
+            let decision = decide(&policy, customer, asked, before, *at);
+            let wanted = model(&everyone, &tenant, &digests, &case);
+            prop_assert_eq!(
+                spoken(&decision), wanted,
+                "{}\n{} at {}: {:?} {:?} {:?}", text, n, at, asked, customer.dates, before
+            );
+            if n % 16 == 0 {
+                prop_assert_eq!(explain(&policy, customer, asked, before, *at).decision, decision);
+            }
+        }
+    }
+}
+
+/// What is drawn reaches every kind of decision, and each of them often.
+#[test]
+fn the_cases_are_of_every_kind() {
+    let mut kinds = BTreeMap::<String, u32>::new();
+    for seed in 0..60 {
+        let mut draw = Draw(seed);
+        let (everyone, tenant) = (draw_lines(&mut draw, false), draw_lines(&mut draw, true));
+        let policy = checked(&document(&everyone, &tenant), &map());
+        let digests = digests(&policy);
+        for _ in 0..100 {
+            let Situation { customer, asked, before, at } = draw_situation(&mut draw, &digests);
+            let decision = spoken(&decide(&policy, &customer, &asked, &before, at));
+            let kind = decision.split(' ').take(2).collect::<Vec<_>>().join(" ");
+            *kinds.entry(kind).or_default() += 1;
+        }
+    }
+    for kind in [
+        "due requested",
+        "due cancelled",
+        "due deleted",
+        "due inactive",
+        "due listed",
+        "due service_ended",
+        "not yet",
+        "blocked requested",
+        "blocked cancelled",
+        "blocked inactive",
+        "blocked listed",
+        "blocked service_ended",
+        "nothing switch",
+        "nothing no",
+        "nothing treated",
+        "nothing stand-in",
+    ] {
+        assert!(kinds.get(kind).is_some_and(|count| *count >= 10), "{kind}: {kinds:?}");
+    }
+}
+
+// ---- laws ----
+
+/// From the strictest to the loosest.
+fn strictness(decision: &Decision) -> u32 {
+    match decision {
+        Decision::Due(_) => 1,
+        _ => 0,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 60, ..ProptestConfig::default() })]
+
+    /// Time moves a customer from *not yet* towards *due*, and nowhere else, as long as no fact lies ahead.
+    #[test]
+    fn time_only_brings_what_is_due_nearer(seed in any::<u64>(), days in 0..5_000_i64) {
+        let mut draw = Draw(seed);
+        let (everyone, tenant) = (draw_lines(&mut draw, false), draw_lines(&mut draw, true));
+        let policy = checked(&document(&everyone, &tenant), &map());
+        let digests = digests(&policy);
+        for _ in 0..60 {
+            let Situation { customer, asked, before, at } = draw_situation(&mut draw, &digests);
+            let first = decide(&policy, &customer, &asked, &before, at);
+            let second = decide(&policy, &customer, &asked, &before, at + TimeDelta::days(days));
+            match &first {
+                Decision::NotYet(not_yet) => match &second {
+                    Decision::NotYet(later) => prop_assert_eq!(not_yet, later),
+                    Decision::Due(due) => prop_assert_eq!(due.since, Some(not_yet.until)),
+                    Decision::Blocked(_) | Decision::Nothing(Nothing::TreatedBefore { .. }) => {}
+                    Decision::Nothing(nothing) => prop_assert!(false, "{}", nothing),
+                },
+                // A hand-over may be confirmed in the meantime.
+                Decision::Blocked(_) => prop_assert!(matches!(second, Decision::Blocked(_) | Decision::Due(_))),
+                Decision::Due(_) | Decision::Nothing(_) => prop_assert_eq!(&first, &second),
+            }
+        }
+    }
+
+    /// A guard more, and nobody more is erased.
+    #[test]
+    fn a_stricter_guard_never_makes_more_erasable(seed in any::<u64>()) {
+        let mut draw = Draw(seed);
+        let (loose, tenant) = (draw_lines(&mut draw, false), Lines::default());
+        let mut strict = loose.clone();
+        let guard = draw.of(&GUARDS[..8]);
+        let rule = strict.guards.entry(guard).or_default();
+        // Left out blocks; { ignore } → "block sweep" → block.
+        *rule = match *rule { 2 => 1, _ => 3 };
+        let (loose, strict) = (checked(&document(&loose, &tenant), &map()), checked(&document(&strict, &tenant), &map()));
+        let digests = digests(&loose);
+        for _ in 0..60 {
+            let Situation { customer, asked, before, at } = draw_situation(&mut draw, &digests);
+            let decided = |policy| strictness(&decide(policy, &customer, &asked, &before, at));
+            prop_assert!(decided(&strict) <= decided(&loose), "{}", guard);
+        }
+    }
+
+    /// Whatever a tenant writes, the customers of another are decided on as if it had written nothing.
+    #[test]
+    fn a_tenants_lines_touch_no_other_tenant(seed in any::<u64>()) {
+        let mut draw = Draw(seed);
+        let (everyone, tenant) = (draw_lines(&mut draw, false), draw_lines(&mut draw, true));
+        let with = checked(&document(&everyone, &tenant), &map());
+        let without = checked(&document(&everyone, &Lines::default()), &map());
+        let digests = digests(&with);
+        for _ in 0..60 {
+            let Situation { mut customer, asked, before, at } = draw_situation(&mut draw, &digests);
+            customer.tenant = "bolt".into();
+            prop_assert_eq!(
+                decide(&with, &customer, &asked, &before, at),
+                decide(&without, &customer, &asked, &before, at)
+            );
+        }
+        prop_assert_eq!(with.effective(&"bolt".into()).digest(), without.everyone().digest());
+    }
+
+    /// Ids and gateway ids will be erased, so nothing may depend on them. Names and mails are no facts at all.
+    #[test]
+    fn a_decision_never_depends_on_what_is_erased(seed in any::<u64>()) {
+        let mut draw = Draw(seed);
+        let (everyone, tenant) = (draw_lines(&mut draw, false), draw_lines(&mut draw, true));
+        let policy = checked(&document(&everyone, &tenant), &map());
+        let digests = digests(&policy);
+        for _ in 0..60 {
+            let Situation { customer, asked, before, at } = draw_situation(&mut draw, &digests);
+            let mut other = customer.clone();
+            other.id = "somebody@example.org".into();
+            for profile in &mut other.gateway_profiles {
+                profile.id = "cus_another".into();
+            }
+            let (one, two) = (explain(&policy, &customer, &asked, &before, at), explain(&policy, &other, &asked, &before, at));
+            prop_assert_eq!(one, two);
+        }
+    }
+}

@@ -73,7 +73,7 @@ impl Engine {
         let mut closed = Vec::with_capacity(done.len());
         for run in &done {
             let under = circumstances.of(&run.new);
-            closed.push(close_as(&run.new, Closing::Erased(result(run)), &key, under));
+            closed.push(close_as(&run.new, Closing::Erased(result(run, &key)), &key, under));
         }
         let entries = self.parts.ledger.close(&closed).await?;
         for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
@@ -174,7 +174,7 @@ fn close_as(
     Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under))
 }
 
-fn result(run: &Run<'_>) -> ErasureResult {
+fn result(run: &Run<'_>, key: &EpochKey) -> ErasureResult {
     let progress = &run.progress;
     let treated = run
         .new
@@ -188,8 +188,13 @@ fn result(run: &Run<'_>) -> ErasureResult {
         gateways: progress
             .gateways
             .iter()
-            .flat_map(|(gateway, answers)| answers.values().map(move |answer| (gateway, answer)))
-            .map(|(gateway, answer)| GatewayResult { gateway: gateway.clone(), answer: answer.clone() })
+            .flat_map(|(gateway, answers)| {
+                answers.iter().map(move |(profile, answer)| GatewayResult {
+                    gateway: gateway.clone(),
+                    profile: key.profile_token(gateway, *profile),
+                    answer: answer.clone(),
+                })
+            })
             .collect(),
         waived: progress.waived.clone(),
         verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),

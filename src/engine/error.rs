@@ -85,6 +85,12 @@ pub enum Error {
         /// The case.
         case: CaseId,
     },
+    /// The engine has no adapter of this name.
+    #[error("the engine has no adapter for gateway {gateway}; give the builder one")]
+    NoSuchGateway {
+        /// The gateway.
+        gateway: crate::customer::GatewayName,
+    },
     /// The engine was built without a scrub.
     #[error("the engine knows no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,

@@ -44,10 +44,14 @@ mod closing;
 mod error;
 mod gateways;
 mod impact;
+mod reconcile;
+mod reviewed;
 mod survey;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
+pub use reconcile::Reconciliation;
+pub use reviewed::{ProfileOutcome, ReviewOutcome};
 
 /// How many customers are worked on at once, unless the host says otherwise.
 const BATCH: usize = 500;

@@ -29,6 +29,7 @@ pub mod authorize_net;
 pub mod http;
 mod listing;
 mod memory;
+mod review;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
@@ -36,6 +37,7 @@ pub mod stripe;
 pub use authorize_net::AuthorizeNet;
 pub use listing::{ListedProfile, ProfileListing, ProfilePages, Subscriptions};
 pub use memory::MemoryGateway;
+pub use review::{ApprovedReview, Finding, MatchedBy, Review, ReviewRow, ReviewWriter};
 #[cfg(feature = "stripe")]
 pub use stripe::Stripe;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeactivationOutcome, KeyCheck, SubjectToken, Waiver};
 use crate::backup::Horizon;
-use crate::customer::{GatewayName, TenantId};
+use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
@@ -30,6 +30,31 @@ pub enum Count {
 pub struct GatewayResult {
     /// Which gateway.
     pub gateway: GatewayName,
+    /// Which profile, as a keyed digest: who holds the key can tell a profile that comes back.
+    pub profile: SubjectToken,
+    /// What it answered.
+    pub answer: GatewayAnswer,
+}
+
+/// A profile at a gateway that was erased by itself, under an approved review of what had been forgotten there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileErased {
+    /// Which gateway.
+    pub gateway: GatewayName,
+    /// The host's account there.
+    pub account: Option<AccountId>,
+    /// Which profile, as a keyed digest.
+    pub profile: SubjectToken,
+    /// The check value of the key of that digest.
+    pub key: KeyCheck,
+    /// The review that was approved.
+    pub review: Digest,
+    /// Who approved.
+    pub operator: OperatorId,
+    /// When.
+    pub approved_at: DateTime<Utc>,
+    /// When the gateway was asked.
+    pub at: DateTime<Utc>,
     /// What it answered.
     pub answer: GatewayAnswer,
 }
@@ -154,6 +179,15 @@ struct Read {
 }
 
 impl ClosedCase {
+    /// The tokens of the profiles at gateways that were erased with the customer.
+    pub fn profiles(&self) -> impl Iterator<Item = SubjectToken> {
+        let results = match &self.closing {
+            Closing::Erased(result) => result.gateways.as_slice(),
+            Closing::Superseded { .. } | Closing::Cancelled { .. } => &[],
+        };
+        results.iter().map(|result| result.profile)
+    }
+
     /// A closed case. The digest is that of the circumstances: [`Circumstances::digest`].
     pub(crate) fn new(
         case: CaseId,
@@ -224,6 +258,8 @@ pub enum EntryBody {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A profile at a gateway was erased by itself.
+    Profile(Arc<ProfileErased>),
 }
 
 /// An entry of the ledger.
@@ -236,11 +272,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The tokens of the profiles at gateways of which it says that they were erased.
+    pub fn profiles(&self) -> impl Iterator<Item = SubjectToken> {
+        let (case, by_itself) = match &self.body {
+            EntryBody::Closed(case) => (Some(case), None),
+            EntryBody::Profile(erased) => (None, Some(erased.profile)),
+            EntryBody::Scrubbed { .. } => (None, None),
+        };
+        case.into_iter().flat_map(|case| case.profiles()).chain(by_itself)
+    }
+
     /// The closed case, if that is what it says.
     pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
         match &self.body {
             EntryBody::Closed(case) => Some(case),
-            EntryBody::Scrubbed { .. } => None,
+            EntryBody::Scrubbed { .. } | EntryBody::Profile(_) => None,
         }
     }
 }

@@ -14,7 +14,8 @@ use secrecy::{ExposeSecret, SecretBox, zeroize::Zeroize};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::Sha256;
 
-use crate::customer::{CustomerId, TenantId};
+use crate::customer::{CustomerId, GatewayName, TenantId};
+use crate::digest::Digest;
 
 /// A customer, named by a keyed digest:
 /// `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`, each part with its length before it,
@@ -116,6 +117,20 @@ impl EpochKey {
             if let Some(instant) = registered {
                 mac.update(&8_u64.to_be_bytes());
                 mac.update(&instant.timestamp().to_be_bytes());
+            }
+            bytes = mac.finalize().into_bytes().into();
+        }
+        SubjectToken { epoch: self.epoch, mac: bytes }
+    }
+
+    /// The token of a profile at a gateway in this epoch, so that a profile that comes back is known again. Its parts
+    /// are a fixed word, the gateway's name, and the digest of the profile's id; a customer's are never of this form.
+    pub fn profile_token(&self, gateway: &GatewayName, profile: Digest) -> SubjectToken {
+        let mut bytes = [0; 32];
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.0.expose_secret()) {
+            for part in [b"gateway profile".as_slice(), gateway.as_str().as_bytes(), profile.as_bytes()] {
+                mac.update(&(part.len() as u64).to_be_bytes());
+                mac.update(part);
             }
             bytes = mac.finalize().into_bytes().into();
         }

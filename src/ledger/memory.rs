@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CaseBook, CaseEvent, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened, SavedCase,
-    SubjectToken,
+    CaseBook, CaseEvent, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened, ProfileErased,
+    SavedCase, SubjectToken,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -121,6 +121,24 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
+    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
+        let mut state = self.lock();
+        for profile in profiles {
+            state.append(EntryBody::Profile(Arc::new(profile.clone())));
+        }
+        Ok(())
+    }
+
+    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
+        let state = self.lock();
+        let of_them = |entry: &&Entry| match &entry.body {
+            EntryBody::Closed(case) => case.profiles().any(|profile| profiles.contains(&profile)),
+            EntryBody::Profile(erased) => profiles.contains(&erased.profile),
+            EntryBody::Scrubbed { .. } => false,
+        };
+        Ok(state.entries.iter().filter(of_them).cloned().collect())
+    }
+
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
         let state = self.lock();
         Ok(state.entries.iter().filter(|entry| entry.seq > after).take(limit).cloned().collect())
@@ -147,7 +165,7 @@ impl Ledger for MemoryLedger {
     async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
         Ok(self.lock().entries.iter().find_map(|entry| match &entry.body {
             EntryBody::Scrubbed { through, at } if *through >= seq => Some(*at),
-            EntryBody::Scrubbed { .. } | EntryBody::Closed(_) => None,
+            EntryBody::Scrubbed { .. } | EntryBody::Closed(_) | EntryBody::Profile(_) => None,
         }))
     }
 }

@@ -31,6 +31,7 @@ pub use case::{CaseEvent, DeactivationOutcome, Event, NewCase, Opened, Progress,
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, Entry, EntryBody, ErasureResult, GatewayResult,
+    ProfileErased,
 };
 pub use key_ring::{
     EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,
@@ -135,6 +136,18 @@ pub trait Ledger: CaseBook {
     /// not. **Errors:** [`LedgerError`].
     async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError>;
 
+    /// Appends that profiles were erased by themselves, under an approved review.
+    ///
+    /// **Idempotency:** none; again is harmless. **Partial failure:** none: all or nothing. **Cancel safety:** all or
+    /// nothing. **Errors:** [`LedgerError`].
+    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError>;
+
+    /// Every entry under which one of these profiles was erased, in order: closed cases, and profiles by themselves.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
+    /// **Errors:** [`LedgerError`].
+    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError>;
+
     /// So many entries in order, after a number. Numbers start at 1 and have no gaps.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
@@ -205,6 +218,14 @@ macro_rules! forward_ledger {
 
             async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
                 (**self).scrubbed(through, at).await
+            }
+
+            async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
+                (**self).profiles_erased(profiles).await
+            }
+
+            async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
+                (**self).of_profiles(profiles).await
             }
 
             async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {

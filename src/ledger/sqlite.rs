@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CaseBook, CaseEvent, Circumstances, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened,
-    SavedCase, SubjectToken,
+    ProfileErased, SavedCase, SubjectToken,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -60,6 +60,15 @@ const SCHEMA: &str = "
     );
     CREATE INDEX entry_subject ON entry (subject) WHERE subject IS NOT NULL;
     CREATE INDEX entry_scrubbed ON entry (scrubbed_through) WHERE scrubbed_through IS NOT NULL;
+    CREATE TABLE entry_profile (
+        profile TEXT NOT NULL,
+        seq INTEGER NOT NULL REFERENCES entry (seq),
+        PRIMARY KEY (profile, seq)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER entry_profile_stays BEFORE DELETE ON entry_profile
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+    CREATE TRIGGER entry_profile_unchanged BEFORE UPDATE ON entry_profile
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_stays BEFORE DELETE ON entry
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
@@ -197,6 +206,16 @@ struct Scrubbed {
     at: DateTime<Utc>,
 }
 
+/// What an entry says that is of no case.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Beside {
+    Scrubbed(Scrubbed),
+    Profile(Box<ProfileErased>),
+}
+
+const NAME_PROFILE: &str = "INSERT OR IGNORE INTO entry_profile (profile, seq) VALUES (?1, ?2)";
+
 /// A row of entries: its number, whether it is of a case, its text.
 fn entry(row: &Row<'_>) -> Result<(i64, bool, String), rusqlite::Error> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -206,8 +225,11 @@ fn to_entry(connection: &Connection, (seq, of_a_case, body): (i64, bool, String)
     let corrupt = || Trouble::Fault(Fault::Corrupt);
     let seq = u64::try_from(seq).map_err(|_| corrupt())?;
     if !of_a_case {
-        let Scrubbed { through, at } = from_json(&body)?;
-        return Ok(Entry { seq, body: EntryBody::Scrubbed { through, at } });
+        let body = match from_json(&body)? {
+            Beside::Scrubbed(Scrubbed { through, at }) => EntryBody::Scrubbed { through, at },
+            Beside::Profile(profile) => EntryBody::Profile(Arc::new(*profile)),
+        };
+        return Ok(Entry { seq, body });
     }
     let mut trouble = None;
     let case = ClosedCase::from_text(&body, |digest| {
@@ -266,6 +288,9 @@ fn close(
             let appended = insert.execute(params![last + 1, id, case.subject.to_bytes(), case.text()])?;
             entries.push(if appended == 1 {
                 last += 1;
+                for profile in case.profiles() {
+                    transaction.prepare_cached(NAME_PROFILE)?.execute(params![profile.to_string(), last])?;
+                }
                 let body = EntryBody::Closed(Arc::clone(case));
                 Entry { seq: u64::try_from(last).unwrap_or_default(), body }
             } else {
@@ -352,6 +377,42 @@ impl Ledger for SqliteLedger {
                 params![number(through), body],
             )?;
             Ok(())
+        })
+        .await
+    }
+
+    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
+        let profiles = profiles.to_vec();
+        self.call("recording erased profiles", move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for profile in &profiles {
+                let seq: i64 = transaction
+                    .prepare_cached(
+                        "INSERT INTO entry (seq, body) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1)
+                         RETURNING seq",
+                    )?
+                    .query_row([to_json(profile)?], |row| row.get(0))?;
+                transaction
+                    .prepare_cached(NAME_PROFILE)?
+                    .execute(params![profile.profile.to_string(), seq])?;
+            }
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
+        let profiles: Vec<String> = profiles.iter().map(ToString::to_string).collect();
+        self.call("looking for erased profiles", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, case_id IS NOT NULL, body FROM entry WHERE seq IN (
+                         SELECT seq FROM entry_profile WHERE profile IN (SELECT value FROM json_each(?1))
+                     ) ORDER BY seq",
+                )?
+                .query_map([to_json(&profiles)?], entry)?
+                .map(|row| to_entry(connection, row?))
+                .collect()
         })
         .await
     }

@@ -111,6 +111,23 @@ impl Approval {
         self.expires_at
     }
 
+    /// Whether it is of this digest, by an operator of these tenants, and holds at an instant.
+    pub(crate) fn holds_for<'t>(
+        &self,
+        digest: Digest,
+        tenants: impl IntoIterator<Item = &'t TenantId>,
+        at: DateTime<Utc>,
+    ) -> Result<(), ApprovalError> {
+        if self.digest != digest {
+            return Err(ApprovalError::OtherPlan { approved: self.digest, plan: digest });
+        }
+        if let Some(tenant) = tenants.into_iter().find(|tenant| !self.tenants.contains(*tenant)) {
+            let (operator, tenant) = (self.operator.clone(), tenant.clone());
+            return Err(ApprovalError::OtherTenant { operator, tenant });
+        }
+        self.valid_at(at)
+    }
+
     /// Whether it holds at an instant.
     ///
     /// # Errors

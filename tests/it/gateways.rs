@@ -10,6 +10,7 @@ use relinquish::gateway::authorize_net::AuthorizeNetBuilder;
 use relinquish::gateway::http::{Limits, Mode};
 use relinquish::gateway::stripe::StripeBuilder;
 use relinquish::gateway::{AuthorizeNet, MemoryGateway, Stripe};
+use relinquish::ledger::Ledger;
 use relinquish::store::MemoryRepository;
 use relinquish::testing::ManualClock;
 use relinquish::{ByRecord, Customer, DataMap, Engine, MemoryLedger, PaymentGatewayEraser, PolicyDocument};
@@ -100,16 +101,16 @@ impl Shop {
         self.repository.insert(customer, vec![record]);
     }
 
-    pub(crate) fn builder(&self) -> EngineBuilder {
+    pub(crate) fn builder_with(&self, ledger: Arc<dyn Ledger>) -> EngineBuilder {
         let policy = PolicyDocument::from_toml(POLICY).unwrap();
         let store = ByRecord::new(Arc::clone(&self.repository));
-        Engine::builder(store, policy, Arc::clone(&self.ledger), hosts::keys())
-            .clock(ManualClock::at(hosts::now()))
+        Engine::builder(store, policy, ledger, hosts::keys()).clock(ManualClock::at(hosts::now()))
     }
 
     /// An engine with these gateways; one that is not given has no profiles.
     pub(crate) fn engine(&self, gateways: impl IntoIterator<Item = Arc<dyn PaymentGatewayEraser>>) -> Engine {
-        let mut builder = self.builder();
+        let ledger: Arc<dyn Ledger> = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
+        let mut builder = self.builder_with(ledger);
         let mut missing = vec!["stripe", "authorize_net"];
         for gateway in gateways {
             missing.retain(|name| *name != gateway.gateway().as_str());

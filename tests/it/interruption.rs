@@ -15,8 +15,8 @@ use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, MemoryGateway, ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{
-    CaseBook, CaseEvent, ClosedCase, Closing, Entry, Ledger, LedgerError, NewCase, Opened, SavedCase,
-    SubjectToken,
+    CaseBook, CaseEvent, ClosedCase, Closing, Entry, Ledger, LedgerError, NewCase, Opened, ProfileErased,
+    SavedCase, SubjectToken,
 };
 use relinquish::plan::CaseId;
 use relinquish::policy::Treatment;
@@ -152,6 +152,14 @@ impl<T: Ledger> Ledger for Wired<T> {
 
     async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
         self.wire.around(self.inner.scrubbed(through, at)).await
+    }
+
+    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
+        self.wire.around(self.inner.profiles_erased(profiles)).await
+    }
+
+    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
+        self.wire.around(self.inner.of_profiles(profiles)).await
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {

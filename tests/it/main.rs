@@ -11,6 +11,7 @@ mod gateway_contract;
 mod gateway_faults;
 mod gateway_localstripe;
 mod gateway_property;
+mod gateway_reconcile;
 mod gateways;
 mod hard_schemas;
 mod hosts;

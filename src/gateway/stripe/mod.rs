@@ -51,8 +51,13 @@ use super::{
 use crate::customer::CustomerId;
 
 mod api;
+mod event;
+mod export;
 mod listing;
 mod redaction;
+
+pub use event::{EventSubject, NotAnEvent};
+pub use export::{ExportError, ExportRows, StripeExport};
 
 /// Erases customers at Stripe. Clones share their limits and their breaker.
 #[derive(Clone, Debug)]

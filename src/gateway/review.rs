@@ -1,0 +1,458 @@
+//! A review of what was forgotten at a gateway: rows for a person to check, as CSV, and what was confirmed of them.
+//!
+//! ```text
+//! Engine::reconcile ─► rows ─► ReviewWriter ─► CSV ─► a person ─► Review::from_csv ─► approve ─► Engine::erase_profiles
+//! ```
+//!
+//! The person writes `erase` into the column `confirm` of the rows that are to go, and nothing else. Each row bears a
+//! digest, so that a spreadsheet that rewrites a number is noticed; what is approved is the digest of the confirmed rows.
+//! This CSV is the one document of the crate that may show a person's data, and only the e-mail address, if asked for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{Read, Write};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, GatewayName, ProfileId};
+use crate::customer::{CustomerId, TenantId};
+use crate::digest::Digest;
+use crate::document::{Problem, Problems, suggest};
+use crate::plan::{Approval, ApprovalError};
+
+/// The word that confirms a row.
+const ERASE: &str = "erase";
+const COLUMNS: [&str; 12] = [
+    "confirm",
+    "gateway",
+    "account",
+    "profile",
+    "findings",
+    "customer",
+    "tenant",
+    "matched_by",
+    "named_owner",
+    "active_subscriptions",
+    "ended_subscriptions",
+    "row",
+];
+
+/// Why a profile is in the review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Finding {
+    /// No customer of the root store has it.
+    Orphan,
+    /// It is of a customer who was erased, or it was erased itself and is there again.
+    OwnerErased,
+    /// It is of a customer who is archived.
+    OwnerArchived,
+    /// All its subscriptions have ended.
+    SubscriptionsEnded,
+    /// The gateway's export names no subscription. The customer may pay one by one: check that.
+    NoSubscription,
+    /// The customer has another profile at this gateway.
+    Double,
+    /// It may be of several customers, or is linked to one and names another.
+    Ambiguous,
+}
+
+impl Finding {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Orphan, "orphan"),
+        (Self::OwnerErased, "owner_erased"),
+        (Self::OwnerArchived, "owner_archived"),
+        (Self::SubscriptionsEnded, "subscriptions_ended"),
+        (Self::NoSubscription, "no_subscription"),
+        (Self::Double, "double"),
+        (Self::Ambiguous, "ambiguous"),
+    ];
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::ALL.iter().find(|(finding, _)| finding == self).map_or("", |(_, word)| *word);
+        f.pad(word)
+    }
+}
+
+/// By what a profile and a customer belong together. In this order: an earlier one outweighs a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchedBy {
+    /// The root store links the customer to the profile.
+    Link,
+    /// The gateway's own data name the customer.
+    Name,
+    /// The e-mail address is the same, and nothing else says so.
+    Email,
+}
+
+impl MatchedBy {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Link, "link"), (Self::Name, "name"), (Self::Email, "email")];
+}
+
+impl fmt::Display for MatchedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::ALL.iter().find(|(matched, _)| matched == self).map_or("", |(_, word)| *word);
+        f.pad(word)
+    }
+}
+
+/// A profile for a person to check. Its `Debug` shows nobody.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReviewRow {
+    /// Which gateway.
+    pub gateway: GatewayName,
+    /// The host's account there.
+    pub account: Option<AccountId>,
+    /// Which profile.
+    pub profile: ProfileId,
+    /// Why it is here. Never empty.
+    pub findings: BTreeSet<Finding>,
+    /// Whose it is, as far as can be told.
+    pub customer: Option<(CustomerId, TenantId, MatchedBy)>,
+    /// The customer whom the gateway's own data name.
+    pub named_owner: Option<CustomerId>,
+    /// Subscriptions that still run, if the listing tells.
+    pub active_subscriptions: Option<u32>,
+    /// Subscriptions that have ended, if the listing tells.
+    pub ended_subscriptions: Option<u32>,
+    /// The e-mail address at the gateway. Shown only if the writer is asked to.
+    pub email: Option<String>,
+}
+
+impl fmt::Debug for ReviewRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReviewRow")
+            .field("gateway", &self.gateway)
+            .field("findings", &self.findings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ReviewRow {
+    /// Names the row, without the address.
+    fn digest(&self) -> Digest {
+        let customer = self.customer.as_ref().map(|(id, tenant, by)| (id, tenant, by));
+        let counts = (self.active_subscriptions, self.ended_subscriptions);
+        Digest::of(&(
+            &self.gateway,
+            &self.account,
+            &self.profile,
+            &self.findings,
+            customer,
+            &self.named_owner,
+            counts,
+        ))
+    }
+
+    fn cells(&self) -> [String; COLUMNS.len()] {
+        let (customer, tenant, by) =
+            self.customer.as_ref().map_or_else(Default::default, |(id, tenant, by)| {
+                (id.as_str().to_owned(), tenant.to_string(), by.to_string())
+            });
+        let number = |count: Option<u32>| count.map_or_else(String::new, |count| count.to_string());
+        let findings: Vec<String> = self.findings.iter().map(ToString::to_string).collect();
+        [
+            String::new(),
+            self.gateway.to_string(),
+            self.account.as_ref().map_or_else(String::new, ToString::to_string),
+            self.profile.as_str().to_owned(),
+            findings.join("+"),
+            customer,
+            tenant,
+            by,
+            self.named_owner.as_ref().map_or_else(String::new, |owner| owner.as_str().to_owned()),
+            number(self.active_subscriptions),
+            number(self.ended_subscriptions),
+            self.digest().to_string(),
+        ]
+    }
+}
+
+/// Writes a review as CSV, row by row.
+pub struct ReviewWriter<W: Write> {
+    csv: csv::Writer<W>,
+    emails: bool,
+}
+
+impl<W: Write> fmt::Debug for ReviewWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReviewWriter").field("emails", &self.emails).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> ReviewWriter<W> {
+    /// Begins a review. With `emails` it has a column with the addresses; keep such a file accordingly.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn new(to: W, emails: bool) -> std::io::Result<Self> {
+        let mut writer = Self { csv: csv::Writer::from_writer(to), emails };
+        let email = emails.then_some("email");
+        writer.csv.write_record(COLUMNS.into_iter().chain(email))?;
+        Ok(writer)
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write(&mut self, rows: &[ReviewRow]) -> std::io::Result<()> {
+        for row in rows {
+            let email = self.emails.then(|| harmless(row.email.as_deref().unwrap_or_default()));
+            self.csv.write_record(row.cells().into_iter().chain(email))?;
+        }
+        Ok(())
+    }
+
+    /// Ends it, and gives back what was written to.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn finish(self) -> std::io::Result<W> {
+        self.csv.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+}
+
+/// A text that no spreadsheet takes for a formula.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// The rows of a review that a person confirmed. Nothing else of it is kept.
+#[derive(Clone, Debug)]
+pub struct Review {
+    rows: Vec<ReviewRow>,
+    digest: Digest,
+}
+
+impl Review {
+    /// Reads a review that a person has been through. Columns are found by their names, in any order.
+    ///
+    /// # Errors
+    /// Every fault with its line and column: no CSV, a missing column, another word than `erase` in `confirm`, a
+    /// confirmed row that is not as it was written, or is there twice.
+    pub fn from_csv(from: impl Read) -> Result<Self, Problems> {
+        let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(from);
+        let headers = csv.headers().map_err(|error| no_csv(&error))?.clone();
+        let names: Vec<String> =
+            headers.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
+        let mut problems = Vec::new();
+        let mut places = [0; COLUMNS.len()];
+        for (place, column) in places.iter_mut().zip(COLUMNS) {
+            match names.iter().position(|name| name == column) {
+                Some(n) => *place = n,
+                None => problems.push(Problem::new(
+                    format!("line 1, column {column}"),
+                    "is missing",
+                    suggest(column, names.iter().map(String::as_str)),
+                )),
+            }
+        }
+        Problems::none_or(problems)?;
+        let (mut rows, mut seen, mut problems) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for record in csv.records() {
+            let record = record.map_err(|error| no_csv(&error))?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let cells = places.map(|n| record.get(n).unwrap_or_default().trim());
+            let [confirm, ..] = cells;
+            let at = |column: &str| format!("line {line}, column {column}");
+            if confirm.is_empty() {
+                continue;
+            }
+            if confirm != ERASE {
+                problems.push(Problem::new(at("confirm"), "is not erase", "write erase, or leave it empty"));
+                continue;
+            }
+            match row(&cells) {
+                Ok(row) if !seen.insert((row.gateway.clone(), row.profile.clone())) => {
+                    problems.push(Problem::new(at("profile"), "is there twice", "leave one of the rows"));
+                }
+                Ok(row) => rows.push(row),
+                Err(column) => problems.push(Problem::new(
+                    at(column),
+                    "is not as it was written",
+                    "take the row from the review again; a spreadsheet may have rewritten it",
+                )),
+            }
+        }
+        Problems::none_or(problems)?;
+        rows.sort_by(|a, b| (&a.gateway, &a.profile).cmp(&(&b.gateway, &b.profile)));
+        let digests: Vec<Digest> = rows.iter().map(ReviewRow::digest).collect();
+        Ok(Self { digest: Digest::of(&("review", 1, digests)), rows })
+    }
+
+    /// Names exactly what was confirmed. What is approved is this.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What was confirmed.
+    pub fn rows(&self) -> &[ReviewRow] {
+        &self.rows
+    }
+
+    /// Binds an approval to what was confirmed.
+    ///
+    /// # Errors
+    /// [`ApprovalError`]: for another digest, by an operator without authority over the tenant of one of the customers,
+    /// or not valid now.
+    pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedReview, ApprovalError> {
+        let tenants = self.rows.iter().filter_map(|row| row.customer.as_ref().map(|(_, tenant, _)| tenant));
+        approval.holds_for(self.digest, tenants, now)?;
+        Ok(ApprovedReview { review: self, approval })
+    }
+}
+
+/// A review with an approval of exactly what was confirmed in it. Only [`Review::approve`] makes one.
+#[derive(Clone, Debug)]
+pub struct ApprovedReview {
+    pub(crate) review: Review,
+    pub(crate) approval: Approval,
+}
+
+fn no_csv(error: &csv::Error) -> Problems {
+    let line =
+        error.position().map_or_else(|| "the file".to_owned(), |place| format!("line {}", place.line()));
+    Problems::one(Problem::new(line, "is not CSV in UTF-8", "give the file that was written for the review"))
+}
+
+/// A row from its cells, or the name of the column that is not as it was written.
+fn row(cells: &[&str; COLUMNS.len()]) -> Result<ReviewRow, &'static str> {
+    let [_, gateway, account, profile, findings, customer, tenant, by, named, active, ended, digest] = *cells;
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let number = |text: &str, column| match text {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| column),
+    };
+    let found = findings
+        .split('+')
+        .map(|word| Finding::ALL.iter().find(|(_, known)| *known == word).map(|(finding, _)| *finding))
+        .collect::<Option<BTreeSet<Finding>>>()
+        .ok_or("findings")?;
+    let customer = match customer {
+        "" => None,
+        id => {
+            let known = MatchedBy::ALL.iter().find(|(_, known)| *known == by);
+            let (matched, _) = known.ok_or("matched_by")?;
+            Some((CustomerId::from(id), TenantId::from(tenant), *matched))
+        }
+    };
+    let row = ReviewRow {
+        gateway: GatewayName::from(gateway),
+        account: some(account).map(AccountId::from),
+        profile: ProfileId::from(profile),
+        findings: found,
+        customer,
+        named_owner: some(named).map(CustomerId::from),
+        active_subscriptions: number(active, "active_subscriptions")?,
+        ended_subscriptions: number(ended, "ended_subscriptions")?,
+        email: None,
+    };
+    if row.digest().to_string() == digest { Ok(row) } else { Err("row") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<ReviewRow> {
+        ["cus_1", "cus_2", "cus_3"]
+            .map(|profile| ReviewRow {
+                gateway: "stripe".into(),
+                account: Some("acct_1".into()),
+                profile: profile.into(),
+                findings: BTreeSet::from([Finding::Orphan, Finding::SubscriptionsEnded]),
+                customer: (profile == "cus_3").then(|| ("3".into(), "acme".into(), MatchedBy::Email)),
+                named_owner: None,
+                active_subscriptions: Some(0),
+                ended_subscriptions: Some(2),
+                email: Some("=canary@example.org".to_owned()),
+            })
+            .to_vec()
+    }
+
+    fn written(emails: bool) -> String {
+        let mut writer = ReviewWriter::new(Vec::new(), emails).unwrap();
+        writer.write(&rows()).unwrap();
+        String::from_utf8(writer.finish().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_confirmed_rows_come_back() {
+        let text = written(false);
+        assert!(!text.contains("canary"), "{text}");
+        assert_eq!(
+            Review::from_csv(text.as_bytes()).unwrap().rows().len(),
+            0,
+            "nothing without a confirmation"
+        );
+        let review = Review::from_csv(
+            text.replace("\n,stripe,acct_1,cus_2", "\nerase,stripe,acct_1,cus_2").as_bytes(),
+        );
+        let review = review.unwrap();
+        assert_eq!(review.rows()[0].profile.as_str(), "cus_2");
+        let all = Review::from_csv(text.replace("\n,", "\nerase,").as_bytes()).unwrap();
+        assert_eq!(all.rows().len(), 3);
+        assert_ne!(all.digest(), review.digest(), "the digest is of what was confirmed");
+        // Saved by a spreadsheet, with another order of the rows and columns.
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines[1..].reverse();
+        let turned: Vec<String> = lines
+            .iter()
+            .map(|line| line.split(',').rev().collect::<Vec<_>>().join(","))
+            .map(|line| if line.ends_with(',') { format!("{line}erase") } else { line })
+            .collect();
+        assert_eq!(Review::from_csv(turned.join("\r\n").as_bytes()).unwrap().digest(), all.digest());
+    }
+
+    #[test]
+    fn an_address_is_there_only_if_asked_for_and_is_no_formula() {
+        assert!(written(true).contains(",'=canary@example.org"), "{}", written(true));
+        assert!(!format!("{:?}", rows()).contains("cus_"));
+    }
+
+    #[test]
+    fn what_was_changed_is_named_by_line_and_column() {
+        let text = written(false).replace("\n,", "\nerase,");
+        for (from, to, place) in [
+            ("cus_2", "cus_9", "line 3, column row: is not as it was written"),
+            ("erase,stripe,acct_1,cus_2", "yes,stripe,acct_1,cus_2", "line 3, column confirm: is not erase"),
+            ("orphan+subscriptions_ended", "orphan+tired", "line 2, column findings"),
+            ("acct_1,cus_3", "acct_1,cus_1", "line 4, column row"),
+            (",findings,", ",finding,", "line 1, column findings: is missing; did you mean finding?"),
+        ] {
+            let problems = Review::from_csv(text.replacen(from, to, 1).as_bytes()).unwrap_err().to_string();
+            assert!(problems.contains(place), "{problems}");
+            assert!(!problems.contains("cus_"), "{problems}");
+        }
+        let twice = format!("{text}{}", text.lines().nth(1).unwrap());
+        let problems = Review::from_csv(twice.as_bytes()).unwrap_err().to_string();
+        assert!(problems.contains("line 5, column profile: is there twice"), "{problems}");
+        let problems = Review::from_csv(&b"confirm,\xff\n"[..]).unwrap_err().to_string();
+        assert!(problems.contains("UTF-8"), "{problems}");
+    }
+
+    #[test]
+    fn an_approval_is_of_what_was_confirmed_and_of_the_tenants() {
+        let at: DateTime<Utc> = "2026-11-21T12:00:00Z".parse().unwrap();
+        let review = Review::from_csv(written(false).replace("\n,", "\nerase,").as_bytes()).unwrap();
+        let approval = |digest, tenant: &str| {
+            Approval::new("op", [TenantId::from(tenant)], digest, at, at + chrono::TimeDelta::hours(1))
+        };
+        let digest = review.digest();
+        let other = review.clone().approve(approval(Digest::of_bytes(b"x"), "acme"), at);
+        assert!(matches!(other, Err(ApprovalError::OtherPlan { .. })));
+        let other = review.clone().approve(approval(digest, "globex"), at);
+        assert!(matches!(other, Err(ApprovalError::OtherTenant { .. })));
+        let late = review.clone().approve(approval(digest, "acme"), at + chrono::TimeDelta::hours(2));
+        assert!(matches!(late, Err(ApprovalError::Expired { .. })));
+        assert!(review.approve(approval(digest, "acme"), at).is_ok());
+    }
+}

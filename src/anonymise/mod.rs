@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_map::Value;
 
+pub mod document;
 mod draw;
 mod generalise;
 pub mod json;
@@ -47,6 +48,11 @@ pub enum Strategy {
         /// What becomes of a value that cannot be read: one of the strategies above.
         otherwise: Box<Strategy>,
     },
+    /// A document becomes a blank one of its type: [`document::blank`].
+    Blank {
+        /// What becomes of what is no document that can be blanked.
+        otherwise: Box<Strategy>,
+    },
 }
 
 /// What of a value the output of a strategy depends on, beside the seed, the place and the day.
@@ -56,6 +62,8 @@ pub enum Reveals {
     Nothing,
     /// Exactly this, and whether the value could be read as what this generalises.
     Only(Generalisation),
+    /// The type of the file, and of a PDF the number and the sizes of its pages.
+    Pages,
 }
 
 impl Strategy {
@@ -72,6 +80,11 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 to.apply(old, draw.date).unwrap_or_else(|| otherwise.fresh(old, draw))
             }
+            Self::Blank { otherwise } => match old {
+                Value::Blob(file) => document::blank(file).ok(),
+                _ => None,
+            }
+            .map_or_else(|| otherwise.fresh(old, draw), Value::Blob),
             Self::Clear => Value::Null,
             Self::Constant(value) => value.clone(),
             Self::Placeholder(template) => Value::Text(template.render(draw)),
@@ -89,6 +102,9 @@ impl Strategy {
             (Self::Constant(constant), value) => value == constant,
             (_, Value::Text(text)) => self.holds_text(text),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
+            (Self::Blank { otherwise }, value) => {
+                matches!(value, Value::Blob(file) if document::is_blank(file)) || otherwise.holds(value)
+            }
             (Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_), _) => false,
         }
     }
@@ -105,6 +121,7 @@ impl Strategy {
                 None => rest.is_empty(),
             }),
             Self::Generalise { to, otherwise } => to.holds_text(text) || otherwise.holds_text(text),
+            Self::Blank { otherwise } => otherwise.holds_text(text),
         }
     }
 
@@ -112,6 +129,7 @@ impl Strategy {
     pub fn reveals(&self) -> Reveals {
         match self {
             Self::Generalise { to, .. } => Reveals::Only(*to),
+            Self::Blank { .. } => Reveals::Pages,
             Self::Clear | Self::Constant(_) | Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_) => {
                 Reveals::Nothing
             }
@@ -128,6 +146,9 @@ impl Strategy {
             Self::Invalidate(_) => "invalidated".to_owned(),
             Self::Generalise { to, otherwise } => {
                 format!("{}; what cannot be read: {}", to.describe(), otherwise.describe())
+            }
+            Self::Blank { otherwise } => {
+                format!("a blank document; what is none: {}", otherwise.describe())
             }
         }
     }

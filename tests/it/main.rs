@@ -23,6 +23,8 @@ mod ledger;
 mod letters;
 mod model;
 mod operator;
+#[cfg(feature = "pdf")]
+mod pdf;
 mod policy;
 mod policy_guards;
 mod policy_triggers;

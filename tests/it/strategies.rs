@@ -264,3 +264,73 @@ fn a_rule_that_the_column_cannot_take_is_refused_before_anything_runs() {
         assert_eq!(with(field, rule), Ok(()), "{rule}");
     }
 }
+
+/// An invoice as PDF, a scan, a spreadsheet, and one that is gone already.
+#[cfg(feature = "pdf")]
+#[tokio::test]
+async fn documents_in_a_column_become_blank_and_stay_readable() {
+    use relinquish::RecordStore as _;
+    use relinquish::anonymise::document::is_blank;
+
+    type Paper<'p> = (i64, i64, Option<&'p [u8]>, &'p [u8]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documents.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT);
+             CREATE TABLE papers (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people, number TEXT, file BLOB,
+                 scan BLOB NOT NULL);
+             INSERT INTO people VALUES (1, 'archived'), (2, 'archived'), (3, 'archived');",
+        )
+        .unwrap();
+    let pdf = b"%PDF-1.4 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Kids[3 0 R]/MediaBox[0 0 595 842]>>endobj \
+        3 0 obj<</Type/Page/Contents 4 0 R>>endobj 4 0 obj<</Length 6>>stream\n(Maud)\nendstream endobj trailer<</Root 1 0 R>>";
+    let papers: [Paper<'_>; 4] = [
+        (1, 1, Some(pdf), b"\xff\xd8\xff Maud"),
+        (2, 1, Some(b"PK\x03\x04 Maud"), b"PK\x03\x04 Maud"),
+        (3, 2, None, b"%PDF-1.4 Maud"),
+        (4, 3, Some(pdf), b"somebody else's"),
+    ];
+    for (id, person, file, scan) in papers {
+        let sql = "INSERT INTO papers VALUES (?1, ?2, 'A-' || ?1, ?3, ?4)";
+        connection.execute(sql, rusqlite::params![id, person, file, scan]).unwrap();
+    }
+    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+         status = { column = 'state', active = 'active', archived = 'archived' }\n\
+         deactivate = { state = 'archived' }\n[records.paper]\ntable = 'papers'\nkey = 'id'\nowner = 'person'\n\
+         fields = { number = 'not personal', file = 'document', scan = 'image' }";
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
+    let policy = format!("{GUARDS}treatments.t.customer = 'anonymise'\ntreatments.t.paper = 'blank'");
+    let policy = PolicyDocument::from_toml(&policy).unwrap().check(store.data_map()).unwrap();
+    let treatment = policy.treatments()["t"].clone();
+    let ids = vec!["1".into(), "2".into()];
+    let due = async || -> u64 {
+        let tallies = store.tally(&TallyRequest::new(ids.clone(), treatment.clone())).await.unwrap();
+        tallies.iter().map(|tally| tally.as_ref().unwrap().classes["paper"].due).sum()
+    };
+    assert_eq!(due().await, 3);
+    let facts = store.facts(&Select::Ids(ids.clone())).await.unwrap();
+    let target = |facts: &Customer| Target {
+        customer: facts.id.clone(),
+        tenant: facts.tenant.clone(),
+        expected: facts.expected(),
+    };
+    let targets = facts.iter().map(target).collect();
+    let request = EraseRequest::new(targets, treatment.clone(), Seed::new([7; 32]), hosts::now());
+    for erased in store.erase(&request).await.unwrap() {
+        assert!(matches!(erased, Ok(Erased::Done(_))), "{erased:?}");
+    }
+    assert_eq!(due().await, 0);
+    let read = |id: i64| -> (String, Option<Vec<u8>>, Vec<u8>) {
+        let sql = "SELECT number, file, scan FROM papers WHERE id = ?1";
+        connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    };
+    let (number, file, scan) = read(1);
+    assert!(number == "A-1" && is_blank(&file.unwrap()) && is_blank(&scan));
+    let (_, file, scan) = read(2);
+    assert_eq!((file, scan), (None, Vec::new()), "what cannot be blanked goes, or is an empty file");
+    assert_eq!((read(3).1, read(3).2), (None, Vec::new()), "a PDF without pages is damaged");
+    assert_eq!(read(4).1.as_deref(), Some(pdf.as_slice()), "others keep theirs");
+}

@@ -34,6 +34,7 @@ pub(super) fn resolve(field: &Field, rule: &FieldRule) -> Result<Resolved, Impos
         FieldRule::Remove => remove(constraints, form),
         FieldRule::Clear => clear(constraints),
         FieldRule::Token(chosen) => token(constraints, chosen.unwrap_or(form)),
+        FieldRule::Blank => blank(constraints),
         FieldRule::Generalise(to) => generalise(constraints, form, *to),
         FieldRule::Invalidate => invalidate(constraints),
         FieldRule::Constant(value) => constant(constraints, value),
@@ -167,6 +168,30 @@ fn invalidate(constraints: &Constraints) -> Result<Strategy, Impossible> {
         );
     }
     Ok(Strategy::Invalidate(token))
+}
+
+/// A blank document; what is none goes, or leaves an empty file where NULL is not allowed.
+fn blank(constraints: &Constraints) -> Result<Strategy, Impossible> {
+    if cfg!(not(feature = "pdf")) {
+        return impossible(
+            "cannot be blanked: this program was built without the feature `pdf`",
+            "build it with the feature, or write \"clear\"",
+        );
+    }
+    if !matches!(constraints.datatype, Datatype::Blob | Datatype::Any) {
+        return impossible(
+            "cannot be blanked: it holds no bytes, and so no document",
+            "write \"remove\", or \"clear\" where NULL is allowed",
+        );
+    }
+    if constraints.unique {
+        return impossible(
+            "cannot be blanked: its values must differ",
+            "write \"clear\" where NULL is allowed, or delete the records",
+        );
+    }
+    let otherwise = clear(constraints).unwrap_or_else(|_| Strategy::Constant(Value::Blob(Vec::new())));
+    Ok(Strategy::Blank { otherwise: Box::new(otherwise) })
 }
 
 /// A general value where the field takes one; what cannot be read is removed.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::document::{ClassRule, PolicyDocument, Rules, TreatmentRule, own_path};
+use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule, own_path};
 use super::{
     ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
 };
 use crate::customer::TenantId;
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, RecordClass, Role, StateName};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, Kind, RecordClass, Role, StateName};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -286,6 +286,7 @@ fn compile_class(
             (Some(rule), _) => (join(&join(path, "fields"), name), rule),
             (None, None) => continue,
             (None, Some(_)) if field.role() == Role::Computed => continue,
+            (None, Some(Kind::Document | Kind::Image)) if rule.blank => (join(path, name), &FieldRule::Blank),
             (None, Some(kind)) => {
                 let Some(rule) = rules.anonymise.get(kind) else {
                     reader.problem(

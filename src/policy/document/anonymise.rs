@@ -17,6 +17,7 @@ pub(in crate::policy) enum FieldRule {
     Token(Option<TokenForm>),
     Invalidate,
     Generalise(Generalisation),
+    Blank,
     Constant(Value),
     Placeholder(Template),
     Keep(String),
@@ -42,7 +43,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
     Some(rules)
 }
 
-const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", { constant = … }, \
+const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
                            { truncate = 3 } or { keep = \"reason\" }";
 
@@ -54,6 +55,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "clear" => Some(FieldRule::Clear),
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
+                "blank" => Some(FieldRule::Blank),
                 _ => None,
             };
             if rule.is_none() {

@@ -15,6 +15,8 @@ use crate::policy::{GatewayAction, RecordAction, TreatmentName};
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
+    /// Its documents become blank ones, whatever `[anonymise]` says of documents.
+    pub(in crate::policy) blank: bool,
     pub(in crate::policy) keep: BTreeMap<String, String>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
 }
@@ -72,15 +74,18 @@ fn read_reason(reader: &mut Reader, path: &str, value: &Json) -> Option<String> 
     reader.required_text(path, table, "keep").map(str::to_owned)
 }
 
+/// The records stay; their documents are blanked, and the rest is anonymised.
+const BLANK: &str = "blank";
+
 fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordAction> {
     match text {
         "delete" => Some(RecordAction::Delete),
-        "anonymise" => Some(RecordAction::Anonymise),
+        "anonymise" | BLANK => Some(RecordAction::Anonymise),
         "reassign" => Some(RecordAction::Reassign),
         _ => {
             let way_out = format!(
                 "{}; or write {{ keep = \"reason\" }}",
-                suggest(text, ["delete", "anonymise", "reassign"])
+                suggest(text, ["delete", "anonymise", "reassign", BLANK])
             );
             reader.problem(path, "is no action", way_out);
             None
@@ -89,7 +94,12 @@ fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordActi
 }
 
 fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ClassRule> {
-    let plain = |action| ClassRule { action, keep: BTreeMap::new(), fields: BTreeMap::new() };
+    let plain = |action| ClassRule {
+        action,
+        blank: value.as_str() == Some(BLANK),
+        keep: BTreeMap::new(),
+        fields: BTreeMap::new(),
+    };
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
@@ -107,7 +117,8 @@ fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<Clas
                     }
                 }
             }
-            Some(ClassRule { action: action?, keep, fields })
+            let blank = table.get("action").and_then(Json::as_str) == Some(BLANK);
+            Some(ClassRule { action: action?, blank, keep, fields })
         }
         Json::Object(_) => {
             read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))
@@ -116,7 +127,7 @@ fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<Clas
             reader.problem(
                 path,
                 "is no rule for a record class",
-                "write \"delete\", \"anonymise\", \"reassign\" or { keep = \"reason\" }",
+                "write \"delete\", \"anonymise\", \"blank\", \"reassign\" or { keep = \"reason\" }",
             );
             None
         }

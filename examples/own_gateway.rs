@@ -1,0 +1,77 @@
+//! An adapter for a gateway that this crate does not know: everything a host has to write.
+//!
+//! `cargo run --example own_gateway`
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use relinquish::gateway::{
+    AccountId, GatewayAnswer, GatewayError, GatewayName, GatewayOutcome, PaymentGatewayEraser,
+    ProfileErasure, ProfileFacts, ProfileId, ProfileState, Receipt,
+};
+
+/// Stands for the client of the gateway: payers by mandate, each with their customer number and running mandates.
+#[derive(Debug)]
+struct DirectDebit {
+    name: GatewayName,
+    payers: Mutex<BTreeMap<String, (String, u32)>>,
+}
+
+impl DirectDebit {
+    fn refused(&self, what: &str) -> GatewayError {
+        GatewayError::Refused { gateway: self.name.clone(), what: what.to_owned() }
+    }
+}
+
+#[async_trait]
+impl PaymentGatewayEraser for DirectDebit {
+    fn gateway(&self) -> &GatewayName {
+        &self.name
+    }
+
+    /// Whatever tells one account from another: a creditor's identifier, a merchant's number.
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        Ok(Some("GB98MBNX00000000000123".into()))
+    }
+
+    /// Absent only in the gateway's own words: its "not found", and never a time-out or an empty answer.
+    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
+        let payers = self.payers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(payers.get(profile.as_str()).map_or(ProfileState::Absent, |(owner, mandates)| {
+            ProfileState::Present(ProfileFacts::new(Some(owner.as_str().into()), *mandates))
+        }))
+    }
+
+    /// Again is `AlreadyAbsent`. After a lost answer say `GatewayError::Unknown`: the engine looks, and assumes nothing.
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
+        let mut payers = self.payers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match payers.get(erasure.profile.as_str()) {
+            None => GatewayOutcome::AlreadyAbsent.into(),
+            Some((owner, _)) if erasure.owner.as_ref().is_none_or(|ours| ours.as_str() != owner) => {
+                GatewayOutcome::Blocked { reason: "the payer is another customer's".to_owned() }.into()
+            }
+            Some(_) => {
+                payers.remove(erasure.profile.as_str());
+                GatewayAnswer::new(GatewayOutcome::Erased, Some("request-1".to_owned()), "204")
+            }
+        })
+    }
+
+    async fn poll(&self, _: &Receipt) -> Result<GatewayAnswer, GatewayError> {
+        Err(self.refused("it gives no receipts, so there is nothing to ask for"))
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[allow(clippy::print_stdout)] // It is a program that talks to whoever runs it.
+async fn main() -> Result<(), GatewayError> {
+    let payers = Mutex::new(BTreeMap::from([("MD-1".to_owned(), ("1".to_owned(), 0))]));
+    let gateway = DirectDebit { name: "direct_debit".into(), payers };
+    println!("before: {:?}", gateway.state(&"MD-1".into()).await?);
+    let erasure =
+        ProfileErasure { profile: "MD-1".into(), owner: Some("1".into()), idempotency_key: "k".to_owned() };
+    println!("{}", gateway.erase(&erasure).await?);
+    println!("after: {:?}", gateway.state(&"MD-1".into()).await?);
+    Ok(()) // In earnest: `Engine::builder(…).gateway(gateway)`, and `gateway.direct_debit = "erase"` in the policy.
+}

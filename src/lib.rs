@@ -113,6 +113,7 @@
 //! | describe your database | [`store::sql`] |
 //! | write a policy | [`policy`] |
 //! | use repository code of your own | [`Repository`], [`ByRecord`] |
+//! | erase at Stripe or Authorize.Net, and find what was forgotten there | [`manual::gateways`] |
 //! | write an adapter for a gateway | [`PaymentGatewayEraser`] |
 //! | know what is promised, and what not | [`manual`] |
 

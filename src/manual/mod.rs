@@ -1,4 +1,5 @@
 //! The long documentation, as far as there is one yet.
 
 pub mod free_text;
+pub mod gateways;
 pub mod promises;

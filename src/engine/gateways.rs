@@ -83,7 +83,7 @@ impl Engine {
         results.into_iter().collect()
     }
 
-    async fn gateways_of(&self, run: &mut Run<'_>, accounts: &Accounts) -> Result<(), Error> {
+    async fn gateways_of(&self, run: &mut Run<'_>, accounts: &Accounts<'_>) -> Result<(), Error> {
         for name in gateways(run) {
             self.one_gateway(run, &name, accounts).await?;
             if !run.is_active() {
@@ -97,7 +97,7 @@ impl Engine {
         &self,
         run: &mut Run<'_>,
         name: &GatewayName,
-        accounts: &Accounts,
+        accounts: &Accounts<'_>,
     ) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
@@ -258,12 +258,27 @@ impl Engine {
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
+        self.up_to(TRIES, ask).await
+    }
+
+    /// Asks once more if no answer comes. Where nothing was begun, waiting longer would only keep the others.
+    pub(super) async fn twice<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
+    where
+        F: Future<Output = Result<T, GatewayError>>,
+    {
+        self.up_to(2, ask).await
+    }
+
+    async fn up_to<T, F>(&self, most: u32, ask: impl Fn() -> F) -> Result<T, GatewayError>
+    where
+        F: Future<Output = Result<T, GatewayError>>,
+    {
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
             match ask().await {
                 Err(error @ GatewayError::Paused { .. }) => return Err(error),
-                Err(error) if error.is_transient() && tries < TRIES => {
+                Err(error) if error.is_transient() && tries < most => {
                     let wait = error.retry_after().unwrap_or(pause);
                     if wait > LONGEST {
                         return Err(error);
@@ -289,7 +304,10 @@ fn other_account(run: &Run<'_>, name: &GatewayName, now: Option<&AccountId>) -> 
 }
 
 /// The accounts of the gateways, each asked once per run, by whoever needs it first.
-pub(super) struct Accounts(BTreeMap<GatewayName, Mutex<Account>>);
+pub(super) struct Accounts<'e> {
+    engine: &'e Engine,
+    known: BTreeMap<GatewayName, Mutex<Account>>,
+}
 
 #[derive(Default)]
 enum Account {
@@ -300,16 +318,17 @@ enum Account {
     Down,
 }
 
-impl Accounts {
-    pub(super) fn of(engine: &Engine) -> Self {
-        Self(engine.parts.gateways.keys().map(|name| (name.clone(), Mutex::default())).collect())
+impl<'e> Accounts<'e> {
+    pub(super) fn of(engine: &'e Engine) -> Self {
+        let known = engine.parts.gateways.keys().map(|name| (name.clone(), Mutex::default())).collect();
+        Self { engine, known }
     }
 
     pub(super) async fn ask(
         &self,
         gateway: &dyn PaymentGatewayEraser,
     ) -> Result<Option<AccountId>, GatewayError> {
-        let Some(known) = self.0.get(gateway.gateway()) else { return gateway.account().await };
+        let Some(known) = self.known.get(gateway.gateway()) else { return gateway.account().await };
         let mut known = known.lock().await;
         match &*known {
             Account::Known(account) => return Ok(account.clone()),
@@ -319,7 +338,7 @@ impl Accounts {
             }
             Account::NotAsked => {}
         }
-        match gateway.account().await {
+        match self.engine.twice(|| gateway.account()).await {
             Ok(account) => {
                 *known = Account::Known(account.clone());
                 Ok(account)

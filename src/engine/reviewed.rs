@@ -175,7 +175,7 @@ impl Engine {
     async fn erase_row(
         &self,
         gateway: &dyn PaymentGatewayEraser,
-        accounts: &Accounts,
+        accounts: &Accounts<'_>,
         review: Digest,
         row: &ReviewRow,
         matched: &Matched,
@@ -189,13 +189,16 @@ impl Engine {
     async fn try_row(
         &self,
         gateway: &dyn PaymentGatewayEraser,
-        accounts: &Accounts,
+        accounts: &Accounts<'_>,
         review: Digest,
         row: &ReviewRow,
         matched: &Matched,
     ) -> Result<ProfileOutcome, GatewayError> {
         let now = matched.customer.as_ref().map(|(customer, by)| (&customer.id, &customer.tenant, *by));
         let then = row.customer.as_ref().map(|(id, tenant, by)| (id, tenant, *by));
+        if matched.ambiguous {
+            return Ok(ProfileOutcome::changed("it may be of several customers by now"));
+        }
         if now != then {
             return Ok(ProfileOutcome::changed("it is another customer's by now, or nobody's"));
         }

@@ -104,7 +104,7 @@ impl Engine {
     pub(super) async fn with_gateways(
         &self,
         mut facts: Customer,
-        accounts: &Accounts,
+        accounts: &Accounts<'_>,
     ) -> Result<Customer, GatewayError> {
         for profile in &facts.gateway_profiles {
             let Some(gateway) = self.parts.gateways.get(&profile.gateway) else { continue };
@@ -119,7 +119,7 @@ impl Engine {
         }
         for profile in facts.gateway_profiles.clone() {
             let Some(gateway) = self.parts.gateways.get(&profile.gateway) else { continue };
-            let state = gateway.state(&profile.id).await?;
+            let state = self.twice(|| gateway.state(&profile.id)).await?;
             add(&mut facts, &state);
         }
         Ok(facts)

@@ -237,7 +237,7 @@ impl Review {
     ///
     /// # Errors
     /// Every fault with its line and column: no CSV, a missing column, another word than `erase` in `confirm`, a
-    /// confirmed row that is not as it was written, or is there twice.
+    /// confirmed row that is not as it was written, is there twice, or is [`Finding::Ambiguous`].
     pub fn from_csv(from: impl Read) -> Result<Self, Problems> {
         let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(from);
         let headers = csv.headers().map_err(|error| no_csv(&error))?.clone();
@@ -274,6 +274,11 @@ impl Review {
                 Ok(row) if !seen.insert((row.gateway.clone(), row.profile.clone())) => {
                     problems.push(Problem::new(at("profile"), "is there twice", "leave one of the rows"));
                 }
+                Ok(row) if row.findings.contains(&Finding::Ambiguous) => problems.push(Problem::new(
+                    at("confirm"),
+                    "confirms a profile that may be of several customers, or names another than the one it is linked to",
+                    "put the link right in the host's database or at the gateway, and reconcile again",
+                )),
                 Ok(row) => rows.push(row),
                 Err(column) => problems.push(Problem::new(
                     at(column),
@@ -437,6 +442,21 @@ mod tests {
         assert!(problems.contains("line 5, column profile: is there twice"), "{problems}");
         let problems = Review::from_csv(&b"confirm,\xff\n"[..]).unwrap_err().to_string();
         assert!(problems.contains("UTF-8"), "{problems}");
+    }
+
+    #[test]
+    fn what_is_ambiguous_cannot_be_confirmed() {
+        let mut row = rows().remove(0);
+        row.findings.insert(Finding::Ambiguous);
+        let mut writer = ReviewWriter::new(Vec::new(), false).unwrap();
+        writer.write(&[row]).unwrap();
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert!(Review::from_csv(text.as_bytes()).unwrap().rows().is_empty(), "to list it is fine");
+        let problems = Review::from_csv(text.replace("\n,", "\nerase,").as_bytes()).unwrap_err().to_string();
+        assert!(
+            problems.contains("line 2, column confirm: confirms a profile that may be of several"),
+            "{problems}"
+        );
     }
 
     #[test]

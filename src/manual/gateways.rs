@@ -49,7 +49,7 @@
 //!    | `subscriptions_ended` | May the customer come back to it? |
 //!    | `no_subscription` | Does the customer pay one by one? An empty plan alone is no reason. |
 //!    | `double` | Which one is in use? The link of your database says so. |
-//!    | `ambiguous` | Whose is it? Put the link right, and reconcile again. |
+//!    | `ambiguous` | Whose is it? It cannot be confirmed: put the link right, and reconcile again. |
 //!
 //!    `matched_by` says `email` where nothing but the address speaks for the customer: look twice.
 //! 3. **Approve.** [`Review::from_csv`](crate::gateway::Review::from_csv) reads the confirmed rows, and only those; a row

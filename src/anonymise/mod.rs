@@ -48,6 +48,14 @@ pub enum Strategy {
         /// What becomes of a value that cannot be read: one of the strategies above.
         otherwise: Box<Strategy>,
     },
+    /// Mentions of the person are taken out of a text: [`text::Matcher`]. Who is looked for, only the store knows, so
+    /// of this strategy it calls [`redact`](Self::redact) with the person's identifiers.
+    Redact {
+        /// What stands in place of a mention.
+        with: String,
+        /// The longest text that the field takes, in characters.
+        max_chars: Option<u32>,
+    },
     /// A document becomes a blank one of its type: [`document::blank`].
     Blank {
         /// What becomes of what is no document that can be blanked.
@@ -62,6 +70,8 @@ pub enum Reveals {
     Nothing,
     /// Exactly this, and whether the value could be read as what this generalises.
     Only(Generalisation),
+    /// The text outside the mentions, and where they stood.
+    Rest,
     /// The type of the file, and of a PDF the number and the sizes of its pages.
     Pages,
 }
@@ -80,6 +90,8 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 to.apply(old, draw.date).unwrap_or_else(|| otherwise.fresh(old, draw))
             }
+            // Nobody is known here, so nobody is found.
+            Self::Redact { .. } => old.clone(),
             Self::Blank { otherwise } => match old {
                 Value::Blob(file) => document::blank(file).ok(),
                 _ => None,
@@ -95,13 +107,15 @@ impl Strategy {
         }
     }
 
-    /// Whether a value is what this strategy writes, so that the field counts as erased.
+    /// Whether a value is what this strategy writes, so that the field counts as erased. Of
+    /// [`Redact`](Self::Redact) the value alone cannot tell; any text could be one without mentions.
     pub fn holds(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Clear, value) => *value == Value::Null,
             (Self::Constant(constant), value) => value == constant,
             (_, Value::Text(text)) => self.holds_text(text),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
+            (Self::Redact { .. }, _) => true,
             (Self::Blank { otherwise }, value) => {
                 matches!(value, Value::Blob(file) if document::is_blank(file)) || otherwise.holds(value)
             }
@@ -122,7 +136,18 @@ impl Strategy {
             }),
             Self::Generalise { to, otherwise } => to.holds_text(text) || otherwise.holds_text(text),
             Self::Blank { otherwise } => otherwise.holds_text(text),
+            Self::Redact { .. } => true,
         }
+    }
+
+    /// A text without the people who are looked for; `None` where the strategy is another or nobody is mentioned, and
+    /// the text stays as it is. Where the field would be too small for what stands in place of a mention, that is an
+    /// asterisk.
+    pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
+        let Self::Redact { with, max_chars } = self else { return None };
+        let redacted = people.redact(text, with).text?;
+        let room = max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX));
+        if redacted.chars().count() <= room { Some(redacted) } else { people.redact(text, "*").text }
     }
 
     /// What of a value the output depends on.
@@ -130,6 +155,7 @@ impl Strategy {
         match self {
             Self::Generalise { to, .. } => Reveals::Only(*to),
             Self::Blank { .. } => Reveals::Pages,
+            Self::Redact { .. } => Reveals::Rest,
             Self::Clear | Self::Constant(_) | Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_) => {
                 Reveals::Nothing
             }
@@ -147,6 +173,7 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 format!("{}; what cannot be read: {}", to.describe(), otherwise.describe())
             }
+            Self::Redact { with, .. } => format!("mentions replaced by \"{with}\""),
             Self::Blank { otherwise } => {
                 format!("a blank document; what is none: {}", otherwise.describe())
             }

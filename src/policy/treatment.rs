@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, DataMap, FieldName, Record, Value};
@@ -171,6 +172,36 @@ impl Treatment {
                 if fields.is_empty() { RecordChange::Nothing } else { RecordChange::Write(fields) }
             }
         }
+    }
+
+    /// The texts of a record without the people who are looked for: those that mention somebody, of the fields that
+    /// the treatment has redacted.
+    pub(crate) fn redact(&self, record: &Record, people: &Matcher) -> BTreeMap<FieldName, Value> {
+        let class = self.classes.get(&record.class);
+        let writes =
+            class.filter(|class| !matches!(class.action, RecordAction::Keep { .. } | RecordAction::Delete));
+        writes
+            .into_iter()
+            .flat_map(|class| &class.fields)
+            .filter_map(|(field, strategy)| {
+                let text = record.get(field.as_str()).as_text()?;
+                Some((field.clone(), Value::Text(strategy.redact(text, people)?)))
+            })
+            .collect()
+    }
+
+    /// Whether texts are searched for the customer.
+    pub(crate) fn redacts(&self) -> bool {
+        let mut strategies = self.classes.values().flat_map(|class| class.fields.values());
+        strategies.any(|strategy| matches!(strategy, Strategy::Redact { .. }))
+    }
+
+    /// Whether a value of a field is erased, and so says nothing of the person any more.
+    pub(crate) fn is_erased(&self, class: &str, field: &str, value: &Value) -> bool {
+        self.classes
+            .get(class)
+            .and_then(|class| class.fields.get(field))
+            .is_some_and(|strategy| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
     }
 
     /// Whether there is still something to do to a record.

@@ -10,6 +10,7 @@ use super::{
     Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Reactivated,
     Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
 };
+use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers};
 use crate::data_map::{self, DataMap, FieldName, Record, Value};
 use crate::policy::{ClassTreatment, RecordAction, RecordChange, Treatment};
@@ -166,10 +167,14 @@ impl<R: Repository> ByRecord<R> {
     async fn tally_one(&self, customer: &CustomerId, treatment: &Treatment) -> Result<Tally, StoreError> {
         let mut classes: BTreeMap<_, ClassTally> =
             treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
-        for record in self.records(customer).await? {
+        let records = self.records(customer).await?;
+        let people = self.people(&records, treatment)?;
+        for record in records {
             let tally = classes.entry(record.class.clone()).or_default();
             tally.rows += 1;
-            tally.due += u64::from(treatment.is_due(&record));
+            let is_mentioned =
+                || people.as_ref().is_some_and(|people| !treatment.redact(&record, people).is_empty());
+            tally.due += u64::from(treatment.is_due(&record) || is_mentioned());
         }
         Ok(Tally { classes })
     }
@@ -192,8 +197,13 @@ impl<R: Repository> ByRecord<R> {
             let date = request.at.date_naive();
             let mut counts = Counts::default();
             let mut writes = Vec::new();
+            let people = self.people(&loaded.records, &request.treatment)?;
             for record in loaded.records {
                 let change = request.treatment.treat(&record, &request.seed, date, attempt);
+                let redacted = people
+                    .as_ref()
+                    .map_or_else(BTreeMap::new, |people| request.treatment.redact(&record, people));
+                let change = with_redacted(change, redacted);
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 if !request.treatment.class(record.class.as_str()).is_none_or(is_kept) {
                     *counts.classes.entry(record.class.clone()).or_default() += 1;
@@ -274,8 +284,20 @@ impl<R: Repository> ByRecord<R> {
         matches!(self.repository.data_map().deactivation(), data_map::DeactivationSupport::None { .. })
     }
 
+    /// The customer, to be looked for in texts, if the treatment has any searched.
+    fn people(&self, records: &[Record], treatment: &Treatment) -> Result<Option<Matcher>, StoreError> {
+        if !treatment.redacts() {
+            return Ok(None);
+        }
+        let identifiers =
+            self.identify(records, |class, field, value| !treatment.is_erased(class, field, value));
+        let too_many =
+            |error: TooManyPeople| StoreError::failed("looking for a customer in texts", error.to_string());
+        Matcher::new([&identifiers]).map(Some).map_err(too_many)
+    }
+
     /// Text values of the fields by which a person is found.
-    fn identify(&self, records: &[Record]) -> Identifiers {
+    fn identify(&self, records: &[Record], counts: impl Fn(&str, &str, &Value) -> bool) -> Identifiers {
         let mut identifiers = Identifiers::new();
         for record in records {
             let Some(class) = self.repository.data_map().class(record.class.as_str()) else { continue };
@@ -283,12 +305,29 @@ impl<R: Repository> ByRecord<R> {
                 let value = record.get(field.name().as_str());
                 if let (Some(kind), Value::Text(text)) = (field.kind(), value)
                     && kind.identifies()
+                    && counts(record.class.as_str(), field.name().as_str(), value)
                 {
                     identifiers.insert(kind.clone(), text.as_str());
                 }
             }
         }
         identifiers
+    }
+}
+
+/// What becomes of a record, with the texts out of which mentions were taken.
+fn with_redacted(change: RecordChange, redacted: BTreeMap<FieldName, Value>) -> RecordChange {
+    match change {
+        RecordChange::Nothing if !redacted.is_empty() => RecordChange::Write(redacted),
+        RecordChange::Write(mut fields) => {
+            fields.extend(redacted);
+            RecordChange::Write(fields)
+        }
+        RecordChange::Reassign(mut fields) => {
+            fields.extend(redacted);
+            RecordChange::Reassign(fields)
+        }
+        other => other,
     }
 }
 
@@ -354,7 +393,7 @@ impl<R: Repository> CustomerStore for ByRecord<R> {
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
         let mut batch = Vec::with_capacity(customers.len());
         for customer in customers {
-            batch.push(self.records(customer).await.map(|records| self.identify(&records)));
+            batch.push(self.records(customer).await.map(|records| self.identify(&records, |_, _, _| true)));
         }
         Ok(batch)
     }

@@ -334,3 +334,195 @@ async fn documents_in_a_column_become_blank_and_stay_readable() {
     assert_eq!((read(3).1, read(3).2), (None, Vec::new()), "a PDF without pages is damaged");
     assert_eq!(read(4).1.as_deref(), Some(pdf.as_slice()), "others keep theirs");
 }
+
+const NOTES: [(i64, i64, &str, &str); 6] = [
+    (
+        1,
+        1,
+        "Maud Ashworth rang from 020 7946 0018 about parcel 88.",
+        "[gone] rang from [gone] about parcel 88.",
+    ),
+    (
+        2,
+        1,
+        "ASHWORTH, M. wants ma\u{200b}ud@example.org off the list – twice.",
+        "[gone] wants [gone] off the list – twice.",
+    ),
+    (3, 1, "Nobody is mentioned here, in Edinburgh.", "Nobody is mentioned here, in Edinburgh."),
+    (4, 2, "Ed Featherstone met Maud Ashworth.", "[gone] met Maud Ashworth."),
+    (5, 3, "Of Gisbert Löwenthal and of Maud Ashworth.", "Of Gisbert Löwenthal and of Maud Ashworth."),
+    (6, 1, "", ""),
+];
+
+const NOTES_POLICY: &str = "anonymise.name = 'remove'\nanonymise.email = 'token'\nanonymise.phone = 'clear'\n\
+    anonymise.free_text = { redact = '[gone]' }\ntreatments.t.customer = 'anonymise'\ntreatments.t.note = 'anonymise'\n\
+    treatments.t.invoice = { keep = 'bookkeeping' }";
+
+const PEOPLE: [(i64, &str, &str, &str); 3] = [
+    (1, "Maud Ashworth", "maud@example.org", "+44 20 7946 0018"),
+    (2, "Ed Featherstone", "ed@example.org", "+44 20 7946 0019"),
+    (3, "Gisbert Löwenthal", "gisbert@example.org", "+49 30 123456"),
+];
+
+/// Each customer's own identifiers, taken out of each customer's own texts: the standing text of their invoices on
+/// their card, and the comments. Issued invoices stay as they are.
+#[tokio::test]
+async fn customers_are_taken_out_of_the_texts_of_their_own_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, name TEXT NOT NULL, email TEXT UNIQUE, phone TEXT,
+                 invoice_text VARCHAR(40) CHECK (length(invoice_text) <= 40));
+             CREATE TABLE notes (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people, body TEXT NOT NULL);
+             CREATE TABLE invoices (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people, addressee TEXT);",
+        )
+        .unwrap();
+    for (id, name, email, phone) in PEOPLE {
+        let sql = "INSERT INTO people VALUES (?1, 'archived', ?2, ?3, ?4, 'Att: ' || ?2 || ', net 30')";
+        connection.execute(sql, rusqlite::params![id, name, email, phone]).unwrap();
+        let sql = "INSERT INTO invoices VALUES (?1, ?1, ?2)";
+        connection.execute(sql, rusqlite::params![id, name]).unwrap();
+    }
+    for (id, person, body, _) in NOTES {
+        connection
+            .execute("INSERT INTO notes VALUES (?1, ?2, ?3)", rusqlite::params![id, person, body])
+            .unwrap();
+    }
+    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+         status = { column = 'state', active = 'active', archived = 'archived' }\n\
+         deactivate = { state = 'archived' }\n[customers.fields]\nname = 'name'\nemail = 'email'\nphone = 'phone'\n\
+         invoice_text = 'free_text'\n[records.note]\ntable = 'notes'\nkey = 'id'\nowner = 'person'\n\
+         fields = { body = 'free_text' }\n[records.invoice]\ntable = 'invoices'\nkey = 'id'\nowner = 'person'\n\
+         fields = { addressee = 'name' }";
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
+    let due = erase_notes(&store).await;
+    // Two cards and three of the notes speak of their customers before.
+    assert_eq!(due, [(2, 3), (0, 0)]);
+    let read = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let expected: Vec<&str> = NOTES.iter().map(|(.., left)| *left).collect();
+    assert_eq!(read("SELECT body FROM notes ORDER BY id"), expected);
+    assert_eq!(
+        read("SELECT invoice_text FROM people ORDER BY id"),
+        ["Att: [gone], net 30", "Att: [gone], net 30", "Att: Gisbert Löwenthal, net 30"]
+    );
+    assert_eq!(read("SELECT addressee FROM invoices ORDER BY id"), PEOPLE.map(|(_, name, ..)| name));
+}
+
+/// Erases the first two, and says what was due of cards and notes before and after.
+async fn erase_notes(store: &dyn CustomerStore) -> [(u64, u64); 2] {
+    let policy = PolicyDocument::from_toml(&format!("{GUARDS}{NOTES_POLICY}")).unwrap();
+    let treatment = policy.check(store.data_map()).unwrap().treatments()["t"].clone();
+    let ids = vec!["1".into(), "2".into()];
+    let tally = TallyRequest::new(ids.clone(), treatment.clone());
+    let due = async || -> (u64, u64) {
+        let tallies = store.tally(&tally).await.unwrap();
+        let of = |class: &str| tallies.iter().map(|tally| tally.as_ref().unwrap().classes[class].due).sum();
+        (of("customer"), of("note"))
+    };
+    let before = due().await;
+    let facts = store.facts(&Select::Ids(ids)).await.unwrap();
+    let target = |facts: &Customer| Target {
+        customer: facts.id.clone(),
+        tenant: facts.tenant.clone(),
+        expected: facts.expected(),
+    };
+    let targets: Vec<Target> = facts.iter().map(target).collect();
+    let request = EraseRequest::new(targets, treatment, Seed::new([7; 32]), hosts::now());
+    for erased in store.erase(&request).await.unwrap() {
+        assert!(matches!(erased, Ok(Erased::Done(_))), "{erased:?}");
+    }
+    [before, due().await]
+}
+
+#[tokio::test]
+async fn so_are_they_record_by_record() {
+    let person = RecordClass::new("customer")
+        .field(Field::key("id").token_part())
+        .field(Field::personal("name", Kind::Name).required())
+        .field(Field::personal("email", Kind::Email).unique())
+        .field(Field::personal("phone", Kind::Phone))
+        .field(Field::personal("invoice_text", Kind::FreeText).max_chars(18));
+    let note = RecordClass::new("note")
+        .field(Field::key("id"))
+        .field(Field::personal("body", Kind::FreeText).required())
+        .needs_owner();
+    let invoice =
+        RecordClass::new("invoice").field(Field::key("id")).field(Field::personal("addressee", Kind::Name));
+    let map = DataMap::builder(person)
+        .class(note)
+        .class(invoice)
+        .knows(Fact::ActiveSubscriptions)
+        .knows(Fact::Status)
+        .build()
+        .unwrap();
+    let repository = MemoryRepository::new(map);
+    for (id, name, email, phone) in PEOPLE {
+        let key = id.to_string();
+        let own = Record::new("customer", key.as_str())
+            .with("id", key.as_str())
+            .with("name", name)
+            .with("email", email)
+            .with("phone", phone)
+            .with("invoice_text", format!("Att: {name}, net 30"));
+        let notes = NOTES.iter().filter(|(_, person, ..)| *person == id).map(|(note, _, body, _)| {
+            Record::new("note", note.to_string()).with("id", note.to_string()).with("body", *body)
+        });
+        let invoice = Record::new("invoice", key.as_str()).with("id", key.as_str()).with("addressee", name);
+        let records = [own, invoice].into_iter().chain(notes).collect();
+        repository.insert(Customer::new(key.as_str(), "us"), records);
+    }
+    let store = MemoryStore::new(repository);
+    assert_eq!(erase_notes(&store).await, [(2, 3), (0, 0)]);
+    let mut bodies: Vec<(i64, String)> = Vec::new();
+    for (id, name, ..) in PEOPLE {
+        for record in store.repository().records(&id.to_string().as_str().into()) {
+            match record.class.as_str() {
+                "note" => bodies.push((
+                    record.get("id").as_text().unwrap().parse().unwrap(),
+                    record.get("body").as_text().unwrap().to_owned(),
+                )),
+                "invoice" => assert_eq!(record.get("addressee").as_text(), Some(name)),
+                // Too short for more than an asterisk.
+                _ if id < 3 => assert_eq!(record.get("invoice_text").as_text(), Some("Att: *, net 30")),
+                _ => assert_eq!(record.get("name").as_text(), Some(name)),
+            }
+        }
+    }
+    bodies.sort();
+    let expected: Vec<(i64, String)> = NOTES.iter().map(|(id, .., left)| (*id, (*left).to_owned())).collect();
+    assert_eq!(bodies, expected);
+}
+
+/// A matcher cannot be told apart from none by the value alone, so a document within which it would search is refused
+/// rather than passed over.
+#[tokio::test]
+async fn a_text_within_a_document_is_not_passed_over_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("json.sqlite");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, name TEXT, card TEXT);
+             INSERT INTO people VALUES (1, 'archived', 'Maud Ashworth', '{\"note\": \"Maud Ashworth\"}');",
+        )
+        .unwrap();
+    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+         status = { column = 'state', active = 'active', archived = 'archived' }\n\
+         deactivate = { state = 'archived' }\n[customers.fields]\nname = 'name'\n\
+         card = { json = { '/note' = 'free_text' }, rest = 'not personal' }";
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
+    let store: &dyn CustomerStore = &store;
+    let text = format!(
+        "{GUARDS}anonymise.name = 'remove'\nanonymise.free_text = 'redact'\ntreatments.t.customer = 'anonymise'"
+    );
+    let policy = PolicyDocument::from_toml(&text).unwrap().check(store.data_map()).unwrap();
+    let tally = TallyRequest::new(vec!["1".into()], policy.treatments()["t"].clone());
+    let refused = store.tally(&tally).await.unwrap_err();
+    assert!(refused.to_string().contains("cannot be redacted within its document"), "{refused}");
+}

@@ -35,6 +35,7 @@ pub(super) fn resolve(field: &Field, rule: &FieldRule) -> Result<Resolved, Impos
         FieldRule::Clear => clear(constraints),
         FieldRule::Token(chosen) => token(constraints, chosen.unwrap_or(form)),
         FieldRule::Blank => blank(constraints),
+        FieldRule::Redact(with) => redact(constraints, with),
         FieldRule::Generalise(to) => generalise(constraints, form, *to),
         FieldRule::Invalidate => invalidate(constraints),
         FieldRule::Constant(value) => constant(constraints, value),
@@ -168,6 +169,18 @@ fn invalidate(constraints: &Constraints) -> Result<Strategy, Impossible> {
         );
     }
     Ok(Strategy::Invalidate(token))
+}
+
+/// A text without mentions of the person.
+fn redact(constraints: &Constraints, with: &str) -> Result<Strategy, Impossible> {
+    needs_text(constraints, "a text without mentions")?;
+    if constraints.unique {
+        return impossible(
+            "cannot be redacted: its values must differ",
+            "write \"token\", or \"clear\" where NULL is allowed",
+        );
+    }
+    Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars })
 }
 
 /// A blank document; what is none goes, or leaves an empty file where NULL is not allowed.

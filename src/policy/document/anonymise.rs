@@ -18,6 +18,7 @@ pub(in crate::policy) enum FieldRule {
     Invalidate,
     Generalise(Generalisation),
     Blank,
+    Redact(String),
     Constant(Value),
     Placeholder(Template),
     Keep(String),
@@ -43,7 +44,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
     Some(rules)
 }
 
-const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", { constant = … }, \
+const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", \"redact\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
                            { truncate = 3 } or { keep = \"reason\" }";
 
@@ -56,6 +57,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
                 "blank" => Some(FieldRule::Blank),
+                "redact" => Some(FieldRule::Redact("[erased]".to_owned())),
                 _ => None,
             };
             if rule.is_none() {
@@ -94,6 +96,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 None
             }
         },
+        "redact" => reader.text(&path, value).map(|with| FieldRule::Redact(with.to_owned())),
         "token" => read_form(reader, &path, value).map(|form| FieldRule::Token(Some(form))),
         "generalise" => read_generalisation(reader, &path, value).map(FieldRule::Generalise),
         "truncate" => {

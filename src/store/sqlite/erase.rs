@@ -53,6 +53,7 @@ impl Shared {
         Self::leave_out(&transaction, &out)?;
         if out.len() < targets.len() {
             self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
+            self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
             let mut counts = vec![Counts::default(); targets.len()];
             self.carry_out(&transaction, targets, work, &mut counts)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {

@@ -9,6 +9,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 
 use super::json_fields::{self, Unreadable};
+use super::mentions::People;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
@@ -32,6 +33,8 @@ pub(super) struct Working {
     pub(super) attempt: u32,
     /// What each slot writes where that is the same for every row.
     same: Vec<Option<String>>,
+    /// Whom texts are searched for.
+    pub(super) people: People,
     /// Why a function failed: SQLite's own words for it would not say.
     failed: Option<String>,
 }
@@ -45,7 +48,7 @@ impl Working {
                 _ => None,
             })
             .collect();
-        Self { slots, seed, date, attempt, same, failed: None }
+        Self { slots, seed, date, attempt, same, people: People::default(), failed: None }
     }
 }
 
@@ -54,6 +57,13 @@ pub(super) type Bench = Arc<Mutex<Option<Working>>>;
 
 pub(super) fn set(bench: &Bench, working: Option<Working>) {
     *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
+}
+
+/// Whom the texts are searched for, from now on.
+pub(super) fn search_for(bench: &Bench, people: People) {
+    if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        working.people = people;
+    }
 }
 
 /// Why a function failed, if one has.
@@ -69,6 +79,13 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
         with_slot(&working, context, |working, n, slot| {
+            if let (Strategy::Redact { .. }, ValueRef::Text(_)) = (&slot.strategy, context.get_raw(1)) {
+                let redacted = working.people.redact(slot, context.get_raw(1), &key_text(context));
+                return Ok(ToSqlOutput::Owned(redacted.map_or_else(
+                    || SqlValue::try_from(context.get_raw(1)),
+                    |text| Ok(SqlValue::Text(text)),
+                )?));
+            }
             if holds(slot, context.get_raw(1)) {
                 return Ok(ToSqlOutput::Owned(SqlValue::try_from(context.get_raw(1))?));
             }
@@ -91,6 +108,13 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_holds", 2, flags, move |context| {
         with_slot(&working, context, |_, _, slot| Ok(holds(slot, context.get_raw(1))))
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_mentions", 3, flags, move |context| {
+        let n = context.get::<i64>(2)?;
+        with_slot(&working, context, |working, _, slot| {
+            Ok(working.people.mentions(slot, context.get_raw(1), usize::try_from(n).unwrap_or(usize::MAX)))
+        })
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_json", -1, flags, move |context| {
@@ -136,9 +160,14 @@ fn holds(slot: &Slot, value: ValueRef<'_>) -> bool {
 
 /// The key's values, each with its type and its length before it, so that no two keys look the same.
 fn key_text(context: &Context<'_>) -> String {
+    key_of((2..context.len()).map(|n| context.get_raw(n)))
+}
+
+/// The same of values that were read.
+pub(super) fn key_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
     let mut text = String::new();
-    for n in 2..context.len() {
-        let (kind, part) = match context.get_raw(n) {
+    for value in values {
+        let (kind, part) = match value {
             ValueRef::Null => ('n', String::new()),
             ValueRef::Integer(number) => ('i', number.to_string()),
             ValueRef::Real(number) => ('r', number.to_string()),

@@ -33,6 +33,7 @@ mod facts;
 mod functions;
 mod introspect;
 mod json_fields;
+mod mentions;
 mod ownership;
 mod scrub;
 mod statements;
@@ -280,6 +281,7 @@ impl Shared {
         let transaction = connection.transaction()?;
         Self::fill(&transaction, customers.iter())?;
         self.work(&script, None, NaiveDate::MIN, 0);
+        self.look_for(&transaction, customers.len(), treatment, &script)?;
         let mut tallies = vec![Tally::default(); customers.len()];
         for class in &script.classes {
             for tally in &mut tallies {
@@ -304,46 +306,61 @@ impl Shared {
     ) -> Result<Vec<Identifiers>, Trouble> {
         let transaction = connection.transaction()?;
         Self::fill(&transaction, customers.iter())?;
-        let mut list = vec![Identifiers::new(); customers.len()];
+        let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
+        transaction.commit()?;
+        Ok(list)
+    }
+
+    /// Of everybody in the batch, as far as a value of a class's field counts.
+    fn batch_identifiers(
+        &self,
+        connection: &Connection,
+        customers: usize,
+        counts: impl Fn(&str, &str, &Value) -> bool,
+    ) -> Result<Vec<Identifiers>, Trouble> {
+        let mut list = vec![Identifiers::new(); customers];
         for class in &self.bound.classes {
             let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
-            let fields: Vec<(&Kind, &str, Option<&Pointer>)> = described
+            let fields: Vec<(&Kind, &str, Option<&Pointer>, &str)> = described
                 .fields()
                 .iter()
                 .filter_map(|field| {
                     let json = class.json.get(field.name());
                     let column = json.map_or(field.name().as_str(), |json| &json.column);
-                    Some((field.kind()?, column, json.map(|json| &json.pointer)))
+                    Some((field.kind()?, column, json.map(|json| &json.pointer), field.name().as_str()))
                 })
-                .filter(|(kind, _, _)| kind.identifies())
+                .filter(|(kind, ..)| kind.identifies())
                 .collect();
             if fields.is_empty() {
                 continue;
             }
             let table = quoted(&class.table);
             let columns: Vec<String> =
-                fields.iter().map(|(_, column, _)| format!("{table}.{}", quoted(column))).collect();
+                fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
             let sql = ownership::select_owned(class, &columns.join(", "));
-            let mut statement = transaction.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let Some(identifiers) = list.get_mut(natural::<usize>(row, 0)?) else { continue };
-                for (n, (kind, _, pointer)) in fields.iter().enumerate() {
+                for (n, (kind, _, pointer, field)) in fields.iter().enumerate() {
+                    let counts = |value: &Value| counts(class.name.as_str(), field, value);
                     let value = row.get_ref(n + 1)?;
                     if let Some(pointer) = pointer {
                         let found = json_fields::texts(value, pointer).map_err(|error| {
                             Fault::Other(format!("a document of {} cannot be read: {error}", class.name))
                         })?;
-                        for text in found {
+                        for text in found.into_iter().map(Value::Text).filter(&counts) {
+                            identifiers.insert((*kind).clone(), text.as_text().unwrap_or_default());
+                        }
+                    } else {
+                        let value = functions::from_sql(value);
+                        if let Some(text) = value.as_text().filter(|_| counts(&value)) {
                             identifiers.insert((*kind).clone(), text);
                         }
-                    } else if let Value::Text(text) = functions::from_sql(value) {
-                        identifiers.insert((*kind).clone(), text);
                     }
                 }
             }
         }
-        transaction.commit()?;
         Ok(list)
     }
 }

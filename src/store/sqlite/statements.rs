@@ -229,6 +229,9 @@ fn pending(statement: &mut Statement, fields: &[Target<'_>]) -> String {
     let conditions: Vec<String> = fields
         .iter()
         .map(|Target { slot, column, in_json, strategy }| match strategy {
+            Strategy::Redact { .. } => {
+                format!("relinquish_mentions({slot}, {column}, relinquish_b.relinquish_n)")
+            }
             _ if *in_json => format!("NOT relinquish_json_holds({slot}, {column})"),
             Strategy::Clear => format!("{column} IS NOT NULL"),
             Strategy::Constant(value) => format!("{column} IS NOT {}", statement.bind(value)),

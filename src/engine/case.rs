@@ -15,7 +15,10 @@ use crate::anonymise::Seed;
 use crate::customer::{Customer, Expected, Status};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
-use crate::ledger::{CaseEvent, Closing, DeactivationOutcome, Event, NewCase, Opened, Progress, SavedCase};
+use crate::ledger::{
+    CaseEvent, Certificate, Closing, DeactivationOutcome, Entry, Event, LedgerError, NewCase, Opened,
+    Progress, SavedCase,
+};
 use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Step, Tally, decide};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, Target};
@@ -210,6 +213,13 @@ impl Engine {
             .await?;
         for run in runs.iter_mut().filter(undecided) {
             let done = run.facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
+            // Somebody else has closed this very case since it was read.
+            let is_this = |entry: &&Entry| entry.closed().is_some_and(|closed| closed.case == *run.id());
+            let ended = done.entries.iter().find(is_this).and_then(|entry| outcome_of(entry, &run.new));
+            if let Some(outcome) = ended {
+                run.end(outcome);
+                continue;
+            }
             match self.decide_one(run, done).await {
                 Ok(Some(reason)) => self.supersede(run, reason).await?,
                 Ok(None) => {}
@@ -316,6 +326,7 @@ impl Engine {
             }
         }
         self.save(todo.iter_mut().map(|run| &mut **run)).await?;
+        todo.retain(|run| run.is_active());
         for run in &todo {
             if let Some(facts) = run.facts.as_ref() {
                 let customer = run.new.customer().clone();
@@ -398,6 +409,7 @@ impl Engine {
             run.note(Event::Erasing(Step::Records));
         }
         self.save(todo.iter_mut().map(|run| &mut **run)).await?;
+        todo.retain(|run| run.is_active());
         let mut seed = [0; 32];
         self.parts.entropy.fill(&mut seed)?;
         let seed = Seed::new(seed);
@@ -492,6 +504,7 @@ impl Engine {
             run.note(event);
         }
         self.save(more.iter_mut().map(|run| &mut **run)).await?;
+        more.retain(|run| run.is_active());
         Ok(more)
     }
 
@@ -500,6 +513,9 @@ impl Engine {
         run.note(Event::RecordsRefused);
         run.note(Event::Blocked { step: Step::Records, reason: reason.clone(), waivable: false });
         self.save([&mut *run]).await?;
+        if !run.is_active() {
+            return Ok(());
+        }
         tracing::warn!(case = %run.id(), "the store refused");
         run.end(Outcome::Blocked { case: run.id().clone(), step: Step::Records, reason });
         Ok(())
@@ -518,23 +534,48 @@ impl Engine {
         let Obstacle { reason, waivable } = obstacle;
         run.note(Event::Blocked { step: step.clone(), reason: reason.clone(), waivable });
         self.save([&mut *run]).await?;
+        if !run.is_active() {
+            return Ok(());
+        }
         tracing::warn!(case = %run.id(), %step, "case blocked");
         run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
         Ok(())
     }
 
-    /// Records what happened in these cases, in one write.
+    /// Records what happened in these cases, in one write. One that somebody else has closed meanwhile ends as they
+    /// ended it: a write of an engine that was dropped may still have been on its way.
     pub(super) async fn save<'r, 'e: 'r>(
         &self,
         runs: impl IntoIterator<Item = &'r mut Run<'e>>,
     ) -> Result<(), Error> {
         let at = self.parts.clock.now();
-        let mut events = Vec::new();
-        for run in runs {
-            let Run { new, unsaved, .. } = run;
-            events.extend(unsaved.drain(..).map(|event| CaseEvent { case: new.id.clone(), at, event }));
+        let mut runs: Vec<&mut Run<'_>> = runs.into_iter().filter(|run| !run.unsaved.is_empty()).collect();
+        while !runs.is_empty() {
+            let mut events = Vec::new();
+            for run in &runs {
+                let event = |event: &Event| CaseEvent { case: run.id().clone(), at, event: event.clone() };
+                events.extend(run.unsaved.iter().map(event));
+            }
+            let gone = match self.parts.ledger.record(&events).await {
+                Ok(()) => {
+                    for run in &mut runs {
+                        run.unsaved.clear();
+                    }
+                    return Ok(());
+                }
+                Err(LedgerError::NoSuchCase { case }) => case,
+                Err(error) => return Err(error.into()),
+            };
+            let entry = self.parts.ledger.entry(&gone).await?;
+            let (mine, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| *run.id() == gone);
+            for run in mine {
+                let ended = entry.as_ref().and_then(|entry| outcome_of(entry, &run.new));
+                run.end(ended.ok_or_else(|| LedgerError::NoSuchCase { case: gone.clone() })?);
+                run.unsaved.clear();
+            }
+            runs = others;
         }
-        if events.is_empty() { Ok(()) } else { Ok(self.parts.ledger.record(&events).await?) }
+        Ok(())
     }
 
     fn case_id(&self) -> Result<CaseId, Error> {
@@ -555,6 +596,19 @@ pub(super) fn run(saved: SavedCase, claim: Claim<'_>) -> Run<'_> {
         unsaved: Vec::new(),
         _claim: claim,
     }
+}
+
+/// How a case ended that is closed.
+fn outcome_of(entry: &Entry, case: &NewCase) -> Option<Outcome> {
+    let closed = entry.closed()?;
+    Some(match &closed.closing {
+        Closing::Erased(_) => {
+            Outcome::Erased(Box::new(Certificate::of(entry.seq, closed, &case.treatment, None)?))
+        }
+        Closing::Superseded { reason } | Closing::Cancelled { reason, .. } => {
+            Outcome::Superseded { case: closed.case.clone(), reason: reason.clone() }
+        }
+    })
 }
 
 fn target(run: &Run<'_>) -> Target {

@@ -136,6 +136,9 @@ impl Engine {
             }
             run.note(Event::Erasing(step.clone()));
             self.save([&mut *run]).await?;
+            if !run.is_active() {
+                return Ok(());
+            }
             match self.erase_profile(run, &**gateway, &profile, digest).await? {
                 Profile::Done(answer) => {
                     run.note(Event::Gateway { gateway: name.clone(), profile: digest, answer });

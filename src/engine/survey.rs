@@ -13,7 +13,7 @@ use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
-use crate::ledger::{Closing, EpochKey, KeyRingError, SubjectToken};
+use crate::ledger::{Closing, Entry, EpochKey, KeyRingError, SubjectToken};
 use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Treatment};
 use crate::store::{Batch, Select, StoreError, TallyRequest};
@@ -216,6 +216,7 @@ impl Engine {
             let Some(customer) = tokens.get(&case.subject) else { continue };
             let before = before.entry(customer.clone()).or_default();
             before.used.push((case.plan, case.under().approved_at));
+            before.entries.push(entry.clone());
             if matches!(case.closing, Closing::Erased(_)) {
                 before.treated.push(TreatedBefore {
                     case: case.case.clone(),
@@ -249,6 +250,8 @@ pub(super) struct Before {
     pub(super) treated: Vec<TreatedBefore>,
     /// Approvals that were used: of which plan, and when they were given.
     pub(super) used: Vec<(Digest, DateTime<Utc>)>,
+    /// The entries themselves.
+    pub(super) entries: Vec<Entry>,
 }
 
 /// A customer, what was decided, and what they have.

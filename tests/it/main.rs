@@ -36,3 +36,4 @@ mod sql_map;
 mod sqlite_store;
 mod strategies;
 mod text;
+mod wired;

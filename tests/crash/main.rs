@@ -1,0 +1,296 @@
+//! A campaign of crashes: every plan below dies at every boundary of its case, and again at every boundary of each
+//! recovery; and its future is dropped at every await.
+//!
+//! `cargo test --release --all-features --test crash`. Not part of `cargo test`, because it takes minutes; the same with fewer
+//! plans is in `tests/it/interruption.rs`.
+//!
+//! A boundary is before a call to a port, or after it took effect and before its answer arrived. So the ledger's write is
+//! lost, or the store's effect is there and nobody wrote it down. At the end every customer is untouched, erased as planned
+//! (the same cells as without a crash, one entry in the ledger, no working memory), or blocked with step and reason.
+
+// It is a program that prints figures, and a trial that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, dead_code)]
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
+use relinquish::gateway::MemoryGateway;
+use relinquish::ledger::{CaseBook, Closing, Ledger};
+use relinquish::testing::ManualClock;
+use relinquish::{
+    ApprovedPlan, Asked, CustomerId, Engine, FileKeyRing, Outcome, PolicyDocument, SqlMap, SqliteLedger,
+    SqliteStore,
+};
+
+#[path = "../it/hosts.rs"]
+mod hosts;
+mod plans;
+#[path = "../it/shop.rs"]
+mod shop;
+#[path = "../it/wired.rs"]
+mod wired;
+
+use plans::Canonical;
+use shop::{Cells, Shop, changes};
+use wired::{NEVER, Tripwire, Wired, until_death};
+
+/// How a run is interrupted.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    /// At a boundary of a port.
+    At(usize),
+    /// The future is dropped when it waits for the n-th time.
+    Dropped(usize),
+}
+
+/// What is left when nothing happens any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AtRest {
+    changes: BTreeSet<String>,
+    profiles: usize,
+    erased: usize,
+    blocked: usize,
+}
+
+struct Trial<'c> {
+    canonical: &'c Canonical,
+    shop: Shop,
+    gateway: Arc<MemoryGateway>,
+    before: Cells,
+    plans: Vec<ApprovedPlan>,
+}
+
+impl<'c> Trial<'c> {
+    async fn new(canonical: &'c Canonical, original: &PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(original, folder.path().join("shop.sqlite")).unwrap();
+        let shop = Shop { folder, map: canonical.map.clone(), policy: canonical.policy.clone() };
+        let gateway = Arc::new(MemoryGateway::new("pay"));
+        for (profile, owner, subscriptions) in &canonical.profiles {
+            gateway.insert(*profile, owner.map(CustomerId::from), *subscriptions);
+        }
+        let mut trial = Self { canonical, before: shop.cells(), shop, gateway, plans: Vec::new() };
+        let engine = trial.engine(&Tripwire::at(NEVER));
+        for id in &canonical.customers {
+            trial.plans.push(hosts::approved(&engine, &CustomerId::from(*id), &Asked::request()).await);
+        }
+        // Only now the customer has what the gateway refuses.
+        for (profile, owner, subscriptions) in &canonical.later {
+            trial.gateway.insert(*profile, owner.map(CustomerId::from), *subscriptions);
+        }
+        trial
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.shop.folder.path().join("ledger.sqlite")
+    }
+
+    /// An engine over the files as they are, opened anew.
+    fn engine(&self, wire: &Arc<Tripwire>) -> Engine {
+        let wire = || Arc::clone(wire);
+        let policy = PolicyDocument::from_toml(&self.shop.policy).unwrap();
+        let store = SqliteStore::open(self.shop.path(), &SqlMap::from_toml(&self.shop.map).unwrap());
+        let store = store.unwrap_or_else(|error| panic!("{}: {error}", self.canonical.name));
+        let ledger = SqliteLedger::open(self.ledger()).unwrap();
+        Engine::builder(
+            Wired { inner: store, wire: wire() },
+            policy,
+            Wired { inner: ledger, wire: wire() },
+            FileKeyRing::beside(self.ledger()).unwrap(),
+        )
+        .gateway(Wired { inner: Arc::clone(&self.gateway), wire: wire() })
+        .clock(ManualClock::at(hosts::now()))
+        .build()
+        .unwrap_or_else(|problems| panic!("{}: {problems}", self.canonical.name))
+    }
+
+    /// What is left, once everything has been resumed that can be.
+    async fn at_rest(&self) -> Result<AtRest, String> {
+        let engine = self.engine(&Tripwire::at(NEVER));
+        let outcomes = engine.resume().await.map_err(|error| format!("resume failed: {error}"))?;
+        for outcome in &outcomes {
+            if !matches!(outcome, Outcome::Erased(_) | Outcome::Blocked { .. }) {
+                return Err(format!("resume ended with: {outcome}"));
+            }
+        }
+        drop(engine);
+        let ledger = SqliteLedger::open(self.ledger()).unwrap();
+        let open = ledger.open_cases(None, 100).await.unwrap();
+        for case in &open {
+            match case.progress().blocked {
+                Some((_, reason)) if !reason.is_empty() => {}
+                _ => return Err("a case is open and not blocked with a reason".to_owned()),
+            }
+        }
+        let entries = ledger.entries(0, 100).await.unwrap();
+        if let Some(other) =
+            entries.iter().find(|entry| !matches!(entry.closed().unwrap().closing, Closing::Erased(_)))
+        {
+            return Err(format!("an entry of no erasure: {:?}", other.closed().unwrap().closing));
+        }
+        let subjects: BTreeSet<_> = entries.iter().map(|entry| entry.closed().unwrap().subject).collect();
+        if subjects.len() != entries.len() {
+            return Err("a customer has two entries".to_owned());
+        }
+        let after = self.shop.cells();
+        Ok(AtRest {
+            changes: changes(&self.before, &after),
+            profiles: self.gateway.len(),
+            erased: entries.len(),
+            blocked: open.len(),
+        })
+    }
+}
+
+/// Polls a future until it waits for the n-th time, and drops it there.
+struct DroppedAt<'f, T> {
+    future: Pin<Box<dyn Future<Output = T> + 'f>>,
+    waits: usize,
+}
+
+impl<T> Future for DroppedAt<'_, T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.future.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if self.waits == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                self.waits -= 1;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// One run. Tells whether each of its two interruptions came.
+async fn run(
+    canonical: &Canonical,
+    original: &PathBuf,
+    first: Death,
+    second: usize,
+) -> (bool, bool, Result<AtRest, String>) {
+    let trial = Trial::new(canonical, original).await;
+    let wire = Tripwire::at(if let Death::At(boundary) = first { boundary } else { NEVER });
+    let engine = trial.engine(&wire);
+    let work = engine.execute(trial.plans.clone());
+    let died = match first {
+        Death::At(_) => until_death(&wire, work).await.is_none(),
+        Death::Dropped(waits) => DroppedAt { future: Box::pin(work), waits }.await.is_none(),
+    };
+    drop(engine);
+    let mut died_again = false;
+    if died && second != NEVER {
+        let wire = Tripwire::at(second);
+        let engine = trial.engine(&wire);
+        died_again = until_death(&wire, engine.resume()).await.is_none();
+        drop(engine);
+    }
+    (died, died_again, trial.at_rest().await)
+}
+
+#[derive(Default)]
+struct Tally {
+    boundaries: usize,
+    waits: usize,
+    runs: usize,
+    violations: Vec<String>,
+}
+
+async fn campaign(canonical: &Canonical) -> Tally {
+    let folder = tempfile::tempdir().unwrap();
+    let original = folder.path().join("original.sqlite");
+    let shop = Shop::new(&canonical.sql, &canonical.map, "");
+    std::fs::copy(shop.path(), &original).unwrap();
+    let (_, _, planned) = run(canonical, &original, Death::At(NEVER), NEVER).await;
+    let planned = planned.unwrap_or_else(|what| panic!("{}: without a crash: {what}", canonical.name));
+    assert_eq!(planned.blocked, canonical.blocked, "{}: {planned:?}", canonical.name);
+    assert_eq!(planned.erased + planned.blocked, canonical.customers.len(), "{}", canonical.name);
+    let untouched = AtRest {
+        changes: BTreeSet::new(),
+        profiles: canonical
+            .profiles
+            .iter()
+            .chain(&canonical.later)
+            .map(|p| p.0)
+            .collect::<BTreeSet<_>>()
+            .len(),
+        erased: 0,
+        blocked: 0,
+    };
+    let mut tally = Tally::default();
+    let judge = |tally: &mut Tally, what: String, end: Result<AtRest, String>| {
+        tally.runs += 1;
+        match end {
+            Ok(end) if end == planned || end == untouched => {}
+            Ok(end) => tally.violations.push(format!("{what}: {end:?} instead of {planned:?}")),
+            Err(error) => tally.violations.push(format!("{what}: {error}")),
+        }
+    };
+    for boundary in 0.. {
+        let (died, _, end) = run(canonical, &original, Death::At(boundary), NEVER).await;
+        if !died {
+            break;
+        }
+        tally.boundaries += 1;
+        judge(&mut tally, format!("{} dies at {boundary}", canonical.name), end);
+        for again in 0.. {
+            let (_, died_again, end) = run(canonical, &original, Death::At(boundary), again).await;
+            if !died_again {
+                break;
+            }
+            judge(&mut tally, format!("{} dies at {boundary} and again at {again}", canonical.name), end);
+        }
+    }
+    for waits in 0.. {
+        let (died, _, end) = run(canonical, &original, Death::Dropped(waits), NEVER).await;
+        if !died {
+            break;
+        }
+        tally.waits += 1;
+        judge(&mut tally, format!("{} is dropped at wait {waits}", canonical.name), end);
+    }
+    tally
+}
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted =
+        |canonical: &Canonical| wanted.is_empty() || wanted.iter().any(|name| canonical.name.contains(name));
+    let todo: Mutex<Vec<Canonical>> = Mutex::new(plans::all().into_iter().filter(is_wanted).rev().collect());
+    let total = Mutex::new((0, 0, 0));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                loop {
+                    let Some(canonical) = todo.lock().unwrap().pop() else { return };
+                    let tally = runtime.block_on(campaign(&canonical));
+                    println!(
+                        "{}: {} boundaries, {} waits, {} runs, {} violations",
+                        canonical.name,
+                        tally.boundaries,
+                        tally.waits,
+                        tally.runs,
+                        tally.violations.len()
+                    );
+                    for violation in tally.violations.iter().take(5) {
+                        println!("  {violation}");
+                    }
+                    let mut total = total.lock().unwrap();
+                    *total = (total.0 + 1, total.1 + tally.runs, total.2 + tally.violations.len());
+                }
+            });
+        }
+    });
+    let (plans, runs, violations) = total.into_inner().unwrap();
+    println!("plans: {plans}\nruns: {runs}\nviolations: {violations}");
+    ExitCode::from(u8::from(violations > 0 || plans == 0))
+}

@@ -1,0 +1,257 @@
+//! What is fuzzed, and what has to hold.
+
+use std::sync::OnceLock;
+
+use fastrand::Rng;
+use relinquish::anonymise::document::{blank, is_blank};
+use relinquish::anonymise::json::{Edit, Pointer, edit, values};
+use relinquish::anonymise::text::{Matcher, detect};
+use relinquish::customer::Identifiers;
+use relinquish::data_map::Kind;
+use relinquish::store::StoreError;
+use relinquish::{DataMap, PolicyDocument, Problems, RecordStore, SqlMap, SqliteStore};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::mutate;
+
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    pub(crate) make: fn(&mut Rng) -> Vec<u8>,
+    /// Whether the input was taken, or what is wrong.
+    pub(crate) try_it: fn(&[u8]) -> Result<bool, String>,
+}
+
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "map", make: make_map, try_it: try_map },
+    Target { name: "policy", make: make_policy, try_it: try_policy },
+    Target { name: "json", make: make_json, try_it: try_json },
+    Target { name: "text", make: make_text, try_it: try_text },
+    Target { name: "pdf", make: make_pdf, try_it: try_pdf },
+];
+
+const MAPS: &[&str] =
+    &[include_str!("../../examples/quickstart/map.toml"), include_str!("../../examples/chinook/map.toml")];
+const POLICIES: &[&str] = &[
+    include_str!("../../examples/quickstart/policy.toml"),
+    include_str!("../../examples/chinook/policy.toml"),
+    include_str!("../it/situations/commerce.toml"),
+    include_str!("../it/situations/isp.toml"),
+    include_str!("../it/situations/telecom.toml"),
+    include_str!("../it/situations/ticketing.toml"),
+    include_str!("../it/situations/video.toml"),
+];
+
+fn trees(texts: &[&str]) -> Vec<Value> {
+    texts.iter().map(|text| toml::from_str(text).unwrap()).collect()
+}
+
+/// As a tree in JSON or TOML, or as text in TOML.
+fn document(texts: &'static [&'static str], trees: &[Value], random: &mut Rng) -> Vec<u8> {
+    if random.u8(..3) == 0 {
+        let seeds: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        return mutate::bytes(&seeds, random);
+    }
+    let tree = mutate::tree(trees, random);
+    let as_toml = random.bool().then(|| toml::to_string(&tree).ok()).flatten();
+    as_toml.unwrap_or_else(|| tree.to_string()).into_bytes()
+}
+
+/// Every problem says where and what.
+fn said(problems: &Problems) -> Result<(), String> {
+    let text = problems.to_string();
+    if text.trim().is_empty() { Err("an error that says nothing".to_owned()) } else { Ok(()) }
+}
+
+fn both<T>(
+    input: &[u8],
+    from_toml: impl Fn(&str) -> Result<T, Problems>,
+    from_json: impl Fn(&str) -> Result<T, Problems>,
+) -> Result<Option<T>, String> {
+    let Ok(text) = std::str::from_utf8(input) else { return Ok(None) };
+    let json = from_json(text);
+    let toml = from_toml(text);
+    match (toml, json) {
+        (Ok(read), _) | (_, Ok(read)) => Ok(Some(read)),
+        (Err(toml), Err(json)) => {
+            said(&toml)?;
+            said(&json)?;
+            Ok(None)
+        }
+    }
+}
+
+fn make_map(random: &mut Rng) -> Vec<u8> {
+    static TREES: OnceLock<Vec<Value>> = OnceLock::new();
+    document(MAPS, TREES.get_or_init(|| trees(MAPS)), random)
+}
+
+fn shop() -> &'static std::path::Path {
+    static SHOP: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = SHOP.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("crm.sqlite")).unwrap();
+        connection.execute_batch(include_str!("../../examples/quickstart/crm.sql")).unwrap();
+        folder
+    });
+    folder.path()
+}
+
+/// A map that can be read is held against a real database, which stays as it is.
+fn try_map(input: &[u8]) -> Result<bool, String> {
+    let Some(map) = both(input, SqlMap::from_toml, SqlMap::from_json)? else { return Ok(false) };
+    match SqliteStore::open(shop().join("crm.sqlite"), &map) {
+        Ok(store) => Ok(store.data_map().classes().count() > 0),
+        Err(StoreError::Map(problems)) => said(&problems).map(|()| false),
+        Err(other) => Err(format!("opening failed otherwise: {other}")),
+    }
+}
+
+fn make_policy(random: &mut Rng) -> Vec<u8> {
+    static TREES: OnceLock<Vec<Value>> = OnceLock::new();
+    document(POLICIES, TREES.get_or_init(|| trees(POLICIES)), random)
+}
+
+fn data_map() -> &'static DataMap {
+    static MAP: OnceLock<DataMap> = OnceLock::new();
+    MAP.get_or_init(|| {
+        let map = SqlMap::from_toml(MAPS[0]).unwrap();
+        SqliteStore::open(shop().join("crm.sqlite"), &map).unwrap().data_map().clone()
+    })
+}
+
+/// A policy that can be read is held against a map, twice with the same result.
+fn try_policy(input: &[u8]) -> Result<bool, String> {
+    let read = || both(input, PolicyDocument::from_toml, PolicyDocument::from_json);
+    let (Some(one), Some(other)) = (read()?, read()?) else { return Ok(false) };
+    match (one.check(data_map()), other.check(data_map())) {
+        (Ok(one), Ok(other)) if one.digest() == other.digest() => Ok(true),
+        (Err(one), Err(other)) if one.to_string() == other.to_string() => said(&one).map(|()| false),
+        _ => Err("the same policy is read in two ways".to_owned()),
+    }
+}
+
+const POINTERS: &[&str] = &["", "/a", "/a/*", "/*", "/*/*/name", "/0", "/a~1b/~0", "/~2", "/name"];
+
+fn make_json(random: &mut Rng) -> Vec<u8> {
+    static TREES: OnceLock<Vec<Value>> = OnceLock::new();
+    let trees = TREES.get_or_init(|| {
+        let mut all = trees(POLICIES);
+        all.push(
+            serde_json::json!({ "a": [{ "name": "Maud" }, 1.50, null], "a/b": { "~": "x" }, "*": true }),
+        );
+        all
+    });
+    let text = mutate::tree(trees, random).to_string();
+    if random.bool() { text.into_bytes() } else { mutate::bytes(&[text.as_bytes()], random) }
+}
+
+/// What is no JSON is refused as `serde_json` refuses it; an edit takes the values out and leaves JSON.
+fn try_json(input: &[u8]) -> Result<bool, String> {
+    let Ok(text) = std::str::from_utf8(input) else { return Ok(false) };
+    let parsed = serde_json::from_str::<Value>(text);
+    let mut taken = false;
+    for pointer in POINTERS {
+        let pointer: Pointer = pointer.parse().map_err(|error| format!("{error}"))?;
+        let found = match values(text, &pointer) {
+            Ok(found) => found,
+            Err(error) if parsed.is_ok() && !error.to_string().contains("deep") => {
+                return Err(format!("JSON is refused: {error}"));
+            }
+            Err(_) => continue,
+        };
+        taken = true;
+        let edited =
+            edit(text, &pointer, |_| Some(Edit::Write(Value::Null))).map_err(|error| error.to_string())?;
+        let after = edited.as_deref().unwrap_or(text);
+        let again = values(after, &pointer).map_err(|error| format!("an edit left no JSON: {error}"))?;
+        let outermost_gone = again.iter().all(|found| format!("{found:?}") == "Null");
+        if !found.is_empty() && !outermost_gone {
+            return Err(format!("{pointer} still leads to something: {again:?}"));
+        }
+    }
+    Ok(taken)
+}
+
+fn make_text(random: &mut Rng) -> Vec<u8> {
+    const TEXTS: &[&str] = &[
+        "Called Mr Ashworth (maud.ashworth@example.org, +46 70-123 45 67) about invoice 4711; Maud will be back.",
+        "MAUD  ASHWORTH, M. Ashworth, Ashworth Maud; Straße Strasse STRASSE İstanbul ıstanbul; Edinburgh, Ed.",
+        "ｍａｕｄ\u{200b}ashworth Zoë Zoe\u{308} ﬁle 100 % 5500 0000 0000 0004 GB82 WEST 1234 5698 7654 32 10.0.0.1",
+    ];
+    let seeds: Vec<&[u8]> = TEXTS.iter().map(|text| text.as_bytes()).collect();
+    mutate::bytes(&seeds, random)
+}
+
+/// Places are within the text and on its characters, in order; what is redacted is gone, and the rest stays.
+fn try_text(input: &[u8]) -> Result<bool, String> {
+    let text = String::from_utf8_lossy(input);
+    static MATCHER: OnceLock<Matcher> = OnceLock::new();
+    let matcher = MATCHER.get_or_init(|| {
+        let mut maud = Identifiers::new();
+        maud.insert(Kind::Name, "Maud Ashworth");
+        maud.insert(Kind::Email, "maud.ashworth@example.org");
+        maud.insert(Kind::Phone, "+46701234567");
+        let mut zoe = Identifiers::new();
+        zoe.insert(Kind::Name, "Zoë Straße");
+        zoe.insert(Kind::Name, "Ed");
+        Matcher::new([&maud, &zoe]).unwrap()
+    });
+    let mentions = matcher.find(&text);
+    let mut end = 0;
+    for mention in &mentions {
+        if mention.range.start < end || mention.range.is_empty() || text.get(mention.range.clone()).is_none()
+        {
+            return Err(format!("a mention at {:?} after {end}", mention.range));
+        }
+        end = mention.range.end;
+    }
+    for detected in detect(&text) {
+        if text.get(detected.range.clone()).is_none_or(str::is_empty) {
+            return Err(format!("detected at {:?}", detected.range));
+        }
+    }
+    let redacted = matcher.redact(&text, "[gone]");
+    let certain: Vec<_> = mentions.iter().filter(|mention| mention.is_certain).collect();
+    let mut expected = String::new();
+    let mut at = 0;
+    for mention in &certain {
+        expected.push_str(&text[at..mention.range.start]);
+        expected.push_str("[gone]");
+        at = mention.range.end;
+    }
+    expected.push_str(&text[at..]);
+    match redacted.text {
+        None if certain.is_empty() => Ok(false),
+        Some(text) if text == expected => Ok(true),
+        other => Err(format!(
+            "{} mentions, and the text is {}",
+            certain.len(),
+            if other.is_some() { "another" } else { "as it was" }
+        )),
+    }
+}
+
+fn make_pdf(random: &mut Rng) -> Vec<u8> {
+    const PLAIN: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2\
+/MediaBox[0 0 595 842]/Rotate 90>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/CropBox[10 10 200 200]/UserUnit 2>>endobj\n\
+4 0 obj<</Type/Page/Parent 2 0 R/Contents 5 0 R>>endobj\n5 0 obj<</Length 9>>stream\n(secret)Tj\nendstream endobj\n\
+xref\n0 6\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n0000000147 00000 n \n0000000228 00000 n \n\
+0000000287 00000 n \ntrailer<</Size 6/Root 1 0 R>>\nstartxref\n340\n%%EOF\n";
+    const STREAMS: &[u8] = b"%PDF-1.5\n1 0 obj<</Type/ObjStm/N 2/First 10/Length 80/Filter/FlateDecode>>stream\nx\x9c\x03\x00\nendstream endobj\n\
+2 0 obj<</Type/XRef/W[1 2 1]/Index[0 3]/Size 3/Root 1 0 R/Length 12>>stream\n\x00\x00\x00\xff\x01\x00\x09\x00\x02\x00\x01\x00\nendstream endobj\nstartxref\n110\n%%EOF";
+    mutate::bytes(&[PLAIN, STREAMS], random)
+}
+
+/// A blank document is one, and nothing of the old one is in it.
+fn try_pdf(input: &[u8]) -> Result<bool, String> {
+    match blank(input) {
+        Ok(blanked) if !is_blank(&blanked) => Err("what was written is not blank".to_owned()),
+        Ok(blanked) if blanked.windows(6).any(|window| window == b"secret") => {
+            Err("content survives".to_owned())
+        }
+        Ok(_) => Ok(true),
+        Err(error) if error.to_string().is_empty() => Err("an error that says nothing".to_owned()),
+        Err(_) => Ok(false),
+    }
+}

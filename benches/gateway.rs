@@ -27,7 +27,7 @@ use relinquish::customer::{GatewayProfile, Status};
 use relinquish::data_map::{Fact, Field, Record, RecordClass};
 use relinquish::gateway::http::{HttpClient, Limits, Mode, Request, Response, Transport, TransportError};
 use relinquish::gateway::{
-    GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileState, Stripe,
+    GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileState, Stripe,
 };
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::store::MemoryRepository;
@@ -129,16 +129,27 @@ impl Transport for Counting {
     }
 }
 
+/// Asks until there is an answer, as a case does.
+async fn answer<T, F: Future<Output = Result<T, GatewayError>>>(ask: impl Fn() -> F) -> T {
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(error.is_transient(), "{error}"),
+        }
+    }
+}
+
 async fn erase(stripe: &Stripe, n: usize) {
     let profile = ProfileId::from(format!("cus_{n}"));
-    let ProfileState::Present(_) = stripe.state(&profile).await.unwrap() else { panic!("it is there") };
+    let found = answer(|| stripe.state(&profile)).await;
+    assert!(matches!(found, ProfileState::Present(_)));
     let erasure = ProfileErasure {
         profile: profile.clone(),
         owner: Some(CustomerId::from(n.to_string())),
         idempotency_key: format!("bench-{n}"),
     };
-    assert_eq!(stripe.erase(&erasure).await.unwrap().outcome, GatewayOutcome::Erased);
-    assert_eq!(stripe.state(&profile).await.unwrap(), ProfileState::Absent);
+    assert_eq!(answer(|| stripe.erase(&erasure)).await.outcome, GatewayOutcome::Erased);
+    assert_eq!(answer(|| stripe.state(&profile)).await, ProfileState::Absent);
 }
 
 async fn erase_all(stripe: &Stripe, profiles: usize) -> (f64, f64) {

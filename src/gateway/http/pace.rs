@@ -1,8 +1,10 @@
 //! How fast a gateway is asked: token buckets that all clones of an adapter share.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use futures_util::lock::Mutex as Turn;
 
 /// The longest that a request waits for its turn before its case is told to come back later.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -101,27 +103,56 @@ impl Bucket {
     }
 }
 
+/// A bucket, and the queue before it. Whoever is first waits for the token; the others wait for their turn, so that
+/// those who were held up do not all set out at once.
 #[derive(Debug)]
-struct Buckets {
-    all: Bucket,
-    each: HashMap<&'static str, Bucket>,
+struct Queue {
+    bucket: Mutex<Bucket>,
+    first: Turn<()>,
+}
+
+impl Queue {
+    fn new(per_second: u32) -> Self {
+        Self { bucket: Mutex::new(Bucket::new(per_second)), first: Turn::new(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bucket> {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a token and takes it.
+    async fn token(&self, start: Instant) -> Result<(), Duration> {
+        let _first = self.first.lock().await;
+        loop {
+            let wait = {
+                let (mut bucket, now) = (self.lock(), start.elapsed());
+                let wait = bucket.wait(now);
+                if wait.is_zero() {
+                    bucket.take(now);
+                    return Ok(());
+                }
+                wait
+            };
+            if wait > LONGEST {
+                return Err(wait);
+            }
+            futures_timer::Delay::new(wait).await;
+        }
+    }
 }
 
 /// The turns of one gateway.
 #[derive(Debug)]
 pub(crate) struct Pace {
     limits: Limits,
-    buckets: Mutex<Buckets>,
+    all: Queue,
+    each: Mutex<HashMap<&'static str, Arc<Queue>>>,
     start: Instant,
 }
 
 impl Pace {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            buckets: Mutex::new(Buckets { all: Bucket::new(limits.all), each: HashMap::new() }),
-            start: Instant::now(),
-        }
+        Self { limits, all: Queue::new(limits.all), each: Mutex::default(), start: Instant::now() }
     }
 
     /// Waits for a turn.
@@ -129,33 +160,21 @@ impl Pace {
     /// # Errors
     /// How long it would be, if that is too long to wait here.
     pub(crate) async fn turn(&self, endpoint: Endpoint) -> Result<(), Duration> {
-        let wait = self.reserve(endpoint, self.start.elapsed())?;
-        if !wait.is_zero() {
-            futures_timer::Delay::new(wait).await;
+        if let Some(own) = self.own(endpoint) {
+            own.token(self.start).await?;
         }
-        Ok(())
+        self.all.token(self.start).await
     }
 
-    fn reserve(&self, endpoint: Endpoint, now: Duration) -> Result<Duration, Duration> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Buckets { all, each } = &mut *buckets;
-        let mut own =
-            self.limits.of(endpoint).map(|n| each.entry(endpoint.name).or_insert_with(|| Bucket::new(n)));
-        let wait = own.as_ref().map_or(Duration::ZERO, |own| own.wait(now)).max(all.wait(now));
-        if wait > LONGEST {
-            return Err(wait);
-        }
-        all.take(now);
-        if let Some(own) = &mut own {
-            own.take(now);
-        }
-        Ok(wait)
+    fn own(&self, endpoint: Endpoint) -> Option<Arc<Queue>> {
+        let limit = self.limits.of(endpoint)?;
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(each.entry(endpoint.name).or_insert_with(|| Arc::new(Queue::new(limit)))))
     }
 
     /// The gateway asked to be left alone for a while.
     pub(crate) fn pause(&self, pause: Duration) {
-        let now = self.start.elapsed();
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner).all.pause(now, pause);
+        self.all.lock().pause(self.start.elapsed(), pause);
     }
 }
 
@@ -166,40 +185,66 @@ mod tests {
     const READ: Endpoint = Endpoint::reading("read");
     const ERASE: Endpoint = Endpoint::erasing("erase");
 
-    /// When so many requests that all come at once are sent.
-    fn sent(pace: &Pace, endpoint: Endpoint, requests: u32) -> Vec<Duration> {
-        (0..requests).map(|_| pace.reserve(endpoint, Duration::ZERO).unwrap()).collect()
+    /// When so many requests that all wait from the beginning are sent, by a machine that stands still for a while
+    /// after one of them.
+    fn sent(limit: u32, requests: u32, stall: Option<(u32, Duration)>) -> Vec<Duration> {
+        let (mut bucket, mut now) = (Bucket::new(limit), Duration::ZERO);
+        let times = (0..requests).map(|n| {
+            now += bucket.wait(now);
+            now += stall.filter(|(after, _)| *after == n).map_or(Duration::ZERO, |(_, time)| time);
+            bucket.take(now);
+            now
+        });
+        times.collect()
     }
 
     #[test]
-    fn no_second_has_more_requests_than_allowed() {
+    fn no_second_has_more_requests_than_allowed_also_after_a_stall() {
         for limit in [1, 2, 10, 25, 100, 1000] {
-            let pace = Pace::new(Limits::per_second(limit));
-            let times = sent(&pace, READ, limit * 5);
-            for start in &times {
-                let within = |time: &&Duration| **time >= *start && **time < *start + Duration::from_secs(1);
-                let count = times.iter().filter(within).count();
-                assert!(count <= limit as usize, "{count} in a second, {limit} allowed");
+            for stall in
+                [None, Some((limit, Duration::from_millis(700))), Some((limit + 7, Duration::from_secs(3)))]
+            {
+                let times = sent(limit, limit * 5, stall);
+                for start in &times {
+                    let within =
+                        |time: &&Duration| **time >= *start && **time < *start + Duration::from_secs(1);
+                    let count = times.iter().filter(within).count();
+                    assert!(count <= limit as usize, "{count} in a second, {limit} allowed");
+                }
+                let lost = stall.map_or(0.0, |(_, time)| time.as_secs_f64());
+                assert!(times.last().unwrap().as_secs_f64() < 5.0 / 0.96 + lost, "and not much less");
             }
-            assert!(times.last().unwrap().as_secs_f64() < 5.0 / 0.96, "and not much less");
         }
     }
 
     #[test]
-    fn each_kind_has_a_bucket_of_its_own_below_that_of_all() {
-        let pace = Pace::new(Limits::per_second(1000).per_endpoint(25).erasures(100));
-        assert!(*sent(&pace, READ, 26).last().unwrap() >= Duration::from_secs(1));
-        assert!(*sent(&pace, ERASE, 26).last().unwrap() < Duration::from_millis(300));
-        assert!(pace.reserve(READ, Duration::from_secs(60)).unwrap().is_zero(), "tokens come back");
+    fn each_kind_has_a_limit_of_its_own_below_that_of_all() {
+        let limits = Limits::per_second(1000).per_endpoint(25).erasures(100);
+        assert_eq!((limits.of(READ), limits.of(ERASE)), (Some(25), Some(100)));
+        assert_eq!(Limits::per_second(1000).of(ERASE), None);
+        let pace = Pace::new(limits);
+        let own = |endpoint| pace.own(endpoint).unwrap();
+        own(READ).lock().take(Duration::from_secs(60));
+        assert!(!own(READ).lock().wait(Duration::from_secs(60)).is_zero());
+        assert!(
+            own(ERASE).lock().wait(Duration::from_secs(60)).is_zero(),
+            "another kind does not wait for it"
+        );
     }
 
     #[test]
-    fn a_pause_holds_for_everyone_and_a_long_one_is_told() {
+    fn a_pause_holds_for_everyone() {
+        let mut bucket = Bucket::new(100);
+        bucket.pause(Duration::from_secs(1), Duration::from_secs(3));
+        assert_eq!(bucket.wait(Duration::from_secs(2)), Duration::from_secs(2));
+        assert!(bucket.wait(Duration::from_secs(4)).is_zero());
+    }
+
+    #[tokio::test]
+    async fn a_pause_too_long_to_sit_out_is_told() {
         let pace = Pace::new(Limits::per_second(100));
-        pace.pause(Duration::from_secs(3));
-        assert!(pace.reserve(ERASE, Duration::from_secs(1)).unwrap() > Duration::from_millis(1900));
         pace.pause(Duration::from_secs(600));
-        let told = pace.reserve(READ, Duration::ZERO).unwrap_err();
-        assert!(told > Duration::from_secs(599), "{told:?}");
+        let told = pace.turn(READ).await.unwrap_err();
+        assert!(told > Duration::from_secs(500), "{told:?}");
     }
 }

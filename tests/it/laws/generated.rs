@@ -1,0 +1,629 @@
+//! A generated shop: its schema, map, policy and rows, and of each cell whose it is and what may become of it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use rusqlite::types::Value as Sql;
+
+/// The customer who is erased, by place among the customers.
+pub(super) const TARGET: i64 = 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    Plain,
+    Personal(&'static str),
+    /// A JSON document in which some values are personal.
+    Document,
+}
+
+/// What a column holds, and what the database demands of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    pub(super) holds: Holds,
+    pub(super) required: bool,
+    pub(super) unique: bool,
+    pub(super) longest: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Delete,
+    Anonymise,
+    Keep,
+    Reassign,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    WithoutRowid,
+    Strict,
+    /// Its key has two columns.
+    Composite,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// The table it hangs from; none: the customers.
+    pub(super) parent: Option<usize>,
+    pub(super) columns: Vec<Column>,
+    /// Rows for each row of the parent.
+    pub(super) rows: usize,
+    pub(super) action: Action,
+    pub(super) form: Form,
+    /// A second link to a customer, and what its foreign key does on a delete.
+    pub(super) second: Option<&'static str>,
+    /// The owner is a customer where `owner_type` says so, and a supplier elsewhere.
+    pub(super) typed: bool,
+}
+
+/// A generated shop.
+#[derive(Clone, Debug)]
+pub(super) struct Shop {
+    pub(super) customers: usize,
+    pub(super) columns: Vec<Column>,
+    pub(super) delete_customers: bool,
+    pub(super) tables: Vec<Table>,
+    /// Addresses that several customers share, and what is done with the last of them.
+    pub(super) shared: Option<Action>,
+    /// Decides what the values are.
+    pub(super) salt: u64,
+}
+
+/// What may become of a cell of a row that is treated.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Rule {
+    Plain,
+    Personal,
+    /// A document: what is between its personal values stays, letter by letter.
+    Document(Vec<String>),
+    Owner,
+    /// A second link to a customer: cut, whoever's row it is, if that customer's row is deleted.
+    Link,
+    Status,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    pub(super) column: String,
+    pub(super) value: Sql,
+    pub(super) rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) table: String,
+    /// The values of its key, one after the other.
+    pub(super) key: String,
+    /// Whose it is, by place among the customers; none: nobody's.
+    pub(super) customer: Option<i64>,
+    /// What is done to the rows of this table.
+    pub(super) action: Action,
+    pub(super) cells: Vec<Cell>,
+}
+
+impl Row {
+    /// What is to be done to this very row.
+    pub(super) fn fate(&self) -> Action {
+        if self.customer == Some(TARGET) { self.action } else { Action::Keep }
+    }
+
+    pub(super) fn place(&self) -> (String, String) {
+        (self.table.clone(), self.key.clone())
+    }
+
+    fn add(&mut self, column: impl Into<String>, value: Sql, rule: Rule) {
+        self.cells.push(Cell { column: column.into(), value, rule });
+    }
+
+    /// Personal values that are to be gone from this row: all of them with the row, or those that are classified.
+    pub(super) fn erased_values(&self) -> Vec<String> {
+        let fate = self.fate();
+        let gone = |cell: &&Cell| match cell.rule {
+            Rule::Personal | Rule::Document(_) => fate != Action::Keep,
+            _ => fate == Action::Delete,
+        };
+        self.cells.iter().filter(gone).flat_map(Cell::secrets).collect()
+    }
+}
+
+impl Cell {
+    /// The values in it that are somebody's.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        match (&self.value, &self.rule) {
+            (Sql::Text(text), Rule::Document(pieces)) => {
+                let holes = between(text, pieces).unwrap();
+                holes
+                    .iter()
+                    .filter_map(|hole| serde_json::from_str::<Option<String>>(hole).unwrap())
+                    .collect()
+            }
+            (Sql::Text(text), _) if text.starts_with('v') => vec![text.clone()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What stands between the pieces of a document, if it still consists of them, in order.
+pub(super) fn between<'t>(text: &'t str, pieces: &[String]) -> Option<Vec<&'t str>> {
+    let (first, rest) = pieces.split_first()?;
+    let mut text = text.strip_prefix(first.as_str())?;
+    let mut holes = Vec::new();
+    for piece in rest {
+        let (hole, after) = text.split_once(piece.as_str())?;
+        holes.push(hole);
+        text = after;
+    }
+    text.is_empty().then_some(holes)
+}
+
+fn column() -> impl Strategy<Value = Column> {
+    let personal = ["name", "email", "phone", "username", "password", "free_text"].map(Holds::Personal);
+    let holds: Vec<Holds> = personal.into_iter().chain([Holds::Plain, Holds::Document]).collect();
+    let longest = prop::sample::select(vec![None, Some(20), Some(45)]);
+    (prop::sample::select(holds), any::<bool>(), any::<bool>(), longest).prop_map(
+        |(holds, required, unique, longest)| match holds {
+            Holds::Document => Column { holds, required: false, unique: false, longest: None },
+            _ => Column { holds, required, unique, longest },
+        },
+    )
+}
+
+fn table() -> impl Strategy<Value = Table> {
+    let action =
+        prop::sample::select(vec![Action::Delete, Action::Anonymise, Action::Keep, Action::Reassign]);
+    let form = prop::sample::select(vec![Form::Plain, Form::WithoutRowid, Form::Strict, Form::Composite]);
+    let second = prop::sample::select(vec!["", "ON DELETE CASCADE", "ON DELETE SET NULL"]);
+    (
+        prop::option::of(0_usize..4),
+        prop::collection::vec(column(), 0..3),
+        0_usize..3,
+        action,
+        form,
+        prop::option::of(second),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(parent, columns, rows, action, form, second, typed)| Table {
+            parent,
+            columns,
+            rows,
+            action,
+            form,
+            second,
+            typed,
+        })
+}
+
+pub(super) fn shop() -> impl Strategy<Value = Shop> {
+    let tables = prop::collection::vec(table(), 1..5);
+    let shared = prop::option::of(prop::sample::select(vec![Action::Delete, Action::Anonymise]));
+    let columns = prop::collection::vec(column(), 1..4);
+    (2_usize..5, columns, any::<bool>(), tables, shared, any::<u64>()).prop_map(
+        |(customers, columns, delete_customers, tables, shared, salt)| {
+            let mut shop = Shop { customers, columns, delete_customers, tables, shared, salt };
+            shop.make_possible();
+            shop
+        },
+    )
+}
+
+impl Shop {
+    /// A table hangs from an earlier one, and a delete takes with it what hangs from it.
+    fn make_possible(&mut self) {
+        for n in 0..self.tables.len() {
+            let typed = self.tables[n].typed;
+            let parent =
+                self.tables[n].parent.filter(|parent| !typed && *parent < n && !self.tables[*parent].typed);
+            let of_parent = parent.map(|parent| self.tables[parent].action);
+            let delete_customers = self.delete_customers;
+            let table = &mut self.tables[n];
+            table.parent = parent;
+            match (of_parent, table.action) {
+                (Some(Action::Delete), _) => table.action = Action::Delete,
+                (Some(_), Action::Reassign) => table.action = Action::Keep,
+                (None, _) if typed && delete_customers => table.action = Action::Delete,
+                (None, Action::Reassign) if typed => table.action = Action::Anonymise,
+                (None, Action::Keep | Action::Anonymise) if delete_customers => {
+                    table.action = Action::Reassign;
+                }
+                _ => {}
+            }
+            // What stays as it is cannot point at what goes.
+            if delete_customers && table.action == Action::Keep {
+                table.second = None;
+            }
+        }
+    }
+
+    /// The same shop with what a host's own records can say: no second links, no documents, no shared rows.
+    pub(super) fn of_records(&self) -> Self {
+        let mut shop = self.clone();
+        shop.shared = None;
+        let tables = shop.tables.iter_mut().map(|table| {
+            (table.second, table.typed, table.form) = (None, false, Form::Plain);
+            &mut table.columns
+        });
+        for column in tables.chain([&mut shop.columns]).flatten() {
+            if column.holds == Holds::Document {
+                column.holds = Holds::Personal("free_text");
+            }
+        }
+        shop.make_possible();
+        shop
+    }
+
+    /// The id of a customer: long enough to be searched for.
+    pub(super) fn id(&self, customer: i64) -> i64 {
+        let base = 1_000_000_000_000_000 + i64::try_from(self.salt % 1_000_000_000_000_000).unwrap();
+        base + customer
+    }
+
+    pub(super) fn target(&self) -> String {
+        self.id(TARGET).to_string()
+    }
+
+    pub(super) fn schema(&self) -> String {
+        let mut sql = String::from(
+            "CREATE TABLE customers (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, state TEXT NOT NULL, \
+             stand_in INTEGER NOT NULL DEFAULT 0",
+        );
+        columns_sql(&mut sql, &self.columns, false);
+        sql.push_str(");\n");
+        for (n, table) in self.tables.iter().enumerate() {
+            let key = match table.form {
+                Form::Composite => "part TEXT NOT NULL, id INTEGER NOT NULL",
+                _ => "id INTEGER PRIMARY KEY",
+            };
+            let _ = write!(sql, "CREATE TABLE t{n} ({key}, owner INTEGER NOT NULL");
+            match table.parent {
+                None if table.typed => sql.push_str(", owner_type TEXT NOT NULL"),
+                None => sql.push_str(" REFERENCES customers (id)"),
+                Some(parent) if self.tables[parent].form == Form::Composite => {
+                    sql.push_str(", owner_part TEXT NOT NULL");
+                }
+                Some(parent) => {
+                    let _ = write!(sql, " REFERENCES t{parent} (id)");
+                }
+            }
+            sql.push_str(", amount INTEGER");
+            if let Some(on_delete) = table.second {
+                let _ = write!(sql, ", other INTEGER REFERENCES customers (id) {on_delete}");
+            }
+            columns_sql(&mut sql, &table.columns, table.form == Form::Strict);
+            if table.form == Form::Composite {
+                sql.push_str(", PRIMARY KEY (part, id)");
+            }
+            if let Some(parent) = table.parent.filter(|parent| self.tables[*parent].form == Form::Composite) {
+                let _ = write!(sql, ", FOREIGN KEY (owner_part, owner) REFERENCES t{parent} (part, id)");
+            }
+            sql.push_str(match table.form {
+                Form::Plain => ");\n",
+                Form::Strict => ") STRICT;\n",
+                Form::WithoutRowid | Form::Composite => ") WITHOUT ROWID;\n",
+            });
+        }
+        if self.shared.is_some() {
+            sql.push_str(
+                "CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT);
+                 CREATE TABLE residents (client INTEGER NOT NULL REFERENCES customers (id), \
+                 address INTEGER NOT NULL REFERENCES addresses (id), PRIMARY KEY (client, address));\n",
+            );
+        }
+        sql
+    }
+
+    pub(super) fn map(&self) -> String {
+        let mut toml = String::from(
+            "version = 1\n[customers]\ntable = 'customers'\nkey = 'id'\ntenant = 'tenant'\n\
+             active_subscriptions = { sql = '0' }\ntenants = { sql = '1' }\n\
+             status = { column = 'state', active = 'active', archived = 'archived' }\n\
+             deactivate = { state = 'archived' }\n[customers.unknown_customer]\nfind = { stand_in = 1 }\n\
+             create = { state = 'active'",
+        );
+        for (n, column) in self.columns.iter().enumerate().filter(|(_, column)| column.required) {
+            let _ = write!(toml, ", c{n} = '{}'", if column.unique { "u{tenant}" } else { "unknown" });
+        }
+        toml.push_str(" }\n[customers.fields]\nstand_in = 'not personal'\n");
+        fields_toml(&mut toml, &self.columns, false);
+        for (n, table) in self.tables.iter().enumerate() {
+            let key = if table.form == Form::Composite { "['part', 'id']" } else { "'id'" };
+            let mut way = Vec::new();
+            let mut at = Some(table);
+            while let Some(table) = at {
+                let parent = table.parent.map(|parent| &self.tables[parent]);
+                way.push(match parent {
+                    _ if table.typed => "{ column = 'owner', when = { owner_type = 'client' } }",
+                    Some(parent) if parent.form == Form::Composite => "['owner_part', 'owner']",
+                    _ => "'owner'",
+                });
+                at = parent;
+            }
+            let _ = write!(
+                toml,
+                "[records.r{n}]\ntable = 't{n}'\nkey = {key}\nowner = [{}]\n[records.r{n}.fields]\namount = 'not personal'\n",
+                way.join(", ")
+            );
+            if table.form == Form::Composite {
+                toml.push_str("part = 'not personal'\n");
+            }
+            if table.second.is_some() {
+                toml.push_str("other = 'not personal'\n");
+            }
+            fields_toml(&mut toml, &table.columns, table.form == Form::Strict);
+        }
+        if self.shared.is_some() {
+            toml.push_str(
+                "[records.resident]\ntable = 'residents'\nkey = ['client', 'address']\nowner = 'client'\n\
+                 [records.address]\ntable = 'addresses'\nkey = 'id'\nfields.street = 'address'\n\
+                 owner = [{ column = 'id', table = 'residents', key = 'address', shared = true }, 'client']\n",
+            );
+        }
+        toml
+    }
+
+    pub(super) fn policy(&self) -> String {
+        let mut toml = String::from(
+            "version = 1\nsweep = true\n[triggers]\nrequested = { treatment = 'x' }\n[guards]\nnot_archived = { ignore = 'x' }\n\
+             [anonymise]\nname = 'remove'\nemail = 'remove'\nphone = 'remove'\nusername = 'token'\naddress = 'remove'\n\
+             password = 'invalidate'\nfree_text = 'remove'\n[treatments.x]\n",
+        );
+        let said = |action| match action {
+            Action::Delete => "'delete'",
+            Action::Anonymise => "'anonymise'",
+            Action::Reassign => "'reassign'",
+            Action::Keep => "{ keep = 'the books' }",
+        };
+        let _ = writeln!(toml, "customer = {}", said(self.action_of_customers()));
+        for (n, table) in self.tables.iter().enumerate() {
+            let _ = writeln!(toml, "r{n} = {}", said(table.action));
+        }
+        if let Some(action) = self.shared {
+            let _ = writeln!(toml, "resident = 'delete'\naddress = {}", said(action));
+        }
+        toml
+    }
+
+    pub(super) fn action_of_customers(&self) -> Action {
+        if self.delete_customers { Action::Delete } else { Action::Anonymise }
+    }
+
+    /// Every row. `twist` alters what is erased of the target, and nothing else.
+    pub(super) fn rows(&self, twist: u64) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let customers = 1..=i64::try_from(self.customers).unwrap();
+        for customer in customers.clone() {
+            let id = self.id(customer);
+            let action = self.action_of_customers();
+            let mut row = new_row("customers", id.to_string(), Some(customer), action);
+            let tenant = if customer % 2 == 0 { "even" } else { "odd" };
+            row.add("id", Sql::Integer(id), Rule::Plain);
+            row.add("tenant", Sql::Text(tenant.to_owned()), Rule::Plain);
+            row.add("state", Sql::Text("active".to_owned()), Rule::Status);
+            row.add("stand_in", Sql::Integer(0), Rule::Plain);
+            self.fill(&mut row, &self.columns, twist);
+            rows.push(row);
+        }
+        // Of each row of each table: its part, its id, whose it is.
+        let mut made: Vec<Vec<(&str, i64, Option<i64>)>> = vec![Vec::new(); self.tables.len()];
+        for (n, table) in self.tables.iter().enumerate() {
+            let mut owners: Vec<(&str, i64, Option<i64>)> = match table.parent {
+                None => {
+                    customers.clone().map(|customer| ("client", self.id(customer), Some(customer))).collect()
+                }
+                Some(parent) => made[parent].clone(),
+            };
+            if table.typed {
+                // Suppliers who happen to have the same ids.
+                let suppliers: Vec<_> = owners.iter().map(|(_, id, _)| ("supplier", *id, None)).collect();
+                owners.extend(suppliers);
+            }
+            for (part, owner, customer) in owners {
+                for _ in 0..table.rows {
+                    let count = i64::try_from(made[n].len()).unwrap();
+                    // In a composite key the same number is there twice.
+                    let composite = table.form == Form::Composite;
+                    let own = if composite { ["a", "b"][made[n].len() % 2] } else { "" };
+                    let id = if composite { count / 2 + 1 } else { count + 1 };
+                    let key = if composite { format!("{own},{id}") } else { id.to_string() };
+                    let mut row = new_row(&format!("t{n}"), key, customer, table.action);
+                    if composite {
+                        row.add("part", Sql::Text(own.to_owned()), Rule::Plain);
+                    }
+                    row.add("id", Sql::Integer(id), Rule::Plain);
+                    row.add("owner", Sql::Integer(owner), Rule::Owner);
+                    if table.typed {
+                        row.add("owner_type", Sql::Text(part.to_owned()), Rule::Plain);
+                    } else if table.parent.is_some_and(|parent| self.tables[parent].form == Form::Composite) {
+                        row.add("owner_part", Sql::Text(part.to_owned()), Rule::Plain);
+                    }
+                    row.add("amount", Sql::Integer(count * 7 + 1), Rule::Plain);
+                    if table.second.is_some() {
+                        let to = i64::try_from(hash(&format!("{}/{n}/{count}", self.salt)) % 3).unwrap();
+                        let to = if to == 0 { Sql::Null } else { Sql::Integer(self.id(to)) };
+                        row.add("other", to, Rule::Link);
+                    }
+                    self.fill(&mut row, &table.columns, twist);
+                    made[n].push((own, id, customer));
+                    rows.push(row);
+                }
+            }
+        }
+        if let Some(action) = self.shared {
+            self.add_addresses(&mut rows, action, twist);
+        }
+        rows
+    }
+
+    /// One address is the target's alone, one is shared with a neighbour, one is a neighbour's, one nobody's.
+    fn add_addresses(&self, rows: &mut Vec<Row>, action: Action, twist: u64) {
+        for (id, whose, residents) in
+            [(1, Some(TARGET), &[TARGET][..]), (2, None, &[TARGET, 2]), (3, Some(2), &[2]), (4, None, &[])]
+        {
+            let mut row = new_row("addresses", i64::to_string(&id), whose, action);
+            row.add("id", Sql::Integer(id), Rule::Plain);
+            let column =
+                Column { holds: Holds::Personal("address"), required: true, unique: false, longest: None };
+            let (value, rule) = self.value(&row, 0, column, twist);
+            row.add("street", value, rule);
+            rows.push(row);
+            for customer in residents {
+                let client = self.id(*customer);
+                let mut row = new_row("residents", format!("{client},{id}"), Some(*customer), Action::Delete);
+                row.add("client", Sql::Integer(client), Rule::Plain);
+                row.add("address", Sql::Integer(id), Rule::Plain);
+                rows.push(row);
+            }
+        }
+    }
+
+    fn fill(&self, row: &mut Row, columns: &[Column], twist: u64) {
+        for (n, column) in columns.iter().enumerate() {
+            let (value, rule) = self.value(row, n, *column, twist);
+            row.add(format!("c{n}"), value, rule);
+        }
+    }
+
+    /// Values that are all different, within the length of their column. Where nothing is erased, nothing is twisted.
+    fn value(&self, row: &Row, n: usize, column: Column, twist: u64) -> (Sql, Rule) {
+        let twist = if row.fate() == Action::Keep { 0 } else { twist };
+        let seeded = |what: &str, twist: u64| {
+            hash(&format!("{}/{}/{}/{n}{what}/{twist}", self.salt, row.table, row.key))
+        };
+        let plain = spelled(seeded("", 0));
+        let value = spelled(seeded("", twist));
+        match column.holds {
+            Holds::Plain => (Sql::Text(plain), Rule::Plain),
+            Holds::Personal(_) if !column.required && twist == 0 && seeded("", 0).is_multiple_of(5) => {
+                (Sql::Null, Rule::Personal)
+            }
+            Holds::Personal(_) => (Sql::Text(value), Rule::Personal),
+            Holds::Document => {
+                let pieces: Vec<String> = [
+                    "{\"n\": 1.50,\t\"name\": ",
+                    ", \"contacts\": [{\"email\": ",
+                    ", \"vip\":true}, {\"email\": ",
+                    &format!("}}], \"rest\": \"{n} stays\" }}"),
+                ]
+                .map(str::to_owned)
+                .to_vec();
+                let holes = ["name", "first", "second"].map(|what| seeded(what, twist)).map(|hash| {
+                    if hash.is_multiple_of(4) {
+                        "null".to_owned()
+                    } else {
+                        serde_json::to_string(&spelled(hash)).unwrap()
+                    }
+                });
+                let text: String = pieces
+                    .iter()
+                    .zip(holes.iter().map(String::as_str).chain([""]))
+                    .fold(String::new(), |text, (piece, hole)| text + piece + hole);
+                (Sql::Text(text), Rule::Document(pieces))
+            }
+        }
+    }
+
+    pub(super) fn create(&self, path: &Path, rows: &[Row]) {
+        let mut connection = Connection::open(path).unwrap();
+        connection.execute_batch(&self.schema()).unwrap();
+        let transaction = connection.transaction().unwrap();
+        for row in rows {
+            insert(
+                &transaction,
+                &row.table,
+                row.cells.iter().map(|cell| (cell.column.as_str(), &cell.value)),
+            );
+        }
+        transaction.commit().unwrap();
+    }
+}
+
+/// Writes a row, over the one that is there.
+pub(super) fn insert<'c>(
+    connection: &Connection,
+    table: &str,
+    cells: impl IntoIterator<Item = (&'c str, &'c Sql)>,
+) {
+    let (columns, values): (Vec<&str>, Vec<&Sql>) = cells.into_iter().unzip();
+    let marks = vec!["?"; columns.len()].join(", ");
+    let sql = format!("INSERT OR REPLACE INTO {table} ({}) VALUES ({marks})", columns.join(", "));
+    connection.execute(&sql, rusqlite::params_from_iter(values)).unwrap();
+}
+
+fn new_row(table: &str, key: String, customer: Option<i64>, action: Action) -> Row {
+    Row { table: table.to_owned(), key, customer, action, cells: Vec::new() }
+}
+
+/// At most 20 letters, of several lengths; some with quotes, spaces and letters beyond ASCII.
+fn spelled(hash: u64) -> String {
+    let digits = format!("{hash:016x}");
+    match hash % 4 {
+        0 => format!("v{digits}"),
+        1 => format!("v{}", &digits[..12]),
+        2 => format!("v{} \"é'Ö", &digits[..11]),
+        _ => format!("v{}/Å%+ß", &digits[..12]),
+    }
+}
+
+pub(super) fn hash(text: &str) -> u64 {
+    // FNV-1a: plain, and the same everywhere.
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn columns_sql(sql: &mut String, columns: &[Column], strict: bool) {
+    for (n, column) in columns.iter().enumerate() {
+        let longest = column.longest.filter(|_| !strict);
+        let declared = longest.map_or("TEXT".to_owned(), |longest| format!("VARCHAR({longest})"));
+        let required = if column.required { " NOT NULL" } else { "" };
+        let unique = if column.unique { " UNIQUE" } else { "" };
+        let _ = write!(sql, ", c{n} {declared}{required}{unique}");
+    }
+}
+
+/// Where the schema cannot tell a length, the map does.
+fn fields_toml(toml: &mut String, columns: &[Column], strict: bool) {
+    for (n, column) in columns.iter().enumerate() {
+        let _ = match (column.holds, column.longest.filter(|_| strict)) {
+            (Holds::Plain, _) => writeln!(toml, "c{n} = 'not personal'"),
+            (Holds::Personal(kind), None) => writeln!(toml, "c{n} = '{kind}'"),
+            (Holds::Personal(kind), Some(longest)) => {
+                writeln!(toml, "c{n} = {{ kind = '{kind}', max_chars = {longest} }}")
+            }
+            (Holds::Document, _) => writeln!(
+                toml,
+                "c{n} = {{ json = {{ '/name' = 'name', '/contacts/*/email' = 'email' }}, rest = 'not personal' }}"
+            ),
+        };
+    }
+}
+
+impl Shop {
+    /// The rows through which a row belongs to its customer, the customer's own left out.
+    pub(super) fn above<'r>(&self, rows: &'r [Row], row: &Row) -> Vec<&'r Row> {
+        let value = |row: &Row, column: &str| {
+            row.cells.iter().find(|cell| cell.column == column).map(|cell| cell.value.clone())
+        };
+        if row.table == "addresses" {
+            let of = |resident: &&Row| {
+                resident.table == "residents"
+                    && resident.customer == row.customer
+                    && value(resident, "address") == value(row, "id")
+            };
+            return rows.iter().filter(of).collect();
+        }
+        let number = row.table.strip_prefix('t').and_then(|n| n.parse::<usize>().ok());
+        let Some(parent) = number.and_then(|n| self.tables[n].parent) else { return Vec::new() };
+        let name = format!("t{parent}");
+        let is_parent = |above: &&Row| {
+            above.table == name
+                && value(above, "id") == value(row, "owner")
+                && value(above, "part") == value(row, "owner_part")
+        };
+        let above = rows.iter().find(is_parent).unwrap();
+        let mut list = vec![above];
+        list.extend(self.above(rows, above));
+        list
+    }
+}

@@ -180,19 +180,20 @@ fn field_rule() -> Json {
     let general = ["uk_postcode", "us_zip", "year", "month", "age_band", "ip_network"];
     json!({
         "oneOf": [
-            { "enum": ["remove", "clear", "token", "invalidate"] },
+            { "enum": ["remove", "clear", "token", "invalidate", "blank", "redact"] },
             one("constant", json!({ "type": ["string", "number", "boolean"] })),
             one("placeholder", text.clone()),
             one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
             one("generalise", json!({ "oneOf": [{ "enum": general }, prefix] })),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
+            one("redact", text.clone()),
             one("keep", text),
         ],
     })
 }
 
 fn class_rule() -> Json {
-    let actions = json!({ "enum": ["delete", "anonymise", "reassign"] });
+    let actions = json!({ "enum": ["delete", "anonymise", "blank", "reassign"] });
     let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
     let long = object(&[("action", actions.clone()), ("keep", reasons), ("fields", fields)], &["action"]);

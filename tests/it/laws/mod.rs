@@ -31,6 +31,7 @@ mod leaking;
 mod oracle;
 mod run;
 mod silence;
+mod texts;
 
 use std::path::Path;
 use std::sync::Arc;

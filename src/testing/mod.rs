@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{Clock, Entropy, NoEntropy};
 
-pub mod fuzz;
 mod gateway;
 
 pub use gateway::{Broken, GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};

@@ -139,9 +139,9 @@ fn in_table(table: &mut Map<String, Value>, graft: Value, random: &mut Rng) {
                 }
                 let at = random.usize(..slip.len());
                 if random.bool() {
-                    drop(slip.remove(at))
+                    slip.remove(at);
                 } else {
-                    slip.insert(at, 'e')
+                    slip.insert(at, 'e');
                 }
                 table.insert(slip.into_iter().collect(), value);
             }
@@ -159,7 +159,7 @@ pub(crate) fn bytes(seeds: &[&[u8]], random: &mut Rng) -> Vec<u8> {
         match random.u8(..7) {
             0 if at < len => input[at] ^= 1 << random.u8(..8),
             1 if at < len => {
-                input[at] = *b"\n\"'[]{}=.,#\\\0\xff\xc3*/<>()-+09"[..].get(random.usize(..28)).unwrap_or(&0)
+                input[at] = *b"\n\"'[]{}=.,#\\\0\xff\xc3*/<>()-+09"[..].get(random.usize(..28)).unwrap_or(&0);
             }
             2 => drop(input.drain(at..end)),
             3 => {

@@ -138,7 +138,7 @@ impl Matcher {
         Scanner { matcher: self, folded: Folded::default(), scratch: Scratch::default(), hits: Vec::new() }
     }
 
-    /// Every mention in a text, in order.
+    /// Every mention in a text, in order of where they start. Two may overlap: a name stands within an address.
     pub fn find(&self, text: &str) -> Vec<Mention<'_>> {
         self.scanner().find(text)
     }

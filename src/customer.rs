@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::data_map::Kind;
 pub use crate::data_map::{GatewayName, StateName};
+use crate::data_map::{Kind, Value};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
@@ -81,6 +81,30 @@ pub enum Moment {
 }
 
 impl Moment {
+    /// Reads a date as a host stores it: a day or an instant in ISO 8601, or Unix seconds.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Self::parse(text),
+            Value::Integer(seconds) => DateTime::from_timestamp(*seconds, 0).map(Self::Instant),
+            Value::Null | Value::Real(_) | Value::Blob(_) => None,
+        }
+    }
+
+    /// Reads a day or an instant in ISO 8601.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Some(Self::Day(day));
+        }
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return Some(Self::Instant(at.with_timezone(&Utc)));
+        }
+        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .map(|at| Self::Instant(at.and_utc()))
+    }
+
     /// The calendar day, in UTC for an instant.
     pub fn day(self) -> NaiveDate {
         match self {

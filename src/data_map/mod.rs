@@ -116,6 +116,7 @@ pub struct Field {
     role: Role,
     token_part: bool,
     linked: bool,
+    dated: bool,
     constraints: Constraints,
 }
 
@@ -123,7 +124,7 @@ impl Field {
     fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
         let constraints =
             Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
-        Self { name: name.into(), kind, role, token_part: false, linked: false, constraints }
+        Self { name: name.into(), kind, role, token_part: false, linked: false, dated: false, constraints }
     }
 
     /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
@@ -190,6 +191,15 @@ impl Field {
         self
     }
 
+    /// It holds a date (a day, an instant, or Unix seconds), and the store keeps records by it: what it is told to keep
+    /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is. A store
+    /// that goes through [`Treatment::treat`](crate::policy::Treatment::treat) does so by itself.
+    #[must_use]
+    pub fn dated(mut self) -> Self {
+        self.dated = true;
+        self
+    }
+
     #[cfg(feature = "sqlite")]
     pub(crate) fn mapped(
         name: FieldName,
@@ -198,7 +208,7 @@ impl Field {
         token_part: bool,
         constraints: Constraints,
     ) -> Self {
-        Self { name, kind, role, token_part, linked: false, constraints }
+        Self { name, kind, role, token_part, linked: false, dated: false, constraints }
     }
 
     /// Its name.
@@ -224,6 +234,11 @@ impl Field {
     /// Whether other records point at it.
     pub fn is_linked(&self) -> bool {
         self.linked
+    }
+
+    /// Whether the store keeps records by it.
+    pub fn is_dated(&self) -> bool {
+        self.dated
     }
 
     /// What the store demands of its values.

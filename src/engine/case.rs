@@ -20,7 +20,7 @@ use crate::ledger::{
     Progress, SavedCase,
 };
 use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Step, Tally, decide};
-use crate::policy::{Guard, Trigger};
+use crate::policy::{Guard, Treatment, Trigger};
 use crate::store::{Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, Target};
 
 /// How many parts of one customer's records are erased before the case is left to a resume.
@@ -248,7 +248,8 @@ impl Engine {
         let mut before = before.treated;
         let binding = run.binding();
         if !before.is_empty() {
-            let tally = self.tally(vec![facts.id.clone()], &run.new.treatment).await?;
+            let treatment = self.parts.policy.dated(binding.tenant(), &run.new.treatment, now);
+            let tally = self.tally(vec![facts.id.clone()], &treatment).await?;
             let left = tally.into_iter().next().transpose()?.is_none_or(|tally| tally.due() > 0);
             for done in &mut before {
                 done.anything_left = left;
@@ -385,18 +386,19 @@ impl Engine {
 
     /// Step 5, for each group of cases that share treatment and day.
     async fn erase_records(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
-        let mut groups = BTreeMap::<(Digest, NaiveDate), Vec<&mut Run<'_>>>::new();
+        let mut groups = BTreeMap::<(Digest, NaiveDate), (Arc<Treatment>, Vec<&mut Run<'_>>)>::new();
         for run in runs.iter_mut().filter(|run| run.is_active() && run.progress.records_done.is_none()) {
-            let key = (run.binding().treatment_digest(), run.new.opened_at.date_naive());
-            groups.entry(key).or_default().push(run);
+            let (digest, treatment) = self.dated(&run.new);
+            let key = (digest, run.new.opened_at.date_naive());
+            groups.entry(key).or_insert_with(|| (treatment, Vec::new())).1.push(run);
         }
-        for group in groups.into_values() {
-            self.erase_group(group).await?;
+        for (treatment, group) in groups.into_values() {
+            self.erase_group(&treatment, group).await?;
         }
         Ok(())
     }
 
-    async fn erase_group(&self, group: Vec<&mut Run<'_>>) -> Result<(), Error> {
+    async fn erase_group(&self, treatment: &Arc<Treatment>, group: Vec<&mut Run<'_>>) -> Result<(), Error> {
         let mut todo = Vec::with_capacity(group.len());
         for run in group {
             // From the first irreversible step on nothing is decided again, but guards still stop a step.
@@ -426,8 +428,8 @@ impl Engine {
                 return Ok(());
             }
             let targets = todo.iter().map(|run| target(run)).collect();
-            let treatment = Arc::clone(&first.new.treatment);
-            let request = EraseRequest::new(targets, treatment, seed.clone(), first.new.opened_at);
+            let request =
+                EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), first.new.opened_at);
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {

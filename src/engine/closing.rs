@@ -14,20 +14,20 @@ use crate::ledger::{
     ErasureResult, GatewayResult, KeyRingError, NewCase,
 };
 use crate::plan::Step;
-use crate::policy::RecordAction;
+use crate::policy::{RecordAction, Treatment};
 use crate::store::TallyRequest;
 
 impl Engine {
     /// Step 6: a store's word is not enough; what is really there has to be as planned.
     pub(super) async fn verify(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
-        let mut groups = BTreeMap::<Digest, Vec<&mut Run<'_>>>::new();
+        let mut groups = BTreeMap::<Digest, (Arc<Treatment>, Vec<&mut Run<'_>>)>::new();
         for run in runs.iter_mut().filter(|run| run.is_active()) {
-            groups.entry(run.binding().treatment_digest()).or_default().push(run);
+            let (digest, treatment) = self.dated(&run.new);
+            groups.entry(digest).or_insert_with(|| (treatment, Vec::new())).1.push(run);
         }
-        for group in groups.into_values() {
-            let Some(first) = group.first() else { continue };
+        for (treatment, group) in groups.into_values() {
             let customers = group.iter().map(|run| run.new.customer().clone()).collect();
-            let request = TallyRequest::new(customers, Arc::clone(&first.new.treatment));
+            let request = TallyRequest::new(customers, treatment);
             let mut answers = match self.parts.store.tally(&request).await {
                 Ok(answers) => answers.into_iter(),
                 Err(error) => {

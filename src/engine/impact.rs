@@ -23,7 +23,8 @@ impl Engine {
             && let Some(treatment) = policy.effective(&facts.tenant).treatments().get(&due.treatment)
             && !before.treated.is_empty()
         {
-            let counted = self.tally(vec![facts.id.clone()], treatment).await?;
+            let treatment = policy.dated(&facts.tenant, treatment, now);
+            let counted = self.tally(vec![facts.id.clone()], &treatment).await?;
             let left = counted.into_iter().next().transpose()?.is_none_or(|tally| tally.due() > 0);
             before.treated.iter_mut().for_each(|done| done.anything_left = left);
         }

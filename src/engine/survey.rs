@@ -13,7 +13,7 @@ use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
-use crate::ledger::{Closing, Entry, EpochKey, KeyRingError, SubjectToken};
+use crate::ledger::{Closing, Entry, EpochKey, KeyRingError, NewCase, SubjectToken};
 use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Treatment};
 use crate::store::{Batch, Select, StoreError, TallyRequest};
@@ -53,7 +53,7 @@ impl Engine {
                 })
             })
             .collect();
-        self.count(&mut surveyed).await?;
+        self.count(&mut surveyed, now).await?;
         let keys = self.keys().await?;
         let mut before = self
             .treated_before(
@@ -127,7 +127,7 @@ impl Engine {
 
     /// Counts the records of those who are due, one request per treatment. One whose records cannot be counted gets
     /// the error, and says nothing of the others.
-    async fn count(&self, surveyed: &mut [Result<Surveyed, Error>]) -> Result<(), Error> {
+    async fn count(&self, surveyed: &mut [Result<Surveyed, Error>], now: DateTime<Utc>) -> Result<(), Error> {
         let mut by_treatment =
             BTreeMap::<Digest, (Arc<Treatment>, Vec<(CustomerId, &mut Result<Surveyed, Error>)>)>::new();
         for one in surveyed {
@@ -135,14 +135,20 @@ impl Engine {
                 Ok(Surveyed { decision: Decision::Due(due), facts, .. }) => {
                     let policy = self.parts.policy.effective(&facts.tenant);
                     let treatment = policy.treatments().get(&due.treatment);
-                    treatment
+                    // A duty is dated for each tenant, so its treatment is one of its own.
+                    let dated = treatment.map(|treatment| policy.dated(treatment, now));
+                    dated
                         .zip(policy.treatment_digest(&due.treatment))
+                        .map(|(dated, plain)| {
+                            let digest = if dated.has_duties() { dated.digest() } else { plain };
+                            (dated, digest)
+                        })
                         .map(|found| (found, facts.id.clone()))
                 }
                 Ok(_) | Err(_) => None,
             };
             if let Some(((treatment, digest), customer)) = due {
-                let group = by_treatment.entry(digest).or_insert_with(|| (Arc::clone(treatment), Vec::new()));
+                let group = by_treatment.entry(digest).or_insert_with(|| (treatment, Vec::new()));
                 group.1.push((customer, one));
             }
         }
@@ -157,6 +163,14 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// A case's treatment as it stood on the day on which the case was opened, under a digest of its own: what duties
+    /// kept then is kept to the end, however long the case waits.
+    pub(super) fn dated(&self, case: &NewCase) -> (Digest, Arc<Treatment>) {
+        let dated = self.parts.policy.dated(case.tenant(), &case.treatment, case.opened_at);
+        let digest = if dated.has_duties() { dated.digest() } else { case.binding.treatment_digest() };
+        (digest, dated)
     }
 
     pub(super) async fn tally(

@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
-use crate::data_map::{ClassName, DataMap, DeactivationSupport};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName};
 use crate::digest::Digest;
 use crate::name::open_name;
-use crate::policy::{GatewayAction, Guard, Policy, RecordAction, Treatment, TreatmentName, Trigger};
+use crate::policy::{
+    Effective, GatewayAction, Guard, Policy, RecordAction, Treatment, TreatmentName, Trigger,
+};
 
 mod approval;
 mod decide;
@@ -110,10 +112,63 @@ pub struct ClassTally {
 
 /// How many records a customer has, per class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Tally {
     /// By class.
     pub classes: BTreeMap<ClassName, ClassTally>,
+    /// By class, records that a duty keeps for now. They are among the rows, and not among those that are due.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<ClassName, Kept>,
+}
+
+/// Records of a class that a duty keeps for now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// How many.
+    pub rows: u64,
+    /// The latest date among them, by the field that holds it.
+    pub latest: BTreeMap<FieldName, NaiveDate>,
+}
+
+impl Kept {
+    /// Adds a record, with its date if it has one.
+    pub fn add(&mut self, field: &FieldName, date: Option<NaiveDate>) {
+        if let Some(date) = date {
+            let latest = self.latest.entry(field.clone()).or_insert(date);
+            *latest = date.max(*latest);
+        }
+    }
+}
+
+/// What a duty defers for one customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Deferred {
+    /// The record class.
+    pub class: ClassName,
+    /// How many records are kept for now.
+    pub rows: u64,
+    /// Every duty on them, and the law that it stands on.
+    pub duties: Vec<String>,
+    /// The last day on which any of them is kept, as far as their dates are known: of several duties the latest end
+    /// wins.
+    pub until: Option<NaiveDate>,
+}
+
+impl Deferred {
+    /// What the duties of a policy defer, by the records that were counted.
+    fn of(policy: &Effective, tally: &Tally) -> Vec<Self> {
+        let mut deferred = Vec::new();
+        for (class, kept) in tally.kept.iter().filter(|(_, kept)| kept.rows > 0) {
+            let (mut duties, mut until) = (Vec::new(), None);
+            for duty in policy.duties() {
+                let Some(field) = duty.classes().get(class) else { continue };
+                duties.push(duty.to_string());
+                let ends = |date: &NaiveDate| duty.kept_until(*date, policy.fiscal_year_ends());
+                until = until.max(kept.latest.get(field).and_then(ends));
+            }
+            deferred.push(Self { class: class.clone(), rows: kept.rows, duties, until });
+        }
+        deferred
+    }
 }
 
 impl Tally {
@@ -134,6 +189,7 @@ pub struct Plan {
     due: Due,
     treatment: Arc<Treatment>,
     tally: Tally,
+    deferred: Vec<Deferred>,
     no_deactivation: Option<String>,
     links_cut: Vec<String>,
     not_covered: Vec<String>,
@@ -150,13 +206,15 @@ impl Plan {
         tally: Tally,
         planned_at: DateTime<Utc>,
     ) -> Option<Self> {
-        let treatment = policy.effective(&customer.tenant).treatments().get(&due.treatment)?;
+        let effective = policy.effective(&customer.tenant);
+        let treatment = effective.treatments().get(&due.treatment)?;
         let binding = Binding::draft(policy, map, customer, due)?;
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
             due: due.clone(),
             treatment: treatment.clone(),
+            deferred: Deferred::of(effective, &tally),
             tally,
             no_deactivation: match map.deactivation() {
                 DeactivationSupport::Supported => None,
@@ -213,6 +271,11 @@ impl Plan {
         &self.tally
     }
 
+    /// What duties defer, class by class: it stays as it is, and goes when the last of them has ended.
+    pub fn deferred(&self) -> &[Deferred] {
+        &self.deferred
+    }
+
     /// What still leads to the person afterwards. If anything does, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[String] {
         self.treatment.links()
@@ -245,6 +308,7 @@ impl Plan {
             "binds": &*self.binding,
             "planned_at": self.planned_at,
             "records": records,
+            "deferred": self.deferred,
             "gateways": self.treatment.gateways(),
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
@@ -418,6 +482,11 @@ impl fmt::Display for Plan {
             for (field, reason) in class.kept() {
                 writeln!(f, "      {field:<28} stays: {reason}")?;
             }
+        }
+        for Deferred { class, rows, duties, until } in &self.deferred {
+            write!(f, "    {rows} {} of {class} must be kept", plural(*rows, "row"))?;
+            until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
+            writeln!(f, ": {}", duties.join("; "))?;
         }
         for (name, action) in self.treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule};
+use super::{
+    Duty, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule,
+};
 use crate::customer::TenantId;
 use crate::digest::Digest;
 
@@ -44,6 +47,8 @@ pub struct Effective {
     pub(super) time_zone: TimeZone,
     pub(super) triggers: BTreeMap<Trigger, TriggerRule>,
     pub(super) guards: Vec<(Guard, GuardRule)>,
+    pub(super) duties: Vec<Duty>,
+    pub(super) fiscal_year_ends: FiscalYearEnd,
     pub(super) treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
     pub(super) digests: BTreeMap<TreatmentName, Digest>,
     pub(super) digest: Digest,
@@ -79,6 +84,42 @@ impl Effective {
     /// The guards that are looked at, and what is said of each.
     pub fn guards(&self) -> impl Iterator<Item = (&Guard, &GuardRule)> {
         self.guards.iter().map(|(guard, rule)| (guard, rule))
+    }
+
+    /// What must be kept.
+    pub fn duties(&self) -> &[Duty] {
+        &self.duties
+    }
+
+    /// When the tenant's fiscal year ends.
+    pub fn fiscal_year_ends(&self) -> FiscalYearEnd {
+        self.fiscal_year_ends
+    }
+
+    /// The duties on a class, by the field that holds the record's date.
+    pub(crate) fn duties_on<'e>(&'e self, class: &'e str, field: &'e str) -> impl Iterator<Item = &'e Duty> {
+        self.duties
+            .iter()
+            .filter(move |duty| duty.classes.get(class).is_some_and(|from| from.as_str() == field))
+    }
+
+    /// A treatment as it stands at an instant: for each class under a duty, the date from which records are kept. Of
+    /// several duties the latest end wins, which is the earliest of those dates. Where there is no duty any more, and the
+    /// treatment was made with one, everything is kept.
+    pub fn dated(&self, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
+        if !treatment.has_duties() {
+            return Arc::clone(treatment);
+        }
+        let today = self.time_zone.day(at);
+        let mut dated = Treatment::clone(treatment);
+        for (name, class) in &mut dated.classes {
+            for under in &mut class.under_duty {
+                let duties = self.duties_on(name.as_str(), under.field.as_str());
+                under.keep_from = duties.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();
+                under.time_zone = self.time_zone;
+            }
+        }
+        Arc::new(dated)
     }
 
     /// The treatments by name.
@@ -122,7 +163,7 @@ impl fmt::Display for Effective {
 }
 
 /// Tables whose entries stand for themselves: a tenant's entry replaces the one of the same name whole.
-pub(super) const TABLES: [&str; 4] = ["triggers", "guards", "anonymise", "treatments"];
+pub(super) const TABLES: [&str; 5] = ["triggers", "guards", "anonymise", "treatments", "duties"];
 
 /// A policy with a tenant's entry put over it.
 pub(super) fn put_over(base: &Json, own: &Json) -> Json {

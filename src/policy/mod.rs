@@ -13,9 +13,10 @@
 //! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
 //! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…" }`: what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
+//! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date. See [below](#duties) |
+//! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
 //! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents, `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ keep = "reason" }` |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank)), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule } }`; per gateway: `gateway.stripe = "erase"` |
-//!
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
@@ -63,6 +64,30 @@
 //! `after` is a [calendar period](Period), counted in the policy's [time zone](TimeZone). `service_ended` may name a
 //! `hand_over` date, which the host sets when a person confirms that the tenant has its data: before, nothing is erased.
 //!
+//! # Duties
+//! ```toml
+//! fiscal_year_ends = "06-30"
+//!
+//! [duties.bookkeeping]
+//! classes = ["invoice"]
+//! statute = "SE/BFL/7:2"
+//! from = "booked_on"
+//!
+//! [duties.claims]
+//! classes = ["order"]
+//! period = "3 years"
+//! start = "calendar_year"                    # as in StartRule: record_date, last_entry, fiscal_year, …
+//! law = "BGB § 195, § 199"
+//! ground = "17(3)(e)"
+//! from = "placed_on"
+//! ```
+//! A duty beats treatment, request and switch. It defers, and never cancels: a record that it keeps stays byte for byte as
+//! it is, is counted as kept, and the plan names every duty on it with the day on which the last of them ends; once it has
+//! ended, the next erasure of that customer, by the sweep or a request, does what the treatment says. One whose date is
+//! missing or cannot be read is kept. What a kept record points at, the customer's own record first, cannot be deleted or
+//! handed over by a treatment: it is anonymised. A duty without a basis in law is an error, and so is another period than
+//! the statute's.
+//!
 //! # Tenants
 //! ```toml
 //! [tenants.acme]
@@ -76,11 +101,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::customer::TenantId;
 use crate::digest::Digest;
 
 mod check;
 mod document;
+mod duty;
 mod effective;
 mod fiscal_year;
 mod guard;
@@ -92,6 +120,7 @@ mod treatment;
 mod trigger;
 
 pub use document::{Choice, PolicyDocument};
+pub use duty::{Duty, UnderDuty};
 pub use effective::{Effective, Line, Origin};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
@@ -101,6 +130,7 @@ pub use schema::schema;
 pub(crate) use schema::{DRAFT, object};
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
+pub(crate) use treatment::WHILE_KEPT;
 pub use treatment::{ClassTreatment, GatewayAction, RecordAction, RecordChange, Treatment, TreatmentName};
 pub use trigger::{Trigger, TriggerRule};
 
@@ -123,6 +153,12 @@ impl Policy {
     /// What is in force for a tenant.
     pub fn effective(&self, tenant: &TenantId) -> &Effective {
         self.tenants.get(tenant).unwrap_or(&self.everyone)
+    }
+
+    /// A treatment as it stands for a tenant at an instant: see [`Effective::dated`]. Stores get dated treatments, and
+    /// nothing else.
+    pub fn dated(&self, tenant: &TenantId, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
+        self.effective(tenant).dated(treatment, at)
     }
 
     /// What is in force for every tenant that has no entry of its own.

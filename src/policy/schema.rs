@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::document::trigger_keys;
-use super::{Ground, Guard, TimeZone, Trigger};
+use super::{Ground, Guard, StartRule, Statute, TimeZone, Trigger};
 use crate::data_map::Kind;
 
 /// The dialect.
@@ -56,6 +56,8 @@ pub fn schema() -> Json {
             "guards": guards(),
             "anonymise": anonymise(),
             "treatments": treatments(),
+            "duties": { "type": "object", "additionalProperties": { "oneOf": duty_rules() } },
+            "fiscal_year_ends": { "type": "string", "pattern": "^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$" },
             "guard_rule": guard_rule(true),
             "own_guard_rule": guard_rule(false),
             "field_rule": field_rule(),
@@ -73,6 +75,8 @@ fn tenant_properties() -> Map<String, Json> {
         ("guards", "What forbids erasure. A name that is not listed is a state of the host's own"),
         ("anonymise", "Per kind of personal data, what happens to it"),
         ("treatments", "Per treatment and record class, what happens to the records"),
+        ("duties", "Record classes that must be kept, by which law"),
+        ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
     let mut properties = Map::new();
@@ -108,6 +112,29 @@ fn anonymise() -> Json {
         "patternProperties": { "^x_": rule },
         "additionalProperties": false,
     })
+}
+
+/// By a statute of the table, or by a law that the policy names.
+fn duty_rules() -> Vec<Json> {
+    let codes: Vec<&str> = Statute::all().iter().map(|statute| statute.code).collect();
+    let texts = json!({ "$ref": "#/$defs/texts" });
+    let text = json!({ "$ref": TEXT });
+    let common = [("classes", texts), ("from", text.clone())];
+    let statute = [&common[..], &[("statute", json!({ "enum": codes }))]].concat();
+    let grounds = Ground::ALL.into_iter().filter(|ground| ground.as_str().starts_with("17(3)"));
+    let grounds: Vec<String> =
+        grounds.flat_map(|ground| [ground.as_str().to_owned(), ground.to_string()]).collect();
+    let own = [
+        ("period", json!({ "$ref": "#/$defs/period" })),
+        ("start", json!({ "enum": StartRule::ALL.map(StartRule::as_str) })),
+        ("law", text),
+        ("ground", json!({ "enum": grounds })),
+    ];
+    let own = [&common[..], &own[..]].concat();
+    vec![
+        object(&statute, &["classes", "from", "statute"]),
+        object(&own, &["classes", "from", "period", "start", "law", "ground"]),
+    ]
 }
 
 fn treatments() -> Json {

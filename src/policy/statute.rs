@@ -55,6 +55,19 @@ impl StartRule {
         Self::CalendarYearOfTaxDue,
     ];
 
+    /// As policies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RecordDate => "record_date",
+            Self::LastEntry => "last_entry",
+            Self::TransactionCompleted => "transaction_completed",
+            Self::CalendarYear => "calendar_year",
+            Self::FiscalYear => "fiscal_year",
+            Self::CalendarYearOfFiscalYear => "calendar_year_of_fiscal_year",
+            Self::CalendarYearOfTaxDue => "calendar_year_of_tax_due",
+        }
+    }
+
     /// The day from which the period counts. The day itself is not counted. Monotone: a later date never starts
     /// earlier. `None` beyond the end of the calendar.
     pub fn start(self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {

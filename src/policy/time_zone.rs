@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::customer::Moment;
 
 /// The zone in which a policy counts days, by its name in the IANA database: `Europe/Stockholm`. UTC, unless the policy
@@ -55,6 +57,18 @@ impl FromStr for TimeZone {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self).map_err(|_| NotATimeZone)
+    }
+}
+
+impl Serialize for TimeZone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeZone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::UnderDuty;
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::customer::GatewayName;
@@ -52,6 +53,8 @@ pub struct ClassTreatment {
     pub(crate) action: RecordAction,
     pub(crate) fields: BTreeMap<FieldName, Strategy>,
     pub(crate) kept: BTreeMap<FieldName, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) under_duty: Vec<UnderDuty>,
 }
 
 impl ClassTreatment {
@@ -65,11 +68,20 @@ impl ClassTreatment {
         &self.fields
     }
 
+    /// The duties that defer all this, by the field that holds a record's date. A record that one of them keeps stays
+    /// byte for byte as it is.
+    pub fn under_duty(&self) -> &[UnderDuty] {
+        &self.under_duty
+    }
+
     /// Personal fields that stay, with the reason.
     pub fn kept(&self) -> &BTreeMap<FieldName, String> {
         &self.kept
     }
 }
+
+/// What is said of a class whose records lead to the person for as long as a duty keeps them.
+pub(crate) const WHILE_KEPT: &str = " (while a duty keeps it)";
 
 /// What is done to the profiles at a payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +164,9 @@ impl Treatment {
         let Some(class) = self.classes.get(&record.class) else {
             return RecordChange::Nothing;
         };
+        if self.keeps(record) {
+            return RecordChange::Nothing;
+        }
         let written = || {
             class
                 .fields
@@ -177,7 +192,7 @@ impl Treatment {
     /// The texts of a record without the people who are looked for: those that mention somebody, of the fields that
     /// the treatment has redacted.
     pub(crate) fn redact(&self, record: &Record, people: &Matcher) -> BTreeMap<FieldName, Value> {
-        let class = self.classes.get(&record.class);
+        let class = self.classes.get(&record.class).filter(|_| !self.keeps(record));
         let writes =
             class.filter(|class| !matches!(class.action, RecordAction::Keep { .. } | RecordAction::Delete));
         writes
@@ -204,15 +219,27 @@ impl Treatment {
             .is_some_and(|strategy| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
     }
 
+    /// Whether a duty keeps a record for now.
+    pub fn keeps(&self, record: &Record) -> bool {
+        let class = self.classes.get(&record.class);
+        class.is_some_and(|class| class.under_duty.iter().any(|duty| duty.keeps_record(record)))
+    }
+
+    /// Whether a duty may keep records of some class.
+    pub(crate) fn has_duties(&self) -> bool {
+        self.classes.values().any(|class| !class.under_duty.is_empty())
+    }
+
     /// Whether there is still something to do to a record.
     pub fn is_due(&self, record: &Record) -> bool {
-        self.classes.get(&record.class).is_some_and(|class| match class.action {
-            RecordAction::Keep { .. } => false,
-            RecordAction::Delete | RecordAction::Reassign => true,
-            RecordAction::Anonymise => {
-                class.fields.iter().any(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
-            }
-        })
+        !self.keeps(record)
+            && self.classes.get(&record.class).is_some_and(|class| match class.action {
+                RecordAction::Keep { .. } => false,
+                RecordAction::Delete | RecordAction::Reassign => true,
+                RecordAction::Anonymise => {
+                    class.fields.iter().any(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+                }
+            })
     }
 
     /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there
@@ -245,6 +272,9 @@ impl Treatment {
             map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
         };
         for (name, class) in &self.classes {
+            if !class.under_duty.is_empty() && holds_personal(name) {
+                self.links.push(format!("{name}{WHILE_KEPT}"));
+            }
             match class.action {
                 RecordAction::Keep { .. } if holds_personal(name) => self.links.push(name.to_string()),
                 RecordAction::Keep { .. } | RecordAction::Delete => {}

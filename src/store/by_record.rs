@@ -7,11 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Reactivated,
-    Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
+    Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept,
+    Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
 };
 use crate::anonymise::text::{Matcher, TooManyPeople};
-use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers};
+use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, Moment};
 use crate::data_map::{self, DataMap, FieldName, Record, Value};
 use crate::policy::{ClassTreatment, RecordAction, RecordChange, Treatment};
 
@@ -169,14 +169,24 @@ impl<R: Repository> ByRecord<R> {
             treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
+        let mut kept = BTreeMap::new();
         for record in records {
             let tally = classes.entry(record.class.clone()).or_default();
             tally.rows += 1;
             let is_mentioned =
                 || people.as_ref().is_some_and(|people| !treatment.redact(&record, people).is_empty());
             tally.due += u64::from(treatment.is_due(&record) || is_mentioned());
+            if treatment.keeps(&record) {
+                let kept: &mut Kept = kept.entry(record.class.clone()).or_default();
+                kept.rows += 1;
+                let under =
+                    treatment.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
+                for duty in under.iter().filter(|duty| duty.keeps_record(&record)) {
+                    kept.add(&duty.field, duty.day(Moment::of(record.get(duty.field.as_str()))));
+                }
+            }
         }
-        Ok(Tally { classes })
+        Ok(Tally { classes, kept })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
@@ -205,7 +215,8 @@ impl<R: Repository> ByRecord<R> {
                     .map_or_else(BTreeMap::new, |people| request.treatment.redact(&record, people));
                 let change = with_redacted(change, redacted);
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
-                if !request.treatment.class(record.class.as_str()).is_none_or(is_kept) {
+                let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
+                if is_treated && !request.treatment.keeps(&record) {
                     *counts.classes.entry(record.class.clone()).or_default() += 1;
                 }
                 if change != RecordChange::Nothing {

@@ -31,7 +31,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::plan::{ClassTally, Tally};
+pub use crate::plan::{ClassTally, Kept, Tally};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub use error::StoreError;
 pub use memory::{MemoryRepository, MemoryStore};

@@ -5,6 +5,7 @@
 
 mod anonymise;
 mod backups;
+mod duties;
 mod end_to_end;
 mod found;
 mod gateway_contract;

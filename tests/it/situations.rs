@@ -11,6 +11,7 @@ use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
 fn map(classes: &[(&str, &[Kind])], gateways: &[&str]) -> DataMap {
     let class = |(name, kinds): &(&str, &[Kind])| {
         let class = RecordClass::new(*name).field(Field::key("id")).reassignable();
+        let class = class.field(Field::plain("booked_on").dated());
         kinds.iter().fold(class, |class, kind| {
             // Mandatory, as in the products that these situations come from.
             class.field(Field::personal(kind.as_str(), kind.clone()).required())
@@ -223,5 +224,9 @@ fn a_commerce_back_end_clears_after_seven_years_or_as_agreed_or_when_a_contract_
     let clear = &policy.treatments()["clear"];
     let name = clear.class("customer").unwrap().fields()["name"].describe();
     assert!(name.contains("Anonymised {date}"), "{name}");
-    assert_eq!(clear.outcome(), "pseudonymised", "the invoice leads to the person");
+    assert_eq!(clear.outcome(), "pseudonymised", "what is kept leads to the person");
+    assert!(
+        clear.class("invoice").unwrap().under_duty().len() == 1
+            && clear.class("contact").unwrap().under_duty().is_empty()
+    );
 }

@@ -71,6 +71,9 @@ pub(super) const WORDS: Words = Words {
     outcome_anonymised: "Afterwards nothing in our records says who you are: they are anonymised.",
     outcome_pseudonymised: "Afterwards our records about you are pseudonymised, and not anonymous: something still leads \
                             to you through {through}, {until}.",
+    while_kept: "{what} (only what the law requires to be kept)",
+    duty: "**{what}**: we must keep this for {period}, because of the following law: {law} ({ground}). How long exactly \
+           depends on the date of each record. What the rules above say is done when that time is over.",
     until_no_date: "for as long as that is kept",
     until_date: "until {date}",
     obstacles: "When we have to say no for a while",

@@ -13,6 +13,7 @@ use chrono::NaiveDate;
 use super::{Blocked, Holidays, RequestClock};
 use crate::policy::{
     Effective, GatewayAction, Guard, GuardRule, Period, RecordAction, Treatment, Trigger, TriggerRule,
+    WHILE_KEPT,
 };
 
 mod english;
@@ -139,7 +140,9 @@ struct Words {
     outcome_erased: &'static str,
     outcome_anonymised: &'static str,
     outcome_pseudonymised: &'static str,
+    while_kept: &'static str,
     until_no_date: &'static str,
+    duty: &'static str,
     until_date: &'static str,
     obstacles: &'static str,
     obstacle: &'static str,
@@ -298,7 +301,12 @@ impl<'h> Writer<'h> {
                 let links: Vec<String> = treatment
                     .links()
                     .iter()
-                    .map(|link| link.split('.').map(|part| self.name(part)).collect::<Vec<_>>().join(": "))
+                    .map(|link| {
+                        let class = link.strip_suffix(WHILE_KEPT);
+                        let parts = class.unwrap_or(link).split('.').map(|part| self.name(part));
+                        let name = parts.collect::<Vec<_>>().join(": ");
+                        if class.is_some() { fill(words.while_kept, &[("what", &name)]) } else { name }
+                    })
                     .collect();
                 let until = until.map_or_else(
                     || words.until_no_date.to_owned(),
@@ -349,6 +357,14 @@ pub fn statement(language: Language, head: &Letterhead, policy: &Effective, ling
         let name = writer.name(treatment.name().as_str());
         writer.heading(2, &fill(words.what, &[("treatment", &name)]));
         writer.treatment(treatment, None);
+    }
+    for duty in policy.duties() {
+        let classes: Vec<String> = duty.classes().keys().map(|class| writer.name(class.as_str())).collect();
+        let (period, law) = ((words.period)(duty.period()), plain(duty.law()));
+        let ground = duty.ground().to_string();
+        let parts =
+            [("what", &*classes.join(words.and)), ("period", &*period), ("law", &*law), ("ground", &*ground)];
+        writer.paragraph(&fill(words.duty, &parts));
     }
     writer.heading(2, words.obstacles);
     for (guard, rule) in policy.guards() {

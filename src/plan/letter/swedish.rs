@@ -126,6 +126,9 @@ pub(super) const WORDS: Words = Words {
     outcome_anonymised: "Därefter säger ingenting i våra register vem du är: de är anonymiserade.",
     outcome_pseudonymised: "Därefter är uppgifterna om dig pseudonymiserade och inte anonyma: något leder fortfarande \
                             till dig genom {through}, {until}.",
+    while_kept: "{what} (endast det som lagen kräver att vi sparar)",
+    duty: "**{what}**: detta måste vi spara i {period}, på grund av följande lag: {law} ({ground}). Exakt hur länge beror på \
+           varje uppgifts datum. Det som reglerna ovan säger görs när den tiden är slut.",
     until_no_date: "så länge som detta sparas",
     until_date: "till och med {date}",
     obstacles: "När vi tills vidare måste säga nej",

@@ -14,6 +14,7 @@ use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, Kind, Recor
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
 
+mod duties;
 mod field;
 
 use field::{Impossible, Resolved, resolve};
@@ -56,12 +57,15 @@ pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, 
 fn compile(reader: &mut Reader, rules: &Rules, own: Option<(&TenantId, &Json)>, map: &DataMap) -> Effective {
     check_triggers(reader, rules, map);
     let guards = check_guards(reader, rules, map);
+    duties::check_duties(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
-        let classes = compile_classes(reader, &path, rules, rule, map);
+        let mut classes = compile_classes(reader, &path, rules, rule, map);
+        duties::put_under_duty(&mut classes, rules);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
+        duties::check_needed(reader, &path, rules, &classes, map);
         let treatment = Treatment {
             name: name.clone(),
             root: map.root().clone(),
@@ -79,6 +83,8 @@ fn compile(reader: &mut Reader, rules: &Rules, own: Option<(&TenantId, &Json)>, 
         time_zone: rules.time_zone,
         triggers: rules.triggers.clone(),
         guards,
+        duties: rules.duties.clone(),
+        fiscal_year_ends: rules.fiscal_year_ends,
         digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,
         digest: Digest::of(&rules.json),
@@ -244,8 +250,12 @@ fn compile_class(
     rule: &ClassRule,
     class: &RecordClass,
 ) -> ClassTreatment {
-    let mut compiled =
-        ClassTreatment { action: rule.action.clone(), fields: BTreeMap::new(), kept: BTreeMap::new() };
+    let mut compiled = ClassTreatment {
+        action: rule.action.clone(),
+        fields: BTreeMap::new(),
+        kept: BTreeMap::new(),
+        under_duty: Vec::new(),
+    };
     for (part, name) in rule
         .keep
         .keys()

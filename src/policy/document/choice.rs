@@ -126,7 +126,7 @@ type Table = Map<String, Json>;
 /// What a treatment says of the fields of a class whose records stay: those kept, and those with rules of their own.
 fn parts<'t>(treatment: &'t mut Table, class: &ClassName) -> Option<(&'t mut Table, &'t mut Table)> {
     let rule = treatment.get_mut(class.as_str())?;
-    if let Some(action @ ("anonymise" | "reassign")) = rule.as_str() {
+    if let Some(action @ ("anonymise" | "blank" | "reassign")) = rule.as_str() {
         *rule = json!({ "action": action });
     }
     let table = rule.as_object_mut().filter(|table| table.contains_key("action"))?;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::effective::{TABLES, put_over};
-use super::{Guard, GuardRule, Policy, TimeZone, TreatmentName, Trigger, TriggerRule, check};
+use super::{
+    Duty, FiscalYearEnd, Guard, GuardRule, Policy, TimeZone, TreatmentName, Trigger, TriggerRule, check,
+};
 use crate::customer::TenantId;
 use crate::data_map::{DataMap, Kind};
 use crate::digest::Digest;
@@ -13,6 +15,7 @@ use crate::document::{Problems, Reader, join, nearest};
 
 mod anonymise;
 mod choice;
+mod duties;
 mod guards;
 mod treatments;
 mod triggers;
@@ -24,6 +27,7 @@ pub(in crate::policy) use treatments::{ClassRule, TreatmentRule};
 pub(in crate::policy) use triggers::keys as trigger_keys;
 
 use anonymise::read_anonymise;
+use duties::{read_duties, read_fiscal_year};
 use guards::read_guards;
 use treatments::read_treatments;
 use triggers::read_triggers;
@@ -35,6 +39,8 @@ pub(in crate::policy) struct Rules {
     pub(in crate::policy) time_zone: TimeZone,
     pub(in crate::policy) triggers: BTreeMap<Trigger, TriggerRule>,
     pub(in crate::policy) guards: BTreeMap<Guard, GuardRule>,
+    pub(in crate::policy) duties: Vec<Duty>,
+    pub(in crate::policy) fiscal_year_ends: FiscalYearEnd,
     pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
     pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
     /// As it is written.
@@ -98,7 +104,8 @@ impl PolicyDocument {
 }
 
 /// The keys that a tenant may have of its own.
-const TENANT_KEYS: [&str; 6] = ["sweep", "time_zone", "triggers", "guards", "anonymise", "treatments"];
+const TENANT_KEYS: [&str; 8] =
+    ["sweep", "time_zone", "fiscal_year_ends", "triggers", "guards", "anonymise", "treatments", "duties"];
 
 fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     let keys: Vec<&str> = ["version", "name", "tenants"].into_iter().chain(TENANT_KEYS).collect();
@@ -119,6 +126,10 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let time_zone = table.get("time_zone").map_or(Some(TimeZone::UTC), |value| read_zone(reader, value));
     let triggers = reader.required("", table, "triggers").and_then(|value| read_triggers(reader, value));
     let guards = table.get("guards").map_or(Some(BTreeMap::new()), |value| read_guards(reader, value));
+    let duties = table.get("duties").map_or(Some(Vec::new()), |value| read_duties(reader, value));
+    let fiscal_year_ends = table
+        .get("fiscal_year_ends")
+        .map_or(Some(FiscalYearEnd::CALENDAR), |value| read_fiscal_year(reader, value));
     let anonymise =
         table.get("anonymise").map_or(Some(BTreeMap::new()), |value| read_anonymise(reader, value));
     let treatments =
@@ -128,6 +139,8 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
         time_zone: time_zone?,
         triggers: triggers?,
         guards: guards?,
+        duties: duties?,
+        fiscal_year_ends: fiscal_year_ends?,
         anonymise: anonymise?,
         treatments: treatments?,
         json: value.clone(),

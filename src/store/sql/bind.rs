@@ -524,6 +524,9 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             if is_linked(schema, classes, &class.table, &column.name) {
                 mapped = mapped.linked();
             }
+            if role == Role::Value {
+                mapped = mapped.dated();
+            }
             built = built.field(mapped);
             for (pointer, kind) in listed.into_iter().flat_map(|field| &field.json) {
                 built = built.field(Field::personal(json_field(&column.name, pointer), kind.clone()));

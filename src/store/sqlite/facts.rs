@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::DateTime;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -252,17 +252,7 @@ fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {
             if text.is_empty() {
                 return Ok(None);
             }
-            if let Ok(day) = text.parse::<NaiveDate>() {
-                return Ok(Some(Moment::Day(day)));
-            }
-            if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-                return Ok(Some(Moment::Instant(at.with_timezone(&Utc))));
-            }
-            ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"]
-                .iter()
-                .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-                .map(|at| Some(Moment::Instant(at.and_utc())))
-                .ok_or(Unreadable)
+            Moment::parse(text).map(Some).ok_or(Unreadable)
         }
         ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
     }

@@ -12,7 +12,9 @@ use super::json_fields::{self, Unreadable};
 use super::mentions::People;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Seed, Strategy};
+use crate::customer::Moment;
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
+use crate::policy::UnderDuty;
 
 /// A field and what is written to it.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Slot {
 #[derive(Clone, Debug)]
 pub(super) struct Working {
     pub(super) slots: Arc<[Slot]>,
+    /// What duties keep, in the order of the script.
+    pub(super) duties: Arc<[UnderDuty]>,
     pub(super) seed: Option<Seed>,
     pub(super) date: NaiveDate,
     pub(super) attempt: u32,
@@ -40,7 +44,13 @@ pub(super) struct Working {
 }
 
 impl Working {
-    pub(super) fn new(slots: Arc<[Slot]>, seed: Option<Seed>, date: NaiveDate, attempt: u32) -> Self {
+    pub(super) fn new(
+        slots: Arc<[Slot]>,
+        duties: Arc<[UnderDuty]>,
+        seed: Option<Seed>,
+        date: NaiveDate,
+        attempt: u32,
+    ) -> Self {
         let same = slots
             .iter()
             .map(|slot| match &slot.strategy {
@@ -48,7 +58,7 @@ impl Working {
                 _ => None,
             })
             .collect();
-        Self { slots, seed, date, attempt, same, people: People::default(), failed: None }
+        Self { slots, duties, seed, date, attempt, same, people: People::default(), failed: None }
     }
 }
 
@@ -71,11 +81,29 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
     bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
 }
 
-/// `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
+/// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
+/// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
 /// erased; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
 /// trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_kept", 2, flags, move |context| {
+        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        let duties = guard.as_ref().map(|working| &working.duties);
+        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
+        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
+        Ok(duty.keeps(Moment::of(&from_sql(context.get_raw(1)))))
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_day", 2, flags, move |context| {
+        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        let duties = guard.as_ref().map(|working| &working.duties);
+        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
+        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
+        let date = Moment::of(&from_sql(context.get_raw(1)));
+        Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
+    })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
         with_slot(&working, context, |working, n, slot| {

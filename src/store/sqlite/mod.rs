@@ -11,13 +11,13 @@ use rusqlite::{Connection, Statement as Prepared};
 use super::by_record::fits;
 use super::sql::{Bound, CustomersMap, SqlMap, bind};
 use super::{
-    Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Reactivated,
+    Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
     Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest,
 };
 use crate::anonymise::Seed;
 use crate::anonymise::json::Pointer;
 use crate::customer::{Customer, CustomerId, Identifiers};
-use crate::data_map::{ClassName, DataMap, Datatype, Kind, Value};
+use crate::data_map::{ClassName, DataMap, Datatype, FieldName, Kind, Value};
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::policy::Treatment;
@@ -38,6 +38,9 @@ mod ownership;
 mod scrub;
 mod statements;
 mod status;
+
+/// How many treatments are kept as statements.
+const SCRIPTS: usize = 256;
 
 /// Customers in an SQLite database, described by a [`SqlMap`].
 ///
@@ -162,6 +165,10 @@ impl Shared {
 
     fn script(&self, treatment: &Treatment) -> Arc<Script> {
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        // One a day for each tenant with a duty: yesterday's are not asked for again.
+        if scripts.len() >= SCRIPTS {
+            scripts.clear();
+        }
         let script = scripts
             .entry(treatment.digest())
             .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
@@ -249,7 +256,10 @@ impl Shared {
     }
 
     fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
-        functions::set(&self.bench, Some(Working::new(Arc::clone(&script.slots), seed, date, attempt)));
+        functions::set(
+            &self.bench,
+            Some(Working::new(Arc::clone(&script.slots), Arc::clone(&script.duties), seed, date, attempt)),
+        );
     }
 
     /// Rows and rows with something to do, per customer of the batch, for one class.
@@ -267,6 +277,28 @@ impl Shared {
             let tally =
                 ClassTally { rows: natural(row, 1).map_err(&at)?, due: natural(row, 2).map_err(&at)? };
             counted.push((natural(row, 0).map_err(&at)?, tally));
+        }
+        Ok(counted)
+    }
+
+    /// Rows that a duty keeps, per customer of the batch, for one class.
+    fn kept(
+        connection: &Connection,
+        class: &ClassName,
+        statement: &Statement,
+        fields: &[FieldName],
+    ) -> Result<Vec<(usize, Kept)>, Trouble> {
+        let at = Trouble::at(class);
+        let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
+        let mut rows = prepared.raw_query();
+        let mut counted = Vec::new();
+        while let Some(row) = rows.next().map_err(&at)? {
+            let mut kept = Kept { rows: natural(row, 1).map_err(&at)?, ..Kept::default() };
+            for (n, field) in fields.iter().enumerate() {
+                let latest: Option<String> = row.get(n + 2).map_err(&at)?;
+                kept.add(field, latest.and_then(|day| day.parse().ok()));
+            }
+            counted.push((natural(row, 0).map_err(&at)?, kept));
         }
         Ok(counted)
     }
@@ -290,6 +322,13 @@ impl Shared {
             for (n, counted) in Self::count(&transaction, &class.class, &class.tally)? {
                 if let Some(tally) = tallies.get_mut(n) {
                     tally.classes.insert(class.class.clone(), counted);
+                }
+            }
+            if let Some((statement, fields)) = &class.kept {
+                for (n, kept) in Self::kept(&transaction, &class.class, statement, fields)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        tally.kept.insert(class.class.clone(), kept);
+                    }
                 }
             }
         }

@@ -130,8 +130,8 @@ pub(super) fn select_owned(class: &BoundClass, columns: &str) -> String {
     format!("SELECT relinquish_b.relinquish_n, {columns} {}", from_batch(class))
 }
 
-/// Cuts links to the rows of a class that belong to the batch.
-pub(super) fn cut(class: &BoundClass, cut: &Cut) -> String {
+/// Cuts links to rows of a class: those that go, by a condition.
+pub(super) fn cut(class: &BoundClass, cut: &Cut, owned: &str) -> String {
     let (table, to) = (quoted(&cut.table), quoted(&class.table));
     let sets: Vec<String> = cut.clear.iter().map(|column| format!("{} = NULL", quoted(column))).collect();
     let ends: Vec<String> = cut.to_columns.iter().map(|column| format!("{to}.{}", quoted(column))).collect();
@@ -140,6 +140,6 @@ pub(super) fn cut(class: &BoundClass, cut: &Cut) -> String {
         sets.join(", "),
         columns(&table, &cut.columns),
         ends.join(", "),
-        owned(class)
+        owned
     )
 }

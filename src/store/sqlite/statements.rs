@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::functions::Slot;
 use super::ownership;
 use crate::anonymise::Strategy;
-use crate::data_map::{ClassName, Datatype, Value};
-use crate::policy::{ClassTreatment, RecordAction, Treatment};
+use crate::data_map::{ClassName, Datatype, FieldName, Value};
+use crate::policy::{ClassTreatment, RecordAction, Treatment, UnderDuty};
 use crate::store::sql::{Bound, BoundClass, Source};
 
 /// The customers of a batch, in a table of the connection's own.
@@ -52,6 +52,8 @@ pub(super) struct ClassScript {
     pub(super) rows: Statement,
     /// Per customer: rows, and rows to which there is something to do.
     pub(super) tally: Statement,
+    /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
+    pub(super) kept: Option<(Statement, Vec<FieldName>)>,
     /// How many rows it will be, where customers share them and the rows per customer do not add up.
     pub(super) distinct: Option<String>,
     /// What is done before: links that are cut.
@@ -84,25 +86,27 @@ impl Statement {
 pub(super) struct Script {
     pub(super) classes: Vec<ClassScript>,
     pub(super) slots: Arc<[Slot]>,
+    /// The duties that rows are held against.
+    pub(super) duties: Arc<[UnderDuty]>,
 }
 
 impl Script {
     pub(super) fn new(bound: &Bound, treatment: &Treatment) -> Self {
-        let mut slots = Vec::new();
+        let (mut slots, mut duties) = (Vec::new(), Vec::new());
         let classes = bound
             .classes
             .iter()
             .filter_map(|class| {
                 let treated = treatment.class(class.name.as_str())?;
-                let mut script = class_script(class, treated, &mut slots);
+                let (mut script, owned) = class_script(class, treated, &mut slots, &mut duties);
                 if *treated.action() == RecordAction::Delete {
                     let cuts = bound.cuts.iter().filter(|cut| cut.of == class.name);
-                    script.cuts = cuts.map(|cut| ownership::cut(class, cut)).collect();
+                    script.cuts = cuts.map(|cut| ownership::cut(class, cut, &owned)).collect();
                 }
                 Some(script)
             })
             .collect();
-        Self { classes, slots: slots.into() }
+        Self { classes, slots: slots.into(), duties: duties.into() }
     }
 }
 
@@ -140,8 +144,32 @@ fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<
     targets
 }
 
-fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Slot>) -> ClassScript {
+/// True of rows that a duty keeps, and what gives their latest dates. Empty where there is none.
+fn kept_by_duty(
+    class: &BoundClass,
+    treated: &ClassTreatment,
+    duties: &mut Vec<UnderDuty>,
+) -> (String, String) {
     let table = quoted(&class.table);
+    let (mut conditions, mut latest) = (Vec::new(), String::new());
+    for under in treated.under_duty() {
+        let arguments = format!("{}, {table}.{}", duties.len(), quoted(under.field.as_str()));
+        conditions.push(format!("relinquish_kept({arguments})"));
+        let _ = write!(latest, ", max(relinquish_day({arguments}))");
+        duties.push(under.clone());
+    }
+    (conditions.join(" OR "), latest)
+}
+
+fn class_script(
+    class: &BoundClass,
+    treated: &ClassTreatment,
+    slots: &mut Vec<Slot>,
+    duties: &mut Vec<UnderDuty>,
+) -> (ClassScript, String) {
+    let table = quoted(&class.table);
+    let (kept, latest) = kept_by_duty(class, treated, duties);
+    let unless_kept = if kept.is_empty() { String::new() } else { format!(" AND NOT ({kept})") };
     let fields = targets(class, treated, slots);
     let mut tally = Statement::default();
     let due = match treated.action() {
@@ -151,15 +179,22 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
     };
     let from = ownership::from_batch(class);
     tally.sql = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({due}), 0) {from} GROUP BY relinquish_b.relinquish_n"
+        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum(({due}){unless_kept}), 0) {from} GROUP BY relinquish_b.relinquish_n"
     );
     let rows = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), count(*) {from} GROUP BY relinquish_b.relinquish_n"
+        "SELECT relinquish_b.relinquish_n, count(*), count(*) {from} WHERE 1{unless_kept} GROUP BY relinquish_b.relinquish_n"
     );
+    let kept = (!kept.is_empty()).then(|| {
+        let sql = format!(
+            "SELECT relinquish_b.relinquish_n, count(*){latest} {from} WHERE {kept} GROUP BY relinquish_b.relinquish_n"
+        );
+        let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
+        (Statement { sql, parameters: Vec::new() }, fields)
+    });
     let rows = Statement { sql: rows, parameters: Vec::new() };
 
     let mut act = Statement::default();
-    let owned = ownership::owned(class);
+    let owned = format!("{}{unless_kept}", ownership::owned(class));
     match treated.action() {
         RecordAction::Keep { .. } => {}
         RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {owned}"),
@@ -184,17 +219,19 @@ fn class_script(class: &BoundClass, treated: &ClassTreatment, slots: &mut Vec<Sl
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
         }
     }
-    ClassScript {
+    let script = ClassScript {
         class: class.name.clone(),
         rows,
         tally,
+        kept,
         distinct: class.is_shared().then(|| format!("SELECT count(*) FROM main.{table} WHERE {owned}")),
         cuts: Vec::new(),
         act: (!act.sql.is_empty()).then_some(act),
         reassigns: *treated.action() == RecordAction::Reassign,
         again: class.is_written_by_triggers,
         may_shrink: class.is_cascaded_to,
-    }
+    };
+    (script, owned)
 }
 
 /// `field = value, …`, each column once.

@@ -1,0 +1,122 @@
+//! `[duties]`: what must be kept, by which law.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use crate::data_map::{ClassName, FieldName};
+use crate::document::{Reader, join, suggest};
+use crate::policy::{Duty, FiscalYearEnd, Ground, Period, StartRule, Statute};
+
+const KEYS: [&str; 7] = ["classes", "from", "statute", "period", "start", "law", "ground"];
+
+pub(super) fn read_fiscal_year(reader: &mut Reader, value: &Json) -> Option<FiscalYearEnd> {
+    let text = reader.text("fiscal_year_ends", value)?;
+    let end = text.parse::<FiscalYearEnd>();
+    end.map_err(|error| reader.problem("fiscal_year_ends", "is no end of a fiscal year", error.to_string()))
+        .ok()
+}
+
+pub(super) fn read_duties(reader: &mut Reader, value: &Json) -> Option<Vec<Duty>> {
+    let mut duties = Vec::new();
+    for (name, value) in reader.open_table("duties", value)? {
+        let path = join("duties", name);
+        if let Some(duty) = read_duty(reader, &path, name, value) {
+            duties.push(duty);
+        }
+    }
+    Some(duties)
+}
+
+fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Option<Duty> {
+    let table = reader.table(path, value, &KEYS)?;
+    let classes = reader.required(path, table, "classes");
+    let classes = classes.and_then(|value| reader.texts(&join(path, "classes"), value));
+    let from = reader.required_text(path, table, "from").map(FieldName::from);
+    let basis = read_basis(reader, path, table);
+    let (classes, from) = (classes?, from?);
+    let Basis { period, start, law, statute, ground } = basis?;
+    let classes: BTreeMap<ClassName, FieldName> =
+        classes.into_iter().map(|class| (class.into(), from.clone())).collect();
+    Some(Duty { name: name.to_owned(), classes, period, start, law, statute, ground })
+}
+
+struct Basis {
+    period: Period,
+    start: StartRule,
+    law: String,
+    statute: Option<&'static Statute>,
+    ground: Ground,
+}
+
+/// A statute of the table; or period, start, law and ground.
+fn read_basis(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Basis> {
+    let period = table.get("period").map(|value| read_period(reader, &join(path, "period"), value));
+    let Some(code) = table.get("statute") else {
+        let start = reader.required_text(path, table, "start");
+        let start = start.and_then(|text| read_start(reader, &join(path, "start"), text));
+        let law = reader.required_text(path, table, "law").map(str::to_owned);
+        let ground = reader.required_text(path, table, "ground");
+        let ground = ground.and_then(|text| read_ground(reader, &join(path, "ground"), text));
+        if period.is_none() {
+            reader.problem(
+                path,
+                "has no basis in law",
+                "write statute = \"SE/BFL/7:2\"; or period, start, law and ground",
+            );
+        }
+        return Some(Basis { period: period??, start: start?, law: law?, statute: None, ground: ground? });
+    };
+    for key in ["start", "law", "ground"].into_iter().filter(|key| table.contains_key(*key)) {
+        reader.problem(join(path, key), "is said by the statute", "leave it out, or leave the statute out");
+    }
+    let path = join(path, "statute");
+    let code = reader.text(&path, code)?;
+    let Some(statute) = Statute::find(code) else {
+        let known: Vec<&str> = Statute::all().iter().map(|statute| statute.code).collect();
+        reader.problem(path, format!("{code} is no statute of the table"), suggest(code, known));
+        return None;
+    };
+    if period.flatten().is_some_and(|period| period != statute.period()) {
+        reader.problem(
+            path,
+            format!("requires {}, and that is no policy's to change", statute.period()),
+            "leave the period out; what is required by another law is a duty of its own",
+        );
+        return None;
+    }
+    Some(Basis {
+        period: statute.period(),
+        start: statute.start,
+        law: format!("{} ({})", statute.title, statute.code),
+        statute: Some(statute),
+        ground: Ground::LegalObligation,
+    })
+}
+
+fn read_period(reader: &mut Reader, path: &str, value: &Json) -> Option<Period> {
+    let period = reader.text(path, value)?.parse::<Period>();
+    period.map_err(|error| reader.problem(path, "is no period", error.to_string())).ok()
+}
+
+fn read_start(reader: &mut Reader, path: &str, text: &str) -> Option<StartRule> {
+    let found = StartRule::ALL.into_iter().find(|rule| rule.as_str() == text);
+    if found.is_none() {
+        reader.problem(path, "is no start", suggest(text, StartRule::ALL.map(StartRule::as_str)));
+    }
+    found
+}
+
+/// A duty stands on a legal obligation or a legal claim (Art. 17(3)(b) and (e)), or on one of the other exceptions of
+/// Art. 17(3); that data are still useful is none.
+fn read_ground(reader: &mut Reader, path: &str, text: &str) -> Option<Ground> {
+    let ground = text.parse::<Ground>().ok().filter(|ground| ground.as_str().starts_with("17(3)"));
+    if ground.is_none() {
+        reader.problem(
+            path,
+            "is no ground on which data must be kept",
+            "write 17(3)(b) for a legal obligation or 17(3)(e) for a legal claim; a contract alone is none",
+        );
+    }
+    ground
+}

@@ -1,0 +1,174 @@
+//! Duties: record classes that must be kept, by which law, how long and from when.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+
+use super::{FiscalYearEnd, Ground, Period, StartRule, Statute, TimeZone};
+use crate::customer::Moment;
+use crate::data_map::{ClassName, FieldName, Record};
+
+/// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
+const REACH: Days = Days::new(110 * 366);
+
+/// A duty to keep records. It defers what a treatment does to them, and never cancels it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Duty {
+    pub(super) name: String,
+    /// By class, the field that holds the record's date.
+    pub(super) classes: BTreeMap<ClassName, FieldName>,
+    pub(super) period: Period,
+    pub(super) start: StartRule,
+    pub(super) law: String,
+    pub(super) statute: Option<&'static Statute>,
+    pub(super) ground: Ground,
+}
+
+impl Duty {
+    /// Its name in the policy.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The record classes, each with the field that holds the record's date.
+    pub fn classes(&self) -> &BTreeMap<ClassName, FieldName> {
+        &self.classes
+    }
+
+    /// For how long.
+    pub fn period(&self) -> Period {
+        self.period
+    }
+
+    /// From when.
+    pub fn start(&self) -> StartRule {
+        self.start
+    }
+
+    /// Which law requires it.
+    pub fn law(&self) -> &str {
+        &self.law
+    }
+
+    /// The statute of the table, if it is one.
+    pub fn statute(&self) -> Option<&'static Statute> {
+        self.statute
+    }
+
+    /// The ground on which it stands against a request for erasure.
+    pub fn ground(&self) -> Ground {
+        self.ground
+    }
+
+    /// The last day on which a record of a date has to be kept; `None` beyond the end of the calendar.
+    pub fn kept_until(&self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {
+        self.period.end(self.start.start(date, fiscal_year)?)
+    }
+
+    /// The first record date that is under the duty on a day: what is dated then or later has to be kept. Every start
+    /// rule is monotone, so a duty comes down to one date.
+    pub fn keep_from(&self, today: NaiveDate, fiscal_year: FiscalYearEnd) -> NaiveDate {
+        let is_kept = |date| self.kept_until(date, fiscal_year).is_none_or(|until| until >= today);
+        // What is dated today is kept today; what lies beyond all reach is not.
+        let mut kept = today;
+        let Some(mut free) = today.checked_sub_days(REACH) else { return NaiveDate::MIN };
+        while (kept - free).num_days() > 1 {
+            let half = Days::new((kept - free).num_days().unsigned_abs() / 2);
+            let Some(middle) = free.checked_add_days(half) else { return NaiveDate::MIN };
+            if is_kept(middle) { kept = middle } else { free = middle }
+        }
+        kept
+    }
+}
+
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} from {}, by {}", self.name, self.period, self.start.describe(), self.law)
+    }
+}
+
+/// Records of a class that are under a duty, by one field that holds their date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderDuty {
+    /// The field that holds the record's date.
+    pub field: FieldName,
+    /// Records dated then or later are kept. None until the treatment is [dated](super::Policy::dated): then all of
+    /// them are.
+    pub keep_from: Option<NaiveDate>,
+    /// The zone in which the date is a day.
+    pub time_zone: TimeZone,
+}
+
+impl UnderDuty {
+    /// Whether a record of this date is kept. One whose date is missing or cannot be read is: what is not known forbids.
+    pub fn keeps(&self, date: Option<Moment>) -> bool {
+        match (self.keep_from, date) {
+            (Some(keep_from), Some(date)) => self.time_zone.day_of(date) >= keep_from,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// The day that a record's date means.
+    pub fn day(&self, date: Option<Moment>) -> Option<NaiveDate> {
+        date.map(|date| self.time_zone.day_of(date))
+    }
+
+    /// Whether a record is kept.
+    pub fn keeps_record(&self, record: &Record) -> bool {
+        self.keeps(Moment::of(record.get(self.field.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn duty(period: &str, start: StartRule) -> Duty {
+        Duty {
+            name: "x".to_owned(),
+            classes: BTreeMap::new(),
+            period: period.parse().unwrap(),
+            start,
+            law: "y".to_owned(),
+            statute: None,
+            ground: Ground::LegalObligation,
+        }
+    }
+
+    /// The one date says of every record what the duty itself says.
+    #[test]
+    fn a_duty_comes_down_to_one_date() {
+        let first: NaiveDate = "2024-01-01".parse().unwrap();
+        for start in StartRule::ALL {
+            for period in ["0 days", "30 days", "1 month", "3 years", "7 years", "100 years"] {
+                for fiscal_year in ["12-31", "06-30", "02-29"] {
+                    let (duty, fiscal_year) = (duty(period, start), fiscal_year.parse().unwrap());
+                    for today in first.iter_days().step_by(37).take(40) {
+                        let keep_from = duty.keep_from(today, fiscal_year);
+                        let until = |date: NaiveDate| duty.kept_until(date, fiscal_year).unwrap();
+                        assert!(until(keep_from) >= today, "{start:?} {period} {today}");
+                        assert!(until(keep_from.pred_opt().unwrap()) < today, "{start:?} {period} {today}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_date_is_kept() {
+        let mut under = UnderDuty { field: "day".into(), keep_from: None, time_zone: TimeZone::UTC };
+        let moment = |text: &str| Some(Moment::Day(text.parse().unwrap()));
+        assert!(under.keeps(moment("1990-01-01")), "not dated yet");
+        under.keep_from = Some("2020-01-01".parse().unwrap());
+        for (date, kept) in [
+            (None, true),
+            (moment("2019-12-31"), false),
+            (moment("2020-01-01"), true),
+            (moment("2030-01-01"), true),
+        ] {
+            assert_eq!(under.keeps(date), kept, "{date:?}");
+        }
+    }
+}

@@ -1,0 +1,543 @@
+//! Duties to keep, against a brute-force oracle: which rows are under a duty, which are treated, and what is said of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use proptest::prelude::*;
+use relinquish::customer::Status;
+use relinquish::data_map::{Field, Kind, Record, RecordClass, Value};
+use relinquish::ledger::{MemoryKeyRing, TokenKey};
+use relinquish::store::{ByRecord, MemoryRepository};
+use relinquish::testing::{ManualClock, RepeatableEntropy};
+use relinquish::{
+    Approval, Asked, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome, Plan,
+    Planned, PolicyDocument, RecordStore, SqlMap, SqliteStore,
+};
+use rusqlite::Connection;
+
+const POLICY: &str = r#"
+version = 1
+sweep = true
+time_zone = "Europe/Stockholm"
+fiscal_year_ends = "06-30"
+[triggers]
+requested = { treatment = "clear" }
+[guards]
+active_subscription = { ignore = "x" }
+several_tenants = { ignore = "x" }
+not_archived = { ignore = "x" }
+[anonymise]
+name = "remove"
+[treatments.clear]
+customer = "anonymise"
+invoice = "delete"
+receipt = "anonymise"
+[duties.bookkeeping]
+classes = ["invoice", "receipt"]
+statute = "SE/BFL/7:2"
+from = "booked_on"
+[duties.claims]
+classes = ["invoice"]
+period = "10 years"
+start = "record_date"
+law = "a limitation period"
+ground = "17(3)(e)"
+from = "issued_on"
+[tenants.late]
+fiscal_year_ends = "12-31"
+"#;
+
+const SCHEMA: &str = "
+    CREATE TABLE customers (id INTEGER PRIMARY KEY, tenant TEXT, name TEXT);
+    CREATE TABLE invoices (
+        id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers, name TEXT, booked_on, issued_on
+    );
+    CREATE TABLE receipts (
+        id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers, name TEXT NOT NULL, booked_on
+    );";
+
+const MAP: &str = r#"
+version = 1
+[customers]
+table = "customers"
+key = "id"
+tenant = "tenant"
+status = { sql = "'active'", active = "active" }
+deactivate = { none = "there is no such status" }
+fields = { name = "name" }
+[records.invoice]
+table = "invoices"
+key = "id"
+owner = "customer_id"
+fields = { name = "name", booked_on = "not personal", issued_on = "not personal" }
+[records.receipt]
+table = "receipts"
+key = "id"
+owner = "customer_id"
+fields = { name = "name", booked_on = "not personal" }
+"#;
+
+/// A date as a host may hold it.
+#[derive(Clone, Debug)]
+enum Held {
+    Day(NaiveDate),
+    Instant(DateTime<Utc>),
+    Seconds(DateTime<Utc>),
+    Nothing,
+    Nonsense,
+}
+
+impl Held {
+    fn value(&self) -> Value {
+        match self {
+            Self::Day(day) => day.to_string().into(),
+            Self::Instant(at) => at.to_rfc3339().into(),
+            Self::Seconds(at) => at.timestamp().into(),
+            Self::Nothing => Value::Null,
+            Self::Nonsense => "some day".into(),
+        }
+    }
+
+    /// The day in Stockholm, by the rule of the last Sundays.
+    fn day(&self) -> Option<NaiveDate> {
+        match self {
+            Self::Day(day) => Some(*day),
+            Self::Instant(at) | Self::Seconds(at) => Some(stockholm(*at)),
+            Self::Nothing | Self::Nonsense => None,
+        }
+    }
+}
+
+fn stockholm(at: DateTime<Utc>) -> NaiveDate {
+    let switch = |month| {
+        let mut day = NaiveDate::from_ymd_opt(at.year(), month, 31).unwrap();
+        while day.weekday() != chrono::Weekday::Sun {
+            day = day.pred_opt().unwrap();
+        }
+        day.and_hms_opt(1, 0, 0).unwrap().and_utc()
+    };
+    let hours = if at >= switch(3) && at < switch(10) { 2 } else { 1 };
+    (at + TimeDelta::hours(hours)).date_naive()
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    invoice: bool,
+    booked: Held,
+    issued: Held,
+}
+
+/// The oracle: until when a row must be kept. `None` inside: for ever, as far as anybody knows.
+fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
+    let fiscal_year_end = |day: NaiveDate| {
+        let year = if late || day.month() <= 6 { day.year() } else { day.year() + 1 };
+        NaiveDate::from_ymd_opt(year, 12, 31).unwrap()
+    };
+    let booked = row.booked.day().map(|day| {
+        let year = fiscal_year_end(day).year();
+        NaiveDate::from_ymd_opt(year + 7, 12, 31).unwrap()
+    });
+    if !row.invoice {
+        return booked;
+    }
+    let issued = row.issued.day().map(|day| {
+        NaiveDate::from_ymd_opt(day.year() + 10, day.month(), day.day())
+            .unwrap_or_else(|| NaiveDate::from_ymd_opt(day.year() + 10, day.month(), 28).unwrap())
+    });
+    Some(booked?.max(issued?))
+}
+
+fn any_held() -> impl Strategy<Value = Held> {
+    // Between 2009 and 2029, and often near the end of a year.
+    let day = (0..7_300_i64, any::<bool>()).prop_map(|(days, near)| {
+        let at =
+            DateTime::from_timestamp(1_230_768_000 + days * 86_400 + (days * 7_919) % 86_400, 0).unwrap();
+        if near {
+            NaiveDate::from_ymd_opt(at.year(), 12, 31).unwrap().and_hms_opt(22, 59, 59).unwrap().and_utc()
+                + TimeDelta::seconds(days % 3)
+        } else {
+            at
+        }
+    });
+    prop_oneof![
+        4 => day.clone().prop_map(|at| Held::Day(at.date_naive())),
+        3 => day.clone().prop_map(Held::Instant),
+        2 => day.prop_map(Held::Seconds),
+        1 => Just(Held::Nothing),
+        1 => Just(Held::Nonsense),
+    ]
+}
+
+fn any_rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (any::<bool>(), any_held(), any_held()).prop_map(|(invoice, booked, issued)| Row {
+        invoice,
+        booked,
+        issued,
+    });
+    prop::collection::vec(row, 0..8)
+}
+
+fn sql(value: &Value) -> rusqlite::types::Value {
+    match value {
+        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+        Value::Integer(number) => rusqlite::types::Value::Integer(*number),
+        _ => rusqlite::types::Value::Null,
+    }
+}
+
+/// Customer 1 with these rows, and customer 2 with the same ones.
+fn sqlite(path: &Path, tenant: &str, rows: &[Row]) -> SqliteStore {
+    let database = Connection::open(path).unwrap();
+    database.execute_batch(SCHEMA).unwrap();
+    for customer in [1_i64, 2] {
+        database
+            .execute("INSERT INTO customers VALUES (?1, ?2, 'Maud Ashworth')", (customer, tenant))
+            .unwrap();
+        for (n, row) in rows.iter().enumerate() {
+            let id = i64::try_from(n).unwrap() * 10 + customer;
+            let (booked, issued) = (sql(&row.booked.value()), sql(&row.issued.value()));
+            if row.invoice {
+                database
+                    .execute(
+                        "INSERT INTO invoices VALUES (?1, ?2, 'Maud Ashworth', ?3, ?4)",
+                        (id, customer, booked, issued),
+                    )
+                    .unwrap();
+            } else {
+                database
+                    .execute(
+                        "INSERT INTO receipts VALUES (?1, ?2, 'Maud Ashworth', ?3)",
+                        (id, customer, booked),
+                    )
+                    .unwrap();
+            }
+        }
+    }
+    SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap()
+}
+
+fn memory_map() -> DataMap {
+    DataMap::builder(
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name)),
+    )
+    .class(
+        RecordClass::new("invoice")
+            .field(Field::key("id"))
+            .field(Field::personal("name", Kind::Name))
+            .field(Field::plain("booked_on").dated())
+            .field(Field::plain("issued_on").dated()),
+    )
+    .class(
+        RecordClass::new("receipt")
+            .field(Field::key("id"))
+            .field(Field::personal("name", Kind::Name).required())
+            .field(Field::plain("booked_on").dated()),
+    )
+    .without_deactivation("there is no such status")
+    .build()
+    .unwrap()
+}
+
+fn memory(tenant: &str, rows: &[Row]) -> MemoryStore {
+    let repository = MemoryRepository::new(memory_map());
+    for customer in ["1", "2"] {
+        let mut records =
+            vec![Record::new("customer", customer).with("id", customer).with("name", "Maud Ashworth")];
+        for (n, row) in rows.iter().enumerate() {
+            let key = format!("{}", n * 10 + customer.parse::<usize>().unwrap());
+            let class = if row.invoice { "invoice" } else { "receipt" };
+            let mut record =
+                Record::new(class, key.as_str()).with("id", key.as_str()).with("name", "Maud Ashworth");
+            record = record.with("booked_on", row.booked.value());
+            if row.invoice {
+                record = record.with("issued_on", row.issued.value());
+            }
+            records.push(record);
+        }
+        let mut facts = Customer::new(customer, tenant);
+        facts.status = Status::Active;
+        repository.insert(facts, records);
+    }
+    ByRecord::new(repository)
+}
+
+fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Engine {
+    let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+    Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
+        .clock(Arc::clone(clock))
+        .entropy(RepeatableEntropy::new(1))
+        .build()
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+async fn plan(engine: &Engine) -> Result<Box<Plan>, String> {
+    match engine.plan(&"1".into(), &Asked::request()).await.unwrap() {
+        Planned::Plan(plan) => Ok(plan),
+        Planned::Refused(decision) => Err(decision.to_string()),
+    }
+}
+
+async fn erase(engine: &Engine, plan: Plan, now: DateTime<Utc>) {
+    let approval =
+        Approval::new("op", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
+    let outcome = engine.erase(plan.approve(approval, now).unwrap()).await.unwrap();
+    let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
+    assert!(certificate.to_string().contains("pseudonymised"), "{certificate}");
+}
+
+/// Every row, spelled out, by class and key.
+type Dump = BTreeMap<(&'static str, String), String>;
+
+fn dump_sqlite(path: &Path) -> Dump {
+    let database = Connection::open(path).unwrap();
+    let mut dump = Dump::new();
+    for (class, table) in [("customer", "customers"), ("invoice", "invoices"), ("receipt", "receipts")] {
+        let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let values: Vec<String> =
+                (0..columns).map(|n| format!("{:?}", row.get_ref(n).unwrap())).collect();
+            dump.insert((class, row.get::<_, i64>(0).unwrap().to_string()), values.join(" "));
+        }
+    }
+    dump
+}
+
+fn dump_memory(store: &MemoryStore) -> Dump {
+    let mut dump = Dump::new();
+    for customer in ["1", "2"] {
+        for record in store.repository().records(&customer.into()) {
+            let class = match record.class.as_str() {
+                "customer" => "customer",
+                "invoice" => "invoice",
+                _ => "receipt",
+            };
+            let fields: Vec<String> = record
+                .fields
+                .iter()
+                .map(|(name, value)| format!("{name}={}", serde_json::to_string(value).unwrap()))
+                .collect();
+            dump.insert((class, record.key.as_str().to_owned()), fields.join(" "));
+        }
+    }
+    dump
+}
+
+/// What must be true after an erasure on a day: row by row, by the oracle.
+fn assert_as_the_oracle_says(rows: &[Row], late: bool, today: NaiveDate, before: &Dump, after: &Dump) {
+    for ((class, key), was) in before {
+        let is = after.get(&(*class, key.clone()));
+        let n: usize = key.parse().unwrap();
+        if *class == "customer" {
+            if n == 1 {
+                assert!(!is.unwrap().contains("Maud"), "{is:?}");
+            } else {
+                assert_eq!(is, Some(was), "another customer");
+            }
+            continue;
+        }
+        if n % 10 == 2 {
+            assert_eq!(is, Some(was), "another customer's {class}");
+            continue;
+        }
+        let row = &rows[n / 10];
+        let kept = kept_until(row, late).is_none_or(|until| until >= today);
+        match (kept, row.invoice) {
+            (true, _) => assert_eq!(is, Some(was), "{row:?} is under a duty on {today}"),
+            (false, true) => assert_eq!(is, None, "{row:?} is free on {today}"),
+            (false, false) => assert!(!is.unwrap().contains("Maud"), "{row:?} is free on {today}"),
+        }
+    }
+    assert!(after.keys().all(|key| before.contains_key(key)));
+}
+
+/// What the plan says is deferred.
+fn assert_said(plan: &Plan, rows: &[Row], late: bool, today: NaiveDate) {
+    for (class, is_invoice) in [("invoice", true), ("receipt", false)] {
+        let of_class = || rows.iter().filter(|row| row.invoice == is_invoice);
+        let kept: Vec<&Row> =
+            of_class().filter(|row| kept_until(row, late).is_none_or(|until| until >= today)).collect();
+        let tally = plan.tally().classes[class];
+        assert_eq!(
+            (tally.rows, tally.due),
+            (of_class().count() as u64, (of_class().count() - kept.len()) as u64)
+        );
+        let said = plan.deferred().iter().find(|deferred| deferred.class.as_str() == class);
+        assert_eq!(said.map_or(0, |said| said.rows), kept.len() as u64);
+        let Some(said) = said else { continue };
+        assert_eq!(said.duties.len(), if is_invoice { 2 } else { 1 }, "every duty is named");
+        assert!(said.duties[0].contains("SE/BFL/7:2"), "{:?}", said.duties);
+        if kept.iter().all(|row| row.booked.day().is_some() && row.issued.day().is_some()) {
+            let until = kept.iter().filter_map(|row| kept_until(row, late)).max();
+            assert_eq!(said.until, until, "the latest end wins");
+            assert!(plan.to_string().contains(&format!("until {} at the latest", until.unwrap())), "{plan}");
+        }
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_duty_keeps_stays_byte_for_byte_and_everything_else_is_treated(
+        rows in any_rows(), late in any::<bool>(), days in 0..4_000_i64, wait in 0..6_000_i64,
+    ) {
+        run(async move {
+            let tenant = if late { "late" } else { "early" };
+            let start: DateTime<Utc> = "2018-12-31T22:59:59Z".parse().unwrap();
+            let first = start + TimeDelta::days(days);
+            let second = first + TimeDelta::days(wait);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("host.sqlite");
+            let clock = Arc::new(ManualClock::at(first));
+            let in_sqlite = engine(sqlite(&path, tenant, &rows), &clock);
+            let store = Arc::new(memory(tenant, &rows));
+            let in_memory = engine(Arc::clone(&store), &clock);
+            for (engine, dump) in [
+                (in_sqlite, Box::new(|| dump_sqlite(&path)) as Box<dyn Fn() -> Dump>),
+                (in_memory, Box::new(|| dump_memory(&store))),
+            ] {
+                let clock_now = engine.plan(&"2".into(), &Asked::request()).await;
+                assert!(clock_now.is_ok());
+                let before = dump();
+                let planned = plan(&engine).await.unwrap();
+                assert_said(&planned, &rows, late, stockholm(first));
+                erase(&engine, *planned, first).await;
+                let after = dump();
+                assert_as_the_oracle_says(&rows, late, stockholm(first), &before, &after);
+                // Nothing is missing as long as every duty holds.
+                let again = plan(&engine).await.unwrap_err();
+                assert!(again.contains("nothing is missing"), "{again}");
+            }
+            // Years later: what was deferred is due, and only that.
+            clock.turn(TimeDelta::days(wait));
+            let freed = rows.iter().any(|row| {
+                kept_until(row, late).is_some_and(|until| until >= stockholm(first) && until < stockholm(second))
+            });
+            let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+            let later = Engine::builder(Arc::clone(&store), PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
+                .clock(Arc::clone(&clock))
+                .build()
+                .unwrap();
+            let before = dump_memory(&store);
+            let planned = plan(&later).await.unwrap();
+            assert_eq!(planned.tally().due() > 0, freed);
+            erase(&later, *planned, second).await;
+            let after = dump_memory(&store);
+            for (key, was) in &before {
+                let row = (key.0 != "customer").then(|| &rows[key.1.parse::<usize>().unwrap() / 10]);
+                let kept = row.is_none_or(|row| kept_until(row, late).is_none_or(|until| until >= stockholm(second)));
+                if kept {
+                    assert_eq!(after.get(key), Some(was));
+                }
+            }
+            assert_as_the_oracle_says(&rows, late, stockholm(second), &before, &after);
+        });
+    }
+}
+
+/// A treatment that was made with duties and is not dated keeps everything: nothing is erased by mistake.
+#[tokio::test]
+async fn a_treatment_that_nobody_dated_keeps_everything_under_a_duty() {
+    let row = Row {
+        invoice: true,
+        booked: Held::Day("1990-01-01".parse().unwrap()),
+        issued: Held::Day("1990-01-01".parse().unwrap()),
+    };
+    let policy = PolicyDocument::from_toml(POLICY).unwrap().check(&memory_map()).unwrap();
+    let undated = Arc::clone(&policy.treatments()["clear"]);
+    let request = relinquish::store::TallyRequest::new(vec!["1".into()], Arc::clone(&undated));
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder.path().join("host.sqlite"), "early", std::slice::from_ref(&row));
+    for tally in
+        [memory("early", std::slice::from_ref(&row)).tally(&request).await, store.tally(&request).await]
+    {
+        let tally = tally.unwrap().remove(0).unwrap();
+        assert_eq!((tally.classes["invoice"].due, tally.kept["invoice"].rows), (0, 1));
+    }
+    let dated = policy.dated(&"early".into(), &undated, "2026-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(undated.digest(), policy.treatments()["clear"].digest());
+    assert_ne!(dated.digest(), undated.digest());
+    let request = relinquish::store::TallyRequest::new(vec!["1".into()], dated);
+    let tally = store.tally(&request).await.unwrap().remove(0).unwrap();
+    assert_eq!((tally.classes["invoice"].due, tally.kept.len()), (1, 0));
+}
+
+#[test]
+fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
+    let map = memory_map();
+    let faults = |edits: &[(&str, &str)]| {
+        let text = edits.iter().fold(POLICY.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replacen(from, to, 1)
+        });
+        let checked = PolicyDocument::from_toml(&text).and_then(|document| document.check(&map));
+        checked.err().map_or_else(Vec::new, |problems| {
+            problems.iter().map(|p| format!("{}: {}", p.path, p.what)).collect()
+        })
+    };
+    assert_eq!(faults(&[]), Vec::<String>::new());
+    for (from, to, wanted) in [
+        ("statute = \"SE/BFL/7:2\"", "", "duties.bookkeeping: has no basis in law"),
+        (
+            "statute = \"SE/BFL/7:2\"",
+            "statute = \"SE/BFL/7:3\"",
+            "duties.bookkeeping.statute: SE/BFL/7:3 is no statute",
+        ),
+        (
+            "statute = \"SE/BFL/7:2\"",
+            "statute = \"SE/BFL/7:2\"\nperiod = \"6 years\"",
+            "duties.bookkeeping.statute: requires 7 years",
+        ),
+        (
+            "statute = \"SE/BFL/7:2\"",
+            "statute = \"SE/BFL/7:2\"\nlaw = \"x\"",
+            "duties.bookkeeping.law: is said by the statute",
+        ),
+        ("law = \"a limitation period\"", "", "duties.claims.law: is missing"),
+        (
+            "ground = \"17(3)(e)\"",
+            "ground = \"17(1)(a)\"",
+            "duties.claims.ground: is no ground on which data must be kept",
+        ),
+        ("ground = \"17(3)(e)\"", "ground = \"a contract\"", "duties.claims.ground: is no ground"),
+        ("start = \"record_date\"", "start = \"record_day\"", "duties.claims.start: is no start"),
+        ("from = \"issued_on\"", "from = \"issued\"", "duties.claims.from: invoice has no field issued"),
+        ("from = \"issued_on\"", "from = \"name\"", "duties.claims.from: invoice.name is no date"),
+        (
+            "classes = [\"invoice\"]",
+            "classes = [\"invoices\"]",
+            "duties.claims.classes: invoices is no record class",
+        ),
+        (
+            "classes = [\"invoice\"]\nperiod",
+            "classes = [\"customer\"]\nperiod",
+            "duties.claims.classes: customer is the customers' own record",
+        ),
+        (
+            "fiscal_year_ends = \"06-30\"",
+            "fiscal_year_ends = \"30 June\"",
+            "fiscal_year_ends: is no end of a fiscal year",
+        ),
+        (
+            "fiscal_year_ends = \"12-31\"",
+            "duties.bookkeeping = \"off\"",
+            "tenants.late.duties.bookkeeping: is not a table",
+        ),
+        (
+            "customer = \"anonymise\"",
+            "customer = \"delete\"",
+            "treatments.clear.customer: cannot go: invoice needs it, and duty bookkeeping may keep that",
+        ),
+    ] {
+        let found = faults(&[(from, to)]);
+        assert!(found.iter().any(|fault| fault.starts_with(wanted)), "{from} → {to}: {found:#?}");
+    }
+}

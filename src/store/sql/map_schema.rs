@@ -50,7 +50,7 @@ impl super::SqlMap {
             &[
                 ("table", text.clone()),
                 ("key", json!({ "$ref": "#/$defs/texts" })),
-                ("owner", json!({ "oneOf": [link, { "type": "array", "minItems": 1, "items": link }] })),
+                ("owner", json!({ "anyOf": [link, { "type": "array", "minItems": 1, "items": link }] })),
                 ("fields", fields),
             ],
             &["table", "key", "owner"],
@@ -88,10 +88,17 @@ fn definitions(text: &Json) -> Json {
         ];
         object(&keys, &[source, "active"])
     };
-    let link = object(
-        &[("column", text.clone()), ("table", text.clone()), ("key", text.clone())],
-        &["column", "table", "key"],
-    );
+    let texts = json!({ "$ref": "#/$defs/texts" });
+    let way = [
+        ("column", texts.clone()),
+        ("when", json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/scalar" } })),
+        ("shared", json!({ "type": "boolean" })),
+    ];
+    let short = object(&way, &["column"]);
+    let full = [&way[..], &[("table", text.clone()), ("key", texts.clone())]].concat();
+    let full = object(&full, &["column", "table", "key"]);
+    let pointers = json!({ "type": "object", "minProperties": 1, "additionalProperties": kind });
+    let document = object(&[("json", pointers), ("rest", kind.clone())], &["json", "rest"]);
     json!({
         "text": { "type": "string", "pattern": "\\S" },
         "texts": { "oneOf": [text, { "type": "array", "minItems": 1, "items": text }] },
@@ -113,7 +120,7 @@ fn definitions(text: &Json) -> Json {
             "oneOf": [text, object(&[("sql", text.clone())], &["sql"])],
         },
         "status": { "oneOf": [status("column"), status("sql")] },
-        "link": { "oneOf": [text, link] },
-        "field": { "anyOf": [kind, detailed] },
+        "link": { "oneOf": [texts, short, full] },
+        "field": { "anyOf": [kind, detailed, document] },
     })
 }

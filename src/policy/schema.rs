@@ -210,7 +210,6 @@ fn field_rule() -> Json {
             { "enum": ["remove", "clear", "token", "invalidate", "blank", "redact"] },
             one("constant", json!({ "type": ["string", "number", "boolean"] })),
             one("placeholder", text.clone()),
-            one("redact", text.clone()),
             one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
             one("generalise", json!({ "oneOf": [{ "enum": general }, prefix] })),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use relinquish::customer::CustomerId;
-use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileFacts, ProfileId};
+use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileFacts, ProfileId, ProfileListing};
 use relinquish::testing::{GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
 
 use crate::gateways::{self, fakes};
@@ -168,4 +168,25 @@ async fn authorize_nets_listing() {
         profiles.push(fixture.make(None, 0).await);
     }
     listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+}
+
+#[tokio::test]
+async fn stripes_listing_goes_on_after_the_last_who_is_still_there() {
+    let fixture = OverStripe::start(false).await;
+    for _ in 0..250 {
+        fixture.make(None, 0).await;
+    }
+    let mut pages = fixture.adapter.list().await.unwrap();
+    let mut listed = Vec::new();
+    while let Some(page) = pages.next().await.unwrap() {
+        listed.extend(page.into_iter().map(|profile| profile.id));
+        // Stripe refuses to go on after one who was deleted; the last three of each page are.
+        for profile in listed.iter().rev().take(3) {
+            fixture.server.gateway.change(profile.as_str(), |customer| customer.deleted = true);
+        }
+    }
+    let count = listed.len();
+    listed.sort();
+    listed.dedup();
+    assert_eq!((count, listed.len()), (250, 250), "each once");
 }

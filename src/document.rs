@@ -90,10 +90,17 @@ impl std::error::Error for Problems {}
 
 /// The name nearest to what was written, if any is near.
 pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let chars = written.chars().count();
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(written, name), name))
-        .filter(|(distance, name)| *distance <= 2.max(name.chars().count() / 3))
+        .filter_map(|name| {
+            let of_name = name.chars().count();
+            let most = 2.max(of_name / 3);
+            // As many as they differ in length, at least. A word of 64 KiB took seconds to compare with every name.
+            let distance =
+                (of_name.abs_diff(chars) <= most).then(|| strsim::damerau_levenshtein(written, name))?;
+            (distance <= most).then_some((distance, name))
+        })
         .min()
         .map(|(_, name)| name)
 }
@@ -332,6 +339,17 @@ fn place(text: &str, offset: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_far_longer_than_any_name_is_not_even_compared() {
+        let names: Vec<String> = (0..1_000).map(|n| format!("Somewhere/Place_{n}")).collect();
+        let word = "Somewhere".repeat(1 << 17);
+        assert_eq!(nearest(&word, names.iter().map(String::as_str)), None);
+        assert_eq!(
+            nearest("Somwhere/Place_7", ["Somewhere/Place_7", "Elsewhere"]),
+            Some("Somewhere/Place_7")
+        );
+    }
 
     #[test]
     fn a_fault_of_syntax_is_placed() {

@@ -46,11 +46,13 @@ impl super::SqlMap {
             &["table", "key", "tenant", "deactivate"],
         );
         let link = json!({ "$ref": "#/$defs/link" });
+        // Within a way, the columns of a composite key are a list of their own.
+        let in_a_way = json!({ "anyOf": [link, { "$ref": "#/$defs/texts" }] });
         let record = object(
             &[
                 ("table", text.clone()),
                 ("key", json!({ "$ref": "#/$defs/texts" })),
-                ("owner", json!({ "anyOf": [link, { "type": "array", "minItems": 1, "items": link }] })),
+                ("owner", json!({ "anyOf": [link, { "type": "array", "minItems": 1, "items": in_a_way }] })),
                 ("fields", fields),
             ],
             &["table", "key", "owner"],

@@ -26,13 +26,16 @@
 //! # What cannot be promised
 //!
 //! * **What the map does not know.** A table without a foreign key to a customer, and not in the map, is not searched;
-//!   the certificate names it. A copy that another process or a trigger makes elsewhere is not found.
+//!   the certificate names it. A copy that another process makes elsewhere is not found. A trigger that writes to a
+//!   table which nobody mapped or ignored stops the start.
 //! * **Several processes.** One engine at a time works on a ledger. Two that resume the same case at the same time keep
 //!   the customer's data safe, but one of them may end with an error.
 //! * **A map that changes while a case is half done.** From the first irreversible step on a case goes forward under the
 //!   map it was planned with; under another it is blocked until that one is back.
 //! * **Reassigned records** are treated and handed over in one transaction, and counted there; afterwards they belong to
-//!   the "Unknown Customer" with many others, so reading back can only show that none is the customer's any more.
+//!   the "Unknown Customer" with many others, so reading back can only show that none is the customer's any more; nor
+//!   can what hangs from them be read back. The same goes for a row that several customers shared and that is anonymised,
+//!   once the last link to it is gone.
 //! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data.
 //! * **Disks.** A [scrub](crate::Engine::scrub) frees the database's own files of old bytes: statistics, free pages,
 //!   logs. File systems that copy on write, solid-state disks and snapshots may keep older blocks.

@@ -1,5 +1,6 @@
 //! How fast documents are blanked: `cargo bench --bench blank`.
 
+// It is a program that prints figures, and rounds them.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss)]
 
 use std::hint::black_box;

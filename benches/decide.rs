@@ -220,6 +220,7 @@ fn main() {
         }
         best[1] = best[1].min(start.elapsed().as_secs_f64());
     }
+    // A figure for people: it is rounded anyway.
     #[allow(clippy::cast_precision_loss)]
     let decided = (rounds * customers.len()) as f64;
     println!("decisions per second: {:.0}", decided / best[0]);

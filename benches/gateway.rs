@@ -158,6 +158,7 @@ async fn erase_all(stripe: &Stripe, profiles: usize) -> (f64, f64) {
     (start.elapsed().as_secs_f64(), (cpu_time().saturating_sub(cpu)).as_secs_f64())
 }
 
+// Figures for people: they are rounded anyway.
 #[allow(clippy::cast_precision_loss)]
 async fn erasures(profiles: usize) {
     let imitation = Imitation::start("erasures");
@@ -170,6 +171,7 @@ async fn erasures(profiles: usize) {
     println!("requests per erasure: {:.1}", requests as f64 / profiles as f64);
 }
 
+// Figures for people: they are rounded anyway.
 #[allow(clippy::cast_precision_loss)]
 async fn requests(profiles: usize) {
     let imitation = Imitation::start("requests");
@@ -193,6 +195,7 @@ customer = "delete"
 gateway.stripe = "erase"
 "#;
 
+// Figures for people: they are rounded anyway.
 #[allow(clippy::cast_precision_loss)]
 async fn cases(profiles: usize) {
     let imitation = Imitation::start("erasures");

@@ -3,6 +3,7 @@
 //! One person, 1,000 and 100,000 over 256 MiB of mixed comments, against the bare automaton over the same bytes.
 //! `RELINQUISH_BENCH_MIB` takes fewer.
 
+// It is a program that prints figures, and rounds them.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_precision_loss)]
 
 use std::hint::black_box;

@@ -12,6 +12,7 @@ use planting::{CLASSES, measure, untouched};
 /// Texts per class and language.
 const TIMES: usize = 2_000;
 
+// It is a program that prints a table.
 #[allow(clippy::print_stdout)]
 fn main() {
     println!("| written | English: recall, precision | Swedish | German |");

@@ -355,6 +355,7 @@ fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
+// Cast only where it is whole, not negative, and in range: nothing is lost.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(number: f64) -> Option<usize> {
     // Below 2^52, where every whole number has its own floating-point number.

@@ -193,7 +193,7 @@ impl Field {
 
     /// It holds a date (a day, an instant, or Unix seconds), and the store keeps records by it: what it is told to keep
     /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is. A store
-    /// that goes through [`Treatment::treat`](crate::policy::Treatment::treat) does so by itself.
+    /// that goes through [`Treatment::standings`](crate::policy::Treatment::standings) does so by itself.
     #[must_use]
     pub fn dated(mut self) -> Self {
         self.dated = true;
@@ -254,6 +254,9 @@ pub struct Reference {
     pub to: ClassName,
     /// The fields that point.
     pub fields: Vec<FieldName>,
+    /// The fields that they point at, one for one. Empty: those of the key, in the order in which the class has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to_fields: Vec<FieldName>,
     /// It is the link through which the record belongs to its customer, so both belong to the same one.
     pub owner: bool,
     /// The store can cut it: the fields take NULL, and the record stays its owner's.
@@ -347,6 +350,39 @@ impl RecordClass {
     /// What its records point at.
     pub fn referenced(&self) -> &[Reference] {
         &self.references
+    }
+
+    /// The links through which its records belong to their customer, except through those that hang from it: a class
+    /// through which customers share others does not hang from these.
+    pub(crate) fn hangs_from<'m>(&'m self, map: &'m DataMap) -> impl Iterator<Item = &'m Reference> {
+        self.references.iter().filter(|reference| {
+            let shared = map.class(reference.to.as_str()).and_then(Self::shares);
+            reference.owner && reference.to != self.name && shared != Some(&self.name)
+        })
+    }
+
+    /// The record of this class at which another points.
+    pub(crate) fn pointed_at<'r>(
+        &self,
+        records: &'r [Record],
+        from: &Record,
+        reference: &Reference,
+    ) -> Option<&'r Record> {
+        let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(Field::name);
+        let ends: Vec<&FieldName> = if reference.to_fields.is_empty() {
+            key().collect()
+        } else {
+            reference.to_fields.iter().collect()
+        };
+        if ends.is_empty() || ends.len() != reference.fields.len() {
+            return None;
+        }
+        records.iter().filter(|record| record.class == self.name).find(|record| {
+            reference.fields.iter().zip(&ends).all(|(near, far)| {
+                let value = from.get(near.as_str());
+                *value != Value::Null && value == record.get(far.as_str())
+            })
+        })
     }
 
     /// What points at its records from outside the map.
@@ -582,6 +618,7 @@ impl DataMapBuilder {
                 class.references.push(Reference {
                     to: self.root.clone(),
                     fields: Vec::new(),
+                    to_fields: Vec::new(),
                     owner: true,
                     cuttable: false,
                 });
@@ -651,6 +688,7 @@ mod tests {
             .class(RecordClass::new("order").field(Field::key("id")).references(Reference {
                 to: "gone".into(),
                 fields: vec!["x".into()],
+                to_fields: Vec::new(),
                 owner: false,
                 cuttable: false,
             }))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FiscalYearEnd, Ground, Period, StartRule, Statute, TimeZone};
 use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName, Record};
+use crate::data_map::{ClassName, FieldName};
 
 /// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
 const REACH: Days = Days::new(110 * 366);
@@ -32,7 +32,8 @@ impl Duty {
         &self.name
     }
 
-    /// The record classes, each with the field that holds the record's date.
+    /// The record classes, each with the field that holds the record's date: its own, or that of the record from which
+    /// it hangs.
     pub fn classes(&self) -> &BTreeMap<ClassName, FieldName> {
         &self.classes
     }
@@ -94,6 +95,9 @@ impl fmt::Display for Duty {
 pub struct UnderDuty {
     /// The field that holds the record's date.
     pub field: FieldName,
+    /// Where the records have no such field: the classes from which they hang, link by link, up to the one that has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<ClassName>,
     /// Records dated then or later are kept. None until the treatment is [dated](super::Policy::dated): then all of
     /// them are.
     pub keep_from: Option<NaiveDate>,
@@ -113,11 +117,6 @@ impl UnderDuty {
     /// The day that a record's date means.
     pub fn day(&self, date: Option<Moment>) -> Option<NaiveDate> {
         date.map(|date| self.time_zone.day_of(date))
-    }
-
-    /// Whether a record is kept.
-    pub fn keeps_record(&self, record: &Record) -> bool {
-        self.keeps(Moment::of(record.get(self.field.as_str())))
     }
 }
 
@@ -158,7 +157,8 @@ mod tests {
 
     #[test]
     fn what_has_no_date_is_kept() {
-        let mut under = UnderDuty { field: "day".into(), keep_from: None, time_zone: TimeZone::UTC };
+        let mut under =
+            UnderDuty { field: "day".into(), through: Vec::new(), keep_from: None, time_zone: TimeZone::UTC };
         let moment = |text: &str| Some(Moment::Day(text.parse().unwrap()));
         assert!(under.keeps(moment("1990-01-01")), "not dated yet");
         under.keep_from = Some("2020-01-01".parse().unwrap());

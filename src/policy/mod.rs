@@ -84,7 +84,9 @@
 //! A duty beats treatment, request and switch. It defers, and never cancels: a record that it keeps stays byte for byte as
 //! it is, is counted as kept, and the plan names every duty on it with the day on which the last of them ends; once it has
 //! ended, the next erasure of that customer, by the sweep or a request, does what the treatment says. One whose date is
-//! missing or cannot be read is kept. What a kept record points at, the customer's own record first, cannot be deleted or
+//! missing or cannot be read is kept. A class without that field takes the date from the record that it hangs from, along
+//! the links through which it belongs to its customer: the lines of an invoice by the day on which the invoice was booked.
+//! No treatment may write over a date by which something is kept. What a kept record points at, the customer's own record first, cannot be deleted or
 //! handed over by a treatment: it is anonymised. A duty without a basis in law is an error, and so is another period than
 //! the statute's.
 //!
@@ -114,6 +116,7 @@ mod fiscal_year;
 mod guard;
 mod period;
 mod schema;
+mod standing;
 pub mod statute;
 mod time_zone;
 mod treatment;
@@ -128,6 +131,7 @@ pub use period::{NotAPeriod, Period};
 pub use schema::schema;
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{DRAFT, object};
+pub use standing::Standing;
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub(crate) use treatment::WHILE_KEPT;

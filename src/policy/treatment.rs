@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::UnderDuty;
+use super::{Standing, UnderDuty};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::customer::GatewayName;
@@ -158,15 +158,19 @@ impl Treatment {
         Digest::of(self)
     }
 
-    /// What becomes of a record. Pure: the same seed, record and day give the same change, and nothing that is
+    /// What becomes of a record that [stands](Self::standings) so. Pure: the same seed, record and day give the same change, and nothing that is
     /// erased has any influence on it.
-    pub fn treat(&self, record: &Record, seed: &Seed, date: NaiveDate, attempt: u32) -> RecordChange {
-        let Some(class) = self.classes.get(&record.class) else {
+    pub fn treat(
+        &self,
+        record: &Record,
+        standing: Standing,
+        seed: &Seed,
+        date: NaiveDate,
+        attempt: u32,
+    ) -> RecordChange {
+        let Some(class) = self.classes.get(&record.class).filter(|_| standing != Standing::Kept) else {
             return RecordChange::Nothing;
         };
-        if self.keeps(record) {
-            return RecordChange::Nothing;
-        }
         let written = || {
             class
                 .fields
@@ -191,8 +195,13 @@ impl Treatment {
 
     /// The texts of a record without the people who are looked for: those that mention somebody, of the fields that
     /// the treatment has redacted.
-    pub(crate) fn redact(&self, record: &Record, people: &Matcher) -> BTreeMap<FieldName, Value> {
-        let class = self.classes.get(&record.class).filter(|_| !self.keeps(record));
+    pub(crate) fn redact(
+        &self,
+        record: &Record,
+        standing: Standing,
+        people: &Matcher,
+    ) -> BTreeMap<FieldName, Value> {
+        let class = self.classes.get(&record.class).filter(|_| standing != Standing::Kept);
         let writes =
             class.filter(|class| !matches!(class.action, RecordAction::Keep { .. } | RecordAction::Delete));
         writes
@@ -219,20 +228,14 @@ impl Treatment {
             .is_some_and(|strategy| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
     }
 
-    /// Whether a duty keeps a record for now.
-    pub fn keeps(&self, record: &Record) -> bool {
-        let class = self.classes.get(&record.class);
-        class.is_some_and(|class| class.under_duty.iter().any(|duty| duty.keeps_record(record)))
-    }
-
     /// Whether a duty may keep records of some class.
     pub(crate) fn has_duties(&self) -> bool {
         self.classes.values().any(|class| !class.under_duty.is_empty())
     }
 
-    /// Whether there is still something to do to a record.
-    pub fn is_due(&self, record: &Record) -> bool {
-        !self.keeps(record)
+    /// Whether there is still something to do to a record that [stands](Self::standings) so.
+    pub fn is_due(&self, record: &Record, standing: Standing) -> bool {
+        standing != Standing::Kept
             && self.classes.get(&record.class).is_some_and(|class| match class.action {
                 RecordAction::Keep { .. } => false,
                 RecordAction::Delete | RecordAction::Reassign => true,

@@ -11,9 +11,9 @@ use super::{
     Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
 };
 use crate::anonymise::text::{Matcher, TooManyPeople};
-use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, Moment};
+use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers};
 use crate::data_map::{self, DataMap, FieldName, Record, Value};
-use crate::policy::{ClassTreatment, RecordAction, RecordChange, Treatment};
+use crate::policy::{ClassTreatment, RecordAction, RecordChange, Standing, Treatment};
 
 /// A customer's records, as a host loads them.
 #[derive(Clone, Debug)]
@@ -169,20 +169,25 @@ impl<R: Repository> ByRecord<R> {
             treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
+        let map = self.repository.data_map();
         let mut kept = BTreeMap::new();
-        for record in records {
+        for (record, standing) in records.iter().zip(treatment.standings(&records, map)) {
             let tally = classes.entry(record.class.clone()).or_default();
             tally.rows += 1;
-            let is_mentioned =
-                || people.as_ref().is_some_and(|people| !treatment.redact(&record, people).is_empty());
-            tally.due += u64::from(treatment.is_due(&record) || is_mentioned());
-            if treatment.keeps(&record) {
+            let is_mentioned = || {
+                people.as_ref().is_some_and(|people| !treatment.redact(record, standing, people).is_empty())
+            };
+            tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned());
+            if standing == Standing::Kept {
                 let kept: &mut Kept = kept.entry(record.class.clone()).or_default();
                 kept.rows += 1;
                 let under =
                     treatment.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
-                for duty in under.iter().filter(|duty| duty.keeps_record(&record)) {
-                    kept.add(&duty.field, duty.day(Moment::of(record.get(duty.field.as_str()))));
+                for duty in under {
+                    let date = duty.date(record, &records, map);
+                    if duty.keeps(date) {
+                        kept.add(&duty.field, duty.day(date));
+                    }
                 }
             }
         }
@@ -208,15 +213,16 @@ impl<R: Repository> ByRecord<R> {
             let mut counts = Counts::default();
             let mut writes = Vec::new();
             let people = self.people(&loaded.records, &request.treatment)?;
-            for record in loaded.records {
-                let change = request.treatment.treat(&record, &request.seed, date, attempt);
+            let standings = request.treatment.standings(&loaded.records, self.repository.data_map());
+            for (record, standing) in loaded.records.into_iter().zip(standings) {
+                let change = request.treatment.treat(&record, standing, &request.seed, date, attempt);
                 let redacted = people
                     .as_ref()
-                    .map_or_else(BTreeMap::new, |people| request.treatment.redact(&record, people));
+                    .map_or_else(BTreeMap::new, |people| request.treatment.redact(&record, standing, people));
                 let change = with_redacted(change, redacted);
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
-                if is_treated && !request.treatment.keeps(&record) {
+                if is_treated && standing != Standing::Kept {
                     *counts.classes.entry(record.class.clone()).or_default() += 1;
                 }
                 if change != RecordChange::Nothing {

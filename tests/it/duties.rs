@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::customer::Status;
-use relinquish::data_map::{Field, Kind, Record, RecordClass, Value};
+use relinquish::data_map::{Field, Kind, Record, RecordClass, Reference, Value};
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::store::{ByRecord, MemoryRepository};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
@@ -34,8 +34,9 @@ name = "remove"
 customer = "anonymise"
 invoice = "delete"
 receipt = "anonymise"
+line = "delete"
 [duties.bookkeeping]
-classes = ["invoice", "receipt"]
+classes = ["invoice", "receipt", "line"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
 [duties.claims]
@@ -56,7 +57,8 @@ const SCHEMA: &str = "
     );
     CREATE TABLE receipts (
         id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers, name TEXT NOT NULL, booked_on
-    );";
+    );
+    CREATE TABLE lines (id INTEGER PRIMARY KEY, invoice_id INTEGER NOT NULL REFERENCES invoices, name TEXT);";
 
 const MAP: &str = r#"
 version = 1
@@ -72,6 +74,11 @@ table = "invoices"
 key = "id"
 owner = "customer_id"
 fields = { name = "name", booked_on = "not personal", issued_on = "not personal" }
+[records.line]
+table = "lines"
+key = "id"
+owner = ["invoice_id", "customer_id"]
+fields = { name = "name" }
 [records.receipt]
 table = "receipts"
 key = "id"
@@ -149,6 +156,11 @@ fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
     Some(booked?.max(issued?))
 }
 
+/// The same of the line that hangs from an invoice: it has no date of its own, and is under the first duty alone.
+fn line_kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
+    kept_until(&Row { invoice: false, ..row.clone() }, late)
+}
+
 fn any_held() -> impl Strategy<Value = Held> {
     // Between 2009 and 2029, and often near the end of a year.
     let day = (0..7_300_i64, any::<bool>()).prop_map(|(days, near)| {
@@ -205,6 +217,7 @@ fn sqlite(path: &Path, tenant: &str, rows: &[Row]) -> SqliteStore {
                         (id, customer, booked, issued),
                     )
                     .unwrap();
+                database.execute("INSERT INTO lines VALUES (?1, ?1, 'Maud Ashworth')", [id]).unwrap();
             } else {
                 database
                     .execute(
@@ -230,6 +243,19 @@ fn memory_map() -> DataMap {
             .field(Field::plain("issued_on").dated()),
     )
     .class(
+        RecordClass::new("line")
+            .field(Field::key("id"))
+            .field(Field::owner("invoice_id"))
+            .field(Field::personal("name", Kind::Name))
+            .references(Reference {
+                to: "invoice".into(),
+                fields: vec!["invoice_id".into()],
+                to_fields: Vec::new(),
+                owner: true,
+                cuttable: false,
+            }),
+    )
+    .class(
         RecordClass::new("receipt")
             .field(Field::key("id"))
             .field(Field::personal("name", Kind::Name).required())
@@ -253,6 +279,8 @@ fn memory(tenant: &str, rows: &[Row]) -> MemoryStore {
             record = record.with("booked_on", row.booked.value());
             if row.invoice {
                 record = record.with("issued_on", row.issued.value());
+                let line = Record::new("line", key.as_str()).with("id", key.as_str());
+                records.push(line.with("invoice_id", key.as_str()).with("name", "Maud Ashworth"));
             }
             records.push(record);
         }
@@ -293,7 +321,9 @@ type Dump = BTreeMap<(&'static str, String), String>;
 fn dump_sqlite(path: &Path) -> Dump {
     let database = Connection::open(path).unwrap();
     let mut dump = Dump::new();
-    for (class, table) in [("customer", "customers"), ("invoice", "invoices"), ("receipt", "receipts")] {
+    let tables =
+        [("customer", "customers"), ("invoice", "invoices"), ("receipt", "receipts"), ("line", "lines")];
+    for (class, table) in tables {
         let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = statement.column_count();
         let mut rows = statement.query([]).unwrap();
@@ -313,6 +343,7 @@ fn dump_memory(store: &MemoryStore) -> Dump {
             let class = match record.class.as_str() {
                 "customer" => "customer",
                 "invoice" => "invoice",
+                "line" => "line",
                 _ => "receipt",
             };
             let fields: Vec<String> = record
@@ -344,7 +375,8 @@ fn assert_as_the_oracle_says(rows: &[Row], late: bool, today: NaiveDate, before:
             continue;
         }
         let row = &rows[n / 10];
-        let kept = kept_until(row, late).is_none_or(|until| until >= today);
+        let until = if *class == "line" { line_kept_until(row, late) } else { kept_until(row, late) };
+        let kept = until.is_none_or(|until| until >= today);
         match (kept, row.invoice) {
             (true, _) => assert_eq!(is, Some(was), "{row:?} is under a duty on {today}"),
             (false, true) => assert_eq!(is, None, "{row:?} is free on {today}"),
@@ -356,8 +388,9 @@ fn assert_as_the_oracle_says(rows: &[Row], late: bool, today: NaiveDate, before:
 
 /// What the plan says is deferred.
 fn assert_said(plan: &Plan, rows: &[Row], late: bool, today: NaiveDate) {
-    for (class, is_invoice) in [("invoice", true), ("receipt", false)] {
+    for (class, is_invoice) in [("invoice", true), ("receipt", false), ("line", true)] {
         let of_class = || rows.iter().filter(|row| row.invoice == is_invoice);
+        let kept_until = if class == "line" { line_kept_until } else { kept_until };
         let kept: Vec<&Row> =
             of_class().filter(|row| kept_until(row, late).is_none_or(|until| until >= today)).collect();
         let tally = plan.tally().classes[class];
@@ -368,7 +401,7 @@ fn assert_said(plan: &Plan, rows: &[Row], late: bool, today: NaiveDate) {
         let said = plan.deferred().iter().find(|deferred| deferred.class.as_str() == class);
         assert_eq!(said.map_or(0, |said| said.rows), kept.len() as u64);
         let Some(said) = said else { continue };
-        assert_eq!(said.duties.len(), if is_invoice { 2 } else { 1 }, "every duty is named");
+        assert_eq!(said.duties.len(), if class == "invoice" { 2 } else { 1 }, "every duty is named");
         assert!(said.duties[0].contains("SE/BFL/7:2"), "{:?}", said.duties);
         if kept.iter().all(|row| row.booked.day().is_some() && row.issued.day().is_some()) {
             let until = kept.iter().filter_map(|row| kept_until(row, late)).max();
@@ -419,7 +452,10 @@ proptest! {
             // Years later: what was deferred is due, and only that.
             clock.turn(TimeDelta::days(wait));
             let freed = rows.iter().any(|row| {
-                kept_until(row, late).is_some_and(|until| until >= stockholm(first) && until < stockholm(second))
+                let mut untils = vec![kept_until(row, late)];
+                untils.extend(row.invoice.then(|| line_kept_until(row, late)));
+                let is_between = |until: NaiveDate| until >= stockholm(first) && until < stockholm(second);
+                untils.into_iter().flatten().any(is_between)
             });
             let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
             let later = Engine::builder(Arc::clone(&store), PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
@@ -433,7 +469,8 @@ proptest! {
             let after = dump_memory(&store);
             for (key, was) in &before {
                 let row = (key.0 != "customer").then(|| &rows[key.1.parse::<usize>().unwrap() / 10]);
-                let kept = row.is_none_or(|row| kept_until(row, late).is_none_or(|until| until >= stockholm(second)));
+                let until = if key.0 == "line" { line_kept_until } else { kept_until };
+                let kept = row.is_none_or(|row| until(row, late).is_none_or(|until| until >= stockholm(second)));
                 if kept {
                     assert_eq!(after.get(key), Some(was));
                 }
@@ -468,6 +505,139 @@ async fn a_treatment_that_nobody_dated_keeps_everything_under_a_duty() {
     let request = relinquish::store::TallyRequest::new(vec!["1".into()], dated);
     let tally = store.tally(&request).await.unwrap().remove(0).unwrap();
     assert_eq!((tally.classes["invoice"].due, tally.kept.len()), (1, 0));
+}
+
+/// A host that does not say by which field records point at others cannot have them kept by the date of those.
+#[test]
+fn a_date_that_no_field_leads_to_is_found_before_anything_runs() {
+    let point = |fields: &[&str]| {
+        let own = RecordClass::new("customer").field(Field::key("id"));
+        let invoice =
+            RecordClass::new("invoice").field(Field::key("id")).field(Field::plain("booked_on").dated());
+        let fields = fields.iter().map(|field| (*field).into()).collect();
+        let line = RecordClass::new("line")
+            .field(Field::key("id"))
+            .field(Field::owner("invoice_id"))
+            .references(Reference {
+                to: "invoice".into(),
+                fields,
+                to_fields: Vec::new(),
+                owner: true,
+                cuttable: false,
+            });
+        let map =
+            DataMap::builder(own).class(invoice).class(line).without_deactivation("none").build().unwrap();
+        let text = POLICY.replace("name = \"remove\"", "").replace("receipt = \"anonymise\"\n", "");
+        let text = text.replace("[\"invoice\", \"receipt\", \"line\"]", "\"line\"");
+        let (text, _) = text.split_once("[duties.claims]").unwrap();
+        let text = text.replace(
+            "customer = \"anonymise\"\ninvoice = \"delete\"",
+            "customer = \"anonymise\"\ninvoice = \"anonymise\"",
+        );
+        PolicyDocument::from_toml(&text).unwrap().check(&map)
+    };
+    let checked = point(&["invoice_id"]).unwrap();
+    let under = checked.treatments()["clear"].class("line").unwrap().under_duty();
+    assert_eq!(
+        (under[0].field.as_str(), under[0].through.as_slice()),
+        ("booked_on", &["invoice".into()][..])
+    );
+    let problems = point(&[]).unwrap_err().to_string();
+    assert!(problems.contains("duties.bookkeeping.from: line has no field booked_on"), "{problems}");
+    assert!(problems.contains("name in the data map the fields of line that point at invoice"), "{problems}");
+}
+
+/// Rows take their date from what they hang from, over several links, of a composite key, and of one kind of owner only.
+#[tokio::test]
+async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.sqlite");
+    let database = Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE customers (id INTEGER PRIMARY KEY);
+             CREATE TABLE invoices (
+                 year INTEGER, number INTEGER, customer_id INTEGER NOT NULL REFERENCES customers, booked_on TEXT,
+                 PRIMARY KEY (year, number)
+             );
+             CREATE TABLE lines (
+                 id INTEGER PRIMARY KEY, year INTEGER, number INTEGER,
+                 FOREIGN KEY (year, number) REFERENCES invoices
+             );
+             CREATE TABLE comments (id INTEGER PRIMARY KEY, of_type TEXT, of_id INTEGER);
+             INSERT INTO customers VALUES (1), (2);
+             INSERT INTO invoices VALUES (2010, 1, 1, '2010-05-05'), (2024, 1, 1, '2024-05-05'), (2024, 2, 1, NULL),
+                 (2010, 9, 2, '2010-05-05');
+             INSERT INTO lines VALUES (1, 2010, 1), (2, 2024, 1), (3, 2024, 1), (4, 2024, 2), (9, 2010, 9);
+             INSERT INTO comments VALUES (1, 'line', 1), (2, 'line', 2), (3, 'line', 3), (4, 'line', 4),
+                 (9, 'line', 9), (10, 'invoice', 1);",
+        )
+        .unwrap();
+    let map = r#"
+        version = 1
+        [customers]
+        table = "customers"
+        key = "id"
+        tenant = { is = "here" }
+        deactivate = { none = "there is no such status" }
+        [records.invoice]
+        table = "invoices"
+        key = ["year", "number"]
+        owner = "customer_id"
+        fields = { booked_on = "not personal" }
+        [records.line]
+        table = "lines"
+        key = "id"
+        owner = [{ column = ["year", "number"] }, "customer_id"]
+        [records.comment]
+        table = "comments"
+        key = "id"
+        owner = [
+            { column = "of_id", table = "lines", key = "id", when = { of_type = "line" } },
+            { column = ["year", "number"] }, "customer_id",
+        ]
+    "#;
+    let store =
+        SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap_or_else(|problems| panic!("{problems}")))
+            .unwrap_or_else(|error| panic!("{error}"));
+    let policy = r#"
+        version = 1
+        sweep = false
+        triggers.requested = { treatment = "clear" }
+        guards.active_subscription = { ignore = "x" }
+        guards.not_archived = { ignore = "x" }
+        treatments.clear = { customer = "anonymise", invoice = "anonymise", line = "anonymise", comment = "delete" }
+        [duties.bookkeeping]
+        classes = "comment"
+        statute = "SE/BFL/7:2"
+        from = "booked_on"
+    "#;
+    let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+    let now: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().unwrap();
+    let engine =
+        Engine::builder(store, PolicyDocument::from_toml(policy).unwrap(), MemoryLedger::new(), keys)
+            .clock(Arc::new(ManualClock::at(now)))
+            .build()
+            .unwrap_or_else(|problems| panic!("{problems}"));
+    let planned = plan(&engine).await.unwrap();
+    assert_eq!(
+        planned.tally().classes["comment"].rows,
+        4,
+        "of the line's own, and of no invoice with its number"
+    );
+    assert_eq!(planned.deferred()[0].rows, 3, "two of 2024, and one whose date nobody knows");
+    assert_eq!(planned.deferred()[0].until, Some("2031-12-31".parse().unwrap()));
+    let approval =
+        Approval::new("op", [planned.tenant().clone()], planned.digest(), now, now + TimeDelta::hours(1));
+    engine.erase(planned.approve(approval, now).unwrap()).await.unwrap();
+    let left: Vec<i64> = database
+        .prepare("SELECT id FROM comments ORDER BY id")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(left, [2, 3, 4, 9, 10]);
 }
 
 #[test]
@@ -511,6 +681,16 @@ fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
         ("start = \"record_date\"", "start = \"record_day\"", "duties.claims.start: is no start"),
         ("from = \"issued_on\"", "from = \"issued\"", "duties.claims.from: invoice has no field issued"),
         ("from = \"issued_on\"", "from = \"name\"", "duties.claims.from: invoice.name is no date"),
+        (
+            "classes = [\"invoice\", \"receipt\", \"line\"]",
+            "classes = [\"invoice\", \"receipt\", \"customer\"]",
+            "duties.bookkeeping.from: customer has no field booked_on, and no record that it hangs from",
+        ),
+        (
+            "receipt = \"anonymise\"",
+            "receipt = { action = \"anonymise\", fields = { booked_on = \"clear\" } }",
+            "treatments.clear.receipt.booked_on: would be written over, and is the date by which a duty keeps receipt",
+        ),
         (
             "classes = [\"invoice\"]",
             "classes = [\"invoices\"]",

@@ -1,8 +1,8 @@
 //! Holding duties against the data map: a record has a date, and what it needs stays with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::data_map::{ClassName, DataMap};
+use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass, Reference};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::Rules;
 use crate::policy::{ClassTreatment, Duty, RecordAction, UnderDuty};
@@ -24,19 +24,27 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                     "name the records that have to be kept, and anonymise the customer's own",
                 );
             }
-            match described.find(field.as_str()) {
-                Some(found) if found.is_dated() => {}
-                Some(_) => reader.problem(
+            match where_dated(map, described, field) {
+                Dated::Here(_) => {}
+                Dated::NoDate(holder) => reader.problem(
                     join(&path, "from"),
-                    format!("{class}.{field} is no date by which the store can keep records"),
+                    format!("{holder}.{field} is no date by which the store can keep records"),
                     "name the field that holds the record's date",
                 ),
-                None => {
+                Dated::Unreachable { from, to } => reader.problem(
+                    join(&path, "from"),
+                    format!(
+                        "{class} has no field {field}, and nothing says by which field records of {from} point at \
+                         those of {to}, which have one"
+                    ),
+                    format!("name in the data map the fields of {from} that point at {to}"),
+                ),
+                Dated::Nowhere => {
                     let dated = described.fields().iter().filter(|field| field.is_dated());
                     let known: Vec<&str> = dated.map(|field| field.name().as_str()).collect();
                     reader.problem(
                         join(&path, "from"),
-                        format!("{class} has no field {field}"),
+                        format!("{class} has no field {field}, and no record that it hangs from has one"),
                         suggest(field.as_str(), known),
                     );
                 }
@@ -45,14 +53,84 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     }
 }
 
+/// Where the field is that gives a record its date.
+enum Dated<'m> {
+    /// In the record itself, or, over these classes, in one that it hangs from.
+    Here(Vec<&'m ClassName>),
+    /// There, and it is no date.
+    NoDate(&'m ClassName),
+    /// In a record that it hangs from by a link whose fields nobody named.
+    Unreachable { from: &'m ClassName, to: &'m ClassName },
+    /// Nowhere on the way to the customer.
+    Nowhere,
+}
+
+/// The nearest record that has the field, from the record itself along the links through which it belongs to its
+/// customer.
+fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) -> Dated<'m> {
+    let mut ways = VecDeque::from([(class, Vec::new())]);
+    let mut seen = BTreeSet::from([class.name()]);
+    let mut unreachable = None;
+    while let Some((class, way)) = ways.pop_front() {
+        match class.find(field.as_str()) {
+            Some(found) if found.is_dated() => return Dated::Here(way),
+            Some(_) => return Dated::NoDate(class.name()),
+            None => {}
+        }
+        for link in class.hangs_from(map) {
+            let Some(to) = map.class(link.to.as_str()) else { continue };
+            if link.fields.is_empty() {
+                let has_one = to.find(field.as_str()).is_some_and(Field::is_dated);
+                unreachable = unreachable.or(has_one.then_some((class.name(), to.name())));
+            } else if seen.insert(to.name()) {
+                ways.push_back((to, [&way[..], &[to.name()]].concat()));
+            }
+        }
+    }
+    unreachable.map_or(Dated::Nowhere, |(from, to)| Dated::Unreachable { from, to })
+}
+
 /// Marks the classes whose records a duty may keep. What a treatment keeps anyway needs no duty.
-pub(super) fn put_under_duty(classes: &mut BTreeMap<ClassName, ClassTreatment>, rules: &Rules) {
+pub(super) fn put_under_duty(
+    classes: &mut BTreeMap<ClassName, ClassTreatment>,
+    rules: &Rules,
+    map: &DataMap,
+) {
     for (class, field) in rules.duties.iter().flat_map(Duty::classes) {
-        let Some(treated) = classes.get_mut(class) else { continue };
+        let (Some(treated), Some(described)) = (classes.get_mut(class), map.class(class.as_str())) else {
+            continue;
+        };
         let is_there = treated.under_duty.iter().any(|under| under.field == *field);
-        if !matches!(treated.action, RecordAction::Keep { .. }) && !is_there {
-            let time_zone = rules.time_zone;
-            treated.under_duty.push(UnderDuty { field: field.clone(), keep_from: None, time_zone });
+        if matches!(treated.action, RecordAction::Keep { .. }) || is_there {
+            continue;
+        }
+        if let Dated::Here(way) = where_dated(map, described, field) {
+            treated.under_duty.push(UnderDuty {
+                field: field.clone(),
+                through: way.into_iter().cloned().collect(),
+                keep_from: None,
+                time_zone: rules.time_zone,
+            });
+        }
+    }
+}
+
+/// A date by which records are kept stays as long as they do: once it is gone, nobody can tell when a duty ends.
+pub(super) fn check_dates_stay(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+) {
+    for (class, treated) in classes {
+        for under in &treated.under_duty {
+            let holder = under.through.last().unwrap_or(class);
+            if classes.get(holder).is_some_and(|holder| holder.fields.contains_key(&under.field)) {
+                reader.problem(
+                    join(&join(path, holder.as_str()), under.field.as_str()),
+                    format!("would be written over, and is the date by which a duty keeps {class}"),
+                    format!("leave it as it is: keep = {{ {} = \"reason\" }} if it is personal", under.field),
+                );
+            }
         }
     }
 }
@@ -72,7 +150,9 @@ pub(super) fn check_needed(
         if classes.get(class.name()).is_none_or(|treated| treated.under_duty.is_empty()) {
             continue;
         }
-        let needed = class.referenced().iter().map(|reference| &reference.to);
+        let needed = class.referenced().iter();
+        let needed =
+            needed.filter(|link| !stays_as_long(rules, classes, class.name(), link)).map(|link| &link.to);
         // Even where no foreign key says so, a record is nobody's without its customer.
         let needed: BTreeSet<&ClassName> = needed.chain([map.root()]).collect();
         for needed in needed {
@@ -86,4 +166,29 @@ pub(super) fn check_needed(
             }
         }
     }
+}
+
+/// Whether what records of a class hang from is kept at least as long as they are: by the same date, under every duty
+/// that they are under.
+fn stays_as_long(
+    rules: &Rules,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    class: &ClassName,
+    link: &Reference,
+) -> bool {
+    let under = |name| classes.get(name).map_or(&[][..], ClassTreatment::under_duty);
+    let duties = |name: &ClassName, field: &FieldName| {
+        let by_field = |duty: &&Duty| duty.classes().get(name) == Some(field);
+        rules.duties.iter().filter(by_field).map(Duty::name).collect::<BTreeSet<_>>()
+    };
+    link.owner
+        && under(class).iter().all(|mine| {
+            mine.through.split_first().is_some_and(|(next, beyond)| {
+                *next == link.to
+                    && under(&link.to)
+                        .iter()
+                        .any(|theirs| theirs.field == mine.field && theirs.through == beyond)
+                    && duties(class, &mine.field).is_subset(&duties(&link.to, &mine.field))
+            })
+        })
 }

@@ -62,7 +62,8 @@ fn compile(reader: &mut Reader, rules: &Rules, own: Option<(&TenantId, &Json)>, 
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
         let mut classes = compile_classes(reader, &path, rules, rule, map);
-        duties::put_under_duty(&mut classes, rules);
+        duties::put_under_duty(&mut classes, rules, map);
+        duties::check_dates_stay(reader, &path, &classes);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         duties::check_needed(reader, &path, rules, &classes, map);

@@ -520,7 +520,13 @@ fn shaped(shapes: &[Shape<'_>], needed: Option<(&str, &str)>) -> DataMap {
         let mut class = RecordClass::new(*name).field(Field::key("id")).reassignable();
         for (to, owner) in *references {
             let fields = vec![format!("{to}_id").as_str().into()];
-            class = class.references(Reference { to: (*to).into(), fields, owner: *owner, cuttable: false });
+            class = class.references(Reference {
+                to: (*to).into(),
+                fields,
+                to_fields: Vec::new(),
+                owner: *owner,
+                cuttable: false,
+            });
         }
         needed.iter().filter(|(to, _)| to == name).fold(class, |class, (_, by)| class.needed_by(*by))
     };

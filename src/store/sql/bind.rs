@@ -57,6 +57,13 @@ pub(crate) struct Bound {
     pub(crate) indexes: Vec<String>,
 }
 
+impl Bound {
+    /// The table of a class.
+    pub(crate) fn table(&self, class: &ClassName) -> Option<&str> {
+        self.classes.iter().find(|bound| bound.name == *class).map(|bound| bound.table.as_str())
+    }
+}
+
 pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
     let mut classes = Vec::new();
@@ -612,21 +619,30 @@ fn of_table<'c>(classes: &'c [BoundClass], table: &'c str) -> impl Iterator<Item
 /// What records of a class point at: foreign keys, and the links of the way to the customer even where no foreign
 /// key describes them.
 fn references(class: &BoundClass, table: &Table, classes: &[BoundClass]) -> BTreeSet<Reference> {
-    let named = |columns: &[String]| columns.iter().map(|column| column.as_str().into()).collect();
+    let named =
+        |columns: &[String]| columns.iter().map(|column| column.as_str().into()).collect::<Vec<FieldName>>();
+    // The key is what is pointed at unless something else is said.
+    let ends = |to: &BoundClass, columns: &[String]| {
+        let is_key = columns.is_empty()
+            || (columns.len() == to.key.len()
+                && columns.iter().zip(&to.key).all(|(a, b)| a.eq_ignore_ascii_case(b)));
+        if is_key { Vec::new() } else { named(columns) }
+    };
     let mut list = BTreeSet::new();
     for key in &table.foreign_keys {
         for to in of_table(classes, &key.to_table) {
             let here: Vec<&BoundClass> = of_table(classes, &table.name).collect();
             let owner = here.iter().any(|class| is_owner_link(class, key, to));
             let cuttable = !owner && !clearable(table, &here, key).is_empty();
-            list.insert(Reference { to: to.name.clone(), fields: named(&key.columns), owner, cuttable });
+            let (fields, to_fields) = (named(&key.columns), ends(to, &key.to_columns));
+            list.insert(Reference { to: to.name.clone(), fields, to_fields, owner, cuttable });
         }
     }
     // Rows that are shared hang from their links by nothing: the links point at them.
     if let Some(link) = class.path.first().filter(|link| !link.shared) {
         for to in of_table(classes, &link.to_table) {
-            let fields = named(&link.columns);
-            list.insert(Reference { to: to.name.clone(), fields, owner: true, cuttable: false });
+            let (fields, to_fields) = (named(&link.columns), ends(to, &link.to_columns));
+            list.insert(Reference { to: to.name.clone(), fields, to_fields, owner: true, cuttable: false });
         }
     }
     list

@@ -57,6 +57,28 @@ fn leads_to(class: &BoundClass, n: usize, alias: &str, customers: &str) -> Strin
     format!("{} IN ({set}){}", columns(alias, &link.columns), when(alias, link))
 }
 
+/// A column of a class's rows, under an alias; or of what they hang from, so many links up. None if the way to the
+/// customer does not lead through those tables.
+pub(super) fn column_above(class: &BoundClass, tables: &[&str], alias: &str, column: &str) -> Option<String> {
+    let Some(highest) = tables.len().checked_sub(1) else {
+        return Some(format!("{alias}.{}", quoted(column)));
+    };
+    let mut sql = format!("(SELECT above{highest}.{} FROM ", quoted(column));
+    let mut conditions = Vec::new();
+    for (n, table) in tables.iter().enumerate() {
+        let link = class.path.get(n).filter(|link| !link.shared && link.to_table == *table)?;
+        let below = n.checked_sub(1).map_or_else(|| alias.to_owned(), |below| format!("above{below}"));
+        let comma = if n == 0 { "" } else { ", " };
+        let _ = write!(sql, "{comma}main.{} AS above{n}", quoted(table));
+        let same = link.columns.iter().zip(&link.to_columns);
+        let same = same.map(|(near, far)| format!("above{n}.{} = {below}.{}", quoted(far), quoted(near)));
+        let same: Vec<String> = same.collect();
+        conditions.push(same.join(" AND ") + &when(&below, link));
+    }
+    let _ = write!(sql, " WHERE {})", conditions.join(" AND "));
+    Some(sql)
+}
+
 /// True of the rows that belong to customers of the batch, and to nobody else.
 pub(super) fn owned(class: &BoundClass) -> String {
     let table = quoted(&class.table);

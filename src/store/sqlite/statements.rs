@@ -98,7 +98,7 @@ impl Script {
             .iter()
             .filter_map(|class| {
                 let treated = treatment.class(class.name.as_str())?;
-                let (mut script, owned) = class_script(class, treated, &mut slots, &mut duties);
+                let (mut script, owned) = class_script(bound, class, treated, &mut slots, &mut duties);
                 if *treated.action() == RecordAction::Delete {
                     let cuts = bound.cuts.iter().filter(|cut| cut.of == class.name);
                     script.cuts = cuts.map(|cut| ownership::cut(class, cut, &owned)).collect();
@@ -146,6 +146,7 @@ fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<
 
 /// True of rows that a duty keeps, and what gives their latest dates. Empty where there is none.
 fn kept_by_duty(
+    bound: &Bound,
     class: &BoundClass,
     treated: &ClassTreatment,
     duties: &mut Vec<UnderDuty>,
@@ -153,7 +154,11 @@ fn kept_by_duty(
     let table = quoted(&class.table);
     let (mut conditions, mut latest) = (Vec::new(), String::new());
     for under in treated.under_duty() {
-        let arguments = format!("{}, {table}.{}", duties.len(), quoted(under.field.as_str()));
+        let tables: Option<Vec<&str>> = under.through.iter().map(|name| bound.table(name)).collect();
+        let date =
+            tables.and_then(|tables| ownership::column_above(class, &tables, &table, under.field.as_str()));
+        // A date that cannot be found is not known, and such a row is kept.
+        let arguments = format!("{}, {}", duties.len(), date.as_deref().unwrap_or("NULL"));
         conditions.push(format!("relinquish_kept({arguments})"));
         let _ = write!(latest, ", max(relinquish_day({arguments}))");
         duties.push(under.clone());
@@ -162,13 +167,14 @@ fn kept_by_duty(
 }
 
 fn class_script(
+    bound: &Bound,
     class: &BoundClass,
     treated: &ClassTreatment,
     slots: &mut Vec<Slot>,
     duties: &mut Vec<UnderDuty>,
 ) -> (ClassScript, String) {
     let table = quoted(&class.table);
-    let (kept, latest) = kept_by_duty(class, treated, duties);
+    let (kept, latest) = kept_by_duty(bound, class, treated, duties);
     let unless_kept = if kept.is_empty() { String::new() } else { format!(" AND NOT ({kept})") };
     let fields = targets(class, treated, slots);
     let mut tally = Statement::default();

@@ -1,0 +1,44 @@
+//! What a treatment's duties mean for one record among all of its customer's.
+
+use super::{Treatment, UnderDuty};
+use crate::customer::Moment;
+use crate::data_map::{DataMap, Record};
+
+/// How a record stands. Exhaustive: a store must know every one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No duty keeps it: it is treated.
+    Free,
+    /// A duty keeps it: it stays byte for byte as it is.
+    Kept,
+}
+
+impl UnderDuty {
+    /// The date by which a record is kept: its own, or that of the record from which it hangs. None if there is no such
+    /// record or no such date: what is not known forbids.
+    pub(crate) fn date(&self, record: &Record, records: &[Record], map: &DataMap) -> Option<Moment> {
+        let mut holder = record;
+        for next in &self.through {
+            let class = map.class(holder.class.as_str())?;
+            let to = map.class(next.as_str())?;
+            let mut links = class.hangs_from(map).filter(|link| link.to == *next);
+            holder = links.find_map(|link| to.pointed_at(records, holder, link))?;
+        }
+        Moment::of(holder.get(self.field.as_str()))
+    }
+}
+
+impl Treatment {
+    /// How each of a customer's records stands, in order. All of their records have to be there: a record may be kept by
+    /// the date of another.
+    pub fn standings(&self, records: &[Record], map: &DataMap) -> Vec<Standing> {
+        records
+            .iter()
+            .map(|record| {
+                let under = self.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
+                let is_kept = under.iter().any(|duty| duty.keeps(duty.date(record, records, map)));
+                if is_kept { Standing::Kept } else { Standing::Free }
+            })
+            .collect()
+    }
+}

@@ -16,12 +16,15 @@ pub mod document;
 mod draw;
 mod generalise;
 pub mod json;
+mod own;
 mod placeholder;
 pub mod text;
 mod token;
 
 pub use draw::{Draw, Seed};
 pub use generalise::Generalisation;
+pub(crate) use own::Unbound;
+pub use own::{Own, OwnReveals, OwnStrategy, Strategies};
 pub use placeholder::{NotATemplate, Template};
 pub use token::{Token, TokenForm};
 
@@ -61,6 +64,8 @@ pub enum Strategy {
         /// What becomes of what is no document that can be blanked.
         otherwise: Box<Strategy>,
     },
+    /// What a strategy of the host's own writes: [`OwnStrategy`].
+    Own(Own),
 }
 
 /// What of a value the output of a strategy depends on, beside the seed, the place and the day.
@@ -70,6 +75,8 @@ pub enum Reveals {
     Nothing,
     /// Exactly this, and whether the value could be read as what this generalises.
     Only(Generalisation),
+    /// Exactly [`OwnStrategy::general`], and whether the value could be read.
+    General,
     /// The text outside the mentions, and where they stood.
     Rest,
     /// The type of the file, and of a PDF the number and the sizes of its pages.
@@ -90,6 +97,7 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 to.apply(old, draw.date).unwrap_or_else(|| otherwise.fresh(old, draw))
             }
+            Self::Own(own) => own.fresh(old, draw),
             // Nobody is known here, so nobody is found.
             Self::Redact { .. } => old.clone(),
             Self::Blank { otherwise } => match old {
@@ -113,6 +121,7 @@ impl Strategy {
         match (self, value) {
             (Self::Clear, value) => *value == Value::Null,
             (Self::Constant(constant), value) => value == constant,
+            (Self::Own(own), value) => own.holds(value),
             (_, Value::Text(text)) => self.holds_text(text),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
             (Self::Redact { .. }, _) => true,
@@ -136,6 +145,7 @@ impl Strategy {
             }),
             Self::Generalise { to, otherwise } => to.holds_text(text) || otherwise.holds_text(text),
             Self::Blank { otherwise } => otherwise.holds_text(text),
+            Self::Own(own) => own.holds(&Value::from(text)),
             Self::Redact { .. } => true,
         }
     }
@@ -156,9 +166,29 @@ impl Strategy {
             Self::Generalise { to, .. } => Reveals::Only(*to),
             Self::Blank { .. } => Reveals::Pages,
             Self::Redact { .. } => Reveals::Rest,
-            Self::Clear | Self::Constant(_) | Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_) => {
-                Reveals::Nothing
-            }
+            Self::Own(own) if own.reveals() == OwnReveals::General => Reveals::General,
+            Self::Clear
+            | Self::Constant(_)
+            | Self::Placeholder(_)
+            | Self::Token(_)
+            | Self::Invalidate(_)
+            | Self::Own(_) => Reveals::Nothing,
+        }
+    }
+
+    /// The strategy of the host's own, with the host's code in it again after it was saved.
+    pub(crate) fn bind(&mut self, strategies: &Strategies) -> Result<(), Unbound> {
+        if let Self::Own(own) = self {
+            *own = own.bound(strategies)?;
+        }
+        Ok(())
+    }
+
+    /// A strategy of the host's own that was read back, and not found since.
+    pub(crate) fn unbound(&self) -> Option<&Own> {
+        match self {
+            Self::Own(own) if own.is_unbound() => Some(own),
+            _ => None,
         }
     }
 
@@ -177,6 +207,7 @@ impl Strategy {
             Self::Blank { otherwise } => {
                 format!("a blank document; what is none: {}", otherwise.describe())
             }
+            Self::Own(own) => format!("{} ({}, version {})", own.describe(), own.name(), own.version()),
         }
     }
 }

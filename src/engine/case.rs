@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt};
 use super::gateways::Accounts;
 use super::survey::{Before, CALLS};
 use super::{Claim, Engine, Error, Outcome};
-use crate::anonymise::Seed;
+use crate::anonymise::{Seed, Unbound};
 use crate::customer::{Customer, Expected, Status};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
@@ -147,6 +147,7 @@ impl Engine {
         if runs.is_empty() {
             return Ok(Vec::new());
         }
+        self.bind_strategies(&mut runs).await?;
         self.decide_again(&mut runs).await?;
         self.deactivate_all(&mut runs).await?;
         self.erase_at_gateways(&mut runs).await?;
@@ -166,6 +167,27 @@ impl Engine {
                 run.outcome.clone().unwrap_or_else(unfinished)
             })
             .collect())
+    }
+
+    /// A treatment that was saved gets the host's own strategies back. Where this program does not have them, a case
+    /// that has begun is blocked, and one that has not is superseded when it is decided again.
+    async fn bind_strategies(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let mut found = BTreeMap::<Digest, Result<Arc<Treatment>, Unbound>>::new();
+        for run in runs.iter_mut().filter(|run| run.new.treatment.is_unbound()) {
+            let treatment = &run.new.treatment;
+            let bound = found
+                .entry(run.new.binding.treatment_digest())
+                .or_insert_with(|| treatment.bind(&self.parts.strategies).map(Arc::new));
+            match bound {
+                Ok(bound) => run.new.treatment = Arc::clone(bound),
+                Err(unbound) if run.progress.irreversible => {
+                    let obstacle = Obstacle::by_a_guard(unbound.to_string());
+                    self.block(run, Step::Records, obstacle).await?;
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Step 2: the decision on fresh facts has to be the one that was approved.
@@ -244,6 +266,11 @@ impl Engine {
         let approval = &run.new.approval;
         if before.used.contains(&(approval.digest(), approval.approved_at())) {
             return Ok(Some("the approval was used for another case before; approve a new plan".to_owned()));
+        }
+        if run.new.treatment.is_unbound()
+            && let Err(unbound) = run.new.treatment.bind(&self.parts.strategies)
+        {
+            return Ok(Some(format!("{unbound}, or plan again under the policy of today")));
         }
         let mut before = before.treated;
         let binding = run.binding();

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
+use crate::anonymise::Strategies;
 use crate::backup::BackupRetention;
 use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
@@ -74,6 +75,7 @@ struct Parts {
     scrub: Option<Arc<dyn Scrub>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    strategies: Strategies,
     batch: usize,
     /// The keys are those with which the ledger was written.
     keys_checked: AtomicBool,
@@ -102,6 +104,7 @@ pub struct EngineBuilder {
     scrub: Option<Arc<dyn Scrub>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    strategies: Strategies,
     batch: usize,
 }
 
@@ -142,6 +145,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Strategies of the host's own, which the policy names.
+    #[must_use]
+    pub fn strategies(mut self, strategies: Strategies) -> Self {
+        self.strategies = strategies;
+        self
+    }
+
     /// How many customers are worked on at once: 500, unless this says otherwise. At least 1.
     #[must_use]
     pub fn batch(mut self, customers: usize) -> Self {
@@ -155,7 +165,7 @@ impl EngineBuilder {
     /// Everything that is impossible or left open, all at once: see [`PolicyDocument::check`]; also a gateway
     /// that the policy erases at and that has no adapter here, or has two.
     pub fn build(self) -> Result<Engine, Problems> {
-        let policy = self.policy.check(self.store.data_map())?;
+        let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
         let mut gateways = BTreeMap::new();
         for gateway in self.gateways {
@@ -194,6 +204,7 @@ impl EngineBuilder {
                 scrub: self.scrub,
                 clock: self.clock,
                 entropy: self.entropy,
+                strategies: self.strategies,
                 batch: self.batch,
                 keys_checked: AtomicBool::new(false),
                 running: Mutex::default(),
@@ -237,6 +248,7 @@ impl Engine {
             scrub: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            strategies: Strategies::new(),
             batch: BATCH,
         }
     }

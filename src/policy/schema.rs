@@ -214,6 +214,7 @@ fn field_rule() -> Json {
             one("generalise", json!({ "oneOf": [{ "enum": general }, prefix] })),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
             one("redact", text.clone()),
+            one("own", text.clone()),
             one("keep", text),
         ],
     })

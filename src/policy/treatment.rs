@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Standing, UnderDuty};
 use crate::anonymise::text::Matcher;
-use crate::anonymise::{Draw, Seed, Strategy};
+use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, DataMap, FieldName, Record, Value};
 use crate::digest::Digest;
@@ -226,6 +226,20 @@ impl Treatment {
             .get(class)
             .and_then(|class| class.fields.get(field))
             .is_some_and(|strategy| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
+    }
+
+    /// The same with the host's own strategies in it again, after it was saved.
+    pub(crate) fn bind(&self, strategies: &Strategies) -> Result<Self, Unbound> {
+        let mut bound = self.clone();
+        for class in bound.classes.values_mut() {
+            class.fields.values_mut().try_for_each(|strategy| strategy.bind(strategies))?;
+        }
+        Ok(bound)
+    }
+
+    /// Whether strategies of the host's own are missing that it was saved with.
+    pub(crate) fn is_unbound(&self) -> bool {
+        self.classes.values().any(|class| class.fields.values().any(|field| field.unbound().is_some()))
     }
 
     /// Whether a duty may keep records of some class.

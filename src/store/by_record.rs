@@ -369,6 +369,12 @@ pub(super) fn fits(treatment: &Treatment, map: &DataMap) -> Result<(), StoreErro
         if let Some(field) = treated.fields().keys().find(unknown) {
             return misfit(format!("there is no field {}.{field}", class.name()));
         }
+        let unbound =
+            treated.fields().iter().find_map(|(field, strategy)| Some((field, strategy.unbound()?)));
+        if let Some((field, own)) = unbound {
+            let field = format!("{}.{field}", class.name());
+            return misfit(format!("this program has no strategy {} for {field}", own.name()));
+        }
     }
     match treatment.classes().keys().find(|name| map.class(name.as_str()).is_none()) {
         Some(name) => misfit(format!("there is no class {name}")),

@@ -1,4 +1,5 @@
-//! For tests: a clock to turn, entropy that repeats itself, and the contract of a gateway's adapter.
+//! For tests: a clock to turn, entropy that repeats itself, the contract of a gateway's adapter, and what a strategy of
+//! the host's own promises.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +11,10 @@ use sha2::{Digest, Sha256};
 use crate::engine::{Clock, Entropy, NoEntropy};
 
 mod gateway;
+mod strategy;
 
 pub use gateway::{Broken, GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
+pub use strategy::strategy_keeps_its_word;
 
 /// A clock that stands still until it is turned. Whoever sleeps turns it on.
 #[derive(Debug)]

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
+use relinquish::anonymise::OwnStrategy as _;
 use relinquish::anonymise::{
     Draw, Generalisation, NotATemplate, Reveals, Seed, Strategy as Anonymise, Template, Token, TokenForm,
 };
 use relinquish::data_map::{ClassName, FieldName, Record, RecordKey, Value};
+
+use crate::own_strategies::{Region, own};
 
 /// A place to draw for, with everything that a [`Draw`] borrows.
 #[derive(Clone, Debug)]
@@ -78,8 +81,13 @@ fn any_strategy() -> impl Strategy<Value = Anonymise> {
         token().prop_map(Anonymise::Token),
         Just(Anonymise::Invalidate(None)),
         token().prop_map(|token| Anonymise::Invalidate(Some(token))),
+        prop::sample::select(vec!["void", "card_region"]).prop_map(of_the_host),
         any_generalisation(),
     ]
+}
+
+fn of_the_host(name: &str) -> Anonymise {
+    Anonymise::Own(own(1).get(name).unwrap())
 }
 
 const GENERALISATIONS: [Generalisation; 9] = [
@@ -167,6 +175,20 @@ proptest! {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_strategy_of_the_hosts_own_shows_its_generalisation_and_nothing_else(
+        values in prop::collection::vec("(SE|DK|se)-?[0-9]{1,4}", 2..8), place in any_place(),
+    ) {
+        let strategy = of_the_host("card_region");
+        prop_assert_eq!(strategy.reveals(), Reveals::General);
+        let values: Vec<Value> = values.into_iter().map(Value::from).collect();
+        for (one, other) in values.iter().zip(values.iter().skip(1)) {
+            let general = |value| Region { version: 1 }.general(value, place.date);
+            let same = strategy.apply(one, &place.draw()) == strategy.apply(other, &place.draw());
+            prop_assert_eq!(same, general(one) == general(other));
         }
     }
 

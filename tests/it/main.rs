@@ -24,6 +24,7 @@ mod ledger;
 mod letters;
 mod model;
 mod operator;
+mod own_strategies;
 #[cfg(feature = "pdf")]
 mod pdf;
 mod policy;

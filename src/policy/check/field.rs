@@ -1,12 +1,14 @@
 //! What a rule comes down to for one field, by what the store demands of its values.
 
-use crate::anonymise::{Generalisation, Strategy, Template, Token, TokenForm};
+use crate::anonymise::{Generalisation, Strategies, Strategy, Template, Token, TokenForm};
 use crate::data_map::{Constraints, Datatype, Field, Kind, Role, Value};
 use crate::policy::document::FieldRule;
 
 pub(super) enum Resolved {
     Write(Strategy),
     Keep(String),
+    /// A strategy of the host's own that the host does not have.
+    Unknown,
 }
 
 pub(super) struct Impossible {
@@ -19,7 +21,11 @@ fn impossible<T>(what: impl Into<String>, way_out: impl Into<String>) -> Result<
 }
 
 /// What a rule comes down to for one field.
-pub(super) fn resolve(field: &Field, rule: &FieldRule) -> Result<Resolved, Impossible> {
+pub(super) fn resolve(
+    field: &Field,
+    rule: &FieldRule,
+    strategies: &Strategies,
+) -> Result<Resolved, Impossible> {
     if !matches!(rule, FieldRule::Keep(_)) {
         writable(field)?;
     }
@@ -31,6 +37,15 @@ pub(super) fn resolve(field: &Field, rule: &FieldRule) -> Result<Resolved, Impos
     };
     match rule {
         FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
+        FieldRule::Own(name) => {
+            let Some(own) = strategies.get(name) else { return Ok(Resolved::Unknown) };
+            match own.suits(field.kind(), constraints) {
+                Ok(()) => Ok(Strategy::Own(own)),
+                Err(why) => {
+                    impossible(format!("is not what strategy {name} suits: {why}"), "write another rule")
+                }
+            }
+        }
         FieldRule::Remove => remove(constraints, form),
         FieldRule::Clear => clear(constraints),
         FieldRule::Token(chosen) => token(constraints, chosen.unwrap_or(form)),

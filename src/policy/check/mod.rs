@@ -9,6 +9,7 @@ use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule
 use super::{
     ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
 };
+use crate::anonymise::Strategies;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, Kind, RecordClass, Role, StateName};
 use crate::digest::Digest;
@@ -19,14 +20,25 @@ mod field;
 
 use field::{Impossible, Resolved, resolve};
 
-pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, Problems> {
+pub(super) fn check(
+    document: &PolicyDocument,
+    map: &DataMap,
+    strategies: &Strategies,
+) -> Result<Policy, Problems> {
     let mut reader = Reader::default();
-    let everyone = compile(&mut reader, &document.rules, None, map);
+    for name in strategies.twice() {
+        reader.problem(
+            format!("strategy {name}"),
+            "is the name of two strategies",
+            "give one of them another name",
+        );
+    }
+    let everyone = compile(&mut reader, &document.rules, None, map, strategies);
     let everyone_wrong = reader.problems().to_vec();
     let mut tenants = HashMap::new();
     for (tenant, entry) in &document.tenants {
         let mut merged = Reader::default();
-        let mut effective = compile(&mut merged, &entry.rules, Some((tenant, &entry.own)), map);
+        let mut effective = compile(&mut merged, &entry.rules, Some((tenant, &entry.own)), map, strategies);
         for problem in merged.into_problems() {
             let own = own_path(tenant.as_str(), &entry.own, &problem.path);
             if own.is_none() && everyone_wrong.contains(&problem) {
@@ -54,14 +66,21 @@ pub(super) fn check(document: &PolicyDocument, map: &DataMap) -> Result<Policy, 
 }
 
 /// What is in force, as far as it is possible; what is not is a problem.
-fn compile(reader: &mut Reader, rules: &Rules, own: Option<(&TenantId, &Json)>, map: &DataMap) -> Effective {
+fn compile(
+    reader: &mut Reader,
+    rules: &Rules,
+    own: Option<(&TenantId, &Json)>,
+    map: &DataMap,
+    strategies: &Strategies,
+) -> Effective {
+    check_strategies(reader, rules, strategies);
     check_triggers(reader, rules, map);
     let guards = check_guards(reader, rules, map);
     duties::check_duties(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
-        let mut classes = compile_classes(reader, &path, rules, rule, map);
+        let mut classes = compile_classes(reader, &path, (rules, strategies), rule, map);
         duties::put_under_duty(&mut classes, rules, map);
         duties::check_dates_stay(reader, &path, &classes);
         check_gateways(reader, &path, rule, map);
@@ -90,6 +109,37 @@ fn compile(reader: &mut Reader, rules: &Rules, own: Option<(&TenantId, &Json)>, 
         treatments,
         digest: Digest::of(&rules.json),
         lines: effective::lines(&rules.json, own),
+    }
+}
+
+/// Strategies that the host does not have, each where the policy names it.
+fn check_strategies(reader: &mut Reader, rules: &Rules, strategies: &Strategies) {
+    let mut look = |path: String, rule: &FieldRule| {
+        if let FieldRule::Own(name) = rule
+            && strategies.get(name).is_none()
+        {
+            let way_out = if strategies.names().next().is_none() {
+                "give the program's own strategies to EngineBuilder::strategies, or to check_with".to_owned()
+            } else {
+                suggest(name, strategies.names())
+            };
+            reader.problem(
+                join(&path, "own"),
+                format!("{name} is no strategy that this program has"),
+                way_out,
+            );
+        }
+    };
+    for (kind, rule) in &rules.anonymise {
+        look(join("anonymise", kind.as_str()), rule);
+    }
+    for (name, treatment) in &rules.treatments {
+        for (class, rule) in &treatment.classes {
+            let path = join(&join(&join("treatments", name.as_str()), class.as_str()), "fields");
+            for (field, rule) in &rule.fields {
+                look(join(&path, field), rule);
+            }
+        }
     }
 }
 
@@ -205,7 +255,7 @@ fn check_gateways(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &D
 fn compile_classes(
     reader: &mut Reader,
     path: &str,
-    rules: &Rules,
+    rules: (&Rules, &Strategies),
     rule: &TreatmentRule,
     map: &DataMap,
 ) -> BTreeMap<ClassName, ClassTreatment> {
@@ -247,7 +297,7 @@ fn compile_classes(
 fn compile_class(
     reader: &mut Reader,
     path: &str,
-    rules: &Rules,
+    (rules, strategies): (&Rules, &Strategies),
     rule: &ClassRule,
     class: &RecordClass,
 ) -> ClassTreatment {
@@ -310,7 +360,9 @@ fn compile_class(
                 (join(path, name), rule)
             }
         };
-        match resolve(field, field_rule) {
+        match resolve(field, field_rule, strategies) {
+            // Said already, where the rule stands.
+            Ok(Resolved::Unknown) => {}
             Ok(Resolved::Keep(_)) if field.kind().is_none() => {
                 reader.problem(rule_path, "is not personal, so it stays anyway", "leave it out");
             }

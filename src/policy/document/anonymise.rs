@@ -21,6 +21,8 @@ pub(in crate::policy) enum FieldRule {
     Redact(String),
     Constant(Value),
     Placeholder(Template),
+    /// A strategy of the host's own, by name.
+    Own(String),
     Keep(String),
 }
 
@@ -46,7 +48,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
 
 const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", \"redact\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
-                           { truncate = 3 } or { keep = \"reason\" }";
+                           { truncate = 3 }, { own = \"name\" } or { keep = \"reason\" }";
 
 pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = match value {
@@ -97,6 +99,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             }
         },
         "redact" => reader.text(&path, value).map(|with| FieldRule::Redact(with.to_owned())),
+        "own" => reader.text(&path, value).map(|name| FieldRule::Own(name.to_owned())),
         "token" => read_form(reader, &path, value).map(|form| FieldRule::Token(Some(form))),
         "generalise" => read_generalisation(reader, &path, value).map(FieldRule::Generalise),
         "truncate" => {

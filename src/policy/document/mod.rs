@@ -8,6 +8,7 @@ use super::effective::{TABLES, put_over};
 use super::{
     Duty, FiscalYearEnd, Guard, GuardRule, Policy, TimeZone, TreatmentName, Trigger, TriggerRule, check,
 };
+use crate::anonymise::Strategies;
 use crate::customer::TenantId;
 use crate::data_map::{DataMap, Kind};
 use crate::digest::Digest;
@@ -90,7 +91,16 @@ impl PolicyDocument {
     /// covers, NULL where it is not allowed, a placeholder where values must differ or longer than the column,
     /// a delete that a kept record forbids, a guard or a date that the store cannot tell, and more.
     pub fn check(&self, map: &DataMap) -> Result<Policy, Problems> {
-        check::check(self, map)
+        self.check_with(map, &Strategies::new())
+    }
+
+    /// The same for a policy that names strategies of the host's own.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); also a name that is none of these strategies, and a field that one of them does not
+    /// suit.
+    pub fn check_with(&self, map: &DataMap, strategies: &Strategies) -> Result<Policy, Problems> {
+        check::check(self, map, strategies)
     }
 
     fn read(value: &Json) -> Result<Self, Problems> {

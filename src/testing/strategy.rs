@@ -1,0 +1,223 @@
+//! What a strategy of the host's own promises, as a check that a host runs on values of its own.
+
+use std::collections::BTreeSet;
+
+use chrono::{Days, NaiveDate};
+
+use super::Broken;
+use crate::anonymise::{Draw, OwnReveals, OwnStrategy, Seed};
+use crate::data_map::{ClassName, Constraints, Datatype, FieldName, Kind, RecordKey, Value};
+
+/// Keys for which a strategy that suits a column of different values has to draw different ones.
+const KEYS: usize = 200;
+
+fn broken<T>(promise: String) -> Result<T, Broken> {
+    Err(Broken::Promise(promise))
+}
+
+struct Places {
+    class: ClassName,
+    field: FieldName,
+    seeds: [Seed; 2],
+    keys: Vec<RecordKey>,
+    day: NaiveDate,
+}
+
+impl Places {
+    fn new() -> Self {
+        Self {
+            class: "class".into(),
+            field: "field".into(),
+            seeds: [1, 2].map(|byte| Seed::new([byte; 32])),
+            keys: (0..KEYS).map(|n| RecordKey::new(n.to_string())).collect(),
+            day: NaiveDate::from_ymd_opt(2018, 12, 15).unwrap_or_default(),
+        }
+    }
+
+    /// Places that differ in everything that a place has.
+    fn some(&self) -> Vec<Draw<'_>> {
+        let mut list = Vec::new();
+        for (n, seed) in self.seeds.iter().enumerate() {
+            for (attempt, key) in (0..).zip(self.keys.iter().take(3)) {
+                let date = self.day + Days::new(400 * (n as u64));
+                list.push(Draw { seed, class: &self.class, key, field: &self.field, attempt, date });
+            }
+        }
+        list
+    }
+}
+
+fn general(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Option<Value> {
+    match strategy.reveals() {
+        OwnReveals::Nothing => None,
+        OwnReveals::General => strategy.general(value, draw.date),
+    }
+}
+
+/// What becomes of a value, as a treatment does it.
+fn treat(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Value {
+    if strategy.holds(value) {
+        return value.clone();
+    }
+    strategy.write(general(strategy, value, draw).as_ref(), draw)
+}
+
+/// Checks everything that [`OwnStrategy`] promises, on values such as persons have: none of them erased already, no two
+/// the same, and, where the strategy reveals a generalisation, two at least that have the same one. No message shows a
+/// value; it says which one, counted from 1.
+///
+/// # Errors
+/// [`Broken`], with the promise that does not hold, or with what the values lack.
+pub fn strategy_keeps_its_word(strategy: &dyn OwnStrategy, values: &[Value]) -> Result<(), Broken> {
+    let places = Places::new();
+    let different =
+        values.iter().enumerate().all(|(n, one)| !values.iter().take(n).any(|other| other == one));
+    if values.len() < 2 || !different {
+        return broken("give at least two values, no two the same".to_owned());
+    }
+    if strategy.name().trim().is_empty() || strategy.describe().trim().is_empty() {
+        return broken("it has a name, and says in a word or two what becomes of a value".to_owned());
+    }
+    for (n, value) in (1..).zip(values) {
+        if strategy.holds(value) {
+            return broken(format!(
+                "what it is to erase does not count as erased: value {n} does, and would stay"
+            ));
+        }
+    }
+    depends_on_the_generalisation_alone(strategy, values, &places)?;
+    for draw in places.some() {
+        for (n, value) in (1..).zip(values) {
+            let once = treat(strategy, value, &draw);
+            if !strategy.holds(&once) {
+                return broken(format!(
+                    "what it writes counts as erased: what it wrote for value {n} does not"
+                ));
+            }
+            // On another day, at another place: no second run writes it anew.
+            for again in places.some() {
+                if treat(strategy, &once, &again) != once {
+                    return broken(format!(
+                        "what is erased stays as it is: what it wrote for value {n} was changed again"
+                    ));
+                }
+            }
+        }
+    }
+    fits_where_it_suits(strategy, values, &places)
+}
+
+/// Values that come out the same in one order come out the same in the other, whatever was treated before.
+fn depends_on_the_generalisation_alone(
+    strategy: &dyn OwnStrategy,
+    values: &[Value],
+    places: &Places,
+) -> Result<(), Broken> {
+    let mut pairs = 0_usize;
+    for draw in places.some() {
+        let first: Vec<_> = values
+            .iter()
+            .map(|value| (general(strategy, value, &draw), treat(strategy, value, &draw)))
+            .collect();
+        let mut second: Vec<_> = values.iter().rev().map(|value| treat(strategy, value, &draw)).collect();
+        second.reverse();
+        for (n, (known, written)) in first.iter().enumerate() {
+            if second.get(n) != Some(written) {
+                return broken(format!(
+                    "what it writes depends on nothing that was seen before: value {} came out otherwise the second time",
+                    n + 1
+                ));
+            }
+            for (m, (_, other)) in first.iter().enumerate().take(n).filter(|(_, (other, _))| other == known) {
+                pairs += 1;
+                if other != written {
+                    return broken(format!(
+                        "values of the same generalisation come out the same: values {} and {} do not",
+                        m + 1,
+                        n + 1
+                    ));
+                }
+            }
+        }
+    }
+    if pairs == 0 {
+        return broken(
+            "it keeps less than the value: no two of the values have the same generalisation; give some that do, or \
+             make it more general"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whatever a field demands that it says it suits, what it writes is that.
+fn fits_where_it_suits(strategy: &dyn OwnStrategy, values: &[Value], places: &Places) -> Result<(), Broken> {
+    let datatypes =
+        [Datatype::Text, Datatype::Integer, Datatype::Real, Datatype::Numeric, Datatype::Blob, Datatype::Any];
+    let rooms: Vec<Option<u32>> = (0..=64).chain([80, 128, 255]).map(Some).chain([None]).collect();
+    let custom = Kind::Custom("x_any".to_owned());
+    let kinds: Vec<Kind> = Kind::KNOWN.iter().filter_map(|name| name.parse().ok()).chain([custom]).collect();
+    let mut suits_any = false;
+    for datatype in datatypes {
+        for max_chars in &rooms {
+            for (nullable, unique) in [(true, false), (false, false), (true, true), (false, true)] {
+                let takes = Constraints { nullable, unique, max_chars: *max_chars, datatype };
+                let asked = kinds.iter().map(Some).chain([None]);
+                if !asked.into_iter().any(|kind| strategy.suits(kind, &takes).is_ok()) {
+                    continue;
+                }
+                suits_any = true;
+                for draw in places.some() {
+                    for (n, value) in (1..).zip(values) {
+                        if let Some(why) = misfit(&treat(strategy, value, &draw), &takes) {
+                            return broken(format!(
+                                "what it writes fits where it says it does: for value {n} it wrote {why}, and the field \
+                                 takes {takes:?}"
+                            ));
+                        }
+                    }
+                }
+                if unique {
+                    differ(strategy, values, places)?;
+                }
+            }
+        }
+    }
+    if suits_any { Ok(()) } else { broken("it suits some field".to_owned()) }
+}
+
+fn misfit(value: &Value, takes: &Constraints) -> Option<&'static str> {
+    let is_right = match (takes.datatype, value) {
+        (_, Value::Null) => return (!takes.nullable).then_some("NULL"),
+        (Datatype::Any | Datatype::Numeric, _)
+        | (Datatype::Text, Value::Text(_))
+        | (Datatype::Integer | Datatype::Real, Value::Integer(_))
+        | (Datatype::Real, Value::Real(_))
+        | (Datatype::Blob, Value::Blob(_)) => true,
+        _ => false,
+    };
+    let room = takes.max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX));
+    if !is_right {
+        Some("a value of another type")
+    } else if value.as_text().is_some_and(|text| text.chars().count() > room) {
+        Some("a longer text")
+    } else {
+        None
+    }
+}
+
+fn differ(strategy: &dyn OwnStrategy, values: &[Value], places: &Places) -> Result<(), Broken> {
+    let Some((seed, value)) = places.seeds.first().zip(values.first()) else { return Ok(()) };
+    let mut drawn = BTreeSet::new();
+    for key in &places.keys {
+        let draw =
+            Draw { seed, class: &places.class, key, field: &places.field, attempt: 0, date: places.day };
+        let written = treat(strategy, value, &draw);
+        // NULL is never the same as NULL.
+        let spelled = serde_json::to_string(&written).unwrap_or_default();
+        if written != Value::Null && !drawn.insert(spelled) {
+            return broken("where values must differ, it writes a different one for every record".to_owned());
+        }
+    }
+    Ok(())
+}

@@ -81,12 +81,15 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Reads a date as a host stores it: a day or an instant in ISO 8601, or Unix seconds.
+    /// Reads a date as a host stores it: a day or an instant in ISO 8601, or Unix seconds since 1973. Smaller numbers are
+    /// years and days spelled as numbers (`2025`, `20250630`) rather than seconds.
     pub(crate) fn of(value: &Value) -> Option<Self> {
         match value {
             Value::Text(text) => Self::parse(text),
-            Value::Integer(seconds) => DateTime::from_timestamp(*seconds, 0).map(Self::Instant),
-            Value::Null | Value::Real(_) | Value::Blob(_) => None,
+            Value::Integer(seconds) if *seconds >= 100_000_000 => {
+                DateTime::from_timestamp(*seconds, 0).map(Self::Instant)
+            }
+            Value::Integer(_) | Value::Null | Value::Real(_) | Value::Blob(_) => None,
         }
     }
 

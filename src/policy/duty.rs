@@ -19,6 +19,8 @@ pub struct Duty {
     pub(super) name: String,
     /// By class, the field that holds the record's date.
     pub(super) classes: BTreeMap<ClassName, FieldName>,
+    /// What that field holds is the last day of the record's fiscal year.
+    pub(super) by_fiscal_year: bool,
     pub(super) period: Period,
     pub(super) start: StartRule,
     pub(super) law: String,
@@ -36,6 +38,11 @@ impl Duty {
     /// it hangs.
     pub fn classes(&self) -> &BTreeMap<ClassName, FieldName> {
         &self.classes
+    }
+
+    /// Whether that field holds the last day of the record's own fiscal year, whenever the tenant's may end.
+    pub fn is_by_fiscal_year(&self) -> bool {
+        self.by_fiscal_year
     }
 
     /// For how long.
@@ -65,7 +72,12 @@ impl Duty {
 
     /// The last day on which a record of a date has to be kept; `None` beyond the end of the calendar.
     pub fn kept_until(&self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {
-        self.period.end(self.start.start(date, fiscal_year)?)
+        let start = if self.by_fiscal_year {
+            self.start.start_of_fiscal_year(date)
+        } else {
+            self.start.start(date, fiscal_year)
+        };
+        self.period.end(start?)
     }
 
     /// The first record date that is under the duty on a day: what is dated then or later has to be kept. Every start
@@ -128,6 +140,7 @@ mod tests {
         Duty {
             name: "x".to_owned(),
             classes: BTreeMap::new(),
+            by_fiscal_year: false,
             period: period.parse().unwrap(),
             start,
             law: "y".to_owned(),
@@ -142,8 +155,11 @@ mod tests {
         let first: NaiveDate = "2024-01-01".parse().unwrap();
         for start in StartRule::ALL {
             for period in ["0 days", "30 days", "1 month", "3 years", "7 years", "100 years"] {
-                for fiscal_year in ["12-31", "06-30", "02-29"] {
-                    let (duty, fiscal_year) = (duty(period, start), fiscal_year.parse().unwrap());
+                let years = ["12-31", "06-30", "02-29"].map(|end| (end, false)).into_iter();
+                let own = start.counts_fiscal_years().then_some(("12-31", true));
+                for (fiscal_year, by_fiscal_year) in years.chain(own) {
+                    let duty = Duty { by_fiscal_year, ..duty(period, start) };
+                    let fiscal_year = fiscal_year.parse().unwrap();
                     for today in first.iter_days().step_by(37).take(40) {
                         let keep_from = duty.keep_from(today, fiscal_year);
                         let until = |date: NaiveDate| duty.kept_until(date, fiscal_year).unwrap();
@@ -152,6 +168,45 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Each day of a fiscal year is kept as long by the day on which that year ended as by its own date.
+    #[test]
+    fn the_end_of_the_fiscal_year_says_the_same_as_a_day_within_it() {
+        for start in StartRule::ALL.into_iter().filter(|start| start.counts_fiscal_years()) {
+            let by_date = duty("7 years", start);
+            let by_fiscal_year = Duty { by_fiscal_year: true, ..by_date.clone() };
+            for end in ["12-31", "06-30", "02-29"] {
+                let tenants: FiscalYearEnd = end.parse().unwrap();
+                let first: NaiveDate = "2019-01-01".parse().unwrap();
+                for day in first.iter_days().take(1_500) {
+                    let ended = tenants.of(day).unwrap();
+                    let until = by_fiscal_year.kept_until(ended, FiscalYearEnd::CALENDAR);
+                    assert_eq!(until, by_date.kept_until(day, tenants), "{start:?} {end} {day}");
+                }
+            }
+        }
+        // A first fiscal year of eighteen months, which no month and day could tell.
+        let statute = Statute::find("SE/BFL/7:2").unwrap();
+        let mut duty = duty("7 years", statute.start);
+        let (booked, ended) = ("2024-03-15".parse().unwrap(), "2025-06-30".parse().unwrap());
+        assert_eq!(duty.kept_until(booked, "06-30".parse().unwrap()), Some("2031-12-31".parse().unwrap()));
+        duty.by_fiscal_year = true;
+        assert_eq!(duty.kept_until(ended, "06-30".parse().unwrap()), Some("2032-12-31".parse().unwrap()));
+    }
+
+    /// A bare year, or a day spelled as a number, looked like seconds of 1970, and so like something long free.
+    #[test]
+    fn a_number_that_is_no_instant_is_no_date() {
+        let under = UnderDuty {
+            field: "year".into(),
+            through: Vec::new(),
+            keep_from: Some("2018-01-01".parse().unwrap()),
+            time_zone: TimeZone::UTC,
+        };
+        for (number, kept) in [(2025, true), (20_250_630, true), (0, true), (1_262_304_000, false)] {
+            assert_eq!(under.keeps(Moment::of(&crate::data_map::Value::Integer(number))), kept, "{number}");
         }
     }
 

@@ -13,7 +13,7 @@
 //! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
 //! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…" }`: what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
-//! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date. See [below](#duties) |
+//! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
 //! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents, `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank)), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule } }`; per gateway: `gateway.stripe = "erase"` |
@@ -81,6 +81,10 @@
 //! ground = "17(3)(e)"
 //! from = "placed_on"
 //! ```
+//! `fiscal_year_ends` at the top is the tenant's. Where a record says itself when its fiscal year ends, a duty that counts
+//! fiscal years takes that instead of a date: `fiscal_year_ends = { field = "fiscal_year_end" }` in place of `from`, a
+//! field that holds the last day of the year. So years of more or less than twelve months come out right.
+//!
 //! A duty beats treatment, request and switch. It defers, and never cancels: a record that it keeps stays byte for byte as
 //! it is, is counted as kept, and the plan names every duty on it with the day on which the last of them ends; once it has
 //! ended, the next erasure of that customer, by the sweep or a request, does what the treatment says. One whose date is

@@ -119,7 +119,9 @@ fn duty_rules() -> Vec<Json> {
     let codes: Vec<&str> = Statute::all().iter().map(|statute| statute.code).collect();
     let texts = json!({ "$ref": "#/$defs/texts" });
     let text = json!({ "$ref": TEXT });
-    let common = [("classes", texts), ("from", text.clone())];
+    let own_year = "The field that holds the last day of the record's fiscal year";
+    let field = described(own_year, &object(&[("field", text.clone())], &["field"]));
+    let common = [("classes", texts), ("from", text.clone()), ("fiscal_year_ends", field)];
     let statute = [&common[..], &[("statute", json!({ "enum": codes }))]].concat();
     let grounds = Ground::ALL.into_iter().filter(|ground| ground.as_str().starts_with("17(3)"));
     let grounds: Vec<String> =
@@ -131,10 +133,19 @@ fn duty_rules() -> Vec<Json> {
         ("ground", json!({ "enum": grounds })),
     ];
     let own = [&common[..], &own[..]].concat();
-    vec![
-        object(&statute, &["classes", "from", "statute"]),
-        object(&own, &["classes", "from", "period", "start", "law", "ground"]),
-    ]
+    let of_statute = object(&statute, &["classes", "statute"]);
+    let of_policy = object(&own, &["classes", "period", "start", "law", "ground"]);
+    // By the record's date, or by its fiscal year: one of the two.
+    let dated = json!([{ "required": ["from"] }, { "required": ["fiscal_year_ends"] }]);
+    [of_statute, of_policy]
+        .into_iter()
+        .map(|mut rule| {
+            if let Some(rule) = rule.as_object_mut() {
+                rule.insert("oneOf".to_owned(), dated.clone());
+            }
+            rule
+        })
+        .collect()
 }
 
 fn treatments() -> Json {

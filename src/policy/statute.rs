@@ -75,9 +75,29 @@ impl StartRule {
         match self {
             Self::RecordDate | Self::LastEntry | Self::TransactionCompleted => Some(date),
             Self::CalendarYear | Self::CalendarYearOfTaxDue => year_end(date),
-            Self::FiscalYear => fiscal_year.of(date),
-            Self::CalendarYearOfFiscalYear => year_end(fiscal_year.of(date)?),
+            Self::FiscalYear | Self::CalendarYearOfFiscalYear => {
+                self.start_of_fiscal_year(fiscal_year.of(date)?)
+            }
         }
+    }
+
+    /// The same by the last day of the record's own fiscal year: the one way to know it where a fiscal year was longer
+    /// or shorter than twelve months. `None` for a rule that counts no fiscal years.
+    pub fn start_of_fiscal_year(self, ended: NaiveDate) -> Option<NaiveDate> {
+        match self {
+            Self::FiscalYear => Some(ended),
+            Self::CalendarYearOfFiscalYear => NaiveDate::from_ymd_opt(ended.year(), 12, 31),
+            Self::RecordDate
+            | Self::LastEntry
+            | Self::TransactionCompleted
+            | Self::CalendarYear
+            | Self::CalendarYearOfTaxDue => None,
+        }
+    }
+
+    /// Whether it counts from the end of a fiscal year.
+    pub fn counts_fiscal_years(self) -> bool {
+        matches!(self, Self::FiscalYear | Self::CalendarYearOfFiscalYear)
     }
 
     /// Which date of the record it takes, and what it makes of it.

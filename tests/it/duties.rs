@@ -507,6 +507,31 @@ async fn a_treatment_that_nobody_dated_keeps_everything_under_a_duty() {
     assert_eq!((tally.classes["invoice"].due, tally.kept.len()), (1, 0));
 }
 
+/// A field that holds the last day of the record's own fiscal year counts, and not the year of the tenant, which ends in
+/// June: by that, the first of these rows would be kept a year longer.
+#[tokio::test]
+async fn the_fiscal_year_of_the_record_beats_that_of_the_tenant() {
+    let policy = POLICY.replace("from = \"booked_on\"", "fiscal_year_ends = { field = \"booked_on\" }");
+    let policy = PolicyDocument::from_toml(&policy).unwrap();
+    let row = |year_end: Held| Row { invoice: false, booked: year_end, issued: Held::Nothing };
+    let day = |text: &str| Held::Day(text.parse().unwrap());
+    let rows = [row(day("2018-12-31")), row(day("2019-06-30")), row(Held::Nothing)];
+    let folder = tempfile::tempdir().unwrap();
+    let in_sqlite = sqlite(&folder.path().join("host.sqlite"), "early", &rows);
+    let (in_memory, customers) = (memory("early", &rows), vec!["1".into()]);
+    for store in [&in_sqlite as &dyn RecordStore, &in_memory] {
+        let policy = policy.check(store.data_map()).unwrap();
+        for (at, due, kept) in
+            [("2025-12-31T12:00:00Z", 0, 3), ("2025-12-31T23:00:00Z", 1, 2), ("2030-01-01T00:00:00Z", 2, 1)]
+        {
+            let dated = policy.dated(&"early".into(), &policy.treatments()["clear"], at.parse().unwrap());
+            let request = relinquish::store::TallyRequest::new(customers.clone(), dated);
+            let tally = store.tally(&request).await.unwrap().remove(0).unwrap();
+            assert_eq!((tally.classes["receipt"].due, tally.kept["receipt"].rows), (due, kept), "{at}");
+        }
+    }
+}
+
 /// A host that does not say by which field records point at others cannot have them kept by the date of those.
 #[test]
 fn a_date_that_no_field_leads_to_is_found_before_anything_runs() {
@@ -640,19 +665,55 @@ async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
     assert_eq!(left, [2, 3, 4, 9, 10]);
 }
 
+/// What is found in the policy with one line replaced.
+fn faults(edits: &[(&str, &str)]) -> Vec<String> {
+    let text = edits.iter().fold(POLICY.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    let checked = PolicyDocument::from_toml(&text).and_then(|document| document.check(&memory_map()));
+    checked.err().map_or_else(Vec::new, |problems| {
+        problems.iter().map(|p| format!("{}: {}", p.path, p.what)).collect()
+    })
+}
+
+#[test]
+fn what_is_wrong_with_the_date_of_a_duty_is_found_before_anything_runs() {
+    for (from, to, wanted) in [
+        (
+            "from = \"booked_on\"",
+            "fiscal_year_ends = { field = \"year_end\" }",
+            "duties.bookkeeping.fiscal_year_ends.field: invoice has no field year_end",
+        ),
+        (
+            "from = \"booked_on\"",
+            "fiscal_year_ends = { field = \"name\" }",
+            "duties.bookkeeping.fiscal_year_ends.field: invoice.name is no date",
+        ),
+        (
+            "from = \"booked_on\"",
+            "fiscal_year_ends = \"06-30\"",
+            "duties.bookkeeping.fiscal_year_ends: is the record's own here",
+        ),
+        (
+            "from = \"booked_on\"",
+            "from = \"booked_on\"\nfiscal_year_ends = { field = \"booked_on\" }",
+            "duties.bookkeeping.from: is not needed",
+        ),
+        (
+            "from = \"issued_on\"",
+            "fiscal_year_ends = { field = \"issued_on\" }",
+            "duties.claims.fiscal_year_ends: counts for nothing",
+        ),
+        ("from = \"booked_on\"", "", "duties.bookkeeping.from: is missing"),
+    ] {
+        let found = faults(&[(from, to)]);
+        assert!(found.iter().any(|fault| fault.starts_with(wanted)), "{from} → {to}: {found:#?}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
-    let map = memory_map();
-    let faults = |edits: &[(&str, &str)]| {
-        let text = edits.iter().fold(POLICY.to_owned(), |text, (from, to)| {
-            assert!(text.contains(from), "{from}");
-            text.replacen(from, to, 1)
-        });
-        let checked = PolicyDocument::from_toml(&text).and_then(|document| document.check(&map));
-        checked.err().map_or_else(Vec::new, |problems| {
-            problems.iter().map(|p| format!("{}: {}", p.path, p.what)).collect()
-        })
-    };
     assert_eq!(faults(&[]), Vec::<String>::new());
     for (from, to, wanted) in [
         ("statute = \"SE/BFL/7:2\"", "", "duties.bookkeeping: has no basis in law"),

@@ -24,15 +24,16 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                     "name the records that have to be kept, and anonymise the customer's own",
                 );
             }
+            let at = || join(&path, if duty.is_by_fiscal_year() { "fiscal_year_ends.field" } else { "from" });
             match where_dated(map, described, field) {
                 Dated::Here(_) => {}
                 Dated::NoDate(holder) => reader.problem(
-                    join(&path, "from"),
+                    at(),
                     format!("{holder}.{field} is no date by which the store can keep records"),
                     "name the field that holds the record's date",
                 ),
                 Dated::Unreachable { from, to } => reader.problem(
-                    join(&path, "from"),
+                    at(),
                     format!(
                         "{class} has no field {field}, and nothing says by which field records of {from} point at \
                          those of {to}, which have one"
@@ -43,7 +44,7 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                     let dated = described.fields().iter().filter(|field| field.is_dated());
                     let known: Vec<&str> = dated.map(|field| field.name().as_str()).collect();
                     reader.problem(
-                        join(&path, "from"),
+                        at(),
                         format!("{class} has no field {field}, and no record that it hangs from has one"),
                         suggest(field.as_str(), known),
                     );

@@ -8,7 +8,8 @@ use crate::data_map::{ClassName, FieldName};
 use crate::document::{Reader, join, suggest};
 use crate::policy::{Duty, FiscalYearEnd, Ground, Period, StartRule, Statute};
 
-const KEYS: [&str; 7] = ["classes", "from", "statute", "period", "start", "law", "ground"];
+const KEYS: [&str; 8] =
+    ["classes", "from", "fiscal_year_ends", "statute", "period", "start", "law", "ground"];
 
 pub(super) fn read_fiscal_year(reader: &mut Reader, value: &Json) -> Option<FiscalYearEnd> {
     let text = reader.text("fiscal_year_ends", value)?;
@@ -32,13 +33,46 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
     let table = reader.table(path, value, &KEYS)?;
     let classes = reader.required(path, table, "classes");
     let classes = classes.and_then(|value| reader.texts(&join(path, "classes"), value));
-    let from = reader.required_text(path, table, "from").map(FieldName::from);
+    let field = read_field(reader, path, table);
     let basis = read_basis(reader, path, table);
-    let (classes, from) = (classes?, from?);
     let Basis { period, start, law, statute, ground } = basis?;
+    let by_fiscal_year = table.contains_key("fiscal_year_ends");
+    if by_fiscal_year && !start.counts_fiscal_years() {
+        reader.problem(
+            join(path, "fiscal_year_ends"),
+            format!("counts for nothing: the period starts with {}", start.describe()),
+            "write from = \"…\", the field that holds that date",
+        );
+    }
+    let (classes, from) = (classes?, field?);
     let classes: BTreeMap<ClassName, FieldName> =
         classes.into_iter().map(|class| (class.into(), from.clone())).collect();
-    Some(Duty { name: name.to_owned(), classes, period, start, law, statute, ground })
+    Some(Duty { name: name.to_owned(), classes, by_fiscal_year, period, start, law, statute, ground })
+}
+
+/// The field that holds the record's date, or the last day of its fiscal year.
+fn read_field(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<FieldName> {
+    let Some(own) = table.get("fiscal_year_ends") else {
+        return reader.required_text(path, table, "from").map(FieldName::from);
+    };
+    if table.contains_key("from") {
+        reader.problem(
+            join(path, "from"),
+            "is not needed where the record says itself when its fiscal year ends",
+            "leave one of the two out",
+        );
+    }
+    let path = join(path, "fiscal_year_ends");
+    if own.is_string() {
+        reader.problem(
+            path,
+            "is the record's own here, and no day of every year",
+            "write { field = \"…\" }; when a tenant's fiscal years end is said outside of the duties",
+        );
+        return None;
+    }
+    let own = reader.table(&path, own, &["field"])?;
+    reader.required_text(&path, own, "field").map(FieldName::from)
 }
 
 struct Basis {

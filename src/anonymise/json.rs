@@ -23,6 +23,25 @@
 //! Text that is no JSON by RFC 8259 to its last byte is an error, also where the pointer would have been found before
 //! the fault: what cannot be read cannot be said to be erased. A member that is there twice is treated twice, because
 //! readers differ in which one they take.
+//!
+//! [`redact`] takes people out of the texts of a document, each text for itself, its escapes resolved: a name is found
+//! whether it is spelled `Müller` or `M\u00fcller`, and what is not the name keeps its own spelling.
+//!
+//! ```
+//! use relinquish::anonymise::{json, text::Matcher};
+//! use relinquish::customer::Identifiers;
+//! use relinquish::data_map::Kind;
+//!
+//! let mut maud = Identifiers::new();
+//! maud.insert(Kind::Name, "Maud Ashworth");
+//! let people = Matcher::new([&maud])?;
+//! let text = r#"{"v": 1.0, "log": ["Maud Ashworth: \u00e5terbetalning", {"by": "desk 3"}]}"#;
+//! assert_eq!(
+//!     json::redact(text, &"/log".parse()?, &people, "[erased]")?.as_deref(),
+//!     Some(r#"{"v": 1.0, "log": ["[erased]: \u00e5terbetalning", {"by": "desk 3"}]}"#)
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,6 +50,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value as Json;
+
+use super::text::Matcher;
 
 /// Arrays and objects within one another: as deep as SQLite reads them.
 const MAX_DEPTH: usize = 1_000;
@@ -112,6 +133,17 @@ fn step(part: &str) -> Result<Step, NotAPointer> {
 }
 
 impl Pointer {
+    /// The whole document.
+    pub(crate) fn whole() -> Self {
+        Self { text: String::new(), steps: Vec::new() }
+    }
+
+    #[cfg(feature = "sqlite")]
+    /// Whether it has more steps.
+    pub(crate) fn is_deeper_than(&self, other: &Self) -> bool {
+        self.steps.len() > other.steps.len()
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -202,9 +234,78 @@ pub struct NotJson {
 pub fn edit<'t>(
     text: &'t str,
     pointer: &Pointer,
-    change: impl FnMut(Found<'t>) -> Option<Edit>,
+    mut change: impl FnMut(Found<'t>) -> Option<Edit>,
 ) -> Result<Option<String>, NotJson> {
-    let mut walk = Walk { scan: Scan { text, at: 0 }, change, cuts: Vec::new() };
+    let cuts = walk(text, pointer, |scan, cuts| {
+        let start = scan.at;
+        Ok(match change(scan.found()?) {
+            None => Fate::Stays,
+            Some(Edit::Remove) => Fate::Goes,
+            Some(Edit::Write(value)) => {
+                cuts.push((start..scan.at, value.to_string()));
+                Fate::Stays
+            }
+        })
+    })?;
+    Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts)))
+}
+
+/// The document with `with` in place of every certain mention of the people, in each text that the pointer leads to and
+/// in each text within the arrays and objects that it leads to, the names of members included. Numbers are no texts and
+/// stay. Gives the new document, or `None` where nobody is mentioned.
+///
+/// # Errors
+/// As [`edit`].
+pub fn redact(
+    text: &str,
+    pointer: &Pointer,
+    people: &Matcher,
+    with: &str,
+) -> Result<Option<String>, NotJson> {
+    redact_but(text, pointer, &[], people, with)
+}
+
+/// The same, without what other pointers lead to: that has rules of its own.
+pub(crate) fn redact_but(
+    text: &str,
+    pointer: &Pointer,
+    others: &[Pointer],
+    people: &Matcher,
+    with: &str,
+) -> Result<Option<String>, NotJson> {
+    let mut left_out: Vec<Range<usize>> = Vec::new();
+    for other in others {
+        walk(text, other, |scan, _| {
+            let start = scan.at;
+            scan.skip()?;
+            left_out.push(start..scan.at);
+            Ok(Fate::Stays)
+        })?;
+    }
+    let with = Json::from(with).to_string();
+    let with = with.strip_prefix('"').and_then(|with| with.strip_suffix('"')).unwrap_or_default();
+    let mut scanner = people.scanner();
+    let cuts = walk(text, pointer, |scan, cuts| {
+        scan.texts(&mut |spelled: Spelled<'_>| {
+            if left_out.iter().any(|range| range.contains(&spelled.at)) {
+                return;
+            }
+            let certain = scanner.certain(&spelled.read());
+            cuts.extend(spelled.ranges(&certain).map(|range| (range, with.to_owned())));
+        })?;
+        Ok(Fate::Stays)
+    })?;
+    Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts)))
+}
+
+/// Goes to every place that the pointer leads to, in order, and has it read there; gives what is to be cut out of the
+/// text, and what is written instead.
+fn walk<'t>(
+    text: &'t str,
+    pointer: &Pointer,
+    at_place: impl FnMut(&mut Scan<'t>, &mut Vec<Cut>) -> Result<Fate, NotJson>,
+) -> Result<Vec<Cut>, NotJson> {
+    let mut walk = Walk { scan: Scan { text, at: 0 }, at_place, cuts: Vec::new() };
     walk.scan.space();
     let start = walk.scan.at;
     if walk.value(&pointer.steps)? == Fate::Goes {
@@ -214,7 +315,7 @@ pub fn edit<'t>(
     if walk.scan.at < text.len() {
         return Err(walk.scan.fault("something stands behind the end"));
     }
-    Ok((!walk.cuts.is_empty()).then(|| with_cuts(text, &walk.cuts)))
+    Ok(walk.cuts)
 }
 
 /// Every value that the pointer leads to, in order.
@@ -230,7 +331,10 @@ pub fn values<'t>(text: &'t str, pointer: &Pointer) -> Result<Vec<Found<'t>>, No
     Ok(values)
 }
 
-fn with_cuts(text: &str, cuts: &[(Range<usize>, String)]) -> String {
+/// What goes, and what stands there instead.
+type Cut = (Range<usize>, String);
+
+fn with_cuts(text: &str, cuts: &[Cut]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut from = 0;
     for (range, written) in cuts {
@@ -251,23 +355,14 @@ enum Fate {
 /// Goes down along the pointer, and collects what is to be cut out of the text and written in its place.
 struct Walk<'t, F> {
     scan: Scan<'t>,
-    change: F,
-    cuts: Vec<(Range<usize>, String)>,
+    at_place: F,
+    cuts: Vec<Cut>,
 }
 
-impl<'t, F: FnMut(Found<'t>) -> Option<Edit>> Walk<'t, F> {
+impl<'t, F: FnMut(&mut Scan<'t>, &mut Vec<Cut>) -> Result<Fate, NotJson>> Walk<'t, F> {
     fn value(&mut self, steps: &[Step]) -> Result<Fate, NotJson> {
         let Some((step, rest)) = steps.split_first() else {
-            let start = self.scan.at;
-            let found = self.scan.found()?;
-            return Ok(match (self.change)(found) {
-                None => Fate::Stays,
-                Some(Edit::Remove) => Fate::Goes,
-                Some(Edit::Write(value)) => {
-                    self.cuts.push((start..self.scan.at, value.to_string()));
-                    Fate::Stays
-                }
-            });
+            return (self.at_place)(&mut self.scan, &mut self.cuts);
         };
         match self.scan.peek() {
             Some(b'{') => self.items(b'}', step, rest),
@@ -375,8 +470,14 @@ impl<'t> Scan<'t> {
         })
     }
 
-    /// Over a value, whatever is in it. Keeps its own stack: a hostile document must not exhaust ours.
+    /// Over a value, whatever is in it.
     fn skip(&mut self) -> Result<(), NotJson> {
+        self.texts(&mut |_| ())
+    }
+
+    /// Over a value, with a look at every text in it, names of members included. Keeps its own stack: a hostile document
+    /// must not exhaust ours.
+    fn texts(&mut self, look: &mut impl FnMut(Spelled<'t>)) -> Result<(), NotJson> {
         let mut open: Vec<u8> = Vec::new();
         loop {
             match self.peek() {
@@ -390,12 +491,12 @@ impl<'t> Scan<'t> {
                         }
                         open.push(close);
                         if close == b'}' {
-                            self.over_member()?;
+                            self.over_member(look)?;
                         }
                         continue;
                     }
                 }
-                Some(b'"') => self.over_string().map(|_| ())?,
+                Some(b'"') => look(self.over_string()?),
                 Some(b't') => self.word("true")?,
                 Some(b'f') => self.word("false")?,
                 Some(b'n') => self.word("null")?,
@@ -410,7 +511,7 @@ impl<'t> Scan<'t> {
                 if self.take(b',') {
                     self.space();
                     if close == b'}' {
-                        self.over_member()?;
+                        self.over_member(look)?;
                     }
                     break;
                 }
@@ -429,8 +530,8 @@ impl<'t> Scan<'t> {
         Ok(name)
     }
 
-    fn over_member(&mut self) -> Result<(), NotJson> {
-        self.over_string()?;
+    fn over_member(&mut self, look: &mut impl FnMut(Spelled<'t>)) -> Result<(), NotJson> {
+        look(self.over_string()?);
         self.colon()
     }
 
@@ -474,19 +575,18 @@ impl<'t> Scan<'t> {
         if start == self.at { Err(self.fault("a digit is missing")) } else { Ok(()) }
     }
 
-    /// Over a string; gives what is between its quotes, and whether there are escapes in it.
-    fn over_string(&mut self) -> Result<(&'t str, bool), NotJson> {
+    fn over_string(&mut self) -> Result<Spelled<'t>, NotJson> {
         if !self.take(b'"') {
             return Err(self.fault("a string is missing"));
         }
-        let start = self.at;
+        let at = self.at;
         let mut has_escapes = false;
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    let inner = self.since(start);
+                    let inner = self.since(at);
                     self.at += 1;
-                    return Ok((inner, has_escapes));
+                    return Ok(Spelled { at, inner, has_escapes });
                 }
                 Some(b'\\') => {
                     has_escapes = true;
@@ -513,45 +613,83 @@ impl<'t> Scan<'t> {
     }
 
     fn string(&mut self) -> Result<Cow<'t, str>, NotJson> {
-        let (inner, has_escapes) = self.over_string()?;
-        Ok(if has_escapes { Cow::Owned(unescaped(inner)) } else { Cow::Borrowed(inner) })
+        self.over_string().map(Spelled::read)
     }
 }
 
-/// What a string with escapes says. Its escapes are known to be complete.
-fn unescaped(inner: &str) -> String {
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some((before, behind)) = rest.split_once('\\') {
-        text.push_str(before);
-        let mut chars = behind.chars();
-        text.push(match chars.next() {
-            Some('b') => '\u{8}',
-            Some('f') => '\u{c}',
-            Some('n') => '\n',
-            Some('r') => '\r',
-            Some('t') => '\t',
-            Some('u') => {
-                let first = unit(chars.as_str());
-                chars = chars.as_str().get(4..).unwrap_or_default().chars();
-                let second = chars.as_str().strip_prefix("\\u").map(unit);
-                match (char::from_u32(first), second) {
-                    (Some(c), _) => c,
-                    (None, Some(second @ 0xDC00..0xE000)) if first < 0xDC00 => {
-                        chars = chars.as_str().get(6..).unwrap_or_default().chars();
-                        let code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-                    }
-                    (None, _) => char::REPLACEMENT_CHARACTER,
-                }
-            }
-            Some(c) => c,
-            None => char::REPLACEMENT_CHARACTER,
-        });
-        rest = chars.as_str();
+/// A string as it stands in the document: what is between its quotes, and from where on. Its escapes are complete.
+#[derive(Clone, Copy)]
+struct Spelled<'t> {
+    at: usize,
+    inner: &'t str,
+    has_escapes: bool,
+}
+
+impl<'t> Spelled<'t> {
+    /// What it says.
+    fn read(self) -> Cow<'t, str> {
+        if self.has_escapes {
+            Cow::Owned(Letters { rest: self.inner }.map(|(letter, _)| letter).collect())
+        } else {
+            Cow::Borrowed(self.inner)
+        }
     }
-    text.push_str(rest);
-    text
+
+    /// Where in the document ranges of what it says are spelled. They are in order, and do not overlap.
+    fn ranges(self, read: &[Range<usize>]) -> impl Iterator<Item = Range<usize>> {
+        let (mut letters, mut said, mut spelled) = (Letters { rest: self.inner }, 0, 0);
+        let mut place = move |wanted: usize| {
+            if !self.has_escapes {
+                return self.at + wanted;
+            }
+            while said < wanted {
+                let Some((letter, len)) = letters.next() else { break };
+                said += letter.len_utf8();
+                spelled += len;
+            }
+            self.at + spelled
+        };
+        read.iter().map(move |range| place(range.start)..place(range.end))
+    }
+}
+
+/// The letters of a string, each with how many bytes it takes as it is spelled.
+struct Letters<'t> {
+    rest: &'t str,
+}
+
+impl Iterator for Letters<'_> {
+    type Item = (char, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut chars = self.rest.chars();
+        let (letter, len) = match chars.next()? {
+            '\\' => match chars.next() {
+                Some('b') => ('\u{8}', 2),
+                Some('f') => ('\u{c}', 2),
+                Some('n') => ('\n', 2),
+                Some('r') => ('\r', 2),
+                Some('t') => ('\t', 2),
+                Some('u') => {
+                    let first = unit(chars.as_str());
+                    let behind = chars.as_str().get(4..).unwrap_or_default();
+                    match (char::from_u32(first), behind.strip_prefix("\\u").map(unit)) {
+                        (Some(letter), _) => (letter, 6),
+                        (None, Some(second @ 0xDC00..0xE000)) if first < 0xDC00 => {
+                            let code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                            (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+                        }
+                        (None, _) => (char::REPLACEMENT_CHARACTER, 6),
+                    }
+                }
+                Some(letter) => (letter, 1 + letter.len_utf8()),
+                None => (char::REPLACEMENT_CHARACTER, 1),
+            },
+            letter => (letter, letter.len_utf8()),
+        };
+        self.rest = self.rest.get(len..).unwrap_or_default();
+        Some((letter, len))
+    }
 }
 
 /// Four hexadecimal digits.

@@ -156,8 +156,25 @@ impl Strategy {
     pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
         let Self::Redact { with, max_chars } = self else { return None };
         let redacted = people.redact(text, with).text?;
-        let room = max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX));
-        if redacted.chars().count() <= room { Some(redacted) } else { people.redact(text, "*").text }
+        if has_room(*max_chars, &redacted) { Some(redacted) } else { people.redact(text, "*").text }
+    }
+
+    /// The same within a JSON document: of each text that the pointer leads to, but for those that others lead to.
+    pub(crate) fn redact_json(
+        &self,
+        document: &str,
+        pointer: &json::Pointer,
+        others: &[json::Pointer],
+        people: &text::Matcher,
+    ) -> Result<Option<String>, json::NotJson> {
+        let Self::Redact { with, max_chars } = self else { return Ok(None) };
+        let redacted = json::redact_but(document, pointer, others, people, with)?;
+        match redacted {
+            Some(redacted) if !has_room(*max_chars, &redacted) => {
+                json::redact_but(document, pointer, others, people, "*")
+            }
+            redacted => Ok(redacted),
+        }
     }
 
     /// What of a value the output depends on.
@@ -210,4 +227,8 @@ impl Strategy {
             Self::Own(own) => format!("{} ({}, version {})", own.describe(), own.name(), own.version()),
         }
     }
+}
+
+fn has_room(max_chars: Option<u32>, text: &str) -> bool {
+    max_chars.is_none_or(|most| u32::try_from(text.chars().count()).is_ok_and(|chars| chars <= most))
 }

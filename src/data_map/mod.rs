@@ -109,6 +109,7 @@ pub enum Role {
 }
 
 /// A field of a record class, classified.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, in any combination")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {
     name: FieldName,
@@ -117,6 +118,8 @@ pub struct Field {
     token_part: bool,
     linked: bool,
     dated: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    json: bool,
     constraints: Constraints,
 }
 
@@ -124,7 +127,8 @@ impl Field {
     fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
         let constraints =
             Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
-        Self { name: name.into(), kind, role, token_part: false, linked: false, dated: false, constraints }
+        let name = name.into();
+        Self { name, kind, role, token_part: false, linked: false, dated: false, json: false, constraints }
     }
 
     /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
@@ -200,6 +204,15 @@ impl Field {
         self
     }
 
+    /// It holds a JSON document as text. Where it is redacted, that is done to each text in the document, which stays a
+    /// document; see [`json::redact`](crate::anonymise::json::redact). Whatever else is done is done to the whole. An SQL
+    /// store needs no such word: its map says what is in a document.
+    #[must_use]
+    pub fn json(mut self) -> Self {
+        self.json = true;
+        self
+    }
+
     #[cfg(feature = "sqlite")]
     pub(crate) fn mapped(
         name: FieldName,
@@ -208,7 +221,7 @@ impl Field {
         token_part: bool,
         constraints: Constraints,
     ) -> Self {
-        Self { name, kind, role, token_part, linked: false, dated: false, constraints }
+        Self { name, kind, role, token_part, linked: false, dated: false, json: false, constraints }
     }
 
     /// Its name.
@@ -239,6 +252,11 @@ impl Field {
     /// Whether the store keeps records by it.
     pub fn is_dated(&self) -> bool {
         self.dated
+    }
+
+    /// Whether it holds a JSON document.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// What the store demands of its values.

@@ -44,6 +44,11 @@
 //! initial, a number or an address in the same sentence. Elsewhere it is reported and stays. So "Ed" in *Edinburgh* is
 //! no mention at all, *Ed* alone is reported, and *Ed Featherstone* is replaced.
 //!
+//! # In documents
+//!
+//! Within a JSON document each text is searched for itself, its escapes resolved: `Ashw\u006frth` is found, *Maud* in one
+//! text and *Ashworth* in the next are two names that each stand alone. Every other byte of the document stays.
+//!
 //! # Out of scope
 //!
 //! * Nicknames and misspellings: *Maudie*, *Ashwort*.
@@ -51,7 +56,7 @@
 //! * Addresses in disguise, such as *maud (at) example.org*; entities of HTML and other encodings of text.
 //! * Letters of other scripts that look alike.
 //! * Whoever can be known without a name: *the owner of the red bakery in Whitby*.
-//! * Images, sound, and text within documents.
+//! * Images, sound, and text within files such as PDFs.
 //!
 //! What is detected by shape ([`text::detect`](crate::anonymise::text::detect): mail addresses, telephone numbers,
 //! accounts, cards, IP addresses, national numbers of Sweden, the UK and Germany) says nothing of whose it is. It is for a

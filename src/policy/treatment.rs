@@ -6,10 +6,11 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{Standing, UnderDuty};
+use crate::anonymise::json::{NotJson, Pointer};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
-use crate::data_map::{ClassName, DataMap, FieldName, Record, Value};
+use crate::data_map::{ClassName, DataMap, Field, FieldName, Record, Value};
 use crate::digest::Digest;
 use crate::name::open_name;
 
@@ -194,24 +195,33 @@ impl Treatment {
     }
 
     /// The texts of a record without the people who are looked for: those that mention somebody, of the fields that
-    /// the treatment has redacted.
+    /// the treatment has redacted. A document that cannot be read is an error, with its field.
     pub(crate) fn redact(
         &self,
         record: &Record,
         standing: Standing,
+        map: &DataMap,
         people: &Matcher,
-    ) -> BTreeMap<FieldName, Value> {
+    ) -> Result<BTreeMap<FieldName, Value>, (FieldName, NotJson)> {
         let class = self.classes.get(&record.class).filter(|_| standing != Standing::Kept);
         let writes =
             class.filter(|class| !matches!(class.action, RecordAction::Keep { .. } | RecordAction::Delete));
-        writes
-            .into_iter()
-            .flat_map(|class| &class.fields)
-            .filter_map(|(field, strategy)| {
-                let text = record.get(field.as_str()).as_text()?;
-                Some((field.clone(), Value::Text(strategy.redact(text, people)?)))
-            })
-            .collect()
+        let described = map.class(record.class.as_str());
+        let mut redacted = BTreeMap::new();
+        for (field, strategy) in writes.into_iter().flat_map(|class| &class.fields) {
+            let Some(text) = record.get(field.as_str()).as_text() else { continue };
+            let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
+            let less = if is_json {
+                let whole = strategy.redact_json(text, &Pointer::whole(), &[], people);
+                whole.map_err(|error| (field.clone(), error))?
+            } else {
+                strategy.redact(text, people)
+            };
+            if let Some(less) = less {
+                redacted.insert(field.clone(), Value::Text(less));
+            }
+        }
+        Ok(redacted)
     }
 
     /// Whether texts are searched for the customer.

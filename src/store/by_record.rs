@@ -174,10 +174,8 @@ impl<R: Repository> ByRecord<R> {
         for (record, standing) in records.iter().zip(treatment.standings(&records, map)) {
             let tally = classes.entry(record.class.clone()).or_default();
             tally.rows += 1;
-            let is_mentioned = || {
-                people.as_ref().is_some_and(|people| !treatment.redact(record, standing, people).is_empty())
-            };
-            tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned());
+            let is_mentioned = !self.redact(record, standing, treatment, people.as_ref())?.is_empty();
+            tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned);
             if standing == Standing::Kept {
                 let kept: &mut Kept = kept.entry(record.class.clone()).or_default();
                 kept.rows += 1;
@@ -216,9 +214,7 @@ impl<R: Repository> ByRecord<R> {
             let standings = request.treatment.standings(&loaded.records, self.repository.data_map());
             for (record, standing) in loaded.records.into_iter().zip(standings) {
                 let change = request.treatment.treat(&record, standing, &request.seed, date, attempt);
-                let redacted = people
-                    .as_ref()
-                    .map_or_else(BTreeMap::new, |people| request.treatment.redact(&record, standing, people));
+                let redacted = self.redact(&record, standing, &request.treatment, people.as_ref())?;
                 let change = with_redacted(change, redacted);
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
@@ -311,6 +307,21 @@ impl<R: Repository> ByRecord<R> {
         let too_many =
             |error: TooManyPeople| StoreError::failed("looking for a customer in texts", error.to_string());
         Matcher::new([&identifiers]).map(Some).map_err(too_many)
+    }
+
+    /// The texts of a record without the customer, as far as the treatment has them searched.
+    fn redact(
+        &self,
+        record: &Record,
+        standing: Standing,
+        treatment: &Treatment,
+        people: Option<&Matcher>,
+    ) -> Result<BTreeMap<FieldName, Value>, StoreError> {
+        let Some(people) = people else { return Ok(BTreeMap::new()) };
+        treatment.redact(record, standing, self.repository.data_map(), people).map_err(|(field, error)| {
+            let what = format!("{field} of {} cannot be searched: {error}", record.class);
+            StoreError::failed("looking for a customer in texts", what)
+        })
     }
 
     /// Text values of the fields by which a person is found.

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
+use relinquish::anonymise::Seed;
 use relinquish::customer::CustomerId;
-use relinquish::store::{CustomerStore, Scrub};
-use relinquish::{Asked, Outcome};
+use relinquish::store::{CustomerStore, EraseRequest, Erased, RecordStore, Scrub, Select, Target};
+use relinquish::{Asked, Customer, Outcome, PolicyDocument};
 use rusqlite::Connection;
 
 use crate::hosts::approved;
@@ -74,6 +76,134 @@ async fn values_inside_a_json_document_go_and_every_other_byte_stays() {
     assert!(said.contains("profile/name of customer") && said.contains("no JSON"), "{said}");
     assert!(!said.contains("Maud"), "{said}");
     assert_eq!(broken.cells(), before);
+}
+
+/// Texts within documents lose who is erased, and nothing else: spelling, order, numbers and other people stay.
+#[tokio::test]
+async fn texts_inside_a_json_document_lose_the_customer_and_no_other_byte() {
+    let shop = Shop::new(
+        r#"CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, card TEXT);
+         CREATE TABLE visits (id INTEGER PRIMARY KEY, client_id INTEGER NOT NULL REFERENCES clients, report TEXT NOT NULL);
+         INSERT INTO clients VALUES
+           (1, 'Maud Ashworth', '{"v":1.0, "note":"z. Hd. Ashworth, \u0033\u0030 Tage", "sum":1.50}'),
+           (2, 'Bob Featherstone', '{"note":"Featherstone and Ashworth"}');
+         INSERT INTO visits VALUES
+           (1, 1, '{"log":[{"text":"Maud Ashworth let us in\n","min":5E0},{"text":"ASHWORTH, M. away","by":"Ashworth desk"}], "by":"Ashworth"}'),
+           (2, 1, '{"log":[{"text":["Maud",{"to":"Ashw\u006frth"}]}]}'),
+           (3, 1, '{"log":[]}'), (4, 1, 'null'),
+           (5, 2, '{"log":[{"text":"Maud Ashworth"}]}');"#,
+        &format!(
+            "{CUSTOMERS}fields = {{ name = 'name', card = {{ json = {{ '/note' = 'free_text' }}, rest = 'not personal' }} }}\n\
+             [records.visit]\ntable = 'visits'\nkey = 'id'\nowner = 'client_id'\n\
+             fields.report = {{ json = {{ '/log/*/text' = 'free_text' }}, rest = 'not personal' }}"
+        ),
+        "customer = { action = 'anonymise', fields = { 'card/note' = { redact = '[\"x\"]' } } }\n\
+         visit = { action = 'anonymise', fields = { 'report/log/*/text' = 'redact' } }",
+    );
+    assert_eq!(
+        erase(&shop, &["1"], &["Maud Ashworth let"]).await,
+        set(&["clients[1].name", "clients[1].card", "visits[1].report", "visits[2].report"])
+    );
+    let card = shop.text("SELECT card FROM clients WHERE id = 1");
+    assert_eq!(card, r#"{"v":1.0, "note":"z. Hd. [\"x\"], \u0033\u0030 Tage", "sum":1.50}"#);
+    let report = shop.text("SELECT report FROM visits WHERE id = 1");
+    assert_eq!(
+        report,
+        r#"{"log":[{"text":"[erased] let us in\n","min":5E0},{"text":"[erased] away","by":"Ashworth desk"}], "by":"Ashworth"}"#
+    );
+    let nested = shop.text("SELECT report FROM visits WHERE id = 2");
+    assert_eq!(nested, r#"{"log":[{"text":["Maud",{"to":"[erased]"}]}]}"#);
+}
+
+/// It was passed over: where the rest of a document was redacted, the fields within it were not treated at all.
+#[tokio::test]
+async fn where_the_rest_of_a_document_is_redacted_its_fields_keep_their_own_rules() {
+    let shop = Shop::new(
+        r#"CREATE TABLE clients (id INTEGER PRIMARY KEY, profile TEXT);
+         INSERT INTO clients VALUES
+           (1, '{"name":"Grace Ashworth","seen":["Grace Ashworth, 3pm"],"team":{"name":"Ashworth & Sons"}}'),
+           (2, '{"name":"Bob","seen":["Ashworth"]}');"#,
+        &format!(
+            "{CUSTOMERS}fields.profile = {{ json = {{ '/name' = 'name', '/team/name' = 'company_name' }}, rest = 'free_text' }}"
+        ),
+        "customer = { action = 'anonymise', keep = { 'profile/team/name' = 'a public register' }, \
+         fields = { profile = { redact = 'N. N.' } } }",
+    );
+    assert_eq!(erase(&shop, &["1"], &["Grace"]).await, set(&["clients[1].profile"]));
+    let profile = shop.text("SELECT profile FROM clients WHERE id = 1");
+    assert_eq!(profile, r#"{"name":null,"seen":["N. N., 3pm"],"team":{"name":"Ashworth & Sons"}}"#);
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_searched_blocks_and_one_without_room_gets_an_asterisk() {
+    let create =
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, card TEXT CHECK (length(card) <= 26))";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name', card = {{ json = {{ '/note' = 'free_text' }}, rest = 'not personal' }} }}"
+    );
+    let treatment =
+        "customer = { action = 'anonymise', fields = { 'card/note' = { redact = '[somebody who left]' } } }";
+    let shop = |card: &str| {
+        Shop::new(
+            &format!("{create}; INSERT INTO clients VALUES (1, 'Maud Ashworth', '{card}')"),
+            &map,
+            treatment,
+        )
+    };
+    for broken in [r#"{"note": "Ashworth""#, "Ashworth"] {
+        let shop = shop(broken);
+        let before = shop.cells();
+        let outcome = shop.erase("1").await;
+        assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome}");
+        let said = outcome.to_string();
+        assert!(said.contains("card/note of customer") && said.contains("no JSON"), "{said}");
+        assert!(!said.contains("Ashworth"), "{said}");
+        assert_eq!(shop.cells(), before);
+    }
+    let tight = shop(r#"{"note": "Ashworth, away"}"#);
+    erase(&tight, &["1"], &["Ashworth"]).await;
+    assert_eq!(tight.text("SELECT card FROM clients"), r#"{"note": "*, away"}"#);
+}
+
+/// A row of several customers goes on being searched for each of them.
+#[tokio::test]
+async fn a_shared_document_loses_all_who_share_it() {
+    let shop = Shop::new(
+        r#"CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+         CREATE TABLE homes (id INTEGER PRIMARY KEY, notes TEXT);
+         CREATE TABLE residents (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, home_id INTEGER REFERENCES homes);
+         INSERT INTO clients VALUES (1, 'Maud Ashworth'), (2, 'Bob Featherstone'), (3, 'Eve Quillfeather');
+         INSERT INTO homes VALUES (1, '["Ashworth, then Featherstone, never Quillfeather"]'), (2, '["Ashworth"]');
+         INSERT INTO residents VALUES (1, 1, 1), (2, 2, 1), (3, 3, 2);"#,
+        &format!(
+            "{CUSTOMERS}fields.name = 'name'\n\
+             [records.home]\ntable = 'homes'\nkey = 'id'\n\
+             owner = [{{ column = 'id', table = 'residents', key = 'home_id', shared = true }}, 'client_id']\n\
+             fields.notes = {{ json = {{ '/*' = 'free_text' }}, rest = 'not personal' }}\n\
+             [records.resident]\ntable = 'residents'\nkey = 'id'\nowner = 'client_id'\nfields.home_id = 'not personal'\n"
+        ),
+        "customer = 'anonymise'\nresident = 'delete'\n\
+         home = { action = 'anonymise', fields = { 'notes/*' = { redact = 'x' } } }",
+    );
+    let store = shop.store().unwrap();
+    let policy = PolicyDocument::from_toml(&shop.policy).unwrap().check(store.data_map()).unwrap();
+    let facts = store.facts(&Select::Ids(vec!["1".into(), "2".into()])).await.unwrap();
+    let target =
+        |facts: Customer| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
+    let targets = facts.into_iter().map(target).collect();
+    let request = EraseRequest::new(
+        targets,
+        policy.treatments()["x"].clone(),
+        Seed::new([7; 32]),
+        DateTime::UNIX_EPOCH,
+    );
+    for answer in store.erase(&request).await.unwrap() {
+        assert!(matches!(answer, Ok(Erased::Done(_))), "{answer:?}");
+    }
+    assert_eq!(
+        shop.text("SELECT group_concat(notes) FROM homes"),
+        r#"["x, then x, never Quillfeather"],["Ashworth"]"#
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Editing a JSON document: what the pointer leads to changes, and not a byte beside it.
 
 use proptest::prelude::*;
-use relinquish::anonymise::json::{Edit, Found, NotAPointer, Pointer, edit, values};
+use relinquish::anonymise::json::{Edit, Found, NotAPointer, Pointer, edit, redact, values};
+use relinquish::anonymise::text::Matcher;
+use relinquish::customer::Identifiers;
+use relinquish::data_map::Kind;
 use serde_json::{Value as Json, json};
 
 fn at(pointer: &str) -> Pointer {
@@ -64,6 +67,16 @@ impl Spelled {
         let mut text = String::new();
         self.render(&mut text);
         text
+    }
+
+    /// Each scalar that is spelled so gets another spelling.
+    fn swap(&mut self, old: &str, new: &str) {
+        match self {
+            Self::Scalar(token) if token == old => new.clone_into(token),
+            Self::Scalar(_) => {}
+            Self::Array(items) => items.iter_mut().for_each(|(_, item, _)| item.swap(old, new)),
+            Self::Object(members) => members.iter_mut().for_each(|(.., value, _)| value.swap(old, new)),
+        }
     }
 
     /// The model of a pointer with wildcards: every place, the tree in hand.
@@ -188,8 +201,28 @@ fn pointer_of(steps: &[&str]) -> Pointer {
     at(&steps.iter().flat_map(|step| ["/", *step]).collect::<String>())
 }
 
+fn maud() -> Matcher {
+    let mut maud = Identifiers::new();
+    maud.insert(Kind::Name, "Maud Ashworth");
+    maud.insert(Kind::Name, "Zoë Müller");
+    maud.insert(Kind::Phone, "+44 20 7946 0018");
+    Matcher::new([&maud]).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_redacted_loses_the_mention_and_not_a_byte_beside_it(document in spelled(), steps in steps()) {
+        const MENTION: &str = r#""\/ Maud Ashw\u006frth\u0020 \n""#;
+        let mut document = document;
+        document.swap("\"x\"", MENTION);
+        let text = document.text();
+        document.places(&steps, &mut |place| place.swap(MENTION, r#""\/ [\"x\"]\u0020 \n""#));
+        let expected = document.text();
+        let redacted = redact(&text, &pointer_of(&steps), &maud(), "[\"x\"]").unwrap();
+        prop_assert_eq!(redacted, (expected != text).then_some(expected));
+    }
 
     #[test]
     fn what_is_replaced_changes_and_every_other_byte_stays(
@@ -389,6 +422,28 @@ fn half_a_surrogate_pair_is_json_and_reads_as_no_character() {
     ] {
         assert_eq!(values(spelled, &at("")).unwrap(), [Found::Text(read.into())], "{spelled}");
     }
+}
+
+#[test]
+fn people_are_found_however_their_letters_are_spelled() {
+    for (text, expected) in [
+        (r#""M\u00fcller, Zo\u00eb""#, r#""[x]""#),
+        (
+            r#""\u00c5terbetalning: Zoe\u0308 Mu\u0308ller\u0301 \ud83d\ude00\ud83d""#,
+            r#""\u00c5terbetalning: [x] \ud83d\ude00\ud83d""#,
+        ),
+        (r#""\nAshworth\tcalled""#, r#""\n[x]\tcalled""#),
+        (r#""\"Ashworth\"""#, r#""\"[x]\"""#),
+        (r#"["\ud83d\ude00 020\/7946\/0018", 2079460018]"#, r#"["\ud83d\ude00 [x]", 2079460018]"#),
+        // Names of members are texts as others are; each text is looked at alone.
+        (r#"{"Maud Ashworth": {"Ashworth": 1}, "Maud": "grace"}"#, r#"{"[x]": {"[x]": 1}, "Maud": "grace"}"#),
+    ] {
+        assert_eq!(redact(text, &at(""), &maud(), "[x]").unwrap().as_deref(), Some(expected), "{text}");
+    }
+    assert_eq!(redact(r#"{"a": "Ashworth"}"#, &at("/b"), &maud(), "[x]").unwrap(), None);
+    let error = redact(r#"{"a": "Ashworth"} x"#, &at("/a"), &maud(), "[x]").unwrap_err();
+    assert!(!error.to_string().contains("Ashworth"), "{error}");
+    assert_eq!(redact(r#""Ashworth""#, &at(""), &maud(), "a \"b\"\n").unwrap().unwrap(), r#""a \"b\"\n""#);
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use relinquish::anonymise::Seed;
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
-use relinquish::store::{EraseRequest, Erased, MemoryRepository, Select, TallyRequest, Target};
+use relinquish::store::{
+    EraseRequest, Erased, MemoryRepository, RecordStore as _, Select, TallyRequest, Target,
+};
 use relinquish::{Customer, CustomerStore, DataMap, MemoryStore, PolicyDocument, SqlMap, SqliteStore};
 
 use crate::hosts;
@@ -499,30 +501,42 @@ async fn so_are_they_record_by_record() {
     assert_eq!(bodies, expected);
 }
 
-/// A matcher cannot be told apart from none by the value alone, so a document within which it would search is refused
-/// rather than passed over.
+/// A repository says which of its fields hold documents; one that is none fails its customer and nobody else.
 #[tokio::test]
-async fn a_text_within_a_document_is_not_passed_over_in_silence() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("json.sqlite");
-    rusqlite::Connection::open(&path)
-        .unwrap()
-        .execute_batch(
-            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, name TEXT, card TEXT);
-             INSERT INTO people VALUES (1, 'archived', 'Maud Ashworth', '{\"note\": \"Maud Ashworth\"}');",
-        )
-        .unwrap();
-    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
-         status = { column = 'state', active = 'active', archived = 'archived' }\n\
-         deactivate = { state = 'archived' }\n[customers.fields]\nname = 'name'\n\
-         card = { json = { '/note' = 'free_text' }, rest = 'not personal' }";
-    let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
-    let store: &dyn CustomerStore = &store;
+async fn documents_stay_documents_record_by_record() {
+    let person = RecordClass::new("customer")
+        .field(Field::key("id").token_part())
+        .field(Field::personal("name", Kind::Name))
+        .field(Field::personal("log", Kind::FreeText).json());
+    let map = DataMap::builder(person).knows(Fact::ActiveSubscriptions).knows(Fact::Status).build().unwrap();
+    let repository = MemoryRepository::new(map);
+    let logs = [
+        r#"{"said":["Ashw\u006frth rang\n", 1.0], "by":"M\u00fcller"}"#,
+        r#"{"said":["Featherstone rang"]"#,
+        r#"["Ashworth and Featherstone"]"#,
+    ];
+    for ((id, name, ..), log) in PEOPLE.into_iter().zip(logs) {
+        let key = id.to_string();
+        let own = Record::new("customer", key.as_str()).with("id", key.as_str()).with("name", name);
+        repository.insert(Customer::new(key.as_str(), "us"), vec![own.with("log", log)]);
+    }
+    let store = MemoryStore::new(repository);
     let text = format!(
-        "{GUARDS}anonymise.name = 'remove'\nanonymise.free_text = 'redact'\ntreatments.t.customer = 'anonymise'"
+        "{GUARDS}anonymise.name = 'remove'\nanonymise.free_text = {{ redact = '\"x\"' }}\ntreatments.t.customer = 'anonymise'"
     );
     let policy = PolicyDocument::from_toml(&text).unwrap().check(store.data_map()).unwrap();
-    let tally = TallyRequest::new(vec!["1".into()], policy.treatments()["t"].clone());
-    let refused = store.tally(&tally).await.unwrap_err();
-    assert!(refused.to_string().contains("cannot be redacted within its document"), "{refused}");
+    let facts = store.facts(&Select::Ids(vec!["1".into(), "2".into()])).await.unwrap();
+    let target =
+        |facts: Customer| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
+    let targets = facts.into_iter().map(target).collect();
+    let treatment = policy.treatments()["t"].clone();
+    let request = EraseRequest::new(targets, treatment, Seed::new([7; 32]), hosts::now());
+    let answers = store.erase(&request).await.unwrap();
+    assert!(matches!(&answers[0], Ok(Erased::Done(_))), "{answers:?}");
+    let said = answers[1].as_ref().unwrap_err().to_string();
+    assert!(said.contains("log of customer cannot be searched") && said.contains("no JSON"), "{said}");
+    assert!(!said.contains("Featherstone"), "{said}");
+    let log = |id: &str| store.repository().records(&id.into())[0].get("log").as_text().unwrap().to_owned();
+    assert_eq!(log("1"), r#"{"said":["\"x\" rang\n", 1.0], "by":"M\u00fcller"}"#);
+    assert_eq!([log("2"), log("3")], [logs[1], logs[2]]);
 }

@@ -201,21 +201,8 @@ impl<'m> Scanner<'m> {
     /// The text with `with` in place of every certain mention. Mentions of one person with nothing but a space or a
     /// comma between them are replaced once.
     pub fn redact(&mut self, text: &str, with: &str) -> Redacted<'m> {
-        let mut certain: Vec<Range<usize>> = Vec::new();
         let mut review = Vec::new();
-        self.each(text, |mention| {
-            if !mention.is_certain {
-                review.push(mention);
-                return;
-            }
-            match certain.last_mut() {
-                Some(last) if is_joined(text, last, &mention.range) => {
-                    last.end = last.end.max(mention.range.end);
-                    last.start = last.start.min(mention.range.start);
-                }
-                _ => certain.push(mention.range),
-            }
-        });
+        let certain = self.sift(text, |mention| review.push(mention));
         review.retain(|mention| {
             !certain.iter().any(|range| range.start < mention.range.end && mention.range.start < range.end)
         });
@@ -225,12 +212,35 @@ impl<'m> Scanner<'m> {
         let mut redacted = String::with_capacity(text.len());
         let mut from = 0;
         for range in certain {
-            redacted.push_str(text.get(from..range.start.max(from)).unwrap_or_default());
+            redacted.push_str(text.get(from..range.start).unwrap_or_default());
             redacted.push_str(with);
-            from = range.end.max(from);
+            from = range.end;
         }
         redacted.push_str(text.get(from..).unwrap_or_default());
         Redacted { text: Some(redacted), review }
+    }
+
+    /// What is replaced in a text: in order, and none overlaps another.
+    pub(crate) fn certain(&mut self, text: &str) -> Vec<Range<usize>> {
+        self.sift(text, |_| ())
+    }
+
+    /// Certain mentions, joined where they belong together; the others are told.
+    fn sift(&mut self, text: &str, mut uncertain: impl FnMut(Mention<'m>)) -> Vec<Range<usize>> {
+        let mut certain: Vec<Range<usize>> = Vec::new();
+        self.each(text, |mention| {
+            if !mention.is_certain {
+                uncertain(mention);
+                return;
+            }
+            let mut range = mention.range;
+            // One that starts with initials may reach back over several.
+            while let Some(last) = certain.pop_if(|last| is_joined(text, last, &range)) {
+                range = last.start.min(range.start)..last.end.max(range.end);
+            }
+            certain.push(range);
+        });
+        certain
     }
 }
 

@@ -42,6 +42,8 @@ impl BoundClass {
 pub(crate) struct JsonField {
     pub(crate) column: String,
     pub(crate) pointer: Pointer,
+    /// The longest document that the column takes, in characters.
+    pub(crate) max_chars: Option<u32>,
 }
 
 /// A map that fits the schema.
@@ -108,9 +110,10 @@ fn bound_class(
 ) -> BoundClass {
     let json = fields.iter().flat_map(|(column, field)| {
         let column = own_name(table, column).unwrap_or_default();
+        let max_chars = table.columns.iter().find(|own| own.name == column).and_then(|own| own.max_chars);
         field.json.keys().map(move |pointer| {
             let name = json_field(&column, pointer);
-            (name, JsonField { column: column.clone(), pointer: pointer.clone() })
+            (name, JsonField { column: column.clone(), pointer: pointer.clone(), max_chars })
         })
     });
     BoundClass {

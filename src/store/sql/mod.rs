@@ -64,7 +64,9 @@
 //! | a trigger that writes to another table | map that table, or ignore it with a reason; it is treated after the trigger has run |
 //! | a full-text index over a mapped table | nothing, if triggers keep it current; a full-text table of its own has to be ignored with a reason |
 //!
-//! The field of a JSON value is named by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`.
+//! The field of a JSON value is named by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`. Redacted,
+//! each text that the pointer leads to is searched, those within arrays and objects there too; where `rest` is redacted,
+//! every text of the document that is no field of its own.
 //!
 //! Scalar SQL is one expression; it may name the customers' table by its own name. Dates are texts in ISO 8601
 //! (`2026-03-01`, `2026-03-01 12:30:00` in UTC, or with an offset) or Unix seconds.

@@ -23,7 +23,15 @@ pub(super) struct Slot {
     pub(super) field: FieldName,
     pub(super) strategy: Strategy,
     /// Where it is in the JSON document that the column holds, if it is within one.
-    pub(super) pointer: Option<Pointer>,
+    pub(super) place: Option<Place>,
+}
+
+/// A place in the document of a column.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) pointer: Pointer,
+    /// What is left out there, because it is a field of its own.
+    pub(super) others: Vec<Pointer>,
 }
 
 /// What the functions work with while a treatment is carried out or counted.
@@ -109,6 +117,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         with_slot(&working, context, |working, n, slot| {
             if let (Strategy::Redact { .. }, ValueRef::Text(_)) = (&slot.strategy, context.get_raw(1)) {
                 let redacted = working.people.redact(slot, context.get_raw(1), &key_text(context));
+                let redacted = redacted.map_err(|Unreadable(why)| failure(&why))?;
                 return Ok(ToSqlOutput::Owned(redacted.map_or_else(
                     || SqlValue::try_from(context.get_raw(1)),
                     |text| Ok(SqlValue::Text(text)),

@@ -3,22 +3,22 @@
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 use serde_json::Value as Json;
 
-use super::functions::{Slot, Working, from_sql};
-use crate::anonymise::Draw;
+use super::functions::{Place, Slot, Working, from_sql};
 use crate::anonymise::json::{Edit, Found, NotJson, edit, values};
+use crate::anonymise::{Draw, Strategy};
 use crate::data_map::{RecordKey, Value};
 
 /// A document that cannot be read: no JSON, or in SQLite's binary form.
 pub(super) struct Unreadable(pub(super) String);
 
 impl Unreadable {
-    fn new(slot: &Slot, why: &str) -> Self {
+    pub(super) fn new(slot: &Slot, why: &str) -> Self {
         // The field's name begins with the column's.
         Self(format!("{} of {} cannot be erased within its document: {why}", slot.field, slot.class))
     }
 }
 
-fn document<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<&'v str>, Unreadable> {
+pub(super) fn document<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<&'v str>, Unreadable> {
     match value {
         ValueRef::Null => Ok(None),
         ValueRef::Text(bytes) => {
@@ -37,7 +37,11 @@ pub(super) fn treat(
     value: ValueRef<'_>,
     key: &str,
 ) -> Result<ToSqlOutput<'static>, Unreadable> {
-    let Some((text, pointer)) = document(slot, value)?.zip(slot.pointer.as_ref()) else {
+    if matches!(slot.strategy, Strategy::Redact { .. }) {
+        let redacted = working.people.redact(slot, value, key)?;
+        return Ok(ToSqlOutput::Owned(redacted.map_or_else(|| from_same(value), SqlValue::Text)));
+    }
+    let Some((text, Place { pointer, .. })) = document(slot, value)?.zip(slot.place.as_ref()) else {
         return Ok(ToSqlOutput::Owned(from_same(value)));
     };
     let seed = working.seed.as_ref().ok_or_else(|| Unreadable::new(slot, "there is no seed"))?;
@@ -69,9 +73,9 @@ pub(super) fn treat(
 
 /// Whether everything that the field names in a document is erased. One that cannot be read is not.
 pub(super) fn holds(slot: &Slot, value: ValueRef<'_>) -> bool {
-    match (document(slot, value), &slot.pointer) {
+    match (document(slot, value), &slot.place) {
         (Ok(None), _) => true,
-        (Ok(Some(text)), Some(pointer)) => values(text, pointer)
+        (Ok(Some(text)), Some(Place { pointer, .. })) => values(text, pointer)
             .is_ok_and(|found| found.iter().all(|found| slot.strategy.holds(&value_of(found)))),
         (Ok(Some(_)), None) | (Err(_), _) => false,
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use super::functions::{self, Slot, key_of};
+use super::functions::{self, Place, Slot, key_of};
+use super::json_fields::{self, Unreadable};
 use super::statements::{Script, quoted};
 use super::{Shared, Trouble, natural, ownership};
 use crate::anonymise::Strategy;
@@ -27,27 +28,50 @@ fn text_of(value: ValueRef<'_>) -> Option<&str> {
     if let ValueRef::Text(bytes) = value { std::str::from_utf8(bytes).ok() } else { None }
 }
 
+/// A text, or a document's texts, without somebody; `None` where it stays as it is.
+fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, Unreadable> {
+    match &slot.place {
+        None => Ok(slot.strategy.redact(text, somebody)),
+        Some(Place { pointer, others }) => slot
+            .strategy
+            .redact_json(text, pointer, others, somebody)
+            .map_err(|error| Unreadable::new(slot, &error.to_string())),
+    }
+}
+
 impl People {
     /// A record's text without its customers; `None` where it stays as it is.
-    pub(super) fn redact(&self, slot: &Slot, value: ValueRef<'_>, key: &str) -> Option<String> {
-        let owners = self.owners.get(&(slot.class.clone(), key.to_owned()))?;
+    pub(super) fn redact(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'_>,
+        key: &str,
+    ) -> Result<Option<String>, Unreadable> {
+        let Some(text) = searched(slot, value)? else { return Ok(None) };
+        let owners = self.owners.get(&(slot.class.clone(), key.to_owned()));
         let mut redacted: Option<String> = None;
-        for owner in owners.iter().filter_map(|n| self.matchers.get(*n)) {
-            let text = redacted.as_deref().or_else(|| text_of(value))?;
-            if let Some(less) = slot.strategy.redact(text, owner) {
+        for owner in owners.into_iter().flatten().filter_map(|n| self.matchers.get(*n)) {
+            if let Some(less) = without(slot, redacted.as_deref().unwrap_or(text), owner)? {
                 redacted = Some(less);
             }
         }
-        redacted
+        Ok(redacted)
     }
 
-    /// Whether a text mentions the customer.
+    /// Whether a text mentions the customer. A document that cannot be read may.
     pub(super) fn mentions(&self, slot: &Slot, value: ValueRef<'_>, customer: usize) -> bool {
-        let matcher = self.matchers.get(customer);
-        matcher
-            .zip(text_of(value))
-            .is_some_and(|(matcher, text)| slot.strategy.redact(text, matcher).is_some())
+        let Some(matcher) = self.matchers.get(customer) else { return false };
+        let redacted = searched(slot, value).and_then(|text| match text {
+            Some(text) => without(slot, text, matcher),
+            None => Ok(None),
+        });
+        !matches!(redacted, Ok(None))
     }
+}
+
+/// What is searched: a column's text, or its document. What is no text mentions nobody; a document has to be one.
+fn searched<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<&'v str>, Unreadable> {
+    if slot.place.is_some() { json_fields::document(slot, value) } else { Ok(text_of(value)) }
 }
 
 impl Shared {
@@ -64,13 +88,6 @@ impl Shared {
             return Ok(());
         }
         let redacted = |slot: &&Slot| matches!(slot.strategy, Strategy::Redact { .. });
-        if let Some(slot) = script.slots.iter().filter(redacted).find(|slot| slot.pointer.is_some()) {
-            let what = format!(
-                "{} of {} cannot be redacted within its document; remove it, or redact the whole column",
-                slot.field, slot.class
-            );
-            return Err(Fault::Other(what).into());
-        }
         let identifiers = self.batch_identifiers(connection, customers, |class, field, value| {
             !treatment.is_erased(class, field, value)
         })?;

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::functions::Slot;
+use super::functions::{Place, Slot};
 use super::ownership;
 use crate::anonymise::Strategy;
+use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, Value};
 use crate::policy::{ClassTreatment, RecordAction, Treatment, UnderDuty};
 use crate::store::sql::{Bound, BoundClass, Source};
@@ -118,28 +119,46 @@ struct Target<'t> {
     strategy: &'t Strategy,
 }
 
-/// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced.
+/// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced; where
+/// the rest of it is redacted, that is done within it too, and leaves the fields in it to their own rules.
 fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<Slot>) -> Vec<Target<'t>> {
     let table = quoted(&class.table);
     let mut targets = Vec::new();
     for (field, strategy) in treated.fields() {
         let json = class.json.get(field);
         let column = json.map_or(field.as_str(), |json| json.column.as_str());
-        if json.is_some() && treated.fields().contains_key(column) {
+        let of_column = treated.fields().get(column);
+        if json.is_some() && of_column.is_some_and(|whole| !matches!(whole, Strategy::Redact { .. })) {
             continue;
+        }
+        // What lies deeper is a field of its own.
+        let deeper = |pointer: &Pointer| -> Vec<Pointer> {
+            let of_column = class.json.values().filter(|json| json.column == column);
+            of_column
+                .map(|json| &json.pointer)
+                .filter(|other| other.is_deeper_than(pointer))
+                .cloned()
+                .collect()
+        };
+        let place = match (json, strategy) {
+            (Some(json), _) => Some(Place { others: deeper(&json.pointer), pointer: json.pointer.clone() }),
+            (None, Strategy::Redact { .. }) => {
+                let others = deeper(&Pointer::whole());
+                (!others.is_empty()).then(|| Place { pointer: Pointer::whole(), others })
+            }
+            (None, _) => None,
+        };
+        let mut treated_so = strategy.clone();
+        if let (Strategy::Redact { max_chars, .. }, Some(json)) = (&mut treated_so, json) {
+            *max_chars = json.max_chars;
         }
         targets.push(Target {
             slot: slots.len(),
             column: format!("{table}.{}", quoted(column)),
-            in_json: json.is_some(),
+            in_json: place.is_some(),
             strategy,
         });
-        slots.push(Slot {
-            class: class.name.clone(),
-            field: field.clone(),
-            strategy: strategy.clone(),
-            pointer: json.map(|json| json.pointer.clone()),
-        });
+        slots.push(Slot { class: class.name.clone(), field: field.clone(), strategy: treated_so, place });
     }
     targets
 }

@@ -131,6 +131,23 @@ impl Kind {
                 | Self::Communication
         )
     }
+
+    /// Whether many people have the same one, so that it can stay where enough of them do.
+    pub(crate) fn is_general(&self) -> bool {
+        matches!(
+            self,
+            Self::CompanyName
+                | Self::Postcode
+                | Self::City
+                | Self::Region
+                | Self::Country
+                | Self::Gender
+                | Self::BirthDate
+                | Self::Location
+                | Self::CustomAnswer
+                | Self::Custom(_)
+        )
+    }
 }
 
 /// A name that is no kind.

@@ -464,6 +464,9 @@ pub struct DataMap {
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
     ignored: BTreeMap<String, String>,
+    /// Not digested: it says what the store can do, not what it holds.
+    #[serde(skip)]
+    counts_groups: bool,
     /// Not digested: a table that has nothing to do with customers voids no approval.
     #[serde(skip)]
     unmapped: Vec<String>,
@@ -485,6 +488,7 @@ impl DataMap {
             gateways: BTreeSet::new(),
             deactivation: DeactivationSupport::Supported,
             ignored: BTreeMap::new(),
+            counts_groups: false,
             unmapped: Vec::new(),
             source: None,
         }
@@ -530,6 +534,12 @@ impl DataMap {
         &self.deactivation
     }
 
+    /// Whether the store counts customers who share what stays of one, as a
+    /// [smallest group](crate::policy::SmallestGroup) takes.
+    pub fn counts_groups(&self) -> bool {
+        self.counts_groups
+    }
+
     /// What belongs to customers and is left out of the map on purpose, with the reason. Certificates say so.
     pub fn ignored(&self) -> &BTreeMap<String, String> {
         &self.ignored
@@ -558,6 +568,7 @@ pub struct DataMapBuilder {
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
     ignored: BTreeMap<String, String>,
+    counts_groups: bool,
     unmapped: Vec<String>,
     source: Option<Digest>,
 }
@@ -595,6 +606,14 @@ impl DataMapBuilder {
     #[must_use]
     pub fn gateway(mut self, name: impl Into<GatewayName>) -> Self {
         self.gateways.insert(name.into());
+        self
+    }
+
+    /// The store counts customers who share what stays of one. A repository needs somebody who does:
+    /// [`ByRecord::counting`](crate::ByRecord::counting).
+    #[must_use]
+    pub fn counts_groups(mut self) -> Self {
+        self.counts_groups = true;
         self
     }
 
@@ -686,6 +705,7 @@ impl DataMapBuilder {
             gateways: self.gateways,
             deactivation: self.deactivation,
             ignored: self.ignored,
+            counts_groups: self.counts_groups,
             unmapped: self.unmapped,
             source: self.source,
             digest: None,

@@ -277,7 +277,7 @@ impl Engine {
         if !before.is_empty() {
             let treatment = self.parts.policy.dated(binding.tenant(), &run.new.treatment, now);
             let tally = self.tally(vec![facts.id.clone()], &treatment).await?;
-            let left = tally.into_iter().next().transpose()?.is_none_or(|tally| tally.due() > 0);
+            let left = tally.into_iter().next().transpose()?.is_none_or(|tally| tally.is_anything_left());
             for done in &mut before {
                 done.anything_left = left;
             }

@@ -27,7 +27,7 @@ impl Engine {
         }
         for (treatment, group) in groups.into_values() {
             let customers = group.iter().map(|run| run.new.customer().clone()).collect();
-            let request = TallyRequest::new(customers, treatment);
+            let request = TallyRequest::new(customers, treatment).at(self.parts.clock.now());
             let mut answers = match self.parts.store.tally(&request).await {
                 Ok(answers) => answers.into_iter(),
                 Err(error) => {

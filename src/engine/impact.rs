@@ -25,7 +25,7 @@ impl Engine {
         {
             let treatment = policy.dated(&facts.tenant, treatment, now);
             let counted = self.tally(vec![facts.id.clone()], &treatment).await?;
-            let left = counted.into_iter().next().transpose()?.is_none_or(|tally| tally.due() > 0);
+            let left = counted.into_iter().next().transpose()?.is_none_or(|tally| tally.is_anything_left());
             before.treated.iter_mut().for_each(|done| done.anything_left = left);
         }
         Ok(explain(policy, &facts, asked, &before.treated, now))

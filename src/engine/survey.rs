@@ -68,7 +68,7 @@ impl Engine {
                 let mut done = before.remove(&one.facts.id).unwrap_or_default().treated;
                 if let Decision::Due(_) = one.decision {
                     for done in &mut done {
-                        done.anything_left = one.tally.due() > 0;
+                        done.anything_left = one.tally.is_anything_left();
                     }
                     one.decision = decide(&self.parts.policy, &one.facts, asked, &done, now);
                 }
@@ -179,7 +179,7 @@ impl Engine {
         treatment: &Arc<Treatment>,
     ) -> Result<Batch<Tally>, Error> {
         let asked = customers.len();
-        let request = TallyRequest::new(customers, Arc::clone(treatment));
+        let request = TallyRequest::new(customers, Arc::clone(treatment)).at(self.parts.clock.now());
         let batch = self.parts.store.tally(&request).await?;
         if batch.len() == asked {
             Ok(batch)

@@ -16,7 +16,7 @@ use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
-    Effective, GatewayAction, Guard, Policy, RecordAction, Treatment, TreatmentName, Trigger,
+    Effective, GatewayAction, Guard, Policy, RecordAction, SmallestGroup, Treatment, TreatmentName, Trigger,
 };
 
 mod approval;
@@ -118,6 +118,11 @@ pub struct Tally {
     /// By class, records that a duty keeps for now. They are among the rows, and not among those that are due.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<ClassName, Kept>,
+    /// By class, records of which fewer customers share what would stay than the treatment's [smallest
+    /// group](crate::policy::SmallestGroup) takes, and of which it is there still: it is cleared. Not among those that are
+    /// due; a group may grow smaller when others leave.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rare: BTreeMap<ClassName, u64>,
 }
 
 /// Records of a class that a duty keeps for now.
@@ -175,6 +180,11 @@ impl Tally {
     /// Records to which the treatment would still do something.
     pub fn due(&self) -> u64 {
         self.classes.values().map(|class| class.due).sum()
+    }
+
+    /// Whether there is anything left to do, what singles the customer out among it.
+    pub(crate) fn is_anything_left(&self) -> bool {
+        self.due() > 0 || self.rare.values().any(|rows| *rows > 0)
     }
 }
 
@@ -300,6 +310,11 @@ impl Plan {
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
+                    "smallest_group": class.smallest_group().map(|group| json!({
+                        "least": group.least(),
+                        "fields": group.fields().keys().collect::<Vec<_>>(),
+                        "too_small": self.tally.rare.get(name).copied().unwrap_or_default(),
+                    })),
                 })
             })
             .collect();
@@ -482,6 +497,10 @@ impl fmt::Display for Plan {
             for (field, reason) in class.kept() {
                 writeln!(f, "      {field:<28} stays: {reason}")?;
             }
+            if let Some(group) = class.smallest_group() {
+                let rare = self.tally.rare.get(name).copied().unwrap_or_default();
+                writeln!(f, "      {}", of_group(group, rare))?;
+            }
         }
         for Deferred { class, rows, duties, until } in &self.deferred {
             write!(f, "    {rows} {} of {class} must be kept", plural(*rows, "row"))?;
@@ -505,6 +524,25 @@ impl fmt::Display for Plan {
             write!(f, "\n  not covered: {what}")?;
         }
         Ok(())
+    }
+}
+
+/// What a smallest group comes to.
+fn of_group(group: &SmallestGroup, rare: u64) -> String {
+    let fields: Vec<&str> = group.fields().keys().map(FieldName::as_str).collect();
+    let (fields, least) = (fields.join(" + "), group.least());
+    if rare == 0 {
+        format!("{fields}: {least} customers or more share what stays, or there is nothing left of it")
+    } else {
+        let cleared: Vec<String> = group
+            .fields()
+            .iter()
+            .map(|(field, cleared)| format!("{field}: {}", cleared.describe()))
+            .collect();
+        format!(
+            "{fields}: fewer than {least} customers share what would stay, so it goes: {}",
+            cleared.join(", ")
+        )
     }
 }
 

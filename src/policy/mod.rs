@@ -16,13 +16,17 @@
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
 //! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents, `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
-//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank)), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule } }`; per gateway: `gateway.stripe = "erase"` |
+//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank)), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, smallest_group = 20 }`; per gateway: `gateway.stripe = "erase"` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
 //! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token, and
 //! in a column too short for any of these, whose values need not differ, a dash. A value that cannot be read as what
 //! is to be generalised is removed, never kept.
+//!
+//! `smallest_group` stands on the customers' own class. Where fewer customers of the tenant share everything in it that is
+//! kept or made general, all of that is removed too: a postcode, a year of birth and a gender together are often one
+//! person. They are counted before anything is written; the plan says what it comes to.
 //!
 //! ```toml
 //! version = 1
@@ -117,6 +121,7 @@ mod document;
 mod duty;
 mod effective;
 mod fiscal_year;
+mod group;
 mod guard;
 mod period;
 mod schema;
@@ -130,6 +135,9 @@ pub use document::{Choice, PolicyDocument};
 pub use duty::{Duty, UnderDuty};
 pub use effective::{Effective, Line, Origin};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
+#[cfg(feature = "sqlite")]
+pub(crate) use group::as_it_stays;
+pub use group::{Group, SharedField, SmallestGroup};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use period::{NotAPeriod, Period};
 pub use schema::schema;

@@ -235,6 +235,13 @@ fn class_rule() -> Json {
     let actions = json!({ "enum": ["delete", "anonymise", "blank", "reassign"] });
     let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
-    let long = object(&[("action", actions.clone()), ("keep", reasons), ("fields", fields)], &["action"]);
+    let least = json!({
+        "type": "integer", "minimum": 2, "maximum": u32::MAX,
+        "description": "How many customers have to share what stays; where fewer do, it is removed too",
+    });
+    let long = object(
+        &[("action", actions.clone()), ("keep", reasons), ("fields", fields), ("smallest_group", least)],
+        &["action"],
+    );
     json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, long] })
 }

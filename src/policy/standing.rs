@@ -11,6 +11,10 @@ pub enum Standing {
     Free,
     /// A duty keeps it: it stays byte for byte as it is.
     Kept,
+    /// It is treated, and fewer customers than the treatment's [smallest group](super::SmallestGroup) share what would
+    /// stay of it, so that is cleared too.
+    /// [`standings`](Treatment::standings) cannot tell: a store counts the [group](Treatment::group).
+    Rare,
 }
 
 impl UnderDuty {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Standing, UnderDuty};
+use super::{SmallestGroup, Standing, UnderDuty};
 use crate::anonymise::json::{NotJson, Pointer};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
@@ -56,6 +56,8 @@ pub struct ClassTreatment {
     pub(crate) kept: BTreeMap<FieldName, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) under_duty: Vec<UnderDuty>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) smallest_group: Option<SmallestGroup>,
 }
 
 impl ClassTreatment {
@@ -172,10 +174,13 @@ impl Treatment {
         let Some(class) = self.classes.get(&record.class).filter(|_| standing != Standing::Kept) else {
             return RecordChange::Nothing;
         };
+        let cleared = class.smallest_group.as_ref().filter(|_| standing == Standing::Rare);
+        let cleared = cleared.map(SmallestGroup::fields);
         let written = || {
-            class
-                .fields
-                .iter()
+            let stays = |field: &&FieldName| cleared.is_none_or(|cleared| !cleared.contains_key(*field));
+            let fields = class.fields.iter().filter(|(field, _)| stays(field));
+            fields
+                .chain(cleared.into_iter().flatten())
                 .filter(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
                 .map(|(field, strategy)| {
                     let draw = Draw { seed, class: &record.class, key: &record.key, field, attempt, date };

@@ -5,13 +5,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept,
-    Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
+    Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
+    Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
 };
 use crate::anonymise::text::{Matcher, TooManyPeople};
-use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers};
+use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
 use crate::data_map::{self, DataMap, FieldName, Record, Value};
 use crate::policy::{ClassTreatment, RecordAction, RecordChange, Standing, Treatment};
 
@@ -128,12 +129,21 @@ const TRIES: usize = 5;
 #[derive(Clone, Debug)]
 pub struct ByRecord<R> {
     repository: R,
+    groups: Option<Arc<dyn CountGroups>>,
 }
 
 impl<R: Repository> ByRecord<R> {
     /// Wraps a repository.
     pub fn new(repository: R) -> Self {
-        Self { repository }
+        Self { repository, groups: None }
+    }
+
+    /// With somebody who counts customers that share what stays of one, for policies that demand a smallest group. The
+    /// data map has to say so: [`counts_groups`](crate::data_map::DataMapBuilder::counts_groups).
+    #[must_use]
+    pub fn counting(mut self, groups: impl CountGroups) -> Self {
+        self.groups = Some(Arc::new(groups));
+        self
     }
 
     /// The repository.
@@ -164,16 +174,65 @@ impl<R: Repository> ByRecord<R> {
         Ok(loaded)
     }
 
-    async fn tally_one(&self, customer: &CustomerId, treatment: &Treatment) -> Result<Tally, StoreError> {
+    /// How each record stands, counted among all customers where what stays has to be shared.
+    async fn standings(
+        &self,
+        records: &[Record],
+        treatment: &Treatment,
+        tenant: Option<&TenantId>,
+        day: NaiveDate,
+    ) -> Result<Vec<Standing>, StoreError> {
+        let mut standings = treatment.standings(records, self.repository.data_map());
+        let Some(tenant) = tenant.filter(|_| treatment.counts_groups()) else { return Ok(standings) };
+        let Some(counter) = &self.groups else {
+            let what = "it asks for a smallest group, and nobody counts them; use ByRecord::counting";
+            return Err(StoreError::Treatment { what: what.to_owned() });
+        };
+        let (mut groups, mut places) = (Vec::new(), Vec::new());
+        for (record, standing) in records.iter().zip(&mut standings).filter(|(_, s)| **s == Standing::Free) {
+            if let Some(group) = treatment.group(record, tenant, day) {
+                groups.push(group);
+                places.push(standing);
+            }
+        }
+        if groups.is_empty() {
+            return Ok(standings);
+        }
+        let counts = counter.count(&groups).await?;
+        if counts.len() != groups.len() {
+            let what = "not every group was counted";
+            return Err(StoreError::failed("counting who shares what stays", what));
+        }
+        for ((standing, group), count) in places.into_iter().zip(&groups).zip(counts) {
+            if count < group.least.into() {
+                *standing = Standing::Rare;
+            }
+        }
+        Ok(standings)
+    }
+
+    async fn tally_one(
+        &self,
+        customer: &CustomerId,
+        treatment: &Treatment,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Tally, StoreError> {
         let mut classes: BTreeMap<_, ClassTally> =
             treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
         let map = self.repository.data_map();
-        let mut kept = BTreeMap::new();
-        for (record, standing) in records.iter().zip(treatment.standings(&records, map)) {
+        let (mut kept, mut rare) = (BTreeMap::new(), BTreeMap::new());
+        let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
+        let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
+        let tenant = facts.as_ref().map(|facts| &facts.tenant);
+        let standings = self.standings(&records, treatment, tenant, day).await?;
+        for (record, standing) in records.iter().zip(standings) {
             let tally = classes.entry(record.class.clone()).or_default();
             tally.rows += 1;
+            if treatment.singles_out(record, standing) {
+                *rare.entry(record.class.clone()).or_default() += 1;
+            }
             let is_mentioned = !self.redact(record, standing, treatment, people.as_ref())?.is_empty();
             tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned);
             if standing == Standing::Kept {
@@ -189,7 +248,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept })
+        Ok(Tally { classes, kept, rare })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
@@ -211,7 +270,8 @@ impl<R: Repository> ByRecord<R> {
             let mut counts = Counts::default();
             let mut writes = Vec::new();
             let people = self.people(&loaded.records, &request.treatment)?;
-            let standings = request.treatment.standings(&loaded.records, self.repository.data_map());
+            let tenant = facts.as_ref().map(|facts| &facts.tenant);
+            let standings = self.standings(&loaded.records, &request.treatment, tenant, date).await?;
             for (record, standing) in loaded.records.into_iter().zip(standings) {
                 let change = request.treatment.treat(&record, standing, &request.seed, date, attempt);
                 let redacted = self.redact(&record, standing, &request.treatment, people.as_ref())?;
@@ -403,7 +463,7 @@ impl<R: Repository> RecordStore for ByRecord<R> {
         fits(&request.treatment, self.data_map())?;
         let mut batch = Vec::with_capacity(request.customers.len());
         for customer in &request.customers {
-            batch.push(self.tally_one(customer, &request.treatment).await);
+            batch.push(self.tally_one(customer, &request.treatment, request.at).await);
         }
         Ok(batch)
     }

@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, Select, StatusChange, StoreError};
+use super::{
+    ByRecord, Changes, CountGroups, Loaded, RecordWrite, Repository, Saved, Select, StatusChange, StoreError,
+};
 use crate::customer::{Customer, CustomerId, FormerStatus, Status, TenantId};
 use crate::data_map::{DataMap, FieldName, Record, Value};
-use crate::policy::RecordChange;
+use crate::policy::{Group, RecordChange};
 
 /// A [`CustomerStore`](super::CustomerStore) in memory.
 pub type MemoryStore = ByRecord<MemoryRepository>;
@@ -115,6 +117,21 @@ fn stand_in<'s>(map: &DataMap, state: &'s mut BTreeMap<CustomerId, Held>, tenant
         facts.stand_in = true;
         Held { facts: Some(facts), version: 0, records: vec![own] }
     })
+}
+
+#[async_trait]
+impl CountGroups for MemoryRepository {
+    async fn count(&self, groups: &[Group]) -> Result<Vec<u64>, StoreError> {
+        let state = self.lock();
+        let are_in = |group: &Group| {
+            let of_tenant = |held: &&Held| {
+                held.facts.as_ref().is_some_and(|facts| facts.tenant == group.tenant && !facts.stand_in)
+            };
+            let theirs = state.values().filter(of_tenant);
+            theirs.filter(|held| held.records.iter().any(|record| group.has(record))).count() as u64
+        };
+        Ok(groups.iter().map(are_in).collect())
+    }
 }
 
 #[async_trait]

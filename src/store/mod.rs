@@ -25,6 +25,7 @@ use crate::policy::Treatment;
 
 mod by_record;
 mod error;
+mod groups;
 mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sql;
@@ -34,6 +35,7 @@ pub mod sqlite;
 pub use crate::plan::{ClassTally, Kept, Tally};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub use error::StoreError;
+pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
 
 /// One result per item, in the order of the request. A missing answer means that the item was not tried; a
@@ -62,12 +64,21 @@ pub struct TallyRequest {
     pub customers: Vec<CustomerId>,
     /// The treatment.
     pub treatment: Arc<Treatment>,
+    /// The instant, on which an age depends that is made general. None: nobody counts by age.
+    pub at: Option<DateTime<Utc>>,
 }
 
 impl TallyRequest {
     /// A request for some customers under a treatment.
     pub fn new(customers: Vec<CustomerId>, treatment: Arc<Treatment>) -> Self {
-        Self { customers, treatment }
+        Self { customers, treatment, at: None }
+    }
+
+    /// As it is at an instant.
+    #[must_use]
+    pub fn at(mut self, instant: DateTime<Utc>) -> Self {
+        self.at = Some(instant);
+        self
     }
 }
 
@@ -194,14 +205,18 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     fn data_map(&self) -> &DataMap;
 
     /// Counts each customer's records, and those to which a treatment would still do something. Plans count
-    /// with it before, and a case verifies with it afterwards: so it must read what is really there.
+    /// with it before, and a case verifies with it afterwards: so it must read what is really there. Where the
+    /// treatment has a [smallest group](crate::policy::SmallestGroup), it also says whether too few customers share what
+    /// stays.
     ///
     /// **Idempotency:** reads only. **Partial failure:** per customer. **Cancel safety:** safe.
     /// **Errors:** [`StoreError`] for the whole batch if the store cannot be read, or per customer.
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError>;
 
     /// Carries out a treatment. For each customer all of it happens or nothing, unless the answer is
-    /// [`Erased::More`]. The facts in `expected` are compared in the same transaction as the writes.
+    /// [`Erased::More`]. The facts in `expected` are compared in the same transaction as the writes. A smallest group
+    /// is counted before anything is written; a store whose data map says that it
+    /// [counts none](crate::DataMap::counts_groups) is never asked to.
     ///
     /// **Idempotency:** what is erased already stays as it is; a customer who is gone is
     /// [`Erased::Missing`]. **Partial failure:** per customer; a failed one is untouched.

@@ -34,6 +34,7 @@ mod refusal;
 mod schemas;
 mod shop;
 mod situations;
+mod smallest_group;
 mod sql_map;
 mod sqlite_store;
 mod strategies;

@@ -30,11 +30,7 @@ pub(super) fn resolve(
         writable(field)?;
     }
     let constraints = field.constraints();
-    let form = match field.kind() {
-        Some(Kind::Email) => TokenForm::Email,
-        Some(Kind::Username) => TokenForm::Username,
-        _ => TokenForm::Plain,
-    };
+    let form = form_of(field);
     match rule {
         FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
         FieldRule::Own(name) => {
@@ -57,6 +53,12 @@ pub(super) fn resolve(
         FieldRule::Placeholder(template) => placeholder(constraints, template),
     }
     .map(Resolved::Write)
+}
+
+/// What is written to a field that was to stay, and cannot.
+pub(super) fn cleared(field: &Field) -> Result<Strategy, Impossible> {
+    writable(field)?;
+    remove(field.constraints(), form_of(field))
 }
 
 /// Whether a field of a record that stays can be altered at all.
@@ -82,6 +84,14 @@ fn writable(field: &Field) -> Result<(), Impossible> {
         Role::Computed => {
             impossible("is computed by the database", "treat the fields from which it is computed")
         }
+    }
+}
+
+fn form_of(field: &Field) -> TokenForm {
+    match field.kind() {
+        Some(Kind::Email) => TokenForm::Email,
+        Some(Kind::Username) => TokenForm::Username,
+        _ => TokenForm::Plain,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::document::{Problems, Reader, join, suggest};
 
 mod duties;
 mod field;
+mod group;
 
 use field::{Impossible, Resolved, resolve};
 
@@ -288,7 +289,8 @@ fn compile_classes(
             };
             reader.problem(&path, what, "write \"delete\", \"anonymise\" or { keep = \"reason\" }");
         }
-        let compiled = compile_class(reader, &path, rules, rule, class);
+        let mut compiled = compile_class(reader, &path, rules, rule, class);
+        group::put_in_group(reader, &path, rule, &mut compiled, class, map);
         classes.insert(class.name().clone(), compiled);
     }
     classes
@@ -306,6 +308,7 @@ fn compile_class(
         fields: BTreeMap::new(),
         kept: BTreeMap::new(),
         under_duty: Vec::new(),
+        smallest_group: None,
     };
     for (part, name) in rule
         .keep

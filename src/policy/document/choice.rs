@@ -26,12 +26,19 @@ pub struct Choice {
     name: TreatmentName,
     keep: Vec<(ClassName, FieldName, String)>,
     erase: Vec<(ClassName, FieldName)>,
+    smallest_groups: Vec<(ClassName, u32)>,
 }
 
 impl Choice {
     /// Starts from a treatment of the policy, under a name of its own.
     pub fn of(base: impl Into<TreatmentName>, name: impl Into<TreatmentName>) -> Self {
-        Self { base: base.into(), name: name.into(), keep: Vec::new(), erase: Vec::new() }
+        Self {
+            base: base.into(),
+            name: name.into(),
+            keep: Vec::new(),
+            erase: Vec::new(),
+            smallest_groups: Vec::new(),
+        }
     }
 
     /// A field stays, for a reason.
@@ -50,6 +57,13 @@ impl Choice {
     #[must_use]
     pub fn erase(mut self, class: impl Into<ClassName>, field: impl Into<FieldName>) -> Self {
         self.erase.push((class.into(), field.into()));
+        self
+    }
+
+    /// What stays has to be shared by so many customers; where fewer do, it goes too.
+    #[must_use]
+    pub fn smallest_group(mut self, class: impl Into<ClassName>, customers: u32) -> Self {
+        self.smallest_groups.push((class.into(), customers));
         self
     }
 }
@@ -95,6 +109,16 @@ impl PolicyDocument {
                     if keep.remove(field.as_str()).is_none() {
                         fields.insert(field.to_string(), json!("remove"));
                     }
+                }
+                None => problems.push(stays_not(&path, class)),
+            }
+        }
+        for (class, customers) in &choice.smallest_groups {
+            // `parts` makes a table of what was one word.
+            let table = parts(&mut treatment, class).is_some();
+            match treatment.get_mut(class.as_str()).and_then(Json::as_object_mut).filter(|_| table) {
+                Some(rule) => {
+                    rule.insert("smallest_group".to_owned(), json!(customers));
                 }
                 None => problems.push(stays_not(&path, class)),
             }

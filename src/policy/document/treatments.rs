@@ -19,6 +19,8 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) blank: bool,
     pub(in crate::policy) keep: BTreeMap<String, String>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
+    /// How many customers have to share what stays.
+    pub(in crate::policy) smallest_group: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -99,11 +101,12 @@ fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<Clas
         blank: value.as_str() == Some(BLANK),
         keep: BTreeMap::new(),
         fields: BTreeMap::new(),
+        smallest_group: None,
     };
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
-            reader.table(path, value, &["action", "keep", "fields"]);
+            reader.table(path, value, &["action", "keep", "fields", "smallest_group"]);
             let action = reader
                 .required_text(path, table, "action")
                 .and_then(|text| read_action(reader, &join(path, "action"), text));
@@ -118,7 +121,16 @@ fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<Clas
                 }
             }
             let blank = table.get("action").and_then(Json::as_str) == Some(BLANK);
-            Some(ClassRule { action: action?, blank, keep, fields })
+            let smallest_group = table.get("smallest_group").and_then(|value| {
+                let least =
+                    value.as_u64().and_then(|least| u32::try_from(least).ok()).filter(|least| *least > 1);
+                if least.is_none() {
+                    let path = join(path, "smallest_group");
+                    reader.problem(path, "is no size of a group", "write a number of customers, from 2");
+                }
+                least
+            });
+            Some(ClassRule { action: action?, blank, keep, fields, smallest_group })
         }
         Json::Object(_) => {
             read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))

@@ -573,7 +573,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
     if let DeactivateMap::None { reason } = &customers.deactivate {
         builder = builder.without_deactivation(reason);
     }
-    builder = builder.source(map.digest);
+    builder = builder.source(map.digest).counts_groups();
     let beside = beside(map, schema);
     if !beside.is_empty() {
         builder =

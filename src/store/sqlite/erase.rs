@@ -54,6 +54,7 @@ impl Shared {
         if out.len() < targets.len() {
             self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
             self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
+            Self::find_rare(&transaction, &work.script)?;
             let mut counts = vec![Counts::default(); targets.len()];
             self.carry_out(&transaction, targets, work, &mut counts)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {

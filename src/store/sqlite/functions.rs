@@ -11,10 +11,10 @@ use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 use super::json_fields::{self, Unreadable};
 use super::mentions::People;
 use crate::anonymise::json::Pointer;
-use crate::anonymise::{Draw, Seed, Strategy};
+use crate::anonymise::{Draw, Reveals, Seed, Strategy};
 use crate::customer::Moment;
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
-use crate::policy::UnderDuty;
+use crate::policy::{UnderDuty, as_it_stays};
 
 /// A field and what is written to it.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
 /// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
-/// erased; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
+/// erased, `relinquish_general(slot, value)` what is left of it once it is made general; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
 /// trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
@@ -145,6 +145,16 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_holds", 2, flags, move |context| {
         with_slot(&working, context, |_, _, slot| Ok(holds(slot, context.get_raw(1))))
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_general", 2, flags, move |context| {
+        with_slot(&working, context, |working, _, slot| {
+            let general = match slot.strategy.reveals() {
+                Reveals::Only(general) => Some(general),
+                _ => None,
+            };
+            Ok(to_sql(as_it_stays(general, &from_sql(context.get_raw(1)), working.date)))
+        })
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_mentions", 3, flags, move |context| {

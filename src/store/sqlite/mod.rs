@@ -31,6 +31,7 @@ use statements::{BATCH, Script, Statement, quoted};
 mod erase;
 mod facts;
 mod functions;
+mod groups;
 mod introspect;
 mod json_fields;
 mod mentions;
@@ -97,6 +98,7 @@ impl SqliteStore {
             .and_then(|table| table.column(&bound.customers.key))
             .map_or(Datatype::Any, |column| column.datatype);
         connection.execute_batch(&statements::create_batch(key)).map_err(failed_sql)?;
+        connection.execute_batch(&groups::create_rare(key)).map_err(failed_sql)?;
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(256);
@@ -308,12 +310,14 @@ impl Shared {
         connection: &mut Connection,
         customers: &[CustomerId],
         treatment: &Treatment,
+        day: NaiveDate,
     ) -> Result<Vec<Tally>, Trouble> {
         let script = self.script(treatment);
         let transaction = connection.transaction()?;
         Self::fill(&transaction, customers.iter())?;
-        self.work(&script, None, NaiveDate::MIN, 0);
+        self.work(&script, None, day, 0);
         self.look_for(&transaction, customers.len(), treatment, &script)?;
+        Self::find_rare(&transaction, &script)?;
         let mut tallies = vec![Tally::default(); customers.len()];
         for class in &script.classes {
             for tally in &mut tallies {
@@ -322,6 +326,13 @@ impl Shared {
             for (n, counted) in Self::count(&transaction, &class.class, &class.tally)? {
                 if let Some(tally) = tallies.get_mut(n) {
                     tally.classes.insert(class.class.clone(), counted);
+                }
+            }
+            if let Some(group) = &class.group {
+                for (n, rare) in Self::count(&transaction, &class.class, &group.tally)? {
+                    if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
+                        tally.rare.insert(class.class.clone(), rare.rows);
+                    }
                 }
             }
             if let Some((statement, fields)) = &class.kept {
@@ -438,7 +449,8 @@ impl RecordStore for SqliteStore {
         let request = request.clone();
         let tallies = self
             .call("counting records", move |shared, connection| {
-                shared.tally(connection, &request.customers, &request.treatment)
+                let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+                shared.tally(connection, &request.customers, &request.treatment, day)
             })
             .await?;
         Ok(tallies.into_iter().map(Ok).collect())

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::functions::{Place, Slot};
+use super::groups::GroupScript;
 use super::ownership;
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
@@ -28,15 +29,20 @@ pub(super) fn source_sql(table: &str, source: &Source) -> String {
     }
 }
 
-/// Makes the batch table. Its customer column takes keys as the customers' own key column does.
-pub(super) fn create_batch(key: Datatype) -> String {
-    let affinity = match key {
+/// What a column is declared as to take keys as the customers' own key column does.
+pub(super) fn affinity(key: Datatype) -> &'static str {
+    match key {
         Datatype::Text => "TEXT",
         Datatype::Integer => "INTEGER",
         Datatype::Real => "REAL",
         Datatype::Numeric => "NUMERIC",
         Datatype::Blob | Datatype::Any => "",
-    };
+    }
+}
+
+/// Makes the batch table. Its customer column takes keys as the customers' own key column does.
+pub(super) fn create_batch(key: Datatype) -> String {
+    let affinity = affinity(key);
     format!(
         "CREATE TABLE IF NOT EXISTS {BATCH} (
              relinquish_n INTEGER PRIMARY KEY, relinquish_asked TEXT NOT NULL, relinquish_customer {affinity},
@@ -55,6 +61,8 @@ pub(super) struct ClassScript {
     pub(super) tally: Statement,
     /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
     pub(super) kept: Option<(Statement, Vec<FieldName>)>,
+    /// Who is counted, where what stays has to be shared.
+    pub(super) group: Option<GroupScript>,
     /// How many rows it will be, where customers share them and the rows per customer do not add up.
     pub(super) distinct: Option<String>,
     /// What is done before: links that are cut.
@@ -76,7 +84,7 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    fn bind(&mut self, value: &Value) -> String {
+    pub(super) fn bind(&mut self, value: &Value) -> String {
         self.parameters.push(value.clone());
         format!("?{}", self.parameters.len())
     }
@@ -112,10 +120,10 @@ impl Script {
 }
 
 /// A field of a row, and what is written there.
-struct Target<'t> {
-    slot: usize,
-    column: String,
-    in_json: bool,
+pub(super) struct Target<'t> {
+    pub(super) slot: usize,
+    pub(super) column: String,
+    pub(super) in_json: bool,
     strategy: &'t Strategy,
 }
 
@@ -196,6 +204,7 @@ fn class_script(
     let (kept, latest) = kept_by_duty(bound, class, treated, duties);
     let unless_kept = if kept.is_empty() { String::new() } else { format!(" AND NOT ({kept})") };
     let fields = targets(class, treated, slots);
+    let group = GroupScript::new(bound, class, treated, &fields, slots);
     let mut tally = Statement::default();
     let due = match treated.action() {
         RecordAction::Keep { .. } => "0".to_owned(),
@@ -223,11 +232,11 @@ fn class_script(
     match treated.action() {
         RecordAction::Keep { .. } => {}
         RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {owned}"),
-        RecordAction::Anonymise if fields.is_empty() => {}
+        RecordAction::Anonymise if fields.is_empty() && group.is_none() => {}
         RecordAction::Anonymise => {
             // Every row is written, and what is erased already comes out as it went in: whether a row was written
             // must not tell what was in it.
-            let sets = assignments(&mut act, class, &fields);
+            let sets = assignments(&mut act, class, &fields, group.as_ref());
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
         }
         RecordAction::Reassign => {
@@ -237,7 +246,7 @@ fn class_script(
                 quoted(link),
                 quoted(link)
             );
-            let fields = assignments(&mut act, class, &fields);
+            let fields = assignments(&mut act, class, &fields, None);
             if !fields.is_empty() {
                 let _ = write!(sets, ", {fields}");
             }
@@ -249,6 +258,7 @@ fn class_script(
         rows,
         tally,
         kept,
+        group,
         distinct: class.is_shared().then(|| format!("SELECT count(*) FROM main.{table} WHERE {owned}")),
         cuts: Vec::new(),
         act: (!act.sql.is_empty()).then_some(act),
@@ -260,7 +270,12 @@ fn class_script(
 }
 
 /// `field = value, …`, each column once.
-fn assignments(statement: &mut Statement, class: &BoundClass, fields: &[Target<'_>]) -> String {
+fn assignments(
+    statement: &mut Statement,
+    class: &BoundClass,
+    fields: &[Target<'_>],
+    group: Option<&GroupScript>,
+) -> String {
     let table = quoted(&class.table);
     let key: Vec<String> = class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
     let key = key.join(", ");
@@ -277,6 +292,9 @@ fn assignments(statement: &mut Statement, class: &BoundClass, fields: &[Target<'
             _ => format!("relinquish_value({slot}, {column}, {key})"),
         };
         values.push((column, value));
+    }
+    if let Some(group) = group {
+        group.put_into(&mut values, &key);
     }
     let own = format!("{table}.");
     let sets: Vec<String> = values

@@ -1,0 +1,79 @@
+//! Holding a smallest group against the data map: who is counted, and by what.
+
+use std::collections::BTreeMap;
+
+use super::field::{Impossible, cleared};
+use crate::anonymise::{Reveals, Strategy};
+use crate::data_map::{DataMap, FieldName, RecordClass};
+use crate::document::{Reader, join};
+use crate::policy::document::ClassRule;
+use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
+
+/// Everything that is kept or made general has to be shared, and goes where it is not.
+pub(super) fn put_in_group(
+    reader: &mut Reader,
+    path: &str,
+    rule: &ClassRule,
+    compiled: &mut ClassTreatment,
+    class: &RecordClass,
+    map: &DataMap,
+) {
+    let Some(least) = rule.smallest_group else { return };
+    let at = join(path, "smallest_group");
+    if rule.action != RecordAction::Anonymise {
+        let what = format!("says how many share what stays, but the action is {}", rule.action.as_str());
+        reader.problem(at, what, "leave it out, or write action = \"anonymise\"");
+        return;
+    }
+    if class.name() != map.root() {
+        let what = "counts customers, and these are not their own records";
+        reader.problem(at, what, format!("write it for {}; keep nothing of {}", map.root(), class.name()));
+        return;
+    }
+    if !map.counts_groups() {
+        reader.problem(
+            at,
+            "cannot be held: this store does not count customers who share what stays of one",
+            "give ByRecord::counting somebody who does and write counts_groups() in the data map, or clear the fields",
+        );
+        return;
+    }
+    let mut fields = BTreeMap::<FieldName, Strategy>::new();
+    for field in class.fields() {
+        let name = field.name().as_str();
+        let otherwise = match compiled.fields.get(field.name()) {
+            Some(Strategy::Generalise { otherwise, .. }) => Ok(Strategy::clone(otherwise)),
+            Some(strategy) if strategy.reveals() == Reveals::General => {
+                let way_out = "make it general by a strategy of this crate, or clear it";
+                reader.problem(join(path, name), "is made general in a way that cannot be counted", way_out);
+                continue;
+            }
+            Some(_) => continue,
+            None if !compiled.kept.contains_key(field.name()) => continue,
+            None => {
+                if let Some(kind) = field.kind().filter(|kind| !kind.is_general()) {
+                    let what = format!("stays, and a person is found by their {kind}: no group hides them");
+                    let way_out = "leave smallest_group out, or do not keep it";
+                    reader.problem(join(&join(path, "keep"), name), what, way_out);
+                    continue;
+                }
+                cleared(field)
+            }
+        };
+        match otherwise {
+            Ok(otherwise) => {
+                fields.insert(field.name().clone(), otherwise);
+            }
+            Err(Impossible { what, .. }) => {
+                let what = format!("has to go where too few customers share it, and {what}");
+                reader.problem(join(&join(path, "keep"), name), what, "do not keep it");
+            }
+        }
+    }
+    if fields.is_empty() {
+        let way_out = "leave it out, or keep a field or make one general";
+        reader.problem(at, "asks how many share what stays, and nothing stays", way_out);
+        return;
+    }
+    compiled.smallest_group = Some(SmallestGroup { least, fields });
+}

@@ -1,0 +1,125 @@
+//! The smallest group: what stays in general form must be shared by enough customers to single nobody out.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::{ClassTreatment, Standing, Treatment};
+use crate::anonymise::{Generalisation, Reveals, Strategy};
+use crate::customer::TenantId;
+use crate::data_map::{ClassName, FieldName, Record, Value};
+
+/// How many customers of a tenant have to share what stays of one, and what is written where fewer do.
+///
+/// The customers are counted before anything is written: everybody in the tenant whose own record has, or would have
+/// once it is made general, the same values in all of these fields; those who were erased before among them, the
+/// "Unknown Customer" not. So what is written depends on the fields that stay alone, and never on what is erased.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SmallestGroup {
+    pub(crate) least: u32,
+    pub(crate) fields: BTreeMap<FieldName, Strategy>,
+}
+
+impl SmallestGroup {
+    /// How many customers at least.
+    pub fn least(&self) -> u32 {
+        self.least
+    }
+
+    /// The fields that have to be shared together, and what is written to each of them where too few share them.
+    pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
+        &self.fields
+    }
+}
+
+/// A value that customers may share, as it stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedField {
+    /// The field.
+    pub field: FieldName,
+    /// How a value is made general before it is compared; none where it stays as it is.
+    pub general: Option<Generalisation>,
+    /// What it comes to: NULL where it cannot be made general.
+    pub value: Value,
+}
+
+/// What stays of one customer, to count how many share it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Group {
+    /// Whose customers are counted.
+    pub tenant: TenantId,
+    /// The class of the customers' own records.
+    pub class: ClassName,
+    /// What they share.
+    pub fields: Vec<SharedField>,
+    /// The day of the erasure: an age depends on it.
+    pub day: NaiveDate,
+    /// How many it takes. A count may stop there.
+    pub least: u32,
+}
+
+impl Group {
+    /// Whether a customer's own record is in it.
+    pub fn has(&self, record: &Record) -> bool {
+        record.class == self.class
+            && self.fields.iter().all(|shared| {
+                as_it_stays(shared.general, record.get(shared.field.as_str()), self.day) == shared.value
+            })
+    }
+}
+
+/// A value as it stays. What cannot be made general goes, so it is NULL here.
+pub(crate) fn as_it_stays(general: Option<Generalisation>, value: &Value, day: NaiveDate) -> Value {
+    general.map_or_else(|| value.clone(), |general| general.apply(value, day).unwrap_or(Value::Null))
+}
+
+impl ClassTreatment {
+    /// How many customers have to share what stays, if anybody asks for it.
+    pub fn smallest_group(&self) -> Option<&SmallestGroup> {
+        self.smallest_group.as_ref()
+    }
+
+    /// How a field of the group is made general; none where it stays as it is.
+    pub(crate) fn general(&self, field: &FieldName) -> Option<Generalisation> {
+        match self.fields.get(field).map(Strategy::reveals) {
+            Some(Reveals::Only(general)) => Some(general),
+            _ => None,
+        }
+    }
+}
+
+impl Treatment {
+    /// Whether customers have to be counted who share what stays.
+    pub(crate) fn counts_groups(&self) -> bool {
+        self.classes.values().any(|class| class.smallest_group.is_some())
+    }
+
+    /// What stays of a customer's own record, to count how many share it. None where nobody has to be counted.
+    pub fn group(&self, record: &Record, tenant: &TenantId, day: NaiveDate) -> Option<Group> {
+        let class = self.classes.get(&record.class)?;
+        let smallest = class.smallest_group.as_ref()?;
+        let shared = |field: &FieldName| {
+            let general = class.general(field);
+            let value = as_it_stays(general, record.get(field.as_str()), day);
+            SharedField { field: field.clone(), general, value }
+        };
+        Some(Group {
+            tenant: tenant.clone(),
+            class: record.class.clone(),
+            fields: smallest.fields.keys().map(shared).collect(),
+            day,
+            least: smallest.least,
+        })
+    }
+
+    /// Whether there is something left to clear in a record that too few customers are like.
+    pub fn singles_out(&self, record: &Record, standing: Standing) -> bool {
+        let smallest = self.classes.get(&record.class).and_then(|class| class.smallest_group.as_ref());
+        standing == Standing::Rare
+            && smallest.is_some_and(|smallest| {
+                smallest.fields.iter().any(|(field, cleared)| !cleared.holds(record.get(field.as_str())))
+            })
+    }
+}

@@ -21,9 +21,6 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
-
 use crate::anonymise::Strategies;
 use crate::backup::BackupRetention;
 use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
@@ -45,19 +42,19 @@ mod closing;
 mod error;
 mod gateways;
 mod impact;
+mod outcomes;
 mod reconcile;
 mod reviewed;
 mod survey;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
+pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
 
 /// How many customers are worked on at once, unless the host says otherwise.
 const BATCH: usize = 500;
-/// How many batches are under way at once: while the store works on one, the ledger writes the other.
-const BATCHES_AT_ONCE: usize = 2;
 
 /// Holds a host's adapters and policy, and carries plans out. Cheap to clone.
 #[derive(Clone)]
@@ -338,7 +335,7 @@ impl Engine {
         Ok(only(self.parts.store.reactivate(&[reactivation]).await?)?)
     }
 
-    /// Executes approved plans: one outcome each, in order.
+    /// Executes approved plans: one outcome each, in order. For very many, see [`execute_each`](Self::execute_each).
     ///
     /// Dropping the future interrupts the cases; [`resume`](Self::resume) finishes them.
     ///
@@ -351,16 +348,23 @@ impl Engine {
         for plan in &plans {
             self.admit(plan, now)?;
         }
-        let mut batches: Vec<BoxFuture<'_, Result<Vec<Outcome>, Error>>> = Vec::new();
-        for plans in plans.chunks(self.parts.batch) {
-            batches.push(Box::pin(self.open_and_run(plans, now)));
-        }
-        let mut batches = stream::iter(batches).buffered(BATCHES_AT_ONCE);
         let mut outcomes = Vec::with_capacity(plans.len());
-        while let Some(done) = batches.next().await {
-            outcomes.extend(done?);
+        let mut each = Outcomes::new(self, plans.into_iter(), Some(now));
+        while let Some(outcome) = each.next().await {
+            outcomes.push(outcome?);
         }
         Ok(outcomes)
+    }
+
+    /// Executes approved plans as an iterator gives them, and gives their outcomes as they come about: memory does not
+    /// grow with their number. Nothing happens unless somebody asks for the [next](Outcomes::next) outcome, and at
+    /// most two batches of plans are taken ahead of it.
+    pub fn execute_each<'e, P>(&'e self, plans: P) -> Outcomes<'e>
+    where
+        P: IntoIterator<Item = ApprovedPlan>,
+        P::IntoIter: Send + 'e,
+    {
+        Outcomes::new(self, plans.into_iter(), None)
     }
 
     /// Executes one approved plan.

@@ -22,6 +22,7 @@ mod json;
 mod laws;
 mod ledger;
 mod letters;
+mod many;
 mod model;
 mod operator;
 mod own_strategies;

@@ -1,0 +1,77 @@
+//! What became of plans, one after the other, while the next ones are carried out.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use super::{Engine, Error, Outcome};
+use crate::plan::ApprovedPlan;
+
+/// How many batches are under way at once: while the store works on one, the ledger writes the other.
+const BATCHES_AT_ONCE: usize = 2;
+
+/// The outcomes of [`Engine::execute_each`], in the order of the plans.
+///
+/// Dropping it interrupts the cases that are under way; [`Engine::resume`] finishes them.
+pub struct Outcomes<'e> {
+    batches: BoxStream<'e, Result<Vec<Outcome>, Error>>,
+    ready: VecDeque<Outcome>,
+}
+
+impl fmt::Debug for Outcomes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcomes").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'e> Outcomes<'e> {
+    /// `admitted`: when all of the plans were looked at already. None: each batch is looked at before it is opened.
+    pub(super) fn new(
+        engine: &'e Engine,
+        mut plans: impl Iterator<Item = ApprovedPlan> + Send + 'e,
+        admitted: Option<DateTime<Utc>>,
+    ) -> Self {
+        let batch = move || {
+            let batch: Vec<ApprovedPlan> = plans.by_ref().take(engine.parts.batch).collect();
+            (!batch.is_empty()).then_some(batch)
+        };
+        let batches = stream::iter(std::iter::from_fn(batch))
+            .map(move |plans| engine.run_batch(plans, admitted))
+            .buffered(BATCHES_AT_ONCE);
+        Self { batches: batches.boxed(), ready: VecDeque::new() }
+    }
+
+    /// The next plan's outcome; none once there are no more.
+    ///
+    /// # Errors
+    /// [`Error::Approval`] or [`Error::OtherRules`] if any plan of a batch cannot be executed now: nothing of this
+    /// batch is touched, those before it are done, and what comes after it can still be asked for. Otherwise what
+    /// keeps the ledger from being written: open cases can be resumed.
+    pub async fn next(&mut self) -> Option<Result<Outcome, Error>> {
+        while self.ready.is_empty() {
+            match self.batches.next().await? {
+                Ok(outcomes) => self.ready.extend(outcomes),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.ready.pop_front().map(Ok)
+    }
+}
+
+impl Engine {
+    async fn run_batch(
+        &self,
+        plans: Vec<ApprovedPlan>,
+        admitted: Option<DateTime<Utc>>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let now = admitted.unwrap_or_else(|| self.parts.clock.now());
+        if admitted.is_none() {
+            for plan in &plans {
+                self.admit(plan, now)?;
+            }
+        }
+        self.open_and_run(&plans, now).await
+    }
+}

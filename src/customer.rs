@@ -99,13 +99,14 @@ impl Moment {
         if let Ok(day) = text.parse::<NaiveDate>() {
             return Some(Self::Day(day));
         }
-        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-            return Some(Self::Instant(at.with_timezone(&Utc)));
-        }
-        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"]
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .map(|at| Self::Instant(at.and_utc()))
+        let local = |format| NaiveDateTime::parse_from_str(text, format).ok().map(|at| at.and_utc());
+        let zoned = || DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc));
+        // As databases write it; then as JSON does.
+        local("%Y-%m-%d %H:%M:%S%.f")
+            .or_else(zoned)
+            .or_else(|| local("%Y-%m-%dT%H:%M:%S%.f"))
+            .or_else(|| local("%Y-%m-%d %H:%M"))
+            .map(Self::Instant)
     }
 
     /// The calendar day, in UTC for an instant.
@@ -266,15 +267,31 @@ impl Customer {
 
     /// Names what the guards look at.
     pub fn revision(&self) -> Revision {
-        Revision(Digest::of(&(
-            &self.tenant,
-            self.registered,
-            self.tenants,
-            self.active_subscriptions,
-            (self.unpaid_invoices, self.open_disputes, &self.holds, &self.states),
-            self.stand_in,
-            &self.unreadable,
-        )))
+        // It is made of every customer several times a run, so it is no document: fixed parts first, then lists, each
+        // with its length before it, so that no two customers' parts run together.
+        let registered = self.registered.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()));
+        let (seconds, nanos) = registered.unwrap_or_default();
+        let mut parts = Vec::with_capacity(128);
+        parts.extend([u8::from(registered.is_some()), u8::from(self.stand_in)]);
+        parts.extend(seconds.to_be_bytes());
+        for number in
+            [nanos, self.tenants, self.active_subscriptions, self.unpaid_invoices, self.open_disputes]
+        {
+            parts.extend(number.to_be_bytes());
+        }
+        let mut list = |texts: &mut dyn ExactSizeIterator<Item = &str>| {
+            parts.extend((texts.len() as u64).to_be_bytes());
+            for text in texts {
+                parts.extend((text.len() as u64).to_be_bytes());
+                parts.extend(text.as_bytes());
+            }
+        };
+        list(&mut std::iter::once(self.tenant.as_str()));
+        list(&mut self.holds.iter().map(|kind| kind.as_str()));
+        list(&mut self.states.keys().map(StateName::as_str));
+        list(&mut self.unreadable.iter().map(String::as_str));
+        parts.extend(self.states.values().map(|up| u8::from(*up)));
+        Revision(Digest::of_bytes(&parts))
     }
 
     /// The facts that a store compares again when it acts.
@@ -376,6 +393,62 @@ mod tests {
         assert!(!before.expected().holds(&after), "the status is compared beside the revision");
         after.active_subscriptions = 1;
         assert_ne!(before.revision(), after.revision());
+    }
+
+    #[test]
+    fn no_two_customers_facts_run_together_in_a_revision() {
+        let variants: [fn(&mut Customer); 13] = [
+            |_| (),
+            |c| c.tenant = "acme2".into(),
+            |c| c.registered = DateTime::from_timestamp(0, 0),
+            |c| c.registered = DateTime::from_timestamp(0, 1),
+            |c| c.tenants = 2,
+            |c| c.active_subscriptions = 1,
+            |c| c.unpaid_invoices = 1,
+            |c| c.open_disputes = 1,
+            |c| c.holds.extend([HoldKind::LegalClaim]),
+            |c| c.states.extend([("legal_claim".into(), false)]),
+            |c| c.states.extend([("legal_claim".into(), true)]),
+            |c| c.unreadable.extend(["legal_claim".to_owned()]),
+            |c| c.stand_in = true,
+        ];
+        let revisions: Vec<Revision> = variants
+            .iter()
+            .map(|change| {
+                let mut customer = Customer::new("1", "acme");
+                change(&mut customer);
+                customer.revision()
+            })
+            .collect();
+        for (n, one) in revisions.iter().enumerate() {
+            assert!(!revisions.iter().skip(n + 1).any(|other| one == other), "variant {n}");
+        }
+        let listed = |names: &[&str]| {
+            let mut customer = Customer::new("1", "acme");
+            customer.unreadable = names.iter().map(|name| (*name).to_owned()).collect();
+            customer.revision()
+        };
+        assert_ne!(listed(&["a", "b"]), listed(&["ab"]));
+        assert_ne!(listed(&["a", ""]), listed(&["a"]));
+    }
+
+    #[test]
+    fn dates_are_read_as_databases_and_json_write_them() {
+        let instant = |text: &str| Moment::Instant(text.parse().unwrap());
+        for (text, wanted) in [
+            ("2020-01-31", Some(Moment::Day(NaiveDate::from_ymd_opt(2020, 1, 31).unwrap()))),
+            (" 2020-01-31 10:00:01 ", Some(instant("2020-01-31T10:00:01Z"))),
+            ("2020-01-31 10:00:01.5", Some(instant("2020-01-31T10:00:01.5Z"))),
+            ("2020-01-31T10:00:01", Some(instant("2020-01-31T10:00:01Z"))),
+            ("2020-01-31T10:00:01+02:00", Some(instant("2020-01-31T08:00:01Z"))),
+            ("2020-01-31 10:00:01-01:00", Some(instant("2020-01-31T11:00:01Z"))),
+            ("2020-01-31 10:00", Some(instant("2020-01-31T10:00:00Z"))),
+            ("2020-02-31", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(Moment::parse(text), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -49,13 +49,21 @@ impl Part {
         }
     }
 
-    fn holds(&self, text: &str) -> bool {
-        match self {
-            Self::Text(own) => own == text,
-            Self::Date => text.parse::<NaiveDate>().is_ok(),
-            Self::Year => text.bytes().all(|byte| byte.is_ascii_digit()),
-            Self::Token => TOKEN.holds(text),
+    /// What is behind this part, where a text begins with it.
+    fn behind<'t>(&self, text: &'t str) -> Option<&'t str> {
+        if let Self::Text(own) = self {
+            return text.strip_prefix(own.as_str());
         }
+        let end = text.char_indices().nth(self.chars()).map_or(text.len(), |(at, _)| at);
+        let (own, behind) = text.split_at_checked(end)?;
+        let holds = own.chars().count() == self.chars()
+            && match self {
+                Self::Text(_) => true,
+                Self::Date => own.parse::<NaiveDate>().is_ok(),
+                Self::Year => own.bytes().all(|byte| byte.is_ascii_digit()),
+                Self::Token => TOKEN.holds(own),
+            };
+        holds.then_some(behind)
     }
 }
 
@@ -158,16 +166,8 @@ impl Template {
 
     /// Whether a text is this placeholder with some day and some token in it.
     pub fn holds(&self, text: &str) -> bool {
-        let mut rest = text;
-        for part in &self.parts {
-            let end = rest.char_indices().nth(part.chars()).map_or(rest.len(), |(at, _)| at);
-            let Some((own, behind)) = rest.split_at_checked(end) else { return false };
-            if own.chars().count() != part.chars() || !part.holds(own) {
-                return false;
-            }
-            rest = behind;
-        }
-        rest.is_empty()
+        let behind = self.parts.iter().try_fold(text, |rest, part| part.behind(rest));
+        behind.is_some_and(str::is_empty)
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Working {
     pub(super) attempt: u32,
     /// What each slot writes where that is the same for every row.
     same: Vec<Option<String>>,
+    /// What was last found to be what a slot writes, where that is the same for every row of a day.
+    held: Vec<Option<String>>,
     /// Whom texts are searched for.
     pub(super) people: People,
     /// Why a function failed: SQLite's own words for it would not say.
@@ -66,7 +68,8 @@ impl Working {
                 _ => None,
             })
             .collect();
-        Self { slots, duties, seed, date, attempt, same, people: People::default(), failed: None }
+        let held = vec![None; slots.len()];
+        Self { slots, duties, seed, date, attempt, same, held, people: People::default(), failed: None }
     }
 }
 
@@ -144,7 +147,8 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_holds", 2, flags, move |context| {
-        with_slot(&working, context, |_, _, slot| Ok(holds(slot, context.get_raw(1))))
+        let mut guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.as_mut().ok_or_else(idle)?.holds(slot_number(context)?, context.get_raw(1))
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_general", 2, flags, move |context| {
@@ -185,16 +189,47 @@ fn failure(what: &str) -> rusqlite::Error {
     rusqlite::Error::UserFunctionError(what.into())
 }
 
+fn idle() -> rusqlite::Error {
+    failure("nothing is being treated")
+}
+
+fn no_such_field() -> rusqlite::Error {
+    failure("no such field")
+}
+
+fn slot_number(context: &Context<'_>) -> rusqlite::Result<usize> {
+    usize::try_from(context.get::<i64>(0)?).map_err(|_| no_such_field())
+}
+
 fn with_slot<T>(
     bench: &Bench,
     context: &Context<'_>,
     work: impl FnOnce(&Working, usize, &Slot) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let guard = bench.lock().unwrap_or_else(PoisonError::into_inner);
-    let working = guard.as_ref().ok_or_else(|| failure("nothing is being treated"))?;
-    let missing = || failure("no such field");
-    let n = usize::try_from(context.get::<i64>(0)?).map_err(|_| missing())?;
-    work(working, n, working.slots.get(n).ok_or_else(missing)?)
+    let working = guard.as_ref().ok_or_else(idle)?;
+    let n = slot_number(context)?;
+    work(working, n, working.slots.get(n).ok_or_else(no_such_field)?)
+}
+
+impl Working {
+    /// Whether a value is what a slot writes. Most rows of a placeholder have the same text, which is looked at once.
+    fn holds(&mut self, n: usize, value: ValueRef<'_>) -> rusqlite::Result<bool> {
+        let slot = self.slots.get(n).ok_or_else(no_such_field)?;
+        let last = self.held.get_mut(n).ok_or_else(no_such_field)?;
+        if let (Some(last), ValueRef::Text(bytes)) = (&last, value)
+            && last.as_bytes() == bytes
+        {
+            return Ok(true);
+        }
+        let holds = holds(slot, value);
+        if let (true, Strategy::Placeholder(template), ValueRef::Text(bytes)) = (holds, &slot.strategy, value)
+            && !template.is_unique()
+        {
+            *last = std::str::from_utf8(bytes).ok().map(str::to_owned);
+        }
+        Ok(holds)
+    }
 }
 
 /// [`Strategy::holds`], without taking a copy of a text.

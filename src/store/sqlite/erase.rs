@@ -83,14 +83,11 @@ impl Shared {
                 continue;
             }
             let mut rows = 0;
-            for (n, counted) in Self::count(transaction, &class.class, &class.rows)? {
-                rows += counted.rows;
+            for (n, counted) in Self::count_rows(transaction, &class.class, &class.rows)? {
+                rows += counted;
                 if let Some(counts) = counts.get_mut(n) {
-                    counts.classes.insert(class.class.clone(), counted.rows);
+                    counts.classes.insert(class.class.clone(), counted);
                 }
-            }
-            for counts in counts.iter_mut() {
-                counts.classes.entry(class.class.clone()).or_default();
             }
             if rows == 0 {
                 continue;

@@ -283,6 +283,22 @@ impl Shared {
         Ok(counted)
     }
 
+    /// Rows that will be treated, per customer of the batch, for one class.
+    fn count_rows(
+        connection: &Connection,
+        class: &ClassName,
+        sql: &str,
+    ) -> Result<Vec<(usize, u64)>, Trouble> {
+        let at = Trouble::at(class);
+        let mut prepared = connection.prepare_cached(sql).map_err(&at)?;
+        let mut rows = prepared.raw_query();
+        let mut counted = Vec::new();
+        while let Some(row) = rows.next().map_err(&at)? {
+            counted.push((natural(row, 0).map_err(&at)?, natural(row, 1).map_err(&at)?));
+        }
+        Ok(counted)
+    }
+
     /// Rows that a duty keeps, per customer of the batch, for one class.
     fn kept(
         connection: &Connection,
@@ -582,6 +598,7 @@ mod tests {
         let path = folder.path().join("shop.sqlite");
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch(SCHEMA).unwrap();
+        connection.execute_batch("BEGIN").unwrap();
         for id in 1..=customers {
             connection.execute("INSERT INTO customers (id, name) VALUES (?1, 'Maud')", [id]).unwrap();
             for _ in 0..orders {
@@ -593,6 +610,7 @@ mod tests {
                     .unwrap();
             }
         }
+        connection.execute_batch("COMMIT").unwrap();
         let store = SqliteStore::open(&path, &SqlMap::from_toml(MAP).unwrap()).unwrap();
         let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
         let ids: Vec<_> = (1..=customers).map(|id| CustomerId::new(id.to_string())).collect();

@@ -110,18 +110,22 @@ fn others(class: &BoundClass, customers: &str) -> String {
     )
 }
 
-/// From the batch down to the class's rows: `FROM … JOIN …`.
-pub(super) fn from_batch(class: &BoundClass) -> String {
+/// From a customer of the batch down to the class's rows: each table under its alias, and on which condition.
+fn steps(class: &BoundClass) -> Vec<(String, String)> {
     let table = quoted(&class.table);
-    let mut sql = format!("FROM {BATCH} AS relinquish_b ");
     if class.is_shared() {
         // A row of a customer who has two links to it is one row.
         let customer = "SELECT relinquish_b.relinquish_customer";
         let (theirs, others) = (leads_to(class, 0, &table, customer), others(class, CUSTOMERS));
-        let _ = write!(sql, "JOIN main.{table} AS {table} ON {theirs} AND NOT {others}");
-        return sql;
+        return vec![(format!("main.{table} AS {table}"), format!("{theirs} AND NOT {others}"))];
+    }
+    if class.path.is_empty() {
+        let key = class.key.first().map_or("", String::as_str);
+        let same = format!("{table}.{} = relinquish_b.relinquish_customer", quoted(key));
+        return vec![(format!("main.{table} AS {table}"), same)];
     }
     let mut inner = vec!["relinquish_b.relinquish_customer".to_owned()];
+    let mut steps = Vec::with_capacity(class.path.len());
     for (n, link) in class.path.iter().enumerate().rev() {
         let alias = if n == 0 { table.clone() } else { format!("way{n}") };
         let same: Vec<String> = link
@@ -131,20 +135,36 @@ pub(super) fn from_batch(class: &BoundClass) -> String {
             .map(|(column, inner)| format!("{alias}.{} = {inner}", quoted(column)))
             .collect();
         let condition = same.join(" AND ") + &when(&alias, link);
-        let _ = write!(sql, "JOIN main.{} AS {alias} ON {condition} ", quoted(table_of(class, n)));
+        steps.push((format!("main.{} AS {alias}", quoted(table_of(class, n))), condition));
         if let Some(before) = n.checked_sub(1).and_then(|n| class.path.get(n)) {
             inner = before.to_columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
         }
     }
-    if class.path.is_empty() {
-        let key = class.key.first().map_or("", String::as_str);
-        let _ = write!(
-            sql,
-            "JOIN main.{table} AS {table} ON {table}.{} = relinquish_b.relinquish_customer",
-            quoted(key)
-        );
+    steps
+}
+
+/// From the batch down to the class's rows: `FROM … JOIN …`.
+pub(super) fn from_batch(class: &BoundClass) -> String {
+    let mut sql = format!("FROM {BATCH} AS relinquish_b");
+    for (table, condition) in steps(class) {
+        let _ = write!(sql, " JOIN {table} ON {condition}");
     }
     sql
+}
+
+/// Per customer of the batch: how many rows of the class there are, with a further condition. One look into an index
+/// per customer, which is less than to group all of their rows.
+pub(super) fn count_rows(class: &BoundClass, further: &str) -> String {
+    let mut steps = steps(class).into_iter();
+    let (first, condition) = steps.next().unwrap_or_default();
+    let mut from = format!("FROM {first}");
+    for (table, condition) in steps {
+        let _ = write!(from, " JOIN {table} ON {condition}");
+    }
+    format!(
+        "SELECT relinquish_b.relinquish_n, (SELECT count(*) {from} WHERE {condition}{further})
+         FROM {BATCH} AS relinquish_b"
+    )
 }
 
 /// Columns of the class's rows that belong to customers of the batch, the customer's number first.

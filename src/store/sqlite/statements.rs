@@ -55,8 +55,8 @@ pub(super) fn create_batch(key: Datatype) -> String {
 #[derive(Clone, Debug)]
 pub(super) struct ClassScript {
     pub(super) class: ClassName,
-    /// Per customer: rows.
-    pub(super) rows: Statement,
+    /// Per customer: rows, those that a duty keeps left out.
+    pub(super) rows: String,
     /// Per customer: rows, and rows to which there is something to do.
     pub(super) tally: Statement,
     /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
@@ -215,9 +215,6 @@ fn class_script(
     tally.sql = format!(
         "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum(({due}){unless_kept}), 0) {from} GROUP BY relinquish_b.relinquish_n"
     );
-    let rows = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), count(*) {from} WHERE 1{unless_kept} GROUP BY relinquish_b.relinquish_n"
-    );
     let kept = (!kept.is_empty()).then(|| {
         let sql = format!(
             "SELECT relinquish_b.relinquish_n, count(*){latest} {from} WHERE {kept} GROUP BY relinquish_b.relinquish_n"
@@ -225,7 +222,6 @@ fn class_script(
         let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
         (Statement { sql, parameters: Vec::new() }, fields)
     });
-    let rows = Statement { sql: rows, parameters: Vec::new() };
 
     let mut act = Statement::default();
     let owned = format!("{}{unless_kept}", ownership::owned(class));
@@ -255,7 +251,7 @@ fn class_script(
     }
     let script = ClassScript {
         class: class.name.clone(),
-        rows,
+        rows: ownership::count_rows(class, &unless_kept),
         tally,
         kept,
         group,

@@ -190,12 +190,12 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
 }
 
 fn refusal(args: &LetterArgs, head: &Letterhead, decision: &Decision) -> Result<String, String> {
-    match decision {
-        Decision::Blocked(blocked) => letter::refusal(args.head.lang, head, blocked).ok_or_else(|| {
+    letter::refusal(args.head.lang, head, decision).ok_or_else(|| match decision {
+        Decision::Blocked(_) => {
             format!("no ground in law stands against the request; put right what does: {decision}")
-        }),
-        _ => Err(format!("there is nothing to refuse: {decision}")),
-    }
+        }
+        _ => format!("there is nothing to refuse: {decision}"),
+    })
 }
 
 fn confirmation(
@@ -204,7 +204,7 @@ fn confirmation(
     engine: &Engine,
     found: &Explanation,
 ) -> Result<String, String> {
-    let Decision::Nothing(Nothing::TreatedBefore { at, .. }) = &found.decision else {
+    let Decision::Nothing(Nothing::TreatedBefore { at, deferred, .. }) = &found.decision else {
         return Err(format!("there is nothing to confirm: {}", found.decision));
     };
     let own = found.reasons.iter().find_map(|reason| match reason {
@@ -218,7 +218,7 @@ fn confirmation(
         .and_then(|rule| policy.treatments().get(rule.treatment()))
         .ok_or("the policy has no treatment for a request")?;
     let done = policy.time_zone().day(*at);
-    Ok(letter::confirmation(args.head.lang, head, treatment, done, None, &args.head.lingering()))
+    Ok(letter::confirmation(args.head.lang, head, treatment, deferred, done, None, &args.head.lingering()))
 }
 
 fn extension(args: &LetterArgs, head: &Letterhead) -> Result<String, String> {

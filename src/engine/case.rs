@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
 use super::gateways::Accounts;
-use super::survey::{Before, CALLS};
+use super::survey::{Before, CALLS, Surveyed};
 use super::{Claim, Engine, Error, Outcome};
 use crate::anonymise::{Seed, Unbound};
 use crate::customer::{Customer, Expected, Status};
@@ -19,7 +19,7 @@ use crate::ledger::{
     CaseEvent, Certificate, Closing, DeactivationOutcome, Entry, Event, LedgerError, NewCase, Opened,
     Progress, SavedCase,
 };
-use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Step, Tally, decide};
+use crate::plan::{ApprovedPlan, Asked, Binding, CaseId, Decision, GuardFinding, Step, Tally};
 use crate::policy::{Guard, Treatment, Trigger};
 use crate::store::{Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, Target};
 
@@ -272,26 +272,25 @@ impl Engine {
         {
             return Ok(Some(format!("{unbound}, or plan again under the policy of today")));
         }
-        let mut before = before.treated;
         let binding = run.binding();
-        if !before.is_empty() {
-            let treatment = self.parts.policy.dated(binding.tenant(), &run.new.treatment, now);
-            let tally = self.tally(vec![facts.id.clone()], &treatment).await?;
-            let left = tally.into_iter().next().transpose()?.is_none_or(|tally| tally.is_anything_left());
-            for done in &mut before {
-                done.anything_left = left;
-            }
-        }
         // Our own deactivation, found after an interruption, is no change.
         if let Some((status, _)) = run.progress.before.as_ref().filter(|_| facts.status == Status::Archived) {
             facts.status = *status;
         }
         let asked = match binding.trigger() {
+            // Nobody has asked anew, and the schedule comes back for it.
+            _ if binding.is_deferred() => Asked::Sweep,
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
             Trigger::Listed => Asked::List,
             _ => Asked::Sweep,
         };
-        let due = match decide(&self.parts.policy, &facts, &asked, &before, now) {
+        let mut surveyed = [Ok(Surveyed::new(&self.parts.policy, facts, &asked, before.treated, now))];
+        if surveyed.iter().flatten().any(|one| !one.before.is_empty()) {
+            self.settle(&mut surveyed, &asked, now).await?;
+        }
+        let [one] = surveyed;
+        let Surveyed { decision, facts, .. } = one?;
+        let due = match decision {
             Decision::Due(due) => due,
             other => return Ok(Some(other.to_string())),
         };

@@ -10,10 +10,10 @@ use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon};
 use crate::digest::Digest;
 use crate::ledger::{
-    BackupResidue, Certificate, Circumstances, ClosedCase, Closing, DeactivationOutcome, EpochKey,
-    ErasureResult, GatewayResult, KeyRingError, NewCase,
+    BackupResidue, Certificate, Circumstances, ClosedCase, Closing, DeactivationOutcome, DeferredRecords,
+    EpochKey, ErasureResult, GatewayResult, KeyRingError, NewCase,
 };
-use crate::plan::Step;
+use crate::plan::{Deferred, Step};
 use crate::policy::{RecordAction, Treatment};
 use crate::store::TallyRequest;
 
@@ -73,7 +73,7 @@ impl Engine {
         let mut closed = Vec::with_capacity(done.len());
         for run in &done {
             let under = circumstances.of(&run.new);
-            closed.push(close_as(&run.new, Closing::Erased(result(run, &key)), &key, under));
+            closed.push(close_as(&run.new, Closing::Erased(self.result(run, &key)), &key, under));
         }
         let entries = self.parts.ledger.close(&closed).await?;
         for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
@@ -174,6 +174,18 @@ fn close_as(
     Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under))
 }
 
+impl Engine {
+    fn result(&self, run: &Run<'_>, key: &EpochKey) -> ErasureResult {
+        let policy = self.parts.policy.effective(run.new.tenant());
+        let deferred = Deferred::counted(policy, &run.verified).into_iter().map(|found| {
+            let duties = found.duties.into_iter().map(|by| by.duty).collect();
+            let rows = found.rows.unwrap_or_default();
+            (found.class, DeferredRecords { rows, duties, from: found.free_from, until: found.until })
+        });
+        ErasureResult { deferred: deferred.collect(), ..result(run, key) }
+    }
+}
+
 fn result(run: &Run<'_>, key: &EpochKey) -> ErasureResult {
     let progress = &run.progress;
     let treated = run
@@ -198,6 +210,7 @@ fn result(run: &Run<'_>, key: &EpochKey) -> ErasureResult {
             .collect(),
         waived: progress.waived.clone(),
         verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
+        deferred: BTreeMap::new(),
     }
 }
 

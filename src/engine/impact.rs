@@ -1,9 +1,10 @@
 //! Looking at customers without planning anything: why a decision is as it is, and what another policy would hit.
 
 use super::gateways::Accounts;
+use super::survey::Surveyed;
 use super::{Engine, Error};
 use crate::customer::CustomerId;
-use crate::plan::{Asked, Decision, Explanation, Impact, explain};
+use crate::plan::{Asked, Explanation, Impact, explain};
 use crate::policy::Policy;
 use crate::store::Select;
 
@@ -16,19 +17,18 @@ impl Engine {
         let facts = self.facts(std::slice::from_ref(customer)).await?.remove(customer);
         let facts = self.with_gateways(facts.ok_or(Error::NoSuchCustomer)?, &Accounts::of(self)).await?;
         let keys = self.keys().await?;
-        let mut before = self.treated_before(&keys, &[&facts]).await?.remove(&facts.id).unwrap_or_default();
+        let before = self.treated_before(&keys, &[&facts]).await?.remove(&facts.id).unwrap_or_default();
         let now = self.parts.clock.now();
         let policy = &self.parts.policy;
-        if let Decision::Due(due) = explain(policy, &facts, asked, &[], now).decision
-            && let Some(treatment) = policy.effective(&facts.tenant).treatments().get(&due.treatment)
-            && !before.treated.is_empty()
-        {
-            let treatment = policy.dated(&facts.tenant, treatment, now);
-            let counted = self.tally(vec![facts.id.clone()], &treatment).await?;
-            let left = counted.into_iter().next().transpose()?.is_none_or(|tally| tally.is_anything_left());
-            before.treated.iter_mut().for_each(|done| done.anything_left = left);
+        let mut surveyed = [Ok(Surveyed::new(policy, facts, asked, before.treated, now))];
+        self.settle(&mut surveyed, asked, now).await?;
+        let [one] = surveyed;
+        let one = one?;
+        let mut found = explain(policy, &one.facts, asked, &one.before, now);
+        if let Some(tally) = one.tally() {
+            found.counted(policy.effective(&one.facts.tenant), tally);
         }
-        Ok(explain(policy, &facts, asked, &before.treated, now))
+        Ok(found)
     }
 
     /// What another policy would hit, over all customers of the store, in the memory of one batch. Touches nothing.
@@ -49,7 +49,9 @@ impl Engine {
             after = Some(last.id.clone());
             let mut before = self.treated_before(&keys, &page.iter().collect::<Vec<_>>()).await?;
             for customer in &page {
-                let before = before.remove(&customer.id).unwrap_or_default();
+                let mut before = before.remove(&customer.id).unwrap_or_default();
+                // Nobody counts here: see `Impact::add`.
+                before.treated.iter_mut().for_each(|done| done.anything_left = false);
                 impact.add(&self.parts.policy, new, customer, &before.treated, now);
             }
         }

@@ -13,9 +13,12 @@ use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
-use crate::ledger::{Closing, Entry, EpochKey, KeyRingError, NewCase, SubjectToken};
-use crate::plan::{Asked, Decision, Plan, Tally, TreatedBefore, decide};
-use crate::policy::{Guard, GuardRule, Treatment};
+use crate::ledger::{
+    ClosedCase, Closing, DeactivationOutcome, Entry, EpochKey, ErasureResult, KeyRingError, NewCase,
+    SubjectToken,
+};
+use crate::plan::{Asked, Decision, Plan, Rest, Tally, TreatedBefore, decide};
+use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
 use crate::store::{Batch, Select, StoreError, TallyRequest};
 
 /// How many of the latest entries are looked at to tell whether the keys are the ledger's.
@@ -44,43 +47,49 @@ impl Engine {
         }
         let asked_gateways: Vec<_> = stream::iter(asking).buffered(CALLS).collect().await;
         let now = self.parts.clock.now();
+        let keys = self.keys().await?;
+        let known: Vec<&Customer> = asked_gateways.iter().filter_map(|facts| facts.as_ref().ok()).collect();
+        let mut before = self.treated_before(&keys, &known).await?;
         let mut surveyed: Vec<Result<Surveyed, Error>> = asked_gateways
             .into_iter()
             .map(|facts| {
                 facts.map(|facts| {
-                    let decision = decide(&self.parts.policy, &facts, asked, &[], now);
-                    Surveyed { facts, decision, tally: Tally::default() }
+                    let before = before.remove(&facts.id).unwrap_or_default().treated;
+                    Surveyed::new(&self.parts.policy, facts, asked, before, now)
                 })
             })
             .collect();
-        self.count(&mut surveyed, now).await?;
-        let keys = self.keys().await?;
-        let mut before = self
-            .treated_before(
-                &keys,
-                &surveyed.iter().filter_map(|one| Some(&one.as_ref().ok()?.facts)).collect::<Vec<_>>(),
-            )
-            .await?;
-        Ok(surveyed
-            .into_iter()
-            .map(|one| {
-                let mut one = one?;
-                let mut done = before.remove(&one.facts.id).unwrap_or_default().treated;
-                if let Decision::Due(_) = one.decision {
-                    for done in &mut done {
-                        done.anything_left = one.tally.is_anything_left();
-                    }
-                    one.decision = decide(&self.parts.policy, &one.facts, asked, &done, now);
-                }
-                Ok(self.planned(one, now))
-            })
-            .collect())
+        self.settle(&mut surveyed, asked, now).await?;
+        Ok(surveyed.into_iter().map(|one| Ok(self.planned(one?, now))).collect())
+    }
+
+    /// Counts, and decides again by what was counted, until every decision rests on a count of its own: where nothing is
+    /// left under one treatment, something may be under another.
+    pub(super) async fn settle(
+        &self,
+        surveyed: &mut [Result<Surveyed, Error>],
+        asked: &Asked,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        while surveyed.iter().any(|one| one.as_ref().is_ok_and(Surveyed::is_open)) {
+            self.count(surveyed, now).await?;
+            for one in surveyed.iter_mut().filter_map(|one| one.as_mut().ok()) {
+                one.decide_again(&self.parts.policy, asked, now);
+            }
+        }
+        for one in surveyed.iter_mut().filter_map(|one| one.as_mut().ok()) {
+            if let Some(tally) = one.tally().cloned() {
+                one.decision.counted(self.parts.policy.effective(&one.facts.tenant), &tally);
+            }
+        }
+        Ok(())
     }
 
     fn planned(&self, one: Surveyed, now: chrono::DateTime<chrono::Utc>) -> Planned {
         let plan = match &one.decision {
             Decision::Due(due) => {
-                Plan::draft(&self.parts.policy, self.data_map(), &one.facts, due, one.tally, now)
+                let tally = one.tally().cloned().unwrap_or_default();
+                Plan::draft(&self.parts.policy, self.data_map(), &one.facts, due, tally, now)
             }
             Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
         };
@@ -132,7 +141,9 @@ impl Engine {
             BTreeMap::<Digest, (Arc<Treatment>, Vec<(CustomerId, &mut Result<Surveyed, Error>)>)>::new();
         for one in surveyed {
             let due = match one {
-                Ok(Surveyed { decision: Decision::Due(due), facts, .. }) => {
+                Ok(Surveyed { decision: Decision::Due(due), facts, counted, .. })
+                    if !counted.contains_key(&due.treatment) =>
+                {
                     let policy = self.parts.policy.effective(&facts.tenant);
                     let treatment = policy.treatments().get(&due.treatment);
                     // A duty is dated for each tenant, so its treatment is one of its own.
@@ -156,7 +167,7 @@ impl Engine {
             let customers = group.iter().map(|(customer, _)| customer.clone()).collect();
             for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &treatment).await?) {
                 match (counted, &mut *one) {
-                    (Ok(tally), Ok(surveyed)) => surveyed.tally = tally,
+                    (Ok(tally), Ok(surveyed)) => surveyed.count(&self.parts.policy, tally),
                     (Err(error), _) => *one = Err(error.into()),
                     (Ok(_), Err(_)) => {}
                 }
@@ -231,16 +242,34 @@ impl Engine {
             let before = before.entry(customer.clone()).or_default();
             before.used.push((case.plan, case.under().approved_at));
             before.entries.push(entry.clone());
-            if matches!(case.closing, Closing::Erased(_)) {
-                before.treated.push(TreatedBefore {
-                    case: case.case.clone(),
-                    at: case.under().closed_at,
-                    treatment: case.under().treatment_digest,
-                    anything_left: false,
-                });
+            if let Closing::Erased(result) = &case.closing {
+                before.treated.push(self.treated(case, result));
             }
         }
         Ok(before)
+    }
+}
+
+impl Engine {
+    fn treated(&self, case: &ClosedCase, result: &ErasureResult) -> TreatedBefore {
+        let under = case.under();
+        // Under another policy the days are others.
+        let is_same_policy = under.policy == self.parts.policy.effective(&under.tenant).digest();
+        // A class in which no date can be read is free on no day that is known: the others say when to look.
+        let from = result.deferred.values().filter_map(|deferred| deferred.from).min();
+        TreatedBefore {
+            case: case.case.clone(),
+            at: under.closed_at,
+            trigger: under.trigger,
+            name: under.treatment.clone(),
+            treatment: under.treatment_digest,
+            anything_left: true,
+            rest: (!result.deferred.is_empty()).then(|| Rest {
+                from: from.filter(|_| is_same_policy),
+                archived: result.deactivation != DeactivationOutcome::Unsupported,
+                anything_left: true,
+            }),
+        }
     }
 }
 
@@ -269,8 +298,73 @@ pub(super) struct Before {
 }
 
 /// A customer, what was decided, and what they have.
-struct Surveyed {
-    facts: Customer,
-    decision: Decision,
-    tally: Tally,
+pub(super) struct Surveyed {
+    pub(super) facts: Customer,
+    pub(super) decision: Decision,
+    /// What was done before. As long as nobody has counted, something may be left.
+    pub(super) before: Vec<TreatedBefore>,
+    /// What was counted, by treatment.
+    counted: BTreeMap<TreatmentName, Tally>,
+    /// The treatment that was chosen now, whether or not anything is left under it.
+    chosen: Option<TreatmentName>,
+}
+
+impl Surveyed {
+    pub(super) fn new(
+        policy: &Policy,
+        facts: Customer,
+        asked: &Asked,
+        before: Vec<TreatedBefore>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let decision = decide(policy, &facts, asked, &before, now);
+        Self { facts, decision, before, counted: BTreeMap::new(), chosen: None }
+    }
+
+    /// Whether the decision rests on records that nobody has counted.
+    fn is_open(&self) -> bool {
+        matches!(&self.decision, Decision::Due(due) if !self.counted.contains_key(&due.treatment))
+    }
+
+    /// The records were counted under the treatment that the decision names.
+    fn count(&mut self, policy: &Policy, tally: Tally) {
+        let Decision::Due(due) = &self.decision else { return };
+        let left = tally.is_anything_left();
+        let policy = policy.effective(&self.facts.tenant);
+        let digest = policy.treatment_digest(&due.treatment);
+        // Somebody wrote into a record that was emptied: the customer came back.
+        let is_filled = policy.treatments().get(&due.treatment).is_some_and(|treatment| {
+            let root = treatment.root();
+            let empties = treatment
+                .class(root.as_str())
+                .is_some_and(|class| *class.action() == RecordAction::Anonymise);
+            empties && tally.classes.get(root).is_some_and(|own| own.due > 0)
+        });
+        for done in &mut self.before {
+            // What is due by itself says nothing of a treatment that is chosen anew.
+            if !due.is_deferred() {
+                done.anything_left = left;
+            }
+            if let Some(rest) = done.rest.as_mut().filter(|_| done.name == due.treatment) {
+                rest.anything_left = left && !(is_filled && digest == Some(done.treatment));
+            }
+        }
+        if !due.is_deferred() {
+            self.chosen.get_or_insert_with(|| due.treatment.clone());
+        }
+        self.counted.insert(due.treatment.clone(), tally);
+    }
+
+    /// What was counted under the treatment on which the decision rests.
+    pub(super) fn tally(&self) -> Option<&Tally> {
+        let treatment = match &self.decision {
+            Decision::Due(due) => Some(&due.treatment),
+            Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => self.chosen.as_ref(),
+        };
+        self.counted.get(treatment?)
+    }
+
+    fn decide_again(&mut self, policy: &Policy, asked: &Asked, now: DateTime<Utc>) {
+        self.decision = decide(policy, &self.facts, asked, &self.before, now);
+    }
 }

@@ -9,8 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
-    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, ErasureResult,
-    GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
+    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
+    ErasureResult, GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
 };
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
@@ -47,6 +47,9 @@ pub struct CertifiedClass {
     pub treated: Option<Count>,
     /// Records that still belonged to the customer when everything was read back.
     pub remaining: Option<u64>,
+    /// Records that duties keep for now, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deferred: Option<DeferredRecords>,
     /// What became of each field.
     pub fields: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
@@ -104,6 +107,7 @@ impl Certificate {
             gateways: Vec::new(),
             waived: Vec::new(),
             verified: BTreeMap::new(),
+            deferred: BTreeMap::new(),
         };
         match &self.closed.closing {
             Closing::Erased(result) => result,
@@ -298,6 +302,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
             },
             treated: result.records.get(name).copied(),
             remaining: result.verified.get(name).copied(),
+            deferred: result.deferred.get(name).cloned(),
             fields: class.fields().iter().map(|(field, s)| (field.clone(), s.describe())).collect(),
             kept: class.kept().clone(),
         })
@@ -341,6 +346,15 @@ impl fmt::Display for Certificate {
                 write!(f, "   {reason}")?;
             }
             writeln!(f)?;
+            if let Some(DeferredRecords { rows, duties, until, .. }) = &class.deferred {
+                let until = until
+                    .map_or_else(|| "with no end that is known".to_owned(), |day| format!("until {day}"));
+                writeln!(
+                    f,
+                    "    {rows} of them kept as they are {until}, by the duties: {}",
+                    duties.join(", ")
+                )?;
+            }
             for (field, what) in &class.fields {
                 writeln!(f, "    {field:<28} {what}")?;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{DeactivationOutcome, KeyCheck, SubjectToken, Waiver};
@@ -84,6 +84,22 @@ pub struct ErasureResult {
     /// Records of each class that belonged to the customer when everything was read back, none of which the
     /// treatment would still change.
     pub verified: BTreeMap<ClassName, u64>,
+    /// Records that duties keep for now, per class. The sweep comes back for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deferred: BTreeMap<ClassName, DeferredRecords>,
+}
+
+/// Records of a class that duties keep for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeferredRecords {
+    /// How many.
+    pub rows: u64,
+    /// The duties, by their names in the policy.
+    pub duties: Vec<String>,
+    /// The first day on which any of them may be free. None where none has a date that can be read.
+    pub from: Option<NaiveDate>,
+    /// The last day on which any of them is kept, as far as their dates are known.
+    pub until: Option<NaiveDate>,
 }
 
 /// How a case ended.

@@ -30,8 +30,8 @@ mod sqlite;
 pub use case::{CaseEvent, DeactivationOutcome, Event, NewCase, Opened, Progress, SavedCase, Waiver};
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
-    BackupResidue, Circumstances, ClosedCase, Closing, Count, Entry, EntryBody, ErasureResult, GatewayResult,
-    ProfileErased,
+    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, Entry, EntryBody,
+    ErasureResult, GatewayResult, ProfileErased,
 };
 pub use key_ring::{
     EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,

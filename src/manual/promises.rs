@@ -13,7 +13,9 @@
 //!    and say so. Only "not found" counts as already gone.
 //! 6. ***Done* is written last.**
 //! 7. **Treated once.** Who was treated under a treatment is not due again, and no placeholder is dated anew; but what
-//!    came since makes the customer due again.
+//!    came since makes the customer due again, and so does what a duty had deferred, when it has ended: nobody has to ask
+//!    anew, and what a person asked for needs no switch. One who came back starts anew: who is archived no more, has a
+//!    later date among those by which the policy tells the inactive, or whose own record was filled again.
 //! 8. **Honest words.** While something personal is kept, plan and certificate say *pseudonymised*, and through what.
 //!
 //! # What a case leaves when it is at rest

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::CaseId;
 use super::explain::{Listener, Reason, Silent};
+use super::{CaseId, Deferred, Tally};
 use crate::customer::{Customer, GatewayProfile};
 use crate::digest::Digest;
 use crate::policy::{
@@ -47,9 +47,27 @@ pub struct TreatedBefore {
     pub case: CaseId,
     /// When it was closed.
     pub at: DateTime<Utc>,
+    /// What had made the customer due.
+    pub trigger: Trigger,
+    /// The treatment that was chosen, by name.
+    pub name: TreatmentName,
     /// [`Treatment::digest`](crate::policy::Treatment::digest) of what was done.
     pub treatment: Digest,
     /// The store holds something that the treatment chosen *now* would still change.
+    pub anything_left: bool,
+    /// What duties deferred then, if they did.
+    pub rest: Option<Rest>,
+}
+
+/// What duties deferred in a case. The schedule does it once they have ended, and nobody has to ask again: it is part of
+/// what was chosen then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// The first day on which any of it may be free. None: not known, so every day is looked.
+    pub from: Option<NaiveDate>,
+    /// The customer was archived when the case was closed. One who is not archived any more came back.
+    pub archived: bool,
+    /// The store holds something of it that is free now.
     pub anything_left: bool,
 }
 
@@ -74,12 +92,15 @@ pub struct Due {
     pub trigger: Trigger,
     /// The treatment it chose.
     pub treatment: TreatmentName,
-    /// The first day on which it was due. None for a request.
+    /// The first day on which it was due. None for a request, and where no day is known.
     pub since: Option<NaiveDate>,
     /// What the guards found.
     pub guards: BTreeMap<Guard, GuardFinding>,
     /// The customer was treated before, and only what is missing is due.
     pub again: Option<Again>,
+    /// What duties defer of it, class by class.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
 }
 
 /// That a customer who was treated before is due again, for what is missing and only that.
@@ -102,6 +123,8 @@ pub enum Missing {
     Grown,
     /// The treatment is the same; the facts or the records changed since.
     Changed,
+    /// A duty had deferred it, and has ended.
+    Deferred,
 }
 
 /// What a guard found.
@@ -132,6 +155,9 @@ pub struct Blocked {
     pub trigger: Trigger,
     /// The guards, or facts that could not be read. Never empty.
     pub by: Vec<BlockedBy>,
+    /// What duties would defer even if nothing blocked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
 }
 
 /// One thing that forbids.
@@ -181,6 +207,9 @@ pub enum Nothing {
         case: CaseId,
         /// When.
         at: DateTime<Utc>,
+        /// What duties still defer.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        deferred: Vec<Deferred>,
     },
     /// This is the tenant's "Unknown Customer".
     StandIn,
@@ -216,19 +245,79 @@ pub(super) fn decide_aloud(
     if customer.stand_in {
         return Decision::Nothing(Nothing::StandIn);
     }
-    let (trigger, treatment, since) = match triggered(policy, customer, asked, today, why) {
-        Ok(found) => found,
-        Err(decision) => return decision,
+    let chosen = match triggered(policy, customer, asked, today, why) {
+        Ok((trigger, treatment, since)) => {
+            let is_request = matches!(asked, Asked::Request { .. });
+            Chosen { trigger, treatment, since, is_request }
+        }
+        Err(decision) => return with_rest(policy, customer, asked, before, decision, today, why),
     };
-    why.hears(|| Reason::Due { trigger, treatment: treatment.clone(), since });
+    why.hears(|| Reason::Due {
+        trigger: chosen.trigger,
+        treatment: chosen.treatment.clone(),
+        since: chosen.since,
+    });
+    let decision = weigh(policy, customer, &chosen, before, today, why);
+    with_rest(policy, customer, asked, before, decision, today, why)
+}
+
+/// What was chosen for a customer who is due.
+struct Chosen<'p> {
+    trigger: Trigger,
+    treatment: &'p TreatmentName,
+    since: Option<NaiveDate>,
+    /// A person asked, then or now.
+    is_request: bool,
+}
+
+/// What comes of a choice, for one who may have been treated before.
+fn weigh(
+    policy: &Effective,
+    customer: &Customer,
+    chosen: &Chosen<'_>,
+    before: &[TreatedBefore],
+    today: NaiveDate,
+    why: &mut impl Listener,
+) -> Decision {
+    let treatment = chosen.treatment;
     let Some((treated, digest)) = policy.treatments().get(treatment).zip(policy.treatment_digest(treatment))
     else {
         return Decision::Nothing(Nothing::NoSuchTreatment { treatment: treatment.clone() });
     };
-    let again = match treated_before(treated, digest, customer, before) {
-        Ok(again) => again,
-        Err(done) => return Decision::Nothing(done),
-    };
+    match treated_before(treated, digest, customer, before) {
+        Ok(again) => guarded(policy, customer, chosen, treated, again, today, why),
+        Err((case, at)) => {
+            let deferred = deferred(policy, treated, today, why);
+            Decision::Nothing(Nothing::TreatedBefore { case, at, deferred })
+        }
+    }
+}
+
+fn deferred(
+    policy: &Effective,
+    treatment: &Treatment,
+    today: NaiveDate,
+    why: &mut impl Listener,
+) -> Vec<Deferred> {
+    let deferred = Deferred::at_most(policy, treatment, today);
+    for deferred in &deferred {
+        why.hears(|| Reason::Deferred(deferred.clone()));
+    }
+    deferred
+}
+
+/// Whether anything forbids what was chosen.
+fn guarded(
+    policy: &Effective,
+    customer: &Customer,
+    chosen: &Chosen<'_>,
+    treated: &Treatment,
+    again: Option<Again>,
+    today: NaiveDate,
+    why: &mut impl Listener,
+) -> Decision {
+    let Chosen { trigger, treatment, since, is_request } = *chosen;
+    let deferred = deferred(policy, treated, today, why);
     if let Some(again) = &again {
         why.hears(|| Reason::Again(again.clone()));
     }
@@ -239,9 +328,7 @@ pub(super) fn decide_aloud(
         let finding = match (rule, is_up) {
             (GuardRule::Ignore { .. }, _) => Some(GuardFinding::Ignored),
             (_, false) => Some(GuardFinding::Clear),
-            (GuardRule::BlockSweep, true) if matches!(asked, Asked::Request { .. }) => {
-                Some(GuardFinding::Passed)
-            }
+            (GuardRule::BlockSweep, true) if is_request => Some(GuardFinding::Passed),
             (GuardRule::Block | GuardRule::BlockBecause { .. } | GuardRule::BlockSweep, true) => None,
         };
         why.hears(|| Reason::Guard { guard: guard.clone(), is_up, finding });
@@ -251,9 +338,119 @@ pub(super) fn decide_aloud(
         }
     }
     if by.is_empty() {
-        Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again })
+        Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, deferred })
     } else {
-        Decision::Blocked(Blocked { trigger, by })
+        Decision::Blocked(Blocked { trigger, by, deferred })
+    }
+}
+
+/// What the schedule decides where nothing is due anew: duties may have deferred something in a case before, and have
+/// ended since. That is part of what was chosen then: no trigger has to apply again, and what a person asked for needs no
+/// switch.
+fn with_rest(
+    policy: &Effective,
+    customer: &Customer,
+    asked: &Asked,
+    before: &[TreatedBefore],
+    decision: Decision,
+    today: NaiveDate,
+    why: &mut impl Listener,
+) -> Decision {
+    let mut decided = decision;
+    if *asked != Asked::Sweep || before.is_empty() {
+        return decided;
+    }
+    let order = |done: &TreatedBefore| (done.at, done.case.clone());
+    let mut open: Vec<(&TreatedBefore, &Rest)> =
+        before.iter().filter_map(|done| Some((done, done.rest.as_ref()?))).collect();
+    open.sort_by_cached_key(|(done, _)| order(done));
+    for (done, rest) in open {
+        if let Decision::Due(_) = decided {
+            break;
+        }
+        let is_request = done.trigger == Trigger::Requested;
+        // A later case under the same treatment has taken it up.
+        let is_latest = before.iter().all(|other| other.name != done.name || order(other) <= order(done));
+        if !is_latest || !(is_request || policy.sweeps()) {
+            continue;
+        }
+        if came_back(policy, customer, done, rest) {
+            why.hears(|| Reason::CameBack { case: done.case.clone() });
+            continue;
+        }
+        let found = match rest.from.filter(|from| *from > today) {
+            Some(until) => Decision::NotYet(NotYet { trigger: done.trigger, until }),
+            None if !rest.anything_left => continue,
+            None => {
+                let Some(treated) = policy.treatments().get(&done.name) else {
+                    let treatment = done.name.clone();
+                    decided = sooner(decided, Decision::Nothing(Nothing::NoSuchTreatment { treatment }));
+                    continue;
+                };
+                let (case, at) = (done.case.clone(), done.at);
+                let again = Some(Again { case, at, because: Missing::Deferred });
+                let chosen =
+                    Chosen { trigger: done.trigger, treatment: &done.name, since: rest.from, is_request };
+                guarded(policy, customer, &chosen, treated, again, today, why)
+            }
+        };
+        decided = sooner(decided, found);
+    }
+    decided
+}
+
+/// Of two decisions the one that leads to an erasure, or comes nearer to it; the first of two that are alike.
+fn sooner(first: Decision, second: Decision) -> Decision {
+    let rank = |decision: &Decision| match decision {
+        Decision::Due(_) => (0, None),
+        Decision::Blocked(_) => (1, None),
+        Decision::NotYet(not_yet) => (2, Some(not_yet.until)),
+        // What can never be done has to be said.
+        Decision::Nothing(Nothing::NoSuchTreatment { .. }) => (3, None),
+        Decision::Nothing(_) => (4, None),
+    };
+    if rank(&second) < rank(&first) { second } else { first }
+}
+
+/// Whether a customer has come back since a case, and starts anew: they are archived no more, or one of the dates by which
+/// the policy tells who is inactive is later than the case.
+fn came_back(policy: &Effective, customer: &Customer, done: &TreatedBefore, rest: &Rest) -> bool {
+    let closed = policy.time_zone().day(done.at);
+    let signs = policy.triggers().get(&Trigger::Inactive).map_or(&[][..], TriggerRule::since);
+    let mut dates = signs.iter().filter_map(|sign| customer.dates.get(sign));
+    rest.archived && !customer.status.is_archived()
+        || dates.any(|moment| policy.time_zone().day_of(*moment) > closed)
+}
+
+impl Due {
+    /// Whether only what a duty had deferred before is due, and nobody chose anew.
+    pub fn is_deferred(&self) -> bool {
+        self.again.as_ref().is_some_and(|again| again.because == Missing::Deferred)
+    }
+}
+
+impl Decision {
+    /// What duties defer: none of it is done before the day that each names. Before anybody has counted, it is what they
+    /// may defer at most; [`Engine::plan`](crate::Engine::plan) and [`Engine::explain`](crate::Engine::explain) count.
+    pub fn deferred(&self) -> &[Deferred] {
+        match self {
+            Self::Due(Due { deferred, .. })
+            | Self::Blocked(Blocked { deferred, .. })
+            | Self::Nothing(Nothing::TreatedBefore { deferred, .. }) => deferred,
+            Self::NotYet(_) | Self::Nothing(_) => &[],
+        }
+    }
+
+    /// The same decision, once the records are counted.
+    pub(crate) fn counted(&mut self, policy: &Effective, tally: &Tally) {
+        match self {
+            Self::Due(Due { deferred, .. })
+            | Self::Blocked(Blocked { deferred, .. })
+            | Self::Nothing(Nothing::TreatedBefore { deferred, .. }) => {
+                *deferred = Deferred::counted(policy, tally);
+            }
+            Self::NotYet(_) | Self::Nothing(_) => {}
+        }
     }
 }
 
@@ -322,13 +519,14 @@ fn obstacles(
     by
 }
 
-/// Whether there is anything to do for one who was treated before: nothing, the whole (`None`), or what is missing.
+/// Whether there is anything to do for one who was treated before: the whole (`None`), what is missing, or nothing since
+/// that case.
 fn treated_before(
     treatment: &Treatment,
     digest: Digest,
     customer: &Customer,
     before: &[TreatedBefore],
-) -> Result<Option<Again>, Nothing> {
+) -> Result<Option<Again>, (CaseId, DateTime<Utc>)> {
     // The latest speaks, unless an earlier one was under this very treatment.
     let Some(last) = before.iter().max_by_key(|done| (done.treatment == digest, done.at)) else {
         return Ok(None);
@@ -342,7 +540,7 @@ fn treated_before(
     };
     let at_gateways = !is_same && customer.gateway_profiles.iter().any(erases);
     if !anything_left && !at_gateways {
-        return Err(Nothing::TreatedBefore { case: last.case.clone(), at: last.at });
+        return Err((last.case.clone(), last.at));
     }
     let because = if is_same { Missing::Changed } else { Missing::Grown };
     Ok(Some(Again { case: last.case.clone(), at: last.at, because }))
@@ -418,6 +616,16 @@ fn texts<S: Serializer>(list: &Arc<[String]>, serializer: S) -> Result<S::Ok, S:
 
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)?;
+        for deferred in self.deferred() {
+            write!(f, "; {deferred}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Decision {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Due(due) => {
                 write!(f, "due ({}), treatment {}", due.trigger, due.treatment)?;
@@ -442,12 +650,18 @@ impl fmt::Display for Decision {
 
 impl fmt::Display for Again {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let because = match self.because {
-            Missing::Grown => "the treatment is another one now",
-            Missing::Changed => "something has come since",
-        };
-        let Self { case, at, .. } = self;
+        let Self { case, at, because } = self;
         write!(f, "for what is missing: treated on {} (case {case}), and {because}", at.date_naive())
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Grown => "the treatment is another one now",
+            Self::Changed => "something has come since",
+            Self::Deferred => "a duty that had deferred it has ended",
+        })
     }
 }
 
@@ -461,7 +675,7 @@ impl fmt::Display for Nothing {
             }
             Self::Never { trigger } => write!(f, "the period of {trigger} ends beyond the calendar"),
             Self::NoSuchTreatment { treatment } => write!(f, "the policy has no treatment {treatment}"),
-            Self::TreatedBefore { case, at } => {
+            Self::TreatedBefore { case, at, .. } => {
                 write!(f, "treated the same way on {} (case {case}), and nothing is missing", at.date_naive())
             }
             Self::StandIn => {

@@ -6,8 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::decide::{Again, Asked, Decision, GuardFinding, TreatedBefore, decide_aloud};
+use super::{CaseId, Deferred, Tally};
 use crate::customer::{Customer, Status, TenantId};
-use crate::policy::{Guard, Policy, TreatmentName, Trigger};
+use crate::policy::{Effective, Guard, Policy, TreatmentName, Trigger};
 
 /// Hears the reasons while a decision is made. The silent one costs nothing.
 pub(super) trait Listener {
@@ -76,8 +77,15 @@ pub enum Reason {
         /// Since when. None for a request.
         since: Option<NaiveDate>,
     },
+    /// Duties defer what is done to a record class.
+    Deferred(Deferred),
     /// The customer was treated before, and something is missing.
     Again(Again),
+    /// What duties deferred in a case before waits no more by itself: the customer came back.
+    CameBack {
+        /// The case.
+        case: CaseId,
+    },
     /// What a guard found.
     Guard {
         /// The guard.
@@ -112,7 +120,11 @@ impl fmt::Display for Reason {
                 write!(f, "{trigger} chooses treatment {treatment}")?;
                 since.map_or(Ok(()), |since| write!(f, ", due since {since}"))
             }
+            Self::Deferred(deferred) => write!(f, "{deferred}"),
             Self::Again(again) => write!(f, "{again}"),
+            Self::CameBack { case } => {
+                write!(f, "the customer came back after case {case}: what it deferred is not done by itself")
+            }
             Self::Guard { guard, is_up, finding } => {
                 let state = if *is_up { "is up" } else { "is down" };
                 let outcome = match finding {
@@ -136,6 +148,19 @@ pub struct Explanation {
     pub reasons: Vec<Reason>,
     /// What was decided.
     pub decision: Decision,
+}
+
+impl Explanation {
+    /// The same, once the records are counted: what is not there is not deferred.
+    pub(crate) fn counted(&mut self, policy: &Effective, tally: &Tally) {
+        self.decision.counted(policy, tally);
+        let counted = self.decision.deferred();
+        self.reasons.retain_mut(|reason| {
+            let Reason::Deferred(deferred) = reason else { return true };
+            let found = counted.iter().find(|found| found.class == deferred.class);
+            found.inspect(|found| Deferred::clone_from(deferred, found)).is_some()
+        });
+    }
 }
 
 impl fmt::Display for Explanation {

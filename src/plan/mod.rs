@@ -16,11 +16,12 @@ use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
-    Effective, GatewayAction, Guard, Policy, RecordAction, SmallestGroup, Treatment, TreatmentName, Trigger,
+    GatewayAction, Guard, Policy, RecordAction, SmallestGroup, Treatment, TreatmentName, Trigger,
 };
 
 mod approval;
 mod decide;
+mod deferred;
 mod explain;
 mod impact;
 pub mod letter;
@@ -28,9 +29,10 @@ mod request_clock;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
 pub use decide::{
-    Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, TreatedBefore,
-    decide,
+    Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
+    TreatedBefore, decide,
 };
+pub use deferred::{Deferred, DeferredBy};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
@@ -94,6 +96,9 @@ pub struct Terms {
     treatment_digest: Digest,
     guards: BTreeMap<Guard, GuardFinding>,
     steps: Vec<Step>,
+    /// Only what a duty had deferred before is done, and nobody chose anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deferred: bool,
     /// The accounts at the gateways where the customer has profiles.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<GatewayName, AccountId>,
@@ -132,6 +137,9 @@ pub struct Kept {
     pub rows: u64,
     /// The latest date among them, by the field that holds it.
     pub latest: BTreeMap<FieldName, NaiveDate>,
+    /// The earliest date by which one of them is kept, by the field that holds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earliest: BTreeMap<FieldName, NaiveDate>,
 }
 
 impl Kept {
@@ -140,39 +148,9 @@ impl Kept {
         if let Some(date) = date {
             let latest = self.latest.entry(field.clone()).or_insert(date);
             *latest = date.max(*latest);
+            let earliest = self.earliest.entry(field.clone()).or_insert(date);
+            *earliest = date.min(*earliest);
         }
-    }
-}
-
-/// What a duty defers for one customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Deferred {
-    /// The record class.
-    pub class: ClassName,
-    /// How many records are kept for now.
-    pub rows: u64,
-    /// Every duty on them, and the law that it stands on.
-    pub duties: Vec<String>,
-    /// The last day on which any of them is kept, as far as their dates are known: of several duties the latest end
-    /// wins.
-    pub until: Option<NaiveDate>,
-}
-
-impl Deferred {
-    /// What the duties of a policy defer, by the records that were counted.
-    fn of(policy: &Effective, tally: &Tally) -> Vec<Self> {
-        let mut deferred = Vec::new();
-        for (class, kept) in tally.kept.iter().filter(|(_, kept)| kept.rows > 0) {
-            let (mut duties, mut until) = (Vec::new(), None);
-            for duty in policy.duties() {
-                let Some(field) = duty.classes().get(class) else { continue };
-                duties.push(duty.to_string());
-                let ends = |date: &NaiveDate| duty.kept_until(*date, policy.fiscal_year_ends());
-                until = until.max(kept.latest.get(field).and_then(ends));
-            }
-            deferred.push(Self { class: class.clone(), rows: kept.rows, duties, until });
-        }
-        deferred
     }
 }
 
@@ -199,7 +177,6 @@ pub struct Plan {
     due: Due,
     treatment: Arc<Treatment>,
     tally: Tally,
-    deferred: Vec<Deferred>,
     no_deactivation: Option<String>,
     links_cut: Vec<String>,
     not_covered: Vec<String>,
@@ -222,9 +199,8 @@ impl Plan {
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
-            due: due.clone(),
+            due: Due { deferred: Deferred::counted(effective, &tally), ..due.clone() },
             treatment: treatment.clone(),
-            deferred: Deferred::of(effective, &tally),
             tally,
             no_deactivation: match map.deactivation() {
                 DeactivationSupport::Supported => None,
@@ -283,7 +259,7 @@ impl Plan {
 
     /// What duties defer, class by class: it stays as it is, and goes when the last of them has ended.
     pub fn deferred(&self) -> &[Deferred] {
-        &self.deferred
+        &self.due.deferred
     }
 
     /// What still leads to the person afterwards. If anything does, the honest word is *pseudonymised*.
@@ -323,7 +299,7 @@ impl Plan {
             "binds": &*self.binding,
             "planned_at": self.planned_at,
             "records": records,
-            "deferred": self.deferred,
+            "deferred": self.deferred(),
             "gateways": self.treatment.gateways(),
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
@@ -380,6 +356,7 @@ impl Binding {
                 treatment_digest: effective.treatment_digest(&due.treatment)?,
                 guards: due.guards.clone(),
                 steps,
+                deferred: due.is_deferred(),
                 accounts: customer.gateway_accounts.clone(),
                 policy: effective.digest(),
                 data_map: policy.map_digest(),
@@ -438,6 +415,11 @@ impl Binding {
         self.terms.treatment_digest
     }
 
+    /// Whether only what a duty had deferred before is done.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.terms.deferred
+    }
+
     pub(crate) fn steps(&self) -> &[Step] {
         &self.terms.steps
     }
@@ -464,7 +446,11 @@ impl fmt::Display for Plan {
         let binding = &self.binding;
         writeln!(f, "Plan {}", self.digest)?;
         writeln!(f, "  customer   {} of tenant {}", binding.customer.as_str(), binding.tenant)?;
-        writeln!(f, "  because    {}", binding.terms.trigger)?;
+        write!(f, "  because    {}", binding.terms.trigger)?;
+        if binding.terms.deferred {
+            write!(f, ", {}", Missing::Deferred)?;
+        }
+        writeln!(f)?;
         writeln!(f, "  treatment  {}", binding.terms.treatment)?;
         writeln!(f, "  steps")?;
         if let Some(reason) = &self.no_deactivation {
@@ -502,10 +488,8 @@ impl fmt::Display for Plan {
                 writeln!(f, "      {}", of_group(group, rare))?;
             }
         }
-        for Deferred { class, rows, duties, until } in &self.deferred {
-            write!(f, "    {rows} {} of {class} must be kept", plural(*rows, "row"))?;
-            until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
-            writeln!(f, ": {}", duties.join("; "))?;
+        for deferred in self.deferred() {
+            writeln!(f, "    {deferred}")?;
         }
         for (name, action) in self.treatment.gateways() {
             if let GatewayAction::Keep { reason } = action {

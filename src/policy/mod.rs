@@ -91,7 +91,8 @@
 //!
 //! A duty beats treatment, request and switch. It defers, and never cancels: a record that it keeps stays byte for byte as
 //! it is, is counted as kept, and the plan names every duty on it with the day on which the last of them ends; once it has
-//! ended, the next erasure of that customer, by the sweep or a request, does what the treatment says. One whose date is
+//! ended, the sweep does what the treatment says, and nobody has to ask again: a trigger need not apply anew, and what a
+//! person asked for is done with `sweep = false` too. One who came back meanwhile starts anew. A record whose date is
 //! missing or cannot be read is kept. A class without that field takes the date from the record that it hangs from, along
 //! the links through which it belongs to its customer: the lines of an invoice by the day on which the invoice was booked.
 //! No treatment may write over a date by which something is kept. What a kept record points at, the customer's own record first, cannot be deleted or

@@ -8,12 +8,15 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::customer::Status;
 use relinquish::data_map::{Field, Kind, Record, RecordClass, Reference, Value};
+use relinquish::engine::Clock;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
+use relinquish::plan::Reason;
+use relinquish::policy::Trigger;
 use relinquish::store::{ByRecord, MemoryRepository};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
-    Approval, Asked, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome, Plan,
-    Planned, PolicyDocument, RecordStore, SqlMap, SqliteStore,
+    Approval, Asked, Customer, CustomerStore, DataMap, Decision, Engine, MemoryLedger, MemoryStore, Outcome,
+    Plan, Planned, PolicyDocument, RecordStore, SqlMap, SqliteStore,
 };
 use rusqlite::Connection;
 
@@ -399,10 +402,10 @@ fn assert_said(plan: &Plan, rows: &[Row], late: bool, today: NaiveDate) {
             (of_class().count() as u64, (of_class().count() - kept.len()) as u64)
         );
         let said = plan.deferred().iter().find(|deferred| deferred.class.as_str() == class);
-        assert_eq!(said.map_or(0, |said| said.rows), kept.len() as u64);
+        assert_eq!(said.map_or(0, |said| said.rows.unwrap()), kept.len() as u64);
         let Some(said) = said else { continue };
         assert_eq!(said.duties.len(), if class == "invoice" { 2 } else { 1 }, "every duty is named");
-        assert!(said.duties[0].contains("SE/BFL/7:2"), "{:?}", said.duties);
+        assert_eq!(said.duties[0].statute, Some("SE/BFL/7:2"));
         if kept.iter().all(|row| row.booked.day().is_some() && row.issued.day().is_some()) {
             let until = kept.iter().filter_map(|row| kept_until(row, late)).max();
             assert_eq!(said.until, until, "the latest end wins");
@@ -442,12 +445,20 @@ proptest! {
                 let before = dump();
                 let planned = plan(&engine).await.unwrap();
                 assert_said(&planned, &rows, late, stockholm(first));
+                // Why, and what is decided, say the same: what was counted, and not what there might be.
+                let found = engine.explain(&"1".into(), &Asked::request()).await.unwrap();
+                assert_eq!(found.decision.deferred(), planned.deferred());
+                let named = found.reasons.iter().filter(|reason| matches!(reason, Reason::Deferred(_))).count();
+                assert_eq!(named, planned.deferred().len());
                 erase(&engine, *planned, first).await;
                 let after = dump();
                 assert_as_the_oracle_says(&rows, late, stockholm(first), &before, &after);
                 // Nothing is missing as long as every duty holds.
                 let again = plan(&engine).await.unwrap_err();
                 assert!(again.contains("nothing is missing"), "{again}");
+                for deferred in engine.decide(&"1".into(), &Asked::request()).await.unwrap().deferred() {
+                    assert!(again.contains(&deferred.to_string()), "{deferred} is missing in {again}");
+                }
             }
             // Years later: what was deferred is due, and only that.
             clock.turn(TimeDelta::days(wait));
@@ -650,7 +661,7 @@ async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
         4,
         "of the line's own, and of no invoice with its number"
     );
-    assert_eq!(planned.deferred()[0].rows, 3, "two of 2024, and one whose date nobody knows");
+    assert_eq!(planned.deferred()[0].rows, Some(3), "two of 2024, and one whose date nobody knows");
     assert_eq!(planned.deferred()[0].until, Some("2031-12-31".parse().unwrap()));
     let approval =
         Approval::new("op", [planned.tenant().clone()], planned.digest(), now, now + TimeDelta::hours(1));
@@ -781,4 +792,112 @@ fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
         let found = faults(&[(from, to)]);
         assert!(found.iter().any(|fault| fault.starts_with(wanted)), "{from} → {to}: {found:#?}");
     }
+}
+
+/// What a request asked for is done to the end: what a duty deferred is due by itself when the duty has ended, with the
+/// switch off and nobody asking, and only that. So it is on, trigger by trigger, until nothing is left.
+#[tokio::test]
+async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
+    let receipt = |booked: &str| Row {
+        invoice: false,
+        booked: Held::Day(booked.parse().unwrap()),
+        issued: Held::Nothing,
+    };
+    let rows = [receipt("2018-03-01"), receipt("2020-03-01"), receipt("2010-01-01")];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.sqlite");
+    let clock = Arc::new(ManualClock::at("2019-06-01T12:00:00Z".parse().unwrap()));
+    let by_map = sqlite(&path, "late", &rows);
+    let store = Arc::new(memory("late", &rows));
+    let policy = POLICY.replace("sweep = true", "sweep = false");
+    let start = |store: Arc<dyn CustomerStore>| {
+        let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+        Engine::builder(store, PolicyDocument::from_toml(&policy).unwrap(), MemoryLedger::new(), keys)
+            .clock(Arc::clone(&clock))
+            .build()
+            .unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    for (engine, dump) in [
+        (start(Arc::new(by_map)), Box::new(|| dump_sqlite(&path)) as Box<dyn Fn() -> Dump>),
+        (start(Arc::clone(&store) as Arc<dyn CustomerStore>), Box::new(|| dump_memory(&store))),
+    ] {
+        let turn = |to: &str| {
+            let to: DateTime<Utc> = to.parse().unwrap();
+            clock.turn(to - clock.now());
+            to
+        };
+        let swept = async || engine.plan(&"1".into(), &Asked::Sweep).await.unwrap();
+        let said = async || match swept().await {
+            Planned::Refused(decision) => decision.to_string(),
+            Planned::Plan(plan) => panic!("{plan}"),
+        };
+        let now = turn("2019-06-01T12:00:00Z");
+        assert!(said().await.contains("the policy's sweep is off"), "nobody asked yet");
+        let planned = plan(&engine).await.unwrap();
+        assert_eq!((planned.tally().due(), planned.deferred()[0].rows), (2, Some(2)));
+        assert_eq!(planned.deferred()[0].free_from, Some("2026-01-01".parse().unwrap()));
+        erase(&engine, *planned, now).await;
+        let requested = dump();
+        // Kept through the last day.
+        turn("2025-12-31T22:59:59Z");
+        assert_eq!(said().await, "not yet: requested makes the customer due on 2026-01-01");
+        let found = engine.decide(&"1".into(), &Asked::request()).await.unwrap();
+        assert!(matches!(&found, Decision::Nothing(_)), "a new request would find nothing: {found}");
+        let now = turn("2025-12-31T23:00:00Z");
+        let Planned::Plan(planned) = swept().await else { panic!() };
+        assert_eq!((planned.tally().due(), planned.trigger()), (1, Trigger::Requested));
+        assert!(planned.due().is_deferred() && planned.deferred()[0].rows == Some(1));
+        assert!(
+            planned.to_string().contains("requested, a duty that had deferred it has ended"),
+            "{planned}"
+        );
+        let found = engine.explain(&"1".into(), &Asked::Sweep).await.unwrap();
+        assert!(found.to_string().contains("and a duty that had deferred it has ended"), "{found}");
+        erase(&engine, *planned, now).await;
+        let first = dump();
+        let changed: Vec<_> = first.iter().filter(|(key, is)| requested.get(*key) != Some(*is)).collect();
+        assert_eq!(changed.len(), 1, "one receipt, and nothing else: {changed:?}");
+        assert!(!changed[0].1.contains("Maud") && changed[0].0.1 == "1");
+        // The rest of the rest.
+        turn("2027-12-31T12:00:00Z");
+        assert_eq!(said().await, "not yet: requested makes the customer due on 2028-01-01");
+        let now = turn("2028-01-01T12:00:00Z");
+        let Planned::Plan(planned) = swept().await else { panic!() };
+        erase(&engine, *planned, now).await;
+        assert!(dump().iter().all(|((_, key), is)| key.ends_with('2') || !is.contains("Maud")));
+        turn("2040-01-01T12:00:00Z");
+        assert!(said().await.contains("the policy's sweep is off"), "nothing is left to come back for");
+    }
+}
+
+/// One who came back starts anew: what was deferred of them waits for a trigger or a request.
+#[tokio::test]
+async fn what_was_deferred_of_one_who_came_back_is_not_done_by_itself() {
+    let receipt =
+        Row { invoice: false, booked: Held::Day("2018-03-01".parse().unwrap()), issued: Held::Nothing };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.sqlite");
+    let clock = Arc::new(ManualClock::at("2019-06-01T12:00:00Z".parse().unwrap()));
+    let engine = engine(sqlite(&path, "late", &[receipt]), &clock);
+    let planned = plan(&engine).await.unwrap();
+    erase(&engine, *planned, clock.now()).await;
+    clock.turn(TimeDelta::days(3_000));
+    let Planned::Plan(planned) = engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() else { panic!() };
+    let approval = Approval::new(
+        "op",
+        [planned.tenant().clone()],
+        planned.digest(),
+        clock.now(),
+        clock.now() + TimeDelta::hours(1),
+    );
+    let approved = planned.approve(approval, clock.now()).unwrap();
+    // Between the approval and the execution somebody fills the record again.
+    let database = Connection::open(&path).unwrap();
+    database.execute("UPDATE customers SET name = 'Maud Ashworth' WHERE id = 1", []).unwrap();
+    let outcome = engine.erase(approved).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Superseded { .. }), "{outcome}");
+    let Planned::Refused(decision) = engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() else { panic!() };
+    assert!(matches!(&decision, Decision::Nothing(_)), "{decision}");
+    let planned = plan(&engine).await.unwrap();
+    assert_eq!(planned.tally().due(), 2, "a request is for all that is there");
 }

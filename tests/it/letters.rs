@@ -3,9 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use proptest::prelude::*;
 use relinquish::customer::{HoldKind, Moment, Status};
-use relinquish::data_map::{Fact, Field, FieldName, Kind, RecordClass};
+use relinquish::data_map::{DataMapBuilder, Fact, Field, FieldName, Kind, RecordClass};
 use relinquish::plan::letter::{self, Language, Letterhead, Lingering};
-use relinquish::plan::{Holidays, Impact, RequestClock, TreatedBefore, decide, impact};
+use relinquish::plan::{Due, Holidays, Impact, Reason, RequestClock, TreatedBefore, decide, explain, impact};
 use relinquish::policy::{Choice, Trigger};
 use relinquish::{Asked, Customer, DataMap, Decision, Policy, PolicyDocument};
 
@@ -163,7 +163,8 @@ fn a_refusal_names_ground_remedy_and_way_out_and_nobody() {
     one.active_subscriptions = 1;
     one.holds.insert(HoldKind::LegalClaim);
     one.states.insert("not_white_label".into(), true);
-    let Decision::Blocked(blocked) = decide(&policy, &one, &Asked::request(), &[], now()) else { panic!() };
+    let blocked = decide(&policy, &one, &Asked::request(), &[], now());
+    assert!(matches!(blocked, Decision::Blocked(_)));
     let text = letter::refusal(Language::English, &head(), &blocked).unwrap();
     assert_says(
         &text,
@@ -181,9 +182,8 @@ fn a_refusal_names_ground_remedy_and_way_out_and_nobody() {
     // What cannot be read is ours to mend, and no ground for a refusal.
     let mut unreadable = customer();
     unreadable.unreadable.insert("status".to_owned());
-    let Decision::Blocked(blocked) = decide(&policy, &unreadable, &Asked::request(), &[], now()) else {
-        panic!()
-    };
+    let blocked = decide(&policy, &unreadable, &Asked::request(), &[], now());
+    assert!(matches!(blocked, Decision::Blocked(_)));
     assert_eq!(letter::refusal(Language::English, &head(), &blocked), None);
 }
 
@@ -217,6 +217,7 @@ fn a_confirmation_uses_the_honest_word_with_its_date() {
             Language::English,
             &head(),
             treatment,
+            &[],
             day("2026-06-01"),
             until,
             &Lingering::Nowhere,
@@ -232,6 +233,186 @@ fn a_confirmation_uses_the_honest_word_with_its_date() {
             "pseudonymised, and not anonymous",
             "customer: postcode and gateway: stripe, until 31 December 2033",
         ],
+    );
+}
+
+const DUTIES: &str = r#"
+[duties.bookkeeping]
+classes = ["ticket"]
+statute = "SE/BFL/7:2"
+from = "sold_on"
+[duties.claims]
+classes = ["ticket"]
+period = "10 years"
+start = "record_date"
+law = "a *limitation* period"
+ground = "17(3)(e)"
+from = "sold_on"
+"#;
+
+/// The policy and the map with duties on the tickets.
+fn with_duties() -> Policy {
+    with(DUTIES)
+}
+
+fn with(duties: &str) -> Policy {
+    let text = POLICY.replace("[tenants", &format!("{duties}[tenants"));
+    let text = text.replacen("customer = \"delete\"", "customer = \"anonymise\"", 1);
+    let ticket = RecordClass::new("ticket")
+        .field(Field::key("id"))
+        .field(Field::personal("name", Kind::Name))
+        .field(Field::plain("sold_on").dated());
+    let builder = DataMap::builder(
+        RecordClass::new("customer")
+            .field(Field::key("id"))
+            .field(Field::personal("name", Kind::Name))
+            .field(Field::personal("postcode", Kind::Postcode)),
+    );
+    let builder = [Fact::Status, Fact::Tenants, Fact::ActiveSubscriptions]
+        .into_iter()
+        .fold(builder.class(ticket), DataMapBuilder::knows);
+    let builder =
+        ["created", "cancelled", "last_transaction"].into_iter().fold(builder, DataMapBuilder::date);
+    let map = builder.state("not_white_label").gateway("stripe").build().unwrap();
+    let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
+    checked.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The decision names every duty, and so does the letter: the part that is refused, with its ground and its last day.
+#[test]
+fn a_request_is_refused_in_the_part_that_a_duty_defers() {
+    let policy = with_duties();
+    let due = decide(&policy, &customer(), &Asked::request(), &[], now());
+    let Decision::Due(Due { deferred, .. }) = &due else { panic!("{due}") };
+    let [tickets] = &deferred[..] else { panic!("{deferred:?}") };
+    assert_eq!((tickets.class.as_str(), tickets.rows), ("ticket", None), "nobody has counted");
+    // A record dated today: seven years after the end of its calendar year, and ten years to the day.
+    assert_eq!(tickets.until, Some(day("2036-06-01")), "of several duties the latest end wins");
+    let named: Vec<_> = tickets
+        .duties
+        .iter()
+        .map(|by| (&*by.duty, by.statute, by.ground.as_str(), by.until.unwrap()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("bookkeeping", Some("SE/BFL/7:2"), "17(3)(b)", day("2033-12-31")),
+            ("claims", None, "17(3)(e)", day("2036-06-01")),
+        ]
+    );
+    assert!(due.to_string().contains(
+        "; ticket must be kept, if there is any, until 2036-06-01 at most: bookkeeping: 7 years from"
+    ));
+    let text = letter::refusal(Language::English, &head(), &due).unwrap();
+    assert_says(
+        &text,
+        &[
+            "We erase your data, except for what the law requires us to keep for now:",
+            "* **ticket**: kept until 1 June 2036 at the latest, if there is any, because of the following law: ",
+            "(SE/BFL/7:2) (Art. 17(3)(b) GDPR), until 31 December 2033 at the latest, if there is any; a \\*limitation\\* period \
+             (Art. 17(3)(e) GDPR), until 1 June 2036 at the latest",
+            "erased by itself when that time is over. You do not have to ask again.",
+            "seek a judicial remedy",
+        ],
+    );
+    let text = letter::refusal(Language::Swedish, &head(), &due).unwrap();
+    assert_says(
+        &text,
+        &[
+            "Vi raderar dina uppgifter, utom det som lagen kräver att vi sparar tills vidare:",
+            "* **ticket**: sparas längst till och med den 1 juni 2036, om det finns något, på grund av följande lag:",
+            "raderas av sig självt när den tiden är slut",
+            "väcka talan vid domstol",
+        ],
+    );
+    // What the treatment keeps anyway needs no duty, and is not refused because of one.
+    let asked = Asked::Request { treatment: Some("marketing".into()) };
+    let kept = decide(&policy, &customer(), &asked, &[], now());
+    assert!(matches!(kept, Decision::Due(_)) && kept.deferred().is_empty(), "{kept}");
+    assert_eq!(letter::refusal(Language::English, &head(), &kept), None);
+    let waits = decide(&policy, &customer(), &Asked::Sweep, &[], now());
+    assert_eq!((letter::refusal(Language::English, &head(), &waits), waits.deferred()), (None, &[][..]));
+}
+
+#[test]
+fn a_refusal_names_what_would_have_to_be_kept_even_then() {
+    let policy = with_duties();
+    let mut one = customer();
+    one.active_subscriptions = 1;
+    let blocked = decide(&policy, &one, &Asked::request(), &[], now());
+    assert!(matches!(blocked, Decision::Blocked(_)));
+    assert_eq!(blocked.deferred().len(), 1);
+    let text = letter::refusal(Language::English, &head(), &blocked).unwrap();
+    let order =
+        ["end the subscription", "Once this has changed", "Even then the law requires us", "**ticket**"];
+    let places: Vec<_> =
+        order.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("{part}\n{text}"))).collect();
+    assert!(places.is_sorted(), "{text}");
+    let found = explain(&policy, &one, &Asked::request(), &[], now());
+    let reasons = found.reasons.iter().filter(|reason| matches!(reason, Reason::Deferred(_))).count();
+    assert_eq!(reasons, 1);
+    assert!(
+        found.to_string().contains("\nticket must be kept, if there is any, until 2036-06-01 at most"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_confirmation_says_what_was_kept_by_which_law_and_what_happens_then() {
+    let policy = with_duties();
+    let due = decide(&policy, &customer(), &Asked::request(), &[], now());
+    let confirm = |language| {
+        letter::confirmation(
+            language,
+            &head(),
+            &policy.treatments()["remove"],
+            due.deferred(),
+            day("2026-06-01"),
+            None,
+            &Lingering::Nowhere,
+        )
+    };
+    assert_says(
+        &confirm(Language::English),
+        &[
+            "* **ticket**: deleted.",
+            "Of that, the law requires us to keep the following for now. It was not touched:",
+            "* **ticket**: kept until 1 June 2036",
+            "by itself when that time is over",
+            "seek a judicial remedy",
+            "ask Northern Stages for access",
+        ],
+    );
+    assert_says(
+        &confirm(Language::Swedish),
+        &["Av detta kräver lagen att vi sparar följande tills vidare.", "väcka talan vid domstol"],
+    );
+}
+
+/// What is dated by the last day of its own fiscal year may be dated ahead.
+#[test]
+fn the_latest_bound_knows_that_a_fiscal_year_may_end_later_than_today() {
+    let own = DUTIES.replacen("from = \"sold_on\"", "fiscal_year_ends = { field = \"sold_on\" }", 1);
+    let policy = with(&own);
+    let due = decide(&policy, &customer(), &Asked::request(), &[], now());
+    let [tickets] = due.deferred() else { panic!("{due}") };
+    // A year of eighteen months that begins today ends on 1 December 2027.
+    assert_eq!(tickets.duties[0].until, Some(day("2034-12-31")));
+}
+
+/// A duty with no end that anybody knows is named without a date, and none is made up.
+#[test]
+fn a_duty_that_ends_beyond_the_calendar_has_no_date() {
+    let policy = with_duties();
+    let at = DateTime::<Utc>::MAX_UTC - chrono::TimeDelta::days(400);
+    let due = decide(&policy, &customer(), &Asked::request(), &[], at);
+    assert!(
+        due.to_string().contains("ticket must be kept, if there is any, with no end that is known"),
+        "{due}"
+    );
+    assert_says(
+        &letter::refusal(Language::English, &head(), &due).unwrap(),
+        &["kept for as long as the law requires, to a date that is not yet known, because"],
     );
 }
 
@@ -347,8 +528,11 @@ fn who_was_treated_before_counts_if_the_treatment_is_another_one_now() {
     let done = |policy: &Policy, treatment: &str| TreatedBefore {
         case: "c".into(),
         at: now(),
+        trigger: Trigger::Inactive,
+        name: treatment.into(),
         treatment: policy.treatments()[treatment].digest(),
         anything_left: false,
+        rest: None,
     };
     let added = |before: &[TreatedBefore]| {
         let mut impact = Impact::default();

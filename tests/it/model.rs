@@ -8,7 +8,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::customer::{GatewayProfile, HoldKind, Moment, Status};
 use relinquish::data_map::{DataMapBuilder, Fact, Field, Kind, RecordClass};
-use relinquish::plan::{GuardFinding, Missing, Nothing, TreatedBefore, decide, explain};
+use relinquish::plan::{GuardFinding, Missing, Nothing, Rest, TreatedBefore, decide, explain};
+use relinquish::policy::{Effective, Trigger};
 use relinquish::{Asked, Customer, DataMap, Decision, Digest, Policy, PolicyDocument};
 
 /// How many policies are drawn, and how many situations are put to each: 120,000 cases in all.
@@ -71,6 +72,8 @@ struct Lines {
     stockholm: Option<bool>,
     triggers: BTreeMap<&'static str, Option<Rule>>,
     guards: BTreeMap<&'static str, usize>,
+    /// Years, and whether they count from the end of the calendar year.
+    duty: Option<(u32, bool)>,
 }
 
 const TRIGGERS: [&str; 6] = ["requested", "cancelled", "deleted", "inactive", "listed", "service_ended"];
@@ -118,6 +121,9 @@ fn draw_lines(draw: &mut Draw, is_tenant: bool) -> Lines {
             lines.guards.insert(guard, usize::try_from(least + draw.below(4 - least)).unwrap());
         }
     }
+    if some(draw) && draw.one_in(2) {
+        lines.duty = Some((u32::try_from(draw.below(12)).unwrap(), draw.one_in(2)));
+    }
     lines
 }
 
@@ -147,6 +153,15 @@ fn written(lines: &Lines, under: &str) -> String {
     for (guard, rule) in lines.guards.iter().filter(|(_, rule)| **rule > 0) {
         writeln!(text, "{under}guards.{guard} = {}", RULES[*rule]).unwrap();
     }
+    if let Some((years, from_year_end)) = lines.duty {
+        let start = if from_year_end { "calendar_year" } else { "record_date" };
+        writeln!(
+            text,
+            "{under}duties.books = {{ classes = ['invoice'], period = '{years} years', start = '{start}', law = 'x', \
+             ground = '17(3)(b)', from = 'day' }}"
+        )
+        .unwrap();
+    }
     text
 }
 
@@ -157,8 +172,8 @@ fn document(everyone: &Lines, tenant: &Lines) -> String {
         if everyone.triggers.is_empty() { "triggers = {}\n" } else { "" },
         written(tenant, "tenants.acme."),
         "anonymise.name = 'remove'\n\
-         treatments.clear = { customer = 'anonymise', gateway = { stripe = 'erase' } }\n\
-         treatments.marketing = { customer = { keep = 'x' }, gateway = { stripe = { keep = 'x' } } }\n",
+         treatments.clear = { customer = 'anonymise', invoice = 'delete', gateway = { stripe = 'erase' } }\n\
+         treatments.marketing = { customer = { keep = 'x' }, invoice = { keep = 'x' }, gateway = { stripe = { keep = 'x' } } }\n",
     )
 }
 
@@ -173,7 +188,8 @@ fn map() -> DataMap {
         Fact::OpenDisputes,
         Fact::Holds,
     ];
-    let builder = facts.into_iter().fold(DataMap::builder(customer), DataMapBuilder::knows);
+    let invoice = RecordClass::new("invoice").field(Field::key("id")).field(Field::plain("day").dated());
+    let builder = facts.into_iter().fold(DataMap::builder(customer).class(invoice), DataMapBuilder::knows);
     let builder = DATES.into_iter().fold(builder, DataMapBuilder::date);
     builder.gateway("stripe").state("not_white_label").build().unwrap()
 }
@@ -242,14 +258,26 @@ fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
     let anything_left = draw.one_in(2);
     let mut before = Vec::new();
     if draw.one_in(2) {
-        for n in 0..=draw.below(2) {
+        for n in 0..=draw.below(3) {
             let (_, treatment) = draw.of(digests);
             let ago = TimeDelta::days(i64::try_from(draw.below(900)).unwrap());
+            let day = |days: u64| at.date_naive() + TimeDelta::days(i64::try_from(days).unwrap() - 400);
+            let from = if draw.one_in(3) { None } else { Some(day(draw.below(800))) };
+            let rest = Rest { from, archived: draw.one_in(4), anything_left: !draw.one_in(3) };
             before.push(TreatedBefore {
                 case: format!("c-{n}").as_str().into(),
                 at: at - ago,
+                trigger: draw.of(&[
+                    Trigger::Requested,
+                    Trigger::Requested,
+                    Trigger::Cancelled,
+                    Trigger::ServiceEnded,
+                    Trigger::Listed,
+                ]),
+                name: draw.of(&["clear", "clear", "marketing", "gone"]).into(),
                 treatment,
                 anything_left,
+                rest: draw.one_in(2).then_some(rest),
             });
         }
     }
@@ -318,25 +346,72 @@ fn up(guard: &str, customer: &Customer) -> bool {
     }
 }
 
-/// What is decided, in one line.
-fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Situation) -> String {
-    let customer = &case.customer;
+/// The policy in force for a customer.
+fn in_force(everyone: &Lines, tenant: &Lines, customer: &Customer) -> Lines {
     let mut lines = everyone.clone();
     if customer.tenant.as_str() == "acme" {
         lines.sweep = tenant.sweep.or(lines.sweep);
         lines.stockholm = tenant.stockholm.or(lines.stockholm);
         lines.triggers.extend(tenant.triggers.clone());
         lines.guards.extend(tenant.guards.clone());
+        lines.duty = tenant.duty.or(lines.duty);
     }
-    let stockholm = lines.stockholm == Some(true);
-    let day_of = |moment: &Moment| match moment {
+    lines
+}
+
+fn day_of(lines: &Lines, moment: &Moment) -> Date {
+    match moment {
         Moment::Day(day) => date(*day),
-        Moment::Instant(at) => local(*at, stockholm),
-    };
-    let today = local(case.at, stockholm);
+        Moment::Instant(at) => local(*at, lines.stockholm == Some(true)),
+    }
+}
+
+/// What is decided, in one line.
+fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Situation) -> String {
+    let customer = &case.customer;
+    let lines = in_force(everyone, tenant, customer);
+    let today = local(case.at, lines.stockholm == Some(true));
     if customer.stand_in {
         return "nothing stand-in".to_owned();
     }
+    // Each with how near it is to an erasure.
+    let mut found = vec![anew(&lines, digests, case, today)];
+    let mut history: Vec<&TreatedBefore> = case.before.iter().collect();
+    history.sort_by_key(|done| (done.at, done.case.to_string()));
+    for (n, done) in history.iter().enumerate() {
+        let Some(rest) = done.rest.as_ref().filter(|_| case.asked == Asked::Sweep) else { continue };
+        let is_taken_up = history[n + 1..].iter().any(|later| later.name == done.name);
+        let is_off = lines.sweep != Some(true) && done.trigger != Trigger::Requested;
+        let is_back = rest.archived && up("not_archived", customer)
+            || matches!(lines.triggers.get("inactive"), Some(Some(rule)) if rule.since.iter().any(|sign| {
+                let closed = local(done.at, lines.stockholm == Some(true));
+                customer.dates.get(*sign).is_some_and(|moment| day_of(&lines, moment) > closed)
+            }));
+        if is_taken_up || is_off || is_back {
+            continue;
+        }
+        let from = rest.from.map(date);
+        if let Some(from) = from.filter(|from| *from > today) {
+            found.push((2, Some(from), format!("not yet {} {from:?}", done.trigger)));
+        } else if rest.anything_left && done.name.as_str() == "gone" {
+            found.push((3, None, "nothing no treatment".to_owned()));
+        } else if rest.anything_left {
+            let is_request = done.trigger == Trigger::Requested;
+            let due = (done.trigger.as_str(), done.name.as_str(), from, " deferred");
+            found.push(guarded(&lines, customer, due, today, is_request));
+        }
+    }
+    let best = found.iter().map(|(near, day, _)| (*near, *day)).min().unwrap();
+    found.into_iter().find(|(near, day, _)| (*near, *day) == best).unwrap().2
+}
+
+/// How near to an erasure, the day of a *not yet*, and the words.
+type Found = (u32, Option<Date>, String);
+
+/// What the triggers and a request come to.
+fn anew(lines: &Lines, digests: &[(&str, Digest)], case: &Situation, today: Date) -> Found {
+    let customer = &case.customer;
+    let nothing = |why: String| (if why == "no treatment" { 3 } else { 4 }, None, format!("nothing {why}"));
     let is_request = matches!(case.asked, Asked::Request { .. });
     // What is due, by which trigger, and since when.
     let mut candidates: Vec<(Option<Date>, usize, &str)> = Vec::new();
@@ -345,7 +420,7 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
         candidates.push((None, 0, if treatment.as_str() == "none" { "none" } else { treatment.as_str() }));
     } else {
         if !is_request && lines.sweep != Some(true) {
-            return "nothing switch".to_owned();
+            return nothing("switch".to_owned());
         }
         for (n, trigger) in TRIGGERS.into_iter().enumerate() {
             let Some(Some(rule)) = lines.triggers.get(trigger) else { continue };
@@ -365,22 +440,23 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
                 continue;
             };
             match rule.since.iter().find_map(|name| customer.dates.get(*name)) {
-                Some(moment) => candidates.push((Some(add(day_of(moment), count, unit)), n, rule.treatment)),
+                Some(moment) => {
+                    candidates.push((Some(add(day_of(lines, moment), count, unit)), n, rule.treatment));
+                }
                 None => no_date = Some(trigger),
             }
         }
     }
     candidates.sort_unstable_by_key(|(day, n, _)| (*day, *n));
     let Some((day, n, treatment)) = candidates.first().copied() else {
-        return no_date
-            .map_or("nothing no trigger".to_owned(), |trigger| format!("nothing no date {trigger}"));
+        return nothing(no_date.map_or("no trigger".to_owned(), |trigger| format!("no date {trigger}")));
     };
     let trigger = TRIGGERS[n];
     if let Some(day) = day.filter(|day| *day > today) {
-        return format!("not yet {trigger} {day:?}");
+        return (2, Some(day), format!("not yet {trigger} {day:?}"));
     }
-    let Some((_, digest)) = digests.iter().find(|(name, _)| *name == treatment) else {
-        return "nothing no treatment".to_owned();
+    let Some((_, digest)) = digests[first_of(customer)..].iter().find(|(name, _)| *name == treatment) else {
+        return nothing("no treatment".to_owned());
     };
     let mut again = "";
     if !case.before.is_empty() {
@@ -388,10 +464,29 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
         let at_stripe = customer.gateway_profiles.iter().any(|profile| profile.gateway.as_str() == "stripe");
         let at_gateways = !same && treatment == "clear" && at_stripe;
         if !case.before[0].anything_left && !at_gateways {
-            return "nothing treated".to_owned();
+            return nothing(format!("treated{}", deferring(lines, treatment, today)));
         }
         again = if same { " changed" } else { " grown" };
     }
+    guarded(lines, customer, (trigger, treatment, day, again), today, is_request)
+}
+
+/// Until when a duty keeps an invoice of today.
+fn deferring(lines: &Lines, treatment: &str, today: Date) -> String {
+    let Some((years, from_year_end)) = lines.duty.filter(|_| treatment == "clear") else {
+        return String::new();
+    };
+    let start = if from_year_end { (today.0, 12, 31) } else { today };
+    format!(" deferring {:?}", add(start, years, "years"))
+}
+
+fn guarded(
+    lines: &Lines,
+    customer: &Customer,
+    (trigger, treatment, day, again): (&str, &str, Option<Date>, &str),
+    today: Date,
+    is_request: bool,
+) -> Found {
     let mut by = BTreeSet::new();
     let mut found = BTreeMap::new();
     for fact in &customer.unreadable {
@@ -401,7 +496,7 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
         by.insert("gateway".to_owned());
     }
     let hands_over = matches!(lines.triggers.get(trigger), Some(Some(rule)) if rule.hand_over);
-    if hands_over && customer.dates.get("handed_over").is_none_or(|moment| day_of(moment) > today) {
+    if hands_over && customer.dates.get("handed_over").is_none_or(|moment| day_of(lines, moment) > today) {
         by.insert("hand-over".to_owned());
     }
     for guard in GUARDS {
@@ -417,15 +512,24 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
             (_, true) => drop(by.insert(guard.to_owned())),
         }
     }
+    let deferring = deferring(lines, treatment, today);
     if by.is_empty() {
-        format!("due {trigger} {treatment} {day:?}{again} {found:?}")
+        (0, None, format!("due {trigger} {treatment} {day:?}{again} {found:?}{deferring}"))
     } else {
-        format!("blocked {trigger} {by:?}")
+        (1, None, format!("blocked {trigger} {by:?}{deferring}"))
     }
 }
 
 /// The crate's decision in the model's words.
 fn spoken(decision: &Decision) -> String {
+    let mut text = without_duties(decision);
+    for deferred in decision.deferred() {
+        write!(text, " deferring {:?}", date(deferred.until.unwrap())).unwrap();
+    }
+    text
+}
+
+fn without_duties(decision: &Decision) -> String {
     match decision {
         Decision::Due(due) => {
             let found: BTreeMap<String, &str> = due
@@ -442,6 +546,7 @@ fn spoken(decision: &Decision) -> String {
                 .collect();
             let again = due.again.as_ref().map_or("", |again| match again.because {
                 Missing::Grown => " grown",
+                Missing::Deferred => " deferred",
                 _ => " changed",
             });
             format!("due {} {} {:?}{again} {found:?}", due.trigger, due.treatment, due.since.map(date))
@@ -477,9 +582,16 @@ fn checked(text: &str, map: &DataMap) -> Policy {
     checked.unwrap_or_else(|problems| panic!("{text}\n{problems}"))
 }
 
+/// Of the treatments of everyone, and then of the tenant with lines of its own: a duty and a time zone are part of them.
 fn digests(policy: &Policy) -> Vec<(&'static str, Digest)> {
-    let everyone = policy.everyone();
-    TREATMENTS.into_iter().map(|name| (name, everyone.treatments()[name].digest())).collect()
+    let own = policy.effective(&"acme".into());
+    let of = |policy: &Effective| TREATMENTS.map(|name| (name, policy.treatments()[name].digest()));
+    of(policy.everyone()).into_iter().chain(of(own)).collect()
+}
+
+/// Where the digests of a customer's tenant begin.
+fn first_of(customer: &Customer) -> usize {
+    if customer.tenant.as_str() == "acme" { TREATMENTS.len() } else { 0 }
 }
 
 proptest! {
@@ -522,6 +634,9 @@ fn the_cases_are_of_every_kind() {
             let decision = spoken(&decide(&policy, &customer, &asked, &before, at));
             let kind = decision.split(' ').take(2).collect::<Vec<_>>().join(" ");
             *kinds.entry(kind).or_default() += 1;
+            for word in [" deferred ", " deferring "].into_iter().filter(|word| decision.contains(word)) {
+                *kinds.entry(word.to_owned()).or_default() += 1;
+            }
         }
     }
     for kind in [
@@ -541,6 +656,8 @@ fn the_cases_are_of_every_kind() {
         "nothing no",
         "nothing treated",
         "nothing stand-in",
+        " deferred ",
+        " deferring ",
     ] {
         assert!(kinds.get(kind).is_some_and(|count| *count >= 10), "{kind}: {kinds:?}");
     }
@@ -559,7 +676,8 @@ fn strictness(decision: &Decision) -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 60, ..ProptestConfig::default() })]
 
-    /// Time moves a customer from *not yet* towards *due*, and nowhere else, as long as no fact lies ahead.
+    /// Time moves a customer from *not yet* towards *due*, and nowhere else, as long as no fact lies ahead and what is
+    /// deferred is there.
     #[test]
     fn time_only_brings_what_is_due_nearer(seed in any::<u64>(), days in 0..5_000_i64) {
         let mut draw = Draw(seed);
@@ -567,19 +685,57 @@ proptest! {
         let policy = checked(&document(&everyone, &tenant), &map());
         let digests = digests(&policy);
         for _ in 0..60 {
-            let Situation { customer, asked, before, at } = draw_situation(&mut draw, &digests);
+            let Situation { customer, asked, mut before, at } = draw_situation(&mut draw, &digests);
+            for done in before.iter_mut().filter(|done| done.name.as_str() == "gone") {
+                done.name = "clear".into();
+            }
+            before.iter_mut().filter_map(|done| done.rest.as_mut()).for_each(|rest| rest.anything_left = true);
             let first = decide(&policy, &customer, &asked, &before, at);
             let second = decide(&policy, &customer, &asked, &before, at + TimeDelta::days(days));
             match &first {
                 Decision::NotYet(not_yet) => match &second {
                     Decision::NotYet(later) => prop_assert_eq!(not_yet, later),
-                    Decision::Due(due) => prop_assert_eq!(due.since, Some(not_yet.until)),
+                    Decision::Due(due) => prop_assert!(due.since.is_some_and(|since| since >= not_yet.until)),
                     Decision::Blocked(_) | Decision::Nothing(Nothing::TreatedBefore { .. }) => {}
                     Decision::Nothing(nothing) => prop_assert!(false, "{}", nothing),
                 },
                 // A hand-over may be confirmed in the meantime.
                 Decision::Blocked(_) => prop_assert!(matches!(second, Decision::Blocked(_) | Decision::Due(_))),
-                Decision::Due(_) | Decision::Nothing(_) => prop_assert_eq!(&first, &second),
+                // Whatever chose it, now or then.
+                Decision::Due(due) if due.is_deferred() => {
+                    prop_assert!(matches!(second, Decision::Due(_)), "{} → {}", first, second);
+                }
+                Decision::Due(_) | Decision::Nothing(_) => {
+                    prop_assert_eq!(without_duties(&first), without_duties(&second));
+                }
+            }
+        }
+    }
+
+    /// A duty more, and nobody more is erased: what it may defer is named, and everything else is as before.
+    #[test]
+    fn a_duty_more_never_makes_more_erasable(seed in any::<u64>(), years in 0..30_u32, from_year_end in any::<bool>()) {
+        let mut draw = Draw(seed);
+        let mut everyone = draw_lines(&mut draw, false);
+        let mut tenant = draw_lines(&mut draw, true);
+        (everyone.duty, tenant.duty) = (None, None);
+        let without = checked(&document(&everyone, &tenant), &map());
+        everyone.duty = Some((years, from_year_end));
+        let with = checked(&document(&everyone, &tenant), &map());
+        let (theirs, ours) = (digests(&without), digests(&with));
+        for _ in 0..60 {
+            let Situation { customer, asked, before, at } = draw_situation(&mut draw, &theirs);
+            // The same history under the policy with the duty.
+            let renamed: Vec<TreatedBefore> = before.iter().map(|done| {
+                let place = theirs.iter().position(|(_, digest)| *digest == done.treatment).unwrap();
+                TreatedBefore { treatment: ours[first_of(&customer) + place].1, ..done.clone() }
+            }).collect();
+            let loose = decide(&without, &customer, &asked, &before, at);
+            let strict = decide(&with, &customer, &asked, &renamed, at);
+            prop_assert_eq!(without_duties(&loose), without_duties(&strict));
+            prop_assert!(loose.deferred().is_empty());
+            if let Decision::Due(due) = &strict {
+                prop_assert_eq!(due.deferred.len(), usize::from(due.treatment.as_str() == "clear"));
             }
         }
     }

@@ -719,8 +719,11 @@ fn treated_once_is_not_due_again_unless_something_is_left() {
     let done = |treatment: Digest, anything_left: bool| TreatedBefore {
         case: "c-1".into(),
         at: now(),
+        trigger: Trigger::Requested,
+        name: "clear".into(),
         treatment,
         anything_left,
+        rest: None,
     };
     let clear = policy.treatments()["clear"].digest();
     let wipe = policy.treatments()["wipe"].digest();

@@ -398,8 +398,11 @@ fn treated(policy: &Policy, treatment: &str, anything_left: bool) -> TreatedBefo
     TreatedBefore {
         case: "c-1".into(),
         at: at("2026-01-01T00:00:00Z"),
+        trigger: relinquish::policy::Trigger::Requested,
+        name: treatment.into(),
         treatment: policy.treatments()[treatment].digest(),
         anything_left,
+        rest: None,
     }
 }
 

@@ -92,6 +92,17 @@ pub(super) const WORDS: Words = Words {
     refusal_intro: "We cannot erase your data at present, for the following reasons:",
     refusal_reason: "{reason} ({ground}). What would change that: {way_out}.",
     refusal_again: "Once this has changed you can ask again. Nothing of yours was changed because of this request.",
+    refusal_in_part: "We erase your data, except for what the law requires us to keep for now:",
+    deferred_too: "Even then the law requires us to keep the following for a while:",
+    deferred_of_that: "Of that, the law requires us to keep the following for now. It was not touched:",
+    deferred: "**{what}**: kept {until}, because of the following law: {laws}.",
+    deferred_law: "{law} ({ground})",
+    deferred_until: [
+        "until {date} at the latest",
+        "until {date} at the latest, if there is any",
+        "for as long as the law requires, to a date that is not yet known",
+    ],
+    deferred_then: "What we keep for now is erased by itself when that time is over. You do not have to ask again.",
     remedies: "If you do not agree, you may lodge a complaint with {authority} and seek a judicial remedy (Art. 77 and 79 \
                GDPR).",
     extension: "Your request takes longer",

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 
-use super::{Blocked, Holidays, RequestClock};
+use super::{Blocked, Decision, Deferred, Due, Holidays, RequestClock};
 use crate::policy::{
     Effective, GatewayAction, Guard, GuardRule, Period, RecordAction, Treatment, Trigger, TriggerRule,
     WHILE_KEPT,
@@ -154,6 +154,13 @@ struct Words {
     refusal_intro: &'static str,
     refusal_reason: &'static str,
     refusal_again: &'static str,
+    refusal_in_part: &'static str,
+    deferred_too: &'static str,
+    deferred_of_that: &'static str,
+    deferred: &'static str,
+    deferred_law: &'static str,
+    deferred_until: [&'static str; 3],
+    deferred_then: &'static str,
     remedies: &'static str,
     extension: &'static str,
     extension_intro: &'static str,
@@ -319,6 +326,43 @@ impl<'h> Writer<'h> {
         self.paragraph(&text);
     }
 
+    /// What duties keep for now, each with the day on which it ends, and what happens then.
+    fn deferred(&mut self, intro: &str, deferred: &[Deferred]) {
+        if deferred.is_empty() {
+            return;
+        }
+        let words = self.words;
+        self.paragraph(intro);
+        self.text.push('\n');
+        for Deferred { class, rows, duties, until: last, .. } in deferred {
+            let until = |until: &Option<NaiveDate>| {
+                let [counted, at_most, unknown] = words.deferred_until;
+                let text = match (until, rows) {
+                    (Some(_), Some(_)) => counted,
+                    (Some(_), None) => at_most,
+                    (None, _) => unknown,
+                };
+                let date = until.map_or_else(String::new, words.date_format);
+                fill(text, &[("date", &date)])
+            };
+            let laws: Vec<String> = duties
+                .iter()
+                .map(|duty| {
+                    let (law, ground) = (plain(&duty.law), duty.ground.to_string());
+                    let text = fill(words.deferred_law, &[("law", &law), ("ground", &ground)]);
+                    if duties.len() > 1 { format!("{text}, {}", until(&duty.until)) } else { text }
+                })
+                .collect();
+            let parts = [
+                ("what", &*self.name(class.as_str())),
+                ("until", &*until(last)),
+                ("laws", &*laws.join("; ")),
+            ];
+            self.item(&fill(words.deferred, &parts));
+        }
+        self.paragraph(words.deferred_then);
+    }
+
     fn lingering(&mut self, lingering: &Lingering) {
         let [nowhere, days, until, unknown] = self.words.lingering;
         let text = match lingering {
@@ -390,31 +434,45 @@ pub fn statement(language: Language, head: &Letterhead, policy: &Effective, ling
     writer.text
 }
 
-/// The refusal of a request, with its reasons, what would lift them, and the remedies (Art. 12(4) GDPR).
+/// The refusal of a request, with its reasons, what would lift them, the duties that defer something and the day on which
+/// each ends, and the remedies (Art. 12(4) GDPR). Where the request is due and duties defer a part, it is refused in that
+/// part: the letter says so, and that the part is done by itself when its time is over.
 ///
-/// None if nothing that blocks has a ground in law: then nothing is refused; something has to be put right first, and
-/// the clock of the request runs on.
-pub fn refusal(language: Language, head: &Letterhead, blocked: &Blocked) -> Option<String> {
+/// None if nothing is refused: no duty defers anything, and nothing that blocks has a ground in law. What blocks without
+/// one has to be put right first, and the clock of the request runs on.
+pub fn refusal(language: Language, head: &Letterhead, decision: &Decision) -> Option<String> {
     let mut writer = Writer::new(language, head);
     let words = writer.words;
     writer.open(words.refusal);
-    writer.paragraph(words.refusal_intro);
-    let mut refuses = false;
-    for by in &blocked.by {
-        let Some(ground) = by.ground else { continue };
-        refuses = true;
-        let own = by.guard.as_ref().is_some_and(|guard| guard.why() != by.why);
-        let known = by.guard.as_ref().filter(|_| !own).and_then(words.guard);
-        let (why, way_out) = match known {
-            Some([why, way_out]) => (why.to_owned(), way_out.to_owned()),
-            None => (plain(&by.why), plain(&by.way_out)),
-        };
-        let parts = [("reason", &*why), ("ground", &*ground.to_string()), ("way_out", &*way_out)];
-        writer.item(&fill(words.refusal_reason, &parts));
+    match decision {
+        Decision::Blocked(Blocked { by, deferred, .. }) => {
+            writer.paragraph(words.refusal_intro);
+            let mut refuses = false;
+            for by in by {
+                let Some(ground) = by.ground else { continue };
+                refuses = true;
+                let own = by.guard.as_ref().is_some_and(|guard| guard.why() != by.why);
+                let known = by.guard.as_ref().filter(|_| !own).and_then(words.guard);
+                let (why, way_out) = match known {
+                    Some([why, way_out]) => (why.to_owned(), way_out.to_owned()),
+                    None => (plain(&by.why), plain(&by.way_out)),
+                };
+                let parts = [("reason", &*why), ("ground", &*ground.to_string()), ("way_out", &*way_out)];
+                writer.item(&fill(words.refusal_reason, &parts));
+            }
+            if !refuses {
+                return None;
+            }
+            writer.paragraph(words.refusal_again);
+            writer.deferred(words.deferred_too, deferred);
+        }
+        Decision::Due(Due { deferred, .. }) if !deferred.is_empty() => {
+            writer.deferred(words.refusal_in_part, deferred);
+        }
+        Decision::Due(_) | Decision::NotYet(_) | Decision::Nothing(_) => return None,
     }
-    writer.paragraph(words.refusal_again);
     writer.close(words.remedies);
-    refuses.then_some(writer.text)
+    Some(writer.text)
 }
 
 /// The notice that an answer takes up to three months (Art. 12(3) GDPR). None if the clock was not extended, or stands
@@ -448,11 +506,14 @@ pub fn extension(
 
 /// The confirmation that a request was carried out: what was done, what stays and why, and the honest word for it.
 ///
-/// `until` is the day on which the last link to the person ends, if one remains and the host knows it.
+/// `deferred` is what duties keep for now: [`Plan::deferred`](super::Plan::deferred). In that part the request is refused,
+/// so the letter names each duty with the day on which it ends, and the remedies. `until` is the day on which the last link
+/// to the person ends, if one remains and the host knows it.
 pub fn confirmation(
     language: Language,
     head: &Letterhead,
     treatment: &Treatment,
+    deferred: &[Deferred],
     done: NaiveDate,
     until: Option<NaiveDate>,
     lingering: &Lingering,
@@ -463,7 +524,11 @@ pub fn confirmation(
     writer.paragraph(&fill(words.confirmation_intro, &[("date", &(words.date_format)(done))]));
     writer.text.push('\n');
     writer.treatment(treatment, until);
+    writer.deferred(words.deferred_of_that, deferred);
     writer.lingering(lingering);
+    if !deferred.is_empty() {
+        writer.close(words.remedies);
+    }
     writer.close(words.rights);
     writer.text
 }

@@ -147,6 +147,18 @@ pub(super) const WORDS: Words = Words {
     refusal_intro: "Vi kan för närvarande inte radera dina uppgifter, av följande skäl:",
     refusal_reason: "{reason} ({ground}). Vad som skulle ändra detta: {way_out}.",
     refusal_again: "När detta har ändrats kan du begära radering på nytt. Ingenting har ändrats på grund av denna begäran.",
+    refusal_in_part: "Vi raderar dina uppgifter, utom det som lagen kräver att vi sparar tills vidare:",
+    deferred_too: "Även då kräver lagen att vi sparar följande en tid:",
+    deferred_of_that: "Av detta kräver lagen att vi sparar följande tills vidare. Det har inte ändrats:",
+    deferred: "**{what}**: sparas {until}, på grund av följande lag: {laws}.",
+    deferred_law: "{law} ({ground})",
+    deferred_until: [
+        "längst till och med {date}",
+        "längst till och med {date}, om det finns något",
+        "så länge som lagen kräver; vilket datum det blir är ännu inte känt",
+    ],
+    deferred_then: "Det som vi sparar tills vidare raderas av sig självt när den tiden är slut. Du behöver inte begära det på \
+                    nytt.",
     remedies: "Om du inte håller med kan du lämna in ett klagomål till {authority} och väcka talan vid domstol (artiklarna \
                77 och 79 i GDPR).",
     extension: "Din begäran tar längre tid",

@@ -313,8 +313,10 @@ impl Shared {
         while let Some(row) = rows.next().map_err(&at)? {
             let mut kept = Kept { rows: natural(row, 1).map_err(&at)?, ..Kept::default() };
             for (n, field) in fields.iter().enumerate() {
-                let latest: Option<String> = row.get(n + 2).map_err(&at)?;
-                kept.add(field, latest.and_then(|day| day.parse().ok()));
+                for column in [2 * n + 2, 2 * n + 3] {
+                    let date: Option<String> = row.get(column).map_err(&at)?;
+                    kept.add(field, date.and_then(|day| day.parse().ok()));
+                }
             }
             counted.push((natural(row, 0).map_err(&at)?, kept));
         }

@@ -171,7 +171,7 @@ fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<
     targets
 }
 
-/// True of rows that a duty keeps, and what gives their latest dates. Empty where there is none.
+/// True of rows that a duty keeps, and what gives their latest and earliest dates. Empty where there is none.
 fn kept_by_duty(
     bound: &Bound,
     class: &BoundClass,
@@ -179,7 +179,7 @@ fn kept_by_duty(
     duties: &mut Vec<UnderDuty>,
 ) -> (String, String) {
     let table = quoted(&class.table);
-    let (mut conditions, mut latest) = (Vec::new(), String::new());
+    let (mut conditions, mut dates) = (Vec::new(), String::new());
     for under in treated.under_duty() {
         let tables: Option<Vec<&str>> = under.through.iter().map(|name| bound.table(name)).collect();
         let date =
@@ -187,10 +187,11 @@ fn kept_by_duty(
         // A date that cannot be found is not known, and such a row is kept.
         let arguments = format!("{}, {}", duties.len(), date.as_deref().unwrap_or("NULL"));
         conditions.push(format!("relinquish_kept({arguments})"));
-        let _ = write!(latest, ", max(relinquish_day({arguments}))");
+        let day = format!("CASE WHEN relinquish_kept({arguments}) THEN relinquish_day({arguments}) END");
+        let _ = write!(dates, ", max({day}), min({day})");
         duties.push(under.clone());
     }
-    (conditions.join(" OR "), latest)
+    (conditions.join(" OR "), dates)
 }
 
 fn class_script(
@@ -201,7 +202,7 @@ fn class_script(
     duties: &mut Vec<UnderDuty>,
 ) -> (ClassScript, String) {
     let table = quoted(&class.table);
-    let (kept, latest) = kept_by_duty(bound, class, treated, duties);
+    let (kept, dates) = kept_by_duty(bound, class, treated, duties);
     let unless_kept = if kept.is_empty() { String::new() } else { format!(" AND NOT ({kept})") };
     let fields = targets(class, treated, slots);
     let group = GroupScript::new(bound, class, treated, &fields, slots);
@@ -217,7 +218,7 @@ fn class_script(
     );
     let kept = (!kept.is_empty()).then(|| {
         let sql = format!(
-            "SELECT relinquish_b.relinquish_n, count(*){latest} {from} WHERE {kept} GROUP BY relinquish_b.relinquish_n"
+            "SELECT relinquish_b.relinquish_n, count(*){dates} {from} WHERE {kept} GROUP BY relinquish_b.relinquish_n"
         );
         let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
         (Statement { sql, parameters: Vec::new() }, fields)

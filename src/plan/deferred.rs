@@ -1,0 +1,143 @@
+//! What duties defer: which records stay for now, by which law, and until when.
+
+use std::fmt;
+
+use chrono::{Months, NaiveDate};
+use serde::Serialize;
+
+use super::{Kept, Tally};
+use crate::data_map::{ClassName, FieldName};
+use crate::policy::{Duty, Effective, Ground, Treatment};
+
+/// Records of a class that must be kept for now. What the treatment says of them is done when the last duty on them has
+/// ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Deferred {
+    /// The record class.
+    pub class: ClassName,
+    /// How many records are kept for now. None where nobody has counted them: then there may be some.
+    pub rows: Option<u64>,
+    /// Every duty on them.
+    pub duties: Vec<DeferredBy>,
+    /// The last day on which any of them is kept: of several duties the latest end wins. Of records that were counted it
+    /// is the day of the latest, as far as their dates are known; where nobody has counted, it is that of a record dated
+    /// today, and there can be none that is kept longer but one dated ahead. None where no end is known.
+    pub until: Option<NaiveDate>,
+    /// The first day on which any of the records that were counted may be free. None where nobody has counted, and where
+    /// none has a date.
+    pub free_from: Option<NaiveDate>,
+}
+
+/// One duty that defers, with what a refusal has to name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DeferredBy {
+    /// Its name in the policy.
+    pub duty: String,
+    /// For how long and from when, in words.
+    pub terms: String,
+    /// The law that requires it.
+    pub law: String,
+    /// The code of the statute, if it is one of the [table](crate::policy::statute).
+    pub statute: Option<&'static str>,
+    /// The ground on which it stands against a request.
+    pub ground: Ground,
+    /// The last day on which it keeps any of the records: known as that of [`Deferred::until`].
+    pub until: Option<NaiveDate>,
+}
+
+impl Deferred {
+    /// What the duties of a policy may defer, before anybody has counted: they keep a record dated today the longest.
+    pub(super) fn at_most(policy: &Effective, treatment: &Treatment, today: NaiveDate) -> Vec<Self> {
+        if !treatment.has_duties() {
+            return Vec::new();
+        }
+        let classes = treatment.classes().iter().filter(|(_, class)| !class.under_duty().is_empty());
+        // The last day of a record's own fiscal year may lie ahead: one that begins today has up to eighteen months.
+        let ahead = || today.checked_add_months(Months::new(18));
+        let latest = |duty: &Duty| if duty.is_by_fiscal_year() { ahead() } else { Some(today) };
+        classes.map(|(class, _)| Self::of(policy, class, None, |duty, _| latest(duty))).collect()
+    }
+
+    /// What they do defer, by the records that were counted.
+    pub(crate) fn counted(policy: &Effective, tally: &Tally) -> Vec<Self> {
+        let kept = tally.kept.iter().filter(|(_, kept)| kept.rows > 0);
+        kept.map(|(class, kept)| {
+            let latest = |_: &Duty, field: &FieldName| kept.latest.get(field).copied();
+            let free_from = free_from(policy, class, kept);
+            Self { free_from, ..Self::of(policy, class, Some(kept.rows), latest) }
+        })
+        .collect()
+    }
+
+    fn of(
+        policy: &Effective,
+        class: &ClassName,
+        rows: Option<u64>,
+        latest: impl Fn(&Duty, &FieldName) -> Option<NaiveDate>,
+    ) -> Self {
+        let on_class = policy.duties().iter().filter_map(|duty| Some((duty, duty.classes().get(class)?)));
+        let duties: Vec<DeferredBy> = on_class
+            .map(|(duty, field)| {
+                let ends = |date| duty.kept_until(date, policy.fiscal_year_ends());
+                DeferredBy::new(duty, latest(duty, field).and_then(ends))
+            })
+            .collect();
+        let until = duties.iter().filter_map(|duty| duty.until).max();
+        Self { class: class.clone(), rows, duties, until, free_from: None }
+    }
+}
+
+/// No record is free before this day. Of the duties on one field the latest end counts; and every record that has a date
+/// is kept by one of the fields.
+fn free_from(policy: &Effective, class: &ClassName, kept: &Kept) -> Option<NaiveDate> {
+    let ends = kept.earliest.iter().filter_map(|(field, earliest)| {
+        let duties = policy.duties_on(class.as_str(), field.as_str());
+        let ends = duties.map(|duty| duty.kept_until(*earliest, policy.fiscal_year_ends()));
+        // One that has no end keeps the record for ever.
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    });
+    ends.min()?.succ_opt()
+}
+
+impl DeferredBy {
+    fn new(duty: &Duty, until: Option<NaiveDate>) -> Self {
+        Self {
+            duty: duty.name().to_owned(),
+            terms: format!("{} from {}", duty.period(), duty.start().describe()),
+            law: duty.law().to_owned(),
+            statute: duty.statute().map(|statute| statute.code),
+            ground: duty.ground(),
+            until,
+        }
+    }
+}
+
+/// `3 rows of invoice must be kept until 2033-12-31 at the latest: bookkeeping: 7 years from …, by … (Art. 17(3)(b) GDPR)`
+impl fmt::Display for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { class, rows, duties, until, .. } = self;
+        match (rows, until) {
+            (Some(1), _) => write!(f, "1 row of {class} must be kept")?,
+            (Some(rows), _) => write!(f, "{rows} rows of {class} must be kept")?,
+            (None, _) => write!(f, "{class} must be kept, if there is any,")?,
+        }
+        match (rows, until) {
+            (Some(_), Some(until)) => write!(f, " until {until} at the latest")?,
+            (None, Some(until)) => write!(f, " until {until} at most")?,
+            (_, None) => write!(f, " with no end that is known")?,
+        }
+        for (n, duty) in duties.iter().enumerate() {
+            write!(f, "{} {duty}", if n == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DeferredBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { duty, terms, law, ground, .. } = self;
+        write!(f, "{duty}: {terms}, by {law} ({ground})")
+    }
+}

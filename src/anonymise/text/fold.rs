@@ -9,10 +9,15 @@ use std::sync::LazyLock;
 use caseless::Caseless;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
+use super::words::{BLOCK, first_bytes, padded};
+
 /// A folded text, and where its bytes come from. Made to be used again for the next text.
 #[derive(Default)]
 pub(super) struct Folded {
-    pub(super) bytes: Vec<u8>,
+    /// So many bytes of a text, then the spaces that reading words takes, then what is left of longer texts.
+    bytes: Vec<u8>,
+    len: usize,
+    of_char: Vec<u8>,
     segments: Vec<Segment>,
 }
 
@@ -28,28 +33,114 @@ struct Segment {
 impl Folded {
     /// Folds a text; what was folded before is forgotten.
     pub(super) fn fold(&mut self, text: &str) {
-        self.bytes.clear();
         self.segments.clear();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
-            let (ascii, behind) = rest.split_at_checked(plain).unwrap_or((rest, ""));
-            if !ascii.is_empty() {
-                self.mark(text.len() - rest.len(), true);
-                self.bytes.extend(ascii.bytes().map(|byte| byte.to_ascii_lowercase()));
+        if text.is_ascii() {
+            self.make_room(0, text.len());
+            if let Some(into) = self.bytes.get_mut(..text.len()) {
+                into.copy_from_slice(text.as_bytes());
+                into.make_ascii_lowercase();
             }
-            let mut chars = behind.chars();
-            if let Some(c) = chars.next() {
-                self.mark(text.len() - behind.len(), false);
-                fold_char(c, &mut self.bytes);
-            }
-            rest = chars.as_str();
+            self.len = text.len();
+        } else {
+            self.len = self.fold_mixed(text);
         }
-        self.mark(text.len(), true);
+        let end = padded(self.len);
+        self.make_room(end, 0);
+        if let Some(behind) = self.bytes.get_mut(self.len..end) {
+            behind.fill(b' ');
+        }
     }
 
-    fn mark(&mut self, original: usize, is_plain: bool) {
-        self.segments.push(Segment { folded: self.bytes.len(), original, is_plain });
+    /// Where letters with and without marks alternate, no processor foresees which comes next. So where characters start is
+    /// found for a block at once, and the step from one to the next is the same for all.
+    fn fold_mixed(&mut self, text: &str) -> usize {
+        let near = NEAR.as_slice();
+        let source = text.as_bytes();
+        self.make_room(0, source.len());
+        let mut to = 0;
+        for (n, part) in source.chunks(BLOCK).enumerate() {
+            if part.is_ascii() {
+                if let Some(into) = self.bytes.get_mut(to..to + part.len()) {
+                    into.copy_from_slice(part);
+                    into.make_ascii_lowercase();
+                }
+                to += part.len();
+                continue;
+            }
+            // No character starts with what is behind the end.
+            let mut block = [0x80; BLOCK];
+            block.iter_mut().zip(part).for_each(|(into, byte)| *into = *byte);
+            let mut starts = first_bytes(&block);
+            while starts != 0 {
+                let at = n * BLOCK + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                let first = source.get(at).copied().map_or(0, usize::from);
+                let second = source.get(at + 1).copied().map_or(0, usize::from);
+                // Of three bytes and more it lies beyond the end of the table.
+                let code = if first < 0x80 { first } else { (first & 0x3f) << 6 | second & 0x3f };
+                match near.get(code) {
+                    Some(folded) if folded.len() <= 3 => {
+                        if let Some(into) = self.bytes.get_mut(to..).and_then(<[u8]>::first_chunk_mut) {
+                            *into = folded.0.to_le_bytes();
+                        }
+                        to += folded.len();
+                    }
+                    _ => to = self.fold_far(text, at, to),
+                }
+            }
+        }
+        to
+    }
+
+    /// What is not folded by the table of two bytes; gives how long the folded text is then.
+    #[cold]
+    fn fold_far(&mut self, text: &str, at: usize, to: usize) -> usize {
+        let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return to };
+        self.of_char.clear();
+        fold_char(c, &mut self.of_char);
+        let end = to + self.of_char.len();
+        self.make_room(end, text.len() - at);
+        if let Some(into) = self.bytes.get_mut(to..end) {
+            into.copy_from_slice(&self.of_char);
+        }
+        end
+    }
+
+    /// For so much that is folded, and for what becomes of so many bytes more.
+    fn make_room(&mut self, folded: usize, left: usize) {
+        // Of two bytes become three at the most, and four are written at once.
+        let len = folded + left + left / 2 + 4;
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+    }
+
+    /// The folded text.
+    pub(super) fn text(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The same with spaces behind it.
+    pub(super) fn padded(&self) -> &[u8] {
+        self.bytes.get(..padded(self.len)).unwrap_or_default()
+    }
+
+    /// Makes ready for the way back. Few texts need it.
+    pub(super) fn retrace(&mut self, text: &str) {
+        self.segments.clear();
+        let (mut folded, mut of_char) = (0, Vec::new());
+        for (original, c) in text.char_indices() {
+            let is_plain = c.is_ascii();
+            of_char.clear();
+            if !is_plain {
+                fold_char(c, &mut of_char);
+            }
+            if !is_plain || self.segments.last().is_none_or(|last| !last.is_plain) {
+                self.segments.push(Segment { folded, original, is_plain });
+            }
+            folded += if is_plain { 1 } else { of_char.len() };
+        }
+        self.segments.push(Segment { folded, original: text.len(), is_plain: true });
     }
 
     /// The byte of the original from which a folded byte comes.
@@ -88,23 +179,38 @@ pub(super) fn folded(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The characters of Latin, Greek and Cyrillic, folded once.
-static NEAR: LazyLock<Vec<Box<[u8]>>> = LazyLock::new(|| {
-    (0x80..NEAR_END)
-        .map(|code| {
-            let mut bytes = Vec::new();
-            if let Some(c) = char::from_u32(code) {
-                fold_any(c, &mut bytes);
-            }
-            bytes.into_boxed_slice()
-        })
-        .collect()
-});
-const NEAR_END: u32 = 0x530;
+/// A character folded: its bytes, the first one lowest, and in the highest byte how many they are; four where they do not
+/// fit.
+#[derive(Clone, Copy)]
+struct Near(u32);
+
+impl Near {
+    fn of(code: u32) -> Self {
+        let mut bytes = Vec::new();
+        if let Some(c) = char::from_u32(code) {
+            fold_any(c, &mut bytes);
+        }
+        let mut folded = [0; 4];
+        folded.iter_mut().zip(bytes.iter().take(3)).for_each(|(into, byte)| *into = *byte);
+        Self(u32::from_le_bytes(folded) | u32::try_from(bytes.len().min(4)).unwrap_or(4) << 24)
+    }
+
+    fn len(self) -> usize {
+        (self.0 >> 24) as usize
+    }
+}
+
+/// Characters of one byte and of two: ASCII, Latin, Greek, Cyrillic, Hebrew, Arabic.
+static NEAR: LazyLock<Vec<Near>> = LazyLock::new(|| (0..0x800).map(Near::of).collect());
+/// General punctuation and currencies.
+static SIGNS: LazyLock<Vec<Near>> = LazyLock::new(|| (FIRST_SIGN..0x20d0).map(Near::of).collect());
+const FIRST_SIGN: u32 = 0x2000;
 
 fn fold_char(c: char, into: &mut Vec<u8>) {
-    match (c as u32).checked_sub(0x80).and_then(|at| NEAR.get(at as usize)) {
-        Some(bytes) => into.extend_from_slice(bytes),
+    let sign = |code: u32| SIGNS.get(code.checked_sub(FIRST_SIGN)? as usize);
+    let near = NEAR.get(c as usize).or_else(|| sign(c as u32)).filter(|near| near.len() <= 3);
+    match near {
+        Some(near) => into.extend(near.0.to_le_bytes().iter().take(near.len())),
         None => fold_any(c, into),
     }
 }
@@ -176,7 +282,7 @@ mod tests {
             assert_eq!(folded(text), wanted, "{text}");
             let mut way_back = Folded::default();
             way_back.fold(text);
-            assert_eq!(String::from_utf8(way_back.bytes).unwrap(), wanted, "{text}");
+            assert_eq!(str::from_utf8(way_back.text()).unwrap(), wanted, "{text}");
         }
     }
 
@@ -185,7 +291,8 @@ mod tests {
         let text = "x Mu\u{308}\u{200b}ller\u{301} straße ﬁn.";
         let mut folded = Folded::default();
         folded.fold(text);
-        let searched = String::from_utf8(folded.bytes.clone()).unwrap();
+        folded.retrace(text);
+        let searched = str::from_utf8(folded.text()).unwrap().to_owned();
         for (word, original) in
             [("muller", "Mu\u{308}\u{200b}ller\u{301}"), ("strasse", "straße"), ("fin", "ﬁn"), ("i", "ﬁ")]
         {

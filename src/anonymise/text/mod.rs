@@ -1,9 +1,8 @@
 //! People found in text that others wrote as they liked, and taken out of it.
 //!
 //! A [`Matcher`] is made from the [`Identifiers`] of one person or of many: names in any order and with initials,
-//! mail addresses, user names, telephone numbers in any spelling, addresses, customer and account numbers. One
-//! automaton looks for all of them at once; what it takes does not grow with the number of texts, and hardly with
-//! the number of people.
+//! mail addresses, user names, telephone numbers in any spelling, addresses, customer and account numbers. It looks for
+//! all of them in one pass; what that takes does not grow with the number of texts, and hardly with the number of people.
 //!
 //! ```
 //! use relinquish::anonymise::text::Matcher;
@@ -48,8 +47,6 @@
 use core::ops::Range;
 use std::fmt;
 
-use aho_corasick::AhoCorasick;
-
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
@@ -59,17 +56,19 @@ mod fold;
 mod numbers;
 mod people;
 mod scan;
+mod words;
 
 pub use detect::{Detected, Detector, detect};
 
 use fold::Folded;
 use people::People;
 use scan::{Hit, Scratch};
+use words::Filter;
 
 /// The identifiers of people, ready to be looked for. Its `Debug` shows how many there are, and nobody.
 pub struct Matcher {
     people: People,
-    automaton: AhoCorasick,
+    filter: Filter,
 }
 
 impl fmt::Debug for Matcher {
@@ -78,9 +77,9 @@ impl fmt::Debug for Matcher {
     }
 }
 
-/// More than one automaton can look for. 100,000 people fit easily.
+/// More than one matcher can look for: four thousand million. 100,000 fit easily.
 #[derive(Debug, thiserror::Error)]
-#[error("there are too many identifiers for one matcher; search for fewer people at once")]
+#[error("there are too many people for one matcher; search for fewer at once")]
 pub struct TooManyPeople;
 
 /// A place in a text that speaks of somebody. Its `Debug` shows where and what kind.
@@ -122,10 +121,10 @@ impl Matcher {
     pub fn new<'i>(people: impl IntoIterator<Item = &'i Identifiers>) -> Result<Self, TooManyPeople> {
         let mut all = People::default();
         for identifiers in people {
-            all.add(identifiers);
+            all.add(identifiers)?;
         }
-        let automaton = all.automaton().map_err(|_| TooManyPeople)?;
-        Ok(Self { people: all, automaton })
+        let filter = Filter::new(&all.forms());
+        Ok(Self { people: all, filter })
     }
 
     /// Whether there is nothing to look for.
@@ -146,13 +145,6 @@ impl Matcher {
     /// The text with `with` in place of every certain mention. What is written does not depend on what stood there.
     pub fn redact(&self, text: &str, with: &str) -> Redacted<'_> {
         self.scanner().redact(text, with)
-    }
-
-    #[cfg(feature = "testing")]
-    #[doc(hidden)]
-    /// The bare automaton, to measure against.
-    pub fn automaton(&self) -> &AhoCorasick {
-        &self.automaton
     }
 }
 
@@ -180,13 +172,12 @@ impl<'m> Scanner<'m> {
 
     /// Tells of every mention in a text, in order.
     pub fn each(&mut self, text: &str, mut tell: impl FnMut(Mention<'m>)) {
-        // The automaton ignores the case of ASCII, so such a text needs no folding.
+        self.folded.fold(text);
+        self.matcher.hits(&self.folded, &mut self.scratch, &mut self.hits);
+        // In ASCII every byte stays where it is.
         let is_plain = text.is_ascii();
-        if is_plain {
-            self.matcher.hits(text.as_bytes(), &mut self.scratch, &mut self.hits);
-        } else {
-            self.folded.fold(text);
-            self.matcher.hits(&self.folded.bytes, &mut self.scratch, &mut self.hits);
+        if !is_plain && !self.hits.is_empty() {
+            self.folded.retrace(text);
         }
         for hit in &self.hits {
             let range = if is_plain {

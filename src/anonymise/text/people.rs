@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
+use super::TooManyPeople;
 use super::common_names::is_common;
 use super::fold::folded;
 use super::numbers::{Numbers, Rule};
@@ -35,7 +34,7 @@ const LEGAL_FORMS: [&str; 16] = [
 /// People's identifiers, ready to be looked for.
 #[derive(Default)]
 pub(super) struct People {
-    /// What the automaton finds, and what can stand around it.
+    /// What is looked for, and what can stand around it.
     pub(super) words: HashMap<Box<[u8]>, Word>,
     pub(super) names: Vec<Name>,
     name_ids: HashMap<Box<[u8]>, u32>,
@@ -50,7 +49,7 @@ pub(super) struct People {
     pub(super) numbers: Numbers,
 }
 
-/// A word that the automaton looks for.
+/// A word that is looked for.
 #[derive(Default)]
 pub(super) struct Word {
     pub(super) name: Option<u32>,
@@ -82,26 +81,28 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
+/// Words of streets, and as they are abbreviated.
+const WHOLE: [(&[u8], &[u8]); 14] = [
+    (b"street", b"st"),
+    (b"road", b"rd"),
+    (b"avenue", b"ave"),
+    (b"boulevard", b"blvd"),
+    (b"lane", b"ln"),
+    (b"drive", b"dr"),
+    (b"square", b"sq"),
+    (b"court", b"ct"),
+    (b"place", b"pl"),
+    (b"terrace", b"ter"),
+    (b"saint", b"st"),
+    (b"apartment", b"apt"),
+    (b"floor", b"fl"),
+    (b"strasse", b"str"),
+];
+/// `Hauptstraße` and `Hauptstr.`, `Storgatan` and `Storg.`: cut, so that a part of the word is left.
+const ENDS: [(&[u8], usize); 3] = [(b"strasse", 3), (b"gatan", 1), (b"vagen", 1)];
+
 /// A street is abbreviated in many ways and in one here.
 pub(super) fn street(word: &[u8]) -> &[u8] {
-    const WHOLE: [(&[u8], &[u8]); 14] = [
-        (b"street", b"st"),
-        (b"road", b"rd"),
-        (b"avenue", b"ave"),
-        (b"boulevard", b"blvd"),
-        (b"lane", b"ln"),
-        (b"drive", b"dr"),
-        (b"square", b"sq"),
-        (b"court", b"ct"),
-        (b"place", b"pl"),
-        (b"terrace", b"ter"),
-        (b"saint", b"st"),
-        (b"apartment", b"apt"),
-        (b"floor", b"fl"),
-        (b"strasse", b"str"),
-    ];
-    // `Hauptstraße` and `Hauptstr.`, `Storgatan` and `Storg.`: cut, so that a part of the word is left.
-    const ENDS: [(&[u8], usize); 3] = [(b"strasse", 3), (b"gatan", 1), (b"vagen", 1)];
     if let Some((_, short)) = WHOLE.iter().find(|(whole, _)| *whole == word) {
         return short;
     }
@@ -113,6 +114,16 @@ pub(super) fn street(word: &[u8]) -> &[u8] {
         }
     }
     word
+}
+
+/// Every other word that is abbreviated so.
+fn written_out(short: &[u8]) -> impl Iterator<Item = Box<[u8]>> {
+    let whole = WHOLE.iter().filter(move |(_, known)| *known == short).map(|(whole, _)| (*whole).into());
+    let ends = ENDS.iter().filter_map(move |(end, kept)| {
+        let stem = short.strip_suffix(end.get(..*kept)?).filter(|stem| !stem.is_empty())?;
+        Some([stem, *end].concat().into())
+    });
+    whole.chain(ends)
 }
 
 /// `mueller` and `muller` are one name.
@@ -158,8 +169,8 @@ fn insert(people: &mut Vec<u32>, person: u32) {
 }
 
 impl People {
-    pub(super) fn add(&mut self, identifiers: &Identifiers) {
-        let Ok(person) = u32::try_from(self.initials.len()) else { return };
+    pub(super) fn add(&mut self, identifiers: &Identifiers) -> Result<(), TooManyPeople> {
+        let person = u32::try_from(self.initials.len()).map_err(|_| TooManyPeople)?;
         self.initials.push(Vec::new());
         for (kind, value) in identifiers.iter() {
             match kind {
@@ -185,6 +196,7 @@ impl People {
                 insert(self.pairs.entry((*one, *other)).or_default(), person);
             }
         }
+        Ok(())
     }
 
     fn add_names(&mut self, person: u32, value: &str) {
@@ -301,11 +313,19 @@ impl People {
         insert(&mut found.people, person);
     }
 
-    /// The automaton over every word.
-    pub(super) fn automaton(&self) -> Result<AhoCorasick, aho_corasick::BuildError> {
-        let mut words: Vec<&[u8]> = self.words.keys().map(AsRef::as_ref).collect();
-        // The same people give the same automaton.
-        words.sort_unstable();
-        AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).ascii_case_insensitive(true).build(words)
+    /// Every word of a text that there is something to look up for.
+    pub(super) fn forms(&self) -> Vec<Box<[u8]>> {
+        let mut forms = Vec::with_capacity(self.words.len() * 2);
+        for (word, known) in &self.words {
+            if known.name.is_some() {
+                // `Ashworths`: the genitive of Swedish and German.
+                forms.push([word, b"s".as_slice()].concat().into());
+            }
+            if !known.phrases.is_empty() {
+                forms.extend(written_out(word));
+            }
+            forms.push(word.clone());
+        }
+        forms
     }
 }

@@ -1,7 +1,9 @@
 //! Finding people in a text: hits of words and numbers, and what they say of one another.
 
+use super::fold::Folded;
 use super::numbers::{Digit, Number};
 use super::people::{LONGEST_WORD, People, Word, is_particle, is_word, street};
+use super::words::each_word;
 use super::{Kind, Matcher};
 
 /// Two names of one person stand so near each other, in bytes and in words between them.
@@ -32,60 +34,20 @@ pub(super) struct Scratch {
     key: Vec<u8>,
 }
 
-/// A word, folded, in a place of its own: in ASCII text the case is still there.
-struct Small {
-    bytes: [u8; LONGEST_WORD],
-    len: usize,
-}
-
-impl Small {
-    fn of(word: &[u8]) -> Option<Self> {
-        let mut bytes = [0; LONGEST_WORD];
-        bytes.get_mut(..word.len())?.copy_from_slice(word);
-        bytes.make_ascii_lowercase();
-        Some(Self { bytes, len: word.len() })
-    }
-
-    fn get(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
 fn range(text: &[u8], start: usize, end: usize) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
 impl Matcher {
     /// Everything that is found, in order, each with whether it is certain.
-    pub(super) fn hits<'m>(&'m self, text: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+    pub(super) fn hits<'m>(&'m self, folded: &Folded, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
         hits.clear();
-        let people = &self.people;
-        let mut done = 0;
-        for found in self.automaton.find_iter(text) {
-            if found.start() < done {
-                continue;
+        let (people, text) = (&self.people, folded.text());
+        each_word(folded.padded(), |found| {
+            if self.filter.passes(found) {
+                people.look_up(text, (found.start, found.end), &mut scratch.key, hits);
             }
-            let before = range(text, 0, found.start()).iter().rev().take_while(|b| is_word(**b)).count();
-            let behind =
-                text.get(found.end()..).unwrap_or_default().iter().take_while(|b| is_word(**b)).count();
-            let (start, end) = (found.start() - before, found.end() + behind);
-            done = end;
-            let Some(small) = Small::of(range(text, start, end)) else { continue };
-            let word = small.get();
-            if let Some(known) = people.words.get(word) {
-                people.at_word(text, (start, end), known, &mut scratch.key, hits);
-            }
-            // `Ashworths`: the genitive of Swedish and German.
-            if let Some(known) = word.strip_suffix(b"s").and_then(|word| people.words.get(word)) {
-                people.name_at((start, end - 1), known, hits);
-            }
-            let short = street(word);
-            if short.len() != word.len()
-                && let Some(known) = people.words.get(short)
-            {
-                people.phrases_at(text, (start, end), known, &mut scratch.key, hits);
-            }
-        }
+        });
         people.numbers.find(text, &mut scratch.run, |number: &'m Number, start, end| {
             hits.push(Hit {
                 start,
@@ -163,8 +125,7 @@ fn is_one_name(gap: &[u8]) -> bool {
     }
     let mut between = 0;
     for (n, part) in gap.split(|byte| !is_word(*byte)).filter(|part| !part.is_empty()).enumerate() {
-        let Some(small) = Small::of(part) else { return false };
-        if n >= WORDS_BETWEEN || !(part.len() == 1 || is_particle(small.get())) {
+        if n >= WORDS_BETWEEN || !(part.len() == 1 || is_particle(part)) {
             return false;
         }
         between += 1;
@@ -177,6 +138,31 @@ fn is_one_name(gap: &[u8]) -> bool {
 }
 
 impl People {
+    fn look_up<'m>(
+        &'m self,
+        text: &[u8],
+        (start, end): (usize, usize),
+        key: &mut Vec<u8>,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
+        let word = range(text, start, end);
+        if word.len() > LONGEST_WORD {
+            return;
+        }
+        if let Some(known) = self.words.get(word) {
+            self.at_word(text, (start, end), known, key, hits);
+        }
+        if let Some(known) = word.strip_suffix(b"s").and_then(|word| self.words.get(word)) {
+            self.name_at((start, end - 1), known, hits);
+        }
+        let short = street(word);
+        if short.len() != word.len()
+            && let Some(known) = self.words.get(short)
+        {
+            self.phrases_at(text, (start, end), known, key, hits);
+        }
+    }
+
     fn at_word<'m>(
         &'m self,
         text: &[u8],
@@ -190,9 +176,7 @@ impl People {
             let Some(from) = start.checked_sub((*before).into()) else { continue };
             let to = from + usize::from(*len);
             let Some(bytes) = text.get(from..to) else { continue };
-            key.clear();
-            key.extend(bytes.iter().map(u8::to_ascii_lowercase));
-            if let Some(found) = self.exact.get(key.as_slice())
+            if let Some(found) = self.exact.get(bytes)
                 && stands_alone(text, from, to, found.kind == Kind::Email)
             {
                 hits.push(Hit {
@@ -247,11 +231,10 @@ impl People {
                     at += 1;
                     continue;
                 }
-                let Some(small) = Small::of(range(text, at, at + len)) else { continue 'shapes };
                 if !key.is_empty() {
                     key.push(b' ');
                 }
-                key.extend_from_slice(street(small.get()));
+                key.extend_from_slice(street(range(text, at, at + len)));
                 at += len;
             }
             if let Some(found) = self.phrases.get(key.as_slice()) {

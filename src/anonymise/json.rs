@@ -273,15 +273,7 @@ pub(crate) fn redact_but(
     people: &Matcher,
     with: &str,
 ) -> Result<Option<String>, NotJson> {
-    let mut left_out: Vec<Range<usize>> = Vec::new();
-    for other in others {
-        walk(text, other, |scan, _| {
-            let start = scan.at;
-            scan.skip()?;
-            left_out.push(start..scan.at);
-            Ok(Fate::Stays)
-        })?;
-    }
+    let left_out = places(text, others)?;
     let with = Json::from(with).to_string();
     let with = with.strip_prefix('"').and_then(|with| with.strip_suffix('"')).unwrap_or_default();
     let mut scanner = people.scanner();
@@ -296,6 +288,41 @@ pub(crate) fn redact_but(
         Ok(Fate::Stays)
     })?;
     Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts)))
+}
+
+/// How many mentions in those texts are not certain, and so stay.
+pub(crate) fn uncertain_but(
+    text: &str,
+    pointer: &Pointer,
+    others: &[Pointer],
+    people: &Matcher,
+) -> Result<usize, NotJson> {
+    let left_out = places(text, others)?;
+    let mut scanner = people.scanner();
+    let mut count = 0;
+    walk(text, pointer, |scan, _| {
+        scan.texts(&mut |spelled: Spelled<'_>| {
+            if !left_out.iter().any(|range| range.contains(&spelled.at)) {
+                count += scanner.redact(&spelled.read(), "").review.len();
+            }
+        })?;
+        Ok(Fate::Stays)
+    })?;
+    Ok(count)
+}
+
+/// Where the values stand that pointers lead to.
+fn places(text: &str, pointers: &[Pointer]) -> Result<Vec<Range<usize>>, NotJson> {
+    let mut places = Vec::new();
+    for pointer in pointers {
+        walk(text, pointer, |scan, _| {
+            let start = scan.at;
+            scan.skip()?;
+            places.push(start..scan.at);
+            Ok(Fate::Stays)
+        })?;
+    }
+    Ok(places)
 }
 
 /// Goes to every place that the pointer leads to, in order, and has it read there; gives what is to be cut out of the

@@ -177,6 +177,11 @@ impl Strategy {
         }
     }
 
+    /// How many mentions in a text are not certain, and so stay: a person should look at them. None of another strategy.
+    pub fn uncertain(&self, text: &str, people: &text::Matcher) -> usize {
+        if matches!(self, Self::Redact { .. }) { people.redact(text, "").review.len() } else { 0 }
+    }
+
     /// What of a value the output depends on.
     pub fn reveals(&self) -> Reveals {
         match self {

@@ -433,6 +433,9 @@ impl Engine {
                 None => todo.push(run),
             }
         }
+        if treatment.redacts() {
+            todo = self.look_for_uncertain(treatment, todo).await?;
+        }
         for run in &mut todo {
             run.note(Event::Erasing(Step::Records));
         }
@@ -472,6 +475,43 @@ impl Engine {
             todo = self.take_answers(todo, answers).await?;
         }
         Ok(())
+    }
+
+    /// Counts mentions that are not certain, for the certificate: afterwards nobody can tell. Gives back those of whom
+    /// they were counted.
+    async fn look_for_uncertain<'r, 'e>(
+        &self,
+        treatment: &Arc<Treatment>,
+        runs: Vec<&'r mut Run<'e>>,
+    ) -> Result<Vec<&'r mut Run<'e>>, Error> {
+        // Of the others it was recorded before they were erased.
+        let (uncounted, mut counted): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|run| run.progress.records_begun == 0);
+        if uncounted.is_empty() {
+            return Ok(counted);
+        }
+        let customers = uncounted.iter().map(|run| run.new.customer().clone()).collect();
+        let mut answers = match self.tally(customers, treatment).await {
+            Ok(answers) => answers.into_iter(),
+            Err(Error::Store(error)) => {
+                wait_all(uncounted, &Step::Records, error);
+                return Ok(counted);
+            }
+            Err(error) => return Err(error),
+        };
+        for run in uncounted {
+            match answers.next() {
+                Some(Ok(tally)) => {
+                    if !tally.uncertain.is_empty() {
+                        run.note(Event::Uncertain(tally.uncertain));
+                    }
+                    counted.push(run);
+                }
+                Some(Err(error)) => run.wait(Step::Records, &error.into(), None),
+                None => run.wait(Step::Records, &not_tried().into(), None),
+            }
+        }
+        Ok(counted)
     }
 
     /// Takes the store's answers in, and gives back those of whom there is more to do.

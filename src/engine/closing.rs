@@ -209,6 +209,7 @@ fn result(run: &Run<'_>, key: &EpochKey) -> ErasureResult {
             })
             .collect(),
         waived: progress.waived.clone(),
+        uncertain: progress.uncertain.clone(),
         verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
         deferred: BTreeMap::new(),
     }

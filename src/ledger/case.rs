@@ -12,7 +12,7 @@ use crate::gateway::{GatewayAnswer, Receipt};
 use crate::ledger::Count;
 use crate::plan::{Approval, ApprovedPlan, Binding, CaseId, OperatorId, Step};
 use crate::policy::Treatment;
-use crate::store::Counts;
+use crate::store::{Counts, Uncertain};
 
 /// A case to open: the plan, by what its digest is made of, and its approval.
 #[derive(Clone, Debug)]
@@ -109,6 +109,9 @@ pub enum Event {
     },
     /// The customer is deactivated.
     Deactivated(DeactivationOutcome),
+    /// Texts are about to be searched for the customer: mentions that are not certain, and will stay. Counted now,
+    /// because nobody can tell once the customer's own values are gone.
+    Uncertain(Uncertain),
     /// An irreversible step is about to be taken.
     Erasing(Step),
     /// A gateway answered for one of the customer's profiles there.
@@ -199,6 +202,8 @@ pub struct Progress {
     pub accepted: BTreeMap<GatewayName, BTreeMap<Digest, Receipt>>,
     /// How often the records were begun.
     pub records_begun: u32,
+    /// Mentions that are not certain, and stay.
+    pub uncertain: Uncertain,
     /// Counts so far.
     pub counts: Counts,
     /// The records are done; whether the counts are exact.
@@ -219,6 +224,7 @@ impl Progress {
                 self.before.get_or_insert((*status, before.clone()));
             }
             Event::Deactivated(outcome) => self.deactivation = Some(*outcome),
+            Event::Uncertain(counts) => self.uncertain.clone_from(counts),
             Event::Erasing(step) => {
                 self.irreversible |= step.is_irreversible();
                 self.gateway_begun |= matches!(step, Step::Gateway(_));

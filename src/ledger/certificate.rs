@@ -16,8 +16,8 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, OperatorId};
-use crate::policy::{GatewayAction, RecordAction, Treatment, TreatmentName, Trigger};
+use crate::plan::{CaseId, OperatorId, Uncertain, not_certain};
+use crate::policy::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Trigger};
 
 /// Whether old bytes may still lie in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -108,6 +108,7 @@ impl Certificate {
             waived: Vec::new(),
             verified: BTreeMap::new(),
             deferred: BTreeMap::new(),
+            uncertain: BTreeMap::new(),
         };
         match &self.closed.closing {
             Closing::Erased(result) => result,
@@ -232,6 +233,12 @@ impl Certificate {
         verified(&self.treatment, self.result())
     }
 
+    /// By class and field, mentions in texts that were not certain to mean the person, and stayed: a person should look
+    /// at them. Counted before the records were erased.
+    pub fn uncertain(&self) -> &Uncertain {
+        &self.result().uncertain
+    }
+
     /// Where backup copies linger, and until when.
     pub fn backups(&self) -> &[BackupResidue] {
         &self.under().backups
@@ -272,6 +279,7 @@ impl Serialize for Certificate {
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
         map.serialize_entry("waived", self.waived())?;
         map.serialize_entry("verified", &self.verified())?;
+        map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;
         map.serialize_entry("not_covered", &self.not_covered())?;
@@ -303,10 +311,27 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
             treated: result.records.get(name).copied(),
             remaining: result.verified.get(name).copied(),
             deferred: result.deferred.get(name).cloned(),
-            fields: class.fields().iter().map(|(field, s)| (field.clone(), s.describe())).collect(),
-            kept: class.kept().clone(),
+            fields: class
+                .fields()
+                .iter()
+                .map(|(field, s)| (field.clone(), in_group(class, field, s.describe())))
+                .collect(),
+            kept: class
+                .kept()
+                .iter()
+                .map(|(field, reason)| (field.clone(), in_group(class, field, reason.clone())))
+                .collect(),
         })
         .collect()
+}
+
+/// What stays of a field only where enough customers share it. Whether they did, the plan said; a ledger that did would
+/// say something of what was cleared.
+fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
+    match class.smallest_group().filter(|group| group.fields().contains_key(field)) {
+        Some(group) => format!("{what}; only where {} customers or more share what stays", group.least()),
+        None => what,
+    }
 }
 
 fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> {
@@ -370,6 +395,11 @@ impl fmt::Display for Certificate {
         }
         for verified in self.verified() {
             writeln!(f, "  verified   {verified}")?;
+        }
+        for (class, fields) in self.uncertain() {
+            for (field, count) in fields {
+                writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
+            }
         }
         for backup in self.backups() {
             writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;

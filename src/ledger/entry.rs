@@ -12,7 +12,7 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
-use crate::plan::{CaseId, OperatorId};
+use crate::plan::{CaseId, OperatorId, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
 
 /// How many records were treated: counted, or not known because an answer was lost. Never estimated.
@@ -87,6 +87,9 @@ pub struct ErasureResult {
     /// Records that duties keep for now, per class. The sweep comes back for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deferred: BTreeMap<ClassName, DeferredRecords>,
+    /// By class and field, mentions in texts that were not certain to mean the customer, and stayed. Counted before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uncertain: Uncertain,
 }
 
 /// Records of a class that duties keep for now.

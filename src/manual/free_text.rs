@@ -42,7 +42,8 @@
 //! A name of up to four letters, one of the commonest in the three languages, one that is a word, and one that several
 //! of those searched for bear, is certain only beside another identifier of the same person: another of their names, an
 //! initial, a number or an address in the same sentence. Elsewhere it is reported and stays. So "Ed" in *Edinburgh* is
-//! no mention at all, *Ed* alone is reported, and *Ed Featherstone* is replaced.
+//! no mention at all, *Ed* alone is reported, and *Ed Featherstone* is replaced. A plan says how many such mentions each
+//! field has, and so does the certificate, because once the person's own values are gone nobody can tell any more.
 //!
 //! # In documents
 //!

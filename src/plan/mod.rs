@@ -128,7 +128,14 @@ pub struct Tally {
     /// due; a group may grow smaller when others leave.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rare: BTreeMap<ClassName, u64>,
+    /// By class and field, mentions in texts that may mean the customer and are not certain: they stay, and a person
+    /// should look at them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uncertain: Uncertain,
 }
+
+/// How many mentions are not certain, by class and field.
+pub type Uncertain = BTreeMap<ClassName, BTreeMap<FieldName, u64>>;
 
 /// Records of a class that a duty keeps for now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,6 +293,7 @@ impl Plan {
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
+                    "uncertain_mentions": self.tally.uncertain.get(name),
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
                         "fields": group.fields().keys().collect::<Vec<_>>(),
@@ -479,6 +487,10 @@ impl fmt::Display for Plan {
             writeln!(f)?;
             for (field, strategy) in class.fields() {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;
+                let uncertain = self.tally.uncertain.get(name).and_then(|fields| fields.get(field));
+                if let Some(count) = uncertain {
+                    writeln!(f, "      {:<28} {}", "", not_certain(*count))?;
+                }
             }
             for (field, reason) in class.kept() {
                 writeln!(f, "      {field:<28} stays: {reason}")?;
@@ -509,6 +521,15 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+/// What is said of mentions that are not certain.
+pub(crate) fn not_certain(count: u64) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    format!(
+        "{count} {} {are} not certain to mean this person, and not replaced: look there",
+        plural(count, "mention")
+    )
 }
 
 /// What a smallest group comes to.

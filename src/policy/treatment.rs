@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{SmallestGroup, Standing, UnderDuty};
-use crate::anonymise::json::{NotJson, Pointer};
+use crate::anonymise::json::{NotJson, Pointer, uncertain_but};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
@@ -227,6 +227,31 @@ impl Treatment {
             }
         }
         Ok(redacted)
+    }
+
+    /// How many mentions in a record's texts are not certain, by field. A document that cannot be read has none; it is an
+    /// error elsewhere.
+    pub(crate) fn uncertain<'t>(
+        &'t self,
+        record: &Record,
+        standing: Standing,
+        map: &DataMap,
+        people: &Matcher,
+    ) -> Vec<(&'t FieldName, u64)> {
+        let class = self.classes.get(&record.class).filter(|_| standing != Standing::Kept);
+        let described = map.class(record.class.as_str());
+        let count = |(field, strategy): (&'t FieldName, &Strategy)| {
+            let text = record.get(field.as_str()).as_text()?;
+            let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
+            let count = match strategy {
+                Strategy::Redact { .. } if is_json => {
+                    uncertain_but(text, &Pointer::whole(), &[], people).unwrap_or_default()
+                }
+                _ => strategy.uncertain(text, people),
+            };
+            (count > 0).then_some((field, count as u64))
+        };
+        class.into_iter().flat_map(|class| &class.fields).filter_map(count).collect()
     }
 
     /// Whether texts are searched for the customer.

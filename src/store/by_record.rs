@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
+    Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target, Uncertain,
 };
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
@@ -222,7 +222,7 @@ impl<R: Repository> ByRecord<R> {
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
         let map = self.repository.data_map();
-        let (mut kept, mut rare) = (BTreeMap::new(), BTreeMap::new());
+        let (mut kept, mut rare, mut uncertain) = (BTreeMap::new(), BTreeMap::new(), Uncertain::new());
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
         let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
@@ -230,6 +230,11 @@ impl<R: Repository> ByRecord<R> {
         for (record, standing) in records.iter().zip(standings) {
             let tally = classes.entry(record.class.clone()).or_default();
             tally.rows += 1;
+            let counted = people.as_ref().map(|people| treatment.uncertain(record, standing, map, people));
+            for (field, count) in counted.into_iter().flatten() {
+                let fields: &mut BTreeMap<_, u64> = uncertain.entry(record.class.clone()).or_default();
+                *fields.entry(field.clone()).or_default() += count;
+            }
             if treatment.singles_out(record, standing) {
                 *rare.entry(record.class.clone()).or_default() += 1;
             }
@@ -248,7 +253,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare })
+        Ok(Tally { classes, kept, rare, uncertain })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {

@@ -32,7 +32,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::plan::{ClassTally, Kept, Tally};
+pub use crate::plan::{ClassTally, Kept, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub use error::StoreError;
 pub use groups::CountGroups;

@@ -40,4 +40,5 @@ mod sql_map;
 mod sqlite_store;
 mod strategies;
 mod text;
+mod uncertain_mentions;
 mod wired;

@@ -168,6 +168,14 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         })
     })?;
     let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_uncertain", 3, flags, move |context| {
+        let n = usize::try_from(context.get::<i64>(2)?).unwrap_or(usize::MAX);
+        with_slot(&working, context, |working, _, slot| {
+            let count = working.people.uncertain(slot, context.get_raw(1), n);
+            Ok(i64::try_from(count).unwrap_or(i64::MAX))
+        })
+    })?;
+    let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_json", -1, flags, move |context| {
         let treated = with_slot(&working, context, |working, _, slot| {
             Ok(json_fields::treat(working, slot, context.get_raw(1), &key_text(context)))

@@ -11,6 +11,7 @@ use super::json_fields::{self, Unreadable};
 use super::statements::{Script, quoted};
 use super::{Shared, Trouble, natural, ownership};
 use crate::anonymise::Strategy;
+use crate::anonymise::json::uncertain_but;
 use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
 use crate::policy::Treatment;
@@ -56,6 +57,19 @@ impl People {
             }
         }
         Ok(redacted)
+    }
+
+    /// How many mentions of the customer in a text are not certain. A document that cannot be read counts as one that
+    /// mentions them.
+    pub(super) fn uncertain(&self, slot: &Slot, value: ValueRef<'_>, customer: usize) -> usize {
+        let Some(matcher) = self.matchers.get(customer) else { return 0 };
+        match (searched(slot, value), &slot.place) {
+            (Ok(Some(text)), None) => slot.strategy.uncertain(text, matcher),
+            (Ok(Some(text)), Some(Place { pointer, others })) => {
+                uncertain_but(text, pointer, others, matcher).unwrap_or_default()
+            }
+            (Ok(None) | Err(_), _) => 0,
+        }
     }
 
     /// Whether a text mentions the customer. A document that cannot be read may.

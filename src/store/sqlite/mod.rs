@@ -323,6 +323,29 @@ impl Shared {
         Ok(counted)
     }
 
+    /// Mentions that are not certain, per customer of the batch and field, for one class.
+    fn uncertain(
+        connection: &Connection,
+        class: &ClassName,
+        statement: &Statement,
+        fields: &[FieldName],
+        tallies: &mut [Tally],
+    ) -> Result<(), Trouble> {
+        let at = Trouble::at(class);
+        let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next().map_err(&at)? {
+            let Some(tally) = tallies.get_mut(natural::<usize>(row, 0).map_err(&at)?) else { continue };
+            for (n, field) in fields.iter().enumerate() {
+                let count: u64 = natural(row, n + 1).map_err(&at)?;
+                if count > 0 {
+                    tally.uncertain.entry(class.clone()).or_default().insert(field.clone(), count);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn tally(
         &self,
         connection: &mut Connection,
@@ -345,6 +368,9 @@ impl Shared {
                 if let Some(tally) = tallies.get_mut(n) {
                     tally.classes.insert(class.class.clone(), counted);
                 }
+            }
+            if let Some((statement, fields)) = &class.uncertain {
+                Self::uncertain(&transaction, &class.class, statement, fields, &mut tallies)?;
             }
             if let Some(group) = &class.group {
                 for (n, rare) in Self::count(&transaction, &class.class, &group.tally)? {

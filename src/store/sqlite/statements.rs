@@ -61,6 +61,8 @@ pub(super) struct ClassScript {
     pub(super) tally: Statement,
     /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
     pub(super) kept: Option<(Statement, Vec<FieldName>)>,
+    /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
+    pub(super) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// Who is counted, where what stays has to be shared.
     pub(super) group: Option<GroupScript>,
     /// How many rows it will be, where customers share them and the rows per customer do not add up.
@@ -223,6 +225,20 @@ fn class_script(
         let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
         (Statement { sql, parameters: Vec::new() }, fields)
     });
+    let searched = fields.iter().filter(|target| matches!(target.strategy, Strategy::Redact { .. }));
+    let (counts, names): (Vec<String>, Vec<FieldName>) = searched
+        .filter_map(|Target { slot, column, .. }| {
+            let count = format!("sum(relinquish_uncertain({slot}, {column}, relinquish_b.relinquish_n))");
+            Some((count, slots.get(*slot)?.field.clone()))
+        })
+        .unzip();
+    let uncertain = (!counts.is_empty()).then(|| {
+        let counts = counts.join(", ");
+        let sql = format!(
+            "SELECT relinquish_b.relinquish_n, {counts} {from} WHERE 1{unless_kept} GROUP BY relinquish_b.relinquish_n"
+        );
+        (Statement { sql, parameters: Vec::new() }, names)
+    });
 
     let mut act = Statement::default();
     let owned = format!("{}{unless_kept}", ownership::owned(class));
@@ -255,6 +271,7 @@ fn class_script(
         rows: ownership::count_rows(class, &unless_kept),
         tally,
         kept,
+        uncertain,
         group,
         distinct: class.is_shared().then(|| format!("SELECT count(*) FROM main.{table} WHERE {owned}")),
         cuts: Vec::new(),

@@ -1,0 +1,159 @@
+//! Mentions that may mean the customer and are not certain: counted by plan and certificate, never replaced.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
+use relinquish::ledger::{Ledger, MemoryKeyRing, TokenKey};
+use relinquish::store::MemoryRepository;
+use relinquish::testing::ManualClock;
+use relinquish::{
+    Asked, Certificate, Customer, CustomerStore, DataMap, Engine, FileKeyRing, MemoryLedger, MemoryStore,
+    Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
+};
+
+use crate::hosts::{self, approved, plan};
+use crate::wired::{NEVER, Tripwire, Wired, until_death};
+
+const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
+    guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
+    guards.not_archived = { ignore = 'archived first' }\n\
+    anonymise = { name = 'remove', free_text = 'redact' }\n\
+    treatments.t = { customer = 'anonymise', note = 'anonymise' }";
+
+const MAP: &str = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+    status = { column = 'state', active = 'active', archived = 'archived' }\n\
+    deactivate = { state = 'archived' }\nfields = { name = 'name' }\n\
+    [records.note]\ntable = 'notes'\nkey = 'id'\nowner = 'person'\n\
+    fields = { body = 'free_text', meta = { json = { '/said' = 'free_text' }, rest = 'not personal' } }";
+
+/// Whose, what, and what is said beside it.
+const NOTES: [(i64, &str, Option<&str>); 5] = [
+    (1, "With grace and patience it will be settled.", None),
+    (1, "Grace Will called.", Some(r#"{"said":"by the grace of God","by":"grace"}"#)),
+    (1, "Nobody was mentioned.", None),
+    (2, "With grace, too.", None),
+    (1, "Ms Will, Grace, and then grace again: Good grace.", None),
+];
+
+fn create(path: &Path) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, name TEXT);
+             CREATE TABLE notes (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people, body TEXT, meta TEXT);
+             INSERT INTO people VALUES (1, 'active', 'Grace Will'), (2, 'active', 'Olle Bergqvist');",
+        )
+        .unwrap();
+    for (person, body, meta) in NOTES {
+        let sql = "INSERT INTO notes (person, body, meta) VALUES (?1, ?2, ?3)";
+        connection.execute(sql, rusqlite::params![person, body, meta]).unwrap();
+    }
+}
+
+fn bodies(path: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut read = connection.prepare("SELECT body FROM notes ORDER BY id").unwrap();
+    let rows = read.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn sqlite(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap()
+}
+
+fn memory() -> MemoryStore {
+    let note = RecordClass::new("note")
+        .field(Field::key("id"))
+        .field(Field::personal("body", Kind::FreeText))
+        .needs_owner();
+    let customer =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let map = DataMap::builder(customer).class(note).knows(Fact::ActiveSubscriptions).knows(Fact::Status);
+    let repository = MemoryRepository::new(map.build().unwrap());
+    let notes = (1..).zip(NOTES).filter(|(_, note)| note.0 == 1);
+    let notes = notes.map(|(id, note)| {
+        Record::new("note", format!("{id}")).with("id", format!("{id}")).with("body", note.1)
+    });
+    let own = Record::new("customer", "1").with("id", "1").with("name", "Grace Will");
+    repository.insert(Customer::new("1", "us"), std::iter::once(own).chain(notes).collect());
+    MemoryStore::new(repository)
+}
+
+fn engine(store: impl CustomerStore) -> Engine {
+    let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
+    Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
+        .clock(ManualClock::at(hosts::now()))
+        .build()
+        .unwrap()
+}
+
+fn in_body(certificate: &Certificate) -> Option<u64> {
+    certificate.uncertain().get("note")?.get("body").copied()
+}
+
+#[tokio::test]
+async fn plan_and_certificate_count_what_is_not_certain_and_it_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    create(&path);
+    for (engine, has_json) in [(engine(sqlite(&path)), true), (engine(memory()), false)] {
+        let drafted = plan(&engine, &"1".into(), &Asked::request()).await;
+        let shown = drafted.to_string();
+        assert!(
+            shown.contains("4 mentions are not certain to mean this person, and not replaced: look there"),
+            "{shown}"
+        );
+        assert_eq!(shown.contains("1 mention is not certain"), has_json, "{shown}");
+        let json = drafted.to_json();
+        assert_eq!(json["records"][1]["uncertain_mentions"]["body"], 4, "{json}");
+        assert!(!shown.to_lowercase().contains("grace"), "counts, and no words: {shown}");
+        let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
+        let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
+        assert_eq!(in_body(&certificate), Some(4));
+        let shown = certificate.to_string();
+        assert!(shown.contains("mentions   in note.body 4 mentions are not certain"), "{shown}");
+        assert!(serde_json::to_string(&*certificate).unwrap().contains("\"uncertain_mentions\":{\"note\":{"));
+    }
+    let left = bodies(&path);
+    assert_eq!(left[0], NOTES[0].1, "not replaced");
+    assert_eq!(left[1], "[erased] called.");
+    assert_eq!(left[3], NOTES[3].1, "somebody else's");
+    assert_eq!(left[4], "Ms [erased], and then grace again: Good grace.");
+}
+
+/// Once the customer's own values are gone nobody can tell any more: it is recorded before, and a crash loses nothing.
+#[tokio::test]
+async fn a_crash_does_not_lose_what_is_not_certain() {
+    let mut deaths = 0;
+    for dies_at in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, ledger) = (folder.path().join("people.sqlite"), folder.path().join("ledger.sqlite"));
+        create(&path);
+        let engine = |wire: &Arc<Tripwire>| {
+            let store = Wired { inner: sqlite(&path), wire: Arc::clone(wire) };
+            let book = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: Arc::clone(wire) };
+            let keys = FileKeyRing::beside(&ledger).unwrap();
+            Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), book, keys)
+                .clock(ManualClock::at(hosts::now()))
+                .build()
+                .unwrap()
+        };
+        let calm = Tripwire::at(NEVER);
+        let approved = approved(&engine(&calm), &"1".into(), &Asked::request()).await;
+        let wire = Tripwire::at(dies_at);
+        let survived = until_death(&wire, engine(&wire).erase(approved)).await.is_some();
+        deaths += usize::from(!survived);
+        engine(&calm).resume().await.unwrap();
+        let book = SqliteLedger::open(&ledger).unwrap();
+        for entry in book.entries(0, 10).await.unwrap() {
+            let case = &entry.closed().unwrap().case;
+            let certificate = Certificate::read(&book, case).await.unwrap().unwrap();
+            assert_eq!(in_body(&certificate), Some(4), "died at {dies_at}");
+        }
+        if survived {
+            break;
+        }
+    }
+    assert!(deaths > 10, "{deaths}");
+}

@@ -205,6 +205,9 @@ pub struct Customer {
     pub tenant: TenantId,
     /// With how many tenants the account is connected, this one included.
     pub tenants: u32,
+    /// Which tenants these are, where the store can name them: see [`connect`](Self::connect). Empty where it cannot;
+    /// then an operator can act only if there is one.
+    pub connected: BTreeSet<TenantId>,
     /// Where the customer stands.
     pub status: Status,
     /// What undoes a deactivation.
@@ -246,6 +249,7 @@ impl Customer {
             id: id.into(),
             tenant: tenant.into(),
             tenants: 1,
+            connected: BTreeSet::new(),
             status: Status::Active,
             former_status: FormerStatus::new(""),
             registered: None,
@@ -265,7 +269,13 @@ impl Customer {
         }
     }
 
-    /// Names what the guards look at.
+    /// Names the tenants with which the account is connected. The customer's own is among them, named or not.
+    pub fn connect(&mut self, tenants: impl IntoIterator<Item = TenantId>) {
+        self.connected = tenants.into_iter().chain([self.tenant.clone()]).collect();
+        self.tenants = u32::try_from(self.connected.len()).unwrap_or(u32::MAX);
+    }
+
+    /// Names what the guards look at, and the tenants by name.
     pub fn revision(&self) -> Revision {
         // It is made of every customer several times a run, so it is no document: fixed parts first, then lists, each
         // with its length before it, so that no two customers' parts run together.
@@ -287,6 +297,7 @@ impl Customer {
             }
         };
         list(&mut std::iter::once(self.tenant.as_str()));
+        list(&mut self.connected.iter().map(TenantId::as_str));
         list(&mut self.holds.iter().map(|kind| kind.as_str()));
         list(&mut self.states.keys().map(StateName::as_str));
         list(&mut self.unreadable.iter().map(String::as_str));

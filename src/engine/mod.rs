@@ -462,7 +462,7 @@ impl Engine {
         reason: impl Into<String> + Send,
     ) -> Result<Outcome, Error> {
         let (saved, claim) = self.take(case).await?;
-        by.over(saved.new.tenant())?;
+        by.over_all(&saved.new.binding)?;
         let progress = saved.progress();
         let blocks = progress.blocked.is_some_and(|(blocking, _)| blocking == step);
         if !blocks || !progress.waivable || !matches!(step, Step::Gateway(_)) {
@@ -494,7 +494,7 @@ impl Engine {
         reason: impl Into<String> + Send,
     ) -> Result<(), Error> {
         let (saved, _claim) = self.take(case).await?;
-        by.over(saved.new.tenant())?;
+        by.over_all(&saved.new.binding)?;
         let progress = saved.progress();
         if progress.irreversible {
             return Err(Error::TooLate { case: case.clone() });

@@ -6,6 +6,9 @@
 //! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
 //!    aggregate over what the plan keeps.
 //! 3. **No effect without an approval** whose digest matches. Approvals expire, are bound to tenants, and are used once.
+//!    An operator acts within their tenants: a customer who is connected to one more is refused. Where the data map tells
+//!    how many tenants there are and not which, more than one is refused, unless the policy ignores `several_tenants`
+//!    with a reason.
 //! 4. **Nothing that identifies a customer leaves the stores:** not in a log, an error, a `Debug`, the ledger or a
 //!    certificate. Plan and case book carry the host's own customer id and no more; the case book is wiped when the
 //!    case closes.

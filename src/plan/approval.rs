@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
+use super::{Binding, Plan};
 use crate::customer::TenantId;
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -43,6 +43,11 @@ impl Authority {
         } else {
             Err(ApprovalError::OtherTenant { operator: self.operator.clone(), tenant: tenant.clone() })
         }
+    }
+
+    /// Whether they have authority over every tenant with which a plan's customer is connected.
+    pub(crate) fn over_all(&self, binding: &Binding) -> Result<(), ApprovalError> {
+        binding.within(&self.operator, &self.tenants)
     }
 }
 
@@ -158,13 +163,24 @@ pub enum ApprovalError {
         /// The digest of this plan.
         plan: Digest,
     },
-    /// The operator has no authority over the customer's tenant.
+    /// The operator has no authority over the customer's tenant, or over another with which the customer is connected.
     #[error("operator {operator} has no authority over tenant {tenant}; ask one who has")]
     OtherTenant {
         /// The operator.
         operator: OperatorId,
-        /// The customer's tenant.
+        /// That tenant.
         tenant: TenantId,
+    },
+    /// The customer is connected to other tenants, and nothing tells to which.
+    #[error(
+        "the customer is connected to {tenants} tenants, and nothing tells operator {operator} which; name them in the data \
+         map, or write several_tenants = {{ ignore = \"reason\" }} in the policy"
+    )]
+    UnnamedTenants {
+        /// The operator.
+        operator: OperatorId,
+        /// How many tenants.
+        tenants: u32,
     },
     /// It has expired.
     #[error("the approval expired at {expires_at}; approve the plan again")]
@@ -204,17 +220,13 @@ impl Plan {
     /// Binds an approval to this plan.
     ///
     /// # Errors
-    /// [`ApprovalError`]: for another plan, by an operator of other tenants, or not valid now.
+    /// [`ApprovalError`]: for another plan, by an operator who has no authority over every tenant with which the customer
+    /// is connected, or not valid now.
     pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedPlan, ApprovalError> {
         if approval.digest != self.digest() {
             return Err(ApprovalError::OtherPlan { approved: approval.digest, plan: self.digest() });
         }
-        if !approval.tenants.contains(self.tenant()) {
-            return Err(ApprovalError::OtherTenant {
-                operator: approval.operator,
-                tenant: self.tenant().clone(),
-            });
-        }
+        self.binding.within(&approval.operator, &approval.tenants)?;
         approval.valid_at(now)?;
         Ok(ApprovedPlan { plan: self, approval })
     }

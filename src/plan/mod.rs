@@ -3,7 +3,7 @@
 //! Everything here is pure: no clock, no I/O. [`decide`] says what the policy says of a customer; a [`Plan`]
 //! says step by step what will happen, what stays, and why; its digest is what an [`Approval`] binds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -99,11 +99,27 @@ pub struct Terms {
     /// Only what a duty had deferred before is done, and nobody chose anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deferred: bool,
+    /// With how many tenants the customer is connected.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    tenants: u32,
+    /// Which these are, where the store can name them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    connected: BTreeSet<TenantId>,
     /// The accounts at the gateways where the customer has profiles.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<GatewayName, AccountId>,
     policy: Digest,
     data_map: Digest,
+}
+
+fn one() -> u32 {
+    1
+}
+
+// Serde asks for a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(tenants: &u32) -> bool {
+    *tenants == 1
 }
 
 /// How many records of a class a customer has.
@@ -365,6 +381,8 @@ impl Binding {
                 guards: due.guards.clone(),
                 steps,
                 deferred: due.is_deferred(),
+                tenants: customer.tenants,
+                connected: customer.connected.clone(),
                 accounts: customer.gateway_accounts.clone(),
                 policy: effective.digest(),
                 data_map: policy.map_digest(),
@@ -405,6 +423,27 @@ impl Binding {
 
     pub(crate) fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    /// Whether an operator of these tenants may act on the customer: each tenant with which the customer is connected has
+    /// to be among them. Where only a number is known, there must be no other tenant, unless the policy says with a
+    /// reason that it does not look.
+    pub(crate) fn within(
+        &self,
+        operator: &OperatorId,
+        tenants: &BTreeSet<TenantId>,
+    ) -> Result<(), ApprovalError> {
+        let terms = &self.terms;
+        let mut connected = std::iter::once(&self.tenant).chain(&terms.connected);
+        if let Some(tenant) = connected.find(|tenant| !tenants.contains(*tenant)) {
+            let (operator, tenant) = (operator.clone(), tenant.clone());
+            return Err(ApprovalError::OtherTenant { operator, tenant });
+        }
+        let looks_away = terms.guards.get(&Guard::SeveralTenants) == Some(&GuardFinding::Ignored);
+        if terms.tenants != 1 && terms.connected.is_empty() && !looks_away {
+            return Err(ApprovalError::UnnamedTenants { operator: operator.clone(), tenants: terms.tenants });
+        }
+        Ok(())
     }
 
     pub(crate) fn registered(&self) -> Option<DateTime<Utc>> {

@@ -39,6 +39,7 @@ mod smallest_group;
 mod sql_map;
 mod sqlite_store;
 mod strategies;
+mod tenants;
 mod text;
 mod uncertain_mentions;
 mod wired;

@@ -16,7 +16,7 @@
 //! open_disputes = { sql = "SELECT count(*) FROM disputes d WHERE d.client_id = clients.id AND d.closed_on IS NULL" }
 //! holds = { sql = "SELECT json_group_array(kind) FROM holds h WHERE h.client_id = clients.id" }   # legal_claim, …
 //! states = { not_white_label = { sql = "SELECT NOT o.white_label FROM organisations o WHERE o.id = organisation_id" } }
-//! tenants = { sql = "SELECT count(*) FROM memberships m WHERE m.client_id = clients.id" }   # how many
+//! tenants = { sql = "SELECT json_group_array(org) FROM memberships m WHERE m.client_id = clients.id" }   # which; or how many
 //! status = { column = "state", active = ["lead", "customer"], cancelled = "ended", archived = "archived" }
 //! dates = { cancelled = "ended_on", created = "created_at" }
 //! gateways.stripe = "stripe_id"              # one id, NULL, or a JSON array of ids

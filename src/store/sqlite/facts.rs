@@ -126,9 +126,10 @@ impl Facts {
             ValueRef::Integer(number) => Ok(u32::try_from(number).ok()),
             _ => Ok::<_, rusqlite::Error>(None),
         };
-        match number(2, 1)? {
-            Some(tenants) => customer.tenants = tenants,
-            None => unreadable_fact(&mut customer, "tenants"),
+        match (number(2, 1)?, names(row.get_ref(at + 2)?)) {
+            (Some(tenants), _) => customer.tenants = tenants,
+            (None, Ok(names)) => customer.connect(names),
+            (None, Err(Unreadable)) => unreadable_fact(&mut customer, "tenants"),
         }
         match number(4, 0)? {
             Some(subscriptions) => customer.active_subscriptions = subscriptions,
@@ -261,6 +262,22 @@ fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {
 /// The kinds of holds: one, none, or a JSON array.
 fn holds(value: ValueRef<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
     profiles(value)?.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
+}
+
+/// The tenants with which an account is connected, by name: one, or a JSON array of texts and numbers.
+fn names(value: ValueRef<'_>) -> Result<Vec<TenantId>, Unreadable> {
+    let ValueRef::Text(bytes) = value else { return Err(Unreadable) };
+    let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim();
+    if !text.starts_with('[') {
+        return if text.is_empty() { Err(Unreadable) } else { Ok(vec![text.into()]) };
+    }
+    let names: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|_| Unreadable)?;
+    let name = |name: &serde_json::Value| match name {
+        serde_json::Value::String(name) if !name.is_empty() => Ok(TenantId::new(name.as_str())),
+        serde_json::Value::Number(number) => Ok(TenantId::new(number.to_string())),
+        _ => Err(Unreadable),
+    };
+    names.iter().map(name).collect()
 }
 
 /// One id, none, or a JSON array of ids.

@@ -26,6 +26,7 @@ mod many;
 mod model;
 mod operator;
 mod own_strategies;
+mod passwords;
 #[cfg(feature = "pdf")]
 mod pdf;
 mod policy;

@@ -196,8 +196,9 @@ impl Field {
     }
 
     /// It holds a date (a day, an instant, or Unix seconds), and the store keeps records by it: what it is told to keep
-    /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is. A store
-    /// that goes through [`Treatment::standings`](crate::policy::Treatment::standings) does so by itself.
+    /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is, and what
+    /// such a record needs stays as a [tombstone](crate::policy::ClassTreatment::tombstone). A store that goes through
+    /// [`Treatment::standings`](crate::policy::Treatment::standings) does so by itself.
     #[must_use]
     pub fn dated(mut self) -> Self {
         self.dated = true;
@@ -386,16 +387,24 @@ impl RecordClass {
         from: &Record,
         reference: &Reference,
     ) -> Option<&'r Record> {
+        let mut of_class = records.iter().filter(|record| record.class == self.name);
+        of_class.find(|record| self.is_pointed_at(record, from, reference) == Some(true))
+    }
+
+    /// Whether another record points at one of this class. None if the map does not say by which fields.
+    pub(crate) fn is_pointed_at(
+        &self,
+        record: &Record,
+        from: &Record,
+        reference: &Reference,
+    ) -> Option<bool> {
         let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(Field::name);
         let ends: Vec<&FieldName> = if reference.to_fields.is_empty() {
             key().collect()
         } else {
             reference.to_fields.iter().collect()
         };
-        if ends.is_empty() || ends.len() != reference.fields.len() {
-            return None;
-        }
-        records.iter().filter(|record| record.class == self.name).find(|record| {
+        (!ends.is_empty() && ends.len() == reference.fields.len()).then(|| {
             reference.fields.iter().zip(&ends).all(|(near, far)| {
                 let value = from.get(near.as_str());
                 *value != Value::Null && value == record.get(far.as_str())

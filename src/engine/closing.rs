@@ -13,7 +13,7 @@ use crate::ledger::{
     BackupResidue, Certificate, Circumstances, ClosedCase, Closing, DeactivationOutcome, DeferredRecords,
     EpochKey, ErasureResult, GatewayResult, KeyRingError, NewCase,
 };
-use crate::plan::{Deferred, Step};
+use crate::plan::{Deferred, Step, Tombstones};
 use crate::policy::{RecordAction, Treatment};
 use crate::store::TallyRequest;
 
@@ -84,6 +84,44 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// What was done, and what stays for now.
+    fn result(&self, run: &Run<'_>, key: &EpochKey) -> ErasureResult {
+        let progress = &run.progress;
+        let deferred = Deferred::counted(self.parts.policy.effective(run.new.tenant()), &run.verified);
+        let tombstones = Tombstones::of(&run.new.treatment, &run.verified, &deferred);
+        let deferred = deferred.into_iter().map(|found| {
+            let duties = found.duties.into_iter().map(|by| by.duty).collect();
+            let rows = found.rows.unwrap_or_default();
+            (found.class, DeferredRecords { rows, duties, from: found.free_from, until: found.until })
+        });
+        let treated = run
+            .new
+            .treatment
+            .classes()
+            .iter()
+            .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
+        ErasureResult {
+            deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
+            records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
+            gateways: progress
+                .gateways
+                .iter()
+                .flat_map(|(gateway, answers)| {
+                    answers.iter().map(move |(profile, answer)| GatewayResult {
+                        gateway: gateway.clone(),
+                        profile: key.profile_token(gateway, *profile),
+                        answer: answer.clone(),
+                    })
+                })
+                .collect(),
+            waived: progress.waived.clone(),
+            uncertain: progress.uncertain.clone(),
+            verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
+            deferred: deferred.collect(),
+            tombstones,
+        }
     }
 
     /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
@@ -172,47 +210,6 @@ fn close_as(
     let subject = key.token(binding.tenant(), binding.customer(), binding.registered());
     // The approval is of exactly this plan; that was checked when it was bound.
     Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under))
-}
-
-impl Engine {
-    fn result(&self, run: &Run<'_>, key: &EpochKey) -> ErasureResult {
-        let policy = self.parts.policy.effective(run.new.tenant());
-        let deferred = Deferred::counted(policy, &run.verified).into_iter().map(|found| {
-            let duties = found.duties.into_iter().map(|by| by.duty).collect();
-            let rows = found.rows.unwrap_or_default();
-            (found.class, DeferredRecords { rows, duties, from: found.free_from, until: found.until })
-        });
-        ErasureResult { deferred: deferred.collect(), ..result(run, key) }
-    }
-}
-
-fn result(run: &Run<'_>, key: &EpochKey) -> ErasureResult {
-    let progress = &run.progress;
-    let treated = run
-        .new
-        .treatment
-        .classes()
-        .iter()
-        .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
-    ErasureResult {
-        deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
-        records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
-        gateways: progress
-            .gateways
-            .iter()
-            .flat_map(|(gateway, answers)| {
-                answers.iter().map(move |(profile, answer)| GatewayResult {
-                    gateway: gateway.clone(),
-                    profile: key.profile_token(gateway, *profile),
-                    answer: answer.clone(),
-                })
-            })
-            .collect(),
-        waived: progress.waived.clone(),
-        uncertain: progress.uncertain.clone(),
-        verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
-        deferred: BTreeMap::new(),
-    }
 }
 
 async fn look(backups: &dyn BackupRetention) -> Result<(crate::backup::Schedule, u64), BackupError> {

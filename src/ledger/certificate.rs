@@ -16,7 +16,7 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, OperatorId, Uncertain, not_certain};
+use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain, links_of, not_certain};
 use crate::policy::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Trigger};
 
 /// Whether old bytes may still lie in the store's own files.
@@ -109,6 +109,7 @@ impl Certificate {
             verified: BTreeMap::new(),
             deferred: BTreeMap::new(),
             uncertain: BTreeMap::new(),
+            tombstones: Vec::new(),
         };
         match &self.closed.closing {
             Closing::Erased(result) => result,
@@ -148,7 +149,8 @@ impl Certificate {
 
     /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person.
     pub fn outcome(&self) -> &'static str {
-        self.treatment.outcome_with(self.links().is_empty())
+        let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
+        self.treatment.outcome_with(self.links().is_empty(), root_stays)
     }
 
     /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived there.
@@ -228,6 +230,11 @@ impl Certificate {
         &self.result().waived
     }
 
+    /// What stays for now, with what identifies gone, because something needs it that a duty keeps.
+    pub fn tombstones(&self) -> &[Tombstones] {
+        &self.result().tombstones
+    }
+
     /// What was checked before this was issued.
     pub fn verified(&self) -> Vec<&'static str> {
         verified(&self.treatment, self.result())
@@ -277,6 +284,7 @@ impl Serialize for Certificate {
         map.serialize_entry("records", &self.records())?;
         map.serialize_entry("gateways", self.gateways())?;
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
+        map.serialize_entry("tombstones", self.tombstones())?;
         map.serialize_entry("waived", self.waived())?;
         map.serialize_entry("verified", &self.verified())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
@@ -288,7 +296,7 @@ impl Serialize for Certificate {
 }
 
 fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
-    let mut links = treatment.links().to_vec();
+    let mut links = links_of(treatment, |class| result.deferred.contains_key(class), &result.tombstones);
     links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
     links.extend(result.gateways.iter().filter_map(|result| match &result.answer.outcome {
         GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
@@ -384,6 +392,16 @@ impl fmt::Display for Certificate {
                 writeln!(f, "    {field:<28} {what}")?;
             }
             for (field, reason) in &class.kept {
+                writeln!(f, "    {field:<28} stays: {reason}")?;
+            }
+        }
+        for stays in self.tombstones() {
+            writeln!(f, "  tombstone  {stays}")?;
+            let tombstone = self.treatment.class(stays.class.as_str()).and_then(ClassTreatment::tombstone);
+            for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
+                writeln!(f, "    {field:<28} {}", strategy.describe())?;
+            }
+            for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
                 writeln!(f, "    {field:<28} stays: {reason}")?;
             }
         }

@@ -12,7 +12,7 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
-use crate::plan::{CaseId, OperatorId, Uncertain};
+use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
 
 /// How many records were treated: counted, or not known because an answer was lost. Never estimated.
@@ -90,6 +90,9 @@ pub struct ErasureResult {
     /// By class and field, mentions in texts that were not certain to mean the customer, and stayed. Counted before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
+    /// What stays for now, anonymised, because something needs it that a duty keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tombstones: Vec<Tombstones>,
 }
 
 /// Records of a class that duties keep for now.

@@ -16,7 +16,8 @@ use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
-    GatewayAction, Guard, Policy, RecordAction, SmallestGroup, Treatment, TreatmentName, Trigger,
+    ClassTreatment, GatewayAction, Guard, Policy, RecordAction, SmallestGroup, Treatment, TreatmentName,
+    Trigger,
 };
 
 mod approval;
@@ -26,6 +27,7 @@ mod explain;
 mod impact;
 pub mod letter;
 mod request_clock;
+mod tombstones;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
 pub use decide::{
@@ -36,6 +38,7 @@ pub use deferred::{Deferred, DeferredBy};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
+pub use tombstones::Tombstones;
 
 open_name! {
     /// The id of a case: random, so it says nothing of the customer.
@@ -148,6 +151,10 @@ pub struct Tally {
     /// should look at them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
+    /// By class, records that would go and that a record needs which stays. They are due only as long as they are not
+    /// anonymised.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tombstones: BTreeMap<ClassName, u64>,
 }
 
 /// How many mentions are not certain, by class and field.
@@ -200,6 +207,8 @@ pub struct Plan {
     due: Due,
     treatment: Arc<Treatment>,
     tally: Tally,
+    tombstones: Vec<Tombstones>,
+    links: Vec<String>,
     no_deactivation: Option<String>,
     links_cut: Vec<String>,
     not_covered: Vec<String>,
@@ -219,11 +228,16 @@ impl Plan {
         let effective = policy.effective(&customer.tenant);
         let treatment = effective.treatments().get(&due.treatment)?;
         let binding = Binding::draft(policy, map, customer, due)?;
+        let deferred = Deferred::counted(effective, &tally);
+        let tombstones = Tombstones::of(treatment, &tally, &deferred);
+        let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
-            due: Due { deferred: Deferred::counted(effective, &tally), ..due.clone() },
+            due: Due { deferred: deferred.clone(), ..due.clone() },
             treatment: treatment.clone(),
+            links: links_of(treatment, is_kept, &tombstones),
+            tombstones,
             tally,
             no_deactivation: match map.deactivation() {
                 DeactivationSupport::Supported => None,
@@ -285,9 +299,20 @@ impl Plan {
         &self.due.deferred
     }
 
+    /// What goes only with the last record that needs it, class by class: it is anonymised at once, and stays until then.
+    pub fn tombstones(&self) -> &[Tombstones] {
+        &self.tombstones
+    }
+
     /// What still leads to the person afterwards. If anything does, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[String] {
-        self.treatment.links()
+        &self.links
+    }
+
+    /// The honest word for what is left.
+    fn outcome(&self) -> &'static str {
+        let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
+        self.treatment.outcome_with(self.links.is_empty(), root_stays)
     }
 
     /// The plan as JSON. Its `binds`, in canonical form (RFC 8785), has the SHA-256 digest `digest`.
@@ -315,6 +340,11 @@ impl Plan {
                         "fields": group.fields().keys().collect::<Vec<_>>(),
                         "too_small": self.tally.rare.get(name).copied().unwrap_or_default(),
                     })),
+                    "tombstone": class.tombstone().map(|tombstone| json!({
+                        "fields": tombstone.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
+                        "kept": tombstone.kept(),
+                        "needed_by": tombstone.needed_by(),
+                    })),
                 })
             })
             .collect();
@@ -324,10 +354,11 @@ impl Plan {
             "planned_at": self.planned_at,
             "records": records,
             "deferred": self.deferred(),
+            "tombstones": self.tombstones,
             "gateways": self.treatment.gateways(),
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
-            "outcome": self.treatment.outcome(),
+            "outcome": self.outcome(),
             "links": self.links(),
             "links_cut": self.links_cut,
             "not_covered": self.not_covered,
@@ -340,6 +371,16 @@ impl Terms {
     pub(crate) fn treatment_digest(&self) -> Digest {
         self.treatment_digest
     }
+}
+
+/// What leads to a customer of whom this stays.
+pub(crate) fn links_of(
+    treatment: &Treatment,
+    is_kept: impl Fn(&str) -> bool,
+    tombstones: &[Tombstones],
+) -> Vec<String> {
+    treatment
+        .links_with(|class| is_kept(class) || tombstones.iter().any(|stays| stays.class.as_str() == class))
 }
 
 /// Links from records that stay their owner's to rows that the treatment deletes.
@@ -550,7 +591,17 @@ impl fmt::Display for Plan {
         for link in &self.links_cut {
             writeln!(f, "    {link:<30} cut where it leads to a row that goes, in records of others too")?;
         }
-        let word = self.treatment.outcome();
+        for stays in &self.tombstones {
+            writeln!(f, "    {stays}")?;
+            let tombstone = self.treatment.class(stays.class.as_str()).and_then(ClassTreatment::tombstone);
+            for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
+                writeln!(f, "      {field:<28} {}", strategy.describe())?;
+            }
+            for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
+                writeln!(f, "      {field:<28} stays: {reason}")?;
+            }
+        }
+        let word = self.outcome();
         write!(f, "  afterwards the person is {word}")?;
         if !self.links().is_empty() {
             write!(f, ", because these stay: {}", self.links().join(", "))?;

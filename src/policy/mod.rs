@@ -95,9 +95,13 @@
 //! person asked for is done with `sweep = false` too. One who came back meanwhile starts anew. A record whose date is
 //! missing or cannot be read is kept. A class without that field takes the date from the record that it hangs from, along
 //! the links through which it belongs to its customer: the lines of an invoice by the day on which the invoice was booked.
-//! No treatment may write over a date by which something is kept. What a kept record points at, the customer's own record first, cannot be deleted or
-//! handed over by a treatment: it is anonymised. A duty without a basis in law is an error, and so is another period than
-//! the statute's.
+//! No treatment may write over a date by which something is kept. A duty without a basis in law is an error, and so is
+//! another period than the statute's.
+//!
+//! What a kept record points at, and the customer's own record, cannot go before it. Where a treatment deletes such a
+//! class, the row stays as a tombstone, for those customers only of whom something is kept: it is anonymised at once, by
+//! the lines of `anonymise`, and deleted with the last of the records that need it. Plan and certificate say so, and until
+//! when. It is an error if a field of it has no such line, or none that it can take; handing it over is one, too.
 //!
 //! # Tenants
 //! ```toml
@@ -148,7 +152,9 @@ pub use standing::Standing;
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub(crate) use treatment::WHILE_KEPT;
-pub use treatment::{ClassTreatment, GatewayAction, RecordAction, RecordChange, Treatment, TreatmentName};
+pub use treatment::{
+    ClassTreatment, GatewayAction, RecordAction, RecordChange, Tombstone, Treatment, TreatmentName,
+};
 pub use trigger::{Trigger, TriggerRule};
 
 /// A policy that was held against a data map: every line of it can be carried out.

@@ -1,6 +1,6 @@
 //! What a treatment's duties mean for one record among all of its customer's.
 
-use super::{Treatment, UnderDuty};
+use super::{ClassTreatment, Treatment, UnderDuty};
 use crate::customer::Moment;
 use crate::data_map::{DataMap, Record};
 
@@ -15,6 +15,9 @@ pub enum Standing {
     /// stay of it, so that is cleared too.
     /// [`standings`](Treatment::standings) cannot tell: a store counts the [group](Treatment::group).
     Rare,
+    /// A record needs it that a duty keeps, or one that stays for the sake of such a record: it is anonymised as its
+    /// [tombstone](super::Tombstone) says, and goes with the last of them.
+    Needed,
 }
 
 impl UnderDuty {
@@ -34,15 +37,51 @@ impl UnderDuty {
 
 impl Treatment {
     /// How each of a customer's records stands, in order. All of their records have to be there: a record may be kept by
-    /// the date of another.
+    /// the date of another, or needed by another.
     pub fn standings(&self, records: &[Record], map: &DataMap) -> Vec<Standing> {
-        records
+        let mut standings: Vec<Standing> = records
             .iter()
             .map(|record| {
                 let under = self.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
                 let is_kept = under.iter().any(|duty| duty.keeps(duty.date(record, records, map)));
                 if is_kept { Standing::Kept } else { Standing::Free }
             })
-            .collect()
+            .collect();
+        loop {
+            let stay = || records.iter().zip(&standings).filter(|(_, standing)| **standing != Standing::Free);
+            let needed: Vec<usize> = records
+                .iter()
+                .zip(&standings)
+                .enumerate()
+                .filter(|(_, (record, standing))| {
+                    **standing == Standing::Free && stay().any(|(other, _)| self.needs(other, record, map))
+                })
+                .map(|(n, _)| n)
+                .collect();
+            if needed.is_empty() {
+                return standings;
+            }
+            for n in needed {
+                if let Some(standing) = standings.get_mut(n) {
+                    *standing = Standing::Needed;
+                }
+            }
+        }
+    }
+
+    /// Whether a record that stays needs another that would go. Where nobody said which record it points at, it may be any.
+    fn needs(&self, from: &Record, record: &Record, map: &DataMap) -> bool {
+        let tombstone = self.class(record.class.as_str()).and_then(ClassTreatment::tombstone);
+        let (Some(class), Some(to)) = (map.class(from.class.as_str()), map.class(record.class.as_str()))
+        else {
+            return false;
+        };
+        tombstone.is_some_and(|tombstone| tombstone.needed_by().contains(&from.class))
+            && (record.class == self.root
+                || class
+                    .referenced()
+                    .iter()
+                    .filter(|reference| reference.to == record.class)
+                    .any(|reference| to.is_pointed_at(record, from, reference).unwrap_or(true)))
     }
 }

@@ -1,6 +1,6 @@
 //! Treatments: what is done to each record class, resolved field by field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,34 @@ pub struct ClassTreatment {
     pub(crate) under_duty: Vec<UnderDuty>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) smallest_group: Option<SmallestGroup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tombstone: Option<Tombstone>,
+}
+
+/// What becomes of a record that goes, as long as one needs it that a duty keeps: it is anonymised at once, and deleted
+/// with the last of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tombstone {
+    pub(crate) fields: BTreeMap<FieldName, Strategy>,
+    pub(crate) kept: BTreeMap<FieldName, String>,
+    pub(crate) needed_by: BTreeSet<ClassName>,
+}
+
+impl Tombstone {
+    /// What is written meanwhile, per field.
+    pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
+        &self.fields
+    }
+
+    /// Personal fields that stay meanwhile, with the reason.
+    pub fn kept(&self) -> &BTreeMap<FieldName, String> {
+        &self.kept
+    }
+
+    /// The classes whose records may need it.
+    pub fn needed_by(&self) -> &BTreeSet<ClassName> {
+        &self.needed_by
+    }
 }
 
 impl ClassTreatment {
@@ -80,6 +108,34 @@ impl ClassTreatment {
     /// Personal fields that stay, with the reason.
     pub fn kept(&self) -> &BTreeMap<FieldName, String> {
         &self.kept
+    }
+
+    /// What becomes of a record that goes, as long as one needs it that a duty keeps. None where none can.
+    pub fn tombstone(&self) -> Option<&Tombstone> {
+        self.tombstone.as_ref()
+    }
+
+    /// What is written to a record that stands so.
+    fn written(&self, standing: Standing) -> impl Iterator<Item = (&FieldName, &Strategy)> {
+        let (fields, cleared) = match (standing, &self.action) {
+            (Standing::Kept, _)
+            | (Standing::Free | Standing::Rare, RecordAction::Keep { .. } | RecordAction::Delete) => {
+                (None, None)
+            }
+            (Standing::Needed, _) => (self.tombstone.as_ref().map(Tombstone::fields), None),
+            (Standing::Free, RecordAction::Anonymise | RecordAction::Reassign) => (Some(&self.fields), None),
+            (Standing::Rare, RecordAction::Anonymise | RecordAction::Reassign) => {
+                (Some(&self.fields), self.smallest_group.as_ref().map(SmallestGroup::fields))
+            }
+        };
+        let stays = move |field: &FieldName| cleared.is_none_or(|cleared| !cleared.contains_key(field));
+        let fields = fields.into_iter().flatten().filter(move |(field, _)| stays(field));
+        fields.chain(cleared.into_iter().flatten())
+    }
+
+    /// Every strategy with its field, whenever it is written.
+    pub(crate) fn strategies(&self) -> impl Iterator<Item = (&FieldName, &Strategy)> {
+        self.fields.iter().chain(self.tombstone.iter().flat_map(|tombstone| &tombstone.fields))
     }
 }
 
@@ -171,16 +227,10 @@ impl Treatment {
         date: NaiveDate,
         attempt: u32,
     ) -> RecordChange {
-        let Some(class) = self.classes.get(&record.class).filter(|_| standing != Standing::Kept) else {
-            return RecordChange::Nothing;
-        };
-        let cleared = class.smallest_group.as_ref().filter(|_| standing == Standing::Rare);
-        let cleared = cleared.map(SmallestGroup::fields);
+        let Some(class) = self.classes.get(&record.class) else { return RecordChange::Nothing };
         let written = || {
-            let stays = |field: &&FieldName| cleared.is_none_or(|cleared| !cleared.contains_key(*field));
-            let fields = class.fields.iter().filter(|(field, _)| stays(field));
-            fields
-                .chain(cleared.into_iter().flatten())
+            class
+                .written(standing)
                 .filter(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
                 .map(|(field, strategy)| {
                     let draw = Draw { seed, class: &record.class, key: &record.key, field, attempt, date };
@@ -188,11 +238,13 @@ impl Treatment {
                 })
                 .collect::<BTreeMap<_, _>>()
         };
-        match class.action {
-            RecordAction::Keep { .. } => RecordChange::Nothing,
-            RecordAction::Delete => RecordChange::Delete,
-            RecordAction::Reassign => RecordChange::Reassign(written()),
-            RecordAction::Anonymise => {
+        match (standing, &class.action) {
+            (Standing::Kept, _) | (Standing::Free | Standing::Rare, RecordAction::Keep { .. }) => {
+                RecordChange::Nothing
+            }
+            (Standing::Free | Standing::Rare, RecordAction::Delete) => RecordChange::Delete,
+            (Standing::Free | Standing::Rare, RecordAction::Reassign) => RecordChange::Reassign(written()),
+            (Standing::Free | Standing::Rare, RecordAction::Anonymise) | (Standing::Needed, _) => {
                 let fields = written();
                 if fields.is_empty() { RecordChange::Nothing } else { RecordChange::Write(fields) }
             }
@@ -208,12 +260,10 @@ impl Treatment {
         map: &DataMap,
         people: &Matcher,
     ) -> Result<BTreeMap<FieldName, Value>, (FieldName, NotJson)> {
-        let class = self.classes.get(&record.class).filter(|_| standing != Standing::Kept);
-        let writes =
-            class.filter(|class| !matches!(class.action, RecordAction::Keep { .. } | RecordAction::Delete));
+        let writes = self.classes.get(&record.class).map(|class| class.written(standing));
         let described = map.class(record.class.as_str());
         let mut redacted = BTreeMap::new();
-        for (field, strategy) in writes.into_iter().flat_map(|class| &class.fields) {
+        for (field, strategy) in writes.into_iter().flatten() {
             let Some(text) = record.get(field.as_str()).as_text() else { continue };
             let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
             let less = if is_json {
@@ -238,7 +288,7 @@ impl Treatment {
         map: &DataMap,
         people: &Matcher,
     ) -> Vec<(&'t FieldName, u64)> {
-        let class = self.classes.get(&record.class).filter(|_| standing != Standing::Kept);
+        let class = self.classes.get(&record.class);
         let described = map.class(record.class.as_str());
         let count = |(field, strategy): (&'t FieldName, &Strategy)| {
             let text = record.get(field.as_str()).as_text()?;
@@ -251,35 +301,36 @@ impl Treatment {
             };
             (count > 0).then_some((field, count as u64))
         };
-        class.into_iter().flat_map(|class| &class.fields).filter_map(count).collect()
+        class.into_iter().flat_map(|class| class.written(standing)).filter_map(count).collect()
     }
 
     /// Whether texts are searched for the customer.
     pub(crate) fn redacts(&self) -> bool {
-        let mut strategies = self.classes.values().flat_map(|class| class.fields.values());
-        strategies.any(|strategy| matches!(strategy, Strategy::Redact { .. }))
+        let mut strategies = self.classes.values().flat_map(ClassTreatment::strategies);
+        strategies.any(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
     }
 
     /// Whether a value of a field is erased, and so says nothing of the person any more.
     pub(crate) fn is_erased(&self, class: &str, field: &str, value: &Value) -> bool {
-        self.classes
-            .get(class)
-            .and_then(|class| class.fields.get(field))
-            .is_some_and(|strategy| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
+        let strategies = self.classes.get(class).into_iter().flat_map(ClassTreatment::strategies);
+        strategies
+            .filter(|(name, _)| name.as_str() == field)
+            .any(|(_, strategy)| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
     }
 
     /// The same with the host's own strategies in it again, after it was saved.
     pub(crate) fn bind(&self, strategies: &Strategies) -> Result<Self, Unbound> {
         let mut bound = self.clone();
         for class in bound.classes.values_mut() {
-            class.fields.values_mut().try_for_each(|strategy| strategy.bind(strategies))?;
+            let tombstone = class.tombstone.iter_mut().flat_map(|tombstone| tombstone.fields.values_mut());
+            class.fields.values_mut().chain(tombstone).try_for_each(|strategy| strategy.bind(strategies))?;
         }
         Ok(bound)
     }
 
     /// Whether strategies of the host's own are missing that it was saved with.
     pub(crate) fn is_unbound(&self) -> bool {
-        self.classes.values().any(|class| class.fields.values().any(|field| field.unbound().is_some()))
+        self.classes.values().flat_map(ClassTreatment::strategies).any(|(_, field)| field.unbound().is_some())
     }
 
     /// Whether a duty may keep records of some class.
@@ -289,14 +340,13 @@ impl Treatment {
 
     /// Whether there is still something to do to a record that [stands](Self::standings) so.
     pub fn is_due(&self, record: &Record, standing: Standing) -> bool {
-        standing != Standing::Kept
-            && self.classes.get(&record.class).is_some_and(|class| match class.action {
-                RecordAction::Keep { .. } => false,
-                RecordAction::Delete | RecordAction::Reassign => true,
-                RecordAction::Anonymise => {
-                    class.fields.iter().any(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
-                }
-            })
+        self.classes.get(&record.class).is_some_and(|class| match (standing, &class.action) {
+            (Standing::Free | Standing::Rare, RecordAction::Delete | RecordAction::Reassign) => true,
+            // What singles somebody out is told apart: a group may grow smaller when others leave.
+            _ => class
+                .written(if standing == Standing::Rare { Standing::Free } else { standing })
+                .any(|(field, strategy)| !strategy.holds(record.get(field.as_str()))),
+        })
     }
 
     /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there
@@ -308,15 +358,25 @@ impl Treatment {
     /// The honest word for what is left: `erased`, `anonymised`, or `pseudonymised` while there are
     /// [`links`](Self::links).
     pub fn outcome(&self) -> &'static str {
-        self.outcome_with(self.links.is_empty())
+        let root_may_stay = self.classes.get(&self.root).is_some_and(|root| root.tombstone.is_some());
+        self.outcome_with(self.links.is_empty(), root_may_stay)
     }
 
-    pub(crate) fn outcome_with(&self, no_links: bool) -> &'static str {
-        match (no_links, self.deletes_root()) {
+    pub(crate) fn outcome_with(&self, no_links: bool, root_stays: bool) -> &'static str {
+        match (no_links, self.deletes_root() && !root_stays) {
             (false, _) => "pseudonymised",
             (true, true) => "erased",
             (true, false) => "anonymised",
         }
+    }
+
+    /// The [links](Self::links) of one customer: a class that a duty may keep is none where it keeps none of theirs.
+    pub(crate) fn links_with(&self, is_kept: impl Fn(&str) -> bool) -> Vec<String> {
+        let leads = |link: &&String| {
+            let class = link.strip_suffix(WHILE_KEPT).and_then(|link| link.split('.').next());
+            class.is_none_or(&is_kept)
+        };
+        self.links.iter().filter(leads).cloned().collect()
     }
 
     /// What it does not reach.
@@ -332,6 +392,8 @@ impl Treatment {
             if !class.under_duty.is_empty() && holds_personal(name) {
                 self.links.push(format!("{name}{WHILE_KEPT}"));
             }
+            let meanwhile = class.tombstone.iter().flat_map(|tombstone| tombstone.kept.keys());
+            self.links.extend(meanwhile.map(|field| format!("{name}.{field}{WHILE_KEPT}")));
             match class.action {
                 RecordAction::Keep { .. } if holds_personal(name) => self.links.push(name.to_string()),
                 RecordAction::Keep { .. } | RecordAction::Delete => {}

@@ -222,7 +222,8 @@ impl<R: Repository> ByRecord<R> {
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
         let map = self.repository.data_map();
-        let (mut kept, mut rare, mut uncertain) = (BTreeMap::new(), BTreeMap::new(), Uncertain::new());
+        let (mut kept, mut rare, mut tombstones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut uncertain = Uncertain::new();
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
         let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
@@ -240,6 +241,9 @@ impl<R: Repository> ByRecord<R> {
             }
             let is_mentioned = !self.redact(record, standing, treatment, people.as_ref())?.is_empty();
             tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned);
+            if standing == Standing::Needed {
+                *tombstones.entry(record.class.clone()).or_default() += 1;
+            }
             if standing == Standing::Kept {
                 let kept: &mut Kept = kept.entry(record.class.clone()).or_default();
                 kept.rows += 1;
@@ -253,7 +257,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, uncertain })
+        Ok(Tally { classes, kept, rare, uncertain, tombstones })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
@@ -442,11 +446,10 @@ pub(super) fn fits(treatment: &Treatment, map: &DataMap) -> Result<(), StoreErro
             return misfit(format!("{} cannot be reassigned", class.name()));
         }
         let unknown = |field: &&FieldName| class.find(field.as_str()).is_none();
-        if let Some(field) = treated.fields().keys().find(unknown) {
+        if let Some(field) = treated.strategies().map(|(field, _)| field).find(unknown) {
             return misfit(format!("there is no field {}.{field}", class.name()));
         }
-        let unbound =
-            treated.fields().iter().find_map(|(field, strategy)| Some((field, strategy.unbound()?)));
+        let unbound = treated.strategies().find_map(|(field, strategy)| Some((field, strategy.unbound()?)));
         if let Some((field, own)) = unbound {
             let field = format!("{}.{field}", class.name());
             return misfit(format!("this program has no strategy {} for {field}", own.name()));

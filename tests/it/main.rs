@@ -42,5 +42,6 @@ mod sqlite_store;
 mod strategies;
 mod tenants;
 mod text;
+mod tombstones;
 mod uncertain_mentions;
 mod wired;

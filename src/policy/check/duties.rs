@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::anonymise::Strategies;
 use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass, Reference};
 use crate::document::{Reader, join, suggest};
-use crate::policy::document::Rules;
-use crate::policy::{ClassTreatment, Duty, RecordAction, UnderDuty};
+use crate::policy::document::{ClassRule, Rules};
+use crate::policy::{ClassTreatment, Duty, RecordAction, Tombstone, UnderDuty};
 
 pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     for duty in &rules.duties {
@@ -125,7 +126,8 @@ pub(super) fn check_dates_stay(
     for (class, treated) in classes {
         for under in &treated.under_duty {
             let holder = under.through.last().unwrap_or(class);
-            if classes.get(holder).is_some_and(|holder| holder.fields.contains_key(&under.field)) {
+            let written = classes.get(holder).into_iter().flat_map(ClassTreatment::strategies);
+            if written.into_iter().any(|(field, _)| *field == under.field) {
                 reader.problem(
                     join(&join(path, holder.as_str()), under.field.as_str()),
                     format!("would be written over, and is the date by which a duty keeps {class}"),
@@ -136,37 +138,120 @@ pub(super) fn check_dates_stay(
     }
 }
 
-/// A record that is kept stays whose it is: what it points at may be emptied, and not go.
-pub(super) fn check_needed(
+/// What a record needs that a duty keeps cannot go before it: it is anonymised meanwhile, and stays as a tombstone. Even
+/// where no foreign key says so, a record is nobody's without its customer.
+pub(super) fn put_tombstones(
     reader: &mut Reader,
     path: &str,
+    rules: (&Rules, &Strategies),
+    classes: &mut BTreeMap<ClassName, ClassTreatment>,
+    map: &DataMap,
+) {
+    let needed = needed_by(rules.0, classes, map);
+    for (name, by) in &needed {
+        let (Some(class), Some(first)) = (map.class(name.as_str()), by.first()) else { continue };
+        let path = join(path, name.as_str());
+        let because = match duty_behind(rules.0, &needed, first) {
+            Some(duty) => format!("{first} needs it, and duty {} may keep that", duty.name()),
+            None => format!("{first} needs it, which a duty may keep"),
+        };
+        if classes.get(name).is_some_and(|class| class.action == RecordAction::Reassign) {
+            reader.problem(
+                path,
+                format!("cannot be handed over: {because}"),
+                "anonymise it: it stays, and says nothing of anybody",
+            );
+            continue;
+        }
+        if is_needed_by_itself(&needed, name) {
+            reader.problem(
+                path,
+                format!("cannot be told when to go: {because}, and its records may need one another"),
+                "anonymise it: it stays, and says nothing of anybody",
+            );
+            continue;
+        }
+        let mut own = Reader::default();
+        let meanwhile = super::compile_class(&mut own, &path, rules, &ClassRule::anonymise(), class);
+        for problem in own.into_problems() {
+            reader.problem(
+                problem.path,
+                format!("cannot go at once, because {because}; it {}", problem.what),
+                "write a rule under anonymise that it takes, or treat the class with { action = \"anonymise\", fields = … }",
+            );
+        }
+        if let Some(treated) = classes.get_mut(name) {
+            let ClassTreatment { fields, kept, .. } = meanwhile;
+            treated.tombstone = Some(Tombstone { fields, kept, needed_by: by.clone() });
+        }
+    }
+}
+
+/// By class whose records would go or be handed over, the classes whose records stay for now and may need them.
+fn needed_by(
     rules: &Rules,
     classes: &BTreeMap<ClassName, ClassTreatment>,
     map: &DataMap,
-) {
-    for class in map.classes() {
-        let Some(duty) = rules.duties.iter().find(|duty| duty.classes().contains_key(class.name())) else {
-            continue;
-        };
-        if classes.get(class.name()).is_none_or(|treated| treated.under_duty.is_empty()) {
-            continue;
-        }
-        let needed = class.referenced().iter();
-        let needed =
-            needed.filter(|link| !stays_as_long(rules, classes, class.name(), link)).map(|link| &link.to);
-        // Even where no foreign key says so, a record is nobody's without its customer.
-        let needed: BTreeSet<&ClassName> = needed.chain([map.root()]).collect();
-        for needed in needed {
-            let action = classes.get(needed).map(ClassTreatment::action);
-            if matches!(action, Some(RecordAction::Delete | RecordAction::Reassign)) {
-                reader.problem(
-                    join(path, needed.as_str()),
-                    format!("cannot go: {} needs it, and duty {} may keep that", class.name(), duty.name()),
-                    "anonymise it: it stays, and says nothing of anybody",
-                );
+) -> BTreeMap<ClassName, BTreeSet<ClassName>> {
+    let goes = |name: &ClassName| {
+        let action = classes.get(name).map(ClassTreatment::action);
+        matches!(action, Some(RecordAction::Delete | RecordAction::Reassign))
+    };
+    let mut needed = BTreeMap::<ClassName, BTreeSet<ClassName>>::new();
+    loop {
+        let mut found = needed.clone();
+        for class in map.classes() {
+            let name = class.name();
+            let is_needed = needed.contains_key(name);
+            if !is_needed && classes.get(name).is_none_or(|treated| treated.under_duty.is_empty()) {
+                continue;
+            }
+            let links = class.referenced().iter();
+            let links = links.filter(|link| is_needed || !stays_as_long(rules, classes, name, link));
+            let root = (name != map.root()).then(|| map.root());
+            for to in links.map(|link| &link.to).chain(root).filter(|to| goes(to)) {
+                found.entry(to.clone()).or_default().insert(name.clone());
             }
         }
+        if found == needed {
+            return needed;
+        }
+        needed = found;
     }
+}
+
+/// A duty on a class, or on one whose records need it.
+fn duty_behind<'r>(
+    rules: &'r Rules,
+    needed: &BTreeMap<ClassName, BTreeSet<ClassName>>,
+    class: &ClassName,
+) -> Option<&'r Duty> {
+    let mut todo = vec![class];
+    let mut seen = BTreeSet::new();
+    while let Some(class) = todo.pop() {
+        let found = rules.duties.iter().find(|duty| duty.classes().contains_key(class));
+        if found.is_some() {
+            return found;
+        }
+        let more = needed.get(class).into_iter().flatten();
+        todo.extend(more.filter(|class| seen.insert(*class)));
+    }
+    None
+}
+
+/// Whether records of a class may need others of it, directly or through other classes.
+fn is_needed_by_itself(needed: &BTreeMap<ClassName, BTreeSet<ClassName>>, class: &ClassName) -> bool {
+    let mut todo: Vec<&ClassName> = needed.get(class).into_iter().flatten().collect();
+    let mut seen = BTreeSet::new();
+    while let Some(by) = todo.pop() {
+        if by == class {
+            return true;
+        }
+        if seen.insert(by) {
+            todo.extend(needed.get(by).into_iter().flatten());
+        }
+    }
+    false
 }
 
 /// Whether what records of a class hang from is kept at least as long as they are: by the same date, under every duty

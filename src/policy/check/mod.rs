@@ -83,10 +83,10 @@ fn compile(
         let path = join("treatments", name.as_str());
         let mut classes = compile_classes(reader, &path, (rules, strategies), rule, map);
         duties::put_under_duty(&mut classes, rules, map);
+        duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
-        duties::check_needed(reader, &path, rules, &classes, map);
         let treatment = Treatment {
             name: name.clone(),
             root: map.root().clone(),
@@ -309,6 +309,7 @@ fn compile_class(
         kept: BTreeMap::new(),
         under_duty: Vec::new(),
         smallest_group: None,
+        tombstone: None,
     };
     for (part, name) in rule
         .keep

@@ -23,6 +23,14 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) smallest_group: Option<u32>,
 }
 
+impl ClassRule {
+    /// Anonymised, as `[anonymise]` says.
+    pub(in crate::policy) fn anonymise() -> Self {
+        let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
+        Self { action: RecordAction::Anonymise, blank: false, keep, fields, smallest_group: None }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(in crate::policy) struct TreatmentRule {
     pub(in crate::policy) classes: BTreeMap<ClassName, ClassRule>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::coverage::{beside, check_coverage, ignored_echoes};
 use super::map::{CustomersMap, DeactivateMap, FieldMap, RecordMap, Source, SqlMap, TenantSource, Written};
 use super::schema::{Column, Schema, Table, names_column};
-use super::way::{BoundLink, Cut, Ends, bind_way, clearable, cuts, is_owner_link};
+use super::way::{BoundLink, Cut, Ends, Need, bind_way, clearable, cuts, is_owner_link, needs};
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
@@ -55,14 +55,16 @@ pub(crate) struct Bound {
     pub(crate) classes: Vec<BoundClass>,
     /// Links that are cut when the rows go to which they lead.
     pub(crate) cuts: Vec<Cut>,
+    /// Links through which rows that stay may need others.
+    pub(crate) needs: BTreeSet<Need>,
     /// Full-text indexes over mapped tables.
     pub(crate) indexes: Vec<String>,
 }
 
 impl Bound {
-    /// The table of a class.
-    pub(crate) fn table(&self, class: &ClassName) -> Option<&str> {
-        self.classes.iter().find(|bound| bound.name == *class).map(|bound| bound.table.as_str())
+    /// A class with its table.
+    pub(crate) fn class(&self, name: &ClassName) -> Option<&BoundClass> {
+        self.classes.iter().find(|class| class.name == *name)
     }
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     reader.finish()?;
     mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
-    let cuts = cuts(schema, &classes);
+    let (cuts, needs) = (cuts(schema, &classes), needs(schema, &classes));
     let is_mapped = |table: &str| classes.iter().any(|class| class.table.eq_ignore_ascii_case(table));
     let indexes = schema
         .others
@@ -98,7 +100,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .map(|other| other.name.clone())
         .collect();
     let classes = children_first(classes, schema);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, cuts, indexes })
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, cuts, needs, indexes })
 }
 
 fn bound_class(

@@ -34,6 +34,17 @@ pub(crate) struct Cut {
     pub(crate) clear: Vec<String>,
 }
 
+/// A link from a mapped table to rows that may be deleted: as long as the row it starts from has to stay, they stay.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Need {
+    /// The class of the rows that are pointed at.
+    pub(crate) of: ClassName,
+    /// The class of those that point.
+    pub(crate) by: ClassName,
+    pub(crate) columns: Vec<String>,
+    pub(crate) to_columns: Vec<String>,
+}
+
 /// Where a way starts and where it has to end.
 pub(super) struct Ends<'s> {
     pub(super) from: &'s Table,
@@ -246,6 +257,33 @@ pub(super) fn cuts(schema: &Schema, classes: &[BoundClass]) -> Vec<Cut> {
                     columns: key.columns.clone(),
                     to_columns,
                     clear,
+                });
+            }
+        }
+    }
+    list
+}
+
+/// Every link of mapped tables: foreign keys, and the first links of the ways to the customer even where no foreign key
+/// describes them.
+pub(super) fn needs(schema: &Schema, classes: &[BoundClass]) -> BTreeSet<Need> {
+    let mut list = BTreeSet::new();
+    for by in classes {
+        let Some(table) = schema.table(&by.table) else { continue };
+        let keys = table.foreign_keys.iter().map(|key| (&key.to_table, &key.columns, &key.to_columns));
+        let first = by.path.first().filter(|link| !link.shared);
+        let first = first.map(|link| (&link.to_table, &link.columns, &link.to_columns));
+        for (to_table, columns, to_columns) in keys.chain(first) {
+            let to_columns = match schema.table(to_table) {
+                Some(far) if to_columns.is_empty() => &far.primary_key,
+                _ => to_columns,
+            };
+            for of in classes.iter().filter(|of| of.table.eq_ignore_ascii_case(to_table)) {
+                list.insert(Need {
+                    of: of.name.clone(),
+                    by: by.name.clone(),
+                    columns: columns.clone(),
+                    to_columns: to_columns.clone(),
                 });
             }
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::statements::{BATCH, ClassScript, Script, quoted};
-use super::{Shared, Trouble, bind_all, facts, functions, statements, status::written};
+use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, status::written};
 use crate::anonymise::Seed;
 use crate::policy::Treatment;
 use crate::sqlite::Fault;
@@ -97,11 +97,7 @@ impl Shared {
                 has_stand_ins = true;
             }
             if let Some(distinct) = &class.distinct {
-                let distinct: i64 = transaction
-                    .prepare_cached(distinct)
-                    .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-                    .map_err(Trouble::at(&class.class))?;
-                rows = u64::try_from(distinct).unwrap_or_default();
+                rows = Self::number(transaction, distinct).map_err(Trouble::at(&class.class))?;
             }
             let changed = self.act(transaction, class)?;
             if changed != rows && !(class.may_shrink && changed < rows) {
@@ -120,6 +116,11 @@ impl Shared {
         Ok(())
     }
 
+    /// The one number that a statement gives.
+    fn number(transaction: &Transaction<'_>, sql: &str) -> rusqlite::Result<u64> {
+        transaction.prepare_cached(sql)?.query_row([], |row| natural(row, 0))
+    }
+
     /// Does what is done to a class, for the whole batch. Gives the number of rows.
     fn act(&self, transaction: &Transaction<'_>, class: &ClassScript) -> Result<u64, Trouble> {
         let Some(act) = &class.act else { return Ok(0) };
@@ -130,9 +131,19 @@ impl Shared {
         for cut in &class.cuts {
             transaction.prepare_cached(cut).and_then(|mut statement| statement.execute([])).map_err(at)?;
         }
-        let mut prepared = transaction.prepare_cached(&act.sql).map_err(at)?;
-        bind_all(&mut prepared, act).map_err(at)?;
-        Ok(u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default())
+        let mut changed = match &class.tombstone {
+            Some(tombstone) if tombstone.act.is_none() => {
+                Self::number(transaction, &tombstone.distinct).map_err(at)?
+            }
+            Some(_) | None => 0,
+        };
+        let meanwhile = class.tombstone.iter().filter_map(|tombstone| tombstone.act.as_ref());
+        for act in meanwhile.chain([act]) {
+            let mut prepared = transaction.prepare_cached(&act.sql).map_err(at)?;
+            bind_all(&mut prepared, act).map_err(at)?;
+            changed += u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default();
+        }
+        Ok(changed)
     }
 
     /// Each tenant's "Unknown Customer": found, or made once.

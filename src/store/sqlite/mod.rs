@@ -39,6 +39,7 @@ mod ownership;
 mod scrub;
 mod statements;
 mod status;
+mod staying;
 
 /// How many treatments are kept as statements.
 const SCRIPTS: usize = 256;
@@ -376,6 +377,13 @@ impl Shared {
                 for (n, rare) in Self::count(&transaction, &class.class, &group.tally)? {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
                         tally.rare.insert(class.class.clone(), rare.rows);
+                    }
+                }
+            }
+            if let Some(tombstone) = &class.tombstone {
+                for (n, counted) in Self::count(&transaction, &class.class, &tombstone.rows)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        tally.tombstones.insert(class.class.clone(), counted.rows);
                     }
                 }
             }

@@ -6,17 +6,20 @@ use super::facts::literal;
 use super::statements::{BATCH, quoted};
 use crate::store::sql::{BoundClass, BoundLink, Cut};
 
+/// Columns of a row as a select gives them.
+pub(super) fn listed(alias: &str, names: &[String]) -> String {
+    let list: Vec<String> = names.iter().map(|name| format!("{alias}.{}", quoted(name))).collect();
+    list.join(", ")
+}
+
 /// The customers of the batch. An id that nobody has is NULL there, and NULL is nobody.
 const CUSTOMERS: &str =
     "SELECT relinquish_customer FROM temp.relinquish_batch WHERE relinquish_customer IS NOT NULL";
 
 /// Columns of a row, alone or as a row value.
-fn columns(alias: &str, names: &[String]) -> String {
-    let list: Vec<String> = names.iter().map(|name| format!("{alias}.{}", quoted(name))).collect();
-    match list.as_slice() {
-        [one] => one.clone(),
-        _ => format!("({})", list.join(", ")),
-    }
+pub(super) fn columns(alias: &str, names: &[String]) -> String {
+    let list = listed(alias, names);
+    if names.len() == 1 { list } else { format!("({list})") }
 }
 
 /// ` AND owner_type IS 'customer'`: the condition under which a link holds.
@@ -77,6 +80,11 @@ pub(super) fn column_above(class: &BoundClass, tables: &[&str], alias: &str, col
     }
     let _ = write!(sql, " WHERE {})", conditions.join(" AND "));
     Some(sql)
+}
+
+/// True of rows, under an alias, that lead to customers of the batch.
+pub(super) fn of_batch(class: &BoundClass, alias: &str) -> String {
+    leads_to(class, 0, alias, CUSTOMERS)
 }
 
 /// True of the rows that belong to customers of the batch, and to nobody else.

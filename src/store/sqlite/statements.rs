@@ -1,11 +1,13 @@
 //! The statements of a treatment: their number depends on the record classes, never on the rows.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::functions::{Place, Slot};
 use super::groups::GroupScript;
 use super::ownership;
+use super::staying::Staying;
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, Value};
@@ -65,6 +67,8 @@ pub(super) struct ClassScript {
     pub(super) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// Who is counted, where what stays has to be shared.
     pub(super) group: Option<GroupScript>,
+    /// Rows that a row needs which a duty keeps. None where there can be none.
+    pub(super) tombstone: Option<Tombstone>,
     /// How many rows it will be, where customers share them and the rows per customer do not add up.
     pub(super) distinct: Option<String>,
     /// What is done before: links that are cut.
@@ -76,6 +80,17 @@ pub(super) struct ClassScript {
     pub(super) again: bool,
     /// Rows may have gone with others.
     pub(super) may_shrink: bool,
+}
+
+/// What is done to rows that go only with the last row that needs them.
+#[derive(Clone, Debug)]
+pub(super) struct Tombstone {
+    /// Per customer: rows.
+    pub(super) rows: Statement,
+    /// What anonymises them meanwhile. None where nothing in them is personal.
+    pub(super) act: Option<Statement>,
+    /// How many they are.
+    pub(super) distinct: String,
 }
 
 /// A statement and what is bound to it.
@@ -103,21 +118,22 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(bound: &Bound, treatment: &Treatment) -> Self {
-        let (mut slots, mut duties) = (Vec::new(), Vec::new());
+        let mut slots = Vec::new();
+        let mut staying = Staying::new(bound, treatment);
         let classes = bound
             .classes
             .iter()
             .filter_map(|class| {
                 let treated = treatment.class(class.name.as_str())?;
-                let (mut script, owned) = class_script(bound, class, treated, &mut slots, &mut duties);
+                let (mut script, goes) = class_script(class, treated, &mut slots, &mut staying);
                 if *treated.action() == RecordAction::Delete {
                     let cuts = bound.cuts.iter().filter(|cut| cut.of == class.name);
-                    script.cuts = cuts.map(|cut| ownership::cut(class, cut, &owned)).collect();
+                    script.cuts = cuts.map(|cut| ownership::cut(class, cut, &goes)).collect();
                 }
                 Some(script)
             })
             .collect();
-        Self { classes, slots: slots.into(), duties: duties.into() }
+        Self { classes, slots: slots.into(), duties: staying.duties.into() }
     }
 }
 
@@ -131,13 +147,17 @@ pub(super) struct Target<'t> {
 
 /// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced; where
 /// the rest of it is redacted, that is done within it too, and leaves the fields in it to their own rules.
-fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<Slot>) -> Vec<Target<'t>> {
+fn targets<'t>(
+    class: &BoundClass,
+    fields: &'t BTreeMap<FieldName, Strategy>,
+    slots: &mut Vec<Slot>,
+) -> Vec<Target<'t>> {
     let table = quoted(&class.table);
     let mut targets = Vec::new();
-    for (field, strategy) in treated.fields() {
+    for (field, strategy) in fields {
         let json = class.json.get(field);
         let column = json.map_or(field.as_str(), |json| json.column.as_str());
-        let of_column = treated.fields().get(column);
+        let of_column = fields.get(column);
         if json.is_some() && of_column.is_some_and(|whole| !matches!(whole, Strategy::Redact { .. })) {
             continue;
         }
@@ -173,78 +193,58 @@ fn targets<'t>(class: &BoundClass, treated: &'t ClassTreatment, slots: &mut Vec<
     targets
 }
 
-/// True of rows that a duty keeps, and what gives their latest and earliest dates. Empty where there is none.
-fn kept_by_duty(
-    bound: &Bound,
-    class: &BoundClass,
-    treated: &ClassTreatment,
-    duties: &mut Vec<UnderDuty>,
-) -> (String, String) {
-    let table = quoted(&class.table);
-    let (mut conditions, mut dates) = (Vec::new(), String::new());
-    for under in treated.under_duty() {
-        let tables: Option<Vec<&str>> = under.through.iter().map(|name| bound.table(name)).collect();
-        let date =
-            tables.and_then(|tables| ownership::column_above(class, &tables, &table, under.field.as_str()));
-        // A date that cannot be found is not known, and such a row is kept.
-        let arguments = format!("{}, {}", duties.len(), date.as_deref().unwrap_or("NULL"));
-        conditions.push(format!("relinquish_kept({arguments})"));
-        let day = format!("CASE WHEN relinquish_kept({arguments}) THEN relinquish_day({arguments}) END");
-        let _ = write!(dates, ", max({day}), min({day})");
-        duties.push(under.clone());
-    }
-    (conditions.join(" OR "), dates)
-}
-
 fn class_script(
-    bound: &Bound,
     class: &BoundClass,
     treated: &ClassTreatment,
     slots: &mut Vec<Slot>,
-    duties: &mut Vec<UnderDuty>,
+    staying: &mut Staying<'_>,
 ) -> (ClassScript, String) {
     let table = quoted(&class.table);
-    let (kept, dates) = kept_by_duty(bound, class, treated, duties);
-    let unless_kept = if kept.is_empty() { String::new() } else { format!(" AND NOT ({kept})") };
-    let fields = targets(class, treated, slots);
-    let group = GroupScript::new(bound, class, treated, &fields, slots);
-    let mut tally = Statement::default();
-    let due = match treated.action() {
-        RecordAction::Keep { .. } => "0".to_owned(),
-        RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
-        RecordAction::Anonymise => pending(&mut tally, &fields),
-    };
     let from = ownership::from_batch(class);
+    let counted = |columns: &str, of: &str| {
+        let sql = format!(
+            "SELECT relinquish_b.relinquish_n, count(*){columns} {from} WHERE {of} GROUP BY relinquish_b.relinquish_n"
+        );
+        Statement { sql, parameters: Vec::new() }
+    };
+    let unless = |condition: Option<&str>| {
+        condition.map_or_else(String::new, |condition| format!(" AND NOT ({condition})"))
+    };
+    let kept = staying.kept(class, &table);
+    let unless_kept = unless(kept.as_ref().map(|(kept, _)| kept.as_str()));
+    let needed = staying.needed(class, &table);
+    let unless_needed = unless(needed.as_deref());
+    let fields = targets(class, treated.fields(), slots);
+    let group = GroupScript::new(staying.bound, class, treated, &fields, slots);
+    let meanwhile = needed.as_deref().zip(treated.tombstone());
+    let meanwhile = meanwhile.map(|(needed, tombstone)| (needed, targets(class, tombstone.fields(), slots)));
+
+    let mut tally = Statement::default();
+    let due = match (treated.action(), &meanwhile) {
+        (RecordAction::Keep { .. }, _) => "0".to_owned(),
+        (RecordAction::Delete, Some((needed, fields))) => {
+            format!("CASE WHEN {needed} THEN {} ELSE 1 END", pending(&mut tally, fields))
+        }
+        (RecordAction::Delete | RecordAction::Reassign, _) => "1".to_owned(),
+        (RecordAction::Anonymise, _) => pending(&mut tally, &fields),
+    };
     tally.sql = format!(
         "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum(({due}){unless_kept}), 0) {from} GROUP BY relinquish_b.relinquish_n"
     );
-    let kept = (!kept.is_empty()).then(|| {
-        let sql = format!(
-            "SELECT relinquish_b.relinquish_n, count(*){dates} {from} WHERE {kept} GROUP BY relinquish_b.relinquish_n"
-        );
-        let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
-        (Statement { sql, parameters: Vec::new() }, fields)
-    });
-    let searched = fields.iter().filter(|target| matches!(target.strategy, Strategy::Redact { .. }));
-    let (counts, names): (Vec<String>, Vec<FieldName>) = searched
-        .filter_map(|Target { slot, column, .. }| {
-            let count = format!("sum(relinquish_uncertain({slot}, {column}, relinquish_b.relinquish_n))");
-            Some((count, slots.get(*slot)?.field.clone()))
-        })
-        .unzip();
-    let uncertain = (!counts.is_empty()).then(|| {
-        let counts = counts.join(", ");
+    let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref());
+    let uncertain = uncertain.map(|(counts, names)| {
         let sql = format!(
             "SELECT relinquish_b.relinquish_n, {counts} {from} WHERE 1{unless_kept} GROUP BY relinquish_b.relinquish_n"
         );
         (Statement { sql, parameters: Vec::new() }, names)
     });
 
-    let mut act = Statement::default();
     let owned = format!("{}{unless_kept}", ownership::owned(class));
+    let goes = format!("{owned}{unless_needed}");
+    let mut act = Statement::default();
     match treated.action() {
         RecordAction::Keep { .. } => {}
-        RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {owned}"),
+        RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {goes}"),
         RecordAction::Anonymise if fields.is_empty() && group.is_none() => {}
         RecordAction::Anonymise => {
             // Every row is written, and what is erased already comes out as it went in: whether a row was written
@@ -266,13 +266,27 @@ fn class_script(
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
         }
     }
+    let tombstone = meanwhile.as_ref().map(|(needed, fields)| {
+        let mut act = Statement::default();
+        let sets = assignments(&mut act, class, fields, None);
+        act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned} AND {needed}");
+        Tombstone {
+            rows: counted(", count(*)", &format!("{needed}{unless_kept}")),
+            act: (!fields.is_empty()).then_some(act),
+            distinct: format!("SELECT count(*) FROM main.{table} WHERE {owned} AND {needed}"),
+        }
+    });
     let script = ClassScript {
         class: class.name.clone(),
         rows: ownership::count_rows(class, &unless_kept),
         tally,
-        kept,
         uncertain,
         group,
+        kept: kept.map(|(kept, dates)| {
+            let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
+            (counted(&dates, &kept), fields)
+        }),
+        tombstone,
         distinct: class.is_shared().then(|| format!("SELECT count(*) FROM main.{table} WHERE {owned}")),
         cuts: Vec::new(),
         act: (!act.sql.is_empty()).then_some(act),
@@ -280,7 +294,29 @@ fn class_script(
         again: class.is_written_by_triggers,
         may_shrink: class.is_cascaded_to,
     };
-    (script, owned)
+    (script, goes)
+}
+
+/// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,
+/// those count that are searched meanwhile.
+fn uncertain_in(
+    slots: &[Slot],
+    fields: &[Target<'_>],
+    meanwhile: Option<&(&str, Vec<Target<'_>>)>,
+) -> Option<(String, Vec<FieldName>)> {
+    let meanwhile =
+        meanwhile.into_iter().flat_map(|(needed, fields)| fields.iter().map(|field| (field, *needed)));
+    let searched = fields.iter().map(|field| (field, "1")).chain(meanwhile);
+    let searched = searched.filter(|(field, _)| matches!(field.strategy, Strategy::Redact { .. }));
+    let (counts, names): (Vec<String>, Vec<FieldName>) = searched
+        .filter_map(|(Target { slot, column, .. }, when)| {
+            let count = format!(
+                "sum(CASE WHEN {when} THEN relinquish_uncertain({slot}, {column}, relinquish_b.relinquish_n) ELSE 0 END)"
+            );
+            Some((count, slots.get(*slot)?.field.clone()))
+        })
+        .unzip();
+    (!counts.is_empty()).then(|| (counts.join(", "), names))
 }
 
 /// `field = value, …`, each column once.

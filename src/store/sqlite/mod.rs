@@ -596,7 +596,7 @@ mod tests {
     use crate::store::Target;
 
     const SCHEMA: &str = "
-        CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, state TEXT NOT NULL DEFAULT 'active');
+        CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT, state TEXT NOT NULL DEFAULT 'active');
         CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers, note TEXT);
         CREATE TABLE lines (id INTEGER PRIMARY KEY, the_order INTEGER REFERENCES orders, text TEXT)";
     const MAP: &str = "
@@ -607,7 +607,7 @@ mod tests {
         tenant = { is = 'here' }
         status = { column = 'state', active = 'active', archived = 'archived' }
         deactivate = { state = 'archived' }
-        fields = { name = 'name' }
+        fields = { name = 'name', city = 'city' }
         [records.order]
         table = 'orders'
         key = 'id'
@@ -624,7 +624,9 @@ mod tests {
         triggers.requested = { treatment = 'x' }
         guards = { active_subscription = { ignore = 'none' }, not_archived = { ignore = 'it is' } }
         anonymise = { name = 'token', free_text = 'remove' }
-        treatments.x = { customer = 'anonymise', order = 'anonymise', line = 'delete' }";
+        treatments.x.customer = { action = 'anonymise', keep = { city = 'reporting' }, smallest_group = 3 }
+        treatments.x.order = 'anonymise'
+        treatments.x.line = 'delete'";
 
     static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -636,7 +638,9 @@ mod tests {
         connection.execute_batch(SCHEMA).unwrap();
         connection.execute_batch("BEGIN").unwrap();
         for id in 1..=customers {
-            connection.execute("INSERT INTO customers (id, name) VALUES (?1, 'Maud')", [id]).unwrap();
+            // Two share a city at most, which is one too few.
+            let sql = "INSERT INTO customers (id, name, city) VALUES (?1, 'Maud', 'City ' || (?1 % 100))";
+            connection.execute(sql, [id]).unwrap();
             for _ in 0..orders {
                 connection
                     .execute("INSERT INTO orders (customer, note) VALUES (?1, 'for Maud')", [id])
@@ -675,6 +679,9 @@ mod tests {
             .query_row("SELECT count(*) FROM orders WHERE note IS NOT NULL", [], |row| row.get(0))
             .unwrap();
         assert_eq!(erased, 0);
+        let sql = "SELECT count(*) FROM customers WHERE city IS NOT NULL";
+        let singled_out: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(singled_out, 0);
         STATEMENTS.load(Ordering::SeqCst)
     }
 

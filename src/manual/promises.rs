@@ -41,6 +41,9 @@
 //!   the "Unknown Customer" with many others, so reading back can only show that none is the customer's any more; nor
 //!   can what hangs from them be read back. The same goes for a row that several customers shared and that is anonymised,
 //!   once the last link to it is gone.
+//! * **Tombstones of others.** Whether a kept record still needs a row is seen among all records of an SQL store, by the
+//!   duties and the fiscal year of the tenant whose customer leaves; a repository shows one customer's records, and there
+//!   only these are seen.
 //! * **Backups.** Copies age out by your rule. The certificate says until when they may hold the old data.
 //! * **Disks.** A [scrub](crate::Engine::scrub) frees the database's own files of old bytes: statistics, free pages,
 //!   logs. File systems that copy on write, solid-state disks and snapshots may keep older blocks.

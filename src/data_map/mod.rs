@@ -560,9 +560,39 @@ impl DataMap {
         &self.unmapped
     }
 
+    /// The same with one class more, whose records lie elsewhere, at `place`; and what is not reached there.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn with_class(
+        mut self,
+        class: RecordClass,
+        left_out: String,
+        place: &str,
+    ) -> Result<Self, Problems> {
+        let path = class.name.to_string();
+        Problems::none_or(class_name_problems(&class.name))?;
+        self.source = Some(Digest::of(&(self.source, &path, place)));
+        if self.classes.insert(class.name.clone(), class).is_some() {
+            let taken = Problem::new(path, "is there twice", "give one of them another name");
+            Problems::none_or(vec![taken])?;
+        }
+        self.unmapped.push(left_out);
+        self.digest = None;
+        self.digest = Some(Digest::of(&self));
+        Ok(self)
+    }
+
     /// Names the map: classes, fields, constraints and all.
     pub fn digest(&self) -> Digest {
         self.digest.unwrap_or_else(|| Digest::of(self))
+    }
+}
+
+fn class_name_problems(name: &ClassName) -> Vec<Problem> {
+    if ["gateway", "recipient"].contains(&name.as_str()) {
+        let way_out = "give the class another name";
+        vec![Problem::new(name.as_str(), "is a word of the policy's own", way_out)]
+    } else {
+        Vec::new()
     }
 }
 
@@ -669,13 +699,7 @@ impl DataMapBuilder {
                     cuttable: false,
                 });
             }
-            if ["gateway", "recipient"].contains(&class.name.as_str()) {
-                problems.push(Problem::new(
-                    &path,
-                    "is a word of the policy's own",
-                    "give the class another name",
-                ));
-            }
+            problems.extend(class_name_problems(&class.name));
             if !class.fields.iter().any(|field| field.role == Role::Key) {
                 problems.push(Problem::new(
                     &path,

@@ -212,6 +212,14 @@ impl Treatment {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
+    /// The same without some classes, for a store that does not hold them.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn without(&self, classes: &std::collections::BTreeSet<&ClassName>) -> Self {
+        let mut rest = self.clone();
+        rest.classes.retain(|name, _| !classes.contains(name));
+        rest
+    }
+
     /// Names the treatment with everything in it.
     pub fn digest(&self) -> Digest {
         Digest::of(self)

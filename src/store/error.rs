@@ -60,6 +60,14 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
+    /// What holds a part of the records cannot be reached, or fails. What was done of the customer stays done.
+    #[error("{doing}: {what}; try again")]
+    Unavailable {
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong, with no value in it.
+        what: String,
+    },
     /// Anything else.
     #[error("{doing}: {what}")]
     Failed {
@@ -81,6 +89,6 @@ impl StoreError {
 
     /// Whether trying again may help, with nothing changed by anyone.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Contended { .. })
+        matches!(self, Self::Busy { .. } | Self::Contended { .. } | Self::Unavailable { .. })
     }
 }

@@ -6,6 +6,7 @@
 //! | repository code of its own | [`Repository`], wrapped in [`ByRecord`] |
 //! | anything else | [`CustomerStore`], written by hand |
 //! | nothing yet | [`MemoryStore`] |
+//! | documents in an object store beside it | `WithDocuments` around any of these (feature `object-store`) |
 //!
 //! A store knows no policy. It gets a [`Treatment`], which says what to do to each record class, field by
 //! field, and a [`Seed`] for what is random.
@@ -24,6 +25,8 @@ use crate::data_map::{ClassName, DataMap};
 use crate::policy::Treatment;
 
 mod by_record;
+#[cfg(feature = "object-store")]
+pub mod documents;
 mod error;
 mod groups;
 mod memory;

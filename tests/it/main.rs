@@ -5,6 +5,8 @@
 
 mod anonymise;
 mod backups;
+#[cfg(all(feature = "object-store", feature = "pdf"))]
+mod documents;
 mod duties;
 mod end_to_end;
 mod found;

@@ -311,6 +311,19 @@ mod tests {
         assert_eq!(clock.extension().unwrap().reason, "many documents");
     }
 
+    /// The first and the last day of the time in which something can be said belong to it.
+    #[test]
+    fn a_clock_is_stopped_or_extended_on_the_first_day_and_on_the_last() {
+        let holidays = Holidays::default();
+        let received = RequestClock::received(day("2026-06-01"));
+        for told in ["2026-06-01", "2026-07-01"] {
+            let mut clock = received.clone();
+            assert_eq!(clock.extend(day(told), "x", &holidays), Ok(()), "{told}");
+            let mut clock = received.clone();
+            assert_eq!(clock.suspend(day(told), "x", &holidays), Ok(()), "{told}");
+        }
+    }
+
     #[test]
     fn it_stands_still_while_it_is_not_clear_who_asks_and_only_then() {
         let holidays = Holidays::default();

@@ -45,5 +45,6 @@ mod strategies;
 mod tenants;
 mod text;
 mod tombstones;
+mod treatments;
 mod uncertain_mentions;
 mod wired;

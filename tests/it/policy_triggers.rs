@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use relinquish::customer::{Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
-use relinquish::plan::{Missing, Nothing, Reason, TreatedBefore, decide, explain};
-use relinquish::policy::{Origin, TreatmentName};
+use relinquish::plan::{Missing, Nothing, Reason, Rest, TreatedBefore, decide, explain};
+use relinquish::policy::{Origin, TreatmentName, Trigger};
 use relinquish::{Asked, Customer, DataMap, Decision, Policy, PolicyDocument, Problems, TenantId};
 
 fn map() -> DataMap {
@@ -398,7 +398,7 @@ fn treated(policy: &Policy, treatment: &str, anything_left: bool) -> TreatedBefo
     TreatedBefore {
         case: "c-1".into(),
         at: at("2026-01-01T00:00:00Z"),
-        trigger: relinquish::policy::Trigger::Requested,
+        trigger: Trigger::Requested,
         name: treatment.into(),
         treatment: policy.treatments()[treatment].digest(),
         anything_left,
@@ -447,6 +447,62 @@ fn who_was_treated_is_due_for_what_is_missing_and_only_that() {
         &[treated(&policy, "clear", false), treated(&policy, "marketing", false)],
     );
     assert!(!is_due(&found), "{found}");
+}
+
+/// What a duty deferred waits for its day, needs neither trigger nor switch if a person had asked, and is told apart from
+/// what is chosen anew.
+#[test]
+fn what_was_deferred_is_due_by_itself_unless_the_customer_came_back() {
+    let policy = policy();
+    let now = "2026-06-01T12:00:00Z";
+    let of = |trigger, from: Option<&str>| TreatedBefore {
+        trigger,
+        rest: Some(Rest { from: from.map(day), archived: true, anything_left: true }),
+        ..treated(&policy, "clear", true)
+    };
+    let decided =
+        |one: &Customer, before: &[TreatedBefore]| decide(&policy, one, &Asked::Sweep, before, at(now));
+    let mut one = customer("bolt", &[]);
+    one.status = Status::Archived;
+    for from in [None, Some("2026-06-01")] {
+        let Decision::Due(due) = decided(&one, &[of(Trigger::Requested, from)]) else { panic!("{from:?}") };
+        assert!(due.is_deferred());
+        assert_eq!((due.trigger, due.since), (Trigger::Requested, from.map(day)));
+    }
+    let waits = decided(&one, &[of(Trigger::Requested, Some("2026-06-02"))]);
+    assert_eq!(waits.to_string(), "not yet: requested makes the customer due on 2026-06-02");
+    let off = decided(&one, &[of(Trigger::Cancelled, None)]);
+    assert!(
+        matches!(off, Decision::Nothing(Nothing::SweepOff)),
+        "the switch is off, and nobody had asked: {off}"
+    );
+    // A request chooses anew, for whatever is there.
+    let asked = decide(&policy, &one, &Asked::request(), &[of(Trigger::Requested, None)], at(now));
+    assert!(matches!(&asked, Decision::Due(due) if !due.is_deferred() && due.again.is_some()), "{asked}");
+    let first = decide(&policy, &one, &Asked::request(), &[], at(now));
+    assert!(matches!(&first, Decision::Due(due) if !due.is_deferred()), "{first}");
+    // A later case under the same treatment has taken it up.
+    let later = TreatedBefore { case: "c-2".into(), rest: None, ..of(Trigger::Requested, None) };
+    let taken = decided(&one, &[of(Trigger::Requested, None), later]);
+    assert!(matches!(taken, Decision::Nothing(Nothing::SweepOff)), "{taken}");
+    // Archived no more; and, where the policy tells the inactive by a purchase, one later than the case.
+    let back =
+        explain(&policy, &customer("bolt", &[]), &Asked::Sweep, &[of(Trigger::Requested, None)], at(now));
+    assert!(
+        matches!(back.decision, Decision::Nothing(_))
+            && back.to_string().contains("came back after case c-1"),
+        "{back}"
+    );
+    for (bought, comes_back) in [("2026-01-01", false), ("2026-01-02", true)] {
+        let mut one = customer("acme", &[("last_transaction", bought)]);
+        one.status = Status::Archived;
+        let found = decided(&one, &[of(Trigger::Requested, None)]);
+        assert_eq!(matches!(found, Decision::Due(_)), !comes_back, "{bought}: {found}");
+    }
+    // A treatment that the policy has no more cannot be done, and is not forgotten either.
+    let gone = TreatedBefore { name: "wipe".into(), ..of(Trigger::Requested, None) };
+    let found = decided(&one, &[gone]);
+    assert!(matches!(&found, Decision::Nothing(Nothing::NoSuchTreatment { .. })), "{found}");
 }
 
 #[test]

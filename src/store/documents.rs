@@ -28,8 +28,9 @@
 //! | `"anonymise"` | what `[anonymise]` says of `document` |
 //! | `{ keep = "reason" }` | nothing |
 //!
-//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. Of a document's attributes
-//! only its content type is left. Its key stays, so a name in a key stays: delete such documents.
+//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. While it does, a treatment
+//! that deletes the customer is refused, because nothing would lead to them when it ends. Of a document's attributes only its
+//! content type is left. Its key stays, so a name in a key stays: delete such documents.
 //!
 //! # Order, and what happens in between
 //! The root store goes first, because it compares the customer with what was approved and erases in one transaction; an
@@ -205,11 +206,8 @@ impl<S: CustomerStore> WithDocuments<S> {
         meta: &ObjectMeta,
         treatment: &Treatment,
     ) -> Result<Option<(Record, Standing)>, StoreError> {
-        let record = Record::new(class.clone(), meta.location.as_ref())
-            .with(PATH, meta.location.as_ref())
-            .with(WRITTEN, meta.last_modified.to_rfc3339());
-        let standing =
-            treatment.standings(std::slice::from_ref(&record), &self.map).pop().unwrap_or(Standing::Kept);
+        let record = described(class, meta);
+        let standing = self.standing(&record, treatment);
         let reads = standing != Standing::Kept
             && treatment
                 .class(class.as_str())
@@ -275,12 +273,25 @@ impl<S: CustomerStore> WithDocuments<S> {
         let is_read = |class: &ClassName| {
             treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Anonymise)
         };
-        let too_large =
-            |(class, meta): &(ClassName, ObjectMeta)| meta.size > self.most_bytes && is_read(class);
-        match self.find(customer).await?.iter().find(|found| too_large(found)) {
-            Some((class, _)) => Err(self.too_large(class)),
-            None => Ok(()),
+        for (class, meta) in self.find(customer).await? {
+            if treatment.deletes_root()
+                && self.standing(&described(&class, &meta), treatment) == Standing::Kept
+            {
+                let what = format!(
+                    "a duty keeps documents of {class}, and the policy deletes the customer, by whom alone they are found \
+                     when it ends; let it anonymise the customer"
+                );
+                return Err(StoreError::failed("looking at documents", what));
+            }
+            if meta.size > self.most_bytes && is_read(&class) {
+                return Err(self.too_large(&class));
+            }
         }
+        Ok(())
+    }
+
+    fn standing(&self, record: &Record, treatment: &Treatment) -> Standing {
+        treatment.standings(std::slice::from_ref(record), &self.map).pop().unwrap_or(Standing::Kept)
     }
 
     /// Treats a customer's documents, and says how many of each class there were.
@@ -340,6 +351,13 @@ impl<S: CustomerStore> WithDocuments<S> {
             other @ (Erased::More(_) | Erased::Changed | Erased::Missing) => Ok(other),
         }
     }
+}
+
+/// A document as a record, without its bytes.
+fn described(class: &ClassName, meta: &ObjectMeta) -> Record {
+    Record::new(class.clone(), meta.location.as_ref())
+        .with(PATH, meta.location.as_ref())
+        .with(WRITTEN, meta.last_modified.to_rfc3339())
 }
 
 impl Documents {

@@ -204,6 +204,22 @@ async fn a_duty_keeps_documents_by_the_day_on_which_they_were_written() {
     );
 }
 
+/// Nobody would find them any more when the duty ends.
+#[tokio::test]
+async fn a_customer_is_not_deleted_while_a_duty_keeps_documents() {
+    let duty = "\n[duties.books]\nclasses = ['invoice_document']\nperiod = '7 years'\nstart = 'record_date'\n\
+         law = 'a law'\nground = '17(3)(b)'\nfrom = 'written'";
+    let archive = Archive::new(
+        &format!("customer = 'delete'\ninvoice_document = 'delete'{duty}"),
+        &[("invoices/1/new.pdf", PDF)],
+    );
+    let engine = archive.engine(archive.store());
+    let before = (archive.shop.cells(), archive.files());
+    let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
+    assert!(outcome.to_string().contains("a duty keeps documents of invoice_document"), "{outcome}");
+    assert_eq!((archive.shop.cells(), archive.files()), before);
+}
+
 /// A directory that fails to be written to for as long as it is told to.
 #[derive(Debug)]
 struct Failing {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -42,6 +43,9 @@ impl Obstacle {
         Self { reason: reason.into(), waivable: true }
     }
 }
+
+/// Cases whose records are erased by the same treatment, as it stood on the same day.
+type Group<'r, 'e> = (Arc<Treatment>, Vec<&'r mut Run<'e>>);
 
 /// A case while it runs.
 pub(super) struct Run<'e> {
@@ -151,8 +155,16 @@ impl Engine {
         self.decide_again(&mut runs).await?;
         self.deactivate_all(&mut runs).await?;
         self.erase_at_gateways(&mut runs).await?;
-        self.erase_records(&mut runs).await?;
-        self.verify(&mut runs).await?;
+        let groups = self.begin_records(&mut runs).await?;
+        {
+            let _turn = self.parts.at_the_records.lock().await;
+            for (treatment, group) in groups {
+                self.erase_group(&treatment, group).await?;
+            }
+            self.verify(&mut runs).await?;
+        }
+        // The next batch asks the store for its records before this one's entries are written out.
+        after_the_others().await;
         self.close(&mut runs).await?;
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         Ok(runs
@@ -410,37 +422,44 @@ impl Engine {
         Ok(())
     }
 
-    /// Step 5, for each group of cases that share treatment and day.
-    async fn erase_records(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
-        let mut groups = BTreeMap::<(Digest, NaiveDate), (Arc<Treatment>, Vec<&mut Run<'_>>)>::new();
+    /// The beginning of step 5: guards are looked at once more, and it is recorded what will be erased, before it is this
+    /// batch's turn. Gives the cases that go on, in groups that share treatment and day.
+    async fn begin_records<'r, 'e>(&self, runs: &'r mut [Run<'e>]) -> Result<Vec<Group<'r, 'e>>, Error> {
+        let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'r, 'e>>::new();
         for run in runs.iter_mut().filter(|run| run.is_active() && run.progress.records_done.is_none()) {
             let (digest, treatment) = self.dated(&run.new);
             let key = (digest, run.new.opened_at.date_naive());
             groups.entry(key).or_insert_with(|| (treatment, Vec::new())).1.push(run);
         }
+        let mut begun = Vec::with_capacity(groups.len());
         for (treatment, group) in groups.into_values() {
-            self.erase_group(&treatment, group).await?;
+            let mut todo = Vec::with_capacity(group.len());
+            for run in group {
+                // From the first irreversible step on nothing is decided again, but guards still stop a step.
+                match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
+                    Some(obstacle) => self.stop(run, Step::Records, obstacle).await?,
+                    None => todo.push(run),
+                }
+            }
+            if treatment.redacts() {
+                todo = self.look_for_uncertain(&treatment, todo).await?;
+            }
+            for run in &mut todo {
+                run.note(Event::Erasing(Step::Records));
+            }
+            self.save(todo.iter_mut().map(|run| &mut **run)).await?;
+            todo.retain(|run| run.is_active());
+            begun.push((treatment, todo));
         }
-        Ok(())
+        Ok(begun)
     }
 
-    async fn erase_group(&self, treatment: &Arc<Treatment>, group: Vec<&mut Run<'_>>) -> Result<(), Error> {
-        let mut todo = Vec::with_capacity(group.len());
-        for run in group {
-            // From the first irreversible step on nothing is decided again, but guards still stop a step.
-            match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
-                Some(obstacle) => self.stop(run, Step::Records, obstacle).await?,
-                None => todo.push(run),
-            }
-        }
-        if treatment.redacts() {
-            todo = self.look_for_uncertain(treatment, todo).await?;
-        }
-        for run in &mut todo {
-            run.note(Event::Erasing(Step::Records));
-        }
-        self.save(todo.iter_mut().map(|run| &mut **run)).await?;
-        todo.retain(|run| run.is_active());
+    /// Step 5, for a group.
+    async fn erase_group(
+        &self,
+        treatment: &Arc<Treatment>,
+        mut todo: Vec<&mut Run<'_>>,
+    ) -> Result<(), Error> {
         let mut seed = [0; 32];
         self.parts.entropy.fill(&mut seed)?;
         let seed = Seed::new(seed);
@@ -651,6 +670,20 @@ impl Engine {
         self.parts.entropy.fill(&mut bytes)?;
         Ok(CaseId::new(hex::encode(bytes)))
     }
+}
+
+/// Lets whatever else is ready go on first.
+async fn after_the_others() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 pub(super) fn run(saved: SavedCase, claim: Claim<'_>) -> Run<'_> {

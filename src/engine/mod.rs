@@ -76,6 +76,9 @@ struct Parts {
     batch: usize,
     /// The keys are those with which the ledger was written.
     keys_checked: AtomicBool,
+    /// Held by the batch whose records are erased and read back. Were several there at once, all of them would wait for the
+    /// store together, and the store would then wait while all of them are closed.
+    at_the_records: futures_util::lock::Mutex<()>,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
     running: Mutex<BTreeSet<CaseId>>,
 }
@@ -204,6 +207,7 @@ impl EngineBuilder {
                 strategies: self.strategies,
                 batch: self.batch,
                 keys_checked: AtomicBool::new(false),
+                at_the_records: futures_util::lock::Mutex::default(),
                 running: Mutex::default(),
             }),
         })
@@ -358,7 +362,7 @@ impl Engine {
 
     /// Executes approved plans as an iterator gives them, and gives their outcomes as they come about: memory does not
     /// grow with their number. Nothing happens unless somebody asks for the [next](Outcomes::next) outcome, and at
-    /// most two batches of plans are taken ahead of it.
+    /// most three batches of plans are taken ahead of it.
     pub fn execute_each<'e, P>(&'e self, plans: P) -> Outcomes<'e>
     where
         P: IntoIterator<Item = ApprovedPlan>,

@@ -9,8 +9,9 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use super::{Engine, Error, Outcome};
 use crate::plan::ApprovedPlan;
 
-/// How many batches are under way at once: while the store works on one, the ledger writes the other.
-const BATCHES_AT_ONCE: usize = 2;
+/// How many batches are under way at once: the records of one are erased, the one before is closed, the next one is opened
+/// and decided again.
+const BATCHES_AT_ONCE: usize = 3;
 
 /// The outcomes of [`Engine::execute_each`], in the order of the plans.
 ///

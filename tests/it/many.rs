@@ -93,7 +93,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn plans_are_taken_at_most_two_batches_ahead_of_their_outcomes() {
+async fn plans_are_taken_at_most_three_batches_ahead_of_their_outcomes() {
     let shop = shop(95);
     let plans = shop.plans(95, |_| 1).await;
     let digests: Vec<_> = plans.iter().map(|plan| plan.plan().digest()).collect();
@@ -112,7 +112,7 @@ async fn plans_are_taken_at_most_two_batches_ahead_of_their_outcomes() {
         );
         given += 1;
         let ahead = taken.load(Ordering::SeqCst) - given;
-        assert!(ahead <= 2 * BATCH, "{ahead} plans ahead of outcome {given}");
+        assert!(ahead <= 3 * BATCH, "{ahead} plans ahead of outcome {given}");
     }
     assert_eq!((given, shop.named()), (95, 0));
     assert!(outcomes.next().await.is_none(), "and stays at its end");
@@ -153,5 +153,5 @@ async fn what_is_dropped_under_way_is_finished_by_resume_and_what_was_not_begun_
     }
     let shop = Shop { folder, engine, clock };
     let left = shop.named();
-    assert!(left == 40 || left == 50, "whole batches: {left}");
+    assert!([30, 40, 50].contains(&left), "whole batches, and three at most: {left}");
 }

@@ -94,7 +94,7 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
 /// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
-/// erased, `relinquish_general(slot, value)` what is left of it once it is made general; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
+/// erased, `relinquish_general(slot, value)` what is left of it once it is made general; `relinquish_of_day(slot)` what a placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
 /// trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
@@ -159,6 +159,12 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
             };
             Ok(to_sql(as_it_stays(general, &from_sql(context.get_raw(1)), working.date)))
         })
+    })?;
+    let working = Arc::clone(bench);
+    // The same throughout a statement, so SQLite asks once.
+    let constant = flags | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("relinquish_of_day", 1, constant, move |context| {
+        with_slot(&working, context, |working, n, _| Ok(working.same.get(n).cloned().flatten()))
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_mentions", 3, flags, move |context| {

@@ -79,7 +79,10 @@ impl Shared {
                 sets.join(", "),
                 quoted(&map.key)
             );
-            transaction.execute(&sql, []).map_err(Trouble::at(&map.class))?;
+            transaction
+                .prepare_cached(&sql)
+                .and_then(|mut statement| statement.execute([]))
+                .map_err(Trouble::at(&map.class))?;
         }
         transaction.commit()?;
         Ok(answers)

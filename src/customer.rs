@@ -123,17 +123,19 @@ impl Moment {
 /// `2020-01-31 10:00:00`, as databases write it: read without looking at a format, since the facts of every customer are
 /// read several times a run.
 fn plain_timestamp(text: &str) -> Option<DateTime<Utc>> {
-    let [a, b, c, d, b'-', e, f, b'-', g, h, b' ', i, j, b':', k, l, b':', m, n] = text.as_bytes() else {
+    let is_plain = text.len() == 19
+        && text.bytes().enumerate().all(|(n, byte)| match n {
+            4 | 7 => byte == b'-',
+            10 => byte == b' ',
+            13 | 16 => byte == b':',
+            _ => byte.is_ascii_digit(),
+        });
+    if !is_plain {
         return None;
-    };
-    let number = |digits: &[&u8]| {
-        digits.iter().try_fold(0, |number, digit| {
-            digit.is_ascii_digit().then(|| number * 10 + u32::from(*digit - b'0'))
-        })
-    };
-    let year = i32::try_from(number(&[a, b, c, d])?).ok()?;
-    NaiveDate::from_ymd_opt(year, number(&[e, f])?, number(&[g, h])?)?
-        .and_hms_opt(number(&[i, j])?, number(&[k, l])?, number(&[m, n])?)
+    }
+    let number = |from: usize| text.get(from..from + 2)?.parse().ok();
+    NaiveDate::from_ymd_opt(text.get(..4)?.parse().ok()?, number(5)?, number(8)?)?
+        .and_hms_opt(number(11)?, number(14)?, number(17)?)
         .map(|at| at.and_utc())
 }
 

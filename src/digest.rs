@@ -44,11 +44,25 @@ impl Digest {
         &self.0
     }
 
+    /// The 64 hexadecimal digits, in a place for them.
+    fn hex<'p>(&self, place: &'p mut [u8; 64]) -> &'p str {
+        hex_in(&self.0, place)
+    }
+
     /// The first twelve hexadecimal digits, for tables that a person reads. Never compare by these.
     pub fn short(&self) -> String {
         let mut text = self.to_string();
         text.truncate(12);
         text
+    }
+}
+
+/// 32 bytes as 64 hexadecimal digits, in a place for them: the entries of the ledger are full of these.
+pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> &'p str {
+    // The place has the right size, and digits are ASCII.
+    match hex::encode_to_slice(bytes, place) {
+        Ok(()) => std::str::from_utf8(place).unwrap_or_default(),
+        Err(_) => "",
     }
 }
 
@@ -71,7 +85,7 @@ fn name_large_integers(value: &mut Value) {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(self.hex(&mut [0; 64]))
     }
 }
 
@@ -98,7 +112,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.hex(&mut [0; 64]))
     }
 }
 

@@ -1,17 +1,17 @@
 //! Texts that name a thing, and texts that name a person.
 
-/// A text of its own type.
+/// A text of its own type. Every customer's plan, counts and case have the same few, so a clone shares the text.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $as_str:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
             /// Takes the text as it is.
             pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
+                Self(text.into().into())
             }
 
             #[doc = $as_str]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::Sha256;
 
 use crate::customer::{CustomerId, GatewayName, TenantId};
-use crate::digest::Digest;
+use crate::digest::{Digest, hex_in};
 
 /// A customer, named by a keyed digest:
 /// `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`, each part with its length before it,
@@ -45,7 +45,7 @@ impl SubjectToken {
 
 impl fmt::Display for SubjectToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.epoch, hex::encode(self.mac))
+        write!(f, "{}:{}", self.epoch, hex_in(&self.mac, &mut [0; 64]))
     }
 }
 
@@ -57,7 +57,7 @@ impl Debug for SubjectToken {
 
 impl Serialize for SubjectToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.to_string())
     }
 }
 

@@ -55,7 +55,10 @@ impl Shared {
             self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
             self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
             Self::find_rare(&transaction, &work.script)?;
-            let mut counts = vec![Counts::default(); targets.len()];
+            let acted_on = work.script.classes.iter().filter(|class| class.act.is_some());
+            let mut nothing = Counts::default();
+            nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
+            let mut counts = vec![nothing; targets.len()];
             self.carry_out(&transaction, targets, work, &mut counts)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {
@@ -85,8 +88,9 @@ impl Shared {
             let mut rows = 0;
             for (n, counted) in Self::count_rows(transaction, &class.class, &class.rows)? {
                 rows += counted;
-                if let Some(counts) = counts.get_mut(n) {
-                    counts.classes.insert(class.class.clone(), counted);
+                let count = counts.get_mut(n).and_then(|counts| counts.classes.get_mut(&class.class));
+                if let Some(count) = count {
+                    *count = counted;
                 }
             }
             if rows == 0 {

@@ -360,14 +360,16 @@ impl Shared {
         self.work(&script, None, day, 0);
         self.look_for(&transaction, customers.len(), treatment, &script)?;
         Self::find_rare(&transaction, &script)?;
-        let mut tallies = vec![Tally::default(); customers.len()];
+        let mut nothing = Tally::default();
+        nothing
+            .classes
+            .extend(script.classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
+        let mut tallies = vec![nothing; customers.len()];
         for class in &script.classes {
-            for tally in &mut tallies {
-                tally.classes.insert(class.class.clone(), ClassTally::default());
-            }
             for (n, counted) in Self::count(&transaction, &class.class, &class.tally)? {
-                if let Some(tally) = tallies.get_mut(n) {
-                    tally.classes.insert(class.class.clone(), counted);
+                let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
+                if let Some(tally) = tally {
+                    *tally = counted;
                 }
             }
             if let Some((statement, fields)) = &class.uncertain {

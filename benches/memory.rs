@@ -1,7 +1,7 @@
 //! How much memory erasing takes while plans come one after the other: it is a matter of the batch, not of how many
 //! customers there are.
 //!
-//! `cargo bench --bench memory`; `CUSTOMERS=2000` in the environment for a short look.
+//! `cargo bench --bench memory`; `CUSTOMERS=5000` in the environment for a short look.
 //!
 //! One thread plans and approves page by page, a channel holds one page, another thread executes. What is counted is
 //! what Rust allocates; SQLite keeps a page cache of 2 MiB a connection beside it.
@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::alloc::System;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -55,8 +56,9 @@ treatments.clear = { customer = "anonymise", invoice = "anonymise" }
 "#;
 
 fn main() {
-    let most = std::env::var("CUSTOMERS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000_usize);
-    let few = most.div_ceil(10).max(2 * PAGE);
+    let most = std::env::var("CUSTOMERS").ok().and_then(|text| text.parse().ok()).unwrap_or(50_000_usize);
+    // Enough for every place along the way to be taken.
+    let few = most.div_ceil(10).max(6 * PAGE);
     let [few_bytes, most_bytes] = [few, most].map(|customers| {
         let bytes = peak(customers);
         println!("{customers} customers: {:.2} MiB at most", mebibytes(bytes));
@@ -93,8 +95,8 @@ fn peak(customers: usize) -> usize {
         let engine = engine.clone();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let ids: Vec<usize> = (1..=customers).collect();
-            for page in ids.chunks(PAGE) {
+            for first in (1..=customers).step_by(PAGE) {
+                let page = first..=customers.min(first + PAGE - 1);
                 send.send(runtime.block_on(approved(&engine, page))).unwrap();
             }
         })
@@ -114,8 +116,8 @@ fn peak(customers: usize) -> usize {
     ALLOCATOR.max_allocated()
 }
 
-async fn approved(engine: &Engine, page: &[usize]) -> Vec<ApprovedPlan> {
-    let ids: Vec<CustomerId> = page.iter().map(|id| CustomerId::new(id.to_string())).collect();
+async fn approved(engine: &Engine, page: RangeInclusive<usize>) -> Vec<ApprovedPlan> {
+    let ids: Vec<CustomerId> = page.map(|id| CustomerId::new(id.to_string())).collect();
     let now = Utc::now();
     let planned = engine.plan_batch(&ids, &Asked::request()).await.unwrap();
     planned

@@ -1,7 +1,7 @@
 //! The case book: open cases, and what came to them, in as few rows as a batch allows.
 
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -39,11 +39,12 @@ impl Numbers {
     ) -> Result<Vec<Option<i64>>, Trouble> {
         let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut read = connection.prepare_cached("SELECT no FROM open_case WHERE id = ?1")?;
-        let mut still_open = connection.prepare_cached("SELECT 1 FROM open_case WHERE no = ?1")?;
-        let mut found = Vec::new();
-        for case in cases {
-            found.push(if let Some(number) = numbers.get(case) {
-                still_open.exists([number])?.then_some(*number)
+        let known: Vec<_> = cases.map(|case| (case, numbers.get(case).copied())).collect();
+        let still_open = StillOpen::among(connection, known.iter().filter_map(|(_, number)| *number))?;
+        let mut found = Vec::with_capacity(known.len());
+        for (case, number) in known {
+            found.push(if let Some(number) = number {
+                still_open.has(connection, number)?.then_some(number)
             } else {
                 let number = read.query_row([case.as_str()], |row| row.get(0)).optional()?;
                 if let Some(number) = number {
@@ -59,6 +60,38 @@ impl Numbers {
         let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for case in cases {
             numbers.remove(case);
+        }
+    }
+}
+
+/// Which of some numbers are still those of open cases. The cases of a batch were opened together and have numbers in a
+/// row: these are read at once.
+enum StillOpen {
+    Read(BTreeSet<i64>),
+    /// They lie too far apart: each is looked up.
+    Apart,
+}
+
+impl StillOpen {
+    fn among(connection: &Connection, numbers: impl Iterator<Item = i64> + Clone) -> Result<Self, Trouble> {
+        let (Some(first), Some(last)) = (numbers.clone().min(), numbers.clone().max()) else {
+            return Ok(Self::Apart);
+        };
+        let room = i64::try_from(numbers.count()).unwrap_or(i64::MAX).saturating_mul(4);
+        if last.saturating_sub(first) > room {
+            return Ok(Self::Apart);
+        }
+        let mut read = connection.prepare_cached("SELECT no FROM open_case WHERE no BETWEEN ?1 AND ?2")?;
+        let found = read.query_map([first, last], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(Self::Read(found))
+    }
+
+    fn has(&self, connection: &Connection, number: i64) -> Result<bool, Trouble> {
+        match self {
+            Self::Read(found) => Ok(found.contains(&number)),
+            Self::Apart => {
+                Ok(connection.prepare_cached("SELECT 1 FROM open_case WHERE no = ?1")?.exists([number])?)
+            }
         }
     }
 }
@@ -359,6 +392,22 @@ fn read_shared(connection: &Connection, id: i64) -> Result<(Shared, Arc<Treatmen
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_else_has_closed_is_not_open_whether_it_is_read_at_once_or_looked_up() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE open_case (no INTEGER PRIMARY KEY)").unwrap();
+        for number in (1..=20).filter(|number| *number != 7) {
+            connection.execute("INSERT INTO open_case VALUES (?1)", [number]).unwrap();
+        }
+        for (numbers, at_once) in [(vec![8, 5, 7, 6], true), (vec![1, 7, 20], false), (vec![7], true)] {
+            let still_open = StillOpen::among(&connection, numbers.iter().copied()).ok().unwrap();
+            assert_eq!(matches!(still_open, StillOpen::Read(_)), at_once, "{numbers:?}");
+            for number in numbers {
+                assert_eq!(still_open.has(&connection, number).ok(), Some(number != 7), "{number}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_wiped_leaves_the_ranges_and_nothing_else_does() {

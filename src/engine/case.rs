@@ -156,15 +156,11 @@ impl Engine {
         self.deactivate_all(&mut runs).await?;
         self.erase_at_gateways(&mut runs).await?;
         let groups = self.begin_records(&mut runs).await?;
-        {
-            let _turn = self.parts.at_the_records.lock().await;
-            for (treatment, group) in groups {
-                self.erase_group(&treatment, group).await?;
-            }
-            self.verify(&mut runs).await?;
+        let turn = self.parts.at_the_records.lock().await;
+        for (treatment, group) in groups {
+            self.erase_group(&treatment, group).await?;
         }
-        // The next batch asks the store for its records before this one's entries are written out.
-        after_the_others().await;
+        self.verify(&mut runs, turn).await?;
         self.close(&mut runs).await?;
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         Ok(runs
@@ -673,7 +669,7 @@ impl Engine {
 }
 
 /// Lets whatever else is ready go on first.
-async fn after_the_others() {
+pub(super) async fn after_the_others() {
     let mut waited = false;
     std::future::poll_fn(|context| {
         if waited {

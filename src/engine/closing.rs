@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::lock::MutexGuard;
 
-use super::case::{Obstacle, Run, not_tried, wait_all};
+use super::case::{Obstacle, Run, after_the_others, not_tried, wait_all};
 use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon};
 use crate::digest::Digest;
@@ -18,17 +19,25 @@ use crate::policy::{RecordAction, Treatment};
 use crate::store::TallyRequest;
 
 impl Engine {
-    /// Step 6: a store's word is not enough; what is really there has to be as planned.
-    pub(super) async fn verify(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+    /// Step 6: a store's word is not enough; what is really there has to be as planned. Until it is read back it is this
+    /// batch's turn.
+    pub(super) async fn verify(&self, runs: &mut [Run<'_>], turn: MutexGuard<'_, ()>) -> Result<(), Error> {
         let mut groups = BTreeMap::<Digest, (Arc<Treatment>, Vec<&mut Run<'_>>)>::new();
         for run in runs.iter_mut().filter(|run| run.is_active()) {
             let (digest, treatment) = self.dated(&run.new);
             groups.entry(digest).or_insert_with(|| (treatment, Vec::new())).1.push(run);
         }
+        let mut read_back = Vec::with_capacity(groups.len());
         for (treatment, group) in groups.into_values() {
             let customers = group.iter().map(|run| run.new.customer().clone()).collect();
             let request = TallyRequest::new(customers, treatment).at(self.parts.clock.now());
-            let mut answers = match self.parts.store.tally(&request).await {
+            read_back.push((group, self.parts.store.tally(&request).await));
+        }
+        // The next batch asks the store for its records before this one is closed.
+        drop(turn);
+        after_the_others().await;
+        for (group, answers) in read_back {
+            let mut answers = match answers {
                 Ok(answers) => answers.into_iter(),
                 Err(error) => {
                     wait_all(group, &Step::Verify, error);

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
 use super::gateways::Accounts;
+use super::outcomes::Turns;
 use super::survey::{Before, CALLS, Surveyed};
 use super::{Claim, Engine, Error, Outcome};
 use crate::anonymise::{Seed, Unbound};
@@ -123,6 +124,7 @@ impl Engine {
         &self,
         plans: &[ApprovedPlan],
         now: DateTime<Utc>,
+        turns: &Turns,
     ) -> Result<Vec<Outcome>, Error> {
         let mut cases = Vec::with_capacity(plans.len());
         for plan in plans {
@@ -143,11 +145,15 @@ impl Engine {
                 (Opened::Open, None) => outcomes.push(Some(Outcome::Conflict { case: case.id })),
             }
         }
-        let mut ran = self.carry_out(runs).await?.into_iter();
+        let mut ran = self.carry_out(runs, turns).await?.into_iter();
         Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
     }
 
-    pub(super) async fn carry_out(&self, mut runs: Vec<Run<'_>>) -> Result<Vec<Outcome>, Error> {
+    pub(super) async fn carry_out(
+        &self,
+        mut runs: Vec<Run<'_>>,
+        turns: &Turns,
+    ) -> Result<Vec<Outcome>, Error> {
         if runs.is_empty() {
             return Ok(Vec::new());
         }
@@ -156,7 +162,7 @@ impl Engine {
         self.deactivate_all(&mut runs).await?;
         self.erase_at_gateways(&mut runs).await?;
         let groups = self.begin_records(&mut runs).await?;
-        let turn = self.parts.at_the_records.lock().await;
+        let turn = turns.lock().await;
         for (treatment, group) in groups {
             self.erase_group(&treatment, group).await?;
         }

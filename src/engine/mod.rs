@@ -53,6 +53,8 @@ pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
 
+use outcomes::Turns;
+
 /// How many customers are worked on at once, unless the host says otherwise.
 const BATCH: usize = 500;
 
@@ -76,9 +78,6 @@ struct Parts {
     batch: usize,
     /// The keys are those with which the ledger was written.
     keys_checked: AtomicBool,
-    /// Held by the batch whose records are erased and read back. Were several there at once, all of them would wait for the
-    /// store together, and the store would then wait while all of them are closed.
-    at_the_records: futures_util::lock::Mutex<()>,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
     running: Mutex<BTreeSet<CaseId>>,
 }
@@ -207,7 +206,6 @@ impl EngineBuilder {
                 strategies: self.strategies,
                 batch: self.batch,
                 keys_checked: AtomicBool::new(false),
-                at_the_records: futures_util::lock::Mutex::default(),
                 running: Mutex::default(),
             }),
         })
@@ -427,7 +425,7 @@ impl Engine {
                         runs.push(case::run(as_approved(case)?, claim));
                     }
                 }
-                outcomes.extend(self.carry_out(runs).await?);
+                outcomes.extend(self.carry_out(runs, &Turns::default()).await?);
             }
             after = Some(last);
         }
@@ -482,7 +480,10 @@ impl Engine {
         let at = self.parts.clock.now();
         self.parts.ledger.record(&[CaseEvent { case: case.clone(), at, event: event.clone() }]).await?;
         saved.events.push(event);
-        self.carry_out(vec![case::run(saved, claim)]).await?.pop().ok_or(Error::Running { case })
+        self.carry_out(vec![case::run(saved, claim)], &Turns::default())
+            .await?
+            .pop()
+            .ok_or(Error::Running { case })
     }
 
     /// Gives a case up before anything that cannot be taken back: the customer is as before, and the ledger

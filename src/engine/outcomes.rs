@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -12,6 +13,11 @@ use crate::plan::ApprovedPlan;
 /// How many batches are under way at once: the records of one are erased, the one before is closed, the next one is opened
 /// and decided again.
 const BATCHES_AT_ONCE: usize = 3;
+
+/// Held by the batch whose records are erased and read back. Were several there at once, all of them would wait for the
+/// store together, and the store would then wait while all of them are closed. It is of one run alone: another one may be
+/// asked for while nobody asks this one for its next outcome.
+pub(super) type Turns = futures_util::lock::Mutex<()>;
 
 /// The outcomes of [`Engine::execute_each`], in the order of the plans.
 ///
@@ -38,8 +44,9 @@ impl<'e> Outcomes<'e> {
             let batch: Vec<ApprovedPlan> = plans.by_ref().take(engine.parts.batch).collect();
             (!batch.is_empty()).then_some(batch)
         };
+        let turns = Arc::new(Turns::default());
         let batches = stream::iter(std::iter::from_fn(batch))
-            .map(move |plans| engine.run_batch(plans, admitted))
+            .map(move |plans| engine.run_batch(plans, admitted, Arc::clone(&turns)))
             .buffered(BATCHES_AT_ONCE);
         Self { batches: batches.boxed(), ready: VecDeque::new() }
     }
@@ -66,6 +73,7 @@ impl Engine {
         &self,
         plans: Vec<ApprovedPlan>,
         admitted: Option<DateTime<Utc>>,
+        turns: Arc<Turns>,
     ) -> Result<Vec<Outcome>, Error> {
         let now = admitted.unwrap_or_else(|| self.parts.clock.now());
         if admitted.is_none() {
@@ -73,6 +81,6 @@ impl Engine {
                 self.admit(plan, now)?;
             }
         }
-        self.open_and_run(&plans, now).await
+        self.open_and_run(&plans, now, &turns).await
     }
 }

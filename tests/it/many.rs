@@ -137,6 +137,27 @@ async fn a_batch_with_an_expired_approval_is_left_alone_and_the_others_are_done(
 }
 
 #[tokio::test]
+async fn others_can_be_erased_while_nobody_asks_for_the_next_outcome() {
+    let shop = shop(60);
+    let mut plans = shop.plans(60, |_| 1).await;
+    let others = plans.split_off(55);
+    let mut outcomes = shop.engine.execute_each(plans);
+    assert!(
+        outcomes.next().await.is_some(),
+        "from here on other batches are under way, and nobody asks for them"
+    );
+    for other in others {
+        let erased = tokio::time::timeout(std::time::Duration::from_secs(20), shop.engine.erase(other));
+        let outcome = erased.await.expect("it does not wait for those").unwrap();
+        assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    }
+    while let Some(outcome) = outcomes.next().await {
+        assert!(matches!(outcome, Ok(Outcome::Erased(_))));
+    }
+    assert_eq!(shop.named(), 0);
+}
+
+#[tokio::test]
 async fn what_is_dropped_under_way_is_finished_by_resume_and_what_was_not_begun_is_untouched() {
     let shop = shop(60);
     let plans = shop.plans(60, |_| 1).await;

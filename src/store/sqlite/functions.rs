@@ -94,8 +94,9 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
 /// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
-/// erased, `relinquish_general(slot, value)` what is left of it once it is made general; `relinquish_of_day(slot)` what a placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called from a schema or a
-/// trigger.
+/// erased, `relinquish_general(slot, value)` what is left of it once it is made general, `relinquish_of_day(slot)` what a
+/// placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called
+/// from a schema or a trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     let working = Arc::clone(bench);

@@ -667,7 +667,7 @@ impl Engine {
         Ok(())
     }
 
-    fn case_id(&self) -> Result<CaseId, Error> {
+    pub(super) fn case_id(&self) -> Result<CaseId, Error> {
         let mut bytes = [0; 16];
         self.parts.entropy.fill(&mut bytes)?;
         Ok(CaseId::new(hex::encode(bytes)))

@@ -134,7 +134,7 @@ impl Engine {
     }
 
     /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
-    async fn residue(&self) -> Vec<BackupResidue> {
+    pub(super) async fn residue(&self) -> Vec<BackupResidue> {
         let now = self.parts.clock.now();
         let mut list = Vec::with_capacity(self.parts.backups.len());
         for (name, backups) in &self.parts.backups {

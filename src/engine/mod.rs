@@ -33,13 +33,15 @@ use crate::ledger::{
 use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
-    CustomerStore, Deactivated, Deactivation, Reactivated, Reactivation, Scrub, Select, StoreError,
+    CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, Select,
+    StoreError,
 };
 
 mod case;
 mod clock;
 mod closing;
 mod error;
+mod expiry;
 mod gateways;
 mod impact;
 mod outcomes;
@@ -49,6 +51,7 @@ mod survey;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
+pub use expiry::{Expired, ExpiredOf, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
@@ -72,6 +75,7 @@ struct Parts {
     ledger: Arc<dyn Ledger>,
     keys: Arc<dyn KeyRing>,
     scrub: Option<Arc<dyn Scrub>>,
+    ownerless: Option<Arc<dyn OwnerlessRecords>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
@@ -101,6 +105,7 @@ pub struct EngineBuilder {
     gateways: Vec<Arc<dyn PaymentGatewayEraser>>,
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     scrub: Option<Arc<dyn Scrub>>,
+    ownerless: Option<Arc<dyn OwnerlessRecords>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
@@ -126,6 +131,13 @@ impl EngineBuilder {
     #[must_use]
     pub fn scrub(mut self, scrub: impl Scrub) -> Self {
         self.scrub = Some(Arc::new(scrub));
+        self
+    }
+
+    /// What tells which records have no owner any more: for policies in which such records expire.
+    #[must_use]
+    pub fn ownerless(mut self, records: impl OwnerlessRecords) -> Self {
+        self.ownerless = Some(Arc::new(records));
         self
     }
 
@@ -191,6 +203,15 @@ impl EngineBuilder {
                 "give the builder one, or write { keep = \"reason\" } in the policy",
             ));
         }
+        if let (Some(rules), None) = (policy.ownerless(), &self.ownerless) {
+            for class in rules.rules().keys() {
+                problems.push(Problem::new(
+                    format!("expire.{class}.ownerless"),
+                    "needs a store that can tell which records have no owner",
+                    "give EngineBuilder::ownerless one, such as the SQLite store itself",
+                ));
+            }
+        }
         Problems::none_or(problems)?;
         Ok(Engine {
             parts: Arc::new(Parts {
@@ -201,6 +222,7 @@ impl EngineBuilder {
                 ledger: self.ledger,
                 keys: self.keys,
                 scrub: self.scrub,
+                ownerless: self.ownerless,
                 clock: self.clock,
                 entropy: self.entropy,
                 strategies: self.strategies,
@@ -245,6 +267,7 @@ impl Engine {
             gateways: Vec::new(),
             backups: Vec::new(),
             scrub: None,
+            ownerless: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             strategies: Strategies::new(),

@@ -121,8 +121,17 @@ impl Engine {
                 facts.gateway_accounts.insert(profile.gateway.clone(), account);
             }
         }
-        let policy = self.parts.policy.effective(&facts.tenant);
         let asks = [Guard::ActiveSubscription, Guard::UnpaidInvoice, Guard::OpenDispute];
+        self.with_gateways_if(facts, &asks).await
+    }
+
+    /// Adds what the gateways say, if the policy looks at one of these guards.
+    pub(super) async fn with_gateways_if(
+        &self,
+        mut facts: Customer,
+        asks: &[Guard],
+    ) -> Result<Customer, GatewayError> {
+        let policy = self.parts.policy.effective(&facts.tenant);
         if asks.iter().all(|guard| matches!(policy.guard(guard), GuardRule::Ignore { .. })) {
             return Ok(facts);
         }

@@ -12,7 +12,7 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
-use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain};
+use crate::plan::{CaseId, ExpiryOf, OperatorId, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
 
 /// How many records were treated: counted, or not known because an answer was lost. Never estimated.
@@ -57,6 +57,67 @@ pub struct ProfileErased {
     pub at: DateTime<Utc>,
     /// What it answered.
     pub answer: GatewayAnswer,
+}
+
+/// Which run of an expiry: random, so it says nothing of anybody.
+pub type ExpiryRun = CaseId;
+
+/// What the ledger says of a run in which records expired. There is one entry before anything is touched and one when all
+/// is done; a run without its second entry was interrupted, and how much it did is not known. The next run does the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "expiry", rename_all = "snake_case")]
+pub enum ExpiryEvent {
+    /// It was approved and is about to begin.
+    Begun(ExpiryBegun),
+    /// It has come to its end, and what it treated was read back.
+    Ended(ExpiryEnded),
+}
+
+/// That an expiry was approved and is about to begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryBegun {
+    /// The run.
+    pub run: ExpiryRun,
+    /// The plan that was approved.
+    pub plan: Digest,
+    /// Whose records.
+    pub of: ExpiryOf,
+    /// The data map.
+    pub data_map: Digest,
+    /// The policies in force: of each tenant in the order of their names, or of all where the owner is gone.
+    pub policies: Vec<Digest>,
+    /// Who approved.
+    pub operator: OperatorId,
+    /// When.
+    pub approved_at: DateTime<Utc>,
+    /// The instant at which what has expired expired.
+    pub at: DateTime<Utc>,
+}
+
+/// That an expiry has come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryEnded {
+    /// The run.
+    pub run: ExpiryRun,
+    /// What was treated.
+    pub expired: Vec<ExpiredRecords>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Where backup copies linger.
+    pub backups: Vec<BackupResidue>,
+}
+
+/// Records of a tenant, or of nobody, that expired in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiredRecords {
+    /// Whose customers' they were. None where the owner is gone.
+    pub tenant: Option<TenantId>,
+    /// By class, the records that have expired, those that earlier runs had treated and that stay anonymised among them:
+    /// a count of those that were written to would tell which fields were empty before.
+    pub records: BTreeMap<ClassName, u64>,
+    /// Customers of whom nothing was touched: held back by a guard, changed meanwhile, or refused by the store. The next
+    /// run looks at them again.
+    pub left: u64,
 }
 
 /// Where backup copies may still hold what was erased, and until when.
@@ -282,6 +343,8 @@ pub enum EntryBody {
     },
     /// A profile at a gateway was erased by itself.
     Profile(Arc<ProfileErased>),
+    /// Records expire, or have expired.
+    Expiry(Arc<ExpiryEvent>),
 }
 
 /// An entry of the ledger.
@@ -299,7 +362,7 @@ impl Entry {
         let (case, by_itself) = match &self.body {
             EntryBody::Closed(case) => (Some(case), None),
             EntryBody::Profile(erased) => (None, Some(erased.profile)),
-            EntryBody::Scrubbed { .. } => (None, None),
+            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) => (None, None),
         };
         case.into_iter().flat_map(|case| case.profiles()).chain(by_itself)
     }
@@ -308,7 +371,7 @@ impl Entry {
     pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
         match &self.body {
             EntryBody::Closed(case) => Some(case),
-            EntryBody::Scrubbed { .. } | EntryBody::Profile(_) => None,
+            EntryBody::Scrubbed { .. } | EntryBody::Profile(_) | EntryBody::Expiry(_) => None,
         }
     }
 }

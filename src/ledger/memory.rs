@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CaseBook, CaseEvent, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened, ProfileErased,
-    SavedCase, SubjectToken,
+    CaseBook, CaseEvent, ClosedCase, Entry, EntryBody, ExpiryEvent, Ledger, LedgerError, NewCase, Opened,
+    ProfileErased, SavedCase, SubjectToken,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -134,9 +134,13 @@ impl Ledger for MemoryLedger {
         let of_them = |entry: &&Entry| match &entry.body {
             EntryBody::Closed(case) => case.profiles().any(|profile| profiles.contains(&profile)),
             EntryBody::Profile(erased) => profiles.contains(&erased.profile),
-            EntryBody::Scrubbed { .. } => false,
+            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) => false,
         };
         Ok(state.entries.iter().filter(of_them).cloned().collect())
+    }
+
+    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
+        Ok(self.lock().append(EntryBody::Expiry(Arc::new(event.clone()))).seq)
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
@@ -165,7 +169,10 @@ impl Ledger for MemoryLedger {
     async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
         Ok(self.lock().entries.iter().find_map(|entry| match &entry.body {
             EntryBody::Scrubbed { through, at } if *through >= seq => Some(*at),
-            EntryBody::Scrubbed { .. } | EntryBody::Closed(_) | EntryBody::Profile(_) => None,
+            EntryBody::Scrubbed { .. }
+            | EntryBody::Closed(_)
+            | EntryBody::Profile(_)
+            | EntryBody::Expiry(_) => None,
         }))
     }
 }

@@ -31,7 +31,8 @@ pub use case::{CaseEvent, DeactivationOutcome, Event, NewCase, Opened, Progress,
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, Entry, EntryBody,
-    ErasureResult, GatewayResult, ProfileErased,
+    ErasureResult, ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun, GatewayResult,
+    ProfileErased,
 };
 pub use key_ring::{
     EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,
@@ -148,6 +149,12 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError>;
 
+    /// Appends what comes to pass in an expiry, and gives the entry's number.
+    ///
+    /// **Idempotency:** again appends again. **Partial failure:** none. **Cancel safety:** the entry may be written or not.
+    /// **Errors:** [`LedgerError`].
+    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError>;
+
     /// So many entries in order, after a number. Numbers start at 1 and have no gaps.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
@@ -226,6 +233,10 @@ macro_rules! forward_ledger {
 
             async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
                 (**self).of_profiles(profiles).await
+            }
+
+            async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
+                (**self).expiry(event).await
             }
 
             async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {

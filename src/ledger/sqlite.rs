@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CaseBook, CaseEvent, Circumstances, ClosedCase, Entry, EntryBody, Ledger, LedgerError, NewCase, Opened,
-    ProfileErased, SavedCase, SubjectToken,
+    CaseBook, CaseEvent, Circumstances, ClosedCase, Entry, EntryBody, ExpiryEvent, Ledger, LedgerError,
+    NewCase, Opened, ProfileErased, SavedCase, SubjectToken,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -210,6 +210,7 @@ struct Scrubbed {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Beside {
+    Expiry(Box<ExpiryEvent>),
     Scrubbed(Scrubbed),
     Profile(Box<ProfileErased>),
 }
@@ -226,6 +227,7 @@ fn to_entry(connection: &Connection, (seq, of_a_case, body): (i64, bool, String)
     let seq = u64::try_from(seq).map_err(|_| corrupt())?;
     if !of_a_case {
         let body = match from_json(&body)? {
+            Beside::Expiry(event) => EntryBody::Expiry(Arc::new(*event)),
             Beside::Scrubbed(Scrubbed { through, at }) => EntryBody::Scrubbed { through, at },
             Beside::Profile(profile) => EntryBody::Profile(Arc::new(*profile)),
         };
@@ -413,6 +415,20 @@ impl Ledger for SqliteLedger {
                 .query_map([to_json(&profiles)?], entry)?
                 .map(|row| to_entry(connection, row?))
                 .collect()
+        })
+        .await
+    }
+
+    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
+        let event = event.clone();
+        self.call("recording an expiry", move |connection| {
+            let seq: i64 = connection
+                .prepare_cached(
+                    "INSERT INTO entry (seq, body) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1)
+                     RETURNING seq",
+                )?
+                .query_row([to_json(&event)?], |row| row.get(0))?;
+            Ok(u64::try_from(seq).unwrap_or_default())
         })
         .await
     }

@@ -23,6 +23,7 @@ use crate::policy::{
 mod approval;
 mod decide;
 mod deferred;
+mod expiry;
 mod explain;
 mod impact;
 pub mod letter;
@@ -35,6 +36,8 @@ pub use decide::{
     TreatedBefore, decide,
 };
 pub use deferred::{Deferred, DeferredBy};
+pub(crate) use expiry::holds_back;
+pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, NothingExpires};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};

@@ -26,6 +26,8 @@ pub struct Duty {
     pub(super) law: String,
     pub(super) statute: Option<&'static Statute>,
     pub(super) ground: Ground,
+    /// It is no duty, but an age that a record has to reach before it expires.
+    pub(super) is_age: bool,
 }
 
 impl Duty {
@@ -77,7 +79,9 @@ impl Duty {
         } else {
             self.start.start(date, fiscal_year)
         };
-        self.period.end(start?)
+        let end = self.period.end(start?)?;
+        // A duty holds on the day on which its period ends; what has expired goes on it.
+        if self.is_age { end.pred_opt() } else { Some(end) }
     }
 
     /// The first record date that is under the duty on a day: what is dated then or later has to be kept. Every start
@@ -146,6 +150,7 @@ mod tests {
             law: "y".to_owned(),
             statute: None,
             ground: Ground::LegalObligation,
+            is_age: false,
         }
     }
 

@@ -9,9 +9,11 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{
-    Duty, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule,
+    Duty, Expiry, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule,
+    UnderDuty,
 };
 use crate::customer::TenantId;
+use crate::data_map::ClassName;
 use crate::digest::Digest;
 
 /// Where a line of a policy comes from.
@@ -51,6 +53,7 @@ pub struct Effective {
     pub(super) fiscal_year_ends: FiscalYearEnd,
     pub(super) treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
     pub(super) digests: BTreeMap<TreatmentName, Digest>,
+    pub(super) expiry: Option<Expiry>,
     pub(super) digest: Digest,
     pub(super) lines: Vec<Line>,
 }
@@ -98,28 +101,53 @@ impl Effective {
 
     /// The duties on a class, by the field that holds the record's date.
     pub(crate) fn duties_on<'e>(&'e self, class: &'e str, field: &'e str) -> impl Iterator<Item = &'e Duty> {
-        self.duties
-            .iter()
-            .filter(move |duty| duty.classes.get(class).is_some_and(|from| from.as_str() == field))
+        on(&self.duties, class, field)
     }
 
     /// A treatment as it stands at an instant: for each class under a duty, the date from which records are kept. Of
     /// several duties the latest end wins, which is the earliest of those dates. Where there is no duty any more, and the
     /// treatment was made with one, everything is kept.
     pub fn dated(&self, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
+        self.dated_by(&self.duties, treatment, at)
+    }
+
+    /// What expires for this tenant by its age or when its last duty ends. None where nothing does.
+    pub fn expiry(&self) -> Option<&Expiry> {
+        self.expiry.as_ref()
+    }
+
+    /// What is done at an instant to records that expire: those that have not reached their age, and those that a duty
+    /// keeps, count as kept.
+    pub fn expiry_at(&self, at: DateTime<Utc>) -> Option<Arc<Treatment>> {
+        let expiry = self.expiry.as_ref()?;
+        Some(self.dated_by(&expiry.keeps, &expiry.treatment, at))
+    }
+
+    fn dated_by(&self, duties: &[Duty], treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
         if !treatment.has_duties() {
             return Arc::clone(treatment);
         }
-        let today = self.time_zone.day(at);
         let mut dated = Treatment::clone(treatment);
         for (name, class) in &mut dated.classes {
             for under in &mut class.under_duty {
-                let duties = self.duties_on(name.as_str(), under.field.as_str());
-                under.keep_from = duties.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();
-                under.time_zone = self.time_zone;
+                *under = self.under(duties, name, under, at);
             }
         }
         Arc::new(dated)
+    }
+
+    /// Records of a class by the date in a field, with the date from which duties keep them at an instant.
+    pub(super) fn under(
+        &self,
+        duties: &[Duty],
+        class: &ClassName,
+        under: &UnderDuty,
+        at: DateTime<Utc>,
+    ) -> UnderDuty {
+        let today = self.time_zone.day(at);
+        let keep = on(duties, class.as_str(), under.field.as_str());
+        let keep_from = keep.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();
+        UnderDuty { keep_from, time_zone: self.time_zone, ..under.clone() }
     }
 
     /// The treatments by name.
@@ -162,8 +190,13 @@ impl fmt::Display for Effective {
     }
 }
 
+/// The duties on a class, by the field that holds the record's date.
+fn on<'d>(duties: &'d [Duty], class: &'d str, field: &'d str) -> impl Iterator<Item = &'d Duty> {
+    duties.iter().filter(move |duty| duty.classes.get(class).is_some_and(|from| from.as_str() == field))
+}
+
 /// Tables whose entries stand for themselves: a tenant's entry replaces the one of the same name whole.
-pub(super) const TABLES: [&str; 5] = ["triggers", "guards", "anonymise", "treatments", "duties"];
+pub(super) const TABLES: [&str; 6] = ["triggers", "guards", "anonymise", "treatments", "duties", "expire"];
 
 /// A policy with a tenant's entry put over it.
 pub(super) fn put_over(base: &Json, own: &Json) -> Json {

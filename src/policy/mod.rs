@@ -14,6 +14,7 @@
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
 //! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…" }`: what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
+//! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
 //! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents, `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank)), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, smallest_group = 20 }`; per gateway: `gateway.stripe = "erase"` |
@@ -103,6 +104,35 @@
 //! the lines of `anonymise`, and deleted with the last of the records that need it. Plan and certificate say so, and until
 //! when. It is an error if a field of it has no such line, or none that it can take; handing it over is one, too.
 //!
+//! # Expiry
+//! ```toml
+//! [expire]
+//! call_record = { from = "made_at", after = "12 months", action = "delete" }
+//! order = { from = "placed_on", after = "3 years", action = "delete" }
+//! order_line = { from = "placed_on", after = "3 years", action = "delete" }     # the order's date, and with it
+//! invoice = { after = "duty", action = "anonymise" }
+//! comment = { ownerless = "gone", action = "delete" }
+//! ```
+//! A treatment is about a customer who is due; `expire` is about records, whoever they belong to: the customer may be
+//! active, and stays as they are. Its actions are those of a treatment, with `keep` and `fields` too, but for `"reassign"`.
+//!
+//! * **By age:** `from` names the field with the record's date, its own or that of what it hangs from, as for a duty. A
+//!   record expires on the first day on which the [period](Period) is over. One whose date is missing or cannot be read
+//!   never does. Duties come first: what one of them keeps expires when it has ended.
+//! * **`after = "duty"`:** when the last duty on the record has ended.
+//! * **`ownerless`:** because the owner is gone, whatever the age. `"gone"`: it names a customer who is not there, or hangs
+//!   from a record that is not there. `"gone or none"`: or it names nobody. A foreign key may have been cleared when its
+//!   customer went; a guest's order never had one, and goes as well. Duties keep such records too.
+//!
+//! A record that another one needs which has not expired stays as a tombstone until then. The customers' own records never
+//! expire: they go by triggers. Holds keep a customer's records, and so does every other guard that the policy has block,
+//! but for `active_subscription`, `several_tenants` and `not_archived`: these say that the person is a customer still.
+//!
+//! `sweep = false` switches it off. Nothing happens by itself: `Engine::plan_expiry` and `Engine::plan_ownerless` say what has
+//! expired, a person approves the digest, and `Engine::expire` does it. A tenant's entry replaces the one of the same class,
+//! and `"off"` drops it. Whose tenant's a record without an owner was nobody can say: there, tenants cannot differ, the
+//! duties of all count, and one tenant that is switched off switches it off.
+//!
 //! # Tenants
 //! ```toml
 //! [tenants.acme]
@@ -125,6 +155,7 @@ mod check;
 mod document;
 mod duty;
 mod effective;
+mod expiry;
 mod fiscal_year;
 mod group;
 mod guard;
@@ -139,6 +170,7 @@ mod trigger;
 pub use document::{Choice, PolicyDocument};
 pub use duty::{Duty, UnderDuty};
 pub use effective::{Effective, Line, Origin};
+pub use expiry::{After, Expiry, Ownerless, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 #[cfg(feature = "sqlite")]
 pub(crate) use group::as_it_stays;
@@ -163,6 +195,7 @@ pub struct Policy {
     name: Option<String>,
     everyone: Arc<Effective>,
     tenants: HashMap<TenantId, Arc<Effective>>,
+    ownerless: Option<OwnerlessExpiry>,
     digest: Digest,
     map_digest: Digest,
 }
@@ -182,6 +215,33 @@ impl Policy {
     /// nothing else.
     pub fn dated(&self, tenant: &TenantId, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
         self.effective(tenant).dated(treatment, at)
+    }
+
+    /// What expires because its owner is gone. None where nothing does.
+    pub fn ownerless(&self) -> Option<&OwnerlessExpiry> {
+        self.ownerless.as_ref()
+    }
+
+    /// What is done at an instant to records whose owner is gone. Such a record may be any tenant's: the duties of all
+    /// keep it, each by its own fiscal year and time zone.
+    pub fn ownerless_at(&self, at: DateTime<Utc>) -> Option<Arc<Treatment>> {
+        let ownerless = self.ownerless.as_ref()?;
+        let mut dated = Treatment::clone(&ownerless.treatment);
+        for (name, class) in &mut dated.classes {
+            let mut keeps = Vec::new();
+            for under in &class.under_duty {
+                for effective in
+                    self.all().filter(|e| e.duties_on(name.as_str(), under.field.as_str()).next().is_some())
+                {
+                    let keep = effective.under(effective.duties(), name, under, at);
+                    if !keeps.contains(&keep) {
+                        keeps.push(keep);
+                    }
+                }
+            }
+            class.under_duty = keeps;
+        }
+        Some(Arc::new(dated))
     }
 
     /// What is in force for every tenant that has no entry of its own.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::document::trigger_keys;
-use super::{Ground, Guard, StartRule, Statute, TimeZone, Trigger};
+use super::{Ground, Guard, Ownerless, StartRule, Statute, TimeZone, Trigger};
 use crate::data_map::Kind;
 
 /// The dialect.
@@ -57,6 +57,7 @@ pub fn schema() -> Json {
             "anonymise": anonymise(),
             "treatments": treatments(),
             "duties": { "type": "object", "additionalProperties": { "oneOf": duty_rules() } },
+            "expire": { "type": "object", "additionalProperties": { "oneOf": expire_rules() } },
             "fiscal_year_ends": { "type": "string", "pattern": "^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$" },
             "guard_rule": guard_rule(true),
             "own_guard_rule": guard_rule(false),
@@ -76,6 +77,7 @@ fn tenant_properties() -> Map<String, Json> {
         ("anonymise", "Per kind of personal data, what happens to it"),
         ("treatments", "Per treatment and record class, what happens to the records"),
         ("duties", "Record classes that must be kept, by which law"),
+        ("expire", "Record classes whose records go by their own age, whoever they belong to"),
         ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
@@ -146,6 +148,29 @@ fn duty_rules() -> Vec<Json> {
             rule
         })
         .collect()
+}
+
+/// By age, when the last duty ends, or because the owner is gone; the last one beside either of the others, too.
+fn expire_rules() -> Vec<Json> {
+    let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
+    let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
+    let ownerless = "gone: it names a customer who is not there. gone or none: or it names nobody";
+    let ownerless = described(ownerless, &json!({ "enum": Ownerless::ALL.map(Ownerless::as_str) }));
+    let common = [
+        ("action", json!({ "enum": ["delete", "anonymise", "blank"] })),
+        ("keep", reasons),
+        ("fields", fields),
+        ("ownerless", ownerless),
+    ];
+    let from = described("The field that holds the record's date", &json!({ "$ref": TEXT }));
+    let age = [("from", from), ("after", json!({ "$ref": "#/$defs/period" }))];
+    let duty = [("after", json!({ "const": "duty" }))];
+    vec![
+        json!({ "const": "off" }),
+        object(&[&common[..], &age[..]].concat(), &["action", "from", "after"]),
+        object(&[&common[..], &duty[..]].concat(), &["action", "after"]),
+        object(&common, &["action", "ownerless"]),
+    ]
 }
 
 fn treatments() -> Json {

@@ -144,11 +144,11 @@ impl Repository for MemoryRepository {
         let state = self.lock();
         Ok(match select {
             Select::Ids(ids) => ids.iter().filter_map(|id| state.get(id)?.facts.clone()).collect(),
-            Select::After { after, limit } => state
+            Select::After { after, limit } | Select::StandIns { after, limit } => state
                 .iter()
                 .filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after))
                 .filter_map(|(_, held)| held.facts.clone())
-                .filter(|facts| !facts.stand_in)
+                .filter(|facts| facts.stand_in == matches!(select, Select::StandIns { .. }))
                 .take(*limit)
                 .collect(),
         })

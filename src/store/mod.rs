@@ -30,6 +30,7 @@ pub mod documents;
 mod error;
 mod groups;
 mod memory;
+mod ownerless;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -40,6 +41,7 @@ pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, S
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
+pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 
 /// One result per item, in the order of the request. A missing answer means that the item was not tried; a
 /// failed item says nothing of its neighbours.
@@ -52,6 +54,14 @@ pub enum Select {
     Ids(Vec<CustomerId>),
     /// So many in the order of the key, after a key. Stand-ins are left out.
     After {
+        /// The last id of the page before; none for the first page.
+        after: Option<CustomerId>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// The tenants' stand-ins ("Unknown Customer"), so many in the order of the key, after a key. None where nothing is
+    /// ever handed over.
+    StandIns {
         /// The last id of the page before; none for the first page.
         after: Option<CustomerId>,
         /// How many at most.

@@ -768,7 +768,7 @@ fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
         (
             "receipt = \"anonymise\"",
             "receipt = { action = \"anonymise\", fields = { booked_on = \"clear\" } }",
-            "treatments.clear.receipt.booked_on: would be written over, and is the date by which a duty keeps receipt",
+            "treatments.clear.receipt.booked_on: would be written over, and is the date by which receipt is kept",
         ),
         (
             "classes = [\"invoice\"]",

@@ -9,6 +9,7 @@ mod backups;
 mod documents;
 mod duties;
 mod end_to_end;
+mod expire;
 mod found;
 mod gateway_contract;
 mod gateway_faults;

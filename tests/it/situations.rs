@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use relinquish::customer::{Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
 use relinquish::plan::decide;
-use relinquish::policy::{GatewayAction, RecordAction};
+use relinquish::policy::{GatewayAction, Ownerless, RecordAction};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
 
 /// Classes with the kinds of what they hold.
@@ -117,6 +117,13 @@ fn a_telecom_relinquishes_ninety_days_after_the_end_unless_a_carrier_has_other_r
         *policy.treatments()["relinquish"].class("call_record").unwrap().action(),
         RecordAction::Delete
     );
+    let after = |tenant: &str| {
+        let expiry = policy.effective(&tenant.into()).expiry().unwrap();
+        expiry.rules()["call_record"].to_string()
+    };
+    assert_eq!(after("any"), "6 months after booked_on");
+    assert_eq!(after("adriatic"), "1 year after booked_on");
+    assert_eq!(policy.ownerless().unwrap().rules()["call_record"], Ownerless::Gone);
 }
 
 #[test]

@@ -12,8 +12,8 @@ use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{
-    CaseBook, CaseEvent, ClosedCase, Entry, Ledger, LedgerError, NewCase, Opened, ProfileErased, SavedCase,
-    SubjectToken,
+    CaseBook, CaseEvent, ClosedCase, Entry, ExpiryEvent, Ledger, LedgerError, NewCase, Opened, ProfileErased,
+    SavedCase, SubjectToken,
 };
 use relinquish::plan::CaseId;
 use relinquish::policy::Treatment;
@@ -178,6 +178,10 @@ impl<T: Ledger> Ledger for Wired<T> {
 
     async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
         self.wire.around(self.inner.of_profiles(profiles)).await
+    }
+
+    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
+        self.wire.around(self.inner.expiry(event)).await
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {

@@ -74,6 +74,11 @@ pub(super) const WORDS: Words = Words {
     while_kept: "{what} (only what the law requires to be kept)",
     duty: "**{what}**: we must keep this for {period}, because of the following law: {law} ({ground}). How long exactly \
            depends on the date of each record. What the rules above say is done when that time is over.",
+    expires: "What goes by itself, even while you are our customer",
+    expires_deleted: "**{what}**: deleted {when}.",
+    expires_anonymised: "**{what}**: everything in it that says who you are is removed {when}.",
+    expires_by_age: "{period} after the date of each record ({from})",
+    expires_by_duty: "when the law no longer requires us to keep it",
     until_no_date: "for as long as that is kept",
     until_date: "until {date}",
     obstacles: "When we have to say no for a while",

@@ -12,8 +12,8 @@ use chrono::NaiveDate;
 
 use super::{Blocked, Decision, Deferred, Due, Holidays, RequestClock};
 use crate::policy::{
-    Effective, GatewayAction, Guard, GuardRule, Period, RecordAction, Treatment, Trigger, TriggerRule,
-    WHILE_KEPT,
+    After, ClassTreatment, Effective, Expiry, GatewayAction, Guard, GuardRule, Period, RecordAction,
+    Treatment, Trigger, TriggerRule, WHILE_KEPT,
 };
 
 mod english;
@@ -143,6 +143,11 @@ struct Words {
     while_kept: &'static str,
     until_no_date: &'static str,
     duty: &'static str,
+    expires: &'static str,
+    expires_deleted: &'static str,
+    expires_anonymised: &'static str,
+    expires_by_age: &'static str,
+    expires_by_duty: &'static str,
     until_date: &'static str,
     obstacles: &'static str,
     obstacle: &'static str,
@@ -363,6 +368,27 @@ impl<'h> Writer<'h> {
         self.paragraph(words.deferred_then);
     }
 
+    /// What goes by its own age, whoever it belongs to.
+    fn expiry(&mut self, expiry: &Expiry) {
+        let words = self.words;
+        self.heading(2, words.expires);
+        for (class, after) in expiry.rules() {
+            let when = match after {
+                After::Age { from, period } => {
+                    let (period, from) = ((words.period)(*period), self.name(from.as_str()));
+                    fill(words.expires_by_age, &[("period", &period), ("from", &from)])
+                }
+                After::Duty => words.expires_by_duty.to_owned(),
+            };
+            let action = expiry.treatment().class(class.as_str()).map(ClassTreatment::action);
+            let text = match action {
+                Some(RecordAction::Delete) => words.expires_deleted,
+                _ => words.expires_anonymised,
+            };
+            self.item(&fill(text, &[("what", &self.name(class.as_str())), ("when", &when)]));
+        }
+    }
+
     fn lingering(&mut self, lingering: &Lingering) {
         let [nowhere, days, until, unknown] = self.words.lingering;
         let text = match lingering {
@@ -409,6 +435,9 @@ pub fn statement(language: Language, head: &Letterhead, policy: &Effective, ling
         let parts =
             [("what", &*classes.join(words.and)), ("period", &*period), ("law", &*law), ("ground", &*ground)];
         writer.paragraph(&fill(words.duty, &parts));
+    }
+    if let Some(expiry) = policy.expiry().filter(|_| policy.sweeps()) {
+        writer.expiry(expiry);
     }
     writer.heading(2, words.obstacles);
     for (guard, rule) in policy.guards() {

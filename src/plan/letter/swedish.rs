@@ -129,6 +129,11 @@ pub(super) const WORDS: Words = Words {
     while_kept: "{what} (endast det som lagen kräver att vi sparar)",
     duty: "**{what}**: detta måste vi spara i {period}, på grund av följande lag: {law} ({ground}). Exakt hur länge beror på \
            varje uppgifts datum. Det som reglerna ovan säger görs när den tiden är slut.",
+    expires: "Vad som försvinner av sig självt, även medan du är kund",
+    expires_deleted: "**{what}**: raderas {when}.",
+    expires_anonymised: "**{what}**: allt i det som visar vem du är tas bort {when}.",
+    expires_by_age: "{period} efter varje posts datum ({from})",
+    expires_by_duty: "när lagen inte längre kräver att vi behåller det",
     until_no_date: "så länge som detta sparas",
     until_date: "till och med {date}",
     obstacles: "När vi tills vidare måste säga nej",

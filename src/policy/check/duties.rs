@@ -26,31 +26,43 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                 );
             }
             let at = || join(&path, if duty.is_by_fiscal_year() { "fiscal_year_ends.field" } else { "from" });
-            match where_dated(map, described, field) {
-                Dated::Here(_) => {}
-                Dated::NoDate(holder) => reader.problem(
-                    at(),
-                    format!("{holder}.{field} is no date by which the store can keep records"),
-                    "name the field that holds the record's date",
-                ),
-                Dated::Unreachable { from, to } => reader.problem(
-                    at(),
-                    format!(
-                        "{class} has no field {field}, and nothing says by which field records of {from} point at \
-                         those of {to}, which have one"
-                    ),
-                    format!("name in the data map the fields of {from} that point at {to}"),
-                ),
-                Dated::Nowhere => {
-                    let dated = described.fields().iter().filter(|field| field.is_dated());
-                    let known: Vec<&str> = dated.map(|field| field.name().as_str()).collect();
-                    reader.problem(
-                        at(),
-                        format!("{class} has no field {field}, and no record that it hangs from has one"),
-                        suggest(field.as_str(), known),
-                    );
-                }
-            }
+            check_date(reader, at, described, field, map);
+        }
+    }
+}
+
+/// Whether a field gives the records of a class their date.
+pub(super) fn check_date(
+    reader: &mut Reader,
+    at: impl Fn() -> String,
+    described: &RecordClass,
+    field: &FieldName,
+    map: &DataMap,
+) {
+    let class = described.name();
+    match where_dated(map, described, field) {
+        Dated::Here(_) => {}
+        Dated::NoDate(holder) => reader.problem(
+            at(),
+            format!("{holder}.{field} is no date by which the store can keep records"),
+            "name the field that holds the record's date",
+        ),
+        Dated::Unreachable { from, to } => reader.problem(
+            at(),
+            format!(
+                "{class} has no field {field}, and nothing says by which field records of {from} point at those of \
+                 {to}, which have one"
+            ),
+            format!("name in the data map the fields of {from} that point at {to}"),
+        ),
+        Dated::Nowhere => {
+            let dated = described.fields().iter().filter(|field| field.is_dated());
+            let known: Vec<&str> = dated.map(|field| field.name().as_str()).collect();
+            reader.problem(
+                at(),
+                format!("{class} has no field {field}, and no record that it hangs from has one"),
+                suggest(field.as_str(), known),
+            );
         }
     }
 }
@@ -130,7 +142,7 @@ pub(super) fn check_dates_stay(
             if written.into_iter().any(|(field, _)| *field == under.field) {
                 reader.problem(
                     join(&join(path, holder.as_str()), under.field.as_str()),
-                    format!("would be written over, and is the date by which a duty keeps {class}"),
+                    format!("would be written over, and is the date by which {class} is kept"),
                     format!("leave it as it is: keep = {{ {} = \"reason\" }} if it is personal", under.field),
                 );
             }
@@ -152,6 +164,7 @@ pub(super) fn put_tombstones(
         let (Some(class), Some(first)) = (map.class(name.as_str()), by.first()) else { continue };
         let path = join(path, name.as_str());
         let because = match duty_behind(rules.0, &needed, first) {
+            Some(duty) if duty.is_age => format!("{first} needs it, and may not have expired by then"),
             Some(duty) => format!("{first} needs it, and duty {} may keep that", duty.name()),
             None => format!("{first} needs it, which a duty may keep"),
         };

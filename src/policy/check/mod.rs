@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
 
 mod duties;
+mod expire;
 mod field;
 mod group;
 
@@ -56,9 +57,18 @@ pub(super) fn check(
         }
         tenants.insert(tenant.clone(), Arc::new(effective));
     }
+    let mut beside = Reader::default();
+    let ownerless = expire::compile_ownerless(&mut beside, document, map, strategies);
+    for problem in beside.into_problems() {
+        // A class that expires by its age as well says the same of its fields.
+        if !reader.problems().contains(&problem) {
+            reader.problem(problem.path, problem.what, problem.way_out);
+        }
+    }
     reader.finish()?;
     Ok(Policy {
         name: document.name.clone(),
+        ownerless,
         everyone: Arc::new(everyone),
         tenants,
         digest: document.digest,
@@ -98,7 +108,9 @@ fn compile(
         .with_links(map);
         treatments.insert(name.clone(), Arc::new(treatment));
     }
+    let expiry = expire::compile_expiry(reader, rules, map, strategies);
     Effective {
+        expiry,
         tenant: own.map(|(tenant, _)| tenant.clone()),
         sweep: rules.sweep,
         time_zone: rules.time_zone,
@@ -134,12 +146,15 @@ fn check_strategies(reader: &mut Reader, rules: &Rules, strategies: &Strategies)
     for (kind, rule) in &rules.anonymise {
         look(join("anonymise", kind.as_str()), rule);
     }
-    for (name, treatment) in &rules.treatments {
-        for (class, rule) in &treatment.classes {
-            let path = join(&join(&join("treatments", name.as_str()), class.as_str()), "fields");
-            for (field, rule) in &rule.fields {
-                look(join(&path, field), rule);
-            }
+    let treated = rules.treatments.iter().flat_map(|(name, treatment)| {
+        let path = join("treatments", name.as_str());
+        treatment.classes.iter().map(move |(class, rule)| (join(&path, class.as_str()), rule))
+    });
+    let expiring = rules.expire.iter().map(|(class, rule)| (join("expire", class.as_str()), &rule.class));
+    for (path, rule) in treated.chain(expiring) {
+        let path = join(&path, "fields");
+        for (field, rule) in &rule.fields {
+            look(join(&path, field), rule);
         }
     }
 }

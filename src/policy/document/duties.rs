@@ -47,7 +47,17 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
     let (classes, from) = (classes?, field?);
     let classes: BTreeMap<ClassName, FieldName> =
         classes.into_iter().map(|class| (class.into(), from.clone())).collect();
-    Some(Duty { name: name.to_owned(), classes, by_fiscal_year, period, start, law, statute, ground })
+    Some(Duty {
+        name: name.to_owned(),
+        classes,
+        by_fiscal_year,
+        period,
+        start,
+        law,
+        statute,
+        ground,
+        is_age: false,
+    })
 }
 
 /// The field that holds the record's date, or the last day of its fiscal year.

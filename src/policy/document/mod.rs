@@ -10,13 +10,14 @@ use super::{
 };
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;
-use crate::data_map::{DataMap, Kind};
+use crate::data_map::{ClassName, DataMap, Kind};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, nearest};
 
 mod anonymise;
 mod choice;
 mod duties;
+mod expire;
 mod guards;
 mod treatments;
 mod triggers;
@@ -24,11 +25,13 @@ mod triggers;
 pub use choice::Choice;
 
 pub(in crate::policy) use anonymise::FieldRule;
+pub(in crate::policy) use expire::ExpireRule;
 pub(in crate::policy) use treatments::{ClassRule, TreatmentRule};
 pub(in crate::policy) use triggers::keys as trigger_keys;
 
 use anonymise::read_anonymise;
 use duties::{read_duties, read_fiscal_year};
+use expire::read_expire;
 use guards::read_guards;
 use treatments::read_treatments;
 use triggers::read_triggers;
@@ -44,6 +47,7 @@ pub(in crate::policy) struct Rules {
     pub(in crate::policy) fiscal_year_ends: FiscalYearEnd,
     pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
     pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
+    pub(in crate::policy) expire: BTreeMap<ClassName, ExpireRule>,
     /// As it is written.
     pub(in crate::policy) json: Json,
 }
@@ -114,8 +118,17 @@ impl PolicyDocument {
 }
 
 /// The keys that a tenant may have of its own.
-const TENANT_KEYS: [&str; 8] =
-    ["sweep", "time_zone", "fiscal_year_ends", "triggers", "guards", "anonymise", "treatments", "duties"];
+const TENANT_KEYS: [&str; 9] = [
+    "sweep",
+    "time_zone",
+    "fiscal_year_ends",
+    "triggers",
+    "guards",
+    "anonymise",
+    "treatments",
+    "duties",
+    "expire",
+];
 
 fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     let keys: Vec<&str> = ["version", "name", "tenants"].into_iter().chain(TENANT_KEYS).collect();
@@ -144,6 +157,7 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
         table.get("anonymise").map_or(Some(BTreeMap::new()), |value| read_anonymise(reader, value));
     let treatments =
         reader.required("", table, "treatments").and_then(|value| read_treatments(reader, value));
+    let expire = table.get("expire").map_or(Some(BTreeMap::new()), |value| read_expire(reader, value));
     Some(Rules {
         sweep: sweep?,
         time_zone: time_zone?,
@@ -153,6 +167,7 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
         fiscal_year_ends: fiscal_year_ends?,
         anonymise: anonymise?,
         treatments: treatments?,
+        expire: expire?,
         json: value.clone(),
     })
 }

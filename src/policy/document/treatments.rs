@@ -12,7 +12,7 @@ use crate::document::{Reader, join, suggest};
 use crate::policy::{GatewayAction, RecordAction, TreatmentName};
 
 /// What a policy says of a record class under one treatment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
     /// Its documents become blank ones, whatever `[anonymise]` says of documents.
@@ -26,8 +26,13 @@ pub(in crate::policy) struct ClassRule {
 impl ClassRule {
     /// Anonymised, as `[anonymise]` says.
     pub(in crate::policy) fn anonymise() -> Self {
+        Self::plain(RecordAction::Anonymise)
+    }
+
+    /// An action, and nothing said of fields.
+    pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
-        Self { action: RecordAction::Anonymise, blank: false, keep, fields, smallest_group: None }
+        Self { action, blank: false, keep, fields, smallest_group: None }
     }
 }
 
@@ -103,14 +108,8 @@ fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordActi
     }
 }
 
-fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ClassRule> {
-    let plain = |action| ClassRule {
-        action,
-        blank: value.as_str() == Some(BLANK),
-        keep: BTreeMap::new(),
-        fields: BTreeMap::new(),
-        smallest_group: None,
-    };
+pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ClassRule> {
+    let plain = |action| ClassRule { blank: value.as_str() == Some(BLANK), ..ClassRule::plain(action) };
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {

@@ -26,6 +26,7 @@ use crate::sqlite::{self, Fault, Worker};
 use erase::Work;
 use facts::Facts;
 use functions::{Bench, Working};
+use ownership::Whose;
 use statements::{BATCH, Script, Statement, quoted};
 
 mod erase;
@@ -35,6 +36,7 @@ mod groups;
 mod introspect;
 mod json_fields;
 mod mentions;
+mod ownerless;
 mod ownership;
 mod scrub;
 mod statements;
@@ -174,7 +176,7 @@ impl Shared {
         }
         let script = scripts
             .entry(treatment.digest())
-            .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
+            .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment, &Whose::Batch)));
         Arc::clone(script)
     }
 
@@ -239,11 +241,13 @@ impl Shared {
         connection: &Connection,
         after: Option<&CustomerId>,
         limit: usize,
+        stand_ins: bool,
     ) -> Result<Vec<Customer>, Trouble> {
         let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
         let after_key = if after.is_some() { format!("{table}.{key} > ?2") } else { "?2 IS NULL".to_owned() };
+        let which = if stand_ins { "" } else { "NOT " };
         let sql = format!(
-            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND {table}.{key} IS NOT NULL AND NOT coalesce({}, 0)
+            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND {table}.{key} IS NOT NULL AND {which}coalesce({}, 0)
              ORDER BY {table}.{key} LIMIT ?1",
             self.facts.columns(),
             facts::stand_in_sql(self.customers())
@@ -360,45 +364,51 @@ impl Shared {
         self.work(&script, None, day, 0);
         self.look_for(&transaction, customers.len(), treatment, &script)?;
         Self::find_rare(&transaction, &script)?;
+        let tallies = Self::count_by(&transaction, &script, customers.len())?;
+        functions::set(&self.bench, None);
+        transaction.commit()?;
+        Ok(tallies)
+    }
+
+    /// What a treatment's statements count, for so many.
+    fn count_by(transaction: &Connection, script: &Script, customers: usize) -> Result<Vec<Tally>, Trouble> {
         let mut nothing = Tally::default();
         nothing
             .classes
             .extend(script.classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
-        let mut tallies = vec![nothing; customers.len()];
+        let mut tallies = vec![nothing; customers];
         for class in &script.classes {
-            for (n, counted) in Self::count(&transaction, &class.class, &class.tally)? {
+            for (n, counted) in Self::count(transaction, &class.class, &class.tally)? {
                 let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
                 if let Some(tally) = tally {
                     *tally = counted;
                 }
             }
             if let Some((statement, fields)) = &class.uncertain {
-                Self::uncertain(&transaction, &class.class, statement, fields, &mut tallies)?;
+                Self::uncertain(transaction, &class.class, statement, fields, &mut tallies)?;
             }
             if let Some(group) = &class.group {
-                for (n, rare) in Self::count(&transaction, &class.class, &group.tally)? {
+                for (n, rare) in Self::count(transaction, &class.class, &group.tally)? {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
                         tally.rare.insert(class.class.clone(), rare.rows);
                     }
                 }
             }
             if let Some(tombstone) = &class.tombstone {
-                for (n, counted) in Self::count(&transaction, &class.class, &tombstone.rows)? {
+                for (n, counted) in Self::count(transaction, &class.class, &tombstone.rows)? {
                     if let Some(tally) = tallies.get_mut(n) {
                         tally.tombstones.insert(class.class.clone(), counted.rows);
                     }
                 }
             }
             if let Some((statement, fields)) = &class.kept {
-                for (n, kept) in Self::kept(&transaction, &class.class, statement, fields)? {
+                for (n, kept) in Self::kept(transaction, &class.class, statement, fields)? {
                     if let Some(tally) = tallies.get_mut(n) {
                         tally.kept.insert(class.class.clone(), kept);
                     }
                 }
             }
         }
-        functions::set(&self.bench, None);
-        transaction.commit()?;
         Ok(tallies)
     }
 
@@ -543,7 +553,8 @@ impl CustomerStore for SqliteStore {
                 transaction.commit()?;
                 Ok(facts.into_values().collect())
             }
-            Select::After { after, limit } => shared.page(connection, after.as_ref(), limit),
+            Select::After { after, limit } => shared.page(connection, after.as_ref(), limit, false),
+            Select::StandIns { after, limit } => shared.page(connection, after.as_ref(), limit, true),
         })
         .await
     }

@@ -1,10 +1,106 @@
 //! Whose a row is, as SQL: from the batch down to the rows, from the rows up to the batch, and who else shares them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::facts::literal;
 use super::statements::{BATCH, quoted};
+use crate::data_map::ClassName;
+use crate::policy::Ownerless;
 use crate::store::sql::{BoundClass, BoundLink, Cut};
+
+/// Whose rows statements are about.
+#[derive(Clone, Debug)]
+pub(super) enum Whose {
+    /// Those of the customers of the batch.
+    Batch,
+    /// Nobody's: of these classes, those whose owner is gone.
+    Nobody(BTreeMap<ClassName, Ownerless>),
+}
+
+impl Whose {
+    /// True of the rows that are treated.
+    pub(super) fn owned(&self, class: &BoundClass) -> String {
+        match self {
+            Self::Batch => owned(class),
+            Self::Nobody(_) => self.theirs(class, &quoted(&class.table)),
+        }
+    }
+
+    /// True of rows, under an alias, that are theirs, whoever shares them.
+    pub(super) fn theirs(&self, class: &BoundClass, alias: &str) -> String {
+        match self {
+            Self::Batch => leads_to(class, 0, alias, CUSTOMERS),
+            Self::Nobody(classes) => classes
+                .get(&class.name)
+                .map_or_else(|| "0".to_owned(), |which| ownerless(class, 0, alias, *which)),
+        }
+    }
+
+    /// From whose they are, as `relinquish_b`, down to the class's rows.
+    pub(super) fn from(&self, class: &BoundClass) -> String {
+        match self {
+            Self::Batch => from_batch(class),
+            Self::Nobody(_) => {
+                let table = quoted(&class.table);
+                format!(
+                    "FROM ({NOBODY}) AS relinquish_b JOIN main.{table} AS {table} ON {}",
+                    self.owned(class)
+                )
+            }
+        }
+    }
+
+    /// How many rows of the class there are, with a further condition.
+    pub(super) fn count_rows(&self, class: &BoundClass, further: &str) -> String {
+        match self {
+            Self::Batch => count_rows(class, further),
+            Self::Nobody(_) => {
+                let (table, owned) = (quoted(&class.table), self.owned(class));
+                format!("SELECT 0, count(*) FROM main.{table} AS {table} WHERE {owned}{further}")
+            }
+        }
+    }
+}
+
+/// A batch of one who is nobody.
+const NOBODY: &str = "SELECT 0 AS relinquish_n, NULL AS relinquish_customer";
+
+/// True of rows, under an alias, whose n-th link, or a later one, leads nowhere. A row to which the condition of a link
+/// does not apply is somebody else's than a customer's, and has an owner for all we know.
+fn ownerless(class: &BoundClass, n: usize, alias: &str, which: Ownerless) -> String {
+    let Some(link) = class.path.get(n) else { return "0".to_owned() };
+    let end = format!("end{n}");
+    let same: Vec<String> = link
+        .columns
+        .iter()
+        .zip(&link.to_columns)
+        .map(|(near, far)| format!("{end}.{} = {alias}.{}", quoted(far), quoted(near)))
+        .collect();
+    let nulls = |is: &str, and: &str| {
+        let each: Vec<String> =
+            link.columns.iter().map(|column| format!("{alias}.{} IS {is}", quoted(column))).collect();
+        each.join(and)
+    };
+    let mut ways = vec![format!(
+        "{} AND NOT EXISTS (SELECT 1 FROM main.{} AS {end} WHERE {})",
+        nulls("NOT NULL", " AND "),
+        quoted(&link.to_table),
+        same.join(" AND ")
+    )];
+    if which == Ownerless::GoneOrNone {
+        ways.push(nulls("NULL", " OR "));
+    }
+    if n + 1 < class.path.len() {
+        ways.push(format!(
+            "EXISTS (SELECT 1 FROM main.{} AS {end} WHERE {} AND {})",
+            quoted(&link.to_table),
+            same.join(" AND "),
+            ownerless(class, n + 1, &end, which)
+        ));
+    }
+    format!("(({}){})", ways.join(" OR "), when(alias, link))
+}
 
 /// Columns of a row as a select gives them.
 pub(super) fn listed(alias: &str, names: &[String]) -> String {
@@ -82,13 +178,8 @@ pub(super) fn column_above(class: &BoundClass, tables: &[&str], alias: &str, col
     Some(sql)
 }
 
-/// True of rows, under an alias, that lead to customers of the batch.
-pub(super) fn of_batch(class: &BoundClass, alias: &str) -> String {
-    leads_to(class, 0, alias, CUSTOMERS)
-}
-
 /// True of the rows that belong to customers of the batch, and to nobody else.
-pub(super) fn owned(class: &BoundClass) -> String {
+fn owned(class: &BoundClass) -> String {
     let table = quoted(&class.table);
     let owned = leads_to(class, 0, &table, CUSTOMERS);
     if class.is_shared() { format!("{owned} AND NOT {}", others(class, CUSTOMERS)) } else { owned }
@@ -162,7 +253,7 @@ pub(super) fn from_batch(class: &BoundClass) -> String {
 
 /// Per customer of the batch: how many rows of the class there are, with a further condition. One look into an index
 /// per customer, which is less than to group all of their rows.
-pub(super) fn count_rows(class: &BoundClass, further: &str) -> String {
+fn count_rows(class: &BoundClass, further: &str) -> String {
     let mut steps = steps(class).into_iter();
     let (first, condition) = steps.next().unwrap_or_default();
     let mut from = format!("FROM {first}");

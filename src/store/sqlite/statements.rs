@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use super::functions::{Place, Slot};
 use super::groups::GroupScript;
-use super::ownership;
+use super::ownership::{self, Whose};
 use super::staying::Staying;
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, Value};
 use crate::policy::{ClassTreatment, RecordAction, Treatment, UnderDuty};
 use crate::store::sql::{Bound, BoundClass, Source};
+
+/// How many rows that nobody owns are treated in one transaction, per class.
+pub(super) const MOST_AT_ONCE: u64 = 10_000;
 
 /// The customers of a batch, in a table of the connection's own.
 pub(super) const BATCH: &str = "temp.relinquish_batch";
@@ -117,9 +120,10 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn new(bound: &Bound, treatment: &Treatment) -> Self {
+    /// Whose rows are treated, and for those that nobody owns how many at most at once: their number has no bound.
+    pub(super) fn new(bound: &Bound, treatment: &Treatment, whose: &Whose) -> Self {
         let mut slots = Vec::new();
-        let mut staying = Staying::new(bound, treatment);
+        let mut staying = Staying::new(bound, treatment, whose);
         let classes = bound
             .classes
             .iter()
@@ -200,7 +204,7 @@ fn class_script(
     staying: &mut Staying<'_>,
 ) -> (ClassScript, String) {
     let table = quoted(&class.table);
-    let from = ownership::from_batch(class);
+    let from = staying.whose.from(class);
     let counted = |columns: &str, of: &str| {
         let sql = format!(
             "SELECT relinquish_b.relinquish_n, count(*){columns} {from} WHERE {of} GROUP BY relinquish_b.relinquish_n"
@@ -239,9 +243,9 @@ fn class_script(
         (Statement { sql, parameters: Vec::new() }, names)
     });
 
-    let owned = format!("{}{unless_kept}", ownership::owned(class));
-    let goes = format!("{owned}{unless_needed}");
+    let owned = format!("{}{unless_kept}", staying.whose.owned(class));
     let mut act = Statement::default();
+    let goes = some_of(staying.whose, class, format!("{owned}{unless_needed}"), &mut act, None);
     match treated.action() {
         RecordAction::Keep { .. } => {}
         RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {goes}"),
@@ -250,7 +254,8 @@ fn class_script(
             // Every row is written, and what is erased already comes out as it went in: whether a row was written
             // must not tell what was in it.
             let sets = assignments(&mut act, class, &fields, group.as_ref());
-            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
+            let which = some_of(staying.whose, class, owned.clone(), &mut act, Some(&fields));
+            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
         }
         RecordAction::Reassign => {
             let link = class.path.first().and_then(|link| link.columns.first()).map_or("", String::as_str);
@@ -269,7 +274,9 @@ fn class_script(
     let tombstone = meanwhile.as_ref().map(|(needed, fields)| {
         let mut act = Statement::default();
         let sets = assignments(&mut act, class, fields, None);
-        act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned} AND {needed}");
+        let which = format!("{owned} AND {needed}");
+        let which = some_of(staying.whose, class, which, &mut act, Some(fields));
+        act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
         Tombstone {
             rows: counted(", count(*)", &format!("{needed}{unless_kept}")),
             act: (!fields.is_empty()).then_some(act),
@@ -278,7 +285,7 @@ fn class_script(
     });
     let script = ClassScript {
         class: class.name.clone(),
-        rows: ownership::count_rows(class, &unless_kept),
+        rows: staying.whose.count_rows(class, &unless_kept),
         tally,
         uncertain,
         group,
@@ -295,6 +302,30 @@ fn class_script(
         may_shrink: class.is_cascaded_to,
     };
     (script, goes)
+}
+
+/// The rows that are treated at once: of customers all of theirs, so that nobody is left half treated; of those that nobody
+/// owns so many at most in which something is still to be done.
+fn some_of(
+    whose: &Whose,
+    class: &BoundClass,
+    which: String,
+    statement: &mut Statement,
+    written: Option<&[Target<'_>]>,
+) -> String {
+    match whose {
+        Whose::Batch => which,
+        Whose::Nobody(_) => {
+            let table = quoted(&class.table);
+            let pending = written.map_or_else(|| "1".to_owned(), |fields| pending(statement, fields));
+            let (key, listed) =
+                (ownership::columns(&table, &class.key), ownership::listed(&table, &class.key));
+            format!(
+                "{key} IN (SELECT {listed} FROM main.{table} AS {table} WHERE {which} AND ({pending}) \
+                 ORDER BY {listed} LIMIT {MOST_AT_ONCE})"
+            )
+        }
+    }
 }
 
 /// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::ownership;
+use super::ownership::{self, Whose};
 use super::statements::quoted;
 use crate::policy::{ClassTreatment, Treatment, UnderDuty};
 use crate::store::sql::{Bound, BoundClass};
@@ -10,14 +10,15 @@ use crate::store::sql::{Bound, BoundClass};
 /// Writes the conditions, and gathers the duties that they are about.
 pub(super) struct Staying<'s> {
     pub(super) bound: &'s Bound,
+    pub(super) whose: &'s Whose,
     treatment: &'s Treatment,
     /// By number, as `relinquish_kept` is asked for them.
     pub(super) duties: Vec<UnderDuty>,
 }
 
 impl<'s> Staying<'s> {
-    pub(super) fn new(bound: &'s Bound, treatment: &'s Treatment) -> Self {
-        Self { bound, treatment, duties: Vec::new() }
+    pub(super) fn new(bound: &'s Bound, treatment: &'s Treatment, whose: &'s Whose) -> Self {
+        Self { bound, whose, treatment, duties: Vec::new() }
     }
 
     /// True of rows, under an alias, that a duty keeps, and what gives their latest and earliest dates. None where there is no duty.
@@ -89,7 +90,7 @@ impl<'s> Staying<'s> {
                 ownership::columns(&near, &need.columns),
                 ownership::listed(&far, &need.to_columns),
                 quoted(&class.table),
-                ownership::of_batch(class, &far),
+                self.whose.theirs(class, &far),
             ));
         }
         // Even where no foreign key says so, a record is nobody's without its customer.

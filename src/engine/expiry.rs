@@ -1,0 +1,563 @@
+//! Records that expire: by their own age, when their last duty ends, or because their owner is gone.
+//!
+//! No case is opened. Nobody is erased here: records go that have expired, and their customers stay as they are. Each
+//! batch of customers is one transaction of the store, and what has expired stays so until it is done, so an interrupted
+//! run is finished by the next one. The ledger says before the first record is touched that a run begins, and at the end
+//! what came of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt};
+use serde::Serialize;
+
+use super::survey::CALLS;
+use super::{Engine, Error};
+use crate::anonymise::Seed;
+use crate::customer::{Customer, CustomerId, TenantId};
+use crate::data_map::ClassName;
+use crate::digest::Digest;
+use crate::gateway::GatewayError;
+use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun};
+use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
+use crate::policy::{Guard, GuardRule, RecordAction, Treatment};
+use crate::store::{
+    Counts, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select, StoreError,
+    Target,
+};
+
+/// After how many answers that there is more to do a store is no longer believed.
+const MOST_ROUNDS: u32 = 1_000_000;
+/// How often records without an owner are counted again: triggers may have written more of them.
+const LOOKS: u32 = 3;
+/// What a customer is held back by whose facts cannot be read.
+const UNREADABLE: &str = "unreadable";
+
+/// What planning an expiry came to.
+#[derive(Clone, Debug)]
+pub enum PlannedExpiry {
+    /// A plan to review.
+    Plan(Box<ExpiryPlan>),
+    /// Nothing expires, and this is why.
+    Nothing(NothingExpires),
+}
+
+/// What came of an expiry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Expired {
+    /// The run. None where nothing was to be done; the ledger says nothing of it then.
+    pub run: Option<ExpiryRun>,
+    /// What came of it for each tenant; under none, of the records whose owner is gone.
+    #[serde(skip)]
+    pub of: BTreeMap<Option<TenantId>, ExpiredOf>,
+}
+
+/// What came of an expiry for one tenant, or of records whose owner is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ExpiredOf {
+    /// Customers of whom something was done, and read back.
+    pub customers: u64,
+    /// By class, the records that have expired: those that went, and those that stay anonymised, whichever run did it.
+    pub records: BTreeMap<ClassName, u64>,
+    /// Customers of whom nothing was touched, by the guard that forbids it.
+    pub held: BTreeMap<String, u64>,
+    /// Customers who changed between the look and the act. Nothing of theirs was touched; the next run looks again.
+    pub changed: u64,
+    /// Customers, or parts, that could not be done, by the reason. The next run tries again.
+    pub failed: BTreeMap<String, u64>,
+}
+
+impl ExpiredOf {
+    fn add(&mut self, treatment: &Treatment, records: &BTreeMap<ClassName, u64>) {
+        for class in expiring(treatment) {
+            *self.records.entry(class.clone()).or_default() +=
+                records.get(class).copied().unwrap_or_default();
+        }
+    }
+
+    fn failed(&mut self, why: impl fmt::Display) {
+        *self.failed.entry(why.to_string()).or_default() += 1;
+    }
+
+    fn left(&self) -> u64 {
+        self.changed + self.held.values().chain(self.failed.values()).sum::<u64>()
+    }
+}
+
+impl Expired {
+    /// Whether all that had expired was done, and nothing was left for the next run.
+    pub fn is_complete(&self) -> bool {
+        self.of.values().all(|of| of.left() == 0)
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let of = self.of.iter().map(|(tenant, of)| serde_json::json!({ "tenant": tenant, "expired": of }));
+        serde_json::json!({ "run": self.run, "expired": of.collect::<Vec<_>>() })
+    }
+}
+
+impl fmt::Display for Expired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.run {
+            Some(run) => write!(f, "Expiry run {run}")?,
+            None => write!(f, "Nothing was to be done")?,
+        }
+        for (tenant, of) in &self.of {
+            match tenant {
+                Some(tenant) => write!(f, "\n  tenant {tenant}")?,
+                None => write!(f, "\n  nobody's")?,
+            }
+            for (class, count) in &of.records {
+                write!(f, "\n    {class:<20} {count:>6} expired")?;
+            }
+            for (guard, count) in &of.held {
+                write!(f, "\n    {count} customers held back: {guard}")?;
+            }
+            if of.changed > 0 {
+                write!(f, "\n    {} customers changed meanwhile; run it again", of.changed)?;
+            }
+            for (why, count) in &of.failed {
+                write!(f, "\n    {count} not done: {why}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The classes whose records expire under a treatment.
+fn expiring(treatment: &Treatment) -> impl Iterator<Item = &ClassName> {
+    let acts = |action: &RecordAction| !matches!(action, RecordAction::Keep { .. });
+    treatment.classes().iter().filter(move |(_, class)| acts(class.action())).map(|(name, _)| name)
+}
+
+/// Records that have expired, by class, as they were counted.
+fn expired_of(treatment: &Treatment, tally: &Tally) -> BTreeMap<ClassName, u64> {
+    let mut counted = Expiring::default();
+    counted.add(treatment, tally);
+    counted.classes.into_iter().map(|(name, class)| (name, class.expired)).collect()
+}
+
+/// A customer of whom something has expired.
+struct Due {
+    facts: Customer,
+    /// Records treated so far.
+    done: Counts,
+}
+
+/// What a look at a page of customers found.
+#[derive(Default)]
+struct Looked {
+    /// What is to be done, under one treatment each.
+    todo: Vec<(Arc<Treatment>, Vec<Due>)>,
+}
+
+/// Goes through all customers, those that stand in for nobody known last.
+struct Pages {
+    stand_ins: bool,
+    after: Option<CustomerId>,
+}
+
+impl Pages {
+    fn new() -> Self {
+        Self { stand_ins: false, after: None }
+    }
+
+    async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
+        loop {
+            let (after, limit) = (self.after.take(), engine.parts.batch);
+            let select = if self.stand_ins {
+                Select::StandIns { after, limit }
+            } else {
+                Select::After { after, limit }
+            };
+            let page = engine.parts.store.facts(&select).await?;
+            match page.last() {
+                Some(last) => {
+                    self.after = Some(last.id.clone());
+                    return Ok(Some(page));
+                }
+                None if self.stand_ins => return Ok(None),
+                None => self.stand_ins = true,
+            }
+        }
+    }
+}
+
+/// The treatments of the tenants, as they stand at one instant. Tenants without an entry of their own share one.
+struct Dated<'e> {
+    engine: &'e Engine,
+    at: DateTime<Utc>,
+    known: HashMap<Digest, Option<Arc<Treatment>>>,
+}
+
+impl<'e> Dated<'e> {
+    fn new(engine: &'e Engine, at: DateTime<Utc>) -> Self {
+        Self { engine, at, known: HashMap::new() }
+    }
+
+    fn of(&mut self, tenant: &TenantId) -> Option<(Digest, Arc<Treatment>)> {
+        let effective = self.engine.parts.policy.effective(tenant);
+        let digest = effective.digest();
+        let treatment = self.known.entry(digest).or_insert_with(|| effective.expiry_at(self.at));
+        Some((digest, Arc::clone(treatment.as_ref()?)))
+    }
+}
+
+impl Engine {
+    /// Plans what expires of the customers of some tenants, by age or because the last duty has ended. Touches nothing. All
+    /// customers are looked at, batch by batch.
+    ///
+    /// # Errors
+    /// A store or a gateway out of reach.
+    pub async fn plan_expiry(
+        &self,
+        tenants: impl IntoIterator<Item = TenantId> + Send,
+    ) -> Result<PlannedExpiry, Error> {
+        let now = self.parts.clock.now();
+        let policy = &self.parts.policy;
+        let mut left_out = BTreeMap::new();
+        let mut planned = BTreeSet::new();
+        for tenant in tenants.into_iter().collect::<Vec<_>>() {
+            let effective = policy.effective(&tenant);
+            if effective.expiry().is_none() {
+                left_out.insert(tenant, NothingExpires::NoRule);
+            } else if effective.sweeps() {
+                planned.insert(tenant);
+            } else {
+                left_out.insert(tenant, NothingExpires::SweepOff);
+            }
+        }
+        if planned.is_empty() {
+            let why = left_out.into_values().next().unwrap_or(NothingExpires::NoRule);
+            return Ok(PlannedExpiry::Nothing(why));
+        }
+        let mut expiring: BTreeMap<TenantId, Expiring> =
+            planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
+        let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
+        while let Some(page) = pages.next(self).await? {
+            let mut expired = BTreeMap::new();
+            let looked = self.look(page, &planned, &mut dated, &mut expiring, &mut expired).await?;
+            for due in looked.todo.iter().flat_map(|(_, due)| due) {
+                if let Some(counted) = expiring.get_mut(&due.facts.tenant) {
+                    counted.customers += 1;
+                }
+            }
+            // What could not be counted cannot be planned.
+            if let Some(why) = expired.into_values().flat_map(|of: ExpiredOf| of.failed.into_keys()).next() {
+                return Err(StoreError::failed("counting what expires", why).into());
+            }
+        }
+        let map = self.data_map();
+        let plan = ExpiryPlan::of_tenants(policy, map, planned, expiring, left_out, now);
+        Ok(PlannedExpiry::Plan(Box::new(plan)))
+    }
+
+    /// Plans what expires because its owner is gone. Touches nothing.
+    ///
+    /// # Errors
+    /// A store out of reach.
+    pub async fn plan_ownerless(&self) -> Result<PlannedExpiry, Error> {
+        let now = self.parts.clock.now();
+        let policy = &self.parts.policy;
+        let Some((port, request)) = self.ownerless(now) else {
+            return Ok(PlannedExpiry::Nothing(NothingExpires::NoRule));
+        };
+        if !policy.all().all(crate::policy::Effective::sweeps) {
+            return Ok(PlannedExpiry::Nothing(NothingExpires::SweepOff));
+        }
+        let mut expiring = Expiring::default();
+        expiring.add(&request.treatment, &port.count_ownerless(&request).await?);
+        let plan = ExpiryPlan::of_ownerless(policy, self.data_map(), expiring, now);
+        Ok(PlannedExpiry::Plan(Box::new(plan)))
+    }
+
+    /// Erases what has expired, under an approved plan: what has expired by now, whether or not it had when the plan was
+    /// made. The ledger has an entry before anything is touched, and one at the end. Dropping the future interrupts the
+    /// run; while the approval holds, the same plan does the rest.
+    ///
+    /// # Errors
+    /// Before anything is touched: [`Error::Approval`] if the approval does not hold now, [`Error::OtherRules`] if policy
+    /// or data map are others. A store, gateway or ledger out of reach: what was done stays done, and the ledger has no
+    /// entry of the end.
+    pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Expired, Error> {
+        let now = self.parts.clock.now();
+        approved.approval.valid_at(now)?;
+        self.holds_still(&approved.plan)?;
+        let mut run = Run { engine: self, approved, at: now, id: None };
+        let of = match approved.plan.of() {
+            ExpiryOf::Tenants(tenants) => run.tenants(tenants).await?,
+            ExpiryOf::Ownerless => BTreeMap::from([(None, run.ownerless().await?)]),
+        };
+        if let Some(id) = &run.id {
+            let expired = of.iter().map(|(tenant, of)| ExpiredRecords {
+                tenant: tenant.clone(),
+                records: of.records.clone(),
+                left: of.left(),
+            });
+            let ended = ExpiryEnded {
+                run: id.clone(),
+                expired: expired.collect(),
+                at: self.parts.clock.now(),
+                backups: self.residue().await,
+            };
+            self.parts.ledger.expiry(&ExpiryEvent::Ended(ended)).await?;
+            tracing::info!(run = %id, plan = %approved.plan.digest().short(), "records expired");
+        }
+        Ok(Expired { run: run.id, of })
+    }
+
+    /// Whether a plan was made under the rules that are in force.
+    fn holds_still(&self, plan: &ExpiryPlan) -> Result<(), Error> {
+        let policy = &self.parts.policy;
+        let ours: Vec<Digest> = match plan.of() {
+            ExpiryOf::Tenants(tenants) => {
+                tenants.iter().map(|tenant| policy.effective(tenant).digest()).collect()
+            }
+            ExpiryOf::Ownerless => vec![policy.digest()],
+        };
+        let policies = plan.policies().zip(ours).map(|(plan, ours)| ("policy", plan, ours));
+        let map = ("data map", plan.data_map(), policy.map_digest());
+        match policies.chain([map]).find(|(_, plan, ours)| plan != ours) {
+            Some((what, plan, ours)) => Err(Error::OtherRules { what, plan, ours }),
+            None => Ok(()),
+        }
+    }
+
+    fn ownerless(&self, at: DateTime<Utc>) -> Option<(&dyn OwnerlessRecords, OwnerlessRequest)> {
+        let policy = &self.parts.policy;
+        let (port, rules) = (self.parts.ownerless.as_deref()?, policy.ownerless()?);
+        let treatment = policy.ownerless_at(at)?;
+        Some((port, OwnerlessRequest::new(rules.rules().clone(), treatment, at)))
+    }
+
+    /// Looks at a page of customers: whose records have expired, and of whom nothing may be touched.
+    async fn look(
+        &self,
+        page: Vec<Customer>,
+        tenants: &BTreeSet<TenantId>,
+        dated: &mut Dated<'_>,
+        expiring: &mut BTreeMap<TenantId, Expiring>,
+        expired: &mut BTreeMap<TenantId, ExpiredOf>,
+    ) -> Result<Looked, Error> {
+        let mut by_treatment = BTreeMap::<Digest, (Arc<Treatment>, Vec<Customer>)>::new();
+        for facts in page.into_iter().filter(|facts| tenants.contains(&facts.tenant)) {
+            if let Some((digest, treatment)) = dated.of(&facts.tenant) {
+                by_treatment.entry(digest).or_insert_with(|| (treatment, Vec::new())).1.push(facts);
+            }
+        }
+        let mut looked = Looked::default();
+        for (treatment, customers) in by_treatment.into_values() {
+            let ids = customers.iter().map(|facts| facts.id.clone()).collect();
+            let mut found = Vec::new();
+            for (facts, tally) in customers.into_iter().zip(self.tally(ids, &treatment).await?) {
+                match tally {
+                    Ok(tally) if tally.due() == 0 => {
+                        if let Some(counted) = expiring.get_mut(&facts.tenant) {
+                            counted.add(&treatment, &tally);
+                        }
+                        let of = expired.entry(facts.tenant).or_default();
+                        of.add(&treatment, &expired_of(&treatment, &tally));
+                    }
+                    Ok(tally) => found.push((facts, tally)),
+                    Err(error) => expired.entry(facts.tenant).or_default().failed(error),
+                }
+            }
+            let asked = found.into_iter().map(|(facts, tally)| async move {
+                let facts = self.with_what_gateways_hold(facts).await?;
+                Ok::<_, GatewayError>((facts, tally))
+            });
+            let asked: Vec<_> = stream::iter(asked.collect::<Vec<_>>()).buffered(CALLS).collect().await;
+            let mut due = Vec::new();
+            for one in asked {
+                let (facts, tally) = one?;
+                let counted = expiring.entry(facts.tenant.clone()).or_default();
+                if let Some(held) = self.held_back(&facts) {
+                    *counted.held.entry(held.clone()).or_default() += 1;
+                    *expired.entry(facts.tenant).or_default().held.entry(held).or_default() += 1;
+                } else {
+                    counted.add(&treatment, &tally);
+                    due.push(Due { facts, done: Counts::default() });
+                }
+            }
+            if !due.is_empty() {
+                looked.todo.push((treatment, due));
+            }
+        }
+        Ok(looked)
+    }
+
+    /// What gateways say of invoices and disputes, where the policy looks at these.
+    async fn with_what_gateways_hold(&self, facts: Customer) -> Result<Customer, GatewayError> {
+        let asks = [Guard::UnpaidInvoice, Guard::OpenDispute];
+        self.with_gateways_if(facts, &asks).await
+    }
+
+    /// By what nothing of a customer's expires. What is not known forbids.
+    fn held_back(&self, facts: &Customer) -> Option<String> {
+        if !facts.unreadable.is_empty() {
+            return Some(UNREADABLE.to_owned());
+        }
+        let policy = self.parts.policy.effective(&facts.tenant);
+        let blocks = |rule: &GuardRule| !matches!(rule, GuardRule::Ignore { .. });
+        let mut guards = policy.guards().filter(|(guard, rule)| holds_back(guard) && blocks(rule));
+        guards.find(|(guard, _)| guard.is_up(facts)).map(|(guard, _)| guard.to_string())
+    }
+}
+
+/// A run that is under way.
+struct Run<'e> {
+    engine: &'e Engine,
+    approved: &'e ApprovedExpiry,
+    at: DateTime<Utc>,
+    /// Once the ledger has its beginning.
+    id: Option<ExpiryRun>,
+}
+
+impl Run<'_> {
+    /// The ledger says that the run begins, before the first record is touched.
+    async fn begin(&mut self) -> Result<(), Error> {
+        if self.id.is_some() {
+            return Ok(());
+        }
+        let ApprovedExpiry { plan, approval } = self.approved;
+        let run = self.engine.case_id()?;
+        let begun = ExpiryBegun {
+            run: run.clone(),
+            plan: plan.digest(),
+            of: plan.of().clone(),
+            data_map: plan.data_map(),
+            policies: plan.policies().collect(),
+            operator: approval.operator().clone(),
+            approved_at: approval.approved_at(),
+            at: self.at,
+        };
+        self.engine.parts.ledger.expiry(&ExpiryEvent::Begun(begun)).await?;
+        self.id = Some(run);
+        Ok(())
+    }
+
+    fn seed(&self) -> Result<Seed, Error> {
+        let mut seed = [0; 32];
+        self.engine.parts.entropy.fill(&mut seed)?;
+        Ok(Seed::new(seed))
+    }
+
+    async fn tenants(
+        &mut self,
+        tenants: &BTreeSet<TenantId>,
+    ) -> Result<BTreeMap<Option<TenantId>, ExpiredOf>, Error> {
+        let mut expired = BTreeMap::<TenantId, ExpiredOf>::new();
+        let (mut dated, mut pages) = (Dated::new(self.engine, self.at), Pages::new());
+        while let Some(page) = pages.next(self.engine).await? {
+            let mut counted = BTreeMap::new();
+            let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut expired).await?;
+            for (treatment, due) in looked.todo {
+                self.begin().await?;
+                self.batch(&treatment, due, &mut expired).await?;
+            }
+        }
+        Ok(expired.into_iter().map(|(tenant, of)| (Some(tenant), of)).collect())
+    }
+
+    /// Erases what has expired of some customers, and reads back.
+    async fn batch(
+        &self,
+        treatment: &Arc<Treatment>,
+        mut todo: Vec<Due>,
+        expired: &mut BTreeMap<TenantId, ExpiredOf>,
+    ) -> Result<(), Error> {
+        let seed = self.seed()?;
+        let mut done = Vec::with_capacity(todo.len());
+        let mut rounds = 0;
+        while !todo.is_empty() {
+            rounds += 1;
+            if rounds > MOST_ROUNDS {
+                return Err(StoreError::Contended { doing: "erasing what has expired, part by part" }.into());
+            }
+            let targets = todo.iter().map(|due| Target {
+                customer: due.facts.id.clone(),
+                tenant: due.facts.tenant.clone(),
+                expected: due.facts.expected(),
+            });
+            let request = EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), self.at);
+            let mut answers = self.engine.parts.store.erase(&request).await?.into_iter();
+            let mut more = Vec::new();
+            for mut due in todo {
+                let of = expired.entry(due.facts.tenant.clone()).or_default();
+                match answers.next() {
+                    Some(Ok(Erased::Done(counts))) => {
+                        due.done.add(&counts);
+                        done.push(due);
+                    }
+                    Some(Ok(Erased::More(counts))) => {
+                        due.done.add(&counts);
+                        more.push(due);
+                    }
+                    Some(Ok(Erased::Changed | Erased::Missing)) => of.changed += 1,
+                    Some(Err(error)) => of.failed(error),
+                    None => of.failed("the store gave no answer; it was not tried"),
+                }
+            }
+            todo = more;
+        }
+        let ids: Vec<CustomerId> = done.iter().map(|due| due.facts.id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for (due, tally) in done.into_iter().zip(self.engine.tally(ids, treatment).await?) {
+            let of = expired.entry(due.facts.tenant).or_default();
+            of.add(treatment, &due.done.classes);
+            match tally {
+                Ok(tally) if tally.due() == 0 => of.customers += 1,
+                Ok(_) => of.failed("records that have expired are there still after they were erased"),
+                Err(error) => of.failed(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases what has no owner any more, part by part, and reads back.
+    async fn ownerless(&mut self) -> Result<ExpiredOf, Error> {
+        let mut of = ExpiredOf::default();
+        let Some((port, request)) = self.engine.ownerless(self.at) else { return Ok(of) };
+        let mut tally = port.count_ownerless(&request).await?;
+        let mut went = Counts::default();
+        let mut looks = 0;
+        while tally.due() > 0 && looks < LOOKS {
+            self.begin().await?;
+            looks += 1;
+            let seed = self.seed()?;
+            let mut rounds = 0;
+            loop {
+                match port.erase_ownerless(&request, &seed).await? {
+                    OwnerlessErased::Done(counts) => {
+                        went.add(&counts);
+                        break;
+                    }
+                    OwnerlessErased::More(counts) => went.add(&counts),
+                }
+                rounds += 1;
+                if rounds > MOST_ROUNDS {
+                    let doing = "erasing records without an owner, part by part";
+                    return Err(StoreError::Contended { doing }.into());
+                }
+            }
+            tally = port.count_ownerless(&request).await?;
+        }
+        if tally.due() > 0 {
+            of.failed("records without an owner are there still after they were erased");
+        }
+        // What went was counted as it went; what stays anonymised is counted where it stays.
+        for (class, mut stays) in expired_of(&request.treatment, &tally) {
+            let deletes = request.treatment.class(class.as_str()).map(crate::policy::ClassTreatment::action);
+            if deletes == Some(&RecordAction::Delete) {
+                stays += went.classes.get(&class).copied().unwrap_or_default();
+            }
+            of.records.insert(class, stays);
+        }
+        Ok(of)
+    }
+}

@@ -1,0 +1,229 @@
+//! Holding what expires against the data map: each record has a date, and what needs it does not stay without it.
+//!
+//! An age is held like a duty that keeps the record until it is reached, so everything that is known of duties holds for
+//! it: where the date is, which records stay with which, and what becomes of a record that another one still needs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::duties::{self, check_date};
+use super::{check_references, compile_classes, not_covered};
+use crate::anonymise::{Strategies, Strategy};
+use crate::data_map::{ClassName, DataMap, RecordClass};
+use crate::document::{Reader, join, suggest};
+use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
+use crate::policy::{
+    After, Duty, Expiry, Ground, Ownerless, OwnerlessExpiry, Period, RecordAction, StartRule, Treatment,
+};
+
+/// What is said of the classes that do not expire.
+const STAYS: &str = "does not expire";
+const TABLE: &str = "expire";
+
+/// What expires by its age or when its last duty ends, of one tenant or of everyone.
+pub(super) fn compile_expiry(
+    reader: &mut Reader,
+    rules: &Rules,
+    map: &DataMap,
+    strategies: &Strategies,
+) -> Option<Expiry> {
+    check_classes(reader, rules, map);
+    let expiring: BTreeMap<&ClassName, (&After, &ClassRule)> = rules
+        .expire
+        .iter()
+        .filter_map(|(name, rule)| Some((name, (rule.after.as_ref()?, &rule.class))))
+        .collect();
+    if expiring.is_empty() {
+        return None;
+    }
+    let mut ages = BTreeMap::new();
+    for (name, (after, _)) in &expiring {
+        check_after(reader, rules, name, after, map);
+        if let After::Age { from, period } = after {
+            // Records that have their age by the same field and period go together.
+            let key = format!("{period} after {from}");
+            ages.entry(key.clone())
+                .or_insert_with(|| age(key, *period))
+                .classes
+                .insert((*name).clone(), from.clone());
+        }
+    }
+    let mut with_ages = rules.clone();
+    with_ages.duties.extend(ages.into_values());
+    let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (*name, *rule)).collect());
+    let treatment = compile(reader, (&with_ages, strategies), &rule, map);
+    Some(Expiry {
+        rules: expiring.into_iter().map(|(name, (after, _))| (name.clone(), after.clone())).collect(),
+        treatment: Arc::new(treatment),
+        keeps: with_ages.duties,
+    })
+}
+
+/// What expires because its owner is gone. Whose it was nobody can say, so tenants cannot differ in it, and every tenant's
+/// duties hold for it.
+pub(super) fn compile_ownerless(
+    reader: &mut Reader,
+    document: &PolicyDocument,
+    map: &DataMap,
+    strategies: &Strategies,
+) -> Option<OwnerlessExpiry> {
+    let of = |rules: &Rules, name: &ClassName| {
+        let rule = rules.expire.get(name)?;
+        Some((rule.ownerless?, rule.class.clone()))
+    };
+    for (tenant, entry) in &document.tenants {
+        let own = entry.own.get(TABLE).and_then(|own| own.as_object());
+        for name in own.into_iter().flat_map(|own| own.keys()) {
+            let class = ClassName::from(name.as_str());
+            if of(&entry.rules, &class) != of(&document.rules, &class) {
+                reader.problem(
+                    join(&join("tenants", tenant.as_str()), &join(TABLE, name)),
+                    "says something else of records without an owner, and nobody can tell whose tenant's they were",
+                    "say it once, for everyone; the tenant's own line has to repeat it, with the same action",
+                );
+            }
+        }
+    }
+    let expiring: BTreeMap<ClassName, (Ownerless, ClassRule)> = document
+        .rules
+        .expire
+        .keys()
+        .filter_map(|name| Some((name.clone(), of(&document.rules, name)?)))
+        .collect();
+    if expiring.is_empty() {
+        return None;
+    }
+    check_alike(reader, &expiring, map);
+    let mut rules = document.rules.clone();
+    for (tenant, entry) in &document.tenants {
+        rules.duties.extend(
+            entry
+                .rules
+                .duties
+                .iter()
+                .filter(|duty| !document.rules.duties.contains(duty))
+                .map(|duty| Duty { name: format!("{} of tenant {tenant}", duty.name), ..duty.clone() }),
+        );
+    }
+    let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (name, rule)).collect());
+    let treatment = compile(reader, (&rules, strategies), &rule, map);
+    for (name, class) in treatment.classes() {
+        for (field, _) in
+            class.strategies().filter(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
+        {
+            reader.problem(
+                join(&join(TABLE, name.as_str()), field.as_str()),
+                "cannot be searched where the owner is gone: nobody knows for whom",
+                format!("write fields = {{ {field} = \"remove\" }}"),
+            );
+        }
+    }
+    let rules = expiring.into_iter().map(|(name, (ownerless, _))| (name, ownerless)).collect();
+    Some(OwnerlessExpiry { rules, treatment: Arc::new(treatment) })
+}
+
+/// Records that hang from others without an owner have none either: of both the same has to count, or one would go and
+/// the other point at nothing.
+fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, (Ownerless, ClassRule)>, map: &DataMap) {
+    for (name, (which, _)) in expiring {
+        let above = map.class(name.as_str()).into_iter().flat_map(|class| class.hangs_from(map));
+        for to in above.map(|link| &link.to) {
+            if expiring.get(to).is_some_and(|(other, _)| other != which) {
+                reader.problem(
+                    join(&join(TABLE, name.as_str()), "ownerless"),
+                    format!("is not what {to} says, from which its records hang"),
+                    "write the same for both",
+                );
+            }
+        }
+    }
+}
+
+/// Classes of which records can expire.
+fn check_classes(reader: &mut Reader, rules: &Rules, map: &DataMap) {
+    for name in rules.expire.keys() {
+        let path = join(TABLE, name.as_str());
+        let Some(class) = map.class(name.as_str()) else {
+            let known: Vec<&str> = map.classes().map(|class| class.name().as_str()).collect();
+            reader.problem(path, "is no record class of the data map", suggest(name.as_str(), known));
+            continue;
+        };
+        if name == map.root() {
+            reader.problem(
+                path,
+                "is the customers' own record, which goes by a trigger and never by itself",
+                "write a trigger, such as triggers.inactive",
+            );
+        } else if class.shares().is_some() {
+            reader.problem(
+                path,
+                "is shared by several customers, and goes with the last of them",
+                "leave it to the treatments",
+            );
+        }
+    }
+}
+
+fn check_after(reader: &mut Reader, rules: &Rules, name: &ClassName, after: &After, map: &DataMap) {
+    let Some(class) = map.class(name.as_str()) else { return };
+    let path = join(TABLE, name.as_str());
+    match after {
+        After::Age { from, .. } => check_date(reader, || join(&path, "from"), class, from, map),
+        After::Duty if !rules.duties.iter().any(|duty| duty.classes().contains_key(name)) => reader.problem(
+            join(&path, "after"),
+            "has no duty whose end it could wait for",
+            format!("name {name} in a duty, or write a period and from"),
+        ),
+        After::Duty => {}
+    }
+}
+
+/// An age as what keeps a record until it is reached.
+fn age(name: String, period: Period) -> Duty {
+    Duty {
+        name,
+        classes: BTreeMap::new(),
+        by_fiscal_year: false,
+        period,
+        start: StartRule::RecordDate,
+        law: "its age".to_owned(),
+        statute: None,
+        ground: Ground::Necessary,
+        is_age: true,
+    }
+}
+
+/// The classes that expire as they are treated then; all others stay as they are.
+fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) -> TreatmentRule {
+    let stays = || ClassRule::plain(RecordAction::Keep { reason: STAYS.to_owned() });
+    let classes = map.classes().map(RecordClass::name).chain(expiring.keys().copied());
+    let rule = |name: &ClassName| expiring.get(name).map_or_else(stays, |rule| (*rule).clone());
+    TreatmentRule {
+        classes: classes.map(|name| (name.clone(), rule(name))).collect(),
+        gateways: BTreeMap::new(),
+    }
+}
+
+fn compile(
+    reader: &mut Reader,
+    rules: (&Rules, &Strategies),
+    rule: &TreatmentRule,
+    map: &DataMap,
+) -> Treatment {
+    // What is wrong with a class itself was said already.
+    let mut known = rule.clone();
+    known.classes.retain(|name, _| map.class(name.as_str()).is_some());
+    let mut classes = compile_classes(reader, TABLE, rules, &known, map);
+    duties::put_under_duty(&mut classes, rules.0, map);
+    duties::put_tombstones(reader, TABLE, rules, &mut classes, map);
+    duties::check_dates_stay(reader, TABLE, &classes);
+    check_references(reader, TABLE, &known, map);
+    Treatment {
+        name: TABLE.into(),
+        root: map.root().clone(),
+        classes,
+        gateways: BTreeMap::new(),
+        links: Vec::new(),
+        not_covered: not_covered(map),
+    }
+}

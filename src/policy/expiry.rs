@@ -1,0 +1,103 @@
+//! What goes by its own age: records that expire, whoever they belong to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Duty, Period, Treatment};
+use crate::data_map::{ClassName, FieldName};
+
+/// When records expire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum After {
+    /// So long after their own date: from the first day on which the period is over.
+    Age {
+        /// The field with the record's date: its own, or that of the record from which it hangs.
+        from: FieldName,
+        /// How long.
+        period: Period,
+    },
+    /// When the last duty on them has ended.
+    Duty,
+}
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Age { from, period } => write!(f, "{period} after {from}"),
+            Self::Duty => f.write_str("when the last duty has ended"),
+        }
+    }
+}
+
+/// Which records count as those whose owner is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ownerless {
+    /// They name a customer who is not there, or hang from a record that is not there.
+    Gone,
+    /// Those, and those that name nobody: a foreign key may have been cleared when its customer went, and a guest's order
+    /// never had one.
+    GoneOrNone,
+}
+
+impl Ownerless {
+    pub(super) const ALL: [Self; 2] = [Self::Gone, Self::GoneOrNone];
+
+    /// As the policy spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::GoneOrNone => "gone or none",
+        }
+    }
+}
+
+impl fmt::Display for Ownerless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The records that expire by their age or when their last duty ends, as it is in force for a tenant.
+#[derive(Clone, Debug)]
+pub struct Expiry {
+    pub(super) rules: BTreeMap<ClassName, After>,
+    pub(super) treatment: Arc<Treatment>,
+    /// What keeps a record: duties, and ages that it has not reached.
+    pub(super) keeps: Vec<Duty>,
+}
+
+impl Expiry {
+    /// By class, when its records expire.
+    pub fn rules(&self) -> &BTreeMap<ClassName, After> {
+        &self.rules
+    }
+
+    /// What is done to them. It does nothing to the classes that do not expire; stores get it
+    /// [dated](super::Effective::expiry_at).
+    pub fn treatment(&self) -> &Arc<Treatment> {
+        &self.treatment
+    }
+}
+
+/// The records that expire because their owner is gone. There is no tenant whose they are: it is the same for all, and a
+/// duty of any tenant keeps them.
+#[derive(Clone, Debug)]
+pub struct OwnerlessExpiry {
+    pub(super) rules: BTreeMap<ClassName, Ownerless>,
+    pub(super) treatment: Arc<Treatment>,
+}
+
+impl OwnerlessExpiry {
+    /// By class, which of its records count.
+    pub fn rules(&self) -> &BTreeMap<ClassName, Ownerless> {
+        &self.rules
+    }
+
+    /// What is done to them. Stores get it [dated](super::Policy::ownerless_at).
+    pub fn treatment(&self) -> &Arc<Treatment> {
+        &self.treatment
+    }
+}

@@ -1,0 +1,978 @@
+//! Records that expire, against a brute-force oracle: which rows go, which stay byte for byte, and who has to say yes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
+use proptest::prelude::*;
+use relinquish::customer::HoldKind;
+use relinquish::data_map::{Fact, Field, FieldName, Kind, Record, RecordClass, Reference, Value};
+use relinquish::engine::{Clock, Expired, PlannedExpiry};
+use relinquish::ledger::{EntryBody, ExpiryEvent, Ledger, MemoryKeyRing, TokenKey};
+use relinquish::plan::{ApprovalError, ApprovedExpiry, ExpiryPlan, NothingExpires};
+use relinquish::store::{ByRecord, MemoryRepository};
+use relinquish::testing::{ManualClock, RepeatableEntropy};
+use relinquish::{
+    Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, PolicyDocument,
+    SqlMap, SqliteLedger, SqliteStore, TenantId,
+};
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+use crate::wired::{Tripwire, Wired, until_death};
+
+const POLICY: &str = r#"
+version = 1
+sweep = true
+[triggers]
+requested = { treatment = "clear" }
+[guards]
+active_subscription = { ignore = "x" }
+several_tenants = { ignore = "x" }
+not_archived = { ignore = "x" }
+restriction = { ignore = "records that expire are no longer needed for anything" }
+[anonymise]
+name = "remove"
+free_text = "clear"
+[treatments.clear]
+customer = "anonymise"
+call = "delete"
+order = "delete"
+line = "delete"
+invoice = "anonymise"
+[duties.bookkeeping]
+classes = ["invoice"]
+statute = "SE/BFL/7:2"
+from = "booked_on"
+[expire]
+call = { from = "made_on", after = "12 months", action = "delete" }
+order = { from = "placed_on", after = "3 years", action = "delete" }
+line = { from = "placed_on", after = "3 years", action = "delete" }
+invoice = { after = "duty", action = "anonymise" }
+[tenants.patient]
+expire.call = { from = "made_on", after = "24 months", action = "delete" }
+expire.invoice = "off"
+[tenants.asleep]
+sweep = false
+"#;
+
+const SCHEMA: &str = "
+    PRAGMA foreign_keys = on;
+    CREATE TABLE customers (
+        id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT, held TEXT, is_unknown INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE calls (
+        id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers, number TEXT, made_on TEXT
+    );
+    CREATE TABLE orders (
+        id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers, note TEXT, placed_on TEXT
+    );
+    CREATE TABLE lines (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES orders, text TEXT);
+    CREATE TABLE invoices (
+        id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers, name TEXT, booked_on TEXT
+    );";
+
+const MAP: &str = r#"
+version = 1
+[customers]
+table = "customers"
+key = "id"
+tenant = "tenant"
+holds = "held"
+deactivate = { none = "there is no such status" }
+unknown_customer = { find = { is_unknown = 1 } }
+fields = { name = "name", is_unknown = "not personal" }
+[records.call]
+table = "calls"
+key = "id"
+owner = "customer_id"
+fields = { number = "communication", made_on = "not personal" }
+[records.order]
+table = "orders"
+key = "id"
+owner = "customer_id"
+fields = { note = "free_text", placed_on = "not personal" }
+[records.line]
+table = "lines"
+key = "id"
+owner = ["order_id", "customer_id"]
+fields = { text = "free_text" }
+[records.invoice]
+table = "invoices"
+key = "id"
+owner = "customer_id"
+fields = { name = "name", booked_on = "not personal" }
+"#;
+
+const CLASSES: [(&str, &str); 5] = [
+    ("customer", "customers"),
+    ("call", "calls"),
+    ("order", "orders"),
+    ("line", "lines"),
+    ("invoice", "invoices"),
+];
+
+/// Id, tenant, hold, and whether it is the tenant's "Unknown Customer".
+const CUSTOMERS: [(i64, &str, Option<&str>, bool); 6] = [
+    (1, "usual", None, false),
+    (2, "patient", None, false),
+    (3, "asleep", None, false),
+    (4, "usual", Some("legal_claim"), false),
+    (5, "usual", Some("restriction"), false),
+    (9, "usual", None, true),
+];
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// One record of a customer, dated or not.
+#[derive(Clone, Debug)]
+struct Row {
+    customer: usize,
+    class: usize,
+    date: Option<NaiveDate>,
+}
+
+impl Row {
+    fn tenant(&self) -> &'static str {
+        CUSTOMERS[self.customer].1
+    }
+
+    /// The oracle: whether the policy above says that this record has expired.
+    fn has_expired(&self, today: NaiveDate) -> bool {
+        let Some(date) = self.date else { return false };
+        let over = |months: u32| date.checked_add_months(Months::new(months)).unwrap() <= today;
+        match (self.class, self.tenant()) {
+            (_, "asleep") | (3, "patient") => false,
+            (1, "patient") => over(24),
+            (1, _) => over(12),
+            (2, _) => over(36),
+            (3, _) => NaiveDate::from_ymd_opt(date.year() + 7, 12, 31).unwrap() < today,
+            _ => unreachable!("{self:?}"),
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        CUSTOMERS[self.customer].2 == Some("legal_claim")
+    }
+}
+
+fn any_rows() -> impl Strategy<Value = Vec<Row>> {
+    // Days around the ends of the periods, and others.
+    let near = prop::sample::select(vec![0_i64, 364, 365, 366, 730, 731, 1095, 1096, 1097]);
+    let date = prop_oneof![
+        near.prop_map(|days| day("2026-06-30") - TimeDelta::days(days)),
+        (2010..2027_i32, 1..13_u32, 1..29_u32)
+            .prop_map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day).unwrap()),
+    ];
+    let row = (0..CUSTOMERS.len(), 1..4_usize, prop::option::weighted(0.9, date))
+        .prop_map(|(customer, class, date)| Row { customer, class, date });
+    prop::collection::vec(row, 0..24)
+}
+
+fn records(rows: &[Row], customer: usize) -> Vec<Record> {
+    let id = CUSTOMERS[customer].0;
+    let mut list = vec![Record::new("customer", id.to_string()).with("id", id).with("name", "Maud")];
+    for (n, row) in rows.iter().enumerate().filter(|(_, row)| row.customer == customer) {
+        let n = i64::try_from(n).unwrap();
+        let date = row.date.map(|day| day.to_string());
+        let record = |class: &str| Record::new(class, n.to_string()).with("id", n);
+        match row.class {
+            1 => list.push(
+                record("call").with("customer_id", id).with("number", "+44 20 7946").with("made_on", date),
+            ),
+            2 => {
+                list.push(record("line").with("order_id", n).with("text", "for Maud"));
+                list.push(
+                    record("order").with("customer_id", id).with("note", "for Maud").with("placed_on", date),
+                );
+            }
+            _ => list
+                .push(record("invoice").with("customer_id", id).with("name", "Maud").with("booked_on", date)),
+        }
+    }
+    list
+}
+
+fn sqlite(path: &Path, rows: &[Row]) -> SqliteStore {
+    let database = Connection::open(path).unwrap();
+    database.execute_batch(SCHEMA).unwrap();
+    for (id, tenant, held, unknown) in CUSTOMERS {
+        let held = held.map(|held| format!("[\"{held}\"]"));
+        let sql =
+            "INSERT INTO customers (id, tenant, name, held, is_unknown) VALUES (?1, ?2, 'Maud', ?3, ?4)";
+        database.execute(sql, (id, tenant, held, unknown)).unwrap();
+    }
+    let all = (0..CUSTOMERS.len()).flat_map(|customer| records(rows, customer));
+    let order = |record: &Record| (record.class.as_str() == "line", record.key.clone());
+    let mut all: Vec<Record> = all.filter(|record| record.class.as_str() != "customer").collect();
+    all.sort_by_key(order);
+    for record in all {
+        let (_, table) = CLASSES.into_iter().find(|(class, _)| record.class.as_str() == *class).unwrap();
+        let columns: Vec<&str> = record.fields.keys().map(FieldName::as_str).collect();
+        let values: Vec<String> = record
+            .fields
+            .values()
+            .map(|value| match value {
+                Value::Integer(number) => number.to_string(),
+                Value::Text(text) => format!("'{text}'"),
+                _ => "NULL".to_owned(),
+            })
+            .collect();
+        let sql = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "));
+        database.execute(&sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn memory(rows: &[Row]) -> MemoryStore {
+    let link = |to: &str, field: &str| Reference {
+        to: to.into(),
+        fields: vec![field.into()],
+        to_fields: Vec::new(),
+        owner: true,
+        cuttable: false,
+    };
+    let owned = |name: &str| {
+        RecordClass::new(name)
+            .field(Field::key("id"))
+            .field(Field::owner("customer_id"))
+            .references(link("customer", "customer_id"))
+    };
+    let map = DataMap::builder(
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name)),
+    )
+    .class(
+        owned("call")
+            .field(Field::personal("number", Kind::Communication))
+            .field(Field::plain("made_on").dated()),
+    )
+    .class(
+        owned("order")
+            .field(Field::personal("note", Kind::FreeText))
+            .field(Field::plain("placed_on").dated()),
+    )
+    .class(
+        RecordClass::new("line")
+            .field(Field::key("id"))
+            .field(Field::owner("order_id"))
+            .field(Field::personal("text", Kind::FreeText))
+            .references(link("order", "order_id")),
+    )
+    .class(
+        owned("invoice").field(Field::personal("name", Kind::Name)).field(Field::plain("booked_on").dated()),
+    )
+    .knows(Fact::Holds)
+    .without_deactivation("there is no such status")
+    .build()
+    .unwrap();
+    let repository = MemoryRepository::new(map);
+    for (n, (id, tenant, held, unknown)) in CUSTOMERS.into_iter().enumerate() {
+        let mut facts = Customer::new(id.to_string(), tenant);
+        facts.stand_in = unknown;
+        facts.holds.extend(held.map(|held| match held {
+            "legal_claim" => HoldKind::LegalClaim,
+            _ => HoldKind::Restriction,
+        }));
+        repository.insert(facts, records(rows, n));
+    }
+    ByRecord::new(repository)
+}
+
+fn engine_with(
+    store: impl CustomerStore,
+    policy: &str,
+    ledger: impl Ledger,
+    clock: &Arc<ManualClock>,
+) -> Engine {
+    let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+    Engine::builder(store, PolicyDocument::from_toml(policy).unwrap(), ledger, keys)
+        .clock(Arc::clone(clock))
+        .entropy(RepeatableEntropy::new(1))
+        .batch(2)
+        .build()
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn clock(today: &str) -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(format!("{today}T12:00:00Z").parse().unwrap()))
+}
+
+fn everyone() -> Vec<TenantId> {
+    ["usual", "patient", "asleep"].map(TenantId::from).to_vec()
+}
+
+async fn plan(engine: &Engine) -> ExpiryPlan {
+    match engine.plan_expiry(everyone()).await.unwrap() {
+        PlannedExpiry::Plan(plan) => *plan,
+        PlannedExpiry::Nothing(why) => panic!("{why}"),
+    }
+}
+
+fn approve(plan: ExpiryPlan, now: DateTime<Utc>) -> ApprovedExpiry {
+    let approval = Approval::new("operator-7", everyone(), plan.digest(), now, now + TimeDelta::hours(1));
+    plan.approve(approval, now).unwrap()
+}
+
+async fn expire(engine: &Engine, clock: &ManualClock) -> Expired {
+    let plan = plan(engine).await;
+    engine.expire(&approve(plan, clock.now())).await.unwrap()
+}
+
+/// Every row, by class and id.
+type Dump = BTreeMap<(&'static str, i64), BTreeMap<String, String>>;
+
+fn dump_sqlite(path: &Path) -> Dump {
+    let database = Connection::open(path).unwrap();
+    let violations: i64 =
+        database.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(violations, 0, "nothing points at a row that is gone");
+    let mut dump = Dump::new();
+    for (class, table) in CLASSES {
+        let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let fields = names.iter().enumerate().map(|(n, name)| {
+                let value = row.get_ref(n).unwrap();
+                (name.clone(), format!("{:?}", rusqlite::types::Value::try_from(value).unwrap()))
+            });
+            dump.insert((class, row.get("id").unwrap()), fields.collect());
+        }
+    }
+    dump
+}
+
+fn dump_memory(store: &MemoryStore) -> Dump {
+    let mut dump = Dump::new();
+    for (id, ..) in CUSTOMERS {
+        for record in store.repository().records(&id.to_string().as_str().into()) {
+            let (class, _) = CLASSES.into_iter().find(|(class, _)| record.class.as_str() == *class).unwrap();
+            let fields = record.fields.iter();
+            let fields =
+                fields.map(|(name, value)| (name.to_string(), serde_json::to_string(value).unwrap()));
+            dump.insert((class, record.key.as_str().parse().unwrap()), fields.collect());
+        }
+    }
+    dump
+}
+
+/// Every record is as the oracle says: gone, emptied, or byte for byte as it was.
+fn assert_as_the_oracle_says(rows: &[Row], today: NaiveDate, before: &Dump, after: &Dump) {
+    for ((class, id), was) in before {
+        let is = after.get(&(*class, *id));
+        let row = if *class == "customer" { None } else { Some(&rows[usize::try_from(*id).unwrap()]) };
+        let expired = row.is_some_and(|row| row.has_expired(today) && !row.is_held());
+        match (*class, expired) {
+            (_, false) => assert_eq!(is, Some(was), "{class} {id} stays byte for byte: {row:?}"),
+            ("invoice", true) => {
+                let is = is.unwrap_or_else(|| panic!("{class} {id} stays"));
+                assert_ne!(is["name"], was["name"], "{class} {id}: {row:?}");
+                assert!(!is["name"].contains("Maud"), "{class} {id}");
+                assert_eq!(is["booked_on"], was["booked_on"]);
+            }
+            (_, true) => assert_eq!(is, None, "{class} {id} has expired: {row:?}"),
+        }
+    }
+    assert!(after.keys().all(|key| before.contains_key(key)), "nothing is made");
+}
+
+/// What the ledger has to say, by tenant and class: what has expired, and whom nothing was touched of.
+fn counted(rows: &[Row], today: NaiveDate) -> BTreeMap<(String, String), u64> {
+    let mut counted = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.has_expired(today) && !row.is_held()) {
+        let classes: &[&str] = match row.class {
+            1 => &["call"],
+            2 => &["line", "order"],
+            _ => &["invoice"],
+        };
+        for class in classes {
+            *counted.entry((row.tenant().to_owned(), (*class).to_owned())).or_default() += 1;
+        }
+    }
+    counted
+}
+
+fn said(expired: &Expired) -> BTreeMap<(String, String), u64> {
+    let of = expired.of.iter().flat_map(|(tenant, of)| {
+        let tenant = tenant.as_ref().unwrap().as_str().to_owned();
+        of.records.iter().map(move |(class, count)| ((tenant.clone(), class.to_string()), *count))
+    });
+    of.filter(|(_, count)| *count > 0).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whoever they belong to, and whatever else the customer has: what has expired goes, and nothing else is touched. A
+    /// second run on the same day finds nothing, and a later one what has expired since.
+    #[test]
+    fn what_has_expired_goes_and_nothing_else_changes(rows in any_rows()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("shop.sqlite");
+            let on_file = sqlite(&path, &rows);
+            let by_record = Arc::new(memory(&rows));
+            for (name, store) in [
+                ("SQLite", Arc::new(on_file) as Arc<dyn CustomerStore>),
+                ("by record", Arc::clone(&by_record) as Arc<dyn CustomerStore>),
+            ] {
+                let dump = || if name == "SQLite" { dump_sqlite(&path) } else { dump_memory(&by_record) };
+                let clock = clock("2026-06-30");
+                let engine = engine_with(store, POLICY, MemoryLedger::new(), &clock);
+                let before = dump();
+                let expired = expire(&engine, &clock).await;
+                let after = dump();
+                assert_as_the_oracle_says(&rows, day("2026-06-30"), &before, &after);
+                assert_eq!(said(&expired), counted(&rows, day("2026-06-30")), "{name}: {expired}");
+                assert!(expired.of.values().all(|of| of.failed.is_empty() && of.changed == 0), "{name}: {expired}");
+
+                let again = expire(&engine, &clock).await;
+                assert_eq!(again.run, None, "{name}: {again}");
+                assert_eq!(dump(), after, "{name}: a second run changes nothing");
+
+                clock.turn(TimeDelta::days(400));
+                let later = clock.now().date_naive();
+                expire(&engine, &clock).await;
+                assert_as_the_oracle_says(&rows, later, &before, &dump());
+            }
+        });
+    }
+}
+
+fn rows(list: &[(usize, usize, &str)]) -> Vec<Row> {
+    let row = |(customer, class, date): &(usize, usize, &str)| Row {
+        customer: *customer,
+        class: *class,
+        date: Some(day(date)),
+    };
+    list.iter().map(row).collect()
+}
+
+/// A call and an order of each customer that have expired, and a call that has not.
+fn old_and_new() -> Vec<Row> {
+    let of =
+        |customer| [(customer, 1, "2020-01-01"), (customer, 2, "2020-01-01"), (customer, 1, "2026-06-01")];
+    rows(&(0..CUSTOMERS.len()).flat_map(of).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
+    let clock = clock("2026-06-30");
+    let engine = engine_with(memory(&old_and_new()), POLICY, MemoryLedger::new(), &clock);
+    let plan = plan(&engine).await;
+    assert_eq!(
+        plan.to_string(),
+        format!(
+            "Expiry {}
+  records that have expired are erased; this CANNOT be taken back
+    call                 delete     1 year after made_on, or 2 years after made_on
+    invoice              anonymise  when the last duty has ended
+    line                 delete     3 years after placed_on
+    order                delete     3 years after placed_on
+  tenant patient: 1 customer
+    call                      2 rows, 1 expired, 1 to do
+    line                      1 row, 1 expired, 1 to do
+    order                     1 row, 1 expired, 1 to do
+  tenant usual: 3 customers
+    call                      6 rows, 3 expired, 3 to do
+    invoice                   0 rows, 0 expired, 0 to do
+    line                      3 rows, 3 expired, 3 to do
+    order                     3 rows, 3 expired, 3 to do
+    1 customer held back: legal_claim
+  not of tenant asleep: the policy's switch is off (sweep = false)
+  copies in backups and other systems are not reached",
+            plan.digest()
+        )
+    );
+    assert_eq!(plan.due(), 12);
+    let json = plan.to_json();
+    assert_eq!(json["expiring"][1]["counted"]["held"]["legal_claim"], 1);
+    assert_eq!(json["left_out"]["asleep"], "sweep_off");
+    let bytes = serde_json_canonicalizer::to_vec(&json["binds"]).unwrap();
+    assert_eq!(hex::encode(Sha256::digest(&bytes)), json["digest"].as_str().unwrap());
+}
+
+/// The digest binds rules, and no counts: a record more is no other plan, another line of the policy is.
+#[tokio::test]
+async fn an_approval_holds_for_its_plan_its_tenants_and_its_time_alone() {
+    let clock = clock("2026-06-30");
+    let now = clock.now();
+    let engine = engine_with(memory(&old_and_new()), POLICY, MemoryLedger::new(), &clock);
+    let few = engine_with(memory(&[]), POLICY, MemoryLedger::new(), &clock);
+    assert_eq!(plan(&engine).await.digest(), plan(&few).await.digest());
+
+    let approval = |digest| Approval::new("operator-7", everyone(), digest, now, now + TimeDelta::hours(1));
+    let one = plan(&engine).await;
+    let digest = one.digest();
+    let PlannedExpiry::Plan(of_one) = engine.plan_expiry([TenantId::from("usual")]).await.unwrap() else {
+        panic!("something expires")
+    };
+    let other = approval(of_one.digest());
+    assert!(matches!(one.clone().approve(other, now), Err(ApprovalError::OtherPlan { .. })));
+    let narrow =
+        Approval::new("operator-7", [TenantId::from("usual")], digest, now, now + TimeDelta::hours(1));
+    assert!(matches!(one.clone().approve(narrow, now), Err(ApprovalError::OtherTenant { .. })));
+    let late = now + TimeDelta::hours(2);
+    assert!(matches!(one.clone().approve(approval(digest), late), Err(ApprovalError::Expired { .. })));
+
+    // Approved in time, and carried out too late; or under a policy that has changed.
+    let approved = one.approve(approval(digest), now).unwrap();
+    let shorter = POLICY.replace("\"12 months\"", "\"11 months\"");
+    let changed = engine_with(memory(&old_and_new()), &shorter, MemoryLedger::new(), &clock);
+    assert!(matches!(changed.expire(&approved).await, Err(Error::OtherRules { what: "policy", .. })));
+    clock.turn(TimeDelta::hours(2));
+    assert!(matches!(engine.expire(&approved).await, Err(Error::Approval(ApprovalError::Expired { .. }))));
+    assert_eq!(plan(&engine).await.due(), 12, "nothing was touched");
+}
+
+#[tokio::test]
+async fn where_nothing_can_expire_the_answer_says_why() {
+    let clock = clock("2026-06-30");
+    let engine = engine_with(memory(&old_and_new()), POLICY, MemoryLedger::new(), &clock);
+    let planned = engine.plan_expiry([TenantId::from("asleep")]).await.unwrap();
+    assert!(matches!(planned, PlannedExpiry::Nothing(NothingExpires::SweepOff)), "{planned:?}");
+    let planned = engine.plan_ownerless().await.unwrap();
+    assert!(matches!(planned, PlannedExpiry::Nothing(NothingExpires::NoRule)), "{planned:?}");
+}
+
+/// The ledger says that a run begins before the first record is touched, and at the end what came of it, with no word of
+/// whom it concerned. It can be read back from its file.
+#[tokio::test]
+async fn the_ledger_has_the_beginning_and_the_end_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = (folder.path().join("shop.sqlite"), folder.path().join("ledger.sqlite"));
+    let clock = clock("2026-06-30");
+    let engine =
+        engine_with(sqlite(&path, &old_and_new()), POLICY, SqliteLedger::open(&file).unwrap(), &clock);
+    let expired = expire(&engine, &clock).await;
+    drop(engine);
+    let entries = SqliteLedger::open_existing(&file).unwrap().entries(0, 10).await.unwrap();
+    let [begun, ended] = &entries[..] else { panic!("{entries:?}") };
+    let (EntryBody::Expiry(begun), EntryBody::Expiry(ended)) = (&begun.body, &ended.body) else {
+        panic!("{entries:?}")
+    };
+    let (ExpiryEvent::Begun(begun), ExpiryEvent::Ended(ended)) = (&**begun, &**ended) else {
+        panic!("{entries:?}")
+    };
+    assert_eq!((Some(&begun.run), Some(&ended.run)), (expired.run.as_ref(), expired.run.as_ref()));
+    assert_eq!((begun.operator.as_str(), begun.policies.len()), ("operator-7", 2));
+    let usual = ended.expired.iter().find(|of| of.tenant == Some("usual".into())).unwrap();
+    assert_eq!((usual.records["call"], usual.records["order"], usual.left), (3, 3, 1));
+    assert!(!expired.is_complete(), "one customer was held back");
+    let text = serde_json::to_string(&(begun, ended)).unwrap();
+    assert!(!text.contains("Maud") && !text.contains("7946"), "{text}");
+}
+
+/// Wherever a run dies, the next one does the rest, and the ledger never lacks the beginning of what was done.
+#[tokio::test]
+async fn an_interrupted_run_is_finished_by_the_next() {
+    let whole = {
+        let clock = clock("2026-06-30");
+        let store = Arc::new(memory(&old_and_new()));
+        expire(&engine_with(Arc::clone(&store), POLICY, MemoryLedger::new(), &clock), &clock).await;
+        dump_memory(&store)
+    };
+    let untouched = dump_memory(&memory(&old_and_new()));
+    let mut interrupted = 0;
+    for at in 0.. {
+        let wire = Tripwire::at(at);
+        let clock = clock("2026-06-30");
+        let store = Arc::new(memory(&old_and_new()));
+        let ledger = Arc::new(MemoryLedger::new());
+        let engine = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
+        let approved = approve(plan(&engine).await, clock.now());
+        let wired = engine_with(
+            Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+            POLICY,
+            Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+            &clock,
+        );
+        let died = until_death(&wire, wired.expire(&approved)).await.is_none();
+        let begun = ledger.last().await.unwrap() > 0;
+        assert!(begun || dump_memory(&store) == untouched, "at {at}: touched before the ledger knew");
+        if !died {
+            assert!(at > 20, "only {at} boundaries");
+            break;
+        }
+        interrupted += 1;
+        engine.expire(&approved).await.unwrap();
+        assert_eq!(dump_memory(&store), whole, "interrupted at {at}");
+    }
+    assert!(interrupted > 20, "{interrupted}");
+}
+
+/// A hold that is placed between the look and the act stops the act.
+#[tokio::test]
+async fn who_is_held_meanwhile_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let store = Arc::new(sqlite(&path, &rows(&[(0, 1, "2020-01-01"), (1, 1, "2020-01-01")])));
+    let clock = clock("2026-06-30");
+    let engine = engine_with(Arc::clone(&store), POLICY, MemoryLedger::new(), &clock);
+    let approved = approve(plan(&engine).await, clock.now());
+    let before = dump_sqlite(&path);
+    let hold = {
+        let path = path.clone();
+        async move {
+            let database = Connection::open(path).unwrap();
+            database.execute("UPDATE customers SET held = '[\"authority_order\"]' WHERE id = 1", []).unwrap();
+        }
+    };
+    // Facts of the first page, its counts, and then the erasure: the hold comes right before that.
+    let wire = Tripwire::meanwhile(4, hold);
+    let wired = engine_with(Wired { inner: Arc::clone(&store), wire }, POLICY, MemoryLedger::new(), &clock);
+    let expired = wired.expire(&approved).await.unwrap();
+    assert_eq!(expired.of[&Some("usual".into())].changed, 1, "{expired}");
+    let after = dump_sqlite(&path);
+    assert_eq!(after.get(&("call", 0)), before.get(&("call", 0)));
+    assert_eq!(after.get(&("call", 1)), None, "the neighbour's has expired all the same");
+}
+
+/// A policy in which comments, and the replies that hang from them, go with their owner.
+const LEFT_BEHIND: &str = r#"
+version = 1
+sweep = true
+[triggers]
+requested = { treatment = "clear" }
+[guards]
+active_subscription = { ignore = "x" }
+several_tenants = { ignore = "x" }
+not_archived = { ignore = "x" }
+[anonymise]
+name = "remove"
+free_text = "clear"
+[treatments.clear]
+customer = "anonymise"
+comment = "delete"
+reply = "delete"
+receipt = "anonymise"
+note = "delete"
+[duties.bookkeeping]
+classes = ["receipt"]
+statute = "SE/BFL/7:2"
+from = "booked_on"
+[expire]
+comment = { ownerless = "gone", action = "delete" }
+reply = { ownerless = "gone", action = "delete" }
+receipt = { ownerless = "gone or none", action = "anonymise" }
+note = { ownerless = "gone", action = "delete" }
+"#;
+
+const LEFT_BEHIND_SCHEMA: &str = "
+    CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, is_unknown INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE comments (id INTEGER PRIMARY KEY, customer_id INTEGER, text TEXT);
+    CREATE TABLE replies (id INTEGER PRIMARY KEY, comment_id INTEGER, text TEXT);
+    CREATE TABLE receipts (id INTEGER PRIMARY KEY, customer_id INTEGER, name TEXT NOT NULL, booked_on TEXT);
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, about_type TEXT, about_id INTEGER, text TEXT);";
+
+const LEFT_BEHIND_MAP: &str = r#"
+version = 1
+[customers]
+table = "customers"
+key = "id"
+tenant = { is = "here" }
+deactivate = { none = "there is no such status" }
+unknown_customer = { find = { is_unknown = 1 } }
+fields = { name = "name", is_unknown = "not personal" }
+[records.comment]
+table = "comments"
+key = "id"
+owner = "customer_id"
+fields = { text = "free_text" }
+[records.reply]
+table = "replies"
+key = "id"
+owner = [{ column = "comment_id", table = "comments", key = "id" }, "customer_id"]
+fields = { text = "free_text" }
+[records.receipt]
+table = "receipts"
+key = "id"
+owner = "customer_id"
+fields = { name = "name", booked_on = "not personal" }
+[records.note]
+table = "notes"
+key = "id"
+owner = { column = "about_id", when = { about_type = "customer" } }
+fields = { text = "free_text" }
+"#;
+
+fn left_behind(
+    path: &Path,
+    rows: &str,
+    policy: &str,
+    clock: &Arc<ManualClock>,
+) -> (Engine, Arc<MemoryLedger>) {
+    let database = Connection::open(path).unwrap();
+    database.execute_batch(LEFT_BEHIND_SCHEMA).unwrap();
+    database
+        .execute_batch(
+            "INSERT INTO customers VALUES (1, 'Maud', 0), (2, 'Edda', 0), (9, 'Unknown Customer', 1)",
+        )
+        .unwrap();
+    database.execute_batch(rows).unwrap();
+    let store = Arc::new(SqliteStore::open(path, &SqlMap::from_toml(LEFT_BEHIND_MAP).unwrap()).unwrap());
+    let ledger = Arc::new(MemoryLedger::new());
+    let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+    let policy = PolicyDocument::from_toml(policy).unwrap();
+    let engine = Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), keys)
+        .ownerless(store)
+        .clock(Arc::clone(clock))
+        .entropy(RepeatableEntropy::new(1))
+        .build()
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    (engine, ledger)
+}
+
+async fn expire_ownerless(engine: &Engine, clock: &ManualClock) -> Expired {
+    let plan = match engine.plan_ownerless().await.unwrap() {
+        PlannedExpiry::Plan(plan) => *plan,
+        PlannedExpiry::Nothing(why) => panic!("{why}"),
+    };
+    engine.expire(&approve(plan, clock.now())).await.unwrap()
+}
+
+fn ids(path: &Path, table: &str) -> Vec<i64> {
+    let database = Connection::open(path).unwrap();
+    let mut statement = database.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
+    let ids = statement.query_map([], |row| row.get(0)).unwrap();
+    ids.map(Result::unwrap).collect()
+}
+
+/// What a hard-deleted customer left behind is found by the links that lead nowhere; what is somebody's stays, and so
+/// does what was never a customer's.
+#[tokio::test]
+async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let clock = clock("2026-06-30");
+    let (engine, ledger) = left_behind(
+        &path,
+        "INSERT INTO comments VALUES (1, 1, 'x'), (2, 77, 'left behind'), (3, NULL, 'a guest'), (4, 9, 'handed over');
+         INSERT INTO replies VALUES (1, 1, 'x'), (2, 2, 'to what was left behind'), (3, 55, 'to nothing'),
+            (4, 3, 'to a guest'), (5, NULL, 'to nobody knows what');
+         INSERT INTO receipts VALUES (1, 2, 'Edda', '2015-01-01'), (2, 77, 'Gone', '2015-01-01'),
+            (3, 77, 'Kept', '2020-01-01'), (4, NULL, 'Guest', '2015-01-01'), (5, 77, 'Undated', NULL);
+         INSERT INTO notes VALUES (1, 'customer', 1, 'x'), (2, 'customer', 77, 'left behind'), (3, 'staff', 77, 'not ours'),
+            (4, 'staff', 1, 'not ours')",
+        LEFT_BEHIND,
+        &clock,
+    );
+    let expired = expire_ownerless(&engine, &clock).await;
+    assert!(expired.is_complete(), "{expired}");
+    assert_eq!(ids(&path, "comments"), [1, 3, 4]);
+    // 4 hangs from a guest's comment, which names nobody: no one is gone.
+    assert_eq!(ids(&path, "replies"), [1, 4, 5]);
+    assert_eq!(ids(&path, "notes"), [1, 3, 4]);
+    let names: Vec<String> = {
+        let database = Connection::open(&path).unwrap();
+        let mut statement = database.prepare("SELECT name FROM receipts ORDER BY id").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!((names[0].as_str(), names[2].as_str(), names[4].as_str()), ("Edda", "Kept", "Undated"));
+    assert!(names[1].starts_with("Anonymised") && names[3].starts_with("Anonymised"), "{names:?}");
+    let of = &expired.of[&None];
+    let counts: Vec<u64> = ["comment", "reply", "receipt", "note"].map(|class| of.records[class]).to_vec();
+    assert_eq!(counts, [1, 2, 2, 1]);
+    let again = expire_ownerless(&engine, &clock).await;
+    assert_eq!(again.run, None, "{again}");
+    assert_eq!(ledger.last().await.unwrap(), 2, "a beginning and an end");
+}
+
+/// However many there are, each transaction takes a bounded part, and rows that others point at wait for those.
+#[tokio::test]
+async fn many_records_without_an_owner_go_part_by_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let clock = clock("2026-06-30");
+    let (engine, _) = left_behind(
+        &path,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050)
+         INSERT INTO comments SELECT i, 77, 'x' FROM n;
+         INSERT INTO replies SELECT id, id, 'x' FROM comments;
+         INSERT INTO receipts SELECT id, 77, 'Gone', '2015-01-01' FROM comments;
+         INSERT INTO comments VALUES (20000, 1, 'stays'); INSERT INTO replies VALUES (20000, 20000, 'stays')",
+        LEFT_BEHIND,
+        &clock,
+    );
+    let expired = expire_ownerless(&engine, &clock).await;
+    assert!(expired.is_complete(), "{expired}");
+    let of = &expired.of[&None];
+    assert_eq!((of.records["comment"], of.records["reply"], of.records["receipt"]), (10_050, 10_050, 10_050));
+    assert_eq!((ids(&path, "comments"), ids(&path, "replies")), (vec![20_000], vec![20_000]));
+}
+
+/// Whose tenant's it was nobody can say: every tenant has to want it, and every tenant's duties keep it.
+#[tokio::test]
+async fn a_record_without_an_owner_may_be_any_tenants() {
+    let rows = "INSERT INTO receipts VALUES (1, 77, 'Gone', '2015-01-01')";
+    let name = |path: &Path| -> String {
+        let database = Connection::open(path).unwrap();
+        database.query_row("SELECT name FROM receipts", [], |row| row.get(0)).unwrap()
+    };
+    let clock = clock("2026-06-30");
+    let folder = tempfile::tempdir().unwrap();
+    // A tenant keeps longer, by a duty of its own.
+    let longer = format!(
+        "{LEFT_BEHIND}\n[tenants.careful.duties.claims]\nclasses = [\"receipt\"]\nperiod = \"15 years\"\n\
+         start = \"record_date\"\nlaw = \"a limitation period\"\nground = \"17(3)(e)\"\nfrom = \"booked_on\"\n"
+    );
+    let path = folder.path().join("longer.sqlite");
+    let (engine, _) = left_behind(&path, rows, &longer, &clock);
+    let everyone = [TenantId::from("careful")];
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
+    assert_eq!(plan.due(), 0, "{plan}");
+    // Somebody of another tenant cannot say yes for this one.
+    let now = clock.now();
+    let approval = |tenants: &[TenantId]| {
+        Approval::new("operator-7", tenants.to_vec(), plan.digest(), now, now + TimeDelta::hours(1))
+    };
+    let refused = plan.clone().approve(approval(&["here".into()]), now);
+    assert!(matches!(refused, Err(ApprovalError::OtherTenant { .. })), "{refused:?}");
+    engine.expire(&plan.clone().approve(approval(&everyone), now).unwrap()).await.unwrap();
+    assert_eq!(name(&path), "Gone");
+    clock.turn(TimeDelta::days(4 * 366));
+    let now = clock.now();
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
+    let approval = Approval::new("operator-7", everyone, plan.digest(), now, now + TimeDelta::hours(1));
+    engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    assert!(name(&path).starts_with("Anonymised"));
+
+    // A tenant that is switched off switches it off for all.
+    let off = format!("{LEFT_BEHIND}\n[tenants.careful]\nsweep = false\n");
+    let (engine, _) = left_behind(&folder.path().join("off.sqlite"), rows, &off, &clock);
+    let planned = engine.plan_ownerless().await.unwrap();
+    assert!(matches!(planned, PlannedExpiry::Nothing(NothingExpires::SweepOff)), "{planned:?}");
+}
+
+/// What is impossible is said before anything runs, each with its path and a way out.
+#[test]
+fn every_rule_that_cannot_hold_is_refused_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder.path().join("shop.sqlite"), &[]);
+    let map = relinquish::RecordStore::data_map(&store);
+    let refused = |expire: &str| {
+        let (head, _) = POLICY.split_once("[expire]").unwrap();
+        let text = format!("{head}[expire]\n{expire}");
+        let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(map));
+        checked.map(drop).expect_err(expire).to_string()
+    };
+    for (expire, says) in [
+        ("call = 'delete'", "expire.call: does not say when its records expire"),
+        ("call = { action = 'delete' }", "expire.call: does not say when its records expire"),
+        ("call = { from = 'made_on', action = 'delete' }", "expire.call.after: is missing"),
+        ("call = { after = '1 year', action = 'delete' }", "expire.call.from: is missing"),
+        ("call = { from = 'made_on', after = '1 year' }", "expire.call.action: is missing"),
+        ("call = { from = 'made_on', after = '1 yr', action = 'delete' }", "expire.call.after: is no period"),
+        ("call = { from = 'made_on', after = '0 days', action = 'delete' }", "expire.call.after: is no age"),
+        (
+            "call = { from = 'made', after = '1 year', action = 'delete' }",
+            "expire.call.from: call has no field made",
+        ),
+        ("call = { from = 'made', after = '1 year', action = 'delete' }", "; there is: number, made_on"),
+        (
+            "call = { after = 'duty', action = 'delete' }",
+            "expire.call.after: has no duty whose end it could wait for",
+        ),
+        (
+            "invoice = { after = 'duty', from = 'booked_on', action = 'anonymise' }",
+            "expire.invoice.from: is said by the duties",
+        ),
+        (
+            "call = { from = 'made_on', after = '1 year', action = 'reassign' }",
+            "expire.call.action: hands records over",
+        ),
+        (
+            "call = { from = 'made_on', after = '1 year', action = 'delete', smallest_group = 3 }",
+            "expire.call.smallest_group: ",
+        ),
+        (
+            "cal = { from = 'made_on', after = '1 year', action = 'delete' }",
+            "expire.cal: is no record class of the data map; did you mean call?",
+        ),
+        (
+            "customer = { from = 'made_on', after = '1 year', action = 'delete' }",
+            "expire.customer: is the customers' own record",
+        ),
+        (
+            "call = { ownerless = 'yes', action = 'delete' }",
+            "expire.call.ownerless: does not say which records have no owner",
+        ),
+        (
+            "order = { from = 'placed_on', after = '3 years', action = 'delete' }",
+            "expire.order: cannot be deleted: line.order_id points at it and stays (keep)",
+        ),
+        (
+            "order = { ownerless = 'gone', action = 'delete' }\nline = { ownerless = 'gone or none', action = 'delete' }",
+            "expire.line.ownerless: ",
+        ),
+        (
+            "call = { from = 'made_on', after = '1 year', action = 'anonymise' }",
+            "expire.call.number: holds personal data of kind communication, which nothing covers",
+        ),
+        (
+            "invoice = { from = 'booked_on', after = '9 years', action = 'anonymise', fields = { booked_on = 'clear' } }",
+            "expire.invoice.booked_on: would be written over",
+        ),
+        (
+            "line = { ownerless = 'gone', action = 'anonymise', fields = { text = 'redact' } }",
+            "expire.line.text: cannot be searched where the owner is gone",
+        ),
+        (
+            "call = { ownerless = 'gone', action = 'delete' }\n[tenants.other]\nexpire.call = 'off'",
+            "tenants.other.expire.call: says something else of records without an owner",
+        ),
+    ] {
+        let found = refused(expire);
+        assert!(found.contains(says), "{expire}\n{says}\nis missing in\n{found}");
+    }
+    // Everything at once, and nothing twice.
+    let found = refused(
+        "call = { from = 'made_on', after = '1 year', ownerless = 'gone', action = 'anonymise' }\n\
+         customer = { from = 'x', after = '1 year', action = 'delete' }",
+    );
+    assert_eq!(found.matches("expire.call.number: holds").count(), 1, "{found}");
+    assert!(found.contains("expire.customer: "), "{found}");
+}
+
+/// A record that another one needs which has not expired stays, anonymised, until nothing needs it.
+#[tokio::test]
+async fn what_a_younger_record_needs_stays_until_that_has_expired() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let schema = SCHEMA.replace("text TEXT);", "text TEXT, shipped_on TEXT);");
+    let database = Connection::open(&path).unwrap();
+    database.execute_batch(&schema).unwrap();
+    database
+        .execute_batch(
+            "INSERT INTO customers VALUES (1, 'usual', 'Maud', NULL, 0);
+             INSERT INTO orders VALUES (1, 1, 'for Maud', '2020-01-01'), (2, 1, 'for Maud', '2020-01-01');
+             INSERT INTO lines VALUES (1, 1, 'x', '2024-06-01'), (2, 2, 'x', '2020-01-01')",
+        )
+        .unwrap();
+    let map = MAP.replace(
+        "fields = { text = \"free_text\" }",
+        "fields = { text = \"free_text\", shipped_on = \"not personal\" }",
+    );
+    let policy = POLICY.replace(
+        "line = { from = \"placed_on\", after = \"3 years\"",
+        "line = { from = \"shipped_on\", after = \"3 years\"",
+    );
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(&map).unwrap()).unwrap();
+    let clock = clock("2026-06-30");
+    let engine = engine_with(store, &policy, MemoryLedger::new(), &clock);
+    expire(&engine, &clock).await;
+    let note = |id: i64| -> Option<Option<String>> {
+        database.query_row("SELECT note FROM orders WHERE id = ?1", [id], |row| row.get(0)).ok()
+    };
+    assert_eq!((note(1), note(2)), (Some(None), None), "emptied while a line needs it, and gone");
+    assert_eq!(ids(&path, "lines"), [1]);
+    let again = expire(&engine, &clock).await;
+    assert_eq!(again.run, None, "{again}");
+    clock.turn(TimeDelta::days(400));
+    expire(&engine, &clock).await;
+    assert_eq!((note(1), ids(&path, "lines").len()), (None, 0), "the line has expired, and nothing needs it");
+}

@@ -3,8 +3,8 @@
 //!
 //! `cargo bench --bench decide`; `CUSTOMERS=10000` in the environment for a short look.
 //!
-//! The policy is a realistic one: 5 triggers, 12 record classes, 3 guards that block, 50 tenants with an entry of their
-//! own. The chain knows the same rules, reads the same facts, and says the same of every customer; that is checked.
+//! The policy is a realistic one: 5 triggers, 12 record classes, 4 duties, 3 guards that block, 50 tenants with an entry of
+//! their own. The chain knows the same rules, reads the same facts, and says the same of every customer; that is checked.
 
 // It is a program that prints figures.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
@@ -16,10 +16,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use cap::Cap;
-use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Utc};
 use relinquish::customer::{Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
-use relinquish::plan::{decide, impact};
+use relinquish::plan::{Deferred, decide, impact};
 use relinquish::{Asked, Customer, DataMap, Decision, Policy, PolicyDocument};
 
 /// Counts what is allocated, and the most that was held at once.
@@ -40,9 +40,16 @@ const CLASSES: [&str; 11] = [
     "document",
 ];
 
+/// What has to be kept: name, class, and for how many years from the end of the calendar year.
+const DUTIES: [(&str, &str, i32); 4] =
+    [("bookkeeping", "invoice", 7), ("tax", "payment", 10), ("orders", "order", 7), ("calls", "call", 1)];
+
 fn map() -> DataMap {
     let class = |name: &str| {
-        RecordClass::new(name).field(Field::key("id")).field(Field::personal("note", Kind::FreeText))
+        RecordClass::new(name)
+            .field(Field::key("id"))
+            .field(Field::personal("note", Kind::FreeText))
+            .field(Field::plain("dated").dated())
     };
     let root = RecordClass::new("customer")
         .field(Field::key("id"))
@@ -75,6 +82,14 @@ fn policy(inactive: &str) -> Policy {
         for class in CLASSES {
             writeln!(text, "{class} = {action}").unwrap();
         }
+    }
+    for (duty, class, years) in DUTIES {
+        writeln!(
+            text,
+            "[duties.{duty}]\nclasses = ['{class}']\nperiod = '{years} years'\nstart = 'calendar_year'\nlaw = 'a law'\n\
+             ground = '17(3)(b)'\nfrom = 'dated'"
+        )
+        .unwrap();
     }
     for tenant in 0..50 {
         writeln!(
@@ -110,10 +125,17 @@ fn customer(n: u64) -> Customer {
 /// What the chain says.
 #[derive(Debug, PartialEq, Eq)]
 enum ByHand {
-    Due(NaiveDate),
+    /// Since when, and by class until when duties may defer it.
+    Due(NaiveDate, Vec<(&'static str, NaiveDate)>),
     NotYet(NaiveDate),
-    Blocked,
+    Blocked(Vec<(&'static str, NaiveDate)>),
     Nothing,
+}
+
+/// A record dated today is kept until the end of a calendar year.
+fn deferred_by_hand(today: NaiveDate) -> Vec<(&'static str, NaiveDate)> {
+    let until = |years: i32| NaiveDate::from_ymd_opt(today.year() + years, 12, 31).unwrap();
+    DUTIES.iter().map(|(_, class, years)| (*class, until(*years))).collect()
 }
 
 /// The same policy as code: what somebody would write who has this one policy for ever.
@@ -151,10 +173,16 @@ fn by_hand(days: &HashMap<String, u64>, customer: &Customer, at: DateTime<Utc>) 
                 || customer.tenants != 1
                 || !customer.status.is_archived() =>
         {
-            ByHand::Blocked
+            ByHand::Blocked(deferred_by_hand(today))
         }
-        Some(day) => ByHand::Due(day),
+        Some(day) => ByHand::Due(day, deferred_by_hand(today)),
     }
+}
+
+/// Whether a decision says of every duty what the chain says.
+fn same_days(deferred: &[Deferred], until: &[(&str, NaiveDate)]) -> bool {
+    let said = |class: &str| deferred.iter().find(|deferred| deferred.class.as_str() == class)?.until;
+    deferred.len() == until.len() && until.iter().all(|(class, day)| said(class) == Some(*day))
 }
 
 /// A million customers, none of whom is held.
@@ -187,16 +215,20 @@ fn main() {
     for customer in &customers {
         let (decision, hand) = (said(customer), by_hand(&days, customer, at));
         let same = match &decision {
-            Decision::Due(due) => hand == ByHand::Due(due.since.unwrap()),
+            Decision::Due(due) => {
+                matches!(&hand, ByHand::Due(day, until) if Some(*day) == due.since && same_days(&due.deferred, until))
+            }
             Decision::NotYet(not_yet) => hand == ByHand::NotYet(not_yet.until),
-            Decision::Blocked(_) => hand == ByHand::Blocked,
+            Decision::Blocked(blocked) => {
+                matches!(&hand, ByHand::Blocked(until) if same_days(&blocked.deferred, until))
+            }
             Decision::Nothing(_) => hand == ByHand::Nothing,
         };
         assert!(same, "{decision} / {hand:?}");
         kinds[match hand {
-            ByHand::Due(_) => 0,
+            ByHand::Due(..) => 0,
             ByHand::NotYet(_) => 1,
-            ByHand::Blocked => 2,
+            ByHand::Blocked(_) => 2,
             ByHand::Nothing => 3,
         }] += 1;
     }

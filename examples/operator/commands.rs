@@ -273,7 +273,7 @@ pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failur
 }
 
 /// An operator's id goes into the ledger, where nobody is named.
-fn opaque(text: &str) -> Result<String, String> {
+pub(crate) fn opaque(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.contains('@') {
         Err("write an opaque id, such as op-17: no name and no e-mail address".to_owned())
     } else {

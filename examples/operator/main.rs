@@ -9,6 +9,7 @@
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
 //!     --approver op-17 --digest 6b1f…
 //! cargo run --example operator -- decide --database … --map … --policy … --customer 5 --explain
+//! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
 //! cargo run --example operator -- letter --database … --map … --policy … --customer 5 --kind refusal
@@ -35,6 +36,7 @@ use answer::{Answer, Failure};
 
 mod answer;
 mod commands;
+mod expiry;
 mod opening;
 mod words;
 
@@ -67,6 +69,8 @@ enum Command {
     Schema(words::SchemaArgs),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
+    /// Show which records have expired; with the digest of that plan, erase them
+    Expire(expiry::ExpireArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
@@ -100,6 +104,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Letter(args) => words::letter(args).await,
             Command::Schema(args) => Ok(words::schema(args)),
             Command::Erase(args) => commands::erase(args).await,
+            Command::Expire(args) => expiry::expire(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,

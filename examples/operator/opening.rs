@@ -62,7 +62,8 @@ impl Documents {
     pub(crate) async fn engine(&self, ledger: &Path) -> Result<Engine, Failure> {
         let opened = self.open()?;
         let (ledger, keys) = open_ledger(ledger).await?;
-        self.build(Engine::builder(opened.store.clone(), opened.policy, ledger, keys).scrub(opened.store))
+        let builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys);
+        self.build(builder.ownerless(opened.store.clone()).scrub(opened.store))
     }
 
     /// An engine that only plans. It makes no ledger.
@@ -80,7 +81,8 @@ impl Documents {
             // Nobody was treated before as far as this ledger knows, so any key finds as little as another.
             _ => (Arc::new(MemoryLedger::new()), Arc::new(MemoryKeyRing::new(TokenKey::new([0; 32])))),
         };
-        let builder = Engine::builder(opened.store, opened.policy, ledger, keys);
+        let builder =
+            Engine::builder(opened.store.clone(), opened.policy, ledger, keys).ownerless(opened.store);
         self.build(match as_of {
             Some(instant) => builder.clock(AsOf(instant)),
             None => builder,

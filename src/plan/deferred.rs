@@ -1,13 +1,14 @@
 //! What duties defer: which records stay for now, by which law, and until when.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{Months, NaiveDate};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Kept, Tally};
 use crate::data_map::{ClassName, FieldName};
-use crate::policy::{Duty, Effective, Ground, Treatment};
+use crate::policy::{Duty, Effective, Ground, Period, StartRule, Treatment};
 
 /// Records of a class that must be kept for now. What the treatment says of them is done when the last duty on them has
 /// ended.
@@ -34,17 +35,39 @@ pub struct Deferred {
 #[non_exhaustive]
 pub struct DeferredBy {
     /// Its name in the policy.
-    pub duty: String,
-    /// For how long and from when, in words.
-    pub terms: String,
+    pub duty: Arc<str>,
+    /// For how long and from when.
+    pub terms: DutyTerms,
     /// The law that requires it.
-    pub law: String,
+    pub law: Arc<str>,
     /// The code of the statute, if it is one of the [table](crate::policy::statute).
     pub statute: Option<&'static str>,
     /// The ground on which it stands against a request.
     pub ground: Ground,
     /// The last day on which it keeps any of the records: known as that of [`Deferred::until`].
     pub until: Option<NaiveDate>,
+}
+
+/// For how long a duty keeps, and from when. `Display` has it in words, and so has JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DutyTerms {
+    /// For how long.
+    pub period: Period,
+    /// From when.
+    pub start: StartRule,
+}
+
+impl fmt::Display for DutyTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {}", self.period, self.start.describe())
+    }
+}
+
+impl Serialize for DutyTerms {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Deferred {
@@ -104,9 +127,9 @@ fn free_from(policy: &Effective, class: &ClassName, kept: &Kept) -> Option<Naive
 impl DeferredBy {
     fn new(duty: &Duty, until: Option<NaiveDate>) -> Self {
         Self {
-            duty: duty.name().to_owned(),
-            terms: format!("{} from {}", duty.period(), duty.start().describe()),
-            law: duty.law().to_owned(),
+            duty: Arc::clone(&duty.name),
+            terms: DutyTerms { period: duty.period(), start: duty.start() },
+            law: Arc::clone(&duty.law),
             statute: duty.statute().map(|statute| statute.code),
             ground: duty.ground(),
             until,

@@ -35,7 +35,7 @@ pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
 };
-pub use deferred::{Deferred, DeferredBy};
+pub use deferred::{Deferred, DeferredBy, DutyTerms};
 pub(crate) use expiry::holds_back;
 pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, NothingExpires};
 pub use explain::{Explanation, Reason, explain};

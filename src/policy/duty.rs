@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -16,14 +17,14 @@ const REACH: Days = Days::new(110 * 366);
 /// A duty to keep records. It defers what a treatment does to them, and never cancels it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Duty {
-    pub(super) name: String,
+    pub(crate) name: Arc<str>,
     /// By class, the field that holds the record's date.
     pub(super) classes: BTreeMap<ClassName, FieldName>,
     /// What that field holds is the last day of the record's fiscal year.
     pub(super) by_fiscal_year: bool,
     pub(super) period: Period,
     pub(super) start: StartRule,
-    pub(super) law: String,
+    pub(crate) law: Arc<str>,
     pub(super) statute: Option<&'static Statute>,
     pub(super) ground: Ground,
     /// It is no duty, but an age that a record has to reach before it expires.
@@ -142,12 +143,12 @@ mod tests {
 
     fn duty(period: &str, start: StartRule) -> Duty {
         Duty {
-            name: "x".to_owned(),
+            name: "x".into(),
             classes: BTreeMap::new(),
             by_fiscal_year: false,
             period: period.parse().unwrap(),
             start,
-            law: "y".to_owned(),
+            law: "y".into(),
             statute: None,
             ground: Ground::LegalObligation,
             is_age: false,

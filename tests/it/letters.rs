@@ -46,7 +46,12 @@ fn map() -> DataMap {
             .field(Field::personal("postcode", Kind::Postcode))
             .field(Field::personal("city", Kind::City)),
     )
-    .class(RecordClass::new("ticket").field(Field::key("id")).field(Field::plain("seat")))
+    .class(
+        RecordClass::new("ticket")
+            .field(Field::key("id"))
+            .field(Field::plain("seat"))
+            .field(Field::plain("seen_on").dated()),
+    )
     .knows(Fact::Status)
     .knows(Fact::Tenants)
     .knows(Fact::ActiveSubscriptions)
@@ -119,6 +124,7 @@ fn the_statement_says_what_the_policy_in_force_says() {
         ],
     );
     assert!(!text.contains("connected to other companies"), "a request passes that guard:\n{text}");
+    assert!(!text.contains("goes by itself"), "nothing expires:\n{text}");
     // Of a tenant whose switch is off, other words are true.
     let text = letter::statement(
         Language::English,
@@ -128,6 +134,45 @@ fn the_statement_says_what_the_policy_in_force_says() {
     );
     assert_says(&text, &["Nothing is erased by itself", "How long cannot be said"]);
     assert!(!text.contains("last heard of you") && !text.contains("(marketing)"), "{text}");
+}
+
+/// What expires by its own age goes while the person is a customer still: the statement says so, in both languages, unless
+/// the switch is off.
+#[test]
+fn the_statement_says_what_goes_by_itself_at_a_certain_age() {
+    let policy = checked(&format!(
+        "{}\n[expire]\nticket = {{ from = \"seen_on\", after = \"18 months\", action = \"delete\" }}\n\
+         [duties.tickets]\nclasses = [\"ticket\"]\nperiod = \"1 year\"\nstart = \"record_date\"\nlaw = \"a law\"\n\
+         ground = \"17(3)(b)\"\nfrom = \"seen_on\"\n[tenants.strict]\nexpire.ticket = {{ after = \"duty\", action = \"anonymise\" }}",
+        POLICY
+    ));
+    let mut head = head();
+    head.names.insert("seen_on".to_owned(), "the evening of the play".to_owned());
+    let told = |language, tenant: &str| {
+        letter::statement(language, &head, policy.effective(&tenant.into()), &Lingering::Nowhere)
+    };
+    let text = told(Language::English, "any");
+    assert_says(
+        &text,
+        &[
+            "## What goes by itself, even while you are our customer",
+            "* **ticket**: deleted 1 year 6 months after the date of each record (the evening of the play).",
+        ],
+    );
+    assert_says(
+        &told(Language::English, "strict"),
+        &[
+            "* **ticket**: everything in it that says who you are is removed when the law no longer requires us to keep it.",
+        ],
+    );
+    assert_says(
+        &told(Language::Swedish, "any"),
+        &[
+            "## Vad som försvinner av sig självt, även medan du är kund",
+            "* **ticket**: raderas 1 år och 6 månader efter varje posts datum (the evening of the play).",
+        ],
+    );
+    assert!(!told(Language::English, "playhouse").contains("goes by itself"), "its switch is off");
 }
 
 #[test]

@@ -683,6 +683,43 @@ fn the_statement_and_the_letters_are_made_from_the_policy_and_the_decision() {
     assert!(done.out.starts_with("# Your data were erased"), "{}", done.out);
 }
 
+/// An expiry is shown first, and done under the digest of that plan alone.
+#[test]
+fn what_has_expired_is_shown_and_goes_under_its_digest() {
+    let shop = Shop::new();
+    let text = fs::read_to_string(chinook("policy.toml")).unwrap().replace("sweep = false", "sweep = true");
+    let expire =
+        "\n[expire]\ninvoice = { from = \"InvoiceDate\", after = \"4 years\", action = \"anonymise\" }\n";
+    let policy = shop.write("expiring.toml", &format!("{text}{expire}"));
+    let run = |policy: &Path, arguments: &[&str]| {
+        let mut command = Command::new(binary());
+        command.current_dir(shop.folder.path()).args(["expire", "--database", "shop.sqlite", "--map"]);
+        command.arg(&shop.map).arg("--policy").arg(policy).args(["--ledger", "ledger.sqlite"]);
+        Ran::of(command.args(arguments))
+    };
+    let tenant = ["--tenant", "chinook"];
+    let nothing = run(&shop.policy, &tenant).ends(2);
+    assert!(nothing.out.contains("says of no record class that its records expire so"), "{}", nothing.out);
+    let before = shop.everything();
+    let plan = run(&policy, &["--tenant", "chinook", "--json"]).ends(0).json();
+    let due = &plan["expiring"][0]["counted"]["classes"]["invoice"]["due"];
+    assert!(due.as_u64().unwrap() >= 2, "{plan}");
+    let wrong =
+        run(&policy, &["--tenant", "chinook", "--approver", "op-17", "--digest", &"0".repeat(64)]).ends(2);
+    assert!(wrong.out.starts_with("refused: the approval is for plan"), "{}", wrong.out);
+    assert_eq!(shop.everything(), before, "nothing was touched");
+    let digest = plan["digest"].as_str().unwrap();
+    let done = run(&policy, &["--tenant", "chinook", "--approver", "op-17", "--digest", digest]).ends(0);
+    assert!(done.out.starts_with("Expiry run "), "{}", done.out);
+    let named =
+        shop.rows("SELECT count(*) FROM Invoice WHERE CustomerId = 1 AND BillingAddress = '8 Billing Mews'");
+    assert_eq!(named, ["Integer(0)"]);
+    let again = run(&policy, &["--tenant", "chinook", "--approver", "op-17", "--digest", digest]).ends(0);
+    assert!(again.out.starts_with("Nothing was to be done"), "{}", again.out);
+    assert!(run(&policy, &["--ownerless"]).ends(2).out.contains("says of no record class"));
+    run(&policy, &[]).fails("--tenant");
+}
+
 #[test]
 fn the_schema_is_printed_as_it_is_shipped() {
     for of in ["policy", "map"] {

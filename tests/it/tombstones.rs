@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::data_map::{Field, FieldName, Kind, Record, RecordClass, Reference, Value};
-use relinquish::engine::Clock;
+use relinquish::engine::{Clock, PlannedExpiry};
 use relinquish::ledger::{Certificate, MemoryKeyRing, TokenKey};
 use relinquish::store::{ByRecord, MemoryRepository};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
@@ -265,8 +265,12 @@ fn memory(invoices: &[Invoice]) -> MemoryStore {
 }
 
 fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Engine {
+    engine_of(store, POLICY, clock)
+}
+
+fn engine_of(store: impl CustomerStore, policy: &str, clock: &Arc<ManualClock>) -> Engine {
     let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
-    Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
+    Engine::builder(store, PolicyDocument::from_toml(policy).unwrap(), MemoryLedger::new(), keys)
         .clock(Arc::clone(clock))
         .entropy(RepeatableEntropy::new(1))
         .build()
@@ -501,4 +505,67 @@ fn a_row_that_has_to_stay_and_cannot_be_anonymised_is_found_before_anything_runs
     let (without, _) = POLICY.split_once("[duties.bookkeeping]").unwrap();
     let without = without.replace("name = \"remove\"\n", "");
     assert!(PolicyDocument::from_toml(&without).unwrap().check(&memory_map()).is_ok());
+}
+
+/// What is left of a customer is deleted with the last record that needed it, by the sweep alone, and nobody asks again:
+/// when the duty has ended, or when the invoice has gone before because it expired.
+#[tokio::test]
+async fn a_tombstone_goes_by_the_sweep_alone_with_the_last_record_that_needs_it() {
+    let expiring = format!(
+        "{}\n[expire]\ninvoice = {{ after = \"duty\", action = \"delete\" }}\nline = {{ after = \"duty\", action = \"delete\" }}\n",
+        POLICY.replace("sweep = false", "sweep = true")
+    );
+    let invoices = [Invoice {
+        customer: 1,
+        order: 10,
+        address: None,
+        booked: NaiveDate::from_ymd_opt(2018, 6, 30),
+        shipped: NaiveDate::from_ymd_opt(2018, 6, 30),
+    }];
+    for expires_first in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.sqlite");
+        let clock = Arc::new(ManualClock::at("2020-01-01T12:00:00Z".parse().unwrap()));
+        let engine = engine_of(sqlite(&path, &invoices), &expiring, &clock);
+        let asked = plans(&engine, &[1]).await.pop().unwrap().unwrap();
+        erase(&engine, vec![asked], clock.now()).await;
+        let rows = |dump: &Dump| {
+            dump.keys()
+                .filter(|(class, id)| *class != "customer" || *id == 1)
+                .map(|(class, _)| *class)
+                .collect::<Vec<_>>()
+        };
+        let there = |class: &str| rows(&dump_sqlite(&path)).contains(&class);
+        assert!(there("customer") && there("invoice") && there("line"));
+
+        // Nine years and a half after: the invoice is free, and the line that needs it not yet.
+        let sweep = || async {
+            match engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() {
+                Planned::Plan(plan) => Ok(*plan),
+                Planned::Refused(decision) => Err(decision.to_string()),
+            }
+        };
+        clock.turn(TimeDelta::days(8 * 365));
+        if let Ok(plan) = sweep().await {
+            erase(&engine, vec![plan], clock.now()).await;
+        }
+        assert!(there("customer") && there("line"), "the line's own duty runs on");
+        clock.turn(TimeDelta::days(365));
+        if expires_first {
+            let planned = engine.plan_expiry(["here".into()]).await.unwrap();
+            let PlannedExpiry::Plan(plan) = planned else { panic!("{planned:?}") };
+            let now = clock.now();
+            let approval =
+                Approval::new("op", ["here".into()], plan.digest(), now, now + TimeDelta::hours(1));
+            let expired = engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+            assert!(expired.is_complete(), "{expired}");
+            assert!(there("customer") && !there("line") && !there("invoice"));
+        }
+        let plan = sweep().await.unwrap();
+        assert_eq!(plan.tombstones(), [], "{plan}");
+        let certificate = erase(&engine, vec![plan], clock.now()).await.pop().unwrap();
+        assert_eq!(certificate.outcome(), "erased", "{certificate}");
+        assert!(!there("customer"), "nothing needs it any more");
+        assert!(matches!(engine.plan(&"1".into(), &Asked::Sweep).await, Err(Error::NoSuchCustomer)));
+    }
 }

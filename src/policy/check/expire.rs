@@ -97,12 +97,10 @@ pub(super) fn compile_ownerless(
     let mut rules = document.rules.clone();
     for (tenant, entry) in &document.tenants {
         rules.duties.extend(
-            entry
-                .rules
-                .duties
-                .iter()
-                .filter(|duty| !document.rules.duties.contains(duty))
-                .map(|duty| Duty { name: format!("{} of tenant {tenant}", duty.name), ..duty.clone() }),
+            entry.rules.duties.iter().filter(|duty| !document.rules.duties.contains(duty)).map(|duty| Duty {
+                name: format!("{} of tenant {tenant}", duty.name).into(),
+                ..duty.clone()
+            }),
         );
     }
     let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (name, rule)).collect());
@@ -181,12 +179,12 @@ fn check_after(reader: &mut Reader, rules: &Rules, name: &ClassName, after: &Aft
 /// An age as what keeps a record until it is reached.
 fn age(name: String, period: Period) -> Duty {
     Duty {
-        name,
+        name: name.into(),
         classes: BTreeMap::new(),
         by_fiscal_year: false,
         period,
         start: StartRule::RecordDate,
-        law: "its age".to_owned(),
+        law: "its age".into(),
         statute: None,
         ground: Ground::Necessary,
         is_age: true,

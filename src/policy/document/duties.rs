@@ -1,6 +1,7 @@
 //! `[duties]`: what must be kept, by which law.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
@@ -48,7 +49,7 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
     let classes: BTreeMap<ClassName, FieldName> =
         classes.into_iter().map(|class| (class.into(), from.clone())).collect();
     Some(Duty {
-        name: name.to_owned(),
+        name: name.into(),
         classes,
         by_fiscal_year,
         period,
@@ -88,7 +89,7 @@ fn read_field(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
 struct Basis {
     period: Period,
     start: StartRule,
-    law: String,
+    law: Arc<str>,
     statute: Option<&'static Statute>,
     ground: Ground,
 }
@@ -99,7 +100,7 @@ fn read_basis(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
     let Some(code) = table.get("statute") else {
         let start = reader.required_text(path, table, "start");
         let start = start.and_then(|text| read_start(reader, &join(path, "start"), text));
-        let law = reader.required_text(path, table, "law").map(str::to_owned);
+        let law = reader.required_text(path, table, "law").map(Arc::from);
         let ground = reader.required_text(path, table, "ground");
         let ground = ground.and_then(|text| read_ground(reader, &join(path, "ground"), text));
         if period.is_none() {
@@ -132,7 +133,7 @@ fn read_basis(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
     Some(Basis {
         period: statute.period(),
         start: statute.start,
-        law: format!("{} ({})", statute.title, statute.code),
+        law: format!("{} ({})", statute.title, statute.code).into(),
         statute: Some(statute),
         ground: Ground::LegalObligation,
     })

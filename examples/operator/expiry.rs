@@ -75,8 +75,8 @@ pub(crate) async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
     let now = SystemClock.now();
     let approval = Approval::new(approver.as_str(), args.tenants(), digest, now, now + TimeDelta::hours(1));
     match plan.approve(approval, now) {
-        Ok(approved) => {
-            let expired = engine.expire(&approved).await?;
+        Ok(plan) => {
+            let expired = engine.expire(&plan).await?;
             Ok(Answer::done(expired.to_string(), expired.to_json()))
         }
         Err(error) => refused(error.to_string()),

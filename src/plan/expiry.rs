@@ -12,7 +12,7 @@ use super::{Approval, ApprovalError, Tally, plural};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap};
 use crate::digest::Digest;
-use crate::policy::{Guard, Policy, RecordAction, Treatment};
+use crate::policy::{Guard, OwnerlessExpiry, Policy, RecordAction, Treatment};
 
 /// Whose records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +174,7 @@ impl ExpiryPlan {
         expiring: Expiring,
         planned_at: DateTime<Utc>,
     ) -> Self {
-        let rules = policy.ownerless().into_iter().flat_map(|ownerless| ownerless.rules());
+        let rules = policy.ownerless().into_iter().flat_map(OwnerlessExpiry::rules);
         let bound = Bound {
             version: 1,
             expiry: ExpiryOf::Ownerless,

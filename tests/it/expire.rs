@@ -11,6 +11,7 @@ use relinquish::data_map::{Fact, Field, FieldName, Kind, Record, RecordClass, Re
 use relinquish::engine::{Clock, Expired, PlannedExpiry};
 use relinquish::ledger::{EntryBody, ExpiryEvent, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::plan::{ApprovalError, ApprovedExpiry, ExpiryPlan, NothingExpires};
+use relinquish::policy::Standing;
 use relinquish::store::{ByRecord, MemoryRepository};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
@@ -975,4 +976,92 @@ async fn what_a_younger_record_needs_stays_until_that_has_expired() {
     clock.turn(TimeDelta::days(400));
     expire(&engine, &clock).await;
     assert_eq!((note(1), ids(&path, "lines").len()), (None, 0), "the line has expired, and nothing needs it");
+}
+
+/// Documents beside the database expire by the day on which they were written.
+#[cfg(all(feature = "object-store", feature = "pdf"))]
+#[tokio::test]
+async fn documents_in_an_object_store_expire_too() {
+    use relinquish::store::documents::WithDocuments;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (bucket, path) = (folder.path().join("bucket"), folder.path().join("shop.sqlite"));
+    for customer in [1, 4] {
+        std::fs::create_dir_all(bucket.join(format!("letters/{customer}"))).unwrap();
+        std::fs::write(bucket.join(format!("letters/{customer}/a.txt")), "Dear Maud").unwrap();
+    }
+    let objects = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(&bucket).unwrap());
+    let store =
+        WithDocuments::new(sqlite(&path, &[])).documents("letter", objects, "letters/{customer}").unwrap();
+    let policy = POLICY.replace("[treatments.clear]", "[treatments.clear]\nletter = \"delete\"").replace(
+        "[expire]",
+        "[expire]\nletter = { from = \"written\", after = \"2 years\", action = \"delete\" }",
+    );
+    let there = |customer: i64| bucket.join(format!("letters/{customer}/a.txt")).exists();
+    // The files are as old as this test.
+    let clock = Arc::new(ManualClock::at(Utc::now() + TimeDelta::days(700)));
+    let engine = engine_with(store, &policy, MemoryLedger::new(), &clock);
+    assert_eq!(expire(&engine, &clock).await.run, None);
+    assert!(there(1) && there(4));
+    clock.turn(TimeDelta::days(60));
+    let expired = expire(&engine, &clock).await;
+    assert_eq!(expired.of[&Some("usual".into())].records["letter"], 1, "{expired}");
+    assert!(!there(1) && there(4), "a hold keeps the other customer's letter");
+}
+
+/// What the ledger says does not depend on what was in the fields: a name that was empty already counts as one that was
+/// not.
+#[tokio::test]
+async fn the_ledger_does_not_tell_which_fields_were_empty() {
+    let mut told = Vec::new();
+    for name in ["'Maud'", "NULL"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.sqlite");
+        let of_two = rows(&[(0, 3, "2015-01-01"), (4, 3, "2015-01-01"), (0, 1, "2015-01-01")]);
+        let store = sqlite(&path, &of_two);
+        let sql = format!("UPDATE invoices SET name = {name} WHERE id = 0");
+        Connection::open(&path).unwrap().execute(&sql, []).unwrap();
+        let clock = clock("2026-06-30");
+        let ledger = Arc::new(MemoryLedger::new());
+        let engine = engine_with(store, POLICY, Arc::clone(&ledger), &clock);
+        expire(&engine, &clock).await;
+        let entries = ledger.entries(0, 10).await.unwrap();
+        told.push(format!("{entries:?}"));
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(told[0].contains("invoice"), "{}", told[0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A duty more, or a longer age, never lets more expire.
+    #[test]
+    fn a_duty_more_or_a_longer_age_never_lets_more_expire(
+        days in 0..4_000_i64, months in 1..60_u32, longer in 0..60_u32, years in 0..12_u32,
+    ) {
+        let store = memory(&[]);
+        let map = relinquish::RecordStore::data_map(&store);
+        let now: DateTime<Utc> = "2026-06-30T12:00:00Z".parse().unwrap();
+        let made = (now - TimeDelta::days(days)).date_naive().to_string();
+        let record = Record::new("call", "1").with("id", 1).with("customer_id", 1).with("made_on", made.as_str());
+        let expires = |months: u32, duty: &str| {
+            let text = format!(
+                "{}{duty}[expire]\ncall = {{ from = 'made_on', after = '{months} months', action = 'delete' }}",
+                POLICY.split_once("[expire]").unwrap().0
+            );
+            let policy = PolicyDocument::from_toml(&text).unwrap().check(map).unwrap();
+            let treatment = policy.everyone().expiry_at(now).unwrap();
+            treatment.standings(std::slice::from_ref(&record), map)[0] == Standing::Free
+        };
+        let duty = format!(
+            "[duties.calls]\nclasses = ['call']\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'a law'\n\
+             ground = '17(3)(b)'\nfrom = 'made_on'\n"
+        );
+        let plain = expires(months, "");
+        prop_assert!(plain || !expires(months + longer, ""));
+        prop_assert!(plain || !expires(months, &duty));
+        let kept_until = (now - TimeDelta::days(days)).date_naive().checked_add_months(Months::new(12 * years)).unwrap();
+        prop_assert_eq!(expires(months, &duty), plain && kept_until < now.date_naive());
+    }
 }

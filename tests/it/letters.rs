@@ -141,10 +141,9 @@ fn the_statement_says_what_the_policy_in_force_says() {
 #[test]
 fn the_statement_says_what_goes_by_itself_at_a_certain_age() {
     let policy = checked(&format!(
-        "{}\n[expire]\nticket = {{ from = \"seen_on\", after = \"18 months\", action = \"delete\" }}\n\
+        "{POLICY}\n[expire]\nticket = {{ from = \"seen_on\", after = \"18 months\", action = \"delete\" }}\n\
          [duties.tickets]\nclasses = [\"ticket\"]\nperiod = \"1 year\"\nstart = \"record_date\"\nlaw = \"a law\"\n\
-         ground = \"17(3)(b)\"\nfrom = \"seen_on\"\n[tenants.strict]\nexpire.ticket = {{ after = \"duty\", action = \"anonymise\" }}",
-        POLICY
+         ground = \"17(3)(b)\"\nfrom = \"seen_on\"\n[tenants.strict]\nexpire.ticket = {{ after = \"duty\", action = \"anonymise\" }}"
     ));
     let mut head = head();
     head.names.insert("seen_on".to_owned(), "the evening of the play".to_owned());

@@ -44,25 +44,23 @@ fn read_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ExpireRule
     }
     let table = reader.table(path, value, &KEYS)?;
     let after = read_after(reader, path, table);
-    let ownerless = match table.get("ownerless") {
-        None => Some(None),
-        Some(value) => read_ownerless(reader, &join(path, "ownerless"), value).map(Some),
-    };
+    let ownerless =
+        table.get("ownerless").and_then(|value| read_ownerless(reader, &join(path, "ownerless"), value));
     if !table.contains_key("after") && !table.contains_key("ownerless") {
         reader.problem(path, "does not say when its records expire", WAY_OUT);
     }
     let class = read_class(reader, path, table);
-    Some(ExpireRule { after: after?, ownerless: ownerless?, class: class? })
+    Some(ExpireRule { after, ownerless, class: class? })
 }
 
-/// An age by the record's date, or the end of its last duty.
-fn read_after(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Option<After>> {
+/// An age by the record's date, or the end of its last duty. None where nothing is said of it, or a problem was.
+fn read_after(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<After> {
     let from = table.get("from").map(|value| reader.text(&join(path, "from"), value).map(FieldName::from));
     let Some(after) = table.get("after") else {
         if from.is_some() {
             reader.problem(join(path, "after"), "is missing", "write a period, such as \"2 years\"");
         }
-        return Some(None);
+        return None;
     };
     let after_path = join(path, "after");
     let text = reader.text(&after_path, after)?;
@@ -70,7 +68,7 @@ fn read_after(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
         if from.is_some() {
             reader.problem(join(path, "from"), "is said by the duties", "leave it out");
         }
-        return Some(Some(After::Duty));
+        return Some(After::Duty);
     }
     let period = match text.parse::<Period>() {
         // Whatever has a date would be gone at once.
@@ -88,7 +86,7 @@ fn read_after(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
         reader.problem(join(path, "from"), "is missing", "name the field that holds the record's date");
         return None;
     };
-    Some(Some(After::Age { from: from?, period: period? }))
+    Some(After::Age { from: from?, period: period? })
 }
 
 fn read_ownerless(reader: &mut Reader, path: &str, value: &Json) -> Option<Ownerless> {

@@ -105,7 +105,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let duties = guard.as_ref().map(|working| &working.duties);
         let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
         let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        Ok(duty.keeps(Moment::of(&from_sql(context.get_raw(1)))))
+        Ok(duty.keeps(moment(context.get_raw(1))))
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_day", 2, flags, move |context| {
@@ -113,7 +113,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let duties = guard.as_ref().map(|working| &working.duties);
         let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
         let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let date = Moment::of(&from_sql(context.get_raw(1)));
+        let date = moment(context.get_raw(1));
         Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
     })?;
     let working = Arc::clone(bench);
@@ -275,6 +275,14 @@ pub(super) fn key_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
         let _ = write!(text, "{kind}{}:{part}", part.len());
     }
     text
+}
+
+/// A record's date, without taking a copy of a text.
+fn moment(value: ValueRef<'_>) -> Option<Moment> {
+    match value {
+        ValueRef::Text(bytes) => Moment::parse(std::str::from_utf8(bytes).ok()?),
+        other => Moment::of(&from_sql(other)),
+    }
 }
 
 pub(super) fn from_sql(value: ValueRef<'_>) -> Value {

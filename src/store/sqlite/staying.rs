@@ -32,7 +32,8 @@ impl<'s> Staying<'s> {
             // A date that cannot be found is not known, and such a row is kept.
             let arguments = format!("{}, {}", self.number(under), date.as_deref().unwrap_or("NULL"));
             conditions.push(format!("relinquish_kept({arguments})"));
-            let day = format!("CASE WHEN relinquish_kept({arguments}) THEN relinquish_day({arguments}) END");
+            // None of a record that this duty does not keep.
+            let day = format!("relinquish_day({arguments})");
             let _ = write!(dates, ", max({day}), min({day})");
         }
         (!conditions.is_empty()).then(|| (conditions.join(" OR "), dates))

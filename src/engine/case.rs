@@ -26,7 +26,7 @@ use crate::policy::{Guard, Treatment, Trigger};
 use crate::store::{Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, StoreError, Target};
 
 /// How many parts of one customer's records are erased before the case is left to a resume.
-const MOST_ROUNDS: u32 = 10_000;
+pub(super) const MOST_ROUNDS: u32 = 10_000;
 
 /// Why a step is not taken.
 pub(super) struct Obstacle {

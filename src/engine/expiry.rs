@@ -13,13 +13,13 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
+use super::case::MOST_ROUNDS;
 use super::survey::CALLS;
 use super::{Engine, Error};
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::gateway::GatewayError;
 use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun};
 use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
 use crate::policy::{Guard, GuardRule, RecordAction, Treatment};
@@ -28,8 +28,8 @@ use crate::store::{
     Target,
 };
 
-/// After how many answers that there is more to do a store is no longer believed.
-const MOST_ROUNDS: u32 = 1_000_000;
+/// After how many parts of records without an owner a store is no longer believed that there are more.
+const MOST_PARTS: u32 = 1_000_000;
 /// How often records without an owner are counted again: triggers may have written more of them.
 const LOOKS: u32 = 3;
 /// What a customer is held back by whose facts cannot be read.
@@ -147,13 +147,6 @@ struct Due {
     done: Counts,
 }
 
-/// What a look at a page of customers found.
-#[derive(Default)]
-struct Looked {
-    /// What is to be done, under one treatment each.
-    todo: Vec<(Arc<Treatment>, Vec<Due>)>,
-}
-
 /// Goes through all customers, those that stand in for nobody known last.
 struct Pages {
     stand_ins: bool,
@@ -240,14 +233,16 @@ impl Engine {
         while let Some(page) = pages.next(self).await? {
             let mut expired = BTreeMap::new();
             let looked = self.look(page, &planned, &mut dated, &mut expiring, &mut expired).await?;
-            for due in looked.todo.iter().flat_map(|(_, due)| due) {
+            for due in looked.iter().flat_map(|(_, due)| due) {
                 if let Some(counted) = expiring.get_mut(&due.facts.tenant) {
                     counted.customers += 1;
                 }
             }
-            // What could not be counted cannot be planned.
-            if let Some(why) = expired.into_values().flat_map(|of: ExpiredOf| of.failed.into_keys()).next() {
-                return Err(StoreError::failed("counting what expires", why).into());
+            for (tenant, of) in expired {
+                let counted = expiring.entry(tenant).or_default();
+                for (why, count) in of.failed {
+                    *counted.uncounted.entry(why).or_default() += count;
+                }
             }
         }
         let map = self.data_map();
@@ -333,7 +328,8 @@ impl Engine {
         Some((port, OwnerlessRequest::new(rules.rules().clone(), treatment, at)))
     }
 
-    /// Looks at a page of customers: whose records have expired, and of whom nothing may be touched.
+    /// Looks at a page of customers: whose records have expired, and of whom nothing may be touched. One of whom that cannot be
+    /// told says nothing of the others.
     async fn look(
         &self,
         page: Vec<Customer>,
@@ -341,14 +337,14 @@ impl Engine {
         dated: &mut Dated<'_>,
         expiring: &mut BTreeMap<TenantId, Expiring>,
         expired: &mut BTreeMap<TenantId, ExpiredOf>,
-    ) -> Result<Looked, Error> {
+    ) -> Result<Vec<(Arc<Treatment>, Vec<Due>)>, Error> {
         let mut by_treatment = BTreeMap::<Digest, (Arc<Treatment>, Vec<Customer>)>::new();
         for facts in page.into_iter().filter(|facts| tenants.contains(&facts.tenant)) {
             if let Some((digest, treatment)) = dated.of(&facts.tenant) {
                 by_treatment.entry(digest).or_insert_with(|| (treatment, Vec::new())).1.push(facts);
             }
         }
-        let mut looked = Looked::default();
+        let mut looked = Vec::new();
         for (treatment, customers) in by_treatment.into_values() {
             let ids = customers.iter().map(|facts| facts.id.clone()).collect();
             let mut found = Vec::new();
@@ -366,13 +362,20 @@ impl Engine {
                 }
             }
             let asked = found.into_iter().map(|(facts, tally)| async move {
-                let facts = self.with_what_gateways_hold(facts).await?;
-                Ok::<_, GatewayError>((facts, tally))
+                let tenant = facts.tenant.clone();
+                let asks = [Guard::UnpaidInvoice, Guard::OpenDispute];
+                (tenant, self.with_gateways_if(facts, &asks).await, tally)
             });
             let asked: Vec<_> = stream::iter(asked.collect::<Vec<_>>()).buffered(CALLS).collect().await;
             let mut due = Vec::new();
-            for one in asked {
-                let (facts, tally) = one?;
+            for (tenant, facts, tally) in asked {
+                let facts = match facts {
+                    Ok(facts) => facts,
+                    Err(error) => {
+                        expired.entry(tenant).or_default().failed(error);
+                        continue;
+                    }
+                };
                 let counted = expiring.entry(facts.tenant.clone()).or_default();
                 if let Some(held) = self.held_back(&facts) {
                     *counted.held.entry(held.clone()).or_default() += 1;
@@ -383,16 +386,10 @@ impl Engine {
                 }
             }
             if !due.is_empty() {
-                looked.todo.push((treatment, due));
+                looked.push((treatment, due));
             }
         }
         Ok(looked)
-    }
-
-    /// What gateways say of invoices and disputes, where the policy looks at these.
-    async fn with_what_gateways_hold(&self, facts: Customer) -> Result<Customer, GatewayError> {
-        let asks = [Guard::UnpaidInvoice, Guard::OpenDispute];
-        self.with_gateways_if(facts, &asks).await
     }
 
     /// By what nothing of a customer's expires. What is not known forbids.
@@ -454,7 +451,7 @@ impl Run<'_> {
         while let Some(page) = pages.next(self.engine).await? {
             let mut counted = BTreeMap::new();
             let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut expired).await?;
-            for (treatment, due) in looked.todo {
+            for (treatment, due) in looked {
                 self.begin().await?;
                 self.batch(&treatment, due, &mut expired).await?;
             }
@@ -540,7 +537,7 @@ impl Run<'_> {
                     OwnerlessErased::More(counts) => went.add(&counts),
                 }
                 rounds += 1;
-                if rounds > MOST_ROUNDS {
+                if rounds > MOST_PARTS {
                     let doing = "erasing records without an owner, part by part";
                     return Err(StoreError::Contended { doing }.into());
                 }

@@ -68,6 +68,10 @@ pub struct Expiring {
     /// `unreadable`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, u64>,
+    /// Customers whose records could not be counted, or of whom a gateway could not be asked, by the reason. Unless that is
+    /// mended, nothing of theirs is touched.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub uncounted: BTreeMap<String, u64>,
 }
 
 impl Expiring {
@@ -294,6 +298,9 @@ impl fmt::Display for ExpiryPlan {
             }
             for (guard, count) in &counted.held {
                 writeln!(f, "    {count} {} held back: {guard}", plural(*count, "customer"))?;
+            }
+            for (why, count) in &counted.uncounted {
+                writeln!(f, "    {count} {} not counted: {why}", plural(*count, "customer"))?;
             }
         }
         for (tenant, why) in &self.left_out {

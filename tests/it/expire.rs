@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::customer::HoldKind;
 use relinquish::data_map::{Fact, Field, FieldName, Kind, Record, RecordClass, Reference, Value};
 use relinquish::engine::{Clock, Expired, PlannedExpiry};
+use relinquish::gateway::{
+    AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
+    ProfileFacts, ProfileId, ProfileState, Receipt,
+};
 use relinquish::ledger::{EntryBody, ExpiryEvent, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::plan::{ApprovalError, ApprovedExpiry, ExpiryPlan, NothingExpires};
 use relinquish::policy::Standing;
@@ -21,6 +26,7 @@ use relinquish::{
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use crate::refusal::{Liar, Lie};
 use crate::wired::{Tripwire, Wired, until_death};
 
 const POLICY: &str = r#"
@@ -666,7 +672,7 @@ note = { ownerless = "gone", action = "delete" }
 const LEFT_BEHIND_SCHEMA: &str = "
     CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, is_unknown INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE comments (id INTEGER PRIMARY KEY, customer_id INTEGER, text TEXT);
-    CREATE TABLE replies (id INTEGER PRIMARY KEY, comment_id INTEGER, text TEXT);
+    CREATE TABLE replies (id INTEGER PRIMARY KEY, comment_id INTEGER REFERENCES comments, text TEXT);
     CREATE TABLE receipts (id INTEGER PRIMARY KEY, customer_id INTEGER, name TEXT NOT NULL, booked_on TEXT);
     CREATE TABLE notes (id INTEGER PRIMARY KEY, about_type TEXT, about_id INTEGER, text TEXT);";
 
@@ -687,7 +693,7 @@ fields = { text = "free_text" }
 [records.reply]
 table = "replies"
 key = "id"
-owner = [{ column = "comment_id", table = "comments", key = "id" }, "customer_id"]
+owner = ["comment_id", "customer_id"]
 fields = { text = "free_text" }
 [records.receipt]
 table = "receipts"
@@ -708,6 +714,8 @@ fn left_behind(
     clock: &Arc<ManualClock>,
 ) -> (Engine, Arc<MemoryLedger>) {
     let database = Connection::open(path).unwrap();
+    // Only where nobody holds the links is anything left behind.
+    database.execute_batch("PRAGMA foreign_keys = off").unwrap();
     database.execute_batch(LEFT_BEHIND_SCHEMA).unwrap();
     database
         .execute_batch(
@@ -793,7 +801,7 @@ async fn many_records_without_an_owner_go_part_by_part() {
         &path,
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050)
          INSERT INTO comments SELECT i, 77, 'x' FROM n;
-         INSERT INTO replies SELECT id, id, 'x' FROM comments;
+         INSERT INTO replies SELECT id, id, 'x' FROM comments UNION ALL SELECT id + 100000, id, 'x' FROM comments;
          INSERT INTO receipts SELECT id, 77, 'Gone', '2015-01-01' FROM comments;
          INSERT INTO comments VALUES (20000, 1, 'stays'); INSERT INTO replies VALUES (20000, 20000, 'stays')",
         LEFT_BEHIND,
@@ -802,7 +810,7 @@ async fn many_records_without_an_owner_go_part_by_part() {
     let expired = expire_ownerless(&engine, &clock).await;
     assert!(expired.is_complete(), "{expired}");
     let of = &expired.of[&None];
-    assert_eq!((of.records["comment"], of.records["reply"], of.records["receipt"]), (10_050, 10_050, 10_050));
+    assert_eq!((of.records["comment"], of.records["reply"], of.records["receipt"]), (10_050, 20_100, 10_050));
     assert_eq!((ids(&path, "comments"), ids(&path, "replies")), (vec![20_000], vec![20_000]));
 }
 
@@ -1064,4 +1072,108 @@ proptest! {
         let kept_until = (now - TimeDelta::days(days)).date_naive().checked_add_months(Months::new(12 * years)).unwrap();
         prop_assert_eq!(expires(months, &duty), plain && kept_until < now.date_naive());
     }
+}
+
+/// What a store says it did is not believed: it is read back, and what is not done is said, and left to the next run.
+#[tokio::test]
+async fn a_store_that_lies_about_what_expired_is_found_out() {
+    for lie in [Lie::SaysDone, Lie::More, Lie::NoAnswer, Lie::Fails] {
+        let store = Arc::new(memory(&rows(&[(0, 1, "2020-01-01")])));
+        let clock = clock("2026-06-30");
+        let ledger = Arc::new(MemoryLedger::new());
+        let engine = engine_with(Liar::new(store.clone(), lie), POLICY, Arc::clone(&ledger), &clock);
+        let approved = approve(plan(&engine).await, clock.now());
+        let expired = engine.expire(&approved).await;
+        let says = match lie {
+            Lie::SaysDone => "are there still",
+            Lie::NoAnswer => "it was not tried",
+            Lie::Fails => "the disk is on fire",
+            _ => {
+                assert!(matches!(expired, Err(Error::Store(_))), "{expired:?}");
+                assert_eq!(ledger.last().await.unwrap(), 1, "the run has no end");
+                continue;
+            }
+        };
+        let expired = expired.unwrap();
+        assert!(!expired.is_complete(), "{lie:?}: {expired}");
+        let of = &expired.of[&Some("usual".into())];
+        assert_eq!(of.customers, 0, "{lie:?}");
+        assert!(of.failed.keys().any(|why| why.contains(says)), "{lie:?}: {expired}");
+        let honest = engine_with(store, POLICY, Arc::clone(&ledger), &clock);
+        assert!(honest.expire(&approved).await.unwrap().is_complete());
+    }
+}
+
+/// A gateway that answers for some profiles: one payment is disputed, and of another it says nothing.
+#[derive(Debug)]
+struct Silent {
+    inner: MemoryGateway,
+}
+
+#[async_trait]
+impl PaymentGatewayEraser for Silent {
+    fn gateway(&self) -> &GatewayName {
+        self.inner.gateway()
+    }
+
+    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
+        self.inner.account().await
+    }
+
+    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
+        if profile.as_str() == "silent" {
+            let gateway = self.gateway().clone();
+            return Err(GatewayError::Refused { gateway, what: "the key is of no use".to_owned() });
+        }
+        self.inner.state(profile).await
+    }
+
+    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
+        self.inner.erase(erasure).await
+    }
+
+    async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
+        self.inner.poll(receipt).await
+    }
+}
+
+/// Where the policy has disputes block, the gateway is asked about those of whom something has expired; of whom it says
+/// nothing, nothing is touched, and the others' records go.
+#[tokio::test]
+async fn a_dispute_at_the_gateway_holds_back_and_its_silence_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let schema = SCHEMA.replace("held TEXT,", "held TEXT, stripe TEXT,");
+    let database = Connection::open(&path).unwrap();
+    database.execute_batch(&schema).unwrap();
+    for (id, profile) in [(1, "clear"), (2, "disputed"), (3, "silent")] {
+        let sql = "INSERT INTO customers (id, tenant, name, stripe) VALUES (?1, 'usual', 'Maud', ?2)";
+        database.execute(sql, (id, profile)).unwrap();
+        database.execute("INSERT INTO calls VALUES (?1, ?1, '+44', '2020-01-01')", [id]).unwrap();
+    }
+    let map = MAP.replace("holds = \"held\"", "holds = \"held\"\ngateways.stripe = \"stripe\"");
+    let policy = POLICY
+        .replace("[treatments.clear]", "[treatments.clear]\ngateway.stripe = \"erase\"")
+        .replace("[anonymise]", "open_dispute = \"block\"\n[anonymise]\npayment_profile = \"remove\"");
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(&map).unwrap()).unwrap();
+    let inner = MemoryGateway::new("stripe");
+    inner.insert("clear", Some("1".into()), 0);
+    let mut disputed = ProfileFacts::new(Some("2".into()), 0);
+    disputed.open_disputes = 1;
+    inner.insert_facts("disputed", disputed);
+    let clock = clock("2026-06-30");
+    let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+    let engine =
+        Engine::builder(store, PolicyDocument::from_toml(&policy).unwrap(), MemoryLedger::new(), keys)
+            .gateway(Silent { inner })
+            .clock(Arc::clone(&clock))
+            .build()
+            .unwrap_or_else(|problems| panic!("{problems}"));
+    let plan = plan(&engine).await;
+    let text = plan.to_string();
+    assert!(text.contains("1 customer held back: open_dispute"), "{text}");
+    assert!(text.contains("1 customer not counted: ") && text.contains("the key is of no use"), "{text}");
+    let expired = engine.expire(&approve(plan, clock.now())).await.unwrap();
+    assert!(!expired.is_complete(), "{expired}");
+    assert_eq!(ids(&path, "calls"), [2, 3]);
 }

@@ -337,14 +337,20 @@ async fn an_engine_without_an_adapter_for_a_gateway_is_not_built() {
 
 /// A store that lies in one way or another.
 #[derive(Debug)]
-struct Liar {
+pub(crate) struct Liar {
     inner: Arc<dyn CustomerStore>,
     lie: Lie,
     asked: AtomicUsize,
 }
 
+impl Liar {
+    pub(crate) fn new(inner: Arc<dyn CustomerStore>, lie: Lie) -> Self {
+        Self { inner, lie, asked: AtomicUsize::new(0) }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
-enum Lie {
+pub(crate) enum Lie {
     SaysDone,
     More,
     NoAnswer,
@@ -408,7 +414,7 @@ async fn a_store_that_lies_gets_no_certificate() {
         let host = hosts::sqlite();
         let ledger = Arc::new(MemoryLedger::new());
         let policy = PolicyDocument::from_toml(&host.policy).unwrap();
-        let liar = Liar { inner: Arc::clone(&host.store), lie, asked: AtomicUsize::new(0) };
+        let liar = Liar::new(Arc::clone(&host.store), lie);
         let engine = Engine::builder(liar, policy, Arc::clone(&ledger), hosts::keys())
             .gateway(Arc::clone(host.gateway.as_ref().unwrap()))
             .clock(relinquish::testing::ManualClock::at(hosts::now()))
@@ -432,7 +438,7 @@ async fn a_store_that_lies_gets_no_certificate() {
 async fn a_store_that_works_in_parts_is_asked_until_it_is_done() {
     let host = hosts::memory();
     let policy = PolicyDocument::from_toml(&host.policy).unwrap();
-    let parts = Liar { inner: Arc::clone(&host.store), lie: Lie::InParts, asked: AtomicUsize::new(0) };
+    let parts = Liar::new(Arc::clone(&host.store), Lie::InParts);
     let engine = Engine::builder(parts, policy, MemoryLedger::new(), hosts::keys())
         .gateway(Arc::clone(host.gateway.as_ref().unwrap()))
         .clock(relinquish::testing::ManualClock::at(hosts::now()))
@@ -452,7 +458,7 @@ async fn a_profile_that_came_while_the_records_waited_is_erased_too() {
     let host = hosts::sqlite();
     let gateway = host.gateway.clone().unwrap();
     let policy = PolicyDocument::from_toml(&host.policy).unwrap();
-    let busy = Liar { inner: Arc::clone(&host.store), lie: Lie::BusyOnce, asked: AtomicUsize::new(0) };
+    let busy = Liar::new(Arc::clone(&host.store), Lie::BusyOnce);
     let engine = Engine::builder(busy, policy, MemoryLedger::new(), hosts::keys())
         .gateway(Arc::clone(&gateway))
         .clock(relinquish::testing::ManualClock::at(hosts::now()))

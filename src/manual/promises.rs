@@ -6,6 +6,7 @@
 //! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
 //!    aggregate over what the plan keeps.
 //! 3. **No effect without an approval** whose digest matches. Approvals expire, are bound to tenants, and are used once.
+//!    That of an [expiry](#what-expires) is of the rules: it holds for whatever has expired, as often as it is asked for.
 //!    An operator acts within their tenants: a customer who is connected to one more is refused. Where the data map tells
 //!    how many tenants there are and not which, more than one is refused, unless the policy ignores `several_tenants`
 //!    with a reason.
@@ -27,6 +28,14 @@
 //! stays deactivated, and a person decides. [`retry`](crate::Engine::retry) tries the step again,
 //! [`waive`](crate::Engine::waive) goes on without a gateway that refuses (the certificate says who decided so), and
 //! [`cancel`](crate::Engine::cancel) gives the case up as long as nothing was begun that cannot be taken back.
+//!
+//! # What expires
+//!
+//! Records that [expire](crate::policy#expiry) are no case, and give no certificate: their customers stay. Each batch of
+//! customers is one transaction, in which a customer who was held meanwhile is left alone; what was done is read back; the
+//! ledger says before the first record is touched that a run begins, under which approval, and at the end how many
+//! records of each class have expired. A run without an end was interrupted: how much it did is not known, and the next
+//! one does the rest. Until its approval runs out it can be repeated; what has expired stays so until it is done.
 //!
 //! # What cannot be promised
 //!

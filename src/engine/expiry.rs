@@ -6,23 +6,21 @@
 //! what came of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
-use serde::Serialize;
 
 use super::case::MOST_ROUNDS;
 use super::survey::CALLS;
-use super::{Engine, Error};
+use super::{Engine, Error, Expired, ExpiredOf, PlannedExpiry};
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun};
 use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
-use crate::policy::{Guard, GuardRule, RecordAction, Treatment};
+use crate::policy::{ClassTreatment, Effective, Guard, GuardRule, RecordAction, Treatment};
 use crate::store::{
     Counts, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select, StoreError,
     Target,
@@ -34,104 +32,6 @@ const MOST_PARTS: u32 = 1_000_000;
 const LOOKS: u32 = 3;
 /// What a customer is held back by whose facts cannot be read.
 const UNREADABLE: &str = "unreadable";
-
-/// What planning an expiry came to.
-#[derive(Clone, Debug)]
-pub enum PlannedExpiry {
-    /// A plan to review.
-    Plan(Box<ExpiryPlan>),
-    /// Nothing expires, and this is why.
-    Nothing(NothingExpires),
-}
-
-/// What came of an expiry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Expired {
-    /// The run. None where nothing was to be done; the ledger says nothing of it then.
-    pub run: Option<ExpiryRun>,
-    /// What came of it for each tenant; under none, of the records whose owner is gone.
-    #[serde(skip)]
-    pub of: BTreeMap<Option<TenantId>, ExpiredOf>,
-}
-
-/// What came of an expiry for one tenant, or of records whose owner is gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ExpiredOf {
-    /// Customers of whom something was done, and read back.
-    pub customers: u64,
-    /// By class, the records that have expired: those that went, and those that stay anonymised, whichever run did it.
-    pub records: BTreeMap<ClassName, u64>,
-    /// Customers of whom nothing was touched, by the guard that forbids it.
-    pub held: BTreeMap<String, u64>,
-    /// Customers who changed between the look and the act. Nothing of theirs was touched; the next run looks again.
-    pub changed: u64,
-    /// Customers, or parts, that could not be done, by the reason. The next run tries again.
-    pub failed: BTreeMap<String, u64>,
-}
-
-impl ExpiredOf {
-    fn add(&mut self, treatment: &Treatment, records: &BTreeMap<ClassName, u64>) {
-        for class in expiring(treatment) {
-            *self.records.entry(class.clone()).or_default() +=
-                records.get(class).copied().unwrap_or_default();
-        }
-    }
-
-    fn failed(&mut self, why: impl fmt::Display) {
-        *self.failed.entry(why.to_string()).or_default() += 1;
-    }
-
-    fn left(&self) -> u64 {
-        self.changed + self.held.values().chain(self.failed.values()).sum::<u64>()
-    }
-}
-
-impl Expired {
-    /// Whether all that had expired was done, and nothing was left for the next run.
-    pub fn is_complete(&self) -> bool {
-        self.of.values().all(|of| of.left() == 0)
-    }
-
-    /// As JSON.
-    pub fn to_json(&self) -> serde_json::Value {
-        let of = self.of.iter().map(|(tenant, of)| serde_json::json!({ "tenant": tenant, "expired": of }));
-        serde_json::json!({ "run": self.run, "expired": of.collect::<Vec<_>>() })
-    }
-}
-
-impl fmt::Display for Expired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.run {
-            Some(run) => write!(f, "Expiry run {run}")?,
-            None => write!(f, "Nothing was to be done")?,
-        }
-        for (tenant, of) in &self.of {
-            match tenant {
-                Some(tenant) => write!(f, "\n  tenant {tenant}")?,
-                None => write!(f, "\n  nobody's")?,
-            }
-            for (class, count) in &of.records {
-                write!(f, "\n    {class:<20} {count:>6} expired")?;
-            }
-            for (guard, count) in &of.held {
-                write!(f, "\n    {count} customers held back: {guard}")?;
-            }
-            if of.changed > 0 {
-                write!(f, "\n    {} customers changed meanwhile; run it again", of.changed)?;
-            }
-            for (why, count) in &of.failed {
-                write!(f, "\n    {count} not done: {why}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The classes whose records expire under a treatment.
-fn expiring(treatment: &Treatment) -> impl Iterator<Item = &ClassName> {
-    let acts = |action: &RecordAction| !matches!(action, RecordAction::Keep { .. });
-    treatment.classes().iter().filter(move |(_, class)| acts(class.action())).map(|(name, _)| name)
-}
 
 /// Records that have expired, by class, as they were counted.
 fn expired_of(treatment: &Treatment, tally: &Tally) -> BTreeMap<ClassName, u64> {
@@ -260,7 +160,7 @@ impl Engine {
         let Some((port, request)) = self.ownerless(now) else {
             return Ok(PlannedExpiry::Nothing(NothingExpires::NoRule));
         };
-        if !policy.all().all(crate::policy::Effective::sweeps) {
+        if !policy.all().all(Effective::sweeps) {
             return Ok(PlannedExpiry::Nothing(NothingExpires::SweepOff));
         }
         let mut expiring = Expiring::default();
@@ -549,7 +449,7 @@ impl Run<'_> {
         }
         // What went was counted as it went; what stays anonymised is counted where it stays.
         for (class, mut stays) in expired_of(&request.treatment, &tally) {
-            let deletes = request.treatment.class(class.as_str()).map(crate::policy::ClassTreatment::action);
+            let deletes = request.treatment.class(class.as_str()).map(ClassTreatment::action);
             if deletes == Some(&RecordAction::Delete) {
                 stays += went.classes.get(&class).copied().unwrap_or_default();
             }

@@ -41,6 +41,7 @@ mod case;
 mod clock;
 mod closing;
 mod error;
+mod expired;
 mod expiry;
 mod gateways;
 mod impact;
@@ -51,7 +52,7 @@ mod survey;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
-pub use expiry::{Expired, ExpiredOf, PlannedExpiry};
+pub use expired::{Expired, ExpiredOf, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};

@@ -91,7 +91,7 @@ impl Expiring {
 }
 
 /// The classes to which a treatment does something.
-fn acting(treatment: &Treatment) -> impl Iterator<Item = (&ClassName, &RecordAction)> {
+pub(crate) fn acting(treatment: &Treatment) -> impl Iterator<Item = (&ClassName, &RecordAction)> {
     let classes = treatment.classes().iter().map(|(name, class)| (name, class.action()));
     classes.filter(|(_, action)| !matches!(action, RecordAction::Keep { .. }))
 }

@@ -36,8 +36,8 @@ pub use decide::{
     TreatedBefore, decide,
 };
 pub use deferred::{Deferred, DeferredBy, DutyTerms};
-pub(crate) use expiry::holds_back;
 pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, NothingExpires};
+pub(crate) use expiry::{acting, holds_back};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
@@ -644,6 +644,6 @@ fn of_group(group: &SmallestGroup, rare: u64) -> String {
     }
 }
 
-fn plural(count: u64, word: &str) -> String {
+pub(crate) fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }

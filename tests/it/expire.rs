@@ -27,6 +27,7 @@ use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use crate::refusal::{Liar, Lie};
+use crate::tombstones::{Dump, dump_of, dump_of_memory};
 use crate::wired::{Tripwire, Wired, until_death};
 
 const POLICY: &str = r#"
@@ -328,42 +329,12 @@ async fn expire(engine: &Engine, clock: &ManualClock) -> Expired {
     engine.expire(&approve(plan, clock.now())).await.unwrap()
 }
 
-/// Every row, by class and id.
-type Dump = BTreeMap<(&'static str, i64), BTreeMap<String, String>>;
-
 fn dump_sqlite(path: &Path) -> Dump {
-    let database = Connection::open(path).unwrap();
-    let violations: i64 =
-        database.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(violations, 0, "nothing points at a row that is gone");
-    let mut dump = Dump::new();
-    for (class, table) in CLASSES {
-        let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut rows = statement.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            let fields = names.iter().enumerate().map(|(n, name)| {
-                let value = row.get_ref(n).unwrap();
-                (name.clone(), format!("{:?}", rusqlite::types::Value::try_from(value).unwrap()))
-            });
-            dump.insert((class, row.get("id").unwrap()), fields.collect());
-        }
-    }
-    dump
+    dump_of(path, &CLASSES)
 }
 
 fn dump_memory(store: &MemoryStore) -> Dump {
-    let mut dump = Dump::new();
-    for (id, ..) in CUSTOMERS {
-        for record in store.repository().records(&id.to_string().as_str().into()) {
-            let (class, _) = CLASSES.into_iter().find(|(class, _)| record.class.as_str() == *class).unwrap();
-            let fields = record.fields.iter();
-            let fields =
-                fields.map(|(name, value)| (name.to_string(), serde_json::to_string(value).unwrap()));
-            dump.insert((class, record.key.as_str().parse().unwrap()), fields.collect());
-        }
-    }
-    dump
+    dump_of_memory(store, CUSTOMERS.map(|(id, ..)| id), &CLASSES)
 }
 
 /// Every record is as the oracle says: gone, emptied, or byte for byte as it was.

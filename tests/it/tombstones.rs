@@ -278,15 +278,16 @@ fn engine_of(store: impl CustomerStore, policy: &str, clock: &Arc<ManualClock>) 
 }
 
 /// Every row, by class and id.
-type Dump = BTreeMap<(&'static str, i64), BTreeMap<String, String>>;
+pub(crate) type Dump = BTreeMap<(&'static str, i64), BTreeMap<String, String>>;
 
-fn dump_sqlite(path: &Path) -> Dump {
+/// Every row of the tables of these classes, once it is sure that none points at one that is gone.
+pub(crate) fn dump_of(path: &Path, classes: &[(&'static str, &str)]) -> Dump {
     let database = Connection::open(path).unwrap();
     let violations: i64 =
         database.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
     assert_eq!(violations, 0, "nothing points at a row that is gone");
     let mut dump = Dump::new();
-    for (class, table) in CLASSES {
+    for (class, table) in classes {
         let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).unwrap();
@@ -301,11 +302,16 @@ fn dump_sqlite(path: &Path) -> Dump {
     dump
 }
 
-fn dump_memory(store: &MemoryStore) -> Dump {
+/// Every record of these customers.
+pub(crate) fn dump_of_memory(
+    store: &MemoryStore,
+    customers: impl IntoIterator<Item = i64>,
+    classes: &[(&'static str, &str)],
+) -> Dump {
     let mut dump = Dump::new();
-    for customer in CUSTOMERS {
+    for customer in customers {
         for record in store.repository().records(&customer.to_string().as_str().into()) {
-            let (class, _) = CLASSES.into_iter().find(|(class, _)| record.class.as_str() == *class).unwrap();
+            let (class, _) = classes.iter().find(|(class, _)| record.class.as_str() == *class).unwrap();
             let fields = record.fields.iter();
             let fields =
                 fields.map(|(name, value)| (name.to_string(), serde_json::to_string(value).unwrap()));
@@ -313,6 +319,14 @@ fn dump_memory(store: &MemoryStore) -> Dump {
         }
     }
     dump
+}
+
+fn dump_sqlite(path: &Path) -> Dump {
+    dump_of(path, &CLASSES)
+}
+
+fn dump_memory(store: &MemoryStore) -> Dump {
+    dump_of_memory(store, CUSTOMERS, &CLASSES)
 }
 
 /// The oracle: the rows that a kept invoice or line needs.

@@ -57,6 +57,17 @@ pub enum Error {
         /// The digest of ours.
         ours: Digest,
     },
+    /// Far more has expired by now than the plan said that was approved.
+    #[error(
+        "{found} records or more have expired by now, and the approved plan spoke of {planned}; look why, plan again and \
+         approve the new plan"
+    )]
+    MoreThanPlanned {
+        /// As the plan counted them.
+        planned: u64,
+        /// As they are now, as far as they were looked at.
+        found: u64,
+    },
     /// The case is not one that a person has to look at.
     #[error("case {case} is not blocked; resume it")]
     NotBlocked {

@@ -52,6 +52,21 @@ impl ExpiredOf {
         }
     }
 
+    /// Adds what came of others.
+    pub(super) fn and(&mut self, other: Self) {
+        let Self { customers, records, held, changed, failed } = other;
+        self.customers += customers;
+        self.changed += changed;
+        for (class, count) in records {
+            *self.records.entry(class).or_default() += count;
+        }
+        for (sum, counts) in [(&mut self.held, held), (&mut self.failed, failed)] {
+            for (why, count) in counts {
+                *sum.entry(why).or_default() += count;
+            }
+        }
+    }
+
     pub(super) fn failed(&mut self, why: impl fmt::Display) {
         *self.failed.entry(why.to_string()).or_default() += 1;
     }

@@ -26,10 +26,14 @@ use crate::store::{
     Target,
 };
 
+/// How many records more than twice those of the plan may have expired by the time of the run.
+const LEEWAY: u64 = 100;
 /// After how many parts of records without an owner a store is no longer believed that there are more.
 const MOST_PARTS: u32 = 1_000_000;
 /// How often records without an owner are counted again: triggers may have written more of them.
 const LOOKS: u32 = 3;
+/// Stands for the tenant of those whose tenant cannot be read.
+const NOBODY_KNOWS: &str = "?";
 /// What a customer is held back by whose facts cannot be read.
 const UNREADABLE: &str = "unreadable";
 
@@ -181,12 +185,13 @@ impl Engine {
         let now = self.parts.clock.now();
         approved.approval.valid_at(now)?;
         self.holds_still(&approved.plan)?;
-        let mut run = Run { engine: self, approved, at: now, id: None };
-        let of = match approved.plan.of() {
-            ExpiryOf::Tenants(tenants) => run.tenants(tenants).await?,
-            ExpiryOf::Ownerless => BTreeMap::from([(None, run.ownerless().await?)]),
+        let mut run = Run { engine: self, approved, at: now, id: None, of: BTreeMap::new() };
+        let came_of_it = match approved.plan.of() {
+            ExpiryOf::Tenants(tenants) => run.tenants(tenants).await,
+            ExpiryOf::Ownerless => run.ownerless().await,
         };
-        if let Some(id) = &run.id {
+        let Run { id, of, .. } = run;
+        if let Some(id) = &id {
             let expired = of.iter().map(|(tenant, of)| ExpiredRecords {
                 tenant: tenant.clone(),
                 records: of.records.clone(),
@@ -195,13 +200,19 @@ impl Engine {
             let ended = ExpiryEnded {
                 run: id.clone(),
                 expired: expired.collect(),
+                broken_off: came_of_it.as_ref().err().map(ToString::to_string),
                 at: self.parts.clock.now(),
                 backups: self.residue().await,
             };
-            self.parts.ledger.expiry(&ExpiryEvent::Ended(ended)).await?;
+            let ended = self.parts.ledger.expiry(&ExpiryEvent::Ended(ended)).await;
+            // Why it broke off comes first; that the ledger could not be written to, second.
+            came_of_it?;
+            ended?;
             tracing::info!(run = %id, plan = %approved.plan.digest().short(), "records expired");
+        } else {
+            came_of_it?;
         }
-        Ok(Expired { run: run.id, of })
+        Ok(Expired { run: id, of })
     }
 
     /// Whether a plan was made under the rules that are in force.
@@ -239,7 +250,18 @@ impl Engine {
         expired: &mut BTreeMap<TenantId, ExpiredOf>,
     ) -> Result<Vec<(Arc<Treatment>, Vec<Due>)>, Error> {
         let mut by_treatment = BTreeMap::<Digest, (Arc<Treatment>, Vec<Customer>)>::new();
-        for facts in page.into_iter().filter(|facts| tenants.contains(&facts.tenant)) {
+        for facts in page {
+            // Whose customer it is cannot be read: somebody's records may have expired, and nobody has said whose.
+            if facts.unreadable.contains("tenant") {
+                let held =
+                    |held: &mut BTreeMap<String, u64>| *held.entry(UNREADABLE.to_owned()).or_default() += 1;
+                held(&mut expiring.entry(NOBODY_KNOWS.into()).or_default().held);
+                held(&mut expired.entry(NOBODY_KNOWS.into()).or_default().held);
+                continue;
+            }
+            if !tenants.contains(&facts.tenant) {
+                continue;
+            }
             if let Some((digest, treatment)) = dated.of(&facts.tenant) {
                 by_treatment.entry(digest).or_insert_with(|| (treatment, Vec::new())).1.push(facts);
             }
@@ -277,7 +299,7 @@ impl Engine {
                     }
                 };
                 let counted = expiring.entry(facts.tenant.clone()).or_default();
-                if let Some(held) = self.held_back(&facts) {
+                if let Some(held) = self.held_back(&facts, tenants) {
                     *counted.held.entry(held.clone()).or_default() += 1;
                     *expired.entry(facts.tenant).or_default().held.entry(held).or_default() += 1;
                 } else {
@@ -293,11 +315,20 @@ impl Engine {
     }
 
     /// By what nothing of a customer's expires. What is not known forbids.
-    fn held_back(&self, facts: &Customer) -> Option<String> {
+    ///
+    /// Who is connected to a tenant that the plan is not about is that tenant's customer too, and who approved has said
+    /// nothing for it. Where only a number is known, there must be no other tenant, unless the policy says with a reason
+    /// that it does not look.
+    fn held_back(&self, facts: &Customer, tenants: &BTreeSet<TenantId>) -> Option<String> {
         if !facts.unreadable.is_empty() {
             return Some(UNREADABLE.to_owned());
         }
         let policy = self.parts.policy.effective(&facts.tenant);
+        let looks_away = matches!(policy.guard(&Guard::SeveralTenants), GuardRule::Ignore { .. });
+        let unnamed = facts.tenants != 1 && facts.connected.is_empty() && !looks_away;
+        if unnamed || facts.connected.iter().any(|tenant| !tenants.contains(tenant)) {
+            return Some(Guard::SeveralTenants.to_string());
+        }
         let blocks = |rule: &GuardRule| !matches!(rule, GuardRule::Ignore { .. });
         let mut guards = policy.guards().filter(|(guard, rule)| holds_back(guard) && blocks(rule));
         guards.find(|(guard, _)| guard.is_up(facts)).map(|(guard, _)| guard.to_string())
@@ -311,6 +342,8 @@ struct Run<'e> {
     at: DateTime<Utc>,
     /// Once the ledger has its beginning.
     id: Option<ExpiryRun>,
+    /// What came of it so far.
+    of: BTreeMap<Option<TenantId>, ExpiredOf>,
 }
 
 impl Run<'_> {
@@ -342,30 +375,43 @@ impl Run<'_> {
         Ok(Seed::new(seed))
     }
 
-    async fn tenants(
-        &mut self,
-        tenants: &BTreeSet<TenantId>,
-    ) -> Result<BTreeMap<Option<TenantId>, ExpiredOf>, Error> {
-        let mut expired = BTreeMap::<TenantId, ExpiredOf>::new();
+    fn of(&mut self, tenant: TenantId) -> &mut ExpiredOf {
+        self.of.entry(Some(tenant)).or_default()
+    }
+
+    /// A plan that was approved of a few records is none of all of them: what the facts are by now is then looked at by a
+    /// person first.
+    fn within_the_plan(&self, found: u64) -> Result<(), Error> {
+        let planned = self.approved.plan.due();
+        if found > planned.saturating_mul(2).saturating_add(LEEWAY) {
+            return Err(Error::MoreThanPlanned { planned, found });
+        }
+        Ok(())
+    }
+
+    async fn tenants(&mut self, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
         let (mut dated, mut pages) = (Dated::new(self.engine, self.at), Pages::new());
+        let mut found = 0;
         while let Some(page) = pages.next(self.engine).await? {
             let mut counted = BTreeMap::new();
-            let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut expired).await?;
+            let mut settled = BTreeMap::new();
+            let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut settled).await?;
+            for (tenant, of) in settled {
+                self.of(tenant).and(of);
+            }
+            let due = counted.values().flat_map(|counted: &Expiring| counted.classes.values());
+            found += due.map(|class| class.due).sum::<u64>();
+            self.within_the_plan(found)?;
             for (treatment, due) in looked {
                 self.begin().await?;
-                self.batch(&treatment, due, &mut expired).await?;
+                self.batch(&treatment, due).await?;
             }
         }
-        Ok(expired.into_iter().map(|(tenant, of)| (Some(tenant), of)).collect())
+        Ok(())
     }
 
     /// Erases what has expired of some customers, and reads back.
-    async fn batch(
-        &self,
-        treatment: &Arc<Treatment>,
-        mut todo: Vec<Due>,
-        expired: &mut BTreeMap<TenantId, ExpiredOf>,
-    ) -> Result<(), Error> {
+    async fn batch(&mut self, treatment: &Arc<Treatment>, mut todo: Vec<Due>) -> Result<(), Error> {
         let seed = self.seed()?;
         let mut done = Vec::with_capacity(todo.len());
         let mut rounds = 0;
@@ -383,7 +429,7 @@ impl Run<'_> {
             let mut answers = self.engine.parts.store.erase(&request).await?.into_iter();
             let mut more = Vec::new();
             for mut due in todo {
-                let of = expired.entry(due.facts.tenant.clone()).or_default();
+                let of = self.of(due.facts.tenant.clone());
                 match answers.next() {
                     Some(Ok(Erased::Done(counts))) => {
                         due.done.add(&counts);
@@ -405,10 +451,13 @@ impl Run<'_> {
             return Ok(());
         }
         for (due, tally) in done.into_iter().zip(self.engine.tally(ids, treatment).await?) {
-            let of = expired.entry(due.facts.tenant).or_default();
-            of.add(treatment, &due.done.classes);
+            let of = self.of(due.facts.tenant);
             match tally {
-                Ok(tally) if tally.due() == 0 => of.customers += 1,
+                Ok(tally) if tally.due() == 0 => {
+                    of.customers += 1;
+                    of.add(treatment, &due.done.classes);
+                }
+                // How much of it is done nobody can say.
                 Ok(_) => of.failed("records that have expired are there still after they were erased"),
                 Err(error) => of.failed(error),
             }
@@ -417,44 +466,68 @@ impl Run<'_> {
     }
 
     /// Erases what has no owner any more, part by part, and reads back.
-    async fn ownerless(&mut self) -> Result<ExpiredOf, Error> {
-        let mut of = ExpiredOf::default();
-        let Some((port, request)) = self.engine.ownerless(self.at) else { return Ok(of) };
+    async fn ownerless(&mut self) -> Result<(), Error> {
+        let Some((port, request)) = self.engine.ownerless(self.at) else { return Ok(()) };
         let mut tally = port.count_ownerless(&request).await?;
-        let mut went = Counts::default();
-        let mut looks = 0;
-        while tally.due() > 0 && looks < LOOKS {
-            self.begin().await?;
-            looks += 1;
-            let seed = self.seed()?;
-            let mut rounds = 0;
-            loop {
-                match port.erase_ownerless(&request, &seed).await? {
-                    OwnerlessErased::Done(counts) => {
-                        went.add(&counts);
-                        break;
-                    }
-                    OwnerlessErased::More(counts) => went.add(&counts),
-                }
-                rounds += 1;
-                if rounds > MOST_PARTS {
-                    let doing = "erasing records without an owner, part by part";
-                    return Err(StoreError::Contended { doing }.into());
-                }
+        self.within_the_plan(tally.due())?;
+        let mut of = ExpiredOf::default();
+        // What triggers wrote meanwhile is found by another look; where one changed nothing, the next will not either.
+        for _ in 0..LOOKS {
+            let before = tally.due();
+            if before == 0 {
+                break;
             }
+            self.begin().await?;
+            of.failed.clear();
+            let parts = self.parts(port, &request, &mut of).await;
             tally = port.count_ownerless(&request).await?;
+            self.of.insert(None, with_what_stays(&of, &request.treatment, &tally));
+            parts?;
+            if tally.due() >= before {
+                break;
+            }
         }
-        if tally.due() > 0 {
+        if tally.due() > 0 && of.failed.is_empty() {
             of.failed("records without an owner are there still after they were erased");
         }
-        // What went was counted as it went; what stays anonymised is counted where it stays.
-        for (class, mut stays) in expired_of(&request.treatment, &tally) {
-            let deletes = request.treatment.class(class.as_str()).map(ClassTreatment::action);
-            if deletes == Some(&RecordAction::Delete) {
-                stays += went.classes.get(&class).copied().unwrap_or_default();
-            }
-            of.records.insert(class, stays);
-        }
-        Ok(of)
+        self.of.insert(None, with_what_stays(&of, &request.treatment, &tally));
+        Ok(())
     }
+
+    async fn parts(
+        &self,
+        port: &dyn OwnerlessRecords,
+        request: &OwnerlessRequest,
+        of: &mut ExpiredOf,
+    ) -> Result<(), Error> {
+        let seed = self.seed()?;
+        let mut after = None;
+        for _ in 0..MOST_PARTS {
+            let OwnerlessErased { counts, refused, next } =
+                port.erase_ownerless(request, &seed, after.as_ref()).await?;
+            // What stays anonymised is counted where it stays.
+            for (class, count) in counts.classes {
+                let action = request.treatment.class(class.as_str()).map(ClassTreatment::action);
+                if action == Some(&RecordAction::Delete) {
+                    *of.records.entry(class).or_default() += count;
+                }
+            }
+            for (why, count) in refused {
+                *of.failed.entry(why).or_default() += count;
+            }
+            let Some(next) = next else { return Ok(()) };
+            after = Some(next);
+        }
+        Err(StoreError::Contended { doing: "erasing records without an owner, part by part" }.into())
+    }
+}
+
+/// What went, which was counted as it went, and what is there still and treated.
+fn with_what_stays(went: &ExpiredOf, treatment: &Treatment, tally: &Tally) -> ExpiredOf {
+    let mut of = went.clone();
+    for (class, stays) in expired_of(treatment, tally) {
+        let pending = tally.classes.get(&class).map_or(0, |class| class.due);
+        *of.records.entry(class).or_default() += stays.saturating_sub(pending);
+    }
+    of
 }

@@ -101,6 +101,9 @@ pub struct ExpiryEnded {
     pub run: ExpiryRun,
     /// What was treated.
     pub expired: Vec<ExpiredRecords>,
+    /// Why it came to an end before it was done, if it did. The next run does the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_off: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
     /// Where backup copies linger.
@@ -110,7 +113,7 @@ pub struct ExpiryEnded {
 /// Records of a tenant, or of nobody, that expired in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiredRecords {
-    /// Whose customers' they were. None where the owner is gone.
+    /// Whose customers' they were: `?` for those whose tenant cannot be read. None where the owner is gone.
     pub tenant: Option<TenantId>,
     /// By class, the records that have expired, those that earlier runs had treated and that stay anonymised among them:
     /// a count of those that were written to would tell which fields were empty before.

@@ -99,7 +99,7 @@ pub(crate) fn acting(treatment: &Treatment) -> impl Iterator<Item = (&ClassName,
 /// The guards that hold a customer's records back from expiring: all that block, but for those which say that the person
 /// is still a customer. Records expire whoever they belong to.
 pub(crate) fn holds_back(guard: &Guard) -> bool {
-    !matches!(guard, Guard::ActiveSubscription | Guard::SeveralTenants | Guard::NotArchived)
+    !matches!(guard, Guard::ActiveSubscription | Guard::NotArchived)
 }
 
 /// What the digest of such a plan is made of: no counts, no instants.

@@ -41,7 +41,7 @@ pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, S
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
-pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
+pub use ownerless::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest};
 
 /// One result per item, in the order of the request. A missing answer means that the item was not tried; a
 /// failed item says nothing of its neighbours.

@@ -1,7 +1,7 @@
 //! Records whose owner is gone.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Counts, StoreError, Tally};
 use crate::anonymise::Seed;
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, Value};
 use crate::policy::{Ownerless, Treatment};
 
 /// A request about records whose owner is gone.
@@ -35,13 +35,31 @@ impl OwnerlessRequest {
     }
 }
 
-/// What came of erasing records whose owner is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OwnerlessErased {
-    /// Nothing is left to do.
-    Done(Counts),
-    /// A part is done; ask again for the rest.
-    More(Counts),
+/// How far a run has come through the records whose owner is gone: a class, and the key of its last record.
+#[derive(Clone, PartialEq)]
+pub struct OwnerlessPlace {
+    /// The class.
+    pub class: ClassName,
+    /// The key's values. None: before the first record.
+    pub key: Option<Vec<Value>>,
+}
+
+/// A key may be somebody's e-mail address.
+impl fmt::Debug for OwnerlessPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnerlessPlace").field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+/// What came of erasing a part of the records whose owner is gone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnerlessErased {
+    /// Records that went, or were written to.
+    pub counts: Counts,
+    /// Records that the store refused to treat, by the reason. They are passed over, so that one stops no others.
+    pub refused: BTreeMap<String, u64>,
+    /// From where it goes on; none once all were looked at.
+    pub next: Option<OwnerlessPlace>,
 }
 
 /// A small port of its own: a store that can tell which records have no owner any more, because their customer was deleted
@@ -57,7 +75,8 @@ pub trait OwnerlessRecords: Debug + Send + Sync + 'static {
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`].
     async fn count_ownerless(&self, request: &OwnerlessRequest) -> Result<Tally, StoreError>;
 
-    /// Treats some of them, in one transaction of bounded size.
+    /// Treats some of them, in one transaction of bounded size: the first ones, or those after a place. Whoever asks goes on
+    /// from where the answer says, so that no record is looked at twice, whatever became of it.
     ///
     /// **Idempotency:** what is erased already stays as it is. **Partial failure:** an error means that nothing of this
     /// part was done. **Cancel safety:** dropping the future leaves the part undone or done; ask again.
@@ -66,6 +85,7 @@ pub trait OwnerlessRecords: Debug + Send + Sync + 'static {
         &self,
         request: &OwnerlessRequest,
         seed: &Seed,
+        after: Option<&OwnerlessPlace>,
     ) -> Result<OwnerlessErased, StoreError>;
 }
 
@@ -81,8 +101,9 @@ macro_rules! forward_ownerless {
                 &self,
                 request: &OwnerlessRequest,
                 seed: &Seed,
+                after: Option<&OwnerlessPlace>,
             ) -> Result<OwnerlessErased, StoreError> {
-                (**self).erase_ownerless(request, seed).await
+                (**self).erase_ownerless(request, seed, after).await
             }
         }
     )*};

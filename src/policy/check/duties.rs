@@ -278,7 +278,7 @@ fn stays_as_long(
     let under = |name| classes.get(name).map_or(&[][..], ClassTreatment::under_duty);
     let duties = |name: &ClassName, field: &FieldName| {
         let by_field = |duty: &&Duty| duty.classes().get(name) == Some(field);
-        rules.duties.iter().filter(by_field).map(Duty::name).collect::<BTreeSet<_>>()
+        rules.duties.iter().filter(by_field).map(|duty| (duty.is_age, duty.name())).collect::<BTreeSet<_>>()
     };
     link.owner
         && under(class).iter().all(|mine| {

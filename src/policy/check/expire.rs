@@ -13,7 +13,8 @@ use crate::data_map::{ClassName, DataMap, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
 use crate::policy::{
-    After, Duty, Expiry, Ground, Ownerless, OwnerlessExpiry, Period, RecordAction, StartRule, Treatment,
+    After, ClassTreatment, Duty, Expiry, Ground, Ownerless, OwnerlessExpiry, Period, RecordAction, StartRule,
+    Treatment,
 };
 
 /// What is said of the classes that do not expire.
@@ -105,17 +106,6 @@ pub(super) fn compile_ownerless(
     }
     let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (name, rule)).collect());
     let treatment = compile(reader, (&rules, strategies), &rule, map);
-    for (name, class) in treatment.classes() {
-        for (field, _) in
-            class.strategies().filter(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
-        {
-            reader.problem(
-                join(&join(TABLE, name.as_str()), field.as_str()),
-                "cannot be searched where the owner is gone: nobody knows for whom",
-                format!("write fields = {{ {field} = \"remove\" }}"),
-            );
-        }
-    }
     let rules = expiring.into_iter().map(|(name, (ownerless, _))| (name, ownerless)).collect();
     Some(OwnerlessExpiry { rules, treatment: Arc::new(treatment) })
 }
@@ -139,7 +129,7 @@ fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, (Ownerless, C
 
 /// Classes of which records can expire.
 fn check_classes(reader: &mut Reader, rules: &Rules, map: &DataMap) {
-    for name in rules.expire.keys() {
+    for (name, rule) in &rules.expire {
         let path = join(TABLE, name.as_str());
         let Some(class) = map.class(name.as_str()) else {
             let known: Vec<&str> = map.classes().map(|class| class.name().as_str()).collect();
@@ -157,6 +147,17 @@ fn check_classes(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                 path,
                 "is shared by several customers, and goes with the last of them",
                 "leave it to the treatments",
+            );
+        } else if let (RecordAction::Delete, Some(shared)) =
+            (&rule.class.action, map.classes().find(|class| class.shares() == Some(name)))
+        {
+            reader.problem(
+                path,
+                format!(
+                    "cannot be deleted: {} is shared through it, and would be nobody's then",
+                    shared.name()
+                ),
+                "anonymise it, and leave the rest to the treatments",
             );
         }
     }
@@ -202,6 +203,21 @@ fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) ->
     }
 }
 
+/// Texts cannot be searched for somebody who may not be known any more: records expire whoever they belong to, those of
+/// customers who were anonymised long ago, and those that were handed over, among them.
+fn check_searches(reader: &mut Reader, classes: &BTreeMap<ClassName, ClassTreatment>) {
+    for (name, class) in classes {
+        let searched = class.strategies().filter(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }));
+        for (field, _) in searched {
+            reader.problem(
+                join(&join(TABLE, name.as_str()), field.as_str()),
+                "cannot be searched when it expires: whose it is may not be known any more",
+                format!("write fields = {{ {field} = \"remove\" }}, or delete the records"),
+            );
+        }
+    }
+}
+
 fn compile(
     reader: &mut Reader,
     rules: (&Rules, &Strategies),
@@ -216,6 +232,7 @@ fn compile(
     duties::put_tombstones(reader, TABLE, rules, &mut classes, map);
     duties::check_dates_stay(reader, TABLE, &classes);
     check_references(reader, TABLE, &known, map);
+    check_searches(reader, &classes);
     Treatment {
         name: TABLE.into(),
         root: map.root().clone(),

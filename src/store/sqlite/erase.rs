@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::statements::{BATCH, ClassScript, Script, Statement, quoted};
+use super::statements::{BATCH, ClassScript, Script, quoted};
 use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, status::written};
 use crate::anonymise::Seed;
 use crate::policy::Treatment;
@@ -128,8 +128,13 @@ impl Shared {
     /// Does what is done to a class, for the whole batch. Gives the number of rows.
     fn act(&self, transaction: &Transaction<'_>, class: &ClassScript) -> Result<u64, Trouble> {
         let Some(act) = &class.act else { return Ok(0) };
-        let at = Trouble::at(&class.class);
-        Self::cut(transaction, class)?;
+        let at = |error: rusqlite::Error| match functions::take_failure(&self.bench) {
+            Some(why) => Fault::Other(why).into(),
+            None => Trouble::at(&class.class)(error),
+        };
+        for cut in &class.cuts {
+            transaction.prepare_cached(cut).and_then(|mut statement| statement.execute([])).map_err(at)?;
+        }
         let mut changed = match &class.tombstone {
             Some(tombstone) if tombstone.act.is_none() => {
                 Self::number(transaction, &tombstone.distinct).map_err(at)?
@@ -138,34 +143,11 @@ impl Shared {
         };
         let meanwhile = class.tombstone.iter().filter_map(|tombstone| tombstone.act.as_ref());
         for act in meanwhile.chain([act]) {
-            changed += self.execute(transaction, class, act)?;
+            let mut prepared = transaction.prepare_cached(&act.sql).map_err(at)?;
+            bind_all(&mut prepared, act).map_err(at)?;
+            changed += u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default();
         }
         Ok(changed)
-    }
-
-    /// Cuts the links to rows of a class that go.
-    pub(super) fn cut(transaction: &Transaction<'_>, class: &ClassScript) -> Result<(), Trouble> {
-        for cut in &class.cuts {
-            let mut cut = transaction.prepare_cached(cut).map_err(Trouble::at(&class.class))?;
-            cut.execute([]).map_err(Trouble::at(&class.class))?;
-        }
-        Ok(())
-    }
-
-    /// One statement that writes. Gives the number of rows.
-    pub(super) fn execute(
-        &self,
-        transaction: &Transaction<'_>,
-        class: &ClassScript,
-        act: &Statement,
-    ) -> Result<u64, Trouble> {
-        let at = |error: rusqlite::Error| match functions::take_failure(&self.bench) {
-            Some(why) => Fault::Other(why).into(),
-            None => Trouble::at(&class.class)(error),
-        };
-        let mut prepared = transaction.prepare_cached(&act.sql).map_err(at)?;
-        bind_all(&mut prepared, act).map_err(at)?;
-        Ok(u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default())
     }
 
     /// Each tenant's "Unknown Customer": found, or made once.

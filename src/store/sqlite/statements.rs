@@ -14,9 +14,6 @@ use crate::data_map::{ClassName, Datatype, FieldName, Value};
 use crate::policy::{ClassTreatment, RecordAction, Treatment, UnderDuty};
 use crate::store::sql::{Bound, BoundClass, Source};
 
-/// How many rows that nobody owns are treated in one transaction, per class.
-pub(super) const MOST_AT_ONCE: u64 = 10_000;
-
 /// The customers of a batch, in a table of the connection's own.
 pub(super) const BATCH: &str = "temp.relinquish_batch";
 
@@ -83,6 +80,8 @@ pub(super) struct ClassScript {
     pub(super) again: bool,
     /// Rows may have gone with others.
     pub(super) may_shrink: bool,
+    /// Where nobody owns the rows: what is done is done from a key to another, which come after the parameters.
+    pub(super) parts: Option<Parts>,
 }
 
 /// What is done to rows that go only with the last row that needs them.
@@ -108,6 +107,22 @@ impl Statement {
         self.parameters.push(value.clone());
         format!("?{}", self.parameters.len())
     }
+
+    /// Places for values that are bound after the parameters: so many, after some others.
+    fn places(&self, after: usize, count: usize) -> String {
+        let first = self.parameters.len() + after + 1;
+        let places: Vec<String> = (first..first + count).map(|place| format!("?{place}")).collect();
+        if count == 1 { places.concat() } else { format!("({})", places.join(", ")) }
+    }
+}
+
+/// How the rows that nobody owns are taken part by part.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    /// The keys of the first part. After the parameters comes how many.
+    pub(super) first: Statement,
+    /// Those of the part after a key, which comes next.
+    pub(super) after: Statement,
 }
 
 /// A treatment as statements.
@@ -245,7 +260,7 @@ fn class_script(
 
     let owned = format!("{}{unless_kept}", staying.whose.owned(class));
     let mut act = Statement::default();
-    let goes = some_of(staying.whose, class, format!("{owned}{unless_needed}"), &mut act, None);
+    let goes = within(staying.whose, class, format!("{owned}{unless_needed}"), &act);
     match treated.action() {
         RecordAction::Keep { .. } => {}
         RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {goes}"),
@@ -254,7 +269,7 @@ fn class_script(
             // Every row is written, and what is erased already comes out as it went in: whether a row was written
             // must not tell what was in it.
             let sets = assignments(&mut act, class, &fields, group.as_ref());
-            let which = some_of(staying.whose, class, owned.clone(), &mut act, Some(&fields));
+            let which = within(staying.whose, class, owned.clone(), &act);
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
         }
         RecordAction::Reassign => {
@@ -275,7 +290,7 @@ fn class_script(
         let mut act = Statement::default();
         let sets = assignments(&mut act, class, fields, None);
         let which = format!("{owned} AND {needed}");
-        let which = some_of(staying.whose, class, which, &mut act, Some(fields));
+        let which = within(staying.whose, class, which, &act);
         act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
         Tombstone {
             rows: counted(", count(*)", &format!("{needed}{unless_kept}")),
@@ -283,6 +298,7 @@ fn class_script(
             distinct: format!("SELECT count(*) FROM main.{table} WHERE {owned} AND {needed}"),
         }
     });
+    let parts = matches!(staying.whose, Whose::Nobody(_)).then(|| parts(class, &owned, &due, &tally));
     let script = ClassScript {
         class: class.name.clone(),
         rows: staying.whose.count_rows(class, &unless_kept),
@@ -300,31 +316,44 @@ fn class_script(
         reassigns: *treated.action() == RecordAction::Reassign,
         again: class.is_written_by_triggers,
         may_shrink: class.is_cascaded_to,
+        parts,
     };
     (script, goes)
 }
 
 /// The rows that are treated at once: of customers all of theirs, so that nobody is left half treated; of those that nobody
-/// owns so many at most in which something is still to be done.
-fn some_of(
-    whose: &Whose,
-    class: &BoundClass,
-    which: String,
-    statement: &mut Statement,
-    written: Option<&[Target<'_>]>,
-) -> String {
+/// owns a part, from a key to another.
+fn within(whose: &Whose, class: &BoundClass, which: String, statement: &Statement) -> String {
     match whose {
         Whose::Batch => which,
         Whose::Nobody(_) => {
-            let table = quoted(&class.table);
-            let pending = written.map_or_else(|| "1".to_owned(), |fields| pending(statement, fields));
-            let (key, listed) =
-                (ownership::columns(&table, &class.key), ownership::listed(&table, &class.key));
-            format!(
-                "{key} IN (SELECT {listed} FROM main.{table} AS {table} WHERE {which} AND ({pending}) \
-                 ORDER BY {listed} LIMIT {MOST_AT_ONCE})"
-            )
+            let key = ownership::columns(&quoted(&class.table), &class.key);
+            let (first, last) =
+                (statement.places(0, class.key.len()), statement.places(class.key.len(), class.key.len()));
+            format!("{which} AND {key} >= {first} AND {key} <= {last}")
         }
+    }
+}
+
+/// The keys of a part of the rows to which there is something to do. Each is looked at once, so that what is refused, or
+/// written over by a trigger, holds up nothing.
+fn parts(class: &BoundClass, owned: &str, due: &str, tally: &Statement) -> Parts {
+    let table = quoted(&class.table);
+    let (key, listed) = (ownership::columns(&table, &class.key), ownership::listed(&table, &class.key));
+    let is_there: Vec<String> =
+        class.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
+    let part = |after: &str, limit: &str| Statement {
+        sql: format!(
+            "SELECT {listed} FROM main.{table} AS {table} WHERE {owned} AND ({due}) AND {}{after} ORDER BY {listed} \
+             LIMIT {limit}",
+            is_there.join(" AND ")
+        ),
+        parameters: tally.parameters.clone(),
+    };
+    let columns = class.key.len();
+    Parts {
+        first: part("", &tally.places(0, 1)),
+        after: part(&format!(" AND {key} > {}", tally.places(1, columns)), &tally.places(0, 1)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use relinquish::engine::Expired;
 use relinquish::ledger::{KeyRingError, LedgerError};
 use relinquish::store::StoreError;
 use relinquish::{Outcome, Problem, Problems};
@@ -71,6 +72,22 @@ impl Answer {
             Outcome::Superseded { .. } | Outcome::Blocked { .. } | Outcome::Conflict { .. } => {
                 Self::refused(&case_json(outcome), text)
             }
+        }
+    }
+
+    /// What came of an expiry. Whom a guard holds back is no failure; who could not be done, or changed meanwhile, is.
+    pub(crate) fn of_expired(expired: &Expired) -> Self {
+        let (text, mut json) = (expired.to_string(), expired.to_json());
+        if expired.of.values().any(|of| !of.failed.is_empty()) {
+            if let Some(table) = json.as_object_mut() {
+                table.insert("error".to_owned(), json!(text));
+            }
+            return Self { ending: Ending::Failed, text, json };
+        }
+        if expired.of.values().any(|of| of.changed > 0) {
+            Self::refused(&json, text)
+        } else {
+            Self::done(text, json)
         }
     }
 

@@ -77,7 +77,7 @@ pub(crate) async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
     match plan.approve(approval, now) {
         Ok(plan) => {
             let expired = engine.expire(&plan).await?;
-            Ok(Answer::done(expired.to_string(), expired.to_json()))
+            Ok(Answer::of_expired(&expired))
         }
         Err(error) => refused(error.to_string()),
     }

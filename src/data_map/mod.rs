@@ -292,6 +292,8 @@ pub struct RecordClass {
     needs_owner: bool,
     reassignable: bool,
     shared_through: Option<ClassName>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    copied_to: BTreeSet<ClassName>,
 }
 
 impl RecordClass {
@@ -305,6 +307,7 @@ impl RecordClass {
             needs_owner: false,
             reassignable: false,
             shared_through: None,
+            copied_to: BTreeSet::new(),
         }
     }
 
@@ -334,6 +337,14 @@ impl RecordClass {
     #[must_use]
     pub fn shared_through(mut self, class: impl Into<ClassName>) -> Self {
         self.shared_through = Some(class.into());
+        self
+    }
+
+    /// When one of these records changes or goes, the database writes to that class by itself: a trigger that keeps a
+    /// history.
+    #[must_use]
+    pub fn copied_to(mut self, class: impl Into<ClassName>) -> Self {
+        self.copied_to.insert(class.into());
         self
     }
 
@@ -420,6 +431,11 @@ impl RecordClass {
     /// Through which class customers share its records, if they do.
     pub fn shares(&self) -> Option<&ClassName> {
         self.shared_through.as_ref()
+    }
+
+    /// The classes to which the database itself writes when one of these records changes or goes.
+    pub fn copies(&self) -> &BTreeSet<ClassName> {
+        &self.copied_to
     }
 
     /// Whether its records can be handed to the "Unknown Customer".

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::{Approval, ApprovalError, Tally, plural};
 use crate::customer::TenantId;
-use crate::data_map::{ClassName, DataMap};
+use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
-use crate::policy::{Guard, OwnerlessExpiry, Policy, RecordAction, Treatment};
+use crate::policy::{ClassTreatment, Guard, OwnerlessExpiry, Policy, RecordAction, Treatment};
 
 /// Whose records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl fmt::Display for NothingExpires {
 /// Records of one class that expire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ExpiringClass {
-    /// Records of the class, of whatever age.
+    /// Records of the class, of whatever age, of those whom nothing holds back.
     pub rows: u64,
     /// Those that have expired, what was treated before among them.
     pub expired: u64,
@@ -256,10 +256,22 @@ impl ExpiryPlan {
             "binds": self.bound,
             "planned_at": self.planned_at,
             "rules": self.rules,
+            "treatments": self.treatments.iter().map(|treatment| treatment_json(treatment)).collect::<Vec<_>>(),
             "expiring": counted,
             "left_out": self.left_out,
         })
     }
+}
+
+/// What is done to each class that expires, and what of it stays.
+fn treatment_json(treatment: &Treatment) -> serde_json::Value {
+    let classes = acting(treatment).filter_map(|(name, action)| {
+        let class = treatment.class(name.as_str())?;
+        let fields: BTreeMap<_, _> =
+            class.fields().iter().map(|(field, strategy)| (field.as_str(), strategy.describe())).collect();
+        Some((name.to_string(), json!({ "action": action.as_str(), "fields": fields, "kept": class.kept() })))
+    });
+    classes.collect::<serde_json::Map<_, _>>().into()
 }
 
 impl fmt::Display for ExpiryPlan {
@@ -276,6 +288,17 @@ impl fmt::Display for ExpiryPlan {
                 .collect();
             let actions: Vec<&str> = actions.into_iter().collect();
             writeln!(f, "    {class:<20} {:<10} {says}", actions.join("/"))?;
+            let treated = self.treatments.iter().filter_map(|treatment| treatment.class(class.as_str()));
+            let fields = treated.clone().flat_map(ClassTreatment::fields);
+            let mut fields: Vec<(&FieldName, String)> =
+                fields.map(|(field, strategy)| (field, strategy.describe())).collect();
+            let kept = treated.flat_map(ClassTreatment::kept);
+            fields.extend(kept.map(|(field, reason)| (field, format!("stays: {reason}"))));
+            fields.sort();
+            fields.dedup();
+            for (field, says) in fields {
+                writeln!(f, "      {field:<28} {says}")?;
+            }
         }
         for (tenant, counted) in &self.expiring {
             match tenant {

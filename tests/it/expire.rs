@@ -449,6 +449,7 @@ async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
   records that have expired are erased; this CANNOT be taken back
     call                 delete     1 year after made_on, or 2 years after made_on
     invoice              anonymise  when the last duty has ended
+      name                         cleared
     line                 delete     3 years after placed_on
     order                delete     3 years after placed_on
   tenant patient: 1 customer
@@ -470,6 +471,7 @@ async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
     let json = plan.to_json();
     assert_eq!(json["expiring"][1]["counted"]["held"]["legal_claim"], 1);
     assert_eq!(json["left_out"]["asleep"], "sweep_off");
+    assert_eq!(json["treatments"][1]["invoice"]["fields"]["name"], "cleared");
     let bytes = serde_json_canonicalizer::to_vec(&json["binds"]).unwrap();
     assert_eq!(hex::encode(Sha256::digest(&bytes)), json["digest"].as_str().unwrap());
 }
@@ -909,6 +911,27 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
         let found = refused(expire);
         assert!(found.contains(says), "{expire}\n{says}\nis missing in\n{found}");
     }
+    // A trigger that keeps a history would move the record instead.
+    let path = folder.path().join("history.sqlite");
+    let history = format!(
+        "{SCHEMA} CREATE TABLE history (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers, number TEXT, made_on TEXT);
+         CREATE TRIGGER keeps AFTER DELETE ON calls
+             BEGIN INSERT INTO history (customer_id, number) VALUES (OLD.customer_id, OLD.number); END;"
+    );
+    Connection::open(&path).unwrap().execute_batch(&history).unwrap();
+    let map = format!(
+        "{MAP}\n[records.history]\ntable = \"history\"\nkey = \"id\"\nowner = \"customer_id\"\n\
+         fields = {{ number = \"communication\", made_on = \"not personal\" }}"
+    );
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(&map).unwrap()).unwrap();
+    let policy = POLICY.replace("call = \"delete\"", "call = \"delete\"\nhistory = \"delete\"");
+    let check = |policy: &str| {
+        PolicyDocument::from_toml(policy).unwrap().check(relinquish::RecordStore::data_map(&store))
+    };
+    let found = check(&policy).unwrap_err().to_string();
+    assert!(found.contains("expire.call: goes, and a trigger writes to history as it goes"), "{found}");
+    let both = "[expire]\nhistory = { from = \"made_on\", after = \"12 months\", action = \"delete\" }";
+    check(&policy.replace("[expire]", both)).unwrap();
     // Who may be mentioned in a text is not known any more: of one who was anonymised long ago nothing was found, and it was
     // said that the record had expired.
     let redacts = "order = { from = 'placed_on', after = '3 years', action = 'anonymise', fields = { note = 'redact' } }";

@@ -29,6 +29,7 @@ pub(super) fn compile_expiry(
     strategies: &Strategies,
 ) -> Option<Expiry> {
     check_classes(reader, rules, map);
+    check_copies(reader, rules, map);
     let expiring: BTreeMap<&ClassName, (&After, &ClassRule)> = rules
         .expire
         .iter()
@@ -123,6 +124,22 @@ fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, (Ownerless, C
                     "write the same for both",
                 );
             }
+        }
+    }
+}
+
+/// What goes may be copied by the database as it goes: there it has to expire as well.
+fn check_copies(reader: &mut Reader, rules: &Rules, map: &DataMap) {
+    let holds_personal = |class: &RecordClass| class.fields().iter().any(|field| field.kind().is_some());
+    for name in rules.expire.keys() {
+        let copies = map.class(name.as_str()).into_iter().flat_map(RecordClass::copies);
+        let copies = copies.filter(|copy| !rules.expire.contains_key(*copy));
+        for copy in copies.filter(|copy| map.class(copy.as_str()).is_some_and(holds_personal)) {
+            reader.problem(
+                join(TABLE, name.as_str()),
+                format!("goes, and a trigger writes to {copy} as it goes, whose records do not expire"),
+                format!("let {copy} expire too, or take the trigger out of the database"),
+            );
         }
     }
 }

@@ -138,22 +138,28 @@ fn json_field(column: &str, pointer: &Pointer) -> FieldName {
 fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
     let tables: BTreeSet<String> = classes.iter().map(|class| class.table.clone()).collect();
     for from in &tables {
-        let mut reached = BTreeSet::new();
-        let mut todo = vec![from.to_ascii_lowercase()];
-        while let Some(table) = todo.pop() {
-            for written in
-                schema.table(&table).into_iter().flat_map(|table| &table.triggers).flat_map(|t| &t.writes)
-            {
-                let written = written.to_ascii_lowercase();
-                if reached.insert(written.clone()) {
-                    todo.push(written);
-                }
-            }
-        }
+        let reached = written_from(schema, from);
         for class in classes.iter_mut().filter(|class| class.table != *from) {
             class.is_written_by_triggers |= reached.contains(&class.table.to_ascii_lowercase());
         }
     }
+}
+
+/// The tables to which triggers of a table write, directly or through one another, in lower case.
+fn written_from(schema: &Schema, table: &str) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut todo = vec![table.to_ascii_lowercase()];
+    while let Some(table) = todo.pop() {
+        for written in
+            schema.table(&table).into_iter().flat_map(|table| &table.triggers).flat_map(|t| &t.writes)
+        {
+            let written = written.to_ascii_lowercase();
+            if reached.insert(written.clone()) {
+                todo.push(written);
+            }
+        }
+    }
+    reached
 }
 
 /// A column's name as the table spells it.
@@ -551,6 +557,11 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
         }
         for reference in references(class, table, classes) {
             built = built.references(reference);
+        }
+        let written = written_from(schema, &class.table);
+        let written = classes.iter().filter(|other| written.contains(&other.table.to_ascii_lowercase()));
+        for other in written.filter(|other| other.table != class.table) {
+            built = built.copied_to(other.name.clone());
         }
         for other in schema.tables() {
             let points = |key: &&super::schema::ForeignKey| key.to_table.eq_ignore_ascii_case(&class.table);

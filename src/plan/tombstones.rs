@@ -72,8 +72,9 @@ impl fmt::Display for Tombstones {
         until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
         write!(
             f,
-            ", because {} needs it: anonymised now, deleted with the last of them",
-            needed_by.join(" and ")
+            ", because {} {} it: anonymised now, deleted with the last of them",
+            needed_by.join(" and "),
+            if needed_by.len() == 1 { "needs" } else { "need" }
         )
     }
 }

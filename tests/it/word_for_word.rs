@@ -4,11 +4,12 @@ use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use relinquish::customer::{HoldKind, Moment, Status};
-use relinquish::data_map::{DataMapBuilder, Fact, Field, Kind, RecordClass};
+use relinquish::data_map::{DataMapBuilder, Fact, Field, Kind, Record, RecordClass};
 use relinquish::gateway::MemoryGateway;
 use relinquish::plan::letter::{self, Language, Letterhead, Lingering};
 use relinquish::plan::{Holidays, RequestClock, TreatedBefore, decide, explain};
 use relinquish::policy::Trigger;
+use relinquish::store::{ByRecord, MemoryRepository};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Asked, Customer, CustomerId, DataMap, Engine, MemoryLedger, Policy, PolicyDocument, SqlMap, SqliteStore,
@@ -301,6 +302,52 @@ async fn a_plan_says_what_stays_as_a_tombstone_for_whose_sake_and_until_when() {
     let (text, json) = planned(&map, "1", &Asked::request()).await;
     assert_reads(&text, include_str!("word_for_word/plan_wipe.txt"));
     assert_reads(&format!("{json:#}"), include_str!("word_for_word/plan_wipe.json"));
+}
+
+/// A receipt that a duty keeps names nobody. Only its owner's row has to stay for its sake, and says what the policy
+/// leaves in it.
+#[tokio::test]
+async fn a_plan_says_the_honest_word_for_what_it_leaves() {
+    let receipt = RecordClass::new("receipt")
+        .field(Field::key("id"))
+        .field(Field::plain("booked_on").dated())
+        .needs_owner();
+    let customer = RecordClass::new("customer")
+        .field(Field::key("id"))
+        .field(Field::personal("name", Kind::Name))
+        .field(Field::personal("city", Kind::City));
+    let map =
+        DataMap::builder(customer).class(receipt).without_deactivation("nobody logs in").build().unwrap();
+    let policy = |city: &str| {
+        format!(
+            "version = 1\nsweep = false\ntriggers.requested = {{ treatment = 'wipe' }}\n\
+             guards.active_subscription = {{ ignore = 'x' }}\nguards.several_tenants = {{ ignore = 'x' }}\n\
+             guards.not_archived = {{ ignore = 'x' }}\nanonymise = {{ name = 'clear', city = {city} }}\n\
+             treatments.wipe = {{ customer = 'delete', receipt = 'delete' }}\n\
+             duties.books = {{ classes = 'receipt', statute = 'SE/BFL/7:2', from = 'booked_on' }}"
+        )
+    };
+    for (city, booked, words) in [
+        ("'clear'", "2024-03-01", "anonymised"),
+        ("'clear'", "2014-03-01", "erased"),
+        (
+            "{ keep = 'statistics' }",
+            "2024-03-01",
+            "pseudonymised, because these stay: customer.city (while a duty keeps it)",
+        ),
+        ("{ keep = 'statistics' }", "2014-03-01", "erased"),
+    ] {
+        let repository = MemoryRepository::new(map.clone());
+        let own = Record::new("customer", "1").with("id", "1").with("name", "Maud").with("city", "London");
+        let receipt = Record::new("receipt", "1").with("id", "1").with("booked_on", booked);
+        repository.insert(Customer::new("1", "here"), vec![own, receipt]);
+        let document = PolicyDocument::from_toml(&policy(city)).unwrap();
+        let engine = Engine::builder(ByRecord::new(repository), document, MemoryLedger::new(), hosts::keys());
+        let engine = engine.clock(ManualClock::at(hosts::now())).build().unwrap();
+        let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await.to_string();
+        let found = plan.lines().find_map(|line| line.trim().strip_prefix("afterwards the person is "));
+        assert_eq!(found, Some(words), "{city} {booked}\n{plan}");
+    }
 }
 
 // ---- letters ----

@@ -226,6 +226,24 @@ fn what_remove_writes_is_never_taken_for_what_a_person_wrote() {
     }
 }
 
+/// A treatment names it, and so does the digest of a plan.
+#[test]
+fn a_token_has_the_form_of_what_it_stands_for() {
+    let forms = [
+        (Kind::Email, TokenForm::Email),
+        (Kind::Username, TokenForm::Username),
+        (Kind::Name, TokenForm::Plain),
+        (Kind::FreeText, TokenForm::Plain),
+    ];
+    for (kind, form) in forms {
+        let token = Token::fitting(form, None).unwrap();
+        let field = || Field::personal("x", kind.clone()).required().unique();
+        for rule in ["'token'", "'remove'"] {
+            assert_eq!(written(field(), rule), Ok(Strategy::Token(token.clone())), "{kind} {rule}");
+        }
+    }
+}
+
 #[test]
 fn a_remove_per_kind_is_resolved_per_column() {
     let map = only(

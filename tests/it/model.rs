@@ -203,8 +203,9 @@ struct Situation {
 }
 
 fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
-    // Between 2001 and 2050; now and then right at midnight.
-    let at = DateTime::from_timestamp(1_000_000_000 + i64::try_from(draw.below(1_500_000_000)).unwrap(), 0);
+    // Between 2003 and 2051, now and then right at midnight. No date of a customer lies before 1996 then: until that year
+    // summer time ended in September, and the model knows one rule alone.
+    let at = DateTime::from_timestamp(1_060_000_000 + i64::try_from(draw.below(1_500_000_000)).unwrap(), 0);
     let mut at = at.unwrap();
     if draw.one_in(3) {
         let hours = i64::try_from(draw.below(4)).unwrap() - 2;

@@ -231,3 +231,45 @@ impl Plan {
         Ok(ApprovedPlan { plan: self, approval })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
+    }
+
+    /// What a ledger keeps but once must be the same: an approval may share it with another only where all but the plan
+    /// is alike.
+    #[test]
+    fn approvals_given_in_one_go_differ_in_the_plan_alone() {
+        let approval = |operator: &str, tenant: &str, of: &str, from, until| {
+            Approval::new(operator, [TenantId::from(tenant)], Digest::of(&of), at(from), at(until))
+        };
+        let one = approval("op-1", "acme", "a plan", 0, 8);
+        assert!(one.given_with(&one));
+        assert!(one.given_with(&approval("op-1", "acme", "another plan", 0, 8)));
+        for other in [
+            approval("op-2", "acme", "a plan", 0, 8),
+            approval("op-1", "umbrella", "a plan", 0, 8),
+            approval("op-1", "acme", "a plan", 1, 8),
+            approval("op-1", "acme", "a plan", 0, 9),
+        ] {
+            assert!(!one.given_with(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_operator_has_authority_over_their_tenants_and_no_others() {
+        let authority = Authority::new("op-1", ["acme".into(), "umbrella".into()]);
+        assert_eq!(authority.over(&"umbrella".into()), Ok(()));
+        let refused = authority.over(&"globex".into());
+        assert_eq!(
+            refused,
+            Err(ApprovalError::OtherTenant { operator: "op-1".into(), tenant: "globex".into() })
+        );
+    }
+}

@@ -647,3 +647,57 @@ fn of_group(group: &SmallestGroup, rare: u64) -> String {
 pub(crate) fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding() -> Binding {
+        let digest = Digest::of(&"one");
+        let terms = Terms {
+            version: 1,
+            trigger: Trigger::Requested,
+            treatment: "clear".into(),
+            treatment_digest: digest,
+            guards: BTreeMap::new(),
+            steps: vec![Step::Records, Step::Verify],
+            deferred: false,
+            tenants: 1,
+            connected: BTreeSet::new(),
+            accounts: BTreeMap::new(),
+            policy: digest,
+            data_map: digest,
+        };
+        Binding { customer: "1".into(), tenant: "acme".into(), registered: None, terms: Arc::new(terms) }
+    }
+
+    /// Who else's terms a ledger may keep in their place.
+    #[test]
+    fn plans_share_their_terms_where_only_the_customer_is_another_one() {
+        let one = binding();
+        assert!(one.shares_terms(&Binding { customer: "2".into(), ..binding() }));
+        assert!(!one.shares_terms(&Binding { tenant: "umbrella".into(), ..binding() }));
+        let terms = Terms { trigger: Trigger::Listed, ..Terms::clone(&one.terms) };
+        assert!(!one.shares_terms(&Binding { terms: Arc::new(terms), ..binding() }));
+    }
+
+    #[test]
+    fn what_a_gateway_or_the_store_has_erased_cannot_be_taken_back() {
+        let steps = [Step::Deactivate, Step::Gateway("stripe".into()), Step::Records, Step::Verify];
+        assert_eq!(steps.map(|step| step.is_irreversible()), [false, true, true, false]);
+    }
+
+    /// A store may name a class and count nothing of it.
+    #[test]
+    fn a_count_of_none_leaves_nothing_to_do() {
+        let mut tally = Tally::default();
+        tally.classes.insert("order".into(), ClassTally { rows: 3, due: 0 });
+        tally.rare.insert("customer".into(), 0);
+        assert!(!tally.is_anything_left());
+        tally.rare.insert("customer".into(), 1);
+        assert!(tally.is_anything_left());
+        tally.rare.clear();
+        tally.classes.insert("order".into(), ClassTally { rows: 3, due: 1 });
+        assert!(tally.is_anything_left());
+    }
+}

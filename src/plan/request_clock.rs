@@ -321,6 +321,8 @@ mod tests {
             assert_eq!(clock.extend(day(told), "x", &holidays), Ok(()), "{told}");
             let mut clock = received.clone();
             assert_eq!(clock.suspend(day(told), "x", &holidays), Ok(()), "{told}");
+            assert_eq!(clock.resume(day(told)), Ok(()), "it was clear on the same day");
+            assert_eq!(clock.due(&holidays), received.due(&holidays));
         }
     }
 

@@ -72,8 +72,179 @@ impl fmt::Display for Tombstones {
         until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
         write!(
             f,
-            ", because {} needs it: anonymised now, deleted with the last of them",
-            needed_by.join(" and ")
+            ", because {} {} it: anonymised now, deleted with the last of them",
+            needed_by.join(" and "),
+            if needed_by.len() == 1 { "needs" } else { "need" }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data_map::{DataMap, Field, RecordClass, Reference};
+    use crate::plan::{ClassTally, Kept};
+    use crate::policy::{Effective, Policy, PolicyDocument};
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// Invoices hang from orders, reminders from invoices and letters from customers. All of them go, and all but orders
+    /// are under duties of their own.
+    fn policy() -> Policy {
+        let class = |name: &str, owner: &str| {
+            let link = format!("{owner}_id");
+            let fields = vec![link.as_str().into()];
+            let (to, to_fields) = (owner.into(), Vec::new());
+            RecordClass::new(name)
+                .field(Field::key("id"))
+                .field(Field::owner(link.as_str()))
+                .field(Field::plain("made_on").dated())
+                .references(Reference { to, fields, to_fields, owner: true, cuttable: false })
+        };
+        let map = DataMap::builder(RecordClass::new("customer").field(Field::key("id")))
+            .class(class("order", "customer"))
+            .class(class("invoice", "order"))
+            .class(class("reminder", "invoice"))
+            .class(class("letter", "customer"))
+            .build()
+            .unwrap();
+        let guards = ["active_subscription", "several_tenants", "not_archived"];
+        let guards = guards.map(|guard| format!("guards.{guard} = {{ ignore = 'beside the point' }}\n"));
+        let classes = ["customer", "order", "invoice", "reminder", "letter"];
+        let classes = classes.map(|class| format!("treatments.wipe.{class} = 'delete'\n"));
+        let duties = [("invoice", 7), ("reminder", 3), ("letter", 6)].map(|(class, years)| {
+            format!(
+                "duties.{class} = {{ classes = '{class}', period = '{years} years', start = 'record_date', law = 'a law', \
+                 ground = '17(3)(b)', from = 'made_on' }}\n"
+            )
+        });
+        let head = "version = 1\nsweep = false\ntriggers.requested = { treatment = 'wipe' }\n";
+        let text = [head, &guards.concat(), &classes.concat(), &duties.concat()].concat();
+        let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
+        checked.unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    /// Records of these classes, each of which a duty keeps, and records that stay as tombstones.
+    fn tally(kept: &[(&str, u64, &str)], tombstones: &[(&str, u64)]) -> Tally {
+        let mut tally = Tally::default();
+        for class in ["customer", "order", "invoice", "reminder", "letter"] {
+            tally.classes.insert(class.into(), ClassTally { rows: 2, due: 1 });
+        }
+        for (class, rows, date) in kept {
+            let mut of_class = Kept { rows: *rows, ..Kept::default() };
+            of_class.add(&"made_on".into(), (!date.is_empty()).then(|| day(date)));
+            tally.kept.insert((*class).into(), of_class);
+        }
+        tally.tombstones = tombstones.iter().map(|(class, rows)| ((*class).into(), *rows)).collect();
+        tally
+    }
+
+    /// Class, how many, needed by, until.
+    type Stays = (String, u64, String, Option<NaiveDate>);
+
+    fn stay(policy: &Effective, tally: &Tally) -> Vec<Stays> {
+        let deferred = Deferred::counted(policy, tally);
+        let found = Tombstones::of(&policy.treatments()["wipe"], tally, &deferred);
+        let names =
+            |names: &BTreeSet<ClassName>| names.iter().map(ClassName::as_str).collect::<Vec<_>>().join(" ");
+        found
+            .iter()
+            .map(|stays| (stays.class.to_string(), stays.rows, names(&stays.needed_by), stays.until))
+            .collect()
+    }
+
+    #[test]
+    fn a_tombstone_is_needed_by_what_stays_and_by_nothing_else() {
+        let policy = policy();
+        let policy = policy.everyone();
+        // One invoice is kept for its own sake.
+        let found = stay(policy, &tally(&[("invoice", 1, "2024-03-01")], &[("customer", 1), ("order", 2)]));
+        let end = Some(day("2031-03-01"));
+        assert_eq!(
+            found,
+            [("customer".into(), 1, "invoice order".into(), end), ("order".into(), 2, "invoice".into(), end)]
+        );
+        // A reminder is, and its invoice for its sake alone: through it the order and the customer stay as long.
+        let found = stay(
+            policy,
+            &tally(&[("reminder", 1, "2025-05-01")], &[("customer", 1), ("invoice", 1), ("order", 1)]),
+        );
+        let end = Some(day("2028-05-01"));
+        assert_eq!(
+            found,
+            [
+                ("customer".into(), 1, "invoice order reminder".into(), end),
+                ("invoice".into(), 1, "reminder".into(), end),
+                ("order".into(), 1, "invoice".into(), end),
+            ]
+        );
+        // Of a letter and an invoice the later end counts for the customer, and the invoice's for the order.
+        let found = stay(
+            policy,
+            &tally(
+                &[("invoice", 1, "2024-03-01"), ("letter", 1, "2026-01-01")],
+                &[("customer", 1), ("order", 1)],
+            ),
+        );
+        assert_eq!(
+            found,
+            [
+                ("customer".into(), 1, "invoice letter order".into(), Some(day("2032-01-01"))),
+                ("order".into(), 1, "invoice".into(), Some(day("2031-03-01"))),
+            ]
+        );
+    }
+
+    /// A store may name a class and count nothing of it.
+    #[test]
+    fn what_is_counted_and_not_there_neither_stays_nor_needs_anything() {
+        let policy = policy();
+        let tally = tally(
+            &[("letter", 1, "2026-01-01"), ("invoice", 0, "")],
+            &[("customer", 1), ("invoice", 0), ("order", 0)],
+        );
+        assert_eq!(
+            stay(policy.everyone(), &tally),
+            [("customer".into(), 1, "letter".into(), Some(day("2032-01-01")))]
+        );
+        let classes: Vec<_> = Deferred::counted(policy.everyone(), &tally)
+            .into_iter()
+            .map(|deferred| (deferred.class.to_string(), deferred.free_from))
+            .collect();
+        assert_eq!(classes, [("letter".to_owned(), Some(day("2032-01-02")))]);
+    }
+
+    #[test]
+    fn no_day_is_named_where_a_date_is_missing() {
+        let policy = policy();
+        let tally = tally(&[("invoice", 1, "")], &[("customer", 1), ("order", 1)]);
+        let found = stay(policy.everyone(), &tally);
+        assert_eq!(found.iter().map(|stays| stays.3).collect::<Vec<_>>(), [None, None]);
+    }
+
+    #[test]
+    fn a_tombstone_is_said_in_a_sentence() {
+        let mut stays = Tombstones {
+            class: "order".into(),
+            rows: 1,
+            needed_by: ["invoice".into()].into(),
+            until: Some(day("2031-03-01")),
+        };
+        let end = "anonymised now, deleted with the last of them";
+        assert_eq!(
+            stays.to_string(),
+            format!(
+                "1 row of order stays as a tombstone until 2031-03-01 at the latest, because invoice needs it: {end}"
+            )
+        );
+        stays.rows = 2;
+        stays.until = None;
+        stays.needed_by.insert("letter".into());
+        assert_eq!(
+            stays.to_string(),
+            format!("2 rows of order stay as a tombstone, because invoice and letter need it: {end}")
+        );
     }
 }

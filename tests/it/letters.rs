@@ -280,6 +280,39 @@ fn a_confirmation_uses_the_honest_word_with_its_date() {
     );
 }
 
+/// Where nothing leads to the person any more and their row stays, it is anonymised: neither gone nor pseudonymised.
+#[test]
+fn a_confirmation_says_anonymised_where_nothing_leads_back_and_the_row_stays() {
+    let text = POLICY.replacen("customer = \"delete\"", "customer = \"anonymise\"", 1);
+    let policy = checked(&text);
+    let confirm = |language, lingering| {
+        let (head, treatment) = (head(), &policy.treatments()["remove"]);
+        letter::confirmation(language, &head, treatment, &[], day("2026-06-01"), None, &lingering)
+    };
+    let english = confirm(Language::English, Lingering::Days(0));
+    assert_says(
+        &english,
+        &["Afterwards nothing in our records says who you are: they are anonymised.", "for at most 0 days"],
+    );
+    let swedish = confirm(Language::Swedish, Lingering::Days(0));
+    assert_says(&swedish, &["de är anonymiserade.", "i högst 0 dagar därefter"]);
+}
+
+/// What a host writes stays within its sentence, and is no Markdown of its own.
+#[test]
+fn a_reason_of_several_lines_is_one_line_of_text() {
+    let text = POLICY.replace("the hall's statistics", "seats\\n\\n# sold\\tin `all`");
+    let text = letter::statement(Language::English, &head(), checked(&text).everyone(), &Lingering::Nowhere);
+    assert_says(&text, &["* **ticket**: kept as it is. Reason: seats  \\# sold in \\`all\\`.\n"]);
+}
+
+#[test]
+fn a_language_is_written_as_it_is_read() {
+    for (language, tag) in [(Language::English, "en"), (Language::Swedish, "sv")] {
+        assert_eq!((language.to_string().as_str(), tag.parse()), (tag, Ok(language)));
+    }
+}
+
 const DUTIES: &str = r#"
 [duties.bookkeeping]
 classes = ["ticket"]

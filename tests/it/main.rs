@@ -49,3 +49,4 @@ mod tombstones;
 mod treatments;
 mod uncertain_mentions;
 mod wired;
+mod word_for_word;

@@ -942,8 +942,9 @@ async fn the_digest_of_a_plan_is_the_same_whatever_does_not_decide() {
 
 #[tokio::test]
 async fn the_digest_of_a_plan_is_another_when_what_decides_is_another() {
-    let changes: [fn(&mut Case); 11] = [
+    let changes: [fn(&mut Case); 12] = [
         |_| {},
+        |case| case.customer.tenants = 2,
         |case| case.customer.id = "8".into(),
         |case| case.customer.tenant = "umbrella".into(),
         |case| case.customer.registered = None,

@@ -277,6 +277,9 @@ fn a_tenants_entry_replaces_the_one_of_the_same_name_whole() {
             .contains_key("postcode")
     };
     assert!(kept("cusp") && !kept("acme") && !kept("anybody"));
+    let mut entries: Vec<_> = policy.tenants().map(TenantId::as_str).collect();
+    entries.sort_unstable();
+    assert_eq!(entries, ["acme", "bolt", "cusp"]);
 }
 
 #[test]
@@ -351,6 +354,11 @@ fn what_is_wrong_with_a_tenants_entry_is_said_where_it_is() {
         ["treatments.clear.call"]
     );
     assert_eq!(faults(&[("after = \"90 days\"", "after = \"soon\"")]), ["triggers.cancelled.after"]);
+    assert_eq!(
+        faults(&[("hand_over = \"handed_over\"", "hand_over = 7")]),
+        ["triggers.service_ended.hand_over"],
+        "not of those who have other triggers of their own"
+    );
     // Possible for everyone, and impossible with the tenant's own line.
     assert_eq!(
         faults(&[(

@@ -10,7 +10,7 @@ use relinquish::anonymise::Seed;
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
 use relinquish::engine::EngineBuilder;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
-use relinquish::policy::{Choice, Group};
+use relinquish::policy::{Choice, Group, Standing};
 use relinquish::store::{CountGroups, EraseRequest, Erased, MemoryRepository, Select, TallyRequest, Target};
 use relinquish::testing::ManualClock;
 use relinquish::{
@@ -19,6 +19,7 @@ use relinquish::{
 };
 
 use crate::hosts::{self, approved, plan};
+use crate::own_strategies;
 
 const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
     guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
@@ -153,6 +154,30 @@ async fn what_stays_is_shared_by_enough_customers_of_the_tenant_and_the_plan_say
     for id in 1..=8 {
         let again = engine.plan(&CustomerId::new(id.to_string()), &Asked::request()).await.unwrap();
         assert!(matches!(again, Planned::Refused(_)), "{id}: there is nothing left to do");
+    }
+}
+
+/// Whoever reads back must see that there is something left to clear, and no more than once.
+#[test]
+fn a_record_that_few_are_like_singles_out_until_what_stays_of_it_is_cleared() {
+    let map = map(class()).counts_groups().build().unwrap();
+    let policy = PolicyDocument::from_toml(POLICY).unwrap().check(&map).unwrap();
+    let treatment = &policy.treatments()["t"];
+    let record = |postcode: Option<&str>, born: Option<&str>| {
+        let record = Record::new("customer", "1").with("id", "1").with("name", "Maud");
+        record.with("postcode", Value::from(postcode)).with("born", Value::from(born))
+    };
+    for (record, left) in [
+        (record(Some("SW1A 2AA"), Some("1984-01-01")), true),
+        (record(Some("SW1A 2AA"), None), true),
+        (record(None, Some("1984-01-01")), true),
+        (record(None, None), false),
+    ] {
+        assert_eq!(treatment.singles_out(&record, Standing::Rare), left, "{record:?}");
+        // Where enough are alike, or a duty keeps it, it singles nobody out.
+        for standing in [Standing::Free, Standing::Kept, Standing::Needed] {
+            assert!(!treatment.singles_out(&record, standing), "{standing:?} {record:?}");
+        }
     }
 }
 
@@ -391,6 +416,24 @@ fn a_group_that_cannot_be_is_refused_with_its_path() {
             "{treatment}: {found}"
         );
     }
+}
+
+/// What a strategy of the host's own makes general, only the host could compare.
+#[test]
+fn a_group_is_not_counted_by_what_a_strategy_of_the_hosts_own_makes_general() {
+    let map = map(class().field(Field::personal("card", "x_card".parse().unwrap()))).counts_groups();
+    let map = map.build().unwrap();
+    let check = |rule: &str| {
+        let policy = POLICY.replace("gender = 'clear'", &format!("x_card = {{ own = '{rule}' }}"));
+        let policy = PolicyDocument::from_toml(&policy).unwrap();
+        policy.check_with(&map, &own_strategies::own(1)).map(drop).map_err(|no| no.to_string())
+    };
+    assert_eq!(check("void"), Ok(()));
+    let refused = check("card_region").unwrap_err();
+    assert!(
+        refused.starts_with("treatments.t.customer.card: is made general in a way that cannot be counted"),
+        "{refused}"
+    );
 }
 
 /// A repository that cannot count is found out before anything is touched.

@@ -122,6 +122,69 @@ async fn plan_and_certificate_count_what_is_not_certain_and_it_stays() {
     assert_eq!(left[4], "Ms [erased], and then grace again: Good grace.");
 }
 
+/// Record by record, as over SQLite: what a JSON document says is read before it is counted, however it is spelled.
+#[tokio::test]
+async fn mentions_in_documents_of_a_host_with_its_own_repository_are_counted_too() {
+    let note = RecordClass::new("note")
+        .field(Field::key("id"))
+        .field(Field::personal("meta", Kind::FreeText).json())
+        .needs_owner();
+    let customer =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let map = DataMap::builder(customer).class(note).knows(Fact::ActiveSubscriptions).knows(Fact::Status);
+    let repository = MemoryRepository::new(map.build().unwrap());
+    let own = Record::new("customer", "1").with("id", "1").with("name", "Grace Will");
+    let meta = r#"{"said":"by the gr\u0061ce of God, with grace","by":["gr\u0061ce"]}"#;
+    let note = Record::new("note", "1").with("id", "1").with("meta", meta);
+    repository.insert(Customer::new("1", "us"), vec![own, note]);
+    let drafted = plan(&engine(MemoryStore::new(repository)), &"1".into(), &Asked::request()).await;
+    let json = drafted.to_json();
+    assert_eq!(json["records"][1]["uncertain_mentions"]["meta"], 3);
+}
+
+/// A word that the treatment itself writes in place of a name says nothing of anybody: who is treated again is not looked
+/// for by it.
+#[tokio::test]
+async fn nobody_is_looked_for_by_what_stands_in_place_of_their_name() {
+    let policy = POLICY.replace("name = 'remove'", "name = { constant = 'Gregory Peckover' }");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    create(&path);
+    let people = [
+        ("1", "Grace Will", "Grace Will called."),
+        ("2", "Gregory Peckover", "Gregory Peckover called Olle."),
+    ];
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("DELETE FROM notes; DELETE FROM people").unwrap();
+    let customer =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let note = RecordClass::new("note")
+        .field(Field::key("id"))
+        .field(Field::personal("body", Kind::FreeText))
+        .needs_owner();
+    let map = DataMap::builder(customer).class(note).knows(Fact::ActiveSubscriptions).knows(Fact::Status);
+    let repository = MemoryRepository::new(map.build().unwrap());
+    for (id, name, body) in people {
+        connection.execute("INSERT INTO people VALUES (?1, 'active', ?2)", [id, name]).unwrap();
+        connection.execute("INSERT INTO notes (person, body) VALUES (?1, ?2)", [id, body]).unwrap();
+        let own = Record::new("customer", id).with("id", id).with("name", name);
+        let note = Record::new("note", id).with("id", id).with("body", body);
+        repository.insert(Customer::new(id, "us"), vec![own, note]);
+    }
+    let stores: [Arc<dyn CustomerStore>; 2] =
+        [Arc::new(sqlite(&path)), Arc::new(MemoryStore::new(repository))];
+    for store in stores {
+        let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
+        let document = PolicyDocument::from_toml(&policy).unwrap();
+        let engine = Engine::builder(store, document, MemoryLedger::new(), keys);
+        let engine = engine.clock(ManualClock::at(hosts::now())).build().unwrap();
+        for (id, due) in [("1", 1), ("2", 0)] {
+            let drafted = plan(&engine, &id.into(), &Asked::request()).await;
+            assert_eq!(drafted.tally().classes["note"].due, due, "{id}: {drafted}");
+        }
+    }
+}
+
 /// Once the customer's own values are gone nobody can tell any more: it is recorded before, and a crash loses nothing.
 #[tokio::test]
 async fn a_crash_does_not_lose_what_is_not_certain() {

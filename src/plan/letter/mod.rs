@@ -476,6 +476,7 @@ pub fn refusal(language: Language, head: &Letterhead, decision: &Decision) -> Op
     match decision {
         Decision::Blocked(Blocked { by, deferred, .. }) => {
             writer.paragraph(words.refusal_intro);
+            writer.text.push('\n');
             let mut refuses = false;
             for by in by {
                 let Some(ground) = by.ground else { continue };

@@ -58,12 +58,12 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
             "säg upp abonnemanget",
         ],
         Guard::SeveralTenants => [
-            "ditt konto är även kopplat till andra företag, som fortfarande behöver uppgifterna",
+            "ditt konto är kopplat även till andra företag, som fortfarande behöver uppgifterna",
             "be de andra företagen att avsluta kopplingen",
         ],
         Guard::NotArchived => ["ditt konto måste först stängas", "vi stänger det åt dig"],
         Guard::UnpaidInvoice => {
-            ["en faktura är inte betald", "betala fakturan, eller kom överens med oss om den"]
+            ["en faktura är obetald", "betala fakturan, eller kom överens med oss om den"]
         }
         Guard::OpenDispute => ["en betalning är bestridd", "tvisten måste avgöras"],
         Guard::Hold(HoldKind::LegalClaim) => {

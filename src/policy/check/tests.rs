@@ -226,6 +226,24 @@ fn what_remove_writes_is_never_taken_for_what_a_person_wrote() {
     }
 }
 
+/// A treatment names it, and so does the digest of a plan.
+#[test]
+fn a_token_has_the_form_of_what_it_stands_for() {
+    let forms = [
+        (Kind::Email, TokenForm::Email),
+        (Kind::Username, TokenForm::Username),
+        (Kind::Name, TokenForm::Plain),
+        (Kind::FreeText, TokenForm::Plain),
+    ];
+    for (kind, form) in forms {
+        let token = Token::fitting(form, None).unwrap();
+        let field = || Field::personal("x", kind.clone()).required().unique();
+        for rule in ["'token'", "'remove'"] {
+            assert_eq!(written(field(), rule), Ok(Strategy::Token(token.clone())), "{kind} {rule}");
+        }
+    }
+}
+
 #[test]
 fn a_remove_per_kind_is_resolved_per_column() {
     let map = only(
@@ -431,6 +449,29 @@ fn a_computed_field_follows_those_it_is_computed_from() {
     assert_fault(&map, &format!("{kind}{lines}"), Some(fault));
 }
 
+/// What `[anonymise]` says of documents holds, unless a class is blanked.
+#[test]
+fn documents_are_blanked_where_the_class_is_and_nowhere_else() {
+    for kind in [Kind::Document, Kind::Image] {
+        let class = |name: &str| {
+            let scan = Field::personal("scan", kind.clone()).datatype(Datatype::Blob);
+            RecordClass::new(name).field(Field::key("id")).field(scan)
+        };
+        let classes = ["invoice", "receipt", "letter", "note"];
+        let builder = DataMap::builder(customer());
+        let map = classes.into_iter().fold(builder, |map, name| map.class(class(name))).build().unwrap();
+        let lines = format!(
+            "anonymise.{kind} = 'clear'\ntreatments.t.customer = 'anonymise'\ntreatments.t.invoice = 'blank'\n\
+             treatments.t.receipt.action = 'blank'\ntreatments.t.letter = 'anonymise'\ntreatments.t.note.action = 'anonymise'"
+        );
+        let checked = policy(&lines).check(&map).unwrap();
+        let scan = |class: &str| checked.treatments()["t"].class(class).unwrap().fields()["scan"].clone();
+        let blanked = classes.map(|class| matches!(scan(class), Strategy::Blank { .. }));
+        assert_eq!(blanked, [true, true, false, false], "{kind}");
+        assert_eq!((scan("letter"), scan("note")), (Strategy::Clear, Strategy::Clear), "{kind}");
+    }
+}
+
 #[test]
 fn only_what_has_somewhere_to_go_is_reassigned() {
     let order = || RecordClass::new("order").field(Field::key("id")).needs_owner();
@@ -446,6 +487,95 @@ fn only_what_has_somewhere_to_go_is_reassigned() {
     assert_fault(&with(customer(), order()), &both("'reassign'", kept), root_fault);
     // Whatever a host says of its own customers.
     assert_fault(&with(customer().reassignable(), order()), &both("'reassign'", kept), root_fault);
+}
+
+/// Links of records that belong to a customer, and the dates that they have: name, owners, dated fields.
+type Chain<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+
+fn chained(classes: &[Chain<'_>]) -> DataMap {
+    let class = |(name, owners, dates): &Chain<'_>| {
+        let class = RecordClass::new(*name).field(Field::key("id"));
+        let class = owners.iter().fold(class, |class, to| {
+            let fields = vec![format!("{to}_id").as_str().into()];
+            let class = class.field(Field::owner(format!("{to}_id").as_str()));
+            let (to, to_fields) = ((*to).into(), Vec::new());
+            class.references(Reference { to, fields, to_fields, owner: true, cuttable: false })
+        });
+        dates.iter().fold(class, |class, date| class.field(Field::plain(*date).dated()))
+    };
+    classes
+        .iter()
+        .fold(DataMap::builder(customer()), |builder, chain| builder.class(class(chain)))
+        .build()
+        .unwrap()
+}
+
+fn duty(name: &str, classes: &str, from: &str) -> String {
+    format!(
+        "duties.{name} = {{ classes = [{classes}], period = '7 years', start = 'record_date', law = 'a law', \
+         ground = '17(3)(b)', from = '{from}' }}\n"
+    )
+}
+
+/// A line is kept by the date of its invoice. Where every duty on the line is one on the invoice too, and by the same
+/// date, the invoice stays by itself; where that is not certain, it may have to stay for the line's sake.
+#[test]
+fn what_a_record_hangs_from_stays_for_its_sake_unless_it_is_kept_as_long_anyway() {
+    let two = "'invoice', 'line'";
+    let booked: &[&str] = &["booked_on"];
+    let invoice: Chain<'_> = ("invoice", &["order"], &["booked_on", "issued_on"]);
+    let order: Chain<'_> = ("order", &["customer"], &["ordered_on"]);
+    let line: Chain<'_> = ("line", &["invoice"], &[]);
+    let of_both: Chain<'_> = ("line", &["invoice", "order"], &[]);
+    for (line, duties, for_the_line) in [
+        (line, duty("a", two, "booked_on"), false),
+        (line, duty("a", two, "booked_on") + &duty("b", "'invoice'", "issued_on"), false),
+        (line, duty("a", two, "booked_on") + &duty("b", two, "issued_on"), false),
+        // The line is under one more duty: by the same date, or by another one.
+        (line, duty("a", two, "booked_on") + &duty("b", "'line'", "booked_on"), true),
+        (line, duty("a", two, "booked_on") + &duty("b", "'line'", "issued_on"), true),
+        (line, duty("a", "'line'", "booked_on") + &duty("b", "'invoice'", "booked_on"), true),
+        // It is under a duty of its own alone, or has a date of its own.
+        (line, duty("a", "'line'", "booked_on"), true),
+        (("line", &["invoice"], booked), duty("a", two, "booked_on"), true),
+        // Both by the date of an order, and each perhaps by another one.
+        (line, duty("a", two, "ordered_on"), false),
+        (of_both, duty("a", two, "ordered_on"), true),
+    ] {
+        let map = chained(&[order, invoice, line]);
+        let actions = ["customer", "order", "invoice", "line"];
+        let actions = actions.map(|class| format!("treatments.t.{class} = 'delete'\n")).concat();
+        let checked =
+            policy(&(actions + &duties)).check(&map).unwrap_or_else(|problems| panic!("{problems}"));
+        let treatment = &checked.treatments()["t"];
+        let stays = treatment.class("invoice").unwrap().tombstone();
+        let needed = stays.is_some_and(|stays| stays.needed_by().contains("line"));
+        assert_eq!(needed, for_the_line, "{line:?}\n{duties}");
+    }
+}
+
+#[test]
+fn what_may_be_needed_by_its_own_kind_cannot_be_told_when_to_go() {
+    let order: Chain<'_> = ("order", &["customer"], &[]);
+    let invoice: Chain<'_> = ("invoice", &["order"], &["booked_on"]);
+    let lines = |classes: &[&str]| {
+        let all = classes.iter().map(|class| format!("treatments.t.{class} = 'delete'\n"));
+        all.collect::<String>() + &duty("a", "'invoice'", "booked_on")
+    };
+    assert_fault(&chained(&[order, invoice]), &lines(&["customer", "order", "invoice"]), None);
+    // An order may be the follow-up of another one.
+    let own: Chain<'_> = ("order", &["customer", "order"], &[]);
+    let fault =
+        ("treatments.t.order", "cannot be told when to go: invoice needs it, and duty a may keep that");
+    assert_fault(&chained(&[own, invoice]), &lines(&["customer", "order", "invoice"]), Some(fault));
+    // Or that of an offer, which may be the follow-up of an order.
+    let (order, offer): (Chain<'_>, Chain<'_>) =
+        (("order", &["customer", "offer"], &[]), ("offer", &["customer", "order"], &[]));
+    let found =
+        faults(&chained(&[order, offer, invoice]), &lines(&["customer", "order", "offer", "invoice"]));
+    let paths: Vec<_> = found.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(paths, ["treatments.t.offer", "treatments.t.order"], "{found:#?}");
+    assert!(found.iter().all(|fault| fault.contains("its records may need one another")), "{found:#?}");
 }
 
 #[test]

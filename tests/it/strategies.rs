@@ -13,7 +13,7 @@ use crate::hosts;
 
 /// Field, declared type, kind, rule, what the first customer has, what becomes of it (a prefix), what the second has,
 /// which nothing can read.
-const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 10] = [
+const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 13] = [
     (
         "postcode",
         "TEXT",
@@ -43,6 +43,17 @@ const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 10] = [
         "{ generalise = 'ip_network' }",
         "203.0.113.77",
         "203.0.113.0",
+        "localhost",
+    ),
+    ("area", "VARCHAR(8)", Kind::Location, "{ generalise = 'uk_area' }", "sw1a 2aa", "SW", "MA"),
+    ("years", "TEXT", Kind::CustomAnswer, "{ generalise = 'wide_age_band' }", "42", "40-59", "45-54"),
+    (
+        "network",
+        "TEXT",
+        Kind::Communication,
+        "{ generalise = 'wide_network' }",
+        "203.0.113.77",
+        "203.0.0.0",
         "localhost",
     ),
     ("initial", "TEXT NOT NULL", Kind::Name, "{ truncate = 1 }", "Maud", "M", "Ed"),

@@ -47,7 +47,7 @@ pub(super) fn resolve(
         FieldRule::Token(chosen) => token(constraints, chosen.unwrap_or(form)),
         FieldRule::Blank => blank(constraints),
         FieldRule::Redact(with) => redact(constraints, with),
-        FieldRule::Generalise(to) => generalise(constraints, form, *to),
+        FieldRule::Generalise(to) => generalise(field, *to),
         FieldRule::Invalidate => invalidate(constraints),
         FieldRule::Constant(value) => constant(constraints, value),
         FieldRule::Placeholder(template) => placeholder(constraints, template),
@@ -233,11 +233,9 @@ fn blank(constraints: &Constraints) -> Result<Strategy, Impossible> {
 }
 
 /// A general value where the field takes one; what cannot be read is removed.
-fn generalise(
-    constraints: &Constraints,
-    form: TokenForm,
-    to: Generalisation,
-) -> Result<Strategy, Impossible> {
+pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, Impossible> {
+    writable(field)?;
+    let (constraints, form) = (field.constraints(), form_of(field));
     let takes_it = match constraints.datatype {
         Datatype::Text | Datatype::Any => true,
         // What a column declared as DATE holds are texts.
@@ -270,6 +268,11 @@ fn generalise(
     }
     let otherwise = Box::new(remove(constraints, form)?);
     Ok(Strategy::Generalise { to, otherwise })
+}
+
+/// The next step of what a field is made general to, where there is one that the field takes.
+pub(super) fn coarser(field: &Field, to: Generalisation) -> Option<Generalisation> {
+    to.coarser().filter(|coarser| generalise(field, *coarser).is_ok())
 }
 
 /// Dated placeholders, longest first. Each has a word in it: a bare day could not be told from a day of birth.

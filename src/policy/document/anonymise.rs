@@ -141,17 +141,11 @@ fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm>
     form
 }
 
-fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<Generalisation> {
-    const NAMED: [(&str, Generalisation); 6] = [
-        ("uk_postcode", Generalisation::UkPostcode),
-        ("us_zip", Generalisation::UsZip),
-        ("year", Generalisation::Year),
-        ("month", Generalisation::Month),
-        ("age_band", Generalisation::AgeBand),
-        ("ip_network", Generalisation::IpNetwork),
-    ];
+pub(super) fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<Generalisation> {
     let found = match value {
-        Json::String(text) => NAMED.iter().find(|(name, _)| name == text).map(|(_, how)| *how),
+        Json::String(text) => {
+            Generalisation::NAMED.iter().find(|(name, _)| name == text).map(|(_, how)| *how)
+        }
         Json::Object(_) => reader
             .table(path, value, &["prefix"])
             .and_then(|table| table.get("prefix")?.as_u64())
@@ -162,7 +156,7 @@ fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<
     };
     if found.is_none() {
         let near = value.as_str().map_or_else(String::new, |text| {
-            format!("{}; or ", suggest(text, NAMED.iter().map(|(name, _)| *name)))
+            format!("{}; or ", suggest(text, Generalisation::NAMED.iter().map(|(name, _)| *name)))
         });
         reader.problem(path, "is no generalisation", format!("{near}write {{ prefix = 2 }}"));
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::FieldRule;
-use super::anonymise::read_field_rule;
+use super::anonymise::{read_field_rule, read_generalisation};
+use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::ClassName;
 use crate::document::{Reader, join, suggest};
@@ -20,7 +21,14 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) keep: BTreeMap<String, String>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// How many customers have to share what stays.
-    pub(in crate::policy) smallest_group: Option<u32>,
+    pub(in crate::policy) smallest_group: Option<SizeRule>,
+}
+
+/// How many customers have to share what stays, and how fields that are kept are made more general where too few do.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::policy) struct SizeRule {
+    pub(in crate::policy) least: u32,
+    pub(in crate::policy) coarser: BTreeMap<String, Generalisation>,
 }
 
 impl ClassRule {
@@ -128,15 +136,9 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 }
             }
             let blank = table.get("action").and_then(Json::as_str) == Some(BLANK);
-            let smallest_group = table.get("smallest_group").and_then(|value| {
-                let least =
-                    value.as_u64().and_then(|least| u32::try_from(least).ok()).filter(|least| *least > 1);
-                if least.is_none() {
-                    let path = join(path, "smallest_group");
-                    reader.problem(path, "is no size of a group", "write a number of customers, from 2");
-                }
-                least
-            });
+            let smallest_group = table
+                .get("smallest_group")
+                .and_then(|value| read_size(reader, &join(path, "smallest_group"), value));
             Some(ClassRule { action: action?, blank, keep, fields, smallest_group })
         }
         Json::Object(_) => {
@@ -151,6 +153,28 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             None
         }
     }
+}
+
+/// A number of customers, alone or together with what is kept made more general.
+fn read_size(reader: &mut Reader, path: &str, value: &Json) -> Option<SizeRule> {
+    let (mut number, mut coarser) = (value, BTreeMap::new());
+    if value.is_object() {
+        let table = reader.table(path, value, &["customers", "coarser"])?;
+        number = table.get("customers").unwrap_or(&Json::Null);
+        if let Some(steps) = table.get("coarser") {
+            let path = join(path, "coarser");
+            for (field, step) in reader.open_table(&path, steps).into_iter().flatten() {
+                let step = read_generalisation(reader, &join(&path, field), step);
+                coarser.extend(step.map(|step| (field.clone(), step)));
+            }
+        }
+    }
+    let least = number.as_u64().and_then(|least| u32::try_from(least).ok()).filter(|least| *least > 1);
+    if least.is_none() {
+        let way_out = "write a number of customers, from 2, or { customers = 20, coarser = { postcode = \"uk_area\" } }";
+        reader.problem(path, "is no size of a group", way_out);
+    }
+    least.map(|least| SizeRule { least, coarser })
 }
 
 fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, String> {

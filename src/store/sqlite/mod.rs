@@ -391,6 +391,9 @@ impl Shared {
                 for (n, rare) in Self::count(transaction, &class.class, &group.tally)? {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
                         tally.rare.insert(class.class.clone(), rare.rows);
+                        if rare.due > 0 {
+                            tally.alone.insert(class.class.clone(), rare.due);
+                        }
                     }
                 }
             }

@@ -165,6 +165,30 @@ impl Generalisation {
         }
     }
 
+    /// Some of what comes out, as text or as a number, to try whether a field takes any of it. Empty where that cannot be told.
+    pub(crate) fn examples(self, is_text: bool) -> Vec<Value> {
+        let texts: &[&str] = match self {
+            Self::UkPostcode => &["SW1A", "M1", "B33", "DN55", "SW"],
+            Self::UkArea => &["SW", "M"],
+            Self::UsZip => &["021", "945", "000"],
+            Self::Year => &["1934-01-01", "1984-01-01", "2009-01-01", "2024-01-01"],
+            Self::Month => &["1934-02-01", "1984-12-01", "2009-06-01", "2024-10-01"],
+            Self::IpNetwork => &["203.0.113.0", "2001:db8:1::"],
+            Self::WideNetwork => &["203.0.0.0", "2001:db8::"],
+            Self::AgeBand if !is_text => return (0..=9).map(|tens| Value::Integer(tens * 10)).collect(),
+            Self::AgeBand => return (0..=9).map(|tens| Value::Text(spell_band(tens * 10))).collect(),
+            Self::WideAgeBand => return (0..=4).map(|n| Value::Text(spell_wide_band(n * 20))).collect(),
+            Self::Prefix(count) => {
+                let cycles = ["1234567890", "ABCDEFGHIJ", "A1B2C3D4E5"].iter();
+                return cycles
+                    .map(|part| Value::Text(part.chars().cycle().take(count.into()).collect()))
+                    .collect();
+            }
+            Self::Truncate(_) => &[],
+        };
+        texts.iter().map(|text| Value::from(*text)).collect()
+    }
+
     /// What is left of the value, for plans and certificates.
     pub fn describe(self) -> String {
         match self {

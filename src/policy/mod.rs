@@ -22,8 +22,13 @@
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
 //! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token, and
-//! in a column too short for any of these, whose values need not differ, a dash. A value that cannot be read as what
-//! is to be generalised is removed, never kept.
+//! in a column too short for any of these, whose values need not differ, a dash: the first of them that the field's
+//! [CHECKs](crate::data_map::Check) accept. A value that cannot be read as what is to be generalised is removed, never kept.
+//!
+//! What a CHECK of a single field refuses is an error, said with its path: a constant, a placeholder, an own strategy, NULL,
+//! or some of what a token would come to. Three things are found only when the store is asked to write, which then blocks
+//! the case with nothing written: what several fields decide together, what calls a function that only the host's own
+//! program knows, and what becomes of a value that is redacted, or made general in a way that only some values allow.
 //!
 //! `smallest_group` stands on the customers' own class. A postcode, a year of birth and a gender together are often one
 //! person: where fewer customers of the tenant share everything in it that is kept or made general, each of these fields is

@@ -5,6 +5,7 @@
 
 mod anonymise;
 mod backups;
+mod column_checks;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;
 mod duties;

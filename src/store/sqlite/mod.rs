@@ -29,6 +29,7 @@ use functions::{Bench, Working};
 use ownership::Whose;
 use statements::{BATCH, Script, Statement, quoted};
 
+mod checks;
 mod erase;
 mod facts;
 mod functions;

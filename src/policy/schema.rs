@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::document::trigger_keys;
 use super::{Ground, Guard, Ownerless, StartRule, Statute, TimeZone, Trigger};
 use crate::anonymise::Generalisation;
+use crate::anonymise::text::Detector;
 use crate::data_map::Kind;
 
 /// The dialect.
@@ -239,6 +240,8 @@ fn guard_rule(plain: bool) -> Json {
 fn field_rule() -> Json {
     let text = json!({ "$ref": TEXT });
     let one = |key: &str, schema: Json| object(&[(key, schema)], &[key]);
+    let names = json!({ "enum": Detector::ALL.map(Detector::as_str) });
+    let also = json!({ "oneOf": [names, { "type": "array", "minItems": 1, "items": names }] });
     let digits = one("digits", json!({ "type": "integer", "minimum": 10, "maximum": 38 }));
     json!({
         "oneOf": [
@@ -248,7 +251,7 @@ fn field_rule() -> Json {
             one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
             one("generalise", generalisation()),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
-            one("redact", text.clone()),
+            object(&[("redact", text.clone()), ("also", also)], &["redact"]),
             one("own", text.clone()),
             one("keep", text),
         ],

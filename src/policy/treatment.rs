@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{SmallestGroup, Standing, UnderDuty};
-use crate::anonymise::json::{NotJson, Pointer, uncertain_but};
+use crate::anonymise::json::{NotJson, Pointer};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
@@ -157,7 +157,13 @@ impl ClassTreatment {
 
 /// Whether a field is not yet what is written to a record that stands so.
 fn is_pending(class: &ClassTreatment, record: &Record, standing: Standing) -> bool {
-    class.written(standing).iter().any(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+    class.written(standing).iter().any(|(field, strategy)| is_to_write(strategy, record.get(field.as_str())))
+}
+
+/// Whether a value is not yet what it is to be, as far as the value alone tells. Of a text that is searched it does not:
+/// whom for, and whether it is a document, is known elsewhere.
+fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
+    !matches!(strategy, Strategy::Redact { .. }) && !strategy.holds(value)
 }
 
 /// What is said of a class whose records lead to the person for as long as a duty keeps them.
@@ -261,7 +267,7 @@ impl Treatment {
             class
                 .written(standing)
                 .into_iter()
-                .filter(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+                .filter(|(field, strategy)| is_to_write(strategy, record.get(field.as_str())))
                 .map(|(field, strategy)| {
                     let draw = Draw { seed, class: &record.class, key: &record.key, field, attempt, date };
                     (field.clone(), strategy.apply(record.get(field.as_str()), &draw))
@@ -327,11 +333,10 @@ impl Treatment {
         let count = |(field, strategy): (&'t FieldName, Cow<'t, Strategy>)| {
             let text = record.get(field.as_str()).as_text()?;
             let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
-            let count = match &*strategy {
-                Strategy::Redact { .. } if is_json => {
-                    uncertain_but(text, &Pointer::whole(), &[], people).unwrap_or_default()
-                }
-                _ => strategy.uncertain(text, people),
+            let count = if is_json {
+                strategy.uncertain_json(text, &Pointer::whole(), &[], people)
+            } else {
+                strategy.uncertain(text, people)
             };
             (count > 0).then_some((field, count as u64))
         };

@@ -1,7 +1,10 @@
 //! What a rule comes down to for one field, by what the store demands of its values.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
+use crate::anonymise::text::Detector;
 use crate::anonymise::{Draw, Generalisation, Seed, Strategies, Strategy, Template, Token, TokenForm};
 use crate::data_map::{Check, Constraints, Datatype, Field, Kind, RecordKey, Role, Value};
 use crate::policy::document::FieldRule;
@@ -47,7 +50,7 @@ pub(super) fn resolve(
         FieldRule::Clear => clear(field),
         FieldRule::Token(chosen) => token(field, chosen.unwrap_or_else(|| form_of(field))),
         FieldRule::Blank => blank(field),
-        FieldRule::Redact(with) => redact(constraints, with),
+        FieldRule::Redact { with, also } => redact(constraints, with, also),
         FieldRule::Generalise(to) => generalise(field, *to),
         FieldRule::Invalidate => invalidate(field),
         FieldRule::Constant(value) => constant(field, value),
@@ -243,7 +246,7 @@ fn invalidate(field: &Field) -> Result<Strategy, Impossible> {
 }
 
 /// A text without mentions of the person. What that is depends on the text, so whether a CHECK accepts it cannot be told.
-fn redact(constraints: &Constraints, with: &str) -> Result<Strategy, Impossible> {
+fn redact(constraints: &Constraints, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Impossible> {
     needs_text(constraints, "a text without mentions")?;
     if constraints.unique {
         return impossible(
@@ -251,7 +254,7 @@ fn redact(constraints: &Constraints, with: &str) -> Result<Strategy, Impossible>
             "write \"token\", or \"clear\" where NULL is allowed",
         );
     }
-    Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars })
+    Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars, also: also.clone() })
 }
 
 /// A blank document; what is none goes, or leaves an empty file where NULL is not allowed.

@@ -1,9 +1,10 @@
 //! `[anonymise]`: what happens to each kind of personal data, and to single fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::anonymise::text::{Detector, first_of};
 use crate::anonymise::{Generalisation, Template, TokenForm};
 use crate::data_map::{Kind, Value};
 use crate::document::{Reader, join, suggest};
@@ -18,7 +19,11 @@ pub(in crate::policy) enum FieldRule {
     Invalidate,
     Generalise(Generalisation),
     Blank,
-    Redact(String),
+    /// Mentions of the customer are replaced by a text, and what some detectors find.
+    Redact {
+        with: String,
+        also: BTreeSet<Detector>,
+    },
     Constant(Value),
     Placeholder(Template),
     /// A strategy of the host's own, by name.
@@ -48,7 +53,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
 
 const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", \"redact\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
-                           { truncate = 3 }, { own = \"name\" } or { keep = \"reason\" }";
+                           { truncate = 3 }, { redact = \"[removed]\", also = [\"email\"] }, { own = \"name\" } or { keep = \"reason\" }";
 
 pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = match value {
@@ -59,7 +64,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
                 "blank" => Some(FieldRule::Blank),
-                "redact" => Some(FieldRule::Redact("[erased]".to_owned())),
+                "redact" => Some(FieldRule::Redact { with: "[erased]".to_owned(), also: BTreeSet::new() }),
                 _ => None,
             };
             if rule.is_none() {
@@ -67,6 +72,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             }
             return rule;
         }
+        Json::Object(table) if table.contains_key("redact") => return read_redact(reader, path, value),
         Json::Object(table) if table.len() == 1 => table,
         _ => {
             reader.problem(path, "is no rule for a field", FIELD_RULES);
@@ -98,7 +104,6 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 None
             }
         },
-        "redact" => reader.text(&path, value).map(|with| FieldRule::Redact(with.to_owned())),
         "own" => reader.text(&path, value).map(|name| FieldRule::Own(name.to_owned())),
         "token" => read_form(reader, &path, value).map(|form| FieldRule::Token(Some(form))),
         "generalise" => read_generalisation(reader, &path, value).map(FieldRule::Generalise),
@@ -114,6 +119,33 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             None
         }
     }
+}
+
+/// What stands in place of a mention, and what else is taken out.
+fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
+    let table = reader.table(path, value, &["redact", "also"])?;
+    let with = reader.required_text(path, table, "redact")?;
+    let mut also = BTreeSet::new();
+    if let Some(names) = table.get("also") {
+        let at = join(path, "also");
+        for name in reader.texts(&at, names)? {
+            match name.parse() {
+                Ok(detector) => {
+                    also.insert(detector);
+                }
+                Err(error) => {
+                    let near = suggest(name, Detector::ALL.map(Detector::as_str));
+                    reader.problem(&at, format!("{name}: {error}"), near);
+                }
+            }
+        }
+    }
+    if let Some(detector) = first_of(with, &also) {
+        let what = format!("would be taken for something that {detector} finds, again and again");
+        reader.problem(join(path, "redact"), what, "write a word in brackets, such as \"[removed]\"");
+        return None;
+    }
+    Some(FieldRule::Redact { with: with.to_owned(), also })
 }
 
 fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm> {

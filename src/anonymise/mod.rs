@@ -244,6 +244,7 @@ impl Strategy {
     pub fn describe(&self) -> String {
         match self {
             Self::Clear => "cleared".to_owned(),
+            Self::Constant(Value::Blob(bytes)) if bytes.is_empty() => "an empty file".to_owned(),
             Self::Constant(_) => "a constant".to_owned(),
             Self::Placeholder(template) => format!("\"{}\"", template.as_str()),
             Self::Token(token) => format!("random, like {}", token.example()),

@@ -252,10 +252,15 @@ fn field_rule() -> Json {
             one("generalise", generalisation()),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
             object(&[("redact", text.clone()), ("also", also)], &["redact"]),
+            one("blank", one("otherwise", otherwise())),
             one("own", text.clone()),
             one("keep", text),
         ],
     })
+}
+
+fn otherwise() -> Json {
+    described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
 }
 
 fn generalisation() -> Json {
@@ -274,9 +279,9 @@ fn class_rule() -> Json {
         "How many customers have to share what stays; where fewer do, it is made more general or removed",
         &json!({ "oneOf": [customers, object(&[("customers", customers.clone()), ("coarser", steps)], &["customers"])] }),
     );
-    let long = object(
-        &[("action", actions.clone()), ("keep", reasons), ("fields", fields), ("smallest_group", least)],
-        &["action"],
-    );
-    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, long] })
+    let rest = [("keep", reasons), ("fields", fields), ("smallest_group", least)];
+    let with = |first: &[(&str, Json)]| object(&[first, &rest[..]].concat(), &["action"]);
+    let blank = with(&[("action", json!({ "const": "blank" })), ("otherwise", otherwise())]);
+    let other = with(&[("action", json!({ "enum": ["delete", "anonymise", "reassign"] }))]);
+    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, blank] })
 }

@@ -24,7 +24,7 @@
 //! | the policy's treatment of the class | what becomes of a document |
 //! |---|---|
 //! | `"delete"` | it goes |
-//! | `"blank"` | a PDF becomes a blank one of the same pages, an image a single pixel, both written new; what is neither goes. See [`document::blank`](crate::anonymise::document::blank) |
+//! | `"blank"` | a PDF becomes a blank one of the same pages, an image a single pixel, a plain text an empty one, all written new; what is none of them goes, or becomes an object of no bytes with `{ action = "blank", otherwise = "empty" }`. See [`document::blank`](crate::anonymise::document::blank) |
 //! | `"anonymise"` | what `[anonymise]` says of `document` |
 //! | `{ keep = "reason" }` | nothing |
 //!

@@ -161,7 +161,7 @@ fn what_a_check_refuses_is_said_with_its_path_before_anything_runs() {
             "BLOB NOT NULL CHECK (length(code) > 9)",
             "zeroblob(10)",
             "'blank'",
-            "a constant): CHECK (length(code) > 9)",
+            "an empty file): CHECK (length(code) > 9)",
         ),
     ] {
         if rule == "'blank'" && cfg!(not(feature = "pdf")) {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::anonymise::text::Detector;
 use crate::anonymise::{Draw, Generalisation, Seed, Strategies, Strategy, Template, Token, TokenForm};
 use crate::data_map::{Check, Constraints, Datatype, Field, Kind, RecordKey, Role, Value};
-use crate::policy::document::FieldRule;
+use crate::policy::document::{FieldRule, Otherwise};
 
 pub(super) enum Resolved {
     Write(Strategy),
@@ -49,7 +49,7 @@ pub(super) fn resolve(
         FieldRule::Remove => remove(field),
         FieldRule::Clear => clear(field),
         FieldRule::Token(chosen) => token(field, chosen.unwrap_or_else(|| form_of(field))),
-        FieldRule::Blank => blank(field),
+        FieldRule::Blank(otherwise) => blank(field, *otherwise),
         FieldRule::Redact { with, also } => redact(constraints, with, also),
         FieldRule::Generalise(to) => generalise(field, *to),
         FieldRule::Invalidate => invalidate(field),
@@ -257,8 +257,9 @@ fn redact(constraints: &Constraints, with: &str, also: &BTreeSet<Detector>) -> R
     Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars, also: also.clone() })
 }
 
-/// A blank document; what is none goes, or leaves an empty file where NULL is not allowed.
-fn blank(field: &Field) -> Result<Strategy, Impossible> {
+/// A blank document. What is none goes or leaves an empty file, as the policy says; where it says nothing, it goes if NULL
+/// is allowed.
+fn blank(field: &Field, otherwise: Option<Otherwise>) -> Result<Strategy, Impossible> {
     let constraints = field.constraints();
     if cfg!(not(feature = "pdf")) {
         return impossible(
@@ -278,9 +279,14 @@ fn blank(field: &Field) -> Result<Strategy, Impossible> {
             "write \"clear\" where NULL is allowed, or delete the records",
         );
     }
-    let otherwise = match clear(field) {
-        Ok(cleared) => cleared,
-        Err(_) => accepted(field, Strategy::Constant(Value::Blob(Vec::new())))?,
+    let empty = || accepted(field, Strategy::Constant(Value::Blob(Vec::new())));
+    let otherwise = match (otherwise, clear(field)) {
+        (Some(Otherwise::Empty), _) | (None, Err(_)) => empty()?,
+        (_, Ok(cleared)) => cleared,
+        (Some(Otherwise::Delete), Err(Impossible { what, .. })) => {
+            let what = format!("has to go where it holds no document that can be blanked, and {what}");
+            return impossible(what, "write otherwise = \"empty\"");
+        }
     };
     Ok(Strategy::Blank { otherwise: Box::new(otherwise) })
 }

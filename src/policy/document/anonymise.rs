@@ -18,7 +18,8 @@ pub(in crate::policy) enum FieldRule {
     Token(Option<TokenForm>),
     Invalidate,
     Generalise(Generalisation),
-    Blank,
+    /// Documents become blank ones, and what cannot be blanked becomes this. Nothing said: it goes where it can.
+    Blank(Option<Otherwise>),
     /// Mentions of the customer are replaced by a text, and what some detectors find.
     Redact {
         with: String,
@@ -29,6 +30,26 @@ pub(in crate::policy) enum FieldRule {
     /// A strategy of the host's own, by name.
     Own(String),
     Keep(String),
+}
+
+/// What becomes of a file that cannot be blanked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Otherwise {
+    /// It goes.
+    Delete,
+    /// A file of no bytes.
+    Empty,
+}
+
+pub(super) fn read_otherwise(reader: &mut Reader, path: &str, value: &Json) -> Option<Otherwise> {
+    match value.as_str() {
+        Some("delete") => Some(Otherwise::Delete),
+        Some("empty") => Some(Otherwise::Empty),
+        _ => {
+            reader.problem(path, "says nothing of what cannot be blanked", "write \"delete\" or \"empty\"");
+            None
+        }
+    }
 }
 
 pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Kind, FieldRule>> {
@@ -53,7 +74,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
 
 const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", \"redact\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
-                           { truncate = 3 }, { redact = \"[removed]\", also = [\"email\"] }, { own = \"name\" } or { keep = \"reason\" }";
+                           { truncate = 3 }, { redact = \"[removed]\", also = [\"email\"] }, { blank = { otherwise = \"delete\" } }, { own = \"name\" } or { keep = \"reason\" }";
 
 pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = match value {
@@ -63,7 +84,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "clear" => Some(FieldRule::Clear),
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
-                "blank" => Some(FieldRule::Blank),
+                "blank" => Some(FieldRule::Blank(None)),
                 "redact" => Some(FieldRule::Redact { with: "[erased]".to_owned(), also: BTreeSet::new() }),
                 _ => None,
             };
@@ -104,6 +125,12 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 None
             }
         },
+        "blank" => {
+            let table = reader.table(&path, value, &["otherwise"])?;
+            let otherwise = reader.required(&path, table, "otherwise")?;
+            read_otherwise(reader, &join(&path, "otherwise"), otherwise)
+                .map(|otherwise| FieldRule::Blank(Some(otherwise)))
+        }
         "own" => reader.text(&path, value).map(|name| FieldRule::Own(name.to_owned())),
         "token" => read_form(reader, &path, value).map(|form| FieldRule::Token(Some(form))),
         "generalise" => read_generalisation(reader, &path, value).map(FieldRule::Generalise),

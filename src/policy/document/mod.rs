@@ -24,7 +24,7 @@ mod triggers;
 
 pub use choice::Choice;
 
-pub(in crate::policy) use anonymise::FieldRule;
+pub(in crate::policy) use anonymise::{FieldRule, Otherwise};
 pub(in crate::policy) use expire::ExpireRule;
 pub(in crate::policy) use treatments::{ClassRule, SizeRule, TreatmentRule};
 pub(in crate::policy) use triggers::keys as trigger_keys;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::FieldRule;
-use super::anonymise::{read_field_rule, read_generalisation};
+use super::anonymise::{read_field_rule, read_generalisation, read_otherwise};
 use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::ClassName;
@@ -17,7 +17,7 @@ use crate::policy::{GatewayAction, RecordAction, TreatmentName};
 pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
     /// Its documents become blank ones, whatever `[anonymise]` says of documents.
-    pub(in crate::policy) blank: bool,
+    pub(in crate::policy) blank: Option<FieldRule>,
     pub(in crate::policy) keep: BTreeMap<String, String>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// How many customers have to share what stays.
@@ -40,7 +40,7 @@ impl ClassRule {
     /// An action, and nothing said of fields.
     pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
-        Self { action, blank: false, keep, fields, smallest_group: None }
+        Self { action, blank: None, keep, fields, smallest_group: None }
     }
 }
 
@@ -117,11 +117,12 @@ fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordActi
 }
 
 pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ClassRule> {
-    let plain = |action| ClassRule { blank: value.as_str() == Some(BLANK), ..ClassRule::plain(action) };
+    let blank = || (value.as_str() == Some(BLANK)).then_some(FieldRule::Blank(None));
+    let plain = |action| ClassRule { blank: blank(), ..ClassRule::plain(action) };
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
-            reader.table(path, value, &["action", "keep", "fields", "smallest_group"]);
+            reader.table(path, value, &["action", "otherwise", "keep", "fields", "smallest_group"]);
             let action = reader
                 .required_text(path, table, "action")
                 .and_then(|text| read_action(reader, &join(path, "action"), text));
@@ -135,7 +136,16 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                     }
                 }
             }
-            let blank = table.get("action").and_then(Json::as_str) == Some(BLANK);
+            let otherwise = table.get("otherwise").and_then(|value| {
+                let path = join(path, "otherwise");
+                if table.get("action").and_then(Json::as_str) != Some(BLANK) {
+                    let what = "says what becomes of a file that cannot be blanked, and nothing is blanked";
+                    reader.problem(&path, what, "leave it out, or write action = \"blank\"");
+                }
+                read_otherwise(reader, &path, value)
+            });
+            let is_blanked = table.get("action").and_then(Json::as_str) == Some(BLANK);
+            let blank = is_blanked.then_some(FieldRule::Blank(otherwise));
             let smallest_group = table
                 .get("smallest_group")
                 .and_then(|value| read_size(reader, &join(path, "smallest_group"), value));

@@ -220,7 +220,7 @@ fn try_redact(text: &str, parsed: Option<&Value>, pointer: &Pointer) -> Result<(
     Ok(())
 }
 
-/// Without its texts. Names of members are told apart by where they stand.
+/// Without its texts, and the members of an object in an order that does not depend on their names.
 fn blank_texts(document: &mut Value) {
     match document {
         Value::String(text) => text.clear(),
@@ -228,6 +228,7 @@ fn blank_texts(document: &mut Value) {
         Value::Object(table) => {
             let mut items: Vec<Value> = table.values().cloned().collect();
             items.iter_mut().for_each(blank_texts);
+            items.sort_by_cached_key(Value::to_string);
             *document = Value::Array(items);
         }
         _ => {}

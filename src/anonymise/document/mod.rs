@@ -101,6 +101,20 @@ fn is_plain_text(file: &[u8]) -> bool {
     text.chars().all(is_written) && !has_key && !OF_A_FORMAT.iter().any(|mark| start.starts_with(mark))
 }
 
+/// How many bytes of a file [`may_be_blank`] looks at.
+#[cfg(feature = "object-store")]
+pub(crate) const HEAD: u64 = 16;
+
+/// Whether a file that starts so may be what [`blank`] writes.
+#[cfg(feature = "object-store")]
+pub(crate) fn may_be_blank(head: &[u8]) -> bool {
+    #[cfg(feature = "pdf")]
+    let is_front = head.starts_with(blank_pdf::FRONT);
+    #[cfg(not(feature = "pdf"))]
+    let is_front = false;
+    is_front || head.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| pixel.starts_with(head))
+}
+
 /// Whether a file is what [`blank`] writes, to the last byte.
 pub fn is_blank(file: &[u8]) -> bool {
     if file.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| *pixel == file) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::anonymise::text::Detector;
-use crate::anonymise::{Draw, Generalisation, Seed, Strategies, Strategy, Template, Token, TokenForm};
+use crate::anonymise::{Draw, Generalisation, Own, Seed, Strategies, Strategy, Template, Token, TokenForm};
 use crate::data_map::{Check, Constraints, Datatype, Field, Kind, RecordKey, Role, Value};
 use crate::policy::document::{FieldRule, Otherwise};
 
@@ -40,7 +40,7 @@ pub(super) fn resolve(
         FieldRule::Own(name) => {
             let Some(own) = strategies.get(name) else { return Ok(Resolved::Unknown) };
             match own.suits(field.kind(), constraints) {
-                Ok(()) => accepted(field, Strategy::Own(own)),
+                Ok(()) => of_the_host(field, own),
                 Err(why) => {
                     impossible(format!("is not what strategy {name} suits: {why}"), "write another rule")
                 }
@@ -57,6 +57,23 @@ pub(super) fn resolve(
         FieldRule::Placeholder(template) => placeholder(field, template),
     }
     .map(Resolved::Write)
+}
+
+/// A strategy of the host's own says itself what it suits. What it writes is held against that all the same.
+fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Impossible> {
+    let (constraints, name) = (field.constraints(), own.name().to_owned());
+    let strategy = Strategy::Own(own);
+    let wrong = samples(field, &strategy).find_map(|value| match &value {
+        Value::Null if !constraints.nullable => Some("NULL, which is not allowed there".to_owned()),
+        Value::Text(text) if text.chars().count() > room(constraints) => {
+            Some(format!("more than the {} characters that it takes", room(constraints)))
+        }
+        _ => None,
+    });
+    match wrong {
+        Some(what) => impossible(format!("would get from strategy {name} {what}"), "write another rule"),
+        None => accepted(field, strategy),
+    }
 }
 
 /// What is written to a field that was to stay, and cannot.
@@ -79,20 +96,25 @@ fn accepted(field: &Field, strategy: Strategy) -> Result<Strategy, Impossible> {
     if field.checks().is_empty() {
         return Ok(strategy);
     }
-    let (class, key) = ("check".into(), RecordKey::new("check"));
-    let days = [(2024, 2, 29), (2026, 1, 1), (2039, 12, 31)];
-    let days = days.iter().filter_map(|(year, month, day)| NaiveDate::from_ymd_opt(*year, *month, *day));
-    for (seed, date) in (0..DRAWS).map(|n| Seed::new([n; 32])).zip(days.cycle()) {
-        let draw = Draw { seed: &seed, class: &class, key: &key, field: field.name(), attempt: 0, date };
-        if let Some(check) = refuses(field, &strategy.fresh(&Value::Null, &draw)) {
-            return impossible(
-                format!("cannot take what would be written ({}): {check} refuses it", strategy.describe()),
-                "write { constant = … }, another { token = … } or a placeholder that it accepts, or \"remove\" to have one \
-                 looked for",
-            );
-        }
+    if let Some(check) = samples(field, &strategy).find_map(|value| refuses(field, &value)) {
+        return impossible(
+            format!("cannot take what would be written ({}): {check} refuses it", strategy.describe()),
+            "write { constant = … }, another { token = … } or a placeholder that it accepts, or \"remove\" to have one looked \
+             for",
+        );
     }
     Ok(strategy)
+}
+
+/// Some of what a strategy writes to a field in which there is nothing that it could read.
+fn samples(field: &Field, strategy: &Strategy) -> impl Iterator<Item = Value> {
+    let days = [(2024, 2, 29), (2026, 1, 1), (2039, 12, 31)];
+    let days = days.into_iter().filter_map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
+    (0..DRAWS).map(|n| Seed::new([n; 32])).zip(days.cycle()).map(move |(seed, date)| {
+        let (class, key) = ("check".into(), RecordKey::new("check"));
+        let draw = Draw { seed: &seed, class: &class, key: &key, field: field.name(), attempt: 0, date };
+        strategy.fresh(&Value::Null, &draw)
+    })
 }
 
 /// Whether a field of a record that stays can be altered at all.

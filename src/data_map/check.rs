@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::Value;
 
+type Accepts = dyn Fn(&Value) -> Option<bool> + Send + Sync;
+
 /// A condition to which a store holds a field's values, beyond its [`Constraints`](super::Constraints): a CHECK of an SQL
 /// table, or a rule of the host's own code.
 ///
@@ -25,7 +27,7 @@ use super::Value;
 #[derive(Clone)]
 pub struct Check {
     text: String,
-    accepts: Arc<dyn Fn(&Value) -> Option<bool> + Send + Sync>,
+    accepts: Arc<Accepts>,
 }
 
 impl Check {

@@ -518,7 +518,7 @@ proptest! {
             create(&path, &people);
             let store = sqlite(&path);
             let repository = memory(&people);
-            for ids in rounds.iter().chain(&[gone.clone()]) {
+            for ids in rounds.iter().chain(std::slice::from_ref(&gone)) {
                 runtime.block_on(erase_by(LADDER, &store, ids));
                 runtime.block_on(erase_by(LADDER, &counting(&repository), ids));
             }

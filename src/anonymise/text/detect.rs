@@ -195,7 +195,7 @@ fn narrowed(detector: Detector, text: &str, check: Check) -> Option<Range<usize>
             let part = text.get(range.clone()).unwrap_or_default();
             let lengths: Vec<usize> = part.split(is_gap).map(str::len).collect();
             let is_grouped = match (detector, lengths.as_slice()) {
-                (Detector::Card, [4, 6, 5] | [4, 6, 4] | [13..=19]) => true,
+                (Detector::Card, [4, 6, 4 | 5] | [13..=19]) => true,
                 (Detector::Card, [first @ .., last]) => {
                     first.len() > 2 && *last <= 4 && first.iter().all(|len| *len == 4)
                 }

@@ -28,7 +28,8 @@
 //! What a CHECK of a single field refuses is an error, said with its path: a constant, a placeholder, an own strategy, NULL,
 //! or some of what a token would come to. Three things are found only when the store is asked to write, which then blocks
 //! the case with nothing written: what several fields decide together, what calls a function that only the host's own
-//! program knows, and what becomes of a value that is redacted, or made general in a way that only some values allow.
+//! program knows, and what depends on the value: a text that is redacted, a document within which something is replaced, a
+//! value that is made general in a way that only some values allow.
 //!
 //! `smallest_group` stands on the customers' own class. A postcode, a year of birth and a gender together are often one
 //! person: where fewer customers of the tenant share everything in it that is kept or made general, each of these fields is

@@ -261,6 +261,26 @@ mod tests {
         assert_eq!(checks("CREATE TABLE t (x CHECK (x >"), []);
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever a schema holds, an expression is a part of it, with as many brackets opened as closed.
+        #[test]
+        fn an_expression_is_a_part_of_the_statement(
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                "CHECK", "check(", "(", ")", "'", "\"", "[", "]", "`", "--", "\n", "/*", "*/", "x", "ä", ".", " ", "length",
+            ]), 0..24),
+        ) {
+            let sql = parts.concat();
+            for (expression, _) in checks(&sql) {
+                proptest::prop_assert!(sql.contains(&expression));
+                let signs = tokens(&expression);
+                let count = |sign| signs.iter().filter(|token| **token == Token::Sign(sign)).count();
+                proptest::prop_assert_eq!(count('('), count(')'));
+            }
+        }
+    }
+
     #[test]
     fn a_virtual_table_tells_its_module_and_options() {
         let sql = "CREATE VIRTUAL TABLE s USING fts5(name, note UNINDEXED, content='customers', content_rowid = \"id\")";

@@ -15,8 +15,10 @@ use crate::data_map::Value;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Generalisation {
-    /// A UK postcode to its outward code: `SW1A 2AA` becomes `SW1A`.
+    /// A UK postcode to its outward code: `SW1A 2AA` becomes `SW1A`. An area alone, which is more general, stays.
     UkPostcode,
+    /// A UK postcode to its area: `SW1A 2AA` becomes `SW`.
+    UkArea,
     /// A US ZIP code to its first three digits: `02139-4307` becomes `021`; `000` where too few people live under
     /// the three digits.
     UsZip,
@@ -27,10 +29,16 @@ pub enum Generalisation {
     Year,
     /// A date to the first day of its month: `1984-05-12` becomes `1984-05-01`.
     Month,
-    /// A date of birth or an age to ten years: `40-49`, or 40 where a number stands; from 90 on `90+`, or 90.
+    /// A date of birth or an age to ten years: `40-49`, or 40 where a number stands; from 90 on `90+`, or 90. A band of
+    /// twenty years stays.
     AgeBand,
+    /// A date of birth or an age to twenty years: `40-59`; from 80 on `80+`. For texts: a number could not be told from
+    /// the lower end of ten years.
+    WideAgeBand,
     /// An IP address to its network: the first 24 bits of IPv4, the first 48 of IPv6.
     IpNetwork,
+    /// An IP address to a larger network: the first 16 bits of IPv4, the first 32 of IPv6.
+    WideNetwork,
     /// A text to its first so many characters.
     Truncate(u16),
 }
@@ -43,10 +51,37 @@ const SMALL_ZIPS: [&str; 17] = [
     "890", "893",
 ];
 
+/// The areas of UK postcodes: Royal Mail's 121, and those of Guernsey, Jersey and the Isle of Man. BF and BX, which stand
+/// for no place, are left out (Wikipedia, List of postcode districts in the United Kingdom, looked up in November 2026).
+/// One or two letters that are none of them are no area.
+const UK_AREAS: [&str; 124] = [
+    "AB", "AL", "B", "BA", "BB", "BD", "BH", "BL", "BN", "BR", "BS", "BT", "CA", "CB", "CF", "CH", "CM",
+    "CO", "CR", "CT", "CV", "CW", "DA", "DD", "DE", "DG", "DH", "DL", "DN", "DT", "DY", "E", "EC", "EH",
+    "EN", "EX", "FK", "FY", "G", "GL", "GU", "GY", "HA", "HD", "HG", "HP", "HR", "HS", "HU", "HX", "IG",
+    "IM", "IP", "IV", "JE", "KA", "KT", "KW", "KY", "L", "LA", "LD", "LE", "LL", "LN", "LS", "LU", "M", "ME",
+    "MK", "ML", "N", "NE", "NG", "NN", "NP", "NR", "NW", "OL", "OX", "PA", "PE", "PH", "PL", "PO", "PR",
+    "RG", "RH", "RM", "S", "SA", "SE", "SG", "SK", "SL", "SM", "SN", "SO", "SP", "SR", "SS", "ST", "SW",
+    "SY", "TA", "TD", "TF", "TN", "TQ", "TR", "TS", "TW", "UB", "W", "WA", "WC", "WD", "WF", "WN", "WR",
+    "WS", "WV", "YO", "ZE",
+];
+
 /// Nobody is older; a greater number is no age.
 const OLDEST: i64 = 150;
 
 impl Generalisation {
+    /// As policies spell those without a number.
+    pub(crate) const NAMED: [(&'static str, Self); 9] = [
+        ("uk_postcode", Self::UkPostcode),
+        ("uk_area", Self::UkArea),
+        ("us_zip", Self::UsZip),
+        ("year", Self::Year),
+        ("month", Self::Month),
+        ("age_band", Self::AgeBand),
+        ("wide_age_band", Self::WideAgeBand),
+        ("ip_network", Self::IpNetwork),
+        ("wide_network", Self::WideNetwork),
+    ];
+
     /// The general value, or `None` where the value cannot be read as what this generalises. A general value stays
     /// as it is. The day is that of the erasure: an age depends on it.
     pub fn apply(self, value: &Value, day: NaiveDate) -> Option<Value> {
@@ -59,13 +94,17 @@ impl Generalisation {
 
     fn apply_text(self, text: &str, day: NaiveDate) -> Option<String> {
         match self {
-            Self::UkPostcode => outward_code(text),
+            Self::UkPostcode => area_alone(text).or_else(|| outward_code(text)),
+            Self::UkArea => area_alone(text).or_else(|| area(&outward_code(text)?)),
             Self::UsZip => zip_prefix(text),
             Self::Prefix(count) => prefix(text, count.into()),
             Self::Year => Some(spell(date(text)?.with_ordinal(1)?)),
             Self::Month => Some(spell(date(text)?.with_day(1)?)),
+            Self::AgeBand if is_wide_band(text) => Some(text.to_owned()),
             Self::AgeBand => age_band(text, day),
-            Self::IpNetwork => network(text),
+            Self::WideAgeBand => wide_age_band(text, day),
+            Self::IpNetwork => network(text, 24, 48),
+            Self::WideNetwork => network(text, 16, 32),
             Self::Truncate(count) => Some(text.chars().take(count.into()).collect()),
         }
     }
@@ -82,7 +121,8 @@ impl Generalisation {
     pub(super) fn holds_text(self, text: &str) -> bool {
         match self {
             // A bare number of years is an age still, also where it is a multiple of ten.
-            Self::AgeBand => is_band(text),
+            Self::AgeBand => is_band(text) || is_wide_band(text),
+            Self::WideAgeBand => is_wide_band(text),
             Self::Truncate(count) => text.chars().nth(count.into()).is_none(),
             // No date but a date goes in, so no other day matters.
             _ => self.apply_text(text, NaiveDate::MIN).is_some_and(|general| general == text),
@@ -93,21 +133,75 @@ impl Generalisation {
     pub fn chars(self) -> Option<usize> {
         match self {
             Self::Year | Self::Month => Some(10),
-            Self::AgeBand => Some(5),
-            Self::UkPostcode | Self::UsZip | Self::Prefix(_) | Self::IpNetwork | Self::Truncate(_) => None,
+            Self::AgeBand | Self::WideAgeBand => Some(5),
+            Self::UkPostcode
+            | Self::UkArea
+            | Self::UsZip
+            | Self::Prefix(_)
+            | Self::IpNetwork
+            | Self::WideNetwork
+            | Self::Truncate(_) => None,
         }
+    }
+
+    /// One step more general, if there is one. Three things hold of every step, so that who was made general once is not
+    /// made so again, and whoever shared the coarser value before still does: what is made general comes to the same
+    /// coarser value as before; a coarser value is general already; and coarser again it stays as it is.
+    pub fn coarser(self) -> Option<Self> {
+        match self {
+            Self::UkPostcode => Some(Self::UkArea),
+            Self::Prefix(count @ 2..) => Some(Self::Prefix(count - 1)),
+            Self::Truncate(count @ 2..) => Some(Self::Truncate(count - 1)),
+            Self::Month => Some(Self::Year),
+            Self::AgeBand => Some(Self::WideAgeBand),
+            Self::IpNetwork => Some(Self::WideNetwork),
+            Self::UkArea
+            | Self::UsZip
+            | Self::Prefix(_)
+            | Self::Truncate(_)
+            | Self::Year
+            | Self::WideAgeBand
+            | Self::WideNetwork => None,
+        }
+    }
+
+    /// Some of what comes out, as text or as a number, to try whether a field takes any of it. Empty where that cannot be told.
+    pub(crate) fn examples(self, is_text: bool) -> Vec<Value> {
+        let texts: &[&str] = match self {
+            Self::UkPostcode => &["SW1A", "M1", "B33", "DN55", "SW"],
+            Self::UkArea => &["SW", "M"],
+            Self::UsZip => &["021", "945", "000"],
+            Self::Year => &["1934-01-01", "1984-01-01", "2009-01-01", "2024-01-01"],
+            Self::Month => &["1934-02-01", "1984-12-01", "2009-06-01", "2024-10-01"],
+            Self::IpNetwork => &["203.0.113.0", "2001:db8:1::"],
+            Self::WideNetwork => &["203.0.0.0", "2001:db8::"],
+            Self::AgeBand if !is_text => return (0..=9).map(|tens| Value::Integer(tens * 10)).collect(),
+            Self::AgeBand => return (0..=9).map(|tens| Value::Text(spell_band(tens * 10))).collect(),
+            Self::WideAgeBand => return (0..=4).map(|n| Value::Text(spell_wide_band(n * 20))).collect(),
+            Self::Prefix(count) => {
+                let cycles = ["1234567890", "ABCDEFGHIJ", "A1B2C3D4E5"].iter();
+                return cycles
+                    .map(|part| Value::Text(part.chars().cycle().take(count.into()).collect()))
+                    .collect();
+            }
+            Self::Truncate(_) => &[],
+        };
+        texts.iter().map(|text| Value::from(*text)).collect()
     }
 
     /// What is left of the value, for plans and certificates.
     pub fn describe(self) -> String {
         match self {
             Self::UkPostcode => "the outward code".to_owned(),
+            Self::UkArea => "the postcode area".to_owned(),
             Self::UsZip => "the first three digits of the ZIP code".to_owned(),
             Self::Prefix(count) => format!("the first {count} letters and digits"),
             Self::Year => "the year".to_owned(),
             Self::Month => "year and month".to_owned(),
             Self::AgeBand => "an age band of ten years".to_owned(),
+            Self::WideAgeBand => "an age band of twenty years".to_owned(),
             Self::IpNetwork => "the network".to_owned(),
+            Self::WideNetwork => "the larger network".to_owned(),
             Self::Truncate(count) => format!("the first {count} characters"),
         }
     }
@@ -123,6 +217,17 @@ fn outward_code(text: &str) -> Option<String> {
         _ => code.as_str(),
     };
     is_outward(outward).then(|| outward.to_owned())
+}
+
+/// The area in which an outward code lies.
+fn area(outward: &str) -> Option<String> {
+    let letters = outward.bytes().take_while(u8::is_ascii_uppercase).count();
+    outward.get(..letters).filter(|area| UK_AREAS.contains(area)).map(str::to_owned)
+}
+
+fn area_alone(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_uppercase();
+    UK_AREAS.contains(&text.as_str()).then_some(text)
 }
 
 fn is_inward(code: &str) -> bool {
@@ -193,6 +298,24 @@ fn age_band(text: &str, day: NaiveDate) -> Option<String> {
     band(age).map(spell_band)
 }
 
+/// Of ten years or an age, the twenty years in which they lie.
+fn wide_age_band(text: &str, day: NaiveDate) -> Option<String> {
+    if is_wide_band(text) {
+        return Some(text.to_owned());
+    }
+    let ten = age_band(text, day)?;
+    let low = (0..=9).map(|tens| tens * 10).find(|low| spell_band(*low) == ten)?;
+    Some(spell_wide_band(low / 20 * 20))
+}
+
+fn spell_wide_band(low: i64) -> String {
+    if low == 80 { "80+".to_owned() } else { format!("{low}-{}", low + 19) }
+}
+
+fn is_wide_band(text: &str) -> bool {
+    (0..=4).any(|twenties| spell_wide_band(twenties * 20) == text)
+}
+
 fn spell_band(low: i64) -> String {
     if low == 90 { "90+".to_owned() } else { format!("{low}-{}", low + 9) }
 }
@@ -201,11 +324,16 @@ fn is_band(text: &str) -> bool {
     (0..=9).any(|tens| spell_band(tens * 10) == text)
 }
 
-fn network(text: &str) -> Option<String> {
+/// So many bits of an address are kept.
+fn network(text: &str, of_four: u32, of_six: u32) -> Option<String> {
     let address = text.trim().parse::<IpAddr>().ok()?.to_canonical();
     Some(match address {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << 8)).to_string(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).to_string(),
+        IpAddr::V4(address) => {
+            Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << (32 - of_four))).to_string()
+        }
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - of_six))).to_string()
+        }
     })
 }
 
@@ -227,7 +355,10 @@ mod tests {
 
     #[test]
     fn a_table_of_values_and_what_is_left_of_them() {
-        use Generalisation::{AgeBand, IpNetwork, Month, Prefix, Truncate, UkPostcode, UsZip, Year};
+        use Generalisation::{
+            AgeBand, IpNetwork, Month, Prefix, Truncate, UkArea, UkPostcode, UsZip, WideAgeBand, WideNetwork,
+            Year,
+        };
         for (how, text, left) in [
             (UkPostcode, "SW1A 2AA", Some("SW1A")),
             (UkPostcode, "sw1a2aa", Some("SW1A")),
@@ -235,6 +366,14 @@ mod tests {
             (UkPostcode, "CR2 6XH", Some("CR2")),
             (UkPostcode, "DN55 1PT", Some("DN55")),
             (UkPostcode, "W1A", Some("W1A")),
+            (UkPostcode, " sw", Some("SW")),
+            (UkPostcode, "QQ", None),
+            (UkArea, "SW1A 2AA", Some("SW")),
+            (UkArea, "m11ae", Some("M")),
+            (UkArea, "SW1A", Some("SW")),
+            (UkArea, "SW", Some("SW")),
+            (UkArea, "QQ1 1AA", None),
+            (UkArea, "Maud", None),
             (UkPostcode, "E1 1", None),
             (UkPostcode, "12345", None),
             (UkPostcode, "1AA", None),
@@ -273,9 +412,18 @@ mod tests {
             (AgeBand, "-1", None),
             (AgeBand, "2027-01-01", None),
             (AgeBand, "40-49", Some("40-49")),
+            (AgeBand, "40-59", Some("40-59")),
+            (WideAgeBand, "1984-11-21", Some("40-59")),
+            (WideAgeBand, "50-59", Some("40-59")),
+            (WideAgeBand, "0", Some("0-19")),
+            (WideAgeBand, "80-89", Some("80+")),
+            (WideAgeBand, "90+", Some("80+")),
+            (WideAgeBand, "45-54", None),
             (IpNetwork, "203.0.113.77", Some("203.0.113.0")),
             (IpNetwork, "2001:db8:1:2:3:4:5:6", Some("2001:db8:1::")),
             (IpNetwork, "::ffff:203.0.113.77", Some("203.0.113.0")),
+            (WideNetwork, "203.0.113.77", Some("203.0.0.0")),
+            (WideNetwork, "2001:db8:1:2:3:4:5:6", Some("2001:db8::")),
             (IpNetwork, "203.0.113.77:443", None),
             (IpNetwork, "fe80::1%eth0", None),
             (Truncate(3), "Åsa Berg", Some("Åsa")),
@@ -289,6 +437,52 @@ mod tests {
             let left = left.map(Value::Integer);
             assert!(Generalisation::AgeBand.apply(&Value::Integer(age), day()) == left, "{age}");
         }
+    }
+
+    /// What [`Generalisation::coarser`] promises.
+    #[test]
+    fn a_coarser_value_is_general_and_is_made_so_once() {
+        use Generalisation::{AgeBand, IpNetwork, Month, Prefix, Truncate, UkPostcode};
+        let values = [
+            "SW1A 2AA",
+            "sw1a",
+            "SW",
+            "M1 1AE",
+            "QQ1 1AA",
+            "114 55",
+            "11",
+            "1",
+            "1984-05-12",
+            "1984-01-01",
+            "90+",
+            "42",
+            "40-49",
+            "40-59",
+            "1930-02-03",
+            "203.0.113.77",
+            "203.0.0.0",
+            "2001:db8:1:2::3",
+            "::1",
+            "Maud",
+            "",
+            " - ",
+        ];
+        for fine in [UkPostcode, Prefix(3), Prefix(2), Truncate(3), Month, AgeBand, IpNetwork] {
+            let coarse = fine.coarser().unwrap();
+            for value in values {
+                let coarser = general(coarse, value);
+                if let Some(made_general) = general(fine, value) {
+                    assert_eq!(general(coarse, &made_general), coarser, "{fine:?} {value}");
+                }
+                if let Some(coarser) = coarser {
+                    assert_eq!(general(fine, &coarser).as_ref(), Some(&coarser), "{fine:?} {value}");
+                    assert_eq!(general(coarse, &coarser).as_ref(), Some(&coarser), "{fine:?} {value}");
+                    assert!(fine.holds_text(&coarser) && coarse.holds_text(&coarser), "{fine:?} {value}");
+                }
+            }
+        }
+        assert!([Prefix(1), Truncate(1), Generalisation::UsZip].iter().all(|last| last.coarser().is_none()));
+        assert!(UK_AREAS.is_sorted());
     }
 
     #[test]

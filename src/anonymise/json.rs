@@ -44,6 +44,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -51,7 +52,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value as Json;
 
-use super::text::Matcher;
+use super::text::{Matcher, Sought};
 
 /// Arrays and objects within one another: as deep as SQLite reads them.
 const MAX_DEPTH: usize = 1_000;
@@ -262,7 +263,7 @@ pub fn redact(
     people: &Matcher,
     with: &str,
 ) -> Result<Option<String>, NotJson> {
-    redact_but(text, pointer, &[], people, with)
+    redact_but(text, pointer, &[], Sought { people, also: &BTreeSet::new() }, with)
 }
 
 /// The same, without what other pointers lead to: that has rules of its own.
@@ -270,19 +271,29 @@ pub(crate) fn redact_but(
     text: &str,
     pointer: &Pointer,
     others: &[Pointer],
-    people: &Matcher,
+    sought: Sought<'_>,
+    with: &str,
+) -> Result<Option<String>, NotJson> {
+    sought.exhaust(text, with, |text, with| redact_once(text, pointer, others, sought, with))
+}
+
+fn redact_once(
+    text: &str,
+    pointer: &Pointer,
+    others: &[Pointer],
+    sought: Sought<'_>,
     with: &str,
 ) -> Result<Option<String>, NotJson> {
     let left_out = places(text, others)?;
     let with = Json::from(with).to_string();
     let with = with.strip_prefix('"').and_then(|with| with.strip_suffix('"')).unwrap_or_default();
-    let mut scanner = people.scanner();
+    let mut search = sought.search();
     let cuts = walk(text, pointer, |scan, cuts| {
         scan.texts(&mut |spelled: Spelled<'_>| {
             if left_out.iter().any(|range| range.contains(&spelled.at)) {
                 return;
             }
-            let certain = scanner.certain(&spelled.read());
+            let certain = search.ranges(&spelled.read());
             cuts.extend(spelled.ranges(&certain).map(|range| (range, with.to_owned())));
         })?;
         Ok(Fate::Stays)
@@ -295,15 +306,15 @@ pub(crate) fn uncertain_but(
     text: &str,
     pointer: &Pointer,
     others: &[Pointer],
-    people: &Matcher,
+    sought: Sought<'_>,
 ) -> Result<usize, NotJson> {
     let left_out = places(text, others)?;
-    let mut scanner = people.scanner();
+    let mut search = sought.search();
     let mut count = 0;
     walk(text, pointer, |scan, _| {
         scan.texts(&mut |spelled: Spelled<'_>| {
             if !left_out.iter().any(|range| range.contains(&spelled.at)) {
-                count += scanner.redact(&spelled.read(), "").review.len();
+                count += search.uncertain(&spelled.read());
             }
         })?;
         Ok(Fate::Stays)

@@ -8,6 +8,8 @@
 //! [`Strategy::holds`] tells later, without the old value, that a field is erased. That is how a run is
 //! verified by reading back, and how a run that is repeated after a crash leaves alone what is done.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data_map::Value;
@@ -27,6 +29,8 @@ pub(crate) use own::Unbound;
 pub use own::{Own, OwnReveals, OwnStrategy, Strategies};
 pub use placeholder::{NotATemplate, Template};
 pub use token::{Token, TokenForm};
+
+use text::Sought;
 
 /// What is written to a field. Exhaustive: whoever carries out a treatment must know every one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +62,9 @@ pub enum Strategy {
         with: String,
         /// The longest text that the field takes, in characters.
         max_chars: Option<u32>,
+        /// What is found by these is taken out as well, whoever's it is.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        also: BTreeSet<text::Detector>,
     },
     /// A document becomes a blank one of its type: [`document::blank`].
     Blank {
@@ -99,7 +106,10 @@ impl Strategy {
             }
             Self::Own(own) => own.fresh(old, draw),
             // Nobody is known here, so nobody is found.
-            Self::Redact { .. } => old.clone(),
+            Self::Redact { .. } => {
+                let redacted = old.as_text().and_then(|text| self.redact(text, &text::Matcher::nobody()));
+                redacted.map_or_else(|| old.clone(), Value::Text)
+            }
             Self::Blank { otherwise } => match old {
                 Value::Blob(file) => document::blank(file).ok(),
                 _ => None,
@@ -115,8 +125,9 @@ impl Strategy {
         }
     }
 
-    /// Whether a value is what this strategy writes, so that the field counts as erased. Of
-    /// [`Redact`](Self::Redact) the value alone cannot tell; any text could be one without mentions.
+    /// Whether a value is what this strategy writes, so that the field counts as erased. Of [`Redact`](Self::Redact) the
+    /// value alone cannot tell; any text could be one without mentions, but for those in which one of its detectors finds
+    /// something.
     pub fn holds(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Clear, value) => *value == Value::Null,
@@ -146,7 +157,7 @@ impl Strategy {
             Self::Generalise { to, otherwise } => to.holds_text(text) || otherwise.holds_text(text),
             Self::Blank { otherwise } => otherwise.holds_text(text),
             Self::Own(own) => own.holds(&Value::from(text)),
-            Self::Redact { .. } => true,
+            Self::Redact { also, .. } => also.is_empty() || text::first_of(text, also).is_none(),
         }
     }
 
@@ -154,9 +165,10 @@ impl Strategy {
     /// the text stays as it is. Where the field would be too small for what stands in place of a mention, that is an
     /// asterisk.
     pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
-        let Self::Redact { with, max_chars } = self else { return None };
-        let redacted = people.redact(text, with).text?;
-        if has_room(*max_chars, &redacted) { Some(redacted) } else { people.redact(text, "*").text }
+        let Self::Redact { with, max_chars, also } = self else { return None };
+        let sought = Sought { people, also };
+        let redacted = sought.redact(text, with)?;
+        if has_room(*max_chars, &redacted) { Some(redacted) } else { sought.redact(text, "*") }
     }
 
     /// The same within a JSON document: of each text that the pointer leads to, but for those that others lead to.
@@ -167,11 +179,12 @@ impl Strategy {
         others: &[json::Pointer],
         people: &text::Matcher,
     ) -> Result<Option<String>, json::NotJson> {
-        let Self::Redact { with, max_chars } = self else { return Ok(None) };
-        let redacted = json::redact_but(document, pointer, others, people, with)?;
+        let Self::Redact { with, max_chars, also } = self else { return Ok(None) };
+        let sought = Sought { people, also };
+        let redacted = json::redact_but(document, pointer, others, sought, with)?;
         match redacted {
             Some(redacted) if !has_room(*max_chars, &redacted) => {
-                json::redact_but(document, pointer, others, people, "*")
+                json::redact_but(document, pointer, others, sought, "*")
             }
             redacted => Ok(redacted),
         }
@@ -179,7 +192,20 @@ impl Strategy {
 
     /// How many mentions in a text are not certain, and so stay: a person should look at them. None of another strategy.
     pub fn uncertain(&self, text: &str, people: &text::Matcher) -> usize {
-        if matches!(self, Self::Redact { .. }) { people.redact(text, "").review.len() } else { 0 }
+        let Self::Redact { also, .. } = self else { return 0 };
+        Sought { people, also }.search().uncertain(text)
+    }
+
+    /// The same within a JSON document. One that cannot be read has none; it is an error elsewhere.
+    pub(crate) fn uncertain_json(
+        &self,
+        document: &str,
+        pointer: &json::Pointer,
+        others: &[json::Pointer],
+        people: &text::Matcher,
+    ) -> usize {
+        let Self::Redact { also, .. } = self else { return 0 };
+        json::uncertain_but(document, pointer, others, Sought { people, also }).unwrap_or_default()
     }
 
     /// What of a value the output depends on.
@@ -218,6 +244,7 @@ impl Strategy {
     pub fn describe(&self) -> String {
         match self {
             Self::Clear => "cleared".to_owned(),
+            Self::Constant(Value::Blob(bytes)) if bytes.is_empty() => "an empty file".to_owned(),
             Self::Constant(_) => "a constant".to_owned(),
             Self::Placeholder(template) => format!("\"{}\"", template.as_str()),
             Self::Token(token) => format!("random, like {}", token.example()),
@@ -225,7 +252,15 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 format!("{}; what cannot be read: {}", to.describe(), otherwise.describe())
             }
-            Self::Redact { with, .. } => format!("mentions replaced by \"{with}\""),
+            Self::Redact { with, also, .. } => {
+                let names: Vec<&str> = also.iter().map(|detector| detector.as_str()).collect();
+                let also = if names.is_empty() {
+                    String::new()
+                } else {
+                    format!(", and what looks like {}", names.join(", "))
+                };
+                format!("mentions replaced by \"{with}\"{also}")
+            }
             Self::Blank { otherwise } => {
                 format!("a blank document; what is none: {}", otherwise.describe())
             }

@@ -36,9 +36,11 @@ use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::name::open_name;
 
+mod check;
 mod kind;
 mod record;
 
+pub use check::Check;
 pub use kind::{Kind, UnknownKind};
 pub use record::{Record, RecordKey, Value};
 
@@ -121,14 +123,15 @@ pub struct Field {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     json: bool,
     constraints: Constraints,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
 }
 
 impl Field {
     fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
         let constraints =
             Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
-        let name = name.into();
-        Self { name, kind, role, token_part: false, linked: false, dated: false, json: false, constraints }
+        Self::mapped(name.into(), kind, role, false, constraints)
     }
 
     /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
@@ -214,7 +217,13 @@ impl Field {
         self
     }
 
-    #[cfg(feature = "sqlite")]
+    /// A condition to which the store holds its values. A policy that would write what it refuses is an error.
+    #[must_use]
+    pub fn held_to(mut self, check: Check) -> Self {
+        self.checks.push(check);
+        self
+    }
+
     pub(crate) fn mapped(
         name: FieldName,
         kind: Option<Kind>,
@@ -222,7 +231,8 @@ impl Field {
         token_part: bool,
         constraints: Constraints,
     ) -> Self {
-        Self { name, kind, role, token_part, linked: false, dated: false, json: false, constraints }
+        let (linked, dated, json, checks) = (false, false, false, Vec::new());
+        Self { name, kind, role, token_part, linked, dated, json, constraints, checks }
     }
 
     /// Its name.
@@ -263,6 +273,11 @@ impl Field {
     /// What the store demands of its values.
     pub fn constraints(&self) -> &Constraints {
         &self.constraints
+    }
+
+    /// The conditions to which the store holds its values alone. One that takes several fields together is none of them.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
     }
 }
 

@@ -337,7 +337,14 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
 /// say something of what was cleared.
 fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
     match class.smallest_group().filter(|group| group.fields().contains_key(field)) {
-        Some(group) => format!("{what}; only where {} customers or more share what stays", group.least()),
+        Some(group) => {
+            let coarser = group
+                .coarser()
+                .get(field)
+                .map(|to| format!(", else {} where so many share that", to.describe()));
+            let (least, coarser) = (group.least(), coarser.unwrap_or_default());
+            format!("{what}; only where {least} customers or more share what stays{coarser}")
+        }
         None => what,
     }
 }

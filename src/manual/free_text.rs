@@ -45,6 +45,14 @@
 //! no mention at all, *Ed* alone is reported, and *Ed Featherstone* is replaced. A plan says how many such mentions each
 //! field has, and so does the certificate, because once the person's own values are gone nobody can tell any more.
 //!
+//! # Whoever's it is
+//!
+//! A text may name others, and numbers that no field holds. Detectors know mail addresses, telephone numbers, IBANs (mod 97),
+//! cards (Luhn), IP addresses and the national numbers of Sweden, the United Kingdom and Germany by shape and check digit.
+//! Alone they are advisory ([`detect`](crate::anonymise::text::detect)): one number in ten that is no card has the check
+//! digit of one. A policy says which of them count: `{ redact = "[removed]", also = ["email", "iban"] }` takes out what they
+//! find as well, and a text in which one of them still finds something is due.
+//!
 //! # In documents
 //!
 //! Within a JSON document each text is searched for itself, its escapes resolved: `Ashw\u006frth` is found, *Maud* in one

@@ -146,10 +146,13 @@ pub struct Tally {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<ClassName, Kept>,
     /// By class, records of which fewer customers share what would stay than the treatment's [smallest
-    /// group](crate::policy::SmallestGroup) takes, and of which it is there still: it is cleared. Not among those that are
-    /// due; a group may grow smaller when others leave.
+    /// group](crate::policy::SmallestGroup) takes, and of which it is there still: it is made more general or cleared. Not
+    /// among those that are due; a group may grow smaller when others leave.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rare: BTreeMap<ClassName, u64>,
+    /// By class, those among the rare ones of which too few share even what is one step more general: they are cleared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alone: BTreeMap<ClassName, u64>,
     /// By class and field, mentions in texts that may mean the customer and are not certain: they stay, and a person
     /// should look at them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -341,7 +344,9 @@ impl Plan {
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
                         "fields": group.fields().keys().collect::<Vec<_>>(),
+                        "coarser": group.coarser().iter().map(|(f, to)| (f.to_string(), to.describe().into())).collect::<serde_json::Map<_, _>>(),
                         "too_small": self.tally.rare.get(name).copied().unwrap_or_default(),
+                        "cleared": self.tally.alone.get(name).copied().unwrap_or_default(),
                     })),
                     "tombstone": class.tombstone().map(|tombstone| json!({
                         "fields": tombstone.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
@@ -579,8 +584,8 @@ impl fmt::Display for Plan {
                 writeln!(f, "      {field:<28} stays: {reason}")?;
             }
             if let Some(group) = class.smallest_group() {
-                let rare = self.tally.rare.get(name).copied().unwrap_or_default();
-                writeln!(f, "      {}", of_group(group, rare))?;
+                let of = |counted: &BTreeMap<ClassName, u64>| counted.get(name).copied().unwrap_or_default();
+                writeln!(f, "      {}", of_group(group, of(&self.tally.rare), of(&self.tally.alone)))?;
             }
         }
         for deferred in self.deferred() {
@@ -626,21 +631,25 @@ pub(crate) fn not_certain(count: u64) -> String {
 }
 
 /// What a smallest group comes to.
-fn of_group(group: &SmallestGroup, rare: u64) -> String {
+fn of_group(group: &SmallestGroup, rare: u64, alone: u64) -> String {
     let fields: Vec<&str> = group.fields().keys().map(FieldName::as_str).collect();
     let (fields, least) = (fields.join(" + "), group.least());
+    let written = |cleared: bool| {
+        let each = group.fields().iter().map(|(field, strategy)| match group.coarser().get(field) {
+            Some(coarser) if !cleared => format!("{field}: {}", coarser.describe()),
+            _ => format!("{field}: {}", strategy.describe()),
+        });
+        each.collect::<Vec<_>>().join(", ")
+    };
     if rare == 0 {
         format!("{fields}: {least} customers or more share what stays, or there is nothing left of it")
-    } else {
-        let cleared: Vec<String> = group
-            .fields()
-            .iter()
-            .map(|(field, cleared)| format!("{field}: {}", cleared.describe()))
-            .collect();
+    } else if alone == 0 {
         format!(
-            "{fields}: fewer than {least} customers share what would stay, so it goes: {}",
-            cleared.join(", ")
+            "{fields}: fewer than {least} customers share what would stay, so it is made more general: {}",
+            written(false)
         )
+    } else {
+        format!("{fields}: fewer than {least} customers share what would stay, so it goes: {}", written(true))
     }
 }
 

@@ -10,15 +10,22 @@ use crate::anonymise::{Generalisation, Reveals, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, Record, Value};
 
-/// How many customers of a tenant have to share what stays of one, and what is written where fewer do.
+/// How many customers of a tenant have to share what stays of one, and what is written where fewer do: first each of the
+/// fields one step [more general](Self::coarser), where it has such a step, and the others cleared; where too few share
+/// even that, all are [cleared](Self::fields).
 ///
 /// The customers are counted before anything is written: everybody in the tenant whose own record has, or would have
 /// once it is made general, the same values in all of these fields; those who were erased before among them, the
 /// "Unknown Customer" not. So what is written depends on the fields that stay alone, and never on what is erased.
+///
+/// Nobody is made general twice: a step keeps what [`Generalisation::coarser`] promises. So whoever shared the coarser
+/// value with a customer before still does once that one, or the other, is erased, in whatever order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SmallestGroup {
     pub(crate) least: u32,
     pub(crate) fields: BTreeMap<FieldName, Strategy>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) coarser: BTreeMap<FieldName, Generalisation>,
 }
 
 impl SmallestGroup {
@@ -27,9 +34,30 @@ impl SmallestGroup {
         self.least
     }
 
-    /// The fields that have to be shared together, and what is written to each of them where too few share them.
+    /// The fields that have to be shared together, and what clears each of them.
     pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.fields
+    }
+
+    /// Those of the fields that have a step more general, and that step. Empty: there is none, and all are cleared at once.
+    pub fn coarser(&self) -> &BTreeMap<FieldName, Generalisation> {
+        &self.coarser
+    }
+
+    /// What is written to each field of a record that [stands](Standing) so, in place of what is written otherwise.
+    pub(crate) fn written(&self, standing: Standing) -> BTreeMap<FieldName, Strategy> {
+        let step = |(field, cleared): (&FieldName, &Strategy)| {
+            let strategy = match self.coarser.get(field) {
+                Some(to) => Strategy::Generalise { to: *to, otherwise: Box::new(cleared.clone()) },
+                None => cleared.clone(),
+            };
+            (field.clone(), strategy)
+        };
+        match standing {
+            Standing::Rare => self.fields.iter().map(step).collect(),
+            Standing::Alone => self.fields.clone(),
+            Standing::Free | Standing::Kept | Standing::Needed => BTreeMap::new(),
+        }
     }
 }
 
@@ -114,12 +142,30 @@ impl Treatment {
         })
     }
 
-    /// Whether there is something left to clear in a record that too few customers are like.
+    /// What of it is left one step more general, to count how many share that: it tells [`Standing::Rare`] from
+    /// [`Standing::Alone`] where too few are in the [group](Self::group). None where there is no such step.
+    pub fn coarser_group(&self, record: &Record, tenant: &TenantId, day: NaiveDate) -> Option<Group> {
+        let smallest = self.classes.get(&record.class)?.smallest_group.as_ref()?;
+        let shared = |(field, coarser): (&FieldName, &Generalisation)| {
+            let general = Some(*coarser);
+            let value = as_it_stays(general, record.get(field.as_str()), day);
+            SharedField { field: field.clone(), general, value }
+        };
+        (!smallest.coarser.is_empty()).then(|| Group {
+            tenant: tenant.clone(),
+            class: record.class.clone(),
+            fields: smallest.coarser.iter().map(shared).collect(),
+            day,
+            least: smallest.least,
+        })
+    }
+
+    /// Whether there is something left to make more general or to clear in a record that too few customers are like.
     pub fn singles_out(&self, record: &Record, standing: Standing) -> bool {
         let smallest = self.classes.get(&record.class).and_then(|class| class.smallest_group.as_ref());
-        standing == Standing::Rare
-            && smallest.is_some_and(|smallest| {
-                smallest.fields.iter().any(|(field, cleared)| !cleared.holds(record.get(field.as_str())))
-            })
+        smallest.is_some_and(|smallest| {
+            let written = smallest.written(standing);
+            written.iter().any(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+        })
     }
 }

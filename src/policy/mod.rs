@@ -16,18 +16,26 @@
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
-//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents, `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
-//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank)), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, smallest_group = 20 }`; per gateway: `gateway.stripe = "erase"` |
+//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents (`{ blank = { otherwise = "empty" } }` or `"delete"` says what becomes of a file that cannot be blanked), `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ redact = "[removed]", also = ["email", "iban"] }` where what these [detectors](crate::anonymise::text::Detector) find goes as well, whoever's it is, `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
+//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
 //! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token, and
-//! in a column too short for any of these, whose values need not differ, a dash. A value that cannot be read as what
-//! is to be generalised is removed, never kept.
+//! in a column too short for any of these, whose values need not differ, a dash: the first of them that the field's
+//! [CHECKs](crate::data_map::Check) accept. A value that cannot be read as what is to be generalised is removed, never kept.
 //!
-//! `smallest_group` stands on the customers' own class. Where fewer customers of the tenant share everything in it that is
-//! kept or made general, all of that is removed too: a postcode, a year of birth and a gender together are often one
-//! person. They are counted before anything is written; the plan says what it comes to.
+//! What a CHECK of a single field refuses is an error, said with its path: a constant, a placeholder, an own strategy, NULL,
+//! or some of what a token would come to. Three things are found only when the store is asked to write, which then blocks
+//! the case with nothing written: what several fields decide together, what calls a function that only the host's own
+//! program knows, and what depends on the value: a text that is redacted, a document within which something is replaced, a
+//! value that is made general in a way that only some values allow.
+//!
+//! `smallest_group` stands on the customers' own class. A postcode, a year of birth and a gender together are often one
+//! person: where fewer customers of the tenant share everything in it that is kept or made general, each of these fields is
+//! first made [one step more general](crate::anonymise::Generalisation::coarser), an outward code to its area, a month to its
+//! year, and what has no such step is removed; where too few share even that, all of it is removed. What is kept as it is
+//! has a step where `coarser` names one. They are counted before anything is written; the plan says what it comes to.
 //!
 //! ```toml
 //! version = 1

@@ -4,6 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::document::trigger_keys;
 use super::{Ground, Guard, Ownerless, StartRule, Statute, TimeZone, Trigger};
+use crate::anonymise::Generalisation;
+use crate::anonymise::text::Detector;
 use crate::data_map::Kind;
 
 /// The dialect.
@@ -238,35 +240,48 @@ fn guard_rule(plain: bool) -> Json {
 fn field_rule() -> Json {
     let text = json!({ "$ref": TEXT });
     let one = |key: &str, schema: Json| object(&[(key, schema)], &[key]);
+    let names = json!({ "enum": Detector::ALL.map(Detector::as_str) });
+    let also = json!({ "oneOf": [names, { "type": "array", "minItems": 1, "items": names }] });
     let digits = one("digits", json!({ "type": "integer", "minimum": 10, "maximum": 38 }));
-    let prefix = one("prefix", json!({ "type": "integer", "minimum": 1, "maximum": 255 }));
-    let general = ["uk_postcode", "us_zip", "year", "month", "age_band", "ip_network"];
     json!({
         "oneOf": [
             { "enum": ["remove", "clear", "token", "invalidate", "blank", "redact"] },
             one("constant", json!({ "type": ["string", "number", "boolean"] })),
             one("placeholder", text.clone()),
             one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
-            one("generalise", json!({ "oneOf": [{ "enum": general }, prefix] })),
+            one("generalise", generalisation()),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
-            one("redact", text.clone()),
+            object(&[("redact", text.clone()), ("also", also)], &["redact"]),
+            one("blank", one("otherwise", otherwise())),
             one("own", text.clone()),
             one("keep", text),
         ],
     })
 }
 
+fn otherwise() -> Json {
+    described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
+}
+
+fn generalisation() -> Json {
+    let prefix =
+        object(&[("prefix", json!({ "type": "integer", "minimum": 1, "maximum": 255 }))], &["prefix"]);
+    json!({ "oneOf": [{ "enum": Generalisation::NAMED.map(|(name, _)| name) }, prefix] })
+}
+
 fn class_rule() -> Json {
     let actions = json!({ "enum": ["delete", "anonymise", "blank", "reassign"] });
     let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
-    let least = json!({
-        "type": "integer", "minimum": 2, "maximum": u32::MAX,
-        "description": "How many customers have to share what stays; where fewer do, it is removed too",
-    });
-    let long = object(
-        &[("action", actions.clone()), ("keep", reasons), ("fields", fields), ("smallest_group", least)],
-        &["action"],
+    let customers = json!({ "type": "integer", "minimum": 2, "maximum": u32::MAX });
+    let steps = json!({ "type": "object", "additionalProperties": generalisation() });
+    let least = described(
+        "How many customers have to share what stays; where fewer do, it is made more general or removed",
+        &json!({ "oneOf": [customers, object(&[("customers", customers.clone()), ("coarser", steps)], &["customers"])] }),
     );
-    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, long] })
+    let rest = [("keep", reasons), ("fields", fields), ("smallest_group", least)];
+    let with = |first: &[(&str, Json)]| object(&[first, &rest[..]].concat(), &["action"]);
+    let blank = with(&[("action", json!({ "const": "blank" })), ("otherwise", otherwise())]);
+    let other = with(&[("action", json!({ "enum": ["delete", "anonymise", "reassign"] }))]);
+    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, blank] })
 }

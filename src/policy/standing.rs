@@ -12,9 +12,12 @@ pub enum Standing {
     /// A duty keeps it: it stays byte for byte as it is.
     Kept,
     /// It is treated, and fewer customers than the treatment's [smallest group](super::SmallestGroup) share what would
-    /// stay of it, so that is cleared too.
-    /// [`standings`](Treatment::standings) cannot tell: a store counts the [group](Treatment::group).
+    /// stay of it, but enough what is one step more general: that is written.
+    /// [`standings`](Treatment::standings) cannot tell: a store counts the [group](Treatment::group), and the
+    /// [coarser one](Treatment::coarser_group).
     Rare,
+    /// It is treated, and too few customers share even that, so it is cleared too.
+    Alone,
     /// A record needs it that a duty keeps, or one that stays for the sake of such a record: it is anonymised as its
     /// [tombstone](super::Tombstone) says, and goes with the last of them.
     Needed,

@@ -1,12 +1,13 @@
 //! Treatments: what is done to each record class, resolved field by field.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{SmallestGroup, Standing, UnderDuty};
-use crate::anonymise::json::{NotJson, Pointer, uncertain_but};
+use crate::anonymise::json::{NotJson, Pointer};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
@@ -116,27 +117,53 @@ impl ClassTreatment {
     }
 
     /// What is written to a record that stands so.
-    fn written(&self, standing: Standing) -> impl Iterator<Item = (&FieldName, &Strategy)> {
-        let (fields, cleared) = match (standing, &self.action) {
+    fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
+        let fields = match (standing, &self.action) {
             (Standing::Kept, _)
-            | (Standing::Free | Standing::Rare, RecordAction::Keep { .. } | RecordAction::Delete) => {
-                (None, None)
-            }
-            (Standing::Needed, _) => (self.tombstone.as_ref().map(Tombstone::fields), None),
-            (Standing::Free, RecordAction::Anonymise | RecordAction::Reassign) => (Some(&self.fields), None),
-            (Standing::Rare, RecordAction::Anonymise | RecordAction::Reassign) => {
-                (Some(&self.fields), self.smallest_group.as_ref().map(SmallestGroup::fields))
-            }
+            | (
+                Standing::Free | Standing::Rare | Standing::Alone,
+                RecordAction::Keep { .. } | RecordAction::Delete,
+            ) => None,
+            (Standing::Needed, _) => self.tombstone.as_ref().map(Tombstone::fields),
+            (
+                Standing::Free | Standing::Rare | Standing::Alone,
+                RecordAction::Anonymise | RecordAction::Reassign,
+            ) => Some(&self.fields),
         };
-        let stays = move |field: &FieldName| cleared.is_none_or(|cleared| !cleared.contains_key(field));
-        let fields = fields.into_iter().flatten().filter(move |(field, _)| stays(field));
-        fields.chain(cleared.into_iter().flatten())
+        let Some(fields) = fields else { return Vec::new() };
+        let group =
+            self.smallest_group.iter().filter(|_| matches!(standing, Standing::Rare | Standing::Alone));
+        let mut instead: BTreeMap<&FieldName, Strategy> = BTreeMap::new();
+        for group in group {
+            let mut written = group.written(standing);
+            instead.extend(
+                group
+                    .fields()
+                    .keys()
+                    .filter_map(|field| written.remove_entry(field).map(|(_, s)| (field, s))),
+            );
+        }
+        let fields = fields.iter().filter(|(field, _)| !instead.contains_key(field));
+        let mut list: Vec<_> = fields.map(|(field, strategy)| (field, Cow::Borrowed(strategy))).collect();
+        list.extend(instead.into_iter().map(|(field, strategy)| (field, Cow::Owned(strategy))));
+        list
     }
 
     /// Every strategy with its field, whenever it is written.
     pub(crate) fn strategies(&self) -> impl Iterator<Item = (&FieldName, &Strategy)> {
         self.fields.iter().chain(self.tombstone.iter().flat_map(|tombstone| &tombstone.fields))
     }
+}
+
+/// Whether a field is not yet what is written to a record that stands so.
+fn is_pending(class: &ClassTreatment, record: &Record, standing: Standing) -> bool {
+    class.written(standing).iter().any(|(field, strategy)| is_to_write(strategy, record.get(field.as_str())))
+}
+
+/// Whether a value is not yet what it is to be, as far as the value alone tells. Of a text that is searched it does not:
+/// whom for, and whether it is a document, is known elsewhere.
+fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
+    !matches!(strategy, Strategy::Redact { .. }) && !strategy.holds(value)
 }
 
 /// What is said of a class whose records lead to the person for as long as a duty keeps them.
@@ -239,7 +266,8 @@ impl Treatment {
         let written = || {
             class
                 .written(standing)
-                .filter(|(field, strategy)| !strategy.holds(record.get(field.as_str())))
+                .into_iter()
+                .filter(|(field, strategy)| is_to_write(strategy, record.get(field.as_str())))
                 .map(|(field, strategy)| {
                     let draw = Draw { seed, class: &record.class, key: &record.key, field, attempt, date };
                     (field.clone(), strategy.apply(record.get(field.as_str()), &draw))
@@ -247,12 +275,16 @@ impl Treatment {
                 .collect::<BTreeMap<_, _>>()
         };
         match (standing, &class.action) {
-            (Standing::Kept, _) | (Standing::Free | Standing::Rare, RecordAction::Keep { .. }) => {
+            (Standing::Kept, _)
+            | (Standing::Free | Standing::Rare | Standing::Alone, RecordAction::Keep { .. }) => {
                 RecordChange::Nothing
             }
-            (Standing::Free | Standing::Rare, RecordAction::Delete) => RecordChange::Delete,
-            (Standing::Free | Standing::Rare, RecordAction::Reassign) => RecordChange::Reassign(written()),
-            (Standing::Free | Standing::Rare, RecordAction::Anonymise) | (Standing::Needed, _) => {
+            (Standing::Free | Standing::Rare | Standing::Alone, RecordAction::Delete) => RecordChange::Delete,
+            (Standing::Free | Standing::Rare | Standing::Alone, RecordAction::Reassign) => {
+                RecordChange::Reassign(written())
+            }
+            (Standing::Free | Standing::Rare | Standing::Alone, RecordAction::Anonymise)
+            | (Standing::Needed, _) => {
                 let fields = written();
                 if fields.is_empty() { RecordChange::Nothing } else { RecordChange::Write(fields) }
             }
@@ -298,14 +330,13 @@ impl Treatment {
     ) -> Vec<(&'t FieldName, u64)> {
         let class = self.classes.get(&record.class);
         let described = map.class(record.class.as_str());
-        let count = |(field, strategy): (&'t FieldName, &Strategy)| {
+        let count = |(field, strategy): (&'t FieldName, Cow<'t, Strategy>)| {
             let text = record.get(field.as_str()).as_text()?;
             let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
-            let count = match strategy {
-                Strategy::Redact { .. } if is_json => {
-                    uncertain_but(text, &Pointer::whole(), &[], people).unwrap_or_default()
-                }
-                _ => strategy.uncertain(text, people),
+            let count = if is_json {
+                strategy.uncertain_json(text, &Pointer::whole(), &[], people)
+            } else {
+                strategy.uncertain(text, people)
             };
             (count > 0).then_some((field, count as u64))
         };
@@ -349,11 +380,15 @@ impl Treatment {
     /// Whether there is still something to do to a record that [stands](Self::standings) so.
     pub fn is_due(&self, record: &Record, standing: Standing) -> bool {
         self.classes.get(&record.class).is_some_and(|class| match (standing, &class.action) {
-            (Standing::Free | Standing::Rare, RecordAction::Delete | RecordAction::Reassign) => true,
+            (
+                Standing::Free | Standing::Rare | Standing::Alone,
+                RecordAction::Delete | RecordAction::Reassign,
+            ) => true,
             // What singles somebody out is told apart: a group may grow smaller when others leave.
-            _ => class
-                .written(if standing == Standing::Rare { Standing::Free } else { standing })
-                .any(|(field, strategy)| !strategy.holds(record.get(field.as_str()))),
+            (Standing::Free | Standing::Rare | Standing::Alone, _) => {
+                is_pending(class, record, Standing::Free)
+            }
+            (Standing::Kept | Standing::Needed, _) => is_pending(class, record, standing),
         })
     }
 

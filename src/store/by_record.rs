@@ -14,7 +14,7 @@ use super::{
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
 use crate::data_map::{self, DataMap, FieldName, Record, Value};
-use crate::policy::{ClassTreatment, RecordAction, RecordChange, Standing, Treatment};
+use crate::policy::{ClassTreatment, Group, RecordAction, RecordChange, Standing, Treatment};
 
 /// A customer's records, as a host loads them.
 #[derive(Clone, Debug)]
@@ -192,19 +192,24 @@ impl<R: Repository> ByRecord<R> {
         for (record, standing) in records.iter().zip(&mut standings).filter(|(_, s)| **s == Standing::Free) {
             if let Some(group) = treatment.group(record, tenant, day) {
                 groups.push(group);
-                places.push(standing);
+                places.push((standing, record));
             }
         }
-        if groups.is_empty() {
-            return Ok(standings);
+        let counts = count(counter, &groups).await?;
+        let (mut coarser, mut rare) = (Vec::new(), Vec::new());
+        for (((standing, record), group), count) in places.into_iter().zip(&groups).zip(counts) {
+            if count >= group.least.into() {
+                continue;
+            }
+            *standing = Standing::Alone;
+            if let Some(group) = treatment.coarser_group(record, tenant, day) {
+                coarser.push(group);
+                rare.push(standing);
+            }
         }
-        let counts = counter.count(&groups).await?;
-        if counts.len() != groups.len() {
-            let what = "not every group was counted";
-            return Err(StoreError::failed("counting who shares what stays", what));
-        }
-        for ((standing, group), count) in places.into_iter().zip(&groups).zip(counts) {
-            if count < group.least.into() {
+        for ((standing, group), count) in rare.into_iter().zip(&coarser).zip(count(counter, &coarser).await?)
+        {
+            if count >= group.least.into() {
                 *standing = Standing::Rare;
             }
         }
@@ -222,7 +227,8 @@ impl<R: Repository> ByRecord<R> {
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
         let map = self.repository.data_map();
-        let (mut kept, mut rare, mut tombstones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut kept, mut tombstones) = (BTreeMap::new(), BTreeMap::new());
+        let (mut rare, mut alone) = (BTreeMap::new(), BTreeMap::new());
         let mut uncertain = Uncertain::new();
         let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
         let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
@@ -238,6 +244,9 @@ impl<R: Repository> ByRecord<R> {
             }
             if treatment.singles_out(record, standing) {
                 *rare.entry(record.class.clone()).or_default() += 1;
+                if standing == Standing::Alone {
+                    *alone.entry(record.class.clone()).or_default() += 1;
+                }
             }
             let is_mentioned = !self.redact(record, standing, treatment, people.as_ref())?.is_empty();
             tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned);
@@ -257,7 +266,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, uncertain, tombstones })
+        Ok(Tally { classes, kept, rare, alone, uncertain, tombstones })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
@@ -410,6 +419,19 @@ impl<R: Repository> ByRecord<R> {
         }
         identifiers
     }
+}
+
+/// How many customers are in each of the groups.
+async fn count(counter: &Arc<dyn CountGroups>, groups: &[Group]) -> Result<Vec<u64>, StoreError> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts = counter.count(groups).await?;
+    if counts.len() != groups.len() {
+        let what = "not every group was counted";
+        return Err(StoreError::failed("counting who shares what stays", what));
+    }
+    Ok(counts)
 }
 
 /// What becomes of a record, with the texts out of which mentions were taken.

@@ -24,12 +24,13 @@
 //! | the policy's treatment of the class | what becomes of a document |
 //! |---|---|
 //! | `"delete"` | it goes |
-//! | `"blank"` | a PDF becomes a blank one of the same pages, an image a single pixel, both written new; what is neither goes. See [`document::blank`](crate::anonymise::document::blank) |
+//! | `"blank"` | a PDF becomes a blank one of the same pages, an image a single pixel, a plain text an empty one, all written new; what is none of them goes, or becomes an object of no bytes with `{ action = "blank", otherwise = "empty" }`. See [`document::blank`](crate::anonymise::document::blank) |
 //! | `"anonymise"` | what `[anonymise]` says of `document` |
 //! | `{ keep = "reason" }` | nothing |
 //!
-//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. While it does, a treatment
-//! that deletes the customer is refused, because nothing would lead to them when it ends. Of a document's attributes only its
+//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. A blank one is kept by none,
+//! though it was written when it was blanked. While a duty keeps any, a treatment that deletes the customer is refused,
+//! because nothing would lead to them when it ends. Of a document's attributes only its
 //! content type is left. Its key stays, so a name in a key stays: delete such documents.
 //!
 //! # Order, and what happens in between
@@ -60,10 +61,12 @@ use object_store::{
 
 pub use object_store;
 
+use super::by_record::fits;
 use super::{
     Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept,
     Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
 };
+use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::{ClassName, DataMap, Datatype, Field, Kind, Record, RecordClass, Value};
 use crate::document::{Problem, Problems};
@@ -111,7 +114,8 @@ impl<S: CustomerStore> WithDocuments<S> {
     /// Documents of a record class lie in this store, each customer's below `template` with the id for `{customer}`.
     ///
     /// # Errors
-    /// The template does not name the customer in a part of its own, or the class is there already.
+    /// The template does not name the customer in a part of its own, the class is there already, or the same documents may
+    /// belong to another class: in the same store, `{customer}` at the place of another class's word leads to it.
     pub fn documents(
         mut self,
         class: impl Into<ClassName>,
@@ -140,8 +144,16 @@ impl<S: CustomerStore> WithDocuments<S> {
         let left_out = format!(
             "older versions, replicas and backups of the objects of {class}: an object store does not tell of them"
         );
+        let documents = Documents { store, place };
+        if let Some((other, _)) = self.classes.iter().find(|(_, other)| documents.may_share(other)) {
+            Problems::none_or(vec![Problem::new(
+                class.as_str(),
+                format!("has the template {template:?}, under which documents of {other} may lie too"),
+                "give each class a place of its own, or make them one class",
+            )])?;
+        }
         self.map = self.map.with_class(described, left_out, template)?;
-        self.classes.insert(class, Documents { store, place });
+        self.classes.insert(class, documents);
         Ok(self)
     }
 
@@ -208,14 +220,14 @@ impl<S: CustomerStore> WithDocuments<S> {
     ) -> Result<Option<(Record, Standing)>, StoreError> {
         let record = described(class, meta);
         let standing = self.standing(&record, treatment);
-        let reads = standing != Standing::Kept
-            && treatment
-                .class(class.as_str())
-                .is_some_and(|class| *class.action() == RecordAction::Anonymise);
-        if !reads {
+        let anonymises =
+            treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Anonymise);
+        let Some(documents) = self.classes.get(class).filter(|_| anonymises) else {
+            return Ok(Some((record, standing)));
+        };
+        if standing == Standing::Kept && !documents.may_be_blank(meta).await? {
             return Ok(Some((record, standing)));
         }
-        let Some(documents) = self.classes.get(class) else { return Ok(None) };
         let doing = "reading a document";
         let got = match documents.store.get_opts(&meta.location, GetOptions::default()).await {
             Ok(got) => got,
@@ -226,6 +238,9 @@ impl<S: CustomerStore> WithDocuments<S> {
             return Err(self.too_large(class));
         }
         let bytes = got.bytes().await.map_err(|error| failed(doing, &error))?;
+        // A document that was blanked was written then, so by its date a duty would begin anew. There is nothing in it that
+        // one could keep.
+        let standing = if standing == Standing::Kept && is_blank(&bytes) { Standing::Free } else { standing };
         Ok(Some((record.with(FILE, Value::Blob(bytes.into())), standing)))
     }
 
@@ -274,9 +289,10 @@ impl<S: CustomerStore> WithDocuments<S> {
             treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Anonymise)
         };
         for (class, meta) in self.find(customer).await? {
-            if treatment.deletes_root()
+            let is_kept = treatment.deletes_root()
                 && self.standing(&described(&class, &meta), treatment) == Standing::Kept
-            {
+                && self.record(&class, &meta, treatment).await?.is_some_and(|(_, now)| now == Standing::Kept);
+            if is_kept {
                 let what = format!(
                     "a duty keeps documents of {class}, and the policy deletes the customer, by whom alone they are found \
                      when it ends; let it anonymise the customer"
@@ -371,6 +387,29 @@ impl Documents {
         Ok(self.place.iter().map(|part| part.as_deref().map_or_else(|| id.clone(), PathPart::from)).collect())
     }
 
+    /// Whether a document may be a blank one, by its first bytes.
+    async fn may_be_blank(&self, meta: &ObjectMeta) -> Result<bool, StoreError> {
+        // A range of no bytes is an error.
+        if meta.size == 0 {
+            return Ok(true);
+        }
+        match self.store.get_range(&meta.location, 0..HEAD.min(meta.size)).await {
+            Ok(head) => Ok(may_be_blank(&head)),
+            // Read by whoever asks next, who finds it gone.
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(failed("reading a document", &error)),
+        }
+    }
+
+    /// Whether the places of two customers may be one: some id for the one lies at or below some id for the other.
+    fn may_share(&self, other: &Self) -> bool {
+        let meets = |(one, other): (&Option<String>, &Option<String>)| match (one, other) {
+            (Some(one), Some(other)) => PathPart::from(one.as_str()) == PathPart::from(other.as_str()),
+            _ => true,
+        };
+        Arc::ptr_eq(&self.store, &other.store) && self.place.iter().zip(&other.place).all(meets)
+    }
+
     /// Written new, under the same key. What was told of the old one stays behind, but for its type.
     async fn write(&self, place: &Path, bytes: Vec<u8>) -> Result<(), StoreError> {
         let doing = "writing a document";
@@ -420,6 +459,7 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
     }
 
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
+        fits(&request.treatment, &self.map)?;
         let mut own = request.clone();
         own.treatment = self.of_root(&request.treatment);
         let mut batch = self.root.tally(&own).await?;
@@ -434,6 +474,7 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
     }
 
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
+        fits(&request.treatment, &self.map)?;
         let mut ahead = Vec::with_capacity(request.targets.len());
         let mut own = request.clone();
         own.targets.clear();

@@ -68,7 +68,9 @@ impl MemoryRepository {
         };
         let class = self.map.class(write.record.class.as_str())?;
         fields.iter().find_map(|(name, value)| {
-            let constraints = class.find(name.as_str())?.constraints();
+            let field = class.find(name.as_str())?;
+            let constraints = field.constraints();
+            let is_refused = || field.checks().iter().any(|check| check.accepts(value) == Some(false));
             let too_long = constraints
                 .max_chars
                 .is_some_and(|most| value.as_text().is_some_and(|text| text.chars().count() > most as usize));
@@ -78,6 +80,8 @@ impl MemoryRepository {
                 "length"
             } else if constraints.unique && *value != Value::Null && is_taken(state, write, name, value) {
                 "UNIQUE"
+            } else if is_refused() {
+                "CHECK"
             } else {
                 return None;
             };

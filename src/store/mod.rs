@@ -220,7 +220,7 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// Counts each customer's records, and those to which a treatment would still do something. Plans count
     /// with it before, and a case verifies with it afterwards: so it must read what is really there. Where the
     /// treatment has a [smallest group](crate::policy::SmallestGroup), it also says whether too few customers share what
-    /// stays.
+    /// stays ([`Tally::rare`]), and whether too few share even what is one step more general ([`Tally::alone`]).
     ///
     /// **Idempotency:** reads only. **Partial failure:** per customer. **Cancel safety:** safe.
     /// **Errors:** [`StoreError`] for the whole batch if the store cannot be read, or per customer.

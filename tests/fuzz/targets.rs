@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use fastrand::Rng;
+use relinquish::anonymise::Strategy;
 use relinquish::anonymise::document::{blank, is_blank};
-use relinquish::anonymise::json::{Edit, Pointer, edit, values};
-use relinquish::anonymise::text::{Matcher, detect};
+use relinquish::anonymise::json::{Edit, Pointer, edit, redact, values};
+use relinquish::anonymise::text::{Detector, Matcher, detect};
 use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
 use relinquish::store::StoreError;
@@ -40,7 +41,34 @@ const POLICIES: &[&str] = &[
     include_str!("../it/situations/telecom.toml"),
     include_str!("../it/situations/ticketing.toml"),
     include_str!("../it/situations/video.toml"),
+    FIELDS,
 ];
+
+/// What is said of single fields, for the quickstart's map.
+const FIELDS: &str = r#"
+version = 1
+sweep = false
+triggers.requested = { treatment = "clear" }
+guards = { active_subscription = "block", several_tenants = "block", not_archived = "block" }
+
+[anonymise]
+name = "remove"
+email = { token = "email" }
+phone = { token = { digits = 16 } }
+address = { truncate = 3 }
+username = { placeholder = "gone {date} {token}" }
+password = "invalidate"
+free_text = { redact = "[removed]", also = ["email", "iban"] }
+postcode = { generalise = "uk_postcode" }
+city = { generalise = { prefix = 2 } }
+document = { blank = { otherwise = "empty" } }
+
+[treatments.clear]
+customer = { action = "anonymise", keep = { postcode = "reporting" }, smallest_group = { customers = 20, coarser = { postcode = "uk_area" } } }
+invoice = { action = "blank", otherwise = "delete", fields = { number = { constant = 7 } } }
+order = { keep = "turnover" }
+gateway.stripe = "erase"
+"#;
 
 fn trees(texts: &[&str]) -> Vec<Value> {
     texts.iter().map(|text| toml::from_str(text).unwrap()).collect()
@@ -140,13 +168,74 @@ fn make_json(random: &mut Rng) -> Vec<u8> {
         all.push(
             serde_json::json!({ "a": [{ "name": "Maud" }, 1.50, null], "a/b": { "~": "x" }, "*": true }),
         );
+        all.push(serde_json::json!({
+            "name": "Maud Ashworth", "Ashworth, M.": [{ "name": "\u{5a}oë Straße \u{1f600} Zoë" }, "+46 70-123 45 67", 46701234567_u64],
+            "a": { "log": "maud.ashworth@example.org\n\u{0}\"Ed\"", "b": ["Maud", "Ashworth", null, 1e2] },
+        }));
         all
     });
     let text = mutate::tree(trees, random).to_string();
     if random.bool() { text.into_bytes() } else { mutate::bytes(&[text.as_bytes()], random) }
 }
 
-/// What is no JSON is refused as `serde_json` refuses it; an edit takes the values out and leaves JSON.
+/// Every text of a document, the names of members among them.
+fn each_text(document: &Value, tell: &mut impl FnMut(&str)) {
+    match document {
+        Value::String(text) => tell(text),
+        Value::Array(items) => items.iter().for_each(|item| each_text(item, tell)),
+        Value::Object(table) => table.iter().for_each(|(name, item)| {
+            tell(name);
+            each_text(item, tell);
+        }),
+        _ => {}
+    }
+}
+
+/// People are taken out of every text of a document, and of nothing else; it stays a document, and once is enough.
+fn try_redact(text: &str, parsed: Option<&Value>, pointer: &Pointer) -> Result<(), String> {
+    let said = |error: relinquish::anonymise::json::NotJson| format!("JSON is not redacted: {error}");
+    let Some(less) = redact(text, pointer, people(), "[x]").map_err(said)? else { return Ok(()) };
+    if redact(&less, pointer, people(), "[x]").map_err(said)?.is_some() {
+        return Err(format!("{pointer}: something is found again"));
+    }
+    let Some(before) = parsed else { return Ok(()) };
+    let after: Value =
+        serde_json::from_str(&less).map_err(|error| format!("{pointer}: no JSON is left: {error}"))?;
+    let mut left = 0;
+    each_text(&after, &mut |text| left += usize::from(people().redact(text, "").text.is_some()));
+    if pointer.as_str().is_empty() && left > 0 {
+        return Err(format!("{left} texts still mention somebody"));
+    }
+    let shape = |document: &Value| {
+        let (mut texts, mut rest) = (0, document.clone());
+        each_text(document, &mut |_| texts += 1);
+        blank_texts(&mut rest);
+        (texts, rest)
+    };
+    // Two members may have the same name once it is replaced, and of these a reader takes the last.
+    let renamed = shape(&after).0 < shape(before).0;
+    if !renamed && shape(&after) != shape(before) {
+        return Err(format!("{pointer}: something else than a text has changed"));
+    }
+    Ok(())
+}
+
+/// Without its texts, and the members of an object in an order that does not depend on their names.
+fn blank_texts(document: &mut Value) {
+    match document {
+        Value::String(text) => text.clear(),
+        Value::Array(items) => items.iter_mut().for_each(blank_texts),
+        Value::Object(table) => {
+            let mut items: Vec<Value> = table.values().cloned().collect();
+            items.iter_mut().for_each(blank_texts);
+            items.sort_by_cached_key(Value::to_string);
+            *document = Value::Array(items);
+        }
+        _ => {}
+    }
+}
+
+/// What is no JSON is refused as `serde_json` refuses it; an edit takes the values out and leaves JSON; so does redacting.
 fn try_json(input: &[u8]) -> Result<bool, String> {
     let Ok(text) = std::str::from_utf8(input) else { return Ok(false) };
     let parsed = serde_json::from_str::<Value>(text);
@@ -161,6 +250,7 @@ fn try_json(input: &[u8]) -> Result<bool, String> {
             Err(_) => continue,
         };
         taken = true;
+        try_redact(text, parsed.as_ref().ok(), &pointer)?;
         let edited =
             edit(text, &pointer, |_| Some(Edit::Write(Value::Null))).map_err(|error| error.to_string())?;
         let after = edited.as_deref().unwrap_or(text);
@@ -171,6 +261,33 @@ fn try_json(input: &[u8]) -> Result<bool, String> {
         }
     }
     Ok(taken)
+}
+
+fn people() -> &'static Matcher {
+    static MATCHER: OnceLock<Matcher> = OnceLock::new();
+
+    MATCHER.get_or_init(|| {
+        let mut maud = Identifiers::new();
+        maud.insert(Kind::Name, "Maud Ashworth");
+        maud.insert(Kind::Email, "maud.ashworth@example.org");
+        maud.insert(Kind::Phone, "+46701234567");
+        let mut zoe = Identifiers::new();
+        zoe.insert(Kind::Name, "Zoë Straße");
+        zoe.insert(Kind::Name, "Ed");
+        Matcher::new([&maud, &zoe]).unwrap()
+    })
+}
+
+/// Once the detectors that a policy names have taken out what they find, none of them finds anything.
+fn try_detectors(text: &str) -> Result<(), String> {
+    let strategy = Strategy::Redact {
+        with: "[x]".to_owned(),
+        max_chars: None,
+        also: Detector::ALL.into_iter().collect(),
+    };
+    let less = strategy.redact(text, people());
+    let left = less.as_deref().unwrap_or(text);
+    if strategy.holds(&left.into()) { Ok(()) } else { Err("a detector still finds something".to_owned()) }
 }
 
 fn make_text(random: &mut Rng) -> Vec<u8> {
@@ -186,19 +303,9 @@ fn make_text(random: &mut Rng) -> Vec<u8> {
 /// Places are within the text and on its characters, in order of their starts (a name may stand within an address); what
 /// is certain is covered, and the rest stays.
 fn try_text(input: &[u8]) -> Result<bool, String> {
-    static MATCHER: OnceLock<Matcher> = OnceLock::new();
-
     let text = String::from_utf8_lossy(input);
-    let matcher = MATCHER.get_or_init(|| {
-        let mut maud = Identifiers::new();
-        maud.insert(Kind::Name, "Maud Ashworth");
-        maud.insert(Kind::Email, "maud.ashworth@example.org");
-        maud.insert(Kind::Phone, "+46701234567");
-        let mut zoe = Identifiers::new();
-        zoe.insert(Kind::Name, "Zoë Straße");
-        zoe.insert(Kind::Name, "Ed");
-        Matcher::new([&maud, &zoe]).unwrap()
-    });
+    let matcher = people();
+    try_detectors(&text)?;
     let mentions = matcher.find(&text);
     let mut start = 0;
     for mention in &mentions {

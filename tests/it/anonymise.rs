@@ -90,7 +90,10 @@ fn of_the_host(name: &str) -> Anonymise {
     Anonymise::Own(own(1).get(name).unwrap())
 }
 
-const GENERALISATIONS: [Generalisation; 9] = [
+const GENERALISATIONS: [Generalisation; 12] = [
+    Generalisation::UkArea,
+    Generalisation::WideAgeBand,
+    Generalisation::WideNetwork,
     Generalisation::UkPostcode,
     Generalisation::UsZip,
     Generalisation::Prefix(2),
@@ -118,6 +121,7 @@ fn general() -> impl Strategy<Value = Value> {
         "198[45]-0[12]-[012][0-9]( 08:30)?",
         "[0-9]{1,3}",
         "203\\.0\\.11[34]\\.[0-9]{1,2}",
+        "(SW|E|QQ|40-59|80\\+)",
         "2001:db8:[12]:[0-9a-f]{1,4}::[0-9a-f]{1,4}",
         personal(),
     ];

@@ -220,6 +220,102 @@ async fn a_customer_is_not_deleted_while_a_duty_keeps_documents() {
     assert_eq!((archive.shop.cells(), archive.files()), before);
 }
 
+/// What was blanked was written then, so by its date the duty would begin anew: the plan would say for years that the law
+/// keeps an empty page.
+#[tokio::test]
+async fn a_blank_document_is_kept_by_no_duty_though_it_was_written_anew() {
+    let duty = "\n[duties.books]\nclasses = ['invoice_document']\nperiod = '7 years'\nstart = 'record_date'\n\
+         law = 'a law'\nground = '17(3)(b)'\nfrom = 'written'";
+    let blanked = relinquish::anonymise::document::blank(PDF).unwrap();
+    for root in ["anonymise", "delete"] {
+        let archive = Archive::new(
+            &format!(
+                "customer = '{root}'\ninvoice_document = {{ action = 'blank', otherwise = 'empty' }}{duty}"
+            ),
+            // The first was blanked by a run that came to no end.
+            &[
+                ("invoices/1/a.pdf", &blanked),
+                ("invoices/1/old.pdf", PDF),
+                ("invoices/1/old.zip", b"PK\x03\x04"),
+            ],
+        );
+        for name in ["old.pdf", "old.zip"] {
+            let old = archive.folder.path().join("invoices/1").join(name);
+            let old = std::fs::File::options().write(true).open(old).unwrap();
+            old.set_modified("2001-01-01T00:00:00Z".parse::<DateTime<chrono::Utc>>().unwrap().into())
+                .unwrap();
+        }
+        let engine = archive.engine(archive.store());
+        let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
+        let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
+        assert!(!certificate.to_string().contains("must be kept"), "{certificate}");
+        let files = archive.files();
+        assert!(files.values().all(|file| is_blank(file)) && files["invoices/1/old.zip"].is_empty());
+        if root == "anonymise" {
+            nothing_is_left(&engine, "1").await;
+            // One that is new is kept, and no blank one.
+            archive.put("invoices/1/new.pdf", PDF);
+            let store = archive.store();
+            let policy =
+                PolicyDocument::from_toml(&archive.shop.policy).unwrap().check(store.data_map()).unwrap();
+            let treatment = policy.dated(&"here".into(), &policy.treatments()["x"], hosts::now());
+            let request = relinquish::store::TallyRequest::new(vec!["1".into()], treatment).at(hosts::now());
+            let tally = store.tally(&request).await.unwrap().remove(0).unwrap();
+            assert_eq!(tally.kept["invoice_document"].rows, 1);
+        }
+    }
+}
+
+#[test]
+fn the_same_document_belongs_to_one_class_only() {
+    let archive = Archive::new("", &[]);
+    let (bucket, other) = (archive.bucket(), archive.bucket());
+    let store = |template: &str| {
+        let root = archive.shop.store().unwrap();
+        let first = WithDocuments::new(root).documents(
+            "invoice_document",
+            Arc::clone(&bucket),
+            "invoices/{customer}",
+        );
+        first.unwrap().documents("note", Arc::clone(&bucket), template).map(drop)
+    };
+    for template in [
+        "invoices/{customer}",
+        "invoices/{customer}/drafts",
+        "{customer}",
+        "{customer}/notes",
+        "/invoices//{customer}",
+    ] {
+        let problems = store(template).unwrap_err().to_string();
+        assert!(problems.contains("documents of invoice_document may lie too"), "{template}: {problems}");
+    }
+    store("notes/{customer}").unwrap();
+    let root = archive.shop.store().unwrap();
+    let first =
+        WithDocuments::new(root).documents("invoice_document", bucket, "invoices/{customer}").unwrap();
+    first.documents("note", other, "invoices/{customer}").unwrap();
+}
+
+/// A treatment that was made for another map, or whose own strategies were not found again, is carried out for nothing.
+#[tokio::test]
+async fn a_treatment_that_does_not_cover_the_documents_is_refused() {
+    let archive = Archive::new("customer = 'anonymise'", &[("invoices/1/a.pdf", PDF)]);
+    let root = archive.shop.store().unwrap();
+    let policy = PolicyDocument::from_toml(&archive.shop.policy).unwrap().check(root.data_map()).unwrap();
+    let store = archive.store();
+    let before = (archive.shop.cells(), archive.files());
+    let treatment = policy.treatments()["x"].clone();
+    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let target = Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
+    let request =
+        EraseRequest::new(vec![target], treatment.clone(), Seed::new([7; 32]), DateTime::UNIX_EPOCH);
+    let error = store.erase(&request).await.unwrap_err().to_string();
+    assert!(error.contains("does not cover invoice_document"), "{error}");
+    let request = relinquish::store::TallyRequest::new(vec!["1".into()], treatment);
+    assert!(store.tally(&request).await.unwrap_err().to_string().contains("does not cover invoice_document"));
+    assert_eq!((archive.shop.cells(), archive.files()), before);
+}
+
 /// A directory that fails to be written to for as long as it is told to.
 #[derive(Debug)]
 struct Failing {

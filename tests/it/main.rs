@@ -5,6 +5,8 @@
 
 mod anonymise;
 mod backups;
+mod column_checks;
+mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;
 mod duties;

@@ -452,3 +452,62 @@ fn a_strategy_that_leaks_or_breaks_its_word_in_another_way_is_caught() {
         }
     }
 }
+
+/// Says of everything that it suits it.
+#[derive(Debug)]
+struct Careless(Value);
+
+impl OwnStrategy for Careless {
+    fn name(&self) -> &'static str {
+        "careless"
+    }
+    fn version(&self) -> u32 {
+        1
+    }
+    fn describe(&self) -> String {
+        "anything".to_owned()
+    }
+    fn suits(&self, _: Option<&Kind>, _: &Constraints) -> Result<(), String> {
+        Ok(())
+    }
+    fn reveals(&self) -> OwnReveals {
+        OwnReveals::Nothing
+    }
+    fn general(&self, _: &Value, _: NaiveDate) -> Option<Value> {
+        None
+    }
+    fn write(&self, _: Option<&Value>, _: &Draw<'_>) -> Value {
+        self.0.clone()
+    }
+    fn holds(&self, value: &Value) -> bool {
+        *value == self.0
+    }
+}
+
+/// What a strategy says that it suits is held against what it writes, before a run is blocked by it.
+#[test]
+fn a_strategy_that_writes_what_the_field_does_not_take_is_refused_by_the_check() {
+    let field = || Field::personal("card", Kind::Custom("x_card".to_owned()));
+    let check = |value: Value, field: Field| {
+        let class = RecordClass::new("customer").field(Field::key("id").token_part()).field(field);
+        let map =
+            DataMap::builder(class).knows(Fact::ActiveSubscriptions).knows(Fact::Status).build().unwrap();
+        let policy =
+            POLICY.replace("card_region", "careless").replace("customer_number = { own = 'void' }", "");
+        let problems = PolicyDocument::from_toml(&policy)
+            .unwrap()
+            .check_with(&map, &Strategies::new().with(Careless(value)));
+        problems.err().map_or_else(String::new, |problems| problems.to_string())
+    };
+    let null = check(Value::Null, field().required());
+    assert!(null.contains("treatments.t.customer.card: would get from strategy careless NULL"), "{null}");
+    let long = check(Value::from("four"), field().max_chars(3));
+    assert!(
+        long.contains("would get from strategy careless more than the 3 characters that it takes"),
+        "{long}"
+    );
+    assert_eq!(
+        check(Value::Null, field()) + &check(Value::from("four"), field().max_chars(4).required()),
+        ""
+    );
+}

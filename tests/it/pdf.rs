@@ -240,9 +240,28 @@ fn a_damaged_pdf_is_blanked_as_far_as_its_pages_are_there() {
     for broken in [b"%PDF-1.7".as_slice(), &whole[..200], &empty] {
         assert_eq!(blank(broken), Err(NotBlanked::NoPages));
     }
-    for other in [b"".as_slice(), b"PK\x03\x04", b"plain text", b"\xd0\xcf\x11\xe0"] {
-        assert_eq!(blank(other), Err(NotBlanked::UnknownType));
+    for other in [
+        b"PK\x03\x04".as_slice(),
+        b"\xd0\xcf\x11\xe0",
+        b"\0text",
+        b"\xff\xfeM\0",
+        b" <html>",
+        b"{\"name\": \"Maud\"}",
+        b"[1]",
+        b"%!PS",
+        b"#!/bin/sh",
+        b"-----BEGIN PRIVATE KEY-----",
+        b"BEGIN:VCARD",
+        b"From: Maud",
+    ] {
+        assert_eq!(blank(other), Err(NotBlanked::UnknownType), "{}", String::from_utf8_lossy(other));
     }
+    for plain in
+        ["plain text", "", "\u{feff}name;phone\r\nMaud;020 7946 0018\r\n", "Dear Maud, see below: no", "Ö"]
+    {
+        assert_eq!(blank(plain.as_bytes()), Ok(Vec::new()), "{plain}");
+    }
+    assert!(is_blank(b"") && !is_blank(b" "));
 }
 
 fn hostile(objects: &[&str]) -> Vec<u8> {

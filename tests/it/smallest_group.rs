@@ -213,26 +213,7 @@ async fn who_is_left_alone_later_is_due_again_and_a_count_voids_no_approval() {
 }
 
 async fn erase(store: &dyn CustomerStore, ids: &[i64]) {
-    let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
-    let treatment = policy.treatments()["t"].clone();
-    let ids: Vec<CustomerId> = ids.iter().map(|id| CustomerId::new(id.to_string())).collect();
-    let facts = store.facts(&Select::Ids(ids.clone())).await.unwrap();
-    let targets = facts
-        .iter()
-        .map(|facts| Target {
-            customer: facts.id.clone(),
-            tenant: facts.tenant.clone(),
-            expected: facts.expected(),
-        })
-        .collect();
-    let request = EraseRequest::new(targets, treatment.clone(), Seed::new([7; 32]), hosts::now());
-    for erased in store.erase(&request).await.unwrap() {
-        assert!(matches!(erased, Ok(Erased::Done(_))), "{erased:?}");
-    }
-    let tally = TallyRequest::new(ids, treatment).at(hosts::now());
-    for tally in store.tally(&tally).await.unwrap() {
-        assert_eq!(tally.unwrap().due(), 0);
-    }
+    erase_by(POLICY, store, ids).await;
 }
 
 /// What has to come of it, said in another way: for each of those who go, whoever is like them is counted.
@@ -499,4 +480,181 @@ async fn an_operator_may_demand_a_group_for_one_run() {
     assert_eq!(group.least(), 5);
     assert_eq!(group.fields().keys().map(ToString::to_string).collect::<Vec<_>>(), ["born", "postcode"]);
     assert!(policy.treatments()["t"].class("customer").unwrap().smallest_group().is_none());
+}
+
+/// Both fields have a step: the outward code to its area, the month to its year.
+const LADDER: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
+    guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
+    guards.not_archived = { ignore = 'archived first' }\n\
+    anonymise = { name = 'remove', postcode = { generalise = 'uk_postcode' }, birth_date = { generalise = 'month' } }\n\
+    treatments.t.customer = { action = 'anonymise', smallest_group = 3 }";
+
+/// Erases them by the policy, and looks whether all that was to be done is done.
+async fn erase_by(policy: &str, store: &dyn CustomerStore, ids: &[i64]) {
+    let policy = PolicyDocument::from_toml(policy).unwrap().check(store.data_map()).unwrap();
+    let treatment = policy.treatments()["t"].clone();
+    let ids: Vec<CustomerId> = ids.iter().map(|id| CustomerId::new(id.to_string())).collect();
+    let facts = store.facts(&Select::Ids(ids.clone())).await.unwrap();
+    let targets = facts.iter().map(|facts| Target {
+        customer: facts.id.clone(),
+        tenant: facts.tenant.clone(),
+        expected: facts.expected(),
+    });
+    let request = EraseRequest::new(targets.collect(), treatment.clone(), Seed::new([7; 32]), hosts::now());
+    for erased in store.erase(&request).await.unwrap() {
+        assert!(matches!(erased, Ok(Erased::Done(_))), "{erased:?}");
+    }
+    for tally in store.tally(&TallyRequest::new(ids, treatment).at(hosts::now())).await.unwrap() {
+        let tally = tally.unwrap();
+        assert_eq!((tally.due(), tally.rare.len(), tally.alone.len()), (0, 0, 0), "{tally:?}");
+    }
+}
+
+/// What the ladder has to come to, said in another way: who shares is counted among the values as they were.
+fn oracle_of_the_ladder(people: &[Person<'_>], gone: &[i64]) -> Left {
+    let fine = |person: &Person<'_>| {
+        let outward = person.3.map(|code| code.split(' ').next().unwrap().to_owned());
+        (person.1.to_owned(), outward, format!("{}-01", &person.4[..7]))
+    };
+    let coarse = |person: &Person<'_>| {
+        let area =
+            fine(person).1.map(|code| code.chars().take_while(char::is_ascii_alphabetic).collect::<String>());
+        (person.1.to_owned(), area, format!("{}-01-01", &person.4[..4]))
+    };
+    let left = |person: &Person<'_>| {
+        let (_, _, name, postcode, born) = person;
+        let alike = people.iter().filter(|other| fine(other) == fine(person)).count();
+        let nearly = people.iter().filter(|other| coarse(other) == coarse(person)).count();
+        let (fine, coarse) = (fine(person), coarse(person));
+        match (gone.contains(&person.0), alike, nearly) {
+            (false, ..) => (Some(name.to_string()), postcode.map(str::to_owned), Some(born.to_string())),
+            (true, 3.., _) => (None, fine.1, Some(fine.2)),
+            (true, _, 3..) => (None, coarse.1, Some(coarse.2)),
+            (true, ..) => (None, None, None),
+        }
+    };
+    people.iter().map(|person| (person.0, left(person))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// All at once, one after the other and in the other order, in both stores: it comes to the same, and nobody is made
+    /// general twice.
+    #[test]
+    fn one_step_more_general_comes_to_the_same_in_any_order_and_only_once(
+        drawn in prop::collection::vec((0..3_usize, 0..4_usize, 0..4_usize, prop::bool::weighted(0.7)), 1..16),
+    ) {
+        const POSTCODES: [Option<&str>; 4] = [Some("SW1A 2AA"), Some("SW9 6AN"), Some("E1 6AN"), None];
+        const BORN: [&str; 4] = ["1984-01-12", "1984-05-12", "1984-05-03", "1985-05-12"];
+        let people: Vec<Person<'static>> = (1..).zip(&drawn).map(|(id, (club, postcode, born, _))| {
+            (id, ["a", "b"][*club / 2], "Maud", POSTCODES[*postcode], BORN[*born])
+        }).collect();
+        let gone: Vec<i64> = (1..).zip(&drawn).filter(|(_, one)| one.3).map(|(id, _)| id).collect();
+        let backwards: Vec<Vec<i64>> = gone.iter().rev().map(|id| vec![*id]).collect();
+        let one_by_one: Vec<Vec<i64>> = gone.iter().map(|id| vec![*id]).collect();
+        let wanted = oracle_of_the_ladder(&people, &gone);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for rounds in [vec![gone.clone()], one_by_one, backwards] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("people.sqlite");
+            create(&path, &people);
+            let store = sqlite(&path);
+            let repository = memory(&people);
+            for ids in rounds.iter().chain(std::slice::from_ref(&gone)) {
+                runtime.block_on(erase_by(LADDER, &store, ids));
+                runtime.block_on(erase_by(LADDER, &counting(&repository), ids));
+            }
+            prop_assert_eq!(&rows(&path), &wanted);
+            prop_assert_eq!(&in_memory(&repository, &people), &wanted);
+        }
+    }
+}
+
+/// Two of SW1A and two of SW9 share the area and the year, one of E1 shares nothing.
+const LONDON: [Person<'_>; 5] = [
+    (1, "a", "Maud", Some("SW1A 2AA"), "1984-05-12"),
+    (2, "a", "Olle", Some("SW1A 2AA"), "1984-05-01"),
+    (3, "a", "Pia", Some("SW9 6AN"), "1984-07-01"),
+    (4, "a", "Rut", Some("SW9 6AN"), "1984-07-29"),
+    (5, "a", "Siv", Some("E1 6AN"), "1984-05-12"),
+];
+
+#[tokio::test]
+async fn a_small_group_is_made_more_general_first_and_plan_and_certificate_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    create(&path, &LONDON);
+    let engine = builder(sqlite(&path), LADDER).build().unwrap();
+    for (id, says) in [
+        ("1", "so it is made more general: born: the year, postcode: the postcode area"),
+        ("5", "so it goes: born: cleared, postcode: cleared"),
+    ] {
+        let drafted = plan(&engine, &id.into(), &Asked::request()).await;
+        assert!(drafted.to_string().contains(says), "{drafted}");
+        let group = &drafted.to_json()["records"][0]["smallest_group"];
+        assert_eq!(group["coarser"]["postcode"], "the postcode area");
+        assert_eq!((&group["too_small"], &group["cleared"]), (&1.into(), &i32::from(id == "5").into()));
+        let outcome = engine.erase(approved(&engine, &id.into(), &Asked::request()).await).await.unwrap();
+        let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
+        let certificate = certificate.to_string();
+        let words = "only where 3 customers or more share what stays, else the postcode area where so many share that";
+        assert!(certificate.contains(words), "{certificate}");
+        let again = engine.plan(&id.into(), &Asked::request()).await.unwrap();
+        assert!(matches!(again, Planned::Refused(_)), "{id}: it is made general once");
+    }
+    let left = rows(&path);
+    assert_eq!(left[&1], (None, Some("SW".to_owned()), Some("1984-01-01".to_owned())));
+    assert_eq!(left[&5], (None, None, None));
+}
+
+/// What is kept as it is has a step only where the policy names one.
+#[tokio::test]
+async fn a_policy_says_how_what_is_kept_is_made_more_general() {
+    let policy = POLICY
+        .replace(
+            "smallest_group = 3",
+            "smallest_group = { customers = 3, coarser = { postcode = 'uk_postcode' } }",
+        )
+        .replace("birth_date = { generalise = 'year' }", "birth_date = 'clear'");
+    let people = [
+        (1, "a", "Maud", Some("SW1A 2AA"), "1984-05-12"),
+        (2, "a", "Olle", Some("SW1A 2AB"), "1985-05-12"),
+        (3, "a", "Pia", Some("SW1A 1AA"), "1986-05-12"),
+        (4, "a", "Rut", Some("no code"), "1986-05-12"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    create(&path, &people);
+    erase_by(&policy, &sqlite(&path), &[1, 3, 4]).await;
+    let repository = memory(&people);
+    erase_by(&policy, &counting(&repository), &[1, 3, 4]).await;
+    let left = rows(&path);
+    for id in [1, 3] {
+        assert_eq!(left[&id], (None, Some("SW1A".to_owned()), None));
+    }
+    assert_eq!(left[&4], (None, None, None), "what cannot be read is not kept");
+    assert_eq!(left, in_memory(&repository, &people));
+
+    let wrong = |coarser: &str| {
+        let policy = policy.replace("coarser = { postcode = 'uk_postcode' }", coarser);
+        let map = map(class()).counts_groups().build().unwrap();
+        PolicyDocument::from_toml(&policy).and_then(|policy| policy.check(&map)).unwrap_err().to_string()
+    };
+    let at = "treatments.t.customer.smallest_group";
+    for (coarser, wanted) in [
+        (
+            "coarser = { born = 'year' }",
+            format!("{at}.coarser.born: is not kept, so no step can be named for it"),
+        ),
+        ("coarser = { postcod = 'year' }", "did you mean postcode?".to_owned()),
+        ("coarser = { postcode = 'uk_aria' }", "did you mean uk_area?".to_owned()),
+        ("coarsr = { postcode = 'uk_area' }", "did you mean coarser?".to_owned()),
+    ] {
+        assert!(wrong(coarser).contains(&wanted), "{coarser}: {}", wrong(coarser));
+    }
+    let no_number = policy.replace("customers = 3, ", "");
+    assert!(
+        PolicyDocument::from_toml(&no_number).unwrap_err().to_string().contains(&format!("{at}: is no size"))
+    );
 }

@@ -13,7 +13,7 @@ use crate::hosts;
 
 /// Field, declared type, kind, rule, what the first customer has, what becomes of it (a prefix), what the second has,
 /// which nothing can read.
-const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 10] = [
+const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 13] = [
     (
         "postcode",
         "TEXT",
@@ -43,6 +43,17 @@ const FIELDS: [(&str, &str, Kind, &str, &str, &str, &str); 10] = [
         "{ generalise = 'ip_network' }",
         "203.0.113.77",
         "203.0.113.0",
+        "localhost",
+    ),
+    ("area", "VARCHAR(8)", Kind::Location, "{ generalise = 'uk_area' }", "sw1a 2aa", "SW", "MA"),
+    ("years", "TEXT", Kind::CustomAnswer, "{ generalise = 'wide_age_band' }", "42", "40-59", "45-54"),
+    (
+        "network",
+        "TEXT",
+        Kind::Communication,
+        "{ generalise = 'wide_network' }",
+        "203.0.113.77",
+        "203.0.0.0",
         "localhost",
     ),
     ("initial", "TEXT NOT NULL", Kind::Name, "{ truncate = 1 }", "Maud", "M", "Ed"),
@@ -289,7 +300,8 @@ async fn documents_in_a_column_become_blank_and_stay_readable() {
         .unwrap();
     let pdf = b"%PDF-1.4 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Kids[3 0 R]/MediaBox[0 0 595 842]>>endobj \
         3 0 obj<</Type/Page/Contents 4 0 R>>endobj 4 0 obj<</Length 6>>stream\n(Maud)\nendstream endobj trailer<</Root 1 0 R>>";
-    let papers: [Paper<'_>; 4] = [
+    let papers: [Paper<'_>; 5] = [
+        (5, 2, Some(b"number,name\n1,Maud\n"), b"Dear Maud"),
         (1, 1, Some(pdf), b"\xff\xd8\xff Maud"),
         (2, 1, Some(b"PK\x03\x04 Maud"), b"PK\x03\x04 Maud"),
         (3, 2, None, b"%PDF-1.4 Maud"),
@@ -312,7 +324,7 @@ async fn documents_in_a_column_become_blank_and_stay_readable() {
         let tallies = store.tally(&TallyRequest::new(ids.clone(), treatment.clone())).await.unwrap();
         tallies.iter().map(|tally| tally.as_ref().unwrap().classes["paper"].due).sum()
     };
-    assert_eq!(due().await, 3);
+    assert_eq!(due().await, 4);
     let facts = store.facts(&Select::Ids(ids.clone())).await.unwrap();
     let target = |facts: &Customer| Target {
         customer: facts.id.clone(),
@@ -335,6 +347,75 @@ async fn documents_in_a_column_become_blank_and_stay_readable() {
     assert_eq!((file, scan), (None, Vec::new()), "what cannot be blanked goes, or is an empty file");
     assert_eq!((read(3).1, read(3).2), (None, Vec::new()), "a PDF without pages is damaged");
     assert_eq!(read(4).1.as_deref(), Some(pdf.as_slice()), "others keep theirs");
+    assert_eq!((read(5).1, read(5).2), (Some(Vec::new()), Vec::new()), "an empty text is a valid one");
+}
+
+/// `blank` says what becomes of a file that cannot be blanked, for a class and for a field.
+#[cfg(feature = "pdf")]
+#[tokio::test]
+async fn a_policy_says_what_becomes_of_a_file_that_cannot_be_blanked() {
+    use relinquish::RecordStore as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("files.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, file BLOB, scan BLOB NOT NULL);
+             INSERT INTO people VALUES (1, 'archived', x'504b0304', x'504b0304');",
+        )
+        .unwrap();
+    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+         status = { column = 'state', active = 'active', archived = 'archived' }\n\
+         deactivate = { state = 'archived' }\nfields = { file = 'document', scan = 'image' }";
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
+    let check = |lines: &str| {
+        PolicyDocument::from_toml(&format!("{GUARDS}{lines}"))
+            .and_then(|policy| policy.check(store.data_map()))
+    };
+    let class = |otherwise: &str| format!("treatments.t.customer = {{ action = 'blank'{otherwise} }}");
+    for (lines, wanted) in [
+        (class(", otherwise = 'delete'"), "customer.scan: has to go where it holds no document"),
+        (class(", otherwise = 'emtpy'"), "t.customer.otherwise: says nothing of what cannot be blanked"),
+        (class("").replace("blank'", "anonymise', otherwise = 'empty'"), "and nothing is blanked"),
+        ("anonymise.document = { blank = {} }".to_owned(), "anonymise.document.blank"),
+        (
+            "anonymise.document = { blank = { otherwise = 'gone' } }".to_owned(),
+            "blank.otherwise: says nothing",
+        ),
+    ] {
+        let problems = check(&lines).unwrap_err().to_string();
+        assert!(problems.contains(wanted), "{lines}: {problems}");
+    }
+    let both = "anonymise.document = { blank = { otherwise = 'empty' } }\nanonymise.image = 'blank'\n\
+        treatments.t.customer = 'anonymise'";
+    let written = |policy: &relinquish::Policy| -> Vec<String> {
+        let treatment = policy.treatments()["t"].clone();
+        treatment
+            .class("customer")
+            .unwrap()
+            .fields()
+            .values()
+            .map(relinquish::anonymise::Strategy::describe)
+            .collect()
+    };
+    let empty = "a blank document; what is none: an empty file".to_owned();
+    let policy = check(both).unwrap();
+    assert_eq!(written(&policy), [empty.clone(), empty.clone()], "the plan says so");
+    assert_eq!(written(&check(&class(", otherwise = 'empty'")).unwrap()), [empty.clone(), empty.clone()]);
+    let cleared = "a blank document; what is none: cleared".to_owned();
+    assert_eq!(written(&check(&class("")).unwrap()), [cleared, empty]);
+
+    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let target =
+        Target { customer: facts.id.clone(), tenant: facts.tenant.clone(), expected: facts.expected() };
+    let treatment = policy.treatments()["t"].clone();
+    let request = EraseRequest::new(vec![target], treatment, Seed::new([7; 32]), hosts::now());
+    assert!(matches!(store.erase(&request).await.unwrap()[0], Ok(Erased::Done(_))));
+    let left: (Vec<u8>, Vec<u8>) = connection
+        .query_row("SELECT file, scan FROM people", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(left, (Vec::new(), Vec::new()));
 }
 
 const NOTES: [(i64, i64, &str, &str); 6] = [

@@ -2,7 +2,9 @@
 //!
 //! A [`blank`] PDF has as many pages as the original, of the same sizes, and nothing on them. It is written new: no
 //! object, no metadata, attachment, form or script of the original survives, because none is copied; an incremental
-//! update, which leaves the old bytes in the file, is never made. An image becomes one of a single white pixel.
+//! update, which leaves the old bytes in the file, is never made. An image becomes one of a single white pixel, a plain text
+//! (CSV among them) one of no characters. An archive has no blank form: an empty one would be no valid spreadsheet, and what
+//! it was the bytes do not tell.
 //!
 //! ```
 //! # #[cfg(feature = "pdf")] {
@@ -43,7 +45,7 @@ const PDF: &[u8] = b"%PDF-";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotBlanked {
-    /// It is no PDF (or the feature `pdf` is off), PNG, JPEG or GIF.
+    /// It is no PDF (or the feature `pdf` is off), PNG, JPEG, GIF or plain text.
     #[error("the file is of no type that can be blanked; delete it instead")]
     UnknownType,
     /// Its page tree cannot be found.
@@ -80,12 +82,42 @@ pub fn blank(file: &[u8]) -> Result<Vec<u8>, NotBlanked> {
             Err(pdf::Unreadable::TooMuchWork) => Err(NotBlanked::TooMuchWork),
         };
     }
-    Err(NotBlanked::UnknownType)
+    if is_plain_text(file) { Ok(Vec::new()) } else { Err(NotBlanked::UnknownType) }
+}
+
+/// What formats start with that are written in plain characters, and of which no characters are none: markup, JSON,
+/// PostScript, scripts, keys, cards and calendars.
+const OF_A_FORMAT: [&str; 7] = ["<", "{", "[", "%", "#!", "-----", "BEGIN:"];
+
+/// Whether a file is text that is valid without any of it: UTF-8 without control characters, and no format that shows. A
+/// first line such as `From: Maud` shows one, a mail's header or that of a table of keys.
+fn is_plain_text(file: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(file) else { return false };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let is_written = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{c}');
+    let start = text.trim_start();
+    let key = start.split_once(':').map_or("", |(key, _)| key);
+    let has_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    text.chars().all(is_written) && !has_key && !OF_A_FORMAT.iter().any(|mark| start.starts_with(mark))
+}
+
+/// How many bytes of a file [`may_be_blank`] looks at.
+#[cfg(feature = "object-store")]
+pub(crate) const HEAD: u64 = 16;
+
+/// Whether a file that starts so may be what [`blank`] writes.
+#[cfg(feature = "object-store")]
+pub(crate) fn may_be_blank(head: &[u8]) -> bool {
+    #[cfg(feature = "pdf")]
+    let is_front = head.starts_with(blank_pdf::FRONT);
+    #[cfg(not(feature = "pdf"))]
+    let is_front = false;
+    is_front || head.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| pixel.starts_with(head))
 }
 
 /// Whether a file is what [`blank`] writes, to the last byte.
 pub fn is_blank(file: &[u8]) -> bool {
-    if ONE_PIXEL.iter().any(|(_, pixel)| *pixel == file) {
+    if file.is_empty() || ONE_PIXEL.iter().any(|(_, pixel)| *pixel == file) {
         return true;
     }
     #[cfg(feature = "pdf")]

@@ -56,9 +56,12 @@ mod fold;
 mod numbers;
 mod people;
 mod scan;
+mod sought;
 mod words;
 
-pub use detect::{Detected, Detector, detect};
+pub(crate) use detect::first_of;
+pub use detect::{Detected, Detector, UnknownDetector, detect};
+pub(crate) use sought::Sought;
 
 use fold::Folded;
 use people::People;
@@ -125,6 +128,11 @@ impl Matcher {
         }
         let filter = Filter::new(&all.forms());
         Ok(Self { people: all, filter })
+    }
+
+    /// For nobody: what detectors find is found all the same.
+    pub(crate) fn nobody() -> Self {
+        Self { people: People::default(), filter: Filter::default() }
     }
 
     /// Whether there is nothing to look for.
@@ -200,15 +208,7 @@ impl<'m> Scanner<'m> {
         if certain.is_empty() {
             return Redacted { text: None, review };
         }
-        let mut redacted = String::with_capacity(text.len());
-        let mut from = 0;
-        for range in certain {
-            redacted.push_str(text.get(from..range.start).unwrap_or_default());
-            redacted.push_str(with);
-            from = range.end;
-        }
-        redacted.push_str(text.get(from..).unwrap_or_default());
-        Redacted { text: Some(redacted), review }
+        Redacted { text: Some(sought::replaced(text, &certain, with)), review }
     }
 
     /// What is replaced in a text: in order, and none overlaps another.

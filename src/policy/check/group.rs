@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Impossible, cleared};
-use crate::anonymise::{Reveals, Strategy};
+use super::field::{Impossible, cleared, coarser, generalise};
+use crate::anonymise::{Generalisation, Reveals, Strategy};
 use crate::data_map::{DataMap, FieldName, RecordClass};
-use crate::document::{Reader, join};
-use crate::policy::document::ClassRule;
+use crate::document::{Reader, join, suggest};
+use crate::policy::document::{ClassRule, SizeRule};
 use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
 
 /// Everything that is kept or made general has to be shared, and goes where it is not.
@@ -18,7 +18,7 @@ pub(super) fn put_in_group(
     class: &RecordClass,
     map: &DataMap,
 ) {
-    let Some(least) = rule.smallest_group else { return };
+    let Some(SizeRule { least, coarser: wanted }) = &rule.smallest_group else { return };
     let at = join(path, "smallest_group");
     if rule.action != RecordAction::Anonymise {
         let what = format!("says how many share what stays, but the action is {}", rule.action.as_str());
@@ -39,10 +39,20 @@ pub(super) fn put_in_group(
         return;
     }
     let mut fields = BTreeMap::<FieldName, Strategy>::new();
+    let mut steps = BTreeMap::<FieldName, Generalisation>::new();
+    for name in wanted.keys().filter(|name| !compiled.kept.contains_key(name.as_str())) {
+        let kept = compiled.kept.keys().map(FieldName::as_str);
+        let way_out = format!("name a field that is kept; {}", suggest(name, kept));
+        let at = join(&join(&at, "coarser"), name);
+        reader.problem(at, "is not kept, so no step can be named for it", way_out);
+    }
     for field in class.fields() {
         let name = field.name().as_str();
         let otherwise = match compiled.fields.get(field.name()) {
-            Some(Strategy::Generalise { otherwise, .. }) => Ok(Strategy::clone(otherwise)),
+            Some(Strategy::Generalise { to, otherwise }) => {
+                steps.extend(coarser(field, *to).map(|step| (field.name().clone(), step)));
+                Ok(Strategy::clone(otherwise))
+            }
             Some(strategy) if strategy.reveals() == Reveals::General => {
                 let way_out = "make it general by a strategy of this crate, or clear it";
                 reader.problem(join(path, name), "is made general in a way that cannot be counted", way_out);
@@ -57,7 +67,17 @@ pub(super) fn put_in_group(
                     reader.problem(join(&join(path, "keep"), name), what, way_out);
                     continue;
                 }
-                cleared(field)
+                match wanted.get(name).map(|to| generalise(field, *to)) {
+                    Some(Ok(Strategy::Generalise { to, otherwise })) => {
+                        steps.insert(field.name().clone(), to);
+                        Ok(*otherwise)
+                    }
+                    Some(Ok(_)) | None => cleared(field),
+                    Some(Err(Impossible { what, way_out })) => {
+                        reader.problem(join(&join(&at, "coarser"), name), what, way_out);
+                        continue;
+                    }
+                }
             }
         };
         match otherwise {
@@ -75,5 +95,5 @@ pub(super) fn put_in_group(
         reader.problem(at, "asks how many share what stays, and nothing stays", way_out);
         return;
     }
-    compiled.smallest_group = Some(SmallestGroup { least, fields });
+    compiled.smallest_group = Some(SmallestGroup { least: *least, fields, coarser: steps });
 }

@@ -362,12 +362,12 @@ fn compile_class(
             compiled.kept.insert(field.name().clone(), reason.clone());
             continue;
         }
-        let (rule_path, field_rule) = match (named, field.kind()) {
-            (Some(rule), _) => (join(&join(path, "fields"), name), rule),
-            (None, None) => continue,
-            (None, Some(_)) if field.role() == Role::Computed => continue,
-            (None, Some(Kind::Document | Kind::Image)) if rule.blank => (join(path, name), &FieldRule::Blank),
-            (None, Some(kind)) => {
+        let (rule_path, field_rule) = match (named, field.kind(), &rule.blank) {
+            (Some(rule), ..) => (join(&join(path, "fields"), name), rule),
+            (None, None, _) => continue,
+            (None, Some(_), _) if field.role() == Role::Computed => continue,
+            (None, Some(Kind::Document | Kind::Image), Some(blank)) => (join(path, name), blank),
+            (None, Some(kind), _) => {
                 let Some(rule) = rules.anonymise.get(kind) else {
                     reader.problem(
                         join(path, name),

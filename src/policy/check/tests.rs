@@ -190,7 +190,10 @@ fn remove_is_null_else_the_longest_dated_placeholder_that_fits_else_a_token_else
                             Token::fitting(form, max_chars).map(Strategy::Token).or(word)
                         }
                     };
-                    let found = remove(&constraints, form).ok();
+                    let name = "x".into();
+                    let field =
+                        Field::mapped(name, Some(kind.clone()), Role::Value, false, constraints.clone());
+                    let found = remove(&field).ok();
                     assert_eq!(found, wanted, "{kind} {constraints:?}");
                     seen.insert(match found {
                         None => "nothing",
@@ -424,7 +427,6 @@ fn keys_and_owners_of_records_that_stay_are_not_written() {
     }
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn a_key_that_is_personal_goes_with_its_record_or_is_kept_for_a_reason() {
     let limits = Constraints { nullable: false, unique: true, max_chars: None, datatype: Datatype::Text };
@@ -436,7 +438,6 @@ fn a_key_that_is_personal_goes_with_its_record_or_is_kept_for_a_reason() {
     assert_fault(&map, &line("'delete'"), None);
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn a_computed_field_follows_those_it_is_computed_from() {
     let limits = Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };

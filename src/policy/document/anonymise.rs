@@ -1,9 +1,10 @@
 //! `[anonymise]`: what happens to each kind of personal data, and to single fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::anonymise::text::{Detector, first_of};
 use crate::anonymise::{Generalisation, Template, TokenForm};
 use crate::data_map::{Kind, Value};
 use crate::document::{Reader, join, suggest};
@@ -17,13 +18,38 @@ pub(in crate::policy) enum FieldRule {
     Token(Option<TokenForm>),
     Invalidate,
     Generalise(Generalisation),
-    Blank,
-    Redact(String),
+    /// Documents become blank ones, and what cannot be blanked becomes this. Nothing said: it goes where it can.
+    Blank(Option<Otherwise>),
+    /// Mentions of the customer are replaced by a text, and what some detectors find.
+    Redact {
+        with: String,
+        also: BTreeSet<Detector>,
+    },
     Constant(Value),
     Placeholder(Template),
     /// A strategy of the host's own, by name.
     Own(String),
     Keep(String),
+}
+
+/// What becomes of a file that cannot be blanked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Otherwise {
+    /// It goes.
+    Delete,
+    /// A file of no bytes.
+    Empty,
+}
+
+pub(super) fn read_otherwise(reader: &mut Reader, path: &str, value: &Json) -> Option<Otherwise> {
+    match value.as_str() {
+        Some("delete") => Some(Otherwise::Delete),
+        Some("empty") => Some(Otherwise::Empty),
+        _ => {
+            reader.problem(path, "says nothing of what cannot be blanked", "write \"delete\" or \"empty\"");
+            None
+        }
+    }
 }
 
 pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Kind, FieldRule>> {
@@ -48,7 +74,7 @@ pub(super) fn read_anonymise(reader: &mut Reader, value: &Json) -> Option<BTreeM
 
 const FIELD_RULES: &str = "write \"remove\", \"clear\", \"token\", \"invalidate\", \"blank\", \"redact\", { constant = … }, \
                            { placeholder = \"… {date}\" }, { token = \"uuid\" }, { generalise = \"year\" }, \
-                           { truncate = 3 }, { own = \"name\" } or { keep = \"reason\" }";
+                           { truncate = 3 }, { redact = \"[removed]\", also = [\"email\"] }, { blank = { otherwise = \"delete\" } }, { own = \"name\" } or { keep = \"reason\" }";
 
 pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = match value {
@@ -58,8 +84,8 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "clear" => Some(FieldRule::Clear),
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
-                "blank" => Some(FieldRule::Blank),
-                "redact" => Some(FieldRule::Redact("[erased]".to_owned())),
+                "blank" => Some(FieldRule::Blank(None)),
+                "redact" => Some(FieldRule::Redact { with: "[erased]".to_owned(), also: BTreeSet::new() }),
                 _ => None,
             };
             if rule.is_none() {
@@ -67,6 +93,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             }
             return rule;
         }
+        Json::Object(table) if table.contains_key("redact") => return read_redact(reader, path, value),
         Json::Object(table) if table.len() == 1 => table,
         _ => {
             reader.problem(path, "is no rule for a field", FIELD_RULES);
@@ -98,7 +125,12 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 None
             }
         },
-        "redact" => reader.text(&path, value).map(|with| FieldRule::Redact(with.to_owned())),
+        "blank" => {
+            let table = reader.table(&path, value, &["otherwise"])?;
+            let otherwise = reader.required(&path, table, "otherwise")?;
+            read_otherwise(reader, &join(&path, "otherwise"), otherwise)
+                .map(|otherwise| FieldRule::Blank(Some(otherwise)))
+        }
         "own" => reader.text(&path, value).map(|name| FieldRule::Own(name.to_owned())),
         "token" => read_form(reader, &path, value).map(|form| FieldRule::Token(Some(form))),
         "generalise" => read_generalisation(reader, &path, value).map(FieldRule::Generalise),
@@ -114,6 +146,33 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             None
         }
     }
+}
+
+/// What stands in place of a mention, and what else is taken out.
+fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
+    let table = reader.table(path, value, &["redact", "also"])?;
+    let with = reader.required_text(path, table, "redact")?;
+    let mut also = BTreeSet::new();
+    if let Some(names) = table.get("also") {
+        let at = join(path, "also");
+        for name in reader.texts(&at, names)? {
+            match name.parse() {
+                Ok(detector) => {
+                    also.insert(detector);
+                }
+                Err(error) => {
+                    let near = suggest(name, Detector::ALL.map(Detector::as_str));
+                    reader.problem(&at, format!("{name}: {error}"), near);
+                }
+            }
+        }
+    }
+    if let Some(detector) = first_of(with, &also) {
+        let what = format!("would be taken for something that {detector} finds, again and again");
+        reader.problem(join(path, "redact"), what, "write a word in brackets, such as \"[removed]\"");
+        return None;
+    }
+    Some(FieldRule::Redact { with: with.to_owned(), also })
 }
 
 fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm> {
@@ -141,17 +200,11 @@ fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm>
     form
 }
 
-fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<Generalisation> {
-    const NAMED: [(&str, Generalisation); 6] = [
-        ("uk_postcode", Generalisation::UkPostcode),
-        ("us_zip", Generalisation::UsZip),
-        ("year", Generalisation::Year),
-        ("month", Generalisation::Month),
-        ("age_band", Generalisation::AgeBand),
-        ("ip_network", Generalisation::IpNetwork),
-    ];
+pub(super) fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<Generalisation> {
     let found = match value {
-        Json::String(text) => NAMED.iter().find(|(name, _)| name == text).map(|(_, how)| *how),
+        Json::String(text) => {
+            Generalisation::NAMED.iter().find(|(name, _)| name == text).map(|(_, how)| *how)
+        }
         Json::Object(_) => reader
             .table(path, value, &["prefix"])
             .and_then(|table| table.get("prefix")?.as_u64())
@@ -162,7 +215,7 @@ fn read_generalisation(reader: &mut Reader, path: &str, value: &Json) -> Option<
     };
     if found.is_none() {
         let near = value.as_str().map_or_else(String::new, |text| {
-            format!("{}; or ", suggest(text, NAMED.iter().map(|(name, _)| *name)))
+            format!("{}; or ", suggest(text, Generalisation::NAMED.iter().map(|(name, _)| *name)))
         });
         reader.problem(path, "is no generalisation", format!("{near}write {{ prefix = 2 }}"));
     }

@@ -24,9 +24,9 @@ mod triggers;
 
 pub use choice::Choice;
 
-pub(in crate::policy) use anonymise::FieldRule;
+pub(in crate::policy) use anonymise::{FieldRule, Otherwise};
 pub(in crate::policy) use expire::ExpireRule;
-pub(in crate::policy) use treatments::{ClassRule, TreatmentRule};
+pub(in crate::policy) use treatments::{ClassRule, SizeRule, TreatmentRule};
 pub(in crate::policy) use triggers::keys as trigger_keys;
 
 use anonymise::read_anonymise;

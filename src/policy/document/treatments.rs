@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::FieldRule;
-use super::anonymise::read_field_rule;
+use super::anonymise::{read_field_rule, read_generalisation, read_otherwise};
+use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::ClassName;
 use crate::document::{Reader, join, suggest};
@@ -16,11 +17,18 @@ use crate::policy::{GatewayAction, RecordAction, TreatmentName};
 pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
     /// Its documents become blank ones, whatever `[anonymise]` says of documents.
-    pub(in crate::policy) blank: bool,
+    pub(in crate::policy) blank: Option<FieldRule>,
     pub(in crate::policy) keep: BTreeMap<String, String>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// How many customers have to share what stays.
-    pub(in crate::policy) smallest_group: Option<u32>,
+    pub(in crate::policy) smallest_group: Option<SizeRule>,
+}
+
+/// How many customers have to share what stays, and how fields that are kept are made more general where too few do.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::policy) struct SizeRule {
+    pub(in crate::policy) least: u32,
+    pub(in crate::policy) coarser: BTreeMap<String, Generalisation>,
 }
 
 impl ClassRule {
@@ -32,7 +40,7 @@ impl ClassRule {
     /// An action, and nothing said of fields.
     pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
-        Self { action, blank: false, keep, fields, smallest_group: None }
+        Self { action, blank: None, keep, fields, smallest_group: None }
     }
 }
 
@@ -109,11 +117,12 @@ fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordActi
 }
 
 pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ClassRule> {
-    let plain = |action| ClassRule { blank: value.as_str() == Some(BLANK), ..ClassRule::plain(action) };
+    let blank = || (value.as_str() == Some(BLANK)).then_some(FieldRule::Blank(None));
+    let plain = |action| ClassRule { blank: blank(), ..ClassRule::plain(action) };
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
-            reader.table(path, value, &["action", "keep", "fields", "smallest_group"]);
+            reader.table(path, value, &["action", "otherwise", "keep", "fields", "smallest_group"]);
             let action = reader
                 .required_text(path, table, "action")
                 .and_then(|text| read_action(reader, &join(path, "action"), text));
@@ -127,16 +136,19 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                     }
                 }
             }
-            let blank = table.get("action").and_then(Json::as_str) == Some(BLANK);
-            let smallest_group = table.get("smallest_group").and_then(|value| {
-                let least =
-                    value.as_u64().and_then(|least| u32::try_from(least).ok()).filter(|least| *least > 1);
-                if least.is_none() {
-                    let path = join(path, "smallest_group");
-                    reader.problem(path, "is no size of a group", "write a number of customers, from 2");
+            let otherwise = table.get("otherwise").and_then(|value| {
+                let path = join(path, "otherwise");
+                if table.get("action").and_then(Json::as_str) != Some(BLANK) {
+                    let what = "says what becomes of a file that cannot be blanked, and nothing is blanked";
+                    reader.problem(&path, what, "leave it out, or write action = \"blank\"");
                 }
-                least
+                read_otherwise(reader, &path, value)
             });
+            let is_blanked = table.get("action").and_then(Json::as_str) == Some(BLANK);
+            let blank = is_blanked.then_some(FieldRule::Blank(otherwise));
+            let smallest_group = table
+                .get("smallest_group")
+                .and_then(|value| read_size(reader, &join(path, "smallest_group"), value));
             Some(ClassRule { action: action?, blank, keep, fields, smallest_group })
         }
         Json::Object(_) => {
@@ -151,6 +163,28 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             None
         }
     }
+}
+
+/// A number of customers, alone or together with what is kept made more general.
+fn read_size(reader: &mut Reader, path: &str, value: &Json) -> Option<SizeRule> {
+    let (mut number, mut coarser) = (value, BTreeMap::new());
+    if value.is_object() {
+        let table = reader.table(path, value, &["customers", "coarser"])?;
+        number = table.get("customers").unwrap_or(&Json::Null);
+        if let Some(steps) = table.get("coarser") {
+            let path = join(path, "coarser");
+            for (field, step) in reader.open_table(&path, steps).into_iter().flatten() {
+                let step = read_generalisation(reader, &join(&path, field), step);
+                coarser.extend(step.map(|step| (field.clone(), step)));
+            }
+        }
+    }
+    let least = number.as_u64().and_then(|least| u32::try_from(least).ok()).filter(|least| *least > 1);
+    if least.is_none() {
+        let way_out = "write a number of customers, from 2, or { customers = 20, coarser = { postcode = \"uk_area\" } }";
+        reader.problem(path, "is no size of a group", way_out);
+    }
+    least.map(|least| SizeRule { least, coarser })
 }
 
 fn read_keep(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, String> {

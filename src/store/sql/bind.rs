@@ -539,6 +539,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             let token_part = is_root && is_token_part(customers, &column.name);
             let limits = constraints(table, column, listed);
             let mut mapped = Field::mapped(column.name.as_str().into(), kind, role, token_part, limits);
+            mapped = column.checks.iter().cloned().fold(mapped, Field::held_to);
             if is_linked(schema, classes, &class.table, &column.name) {
                 mapped = mapped.linked();
             }

@@ -68,6 +68,9 @@
 //! each text that the pointer leads to is searched, those within arrays and objects there too; where `rest` is redacted,
 //! every text of the document that is no field of its own.
 //!
+//! A CHECK that names one column is a [`Check`](crate::data_map::Check) of its field: SQLite evaluates it, on a private
+//! table of that column in memory, for what a policy would write.
+//!
 //! Scalar SQL is one expression; it may name the customers' table by its own name. Dates are texts in ISO 8601
 //! (`2026-03-01`, `2026-03-01 12:30:00` in UTC, or with an offset) or Unix seconds.
 
@@ -87,5 +90,5 @@ pub(crate) use schema::{
     Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
-pub(crate) use tokens::{generated_from, trigger_event, virtual_table, written_by_trigger};
+pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
 pub(crate) use way::{BoundLink, Cut};

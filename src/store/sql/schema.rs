@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::tokens::TriggerEvent;
-use crate::data_map::Datatype;
+use crate::data_map::{Check, Datatype};
 
 /// A column as it is.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Column {
     pub(crate) has_default: bool,
     /// How its values are compared; none where bytes are.
     pub(crate) collation: Option<String>,
+    /// The CHECKs that name it and no other column.
+    pub(crate) checks: Vec<Check>,
 }
 
 /// A foreign key of a table.

@@ -30,42 +30,47 @@ impl Token {
 }
 
 pub(super) fn tokens(sql: &str) -> Vec<Token> {
+    places(sql).into_iter().map(|(token, _)| token).collect()
+}
+
+/// The tokens, each with the byte at which it starts.
+fn places(sql: &str) -> Vec<(Token, usize)> {
     let mut list = Vec::new();
-    let mut chars = sql.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut chars = sql.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
         match c {
-            '-' if chars.peek() == Some(&'-') => {
-                chars.by_ref().find(|c| *c == '\n');
+            '-' if chars.peek().is_some_and(|(_, next)| *next == '-') => {
+                chars.by_ref().find(|(_, c)| *c == '\n');
             }
-            '/' if chars.peek() == Some(&'*') => {
+            '/' if chars.peek().is_some_and(|(_, next)| *next == '*') => {
                 let mut before = ' ';
                 chars.next();
-                chars.by_ref().find(|c| std::mem::replace(&mut before, *c) == '*' && *c == '/');
+                chars.by_ref().find(|(_, c)| std::mem::replace(&mut before, *c) == '*' && *c == '/');
             }
             '\'' | '"' | '`' | '[' => {
                 let end = if c == '[' { ']' } else { c };
                 let mut text = String::new();
-                while let Some(inner) = chars.next() {
+                while let Some((_, inner)) = chars.next() {
                     if inner == end {
                         // Doubled, it stands for itself; brackets have no such thing.
-                        if c == '[' || chars.peek() != Some(&end) {
+                        if c == '[' || chars.peek().is_none_or(|(_, next)| *next != end) {
                             break;
                         }
                         chars.next();
                     }
                     text.push(inner);
                 }
-                list.push(if c == '\'' { Token::Text } else { Token::Name(text) });
+                list.push((if c == '\'' { Token::Text } else { Token::Name(text) }, at));
             }
             c if is_word(c) => {
                 let mut word = String::from(c);
-                while let Some(c) = chars.next_if(|c| is_word(*c)) {
+                while let Some((_, c)) = chars.next_if(|(_, c)| is_word(*c)) {
                     word.push(c);
                 }
-                list.push(Token::Word(word));
+                list.push((Token::Word(word), at));
             }
             c if c.is_whitespace() => {}
-            sign => list.push(Token::Sign(sign)),
+            sign => list.push((Token::Sign(sign), at)),
         }
     }
     list
@@ -156,6 +161,35 @@ pub(crate) fn generated_from(statement: &str, column: &str) -> Vec<String> {
     words
 }
 
+/// The expressions to which a table's statement holds its rows, each with the names that may be columns in it: what is
+/// called is a function, and what stands before a dot a table.
+pub(crate) fn checks(statement: &str) -> Vec<(String, Vec<String>)> {
+    let places = places(statement);
+    let mut found = Vec::new();
+    let mut rest = places.as_slice();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        // Not quoted it is a keyword, and nothing else can be called so.
+        let (true, Some((Token::Sign('('), from))) = (first.0.is("CHECK"), behind.first()) else { continue };
+        let (mut depth, mut names) = (0_u32, Vec::new());
+        for (n, (token, at)) in behind.iter().enumerate() {
+            let next = behind.get(n + 1).map(|(token, _)| token);
+            match token {
+                Token::Sign('(') => depth += 1,
+                Token::Sign(')') if depth == 1 => {
+                    found.push((statement.get(from + 1..*at).unwrap_or_default().trim().to_owned(), names));
+                    break;
+                }
+                Token::Sign(')') => depth -= 1,
+                Token::Word(_) if next == Some(&Token::Sign('(')) => {}
+                token if next != Some(&Token::Sign('.')) => names.extend(token.name().map(str::to_owned)),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
 /// The module of a virtual table, and the arguments that are written `name = value`.
 pub(crate) fn virtual_table(sql: &str) -> (String, Vec<(String, String)>) {
     let module = tokens(sql)
@@ -205,6 +239,46 @@ mod tests {
         assert_eq!(generated_from(sql, "SHORT"), ["substr", "id", "1"]);
         assert!(generated_from(sql, "email").is_empty());
         assert!(generated_from(sql, "z").is_empty());
+    }
+
+    #[test]
+    fn a_table_tells_its_checks_and_of_what_they_are_made() {
+        let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, -- CHECK (id > 0)
+            code TEXT DEFAULT 'CHECK (x)' CHECK (length(code) > 1 AND (code GLOB '[A-Z]*')), \"check\" TEXT,
+            CONSTRAINT both CHECK (t.code <> \"second name\"), CHECK( /* ) */ [b] IN (')', 1) )";
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            checks(sql),
+            [
+                (
+                    "length(code) > 1 AND (code GLOB '[A-Z]*')".to_owned(),
+                    names(&["code", "1", "code", "GLOB"])
+                ),
+                ("t.code <> \"second name\"".to_owned(), names(&["code", "second name"])),
+                ("/* ) */ [b] IN (')', 1)".to_owned(), names(&["b", "1"])),
+            ]
+        );
+        assert_eq!(checks("CREATE TABLE t (x CHECK (x >"), []);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever a schema holds, an expression is a part of it, with as many brackets opened as closed.
+        #[test]
+        fn an_expression_is_a_part_of_the_statement(
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                "CHECK", "check(", "(", ")", "'", "\"", "[", "]", "`", "--", "\n", "/*", "*/", "x", "ä", ".", " ", "length",
+            ]), 0..24),
+        ) {
+            let sql = parts.concat();
+            for (expression, _) in checks(&sql) {
+                proptest::prop_assert!(sql.contains(&expression));
+                let signs = tokens(&expression);
+                let count = |sign| signs.iter().filter(|token| **token == Token::Sign(sign)).count();
+                proptest::prop_assert_eq!(count('('), count(')'));
+            }
+        }
     }
 
     #[test]

@@ -5,17 +5,22 @@ use rusqlite::Connection;
 use super::functions::Slot;
 use super::statements::{Script, Statement, Target, affinity, quoted, source_sql};
 use super::{Shared, Trouble, facts, ownership};
+use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, Datatype, FieldName};
-use crate::policy::ClassTreatment;
+use crate::policy::{ClassTreatment, Standing};
 use crate::sqlite::Fault;
 use crate::store::sql::{Bound, BoundClass, TenantSource};
 
 /// The customers of a batch with whom too few share what would stay of them.
 const RARE: &str = "temp.relinquish_rare";
 
-/// Makes the table, whose column takes keys as the customers' own key column does.
+/// Makes the table, whose column takes keys as the customers' own key column does. Alone is with whom too few share even
+/// what is one step more general.
 pub(super) fn create_rare(key: Datatype) -> String {
-    format!("CREATE TABLE IF NOT EXISTS {RARE} (relinquish_customer {} PRIMARY KEY)", affinity(key))
+    let affinity = affinity(key);
+    format!(
+        "CREATE TABLE IF NOT EXISTS {RARE} (relinquish_customer {affinity} PRIMARY KEY, relinquish_alone INTEGER)"
+    )
 }
 
 /// What a smallest group takes.
@@ -24,19 +29,22 @@ pub(super) struct GroupScript {
     pub(super) class: ClassName,
     /// Puts those into the table with whom too few share what stays.
     fill: String,
-    /// Per customer: rows in which something is left of it.
+    /// Per customer: rows in which something is left of it, and those among them that are cleared.
     pub(super) tally: Statement,
     /// A field that is a value within a document, by which nobody can be counted.
     within_document: Option<FieldName>,
-    cleared: Vec<Cleared>,
+    columns: Vec<Column>,
     is_rare: String,
+    is_alone: String,
 }
 
-/// A column that is cleared where too few share what stays.
+/// A column that has to be shared, with the slots of what is written where too few share it.
 #[derive(Clone, Debug)]
-struct Cleared {
-    slot: usize,
-    column: String,
+struct Column {
+    name: String,
+    cleared: usize,
+    /// One step more general, where there is such a step.
+    coarser: Option<usize>,
 }
 
 impl GroupScript {
@@ -49,69 +57,92 @@ impl GroupScript {
     ) -> Option<Self> {
         let smallest = treated.smallest_group()?;
         let table = quoted(&class.table);
-        let mut cleared = Vec::new();
         let mut shared = Vec::new();
         if let TenantSource::From(source) = &bound.customers.tenant {
             shared.push(source_sql(&bound.customers.table, source));
         }
-        for (field, strategy) in smallest.fields() {
-            let column = format!("{table}.{}", quoted(field.as_str()));
-            shared.push(match targets.iter().find(|target| target.column == column && !target.in_json) {
-                Some(target) => format!("relinquish_general({}, {column})", target.slot),
-                None => column.clone(),
-            });
-            cleared.push(Cleared { slot: slots.len(), column });
+        let mut coarse = shared.clone();
+        let mut slot = |field: &FieldName, strategy: Option<Strategy>| {
             slots.push(Slot {
                 class: class.name.clone(),
                 field: field.clone(),
-                strategy: strategy.clone(),
+                strategy: strategy?,
                 place: None,
             });
+            Some(slots.len() - 1)
+        };
+        let (mut at_last, mut before) = (smallest.written(Standing::Alone), smallest.written(Standing::Rare));
+        let mut columns = Vec::new();
+        for field in smallest.fields().keys() {
+            let name = format!("{table}.{}", quoted(field.as_str()));
+            shared.push(match targets.iter().find(|target| target.column == name && !target.in_json) {
+                Some(target) => format!("relinquish_general({}, {name})", target.slot),
+                None => name.clone(),
+            });
+            let step = before.remove(field).filter(|_| smallest.coarser().contains_key(field));
+            let (cleared, coarser) = (slot(field, at_last.remove(field))?, slot(field, step));
+            coarse.extend(coarser.map(|slot| format!("relinquish_general({slot}, {name})")));
+            columns.push(Column { name, cleared, coarser });
         }
-        // Quoted, NULL is a value like others, and 1 is not '1'.
-        let shared: Vec<String> = shared.iter().map(|value| format!("quote({value})")).collect();
-        let shared = shared.join(", ");
         let from = ownership::from_batch(class);
+        let shared_by_too_few = |values: &[String]| {
+            // Quoted, NULL is a value like others, and 1 is not '1'.
+            let values: Vec<String> = values.iter().map(|value| format!("quote({value})")).collect();
+            let values = values.join(", ");
+            format!(
+                "({values}) NOT IN (
+                     SELECT {values} FROM main.{table} AS {table} WHERE NOT coalesce({}, 0)
+                     GROUP BY {values} HAVING count(*) >= {}
+                 )",
+                facts::stand_in_sql(&bound.customers),
+                smallest.least(),
+            )
+        };
+        let alone = if smallest.coarser().is_empty() { "1".to_owned() } else { shared_by_too_few(&coarse) };
         let fill = format!(
-            "INSERT OR IGNORE INTO {RARE} (relinquish_customer)
-             SELECT relinquish_b.relinquish_customer {from} WHERE ({shared}) NOT IN (
-                 SELECT {shared} FROM main.{table} AS {table} WHERE NOT coalesce({}, 0)
-                 GROUP BY {shared} HAVING count(*) >= {}
-             )",
-            facts::stand_in_sql(&bound.customers),
-            smallest.least(),
+            "INSERT OR IGNORE INTO {RARE} (relinquish_customer, relinquish_alone)
+             SELECT relinquish_b.relinquish_customer, {alone} {from} WHERE {}",
+            shared_by_too_few(&shared),
         );
         let key = class.key.first().map_or("", String::as_str);
         let is_rare = format!("{table}.{} IN (SELECT relinquish_customer FROM {RARE})", quoted(key));
-        let holds: Vec<String> = cleared
-            .iter()
-            .map(|Cleared { slot, column }| format!("relinquish_holds({slot}, {column})"))
-            .collect();
+        let is_alone = format!(
+            "{table}.{} IN (SELECT relinquish_customer FROM {RARE} WHERE relinquish_alone)",
+            quoted(key)
+        );
+        let holds = |slot: &dyn Fn(&Column) -> usize| {
+            let each =
+                columns.iter().map(|column| format!("relinquish_holds({}, {})", slot(column), column.name));
+            each.collect::<Vec<_>>().join(" AND ")
+        };
         let tally = format!(
-            "SELECT relinquish_b.relinquish_n, count(*), 0 {from} WHERE {is_rare} AND NOT ({})
-             GROUP BY relinquish_b.relinquish_n",
-            holds.join(" AND ")
+            "SELECT relinquish_b.relinquish_n, count(*), sum({is_alone}) {from}
+             WHERE {is_rare} AND NOT CASE WHEN {is_alone} THEN {} ELSE {} END GROUP BY relinquish_b.relinquish_n",
+            holds(&|column| column.cleared),
+            holds(&|column| column.coarser.unwrap_or(column.cleared)),
         );
         Some(Self {
             class: class.name.clone(),
             fill,
             tally: Statement { sql: tally, parameters: Vec::new() },
             within_document: smallest.fields().keys().find(|field| class.json.contains_key(*field)).cloned(),
-            cleared,
+            columns,
             is_rare,
+            is_alone,
         })
     }
 
-    /// Has the columns cleared where too few share them. They get what they had got anyway elsewhere.
+    /// Has the columns made more general or cleared where too few share them. They get what they had got anyway elsewhere.
     pub(super) fn put_into<'s>(&'s self, values: &mut Vec<(&'s str, String)>, key: &str) {
-        for Cleared { slot, column } in &self.cleared {
-            let before = values.iter().position(|(name, _)| name == column).map(|at| values.remove(at).1);
-            let otherwise = before.as_ref().unwrap_or(column);
-            let value = format!(
-                "CASE WHEN {} THEN relinquish_value({slot}, {column}, {key}) ELSE {otherwise} END",
-                self.is_rare
-            );
-            values.push((column, value));
+        for Column { name, cleared, coarser } in &self.columns {
+            let before = values.iter().position(|(column, _)| column == name).map(|at| values.remove(at).1);
+            let otherwise = before.as_ref().unwrap_or(name);
+            let written = |slot: usize| format!("relinquish_value({slot}, {name}, {key})");
+            let step = coarser.map_or_else(String::new, |coarser| {
+                format!("WHEN {} AND NOT {} THEN {} ", self.is_rare, self.is_alone, written(coarser))
+            });
+            let cleared = format!("WHEN {} THEN {} ", self.is_rare, written(*cleared));
+            values.push((name, format!("CASE {step}{cleared}ELSE {otherwise} END")));
         }
     }
 }

@@ -2,23 +2,26 @@
 
 use rusqlite::Connection;
 
+use super::checks::Held;
 use crate::store::sql::{
-    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
+    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks, datatype,
     declared_chars, generated_from, names_column, trigger_event, virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut tables = connection.prepare(
-        "SELECT l.name, coalesce(s.sql, ''), l.wr FROM pragma_table_list AS l
+        "SELECT l.name, coalesce(s.sql, ''), l.wr, l.strict FROM pragma_table_list AS l
          JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
          WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )?;
     let list = tables
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<Vec<(String, String, bool)>, _>>()?;
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<Vec<(String, String, bool, bool)>, _>>()?;
     let mut schema = Vec::with_capacity(list.len());
-    for (name, sql, without_rowid) in list {
-        schema.push(table(connection, name, &sql, without_rowid)?);
+    for (name, sql, without_rowid, is_strict) in list {
+        let mut table = table(connection, name, &sql, without_rowid)?;
+        put_checks(connection, &mut table, &sql, is_strict)?;
+        schema.push(table);
     }
     let mut others = connection.prepare(
         "SELECT l.name, coalesce(s.sql, '') FROM pragma_table_list AS l
@@ -60,6 +63,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             computed_from: if hidden == 2 || hidden == 3 { generated_from(sql, &name) } else { Vec::new() },
             has_default,
             collation: collation(connection, &table.name, &name)?,
+            checks: Vec::new(),
             name,
         });
     }
@@ -83,6 +87,29 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     };
     table.triggers = triggers.query_map([&table.name], trigger)?.collect::<Result<_, _>>()?;
     Ok(table)
+}
+
+/// Gives each column the CHECKs that hold it alone.
+fn put_checks(
+    connection: &Connection,
+    table: &mut Table,
+    sql: &str,
+    is_strict: bool,
+) -> rusqlite::Result<()> {
+    for (expression, words) in checks(sql) {
+        let named = |column: &Column| words.iter().any(|word| word.eq_ignore_ascii_case(&column.name));
+        let columns: Vec<usize> =
+            table.columns.iter().enumerate().filter(|(_, column)| named(column)).map(|(n, _)| n).collect();
+        let [only] = columns.as_slice() else { continue };
+        let Some(column) = table.columns.get_mut(*only) else { continue };
+        let declared: String = connection
+            .prepare_cached("SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2")?
+            .query_row([&table.name, &column.name], |row| row.get(0))?;
+        let held = Held { table: &table.name, column, declared: &declared, is_strict };
+        let check = held.to(&expression);
+        column.checks.push(check);
+    }
+    Ok(())
 }
 
 /// How a column's values are compared, if not as bytes.

@@ -11,7 +11,6 @@ use super::json_fields::{self, Unreadable};
 use super::statements::{Script, quoted};
 use super::{Shared, Trouble, natural, ownership};
 use crate::anonymise::Strategy;
-use crate::anonymise::json::uncertain_but;
 use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
 use crate::policy::Treatment;
@@ -66,7 +65,7 @@ impl People {
         match (searched(slot, value), &slot.place) {
             (Ok(Some(text)), None) => slot.strategy.uncertain(text, matcher),
             (Ok(Some(text)), Some(Place { pointer, others })) => {
-                uncertain_but(text, pointer, others, matcher).unwrap_or_default()
+                slot.strategy.uncertain_json(text, pointer, others, matcher)
             }
             (Ok(None) | Err(_), _) => 0,
         }

@@ -29,6 +29,7 @@ use functions::{Bench, Working};
 use ownership::Whose;
 use statements::{BATCH, Script, Statement, quoted};
 
+mod checks;
 mod erase;
 mod facts;
 mod functions;
@@ -391,6 +392,9 @@ impl Shared {
                 for (n, rare) in Self::count(transaction, &class.class, &group.tally)? {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
                         tally.rare.insert(class.class.clone(), rare.rows);
+                        if rare.due > 0 {
+                            tally.alone.insert(class.class.clone(), rare.due);
+                        }
                     }
                 }
             }
@@ -637,7 +641,7 @@ mod tests {
         triggers.requested = { treatment = 'x' }
         guards = { active_subscription = { ignore = 'none' }, not_archived = { ignore = 'it is' } }
         anonymise = { name = 'token', free_text = 'remove' }
-        treatments.x.customer = { action = 'anonymise', keep = { city = 'reporting' }, smallest_group = 3 }
+        treatments.x.customer = { action = 'anonymise', keep = { city = 'reporting' }, smallest_group.customers = 3, smallest_group.coarser = { city = { prefix = 4 } } }
         treatments.x.order = 'anonymise'
         treatments.x.line = 'delete'";
 
@@ -651,7 +655,7 @@ mod tests {
         connection.execute_batch(SCHEMA).unwrap();
         connection.execute_batch("BEGIN").unwrap();
         for id in 1..=customers {
-            // Two share a city at most, which is one too few.
+            // Two share a city at most, which is one too few, and all of them its first four letters.
             let sql = "INSERT INTO customers (id, name, city) VALUES (?1, 'Maud', 'City ' || (?1 % 100))";
             connection.execute(sql, [id]).unwrap();
             for _ in 0..orders {
@@ -692,7 +696,7 @@ mod tests {
             .query_row("SELECT count(*) FROM orders WHERE note IS NOT NULL", [], |row| row.get(0))
             .unwrap();
         assert_eq!(erased, 0);
-        let sql = "SELECT count(*) FROM customers WHERE city IS NOT NULL";
+        let sql = "SELECT count(*) FROM customers WHERE city IS NOT NULL AND city <> 'City'";
         let singled_out: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(singled_out, 0);
         STATEMENTS.load(Ordering::SeqCst)

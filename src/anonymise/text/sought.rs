@@ -1,0 +1,107 @@
+//! People and shapes together: what a policy has taken out of a text.
+
+use core::ops::Range;
+use std::collections::BTreeSet;
+
+use super::detect::{Detector, ranges};
+use super::{Matcher, Scanner};
+
+/// Whom a text is searched for, and what detectors take out of it as well, whoever's it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'s> {
+    pub(crate) people: &'s Matcher,
+    pub(crate) also: &'s BTreeSet<Detector>,
+}
+
+/// How often what the policy says is put in place of what a detector finds. What stands side by side then may look like
+/// something again, so detectors are asked until they find nothing; an asterisk, which is a part of no shape, brings that
+/// to an end.
+const PASSES: usize = 4;
+
+impl<'s> Sought<'s> {
+    pub(crate) fn search(self) -> Search<'s> {
+        Search { scanner: self.people.scanner(), also: self.also }
+    }
+
+    /// The text with `with` in place of everything that is sought; `None` where there is nothing.
+    pub(crate) fn redact(self, text: &str, with: &str) -> Option<String> {
+        let mut search = self.search();
+        let redacted: Result<_, std::convert::Infallible> = self.exhaust(text, with, |text, with| {
+            let found = search.ranges(text);
+            Ok((!found.is_empty()).then(|| replaced(text, &found, with)))
+        });
+        redacted.unwrap_or_default()
+    }
+
+    /// Goes over a text until nothing is found in it, where detectors are asked; once where they are not.
+    pub(crate) fn exhaust<E>(
+        self,
+        text: &str,
+        with: &str,
+        mut pass: impl FnMut(&str, &str) -> Result<Option<String>, E>,
+    ) -> Result<Option<String>, E> {
+        let mut redacted: Option<String> = None;
+        for n in 0_usize.. {
+            let with = if n < PASSES { with } else { "*" };
+            let Some(less) = pass(redacted.as_deref().unwrap_or(text), with)? else { break };
+            redacted = Some(less);
+            if self.also.is_empty() {
+                break;
+            }
+        }
+        Ok(redacted)
+    }
+}
+
+/// Goes through one text after the other.
+pub(crate) struct Search<'s> {
+    scanner: Scanner<'s>,
+    also: &'s BTreeSet<Detector>,
+}
+
+impl Search<'_> {
+    /// What is replaced in a text: in order, and none overlaps another.
+    pub(crate) fn ranges(&mut self, text: &str) -> Vec<Range<usize>> {
+        let certain = self.scanner.certain(text);
+        if self.also.is_empty() { certain } else { merged(certain, ranges(text, self.also)) }
+    }
+
+    /// How many mentions are not certain, and stay.
+    pub(crate) fn uncertain(&mut self, text: &str) -> usize {
+        let review = self.scanner.redact(text, "").review;
+        if review.is_empty() || self.also.is_empty() {
+            return review.len();
+        }
+        let gone = ranges(text, self.also);
+        let goes =
+            |range: &Range<usize>| gone.iter().any(|gone| gone.start < range.end && range.start < gone.end);
+        review.iter().filter(|mention| !goes(&mention.range)).count()
+    }
+}
+
+/// All of them in order, those that overlap as one.
+fn merged(mut first: Vec<Range<usize>>, second: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    first.extend(second);
+    first.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(first.len());
+    for range in first {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// A text with something else in these places.
+pub(super) fn replaced(text: &str, places: &[Range<usize>], with: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut from = 0;
+    for range in places {
+        redacted.push_str(text.get(from..range.start).unwrap_or_default());
+        redacted.push_str(with);
+        from = range.end;
+    }
+    redacted.push_str(text.get(from..).unwrap_or_default());
+    redacted
+}

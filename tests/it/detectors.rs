@@ -1,0 +1,186 @@
+//! Detectors that a policy has taken out of texts, whoever's it is that they find.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use relinquish::anonymise::Strategy as Anonymise;
+use relinquish::anonymise::text::{Detector, Matcher, detect};
+use relinquish::customer::Identifiers;
+use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
+use relinquish::engine::EngineBuilder;
+use relinquish::ledger::{MemoryKeyRing, TokenKey};
+use relinquish::store::MemoryRepository;
+use relinquish::testing::ManualClock;
+use relinquish::{
+    Asked, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome, Planned,
+    PolicyDocument, SqlMap, SqliteStore,
+};
+
+use crate::hosts::{self, approved, plan};
+
+const NOTE: &str =
+    "Maud Ashworth called; pay GB29 NWBK 6016 1331 9268 19 and tell bob@example.org, not 020 7946 0018.";
+const LOG: &str =
+    r#"{"v":1.0,"bob@example.org":["Maud Ashworth","to DE89370400440532013000"],"card":4111111111111111}"#;
+
+fn policy(rule: &str) -> PolicyDocument {
+    PolicyDocument::from_toml(&format!(
+        "version = 1\nsweep = false\ntriggers.requested = {{ treatment = 't' }}\n\
+         guards.active_subscription = {{ ignore = 'none is sold' }}\nguards.several_tenants = {{ ignore = 'one tenant' }}\n\
+         guards.not_archived = {{ ignore = 'archived first' }}\n\
+         anonymise = {{ name = 'remove', free_text = {rule}, x_v = {{ keep = 'a version' }} }}\ntreatments.t.customer = 'anonymise'"
+    ))
+    .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn builder(store: impl CustomerStore, rule: &str) -> EngineBuilder {
+    let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
+    Engine::builder(store, policy(rule), MemoryLedger::new(), keys).clock(ManualClock::at(hosts::now()))
+}
+
+fn sqlite(folder: &std::path::Path) -> SqliteStore {
+    let path = folder.join("people.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, name TEXT, note TEXT, log TEXT)",
+        )
+        .unwrap();
+    let insert = "INSERT INTO people VALUES (1, 'active', 'Maud Ashworth', ?1, ?2)";
+    connection.execute(insert, [NOTE, LOG]).unwrap();
+    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+        status = { column = 'state', active = 'active', archived = 'archived' }\ndeactivate = { state = 'archived' }\n\
+        fields = { name = 'name', note = 'free_text', log = { json = { '/v' = 'x_v' }, rest = 'free_text' } }";
+    SqliteStore::open(path, &SqlMap::from_toml(map).unwrap()).unwrap()
+}
+
+fn memory() -> MemoryStore {
+    let class = RecordClass::new("customer")
+        .field(Field::key("id").token_part())
+        .field(Field::personal("name", Kind::Name))
+        .field(Field::personal("note", Kind::FreeText))
+        .field(Field::personal("log", Kind::FreeText).json());
+    let map = DataMap::builder(class).knows(Fact::ActiveSubscriptions).knows(Fact::Status).build().unwrap();
+    let repository = MemoryRepository::new(map);
+    let record = Record::new("customer", "1").with("id", "1").with("name", "Maud Ashworth");
+    repository.insert(Customer::new("1", "us"), vec![record.with("note", NOTE).with("log", LOG)]);
+    MemoryStore::new(repository)
+}
+
+const ALSO: &str = "{ redact = '[x]', also = ['email', 'iban', 'card'] }";
+/// The card in the document is a number, and no text.
+const NOTE_LEFT: &str = "[x] called; pay [x] and tell [x], not 020 7946 0018.";
+const LOG_LEFT: &str = r#"{"v":1.0,"[x]":["[x]","to [x]"],"card":4111111111111111}"#;
+
+#[tokio::test]
+async fn what_the_detectors_find_goes_too_in_columns_and_documents_and_by_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = builder(sqlite(folder.path()), ALSO).build().unwrap();
+    let shown = plan(&engine, &"1".into(), &Asked::request()).await.to_string();
+    assert!(shown.contains("mentions replaced by \"[x]\", and what looks like email, iban, card"), "{shown}");
+    let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
+    assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    let connection = rusqlite::Connection::open(folder.path().join("people.sqlite")).unwrap();
+    let read = || -> (String, String) {
+        connection
+            .query_row("SELECT note, log FROM people", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+    };
+    assert_eq!(read(), (NOTE_LEFT.to_owned(), LOG_LEFT.to_owned()));
+    let again = engine.plan(&"1".into(), &Asked::request()).await.unwrap();
+    assert!(matches!(again, Planned::Refused(_)), "there is nothing left to do");
+
+    // Whoever writes such a thing afterwards makes the customer due again, and nobody's name is needed for that.
+    for (column, text) in [("note", "or carol@example.org"), ("log", r#"["GB29NWBK60161331926819"]"#)] {
+        connection.execute(&format!("UPDATE people SET {column} = ?1"), [text]).unwrap();
+        let again = engine.plan(&"1".into(), &Asked::request()).await.unwrap();
+        assert!(matches!(again, Planned::Plan(_)), "{column}");
+        connection.execute(&format!("UPDATE people SET {column} = NULL"), []).unwrap();
+    }
+
+    let store = std::sync::Arc::new(memory());
+    let engine = builder(std::sync::Arc::clone(&store), ALSO).build().unwrap();
+    let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
+    assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    let record = store.repository().records(&"1".into()).remove(0);
+    assert_eq!(
+        (record.get("note").as_text(), record.get("log").as_text()),
+        (Some(NOTE_LEFT), Some(LOG_LEFT))
+    );
+    assert!(matches!(engine.plan(&"1".into(), &Asked::request()).await.unwrap(), Planned::Refused(_)));
+}
+
+#[tokio::test]
+async fn without_the_word_they_are_advisory_and_what_is_not_the_customers_stays() {
+    let store = std::sync::Arc::new(memory());
+    let engine = builder(std::sync::Arc::clone(&store), "{ redact = '[x]' }").build().unwrap();
+    engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
+    let note = store.repository().records(&"1".into()).remove(0).get("note").as_text().unwrap().to_owned();
+    assert_eq!(note, NOTE.replace("Maud Ashworth", "[x]"));
+}
+
+#[test]
+fn a_detector_that_there_is_not_is_refused_with_its_path_and_the_nearest_name() {
+    for (rule, wanted) in [
+        (
+            "{ redact = 'x', also = ['emial'] }",
+            "anonymise.free_text.also: emial: there is no such detector; did you mean email?",
+        ),
+        ("{ redact = 'x', also = [] }", "anonymise.free_text.also"),
+        ("{ redact = 'x', also = 'ibann' }", "did you mean iban?"),
+        ("{ redact = 'x', als = 'iban' }", "did you mean also?"),
+        ("{ also = 'iban' }", "anonymise.free_text"),
+        (
+            "{ redact = 'a@b.co', also = ['iban', 'email'] }",
+            "anonymise.free_text.redact: would be taken for something that email finds, again and again",
+        ),
+    ] {
+        let text = format!("version = 1\nsweep = false\ntriggers = {{}}\nanonymise.free_text = {rule}");
+        let problems = PolicyDocument::from_toml(&text).unwrap_err().to_string();
+        assert!(problems.contains(wanted), "{rule}: {problems}");
+    }
+    policy("{ redact = 'a@b.co', also = 'iban' }");
+}
+
+fn redacting(with: &str, also: BTreeSet<Detector>, max_chars: Option<u32>) -> Anonymise {
+    Anonymise::Redact { with: with.to_owned(), max_chars, also }
+}
+
+/// What is not certain stays, and is counted; what a detector takes with it does not stay.
+#[test]
+fn a_mention_that_goes_with_an_address_is_not_counted_as_uncertain() {
+    let mut maud = Identifiers::new();
+    maud.insert(Kind::Name, "Maud Ashworth");
+    let matcher = Matcher::new([&maud]).unwrap();
+    let text = "maud@example.org wrote to Maud";
+    let count = |also: BTreeSet<Detector>| redacting("[x]", also, None).uncertain(text, &matcher);
+    assert_eq!((count(BTreeSet::new()), count(BTreeSet::from([Detector::Email]))), (2, 1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is put in its place, and whatever stands side by side then: nothing is left that would be found, once is
+    /// enough, and a text in which nothing is found stays as it is.
+    #[test]
+    fn nothing_is_left_that_would_be_found(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "maud@x.org", "a@b.co@d.com", "GB29 NWBK 6016 1331 9268 19", "WILL", " ", "-", ".", "0", "4111", "4111 1111 1111 1111",
+            "811218-9876", "+46 70 123 45 67", "203.0.113.7", "::1", "2001:db8::", "AB123456C", "86095742719", "x", "Å", "@",
+        ]), 0..12),
+        with in prop::sample::select(vec!["[removed]", "", "x", "0", "@", "a.b", "1111", "*", ":"]),
+        also in prop::sample::subsequence(Detector::ALL.to_vec(), 1..=8),
+        max_chars in prop::option::of(1..60_u32),
+    ) {
+        let text = parts.concat();
+        let also: BTreeSet<Detector> = also.into_iter().collect();
+        let strategy = redacting(with, also.clone(), max_chars);
+        let nobody = Matcher::new([]).unwrap();
+        let redacted = strategy.redact(&text, &nobody);
+        let left = redacted.as_deref().unwrap_or(&text);
+        prop_assert!(strategy.holds(&left.into()), "{left}");
+        prop_assert_eq!(strategy.redact(left, &nobody), None);
+        prop_assert!(detect(left).iter().all(|found| !also.contains(&found.detector)), "{}", left);
+        prop_assert_eq!(redacted.is_some(), !strategy.holds(&text.as_str().into()));
+    }
+}

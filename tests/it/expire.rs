@@ -911,27 +911,6 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
         let found = refused(expire);
         assert!(found.contains(says), "{expire}\n{says}\nis missing in\n{found}");
     }
-    // A trigger that keeps a history would move the record instead.
-    let path = folder.path().join("history.sqlite");
-    let history = format!(
-        "{SCHEMA} CREATE TABLE history (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers, number TEXT, made_on TEXT);
-         CREATE TRIGGER keeps AFTER DELETE ON calls
-             BEGIN INSERT INTO history (customer_id, number) VALUES (OLD.customer_id, OLD.number); END;"
-    );
-    Connection::open(&path).unwrap().execute_batch(&history).unwrap();
-    let map = format!(
-        "{MAP}\n[records.history]\ntable = \"history\"\nkey = \"id\"\nowner = \"customer_id\"\n\
-         fields = {{ number = \"communication\", made_on = \"not personal\" }}"
-    );
-    let store = SqliteStore::open(&path, &SqlMap::from_toml(&map).unwrap()).unwrap();
-    let policy = POLICY.replace("call = \"delete\"", "call = \"delete\"\nhistory = \"delete\"");
-    let check = |policy: &str| {
-        PolicyDocument::from_toml(policy).unwrap().check(relinquish::RecordStore::data_map(&store))
-    };
-    let found = check(&policy).unwrap_err().to_string();
-    assert!(found.contains("expire.call: goes, and a trigger writes to history as it goes"), "{found}");
-    let both = "[expire]\nhistory = { from = \"made_on\", after = \"12 months\", action = \"delete\" }";
-    check(&policy.replace("[expire]", both)).unwrap();
     // Who may be mentioned in a text is not known any more: of one who was anonymised long ago nothing was found, and it was
     // said that the record had expired.
     let redacts = "order = { from = 'placed_on', after = '3 years', action = 'anonymise', fields = { note = 'redact' } }";
@@ -1396,4 +1375,30 @@ async fn rows_that_are_never_done_are_looked_at_once_a_round() {
         "{expired}"
     );
     assert_eq!(of.records["receipt"], 0, "none of them is done");
+}
+
+/// A trigger that keeps a history would move the record instead: there it has to expire as well.
+#[test]
+fn what_a_trigger_copies_elsewhere_has_to_expire_there_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let history = format!(
+        "{SCHEMA} CREATE TABLE history (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers, number TEXT, made_on TEXT);
+         CREATE TRIGGER keeps AFTER DELETE ON calls
+             BEGIN INSERT INTO history (customer_id, number) VALUES (OLD.customer_id, OLD.number); END;"
+    );
+    Connection::open(&path).unwrap().execute_batch(&history).unwrap();
+    let map = format!(
+        "{MAP}\n[records.history]\ntable = \"history\"\nkey = \"id\"\nowner = \"customer_id\"\n\
+         fields = {{ number = \"communication\", made_on = \"not personal\" }}"
+    );
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(&map).unwrap()).unwrap();
+    let policy = POLICY.replace("call = \"delete\"", "call = \"delete\"\nhistory = \"delete\"");
+    let check = |policy: &str| {
+        PolicyDocument::from_toml(policy).unwrap().check(relinquish::RecordStore::data_map(&store))
+    };
+    let found = check(&policy).unwrap_err().to_string();
+    assert!(found.contains("expire.call: goes, and a trigger writes to history as it goes"), "{found}");
+    let both = "[expire]\nhistory = { from = \"made_on\", after = \"12 months\", action = \"delete\" }";
+    check(&policy.replace("[expire]", both)).unwrap();
 }

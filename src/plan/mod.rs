@@ -315,6 +315,19 @@ impl Plan {
         &self.links
     }
 
+    /// How many mentions in a field are not certain, if there are any.
+    fn write_uncertain(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        class: &ClassName,
+        field: &FieldName,
+    ) -> fmt::Result {
+        match self.tally.uncertain.get(class).and_then(|fields| fields.get(field)) {
+            Some(count) => writeln!(f, "      {:<28} {}", "", not_certain(*count)),
+            None => Ok(()),
+        }
+    }
+
     /// The honest word for what is left.
     fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
@@ -575,10 +588,7 @@ impl fmt::Display for Plan {
             writeln!(f)?;
             for (field, strategy) in class.fields() {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;
-                let uncertain = self.tally.uncertain.get(name).and_then(|fields| fields.get(field));
-                if let Some(count) = uncertain {
-                    writeln!(f, "      {:<28} {}", "", not_certain(*count))?;
-                }
+                self.write_uncertain(f, name, field)?;
             }
             for (field, reason) in class.kept() {
                 writeln!(f, "      {field:<28} stays: {reason}")?;
@@ -604,6 +614,7 @@ impl fmt::Display for Plan {
             let tombstone = self.treatment.class(stays.class.as_str()).and_then(ClassTreatment::tombstone);
             for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;
+                self.write_uncertain(f, &stays.class, field)?;
             }
             for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
                 writeln!(f, "      {field:<28} stays: {reason}")?;

@@ -456,3 +456,33 @@ fn the_policy_in_force_for_a_tenant_is_printed_with_where_each_line_comes_from()
     let everyone = policy.everyone().to_string();
     assert!(everyone.starts_with("# in force for every tenant without an entry of its own\n"), "{everyone}");
 }
+
+/// A tombstone keeps its texts as long as it stays: what may mean the customer there has to be looked at, and the plan as
+/// text must say so as its JSON does (`records[].uncertain_mentions`).
+#[tokio::test]
+async fn a_plan_says_where_to_look_in_what_stays_as_a_tombstone() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path(), MAP);
+    let note = "UPDATE bookings SET note = 'With grace and patience.' WHERE id = 10";
+    rusqlite::Connection::open(folder.path().join("house.sqlite")).unwrap().execute(note, []).unwrap();
+    let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
+    assert_eq!(plan.to_json()["records"][0]["uncertain_mentions"]["note"], 1);
+    assert!(plan.to_string().contains("1 mention is not certain to mean this person"), "{plan}");
+}
+
+/// A duty that keeps nothing of this customer leaves no link: the plan and the certificate say "anonymised", and the
+/// letter must not say "pseudonymised" through records that are not there.
+#[test]
+fn a_confirmation_names_no_link_that_is_not_there() {
+    let policy = policy();
+    let letter = letter::confirmation(
+        Language::English,
+        &head(),
+        &policy.treatments()["remove"],
+        &[],
+        day("2026-06-01"),
+        None,
+        &Lingering::Nowhere,
+    );
+    assert!(!letter.contains("pseudonymised"), "{letter}");
+}

@@ -273,7 +273,8 @@ impl<'h> Writer<'h> {
         self.item(&text);
     }
 
-    fn treatment(&mut self, treatment: &Treatment, until: Option<NaiveDate>) {
+    /// What is done. `kept` is what duties keep of the person; None where the letter is to nobody in particular.
+    fn treatment(&mut self, treatment: &Treatment, kept: Option<&[Deferred]>, until: Option<NaiveDate>) {
         let words = self.words;
         for (class, rule) in treatment.classes() {
             let class = self.name(class.as_str());
@@ -300,18 +301,25 @@ impl<'h> Writer<'h> {
                 }
             }
         }
-        self.outcome(treatment, until);
+        self.outcome(treatment, kept, until);
     }
 
     /// The honest word, with what still leads to the person and until when.
-    fn outcome(&mut self, treatment: &Treatment, until: Option<NaiveDate>) {
+    fn outcome(&mut self, treatment: &Treatment, kept: Option<&[Deferred]>, until: Option<NaiveDate>) {
         let words = self.words;
-        let text = match treatment.outcome() {
+        // Where nothing is kept of this person, nothing stays for its sake either.
+        let may_stay = |class: &str| {
+            let class = treatment.class(class);
+            kept != Some(&[]) && class.is_some_and(|class| class.tombstone().is_some())
+        };
+        let links = treatment.links_with(|class| {
+            kept.is_none_or(|kept| kept.iter().any(|kept| kept.class.as_str() == class)) || may_stay(class)
+        });
+        let text = match treatment.outcome_with(links.is_empty(), may_stay(treatment.root().as_str())) {
             "erased" => words.outcome_erased.to_owned(),
             "anonymised" => words.outcome_anonymised.to_owned(),
             _ => {
-                let links: Vec<String> = treatment
-                    .links()
+                let links: Vec<String> = links
                     .iter()
                     .map(|link| {
                         let class = link.strip_suffix(WHILE_KEPT);
@@ -426,7 +434,7 @@ pub fn statement(language: Language, head: &Letterhead, policy: &Effective, ling
     for treatment in policy.treatments().values().filter(|treatment| in_use(treatment)) {
         let name = writer.name(treatment.name().as_str());
         writer.heading(2, &fill(words.what, &[("treatment", &name)]));
-        writer.treatment(treatment, None);
+        writer.treatment(treatment, None, None);
     }
     for duty in policy.duties() {
         let classes: Vec<String> = duty.classes().keys().map(|class| writer.name(class.as_str())).collect();
@@ -553,7 +561,7 @@ pub fn confirmation(
     writer.open(words.confirmation);
     writer.paragraph(&fill(words.confirmation_intro, &[("date", &(words.date_format)(done))]));
     writer.text.push('\n');
-    writer.treatment(treatment, until);
+    writer.treatment(treatment, Some(deferred), until);
     writer.deferred(words.deferred_of_that, deferred);
     writer.lingering(lingering);
     if !deferred.is_empty() {

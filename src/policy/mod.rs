@@ -122,7 +122,7 @@
 //! comment = { ownerless = "gone", action = "delete" }
 //! ```
 //! A treatment is about a customer who is due; `expire` is about records, whoever they belong to: the customer may be
-//! active, and stays as they are. Its actions are those of a treatment, with `keep` and `fields` too, but for `"reassign"`,
+//! active, and stays as they are. Its actions are those of a treatment, with `keep`, `fields` and `otherwise` too, but for `"reassign"`,
 //! and for `"redact"`: whose a record is that expires may not be known any more, and nobody is found in its texts.
 //!
 //! * **By age:** `from` names the field with the record's date, its own or that of what it hangs from, as for a duty. A

@@ -158,21 +158,21 @@ fn expire_rules() -> Vec<Json> {
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
     let ownerless = "gone: it names a customer who is not there. gone or none: or it names nobody";
     let ownerless = described(ownerless, &json!({ "enum": Ownerless::ALL.map(Ownerless::as_str) }));
-    let common = [
-        ("action", json!({ "enum": ["delete", "anonymise", "blank"] })),
-        ("keep", reasons),
-        ("fields", fields),
-        ("ownerless", ownerless),
-    ];
+    let common = [("keep", reasons), ("fields", fields), ("ownerless", ownerless)];
+    let plain = vec![("action", json!({ "enum": ["delete", "anonymise"] }))];
+    let blank = vec![("action", json!({ "const": "blank" })), ("otherwise", otherwise())];
     let from = described("The field that holds the record's date", &json!({ "$ref": TEXT }));
     let age = [("from", from), ("after", json!({ "$ref": "#/$defs/period" }))];
     let duty = [("after", json!({ "const": "duty" }))];
-    vec![
-        json!({ "const": "off" }),
-        object(&[&common[..], &age[..]].concat(), &["action", "from", "after"]),
-        object(&[&common[..], &duty[..]].concat(), &["action", "after"]),
-        object(&common, &["action", "ownerless"]),
-    ]
+    let mut rules = vec![json!({ "const": "off" })];
+    for action in [plain, blank] {
+        rules.extend([
+            object(&[&action[..], &common, &age].concat(), &["action", "from", "after"]),
+            object(&[&action[..], &common, &duty].concat(), &["action", "after"]),
+            object(&[&action[..], &common].concat(), &["action", "ownerless"]),
+        ]);
+    }
+    rules
 }
 
 fn treatments() -> Json {

@@ -19,7 +19,9 @@ pub(in crate::policy) struct ExpireRule {
     pub(in crate::policy) class: ClassRule,
 }
 
-const KEYS: [&str; 6] = ["action", "keep", "fields", "from", "after", "ownerless"];
+/// What is done, as in a treatment.
+const CLASS_KEYS: [&str; 4] = ["action", "otherwise", "keep", "fields"];
+const KEYS: [&str; 7] = ["action", "otherwise", "keep", "fields", "from", "after", "ownerless"];
 const WAY_OUT: &str = "write { action = \"delete\", from = \"created_on\", after = \"2 years\" }";
 const DUTY: &str = "duty";
 
@@ -107,7 +109,7 @@ fn read_class(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
         reader.problem(join(path, "action"), "is missing", "write \"delete\", \"anonymise\" or \"blank\"");
         return None;
     }
-    let own = table.iter().filter(|(key, _)| ["action", "keep", "fields"].contains(&key.as_str()));
+    let own = table.iter().filter(|(key, _)| CLASS_KEYS.contains(&key.as_str()));
     let own: Map<String, Json> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
     let class = read_class_rule(reader, path, &Json::Object(own))?;
     if class.action == RecordAction::Reassign {

@@ -179,8 +179,8 @@ impl Engine {
     ///
     /// # Errors
     /// Before anything is touched: [`Error::Approval`] if the approval does not hold now, [`Error::OtherRules`] if policy
-    /// or data map are others. A store, gateway or ledger out of reach: what was done stays done, and the ledger has no
-    /// entry of the end.
+    /// or data map are others. [`Error::MoreThanPlanned`] if twice as much has expired as the plan said, and 100 records more.
+    /// A store or ledger out of reach: what was done stays done, and the ledger's entry of the end says why the run broke off.
     pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Expired, Error> {
         let now = self.parts.clock.now();
         approved.approval.valid_at(now)?;

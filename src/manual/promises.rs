@@ -34,8 +34,8 @@
 //! Records that [expire](crate::policy#expiry) are no case, and give no certificate: their customers stay. Each batch of
 //! customers is one transaction, in which a customer who was held meanwhile is left alone; what was done is read back; the
 //! ledger says before the first record is touched that a run begins, under which approval, and at the end how many
-//! records of each class have expired. A run without an end was interrupted: how much it did is not known, and the next
-//! one does the rest. Until its approval runs out it can be repeated; what has expired stays so until it is done.
+//! records of each class have expired, or why the run broke off. A run without an end was interrupted: how much it did is
+//! not known, and the next one does the rest. Until its approval runs out it can be repeated; what has expired stays so until it is done.
 //!
 //! # What cannot be promised
 //!

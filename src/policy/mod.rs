@@ -121,33 +121,36 @@
 //! invoice = { after = "duty", action = "anonymise" }
 //! comment = { ownerless = "gone", action = "delete" }
 //! ```
-//! A treatment is about a customer who is due; `expire` is about records, whoever they belong to: the customer may be
-//! active, and stays as they are. Its actions are those of a treatment, with `keep`, `fields` and `otherwise` too, but for `"reassign"`,
-//! and for `"redact"`: whose a record is that expires may not be known any more, and nobody is found in its texts.
+//! A treatment is about a customer who is due; `expire` is about records, whoever they belong to: the customer may
+//! be active, and stays as they are. Its actions are those of a treatment, with `keep`, `fields` and `otherwise`
+//! too, but for `"reassign"`, and for `"redact"`: whose a record is that expires may not be known any more, and
+//! nobody is found in its texts.
 //!
-//! * **By age:** `from` names the field with the record's date, its own or that of what it hangs from, as for a duty. A
-//!   record expires on the first day on which the [period](Period) is over. One whose date is missing or cannot be read
-//!   never does, and so one whose date a treatment has cleared. Duties come first: what one of them keeps expires when it has ended.
+//! * **By age:** `from` names the field with the record's date, its own or that of what it hangs from, as for a
+//!   duty. A record expires on the first day on which the [period](Period) is over. One whose date is missing or
+//!   cannot be read never does, and so one whose date a treatment has cleared. Duties come first: what one of them
+//!   keeps expires when it has ended.
 //! * **`after = "duty"`:** when the last duty on the record has ended.
-//! * **`ownerless`:** because the owner is gone, whatever the age. `"gone"`: it names a customer who is not there, or hangs
-//!   from a record that is not there. `"gone or none"`: or it names nobody. A foreign key may have been cleared when its
-//!   customer went; a guest's order never had one, and goes as well. Where the database writes `0` or an empty text for
-//!   nobody, that is a customer who is not there. Duties keep such records too.
+//! * **`ownerless`:** because the owner is gone, whatever the age. `"gone"`: it names a customer who is not there,
+//!   or hangs from a record that is not there. `"gone or none"`: or it names nobody. A foreign key may have been
+//!   cleared when its customer went; a guest's order never had one, and goes as well. Where the database writes `0`
+//!   or an empty text for nobody, that is a customer who is not there. Duties keep such records too.
 //!
-//! A record that another one needs which has not expired stays as a tombstone until then. A link of another record to one
-//! that goes is cut, as in any treatment, whoever's that record is. Where a trigger copies what goes to another class, that
-//! one has to expire too. The customers' own records never expire: they go by triggers.
+//! A record that another one needs which has not expired stays as a tombstone until then. A link of another record
+//! to one that goes is cut, as in any treatment, whoever's that record is. Where a trigger copies what goes to
+//! another class, that one has to expire too. The customers' own records never expire: they go by triggers.
 //!
-//! Holds keep a customer's records, and so does every other guard that the policy has block, but for `active_subscription`
-//! and `not_archived`: these say that the person is a customer still. Who is connected to a tenant that the plan is not about
-//! is held back as well.
+//! Holds keep a customer's records, and so does every other guard that the policy has block, but for
+//! `active_subscription` and `not_archived`: these say that the person is a customer still. Who is connected to a
+//! tenant that the plan is not about is held back as well.
 //!
-//! `sweep = false` switches it off. Nothing happens by itself: `Engine::plan_expiry` and `Engine::plan_ownerless` say what has
-//! expired, a person approves the digest, and `Engine::expire` does it; where far more has expired by then than the plan said,
-//! it does not. A tenant's entry replaces the one of the same class, and `"off"` drops it. Whose tenant's a record without an
-//! owner was nobody can say: there, tenants cannot differ, the duties of all count, one tenant that is switched off
-//! switches it off, and who approves needs authority over every tenant that the policy names. What a changed policy would
-//! let expire says a plan made under it; [`impact`](crate::plan::impact) counts customers who are due.
+//! `sweep = false` switches it off. Nothing happens by itself: `Engine::plan_expiry` and `Engine::plan_ownerless`
+//! say what has expired, a person approves the digest, and `Engine::expire` does it; where far more has expired by
+//! then than the plan said, it does not. A tenant's entry replaces the one of the same class, and `"off"` drops it.
+//! Whose tenant's a record without an owner was nobody can say: there, tenants cannot differ, the duties of all
+//! count, one tenant that is switched off switches it off, and who approves needs authority over every tenant that
+//! the policy names. What a changed policy would let expire says a plan made under it;
+//! [`impact`](crate::plan::impact) counts customers who are due.
 //!
 //! # Tenants
 //! ```toml

@@ -16,7 +16,7 @@ use relinquish::gateway::{
 };
 use relinquish::ledger::{EntryBody, ExpiryEvent, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::plan::{ApprovalError, ApprovedExpiry, ExpiryPlan, NothingExpires};
-use relinquish::policy::Standing;
+use relinquish::policy::{Ownerless, Standing};
 use relinquish::store::{ByRecord, MemoryRepository};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
@@ -468,6 +468,12 @@ async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
         )
     );
     assert_eq!(plan.due(), 12);
+    assert_eq!(
+        plan.expiring().keys().cloned().collect::<Vec<_>>(),
+        [Some("patient".into()), Some("usual".into())]
+    );
+    assert_eq!(plan.expiring()[&Some("usual".into())].customers, 3);
+    assert_eq!(plan.left_out()[&TenantId::from("asleep")], NothingExpires::SweepOff);
     let json = plan.to_json();
     assert_eq!(json["expiring"][1]["counted"]["held"]["legal_claim"], 1);
     assert_eq!(json["left_out"]["asleep"], "sweep_off");
@@ -919,6 +925,18 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
         "{}",
         refused(redacts)
     );
+    // An order goes before its line, and stays anonymised until then: a rule for that has to be there.
+    let (head, _) = POLICY.split_once("[expire]").unwrap();
+    let text = format!(
+        "{}[expire]\norder = {{ from = 'placed_on', after = '3 years', action = 'delete' }}\n\
+         line = {{ from = 'placed_on', after = '4 years', action = 'delete' }}",
+        head.replace("free_text = \"clear\"\n", "")
+    );
+    let found = PolicyDocument::from_toml(&text).unwrap().check(map).unwrap_err().to_string();
+    let says =
+        "expire.order.note: cannot go at once, because line needs it, and may not have expired by then";
+    assert!(found.contains(says), "{found}");
+    assert_eq!(Ownerless::GoneOrNone.to_string(), "gone or none");
     // Everything at once, and nothing twice.
     let found = refused(
         "call = { from = 'made_on', after = '1 year', ownerless = 'gone', action = 'anonymise' }\n\
@@ -954,6 +972,11 @@ async fn what_a_younger_record_needs_stays_until_that_has_expired() {
     let store = SqliteStore::open(&path, &SqlMap::from_toml(&map).unwrap()).unwrap();
     let clock = clock("2026-06-30");
     let engine = engine_with(store, &policy, MemoryLedger::new(), &clock);
+    let planned = plan(&engine).await;
+    assert_eq!(planned.expiring()[&Some("usual".into())].classes["order"].needed, 1);
+    let says = "2 rows, 2 expired, 2 to do, 1 anonymised until nothing needs them";
+    assert!(planned.to_string().contains(says), "{planned}");
+    assert!(!planned.to_string().contains("0 anonymised"), "{planned}");
     expire(&engine, &clock).await;
     let note = |id: i64| -> Option<Option<String>> {
         database.query_row("SELECT note FROM orders WHERE id = ?1", [id], |row| row.get(0)).ok()
@@ -1401,4 +1424,95 @@ fn what_a_trigger_copies_elsewhere_has_to_expire_there_too() {
     assert!(found.contains("expire.call: goes, and a trigger writes to history as it goes"), "{found}");
     let both = "[expire]\nhistory = { from = \"made_on\", after = \"12 months\", action = \"delete\" }";
     check(&policy.replace("[expire]", both)).unwrap();
+}
+
+/// Records expire whoever they belong to: of one who is a customer still, too, whatever the policy says of erasing them.
+#[tokio::test]
+async fn what_expires_goes_while_its_customer_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let schema = format!(
+        "{} INSERT INTO customers (id, tenant, name, state, plans) VALUES (1, 'usual', 'Maud', 'active', 1);
+         INSERT INTO calls VALUES (1, 1, 'x', '2020-12-31'), (2, 1, 'x', '2026-06-01')",
+        SCHEMA.replace("held TEXT,", "held TEXT, state TEXT, plans INTEGER,")
+    );
+    let map = MAP.replace("holds = \"held\"", "holds = \"held\"\nactive_subscriptions = \"plans\"\nstatus = { column = \"state\", active = \"active\", archived = \"archived\" }")
+        .replace("deactivate = { none = \"there is no such status\" }", "deactivate = { state = \"archived\" }");
+    let policy = POLICY
+        .replace("active_subscription = { ignore = \"x\" }", "active_subscription = \"block\"")
+        .replace("not_archived = { ignore = \"x\" }", "not_archived = \"block\"");
+    let clock = clock("2026-06-30");
+    let (engine, _) = world(&path, &schema, &map, &policy, &clock);
+    let expired = expire_of(&engine, &clock, &["usual"]).await;
+    assert!(expired.is_complete(), "{expired}");
+    assert_eq!(ids(&path, "calls"), [2]);
+}
+
+/// A record without an owner may be of a tenant who counts days in another zone: there it was made a day later, and that
+/// tenant's duty keeps it a day longer.
+#[tokio::test]
+async fn a_duty_of_any_tenant_counts_by_that_tenants_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let (before, after) = LEFT_BEHIND.split_once("[duties.bookkeeping]").unwrap();
+    let (_, after) = after.split_once("[expire]").unwrap();
+    let policy = format!(
+        "{before}[expire]{after}\n[tenants.ahead]\ntime_zone = 'Pacific/Kiritimati'\n[tenants.ahead.duties.brief]\n\
+         classes = ['receipt']\nperiod = '1 day'\nstart = 'record_date'\nlaw = 'y'\nground = '17(3)(e)'\nfrom = 'booked_on'\n"
+    );
+    let clock = clock("2026-06-30");
+    let rows = "INSERT INTO receipts VALUES (1, 77, 'Kept', '2026-06-29T11:00:00Z'), (2, 77, 'Gone', '2026-06-29T09:00:00Z')";
+    let (engine, _) = left_behind(&path, rows, &policy, &clock);
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
+    let now = clock.now();
+    let approval =
+        Approval::new("op", [TenantId::from("ahead")], plan.digest(), now, now + TimeDelta::hours(1));
+    engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    let database = Connection::open(&path).unwrap();
+    let name = |id: i64| -> String {
+        database.query_row("SELECT name FROM receipts WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(name(1), "Kept", "in Kiritimati it is of the 30th, and the 1st is not over");
+    assert!(name(2).starts_with("Anonymised"));
+}
+
+/// Two tenants may give duties of their own the same name: what one of them keeps is needed all the same.
+#[tokio::test]
+async fn duties_of_tenants_with_one_name_are_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let duty = |table: &str, classes: &str, years: u32| {
+        format!(
+            "[{table}.keep]\nclasses = [{classes}]\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'y'\n\
+             ground = '17(3)(e)'\nfrom = 'made_on'\n"
+        )
+    };
+    let policy = format!(
+        "{LEFT_BEHIND}\n{}{}",
+        duty("duties", "'comment', 'reply'", 1),
+        duty("tenants.careful.duties", "'reply'", 10)
+    );
+    let clock = clock("2026-06-30");
+    let schema = LEFT_BEHIND_SCHEMA.replace(
+        "CREATE TABLE comments (id INTEGER PRIMARY KEY, customer_id INTEGER, text TEXT)",
+        "CREATE TABLE comments (id INTEGER PRIMARY KEY, customer_id INTEGER, text TEXT, made_on TEXT)",
+    );
+    let map = LEFT_BEHIND_MAP.replacen(
+        "fields = { text = \"free_text\" }",
+        "fields = { text = \"free_text\", made_on = \"not personal\" }",
+        1,
+    );
+    let rows = "INSERT INTO comments VALUES (1, 77, 'Maud wrote', '2020-01-01'); INSERT INTO replies VALUES (1, 1, 'kept')";
+    let schema = format!("PRAGMA foreign_keys = off; {schema} {rows}");
+    let (engine, _) = world(&path, &schema, &map, &policy, &clock);
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
+    let now = clock.now();
+    let approval =
+        Approval::new("op", [TenantId::from("careful")], plan.digest(), now, now + TimeDelta::hours(1));
+    let expired = engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    let text: Option<String> = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT text FROM comments WHERE id = 1", [], |row| row.get(0))
+        .unwrap_or_else(|error| panic!("the comment stays for its reply: {error}\n{expired}"));
+    assert_eq!((text, ids(&path, "replies")), (None, vec![1]));
 }

@@ -486,3 +486,56 @@ fn a_confirmation_names_no_link_that_is_not_there() {
     );
     assert!(!letter.contains("pseudonymised"), "{letter}");
 }
+
+/// The confirmation names what duties keep of this person, and nothing that they keep of others; where the row stays for
+/// the sake of a record that says nothing of anybody, the person is anonymised, and not erased.
+#[test]
+fn a_confirmation_speaks_of_what_is_kept_of_this_person() {
+    let map = DataMap::builder(
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name)),
+    )
+    .class(
+        RecordClass::new("invoice")
+            .field(Field::key("id"))
+            .field(Field::personal("billed_to", Kind::Name))
+            .field(Field::plain("booked_on").dated())
+            .needs_owner(),
+    )
+    .class(
+        RecordClass::new("total")
+            .field(Field::key("id"))
+            .field(Field::plain("cents"))
+            .field(Field::plain("booked_on").dated())
+            .needs_owner(),
+    )
+    .knows(Fact::Status)
+    .build()
+    .unwrap();
+    let policy = "version = 1\nsweep = false\ntriggers.requested = { treatment = 'wipe' }\n\
+         guards = { active_subscription = { ignore = 'x' }, several_tenants = { ignore = 'x' }, not_archived = { ignore = 'x' } }\n\
+         anonymise.name = 'clear'\ntreatments.wipe = { customer = 'delete', invoice = 'delete', total = 'delete' }\n\
+         [duties.bookkeeping]\nclasses = ['invoice', 'total']\nstatute = 'SE/BFL/7:2'\nfrom = 'booked_on'";
+    let policy = PolicyDocument::from_toml(policy).and_then(|policy| policy.check(&map));
+    let policy = policy.unwrap_or_else(|problems| panic!("{problems}"));
+    let decision = decide(&policy, &Customer::new("1", "any"), &Asked::request(), &[], now());
+    let confirmation = |kept: &[&str]| {
+        let deferred = decision.deferred().iter().filter(|deferred| kept.contains(&deferred.class.as_str()));
+        let deferred: Vec<_> = deferred.cloned().collect();
+        assert_eq!(deferred.len(), kept.len());
+        let treatment = &policy.treatments()["wipe"];
+        let (head, done) = (head(), day("2026-06-01"));
+        letter::confirmation(Language::English, &head, treatment, &deferred, done, None, &Lingering::Nowhere)
+    };
+    for (kept, says) in [
+        (&[][..], "Afterwards you are no longer in our records."),
+        (&["total"], "Afterwards nothing in our records says who you are: they are anonymised."),
+        (
+            &["invoice"],
+            "something still leads to you through invoice (only what the law requires to be kept)",
+        ),
+        (&["invoice", "total"], "through invoice (only what the law requires to be kept)"),
+    ] {
+        let letter = confirmation(kept);
+        assert!(letter.contains(says), "{kept:?}: {says}\nis missing in\n{letter}");
+    }
+}

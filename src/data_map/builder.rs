@@ -1,0 +1,170 @@
+//! Building a data map, and what is wrong with one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    ClassName, DataMap, DeactivationSupport, Fact, GatewayName, RecordClass, Reference, Role, StateName,
+};
+use crate::digest::Digest;
+use crate::document::{Problem, Problems};
+
+/// Builds a [`DataMap`].
+#[derive(Debug)]
+pub struct DataMapBuilder {
+    pub(super) root: ClassName,
+    pub(super) classes: Vec<RecordClass>,
+    pub(super) facts: BTreeSet<Fact>,
+    pub(super) states: BTreeSet<StateName>,
+    pub(super) dates: BTreeSet<String>,
+    pub(super) gateways: BTreeSet<GatewayName>,
+    pub(super) deactivation: DeactivationSupport,
+    pub(super) ignored: BTreeMap<String, String>,
+    pub(super) counts_groups: bool,
+    pub(super) unmapped: Vec<String>,
+    pub(super) source: Option<Digest>,
+}
+
+impl DataMapBuilder {
+    /// One more class of records that belong to customers.
+    #[must_use]
+    pub fn class(mut self, class: RecordClass) -> Self {
+        self.classes.push(class);
+        self
+    }
+
+    /// The store can tell this fact.
+    #[must_use]
+    pub fn knows(mut self, fact: Fact) -> Self {
+        self.facts.insert(fact);
+        self
+    }
+
+    /// The store can tell this state of the host's own, which a guard of the policy may look at.
+    #[must_use]
+    pub fn state(mut self, name: impl Into<StateName>) -> Self {
+        self.states.insert(name.into());
+        self
+    }
+
+    /// The store can tell this date.
+    #[must_use]
+    pub fn date(mut self, name: impl Into<String>) -> Self {
+        self.dates.insert(name.into());
+        self
+    }
+
+    /// Customers may have profiles at this gateway.
+    #[must_use]
+    pub fn gateway(mut self, name: impl Into<GatewayName>) -> Self {
+        self.gateways.insert(name.into());
+        self
+    }
+
+    /// The store counts customers who share what stays of one. A repository needs somebody who does:
+    /// [`ByRecord::counting`](crate::ByRecord::counting).
+    #[must_use]
+    pub fn counts_groups(mut self) -> Self {
+        self.counts_groups = true;
+        self
+    }
+
+    /// Something that belongs to customers is left out on purpose. Certificates say so.
+    #[must_use]
+    pub fn ignores(mut self, what: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.ignored.insert(what.into(), reason.into());
+        self
+    }
+
+    /// The store holds something that the map does not speak of. Certificates say so.
+    #[must_use]
+    pub fn leaves_out(mut self, what: impl Into<String>) -> Self {
+        self.unmapped.push(what.into());
+        self
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn source(mut self, digest: Digest) -> Self {
+        self.source = Some(digest);
+        self
+    }
+
+    /// The host has no status for a deactivated customer.
+    #[must_use]
+    pub fn without_deactivation(mut self, reason: impl Into<String>) -> Self {
+        self.deactivation = DeactivationSupport::None { reason: reason.into() };
+        self
+    }
+
+    /// The map, or everything that is wrong with it.
+    pub fn build(self) -> Result<DataMap, Problems> {
+        let mut problems = Vec::new();
+        let mut classes = BTreeMap::<ClassName, RecordClass>::new();
+        let names: BTreeSet<ClassName> = self.classes.iter().map(|class| class.name.clone()).collect();
+        for mut class in self.classes {
+            let path = class.name.to_string();
+            if class.needs_owner && class.name != self.root {
+                class.references.push(Reference {
+                    to: self.root.clone(),
+                    fields: Vec::new(),
+                    to_fields: Vec::new(),
+                    owner: true,
+                    cuttable: false,
+                });
+            }
+            problems.extend(class_name_problems(&class.name));
+            if !class.fields.iter().any(|field| field.role == Role::Key) {
+                problems.push(Problem::new(
+                    &path,
+                    "has no key",
+                    "name the field that tells its records apart",
+                ));
+            }
+            let mut seen = BTreeSet::new();
+            for field in &class.fields {
+                if !seen.insert(&field.name) {
+                    problems.push(Problem::new(
+                        format!("{path}.{}", field.name),
+                        "is there twice",
+                        "leave one of them",
+                    ));
+                }
+            }
+            for reference in class.references.iter().filter(|reference| !names.contains(&reference.to)) {
+                problems.push(Problem::new(
+                    &path,
+                    format!("points at {}, which is no class of this map", reference.to),
+                    "map that class too",
+                ));
+            }
+            if classes.insert(class.name.clone(), class).is_some() {
+                problems.push(Problem::new(&path, "is there twice", "give one of them another name"));
+            }
+        }
+        Problems::none_or(problems)?;
+        let mut map = DataMap {
+            root: self.root,
+            classes,
+            facts: self.facts,
+            states: self.states,
+            dates: self.dates,
+            gateways: self.gateways,
+            deactivation: self.deactivation,
+            ignored: self.ignored,
+            counts_groups: self.counts_groups,
+            unmapped: self.unmapped,
+            source: self.source,
+            digest: None,
+        };
+        map.digest = Some(Digest::of(&map));
+        Ok(map)
+    }
+}
+
+pub(super) fn class_name_problems(name: &ClassName) -> Vec<Problem> {
+    if ["gateway", "recipient"].contains(&name.as_str()) {
+        let way_out = "give the class another name";
+        vec![Problem::new(name.as_str(), "is a word of the policy's own", way_out)]
+    } else {
+        Vec::new()
+    }
+}

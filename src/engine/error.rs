@@ -57,7 +57,8 @@ pub enum Error {
         /// The digest of ours.
         ours: Digest,
     },
-    /// Far more has expired by now than the plan said that was approved.
+    /// Far more has expired by now than the plan said that was approved. The run has stopped: records without an owner were not
+    /// touched; of customers, batches that were within the plan may be done, and the ledger says so.
     #[error(
         "{found} records or more have expired by now, and the approved plan spoke of {planned}; look why, plan again and \
          approve the new plan"

@@ -179,7 +179,7 @@ impl Engine {
     ///
     /// # Errors
     /// Before anything is touched: [`Error::Approval`] if the approval does not hold now, [`Error::OtherRules`] if policy
-    /// or data map are others. [`Error::MoreThanPlanned`] if twice as much has expired as the plan said, and 100 records more.
+    /// or data map are others. [`Error::MoreThanPlanned`] once more is found than twice what the plan said and 100 records.
     /// A store or ledger out of reach: what was done stays done, and the ledger's entry of the end says why the run broke off.
     pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Expired, Error> {
         let now = self.parts.clock.now();
@@ -379,8 +379,8 @@ impl Run<'_> {
         self.of.entry(Some(tenant)).or_default()
     }
 
-    /// A plan that was approved of a few records is none of all of them: what the facts are by now is then looked at by a
-    /// person first.
+    /// A plan that was approved of a few records is none of all of them: a person looks first what has come to pass. Customers
+    /// are looked at batch by batch, so those before are done by then.
     fn within_the_plan(&self, found: u64) -> Result<(), Error> {
         let planned = self.approved.plan.due();
         if found > planned.saturating_mul(2).saturating_add(LEEWAY) {
@@ -480,6 +480,8 @@ impl Run<'_> {
             self.begin().await?;
             of.failed.clear();
             let parts = self.parts(port, &request, &mut of).await;
+            // What went is known even if nothing more can be read.
+            self.of.insert(None, of.clone());
             tally = port.count_ownerless(&request).await?;
             self.of.insert(None, with_what_stays(&of, &request.treatment, &tally));
             parts?;

@@ -101,7 +101,8 @@ pub struct ExpiryEnded {
     pub run: ExpiryRun,
     /// What was treated.
     pub expired: Vec<ExpiredRecords>,
-    /// Why it came to an end before it was done, if it did. The next run does the rest.
+    /// Why it came to an end before it was done, if it did. What was not read back by then is not counted; the next run does
+    /// the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_off: Option<String>,
     /// When.

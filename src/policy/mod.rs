@@ -145,8 +145,8 @@
 //! tenant that the plan is not about is held back as well.
 //!
 //! `sweep = false` switches it off. Nothing happens by itself: `Engine::plan_expiry` and `Engine::plan_ownerless`
-//! say what has expired, a person approves the digest, and `Engine::expire` does it; where far more has expired by
-//! then than the plan said, it does not. A tenant's entry replaces the one of the same class, and `"off"` drops it.
+//! say what has expired, a person approves the digest, and `Engine::expire` does it; where it finds far more than the
+//! plan said, it stops. A tenant's entry replaces the one of the same class, and `"off"` drops it.
 //! Whose tenant's a record without an owner was nobody can say: there, tenants cannot differ, the duties of all
 //! count, one tenant that is switched off switches it off, and who approves needs authority over every tenant that
 //! the policy names. What a changed policy would let expire says a plan made under it;

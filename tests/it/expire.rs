@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
+use relinquish::anonymise::Seed;
 use relinquish::customer::HoldKind;
 use relinquish::data_map::{Fact, Field, FieldName, Kind, Record, RecordClass, Reference, Value};
 use relinquish::engine::{Clock, Expired, PlannedExpiry};
@@ -17,7 +19,10 @@ use relinquish::gateway::{
 use relinquish::ledger::{EntryBody, ExpiryEvent, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::plan::{ApprovalError, ApprovedExpiry, ExpiryPlan, NothingExpires};
 use relinquish::policy::{Ownerless, Standing};
-use relinquish::store::{ByRecord, MemoryRepository};
+use relinquish::store::{
+    ByRecord, MemoryRepository, OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest,
+    StoreError, Tally,
+};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
     Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, PolicyDocument,
@@ -1292,6 +1297,60 @@ async fn far_more_than_was_planned_is_not_erased() {
     let expired = engine.expire(&approved).await;
     assert!(matches!(expired, Err(Error::MoreThanPlanned { planned: 0, found: 101 })), "{expired:?}");
     assert_eq!(ids(&path, "calls").len(), 101);
+}
+
+/// A store that cannot count any more once it has erased.
+#[derive(Debug)]
+struct GoesBlind {
+    inner: Arc<SqliteStore>,
+    has_erased: AtomicBool,
+}
+
+#[async_trait]
+impl OwnerlessRecords for GoesBlind {
+    async fn count_ownerless(&self, request: &OwnerlessRequest) -> Result<Tally, StoreError> {
+        if self.has_erased.load(Ordering::SeqCst) {
+            return Err(StoreError::Busy { doing: "counting" });
+        }
+        self.inner.count_ownerless(request).await
+    }
+
+    async fn erase_ownerless(
+        &self,
+        request: &OwnerlessRequest,
+        seed: &Seed,
+        after: Option<&OwnerlessPlace>,
+    ) -> Result<OwnerlessErased, StoreError> {
+        self.has_erased.store(true, Ordering::SeqCst);
+        self.inner.erase_ownerless(request, seed, after).await
+    }
+}
+
+/// What went was forgotten when nothing could be read back.
+#[tokio::test]
+async fn what_went_is_in_the_ledger_even_if_nothing_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    let clock = clock("2026-06-30");
+    // Makes the file.
+    drop(left_behind(&path, "INSERT INTO comments VALUES (1, 77, 'a'), (2, 77, 'b')", LEFT_BEHIND, &clock));
+    let store = Arc::new(SqliteStore::open(&path, &SqlMap::from_toml(LEFT_BEHIND_MAP).unwrap()).unwrap());
+    let ledger = Arc::new(MemoryLedger::new());
+    let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
+    let policy = PolicyDocument::from_toml(LEFT_BEHIND).unwrap();
+    let engine = Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), keys)
+        .ownerless(GoesBlind { inner: store, has_erased: AtomicBool::new(false) })
+        .clock(Arc::clone(&clock))
+        .build()
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("a plan") };
+    let expired = engine.expire(&approve(*plan, clock.now())).await;
+    assert!(matches!(expired, Err(Error::Store(StoreError::Busy { .. }))), "{expired:?}");
+    let ended = ledger.entries(1, 1).await.unwrap().remove(0).body;
+    let EntryBody::Expiry(event) = &ended else { panic!("{ended:?}") };
+    let ExpiryEvent::Ended(ended) = &**event else { panic!("{event:?}") };
+    assert!(ended.broken_off.is_some());
+    assert_eq!(ended.expired[0].records["comment"], 2, "{ended:?}");
 }
 
 /// A duty with the name that an age has within the crate hid that the two differ, and a line that it kept went with its

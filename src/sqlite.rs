@@ -72,6 +72,9 @@ impl Worker {
     }
 }
 
+/// What is said of a constraint that is a trigger. SQLite does not tell which.
+pub(crate) const A_TRIGGER: &str = "a trigger";
+
 /// What SQLite's errors come down to. Its texts name columns and tables, never values.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -121,7 +124,7 @@ impl From<rusqlite::Error> for Fault {
                 | ffi::SQLITE_CONSTRAINT_NOTNULL
                 | ffi::SQLITE_CONSTRAINT_FOREIGNKEY
                 | ffi::SQLITE_CONSTRAINT_CHECK => Self::Constraint(message.unwrap_or_else(plain)),
-                ffi::SQLITE_CONSTRAINT_TRIGGER => Self::Constraint("a trigger".to_owned()),
+                ffi::SQLITE_CONSTRAINT_TRIGGER => Self::Constraint(A_TRIGGER.to_owned()),
                 _ => Self::Constraint(plain()),
             },
             // "no such column", "syntax error": the text quotes the statement, which holds no value. While a

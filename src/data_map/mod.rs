@@ -41,11 +41,13 @@ mod builder;
 mod check;
 mod kind;
 mod record;
+mod trigger;
 
 pub use builder::DataMapBuilder;
 pub use check::Check;
 pub use kind::{Kind, UnknownKind};
 pub use record::{Record, RecordKey, Value};
+pub use trigger::{TableTrigger, TriggerEffect, TriggerOn};
 
 open_name! {
     /// The name of a payment gateway, as the policy and the data map spell it: `stripe`.
@@ -312,6 +314,8 @@ pub struct RecordClass {
     shared_through: Option<ClassName>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     copied_to: BTreeSet<ClassName>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    triggers: BTreeSet<TableTrigger>,
 }
 
 impl RecordClass {
@@ -326,6 +330,7 @@ impl RecordClass {
             reassignable: false,
             shared_through: None,
             copied_to: BTreeSet::new(),
+            triggers: BTreeSet::new(),
         }
     }
 
@@ -363,6 +368,14 @@ impl RecordClass {
     #[must_use]
     pub fn copied_to(mut self, class: impl Into<ClassName>) -> Self {
         self.copied_to.insert(class.into());
+        self
+    }
+
+    /// A trigger of its table forbids, swallows or rewrites what is done to its records. A policy that would run into the
+    /// trigger is an error.
+    #[must_use]
+    pub fn triggered(mut self, trigger: TableTrigger) -> Self {
+        self.triggers.insert(trigger);
         self
     }
 
@@ -454,6 +467,11 @@ impl RecordClass {
     /// The classes to which the database itself writes when one of these records changes or goes.
     pub fn copies(&self) -> &BTreeSet<ClassName> {
         &self.copied_to
+    }
+
+    /// The triggers of its table that stand in the way of a treatment.
+    pub fn triggers(&self) -> impl Iterator<Item = &TableTrigger> {
+        self.triggers.iter()
     }
 
     /// Whether its records can be handed to the "Unknown Customer".

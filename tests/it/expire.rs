@@ -1385,12 +1385,14 @@ async fn what_a_trigger_brings_back_is_not_counted() {
     let path = folder.path().join("shop.sqlite");
     let schema = format!(
         "{SCHEMA} INSERT INTO customers (id, tenant, name) VALUES (1, 'usual', 'M'), (2, 'usual', 'B');
-         INSERT INTO invoices VALUES (1, 1, 'Maud', '2010-01-01'), (2, 2, 'Bea', '2010-01-01');
-         CREATE TRIGGER again AFTER UPDATE OF name ON invoices WHEN NEW.id = 1
-             BEGIN UPDATE invoices SET name = OLD.name WHERE id = NEW.id; END;"
+         INSERT INTO invoices VALUES (1, 1, 'Maud', '2010-01-01'), (2, 2, 'Bea', '2010-01-01');"
     );
     let clock = clock("2026-06-30");
     let (engine, _) = world(&path, &schema, MAP, POLICY, &clock);
+    // One that was there at the start would have been refused.
+    let trigger = "CREATE TRIGGER again AFTER UPDATE OF name ON invoices WHEN NEW.id = 1
+             BEGIN UPDATE invoices SET name = OLD.name WHERE id = NEW.id; END;";
+    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
     let expired = expire_of(&engine, &clock, &["usual"]).await;
     let of = &expired.of[&Some("usual".into())];
     assert_eq!((of.records["invoice"], of.failed.values().sum::<u64>()), (1, 1), "{expired}");
@@ -1405,12 +1407,13 @@ async fn one_row_without_an_owner_that_is_refused_stops_no_other() {
     let (engine, ledger) = left_behind(
         &path,
         "INSERT INTO comments VALUES (1, 77, 'a'), (2, 77, 'b'), (3, 77, 'c'), (4, 77, 'd');
-         CREATE TRIGGER sealed BEFORE DELETE ON comments WHEN OLD.id = 2
-             BEGIN SELECT RAISE(ABORT, 'sealed'); END;
          INSERT INTO receipts VALUES (2, 77, 'Gone', '2015-01-01')",
         LEFT_BEHIND,
         &clock,
     );
+    let trigger = "CREATE TRIGGER sealed BEFORE DELETE ON comments WHEN OLD.id = 2
+             BEGIN SELECT RAISE(ABORT, 'sealed'); END;";
+    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
     let expired = expire_ownerless(&engine, &clock).await;
     assert_eq!(ids(&path, "comments"), [2], "{expired}");
     let of = &expired.of[&None];
@@ -1432,12 +1435,13 @@ async fn rows_that_are_never_done_are_looked_at_once_a_round() {
     let (engine, _) = left_behind(
         &path,
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-         INSERT INTO receipts SELECT i, 77, 'Gone', '2015-01-01' FROM n;
-         CREATE TRIGGER again AFTER UPDATE OF name ON receipts WHEN NEW.name <> 'again'
-             BEGIN UPDATE receipts SET name = 'again' WHERE id = NEW.id; END;",
+         INSERT INTO receipts SELECT i, 77, 'Gone', '2015-01-01' FROM n;",
         LEFT_BEHIND,
         &clock,
     );
+    let trigger = "CREATE TRIGGER again AFTER UPDATE OF name ON receipts WHEN NEW.name <> 'again'
+             BEGIN UPDATE receipts SET name = 'again' WHERE id = NEW.id; END;";
+    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
     let expired = expire_ownerless(&engine, &clock).await;
     let of = &expired.of[&None];
     assert!(

@@ -45,6 +45,7 @@ mod smallest_group;
 mod sql_map;
 mod sqlite_store;
 mod strategies;
+mod table_triggers;
 mod tenants;
 mod text;
 mod tombstones;

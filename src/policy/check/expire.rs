@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::duties::{self, check_date};
-use super::{check_references, compile_classes, not_covered};
+use super::{check_references, compile_classes, not_covered, triggers};
 use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, RecordClass};
 use crate::document::{Reader, join, suggest};
@@ -249,6 +249,7 @@ fn compile(
     duties::put_tombstones(reader, TABLE, rules, &mut classes, map);
     duties::check_dates_stay(reader, TABLE, &classes);
     check_references(reader, TABLE, &known, map);
+    triggers::check_table_triggers(reader, TABLE, &classes, map);
     check_searches(reader, &classes);
     Treatment {
         name: TABLE.into(),

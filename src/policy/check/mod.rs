@@ -19,6 +19,7 @@ mod duties;
 mod expire;
 mod field;
 mod group;
+mod triggers;
 
 use field::{Impossible, Resolved, resolve};
 
@@ -97,6 +98,7 @@ fn compile(
         duties::check_dates_stay(reader, &path, &classes);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
+        triggers::check_table_triggers(reader, &path, &classes, map);
         let treatment = Treatment {
             name: name.clone(),
             root: map.root().clone(),

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{beside, check_coverage, ignored_echoes};
 use super::map::{CustomersMap, DeactivateMap, FieldMap, RecordMap, Source, SqlMap, TenantSource, Written};
+use super::triggers::{all_triggers, check_table_triggers, in_the_way};
 use super::schema::{Column, Schema, Table, names_column};
 use super::way::{BoundLink, Cut, Ends, Need, bind_way, clearable, cuts, is_owner_link, needs};
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
     ClassName, Constraints, DataMap, DataMapBuilder, Datatype, Fact, Field, FieldName, Kind, RecordClass,
-    Reference, Role, Value,
+    Reference, Role, TableTrigger, Value,
 };
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -59,6 +60,8 @@ pub(crate) struct Bound {
     pub(crate) needs: BTreeSet<Need>,
     /// Full-text indexes over mapped tables.
     pub(crate) indexes: Vec<String>,
+    /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
+    pub(crate) triggers: Vec<TableTrigger>,
 }
 
 impl Bound {
@@ -88,6 +91,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         }
     }
     check_coverage(&mut reader, map, schema);
+    check_table_triggers(&mut reader, map, schema);
     reader.finish()?;
     mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
@@ -100,7 +104,8 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .map(|other| other.name.clone())
         .collect();
     let classes = children_first(classes, schema);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, cuts, needs, indexes })
+    let triggers = all_triggers(schema);
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, cuts, needs, indexes, triggers })
 }
 
 fn bound_class(
@@ -571,6 +576,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 built = built.needed_by(other.name.clone());
             }
         }
+        built = in_the_way(map, table).fold(built, RecordClass::triggered);
         if customers.unknown.is_some() && class.path.len() == 1 {
             built = built.reassignable();
         }
@@ -598,6 +604,9 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
     }
     for (table, reason) in &map.ignore {
         builder = builder.ignores(format!("table {table}"), reason);
+    }
+    for (trigger, reason) in &map.ignored_triggers {
+        builder = builder.ignores(format!("trigger {trigger}"), reason);
     }
     builder.build()
 }

@@ -109,6 +109,8 @@ pub struct SqlMap {
     pub(crate) customers: CustomersMap,
     pub(crate) records: BTreeMap<ClassName, RecordMap>,
     pub(crate) ignore: BTreeMap<String, String>,
+    /// Triggers that let pass what a treatment does, with the reason.
+    pub(crate) ignored_triggers: BTreeMap<String, String>,
     /// Of the document: an approval holds under the map by which it was planned, and no other.
     pub(crate) digest: Digest,
 }
@@ -150,16 +152,24 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
             }
         }
     }
-    let mut ignore = BTreeMap::new();
+    let (mut ignore, mut ignored_triggers) = (BTreeMap::new(), BTreeMap::new());
     if let Some(value) = table.get("ignore") {
         for (name, reason) in reader.open_table("ignore", value).into_iter().flatten() {
-            if let Some(reason) = reader.text(&join("ignore", name), reason) {
+            if let (TRIGGERS, Json::Object(triggers)) = (name.as_str(), reason) {
+                for (name, reason) in triggers {
+                    let reason = reader.text(&join("ignore.triggers", name), reason);
+                    ignored_triggers.extend(reason.map(|reason| (name.clone(), reason.to_owned())));
+                }
+            } else if let Some(reason) = reader.text(&join("ignore", name), reason) {
                 ignore.insert(name.clone(), reason.to_owned());
             }
         }
     }
-    Some(SqlMap { customers: customers?, records, ignore, digest: Digest::of(value) })
+    Some(SqlMap { customers: customers?, records, ignore, ignored_triggers, digest: Digest::of(value) })
 }
+
+/// Under `ignore`, a table of this name has a reason, and triggers have a table of reasons.
+const TRIGGERS: &str = "triggers";
 
 const CUSTOMER_KEYS: [&str; 17] = [
     "class",

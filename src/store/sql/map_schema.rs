@@ -67,7 +67,11 @@ impl super::SqlMap {
                 "version": { "const": 1 },
                 "customers": customers,
                 "records": by_name(&record),
-                "ignore": by_name(&text),
+                "ignore": {
+                    "type": "object",
+                    "properties": { "triggers": { "anyOf": [text, by_name(&text)] } },
+                    "additionalProperties": text,
+                },
             },
             "$defs": definitions(&text),
         })

@@ -62,6 +62,7 @@
 //! | a row that several customers share | `owner = [{ column = "id", table = "residents", key = "address_id", shared = true }, "client_id"]`: treated with the last one who leaves |
 //! | a second link to a customer (a referrer, a reply) | nothing: the row is its owner's, and the link is cut when the other one is deleted |
 //! | a trigger that writes to another table | map that table, or ignore it with a reason; it is treated after the trigger has run |
+//! | a trigger that refuses a statement, leaves rows as they are (`RAISE(IGNORE)`), or writes to its own table again | nothing: a policy that runs into the trigger is refused. Where you know that the trigger lets these rows pass: `ignore.triggers.name = "reason"` |
 //! | a full-text index over a mapped table | nothing, if triggers keep it current; a full-text table of its own has to be ignored with a reason |
 //!
 //! The field of a JSON value is named by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`. Redacted,
@@ -80,6 +81,7 @@ mod map;
 mod map_schema;
 mod schema;
 mod tokens;
+mod triggers;
 mod way;
 
 pub use map::SqlMap;
@@ -91,4 +93,5 @@ pub(crate) use schema::{
     declared_chars, names_column,
 };
 pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
+pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text};
 pub(crate) use way::{BoundLink, Cut};

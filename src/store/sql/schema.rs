@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::tokens::TriggerEvent;
+use super::triggers::TriggerText;
 use crate::data_map::{Check, Datatype};
 
 /// A column as it is.
@@ -60,6 +61,8 @@ pub(crate) struct Trigger {
     pub(crate) event: Option<TriggerEvent>,
     /// The tables that it writes to, as it spells them.
     pub(crate) writes: Vec<String>,
+    /// What it does to its own table.
+    pub(crate) text: TriggerText,
 }
 
 /// A table that is no plain one.

@@ -11,7 +11,7 @@ use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, st
 use crate::anonymise::Seed;
 use crate::policy::Treatment;
 use crate::sqlite::Fault;
-use crate::store::sql::{CustomersMap, Source, TenantSource, UnknownMap};
+use crate::store::sql::{CustomersMap, Source, TenantSource, UnknownMap, changed_otherwise};
 use crate::store::{Batch, Counts, Erased, Target};
 
 /// How often a drawn value may be taken already before the store gives up.
@@ -106,9 +106,9 @@ impl Shared {
             let changed = self.act(transaction, class)?;
             if changed != rows && !(class.may_shrink && changed < rows) {
                 let what = format!(
-                    "{rows} rows of {} were counted and {changed} would be changed; rows that belong to \
-                     more than one customer cannot be erased",
-                    class.class
+                    "{rows} rows of {} were counted and {changed} would be changed: {}",
+                    class.class,
+                    changed_otherwise(&self.bound, &class.class)
                 );
                 return Err(Fault::Other(what).into());
             }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::checks::Held;
 use crate::store::sql::{
     Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks, datatype,
-    declared_chars, generated_from, names_column, trigger_event, virtual_table, written_by_trigger,
+    declared_chars, generated_from, names_column, trigger_event, trigger_text, virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -83,7 +83,8 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     )?;
     let trigger = |row: &rusqlite::Row<'_>| {
         let sql: String = row.get(1)?;
-        Ok(Trigger { name: row.get(0)?, event: trigger_event(&sql), writes: written_by_trigger(&sql) })
+        let (event, writes) = (trigger_event(&sql), written_by_trigger(&sql));
+        Ok(Trigger { name: row.get(0)?, event, writes, text: trigger_text(&sql, &table.name) })
     };
     table.triggers = triggers.query_map([&table.name], trigger)?.collect::<Result<_, _>>()?;
     Ok(table)

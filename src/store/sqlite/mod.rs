@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::by_record::fits;
-use super::sql::{Bound, CustomersMap, SqlMap, bind};
+use super::sql::{Bound, CustomersMap, SqlMap, bind, refused_by};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
     Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest,
@@ -21,7 +21,7 @@ use crate::data_map::{ClassName, DataMap, Datatype, FieldName, Kind, Value};
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::policy::Treatment;
-use crate::sqlite::{self, Fault, Worker};
+use crate::sqlite::{self, A_TRIGGER, Fault, Worker};
 
 use erase::Work;
 use facts::Facts;
@@ -117,7 +117,14 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         let worked: Result<T, Trouble> = self.worker.call(move |connection| work(&shared, connection)).await;
-        worked.map_err(|trouble| trouble.into_error(doing, self.shared.bound.data_map.root()))
+        worked
+            .map_err(|trouble| trouble.into_error(doing, self.shared.bound.data_map.root()))
+            .map_err(|error| named(&self.shared.bound, error))
+    }
+
+    /// Answers of which each error says which triggers may have refused a statement.
+    fn naming_in<T>(&self, answers: Batch<T>) -> Batch<T> {
+        answers.into_iter().map(|answer| answer.map_err(|error| named(&self.shared.bound, error))).collect()
     }
 }
 
@@ -151,6 +158,17 @@ impl From<Fault> for Trouble {
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         Self { class: None, fault: error.into() }
+    }
+}
+
+/// An error that says which triggers may have refused a statement.
+fn named(bound: &Bound, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Constraint { doing, class, constraint } if constraint == A_TRIGGER => {
+            let constraint = refused_by(bound, &class);
+            StoreError::Constraint { doing, class, constraint }
+        }
+        other => other,
     }
 }
 
@@ -542,6 +560,7 @@ impl RecordStore for SqliteStore {
             }
         })
         .await
+        .map(|answers| self.naming_in(answers))
     }
 }
 
@@ -581,6 +600,7 @@ impl CustomerStore for SqliteStore {
             }
         })
         .await
+        .map(|answers| self.naming_in(answers))
     }
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {

@@ -11,7 +11,7 @@ use super::erase::Work;
 use super::functions::from_sql;
 use super::ownership::Whose;
 use super::statements::{ClassScript, Parts, Script, Statement};
-use super::{Shared, SqliteStore, Trouble, bind_all, functions, sql_value};
+use super::{Shared, SqliteStore, Trouble, bind_all, functions, named, sql_value};
 use crate::anonymise::Seed;
 use crate::data_map::{ClassName, Value};
 use crate::policy::RecordAction;
@@ -163,6 +163,7 @@ impl Shared {
                 Err(trouble @ Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) => {
                     let error =
                         trouble.into_error("erasing records without an owner", self.bound.data_map.root());
+                    let error = named(&self.bound, error);
                     erased.refused.insert(error.to_string(), 1);
                 }
                 Err(trouble) => return Err(trouble),

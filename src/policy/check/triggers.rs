@@ -1,0 +1,83 @@
+//! Holding a treatment against the triggers of the tables: what a trigger forbids, swallows or writes over is not done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger};
+use crate::document::{Reader, join};
+use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
+
+/// Triggers into which the statements of a treatment would run.
+pub(super) fn check_table_triggers(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &DataMap,
+) {
+    for (name, treated) in classes {
+        let Some(class) = map.class(name.as_str()) else { continue };
+        let written = written(class, treated, classes);
+        let is_written = |field: &FieldName| {
+            // A value within a document is written with its column.
+            let within = format!("{field}/");
+            written.iter().any(|one| one == field || one.as_str().starts_with(&within))
+        };
+        let goes = *treated.action() == RecordAction::Delete;
+        for trigger in class.triggers() {
+            let what = if goes && trigger.hits_delete() {
+                "cannot be deleted"
+            } else if !written.is_empty() && trigger.hits_update(is_written) {
+                "cannot be written to"
+            } else {
+                continue;
+            };
+            let way_out = way_out(class, treated, classes, trigger);
+            reader.problem(join(path, name.as_str()), format!("{what}: {trigger}"), way_out);
+        }
+    }
+}
+
+/// The fields that a treatment writes to in records of a class.
+fn written(
+    class: &RecordClass,
+    treated: &ClassTreatment,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+) -> BTreeSet<FieldName> {
+    let mut written: BTreeSet<FieldName> = treated.strategies().map(|(field, _)| field.clone()).collect();
+    if matches!(treated.action(), RecordAction::Anonymise | RecordAction::Reassign) {
+        let group = treated.smallest_group().into_iter().flat_map(SmallestGroup::fields);
+        written.extend(group.map(|(field, _)| field.clone()));
+    }
+    let goes = |name: &ClassName| {
+        classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete)
+    };
+    for link in class.referenced() {
+        let is_moved = *treated.action() == RecordAction::Reassign && link.owner;
+        let is_cut = *treated.action() != RecordAction::Delete && link.cuttable && goes(&link.to);
+        if is_moved || is_cut {
+            written.extend(link.fields.iter().cloned());
+        }
+    }
+    written
+}
+
+/// Only what no other check refuses: records can stay where nothing goes that they point at.
+fn way_out(
+    class: &RecordClass,
+    treated: &ClassTreatment,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    trigger: &TableTrigger,
+) -> String {
+    let name = trigger.name();
+    let mut way_out = format!(
+        "drop the trigger, or, where you know that it lets these records pass, write ignore.triggers.{name} = \"reason\" \
+         in the data map"
+    );
+    let goes = |name: &ClassName| {
+        classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete)
+    };
+    let may_stay = !class.referenced().iter().any(|link| goes(&link.to) && !link.cuttable);
+    if may_stay && !matches!(treated.action(), RecordAction::Keep { .. }) {
+        way_out.push_str("; or write { keep = \"reason\" } for the class");
+    }
+    way_out
+}

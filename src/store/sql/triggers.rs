@@ -1,0 +1,229 @@
+//! Triggers of mapped tables that forbid, swallow or rewrite a statement, read from the text that made them.
+//!
+//! `RAISE(ABORT | FAIL | ROLLBACK, …)` forbids, `RAISE(IGNORE)` swallows, and a write to the trigger's own table rewrites.
+//! Whether a `WHEN` or a `CASE` is met cannot be told from the schema, so each counts as if it was.
+
+use std::collections::BTreeSet;
+
+use super::bind::Bound;
+use super::map::{DeactivateMap, SqlMap};
+use super::schema::{Schema, Table, Trigger};
+use super::tokens::{Token, TriggerEvent, tokens};
+use crate::data_map::{ClassName, FieldName, TableTrigger, TriggerEffect, TriggerOn};
+use crate::document::Reader;
+
+/// What a trigger does to its own table, as its text spells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TriggerText {
+    /// `BEFORE DELETE`, `AFTER UPDATE` …
+    pub(crate) when: &'static str,
+    /// The columns of `UPDATE OF`. Empty: any.
+    pub(crate) columns: Vec<String>,
+    pub(crate) forbids: bool,
+    pub(crate) swallows: bool,
+    /// The columns of its own table that it sets.
+    pub(crate) sets: Vec<String>,
+    /// It adds rows to its own table.
+    pub(crate) adds: bool,
+}
+
+/// Reads the text of a trigger on a table.
+pub(crate) fn trigger_text(sql: &str, table: &str) -> TriggerText {
+    let tokens = tokens(sql);
+    let body = tokens.iter().position(|token| token.is("BEGIN")).unwrap_or(tokens.len());
+    let (head, body) = tokens.split_at(body);
+    let mut text = TriggerText { when: when(head), columns: update_of(head), ..TriggerText::default() };
+    for (n, token) in body.iter().enumerate() {
+        let open = body.get(n + 1) == Some(&Token::Sign('('));
+        let Some(how) = body.get(n + 2).filter(|_| open && token.is("RAISE")) else { continue };
+        text.swallows |= how.is("IGNORE");
+        text.forbids |= how.is("ABORT") || how.is("FAIL") || how.is("ROLLBACK");
+    }
+    let own = |token: Option<&Token>| {
+        token.and_then(Token::name).is_some_and(|name| name.eq_ignore_ascii_case(table))
+    };
+    // The first token of the body is BEGIN.
+    let body = body.get(1..).unwrap_or_default();
+    for statement in body.split(|token| *token == Token::Sign(';')) {
+        let Some(first) = statement.first() else { continue };
+        if first.is("UPDATE") {
+            let at = if statement.get(1).is_some_and(|token| token.is("OR")) { 3 } else { 1 };
+            if own(statement.get(at)) {
+                text.sets.extend(set_columns(statement));
+            }
+        } else if first.is("INSERT") || first.is("REPLACE") {
+            let into = statement.iter().position(|token| token.is("INTO"));
+            text.adds |= into.is_some_and(|into| own(statement.get(into + 1)));
+        }
+    }
+    text
+}
+
+fn when(head: &[Token]) -> &'static str {
+    let at = |keyword: &str| head.iter().position(|token| token.is(keyword));
+    let event = [("UPDATE", 0), ("DELETE", 1), ("INSERT", 2)];
+    let event = event.into_iter().filter_map(|(keyword, n)| Some((at(keyword)?, n))).min();
+    let has = |keyword: &str| at(keyword).is_some_and(|n| event.is_some_and(|(event, _)| n < event));
+    // Without a word it is BEFORE.
+    let timing = if has("AFTER") { 1 } else { usize::from(has("INSTEAD")) * 2 };
+    let names = [
+        ["BEFORE UPDATE", "AFTER UPDATE", "INSTEAD OF UPDATE"],
+        ["BEFORE DELETE", "AFTER DELETE", "INSTEAD OF DELETE"],
+        ["BEFORE INSERT", "AFTER INSERT", "INSTEAD OF INSERT"],
+    ];
+    let of_event = event.and_then(|(_, n)| names.get(n));
+    of_event.and_then(|names| names.get(timing)).copied().unwrap_or_default()
+}
+
+/// The columns of `UPDATE OF a, b ON`.
+fn update_of(head: &[Token]) -> Vec<String> {
+    let mut rest = head.iter().skip_while(|token| !token.is("UPDATE")).skip(1);
+    if !rest.next().is_some_and(|token| token.is("OF")) {
+        return Vec::new();
+    }
+    rest.take_while(|token| !token.is("ON")).filter_map(Token::name).map(str::to_owned).collect()
+}
+
+/// The columns that an `UPDATE` sets: `SET a = 1, (b, c) = (SELECT …)`.
+fn set_columns(statement: &[Token]) -> Vec<String> {
+    let from = statement.iter().position(|token| token.is("SET")).map_or(statement.len(), |at| at + 1);
+    let mut columns = Vec::new();
+    // Names since a comma or a bracket that may turn out to be set.
+    let (mut depth, mut names, mut is_target) = (0_u32, Vec::new(), true);
+    for token in statement.get(from..).unwrap_or_default() {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            Token::Sign('=') if depth == 0 && is_target => {
+                columns.append(&mut names);
+                is_target = false;
+            }
+            Token::Sign(',') if depth == 0 => (names, is_target) = (Vec::new(), true),
+            token if depth == 0 && !is_target && (token.is("WHERE") || token.is("FROM")) => break,
+            token if is_target => names.extend(token.name().map(str::to_owned)),
+            _ => {}
+        }
+    }
+    columns
+}
+
+/// The triggers of a table that stand in the way, but for those that the map ignores.
+pub(super) fn in_the_way<'t>(map: &'t SqlMap, table: &'t Table) -> impl Iterator<Item = TableTrigger> + 't {
+    let is_ignored =
+        |trigger: &Trigger| map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(&trigger.name));
+    table.triggers.iter().filter(move |trigger| !is_ignored(trigger)).flat_map(|trigger| effects(table, trigger))
+}
+
+/// The same of every table, ignored by the map or not.
+pub(super) fn all_triggers(schema: &Schema) -> Vec<TableTrigger> {
+    schema
+        .tables()
+        .flat_map(|table| table.triggers.iter().flat_map(|trigger| effects(table, trigger)))
+        .collect()
+}
+
+fn effects(table: &Table, trigger: &Trigger) -> Vec<TableTrigger> {
+    let on = match trigger.event {
+        Some(TriggerEvent::Update) => TriggerOn::Update,
+        Some(TriggerEvent::Delete) => TriggerOn::Delete,
+        Some(TriggerEvent::Insert) | None => return Vec::new(),
+    };
+    let named = |columns: &[String]| -> BTreeSet<FieldName> {
+        columns.iter().map(|name| table.column(name).map_or(name, |column| &column.name).as_str().into()).collect()
+    };
+    let text = &trigger.text;
+    let mut effects = Vec::new();
+    effects.extend(text.forbids.then_some(TriggerEffect::Forbids));
+    effects.extend(text.swallows.then_some(TriggerEffect::Swallows));
+    if text.adds {
+        effects.push(TriggerEffect::Rewrites(BTreeSet::new()));
+    } else if !text.sets.is_empty() {
+        effects.push(TriggerEffect::Rewrites(named(&text.sets)));
+    }
+    let of_effect = |effect| {
+        let mut found = TableTrigger::new(trigger.name.as_str(), table.name.as_str(), on, effect);
+        found.when = text.when;
+        found.of_fields(named(&text.columns))
+    };
+    effects.into_iter().map(of_effect).collect()
+}
+
+/// Triggers into which deactivating would run. One that the map ignores need not be there: a host may drop it for a run.
+pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+    let DeactivateMap::Write(writes) = &map.customers.deactivate else { return };
+    let Some(table) = schema.table(&map.customers.table) else { return };
+    let is_written = |field: &FieldName| writes.keys().any(|name| name.eq_ignore_ascii_case(field.as_str()));
+    for trigger in in_the_way(map, table).filter(|trigger| trigger.hits_update(is_written)) {
+        let way_out = format!(
+            "drop the trigger, or, where you know that it lets customers be deactivated, write ignore.triggers.{} = \
+             \"reason\"",
+            trigger.name()
+        );
+        reader.problem("customers.deactivate", format!("cannot be written: {trigger}"), way_out);
+    }
+}
+
+/// The triggers of the table of a class that do something to a statement, in words.
+fn triggers_of(bound: &Bound, class: &ClassName, are_meant: impl Fn(&TableTrigger) -> bool) -> String {
+    let table = bound.class(class).map(|class| class.table.as_str());
+    let of_table = bound.triggers.iter().filter(|trigger| Some(trigger.table()) == table);
+    let texts: Vec<String> = of_table.filter(|trigger| are_meant(trigger)).map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// Why a statement may have changed another number of rows than were counted.
+pub(crate) fn changed_otherwise(bound: &Bound, class: &ClassName) -> String {
+    let swallows = |trigger: &TableTrigger| !matches!(trigger.effect(), TriggerEffect::Forbids);
+    match triggers_of(bound, class, swallows) {
+        none if none.is_empty() => {
+            format!("no trigger of the table of {class} is known to do so; look for rows that belong to more than one customer")
+        }
+        triggers => format!("{triggers}; drop the trigger, or treat {class} otherwise"),
+    }
+}
+
+/// Which triggers may have refused a statement. SQLite does not tell, and the text of a trigger may hold a value.
+pub(crate) fn refused_by(bound: &Bound, class: &ClassName) -> String {
+    let forbids = |trigger: &TableTrigger| *trigger.effect() == TriggerEffect::Forbids;
+    match triggers_of(bound, class, forbids) {
+        none if none.is_empty() => {
+            "a trigger, which was made since the database was opened, or of a table to which another trigger writes".to_owned()
+        }
+        triggers => format!("a trigger: {triggers}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(sql: &str) -> TriggerText {
+        trigger_text(sql, "notes")
+    }
+
+    #[test]
+    fn a_trigger_tells_what_it_does_to_its_own_table() {
+        let soft = text(
+            "CREATE TRIGGER notes_soft BEFORE DELETE ON notes WHEN old.gone IS NULL
+             BEGIN UPDATE notes SET gone = CURRENT_TIMESTAMP WHERE id = old.id; SELECT RAISE(IGNORE); END",
+        );
+        assert_eq!((soft.when, soft.swallows, soft.forbids, soft.adds), ("BEFORE DELETE", true, false, false));
+        assert_eq!(soft.sets, ["gone"]);
+        let frozen = text(
+            "create trigger \"update\" after update of body, \"the title\" on notes
+             begin select case when old.body <> '' then raise ( fail , 'RAISE(IGNORE)') end; end",
+        );
+        assert_eq!((frozen.when, frozen.swallows, frozen.forbids), ("AFTER UPDATE", false, true));
+        assert_eq!(frozen.columns, ["body", "the title"]);
+        let touched = text(
+            "CREATE TRIGGER t UPDATE ON notes BEGIN
+             UPDATE OR IGNORE \"Notes\" SET (a, [b c]) = (SELECT x, y FROM z WHERE q = 1), d = coalesce(e = 1, f), g = h = i
+               WHERE j = 1 AND k = 2;
+             UPDATE other SET l = 1; INSERT INTO other VALUES (1); END",
+        );
+        assert_eq!(touched.sets, ["a", "b c", "d", "g"]);
+        assert_eq!((touched.when, touched.adds), ("BEFORE UPDATE", false));
+        let kept = text("CREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT OR REPLACE INTO notes (b) VALUES (old.b); END");
+        assert!(kept.adds && kept.sets.is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! Triggers of mapped tables that forbid, swallow or rewrite what a treatment runs: named when the policy is checked.
+
+use std::path::Path;
+
+use relinquish::data_map::{Field, Kind, RecordClass, TableTrigger, TriggerEffect, TriggerOn};
+use relinquish::testing::RepeatableEntropy;
+use relinquish::{
+    Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore, StoreError,
+};
+use rusqlite::Connection;
+
+use crate::hosts::{self, approved};
+
+const SCHEMA: &str = "
+    CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, state TEXT, seen TEXT);
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, person INTEGER NOT NULL REFERENCES people, body TEXT, gone TEXT);
+    INSERT INTO people VALUES (1, 'Vigdis', 'on', NULL), (2, 'Bo', 'on', NULL);
+    INSERT INTO notes VALUES (1, 1, 'allergic to nuts', NULL), (2, 1, 'old', '2020-01-01'), (3, 2, 'other', NULL);";
+
+const MAP: &str = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'care' }\n\
+    status = { column = 'state', active = 'on', archived = 'off' }\ndeactivate = { state = 'off' }\n\
+    fields = { name = 'name', seen = 'not personal' }\n\
+    [records.note]\ntable = 'notes'\nkey = 'id'\nowner = 'person'\n\
+    fields = { body = 'free_text', gone = 'not personal' }\n";
+
+const SOFT: &str = "CREATE TRIGGER soft BEFORE DELETE ON notes WHEN old.gone IS NULL
+    BEGIN UPDATE notes SET gone = CURRENT_TIMESTAMP WHERE id = old.id; SELECT RAISE(IGNORE); END;";
+
+fn policy(customer: &str, note: &str) -> PolicyDocument {
+    let text = format!(
+        "version = 1\nsweep = false\ntriggers.requested = {{ treatment = 't' }}\n\
+         guards.active_subscription = {{ ignore = 'none is sold' }}\nguards.not_archived = {{ ignore = 'first' }}\n\
+         anonymise = {{ name = 'remove', free_text = 'remove' }}\n\
+         treatments.t = {{ customer = {customer}, note = {note} }}"
+    );
+    PolicyDocument::from_toml(&text).unwrap()
+}
+
+fn open(path: &Path, triggers: &str, map: &str) -> Result<SqliteStore, StoreError> {
+    Connection::open(path).unwrap().execute_batch(&format!("{SCHEMA}{triggers}")).unwrap();
+    SqliteStore::open(path, &SqlMap::from_toml(map).unwrap())
+}
+
+/// What is said of a policy, or nothing where it fits.
+fn said(triggers: &str, map: &str, customer: &str, note: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    match open(&folder.path().join("care.sqlite"), triggers, map) {
+        Ok(store) => policy(customer, note)
+            .check(store.data_map())
+            .map_or_else(|problems| problems.to_string(), |_| String::new()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A delete that a trigger turns into a mark was blamed on rows that belong to several customers, at run time.
+#[test]
+fn a_trigger_that_swallows_a_delete_is_named_when_the_policy_is_checked() {
+    let found = said(SOFT, MAP, "'anonymise'", "'delete'");
+    for part in ["treatments.t.note", "cannot be deleted", "trigger soft of table notes (BEFORE DELETE)", "ignore.triggers.soft"] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+    // Every way out is one.
+    assert_eq!(said(SOFT, MAP, "'anonymise'", "'anonymise'"), "");
+    assert_eq!(said(SOFT, MAP, "'anonymise'", "{ keep = 'care' }"), "");
+    let ignored = format!("{MAP}[ignore]\ntriggers.soft = 'it is dropped for a run'\n");
+    assert_eq!(said(SOFT, &ignored, "'anonymise'", "'delete'"), "");
+    assert_eq!(said("", &ignored, "'anonymise'", "'delete'"), "", "it may be dropped already");
+}
+
+#[test]
+fn keeping_is_no_way_out_where_the_owner_goes() {
+    let found = said(SOFT, MAP, "'delete'", "'delete'");
+    assert!(found.contains("trigger soft") && !found.contains("keep = "), "{found}");
+}
+
+#[test]
+fn a_trigger_counts_for_the_fields_that_are_written() {
+    let refusing = |event: &str| format!("CREATE TRIGGER no {event} ON notes BEGIN SELECT RAISE(ABORT, 'no'); END;");
+    for (event, treatment, is_refused) in [
+        ("BEFORE UPDATE", "'anonymise'", true),
+        ("AFTER UPDATE OF body", "'anonymise'", true),
+        ("BEFORE UPDATE OF gone", "'anonymise'", false),
+        ("BEFORE UPDATE", "'delete'", false),
+        ("AFTER DELETE", "'delete'", true),
+        ("BEFORE INSERT", "'delete'", false),
+        ("BEFORE DELETE", "'anonymise'", false),
+    ] {
+        let found = said(&refusing(event), MAP, "'anonymise'", treatment);
+        assert_eq!(found.contains("trigger no of table notes"), is_refused, "{event} {treatment}: {found}");
+    }
+    // One that notes the day does no harm; one that writes the old text back does.
+    let setting = |column: &str| {
+        format!("CREATE TRIGGER back AFTER UPDATE ON notes BEGIN UPDATE notes SET {column} = old.body WHERE id = new.id; END;")
+    };
+    assert_eq!(said(&setting("gone"), MAP, "'anonymise'", "'anonymise'"), "");
+    let found = said(&setting("body"), MAP, "'anonymise'", "'anonymise'");
+    assert!(found.contains("writes to body again"), "{found}");
+}
+
+/// The deactivation had run into it, and nobody had said so before.
+#[test]
+fn a_trigger_that_forbids_the_deactivation_is_named_when_the_store_is_opened() {
+    let frozen = "CREATE TRIGGER frozen BEFORE UPDATE OF state ON people BEGIN SELECT RAISE(FAIL, 'no'); END;";
+    let found = said(frozen, MAP, "'anonymise'", "'delete'");
+    assert!(found.contains("customers.deactivate") && found.contains("trigger frozen of table people"), "{found}");
+    let ignored = format!("{MAP}[ignore]\ntriggers.frozen = 'it knows this program'\n");
+    assert_eq!(said(frozen, &ignored, "'anonymise'", "'delete'"), "");
+}
+
+#[tokio::test]
+async fn at_run_time_the_triggers_are_named_and_never_their_texts() {
+    for (trigger, wanted) in [
+        (SOFT, "trigger soft of table notes (BEFORE DELETE) leaves"),
+        (
+            "CREATE TRIGGER no BEFORE DELETE ON notes BEGIN SELECT RAISE(ABORT, old.body); END;",
+            "trigger no of table notes (BEFORE DELETE) refuses",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let ignored = format!("{MAP}[ignore]\ntriggers = {{ soft = 'for now', no = 'for now' }}\n");
+        let store = open(&folder.path().join("care.sqlite"), trigger, &ignored).unwrap();
+        let engine = Engine::builder(store, policy("'anonymise'", "'delete'"), MemoryLedger::new(), hosts::keys())
+            .clock(hosts::clock())
+            .entropy(RepeatableEntropy::new(1))
+            .build()
+            .unwrap();
+        let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+        assert!(plan.to_string().contains("trigger"), "what is ignored is said");
+        let outcome = engine.erase(plan).await.unwrap().to_string();
+        assert!(outcome.contains(wanted) && !outcome.contains("nuts"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_host_without_sql_can_say_it_of_its_own_triggers() {
+    let note = RecordClass::new("note")
+        .field(Field::key("id"))
+        .field(Field::personal("body", Kind::FreeText))
+        .triggered(TableTrigger::new("no", "notes", TriggerOn::Update, TriggerEffect::Forbids).of_fields(["body".into()]));
+    let customer = RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let map = DataMap::builder(customer)
+        .class(note)
+        .without_deactivation("there is no such status")
+        .knows(relinquish::data_map::Fact::ActiveSubscriptions)
+        .build()
+        .unwrap();
+    let found = policy("'anonymise'", "'anonymise'").check(&map).unwrap_err().to_string();
+    assert!(found.contains("trigger no of table notes"), "{found}");
+}

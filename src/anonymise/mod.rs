@@ -20,6 +20,7 @@ mod generalise;
 pub mod json;
 mod own;
 mod placeholder;
+pub(crate) mod readable;
 pub mod text;
 mod token;
 
@@ -135,7 +136,8 @@ impl Strategy {
             (Self::Own(own), value) => own.holds(value),
             (_, Value::Text(text)) => self.holds_text(text),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
-            (Self::Redact { .. }, _) => true,
+            // Bytes cannot be searched.
+            (Self::Redact { .. }, value) => !matches!(value, Value::Blob(bytes) if !bytes.is_empty()),
             (Self::Blank { otherwise }, value) => {
                 matches!(value, Value::Blob(file) if document::is_blank(file)) || otherwise.holds(value)
             }

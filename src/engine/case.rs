@@ -528,7 +528,11 @@ impl Engine {
                     }
                     counted.push(run);
                 }
-                Some(Err(error)) => run.wait(Step::Records, &error.into(), None),
+                Some(Err(error)) if error.is_transient() => run.wait(Step::Records, &error.into(), None),
+                // A record that cannot be read is no better read later.
+                Some(Err(error)) => {
+                    self.block(run, Step::Records, Obstacle::at_the_step(error.to_string())).await?;
+                }
                 None => run.wait(Step::Records, &not_tried().into(), None),
             }
         }

@@ -179,6 +179,7 @@ mod fiscal_year;
 mod group;
 mod guard;
 mod period;
+mod reading;
 mod schema;
 mod standing;
 pub mod statute;
@@ -203,6 +204,9 @@ pub use standing::Standing;
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub(crate) use treatment::WHILE_KEPT;
+pub(crate) use reading::NewText;
+#[cfg(feature = "sqlite")]
+pub(crate) use reading::marks;
 pub use treatment::{
     ClassTreatment, GatewayAction, RecordAction, RecordChange, Tombstone, Treatment, TreatmentName,
 };

@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{SmallestGroup, Standing, UnderDuty};
-use crate::anonymise::json::{NotJson, Pointer};
+use crate::anonymise::json::Pointer;
+use crate::anonymise::readable::{document_in, text_in};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
@@ -61,6 +62,10 @@ pub struct ClassTreatment {
     pub(crate) smallest_group: Option<SmallestGroup>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tombstone: Option<Tombstone>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) unreadable: BTreeMap<FieldName, Strategy>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) after_duty: BTreeMap<FieldName, Strategy>,
 }
 
 /// What becomes of a record that goes, as long as one needs it that a duty keeps: it is anonymised at once, and deleted
@@ -117,7 +122,7 @@ impl ClassTreatment {
     }
 
     /// What is written to a record that stands so.
-    fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
+    pub(super) fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
             (Standing::Kept, _)
             | (
@@ -291,34 +296,6 @@ impl Treatment {
         }
     }
 
-    /// The texts of a record without the people who are looked for: those that mention somebody, of the fields that
-    /// the treatment has redacted. A document that cannot be read is an error, with its field.
-    pub(crate) fn redact(
-        &self,
-        record: &Record,
-        standing: Standing,
-        map: &DataMap,
-        people: &Matcher,
-    ) -> Result<BTreeMap<FieldName, Value>, (FieldName, NotJson)> {
-        let writes = self.classes.get(&record.class).map(|class| class.written(standing));
-        let described = map.class(record.class.as_str());
-        let mut redacted = BTreeMap::new();
-        for (field, strategy) in writes.into_iter().flatten() {
-            let Some(text) = record.get(field.as_str()).as_text() else { continue };
-            let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
-            let less = if is_json {
-                let whole = strategy.redact_json(text, &Pointer::whole(), &[], people);
-                whole.map_err(|error| (field.clone(), error))?
-            } else {
-                strategy.redact(text, people)
-            };
-            if let Some(less) = less {
-                redacted.insert(field.clone(), Value::Text(less));
-            }
-        }
-        Ok(redacted)
-    }
-
     /// How many mentions in a record's texts are not certain, by field. A document that cannot be read has none; it is an
     /// error elsewhere.
     pub(crate) fn uncertain<'t>(
@@ -331,12 +308,12 @@ impl Treatment {
         let class = self.classes.get(&record.class);
         let described = map.class(record.class.as_str());
         let count = |(field, strategy): (&'t FieldName, Cow<'t, Strategy>)| {
-            let text = record.get(field.as_str()).as_text()?;
+            let value = record.get(field.as_str());
             let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
             let count = if is_json {
-                strategy.uncertain_json(text, &Pointer::whole(), &[], people)
+                strategy.uncertain_json(document_in(value).ok()??, &Pointer::whole(), &[], people)
             } else {
-                strategy.uncertain(text, people)
+                strategy.uncertain(&text_in(value).ok()??, people)
             };
             (count > 0).then_some((field, count as u64))
         };

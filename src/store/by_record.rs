@@ -11,10 +11,12 @@ use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target, Uncertain,
 };
+use crate::anonymise::Draw;
+use crate::anonymise::readable::identifier_in;
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
-use crate::data_map::{self, DataMap, FieldName, Record, Value};
-use crate::policy::{ClassTreatment, Group, RecordAction, RecordChange, Standing, Treatment};
+use crate::data_map::{self, DataMap, Datatype, FieldName, Record, Value};
+use crate::policy::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
 
 /// A customer's records, as a host loads them.
 #[derive(Clone, Debug)]
@@ -226,6 +228,7 @@ impl<R: Repository> ByRecord<R> {
             treatment.classes().keys().map(|class| (class.clone(), ClassTally::default())).collect();
         let records = self.records(customer).await?;
         let people = self.people(&records, treatment)?;
+        let is_erased = treatment.is_customer_erased(&records);
         let map = self.repository.data_map();
         let (mut kept, mut tombstones) = (BTreeMap::new(), BTreeMap::new());
         let (mut rare, mut alone) = (BTreeMap::new(), BTreeMap::new());
@@ -248,8 +251,8 @@ impl<R: Repository> ByRecord<R> {
                     *alone.entry(record.class.clone()).or_default() += 1;
                 }
             }
-            let is_mentioned = !self.redact(record, standing, treatment, people.as_ref())?.is_empty();
-            tally.due += u64::from(treatment.is_due(record, standing) || is_mentioned);
+            let is_searched = !self.texts(record, standing, treatment, people.as_ref(), is_erased)?.is_empty();
+            tally.due += u64::from(treatment.is_due(record, standing) || is_searched);
             if standing == Standing::Needed {
                 *tombstones.entry(record.class.clone()).or_default() += 1;
             }
@@ -288,12 +291,19 @@ impl<R: Repository> ByRecord<R> {
             let mut counts = Counts::default();
             let mut writes = Vec::new();
             let people = self.people(&loaded.records, &request.treatment)?;
+            let is_erased = request.treatment.is_customer_erased(&loaded.records);
             let tenant = facts.as_ref().map(|facts| &facts.tenant);
             let standings = self.standings(&loaded.records, &request.treatment, tenant, date).await?;
             for (record, standing) in loaded.records.into_iter().zip(standings) {
                 let change = request.treatment.treat(&record, standing, &request.seed, date, attempt);
-                let redacted = self.redact(&record, standing, &request.treatment, people.as_ref())?;
-                let change = with_redacted(change, redacted);
+                let texts = self.texts(&record, standing, &request.treatment, people.as_ref(), is_erased)?;
+                let written = texts.into_iter().map(|(field, text)| {
+                    let (class, key, seed) = (&record.class, &record.key, &request.seed);
+                    let draw = Draw { seed, class, key, field: &field, attempt, date };
+                    let written = text.written(record.get(field.as_str()), &draw);
+                    (field, written)
+                });
+                let change = with_redacted(change, written.collect());
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
                 if is_treated && standing != Standing::Kept {
@@ -381,43 +391,61 @@ impl<R: Repository> ByRecord<R> {
             return Ok(None);
         }
         let identifiers =
-            self.identify(records, |class, field, value| !treatment.is_erased(class, field, value));
+            self.identify(records, |class, field, value| !treatment.is_erased(class, field, value))?;
         let too_many =
             |error: TooManyPeople| StoreError::failed("looking for a customer in texts", error.to_string());
         Matcher::new([&identifiers]).map(Some).map_err(too_many)
     }
 
-    /// The texts of a record without the customer, as far as the treatment has them searched.
-    fn redact(
+    /// What is written to the searched texts of a record.
+    fn texts<'t>(
         &self,
         record: &Record,
         standing: Standing,
-        treatment: &Treatment,
+        treatment: &'t Treatment,
         people: Option<&Matcher>,
-    ) -> Result<BTreeMap<FieldName, Value>, StoreError> {
+        is_erased: bool,
+    ) -> Result<BTreeMap<FieldName, NewText<'t>>, StoreError> {
         let Some(people) = people else { return Ok(BTreeMap::new()) };
-        treatment.redact(record, standing, self.repository.data_map(), people).map_err(|(field, error)| {
-            let what = format!("{field} of {} cannot be searched: {error}", record.class);
+        let map = self.repository.data_map();
+        treatment.texts(record, standing, map, people, is_erased).map_err(|(field, why)| {
+            let what = format!(
+                "{field} of {} cannot be searched: {why}; mend the record, or write otherwise = \"remove\" beside the action \
+                 of {} in the policy",
+                record.class, record.class
+            );
             StoreError::failed("looking for a customer in texts", what)
         })
     }
 
     /// Text values of the fields by which a person is found.
-    fn identify(&self, records: &[Record], counts: impl Fn(&str, &str, &Value) -> bool) -> Identifiers {
+    fn identify(
+        &self,
+        records: &[Record],
+        counts: impl Fn(&str, &str, &Value) -> bool,
+    ) -> Result<Identifiers, StoreError> {
         let mut identifiers = Identifiers::new();
         for record in records {
             let Some(class) = self.repository.data_map().class(record.class.as_str()) else { continue };
             for field in class.fields() {
                 let value = record.get(field.name().as_str());
-                if let (Some(kind), Value::Text(text)) = (field.kind(), value)
-                    && kind.identifies()
-                    && counts(record.class.as_str(), field.name().as_str(), value)
-                {
-                    identifiers.insert(kind.clone(), text.as_str());
+                let Some(kind) = field.kind().filter(|kind| kind.identifies()) else { continue };
+                if !counts(record.class.as_str(), field.name().as_str(), value) {
+                    continue;
+                }
+                // A field of bytes holds no text by which anybody is found.
+                let is_binary = field.constraints().datatype == Datatype::Blob;
+                let text = identifier_in(value).or_else(|why| if is_binary { Ok(None) } else { Err(why) });
+                let text = text.map_err(|why| {
+                    let what = format!("{} of {} cannot be read: {why}; store it as text", field.name(), record.class);
+                    StoreError::failed("reading identifiers", what)
+                })?;
+                if let Some(text) = text {
+                    identifiers.insert(kind.clone(), text);
                 }
             }
         }
-        identifiers
+        Ok(identifiers)
     }
 }
 
@@ -517,7 +545,8 @@ impl<R: Repository> CustomerStore for ByRecord<R> {
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
         let mut batch = Vec::with_capacity(customers.len());
         for customer in customers {
-            batch.push(self.records(customer).await.map(|records| self.identify(&records, |_, _, _| true)));
+            let records = self.records(customer).await;
+            batch.push(records.and_then(|records| self.identify(&records, |_, _, _| true)));
         }
         Ok(batch)
     }

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use relinquish::data_map::{Field, Kind, RecordClass, TableTrigger, TriggerEffect, TriggerOn};
-use relinquish::testing::RepeatableEntropy;
+use relinquish::store::StoreError;
+use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
-    Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore, StoreError,
+    Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore,
 };
 use rusqlite::Connection;
 
@@ -120,13 +121,13 @@ async fn at_run_time_the_triggers_are_named_and_never_their_texts() {
         let ignored = format!("{MAP}[ignore]\ntriggers = {{ soft = 'for now', no = 'for now' }}\n");
         let store = open(&folder.path().join("care.sqlite"), trigger, &ignored).unwrap();
         let engine = Engine::builder(store, policy("'anonymise'", "'delete'"), MemoryLedger::new(), hosts::keys())
-            .clock(hosts::clock())
+            .clock(ManualClock::at(hosts::now()))
             .entropy(RepeatableEntropy::new(1))
             .build()
             .unwrap();
-        let plan = approved(&engine, &"1".into(), &Asked::request()).await;
-        assert!(plan.to_string().contains("trigger"), "what is ignored is said");
-        let outcome = engine.erase(plan).await.unwrap().to_string();
+        let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
+        assert!(plan.to_string().contains("trigger soft, ignored"), "what is ignored is said: {plan}");
+        let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap().to_string();
         assert!(outcome.contains(wanted) && !outcome.contains("nuts"), "{outcome}");
     }
 }

@@ -194,7 +194,8 @@ pub(super) fn put_tombstones(
             );
         }
         if let Some(treated) = classes.get_mut(name) {
-            let ClassTreatment { fields, kept, .. } = meanwhile;
+            let ClassTreatment { fields, kept, unreadable, .. } = meanwhile;
+            treated.unreadable.extend(unreadable);
             treated.tombstone = Some(Tombstone { fields, kept, needed_by: by.clone() });
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn resolve(
         FieldRule::Clear => clear(field),
         FieldRule::Token(chosen) => token(field, chosen.unwrap_or_else(|| form_of(field))),
         FieldRule::Blank(otherwise) => blank(field, *otherwise),
-        FieldRule::Redact { with, also } => redact(constraints, with, also),
+        FieldRule::Redact { with, also, .. } => redact(constraints, with, also),
         FieldRule::Generalise(to) => generalise(field, *to),
         FieldRule::Invalidate => invalidate(field),
         FieldRule::Constant(value) => constant(field, value),

@@ -19,6 +19,7 @@ mod duties;
 mod expire;
 mod field;
 mod group;
+mod reading;
 mod triggers;
 
 use field::{Impossible, Resolved, resolve};
@@ -96,6 +97,7 @@ fn compile(
         duties::put_under_duty(&mut classes, rules, map);
         duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
+        reading::put_after_duty(reader, &path, (rules, strategies), rule, &mut classes, map);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
@@ -327,6 +329,8 @@ fn compile_class(
         under_duty: Vec::new(),
         smallest_group: None,
         tombstone: None,
+        unreadable: BTreeMap::new(),
+        after_duty: BTreeMap::new(),
     };
     for (part, name) in rule
         .keep
@@ -339,11 +343,12 @@ fn compile_class(
         reader.problem(join(&join(path, part), name), "is no field of this class", suggest(name, known));
     }
     if matches!(rule.action, RecordAction::Delete | RecordAction::Keep { .. }) {
-        if !rule.keep.is_empty() || !rule.fields.is_empty() {
+        let says_more = rule.otherwise.is_some() || rule.after_duty.is_some();
+        if says_more || !rule.keep.is_empty() || !rule.fields.is_empty() {
             reader.problem(
                 path,
                 format!("says something of fields, but the action is {}", rule.action.as_str()),
-                "leave `keep` and `fields` out, or write action = \"anonymise\"",
+                "leave all but the action out, or write action = \"anonymise\"",
             );
         }
         return compiled;
@@ -396,6 +401,7 @@ fn compile_class(
             Err(Impossible { what, way_out }) => reader.problem(rule_path, what, way_out),
         }
     }
+    reading::put_unreadable(reader, path, (rules, strategies), rule, class, &mut compiled);
     compiled
 }
 

@@ -24,6 +24,8 @@ pub(in crate::policy) enum FieldRule {
     Redact {
         with: String,
         also: BTreeSet<Detector>,
+        /// What becomes of a value that cannot be searched.
+        otherwise: Option<Box<FieldRule>>,
     },
     Constant(Value),
     Placeholder(Template),
@@ -85,7 +87,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
                 "blank" => Some(FieldRule::Blank(None)),
-                "redact" => Some(FieldRule::Redact { with: "[erased]".to_owned(), also: BTreeSet::new() }),
+                "redact" => Some(FieldRule::Redact { with: "[erased]".to_owned(), also: BTreeSet::new(), otherwise: None }),
                 _ => None,
             };
             if rule.is_none() {
@@ -150,7 +152,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
 
 /// What stands in place of a mention, and what else is taken out.
 fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
-    let table = reader.table(path, value, &["redact", "also"])?;
+    let table = reader.table(path, value, &["redact", "also", "otherwise"])?;
     let with = reader.required_text(path, table, "redact")?;
     let mut also = BTreeSet::new();
     if let Some(names) = table.get("also") {
@@ -172,7 +174,29 @@ fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRul
         reader.problem(join(path, "redact"), what, "write a word in brackets, such as \"[removed]\"");
         return None;
     }
-    Some(FieldRule::Redact { with: with.to_owned(), also })
+    let otherwise =
+        table.get("otherwise").and_then(|value| read_instead(reader, &join(path, "otherwise"), value));
+    Some(FieldRule::Redact { with: with.to_owned(), also, otherwise: otherwise.map(Box::new) })
+}
+
+/// What is written in place of a whole value that cannot be searched.
+pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
+    let known = match value {
+        Json::String(word) => matches!(word.as_str(), "remove" | "clear"),
+        Json::Object(table) => {
+            table.len() == 1 && (table.contains_key("constant") || table.contains_key("placeholder"))
+        }
+        _ => false,
+    };
+    if known {
+        return read_field_rule(reader, path, value);
+    }
+    reader.problem(
+        path,
+        "says nothing of a value that cannot be searched",
+        "write \"remove\", \"clear\", { constant = … } or { placeholder = \"… {date}\" }",
+    );
+    None
 }
 
 fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<TokenForm> {

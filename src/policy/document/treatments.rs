@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::FieldRule;
-use super::anonymise::{read_field_rule, read_generalisation, read_otherwise};
+use super::anonymise::{read_field_rule, read_generalisation, read_instead, read_otherwise};
 use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::ClassName;
@@ -22,6 +22,10 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// How many customers have to share what stays.
     pub(in crate::policy) smallest_group: Option<SizeRule>,
+    /// What becomes of a value that cannot be read.
+    pub(in crate::policy) otherwise: Option<FieldRule>,
+    /// What becomes of a searched text once a duty has ended and nobody can be looked for.
+    pub(in crate::policy) after_duty: Option<FieldRule>,
 }
 
 /// How many customers have to share what stays, and how fields that are kept are made more general where too few do.
@@ -40,7 +44,8 @@ impl ClassRule {
     /// An action, and nothing said of fields.
     pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
-        Self { action, blank: None, keep, fields, smallest_group: None }
+        let (otherwise, after_duty) = (None, None);
+        Self { action, blank: None, keep, fields, smallest_group: None, otherwise, after_duty }
     }
 }
 
@@ -97,6 +102,8 @@ fn read_reason(reader: &mut Reader, path: &str, value: &Json) -> Option<String> 
     reader.required_text(path, table, "keep").map(str::to_owned)
 }
 
+const CLASS_KEYS: [&str; 6] = ["action", "otherwise", "keep", "fields", "smallest_group", "after_duty"];
+
 /// The records stay; their documents are blanked, and the rest is anonymised.
 const BLANK: &str = "blank";
 
@@ -122,7 +129,7 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
-            reader.table(path, value, &["action", "otherwise", "keep", "fields", "smallest_group"]);
+            reader.table(path, value, &CLASS_KEYS);
             let action = reader
                 .required_text(path, table, "action")
                 .and_then(|text| read_action(reader, &join(path, "action"), text));
@@ -136,20 +143,23 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                     }
                 }
             }
-            let otherwise = table.get("otherwise").and_then(|value| {
-                let path = join(path, "otherwise");
-                if table.get("action").and_then(Json::as_str) != Some(BLANK) {
-                    let what = "says what becomes of a file that cannot be blanked, and nothing is blanked";
-                    reader.problem(&path, what, "leave it out, or write action = \"blank\"");
-                }
-                read_otherwise(reader, &path, value)
-            });
             let is_blanked = table.get("action").and_then(Json::as_str) == Some(BLANK);
-            let blank = is_blanked.then_some(FieldRule::Blank(otherwise));
+            let (mut blank, mut otherwise) = (is_blanked.then_some(FieldRule::Blank(None)), None);
+            if let Some(value) = table.get("otherwise") {
+                let path = join(path, "otherwise");
+                if is_blanked {
+                    blank = Some(FieldRule::Blank(read_otherwise(reader, &path, value)));
+                } else {
+                    otherwise = read_instead(reader, &path, value);
+                }
+            }
+            let after_duty = table
+                .get("after_duty")
+                .and_then(|value| read_instead(reader, &join(path, "after_duty"), value));
             let smallest_group = table
                 .get("smallest_group")
                 .and_then(|value| read_size(reader, &join(path, "smallest_group"), value));
-            Some(ClassRule { action: action?, blank, keep, fields, smallest_group })
+            Some(ClassRule { action: action?, blank, keep, fields, smallest_group, otherwise, after_duty })
         }
         Json::Object(_) => {
             read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))

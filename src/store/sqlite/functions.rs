@@ -8,8 +8,9 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 
-use super::json_fields::{self, Unreadable};
+use super::json_fields;
 use super::mentions::People;
+use super::reading::Unreadable;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
 use crate::customer::Moment;
@@ -24,6 +25,12 @@ pub(super) struct Slot {
     pub(super) strategy: Strategy,
     /// Where it is in the JSON document that the column holds, if it is within one.
     pub(super) place: Option<Place>,
+    /// What becomes of a value that cannot be read. None: it stops the erasure of its customer.
+    pub(super) otherwise: Option<Strategy>,
+    /// What becomes of a searched text that a duty has released, once nobody can be looked for.
+    pub(super) after_duty: Option<Strategy>,
+    /// Whether the record's key may be named.
+    pub(super) shows_key: bool,
 }
 
 /// A place in the document of a column.
@@ -49,6 +56,8 @@ pub(super) struct Working {
     held: Vec<Option<String>>,
     /// Whom texts are searched for.
     pub(super) people: People,
+    /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
+    pub(super) stops_at_unreadable: bool,
     /// Why a function failed: SQLite's own words for it would not say.
     failed: Option<String>,
 }
@@ -69,7 +78,9 @@ impl Working {
             })
             .collect();
         let held = vec![None; slots.len()];
-        Self { slots, duties, seed, date, attempt, same, held, people: People::default(), failed: None }
+        let people = People::default();
+        let (stops_at_unreadable, failed) = (false, None);
+        Self { slots, duties, seed, date, attempt, same, held, people, stops_at_unreadable, failed }
     }
 }
 
@@ -87,6 +98,13 @@ pub(super) fn search_for(bench: &Bench, people: People) {
     }
 }
 
+/// A value that cannot be read stops the count from now on.
+pub(super) fn stop_at_unreadable(bench: &Bench) {
+    if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        working.stops_at_unreadable = true;
+    }
+}
+
 /// Why a function failed, if one has.
 pub(super) fn take_failure(bench: &Bench) -> Option<String> {
     bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
@@ -95,8 +113,10 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
 /// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
 /// erased, `relinquish_general(slot, value)` what is left of it once it is made general, `relinquish_of_day(slot)` what a
-/// placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called
-/// from a schema or a trigger.
+/// placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document.
+/// `relinquish_mentions(slot, value, n, key…)` says whether a text mentions customer n; `relinquish_release(slot, value, key…)`
+/// and `relinquish_released(slot, value, n, key…)` are about texts that a duty has released. None can be called from a schema
+/// or a trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     let working = Arc::clone(bench);
@@ -118,20 +138,15 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
-        with_slot(&working, context, |working, n, slot| {
-            if let (Strategy::Redact { .. }, ValueRef::Text(_)) = (&slot.strategy, context.get_raw(1)) {
-                let redacted = working.people.redact(slot, context.get_raw(1), &key_text(context));
-                let redacted = redacted.map_err(|Unreadable(why)| failure(&why))?;
-                return Ok(ToSqlOutput::Owned(redacted.map_or_else(
-                    || SqlValue::try_from(context.get_raw(1)),
-                    |text| Ok(SqlValue::Text(text)),
-                )?));
+        reading(&working, context, |working, n, slot| {
+            if matches!(slot.strategy, Strategy::Redact { .. }) {
+                return Ok(working.redacted(slot, context.get_raw(1), key(context, 2)));
             }
-            if holds(slot, context.get_raw(1)) {
-                return Ok(ToSqlOutput::Owned(SqlValue::try_from(context.get_raw(1))?));
+            if holds(&slot.strategy, context.get_raw(1)) {
+                return Ok(Ok(SqlValue::try_from(context.get_raw(1))?));
             }
             if let Some(Some(text)) = working.same.get(n) {
-                return Ok(ToSqlOutput::Owned(SqlValue::Text(text.clone())));
+                return Ok(Ok(SqlValue::Text(text.clone())));
             }
             let seed = working.seed.as_ref().ok_or_else(|| failure("no seed"))?;
             let key = RecordKey::new(key_text(context));
@@ -143,7 +158,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
                 attempt: working.attempt,
                 date: working.date,
             };
-            Ok(to_sql(slot.strategy.fresh(&from_sql(context.get_raw(1)), &draw)))
+            Ok(Ok(owned(slot.strategy.fresh(&from_sql(context.get_raw(1)), &draw))))
         })
     })?;
     let working = Arc::clone(bench);
@@ -168,10 +183,29 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         with_slot(&working, context, |working, n, _| Ok(working.same.get(n).cloned().flatten()))
     })?;
     let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_mentions", 3, flags, move |context| {
-        let n = context.get::<i64>(2)?;
-        with_slot(&working, context, |working, _, slot| {
-            Ok(working.people.mentions(slot, context.get_raw(1), usize::try_from(n).unwrap_or(usize::MAX)))
+    connection.create_scalar_function("relinquish_mentions", -1, flags, move |context| {
+        let n = usize::try_from(context.get::<i64>(2)?).unwrap_or(usize::MAX);
+        reading(&working, context, |working, _, slot| {
+            let value = context.get_raw(1);
+            Ok(working.is_pending(slot, value, working.people.mentions(slot, value, n, key(context, 3))))
+        })
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_released", -1, flags, move |context| {
+        let n = usize::try_from(context.get::<i64>(2)?).unwrap_or(usize::MAX);
+        reading(&working, context, |working, _, slot| {
+            let value = context.get_raw(1);
+            let pending = match slot.after_duty.as_ref().filter(|_| working.people.is_erased(n)) {
+                Some(after) => json_fields::is_held(slot, after, value, key(context, 3)).map(|held| !held),
+                None => working.people.mentions(slot, value, n, key(context, 3)),
+            };
+            Ok(working.is_pending(slot, value, pending))
+        })
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_release", -1, flags, move |context| {
+        reading(&working, context, |working, _, slot| {
+            Ok(working.released(slot, context.get_raw(1), key(context, 2)))
         })
     })?;
     let working = Arc::clone(bench);
@@ -184,19 +218,17 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_json", -1, flags, move |context| {
-        let treated = with_slot(&working, context, |working, _, slot| {
-            Ok(json_fields::treat(working, slot, context.get_raw(1), &key_text(context)))
-        })?;
-        treated.map_err(|Unreadable(why)| {
-            if let Some(working) = working.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-                working.failed = Some(why);
-            }
-            failure("a document cannot be read")
+        reading(&working, context, |working, _, slot| {
+            Ok(working.treated(slot, context.get_raw(1), key(context, 2)))
         })
     })?;
     let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_json_holds", 2, flags, move |context| {
-        with_slot(&working, context, |_, _, slot| Ok(json_fields::holds(slot, context.get_raw(1))))
+    connection.create_scalar_function("relinquish_json_holds", -1, flags, move |context| {
+        reading(&working, context, |working, _, slot| {
+            let value = context.get_raw(1);
+            let held = json_fields::is_held(slot, &slot.strategy, value, key(context, 2));
+            Ok(working.is_pending(slot, value, held.map(|held| !held)).map(|pending| !pending))
+        })
     })
 }
 
@@ -214,6 +246,20 @@ fn no_such_field() -> rusqlite::Error {
 
 fn slot_number(context: &Context<'_>) -> rusqlite::Result<usize> {
     usize::try_from(context.get::<i64>(0)?).map_err(|_| no_such_field())
+}
+
+/// As [`with_slot`]. Why a value cannot be read is kept, because SQLite's own words would not say.
+fn reading<T>(
+    bench: &Bench,
+    context: &Context<'_>,
+    work: impl FnOnce(&Working, usize, &Slot) -> rusqlite::Result<Result<T, Unreadable>>,
+) -> rusqlite::Result<T> {
+    with_slot(bench, context, work)?.map_err(|Unreadable(why)| {
+        if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            working.failed = Some(why);
+        }
+        failure("a value cannot be read")
+    })
 }
 
 fn with_slot<T>(
@@ -237,7 +283,7 @@ impl Working {
         {
             return Ok(true);
         }
-        let holds = holds(slot, value);
+        let holds = holds(&slot.strategy, value);
         if let (true, Strategy::Placeholder(template), ValueRef::Text(bytes)) = (holds, &slot.strategy, value)
             && !template.is_unique()
         {
@@ -248,11 +294,16 @@ impl Working {
 }
 
 /// [`Strategy::holds`], without taking a copy of a text.
-fn holds(slot: &Slot, value: ValueRef<'_>) -> bool {
+pub(super) fn holds(strategy: &Strategy, value: ValueRef<'_>) -> bool {
     match value {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| slot.strategy.holds_text(text)),
-        other => slot.strategy.holds(&from_sql(other)),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| strategy.holds_text(text)),
+        other => strategy.holds(&from_sql(other)),
     }
+}
+
+/// The values of a key, from an argument on.
+fn key<'c>(context: &'c Context<'_>, from: usize) -> impl Iterator<Item = ValueRef<'c>> + Clone {
+    (from..context.len()).map(|n| context.get_raw(n))
 }
 
 /// The key's values, each with its type and its length before it, so that no two keys look the same.
@@ -296,11 +347,15 @@ pub(super) fn from_sql(value: ValueRef<'_>) -> Value {
 }
 
 pub(super) fn to_sql(value: Value) -> ToSqlOutput<'static> {
-    ToSqlOutput::Owned(match value {
+    ToSqlOutput::Owned(owned(value))
+}
+
+pub(super) fn owned(value: Value) -> SqlValue {
+    match value {
         Value::Null => SqlValue::Null,
         Value::Integer(number) => SqlValue::Integer(number),
         Value::Real(number) => SqlValue::Real(number),
         Value::Text(text) => SqlValue::Text(text),
         Value::Blob(bytes) => SqlValue::Blob(bytes),
-    })
+    }
 }

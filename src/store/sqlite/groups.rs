@@ -63,12 +63,7 @@ impl GroupScript {
         }
         let mut coarse = shared.clone();
         let mut slot = |field: &FieldName, strategy: Option<Strategy>| {
-            slots.push(Slot {
-                class: class.name.clone(),
-                field: field.clone(),
-                strategy: strategy?,
-                place: None,
-            });
+            slots.push(Slot::plain(&class.name, field, strategy?, None));
             Some(slots.len() - 1)
         };
         let (mut at_last, mut before) = (smallest.written(Standing::Alone), smallest.written(Standing::Rare));

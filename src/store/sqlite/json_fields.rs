@@ -1,94 +1,179 @@
 //! Fields that are values within a JSON document, as SQL functions: every other byte of the document stays.
 
-use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
+use rusqlite::types::{Value as SqlValue, ValueRef};
 use serde_json::Value as Json;
 
-use super::functions::{Place, Slot, Working, from_sql};
-use crate::anonymise::json::{Edit, Found, NotJson, edit, values};
-use crate::anonymise::{Draw, Strategy};
+use super::functions::{Place, Slot, Working, from_sql, holds, key_of, owned};
+use super::reading::{Unreadable, document};
+use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
+use crate::anonymise::readable::Unread;
+use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{RecordKey, Value};
 
-/// A document that cannot be read: no JSON, or in SQLite's binary form.
-pub(super) struct Unreadable(pub(super) String);
-
-impl Unreadable {
-    pub(super) fn new(slot: &Slot, why: &str) -> Self {
-        // The field's name begins with the column's.
-        Self(format!("{} of {} cannot be erased within its document: {why}", slot.field, slot.class))
-    }
-}
-
-pub(super) fn document<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<&'v str>, Unreadable> {
-    match value {
-        ValueRef::Null => Ok(None),
-        ValueRef::Text(bytes) => {
-            std::str::from_utf8(bytes).map(Some).map_err(|_| Unreadable::new(slot, "it is not UTF-8"))
+impl Working {
+    /// What becomes of a document, or of a value within it.
+    pub(super) fn treated<'v>(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    ) -> Result<SqlValue, Unreadable> {
+        if matches!(slot.strategy, Strategy::Redact { .. }) {
+            return self.redacted(slot, value, key);
         }
-        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
-            Err(Unreadable::new(slot, "the column holds something else than text; store JSON as text"))
-        }
+        self.written(slot, &slot.strategy, value, key.clone()).or_else(|why| self.instead(slot, value, key, why))
     }
-}
 
-/// What becomes of a document.
-pub(super) fn treat(
-    working: &Working,
-    slot: &Slot,
-    value: ValueRef<'_>,
-    key: &str,
-) -> Result<ToSqlOutput<'static>, Unreadable> {
-    if matches!(slot.strategy, Strategy::Redact { .. }) {
-        let redacted = working.people.redact(slot, value, key)?;
-        return Ok(ToSqlOutput::Owned(redacted.map_or_else(|| from_same(value), SqlValue::Text)));
-    }
-    let Some((text, Place { pointer, .. })) = document(slot, value)?.zip(slot.place.as_ref()) else {
-        return Ok(ToSqlOutput::Owned(from_same(value)));
-    };
-    let seed = working.seed.as_ref().ok_or_else(|| Unreadable::new(slot, "there is no seed"))?;
-    let mut n = 0_usize;
-    let edited = edit(text, pointer, |found| {
-        let old = value_of(&found);
-        n += 1;
-        if slot.strategy.holds(&old) {
-            return None;
+    /// A text or a document without its customers.
+    pub(super) fn redacted<'v>(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    ) -> Result<SqlValue, Unreadable> {
+        match self.people.redact(slot, value, key.clone()) {
+            Ok(Some(text)) => Ok(SqlValue::Text(text)),
+            Ok(None) => as_it_is(slot, value, key),
+            Err(why) => self.instead(slot, value, key, why),
         }
-        // Several places that a wildcard leads to are drawn for one by one.
-        let key = RecordKey::new(format!("{key}#{n}"));
-        let draw = Draw {
-            seed,
-            class: &slot.class,
-            key: &key,
-            field: &slot.field,
-            attempt: working.attempt,
-            date: working.date,
+    }
+
+    /// A text that a duty has released: treated whole, if nobody can be looked for any more.
+    pub(super) fn released<'v>(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    ) -> Result<SqlValue, Unreadable> {
+        let after = slot.after_duty.as_ref().filter(|_| self.people.is_of_erased(slot, key.clone()));
+        let Some(after) = after else { return self.redacted(slot, value, key) };
+        if value == ValueRef::Null {
+            return Ok(SqlValue::Null);
+        }
+        match &slot.place {
+            Some(Place { pointer, .. }) if !pointer.as_str().is_empty() => {
+                let written = self.written(slot, after, value, key.clone());
+                written.or_else(|why| self.instead(slot, value, key, why))
+            }
+            Some(_) | None => self.replaced(slot, after, value, key),
+        }
+    }
+
+    /// What a strategy writes at the place of a slot within a document.
+    fn written<'v>(
+        &self,
+        slot: &Slot,
+        strategy: &Strategy,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    ) -> Result<SqlValue, Unreadable> {
+        let document = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
+        let Some((text, Place { pointer, .. })) = document.zip(slot.place.as_ref()) else {
+            return as_it_is(slot, value, key);
         };
-        Some(Edit::Write(json_of(slot.strategy.fresh(&old, &draw))))
-    });
-    match edited {
-        Ok(Some(edited)) => Ok(ToSqlOutput::Owned(SqlValue::Text(edited))),
-        Ok(None) => Ok(ToSqlOutput::Owned(from_same(value))),
-        Err(error) => Err(Unreadable::new(slot, &error.to_string())),
+        let seed =
+            self.seed.as_ref().ok_or_else(|| Unreadable::new(slot, &"there is no seed", key.clone()))?;
+        let row = key_of(key.clone());
+        let mut n = 0_usize;
+        let edited = edit(text, pointer, |found| {
+            let old = value_of(&found);
+            n += 1;
+            let is_nothing = old == Value::Null && slot.after_duty.as_ref() == Some(strategy);
+            if is_nothing || strategy.holds(&old) {
+                return None;
+            }
+            // Several places that a wildcard leads to are drawn for one by one.
+            Some(Edit::Write(json_of(self.fresh(slot, strategy, &format!("{row}#{n}"), seed, &old))))
+        });
+        match edited {
+            Ok(Some(edited)) => Ok(SqlValue::Text(edited)),
+            Ok(None) => as_it_is(slot, value, key),
+            Err(why) => Err(Unreadable::new(slot, &why, key)),
+        }
+    }
+
+    fn fresh(&self, slot: &Slot, strategy: &Strategy, key: &str, seed: &Seed, old: &Value) -> Value {
+        let key = RecordKey::new(key);
+        let (class, field) = (&slot.class, &slot.field);
+        strategy.fresh(old, &Draw { seed, class, key: &key, field, attempt: self.attempt, date: self.date })
+    }
+
+    /// What stands in place of a whole value that cannot be read, if the policy says so.
+    fn instead<'v>(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+        why: Unreadable,
+    ) -> Result<SqlValue, Unreadable> {
+        match &slot.otherwise {
+            Some(otherwise) => self.replaced(slot, otherwise, value, key),
+            None => Err(why),
+        }
+    }
+
+    /// A whole value as a strategy writes it.
+    fn replaced<'v>(
+        &self,
+        slot: &Slot,
+        strategy: &Strategy,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    ) -> Result<SqlValue, Unreadable> {
+        if holds(strategy, value) {
+            return as_it_is(slot, value, key);
+        }
+        let seed =
+            self.seed.as_ref().ok_or_else(|| Unreadable::new(slot, &"there is no seed", key.clone()))?;
+        Ok(owned(self.fresh(slot, strategy, &key_of(key), seed, &from_sql(value))))
+    }
+
+    /// Whether something is still to be done to a value. One that cannot be read stops a count, unless the policy says
+    /// what becomes of it.
+    pub(super) fn is_pending(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'_>,
+        pending: Result<bool, Unreadable>,
+    ) -> Result<bool, Unreadable> {
+        match (pending, slot.is_replaced(value)) {
+            (Ok(pending), _) => Ok(pending),
+            (Err(_), Some(is_replaced)) => Ok(!is_replaced),
+            (Err(why), None) if self.stops_at_unreadable => Err(why),
+            (Err(_), None) => Ok(true),
+        }
     }
 }
 
-/// Whether everything that the field names in a document is erased. One that cannot be read is not.
-pub(super) fn holds(slot: &Slot, value: ValueRef<'_>) -> bool {
-    match (document(slot, value), &slot.place) {
-        (Ok(None), _) => true,
-        (Ok(Some(text)), Some(Place { pointer, .. })) => values(text, pointer)
-            .is_ok_and(|found| found.iter().all(|found| slot.strategy.holds(&value_of(found)))),
-        (Ok(Some(_)), None) | (Err(_), _) => false,
-    }
+/// The same value, to write back.
+fn as_it_is<'v>(
+    slot: &Slot,
+    value: ValueRef<'v>,
+    key: impl Iterator<Item = ValueRef<'v>>,
+) -> Result<SqlValue, Unreadable> {
+    SqlValue::try_from(value).map_err(|_| Unreadable::new(slot, &Unread::Encoding, key))
 }
 
-/// The texts that a field names in a document.
-pub(super) fn texts(
-    value: ValueRef<'_>,
-    pointer: &crate::anonymise::json::Pointer,
-) -> Result<Vec<String>, NotJson> {
-    let ValueRef::Text(bytes) = value else { return Ok(Vec::new()) };
-    let Ok(text) = std::str::from_utf8(bytes) else { return Ok(Vec::new()) };
-    let found = values(text, pointer)?;
+/// Whether everything that a field names is as a strategy leaves it: the values within a document, or the whole.
+pub(super) fn is_held<'v>(
+    slot: &Slot,
+    strategy: &Strategy,
+    value: ValueRef<'v>,
+    key: impl Iterator<Item = ValueRef<'v>> + Clone,
+) -> Result<bool, Unreadable> {
+    let is_released = slot.after_duty.as_ref() == Some(strategy);
+    let Some(Place { pointer, .. }) = slot.place.as_ref().filter(|place| !place.pointer.as_str().is_empty()) else {
+        return Ok((is_released && value == ValueRef::Null) || holds(strategy, value));
+    };
+    let Some(text) = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))? else { return Ok(true) };
+    let found = values(text, pointer).map_err(|why| Unreadable::new(slot, &why, key))?;
+    Ok(found.iter().map(value_of).all(|value| (is_released && value == Value::Null) || strategy.holds(&value)))
+}
+
+/// The texts that a field names in a document, in words why not.
+pub(super) fn texts(value: ValueRef<'_>, pointer: &Pointer) -> Result<Vec<String>, String> {
+    let Some(text) = document(value).map_err(|why| why.to_string())? else { return Ok(Vec::new()) };
+    let found = values(text, pointer).map_err(|why| why.to_string())?;
     Ok(found
         .iter()
         .filter_map(|found| match value_of(found) {
@@ -96,16 +181,6 @@ pub(super) fn texts(
             _ => None,
         })
         .collect())
-}
-
-fn from_same(value: ValueRef<'_>) -> SqlValue {
-    match from_sql(value) {
-        Value::Text(text) => SqlValue::Text(text),
-        Value::Integer(number) => SqlValue::Integer(number),
-        Value::Real(number) => SqlValue::Real(number),
-        Value::Blob(bytes) => SqlValue::Blob(bytes),
-        Value::Null => SqlValue::Null,
-    }
 }
 
 /// A value as a strategy sees it. An array or an object is the text that it is spelled with.

@@ -1,16 +1,17 @@
 //! Whom the texts of a batch are searched for: each customer's own records for that customer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::functions::{self, Place, Slot, key_of};
-use super::json_fields::{self, Unreadable};
+use super::reading::{Unreadable, searched};
 use super::statements::{Script, quoted};
-use super::{Shared, Trouble, natural, ownership};
+use super::{Shared, Trouble, bind_all, natural, ownership};
 use crate::anonymise::Strategy;
+use crate::anonymise::json::NotJson;
 use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
 use crate::policy::Treatment;
@@ -22,69 +23,78 @@ pub(super) struct People {
     matchers: Arc<[Matcher]>,
     /// By class and key. A record that several share is searched for all of them.
     owners: Arc<HashMap<(ClassName, String), Vec<usize>>>,
-}
-
-fn text_of(value: ValueRef<'_>) -> Option<&str> {
-    if let ValueRef::Text(bytes) = value { std::str::from_utf8(bytes).ok() } else { None }
+    /// Those whose own values are erased: they cannot be looked for.
+    erased: Arc<BTreeSet<usize>>,
 }
 
 /// A text, or a document's texts, without somebody; `None` where it stays as it is.
-fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, Unreadable> {
+fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, NotJson> {
     match &slot.place {
         None => Ok(slot.strategy.redact(text, somebody)),
-        Some(Place { pointer, others }) => slot
-            .strategy
-            .redact_json(text, pointer, others, somebody)
-            .map_err(|error| Unreadable::new(slot, &error.to_string())),
+        Some(Place { pointer, others }) => slot.strategy.redact_json(text, pointer, others, somebody),
     }
 }
 
 impl People {
+    /// Whether a customer's own values are erased.
+    pub(super) fn is_erased(&self, customer: usize) -> bool {
+        self.erased.contains(&customer)
+    }
+
+    fn owners<'p>(&'p self, slot: &Slot, key: String) -> impl Iterator<Item = usize> + 'p {
+        self.owners.get(&(slot.class.clone(), key)).into_iter().flatten().copied()
+    }
+
+    /// The same of one of those whose a record is.
+    pub(super) fn is_of_erased<'v>(&self, slot: &Slot, key: impl Iterator<Item = ValueRef<'v>>) -> bool {
+        !self.erased.is_empty() && self.owners(slot, key_of(key)).any(|n| self.is_erased(n))
+    }
+
     /// A record's text without its customers; `None` where it stays as it is.
-    pub(super) fn redact(
+    pub(super) fn redact<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'_>,
-        key: &str,
+        value: ValueRef<'v>,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
     ) -> Result<Option<String>, Unreadable> {
-        let Some(text) = searched(slot, value)? else { return Ok(None) };
-        let owners = self.owners.get(&(slot.class.clone(), key.to_owned()));
+        let text = searched(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
+        let Some(text) = text else { return Ok(None) };
         let mut redacted: Option<String> = None;
-        for owner in owners.into_iter().flatten().filter_map(|n| self.matchers.get(*n)) {
-            if let Some(less) = without(slot, redacted.as_deref().unwrap_or(text), owner)? {
+        for owner in self.owners(slot, key_of(key.clone())).filter_map(|n| self.matchers.get(n)) {
+            let less = without(slot, redacted.as_deref().unwrap_or(&text), owner);
+            if let Some(less) = less.map_err(|why| Unreadable::new(slot, &why, key.clone()))? {
                 redacted = Some(less);
             }
         }
         Ok(redacted)
     }
 
-    /// How many mentions of the customer in a text are not certain. A document that cannot be read counts as one that
-    /// mentions them.
+    /// How many mentions of the customer in a text are not certain. A value that cannot be read has none; it is an error
+    /// elsewhere.
     pub(super) fn uncertain(&self, slot: &Slot, value: ValueRef<'_>, customer: usize) -> usize {
         let Some(matcher) = self.matchers.get(customer) else { return 0 };
         match (searched(slot, value), &slot.place) {
-            (Ok(Some(text)), None) => slot.strategy.uncertain(text, matcher),
+            (Ok(Some(text)), None) => slot.strategy.uncertain(&text, matcher),
             (Ok(Some(text)), Some(Place { pointer, others })) => {
-                slot.strategy.uncertain_json(text, pointer, others, matcher)
+                slot.strategy.uncertain_json(&text, pointer, others, matcher)
             }
             (Ok(None) | Err(_), _) => 0,
         }
     }
 
-    /// Whether a text mentions the customer. A document that cannot be read may.
-    pub(super) fn mentions(&self, slot: &Slot, value: ValueRef<'_>, customer: usize) -> bool {
-        let Some(matcher) = self.matchers.get(customer) else { return false };
-        let redacted = searched(slot, value).and_then(|text| match text {
-            Some(text) => without(slot, text, matcher),
-            None => Ok(None),
-        });
-        !matches!(redacted, Ok(None))
+    /// Whether a text mentions the customer.
+    pub(super) fn mentions<'v>(
+        &self,
+        slot: &Slot,
+        value: ValueRef<'v>,
+        customer: usize,
+        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    ) -> Result<bool, Unreadable> {
+        let Some(matcher) = self.matchers.get(customer) else { return Ok(false) };
+        let text = searched(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
+        let less = text.map_or(Ok(None), |text| without(slot, &text, matcher));
+        less.map(|less| less.is_some()).map_err(|why| Unreadable::new(slot, &why, key))
     }
-}
-
-/// What is searched: a column's text, or its document. What is no text mentions nobody; a document has to be one.
-fn searched<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<&'v str>, Unreadable> {
-    if slot.place.is_some() { json_fields::document(slot, value) } else { Ok(text_of(value)) }
 }
 
 impl Shared {
@@ -104,7 +114,16 @@ impl Shared {
         let identifiers = self.batch_identifiers(connection, customers, |class, field, value| {
             !treatment.is_erased(class, field, value)
         })?;
-        let matchers: Result<Vec<Matcher>, _> = identifiers.iter().map(|one| Matcher::new([one])).collect();
+        // A document that cannot be read is replaced or refused where it is treated; a name that cannot be read could not
+        // be looked for anywhere.
+        if let Some(why) = identifiers.iter().find_map(|(_, unread)| unread.value.as_ref()) {
+            let what = format!(
+                "{why}, so texts cannot be searched for it; store it as UTF-8, or have the texts removed and not redacted"
+            );
+            return Err(Fault::Other(what).into());
+        }
+        let matchers: Result<Vec<Matcher>, _> =
+            identifiers.iter().map(|(one, _)| Matcher::new([one])).collect();
         let matchers = matchers.map_err(|error| Fault::Other(error.to_string()))?;
         let mut owners: HashMap<(ClassName, String), Vec<usize>> = HashMap::new();
         for class in &self.bound.classes {
@@ -126,7 +145,19 @@ impl Shared {
                 owners.entry((class.name.clone(), key)).or_default().push(n);
             }
         }
-        let people = People { matchers: matchers.into(), owners: Arc::new(owners) };
+        let mut erased = BTreeSet::new();
+        if let Some((class, statement)) = &script.erased {
+            let at = Trouble::at(class);
+            let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
+            bind_all(&mut prepared, statement).map_err(&at)?;
+            let mut rows = prepared.raw_query();
+            while let Some(row) = rows.next().map_err(&at)? {
+                if row.get(1).map_err(&at)? {
+                    erased.insert(natural(row, 0).map_err(&at)?);
+                }
+            }
+        }
+        let people = People { matchers: matchers.into(), owners: Arc::new(owners), erased: Arc::new(erased) };
         functions::search_for(&self.bench, people);
         Ok(())
     }

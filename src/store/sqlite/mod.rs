@@ -39,6 +39,7 @@ mod json_fields;
 mod mentions;
 mod ownerless;
 mod ownership;
+mod reading;
 mod scrub;
 mod statements;
 mod status;
@@ -370,7 +371,7 @@ impl Shared {
         Ok(())
     }
 
-    fn tally(
+    fn tally_together(
         &self,
         connection: &mut Connection,
         customers: &[CustomerId],
@@ -381,12 +382,49 @@ impl Shared {
         let transaction = connection.transaction()?;
         Self::fill(&transaction, customers.iter())?;
         self.work(&script, None, day, 0);
+        functions::stop_at_unreadable(&self.bench);
         self.look_for(&transaction, customers.len(), treatment, &script)?;
         Self::find_rare(&transaction, &script)?;
         let tallies = Self::count_by(&transaction, &script, customers.len())?;
-        functions::set(&self.bench, None);
         transaction.commit()?;
         Ok(tallies)
+    }
+
+    /// Together if that works; where a value cannot be read, in halves, so that one customer's broken record says nothing
+    /// of the others.
+    fn tally(
+        &self,
+        connection: &mut Connection,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        day: NaiveDate,
+        answers: &mut Batch<Tally>,
+    ) -> Result<(), Trouble> {
+        let counted = self.tally_together(connection, customers, treatment, day);
+        let counted = counted.map_err(|trouble| match functions::take_failure(&self.bench) {
+            Some(why) => Trouble { class: trouble.class, fault: Fault::Other(why) },
+            None => trouble,
+        });
+        functions::set(&self.bench, None);
+        let trouble = match counted {
+            Ok(tallies) => {
+                answers.extend(tallies.into_iter().map(Ok));
+                return Ok(());
+            }
+            Err(trouble) => trouble,
+        };
+        match (&trouble.fault, customers) {
+            (Fault::Constraint(_) | Fault::Other(_), [_]) => {
+                answers.push(Err(trouble.into_error("counting records", self.bound.data_map.root())));
+                Ok(())
+            }
+            (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
+                let (first, second) = customers.split_at(customers.len() / 2);
+                self.tally(connection, first, treatment, day, answers)?;
+                self.tally(connection, second, treatment, day, answers)
+            }
+            _ => Err(trouble),
+        }
     }
 
     /// What a treatment's statements count, for so many.
@@ -434,17 +472,21 @@ impl Shared {
         Ok(tallies)
     }
 
-    /// Text values of the fields by which a person is found.
+    /// Text values of the fields by which a person is found. One of whom something cannot be read gets an error.
     fn identifiers(
         &self,
         connection: &mut Connection,
         customers: &[CustomerId],
-    ) -> Result<Vec<Identifiers>, Trouble> {
+    ) -> Result<Batch<Identifiers>, Trouble> {
         let transaction = connection.transaction()?;
         Self::fill(&transaction, customers.iter())?;
         let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
-        Ok(list)
+        let answer = |(identifiers, unread): (Identifiers, Unread)| match unread.value.or(unread.document) {
+            None => Ok(identifiers),
+            Some(why) => Err(StoreError::failed("reading identifiers", format!("{why}; mend that record"))),
+        };
+        Ok(list.into_iter().map(answer).collect())
     }
 
     /// Of everybody in the batch, as far as a value of a class's field counts.
@@ -453,17 +495,18 @@ impl Shared {
         connection: &Connection,
         customers: usize,
         counts: impl Fn(&str, &str, &Value) -> bool,
-    ) -> Result<Vec<Identifiers>, Trouble> {
-        let mut list = vec![Identifiers::new(); customers];
+    ) -> Result<Vec<(Identifiers, Unread)>, Trouble> {
+        let mut list = vec![(Identifiers::new(), Unread::default()); customers];
         for class in &self.bound.classes {
             let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
-            let fields: Vec<(&Kind, &str, Option<&Pointer>, &str)> = described
+            let fields: Vec<(&Kind, &str, Option<&Pointer>, &str, bool)> = described
                 .fields()
                 .iter()
                 .filter_map(|field| {
                     let json = class.json.get(field.name());
                     let column = json.map_or(field.name().as_str(), |json| &json.column);
-                    Some((field.kind()?, column, json.map(|json| &json.pointer), field.name().as_str()))
+                    let is_binary = field.constraints().datatype == Datatype::Blob;
+                    Some((field.kind()?, column, json.map(|json| &json.pointer), field.name().as_str(), is_binary))
                 })
                 .filter(|(kind, ..)| kind.identifies())
                 .collect();
@@ -477,21 +520,31 @@ impl Shared {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let Some(identifiers) = list.get_mut(natural::<usize>(row, 0)?) else { continue };
-                for (n, (kind, _, pointer, field)) in fields.iter().enumerate() {
+                let Some((identifiers, unread)) = list.get_mut(natural::<usize>(row, 0)?) else { continue };
+                for (n, (kind, _, pointer, field, is_binary)) in fields.iter().enumerate() {
                     let counts = |value: &Value| counts(class.name.as_str(), field, value);
                     let value = row.get_ref(n + 1)?;
-                    if let Some(pointer) = pointer {
-                        let found = json_fields::texts(value, pointer).map_err(|error| {
-                            Fault::Other(format!("a document of {} cannot be read: {error}", class.name))
-                        })?;
-                        for text in found.into_iter().map(Value::Text).filter(&counts) {
-                            identifiers.insert((*kind).clone(), text.as_text().unwrap_or_default());
+                    let found = match pointer {
+                        Some(pointer) => json_fields::texts(value, pointer),
+                        None => reading::identifier(value)
+                            .map(|text| text.into_iter().collect())
+                            .map_err(|why| why.to_string()),
+                    };
+                    match found {
+                        Ok(texts) => {
+                            for text in texts.into_iter().map(Value::Text).filter(&counts) {
+                                identifiers.insert((*kind).clone(), text.as_text().unwrap_or_default());
+                            }
                         }
-                    } else {
-                        let value = functions::from_sql(value);
-                        if let Some(text) = value.as_text().filter(|_| counts(&value)) {
-                            identifiers.insert((*kind).clone(), text);
+                        // A column of bytes holds no text by which anybody is found.
+                        Err(_) if *is_binary => {}
+                        Err(_) if pointer.is_none() && !counts(&functions::from_sql(value)) => {}
+                        Err(why) => {
+                            let place =
+                                if pointer.is_some() { &mut unread.document } else { &mut unread.value };
+                            place.get_or_insert_with(|| {
+                                format!("{field} of {} cannot be read: {why}", class.name)
+                            });
                         }
                     }
                 }
@@ -499,6 +552,13 @@ impl Shared {
         }
         Ok(list)
     }
+}
+
+/// What of a customer cannot be read, in words: a value, or a document.
+#[derive(Clone, Default)]
+struct Unread {
+    value: Option<String>,
+    document: Option<String>,
 }
 
 /// A number that is never negative.
@@ -533,13 +593,13 @@ impl RecordStore for SqliteStore {
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
-        let tallies = self
-            .call("counting records", move |shared, connection| {
-                let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
-                shared.tally(connection, &request.customers, &request.treatment, day)
-            })
-            .await?;
-        Ok(tallies.into_iter().map(Ok).collect())
+        self.call("counting records", move |shared, connection| {
+            let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+            let mut answers = Vec::with_capacity(request.customers.len());
+            shared.tally(connection, &request.customers, &request.treatment, day, &mut answers)?;
+            Ok(answers)
+        })
+        .await
     }
 
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
@@ -584,10 +644,8 @@ impl CustomerStore for SqliteStore {
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
         let customers = customers.to_vec();
-        let list = self
-            .call("reading identifiers", move |shared, connection| shared.identifiers(connection, &customers))
-            .await?;
-        Ok(list.into_iter().map(Ok).collect())
+        self.call("reading identifiers", move |shared, connection| shared.identifiers(connection, &customers))
+            .await
     }
 
     async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::functions::{Place, Slot};
 use super::groups::GroupScript;
 use super::ownership::{self, Whose};
+use super::reading::{self, Reading};
 use super::staying::Staying;
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
@@ -132,6 +133,8 @@ pub(super) struct Script {
     pub(super) slots: Arc<[Slot]>,
     /// The duties that rows are held against.
     pub(super) duties: Arc<[UnderDuty]>,
+    /// Per customer, whether their own values are erased, where texts are treated by that.
+    pub(super) erased: Option<(ClassName, Statement)>,
 }
 
 impl Script {
@@ -152,8 +155,19 @@ impl Script {
                 Some(script)
             })
             .collect();
-        Self { classes, slots: slots.into(), duties: staying.duties.into() }
+        let erased = erased(bound, treatment, &mut slots);
+        Self { classes, slots: slots.into(), duties: staying.duties.into(), erased }
     }
+}
+
+/// Whether the customers' own values are erased, where a text is treated by that.
+fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<(ClassName, Statement)> {
+    treatment.classes().values().find(|class| !class.after_duty().is_empty())?;
+    let class = bound.class(treatment.root())?;
+    let treated = treatment.class(class.name.as_str())?;
+    let fields = treated.tombstone().map_or(treated.fields(), |tombstone| tombstone.fields());
+    let written = targets(class, &Reading::new(bound, class, treated), fields, slots);
+    Some((class.name.clone(), reading::are_erased(class, &written)?))
 }
 
 /// A field of a row, and what is written there.
@@ -161,13 +175,14 @@ pub(super) struct Target<'t> {
     pub(super) slot: usize,
     pub(super) column: String,
     pub(super) in_json: bool,
-    strategy: &'t Strategy,
+    pub(super) strategy: &'t Strategy,
 }
 
 /// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced; where
 /// the rest of it is redacted, that is done within it too, and leaves the fields in it to their own rules.
 fn targets<'t>(
     class: &BoundClass,
+    reading: &Reading<'_>,
     fields: &'t BTreeMap<FieldName, Strategy>,
     slots: &mut Vec<Slot>,
 ) -> Vec<Target<'t>> {
@@ -207,7 +222,7 @@ fn targets<'t>(
             in_json: place.is_some(),
             strategy,
         });
-        slots.push(Slot { class: class.name.clone(), field: field.clone(), strategy: treated_so, place });
+        slots.push(reading.slot(field, column, treated_so, place));
     }
     targets
 }
@@ -233,22 +248,25 @@ fn class_script(
     let unless_kept = unless(kept.as_ref().map(|(kept, _)| kept.as_str()));
     let needed = staying.needed(class, &table);
     let unless_needed = unless(needed.as_deref());
-    let fields = targets(class, treated.fields(), slots);
+    let reading = Reading::new(staying.bound, class, treated);
+    let fields = targets(class, &reading, treated.fields(), slots);
     let group = GroupScript::new(staying.bound, class, treated, &fields, slots);
     let meanwhile = needed.as_deref().zip(treated.tombstone());
-    let meanwhile = meanwhile.map(|(needed, tombstone)| (needed, targets(class, tombstone.fields(), slots)));
+    let meanwhile = meanwhile.map(|(needed, tombstone)| (needed, targets(class, &reading, tombstone.fields(), slots)));
 
     let mut tally = Statement::default();
     let due = match (treated.action(), &meanwhile) {
         (RecordAction::Keep { .. }, _) => "0".to_owned(),
         (RecordAction::Delete, Some((needed, fields))) => {
-            format!("CASE WHEN {needed} THEN {} ELSE 1 END", pending(&mut tally, fields))
+            format!("CASE WHEN {needed} THEN {} ELSE 1 END", pending(&mut tally, class, slots, fields))
         }
         (RecordAction::Delete | RecordAction::Reassign, _) => "1".to_owned(),
-        (RecordAction::Anonymise, _) => pending(&mut tally, &fields),
+        (RecordAction::Anonymise, _) => pending(&mut tally, class, slots, &fields),
     };
     tally.sql = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum(({due}){unless_kept}), 0) {from} GROUP BY relinquish_b.relinquish_n"
+        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({}), 0) {from} GROUP BY relinquish_b.relinquish_n",
+        // What a duty keeps is not read.
+        kept.as_ref().map_or_else(|| format!("({due})"), |(kept, _)| format!("CASE WHEN {kept} THEN 0 ELSE ({due}) END"))
     );
     let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref());
     let uncertain = uncertain.map(|(counts, names)| {
@@ -268,7 +286,7 @@ fn class_script(
         RecordAction::Anonymise => {
             // Every row is written, and what is erased already comes out as it went in: whether a row was written
             // must not tell what was in it.
-            let sets = assignments(&mut act, class, &fields, group.as_ref());
+            let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
             let which = within(staying.whose, class, owned.clone(), &act);
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
         }
@@ -279,7 +297,7 @@ fn class_script(
                 quoted(link),
                 quoted(link)
             );
-            let fields = assignments(&mut act, class, &fields, None);
+            let fields = assignments(&mut act, class, slots, &fields, None);
             if !fields.is_empty() {
                 let _ = write!(sets, ", {fields}");
             }
@@ -288,7 +306,7 @@ fn class_script(
     }
     let tombstone = meanwhile.as_ref().map(|(needed, fields)| {
         let mut act = Statement::default();
-        let sets = assignments(&mut act, class, fields, None);
+        let sets = assignments(&mut act, class, slots, fields, None);
         let which = format!("{owned} AND {needed}");
         let which = within(staying.whose, class, which, &act);
         act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
@@ -383,20 +401,26 @@ fn uncertain_in(
 fn assignments(
     statement: &mut Statement,
     class: &BoundClass,
+    slots: &[Slot],
     fields: &[Target<'_>],
     group: Option<&GroupScript>,
 ) -> String {
     let table = quoted(&class.table);
-    let key: Vec<String> = class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
-    let key = key.join(", ");
+    let key = reading::key_of_row(class);
+    let marked = reading::is_marked(fields);
     let mut values: Vec<(&str, String)> = Vec::with_capacity(fields.len());
-    for Target { slot, column, in_json, strategy } in fields {
+    for target @ Target { slot, column, in_json, strategy } in fields {
         // Several values of one document: what became of it goes into the next.
         let before = values.iter().position(|(name, _)| name == column).map(|at| values.remove(at).1);
+        let old = before.as_ref().unwrap_or(column);
         let value = match strategy {
-            _ if *in_json => {
-                format!("relinquish_json({slot}, {}, {key})", before.as_ref().unwrap_or(column))
+            Strategy::Redact { .. } => {
+                let name = if *in_json { "json" } else { "value" };
+                let search = format!("relinquish_{name}({slot}, {old}, {key})");
+                let released = format!("relinquish_release({slot}, {old}, {key})");
+                reading::unless_marked(target, slots, marked.as_deref(), search, &released)
             }
+            _ if *in_json => format!("relinquish_json({slot}, {old}, {key})"),
             Strategy::Clear => "NULL".to_owned(),
             Strategy::Constant(value) => statement.bind(value),
             _ => format!("relinquish_value({slot}, {column}, {key})"),
@@ -415,14 +439,19 @@ fn assignments(
 }
 
 /// True of a row in which a field is not erased yet.
-fn pending(statement: &mut Statement, fields: &[Target<'_>]) -> String {
+fn pending(statement: &mut Statement, class: &BoundClass, slots: &[Slot], fields: &[Target<'_>]) -> String {
+    let key = reading::key_of_row(class);
+    let marked = reading::is_marked(fields);
     let conditions: Vec<String> = fields
         .iter()
-        .map(|Target { slot, column, in_json, strategy }| match strategy {
+        .map(|target @ Target { slot, column, in_json, strategy }| match strategy {
             Strategy::Redact { .. } => {
-                format!("relinquish_mentions({slot}, {column}, relinquish_b.relinquish_n)")
+                let arguments = format!("{slot}, {column}, relinquish_b.relinquish_n, {key}");
+                let search = format!("relinquish_mentions({arguments})");
+                let released = format!("relinquish_released({arguments})");
+                reading::unless_marked(target, slots, marked.as_deref(), search, &released)
             }
-            _ if *in_json => format!("NOT relinquish_json_holds({slot}, {column})"),
+            _ if *in_json => format!("NOT relinquish_json_holds({slot}, {column}, {key})"),
             Strategy::Clear => format!("{column} IS NOT NULL"),
             Strategy::Constant(value) => format!("{column} IS NOT {}", statement.bind(value)),
             // Read back, nearly every row has this very text: SQLite compares it without a call for each of them.

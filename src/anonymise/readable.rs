@@ -1,0 +1,102 @@
+//! What can be read as text, and what cannot: a value in which nobody can be looked for must not pass for one without a
+//! mention.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::data_map::Value;
+
+/// Why a value cannot be read. Nothing of the value is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is bytes where text was expected.
+    Bytes,
+    /// It is text in another encoding than UTF-8.
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a host's own values are UTF-8"))]
+    Encoding,
+    /// It has NUL characters between letters, as UTF-16 has that was stored as another encoding.
+    Nul,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "it holds bytes, not text",
+            Self::Encoding => "its text is not UTF-8",
+            Self::Nul => "it has NUL characters between letters, as text in another encoding has",
+        })
+    }
+}
+
+/// A text that can be searched.
+pub(crate) fn searchable(text: &str) -> Result<&str, Unread> {
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let is_within = |at: usize| {
+        let (before, after) = (text.get(..at), text.get(at + 1..));
+        is_letter(before.and_then(|before| before.chars().next_back()))
+            && is_letter(after.and_then(|after| after.chars().next()))
+    };
+    if text.match_indices('\0').any(|(at, _)| is_within(at)) { Err(Unread::Nul) } else { Ok(text) }
+}
+
+/// What is searched of a value: its text, a number as it is written, nothing of NULL.
+pub(crate) fn text_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(text) => searchable(text).map(|text| Some(text.into())),
+        Value::Integer(number) => Ok(Some(number.to_string().into())),
+        Value::Real(number) => Ok(Some(number.to_string().into())),
+        Value::Blob(bytes) if bytes.is_empty() => Ok(None),
+        Value::Blob(_) => Err(Unread::Bytes),
+    }
+}
+
+/// The JSON document in a value. An empty text, or one of blanks, holds nothing; a number holds no text.
+pub(crate) fn document_in(value: &Value) -> Result<Option<&str>, Unread> {
+    match value {
+        Value::Text(text) => Ok(document(text)),
+        Value::Blob(bytes) if !bytes.is_empty() => Err(Unread::Bytes),
+        Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => Ok(None),
+    }
+}
+
+/// A text that holds a JSON document. None where it is empty or blank: many programs write that for nothing.
+pub(crate) fn document(text: &str) -> Option<&str> {
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// The text by which a person is found. Bytes count if they are UTF-8.
+pub(crate) fn identifier_in(value: &Value) -> Result<Option<&str>, Unread> {
+    match value {
+        Value::Text(text) => searchable(text).map(Some),
+        Value::Blob(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| Unread::Bytes)?;
+            searchable(text).map(Some)
+        }
+        Value::Null | Value::Integer(_) | Value::Real(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_searched_is_told_from_what_mentions_nobody() {
+        assert_eq!(text_in(&Value::Null), Ok(None));
+        assert_eq!(text_in(&Value::from(46_701)).unwrap().as_deref(), Some("46701"));
+        assert_eq!(text_in(&Value::from("a \0 b\0")).unwrap().as_deref(), Some("a \0 b\0"));
+        assert_eq!(text_in(&Value::from("S\0i\0g\0")), Err(Unread::Nul));
+        assert_eq!(text_in(&Value::Blob(b"Sigrid".to_vec())), Err(Unread::Bytes));
+        assert_eq!(text_in(&Value::Blob(Vec::new())), Ok(None));
+    }
+
+    #[test]
+    fn an_empty_text_is_no_document() {
+        for nothing in ["", " ", "\n\t "] {
+            assert_eq!(document_in(&Value::from(nothing)), Ok(None));
+        }
+        assert_eq!(document_in(&Value::from("--- yaml")), Ok(Some("--- yaml")));
+        assert_eq!(document_in(&Value::Blob(vec![1])), Err(Unread::Bytes));
+    }
+}

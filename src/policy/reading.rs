@@ -1,0 +1,130 @@
+//! What becomes of texts that are searched: those that cannot be read, and those that a duty deferred until nobody can be
+//! looked for any more.
+
+use std::collections::BTreeMap;
+
+use super::{ClassTreatment, RecordAction, Standing, Treatment};
+use crate::anonymise::json::Pointer;
+use crate::anonymise::readable::{document_in, text_in};
+use crate::anonymise::text::Matcher;
+use crate::anonymise::{Draw, Strategy};
+use crate::data_map::{DataMap, Field, FieldName, Record, Value};
+
+impl ClassTreatment {
+    /// What is written in place of a value that cannot be read, by field: a searched text that is bytes or of another
+    /// encoding, a document that is no JSON. Where nothing is said, such a value stops the erasure of its customer.
+    pub fn unreadable(&self) -> &BTreeMap<FieldName, Strategy> {
+        &self.unreadable
+    }
+
+    /// What becomes of a searched text, by field, once the duty that deferred the search has ended and the customer's own
+    /// values are erased: then nobody can be looked for. See [`is_marked`](Self::is_marked).
+    pub fn after_duty(&self) -> &BTreeMap<FieldName, Strategy> {
+        &self.after_duty
+    }
+
+    /// Whether the treatment has been carried out on a record, as another of its fields shows: one with a placeholder, a
+    /// token or a constant, which no value has by itself. A class with [`after_duty`](Self::after_duty) has such a field.
+    pub fn is_marked(&self, record: &Record) -> bool {
+        let marks = self.fields.iter().filter(|(_, strategy)| marks(strategy));
+        marks.into_iter().any(|(field, strategy)| strategy.holds(record.get(field.as_str())))
+    }
+}
+
+/// Whether what a strategy writes shows that it was written: no value is so by itself.
+pub(crate) fn marks(strategy: &Strategy) -> bool {
+    match strategy {
+        Strategy::Placeholder(_) | Strategy::Token(_) | Strategy::Invalidate(_) => true,
+        Strategy::Constant(value) => *value != Value::Null,
+        Strategy::Clear
+        | Strategy::Generalise { .. }
+        | Strategy::Redact { .. }
+        | Strategy::Blank { .. }
+        | Strategy::Own(_) => false,
+    }
+}
+
+/// What is written to a searched text.
+pub(crate) enum NewText<'t> {
+    /// The text without the customer.
+    Redacted(String),
+    /// What this strategy writes, in place of the whole text.
+    Instead(&'t Strategy),
+}
+
+impl NewText<'_> {
+    /// The value.
+    pub(crate) fn written(&self, old: &Value, draw: &Draw<'_>) -> Value {
+        match self {
+            Self::Redacted(text) => Value::Text(text.clone()),
+            Self::Instead(strategy) => strategy.apply(old, draw),
+        }
+    }
+}
+
+impl Treatment {
+    /// Whether the customer's own values are erased: their own record has been treated, or is gone. From then on they
+    /// cannot be looked for in texts.
+    pub(crate) fn is_customer_erased(&self, records: &[Record]) -> bool {
+        let Some(root) = self.class(self.root.as_str()) else { return false };
+        let written = match root.action() {
+            RecordAction::Delete => root.tombstone().map(|tombstone| tombstone.fields()),
+            RecordAction::Anonymise | RecordAction::Reassign => Some(root.fields()),
+            RecordAction::Keep { .. } => None,
+        };
+        let searched = |strategy: &Strategy| matches!(strategy, Strategy::Redact { .. });
+        let written = written.into_iter().flatten().filter(|(_, strategy)| !searched(strategy));
+        let written: Vec<(&FieldName, &Strategy)> = written.collect();
+        let mut own = records.iter().filter(|record| record.class == self.root);
+        !written.is_empty()
+            && own.all(|record| {
+                written.iter().all(|(field, strategy)| strategy.holds(record.get(field.as_str())))
+            })
+    }
+
+    /// What is to be written to the searched texts of a record. `is_erased` says whether the customer's own values
+    /// are erased. A value that cannot be read, and of which the policy says nothing, is an error, with its field.
+    pub(crate) fn texts(
+        &self,
+        record: &Record,
+        standing: Standing,
+        map: &DataMap,
+        people: &Matcher,
+        is_erased: bool,
+    ) -> Result<BTreeMap<FieldName, NewText<'_>>, (FieldName, String)> {
+        let Some(class) = self.class(record.class.as_str()) else { return Ok(BTreeMap::new()) };
+        let described = map.class(record.class.as_str());
+        let is_released = is_erased && !class.is_marked(record);
+        let mut texts = BTreeMap::new();
+        for (field, strategy) in class.written(standing) {
+            if !matches!(&*strategy, Strategy::Redact { .. }) {
+                continue;
+            }
+            let value = record.get(field.as_str());
+            let after = class.after_duty.get(field).filter(|_| is_released && standing != Standing::Needed);
+            if let Some(after) = after {
+                if *value != Value::Null && !after.holds(value) {
+                    texts.insert(field.clone(), NewText::Instead(after));
+                }
+                continue;
+            }
+            let is_json = described.and_then(|class| class.find(field.as_str())).is_some_and(Field::is_json);
+            let less = if is_json {
+                document_in(value).map_err(|why| why.to_string()).and_then(|text| {
+                    let redact = |text| strategy.redact_json(text, &Pointer::whole(), &[], people);
+                    text.map_or(Ok(None), redact).map_err(|error| error.to_string())
+                })
+            } else {
+                let text = text_in(value).map_err(|why| why.to_string());
+                text.map(|text| strategy.redact(&text?, people))
+            };
+            match (less, class.unreadable.get(field)) {
+                (Ok(less), _) => texts.extend(less.map(|less| (field.clone(), NewText::Redacted(less)))),
+                (Err(_), Some(instead)) if instead.holds(value) => {}
+                (Err(_), Some(instead)) => drop(texts.insert(field.clone(), NewText::Instead(instead))),
+                (Err(why), None) => return Err((field.clone(), why)),
+            }
+        }
+        Ok(texts)
+    }
+}

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::data_map::Value;
+use crate::data_map::{ClassName, Value};
 
 /// Why a value cannot be read. Nothing of the value is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,15 @@ impl fmt::Display for Unread {
         })
     }
 }
+
+/// What lifts it that a value of a class cannot be read.
+pub(crate) fn way_out(class: &ClassName) -> String {
+    format!("mend the record, or write otherwise = \"remove\" beside the action of {class} in the policy")
+}
+
+/// What lifts it that a value cannot be read by which a person is found.
+pub(crate) const IDENTIFIER_WAY_OUT: &str =
+    "store it as text in UTF-8, or have texts removed where the policy has them redacted";
 
 /// A text that can be searched.
 pub(crate) fn searchable(text: &str) -> Result<&str, Unread> {

@@ -28,6 +28,9 @@ impl Engine {
         if let Some(tally) = one.tally() {
             found.counted(policy.effective(&one.facts.tenant), tally);
         }
+        if one.is_unread() {
+            found.decision.clone_from(&one.decision);
+        }
         Ok(found)
     }
 

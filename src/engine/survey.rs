@@ -177,6 +177,9 @@ impl Engine {
             for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &treatment).await?) {
                 match (counted, &mut *one) {
                     (Ok(tally), Ok(surveyed)) => surveyed.count(&self.parts.policy, tally),
+                    (Err(StoreError::Unreadable { what, way_out, .. }), Ok(surveyed)) => {
+                        surveyed.cannot_be_read(what, way_out);
+                    }
                     (Err(error), _) => *one = Err(error.into()),
                     (Ok(_), Err(_)) => {}
                 }
@@ -316,6 +319,8 @@ pub(super) struct Surveyed {
     counted: BTreeMap<TreatmentName, Tally>,
     /// The treatment that was chosen now, whether or not anything is left under it.
     chosen: Option<TreatmentName>,
+    /// Records that cannot be read under a treatment, and what would lift that.
+    unread: BTreeMap<TreatmentName, (String, String)>,
 }
 
 impl Surveyed {
@@ -327,7 +332,8 @@ impl Surveyed {
         now: DateTime<Utc>,
     ) -> Self {
         let decision = decide(policy, &facts, asked, &before, now);
-        Self { facts, decision, before, counted: BTreeMap::new(), chosen: None }
+        let (counted, unread) = (BTreeMap::new(), BTreeMap::new());
+        Self { facts, decision, before, counted, chosen: None, unread }
     }
 
     /// Whether the decision rests on records that nobody has counted.
@@ -375,5 +381,26 @@ impl Surveyed {
 
     fn decide_again(&mut self, policy: &Policy, asked: &Asked, now: DateTime<Utc>) {
         self.decision = decide(policy, &self.facts, asked, &self.before, now);
+        self.block_unread();
+    }
+
+    /// A record cannot be read under the treatment that the decision names: that blocks this customer.
+    fn cannot_be_read(&mut self, what: String, way_out: String) {
+        if let Decision::Due(due) = &self.decision {
+            self.unread.insert(due.treatment.clone(), (what, way_out));
+        }
+    }
+
+    fn block_unread(&mut self) {
+        if let Decision::Due(due) = &self.decision
+            && let Some((what, way_out)) = self.unread.get(&due.treatment)
+        {
+            self.decision = Decision::Blocked(due.blocked_by_a_record(what, way_out));
+        }
+    }
+
+    /// Whether a record that cannot be read blocks the customer.
+    pub(super) fn is_unread(&self) -> bool {
+        !self.unread.is_empty() && matches!(self.decision, Decision::Blocked(_))
     }
 }

@@ -454,6 +454,14 @@ impl Decision {
     }
 }
 
+impl Due {
+    /// Blocked by a record that cannot be read: nobody can say whether the customer is in it.
+    pub(crate) fn blocked_by_a_record(&self, what: &str, way_out: &str) -> Blocked {
+        let by = vec![BlockedBy::fact(what, way_out)];
+        Blocked { trigger: self.trigger, by, deferred: self.deferred.clone() }
+    }
+}
+
 impl BlockedBy {
     fn guard(guard: &Guard, rule: &GuardRule) -> Self {
         let (why, ground, way_out) = match rule {
@@ -473,8 +481,8 @@ impl BlockedBy {
     }
 
     /// Something that is no guard: it has to be put right, and refuses nobody.
-    fn fact(why: String, way_out: impl Into<String>) -> Self {
-        Self { guard: None, why, ground: None, way_out: way_out.into() }
+    fn fact(why: impl Into<String>, way_out: impl Into<String>) -> Self {
+        Self { guard: None, why: why.into(), ground: None, way_out: way_out.into() }
     }
 }
 

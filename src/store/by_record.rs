@@ -12,7 +12,7 @@ use super::{
     Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target, Uncertain,
 };
 use crate::anonymise::Draw;
-use crate::anonymise::readable::identifier_in;
+use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
 use crate::data_map::{self, DataMap, Datatype, FieldName, Record, Value};
@@ -409,12 +409,9 @@ impl<R: Repository> ByRecord<R> {
         let Some(people) = people else { return Ok(BTreeMap::new()) };
         let map = self.repository.data_map();
         treatment.texts(record, standing, map, people, is_erased).map_err(|(field, why)| {
-            let what = format!(
-                "{field} of {} cannot be searched: {why}; mend the record, or write otherwise = \"remove\" beside the action \
-                 of {} in the policy",
-                record.class, record.class
-            );
-            StoreError::failed("looking for a customer in texts", what)
+            let what = format!("{field} of {} cannot be searched: {why}", record.class);
+            let doing = "looking for a customer in texts";
+            StoreError::Unreadable { doing, what, way_out: way_out(&record.class) }
         })
     }
 
@@ -437,8 +434,9 @@ impl<R: Repository> ByRecord<R> {
                 let is_binary = field.constraints().datatype == Datatype::Blob;
                 let text = identifier_in(value).or_else(|why| if is_binary { Ok(None) } else { Err(why) });
                 let text = text.map_err(|why| {
-                    let what = format!("{} of {} cannot be read: {why}; store it as text", field.name(), record.class);
-                    StoreError::failed("reading identifiers", what)
+                    let what = format!("{} of {} cannot be read: {why}", field.name(), record.class);
+                    let (doing, way_out) = ("reading identifiers", IDENTIFIER_WAY_OUT.to_owned());
+                    StoreError::Unreadable { doing, what, way_out }
                 })?;
                 if let Some(text) = text {
                     identifiers.insert(kind.clone(), text);

@@ -68,6 +68,17 @@ pub enum StoreError {
         /// What went wrong, with no value in it.
         what: String,
     },
+    /// A record of a customer cannot be read, so nobody can say whether the customer is in it. Of one customer, this blocks
+    /// that customer and no other.
+    #[error("{doing}: {what}; {way_out}")]
+    Unreadable {
+        /// What was being done.
+        doing: &'static str,
+        /// The class, the field and why, with no value in it. The record's key where that is nothing personal.
+        what: String,
+        /// What would lift it.
+        way_out: String,
+    },
     /// Anything else.
     #[error("{doing}: {what}")]
     Failed {

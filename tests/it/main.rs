@@ -51,5 +51,6 @@ mod text;
 mod tombstones;
 mod treatments;
 mod uncertain_mentions;
+mod unreadable;
 mod wired;
 mod word_for_word;

@@ -149,6 +149,9 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 let path = join(path, "otherwise");
                 if is_blanked {
                     blank = Some(FieldRule::Blank(read_otherwise(reader, &path, value)));
+                } else if matches!(value.as_str(), Some("delete" | "empty")) {
+                    let what = "says what becomes of a file that cannot be blanked, and nothing is blanked";
+                    reader.problem(&path, what, "write \"remove\" or \"clear\", or action = \"blank\"");
                 } else {
                     otherwise = read_instead(reader, &path, value);
                 }

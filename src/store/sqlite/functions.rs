@@ -59,7 +59,7 @@ pub(super) struct Working {
     /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
     pub(super) stops_at_unreadable: bool,
     /// Why a function failed: SQLite's own words for it would not say.
-    failed: Option<String>,
+    failed: Option<Unreadable>,
 }
 
 impl Working {
@@ -107,7 +107,19 @@ pub(super) fn stop_at_unreadable(bench: &Bench) {
 
 /// Why a function failed, if one has.
 pub(super) fn take_failure(bench: &Bench) -> Option<String> {
+    take_unreadable(bench).map(|why| why.to_string())
+}
+
+/// The same, with the way out apart.
+pub(super) fn take_unreadable(bench: &Bench) -> Option<Unreadable> {
     bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
+}
+
+/// Something cannot be read, as if a function had failed at it.
+pub(super) fn put_unreadable(bench: &Bench, why: Unreadable) {
+    if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        working.failed = Some(why);
+    }
 }
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
@@ -254,7 +266,7 @@ fn reading<T>(
     context: &Context<'_>,
     work: impl FnOnce(&Working, usize, &Slot) -> rusqlite::Result<Result<T, Unreadable>>,
 ) -> rusqlite::Result<T> {
-    with_slot(bench, context, work)?.map_err(|Unreadable(why)| {
+    with_slot(bench, context, work)?.map_err(|why| {
         if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             working.failed = Some(why);
         }

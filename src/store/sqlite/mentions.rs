@@ -12,6 +12,7 @@ use super::statements::{Script, quoted};
 use super::{Shared, Trouble, bind_all, natural, ownership};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::NotJson;
+use crate::anonymise::readable::IDENTIFIER_WAY_OUT;
 use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
 use crate::policy::Treatment;
@@ -116,11 +117,14 @@ impl Shared {
         })?;
         // A document that cannot be read is replaced or refused where it is treated; a name that cannot be read could not
         // be looked for anywhere.
-        if let Some(why) = identifiers.iter().find_map(|(_, unread)| unread.value.as_ref()) {
-            let what = format!(
-                "{why}, so texts cannot be searched for it; store it as UTF-8, or have the texts removed and not redacted"
-            );
-            return Err(Fault::Other(what).into());
+        if let Some(what) = identifiers.iter().find_map(|(_, unread)| unread.value.clone()) {
+            let unread = Unreadable {
+                what: format!("{what}, so texts cannot be searched for it"),
+                way_out: IDENTIFIER_WAY_OUT.to_owned(),
+            };
+            let fault = Fault::Other(unread.to_string());
+            functions::put_unreadable(&self.bench, unread);
+            return Err(fault.into());
         }
         let matchers: Result<Vec<Matcher>, _> =
             identifiers.iter().map(|(one, _)| Matcher::new([one])).collect();

@@ -27,6 +27,7 @@ use erase::Work;
 use facts::Facts;
 use functions::{Bench, Working};
 use ownership::Whose;
+use reading::Unreadable;
 use statements::{BATCH, Script, Statement, quoted};
 
 mod checks;
@@ -401,10 +402,7 @@ impl Shared {
         answers: &mut Batch<Tally>,
     ) -> Result<(), Trouble> {
         let counted = self.tally_together(connection, customers, treatment, day);
-        let counted = counted.map_err(|trouble| match functions::take_failure(&self.bench) {
-            Some(why) => Trouble { class: trouble.class, fault: Fault::Other(why) },
-            None => trouble,
-        });
+        let unread = functions::take_unreadable(&self.bench);
         functions::set(&self.bench, None);
         let trouble = match counted {
             Ok(tallies) => {
@@ -415,7 +413,11 @@ impl Shared {
         };
         match (&trouble.fault, customers) {
             (Fault::Constraint(_) | Fault::Other(_), [_]) => {
-                answers.push(Err(trouble.into_error("counting records", self.bound.data_map.root())));
+                let doing = "counting records";
+                answers.push(Err(match unread {
+                    Some(Unreadable { what, way_out }) => StoreError::Unreadable { doing, what, way_out },
+                    None => trouble.into_error(doing, self.bound.data_map.root()),
+                }));
                 Ok(())
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
@@ -482,9 +484,12 @@ impl Shared {
         Self::fill(&transaction, customers.iter())?;
         let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
+        let doing = "reading identifiers";
         let answer = |(identifiers, unread): (Identifiers, Unread)| match unread.value.or(unread.document) {
             None => Ok(identifiers),
-            Some(why) => Err(StoreError::failed("reading identifiers", format!("{why}; mend that record"))),
+            Some(what) => {
+                Err(StoreError::Unreadable { doing, what, way_out: "mend the record".to_owned() })
+            }
         };
         Ok(list.into_iter().map(answer).collect())
     }

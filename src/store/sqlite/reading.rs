@@ -1,7 +1,7 @@
 //! Values that cannot be read, and texts that a duty deferred until nobody can be looked for.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use rusqlite::types::ValueRef;
 
@@ -15,7 +15,17 @@ use crate::policy::{ClassTreatment, marks};
 use crate::store::sql::{Bound, BoundClass};
 
 /// A value that cannot be read, in words: the class, the field, why, and a way out. Nothing of the value is in it.
-pub(super) struct Unreadable(pub(super) String);
+#[derive(Clone, Debug)]
+pub(super) struct Unreadable {
+    pub(super) what: String,
+    pub(super) way_out: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.way_out)
+    }
+}
 
 impl Unreadable {
     /// Of a value in a slot. The key, with its values, is named where it is nothing personal.
@@ -28,11 +38,8 @@ impl Unreadable {
         let record = key.map_or_else(String::new, |key| format!(" (key {key})"));
         let doing = if slot.place.is_some() { "erased within its document" } else { "searched" };
         // The name of a field within a document begins with the column's.
-        Self(format!(
-            "{} of {}{record} cannot be {doing}: {why}; mend the record, or write otherwise = \"remove\" beside the action \
-             of {} in the policy",
-            slot.field, slot.class, slot.class
-        ))
+        let what = format!("{} of {}{record} cannot be {doing}: {why}", slot.field, slot.class);
+        Self { what, way_out: readable::way_out(&slot.class) }
     }
 }
 

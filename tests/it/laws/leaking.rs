@@ -120,7 +120,6 @@ fn whatever_fails_no_value_is_in_what_is_said_of_it() {
         "CREATE TRIGGER no BEFORE UPDATE OF state ON customers BEGIN SELECT RAISE(FAIL, 'not ' || old.c0); END".to_owned(),
         "CREATE TRIGGER no BEFORE UPDATE OF c0 ON customers BEGIN SELECT json_extract(old.c0, '$.x'); END"
             .to_owned(),
-        format!("UPDATE customers SET c3 = '{{\"name\": ' || c0 WHERE id = {id}"),
         format!("UPDATE customers SET state = c0 WHERE id = {}", shop.id(2)),
     ] {
         let breaking = |store: Store, path: &Path| {
@@ -130,6 +129,21 @@ fn whatever_fails_no_value_is_in_what_is_said_of_it() {
         let outcome = said(&breaking);
         let is_erased = matches!(outcome, Some(Outcome::Erased(_)));
         assert_eq!(is_erased, sql.contains("state = c0"), "{sql}: {outcome:?}");
+    }
+    // A document that breaks after the plan was made.
+    for (call, nth) in [(Call::Facts, 2), (Call::Erase, 0)] {
+        let at = Moment { call, nth, after: false };
+        let sql = format!("UPDATE customers SET c3 = '{{\"name\": ' || c0 WHERE id = {id}");
+        let outcome = said(&|store: Store, path: &Path| -> Store {
+            let (path, sql) = (path.to_owned(), sql.clone());
+            Arc::new(Between::new(store, move |moment| {
+                if moment == at {
+                    edit(&path, &sql);
+                }
+                Ok(())
+            }))
+        });
+        assert!(matches!(outcome, Some(Outcome::Blocked { .. })), "{call:?}: {outcome:?}");
     }
 }
 

@@ -353,6 +353,8 @@ impl Plan {
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
+                    "unreadable": described(class.unreadable()),
+                    "after_duty": described(class.after_duty()),
                     "uncertain_mentions": self.tally.uncertain.get(name),
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
@@ -385,6 +387,14 @@ impl Plan {
             "not_covered": self.not_covered,
         })
     }
+}
+
+/// What is written, by field, in words. None where nothing is.
+fn described(
+    fields: &BTreeMap<crate::data_map::FieldName, crate::anonymise::Strategy>,
+) -> Option<BTreeMap<&str, String>> {
+    let described = fields.iter().map(|(field, strategy)| (field.as_str(), strategy.describe()));
+    Some(described.collect()).filter(|fields: &BTreeMap<_, _>| !fields.is_empty())
 }
 
 #[cfg(feature = "sqlite")]
@@ -589,6 +599,16 @@ impl fmt::Display for Plan {
             for (field, strategy) in class.fields() {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;
                 self.write_uncertain(f, name, field)?;
+            }
+            for (field, strategy) in class.unreadable() {
+                writeln!(f, "      {field:<28} what cannot be read: {}", strategy.describe())?;
+            }
+            for (field, strategy) in class.after_duty() {
+                let what = strategy.describe();
+                writeln!(
+                    f,
+                    "      {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
+                )?;
             }
             for (field, reason) in class.kept() {
                 writeln!(f, "      {field:<28} stays: {reason}")?;

@@ -16,8 +16,8 @@
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
-//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents (`{ blank = { otherwise = "empty" } }` or `"delete"` says what becomes of a file that cannot be blanked), `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ redact = "[removed]", also = ["email", "iban"] }` where what these [detectors](crate::anonymise::text::Detector) find goes as well, whoever's it is, `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
-//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
+//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents (`{ blank = { otherwise = "empty" } }` or `"delete"` says what becomes of a file that cannot be blanked), `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ redact = "[removed]", also = ["email", "iban"] }` where what these [detectors](crate::anonymise::text::Detector) find goes as well, whoever's it is, `{ redact = "[removed]", otherwise = "remove" }` where a text that cannot be read goes as a whole, `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
+//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
@@ -107,10 +107,24 @@
 //! No treatment may write over a date by which something is kept. A duty without a basis in law is an error, and so is
 //! another period than the statute's.
 //!
+//! A text that is redacted needs the customer's own values, and those may be gone when a duty on the text ends. Then the
+//! text is treated as a whole: it is removed, or becomes what `after_duty` says beside the action of its class (`"remove"`,
+//! `"clear"`, `{ constant = … }`, `{ placeholder = "…" }`). That is done to records that the duty kept when the customer was
+//! erased, and to no other: a text that was redacted before stays redacted. The record itself has to show which it is, by
+//! another field to which the treatment writes a placeholder, a token or a constant. Where a class has no such field, the
+//! check asks for `expire` with `after = "duty"`.
+//!
 //! What a kept record points at, and the customer's own record, cannot go before it. Where a treatment deletes such a
 //! class, the row stays as a tombstone, for those customers only of whom something is kept: it is anonymised at once, by
 //! the lines of `anonymise`, and deleted with the last of the records that need it. Plan and certificate say so, and until
 //! when. It is an error if a field of it has no such line, or none that it can take; handing it over is one, too.
+//!
+//! # What cannot be read
+//! Bytes or another encoding in a text that is redacted, and a document that is no JSON, cannot be searched. Nobody can say
+//! that the customer is not in it, so such a value blocks its customer, with class and field, and no other customer.
+//! `otherwise` beside the action of the class, or beside `redact`, says what becomes of such a value instead: `"remove"`,
+//! `"clear"`, `{ constant = … }` or `{ placeholder = "…" }`. NULL and an empty text hold nothing. What a duty keeps is not
+//! read, and what is not searched is written over whatever it holds.
 //!
 //! # Expiry
 //! ```toml
@@ -197,6 +211,9 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use period::{NotAPeriod, Period};
+pub(crate) use reading::NewText;
+#[cfg(feature = "sqlite")]
+pub(crate) use reading::marks;
 pub use schema::schema;
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::{DRAFT, object};
@@ -204,9 +221,6 @@ pub use standing::Standing;
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub(crate) use treatment::WHILE_KEPT;
-pub(crate) use reading::NewText;
-#[cfg(feature = "sqlite")]
-pub(crate) use reading::marks;
 pub use treatment::{
     ClassTreatment, GatewayAction, RecordAction, RecordChange, Tombstone, Treatment, TreatmentName,
 };

@@ -159,7 +159,8 @@ fn expire_rules() -> Vec<Json> {
     let ownerless = "gone: it names a customer who is not there. gone or none: or it names nobody";
     let ownerless = described(ownerless, &json!({ "enum": Ownerless::ALL.map(Ownerless::as_str) }));
     let common = [("keep", reasons), ("fields", fields), ("ownerless", ownerless)];
-    let plain = vec![("action", json!({ "enum": ["delete", "anonymise"] }))];
+    let plain =
+        vec![("action", json!({ "enum": ["delete", "anonymise"] })), ("otherwise", instead(UNREADABLE))];
     let blank = vec![("action", json!({ "const": "blank" })), ("otherwise", otherwise())];
     let from = described("The field that holds the record's date", &json!({ "$ref": TEXT }));
     let age = [("from", from), ("after", json!({ "$ref": "#/$defs/period" }))];
@@ -251,7 +252,7 @@ fn field_rule() -> Json {
             one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
             one("generalise", generalisation()),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
-            object(&[("redact", text.clone()), ("also", also)], &["redact"]),
+            object(&[("redact", text.clone()), ("also", also), ("otherwise", instead(UNREADABLE))], &["redact"]),
             one("blank", one("otherwise", otherwise())),
             one("own", text.clone()),
             one("keep", text),
@@ -261,6 +262,21 @@ fn field_rule() -> Json {
 
 fn otherwise() -> Json {
     described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
+}
+
+const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, another encoding, no JSON";
+const AFTER_DUTY: &str =
+    "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";
+
+/// What stands in place of a whole value.
+fn instead(says: &str) -> Json {
+    let one = |key: &str, schema: Json| object(&[(key, schema)], &[key]);
+    let rules = [
+        json!({ "enum": ["remove", "clear"] }),
+        one("constant", json!({ "type": ["string", "number", "boolean"] })),
+        one("placeholder", json!({ "$ref": TEXT })),
+    ];
+    described(says, &json!({ "oneOf": rules }))
 }
 
 fn generalisation() -> Json {
@@ -279,9 +295,14 @@ fn class_rule() -> Json {
         "How many customers have to share what stays; where fewer do, it is made more general or removed",
         &json!({ "oneOf": [customers, object(&[("customers", customers.clone()), ("coarser", steps)], &["customers"])] }),
     );
-    let rest = [("keep", reasons), ("fields", fields), ("smallest_group", least)];
+    let after_duty = ("after_duty", instead(AFTER_DUTY));
+    let rest = [("keep", reasons), ("fields", fields), ("smallest_group", least), after_duty];
     let with = |first: &[(&str, Json)]| object(&[first, &rest[..]].concat(), &["action"]);
     let blank = with(&[("action", json!({ "const": "blank" })), ("otherwise", otherwise())]);
-    let other = with(&[("action", json!({ "enum": ["delete", "anonymise", "reassign"] }))]);
+    let other = [
+        ("action", json!({ "enum": ["delete", "anonymise", "reassign"] })),
+        ("otherwise", instead(UNREADABLE)),
+    ];
+    let other = with(&other);
     json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, blank] })
 }

@@ -251,7 +251,8 @@ impl<R: Repository> ByRecord<R> {
                     *alone.entry(record.class.clone()).or_default() += 1;
                 }
             }
-            let is_searched = !self.texts(record, standing, treatment, people.as_ref(), is_erased)?.is_empty();
+            let is_searched =
+                !self.texts(record, standing, treatment, people.as_ref(), is_erased)?.is_empty();
             tally.due += u64::from(treatment.is_due(record, standing) || is_searched);
             if standing == Standing::Needed {
                 *tombstones.entry(record.class.clone()).or_default() += 1;

@@ -529,7 +529,10 @@ fn a_blocked_case_is_listed_and_can_be_retried() {
         .unwrap();
     shop.run("check", []).fails("trigger frozen of table Invoice (BEFORE UPDATE) refuses the statement");
     let map = fs::read_to_string(chinook("map.toml")).unwrap();
-    shop.map = shop.write("map.toml", &map.replace("[ignore]", "[ignore]\ntriggers.frozen = \"it is dropped for a run\""));
+    shop.map = shop.write(
+        "map.toml",
+        &map.replace("[ignore]", "[ignore]\ntriggers.frozen = \"it is dropped for a run\""),
+    );
     let digest = shop.digest("1");
     let before = shop.everything();
     let refused = shop.erase("1", &digest).ends(2).json();

@@ -5,9 +5,7 @@ use std::path::Path;
 use relinquish::data_map::{Field, Kind, RecordClass, TableTrigger, TriggerEffect, TriggerOn};
 use relinquish::store::StoreError;
 use relinquish::testing::{ManualClock, RepeatableEntropy};
-use relinquish::{
-    Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore,
-};
+use relinquish::{Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore};
 use rusqlite::Connection;
 
 use crate::hosts::{self, approved};
@@ -57,7 +55,12 @@ fn said(triggers: &str, map: &str, customer: &str, note: &str) -> String {
 #[test]
 fn a_trigger_that_swallows_a_delete_is_named_when_the_policy_is_checked() {
     let found = said(SOFT, MAP, "'anonymise'", "'delete'");
-    for part in ["treatments.t.note", "cannot be deleted", "trigger soft of table notes (BEFORE DELETE)", "ignore.triggers.soft"] {
+    for part in [
+        "treatments.t.note",
+        "cannot be deleted",
+        "trigger soft of table notes (BEFORE DELETE)",
+        "ignore.triggers.soft",
+    ] {
         assert!(found.contains(part), "{part}: {found}");
     }
     // Every way out is one.
@@ -76,7 +79,8 @@ fn keeping_is_no_way_out_where_the_owner_goes() {
 
 #[test]
 fn a_trigger_counts_for_the_fields_that_are_written() {
-    let refusing = |event: &str| format!("CREATE TRIGGER no {event} ON notes BEGIN SELECT RAISE(ABORT, 'no'); END;");
+    let refusing =
+        |event: &str| format!("CREATE TRIGGER no {event} ON notes BEGIN SELECT RAISE(ABORT, 'no'); END;");
     for (event, treatment, is_refused) in [
         ("BEFORE UPDATE", "'anonymise'", true),
         ("AFTER UPDATE OF body", "'anonymise'", true),
@@ -91,7 +95,9 @@ fn a_trigger_counts_for_the_fields_that_are_written() {
     }
     // One that notes the day does no harm; one that writes the old text back does.
     let setting = |column: &str| {
-        format!("CREATE TRIGGER back AFTER UPDATE ON notes BEGIN UPDATE notes SET {column} = old.body WHERE id = new.id; END;")
+        format!(
+            "CREATE TRIGGER back AFTER UPDATE ON notes BEGIN UPDATE notes SET {column} = old.body WHERE id = new.id; END;"
+        )
     };
     assert_eq!(said(&setting("gone"), MAP, "'anonymise'", "'anonymise'"), "");
     let found = said(&setting("body"), MAP, "'anonymise'", "'anonymise'");
@@ -101,9 +107,13 @@ fn a_trigger_counts_for_the_fields_that_are_written() {
 /// The deactivation had run into it, and nobody had said so before.
 #[test]
 fn a_trigger_that_forbids_the_deactivation_is_named_when_the_store_is_opened() {
-    let frozen = "CREATE TRIGGER frozen BEFORE UPDATE OF state ON people BEGIN SELECT RAISE(FAIL, 'no'); END;";
+    let frozen =
+        "CREATE TRIGGER frozen BEFORE UPDATE OF state ON people BEGIN SELECT RAISE(FAIL, 'no'); END;";
     let found = said(frozen, MAP, "'anonymise'", "'delete'");
-    assert!(found.contains("customers.deactivate") && found.contains("trigger frozen of table people"), "{found}");
+    assert!(
+        found.contains("customers.deactivate") && found.contains("trigger frozen of table people"),
+        "{found}"
+    );
     let ignored = format!("{MAP}[ignore]\ntriggers.frozen = 'it knows this program'\n");
     assert_eq!(said(frozen, &ignored, "'anonymise'", "'delete'"), "");
 }
@@ -120,14 +130,16 @@ async fn at_run_time_the_triggers_are_named_and_never_their_texts() {
         let folder = tempfile::tempdir().unwrap();
         let ignored = format!("{MAP}[ignore]\ntriggers = {{ soft = 'for now', no = 'for now' }}\n");
         let store = open(&folder.path().join("care.sqlite"), trigger, &ignored).unwrap();
-        let engine = Engine::builder(store, policy("'anonymise'", "'delete'"), MemoryLedger::new(), hosts::keys())
-            .clock(ManualClock::at(hosts::now()))
-            .entropy(RepeatableEntropy::new(1))
-            .build()
-            .unwrap();
+        let engine =
+            Engine::builder(store, policy("'anonymise'", "'delete'"), MemoryLedger::new(), hosts::keys())
+                .clock(ManualClock::at(hosts::now()))
+                .entropy(RepeatableEntropy::new(1))
+                .build()
+                .unwrap();
         let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
         assert!(plan.to_string().contains("trigger soft, ignored"), "what is ignored is said: {plan}");
-        let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap().to_string();
+        let outcome =
+            engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap().to_string();
         assert!(outcome.contains(wanted) && !outcome.contains("nuts"), "{outcome}");
     }
 }
@@ -137,8 +149,12 @@ fn a_host_without_sql_can_say_it_of_its_own_triggers() {
     let note = RecordClass::new("note")
         .field(Field::key("id"))
         .field(Field::personal("body", Kind::FreeText))
-        .triggered(TableTrigger::new("no", "notes", TriggerOn::Update, TriggerEffect::Forbids).of_fields(["body".into()]));
-    let customer = RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+        .triggered(
+            TableTrigger::new("no", "notes", TriggerOn::Update, TriggerEffect::Forbids)
+                .of_fields(["body".into()]),
+        );
+    let customer =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
     let map = DataMap::builder(customer)
         .class(note)
         .without_deactivation("there is no such status")

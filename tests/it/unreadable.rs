@@ -131,7 +131,8 @@ async fn what_cannot_be_searched_blocks_its_customer_with_class_field_and_key() 
         ("CAST(x'4D65642076E46E6C6967' AS TEXT)", "its text is not UTF-8"),
         ("'S' || char(0) || 'i' || char(0) || 'g' || char(0)", "NUL characters between letters"),
     ] {
-        let desk = Desk::new(&format!("INSERT INTO mails VALUES (7, 1, {body}, NULL, NULL);"), PLAIN[0], PLAIN[1]);
+        let desk =
+            Desk::new(&format!("INSERT INTO mails VALUES (7, 1, {body}, NULL, NULL);"), PLAIN[0], PLAIN[1]);
         let before = desk.cells();
         let said = desk.blocked("1").await;
         for part in ["body of mail (key 7)", why, "otherwise = \"remove\""] {
@@ -141,7 +142,12 @@ async fn what_cannot_be_searched_blocks_its_customer_with_class_field_and_key() 
         assert_eq!(desk.cells(), before);
         desk.erase("2").await;
         // The way out is one.
-        let mended = Desk { policy: desk.policy.replace("mail = 'anonymise'", "mail = { action = 'anonymise', otherwise = 'remove' }"), ..desk };
+        let mended = Desk {
+            policy: desk
+                .policy
+                .replace("mail = 'anonymise'", "mail = { action = 'anonymise', otherwise = 'remove' }"),
+            ..desk
+        };
         mended.erase("1").await;
         assert_eq!(mended.value("SELECT body FROM mails WHERE id = 7"), rusqlite::types::Value::Null);
         assert_eq!(mended.value("SELECT body FROM mails WHERE id = 1"), text("Regards, [erased]"));
@@ -197,8 +203,10 @@ async fn a_document_that_is_no_json_becomes_what_the_policy_says() {
     }
     // It can be said of a kind or a field, too.
     let mut desk = Desk::new(rows, "{ action = 'anonymise', otherwise = 'clear' }", PLAIN[1]);
-    desk.policy =
-        desk.policy.replace("free_text = 'redact'", "free_text = { redact = '[x]', otherwise = { placeholder = 'lost' } }");
+    desk.policy = desk.policy.replace(
+        "free_text = 'redact'",
+        "free_text = { redact = '[x]', otherwise = { placeholder = 'lost' } }",
+    );
     desk.erase("1").await;
     assert_eq!(desk.value("SELECT meta FROM mails WHERE id = 7"), text("lost"));
 }
@@ -213,13 +221,19 @@ fn what_the_policy_says_has_to_fit_the_field() {
     };
     for (mail, wanted) in [
         ("{ action = 'anonymise', otherwise = 'delete' }", "mail.otherwise: says what becomes of a file"),
-        ("{ action = 'anonymise', otherwise = 'token' }", "mail.otherwise: says nothing of a value that cannot be searched"),
+        (
+            "{ action = 'anonymise', otherwise = 'token' }",
+            "mail.otherwise: says nothing of a value that cannot be searched",
+        ),
         ("{ action = 'delete', otherwise = 'clear' }", "but the action is delete"),
         (
             "{ action = 'anonymise', otherwise = 'clear', fields = { body = 'remove', meta = 'remove' } }",
             "mail.otherwise: says what becomes of a value that cannot be read, and this class has no",
         ),
-        ("{ action = 'anonymise', after_duty = 'clear' }", "mail.after_duty: says what becomes of searched texts"),
+        (
+            "{ action = 'anonymise', after_duty = 'clear' }",
+            "mail.after_duty: says what becomes of searched texts",
+        ),
     ] {
         let problems = check(PLAIN[0], mail).unwrap_err().to_string();
         assert!(problems.contains(wanted), "{mail}: {problems}");
@@ -287,16 +301,22 @@ async fn what_a_duty_keeps_is_not_read() {
 /// A name that is bytes cannot be looked for, and its mentions would have stayed.
 #[tokio::test]
 async fn a_name_that_cannot_be_read_stops_the_search_for_it() {
-    let desk = Desk::new("UPDATE people SET name = CAST(x'48e56b616e' AS TEXT) WHERE id = 1;", PLAIN[0], PLAIN[1]);
+    let desk =
+        Desk::new("UPDATE people SET name = CAST(x'48e56b616e' AS TEXT) WHERE id = 1;", PLAIN[0], PLAIN[1]);
     let said = desk.blocked("1").await;
     assert!(said.contains("name of customer cannot be read: its text is not UTF-8"), "{said}");
     // Bytes that are UTF-8 are a name.
-    let desk = Desk::new("UPDATE people SET name = CAST('Sigrid Holmvik' AS BLOB) WHERE id = 1;", PLAIN[0], PLAIN[1]);
+    let desk = Desk::new(
+        "UPDATE people SET name = CAST('Sigrid Holmvik' AS BLOB) WHERE id = 1;",
+        PLAIN[0],
+        PLAIN[1],
+    );
     desk.erase("1").await;
     assert_eq!(desk.value("SELECT body FROM mails WHERE id = 1"), text("Regards, [erased]"));
     // Where nothing is searched, nobody has to read it.
     let removed = "{ action = 'anonymise', fields = { body = 'remove', meta = 'remove' } }";
-    let desk = Desk::new("UPDATE people SET name = CAST(x'48e56b616e' AS TEXT) WHERE id = 1;", PLAIN[0], removed);
+    let desk =
+        Desk::new("UPDATE people SET name = CAST(x'48e56b616e' AS TEXT) WHERE id = 1;", PLAIN[0], removed);
     desk.erase("1").await;
 }
 
@@ -307,7 +327,8 @@ async fn a_host_with_repository_code_gets_the_same() {
         .field(Field::personal("body", Kind::FreeText))
         .field(Field::personal("log", Kind::FreeText).json())
         .needs_owner();
-    let customer = RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let customer =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
     let map = DataMap::builder(customer)
         .class(note)
         .knows(Fact::ActiveSubscriptions)
@@ -327,7 +348,8 @@ async fn a_host_with_repository_code_gets_the_same() {
     }
     let store = Arc::new(MemoryStore::new(repository));
     let engine = |note: &str| {
-        let policy = Desk::new("", PLAIN[0], PLAIN[1]).policy.replace("mail = 'anonymise'", &format!("note = {note}"));
+        let policy =
+            Desk::new("", PLAIN[0], PLAIN[1]).policy.replace("mail = 'anonymise'", &format!("note = {note}"));
         Engine::builder(
             Arc::clone(&store),
             PolicyDocument::from_toml(&policy).unwrap(),
@@ -340,7 +362,10 @@ async fn a_host_with_repository_code_gets_the_same() {
         .unwrap_or_else(|problems| panic!("{problems}"))
     };
     let strict = engine("'anonymise'");
-    for (id, wanted) in [("2", "body of note cannot be searched: it holds bytes"), ("3", "log of note cannot be searched: it is no JSON")] {
+    for (id, wanted) in [
+        ("2", "body of note cannot be searched: it holds bytes"),
+        ("3", "log of note cannot be searched: it is no JSON"),
+    ] {
         match strict.plan(&id.into(), &Asked::request()).await.unwrap() {
             Planned::Refused(decision) => assert!(decision.to_string().contains(wanted), "{decision}"),
             Planned::Plan(plan) => panic!("{plan}"),
@@ -352,7 +377,9 @@ async fn a_host_with_repository_code_gets_the_same() {
         let outcome = lenient.erase(plan).await.unwrap();
         assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
     }
-    let note = |id: &str| store.repository().records(&id.into()).into_iter().find(|r| r.class.as_str() == "note").unwrap();
+    let note = |id: &str| {
+        store.repository().records(&id.into()).into_iter().find(|r| r.class.as_str() == "note").unwrap()
+    };
     assert_eq!(note("1").get("body"), &Value::from("by [erased]"));
     assert_eq!(note("1").get("log"), &Value::from(""));
     assert_eq!((note("2").get("body"), note("3").get("log")), (&Value::Null, &Value::Null));

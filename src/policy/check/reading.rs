@@ -22,9 +22,10 @@ fn within<'c>(class: &'c RecordClass, column: &FieldName) -> impl Iterator<Item 
 
 fn is_within(class: &RecordClass, field: &Field) -> bool {
     let name = field.name().as_str();
-    class.fields().iter().any(|column| {
-        name.strip_prefix(column.name().as_str()).is_some_and(|rest| rest.starts_with('/'))
-    })
+    class
+        .fields()
+        .iter()
+        .any(|column| name.strip_prefix(column.name().as_str()).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// What becomes of values that cannot be read, by the field that would have to be read.
@@ -36,9 +37,11 @@ pub(super) fn put_unreadable(
     class: &RecordClass,
     compiled: &mut ClassTreatment,
 ) {
-    let of_field = |field: &Field| match rule.fields.get(field.name().as_str()).or_else(|| {
-        field.kind().and_then(|kind| rules.anonymise.get(kind))
-    }) {
+    let of_field = |field: &Field| match rule
+        .fields
+        .get(field.name().as_str())
+        .or_else(|| field.kind().and_then(|kind| rules.anonymise.get(kind)))
+    {
         Some(FieldRule::Redact { otherwise: Some(otherwise), .. }) => Some(&**otherwise),
         _ => None,
     };
@@ -88,7 +91,9 @@ pub(super) fn put_after_duty(
         *root.action() == RecordAction::Delete || root.fields.values().any(|strategy| !is_searched(strategy))
     });
     for (name, treated) in classes {
-        let (Some(class), Some(rule)) = (map.class(name.as_str()), treatment.classes.get(name)) else { continue };
+        let (Some(class), Some(rule)) = (map.class(name.as_str()), treatment.classes.get(name)) else {
+            continue;
+        };
         let path = join(path, name.as_str());
         let searched: BTreeSet<FieldName> = treated
             .fields
@@ -112,7 +117,8 @@ pub(super) fn put_after_duty(
         }
         if !treated.fields.values().any(marks) {
             let names: Vec<&str> = searched.iter().map(FieldName::as_str).collect();
-            let removed: Vec<String> = names.iter().map(|name| format!("{} = \"remove\"", quoted(name))).collect();
+            let removed: Vec<String> =
+                names.iter().map(|name| format!("{} = \"remove\"", quoted(name))).collect();
             reader.problem(
                 &path,
                 format!(

@@ -47,9 +47,8 @@ fn written(
         let group = treated.smallest_group().into_iter().flat_map(SmallestGroup::fields);
         written.extend(group.map(|(field, _)| field.clone()));
     }
-    let goes = |name: &ClassName| {
-        classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete)
-    };
+    let goes =
+        |name: &ClassName| classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete);
     for link in class.referenced() {
         let is_moved = *treated.action() == RecordAction::Reassign && link.owner;
         let is_cut = *treated.action() != RecordAction::Delete && link.cuttable && goes(&link.to);
@@ -72,9 +71,8 @@ fn way_out(
         "drop the trigger, or, where you know that it lets these records pass, write ignore.triggers.{name} = \"reason\" \
          in the data map"
     );
-    let goes = |name: &ClassName| {
-        classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete)
-    };
+    let goes =
+        |name: &ClassName| classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete);
     let may_stay = !class.referenced().iter().any(|link| goes(&link.to) && !link.cuttable);
     if may_stay && !matches!(treated.action(), RecordAction::Keep { .. }) {
         way_out.push_str("; or write { keep = \"reason\" } for the class");

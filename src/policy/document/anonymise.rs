@@ -87,7 +87,11 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "token" => Some(FieldRule::Token(None)),
                 "invalidate" => Some(FieldRule::Invalidate),
                 "blank" => Some(FieldRule::Blank(None)),
-                "redact" => Some(FieldRule::Redact { with: "[erased]".to_owned(), also: BTreeSet::new(), otherwise: None }),
+                "redact" => Some(FieldRule::Redact {
+                    with: "[erased]".to_owned(),
+                    also: BTreeSet::new(),
+                    otherwise: None,
+                }),
                 _ => None,
             };
             if rule.is_none() {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{beside, check_coverage, ignored_echoes};
 use super::map::{CustomersMap, DeactivateMap, FieldMap, RecordMap, Source, SqlMap, TenantSource, Written};
-use super::triggers::{all_triggers, check_table_triggers, in_the_way};
 use super::schema::{Column, Schema, Table, names_column};
+use super::triggers::{all_triggers, check_table_triggers, in_the_way};
 use super::way::{BoundLink, Cut, Ends, Need, bind_way, clearable, cuts, is_owner_link, needs};
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;

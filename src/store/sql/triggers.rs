@@ -111,7 +111,11 @@ fn set_columns(statement: &[Token]) -> Vec<String> {
 pub(super) fn in_the_way<'t>(map: &'t SqlMap, table: &'t Table) -> impl Iterator<Item = TableTrigger> + 't {
     let is_ignored =
         |trigger: &Trigger| map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(&trigger.name));
-    table.triggers.iter().filter(move |trigger| !is_ignored(trigger)).flat_map(|trigger| effects(table, trigger))
+    table
+        .triggers
+        .iter()
+        .filter(move |trigger| !is_ignored(trigger))
+        .flat_map(|trigger| effects(table, trigger))
 }
 
 /// The same of every table, ignored by the map or not.
@@ -129,7 +133,10 @@ fn effects(table: &Table, trigger: &Trigger) -> Vec<TableTrigger> {
         Some(TriggerEvent::Insert) | None => return Vec::new(),
     };
     let named = |columns: &[String]| -> BTreeSet<FieldName> {
-        columns.iter().map(|name| table.column(name).map_or(name, |column| &column.name).as_str().into()).collect()
+        columns
+            .iter()
+            .map(|name| table.column(name).map_or(name, |column| &column.name).as_str().into())
+            .collect()
     };
     let text = &trigger.text;
     let mut effects = Vec::new();
@@ -176,7 +183,9 @@ pub(crate) fn changed_otherwise(bound: &Bound, class: &ClassName) -> String {
     let swallows = |trigger: &TableTrigger| !matches!(trigger.effect(), TriggerEffect::Forbids);
     match triggers_of(bound, class, swallows) {
         none if none.is_empty() => {
-            format!("no trigger of the table of {class} is known to do so; look for rows that belong to more than one customer")
+            format!(
+                "no trigger of the table of {class} is known to do so; look for rows that belong to more than one customer"
+            )
         }
         triggers => format!("{triggers}; drop the trigger, or treat {class} otherwise"),
     }
@@ -207,7 +216,10 @@ mod tests {
             "CREATE TRIGGER notes_soft BEFORE DELETE ON notes WHEN old.gone IS NULL
              BEGIN UPDATE notes SET gone = CURRENT_TIMESTAMP WHERE id = old.id; SELECT RAISE(IGNORE); END",
         );
-        assert_eq!((soft.when, soft.swallows, soft.forbids, soft.adds), ("BEFORE DELETE", true, false, false));
+        assert_eq!(
+            (soft.when, soft.swallows, soft.forbids, soft.adds),
+            ("BEFORE DELETE", true, false, false)
+        );
         assert_eq!(soft.sets, ["gone"]);
         let frozen = text(
             "create trigger \"update\" after update of body, \"the title\" on notes
@@ -223,7 +235,9 @@ mod tests {
         );
         assert_eq!(touched.sets, ["a", "b c", "d", "g"]);
         assert_eq!((touched.when, touched.adds), ("BEFORE UPDATE", false));
-        let kept = text("CREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT OR REPLACE INTO notes (b) VALUES (old.b); END");
+        let kept = text(
+            "CREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT OR REPLACE INTO notes (b) VALUES (old.b); END",
+        );
         assert!(kept.adds && kept.sets.is_empty());
     }
 }

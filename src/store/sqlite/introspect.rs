@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::checks::Held;
 use crate::store::sql::{
     Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks, datatype,
-    declared_chars, generated_from, names_column, trigger_event, trigger_text, virtual_table, written_by_trigger,
+    declared_chars, generated_from, names_column, trigger_event, trigger_text, virtual_table,
+    written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {

@@ -21,7 +21,8 @@ impl Working {
         if matches!(slot.strategy, Strategy::Redact { .. }) {
             return self.redacted(slot, value, key);
         }
-        self.written(slot, &slot.strategy, value, key.clone()).or_else(|why| self.instead(slot, value, key, why))
+        self.written(slot, &slot.strategy, value, key.clone())
+            .or_else(|why| self.instead(slot, value, key, why))
     }
 
     /// A text or a document without its customers.
@@ -162,12 +163,18 @@ pub(super) fn is_held<'v>(
     key: impl Iterator<Item = ValueRef<'v>> + Clone,
 ) -> Result<bool, Unreadable> {
     let is_released = slot.after_duty.as_ref() == Some(strategy);
-    let Some(Place { pointer, .. }) = slot.place.as_ref().filter(|place| !place.pointer.as_str().is_empty()) else {
+    let Some(Place { pointer, .. }) = slot.place.as_ref().filter(|place| !place.pointer.as_str().is_empty())
+    else {
         return Ok((is_released && value == ValueRef::Null) || holds(strategy, value));
     };
-    let Some(text) = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))? else { return Ok(true) };
+    let Some(text) = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))? else {
+        return Ok(true);
+    };
     let found = values(text, pointer).map_err(|why| Unreadable::new(slot, &why, key))?;
-    Ok(found.iter().map(value_of).all(|value| (is_released && value == Value::Null) || strategy.holds(&value)))
+    Ok(found
+        .iter()
+        .map(value_of)
+        .all(|value| (is_released && value == Value::Null) || strategy.holds(&value)))
 }
 
 /// The texts that a field names in a document, in words why not.

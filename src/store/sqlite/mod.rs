@@ -487,9 +487,7 @@ impl Shared {
         let doing = "reading identifiers";
         let answer = |(identifiers, unread): (Identifiers, Unread)| match unread.value.or(unread.document) {
             None => Ok(identifiers),
-            Some(what) => {
-                Err(StoreError::Unreadable { doing, what, way_out: "mend the record".to_owned() })
-            }
+            Some(what) => Err(StoreError::Unreadable { doing, what, way_out: "mend the record".to_owned() }),
         };
         Ok(list.into_iter().map(answer).collect())
     }
@@ -511,7 +509,13 @@ impl Shared {
                     let json = class.json.get(field.name());
                     let column = json.map_or(field.name().as_str(), |json| &json.column);
                     let is_binary = field.constraints().datatype == Datatype::Blob;
-                    Some((field.kind()?, column, json.map(|json| &json.pointer), field.name().as_str(), is_binary))
+                    Some((
+                        field.kind()?,
+                        column,
+                        json.map(|json| &json.pointer),
+                        field.name().as_str(),
+                        is_binary,
+                    ))
                 })
                 .filter(|(kind, ..)| kind.identifies())
                 .collect();

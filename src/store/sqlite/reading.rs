@@ -71,9 +71,9 @@ fn shows_key(map: &DataMap, class: &BoundClass) -> bool {
     let is_a_link = |name: &FieldName| described.referenced().iter().any(|link| link.fields.contains(name));
     let key = described.fields().iter().filter(|field| field.role() == Role::Key);
     !class.path.is_empty()
-        && key.into_iter().all(|field| {
-            field.kind().is_none() && !field.is_token_part() && !is_a_link(field.name())
-        })
+        && key
+            .into_iter()
+            .all(|field| field.kind().is_none() && !field.is_token_part() && !is_a_link(field.name()))
 }
 
 /// How the slots of a class are read.
@@ -148,7 +148,13 @@ pub(super) fn searched<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<Co
         }
         ValueRef::Integer(number) => Ok(Some(number.to_string().into())),
         ValueRef::Real(number) => Ok(Some(number.to_string().into())),
-        ValueRef::Blob(bytes) => if bytes.is_empty() { Ok(None) } else { Err(Unread::Bytes) },
+        ValueRef::Blob(bytes) => {
+            if bytes.is_empty() {
+                Ok(None)
+            } else {
+                Err(Unread::Bytes)
+            }
+        }
     }
 }
 
@@ -194,7 +200,13 @@ impl Slot {
 
 /// True of a record in which a searched text is still to be treated, or the value that a text gets: by the search, or,
 /// where the record does not show that it was treated before, as one that a duty has released.
-pub(super) fn unless_marked(target: &Target<'_>, slots: &[Slot], marked: Option<&str>, search: String, released: &str) -> String {
+pub(super) fn unless_marked(
+    target: &Target<'_>,
+    slots: &[Slot],
+    marked: Option<&str>,
+    search: String,
+    released: &str,
+) -> String {
     let is_deferred = slots.get(target.slot).is_some_and(|slot| slot.after_duty.is_some());
     match marked.filter(|_| is_deferred) {
         Some(marked) => format!("CASE WHEN {marked} THEN {search} ELSE {released} END"),

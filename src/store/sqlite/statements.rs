@@ -252,7 +252,8 @@ fn class_script(
     let fields = targets(class, &reading, treated.fields(), slots);
     let group = GroupScript::new(staying.bound, class, treated, &fields, slots);
     let meanwhile = needed.as_deref().zip(treated.tombstone());
-    let meanwhile = meanwhile.map(|(needed, tombstone)| (needed, targets(class, &reading, tombstone.fields(), slots)));
+    let meanwhile =
+        meanwhile.map(|(needed, tombstone)| (needed, targets(class, &reading, tombstone.fields(), slots)));
 
     let mut tally = Statement::default();
     let due = match (treated.action(), &meanwhile) {
@@ -266,7 +267,10 @@ fn class_script(
     tally.sql = format!(
         "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({}), 0) {from} GROUP BY relinquish_b.relinquish_n",
         // What a duty keeps is not read.
-        kept.as_ref().map_or_else(|| format!("({due})"), |(kept, _)| format!("CASE WHEN {kept} THEN 0 ELSE ({due}) END"))
+        kept.as_ref().map_or_else(
+            || format!("({due})"),
+            |(kept, _)| format!("CASE WHEN {kept} THEN 0 ELSE ({due}) END")
+        )
     );
     let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref());
     let uncertain = uncertain.map(|(counts, names)| {

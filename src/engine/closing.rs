@@ -16,7 +16,7 @@ use crate::ledger::{
 };
 use crate::plan::{Deferred, Step, Tombstones};
 use crate::policy::{RecordAction, Treatment};
-use crate::store::TallyRequest;
+use crate::store::{StoreError, TallyRequest};
 
 impl Engine {
     /// Step 6: a store's word is not enough; what is really there has to be as planned. Until it is read back it is this
@@ -62,6 +62,10 @@ impl Engine {
                             left.join(", ")
                         );
                         self.block(run, Step::Verify, Obstacle::at_the_step(reason)).await?;
+                    }
+                    // A record that cannot be read is no better read later.
+                    Some(Err(error @ StoreError::Unreadable { .. })) => {
+                        self.block(run, Step::Verify, Obstacle::at_the_step(error.to_string())).await?;
                     }
                     Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
                     None => run.wait(Step::Verify, &not_tried().into(), None),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ClassTreatment, RecordAction, Standing, Treatment};
+use super::{ClassTreatment, RecordAction, Standing, Tombstone, Treatment};
 use crate::anonymise::json::Pointer;
 use crate::anonymise::readable::{document_in, text_in};
 use crate::anonymise::text::Matcher;
@@ -68,7 +68,7 @@ impl Treatment {
     pub(crate) fn is_customer_erased(&self, records: &[Record]) -> bool {
         let Some(root) = self.class(self.root.as_str()) else { return false };
         let written = match root.action() {
-            RecordAction::Delete => root.tombstone().map(|tombstone| tombstone.fields()),
+            RecordAction::Delete => root.tombstone().map(Tombstone::fields),
             RecordAction::Anonymise | RecordAction::Reassign => Some(root.fields()),
             RecordAction::Keep { .. } => None,
         };

@@ -194,6 +194,25 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     connection.create_scalar_function("relinquish_of_day", 1, constant, move |context| {
         with_slot(&working, context, |working, n, _| Ok(working.same.get(n).cloned().flatten()))
     })?;
+    register_searches(connection, bench, flags)?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_json", -1, flags, move |context| {
+        reading(&working, context, |working, _, slot| {
+            Ok(working.treated(slot, context.get_raw(1), key(context, 2)))
+        })
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_json_holds", -1, flags, move |context| {
+        reading(&working, context, |working, _, slot| {
+            let value = context.get_raw(1);
+            let held = json_fields::is_held(slot, &slot.strategy, value, key(context, 2));
+            Ok(working.is_pending(slot, value, held.map(|held| !held)).map(|pending| !pending))
+        })
+    })
+}
+
+/// The functions that search texts.
+fn register_searches(connection: &Connection, bench: &Bench, flags: FunctionFlags) -> rusqlite::Result<()> {
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_mentions", -1, flags, move |context| {
         let n = usize::try_from(context.get::<i64>(2)?).unwrap_or(usize::MAX);
@@ -226,20 +245,6 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         with_slot(&working, context, |working, _, slot| {
             let count = working.people.uncertain(slot, context.get_raw(1), n);
             Ok(i64::try_from(count).unwrap_or(i64::MAX))
-        })
-    })?;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_json", -1, flags, move |context| {
-        reading(&working, context, |working, _, slot| {
-            Ok(working.treated(slot, context.get_raw(1), key(context, 2)))
-        })
-    })?;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_json_holds", -1, flags, move |context| {
-        reading(&working, context, |working, _, slot| {
-            let value = context.get_raw(1);
-            let held = json_fields::is_held(slot, &slot.strategy, value, key(context, 2));
-            Ok(working.is_pending(slot, value, held.map(|held| !held)).map(|pending| !pending))
         })
     })
 }

@@ -32,7 +32,7 @@ impl Working {
         value: ValueRef<'v>,
         key: impl Iterator<Item = ValueRef<'v>> + Clone,
     ) -> Result<SqlValue, Unreadable> {
-        match self.people.redact(slot, value, key.clone()) {
+        match self.people.redact(slot, value, &key) {
             Ok(Some(text)) => Ok(SqlValue::Text(text)),
             Ok(None) => as_it_is(slot, value, key),
             Err(why) => self.instead(slot, value, key, why),

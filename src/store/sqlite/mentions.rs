@@ -56,7 +56,7 @@ impl People {
         &self,
         slot: &Slot,
         value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+        key: &(impl Iterator<Item = ValueRef<'v>> + Clone),
     ) -> Result<Option<String>, Unreadable> {
         let text = searched(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
         let Some(text) = text else { return Ok(None) };

@@ -264,14 +264,7 @@ fn class_script(
         (RecordAction::Delete | RecordAction::Reassign, _) => "1".to_owned(),
         (RecordAction::Anonymise, _) => pending(&mut tally, class, slots, &fields),
     };
-    tally.sql = format!(
-        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({}), 0) {from} GROUP BY relinquish_b.relinquish_n",
-        // What a duty keeps is not read.
-        kept.as_ref().map_or_else(
-            || format!("({due})"),
-            |(kept, _)| format!("CASE WHEN {kept} THEN 0 ELSE ({due}) END")
-        )
-    );
+    tally.sql = count_due(&from, &due, kept.as_ref().map(|(kept, _)| kept.as_str()));
     let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref());
     let uncertain = uncertain.map(|(counts, names)| {
         let sql = format!(
@@ -341,6 +334,15 @@ fn class_script(
         parts,
     };
     (script, goes)
+}
+
+/// Rows, and rows with something to do, per customer. What a duty keeps is not read.
+fn count_due(from: &str, due: &str, kept: Option<&str>) -> String {
+    let due =
+        kept.map_or_else(|| format!("({due})"), |kept| format!("CASE WHEN {kept} THEN 0 ELSE ({due}) END"));
+    format!(
+        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({due}), 0) {from} GROUP BY relinquish_b.relinquish_n"
+    )
 }
 
 /// The rows that are treated at once: of customers all of theirs, so that nobody is left half treated; of those that nobody

@@ -40,11 +40,13 @@ use crate::name::open_name;
 mod builder;
 mod check;
 mod kind;
+mod link;
 mod record;
 
 pub use builder::DataMapBuilder;
 pub use check::Check;
 pub use kind::{Kind, UnknownKind};
+pub use link::{Link, LinkRole, WhenGone};
 pub use record::{Record, RecordKey, Value};
 
 open_name! {
@@ -128,10 +130,12 @@ pub struct Field {
     constraints: Constraints,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
 }
 
 impl Field {
-    fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
+    fn named(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
         let constraints =
             Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
         Self::mapped(name.into(), kind, role, false, constraints)
@@ -139,22 +143,22 @@ impl Field {
 
     /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
     pub fn personal(name: impl Into<FieldName>, kind: Kind) -> Self {
-        Self::of(name, Some(kind), Role::Value)
+        Self::named(name, Some(kind), Role::Value)
     }
 
     /// A field with nothing personal in it.
     pub fn plain(name: impl Into<FieldName>) -> Self {
-        Self::of(name, None, Role::Value)
+        Self::named(name, None, Role::Value)
     }
 
     /// The record's key, or a part of it.
     pub fn key(name: impl Into<FieldName>) -> Self {
-        Self::of(name, None, Role::Key).required()
+        Self::named(name, None, Role::Key).required()
     }
 
     /// The field that says to which customer the record belongs.
     pub fn owner(name: impl Into<FieldName>) -> Self {
-        Self::of(name, None, Role::Owner)
+        Self::named(name, None, Role::Owner)
     }
 
     /// NULL is not allowed.
@@ -227,6 +231,14 @@ impl Field {
         self
     }
 
+    /// It belongs to whoever is at the far end of a [link](Link::name) of the class, and not to whoever has the record: the
+    /// name of an editor beside the editor's id. Only when that person leaves is it written.
+    #[must_use]
+    pub fn of(mut self, link: impl Into<String>) -> Self {
+        self.of = Some(link.into());
+        self
+    }
+
     pub(crate) fn mapped(
         name: FieldName,
         kind: Option<Kind>,
@@ -235,7 +247,7 @@ impl Field {
         constraints: Constraints,
     ) -> Self {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
-        Self { name, kind, role, token_part, linked, dated, json, constraints, checks }
+        Self { name, kind, role, token_part, linked, dated, json, constraints, checks, of: None }
     }
 
     /// Its name.
@@ -273,6 +285,11 @@ impl Field {
         self.json
     }
 
+    /// The link whose far end it belongs to. None: to whoever has the record.
+    pub fn whose(&self) -> Option<&str> {
+        self.of.as_deref()
+    }
+
     /// What the store demands of its values.
     pub fn constraints(&self) -> &Constraints {
         &self.constraints
@@ -284,34 +301,19 @@ impl Field {
     }
 }
 
-/// Records of this class point at records of another: a foreign key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Reference {
-    /// The class they point at.
-    pub to: ClassName,
-    /// The fields that point.
-    pub fields: Vec<FieldName>,
-    /// The fields that they point at, one for one. Empty: those of the key, in the order in which the class has them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub to_fields: Vec<FieldName>,
-    /// It is the link through which the record belongs to its customer, so both belong to the same one.
-    pub owner: bool,
-    /// The store can cut it: the fields take NULL, and the record stays its owner's.
-    pub cuttable: bool,
-}
-
 /// One kind of record that shares one rule (DIN 66398: *Datenart*).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
     name: ClassName,
     fields: Vec<Field>,
-    references: Vec<Reference>,
+    links: Vec<Link>,
     needed_by: Vec<String>,
     needs_owner: bool,
     reassignable: bool,
-    shared_through: Option<ClassName>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     copied_to: BTreeSet<ClassName>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    unique: BTreeSet<Vec<FieldName>>,
 }
 
 impl RecordClass {
@@ -320,12 +322,12 @@ impl RecordClass {
         Self {
             name: name.into(),
             fields: Vec::new(),
-            references: Vec::new(),
+            links: Vec::new(),
             needed_by: Vec::new(),
             needs_owner: false,
             reassignable: false,
-            shared_through: None,
             copied_to: BTreeSet::new(),
+            unique: BTreeSet::new(),
         }
     }
 
@@ -350,14 +352,6 @@ impl RecordClass {
         self
     }
 
-    /// Its records may belong to several customers, each through a record of another class. One is treated with the
-    /// last customer who leaves.
-    #[must_use]
-    pub fn shared_through(mut self, class: impl Into<ClassName>) -> Self {
-        self.shared_through = Some(class.into());
-        self
-    }
-
     /// When one of these records changes or goes, the database writes to that class by itself: a trigger that keeps a
     /// history.
     #[must_use]
@@ -366,17 +360,17 @@ impl RecordClass {
         self
     }
 
-    /// Its records point at records of another class, which cannot go while these stay.
-    #[must_use]
-    pub fn references(mut self, reference: Reference) -> Self {
-        self.references.push(reference);
-        self
-    }
-
     /// Something outside the map (a table that the host told us to ignore) points at its records.
     #[must_use]
     pub fn needed_by(mut self, what: impl Into<String>) -> Self {
         self.needed_by.push(what.into());
+        self
+    }
+
+    /// Fields that tell its records apart, alone or together: its key, and what else has to be unique.
+    #[must_use]
+    pub fn held_apart(mut self, unique: impl IntoIterator<Item = Vec<FieldName>>) -> Self {
+        self.unique.extend(unique);
         self
     }
 
@@ -395,65 +389,19 @@ impl RecordClass {
         self.fields.iter().find(|field| field.name.as_str() == name)
     }
 
-    /// What its records point at.
-    pub fn referenced(&self) -> &[Reference] {
-        &self.references
-    }
-
-    /// The links through which its records belong to their customer, except through those that hang from it: a class
-    /// through which customers share others does not hang from these.
-    pub(crate) fn hangs_from<'m>(&'m self, map: &'m DataMap) -> impl Iterator<Item = &'m Reference> {
-        self.references.iter().filter(|reference| {
-            let shared = map.class(reference.to.as_str()).and_then(Self::shares);
-            reference.owner && reference.to != self.name && shared != Some(&self.name)
-        })
-    }
-
-    /// The record of this class at which another points.
-    pub(crate) fn pointed_at<'r>(
-        &self,
-        records: &'r [Record],
-        from: &Record,
-        reference: &Reference,
-    ) -> Option<&'r Record> {
-        let mut of_class = records.iter().filter(|record| record.class == self.name);
-        of_class.find(|record| self.is_pointed_at(record, from, reference) == Some(true))
-    }
-
-    /// Whether another record points at one of this class. None if the map does not say by which fields.
-    pub(crate) fn is_pointed_at(
-        &self,
-        record: &Record,
-        from: &Record,
-        reference: &Reference,
-    ) -> Option<bool> {
-        let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(Field::name);
-        let ends: Vec<&FieldName> = if reference.to_fields.is_empty() {
-            key().collect()
-        } else {
-            reference.to_fields.iter().collect()
-        };
-        (!ends.is_empty() && ends.len() == reference.fields.len()).then(|| {
-            reference.fields.iter().zip(&ends).all(|(near, far)| {
-                let value = from.get(near.as_str());
-                *value != Value::Null && value == record.get(far.as_str())
-            })
-        })
-    }
-
     /// What points at its records from outside the map.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
     }
 
-    /// Through which class customers share its records, if they do.
-    pub fn shares(&self) -> Option<&ClassName> {
-        self.shared_through.as_ref()
-    }
-
     /// The classes to which the database itself writes when one of these records changes or goes.
     pub fn copies(&self) -> &BTreeSet<ClassName> {
         &self.copied_to
+    }
+
+    /// Fields that tell its records apart, alone or together.
+    pub fn unique(&self) -> &BTreeSet<Vec<FieldName>> {
+        &self.unique
     }
 
     /// Whether its records can be handed to the "Unknown Customer".
@@ -629,18 +577,16 @@ mod tests {
     fn every_fault_of_a_map_is_said_at_once() {
         let problems = DataMap::builder(RecordClass::new("customer"))
             .class(RecordClass::new("order").field(Field::key("id")).field(Field::plain("id")))
-            .class(RecordClass::new("order").field(Field::key("id")).references(Reference {
-                to: "gone".into(),
-                fields: vec!["x".into()],
-                to_fields: Vec::new(),
-                owner: false,
-                cuttable: false,
-            }))
+            .class(
+                RecordClass::new("order")
+                    .field(Field::key("id"))
+                    .link(Link::end("gone", ["x"], WhenGone::Forbids)),
+            )
             .build()
             .unwrap_err();
         let text = problems.to_string();
         for part in
-            ["customer: has no key", "order.id: is there twice", "order: is there twice", "points at gone"]
+            ["customer: has no key", "order.id: is there twice", "order: is there twice", "leads to gone"]
         {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

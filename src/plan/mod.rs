@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName, WhenGone};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
@@ -157,6 +157,9 @@ pub struct Tally {
     /// should look at them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
+    /// By class, records of the customer that somebody else has too who stays: they stay with that one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<ClassName, u64>,
     /// By class, records that would go and that a record needs which stays. They are due only as long as they are not
     /// anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -409,14 +412,18 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
     let goes = |class: &ClassName| {
         treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Delete)
     };
-    map.classes()
-        .flat_map(|class| class.referenced().iter().map(move |reference| (class, reference)))
-        .filter(|(_, reference)| reference.cuttable && goes(&reference.to))
-        .map(|(class, reference)| {
-            let fields: Vec<&str> = reference.fields.iter().map(crate::data_map::FieldName::as_str).collect();
-            format!("{}.{}", class.name(), fields.join("+"))
-        })
-        .collect()
+    let links = map.classes().flat_map(|class| class.links().iter().map(move |link| (class, link)));
+    let cut = links.filter(|(class, link)| {
+        let lets_go = match link.gone() {
+            WhenGone::Clear | WhenGone::StandIn => true,
+            WhenGone::Goes | WhenGone::Same => link.is_clearable() && !goes(class.name()),
+            WhenGone::Keep { .. } | WhenGone::Forbids => false,
+        };
+        lets_go && goes(link.to())
+    });
+    let mut names: Vec<String> = cut.map(|(class, link)| format!("{}.{}", class.name(), link.name())).collect();
+    names.dedup();
+    names
 }
 
 impl Binding {

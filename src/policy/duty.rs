@@ -27,6 +27,8 @@ pub struct Duty {
     pub(crate) law: Arc<str>,
     pub(super) statute: Option<&'static Statute>,
     pub(super) ground: Ground,
+    /// Links over which a record keeps others as they are. None: nothing is said.
+    pub(super) needs: Option<Vec<(ClassName, String)>>,
     /// It is no duty, but an age that a record has to reach before it expires.
     pub(super) is_age: bool,
 }
@@ -41,6 +43,11 @@ impl Duty {
     /// it hangs.
     pub fn classes(&self) -> &BTreeMap<ClassName, FieldName> {
         &self.classes
+    }
+
+    /// The links over which a record that it keeps keeps others as they are, each with the class from which it starts.
+    pub fn needs(&self) -> impl Iterator<Item = (&ClassName, &str)> {
+        self.needs.iter().flatten().map(|(class, link)| (class, link.as_str()))
     }
 
     /// Whether that field holds the last day of the record's own fiscal year, whenever the tenant's may end.
@@ -151,6 +158,7 @@ mod tests {
             law: "y".into(),
             statute: None,
             ground: Ground::LegalObligation,
+            needs: None,
             is_age: false,
         }
     }

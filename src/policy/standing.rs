@@ -31,8 +31,8 @@ impl UnderDuty {
         for next in &self.through {
             let class = map.class(holder.class.as_str())?;
             let to = map.class(next.as_str())?;
-            let mut links = class.hangs_from(map).filter(|link| link.to == *next);
-            holder = links.find_map(|link| to.pointed_at(records, holder, link))?;
+            let mut links = class.hangs_from().filter(|link| link.to() == next);
+            holder = links.find_map(|link| to.led_to(records, holder, link))?;
         }
         Moment::of(holder.get(self.field.as_str()))
     }
@@ -82,9 +82,9 @@ impl Treatment {
         tombstone.is_some_and(|tombstone| tombstone.needed_by().contains(&from.class))
             && (record.class == self.root
                 || class
-                    .referenced()
+                    .links()
                     .iter()
-                    .filter(|reference| reference.to == record.class)
-                    .any(|reference| to.is_pointed_at(record, from, reference).unwrap_or(true)))
+                    .filter(|link| *link.to() == record.class)
+                    .any(|link| to.is_led_to(record, from, link).unwrap_or(true)))
     }
 }

@@ -61,6 +61,10 @@ pub struct ClassTreatment {
     pub(crate) smallest_group: Option<SmallestGroup>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tombstone: Option<Tombstone>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) needs: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) or_deletes: bool,
 }
 
 /// What becomes of a record that goes, as long as one needs it that a duty keeps: it is anonymised at once, and deleted
@@ -116,6 +120,17 @@ impl ClassTreatment {
         self.tombstone.as_ref()
     }
 
+    /// The [links](crate::data_map::Link::name) of a record that a duty keeps over which it keeps others as they are, because
+    /// it has no meaning without them.
+    pub fn needs(&self) -> &BTreeSet<String> {
+        &self.needs
+    }
+
+    /// Whether a record is deleted that cannot be handed over, because the "Unknown Customer" has an equal one.
+    pub fn or_deletes(&self) -> bool {
+        self.or_deletes
+    }
+
     /// What is written to a record that stands so.
     fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
@@ -147,6 +162,21 @@ impl ClassTreatment {
         let mut list: Vec<_> = fields.map(|(field, strategy)| (field, Cow::Borrowed(strategy))).collect();
         list.extend(instead.into_iter().map(|(field, strategy)| (field, Cow::Owned(strategy))));
         list
+    }
+
+    /// What is written to a record that stays, by field: as it is treated, or meanwhile as a tombstone.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn field_strategies(&self) -> BTreeMap<&FieldName, &Strategy> {
+        let meanwhile = self.tombstone.iter().flat_map(|tombstone| &tombstone.fields);
+        meanwhile.chain(&self.fields).collect()
+    }
+
+    /// The fields that show that a record was treated, if it stays.
+    pub(crate) fn sign_fields(&self) -> &BTreeMap<FieldName, Strategy> {
+        match (&self.action, &self.tombstone) {
+            (RecordAction::Delete, Some(tombstone)) => &tombstone.fields,
+            _ => &self.fields,
+        }
     }
 
     /// Every strategy with its field, whenever it is written.

@@ -266,7 +266,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, alone, uncertain, tombstones })
+        Ok(Tally { classes, kept, rare, alone, uncertain, others: BTreeMap::new(), tombstones })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::anonymise::Seed;
 use relinquish::customer::HoldKind;
-use relinquish::data_map::{Fact, Field, FieldName, Kind, Record, RecordClass, Reference, Value};
+use relinquish::data_map::{Fact, Field, FieldName, Kind, Link, Record, RecordClass, Value};
 use relinquish::engine::{Clock, Expired, PlannedExpiry};
 use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
@@ -241,18 +241,12 @@ fn sqlite(path: &Path, rows: &[Row]) -> SqliteStore {
 }
 
 fn memory(rows: &[Row]) -> MemoryStore {
-    let link = |to: &str, field: &str| Reference {
-        to: to.into(),
-        fields: vec![field.into()],
-        to_fields: Vec::new(),
-        owner: true,
-        cuttable: false,
-    };
+    let link = |to: &str, field: &str| Link::owner(to, [field]);
     let owned = |name: &str| {
         RecordClass::new(name)
             .field(Field::key("id"))
             .field(Field::owner("customer_id"))
-            .references(link("customer", "customer_id"))
+            .link(link("customer", "customer_id"))
     };
     let map = DataMap::builder(
         RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name)),
@@ -272,7 +266,7 @@ fn memory(rows: &[Row]) -> MemoryStore {
             .field(Field::key("id"))
             .field(Field::owner("order_id"))
             .field(Field::personal("text", Kind::FreeText))
-            .references(link("order", "order_id")),
+            .link(link("order", "order_id")),
     )
     .class(
         owned("invoice").field(Field::personal("name", Kind::Name)).field(Field::plain("booked_on").dated()),

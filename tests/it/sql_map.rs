@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use relinquish::data_map::{Constraints, Datatype, DeactivationSupport, Fact, Kind, RecordClass, Role};
+use relinquish::data_map::{Constraints, Datatype, DeactivationSupport, Fact, Kind, Link, RecordClass, Role};
 use relinquish::store::{
     CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, RecordStore, Select, StoreError, Target,
 };
@@ -311,7 +311,7 @@ fn a_map_that_fits_is_taken() {
     let reassignable: Vec<bool> = map.classes().map(RecordClass::is_reassignable).collect();
     assert_eq!(reassignable, [false, true, false], "only what belongs to a customer directly");
     let line = map.class("invoice_line").unwrap();
-    assert!(line.referenced().iter().any(|reference| reference.owner && reference.to.as_str() == "invoice"));
+    assert!(line.links().iter().any(|link| link.is_owner() && link.to().as_str() == "invoice"));
 }
 
 /// A law, what is changed in schema and map, and what the store says of it.
@@ -884,7 +884,7 @@ fn a_foreign_key_of_several_columns_that_holds_the_owner_is_the_owners() {
     );
     let store = open(&schema, &map).unwrap_or_else(|error| panic!("{error}"));
     let invoice = store.data_map().class("invoice").unwrap();
-    assert!(invoice.referenced().iter().all(|reference| reference.owner), "{:?}", invoice.referenced());
+    assert!(invoice.links().iter().all(Link::is_owner), "{:?}", invoice.links());
 }
 
 #[test]

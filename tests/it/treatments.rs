@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use relinquish::anonymise::Seed;
 use relinquish::customer::Moment;
-use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass};
+use relinquish::data_map::{Datatype, Fact, Field, Kind, Link, Record, RecordClass, WhenGone};
 use relinquish::plan::impact;
 use relinquish::policy::{Period, RecordChange, Standing, StartRule};
 use relinquish::{Customer, DataMap, Policy, PolicyDocument, Problems};
@@ -56,8 +56,12 @@ fn map() -> DataMap {
     )
     .class(dated("invoice"))
     .class(dated("receipt"))
-    .class(RecordClass::new("link").field(Field::key("id")))
-    .class(RecordClass::new("card").field(Field::key("id")).shared_through("link"))
+    .class(
+        RecordClass::new("link")
+            .field(Field::key("id"))
+            .link(Link::end("card", ["card_id"], WhenGone::Clear).holding()),
+    )
+    .class(RecordClass::new("card").field(Field::key("id")))
     .class(RecordClass::new("total").field(Field::key("id")).field(Field::plain("sum")))
     .knows(Fact::Status)
     .date("created")

@@ -9,9 +9,11 @@ use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule
 use super::{
     ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
 };
-use crate::anonymise::Strategies;
+use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, Kind, RecordClass, Role, StateName};
+use crate::data_map::{
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, RecordClass, Role, StateName, WhenGone,
+};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -93,8 +95,11 @@ fn compile(
         let path = join("treatments", name.as_str());
         let mut classes = compile_classes(reader, &path, (rules, strategies), rule, map);
         duties::put_under_duty(&mut classes, rules, map);
+        duties::put_needs(&mut classes, rules);
         duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
+        check_signs(reader, &path, &classes, map);
+        check_values(reader, &path, &classes, rules, map);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         let treatment = Treatment {
@@ -325,6 +330,8 @@ fn compile_class(
         under_duty: Vec::new(),
         smallest_group: None,
         tombstone: None,
+        needs: BTreeSet::new(),
+        or_deletes: rule.or_deletes,
     };
     for (part, name) in rule
         .keep
@@ -399,22 +406,14 @@ fn compile_class(
 
 /// Deletes that something which stays forbids.
 fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
-    let action = |name: &ClassName| rule.classes.get(name).map(|rule| &rule.action);
+    let shared = map.shared_classes();
     for class in map.classes() {
         let path = join(path, class.name().as_str());
-        if let Some(through) = class.shares()
-            && !matches!(action(class.name()), Some(RecordAction::Keep { .. }) | None)
-            && action(through) != Some(&RecordAction::Delete)
-        {
-            reader.problem(
-                &path,
-                format!(
-                    "is shared through {through}, whose records stay, so nobody would be the last who leaves"
-                ),
-                format!("delete {through}, or keep this class with a reason"),
-            );
+        let Some(own) = rule.classes.get(class.name()) else { continue };
+        if own.action == RecordAction::Reassign {
+            check_hand_over(reader, &path, own, class);
         }
-        if action(class.name()) != Some(&RecordAction::Delete) {
+        if own.action != RecordAction::Delete && !own.or_deletes {
             continue;
         }
         for needed in class.needed() {
@@ -424,36 +423,130 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                 "map that table and say what happens to it, or anonymise this class",
             );
         }
-        for other in map.classes() {
-            for reference in other.referenced().iter().filter(|reference| reference.to == *class.name()) {
-                let Some(of_other) = action(other.name()) else { continue };
-                let fields: Vec<&str> =
-                    reference.fields.iter().map(crate::data_map::FieldName::as_str).collect();
-                let through =
-                    if fields.is_empty() { String::new() } else { format!(".{}", fields.join("+")) };
-                match of_other {
-                    RecordAction::Delete | RecordAction::Reassign if reference.owner => {}
-                    // The store cuts the link, and the record stays its owner's.
-                    RecordAction::Delete | RecordAction::Reassign | RecordAction::Anonymise
-                        if reference.cuttable => {}
-                    RecordAction::Delete | RecordAction::Reassign => reader.problem(
-                        &path,
-                        format!(
-                            "cannot be deleted: {}{through} may point at it from records of other customers",
-                            other.name()
-                        ),
-                        "anonymise this class",
-                    ),
-                    RecordAction::Anonymise | RecordAction::Keep { .. } => reader.problem(
-                        &path,
-                        format!(
-                            "cannot be deleted: {}{through} points at it and stays ({})",
-                            other.name(),
-                            of_other.as_str()
-                        ),
-                        format!("anonymise this class, or delete or reassign {}", other.name()),
-                    ),
-                }
+        for (other, link) in map.links_to(class.name()) {
+            let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
+            let name = format!("{}.{}", other.name(), link.name());
+            let name = name.trim_end_matches('.');
+            if let Some(why) = stays_behind(link, of_other, class.name() == map.root(), shared.contains(other.name()))
+            {
+                let lets_go = format!("say in the map that the link lets go of it, such as ends.{} = \"clear\"", link.name());
+                let ways = match of_other {
+                    RecordAction::Delete => vec![lets_go, "anonymise this class".to_owned()],
+                    _ => vec![format!("delete {}", other.name()), lets_go, "anonymise this class".to_owned()],
+                };
+                reader.problem(&path, format!("cannot be deleted: {name} {why}"), ways.join(", or "));
+            }
+        }
+    }
+}
+
+/// Why a record may lead to one that is deleted, and stay.
+fn stays_behind(link: &Link, action: &RecordAction, to_root: bool, is_shared: bool) -> Option<String> {
+    let stays = || format!("leads to it and stays ({})", action.as_str());
+    match (action, link.gone()) {
+        (_, WhenGone::StandIn) if !to_root => {
+            Some("takes the \"Unknown Customer\", and does not lead to customers".to_owned())
+        }
+        (RecordAction::Keep { .. } | RecordAction::Reassign, WhenGone::Goes | WhenGone::Same) => {
+            Some(format!("goes with it, and its records are not deleted ({})", action.as_str()))
+        }
+        (RecordAction::Anonymise, WhenGone::Goes | WhenGone::Same) => {
+            (!link.is_clearable()).then(|| "goes with it, is anonymised, and cannot be cleared".to_owned())
+        }
+        (_, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
+        | (RecordAction::Delete, WhenGone::Goes | WhenGone::Same) => None,
+        (RecordAction::Reassign, WhenGone::Forbids) => (!link.is_owner() || !to_root).then(stays),
+        (RecordAction::Delete, WhenGone::Forbids) if link.is_owner() => is_shared.then(|| {
+            "leads to it, and such a record stays while somebody else has it".to_owned()
+        }),
+        (RecordAction::Delete, WhenGone::Forbids) => {
+            Some("may lead to it from records of other customers".to_owned())
+        }
+        (RecordAction::Anonymise | RecordAction::Keep { .. }, WhenGone::Forbids) => Some(stays()),
+    }
+}
+
+/// Handing over writes the owner link, and the "Unknown Customer" may have an equal record.
+fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &RecordClass) {
+    let owners = class.links().iter().filter(|link| link.is_owner());
+    let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
+    for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {
+        let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
+        if unique.iter().all(|field| owner.contains(field)) {
+            reader.problem(
+                path,
+                format!(
+                    "cannot be reassigned: UNIQUE ({}) leaves the \"Unknown Customer\" one record",
+                    names.join(", ")
+                ),
+                "write \"delete\" or \"anonymise\"",
+            );
+        } else if !rule.or_deletes {
+            reader.problem(
+                path,
+                format!(
+                    "reassigns, and UNIQUE ({}) refuses a record that the \"Unknown Customer\" has already",
+                    names.join(", ")
+                ),
+                "write { action = \"reassign\", else = \"delete\" }, or \"anonymise\"",
+            );
+        }
+    }
+}
+
+/// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.
+fn check_signs(reader: &mut Reader, path: &str, classes: &BTreeMap<ClassName, ClassTreatment>, map: &DataMap) {
+    let Some(root) = classes.get(map.root()) else { return };
+    let stays = root.action != RecordAction::Delete || root.tombstone.is_some();
+    if !stays || root.sign_fields().values().any(Strategy::is_sign) {
+        return;
+    }
+    let is_treated = |name: &&&ClassName| {
+        classes.get(**name).is_some_and(|class| !matches!(class.action, RecordAction::Keep { .. }))
+    };
+    let shared = map.shared_classes();
+    let shared: Vec<&str> = shared.iter().filter(is_treated).map(|name| name.as_str()).collect();
+    if !shared.is_empty() {
+        reader.problem(
+            join(path, map.root().as_str()),
+            format!(
+                "leaves no sign in the customer's own record, so nobody can tell who the last is that leaves {}",
+                shared.join(", ")
+            ),
+            "write a placeholder or a token to one of its fields",
+        );
+    }
+}
+
+/// A record that is found by a value has to lose it, and cannot wait for a duty: later nobody could find it.
+fn check_values(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    rules: &Rules,
+    map: &DataMap,
+) {
+    for class in map.classes() {
+        let path = join(path, class.name().as_str());
+        let Some(treated) = classes.get(class.name()) else { continue };
+        for link in class.links().iter().filter(|link| link.is_by_value()) {
+            let is_written = |field: &FieldName| treated.fields.contains_key(field);
+            let stays = !matches!(treated.action, RecordAction::Delete);
+            if stays && !link.fields().iter().all(is_written) {
+                reader.problem(
+                    &path,
+                    format!("keeps {}, the value by which its records are found", link.name()),
+                    "anonymise that field, or delete the records",
+                );
+            }
+            let waits = !treated.under_duty.is_empty() || treated.tombstone.is_some();
+            let goes_by_itself = rules.expire.get(class.name()).is_some_and(|rule| rule.after.is_some());
+            if waits && link.is_owner() && !goes_by_itself {
+                reader.problem(
+                    &path,
+                    format!("may be kept by a duty, and is found by {} alone, which is erased before", link.name()),
+                    format!("write expire.{} = {{ after = \"duty\", action = \"delete\" }}", class.name()),
+                );
             }
         }
     }

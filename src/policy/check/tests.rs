@@ -3,7 +3,7 @@
 use super::field::{dated, remove};
 use super::*;
 use crate::anonymise::{Strategy, Template, Token, TokenForm};
-use crate::data_map::{Constraints, Datatype, Field, Kind, Reference, Value};
+use crate::data_map::{Constraints, Datatype, Field, Kind, Link, Value, WhenGone};
 use crate::document::Problem;
 
 /// A policy with treatment `t`. Guards are ignored and there are no triggers, unless the lines speak of them.
@@ -497,10 +497,8 @@ fn chained(classes: &[Chain<'_>]) -> DataMap {
     let class = |(name, owners, dates): &Chain<'_>| {
         let class = RecordClass::new(*name).field(Field::key("id"));
         let class = owners.iter().fold(class, |class, to| {
-            let fields = vec![format!("{to}_id").as_str().into()];
-            let class = class.field(Field::owner(format!("{to}_id").as_str()));
-            let (to, to_fields) = ((*to).into(), Vec::new());
-            class.references(Reference { to, fields, to_fields, owner: true, cuttable: false })
+            let field = format!("{to}_id");
+            class.field(Field::owner(field.as_str())).link(Link::owner(*to, [field.as_str()]))
         });
         dates.iter().fold(class, |class, date| class.field(Field::plain(*date).dated()))
     };
@@ -650,13 +648,11 @@ fn shaped(shapes: &[Shape<'_>], needed: Option<(&str, &str)>) -> DataMap {
     let class = |(name, references): &Shape<'_>| {
         let mut class = RecordClass::new(*name).field(Field::key("id")).reassignable();
         for (to, owner) in *references {
-            let fields = vec![format!("{to}_id").as_str().into()];
-            class = class.references(Reference {
-                to: (*to).into(),
-                fields,
-                to_fields: Vec::new(),
-                owner: *owner,
-                cuttable: false,
+            let fields = [format!("{to}_id")];
+            let fields = fields.iter().map(String::as_str);
+            class = class.link(match owner {
+                true => Link::owner(*to, fields),
+                false => Link::end(*to, fields, WhenGone::Forbids),
             });
         }
         needed.iter().filter(|(to, _)| to == name).fold(class, |class, (_, by)| class.needed_by(*by))

@@ -22,6 +22,8 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
     /// How many customers have to share what stays.
     pub(in crate::policy) smallest_group: Option<SizeRule>,
+    /// A record that cannot be handed over is deleted.
+    pub(in crate::policy) or_deletes: bool,
 }
 
 /// How many customers have to share what stays, and how fields that are kept are made more general where too few do.
@@ -40,7 +42,7 @@ impl ClassRule {
     /// An action, and nothing said of fields.
     pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
-        Self { action, blank: None, keep, fields, smallest_group: None }
+        Self { action, blank: None, keep, fields, smallest_group: None, or_deletes: false }
     }
 }
 
@@ -122,7 +124,7 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
     match value {
         Json::String(text) => read_action(reader, path, text).map(plain),
         Json::Object(table) if table.contains_key("action") => {
-            reader.table(path, value, &["action", "otherwise", "keep", "fields", "smallest_group"]);
+            reader.table(path, value, &["action", "else", "otherwise", "keep", "fields", "smallest_group"]);
             let action = reader
                 .required_text(path, table, "action")
                 .and_then(|text| read_action(reader, &join(path, "action"), text));
@@ -149,7 +151,18 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             let smallest_group = table
                 .get("smallest_group")
                 .and_then(|value| read_size(reader, &join(path, "smallest_group"), value));
-            Some(ClassRule { action: action?, blank, keep, fields, smallest_group })
+            let or_deletes = table.get("else").is_some_and(|value| {
+                let path = join(path, "else");
+                let is = value.as_str() == Some("delete");
+                if !is {
+                    reader.problem(&path, "is nothing that can be done instead", "write \"delete\", or leave it out");
+                } else if action.as_ref().is_some_and(|action| *action != RecordAction::Reassign) {
+                    let what = "says what becomes of a record that cannot be handed over, and none is";
+                    reader.problem(&path, what, "leave it out, or write action = \"reassign\"");
+                }
+                is
+            });
+            Some(ClassRule { action: action?, blank, keep, fields, smallest_group, or_deletes })
         }
         Json::Object(_) => {
             read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))

@@ -76,6 +76,8 @@
 
 mod bind;
 mod coverage;
+pub(crate) mod keys;
+mod links;
 mod map;
 mod map_schema;
 mod schema;
@@ -84,11 +86,12 @@ mod way;
 
 pub use map::SqlMap;
 
-pub(crate) use bind::{Bound, BoundClass, bind};
+pub(crate) use bind::{Bound, BoundClass, Rows, bind};
 pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
-    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
+    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
 pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
-pub(crate) use way::{BoundLink, Cut};
+pub(crate) use links::{Compare, Is};
+pub(crate) use way::BoundLink;

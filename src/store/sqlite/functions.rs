@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
+use unicode_normalization::UnicodeNormalization;
 
 use super::json_fields::{self, Unreadable};
 use super::mentions::People;
@@ -115,6 +116,21 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
         let date = moment(context.get_raw(1));
         Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
+    })?;
+    let pure = flags | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("relinquish_bytes", 1, pure, |context| {
+        let digits: String = context.get(0)?;
+        hex::decode(digits).map_err(|_| failure("no bytes"))
+    })?;
+    connection.create_scalar_function("relinquish_nocase", 1, pure, |context| {
+        Ok(as_text(context.get_raw(0)).map(|text| caseless::default_case_fold_str(&text)))
+    })?;
+    connection.create_scalar_function("relinquish_normalised", 1, pure, |context| {
+        Ok(as_text(context.get_raw(0)).map(|text| {
+            let composed: String = text.trim().nfc().collect();
+            let folded: String = caseless::default_case_fold_str(&composed).nfc().collect();
+            folded
+        }))
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
@@ -252,6 +268,16 @@ fn holds(slot: &Slot, value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| slot.strategy.holds_text(text)),
         other => slot.strategy.holds(&from_sql(other)),
+    }
+}
+
+/// A value as text, to be compared. NULL and bytes are none.
+fn as_text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(format!("{number:?}")),
+        ValueRef::Null | ValueRef::Blob(_) => None,
     }
 }
 

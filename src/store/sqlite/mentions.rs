@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 use super::functions::{self, Place, Slot, key_of};
 use super::json_fields::{self, Unreadable};
 use super::statements::{Script, quoted};
-use super::{Shared, Trouble, natural, ownership};
+use super::{Shared, Trouble, held, natural};
 use crate::anonymise::Strategy;
 use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
@@ -107,7 +107,7 @@ impl Shared {
         let matchers: Result<Vec<Matcher>, _> = identifiers.iter().map(|one| Matcher::new([one])).collect();
         let matchers = matchers.map_err(|error| Fault::Other(error.to_string()))?;
         let mut owners: HashMap<(ClassName, String), Vec<usize>> = HashMap::new();
-        for class in &self.bound.classes {
+        for (number, class) in self.bound.classes.iter().enumerate() {
             if !script.slots.iter().filter(redacted).any(|slot| slot.class == class.name) {
                 continue;
             }
@@ -115,7 +115,7 @@ impl Shared {
             let table = quoted(&class.table);
             let key: Vec<String> =
                 class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
-            let sql = ownership::select_owned(class, &key.join(", "));
+            let sql = held(number, class, &key.join(", "), true);
             let mut statement = connection.prepare_cached(&sql).map_err(&at)?;
             let mut rows = statement.query([]).map_err(&at)?;
             while let Some(row) = rows.next().map_err(&at)? {

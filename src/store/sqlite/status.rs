@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 
-use super::statements::{BATCH, quoted};
+use super::statements::quoted;
 use super::{Shared, Trouble, facts, sql_value};
 use crate::data_map::Value;
 use crate::sqlite::Fault;
@@ -50,7 +50,7 @@ impl Shared {
             return Ok(vec![Deactivated::Unsupported; batch.len()]);
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
         let mut facts = self.batch_facts(&transaction)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut out = Vec::new();
@@ -74,10 +74,10 @@ impl Shared {
                 .collect();
             let map = self.customers();
             let sql = format!(
-                "UPDATE main.{} SET {} WHERE {} IN (SELECT relinquish_customer FROM {BATCH})",
+                "UPDATE main.{} SET {} WHERE {}",
                 quoted(&map.table),
                 sets.join(", "),
-                quoted(&map.key)
+                self.in_batch("")
             );
             transaction
                 .prepare_cached(&sql)
@@ -98,15 +98,15 @@ impl Shared {
         };
         let map = self.customers();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
         let facts = self.batch_facts(&transaction)?;
         let sets: Vec<String> =
             (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
         let sql = format!(
-            "UPDATE main.{} SET {} WHERE {} = (SELECT relinquish_customer FROM {BATCH} WHERE relinquish_n = ?1)",
+            "UPDATE main.{} SET {} WHERE {}",
             quoted(&map.table),
             sets.join(", "),
-            quoted(&map.key)
+            self.in_batch(" WHERE n = ?1")
         );
         let mut answers = Vec::with_capacity(batch.len());
         for (n, one) in batch.iter().enumerate() {
@@ -135,13 +135,13 @@ impl Shared {
     }
 }
 
-/// A value that the map writes, as an expression. `relinquish_b.relinquish_tenant` is the tenant's name where there is one.
+/// A value that the map writes, as an expression. `b.tenant` is the tenant's name where there is one.
 pub(super) fn written(value: &Written, at: DateTime<Utc>) -> String {
     match value {
         Written::Constant(value) => facts::literal(value),
         Written::Now => format!("'{}'", at.format("%Y-%m-%d %H:%M:%S")),
         Written::Tenant { before, after } => format!(
-            "{} || relinquish_b.relinquish_tenant || {}",
+            "{} || b.tenant || {}",
             facts::literal(&Value::from(before.as_str())),
             facts::literal(&Value::from(after.as_str()))
         ),

@@ -89,18 +89,12 @@ impl Link {
     }
 
     /// The link through which a record belongs to its customer: directly, or through a record of another class.
-    pub fn owner<F: Into<FieldName>>(
-        to: impl Into<ClassName>,
-        fields: impl IntoIterator<Item = F>,
-    ) -> Self {
+    pub fn owner<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
         Self::new(to, fields, LinkRole::Owner, WhenGone::Forbids)
     }
 
     /// One of several links through which a record belongs to several people.
-    pub fn shared<F: Into<FieldName>>(
-        to: impl Into<ClassName>,
-        fields: impl IntoIterator<Item = F>,
-    ) -> Self {
+    pub fn shared<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
         Self::new(to, fields, LinkRole::Shared, WhenGone::Forbids)
     }
 
@@ -270,9 +264,10 @@ impl DataMap {
         }
         shared.extend(holders.into_iter().filter(|(_, links)| links.len() > 1).map(|(class, _)| class));
         loop {
-            let hang_from_shared = self.classes.values().filter(|class| {
-                class.links.iter().any(|link| link.is_owner() && shared.contains(&link.to))
-            });
+            let hang_from_shared = self
+                .classes
+                .values()
+                .filter(|class| class.links.iter().any(|link| link.is_owner() && shared.contains(&link.to)));
             let more: Vec<&ClassName> =
                 hang_from_shared.map(|class| &class.name).filter(|name| !shared.contains(name)).collect();
             if more.is_empty() {

@@ -577,11 +577,11 @@ mod tests {
     fn every_fault_of_a_map_is_said_at_once() {
         let problems = DataMap::builder(RecordClass::new("customer"))
             .class(RecordClass::new("order").field(Field::key("id")).field(Field::plain("id")))
-            .class(
-                RecordClass::new("order")
-                    .field(Field::key("id"))
-                    .link(Link::end("gone", ["x"], WhenGone::Forbids)),
-            )
+            .class(RecordClass::new("order").field(Field::key("id")).link(Link::end(
+                "gone",
+                ["x"],
+                WhenGone::Forbids,
+            )))
             .build()
             .unwrap_err();
         let text = problems.to_string();

@@ -421,7 +421,8 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
         };
         lets_go && goes(link.to())
     });
-    let mut names: Vec<String> = cut.map(|(class, link)| format!("{}.{}", class.name(), link.name())).collect();
+    let mut names: Vec<String> =
+        cut.map(|(class, link)| format!("{}.{}", class.name(), link.name())).collect();
     names.dedup();
     names
 }

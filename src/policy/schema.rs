@@ -125,7 +125,9 @@ fn duty_rules() -> Vec<Json> {
     let text = json!({ "$ref": TEXT });
     let own_year = "The field that holds the last day of the record's fiscal year";
     let field = described(own_year, &object(&[("field", text.clone())], &["field"]));
-    let common = [("classes", texts), ("from", text.clone()), ("fiscal_year_ends", field)];
+    let needs = json!({ "anyOf": [text, { "type": "array", "items": text }] });
+    let needs = described("Links over which a record keeps others as they are", &needs);
+    let common = [("classes", texts), ("from", text.clone()), ("fiscal_year_ends", field), ("needs", needs)];
     let statute = [&common[..], &[("statute", json!({ "enum": codes }))]].concat();
     let grounds = Ground::ALL.into_iter().filter(|ground| ground.as_str().starts_with("17(3)"));
     let grounds: Vec<String> =
@@ -282,6 +284,8 @@ fn class_rule() -> Json {
     let rest = [("keep", reasons), ("fields", fields), ("smallest_group", least)];
     let with = |first: &[(&str, Json)]| object(&[first, &rest[..]].concat(), &["action"]);
     let blank = with(&[("action", json!({ "const": "blank" })), ("otherwise", otherwise())]);
-    let other = with(&[("action", json!({ "enum": ["delete", "anonymise", "reassign"] }))]);
-    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, blank] })
+    let other = with(&[("action", json!({ "enum": ["delete", "anonymise"] }))]);
+    let instead = ("else", json!({ "const": "delete" }));
+    let handed = with(&[("action", json!({ "const": "reassign" })), instead]);
+    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, handed, blank] })
 }

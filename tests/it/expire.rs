@@ -55,6 +55,7 @@ order = "delete"
 line = "delete"
 invoice = "anonymise"
 [duties.bookkeeping]
+needs = []
 classes = ["invoice"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
@@ -637,6 +638,7 @@ reply = "delete"
 receipt = "anonymise"
 note = "delete"
 [duties.bookkeeping]
+needs = []
 classes = ["receipt"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
@@ -804,7 +806,7 @@ async fn a_record_without_an_owner_may_be_any_tenants() {
     let folder = tempfile::tempdir().unwrap();
     // A tenant keeps longer, by a duty of its own.
     let longer = format!(
-        "{LEFT_BEHIND}\n[tenants.careful.duties.claims]\nclasses = [\"receipt\"]\nperiod = \"15 years\"\n\
+        "{LEFT_BEHIND}\n[tenants.careful.duties.claims]\nneeds = []\nclasses = [\"receipt\"]\nperiod = \"15 years\"\n\
          start = \"record_date\"\nlaw = \"a limitation period\"\nground = \"17(3)(e)\"\nfrom = \"booked_on\"\n"
     );
     let path = folder.path().join("longer.sqlite");
@@ -890,7 +892,7 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
         ),
         (
             "order = { from = 'placed_on', after = '3 years', action = 'delete' }",
-            "expire.order: cannot be deleted: line.order_id points at it and stays (keep)",
+            "expire.order: cannot be deleted: line.order_id leads to it and stays (keep)",
         ),
         (
             "order = { ownerless = 'gone', action = 'delete' }\nline = { ownerless = 'gone or none', action = 'delete' }",
@@ -1054,7 +1056,7 @@ proptest! {
             treatment.standings(std::slice::from_ref(&record), map)[0] == Standing::Free
         };
         let duty = format!(
-            "[duties.calls]\nclasses = ['call']\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'a law'\n\
+            "[duties.calls]\nneeds = []\nclasses = ['call']\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'a law'\n\
              ground = '17(3)(b)'\nfrom = 'made_on'\n"
         );
         let plain = expires(months, "");
@@ -1355,7 +1357,7 @@ async fn a_duty_is_no_age_whatever_its_name() {
     let path = folder.path().join("shop.sqlite");
     let policy = POLICY.replace(
         "[duties.bookkeeping]",
-        "[duties.\"3 years after placed_on\"]\nclasses = ['line']\nperiod = '10 years'\nstart = 'record_date'\nlaw = 'y'\n\
+        "[duties.\"3 years after placed_on\"]\nneeds = []\nclasses = ['line']\nperiod = '10 years'\nstart = 'record_date'\nlaw = 'y'\n\
          ground = '17(3)(e)'\nfrom = 'placed_on'\n[duties.bookkeeping]",
     );
     let schema = format!(
@@ -1524,7 +1526,7 @@ async fn duties_of_tenants_with_one_name_are_two() {
     let path = folder.path().join("shop.sqlite");
     let duty = |table: &str, classes: &str, years: u32| {
         format!(
-            "[{table}.keep]\nclasses = [{classes}]\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'y'\n\
+            "[{table}.keep]\nneeds = []\nclasses = [{classes}]\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'y'\n\
              ground = '17(3)(e)'\nfrom = 'made_on'\n"
         )
     };

@@ -39,10 +39,12 @@ invoice = "delete"
 line = "delete"
 comment = "delete"
 [duties.bookkeeping]
+needs = []
 classes = ["invoice"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
 [duties.liability]
+needs = []
 classes = ["line"]
 period = "10 years"
 start = "record_date"
@@ -87,7 +89,8 @@ fields = { note = "free_text" }
 table = "invoices"
 key = "id"
 owner = ["order_id", "customer_id"]
-fields = { address_id = "not personal", name = "name", booked_on = "not personal" }
+ends.address_id = "clear"
+fields = { name = "name", booked_on = "not personal" }
 [records.line]
 table = "lines"
 key = "id"

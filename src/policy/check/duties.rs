@@ -61,7 +61,8 @@ fn check_needs(reader: &mut Reader, path: &str, rules: &Rules, duty: &Duty, map:
         class == map.root() || rules.duties.iter().any(|duty| duty.classes().contains_key(class))
     };
     let holds_personal = |class: &ClassName| {
-        map.class(class.as_str()).is_some_and(|class| class.fields().iter().any(|field| field.kind().is_some()))
+        map.class(class.as_str())
+            .is_some_and(|class| class.fields().iter().any(|field| field.kind().is_some()))
     };
     let is_treated = |class: &ClassName| {
         let mut rules = rules.treatments.values().filter_map(|rule| rule.classes.get(class));

@@ -12,7 +12,8 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, RecordClass, Role, StateName, WhenGone,
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, RecordClass, Role, StateName,
+    WhenGone,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -427,9 +428,13 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
             let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
             let name = format!("{}.{}", other.name(), link.name());
             let name = name.trim_end_matches('.');
-            if let Some(why) = stays_behind(link, of_other, class.name() == map.root(), shared.contains(other.name()))
+            if let Some(why) =
+                stays_behind(link, of_other, class.name() == map.root(), shared.contains(other.name()))
             {
-                let lets_go = format!("say in the map that the link lets go of it, such as ends.{} = \"clear\"", link.name());
+                let lets_go = format!(
+                    "say in the map that the link lets go of it, such as ends.{} = \"clear\"",
+                    link.name()
+                );
                 let ways = match of_other {
                     RecordAction::Delete => vec![lets_go, "anonymise this class".to_owned()],
                     _ => vec![format!("delete {}", other.name()), lets_go, "anonymise this class".to_owned()],
@@ -455,11 +460,13 @@ fn stays_behind(link: &Link, action: &RecordAction, to_root: bool, is_shared: bo
         }
         (_, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
         | (RecordAction::Delete, WhenGone::Goes | WhenGone::Same) => None,
-        (RecordAction::Reassign, WhenGone::Forbids) => (!link.is_owner() || !to_root).then(stays),
-        (RecordAction::Delete, WhenGone::Forbids) if link.is_owner() => is_shared.then(|| {
-            "leads to it, and such a record stays while somebody else has it".to_owned()
-        }),
-        (RecordAction::Delete, WhenGone::Forbids) => {
+        (RecordAction::Reassign, WhenGone::Forbids) if link.is_owner() => (!to_root).then(stays),
+        (RecordAction::Delete, WhenGone::Forbids) if link.is_owner() => {
+            is_shared.then(|| "leads to it, and such a record stays while somebody else has it".to_owned())
+        }
+        // What hangs from a record goes after it.
+        (RecordAction::Delete, WhenGone::Forbids) if link.is_holding() => None,
+        (RecordAction::Delete | RecordAction::Reassign, WhenGone::Forbids) => {
             Some("may lead to it from records of other customers".to_owned())
         }
         (RecordAction::Anonymise | RecordAction::Keep { .. }, WhenGone::Forbids) => Some(stays()),
@@ -495,7 +502,12 @@ fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &Re
 }
 
 /// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.
-fn check_signs(reader: &mut Reader, path: &str, classes: &BTreeMap<ClassName, ClassTreatment>, map: &DataMap) {
+fn check_signs(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &DataMap,
+) {
     let Some(root) = classes.get(map.root()) else { return };
     let stays = root.action != RecordAction::Delete || root.tombstone.is_some();
     if !stays || root.sign_fields().values().any(Strategy::is_sign) {
@@ -544,7 +556,10 @@ fn check_values(
             if waits && link.is_owner() && !goes_by_itself {
                 reader.problem(
                     &path,
-                    format!("may be kept by a duty, and is found by {} alone, which is erased before", link.name()),
+                    format!(
+                        "may be kept by a duty, and is found by {} alone, which is erased before",
+                        link.name()
+                    ),
                     format!("write expire.{} = {{ after = \"duty\", action = \"delete\" }}", class.name()),
                 );
             }

@@ -75,7 +75,11 @@ fn read_needs(reader: &mut Reader, path: &str, value: &Json) -> Vec<(ClassName, 
         let Some(text) = reader.text(&path, item) else { continue };
         match text.split_once('.') {
             Some((class, link)) => needs.push((class.into(), link.to_owned())),
-            None => reader.problem(path, format!("{text} is no link of a class"), "write one such as \"order.billing_id\""),
+            None => reader.problem(
+                path,
+                format!("{text} is no link of a class"),
+                "write one such as \"order.billing_id\"",
+            ),
         }
     }
     needs

@@ -155,7 +155,11 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 let path = join(path, "else");
                 let is = value.as_str() == Some("delete");
                 if !is {
-                    reader.problem(&path, "is nothing that can be done instead", "write \"delete\", or leave it out");
+                    reader.problem(
+                        &path,
+                        "is nothing that can be done instead",
+                        "write \"delete\", or leave it out",
+                    );
                 } else if action.as_ref().is_some_and(|action| *action != RecordAction::Reassign) {
                     let what = "says what becomes of a record that cannot be handed over, and none is";
                     reader.problem(&path, what, "leave it out, or write action = \"reassign\"");

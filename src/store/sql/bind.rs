@@ -12,8 +12,8 @@ use super::way::{Binder, BoundLink, Foot, bind_when};
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
-    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole, RecordClass,
-    Role, Value, WhenGone,
+    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
+    RecordClass, Role, Value, WhenGone,
 };
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -132,23 +132,28 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
     }
     let binder = Binder { map, schema, classes: &named };
     let mut feet = Vec::with_capacity(named.len());
-    for (class, table, key) in &named {
+    for (n, (class, table, key)) in named.iter().enumerate() {
         let Some(table) = schema.table(table) else { continue };
-        let record = map.records.get(class);
+        let record = map.records.get(class).filter(|_| n > 0);
         let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
         check_key(reader, &join(&path, "key"), table, key);
         let when = record.map_or(&map.customers.when, |record| &record.when);
         let key = key.iter().filter_map(|column| own_name(table, column)).collect();
         feet.push(Foot { path, class, table, when, key });
     }
-    let ends_of = |foot: &Foot<'_>| map.records.get(foot.class).map_or(&map.customers.ends, |record| &record.ends);
+    let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
+    let ends_of = |foot: &Foot<'_>| record_of(foot).map_or(&map.customers.ends, |record| &record.ends);
+    let mut bound = Vec::with_capacity(feet.len());
     let mut links: Vec<Vec<BoundLink>> = feet
         .iter()
         .map(|foot| {
-            let record = map.records.get(foot.class);
+            let before = reader.problems().len();
+            let record = record_of(foot);
             let owner = record.map_or(&[][..], |record| &record.owner);
             let shared = record.map_or(&[][..], |record| &record.shared);
-            binder.links(reader, foot, owner, shared, ends_of(foot))
+            let links = binder.links(reader, foot, owner, shared, ends_of(foot));
+            bound.push(reader.problems().len() == before);
+            links
         })
         .collect();
     for (held, record) in &map.records {
@@ -169,13 +174,16 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
             }
         }
     }
-    for (foot, links) in feet.iter().zip(&mut links) {
-        binder.check_foreign_keys(reader, foot, ends_of(foot), links);
+    for ((foot, links), bound) in feet.iter().zip(&mut links).zip(bound) {
+        // What a link that is wrong would have covered is no fault of its own.
+        if bound {
+            binder.check_foreign_keys(reader, foot, ends_of(foot), links);
+        }
     }
     let rows: Vec<Option<Rows>> = feet.iter().map(|foot| rows_of(reader, foot, &feet)).collect();
     let mut classes = Vec::with_capacity(feet.len());
     for ((foot, links), rows) in feet.into_iter().zip(links).zip(rows) {
-        let record = map.records.get(foot.class);
+        let record = record_of(&foot);
         let fields = record.map_or(&map.customers.fields, |record| &record.fields);
         let nobody = record.map_or_else(NobodyMap::default, |record| record.nobody.clone());
         let (json, of) = own_fields(reader, &foot, fields, &links);
@@ -216,8 +224,10 @@ fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Ro
         let with = bind_when(reader, &path, foot.table, foot.when)?;
         return Some(Rows { with, without: Vec::new() });
     }
-    let others: Vec<&Foot<'_>> =
-        feet.iter().filter(|other| other.table.name == foot.table.name && other.class != foot.class).collect();
+    let others: Vec<&Foot<'_>> = feet
+        .iter()
+        .filter(|other| other.table.name == foot.table.name && other.class != foot.class)
+        .collect();
     if others.is_empty() {
         reader.problem(path, "is the rest of nothing: no other class has this table", "leave it out");
         return None;
@@ -242,7 +252,8 @@ fn own_fields(
         let Some(own) = foot.table.column(column) else { continue };
         for pointer in field.json.keys() {
             let name = json_field(&own.name, pointer);
-            let within = JsonField { column: own.name.clone(), pointer: pointer.clone(), max_chars: own.max_chars };
+            let within =
+                JsonField { column: own.name.clone(), pointer: pointer.clone(), max_chars: own.max_chars };
             json.insert(name, within);
         }
         let Some(link) = &field.of else { continue };
@@ -587,8 +598,10 @@ pub(super) fn implied(customers: &CustomersMap, column: &str) -> Option<FieldMap
         DeactivateMap::Write(writes) => writes.keys().any(|name| is(name)),
         DeactivateMap::None { .. } => false,
     };
-    (customers.key.iter().any(|key| is(key)) || written || sources(customers).into_iter().any(|(_, source)| from(source)))
-        .then(FieldMap::default)
+    (customers.key.iter().any(|key| is(key))
+        || written
+        || sources(customers).into_iter().any(|(_, source)| from(source)))
+    .then(FieldMap::default)
 }
 
 fn constraints(table: &Table, column: &Column, field: Option<&FieldMap>) -> Constraints {
@@ -610,7 +623,9 @@ fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
         Source::Sql(sql) => names_column(sql, column),
     };
     let tenant = matches!(&customers.tenant, TenantSource::From(source) if names(source));
-    tenant || customers.key.iter().any(|key| key.eq_ignore_ascii_case(column)) || customers.registered.as_ref().is_some_and(names)
+    tenant
+        || customers.key.iter().any(|key| key.eq_ignore_ascii_case(column))
+        || customers.registered.as_ref().is_some_and(names)
 }
 
 /// The facts that the map tells.
@@ -669,7 +684,8 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             let is_implied = role == Role::Key || is_link || is_condition(class, &column.name);
             let own = field(fields, &column.name).cloned();
             let implied = || if class.is_root { implied(customers, &column.name) } else { None };
-            let listed = own.or_else(implied).or_else(|| rest.clone().filter(|_| !is_implied)).unwrap_or_default();
+            let listed =
+                own.or_else(implied).or_else(|| rest.clone().filter(|_| !is_implied)).unwrap_or_default();
             let token_part = class.is_root && is_token_part(customers, &column.name);
             let limits = constraints(table, column, Some(&listed));
             let name: FieldName = column.name.as_str().into();
@@ -711,12 +727,15 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 built = built.needed_by(other.name.clone());
             }
         }
-        if customers.unknown.is_some() && is_reassignable(class) {
+        if customers.unknown.is_some() && is_reassignable(class, &customers.class) {
             built = built.reassignable();
         }
-        built = built.held_apart(class.unique.iter().map(|columns| {
-            columns.iter().map(|column| FieldName::from(column.as_str())).collect()
-        }));
+        built = built.held_apart(
+            class
+                .unique
+                .iter()
+                .map(|columns| columns.iter().map(|column| FieldName::from(column.as_str())).collect()),
+        );
         builder = Some(match builder {
             None => DataMap::builder(built),
             Some(builder) => builder.class(built),
@@ -759,10 +778,15 @@ pub(super) fn is_condition(class: &BoundClass, column: &str) -> bool {
 }
 
 /// A record can be handed over where one owner link alone says whose it is, and leads to the customers' key.
-fn is_reassignable(class: &BoundClass) -> bool {
+fn is_reassignable(class: &BoundClass, root: &ClassName) -> bool {
     let mut owners = class.links.iter().filter(|link| link.role != LinkRole::End);
     match (owners.next(), owners.next()) {
-        (Some(link), None) => link.role == LinkRole::Owner && leads_to_key(link) && link.hops.is_empty(),
+        (Some(link), None) => {
+            link.role == LinkRole::Owner
+                && leads_to_key(link)
+                && link.hops.is_empty()
+                && link.heads == [root.clone()]
+        }
         _ => false,
     }
 }
@@ -780,7 +804,8 @@ fn is_linked(schema: &Schema, classes: &[BoundClass], class: &BoundClass, column
         .tables()
         .flat_map(|table| &table.foreign_keys)
         .any(|key| is(&key.to_table, &class.table) && any(&key.to_columns));
-    let arrives = |link: &BoundLink| !link.by_value && is(&link.to_table, &class.table) && any(&link.to_columns);
+    let arrives =
+        |link: &BoundLink| !link.by_value && is(&link.to_table, &class.table) && any(&link.to_columns);
     by_key
         || classes.iter().flat_map(|other| &other.links).any(arrives)
         || classes.iter().any(|other| is(&other.table, &class.table) && is_condition(other, column))
@@ -823,7 +848,8 @@ fn feet_first(classes: Vec<BoundClass>) -> Vec<BoundClass> {
     let leads = |class: &BoundClass, other: &BoundClass, role: &dyn Fn(&BoundLink) -> bool| {
         class.name != other.name
             && class.links.iter().any(|link| {
-                role(link) && (link.heads.contains(&other.name) || link.to_table.eq_ignore_ascii_case(&other.table))
+                role(link)
+                    && (link.heads.contains(&other.name) || link.to_table.eq_ignore_ascii_case(&other.table))
             })
     };
     let mut rest = classes;
@@ -832,7 +858,8 @@ fn feet_first(classes: Vec<BoundClass>) -> Vec<BoundClass> {
         // One to which nothing else leads; in a circle of foreign keys, which are deferred to the commit, one from which
         // nothing hangs.
         let free = |role: &dyn Fn(&BoundLink) -> bool| {
-            rest.iter().position(|class| !class.is_root && !rest.iter().any(|other| leads(other, class, role)))
+            rest.iter()
+                .position(|class| !class.is_root && !rest.iter().any(|other| leads(other, class, role)))
         };
         let next = free(&|_| true)
             .or_else(|| free(&|link| link.role != LinkRole::End))

@@ -38,17 +38,18 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema,
         };
     let is_mapped = |table: &str| mapped(map).any(|(_, name)| name.eq_ignore_ascii_case(table));
     // A key of text may be an e-mail address or a name: somebody has to say.
-    let is_text = |table: &Table, column: &str| {
-        table.column(column).is_some_and(|key| key.datatype == Datatype::Text)
-    };
+    let is_text =
+        |table: &Table, column: &str| table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
     let leads = |table: &Table, class: Option<&BoundClass>, column: &str| {
         let is = |name: &String| name.eq_ignore_ascii_case(column);
         let by_link = class.is_some_and(|class| {
             class.links.iter().any(|link| !link.by_value && link.columns.iter().any(is))
                 || is_condition(class, column)
         });
+        let by_value = class
+            .is_some_and(|class| class.links.iter().any(|link| link.by_value && link.columns.iter().any(is)));
         let mut keys = table.foreign_keys.iter().filter(|key| is_mapped(&key.to_table));
-        by_link || keys.any(|key| key.columns.iter().any(is))
+        by_link || (!by_value && keys.any(|key| key.columns.iter().any(is)))
     };
     let bound = |name: &ClassName| classes.iter().find(|class| class.name == *name);
     if let Some(table) = schema.table(&map.customers.table) {
@@ -61,15 +62,15 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema,
         };
         check("customers", table, &map.customers.fields, &known);
     }
-    for (name, record) in &map.records {
+    // Without the customers nothing leads to them: what that makes of the records is no fault of theirs.
+    let has_root = schema.table(&map.customers.table).is_some();
+    for (name, record) in map.records.iter().filter(|_| has_root) {
         if let Some(table) = schema.table(&record.table) {
             let class = bound(name);
             let key = key_of(record, table);
             let known = |column: &str| {
                 let is_key = key.iter().any(|key| key.eq_ignore_ascii_case(column));
-                record.rest.is_some()
-                    || (is_key && !is_text(table, column))
-                    || leads(table, class, column)
+                record.rest.is_some() || (is_key && !is_text(table, column)) || leads(table, class, column)
             };
             check(&join("records", name.as_str()), table, &record.fields, &known);
         }
@@ -89,8 +90,12 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema,
 /// ignored.
 fn tied(map: &SqlMap, schema: &Schema) -> Vec<(String, String)> {
     let is_mapped: BTreeSet<String> = mapped(map).map(|(_, table)| table.to_ascii_lowercase()).collect();
-    let ignored: BTreeSet<String> =
-        map.ignore.keys().filter(|table| is_ignored(map, table)).map(|table| table.to_ascii_lowercase()).collect();
+    let ignored: BTreeSet<String> = map
+        .ignore
+        .keys()
+        .filter(|table| is_ignored(map, table))
+        .map(|table| table.to_ascii_lowercase())
+        .collect();
     let mut reached = is_mapped.clone();
     let mut list = Vec::new();
     loop {

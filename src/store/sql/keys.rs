@@ -34,7 +34,8 @@ fn part(value: &Value) -> Option<String> {
         Value::Blob(bytes) => Some(match <[u8; 16]>::try_from(bytes.as_slice()) {
             Ok(uuid) => {
                 let digits = hex::encode(uuid);
-                let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
+                let parts =
+                    [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
                 parts.join("-")
             }
             Err(_) => format!("0x{}", hex::encode(bytes)),
@@ -94,10 +95,12 @@ fn candidates(part: &str, datatype: Datatype) -> Vec<Value> {
         hex::decode(digits).ok().map(Value::Blob)
     };
     let text = || Some(Value::from(part));
+    // A column of numbers makes a number of every text that looks like one.
+    let word = || part.trim().parse::<f64>().is_err().then(|| Value::from(part));
     let list: Vec<Option<Value>> = match datatype {
         Datatype::Text => vec![text(), bytes()],
-        Datatype::Integer => vec![number(), text(), bytes()],
-        Datatype::Real | Datatype::Numeric => vec![number(), real(), bytes(), text()],
+        Datatype::Integer => vec![number(), word(), bytes()],
+        Datatype::Real | Datatype::Numeric => vec![number(), real(), bytes(), word()],
         Datatype::Blob => vec![bytes(), text(), number()],
         Datatype::Any => vec![number(), bytes(), text()],
     };
@@ -149,9 +152,6 @@ mod tests {
             let ways = read(text, &[Datatype::Integer]).unwrap_or_default();
             assert!(ways.iter().all(|way| way[0] != Value::Integer(17)), "{text}");
         }
-        assert_eq!(
-            written(&[Value::Integer(1), Value::from("a:b%")]).unwrap(),
-            "1:a%3Ab%25"
-        );
+        assert_eq!(written(&[Value::Integer(1), Value::from("a:b%")]).unwrap(), "1:a%3Ab%25");
     }
 }

@@ -128,9 +128,14 @@ pub(super) fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Optio
         Json::Object(table) if table.contains_key("first") => {
             reader.table(path, value, &["first"]);
             let path = join(path, "first");
-            let Some(Json::Array(items)) = table.get("first").filter(|items| items.as_array().is_some_and(|i| !i.is_empty()))
+            let Some(Json::Array(items)) =
+                table.get("first").filter(|items| items.as_array().is_some_and(|i| !i.is_empty()))
             else {
-                reader.problem(path, "is no list of links", "write { first = [\"account_id\", \"by_mail\"] }");
+                reader.problem(
+                    path,
+                    "is no list of links",
+                    "write { first = [\"account_id\", \"by_mail\"] }",
+                );
                 return None;
             };
             let links: Vec<Option<LinkRef>> = items
@@ -235,9 +240,19 @@ fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Op
         }
         found
     });
-    let none = table.get("none").map_or_else(Vec::new, |value| read_values(reader, &join(path, "none"), value));
-    let when = table.get("when").map_or(Some(When::All), |value| read_when(reader, &join(path, "when"), value));
-    Some(LinkMap { name: None, columns: columns?, to: to?, compare: compare?, none, when: when?, further: Vec::new() })
+    let none =
+        table.get("none").map_or_else(Vec::new, |value| read_values(reader, &join(path, "none"), value));
+    let when =
+        table.get("when").map_or(Some(When::All), |value| read_when(reader, &join(path, "when"), value));
+    Some(LinkMap {
+        name: None,
+        columns: columns?,
+        to: to?,
+        compare: compare?,
+        none,
+        when: when?,
+        further: Vec::new(),
+    })
 }
 
 /// Nothing, a table and its columns, a class, or a column of a class.
@@ -380,7 +395,8 @@ fn read_end(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Option
 /// What happens to the link or its record, and what clearing writes.
 fn read_gone(reader: &mut Reader, path: &str, value: &Json) -> Option<(WhenGone, Option<Value>)> {
     let way_out = || {
-        "write \"goes\", \"same\", \"clear\", \"stand-in\", { clear = value } or { keep = \"reason\" }".to_owned()
+        "write \"goes\", \"same\", \"clear\", \"stand-in\", { clear = value } or { keep = \"reason\" }"
+            .to_owned()
     };
     match value {
         Json::String(text) => match text.as_str() {
@@ -389,7 +405,11 @@ fn read_gone(reader: &mut Reader, path: &str, value: &Json) -> Option<(WhenGone,
             "clear" => Some((WhenGone::Clear, None)),
             "stand-in" => Some((WhenGone::StandIn, None)),
             _ => {
-                reader.problem(path, format!("{text} is nothing that can happen at an end"), suggest(text, ENDS));
+                reader.problem(
+                    path,
+                    format!("{text} is nothing that can happen at an end"),
+                    suggest(text, ENDS),
+                );
                 None
             }
         },

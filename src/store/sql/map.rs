@@ -303,9 +303,8 @@ fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<
     let when = table.get("when").map_or(Some(When::All), |value| read_when(reader, "customers.when", value));
     let ends = read_class_ends(reader, path, table, by_schema);
     let name = reader.required_text(path, table, "table").map(str::to_owned);
-    let key = reader
-        .required(path, table, "key")
-        .and_then(|value| read_columns(reader, "customers.key", value));
+    let key =
+        reader.required(path, table, "key").and_then(|value| read_columns(reader, "customers.key", value));
     Some(CustomersMap {
         class: class?.into(),
         table: name?,
@@ -539,12 +538,14 @@ fn read_record(
         (None, Some(class)) => Some(class.to_owned()),
         _ => reader.required_text(path, table, "table").map(str::to_owned),
     };
-    let key =
-        table.get("key").map(|value| read_columns(reader, &join(path, "key"), value)).map_or(Some(None), |key| key.map(Some));
-    let when = table.get("when").map_or(Some(When::All), |value| read_when(reader, &join(path, "when"), value));
-    let owner = table
-        .get("owner")
-        .map_or(Some(Vec::new()), |value| read_owner(reader, &join(path, "owner"), value));
+    let key = table
+        .get("key")
+        .map(|value| read_columns(reader, &join(path, "key"), value))
+        .map_or(Some(None), |key| key.map(Some));
+    let when =
+        table.get("when").map_or(Some(When::All), |value| read_when(reader, &join(path, "when"), value));
+    let owner =
+        table.get("owner").map_or(Some(Vec::new()), |value| read_owner(reader, &join(path, "owner"), value));
     let shared = table
         .get("shared")
         .map_or(Some(Vec::new()), |value| read_shared(reader, &join(path, "shared"), value));
@@ -556,6 +557,11 @@ fn read_record(
         );
         return None;
     }
+    // What is said of the owner link alone tells the rows of the class apart.
+    let when = when.map(|when| match (when, owner.as_deref()) {
+        (When::All, Some([LinkRef::Full(link)])) => link.when.clone(),
+        (when, _) => when,
+    });
     let ends = read_class_ends(reader, path, table, by_schema);
     let nobody = table
         .get("nobody")

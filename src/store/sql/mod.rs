@@ -87,11 +87,11 @@ mod way;
 pub use map::SqlMap;
 
 pub(crate) use bind::{Bound, BoundClass, Rows, bind};
+pub(crate) use links::{Compare, Is};
 pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
 pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
-pub(crate) use links::{Compare, Is};
 pub(crate) use way::BoundLink;

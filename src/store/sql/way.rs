@@ -220,7 +220,12 @@ impl<'s> Binder<'s> {
             compare_alike(reader, path, (before, &arrives.0), (at, &arrives.1), next.compare)?;
             let columns = own_columns(reader, path, at, &next.columns)?;
             let when = bind_when(reader, &join(path, "when"), at, &next.when)?;
-            link.hops.push(Hop { table: at.name.clone(), arrives: arrives.1.clone(), columns: columns.clone(), when });
+            link.hops.push(Hop {
+                table: at.name.clone(),
+                arrives: arrives.1.clone(),
+                columns: columns.clone(),
+                when,
+            });
             let (far, far_columns, _) = self.far_end(reader, path, next, at, LinkRole::Owner)?;
             let far_columns = own_columns(reader, path, far, &far_columns)?;
             (before, at) = (at, far);
@@ -272,7 +277,11 @@ impl<'s> Binder<'s> {
                     next.columns.join(", "),
                     heads.join(" or ")
                 ),
-                format!("write {} alone: {} has an owner of its own", link.columns.join(", "), heads.join(" or ")),
+                format!(
+                    "write {} alone: {} has an owner of its own",
+                    link.columns.join(", "),
+                    heads.join(" or ")
+                ),
             );
             return None;
         }
@@ -338,7 +347,10 @@ impl<'s> Binder<'s> {
             );
             return None;
         }
-        to_columns.iter().all(|column| check_column(reader, path, next, column)).then_some((next, to_columns, only))
+        to_columns
+            .iter()
+            .all(|column| check_column(reader, path, next, column))
+            .then_some((next, to_columns, only))
     }
 
     /// Both ends of a link have to say the same of every value, and the far end has to be one row's alone.
@@ -351,7 +363,8 @@ impl<'s> Binder<'s> {
     ) -> Option<()> {
         let to = self.schema.table(&link.to_table)?;
         let is_key = |columns: &[String], key: &[String]| {
-            columns.len() == key.len() && columns.iter().all(|c| key.iter().any(|k| k.eq_ignore_ascii_case(c)))
+            columns.len() == key.len()
+                && columns.iter().all(|c| key.iter().any(|k| k.eq_ignore_ascii_case(c)))
         };
         let to_root = self.is_root(&to.name);
         link.by_value = to_root && !is_key(&link.to_columns, self.root_key());
@@ -367,8 +380,8 @@ impl<'s> Binder<'s> {
         }
         let far = link.to_columns.iter().filter_map(|column| to.column(column));
         let is_plain = far.clone().all(|column| column.collation.is_none());
-        link.may_be_ambiguous =
-            link.by_value && !(tells_apart && is_plain && matches!(link.compare, Compare::Exact | Compare::Text));
+        link.may_be_ambiguous = link.by_value
+            && !(tells_apart && is_plain && matches!(link.compare, Compare::Exact | Compare::Text));
         if link.compare != Compare::Exact && link.columns.len() > 1 {
             reader.problem(
                 join(path, "compare"),
@@ -459,14 +472,25 @@ impl<'s> Binder<'s> {
             let to: Vec<&str> = heads.iter().map(ClassName::as_str).collect();
             reader.problem(
                 path,
-                format!("{}.{name} leads to {}, and the map does not say what that means", foot.class, to.join(" or ")),
+                format!(
+                    "{}.{name} leads to {}, and the map does not say what that means",
+                    foot.class,
+                    to.join(" or ")
+                ),
                 self.ways_out(foot, &name, key, takes_null, &to),
             );
         }
     }
 
     /// Lines to paste, of which only those are named that would pass.
-    fn ways_out(&self, foot: &Foot<'_>, name: &str, key: &ForeignKey, takes_null: bool, to: &[&str]) -> String {
+    fn ways_out(
+        &self,
+        foot: &Foot<'_>,
+        name: &str,
+        key: &ForeignKey,
+        takes_null: bool,
+        to: &[&str],
+    ) -> String {
         let quoted = if name.contains('+') { format!("\"{name}\"") } else { name.to_owned() };
         let mut ways = Vec::new();
         if foot.path != "customers" {
@@ -476,7 +500,9 @@ impl<'s> Binder<'s> {
             ways.push(format!("ends.{quoted} = \"clear\" where the record stays and the link is cleared"));
         }
         if self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
-            ways.push(format!("ends.{quoted} = \"stand-in\" where the \"Unknown Customer\" takes that place"));
+            ways.push(format!(
+                "ends.{quoted} = \"stand-in\" where the \"Unknown Customer\" takes that place"
+            ));
         }
         if foot.path != "customers" {
             ways.push(format!("shared = [\"{name}\", …] where the record belongs to that end as well"));
@@ -501,7 +527,8 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
             let columns = clearable(foot, link, &[]);
             match (&end.cleared, link.none.iter().find(|value| **value != Value::Null)) {
                 (Some(value), _) => {
-                    link.cleared = link.columns.iter().map(|column| (column.clone(), value.clone())).collect();
+                    link.cleared =
+                        link.columns.iter().map(|column| (column.clone(), value.clone())).collect();
                 }
                 (None, _) if !columns.is_empty() => {
                     link.cleared = columns.into_iter().map(|column| (column, Value::Null)).collect();
@@ -511,7 +538,10 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
                 }
                 (None, None) => reader.problem(
                     path,
-                    format!("cannot be cleared: {} takes no NULL, or is part of the key", link.columns.join(", ")),
+                    format!(
+                        "cannot be cleared: {} takes no NULL, or is part of the key",
+                        link.columns.join(", ")
+                    ),
                     "write \"goes\", or { clear = value } with a value that means nobody",
                 ),
             }
@@ -537,16 +567,19 @@ fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
     links.iter().any(|link| {
         let first = link.hops.first().map_or(&link.to_table, |hop| &hop.table);
         first.eq_ignore_ascii_case(&key.to_table)
-            && link.columns.iter().all(|column| key.columns.iter().any(|own| own.eq_ignore_ascii_case(column)))
+            && link
+                .columns
+                .iter()
+                .all(|column| key.columns.iter().any(|own| own.eq_ignore_ascii_case(column)))
     })
 }
 
 /// The rows of the class have NULL in a column of the key, so it leads nowhere.
 fn is_fixed_at_null(when: &When, key: &ForeignKey) -> bool {
     let When::Values(values) = when else { return false };
-    values.iter().any(|(column, is)| {
-        *is == Is::Null && key.columns.iter().any(|own| own.eq_ignore_ascii_case(column))
-    })
+    values
+        .iter()
+        .any(|(column, is)| *is == Is::Null && key.columns.iter().any(|own| own.eq_ignore_ascii_case(column)))
 }
 
 /// The columns of a link that take NULL: none of the key, and none of another link through which the row belongs to

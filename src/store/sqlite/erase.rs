@@ -122,8 +122,11 @@ impl Shared {
         // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
         if classes.iter().any(|class| class.again && class.is_treated()) {
             self.find_more(transaction, &work.script.finding)?;
-            let again: Vec<(&ClassScript, u64)> =
-                classes.iter().filter(|class| class.again && class.is_treated()).map(|class| (class, 0)).collect();
+            let again: Vec<(&ClassScript, u64)> = classes
+                .iter()
+                .filter(|class| class.again && class.is_treated())
+                .map(|class| (class, 0))
+                .collect();
             self.write(transaction, &again)?;
             self.delete(transaction, &again)?;
         }
@@ -176,7 +179,8 @@ impl Shared {
             match &class.tombstone {
                 Some(Tombstone { act: Some(act), .. }) => *done += self.execute(transaction, class, act)?,
                 Some(tombstone) => {
-                    *done += Self::number(transaction, &tombstone.distinct).map_err(Trouble::at(&class.class))?;
+                    *done +=
+                        Self::number(transaction, &tombstone.distinct).map_err(Trouble::at(&class.class))?;
                 }
                 None => {}
             }

@@ -107,12 +107,14 @@ impl Facts {
     /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
     /// nobody else.
     pub(super) fn read(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Customer> {
-        let key = at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
+        let key =
+            at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
         let tenant = text(row.get_ref(at)?);
         let mut unreadable = BTreeSet::new();
         let parts: Result<Vec<Value>, _> =
             (key..key + self.key).map(|column| row.get_ref(column).map(key_part)).collect();
-        let parts: Option<Vec<Value>> = parts?.into_iter().map(|part| (part != Value::Null).then_some(part)).collect();
+        let parts: Option<Vec<Value>> =
+            parts?.into_iter().map(|part| (part != Value::Null).then_some(part)).collect();
         let id = parts.as_deref().and_then(keys::written);
         if id.is_none() {
             unreadable.insert("the key".to_owned());

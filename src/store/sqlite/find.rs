@@ -132,15 +132,18 @@ impl<'b> Finder<'b> {
     }
 
     fn may_be_deleted(&self, number: usize) -> bool {
-        self.treated(number).is_some_and(|treated| *treated.action() == RecordAction::Delete || treated.or_deletes())
+        self.treated(number)
+            .is_some_and(|treated| *treated.action() == RecordAction::Delete || treated.or_deletes())
     }
 
     /// Every link with the numbers of both ends.
     fn links(&self) -> Vec<(usize, &'b BoundLink, usize)> {
         let bound = self.bound;
-        let links = bound.classes.iter().enumerate().flat_map(|(foot, class)| {
-            class.links.iter().map(move |link| (foot, link))
-        });
+        let links = bound
+            .classes
+            .iter()
+            .enumerate()
+            .flat_map(|(foot, class)| class.links.iter().map(move |link| (foot, link)));
         links
             .flat_map(|(foot, link)| {
                 let heads = link.heads.iter().filter_map(|head| self.number(head));
@@ -198,7 +201,7 @@ impl<'b> Finder<'b> {
         let mut gives = listed("x", &class.handle);
         let mut columns = handle_names(class);
         if into.is_numbered() {
-            gives.push_str(", r.n");
+            gives.push_str(", relinquish_r.n");
             columns.push_str(", n");
         }
         if into == Set::Touched {
@@ -209,7 +212,7 @@ impl<'b> Finder<'b> {
                     columns.push_str(", beside");
                 }
                 Some((Set::Touched, _)) => {
-                    gives.push_str(", r.beside");
+                    gives.push_str(", relinquish_r.beside");
                     columns.push_str(", beside");
                 }
                 _ => {}
@@ -243,13 +246,17 @@ impl<'b> Finder<'b> {
         let root = self.root();
         let mut start = Vec::new();
         if let Some(class) = self.class(root) {
-            let same: Vec<String> =
-                class.key.iter().enumerate().map(|(part, key)| format!("x.{} = r.k{part}", quoted(key))).collect();
+            let same: Vec<String> = class
+                .key
+                .iter()
+                .enumerate()
+                .map(|(part, key)| format!("x.{} = relinquish_r.k{part}", quoted(key)))
+                .collect();
             let kept = self.kept.get(&root).map(|kept| kept("x"));
             let (whole, column) = kept.map_or_else(Default::default, |kept| (format!(", {kept}"), ", whole"));
             start.push(Fill {
                 sql: format!(
-                    "INSERT OR IGNORE INTO {} ({}, n{column}) SELECT {}, r.n{whole} FROM {} AS r CROSS JOIN main.{} AS x ON {}{}",
+                    "INSERT OR IGNORE INTO {} ({}, n{column}) SELECT {}, relinquish_r.n{whole} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {}{}",
                     Set::Touched.of(root),
                     handle_names(class),
                     listed("x", &class.handle),
@@ -335,8 +342,8 @@ impl<'b> Finder<'b> {
     /// True of touched rows, under `r`, that are deleted, before that is written down beside them.
     fn is_deleted(&self, number: usize) -> String {
         let Some(class) = self.class(number) else { return "0".to_owned() };
-        let is_in = |set: Set| in_set(class, set, number, "r");
-        let mut sql = "r.whole = 0".to_owned();
+        let is_in = |set: Set| in_set(class, set, number, "relinquish_r");
+        let mut sql = "relinquish_r.whole = 0".to_owned();
         if self.may_be_needed(number) {
             sql.push_str(&format!(" AND NOT {}", is_in(Set::Needed)));
         }
@@ -388,11 +395,11 @@ impl<'b> Finder<'b> {
         }
         let needs = self.needs();
         // Classes for which it matters: what would go, what is kept for others' sake, and what leads there.
-        let counts = |number: usize| {
-            self.may_be_needed(number) || needs.iter().any(|(.., head)| *head == number)
-        };
-        let mut wanted: BTreeSet<usize> =
-            (0..self.bound.classes.len()).filter(|number| keeping.contains(number) && counts(*number)).collect();
+        let counts =
+            |number: usize| self.may_be_needed(number) || needs.iter().any(|(.., head)| *head == number);
+        let mut wanted: BTreeSet<usize> = (0..self.bound.classes.len())
+            .filter(|number| keeping.contains(number) && counts(*number))
+            .collect();
         if wanted.is_empty() {
             return duties;
         }
@@ -408,18 +415,29 @@ impl<'b> Finder<'b> {
                 break;
             }
         }
-        for (foot, link, head) in links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head)) {
+        for (foot, link, head) in
+            links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head))
+        {
             let ends = (foot, link, head);
             // What hangs from touched rows is touched itself.
             if link.role == LinkRole::End {
                 let from = From::set(self.bound, Set::Touched, head);
-                duties.near.extend(self.fill(ends, Toward::Foot, &from, Some((Set::Touched, head)), Set::Near, ""));
+                duties.near.extend(self.fill(
+                    ends,
+                    Toward::Foot,
+                    &from,
+                    Some((Set::Touched, head)),
+                    Set::Near,
+                    "",
+                ));
             }
             let from = From::set(self.bound, Set::Near, head);
             duties.near.extend(self.fill(ends, Toward::Foot, &from, Some((Set::Near, head)), Set::Near, ""));
         }
         let can_be_near: BTreeSet<usize> = self.reached_by(&duties.near);
-        duties.near.retain(|fill| fill.from.is_none_or(|(set, at)| set != Set::Near || can_be_near.contains(&at)));
+        duties
+            .near
+            .retain(|fill| fill.from.is_none_or(|(set, at)| set != Set::Near || can_be_near.contains(&at)));
         for number in wanted.iter().copied() {
             let (Some(class), Some(kept)) = (self.class(number), self.kept.get(&number)) else { continue };
             let columns = handle_names(class);
@@ -434,11 +452,11 @@ impl<'b> Finder<'b> {
             if can_be_near.contains(&number) {
                 duties.whole.push(Fill {
                     sql: format!(
-                        "{insert} SELECT {} FROM {} AS r CROSS JOIN main.{} AS x ON {} WHERE {}",
+                        "{insert} SELECT {} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {} WHERE {}",
                         listed("x", &class.handle),
                         Set::Near.of(number),
                         quoted(&class.table),
-                        is_row(class, "x", "r"),
+                        is_row(class, "x", "relinquish_r"),
                         kept("x"),
                     ),
                     from: Some((Set::Near, number)),
@@ -449,13 +467,29 @@ impl<'b> Finder<'b> {
         for (foot, link, head) in needs {
             let from = From::set(self.bound, Set::Whole, foot);
             let ends = (foot, link, head);
-            duties.needs.extend(self.fill(ends, Toward::Head, &from, Some((Set::Whole, foot)), Set::Whole, ""));
+            duties.needs.extend(self.fill(
+                ends,
+                Toward::Head,
+                &from,
+                Some((Set::Whole, foot)),
+                Set::Whole,
+                "",
+            ));
         }
-        for (foot, link, head) in links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head)) {
+        for (foot, link, head) in
+            links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head))
+        {
             for set in [Set::Whole, Set::Needed] {
                 let from = From::set(self.bound, set, foot);
                 let ends = (foot, link, head);
-                duties.needed.extend(self.fill(ends, Toward::Head, &from, Some((set, foot)), Set::Needed, ""));
+                duties.needed.extend(self.fill(
+                    ends,
+                    Toward::Head,
+                    &from,
+                    Some((set, foot)),
+                    Set::Needed,
+                    "",
+                ));
             }
         }
         duties
@@ -530,17 +564,20 @@ impl<'b> Finder<'b> {
             let in_batch = format!(
                 "EXISTS (SELECT 1 FROM {} AS t WHERE {})",
                 Set::Touched.of(root),
-                same_handle(class, "t", "r")
+                same_handle(class, "t", "relinquish_r")
             );
-            let has_left = self.has_left.as_ref().map_or_else(String::new, |left| format!(" AND NOT coalesce({}, 0)", left("x")));
+            let has_left = self
+                .has_left
+                .as_ref()
+                .map_or_else(String::new, |left| format!(" AND NOT coalesce({}, 0)", left("x")));
             sharing.stay.push(Fill {
                 sql: format!(
-                    "INSERT OR IGNORE INTO {} ({columns}) SELECT {} FROM {} AS r CROSS JOIN main.{} AS x ON {} WHERE NOT {in_batch}{has_left}",
+                    "INSERT OR IGNORE INTO {} ({columns}) SELECT {} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {} WHERE NOT {in_batch}{has_left}",
                     Set::Had.of(root),
-                    listed("r", &names_of(class)),
+                    listed("relinquish_r", &names_of(class)),
                     Set::Above.of(root),
                     quoted(&class.table),
-                    is_row(class, "x", "r"),
+                    is_row(class, "x", "relinquish_r"),
                 ),
                 from: Some((Set::Above, root)),
                 into: (Set::Had, root),
@@ -549,12 +586,17 @@ impl<'b> Finder<'b> {
         for hanging in &hanging {
             let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
             let mut from = From::set(self.bound, Set::Had, hanging.holder);
-            let (Some(holder), Some(held)) = (self.class(hanging.holder), self.class(hanging.held)) else { continue };
+            let (Some(holder), Some(held)) = (self.class(hanging.holder), self.class(hanging.held)) else {
+                continue;
+            };
             let mut further = format!(" AND {}", row_in_set(held, Set::Above, hanging.held, "x"));
             if goes {
                 // A row that goes along and is deleted lets go of what hangs from it, and hangs from nothing itself.
                 if self.may_be_deleted(hanging.holder) && hanging.holder != root {
-                    from = from.which(&format!("NOT {}", self.goes_away(holder, hanging.holder, "r", false)));
+                    from = from.which(&format!(
+                        "NOT {}",
+                        self.goes_away(holder, hanging.holder, "relinquish_r", false)
+                    ));
                 }
                 if self.may_be_deleted(hanging.held) {
                     further.push_str(&format!(" AND NOT {}", self.goes_away(held, hanging.held, "x", true)));
@@ -570,7 +612,11 @@ impl<'b> Finder<'b> {
     /// True of rows that go along and are deleted.
     fn goes_away(&self, class: &BoundClass, number: usize, alias: &str, is_host_row: bool) -> String {
         let is_in = |set: Set| {
-            if is_host_row { row_in_set(class, set, number, alias) } else { in_set(class, set, number, alias) }
+            if is_host_row {
+                row_in_set(class, set, number, alias)
+            } else {
+                in_set(class, set, number, alias)
+            }
         };
         let mut sql = is_in(Set::Along);
         if self.may_be_needed(number) {
@@ -619,7 +665,8 @@ impl<'b> Finder<'b> {
         // A chain leads from a row to what its links lead to, and to what it hangs from.
         let leads = |at: &BTreeSet<usize>| -> BTreeSet<usize> {
             let heads = links.iter().filter(|(foot, ..)| at.contains(foot)).map(|(.., head)| *head);
-            let holders = hanging.iter().filter(|hanging| at.contains(&hanging.held)).map(|hanging| hanging.holder);
+            let holders =
+                hanging.iter().filter(|hanging| at.contains(&hanging.held)).map(|hanging| hanging.holder);
             heads.chain(holders).collect()
         };
         loop {
@@ -639,7 +686,9 @@ impl<'b> Finder<'b> {
             };
             unclear.near.extend(self.fill(ends, toward, &source, place, Set::Unclear, ""));
         };
-        for (foot, link, head) in links.iter().copied().filter(|(foot, _, head)| from.contains(foot) && from.contains(head)) {
+        for (foot, link, head) in
+            links.iter().copied().filter(|(foot, _, head)| from.contains(foot) && from.contains(head))
+        {
             if foot != root {
                 back((foot, link, head), Toward::Foot, head);
             }
@@ -661,7 +710,9 @@ impl<'b> Finder<'b> {
             unclear.near.insert(0, start);
         }
         unclear.used = unclear.near.iter().map(|fill| fill.into).collect();
-        for (foot, class) in self.bound.classes.iter().enumerate().filter(|(number, _)| seeds.contains(number)) {
+        for (foot, class) in
+            self.bound.classes.iter().enumerate().filter(|(number, _)| seeds.contains(number))
+        {
             for link in &class.links {
                 if link.may_be_ambiguous
                     && let Some(sql) = self.ambiguous(foot, class, link, root)
@@ -683,7 +734,7 @@ impl<'b> Finder<'b> {
     /// The customers of the batch to whom rows lead whose value several customers have.
     fn ambiguous(&self, foot: usize, class: &BoundClass, link: &BoundLink, root: usize) -> Option<String> {
         let from = From::set(self.bound, Set::Unclear, foot);
-        let gives = format!("{}, r.n", listed("r", &names_of(class)));
+        let gives = format!("{}, relinquish_r.n", listed("relinquish_r", &names_of(class)));
         let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives);
         Some(format!(
             "SELECT n, count(*) FROM (SELECT n FROM ({select}) GROUP BY {}, n HAVING count(*) > 1) GROUP BY n",
@@ -696,7 +747,7 @@ impl<'b> Finder<'b> {
         let head_class = self.class(head)?;
         let from = From::set(self.bound, Set::Unclear, foot);
         let gives = format!(
-            "r.n, {} AS one, {} AS other",
+            "relinquish_r.n, {} AS one, {} AS other",
             self.person_of(class, "y", 0)?,
             self.person_of(head_class, "x", 0)?
         );
@@ -710,12 +761,17 @@ impl<'b> Finder<'b> {
             return None;
         }
         if class.is_root {
-            let key: Vec<String> = class.key.iter().map(|key| format!("quote({alias}.{})", quoted(key))).collect();
+            let key: Vec<String> =
+                class.key.iter().map(|key| format!("quote({alias}.{})", quoted(key))).collect();
             let left = self.has_left.as_ref().map(|left| left(alias));
             let key = key.join(" || ',' || ");
-            return Some(left.map_or_else(|| key.clone(), |left| format!("CASE WHEN coalesce({left}, 0) THEN NULL ELSE {key} END")));
+            return Some(left.map_or_else(
+                || key.clone(),
+                |left| format!("CASE WHEN coalesce({left}, 0) THEN NULL ELSE {key} END"),
+            ));
         }
-        let owners: Vec<&BoundLink> = class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
+        let owners: Vec<&BoundLink> =
+            class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
         let mut people = Vec::new();
         for link in owners {
             for head in link.heads.iter().filter_map(|name| self.bound.class(name)) {
@@ -744,7 +800,8 @@ fn names_of(class: &BoundClass) -> Vec<String> {
 }
 
 fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
-    let same: Vec<String> = (0..class.handle.len()).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
+    let same: Vec<String> =
+        (0..class.handle.len()).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
     same.join(" AND ")
 }
 
@@ -794,15 +851,19 @@ impl Shared {
     ) -> Result<(), Trouble> {
         let mut grown = Grown::default();
         grown.of.insert((Set::Touched, touched), 1);
+        self.spread(connection, 4, &finding.touch, &mut grown)?;
         let duties = &finding.duties;
-        for (phase, fills) in [&duties.near, &duties.whole, &duties.needs, &duties.needed].into_iter().enumerate() {
+        for (phase, fills) in
+            [&duties.near, &duties.whole, &duties.needs, &duties.needed].into_iter().enumerate()
+        {
             self.spread(connection, phase, fills, &mut grown)?;
         }
         self.mark(connection, finding)
     }
 
-    /// The sets that are emptied before.
+    /// Empties the sets and the batch.
     pub(super) fn forget(connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
+        connection.prepare_cached(&format!("DELETE FROM {}", super::statements::BATCH))?.execute([])?;
         empty(connection, &finding.used)
     }
 
@@ -813,12 +874,7 @@ impl Shared {
         Ok(())
     }
 
-    fn find_from(
-        &self,
-        connection: &Connection,
-        finding: &Finding,
-        mut grown: Grown,
-    ) -> Result<(), Trouble> {
+    fn find_from(&self, connection: &Connection, finding: &Finding, mut grown: Grown) -> Result<(), Trouble> {
         self.spread(connection, 0, &finding.start, &mut grown)?;
         self.spread(connection, 1, &finding.touch, &mut grown)?;
         self.spread(connection, 10, &finding.along, &mut grown)?;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::functions::Slot;
-use super::ownership::{Set, columns, is_row, of_class};
+use super::ownership::{Set, columns, of_class};
 use super::statements::{Script, Statement, Target, quoted, source_sql};
 use super::{Shared, Trouble, facts};
 use crate::anonymise::Strategy;
@@ -83,8 +83,19 @@ impl GroupScript {
             of_group.push(Column { name, cleared, coarser });
         }
         let touched = Set::Touched.of(number);
-        let from =
-            format!("FROM {touched} AS r CROSS JOIN main.{table} AS {table} ON {}", is_row(class, &table, "r"));
+        let parts = 0..class.handle.len();
+        let handles: Vec<String> =
+            parts.clone().map(|part| format!("h{part} AS relinquish_h{part}")).collect();
+        let same: Vec<String> = parts
+            .zip(&class.handle)
+            .map(|(part, column)| format!("{table}.{} = relinquish_r.relinquish_h{part}", quoted(column)))
+            .collect();
+        // Names that scalar SQL of the host's cannot mean.
+        let from = format!(
+            "FROM (SELECT {}, n AS relinquish_n FROM {touched}) AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
+            handles.join(", "),
+            same.join(" AND ")
+        );
         let shared_by_too_few = |values: &[String]| {
             // Quoted, NULL is a value like others, and 1 is not '1'.
             let values: Vec<String> = values.iter().map(|value| format!("quote({value})")).collect();
@@ -101,13 +112,14 @@ impl GroupScript {
         };
         let alone = if smallest.coarser().is_empty() { "1".to_owned() } else { shared_by_too_few(&coarse) };
         let fill = format!(
-            "INSERT OR IGNORE INTO {RARE} (n, alone) SELECT r.n, {alone} {from} WHERE {}",
+            "INSERT OR IGNORE INTO {RARE} (n, alone) SELECT relinquish_r.relinquish_n, {alone} {from} WHERE {}",
             shared_by_too_few(&shared),
         );
-        let names: Vec<String> = (0..class.handle.len()).map(|part| format!("r.h{part}")).collect();
+        let names: Vec<String> =
+            (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
         let is_in = |which: &str| {
             format!(
-                "{} IN (SELECT {} FROM {touched} AS r CROSS JOIN {RARE} AS rare ON rare.n = r.n{which})",
+                "{} IN (SELECT {} FROM {touched} AS relinquish_r CROSS JOIN {RARE} AS rare ON rare.n = relinquish_r.n{which})",
                 columns(&table, &class.handle),
                 names.join(", ")
             )
@@ -119,8 +131,8 @@ impl GroupScript {
             each.collect::<Vec<_>>().join(" AND ")
         };
         let tally = format!(
-            "SELECT r.n, count(*), sum({is_alone}) {from}
-             WHERE {is_rare} AND NOT CASE WHEN {is_alone} THEN {} ELSE {} END GROUP BY r.n",
+            "SELECT relinquish_r.relinquish_n, count(*), sum({is_alone}) {from}
+             WHERE {is_rare} AND NOT CASE WHEN {is_alone} THEN {} ELSE {} END GROUP BY relinquish_r.relinquish_n",
             holds(&|column| column.cleared),
             holds(&|column| column.coarser.unwrap_or(column.cleared)),
         );

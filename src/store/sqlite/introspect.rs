@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::checks::Held;
 use crate::store::sql::{
-    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks, datatype,
-    declared_chars, generated_from, names_column, trigger_event, virtual_table, written_by_trigger,
+    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
+    datatype, declared_chars, generated_from, names_column, trigger_event, virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -154,7 +154,8 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
 
 /// The columns with which indexes begin that hold for all rows and compare as the column does.
 fn leading(connection: &Connection, table: &Table) -> rusqlite::Result<BTreeSet<String>> {
-    let mut leading: BTreeSet<String> = table.primary_key.first().map(|name| name.to_ascii_lowercase()).into_iter().collect();
+    let mut leading: BTreeSet<String> =
+        table.primary_key.first().map(|name| name.to_ascii_lowercase()).into_iter().collect();
     let mut list = connection.prepare_cached(
         "SELECT i.name, i.coll FROM pragma_index_list(?1) AS l JOIN pragma_index_xinfo(l.name) AS i
          WHERE NOT l.partial AND i.seqno = 0 AND i.name IS NOT NULL",

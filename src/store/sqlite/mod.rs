@@ -25,8 +25,8 @@ use crate::sqlite::{self, Fault, Worker};
 
 use erase::Work;
 use facts::Facts;
-use functions::{Bench, Working};
 use find::{Finder, Finding};
+use functions::{Bench, Working};
 use ownership::{Set, is_row};
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
 
@@ -216,7 +216,12 @@ impl Shared {
         let values: Vec<String> = parts
             .map(|part| {
                 let at = |n: usize| format!("json_extract(value, '$.key[{part}][{n}]')");
-                format!("CASE {} WHEN 'b' THEN relinquish_bytes({}) ELSE {} END AS k{part}", at(0), at(1), at(1))
+                format!(
+                    "CASE {} WHEN 'b' THEN relinquish_bytes({}) ELSE {} END AS k{part}",
+                    at(0),
+                    at(1),
+                    at(1)
+                )
             })
             .collect();
         let map = self.customers();
@@ -241,7 +246,8 @@ impl Shared {
     fn key_types(&self) -> Vec<Datatype> {
         let root = self.bound.data_map.class(self.bound.data_map.root().as_str());
         let datatype = |column: &String| {
-            root.and_then(|root| root.find(column)).map_or(Datatype::Any, |field| field.constraints().datatype)
+            root.and_then(|root| root.find(column))
+                .map_or(Datatype::Any, |field| field.constraints().datatype)
         };
         self.bound.root().map_or_else(Vec::new, |root| root.key.iter().map(datatype).collect())
     }
@@ -265,9 +271,7 @@ impl Shared {
         }
         let list = format!("{numbers:?}");
         connection
-            .prepare_cached(&format!(
-                "DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))"
-            ))?
+            .prepare_cached(&format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))"))?
             .execute([list])?;
         Ok(())
     }
@@ -276,11 +280,20 @@ impl Shared {
     fn batch_facts(&self, connection: &Connection) -> Result<HashMap<usize, Customer>, Trouble> {
         let table = quoted(&self.customers().table);
         let Some(root) = self.bound.root() else { return Ok(HashMap::new()) };
-        let same: Vec<String> =
-            root.key.iter().enumerate().map(|(part, key)| format!("{table}.{} = b.k{part}", quoted(key))).collect();
+        let same: Vec<String> = root
+            .key
+            .iter()
+            .enumerate()
+            .map(|(part, key)| format!("{table}.{} = relinquish_b.relinquish_{part}", quoted(key)))
+            .collect();
+        let parts: Vec<String> =
+            (0..root.key.len()).map(|part| format!("k{part} AS relinquish_{part}")).collect();
+        // Names that scalar SQL of the host's cannot mean.
         let sql = format!(
-            "SELECT b.n, {} FROM {BATCH} AS b CROSS JOIN main.{table} AS {table} ON {}{}",
+            "SELECT relinquish_b.relinquish_n, {} FROM (SELECT n AS relinquish_n, {} FROM {BATCH}) AS relinquish_b
+             CROSS JOIN main.{table} AS {table} ON {}{}",
             self.facts.columns(),
+            parts.join(", "),
             same.join(" AND "),
             ownership::of_class(&table, &root.rows),
         );
@@ -336,10 +349,17 @@ impl Shared {
         let ways = keys::read(after.as_str(), &self.key_types()).unwrap_or_default();
         if ways.len() > 1 {
             let map = self.customers();
-            let same: Vec<String> =
-                map.key.iter().enumerate().map(|(n, key)| format!("x.{} = ?{}", quoted(key), n + 1)).collect();
-            let sql =
-                format!("SELECT EXISTS (SELECT 1 FROM main.{} AS x WHERE {})", quoted(&map.table), same.join(" AND "));
+            let same: Vec<String> = map
+                .key
+                .iter()
+                .enumerate()
+                .map(|(n, key)| format!("x.{} = ?{}", quoted(key), n + 1))
+                .collect();
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM main.{} AS x WHERE {})",
+                quoted(&map.table),
+                same.join(" AND ")
+            );
             for way in &ways {
                 let values = way.iter().cloned().map(sql_value);
                 let is_there = connection
@@ -493,9 +513,7 @@ impl Shared {
         customers: usize,
     ) -> Result<Vec<Tally>, Trouble> {
         let mut nothing = Tally::default();
-        nothing
-            .classes
-            .extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
+        nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
         let mut tallies = vec![nothing; customers];
         for class in classes {
             for (n, counted) in Self::count(transaction, &class.class, &class.tally)? {
@@ -512,7 +530,14 @@ impl Shared {
                     }
                 }
             }
-            for (n, others) in class.others.iter().map(|sql| Self::count_rows(transaction, &class.class, sql)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+            for (n, others) in class
+                .others
+                .iter()
+                .map(|sql| Self::count_rows(transaction, &class.class, sql))
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+            {
                 if let Some(tally) = tallies.get_mut(n) {
                     tally.others.insert(class.class.clone(), others);
                 }
@@ -622,13 +647,13 @@ fn held(number: usize, class: &BoundClass, columns: &str, with_shared: bool) -> 
     let table = quoted(&class.table);
     let which = match (with_shared, class.is_shared) {
         (true, _) => "",
-        (false, true) => " WHERE r.beside = 0 AND r.had = 0",
-        (false, false) => " WHERE r.beside = 0",
+        (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
+        (false, false) => " WHERE relinquish_r.beside = 0",
     };
     format!(
-        "SELECT r.n, {columns} FROM {} AS r CROSS JOIN main.{table} AS {table} ON {}{which}",
+        "SELECT relinquish_r.n, {columns} FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}{which}",
         Set::Touched.of(number),
-        is_row(class, &table, "r"),
+        is_row(class, &table, "relinquish_r"),
     )
 }
 

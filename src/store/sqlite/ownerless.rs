@@ -40,7 +40,7 @@ impl SqliteStore {
             .iter()
             .filter_map(|class| {
                 let which = request.classes.get(&class.class)?;
-                Some((class.clone(), Script::ownerless(bound, &class.class, *which)?))
+                Some((class.clone(), Script::ownerless(bound, &request.treatment, &class.class, *which)?))
             })
             .collect();
         Ok(Arc::new(Nobodys { script: Arc::new(script), parts }))
@@ -89,11 +89,7 @@ impl Shared {
     }
 
     /// Does to the touched rows what is done to their class. Gives the number of rows that went, or were written to.
-    fn treat_part(
-        &self,
-        transaction: &Transaction<'_>,
-        class: &ClassScript,
-    ) -> Result<u64, Trouble> {
+    fn treat_part(&self, transaction: &Transaction<'_>, class: &ClassScript) -> Result<u64, Trouble> {
         let at = Trouble::at(&class.class);
         let rows = transaction
             .prepare_cached(&class.distinct)

@@ -149,7 +149,8 @@ pub(super) fn of_class(alias: &str, rows: &Rows) -> String {
     let mut sql = conditions(alias, &rows.with);
     for other in &rows.without {
         let each: Vec<String> = other.iter().map(|(column, is)| holds(alias, column, is)).collect();
-        let _ = write!(sql, " AND NOT ({})", if each.is_empty() { "1".to_owned() } else { each.join(" AND ") });
+        let _ =
+            write!(sql, " AND NOT ({})", if each.is_empty() { "1".to_owned() } else { each.join(" AND ") });
     }
     sql
 }
@@ -165,7 +166,8 @@ fn leads(alias: &str, link: &BoundLink) -> String {
             .flat_map(|column| {
                 let column = format!("{alias}.{}", quoted(column));
                 let nulls = std::iter::once(format!("{column} IS NULL"));
-                let values: Vec<String> = empty.iter().map(|value| format!("{column} IS {}", literal(value))).collect();
+                let values: Vec<String> =
+                    empty.iter().map(|value| format!("{column} IS {}", literal(value))).collect();
                 nulls.chain(values)
             })
             .collect();
@@ -211,14 +213,15 @@ impl From {
     /// A set of a class.
     pub(super) fn set(bound: &Bound, set: Set, class: usize) -> Self {
         let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
-        let has = handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("r.h{part}")));
+        let has =
+            handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
         Self { table: set.of(class), which: String::new(), has: has.collect() }
     }
 
     /// The customers of the batch by their key, whether their own row is there or not.
     pub(super) fn batch(bound: &Bound) -> Self {
         let key = bound.root().map_or(&[][..], |root| &root.key);
-        let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("r.k{part}")));
+        let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
         Self { table: BATCH.to_owned(), which: String::new(), has: has.collect() }
     }
 
@@ -262,7 +265,8 @@ impl Ways<'_> {
             if exact {
                 return format!("{near} = {far}");
             }
-            let types = text.then(|| Some((self.datatype(foot, link.columns.first()?)?, self.head_datatype(link, to)?)));
+            let types = text
+                .then(|| Some((self.datatype(foot, link.columns.first()?)?, self.head_datatype(link, to)?)));
             match types.flatten() {
                 // Each side as the other one's type, so that an index on either side serves.
                 Some((Datatype::Text, Datatype::Integer)) => {
@@ -302,8 +306,16 @@ impl Ways<'_> {
         }
     }
 
-    fn to_feet(&self, link: &BoundLink, foot: &BoundClass, head: &BoundClass, from: &From, gives: &str) -> String {
-        let (r, foot_table) = (format!("{} AS r", from.table), format!("main.{} AS x", quoted(&foot.table)));
+    fn to_feet(
+        &self,
+        link: &BoundLink,
+        foot: &BoundClass,
+        head: &BoundClass,
+        from: &From,
+        gives: &str,
+    ) -> String {
+        let (r, foot_table) =
+            (format!("{} AS relinquish_r", from.table), format!("main.{} AS x", quoted(&foot.table)));
         let which = format!("{}{}{}", leads("x", link), of_class("x", &foot.rows), from.which);
         let near: Vec<String> = link.columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         let direct: Option<Vec<String>> =
@@ -318,16 +330,20 @@ impl Ways<'_> {
         };
         if !link.hops.is_empty() {
             let (hops, arrives) = hops_from_head(link, &far);
-            let same: Vec<String> = near.iter().zip(arrives).map(|(near, far)| format!("{near} = {far}")).collect();
-            return format!("SELECT {gives} FROM {r}{heads}{hops} JOIN {foot_table} ON {} WHERE 1{which}", same.join(" AND "));
+            let same: Vec<String> =
+                near.iter().zip(arrives).map(|(near, far)| format!("{near} = {far}")).collect();
+            return format!(
+                "SELECT {gives} FROM {r}{heads}{hops} JOIN {foot_table} ON {} WHERE 1{which}",
+                same.join(" AND ")
+            );
         }
         if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
             // The values are made once, and the table is read once.
             let value = far.first().map_or_else(String::new, |far| compared(link.compare, far));
             let value_of = near.first().map_or_else(String::new, |near| compared(link.compare, near));
             return format!(
-                "WITH known AS MATERIALIZED (SELECT r.*, {value} AS value FROM {r}{heads} WHERE 1{}) \
-                 SELECT {gives} FROM {foot_table} CROSS JOIN known AS r ON r.value = {value_of} WHERE 1{}{}",
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{heads} WHERE 1{}) \
+                 SELECT {gives} FROM {foot_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{}{}",
                 from.which,
                 leads("x", link),
                 of_class("x", &foot.rows),
@@ -336,7 +352,9 @@ impl Ways<'_> {
         let same = self.same(link, foot, &near, &far);
         let is_indexed = link.columns.first().is_some_and(|column| foot.is_indexed(column));
         if is_indexed {
-            return format!("SELECT {gives} FROM {r}{heads} CROSS JOIN {foot_table} ON {same} WHERE 1{which}");
+            return format!(
+                "SELECT {gives} FROM {r}{heads} CROSS JOIN {foot_table} ON {same} WHERE 1{which}"
+            );
         }
         if heads.is_empty() {
             return format!("SELECT {gives} FROM {foot_table} CROSS JOIN {r} ON {same} WHERE 1{which}");
@@ -348,8 +366,15 @@ impl Ways<'_> {
         )
     }
 
-    fn to_heads(&self, link: &BoundLink, foot: &BoundClass, head: &BoundClass, from: &From, gives: &str) -> String {
-        let r = format!("{} AS r", from.table);
+    fn to_heads(
+        &self,
+        link: &BoundLink,
+        foot: &BoundClass,
+        head: &BoundClass,
+        from: &From,
+        gives: &str,
+    ) -> String {
+        let r = format!("{} AS relinquish_r", from.table);
         let feet = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&foot.table), from.is_row("y"));
         let head_table = format!("main.{} AS x", quoted(&head.table));
         let is_head = format!("{}{}", of_class("x", &head.rows), self.is_somebody(head, "x"));
@@ -360,13 +385,15 @@ impl Ways<'_> {
             let value = near.first().map_or_else(String::new, |near| compared(link.compare, near));
             let value_of = far.first().map_or_else(String::new, |far| compared(link.compare, far));
             return format!(
-                "WITH known AS MATERIALIZED (SELECT r.*, {value} AS value FROM {r}{feet} WHERE 1{which}) \
-                 SELECT {gives} FROM {head_table} CROSS JOIN known AS r ON r.value = {value_of} WHERE 1{is_head}"
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{feet} WHERE 1{which}) \
+                 SELECT {gives} FROM {head_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{is_head}"
             );
         }
         let (hops, leaves) = hops_from_foot(link, near);
         let same = self.same(link, foot, &leaves, &far);
-        format!("SELECT {gives} FROM {r}{feet}{hops} CROSS JOIN {head_table} ON {same} WHERE 1{which}{is_head}")
+        format!(
+            "SELECT {gives} FROM {r}{feet}{hops} CROSS JOIN {head_table} ON {same} WHERE 1{which}{is_head}"
+        )
     }
 
     /// True of a row of the customers that is no stand-in.
@@ -387,8 +414,10 @@ impl Ways<'_> {
         (alias, end): (&str, &str),
         value: &str,
     ) -> String {
-        let near: Vec<String> = link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
-        let far: Vec<String> = link.to_columns.iter().map(|column| format!("{end}.{}", quoted(column))).collect();
+        let near: Vec<String> =
+            link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
+        let far: Vec<String> =
+            link.to_columns.iter().map(|column| format!("{end}.{}", quoted(column))).collect();
         let (hops, leaves) = hops_from_foot(link, near);
         let same = self.same(link, foot, &leaves, &far);
         format!(
@@ -413,13 +442,10 @@ impl Ways<'_> {
         };
         let above = format!("above{}", through.len());
         let inner = self.column_above(next, beyond, &above, column)?;
-        let links = class
-            .links
-            .iter()
-            .filter(|link| link.role != LinkRole::End && link.heads.contains(&next.name));
-        let dates: Vec<String> = links
-            .map(|link| self.scalar(link, class, next, (alias, &above), &inner))
-            .collect();
+        let links =
+            class.links.iter().filter(|link| link.role != LinkRole::End && link.heads.contains(&next.name));
+        let dates: Vec<String> =
+            links.map(|link| self.scalar(link, class, next, (alias, &above), &inner)).collect();
         match dates.as_slice() {
             [] => None,
             [one] => Some(one.clone()),
@@ -429,8 +455,15 @@ impl Ways<'_> {
 
     /// True of rows, under an alias, whose owner link leads nowhere, or to a row of which that is true. `depth` bounds a
     /// circle of classes: what lies deeper has an owner for all we know.
-    pub(super) fn is_ownerless(&self, class: &BoundClass, alias: &str, with_none: bool, depth: usize) -> String {
-        let owners: Vec<&BoundLink> = class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
+    pub(super) fn is_ownerless(
+        &self,
+        class: &BoundClass,
+        alias: &str,
+        with_none: bool,
+        depth: usize,
+    ) -> String {
+        let owners: Vec<&BoundLink> =
+            class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
         if owners.is_empty() || depth > self.bound.classes.len() {
             return "0".to_owned();
         }
@@ -439,7 +472,8 @@ impl Ways<'_> {
         for link in &owners {
             let near: Vec<String> =
                 link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
-            let is_set = near.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+            let is_set =
+                near.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
             let applies = format!("{is_set}{}", leads(alias, link));
             empty.push(format!("NOT coalesce({applies}, 0)"));
             let end = format!("end{depth}");
@@ -455,7 +489,9 @@ impl Ways<'_> {
             };
             let mut ways = vec![format!("NOT EXISTS ({found})")];
             if link.hops.is_empty() {
-                for head in link.heads.iter().filter_map(|name| self.bound.class(name)).filter(|head| !head.is_root) {
+                for head in
+                    link.heads.iter().filter_map(|name| self.bound.class(name)).filter(|head| !head.is_root)
+                {
                     if head.name == class.name {
                         continue;
                     }
@@ -478,8 +514,11 @@ fn hops_from_foot(link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) 
     let mut leaves = near;
     for (n, hop) in link.hops.iter().enumerate() {
         let alias = format!("hop{n}");
-        let same: Vec<String> =
-            leaves.iter().zip(&hop.arrives).map(|(near, far)| format!("{alias}.{} = {near}", quoted(far))).collect();
+        let same: Vec<String> = leaves
+            .iter()
+            .zip(&hop.arrives)
+            .map(|(near, far)| format!("{alias}.{} = {near}", quoted(far)))
+            .collect();
         let _ = write!(
             sql,
             " JOIN main.{} AS {alias} ON {}{}",
@@ -498,8 +537,12 @@ fn hops_from_head(link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
     let mut arrives = far.to_vec();
     for (n, hop) in link.hops.iter().enumerate().rev() {
         let alias = format!("hop{n}");
-        let same: Vec<String> =
-            hop.columns.iter().zip(&arrives).map(|(near, far)| format!("{alias}.{} = {far}", quoted(near))).collect();
+        let same: Vec<String> = hop
+            .columns
+            .iter()
+            .zip(&arrives)
+            .map(|(near, far)| format!("{alias}.{} = {far}", quoted(near)))
+            .collect();
         let _ = write!(
             sql,
             " JOIN main.{} AS {alias} ON {}{}",

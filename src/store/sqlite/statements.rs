@@ -12,7 +12,7 @@ use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, LinkRole, Value, WhenGone};
 use crate::policy::{ClassTreatment, Ownerless, RecordAction, Treatment, UnderDuty};
-use crate::store::sql::{Bound, BoundClass, BoundLink, Source};
+use crate::store::sql::{Bound, BoundClass, BoundLink, Rows, Source};
 
 /// The customers of a batch, in a table of the connection's own.
 pub(super) const BATCH: &str = "temp.relinquish_batch";
@@ -131,7 +131,6 @@ impl Statement {
         self.parameters.push(value.clone());
         format!("?{}", self.parameters.len())
     }
-
 }
 
 /// A treatment as statements.
@@ -177,7 +176,12 @@ impl Script {
     }
 
     /// The rows of a class whose owner is gone: so many of them after a key, put among the touched ones.
-    pub(super) fn ownerless(bound: &Bound, class: &ClassName, which: Ownerless) -> Option<Part> {
+    pub(super) fn ownerless(
+        bound: &Bound,
+        treatment: &Treatment,
+        class: &ClassName,
+        which: Ownerless,
+    ) -> Option<Part> {
         let number = bound.classes.iter().position(|bound| bound.name == *class)?;
         let class = bound.classes.get(number)?;
         let ways = Ways { bound };
@@ -194,12 +198,20 @@ impl Script {
                 listed("x", &class.key),
             )
         };
+        // The duties are numbered as in the script of the same treatment.
+        let mut duties = Vec::new();
+        let kept: Vec<Option<Kept<'_>>> =
+            bound.classes.iter().map(|class| Kept::of(&ways, class, treatment, &mut duties)).collect();
+        let whole = kept
+            .get(number)
+            .and_then(Option::as_ref)
+            .map_or_else(|| "0".to_owned(), |kept| kept.is_kept(&ways, "x"));
         let insert = |after: &str, limit: &str| {
             format!(
-                "INSERT INTO {} ({}, n) {}",
+                "INSERT INTO {} ({}, n, whole) {}",
                 Set::Touched.of(number),
                 handle_names(class),
-                select(&format!("{}, 0", listed("x", &class.handle)), after, limit)
+                select(&format!("{}, 0, {whole}", listed("x", &class.handle)), after, limit)
             )
         };
         let after = format!(" AND {key} > {places}");
@@ -209,12 +221,17 @@ impl Script {
             after: insert(&after, " LIMIT ?1"),
             all: insert("", ""),
             last: format!(
-                "SELECT {0} FROM {1} AS r CROSS JOIN main.{2} AS x ON {3} ORDER BY {4} LIMIT 1",
+                "SELECT {0} FROM {1} AS relinquish_r CROSS JOIN main.{2} AS x ON {3} ORDER BY {4} LIMIT 1",
                 listed("x", &class.key),
                 Set::Touched.of(number),
                 quoted(&class.table),
-                is_row(class, "x", "r"),
-                class.key.iter().map(|column| format!("x.{} DESC", quoted(column))).collect::<Vec<_>>().join(", "),
+                is_row(class, "x", "relinquish_r"),
+                class
+                    .key
+                    .iter()
+                    .map(|column| format!("x.{} DESC", quoted(column)))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             ),
         })
     }
@@ -249,7 +266,12 @@ struct Kept<'b> {
 }
 
 impl<'b> Kept<'b> {
-    fn of(ways: &Ways<'b>, class: &'b BoundClass, treatment: &Treatment, duties: &mut Vec<UnderDuty>) -> Option<Self> {
+    fn of(
+        ways: &Ways<'b>,
+        class: &'b BoundClass,
+        treatment: &Treatment,
+        duties: &mut Vec<UnderDuty>,
+    ) -> Option<Self> {
         let under = treatment.class(class.name.as_str())?.under_duty();
         let mut list = Vec::new();
         for under in under {
@@ -335,7 +357,8 @@ fn targets<'t>(
         let (field, strategy): (&FieldName, &'t Strategy) = (field, strategy);
         let json = class.json.get(field);
         let column = json.map_or(field.as_str(), |json| json.column.as_str());
-        let of_column = fields.iter().find(|(name, _)| name.as_str() == column).map(|(_, strategy)| *strategy);
+        let of_column =
+            fields.iter().find(|(name, _)| name.as_str() == column).map(|(_, strategy)| *strategy);
         if json.is_some() && of_column.is_some_and(|whole| !matches!(whole, Strategy::Redact { .. })) {
             continue;
         }
@@ -385,22 +408,27 @@ impl Writer<'_> {
     fn from(&self, number: usize, class: &BoundClass) -> String {
         let table = quoted(&class.table);
         format!(
-            "FROM {} AS r CROSS JOIN main.{table} AS {table} ON {}",
+            "FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
             Set::Touched.of(number),
-            is_row(class, &table, "r")
+            is_row(class, &table, "relinquish_r")
         )
     }
 
     /// True of touched rows that are treated.
     fn is_due(&self, class: &BoundClass) -> &'static str {
-        if class.is_shared { "r.had = 0 AND r.whole = 0" } else { "r.whole = 0" }
+        if class.is_shared {
+            "relinquish_r.had = 0 AND relinquish_r.whole = 0"
+        } else {
+            "relinquish_r.whole = 0"
+        }
     }
 
     /// True of rows of the class that a set of touched ones names.
     fn are(&self, number: usize, class: &BoundClass, which: &str) -> String {
-        let names: Vec<String> = (0..class.handle.len()).map(|part| format!("r.h{part}")).collect();
+        let names: Vec<String> =
+            (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
         format!(
-            "{} IN (SELECT {} FROM {} AS r WHERE {which})",
+            "{} IN (SELECT {} FROM {} AS relinquish_r WHERE {which})",
             columns(&quoted(&class.table), &class.handle),
             names.join(", "),
             Set::Touched.of(number)
@@ -436,18 +464,23 @@ impl Writer<'_> {
         };
         let pending_now = match &meanwhile {
             Some(fields) if !matches!(treated.action(), RecordAction::Keep { .. }) => {
-                format!("CASE WHEN r.needed THEN {} ELSE {pending_now} END", pending(&mut tally, fields))
+                format!(
+                    "CASE WHEN relinquish_r.needed THEN {} ELSE {pending_now} END",
+                    pending(&mut tally, fields)
+                )
             }
             _ => pending_now,
         };
         let needs_rows = !matches!(pending_now.as_str(), "0" | "1");
-        let of_rows = if needs_rows { from.clone() } else { format!("FROM {touched} AS r") };
-        let is_had = if class.is_shared { " WHERE r.had = 0" } else { "" };
+        let of_rows = if needs_rows { from.clone() } else { format!("FROM {touched} AS relinquish_r") };
+        let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
         tally.sql = format!(
-            "SELECT r.n, count(*), coalesce(sum(r.whole = 0 AND ({pending_now})), 0) {of_rows}{is_had} GROUP BY r.n"
+            "SELECT relinquish_r.n, count(*), coalesce(sum(relinquish_r.whole = 0 AND ({pending_now})), 0) {of_rows}{is_had} GROUP BY relinquish_r.n"
         );
         let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
-            let sql = format!("SELECT r.n, {counts} {from} WHERE r.whole = 0 GROUP BY r.n");
+            let sql = format!(
+                "SELECT relinquish_r.n, {counts} {from} WHERE relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+            );
             (Statement { sql, parameters: Vec::new() }, names)
         });
         let kept = self.kept.get(&number).map(|kept| {
@@ -457,13 +490,13 @@ impl Writer<'_> {
                 let day = format!("relinquish_day({arguments})");
                 let _ = write!(dates, ", max({day}), min({day})");
             }
-            let sql = format!("SELECT r.n, count(*){dates} {from} WHERE r.whole{} GROUP BY r.n", if class.is_shared { " AND r.had = 0" } else { "" });
+            let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
             let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
             (Statement { sql, parameters: Vec::new() }, fields)
         });
         let kept = kept.or_else(|| {
             let with_others = self.is_kept_with_others(class);
-            let sql = format!("SELECT r.n, count(*) FROM {touched} AS r WHERE r.whole GROUP BY r.n");
+            let sql = format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.whole GROUP BY relinquish_r.n");
             with_others.then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
         });
         let redacted: Vec<Target<'_>> = fields
@@ -475,23 +508,25 @@ impl Writer<'_> {
             let mut statement = Statement::default();
             let is_pending = pending(&mut statement, &redacted);
             statement.sql = format!(
-                "SELECT r.n, 0, coalesce(sum({is_pending}), 0) {from} WHERE r.had AND r.whole = 0 GROUP BY r.n"
+                "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) {from} WHERE relinquish_r.had AND relinquish_r.whole = 0 GROUP BY relinquish_r.n"
             );
             statement
         });
         let redact_shared = (!redacted.is_empty()).then(|| {
             let mut statement = Statement::default();
             let sets = assignments(&mut statement, class, &redacted, None);
-            let which = self.are(number, class, "r.had AND r.whole = 0");
+            let which = self.are(number, class, "relinquish_r.had AND relinquish_r.whole = 0");
             statement.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
             statement
         });
-        let free = if meanwhile.is_some() { format!("{due} AND r.needed = 0") } else { due.to_owned() };
+        let free =
+            if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.to_owned() };
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
-            RecordAction::Delete => {
-                Some(Act::Delete(format!("DELETE FROM main.{table} WHERE {}", self.are(number, class, &free))))
-            }
+            RecordAction::Delete => Some(Act::Delete(format!(
+                "DELETE FROM main.{table} WHERE {}",
+                self.are(number, class, &free)
+            ))),
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
                 // Every row is written, and what is erased already comes out as it went in: whether a row was written
@@ -506,9 +541,9 @@ impl Writer<'_> {
         let tombstone = meanwhile.as_ref().filter(|_| goes || treated.or_deletes() || *treated.action() == RecordAction::Reassign).map(|fields| {
             let mut act = Statement::default();
             let sets = assignments(&mut act, class, fields, None);
-            let which = format!("{due} AND r.needed");
+            let which = format!("{due} AND relinquish_r.needed");
             act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", self.are(number, class, &which));
-            let counted = format!("SELECT r.n, count(*), count(*) FROM {touched} AS r WHERE {which} GROUP BY r.n");
+            let counted = format!("SELECT relinquish_r.n, count(*), count(*) FROM {touched} AS relinquish_r WHERE {which} GROUP BY relinquish_r.n");
             Tombstone {
                 rows: Statement { sql: counted, parameters: Vec::new() },
                 act: (!fields.is_empty()).then_some(act),
@@ -516,13 +551,17 @@ impl Writer<'_> {
             }
         });
         let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots);
-        let let_go = if goes || treated.or_deletes() { self.let_go(number, class, treated, &free) } else { Vec::new() };
+        let let_go = if goes || treated.or_deletes() {
+            self.let_go(number, class, treated, &free)
+        } else {
+            Vec::new()
+        };
         ClassScript {
             class: class.name.clone(),
-            rows: format!("SELECT r.n, count(*) FROM {touched} AS r WHERE {due} GROUP BY r.n"),
+            rows: format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE {due} GROUP BY relinquish_r.n"),
             tally,
             theirs,
-            others: class.is_shared.then(|| format!("SELECT r.n, count(*) FROM {touched} AS r WHERE r.had GROUP BY r.n")),
+            others: class.is_shared.then(|| format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.had GROUP BY relinquish_r.n")),
             mentioned,
             uncertain,
             group,
@@ -565,8 +604,13 @@ impl Writer<'_> {
         if !written.is_empty() {
             sets.push(written);
         }
-        let which = if treated.or_deletes() { format!("{free} AND r.instead = 0") } else { free.to_owned() };
-        write.sql = format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), self.are(number, class, &which));
+        let which = if treated.or_deletes() {
+            format!("{free} AND relinquish_r.instead = 0")
+        } else {
+            free.to_owned()
+        };
+        write.sql =
+            format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), self.are(number, class, &which));
         if !treated.or_deletes() {
             return Act::HandOver { mark: Vec::new(), write, delete: None };
         }
@@ -587,11 +631,7 @@ impl Writer<'_> {
                 let same_stand_in: Vec<String> =
                     (0..owner_columns.len()).map(|part| format!("c.s{part} = b.s{part}")).collect();
                 let handles: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
-                let before = format!(
-                    "{} < {}",
-                    columns("q", &handles),
-                    columns("p", &handles)
-                );
+                let before = format!("{} < {}", columns("q", &handles), columns("p", &handles));
                 format!(
                     "UPDATE {touched} SET instead = 1 WHERE {handle} IN (
                          SELECT {p} FROM {touched} AS p CROSS JOIN main.{table} AS x ON {is_x}
@@ -608,11 +648,11 @@ impl Writer<'_> {
                     stand_in = of_stand_in.join(" AND "),
                     same = rest("z", "x"),
                     same_stand_in = same_stand_in.join(" AND "),
-                    due = free.replace("r.", "q."),
+                    due = free.replace("relinquish_r.", "q."),
                 )
             })
             .collect();
-        let instead = format!("{free} AND r.instead");
+        let instead = format!("{free} AND relinquish_r.instead");
         Act::HandOver {
             mark,
             write,
@@ -678,7 +718,7 @@ impl Writer<'_> {
                         From::batch(self.bound)
                     } else {
                         let set = From::set(self.bound, Set::Touched, head_number);
-                        if head.is_shared { set.which("r.had = 0") } else { set }
+                        if head.is_shared { set.which("relinquish_r.had = 0") } else { set }
                     };
                     let mut further = String::new();
                     if let Some(kept) = self.kept.get(&number) {
@@ -699,7 +739,14 @@ impl Writer<'_> {
                         .enumerate()
                         .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
                         .collect();
-                    let select = self.ways.along(link, class, head, Toward::Foot, &from, &format!("{}, r.n AS n", gives.join(", ")));
+                    let select = self.ways.along(
+                        link,
+                        class,
+                        head,
+                        Toward::Foot,
+                        &from,
+                        &format!("{}, relinquish_r.n AS n", gives.join(", ")),
+                    );
                     let mut write = Statement::default();
                     let sets = assignments(&mut write, class, &fields, None);
                     write.sql = format!(
@@ -711,9 +758,9 @@ impl Writer<'_> {
                     let mut count = Statement::default();
                     let is_pending = pending(&mut count, &fields);
                     count.sql = format!(
-                        "SELECT r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS r \
-                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY r.n",
-                        is_row(class, &table, "r")
+                        "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
+                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
+                        is_row(class, &table, "relinquish_r")
                     );
                     counts.push(count);
                 }
@@ -726,7 +773,7 @@ impl Writer<'_> {
     fn let_go(&self, number: usize, class: &BoundClass, treated: &ClassTreatment, free: &str) -> Vec<LetGo> {
         let mut list = Vec::new();
         let deleted = match treated.action() {
-            RecordAction::Reassign => format!("{free} AND r.instead"),
+            RecordAction::Reassign => format!("{free} AND relinquish_r.instead"),
             _ => free.to_owned(),
         };
         for foot in &self.bound.classes {
@@ -747,14 +794,18 @@ impl Writer<'_> {
                     self.stand_in(link, &table)
                 } else {
                     let sets = link.cleared.iter();
-                    sets.map(|(column, value)| format!("{} = {}", quoted(column), super::facts::literal(value))).collect()
+                    sets.map(|(column, value)| {
+                        format!("{} = {}", quoted(column), super::facts::literal(value))
+                    })
+                    .collect()
                 };
                 if sets.is_empty() {
                     continue;
                 }
                 let from = From::set(self.bound, Set::Touched, number).which(&deleted);
+                let every = self.with_unclaimed(foot);
                 let select =
-                    self.ways.along(link, foot, class, Toward::Foot, &from, &listed("x", &foot.handle));
+                    self.ways.along(link, &every, class, Toward::Foot, &from, &listed("x", &foot.handle));
                 list.push(LetGo {
                     class: foot.name.clone(),
                     sql: format!(
@@ -770,10 +821,29 @@ impl Writer<'_> {
     }
 }
 
+impl Writer<'_> {
+    /// A class together with the rows of its table that no class claims: their links let go like those of the class.
+    fn with_unclaimed(&self, class: &BoundClass) -> BoundClass {
+        let of_table: Vec<&BoundClass> =
+            self.bound.classes.iter().filter(|other| other.table == class.table).collect();
+        let covers = |class: &&BoundClass| class.rows.with.is_empty();
+        let mut wide = class.clone();
+        if !of_table.iter().any(covers) {
+            let others = of_table.into_iter().filter(|other| other.name != class.name);
+            wide.rows =
+                Rows { with: Vec::new(), without: others.map(|other| other.rows.with.clone()).collect() };
+        }
+        wide
+    }
+}
+
 /// How many rows a set of touched ones names, each once.
 fn distinct(class: &BoundClass, touched: &str, which: &str) -> String {
-    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("r.h{part}")).collect();
-    format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {touched} AS r WHERE {which})", names.join(", "))
+    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+    format!(
+        "SELECT count(*) FROM (SELECT DISTINCT {} FROM {touched} AS relinquish_r WHERE {which})",
+        names.join(", ")
+    )
 }
 
 /// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,
@@ -783,13 +853,13 @@ fn uncertain_in(
     fields: &[Target<'_>],
     meanwhile: Option<&Vec<Target<'_>>>,
 ) -> Option<(String, Vec<FieldName>)> {
-    let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "r.needed"));
+    let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "relinquish_r.needed"));
     let searched = fields.iter().map(|field| (field, "1")).chain(meanwhile);
     let searched = searched.filter(|(field, _)| matches!(field.strategy, Strategy::Redact { .. }));
     let (counts, names): (Vec<String>, Vec<FieldName>) = searched
         .filter_map(|(Target { slot, column, .. }, when)| {
             let count = format!(
-                "sum(CASE WHEN {when} THEN relinquish_uncertain({slot}, {column}, r.n) ELSE 0 END)"
+                "sum(CASE WHEN {when} THEN relinquish_uncertain({slot}, {column}, relinquish_r.n) ELSE 0 END)"
             );
             Some((count, slots.get(*slot)?.field.clone()))
         })
@@ -838,7 +908,7 @@ fn pending(statement: &mut Statement, fields: &[Target<'_>]) -> String {
         .iter()
         .map(|Target { slot, column, in_json, strategy, .. }| match strategy {
             Strategy::Redact { .. } => {
-                format!("relinquish_mentions({slot}, {column}, r.n)")
+                format!("relinquish_mentions({slot}, {column}, relinquish_r.n)")
             }
             _ if *in_json => format!("NOT relinquish_json_holds({slot}, {column})"),
             Strategy::Clear => format!("{column} IS NOT NULL"),

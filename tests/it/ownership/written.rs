@@ -288,6 +288,13 @@ fn fields(shape: &Shape, c: usize, class: &Class) -> String {
     if shape.is_dated(c) {
         fields.push("made_on = \"not personal\"".to_owned());
     }
+    // A key of text is classified like any other text.
+    let key = match shape.tables[class.table].key {
+        KeyForm::Text => Some("id"),
+        KeyForm::Pair => Some("code"),
+        _ => None,
+    };
+    fields.extend(key.map(|key| format!("{key} = \"not personal\"")));
     format!("fields = {{ {} }}\nrest = \"not personal\"\n", fields.join(", "))
 }
 

@@ -31,6 +31,7 @@ mod many;
 mod model;
 mod operator;
 mod own_strategies;
+mod ownership;
 mod passwords;
 #[cfg(feature = "pdf")]
 mod pdf;

@@ -64,6 +64,8 @@ pub struct Link {
     by_value: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     clearable: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    enforced: bool,
 }
 
 impl Link {
@@ -84,6 +86,7 @@ impl Link {
             holds: false,
             by_value: false,
             clearable: false,
+            enforced: false,
             fields,
         }
     }
@@ -143,6 +146,13 @@ impl Link {
         self
     }
 
+    /// The store refuses a link that leads nowhere: a foreign key.
+    #[must_use]
+    pub fn enforced(mut self) -> Self {
+        self.enforced = true;
+        self
+    }
+
     /// Under a name of its own.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -183,6 +193,11 @@ impl Link {
     /// Whether it compares a value that is no key.
     pub fn is_by_value(&self) -> bool {
         self.by_value
+    }
+
+    /// Whether the store refuses one that leads nowhere.
+    pub fn is_enforced(&self) -> bool {
+        self.enforced
     }
 
     /// Whether it can be cleared.
@@ -248,6 +263,24 @@ impl DataMap {
     /// The classes whose records may belong to several people: over several links, from several records, or because what
     /// they hang from does.
     pub fn shared_classes(&self) -> BTreeSet<&ClassName> {
+        let mut shared = self.classes_of_several_ways();
+        loop {
+            let hang_from_shared = self
+                .classes
+                .values()
+                .filter(|class| class.links.iter().any(|link| link.is_owner() && shared.contains(&link.to)));
+            let more: Vec<&ClassName> =
+                hang_from_shared.map(|class| &class.name).filter(|name| !shared.contains(name)).collect();
+            if more.is_empty() {
+                shared.remove(&self.root);
+                return shared;
+            }
+            shared.extend(more);
+        }
+    }
+
+    /// The classes whose records hang from several others, over several links or from several records.
+    pub(crate) fn classes_of_several_ways(&self) -> BTreeSet<&ClassName> {
         // A class has one owner link, even where the first of several counts that is not empty.
         let mut holders: BTreeMap<&ClassName, BTreeSet<&str>> = BTreeMap::new();
         let mut shared = BTreeSet::new();
@@ -263,19 +296,7 @@ impl DataMap {
             }
         }
         shared.extend(holders.into_iter().filter(|(_, links)| links.len() > 1).map(|(class, _)| class));
-        loop {
-            let hang_from_shared = self
-                .classes
-                .values()
-                .filter(|class| class.links.iter().any(|link| link.is_owner() && shared.contains(&link.to)));
-            let more: Vec<&ClassName> =
-                hang_from_shared.map(|class| &class.name).filter(|name| !shared.contains(name)).collect();
-            if more.is_empty() {
-                shared.remove(&self.root);
-                return shared;
-            }
-            shared.extend(more);
-        }
+        shared
     }
 
     /// Every link that leads to records of a class, each with the class from which it starts.

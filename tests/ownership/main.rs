@@ -41,8 +41,10 @@ fn main() -> ExitCode {
         figures.violations
     );
     println!("fates: {:?}\nimpossible, and refused: {:?}", figures.fates, figures.impossible);
-    for violation in &figures.shortest {
-        println!("\n{violation}");
+    let mut kinds: Vec<&(u64, String)> = figures.kinds.values().collect();
+    kinds.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    for (count, shortest) in kinds.into_iter().take(12) {
+        println!("\n{count} times, such as: {shortest}");
     }
     if figures.violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -46,10 +46,10 @@ fn check_needs(reader: &mut Reader, path: &str, rules: &Rules, duty: &Duty, map:
         if links.peek().is_none() {
             let known: Vec<&str> = described.links().iter().map(Link::name).collect();
             reader.problem(path, format!("{link} is no link of {class}"), suggest(link, known));
-        } else if links.any(|link| link.to() == map.root()) {
+        } else if links.any(|known| known.to() == map.root()) {
             reader.problem(
                 path,
-                "leads to the customers' own record, which no duty can keep whole",
+                format!("{class}.{link} leads to the customers' own record, which no duty can keep whole"),
                 "leave it out: the customer's row stays as a bare row for as long as the record does",
             );
         }

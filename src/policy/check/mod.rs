@@ -407,7 +407,7 @@ fn compile_class(
 
 /// Deletes that something which stays forbids.
 fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
-    let shared = map.shared_classes();
+    let shared = map.classes_of_several_ways();
     for class in map.classes() {
         let path = join(path, class.name().as_str());
         let Some(own) = rule.classes.get(class.name()) else { continue };
@@ -449,6 +449,8 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
 fn stays_behind(link: &Link, action: &RecordAction, to_root: bool, is_shared: bool) -> Option<String> {
     let stays = || format!("leads to it and stays ({})", action.as_str());
     match (action, link.gone()) {
+        // A value goes with its customer.
+        _ if link.is_by_value() => None,
         (_, WhenGone::StandIn) if !to_root => {
             Some("takes the \"Unknown Customer\", and does not lead to customers".to_owned())
         }
@@ -457,6 +459,10 @@ fn stays_behind(link: &Link, action: &RecordAction, to_root: bool, is_shared: bo
         }
         (RecordAction::Anonymise, WhenGone::Goes | WhenGone::Same) => {
             (!link.is_clearable()).then(|| "goes with it, is anonymised, and cannot be cleared".to_owned())
+        }
+        (action, WhenGone::Keep { .. }) if link.is_enforced() => {
+            (!link.is_owner() || *action != RecordAction::Delete || is_shared)
+                .then(|| "keeps its link, and a foreign key forbids one that leads nowhere".to_owned())
         }
         (_, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
         | (RecordAction::Delete, WhenGone::Goes | WhenGone::Same) => None,

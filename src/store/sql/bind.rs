@@ -15,7 +15,7 @@ use crate::data_map::{
     ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
     RecordClass, Role, Value, WhenGone,
 };
-use crate::document::{Problems, Reader, join, suggest};
+use crate::document::{Problem, Problems, Reader, join, suggest};
 
 /// A record class and its table.
 #[derive(Clone, Debug)]
@@ -109,6 +109,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
+    check_same(&data_map, &shared)?;
     for class in &mut classes {
         class.is_shared = shared.contains(&class.name);
     }
@@ -121,6 +122,26 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .collect();
     let classes = feet_first(classes);
     Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes })
+}
+
+/// Both ends of a link can be held to be one person's only where each is.
+fn check_same(map: &DataMap, shared: &BTreeSet<&ClassName>) -> Result<(), Problems> {
+    let mut problems = Vec::new();
+    for class in map.classes() {
+        for link in class.links().iter().filter(|link| *link.gone() == WhenGone::Same) {
+            let several = [class.name(), link.to()].into_iter().find(|name| shared.contains(name));
+            if let Some(several) = several {
+                problems.push(Problem::new(
+                    join(&join(&join("records", class.name().as_str()), "ends"), link.name()),
+                    format!(
+                        "says that both ends are the same person's, and {several} may be several people's"
+                    ),
+                    "write \"goes\", or another word for that end",
+                ));
+            }
+        }
+    }
+    Problems::none_or(problems)
 }
 
 /// Every class with its links. The customers come first.
@@ -138,7 +159,11 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
         let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
         check_key(reader, &join(&path, "key"), table, key);
         let when = record.map_or(&map.customers.when, |record| &record.when);
-        let key = key.iter().filter_map(|column| own_name(table, column)).collect();
+        let key = if table.primary_key.is_empty() && *key == table.handle() {
+            key.clone()
+        } else {
+            key.iter().filter_map(|column| own_name(table, column)).collect()
+        };
         feet.push(Foot { path, class, table, when, key });
     }
     let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
@@ -834,6 +859,9 @@ fn links_of<'b>(link: &'b BoundLink, classes: &'b [BoundClass]) -> impl Iterator
         }
         if link.by_value {
             described = described.by_value();
+        }
+        if link.is_enforced {
+            described = described.enforced();
         }
         if !link.cleared.is_empty() {
             described = described.clearable();

@@ -549,7 +549,7 @@ fn read_record(
     let shared = table
         .get("shared")
         .map_or(Some(Vec::new()), |value| read_shared(reader, &join(path, "shared"), value));
-    if !table.contains_key("owner") && !table.contains_key("shared") {
+    if !["owner", "shared", "ends"].iter().any(|key| table.contains_key(*key)) {
         reader.problem(
             join(path, "owner"),
             "is missing",

@@ -38,6 +38,8 @@ pub(crate) struct BoundLink {
     pub(crate) by_value: bool,
     /// Several customers may have the same value.
     pub(crate) may_be_ambiguous: bool,
+    /// A foreign key refuses a link that leads nowhere.
+    pub(crate) is_enforced: bool,
 }
 
 /// A table between a row and what its link leads to.
@@ -131,6 +133,7 @@ impl<'s> Binder<'s> {
         if known.peek().is_some() && end.link.is_none() {
             for link in known {
                 say_gone(reader, &path, foot, link, end);
+                self.check_stand_in(reader, &path, link);
             }
             return;
         }
@@ -141,7 +144,29 @@ impl<'s> Binder<'s> {
         if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
             link.name = name.to_owned();
             say_gone(reader, &path, foot, &mut link, end);
+            self.check_stand_in(reader, &path, &link);
             links.push(link);
+        }
+    }
+
+    /// Only a link to the customers' key can lead to the tenant's stand-in.
+    fn check_stand_in(&self, reader: &mut Reader, path: &str, link: &BoundLink) {
+        if link.gone != WhenGone::StandIn {
+            return;
+        }
+        let to_customers = link.heads.len() == 1 && link.heads.first() == Some(&self.map.customers.class);
+        if !to_customers || link.by_value || link.compare != Compare::Exact || !link.hops.is_empty() {
+            reader.problem(
+                path,
+                "cannot lead to the \"Unknown Customer\": it does not lead to the customers' key",
+                "write \"goes\", \"clear\" or { keep = \"reason\" }",
+            );
+        } else if self.map.customers.unknown.is_none() {
+            reader.problem(
+                path,
+                "leads to the \"Unknown Customer\", of whom the map says nothing",
+                "write customers.unknown_customer, or another word for this end",
+            );
         }
     }
 
@@ -192,6 +217,7 @@ impl<'s> Binder<'s> {
             cleared: Vec::new(),
             by_value: false,
             may_be_ambiguous: false,
+            is_enforced: table.foreign_key(&written.columns).is_some(),
         };
         self.go_on(reader, path, written, (table, to), &mut link)?;
         if let Some(class) = only {

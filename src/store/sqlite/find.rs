@@ -43,10 +43,19 @@ pub(super) struct Finding {
     sharing: Sharing,
     /// Rows that go along with rows that are deleted.
     goes: Vec<Fill>,
+    /// Writes beside each customer of the batch how the customer is named among the people who have a row.
+    name_people: Option<String>,
     /// What is written down beside the touched rows in the end: the set that says it, and the statement.
     marks: Vec<(Place, String)>,
     /// Rows whose owner cannot be told.
     unclear: Unclear,
+}
+
+impl Finding {
+    /// Whether what becomes of a customer's records may depend on who else is in the batch, beyond who has them.
+    pub(super) fn goes_along(&self) -> bool {
+        !self.along.is_empty() || !self.goes.is_empty()
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -64,8 +73,10 @@ struct Duties {
 #[derive(Clone, Debug, Default)]
 struct Sharing {
     above: Vec<Fill>,
-    /// The people who stay.
+    /// The people who stay when the batch leaves.
     stay: Vec<Fill>,
+    /// Everybody who has not left: of a plan each customer leaves alone.
+    anybody: Vec<Fill>,
     had: Vec<Fill>,
 }
 
@@ -203,6 +214,10 @@ impl<'b> Finder<'b> {
         if into.is_numbered() {
             gives.push_str(", relinquish_r.n");
             columns.push_str(", n");
+        }
+        if into == Set::Had {
+            gives.push_str(", relinquish_r.person");
+            columns.push_str(", person");
         }
         if into == Set::Touched {
             // Beside what customers have there is what goes along: it is none of theirs.
@@ -562,26 +577,31 @@ impl<'b> Finder<'b> {
         if let Some(class) = self.class(root) {
             let columns = handle_names(class);
             let in_batch = format!(
-                "EXISTS (SELECT 1 FROM {} AS t WHERE {})",
+                " AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {})",
                 Set::Touched.of(root),
                 same_handle(class, "t", "relinquish_r")
             );
+            let somebody = self.ways.is_somebody(class, "x");
             let has_left = self
                 .has_left
                 .as_ref()
                 .map_or_else(String::new, |left| format!(" AND NOT coalesce({}, 0)", left("x")));
-            sharing.stay.push(Fill {
+            let people = |further: &str| Fill {
                 sql: format!(
-                    "INSERT OR IGNORE INTO {} ({columns}) SELECT {} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {} WHERE NOT {in_batch}{has_left}",
+                    "INSERT OR IGNORE INTO {} ({columns}, person) SELECT {}, {} FROM {} AS relinquish_r \
+                     CROSS JOIN main.{} AS x ON {} WHERE 1{further}{somebody}{has_left}",
                     Set::Had.of(root),
                     listed("relinquish_r", &names_of(class)),
+                    person(class, "relinquish_r"),
                     Set::Above.of(root),
                     quoted(&class.table),
                     is_row(class, "x", "relinquish_r"),
                 ),
                 from: Some((Set::Above, root)),
                 into: (Set::Had, root),
-            });
+            };
+            sharing.stay.push(people(&in_batch));
+            sharing.anybody.push(people(""));
         }
         for hanging in &hanging {
             let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
@@ -629,12 +649,28 @@ impl<'b> Finder<'b> {
     }
 
     fn put_marks(&self, finding: &mut Finding) {
+        if let Some(root) = self.class(self.root()).filter(|_| !finding.sharing.had.is_empty()) {
+            finding.name_people = Some(format!(
+                "UPDATE {0} SET person = (SELECT {1} FROM {2} AS t WHERE t.n = {3}.n)",
+                super::statements::BATCH,
+                person(root, "t"),
+                Set::Touched.of(self.root()),
+                super::statements::BATCH.trim_start_matches("temp."),
+            ));
+        }
         for (number, class) in self.bound.classes.iter().enumerate() {
             let touched = Set::Touched.of(number);
             let is_in = |set: Set| in_set(class, set, number, &touched);
             let has = |fills: &[Fill], set: Set| fills.iter().any(|fill| fill.into == (set, number));
             if has(&finding.sharing.had, Set::Had) {
-                let mut sql = format!("UPDATE {touched} SET had = 1 WHERE {}", is_in(Set::Had));
+                let alias = touched.strip_prefix("temp.").unwrap_or(&touched);
+                let mut sql = format!(
+                    "UPDATE {touched} SET had = 1 WHERE EXISTS (SELECT 1 FROM {} AS s WHERE {} AND s.person IS NOT \
+                     (SELECT b.person FROM {} AS b WHERE b.n = {alias}.n))",
+                    Set::Had.of(number),
+                    same_handle(class, "s", alias),
+                    super::statements::BATCH,
+                );
                 if finding.along.iter().chain(&finding.goes).any(|fill| fill.into == (Set::Along, number)) {
                     sql.push_str(&format!(" AND NOT {}", is_in(Set::Along)));
                 }
@@ -770,18 +806,31 @@ impl<'b> Finder<'b> {
                 |left| format!("CASE WHEN coalesce({left}, 0) THEN NULL ELSE {key} END"),
             ));
         }
-        let owners: Vec<&BoundLink> =
-            class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
+        let owners = || class.links.iter().filter(|link| link.role == LinkRole::Owner);
+        // In a tree it is the person of whatever row is above.
+        let tree = owners().find(|link| link.heads.contains(&class.name));
+        let (at, above) = match tree {
+            Some(link) => (format!("row{depth}"), Some(self.ways.above(link, class, alias, depth))),
+            None => (alias.to_owned(), None),
+        };
         let mut people = Vec::new();
-        for link in owners {
-            for head in link.heads.iter().filter_map(|name| self.bound.class(name)) {
-                if head.name == class.name {
-                    return None;
-                }
+        for link in owners() {
+            let heads = link.heads.iter().filter(|head| **head != class.name);
+            for head in heads.filter_map(|name| self.bound.class(name)) {
                 let end = format!("one{depth}");
                 let person = self.person_of(head, &end, depth + 1)?;
-                people.push(self.ways.scalar(link, class, head, (alias, &end), &person));
+                people.push(self.ways.scalar(link, class, head, (&at, &end), &person));
             }
+        }
+        if let Some((tree, from)) = above {
+            let person = match people.as_slice() {
+                [] => return None,
+                [one] => one.clone(),
+                several => format!("coalesce({})", several.join(", ")),
+            };
+            return Some(format!(
+                "({tree} SELECT {person} AS person {from} ORDER BY person IS NULL LIMIT 1)"
+            ));
         }
         match people.as_slice() {
             [] => None,
@@ -793,6 +842,12 @@ impl<'b> Finder<'b> {
 
 fn goes(link: &BoundLink) -> bool {
     matches!(link.gone, WhenGone::Goes | WhenGone::Same)
+}
+
+/// A customer in one text, by the row of a set.
+fn person(class: &BoundClass, alias: &str) -> String {
+    let parts: Vec<String> = names_of(class).iter().map(|part| format!("quote({alias}.{part})")).collect();
+    parts.join(" || ',' || ")
 }
 
 fn names_of(class: &BoundClass) -> Vec<String> {
@@ -830,16 +885,23 @@ impl Grown {
 }
 
 impl Shared {
-    /// Finds everything that the treatment has to know of the batch.
+    /// Finds everything that the treatment has to know of the batch, when all of it leaves.
     pub(super) fn find(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
         empty(connection, &finding.used)?;
-        self.find_from(connection, finding, Grown::default())
+        self.find_from(connection, finding, Grown::default(), &finding.sharing.stay)
+    }
+
+    /// The same where each customer of the batch leaves alone.
+    pub(super) fn find_each(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
+        empty(connection, &finding.used)?;
+        self.find_from(connection, finding, Grown::default(), &finding.sharing.anybody)
     }
 
     /// The same over what was found before: what triggers have written since is added.
     pub(super) fn find_more(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
         let of = finding.used.iter().map(|place| (*place, 1)).collect();
-        self.find_from(connection, finding, Grown { of, seen: HashSet::new() })
+        let grown = Grown { of, seen: HashSet::new() };
+        self.find_from(connection, finding, grown, &finding.sharing.stay)
     }
 
     /// What hangs together with rows that are touched already: nobody's, when these expire.
@@ -874,8 +936,17 @@ impl Shared {
         Ok(())
     }
 
-    fn find_from(&self, connection: &Connection, finding: &Finding, mut grown: Grown) -> Result<(), Trouble> {
+    fn find_from(
+        &self,
+        connection: &Connection,
+        finding: &Finding,
+        mut grown: Grown,
+        stay: &[Fill],
+    ) -> Result<(), Trouble> {
         self.spread(connection, 0, &finding.start, &mut grown)?;
+        if let Some(name_people) = &finding.name_people {
+            connection.prepare_cached(name_people)?.execute([])?;
+        }
         self.spread(connection, 1, &finding.touch, &mut grown)?;
         self.spread(connection, 10, &finding.along, &mut grown)?;
         loop {
@@ -891,7 +962,7 @@ impl Shared {
                 sharing.stay.iter().chain(&sharing.had).map(|fill| fill.into).collect();
             empty(connection, &had)?;
             let mut again = Grown { of: grown.of.clone(), seen: HashSet::new() };
-            self.spread(connection, 7, &sharing.stay, &mut again)?;
+            self.spread(connection, 7, stay, &mut again)?;
             self.spread(connection, 8, &sharing.had, &mut again)?;
             // Which rows go may have changed, whatever has grown.
             let mut once = Grown { of: grown.of.clone(), seen: HashSet::new() };

@@ -474,23 +474,36 @@ impl Shared {
     ) -> Result<Batch<Tally>, Trouble> {
         let script = self.script(treatment);
         let transaction = connection.transaction()?;
-        self.fill(&transaction, customers.iter())?;
-        self.work(&script, None, day, 0);
-        let unclear = self.unclear_customers(&transaction, &script)?;
-        let out: Vec<usize> = unclear.keys().copied().collect();
-        Self::leave_out(&transaction, &out)?;
-        self.find(&transaction, &script.finding)?;
-        self.look_for(&transaction, customers.len(), treatment, &script)?;
-        Self::find_rare(&transaction, &script)?;
-        let tallies = Self::count_by(&transaction, &script.classes, customers.len())?;
-        functions::set(&self.bench, None);
+        // Each plan is of one customer who leaves alone. What goes along with others is worked out for each by itself.
+        let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
+        let mut tallies = Vec::with_capacity(customers.len());
+        for part in customers.chunks(most) {
+            tallies.extend(self.tally_part(&transaction, part, treatment, &script, day)?);
+        }
         transaction.commit()?;
-        let mut unclear = unclear;
-        Ok(tallies
-            .into_iter()
-            .enumerate()
-            .map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err))
-            .collect())
+        Ok(tallies)
+    }
+
+    fn tally_part(
+        &self,
+        transaction: &Connection,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        script: &Script,
+        day: NaiveDate,
+    ) -> Result<Batch<Tally>, Trouble> {
+        self.fill(transaction, customers.iter())?;
+        self.work(script, None, day, 0);
+        let mut unclear = self.unclear_customers(transaction, script)?;
+        let out: Vec<usize> = unclear.keys().copied().collect();
+        Self::leave_out(transaction, &out)?;
+        self.find_each(transaction, &script.finding)?;
+        self.look_for(transaction, customers.len(), treatment, script)?;
+        Self::find_rare(transaction, script)?;
+        let tallies = Self::count_by(transaction, &script.classes, customers.len())?;
+        functions::set(&self.bench, None);
+        let each = tallies.into_iter().enumerate();
+        Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
     }
 
     /// The customers of the batch of whom not everything can be told, each with the first reason.
@@ -581,7 +594,7 @@ impl Shared {
     ) -> Result<Vec<Identifiers>, Trouble> {
         let transaction = connection.transaction()?;
         self.fill(&transaction, customers.iter())?;
-        self.find(&transaction, &self.held)?;
+        self.find_each(&transaction, &self.held)?;
         let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
         Ok(list)

@@ -82,6 +82,7 @@ pub(super) fn create_sets(bound: &Bound) -> String {
                     ", n",
                 ),
                 Set::Unclear => (", n INTEGER NOT NULL", ", n"),
+                Set::Had => (", person TEXT NOT NULL", ", person"),
                 _ => ("", ""),
             };
             // Writing to a String never fails.
@@ -397,7 +398,7 @@ impl Ways<'_> {
     }
 
     /// True of a row of the customers that is no stand-in.
-    fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
+    pub(super) fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
         if head.is_root && self.bound.customers.unknown.is_some() {
             format!(" AND NOT coalesce({}, 0)", stand_in_sql(&self.bound.customers, alias))
         } else {
@@ -427,6 +428,36 @@ impl Ways<'_> {
             of_class(end, &head.rows),
             self.is_somebody(head, end),
         )
+    }
+
+    /// A row and everything above it in a tree: the tables that go before a select, and its FROM. The rows are `row0`,
+    /// with the depth for the number.
+    pub(super) fn above(
+        &self,
+        link: &BoundLink,
+        class: &BoundClass,
+        alias: &str,
+        depth: usize,
+    ) -> (String, String) {
+        let (tree, row) = (format!("tree{depth}"), format!("row{depth}"));
+        let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+        let near: Vec<String> =
+            link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
+        let far: Vec<String> =
+            link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
+        let table = quoted(&class.table);
+        let recursive = format!(
+            "WITH RECURSIVE {tree}({}) AS (SELECT {} UNION SELECT {} FROM {tree} JOIN main.{table} AS below ON {} \
+             JOIN main.{table} AS higher ON {}{}{})",
+            names.join(", "),
+            listed(alias, &class.handle),
+            listed("higher", &class.handle),
+            is_row(class, "below", &tree),
+            self.same(link, class, &near, &far),
+            leads("below", link),
+            of_class("higher", &class.rows),
+        );
+        (recursive, format!("FROM {tree} JOIN main.{table} AS {row} ON {}", is_row(class, &row, &tree)))
     }
 
     /// A column of a row, under an alias; or of what the row hangs from, class by class. None where no link leads there.
@@ -571,7 +602,7 @@ pub(super) fn create_batch(bound: &Bound) -> String {
         parts.collect::<Vec<_>>().join(", ")
     };
     format!(
-        "CREATE TABLE IF NOT EXISTS {BATCH} (n INTEGER PRIMARY KEY, {}, tenant TEXT, {});",
+        "CREATE TABLE IF NOT EXISTS {BATCH} (n INTEGER PRIMARY KEY, {}, tenant TEXT, person TEXT, {});",
         parts("k"),
         parts("s")
     )

@@ -107,7 +107,8 @@ impl Link {
         fields: impl IntoIterator<Item = F>,
         gone: WhenGone,
     ) -> Self {
-        Self::new(to, fields, LinkRole::End, gone)
+        let clearable = gone == WhenGone::Clear;
+        Self { clearable, ..Self::new(to, fields, LinkRole::End, gone) }
     }
 
     /// What happens when what it leads to leaves.
@@ -202,7 +203,7 @@ impl Link {
 
     /// Whether it can be cleared.
     pub fn is_clearable(&self) -> bool {
-        self.clearable || self.gone == WhenGone::Clear
+        self.clearable
     }
 
     /// What happens when what it leads to leaves.
@@ -292,6 +293,9 @@ impl DataMap {
                 }
                 if link.holds {
                     shared.insert(&link.to);
+                }
+                if link.role == LinkRole::Shared {
+                    shared.insert(&class.name);
                 }
             }
         }

@@ -76,7 +76,7 @@ impl Deferred {
         if !treatment.has_duties() {
             return Vec::new();
         }
-        let classes = treatment.classes().iter().filter(|(_, class)| !class.under_duty().is_empty());
+        let classes = treatment.classes().iter().filter(|(_, class)| class.is_deferred());
         // The last day of a record's own fiscal year may lie ahead: one that begins today has up to eighteen months.
         let ahead = || today.checked_add_months(Months::new(18));
         let latest = |duty: &Duty| if duty.is_by_fiscal_year() { ahead() } else { Some(today) };

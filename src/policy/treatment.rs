@@ -131,6 +131,11 @@ impl ClassTreatment {
         self.or_deletes
     }
 
+    /// Whether a duty may defer what is done to the records. What is kept anyway is deferred by none.
+    pub(crate) fn is_deferred(&self) -> bool {
+        !self.under_duty.is_empty() && !matches!(self.action, RecordAction::Keep { .. })
+    }
+
     /// What is written to a record that stands so.
     fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
@@ -402,9 +407,9 @@ impl Treatment {
         self.classes.values().flat_map(ClassTreatment::strategies).any(|(_, field)| field.unbound().is_some())
     }
 
-    /// Whether a duty may keep records of some class.
+    /// Whether a duty may defer what is done to records of some class.
     pub(crate) fn has_duties(&self) -> bool {
-        self.classes.values().any(|class| !class.under_duty.is_empty())
+        self.classes.values().any(ClassTreatment::is_deferred)
     }
 
     /// Whether there is still something to do to a record that [stands](Self::standings) so.
@@ -462,7 +467,7 @@ impl Treatment {
             map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
         };
         for (name, class) in &self.classes {
-            if !class.under_duty.is_empty() && holds_personal(name) {
+            if class.is_deferred() && holds_personal(name) {
                 self.links.push(format!("{name}{WHILE_KEPT}"));
             }
             let meanwhile = class.tombstone.iter().flat_map(|tombstone| tombstone.kept.keys());

@@ -253,7 +253,8 @@ impl<R: Repository> ByRecord<R> {
             if standing == Standing::Needed {
                 *tombstones.entry(record.class.clone()).or_default() += 1;
             }
-            if standing == Standing::Kept {
+            let is_deferred = treatment.class(record.class.as_str()).is_some_and(ClassTreatment::is_deferred);
+            if standing == Standing::Kept && is_deferred {
                 let kept: &mut Kept = kept.entry(record.class.clone()).or_default();
                 kept.rows += 1;
                 let under =

@@ -160,7 +160,8 @@ fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) 
     unreachable.map_or(Dated::Nowhere, |(from, to)| Dated::Unreachable { from, to })
 }
 
-/// Marks the classes whose records a duty may keep. What a treatment keeps anyway needs no duty.
+/// Marks the classes whose records a duty may keep. What a treatment keeps anyway needs no duty; but while a duty is on
+/// it, what it leads to has to stay.
 pub(super) fn put_under_duty(
     classes: &mut BTreeMap<ClassName, ClassTreatment>,
     rules: &Rules,
@@ -171,7 +172,7 @@ pub(super) fn put_under_duty(
             continue;
         };
         let is_there = treated.under_duty.iter().any(|under| under.field == *field);
-        if matches!(treated.action, RecordAction::Keep { .. }) || is_there {
+        if is_there {
             continue;
         }
         if let Dated::Here(way) = where_dated(map, described, field) {
@@ -181,6 +182,27 @@ pub(super) fn put_under_duty(
                 keep_from: None,
                 time_zone: rules.time_zone,
             });
+        }
+    }
+}
+
+/// The classes of which a duty may keep a record, or to which such a record leads.
+pub(super) fn may_be_needed<'m>(
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &'m DataMap,
+) -> BTreeSet<&'m ClassName> {
+    let is_under = |class: &&RecordClass| {
+        classes.get(class.name()).is_some_and(|treated| !treated.under_duty.is_empty())
+    };
+    let mut needed: BTreeSet<&ClassName> = map.classes().filter(is_under).map(RecordClass::name).collect();
+    loop {
+        let from_needed = map.classes().filter(|class| needed.contains(class.name()));
+        let more: Vec<&ClassName> =
+            from_needed.flat_map(|class| class.links().iter().map(Link::to)).collect();
+        let before = needed.len();
+        needed.extend(more);
+        if needed.len() == before {
+            return needed;
         }
     }
 }
@@ -233,14 +255,6 @@ pub(super) fn put_tombstones(
             Some(duty) => format!("{first} needs it, and duty {} may keep that", duty.name()),
             None => format!("{first} needs it, which a duty may keep"),
         };
-        if classes.get(name).is_some_and(|class| class.action == RecordAction::Reassign) {
-            reader.problem(
-                path,
-                format!("cannot be handed over: {because}"),
-                "anonymise it: it stays, and says nothing of anybody",
-            );
-            continue;
-        }
         let mut own = Reader::default();
         let meanwhile = super::compile_class(&mut own, &path, rules, &ClassRule::anonymise(), class);
         for problem in own.into_problems() {

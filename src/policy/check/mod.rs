@@ -12,8 +12,8 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, RecordClass, Role, StateName,
-    WhenGone,
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, LinkRole, RecordClass, Role,
+    StateName, WhenGone,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -352,9 +352,13 @@ fn compile_class(
                 "leave `keep` and `fields` out, or write action = \"anonymise\"",
             );
         }
-        return compiled;
+        if matches!(rule.action, RecordAction::Keep { .. }) {
+            return compiled;
+        }
     }
-    for field in class.fields() {
+    // Records that are deleted with their owner stay when somebody else leaves to whom a field of theirs belongs.
+    let goes = rule.action == RecordAction::Delete;
+    for field in class.fields().iter().filter(|field| !goes || field.whose().is_some()) {
         let name = field.name().as_str();
         let keep = rule.keep.get(name);
         let named = rule.fields.get(name);
@@ -407,7 +411,7 @@ fn compile_class(
 
 /// Deletes that something which stays forbids.
 fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
-    let shared = map.classes_of_several_ways();
+    check_first(reader, path, rule, map);
     for class in map.classes() {
         let path = join(path, class.name().as_str());
         let Some(own) = rule.classes.get(class.name()) else { continue };
@@ -428,9 +432,7 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
             let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
             let name = format!("{}.{}", other.name(), link.name());
             let name = name.trim_end_matches('.');
-            if let Some(why) =
-                stays_behind(link, of_other, class.name() == map.root(), shared.contains(other.name()))
-            {
+            if let Some(why) = stays_behind(other, link, of_other, map) {
                 let lets_go = format!(
                     "say in the map that the link lets go of it, such as ends.{} = \"clear\"",
                     link.name()
@@ -445,37 +447,97 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
     }
 }
 
+/// Whether a record may stay, or stay for a while, when what its link leads to is deleted.
+fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> bool {
+    match action {
+        RecordAction::Anonymise | RecordAction::Keep { .. } => true,
+        RecordAction::Reassign => link.role() != LinkRole::Owner,
+        RecordAction::Delete => {
+            let owners = || class.links().iter().filter(|link| link.role() == LinkRole::Owner);
+            let several_owners = owners().map(Link::name).collect::<BTreeSet<_>>().len() > 1;
+            let ways: BTreeSet<&str> =
+                class.links().iter().filter(|link| link.is_owner()).map(Link::name).collect();
+            let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
+            let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
+            let hangs_once = ways.len() == 1 && !is_held;
+            let goes_with_it = match link.role() {
+                LinkRole::Owner => hangs_once || (!is_held && !is_shared && !several_owners),
+                LinkRole::Shared => hangs_once,
+                LinkRole::End => false,
+            };
+            !goes_with_it && !link.goes_along()
+        }
+    }
+}
+
 /// Why a record may lead to one that is deleted, and stay.
-fn stays_behind(link: &Link, action: &RecordAction, to_root: bool, is_shared: bool) -> Option<String> {
-    let stays = || format!("leads to it and stays ({})", action.as_str());
-    match (action, link.gone()) {
-        // A value goes with its customer.
-        _ if link.is_by_value() => None,
-        (_, WhenGone::StandIn) if !to_root => {
-            Some("takes the \"Unknown Customer\", and does not lead to customers".to_owned())
+fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> Option<String> {
+    // A value goes with its customer.
+    if link.is_by_value() {
+        return None;
+    }
+    if link.goes_along() && matches!(action, RecordAction::Keep { .. } | RecordAction::Reassign) {
+        return Some(format!("goes with it, and its records are not deleted ({})", action.as_str()));
+    }
+    if !may_outlive(class, link, action, map) {
+        return None;
+    }
+    let why = match link.gone() {
+        WhenGone::StandIn => return None,
+        WhenGone::Keep { .. } if !link.is_enforced() => return None,
+        WhenGone::Clear | WhenGone::Goes | WhenGone::Same if link.is_clearable() => return None,
+        WhenGone::Keep { .. } => {
+            "keeps its link, and a foreign key forbids one that leads nowhere".to_owned()
         }
-        (RecordAction::Keep { .. } | RecordAction::Reassign, WhenGone::Goes | WhenGone::Same) => {
-            Some(format!("goes with it, and its records are not deleted ({})", action.as_str()))
+        WhenGone::Clear => "cannot be cleared: it tells the classes of its table apart".to_owned(),
+        WhenGone::Goes | WhenGone::Same => "goes with it, is anonymised, and cannot be cleared".to_owned(),
+        WhenGone::Forbids => match action {
+            RecordAction::Delete | RecordAction::Reassign if link.role() == LinkRole::End => {
+                "may lead to it from records of other customers".to_owned()
+            }
+            RecordAction::Delete => {
+                "leads to it, and such a record stays while somebody else has it".to_owned()
+            }
+            _ => format!("leads to it and stays ({})", action.as_str()),
+        },
+    };
+    // What hangs from a record goes after it.
+    let goes_after =
+        *link.gone() == WhenGone::Forbids && link.is_holding() && *action == RecordAction::Delete;
+    (!goes_after).then_some(why)
+}
+
+/// Of several owner links the first counts that is not empty. One that is cleared would make a new way.
+fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
+    for class in map.classes() {
+        let Some(action) = rule.classes.get(class.name()).map(|rule| &rule.action) else { continue };
+        let owners: Vec<&Link> = class.links().iter().filter(|link| link.role() == LinkRole::Owner).collect();
+        let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
+        let is_exclusive = !is_held && class.links().iter().all(|link| link.role() != LinkRole::Shared);
+        for (n, link) in owners.iter().enumerate() {
+            let is_last = owners.iter().skip(n + 1).all(|other| other.name() == link.name());
+            if is_last {
+                continue;
+            }
+            let head_goes = rule
+                .classes
+                .get(link.to())
+                .is_some_and(|head| head.action == RecordAction::Delete || head.or_deletes);
+            let stays = !head_goes
+                || matches!(link.gone(), WhenGone::Keep { .. } | WhenGone::StandIn)
+                || (*action == RecordAction::Delete && is_exclusive);
+            if link.is_by_value() || !stays {
+                reader.problem(
+                    join(path, class.name().as_str()),
+                    format!(
+                        "{}.{} may be emptied, and then its records would belong to whom the next of `first` leads to",
+                        class.name(),
+                        link.name()
+                    ),
+                    "put that link last, or delete the records",
+                );
+            }
         }
-        (RecordAction::Anonymise, WhenGone::Goes | WhenGone::Same) => {
-            (!link.is_clearable()).then(|| "goes with it, is anonymised, and cannot be cleared".to_owned())
-        }
-        (action, WhenGone::Keep { .. }) if link.is_enforced() => {
-            (!link.is_owner() || *action != RecordAction::Delete || is_shared)
-                .then(|| "keeps its link, and a foreign key forbids one that leads nowhere".to_owned())
-        }
-        (_, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
-        | (RecordAction::Delete, WhenGone::Goes | WhenGone::Same) => None,
-        (RecordAction::Reassign, WhenGone::Forbids) if link.is_owner() => (!to_root).then(stays),
-        (RecordAction::Delete, WhenGone::Forbids) if link.is_owner() => {
-            is_shared.then(|| "leads to it, and such a record stays while somebody else has it".to_owned())
-        }
-        // What hangs from a record goes after it.
-        (RecordAction::Delete, WhenGone::Forbids) if link.is_holding() => None,
-        (RecordAction::Delete | RecordAction::Reassign, WhenGone::Forbids) => {
-            Some("may lead to it from records of other customers".to_owned())
-        }
-        (RecordAction::Anonymise | RecordAction::Keep { .. }, WhenGone::Forbids) => Some(stays()),
     }
 }
 
@@ -544,6 +606,7 @@ fn check_values(
     rules: &Rules,
     map: &DataMap,
 ) {
+    let may_be_needed = duties::may_be_needed(classes, map);
     for class in map.classes() {
         let path = join(path, class.name().as_str());
         let Some(treated) = classes.get(class.name()) else { continue };
@@ -557,9 +620,9 @@ fn check_values(
                     "anonymise that field, or delete the records",
                 );
             }
-            let waits = !treated.under_duty.is_empty() || treated.tombstone.is_some();
+            let waits = may_be_needed.contains(class.name());
             let goes_by_itself = rules.expire.get(class.name()).is_some_and(|rule| rule.after.is_some());
-            if waits && link.is_owner() && !goes_by_itself {
+            if waits && !goes_by_itself {
                 reader.problem(
                     &path,
                     format!(

@@ -32,7 +32,8 @@ pub(crate) struct BoundClass {
     pub(crate) links: Vec<BoundLink>,
     /// Why rows may have no owner.
     pub(crate) nobody: NobodyMap,
-    /// Its records may belong to several people.
+    /// Somebody else may have a record that an erasure reaches: it belongs to several people, or hangs from one that goes
+    /// along with somebody.
     pub(crate) is_shared: bool,
     /// Fields that are values within a JSON document.
     pub(crate) json: BTreeMap<FieldName, JsonField>,
@@ -110,8 +111,9 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
     check_same(&data_map, &shared)?;
+    let reached = reached_along(&data_map);
     for class in &mut classes {
-        class.is_shared = shared.contains(&class.name);
+        class.is_shared = shared.contains(&class.name) || reached.contains(&class.name);
     }
     let is_mapped = |table: &str| classes.iter().any(|class| class.table.eq_ignore_ascii_case(table));
     let indexes = schema
@@ -122,6 +124,33 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .collect();
     let classes = feet_first(classes);
     Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes })
+}
+
+/// Classes whose records hang from records that go along with somebody else's.
+fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
+    let goes = |class: &&RecordClass| class.links().iter().any(Link::goes_along);
+    let mut above: BTreeSet<ClassName> =
+        map.classes().filter(goes).map(|class| class.name().clone()).collect();
+    let mut reached = BTreeSet::new();
+    loop {
+        let mut more = BTreeSet::new();
+        for class in map.classes() {
+            for link in class.links() {
+                if link.is_owner() && above.contains(link.to()) {
+                    more.insert(class.name().clone());
+                }
+                if link.is_holding() && above.contains(class.name()) {
+                    more.insert(link.to().clone());
+                }
+            }
+        }
+        let before = reached.len();
+        reached.extend(more.iter().cloned());
+        above.extend(more);
+        if reached.len() == before {
+            return reached;
+        }
+    }
 }
 
 /// Both ends of a link can be held to be one person's only where each is.
@@ -164,7 +193,8 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
         } else {
             key.iter().filter_map(|column| own_name(table, column)).collect()
         };
-        feet.push(Foot { path, class, table, when, key });
+        let divides = map.conditions(&table.name);
+        feet.push(Foot { path, class, table, when, key, divides });
     }
     let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
     let ends_of = |foot: &Foot<'_>| record_of(foot).map_or(&map.customers.ends, |record| &record.ends);

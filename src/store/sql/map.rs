@@ -1,6 +1,6 @@
 //! The map of a database, as a host writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -154,6 +154,18 @@ impl SqlMap {
     /// As [`from_toml`](Self::from_toml).
     pub fn from_json(text: &str) -> Result<Self, Problems> {
         Self::read(&Reader::json(text)?)
+    }
+
+    /// The columns that tell the classes of a table apart.
+    pub(super) fn conditions(&self, table: &str) -> BTreeSet<String> {
+        let root = self.customers.table.eq_ignore_ascii_case(table).then_some(&self.customers.when);
+        let records = self.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
+        let all = root.into_iter().chain(records.map(|record| &record.when));
+        all.filter_map(
+            |when| if let When::Values(values) = when { Some(values.keys().cloned()) } else { None },
+        )
+        .flatten()
+        .collect()
     }
 
     fn read(value: &Json) -> Result<Self, Problems> {

@@ -60,6 +60,8 @@ pub(super) struct Foot<'s> {
     pub(super) table: &'s Table,
     pub(super) when: &'s When,
     pub(super) key: Vec<String>,
+    /// Columns that tell the classes of the table apart.
+    pub(super) divides: std::collections::BTreeSet<String>,
 }
 
 /// Everything that links are held against.
@@ -562,6 +564,8 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
                 (None, Some(none)) => {
                     link.cleared = link.columns.iter().map(|column| (column.clone(), none.clone())).collect();
                 }
+                // The policy is refused if such a link would ever have to be cleared.
+                (None, None) if link.columns.iter().any(|column| divides(foot, column)) => {}
                 (None, None) => reader.problem(
                     path,
                     format!(
@@ -586,6 +590,11 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
         }
         WhenGone::StandIn | WhenGone::Keep { .. } | WhenGone::Forbids => {}
     }
+}
+
+/// Whether a column tells the classes of its table apart.
+fn divides(foot: &Foot<'_>, column: &str) -> bool {
+    foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
 /// A link covers a foreign key that names the same columns, or more of them, such as the tenant's.
@@ -617,7 +626,7 @@ pub(super) fn clearable(foot: &Foot<'_>, link: &BoundLink, others: &[BoundLink])
         foot.table.primary_key.iter().any(is)
             || foot.key.iter().any(is)
             || others.iter().filter(held).any(|other| other.columns.iter().any(is))
-            || matches!(foot.when, When::Values(values) if values.keys().any(is))
+            || foot.divides.iter().any(is)
     };
     link.columns
         .iter()

@@ -435,7 +435,7 @@ impl<'b> Finder<'b> {
         {
             let ends = (foot, link, head);
             // What hangs from touched rows is touched itself.
-            if link.role == LinkRole::End {
+            if link.role == LinkRole::End || !link.unless.is_empty() {
                 let from = From::set(self.bound, Set::Touched, head);
                 duties.near.extend(self.fill(
                     ends,
@@ -569,7 +569,7 @@ impl<'b> Finder<'b> {
         hanging.retain(|hanging| up.contains(&hanging.held) && hanging.held != root);
         for hanging in hanging.iter().rev() {
             let toward = if hanging.held == hanging.foot { Toward::Head } else { Toward::Foot };
-            let from = From::set(self.bound, Set::Above, hanging.held);
+            let from = From::set(self.bound, Set::Above, hanging.held).hanging();
             let ends = (hanging.foot, hanging.link, hanging.head);
             let place = Some((Set::Above, hanging.held));
             sharing.above.extend(self.fill(ends, toward, &from, place, Set::Above, ""));
@@ -605,7 +605,7 @@ impl<'b> Finder<'b> {
         }
         for hanging in &hanging {
             let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
-            let mut from = From::set(self.bound, Set::Had, hanging.holder);
+            let mut from = From::set(self.bound, Set::Had, hanging.holder).hanging();
             let (Some(holder), Some(held)) = (self.class(hanging.holder), self.class(hanging.held)) else {
                 continue;
             };

@@ -157,7 +157,7 @@ pub(super) fn of_class(alias: &str, rows: &Rows) -> String {
 }
 
 /// Conditions under which a link of a row leads anywhere.
-fn leads(alias: &str, link: &BoundLink) -> String {
+fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
     let mut sql = conditions(alias, &link.when);
     let is_empty = |columns: &[String], none: &[Value]| {
         let mut empty = vec![Value::from("")];
@@ -184,7 +184,8 @@ fn leads(alias: &str, link: &BoundLink) -> String {
             let _ = write!(sql, " AND {column} <> ''");
         }
     }
-    for (columns, none) in &link.unless {
+    // Of several owner links the first counts that is not empty. What the others hold is told by them all the same.
+    for (columns, none) in link.unless.iter().filter(|_| hangs) {
         let _ = write!(sql, " AND {}", is_empty(columns, none));
     }
     sql
@@ -208,6 +209,8 @@ pub(super) struct From {
     which: String,
     /// The columns of the class that it has, each with its own column.
     has: Vec<(String, String)>,
+    /// Only links count by which rows hang.
+    hangs: bool,
 }
 
 impl From {
@@ -216,14 +219,20 @@ impl From {
         let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
         let has =
             handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
-        Self { table: set.of(class), which: String::new(), has: has.collect() }
+        Self { table: set.of(class), which: String::new(), has: has.collect(), hangs: false }
     }
 
     /// The customers of the batch by their key, whether their own row is there or not.
     pub(super) fn batch(bound: &Bound) -> Self {
         let key = bound.root().map_or(&[][..], |root| &root.key);
         let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
-        Self { table: BATCH.to_owned(), which: String::new(), has: has.collect() }
+        Self { table: BATCH.to_owned(), which: String::new(), has: has.collect(), hangs: false }
+    }
+
+    /// Along links by which rows hang.
+    pub(super) fn hanging(mut self) -> Self {
+        self.hangs = true;
+        self
     }
 
     /// Only rows that meet a further condition on `r`.
@@ -317,7 +326,7 @@ impl Ways<'_> {
     ) -> String {
         let (r, foot_table) =
             (format!("{} AS relinquish_r", from.table), format!("main.{} AS x", quoted(&foot.table)));
-        let which = format!("{}{}{}", leads("x", link), of_class("x", &foot.rows), from.which);
+        let which = format!("{}{}{}", leads("x", link, from.hangs), of_class("x", &foot.rows), from.which);
         let near: Vec<String> = link.columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         let direct: Option<Vec<String>> =
             link.to_columns.iter().map(|column| from.column(column).map(str::to_owned)).collect();
@@ -346,7 +355,7 @@ impl Ways<'_> {
                 "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{heads} WHERE 1{}) \
                  SELECT {gives} FROM {foot_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{}{}",
                 from.which,
-                leads("x", link),
+                leads("x", link, from.hangs),
                 of_class("x", &foot.rows),
             );
         }
@@ -379,7 +388,7 @@ impl Ways<'_> {
         let feet = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&foot.table), from.is_row("y"));
         let head_table = format!("main.{} AS x", quoted(&head.table));
         let is_head = format!("{}{}", of_class("x", &head.rows), self.is_somebody(head, "x"));
-        let which = format!("{}{}", leads("y", link), from.which);
+        let which = format!("{}{}", leads("y", link, from.hangs), from.which);
         let near: Vec<String> = link.columns.iter().map(|column| format!("y.{}", quoted(column))).collect();
         let far: Vec<String> = link.to_columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
@@ -424,7 +433,7 @@ impl Ways<'_> {
         format!(
             "(SELECT {value} FROM (SELECT 1) AS here{hops} JOIN main.{} AS {end} WHERE {same}{}{}{})",
             quoted(&head.table),
-            leads(alias, link),
+            leads(alias, link, true),
             of_class(end, &head.rows),
             self.is_somebody(head, end),
         )
@@ -454,7 +463,7 @@ impl Ways<'_> {
             listed("higher", &class.handle),
             is_row(class, "below", &tree),
             self.same(link, class, &near, &far),
-            leads("below", link),
+            leads("below", link, true),
             of_class("higher", &class.rows),
         );
         (recursive, format!("FROM {tree} JOIN main.{table} AS {row} ON {}", is_row(class, &row, &tree)))
@@ -505,7 +514,7 @@ impl Ways<'_> {
                 link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
             let is_set =
                 near.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-            let applies = format!("{is_set}{}", leads(alias, link));
+            let applies = format!("{is_set}{}", leads(alias, link, true));
             empty.push(format!("NOT coalesce({applies}, 0)"));
             let end = format!("end{depth}");
             let (hops, leaves) = hops_from_foot(link, near.clone());

@@ -483,7 +483,7 @@ impl Writer<'_> {
             );
             (Statement { sql, parameters: Vec::new() }, names)
         });
-        let kept = self.kept.get(&number).map(|kept| {
+        let kept = self.kept.get(&number).filter(|_| treated.is_deferred()).map(|kept| {
             let mut dates = String::new();
             for arguments in kept.arguments(&self.ways, &table) {
                 // None of a record that this duty does not keep.
@@ -496,8 +496,10 @@ impl Writer<'_> {
         });
         let kept = kept.or_else(|| {
             let with_others = self.is_kept_with_others(class);
-            let sql = format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.whole GROUP BY relinquish_r.n");
-            with_others.then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
+            let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+            let sql = format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.whole{had} GROUP BY relinquish_r.n");
+            let is_kept_anyway = matches!(treated.action(), RecordAction::Keep { .. });
+            (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
         });
         let redacted: Vec<Target<'_>> = fields
             .iter()

@@ -417,6 +417,17 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
         let Some(own) = rule.classes.get(class.name()) else { continue };
         if own.action == RecordAction::Reassign {
             check_hand_over(reader, &path, own, class);
+            if let Some(link) = class.links().iter().find(|link| link.goes_along()) {
+                reader.problem(
+                    &path,
+                    format!(
+                        "cannot be reassigned: {}.{} goes with what it leads to",
+                        class.name(),
+                        link.name()
+                    ),
+                    "write \"delete\" or \"anonymise\", or another word for that end in the map",
+                );
+            }
         }
         if own.action != RecordAction::Delete && !own.or_deletes {
             continue;
@@ -476,7 +487,7 @@ fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &D
     if link.is_by_value() {
         return None;
     }
-    if link.goes_along() && matches!(action, RecordAction::Keep { .. } | RecordAction::Reassign) {
+    if link.goes_along() && matches!(action, RecordAction::Keep { .. }) {
         return Some(format!("goes with it, and its records are not deleted ({})", action.as_str()));
     }
     if !may_outlive(class, link, action, map) {

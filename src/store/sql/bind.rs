@@ -782,7 +782,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 built = built.needed_by(other.name.clone());
             }
         }
-        if customers.unknown.is_some() && is_reassignable(class, &customers.class) {
+        if customers.unknown.is_some() && is_reassignable(class, classes, &customers.class) {
             built = built.reassignable();
         }
         built = built.held_apart(
@@ -833,7 +833,11 @@ pub(super) fn is_condition(class: &BoundClass, column: &str) -> bool {
 }
 
 /// A record can be handed over where one owner link alone says whose it is, and leads to the customers' key.
-fn is_reassignable(class: &BoundClass, root: &ClassName) -> bool {
+fn is_reassignable(class: &BoundClass, classes: &[BoundClass], root: &ClassName) -> bool {
+    let holds = |link: &BoundLink| link.holds && link.heads.contains(&class.name);
+    if classes.iter().flat_map(|other| &other.links).any(holds) {
+        return false;
+    }
     let mut owners = class.links.iter().filter(|link| link.role != LinkRole::End);
     match (owners.next(), owners.next()) {
         (Some(link), None) => {

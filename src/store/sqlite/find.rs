@@ -288,7 +288,8 @@ impl<'b> Finder<'b> {
         let touch = hanging.iter().filter(|hanging| hanging.held != root).filter_map(|hanging| {
             let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
             let (from, place) = self.touched(hanging.holder, hanging.link, toward);
-            self.fill((hanging.foot, hanging.link, hanging.head), toward, &from, place, Set::Touched, "")
+            let ends = (hanging.foot, hanging.link, hanging.head);
+            self.fill(ends, toward, &from.hanging(), place, Set::Touched, "")
         });
         (start, touch.collect())
     }
@@ -725,9 +726,7 @@ impl<'b> Finder<'b> {
         for (foot, link, head) in
             links.iter().copied().filter(|(foot, _, head)| from.contains(foot) && from.contains(head))
         {
-            if foot != root {
-                back((foot, link, head), Toward::Foot, head);
-            }
+            back((foot, link, head), Toward::Foot, head);
             if link.holds && head != root {
                 back((foot, link, head), Toward::Head, foot);
             }

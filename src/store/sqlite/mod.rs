@@ -497,7 +497,11 @@ impl Shared {
         let mut unclear = self.unclear_customers(transaction, script)?;
         let out: Vec<usize> = unclear.keys().copied().collect();
         Self::leave_out(transaction, &out)?;
-        self.find_each(transaction, &script.finding)?;
+        if script.finding.goes_along() {
+            self.find(transaction, &script.finding)?;
+        } else {
+            self.find_each(transaction, &script.finding)?;
+        }
         self.look_for(transaction, customers.len(), treatment, script)?;
         Self::find_rare(transaction, script)?;
         let tallies = Self::count_by(transaction, &script.classes, customers.len())?;

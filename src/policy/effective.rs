@@ -124,7 +124,7 @@ impl Effective {
     }
 
     fn dated_by(&self, duties: &[Duty], treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
-        if !treatment.has_duties() {
+        if treatment.classes().values().all(|class| class.under_duty().is_empty()) {
             return Arc::clone(treatment);
         }
         let mut dated = Treatment::clone(treatment);

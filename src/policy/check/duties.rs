@@ -281,29 +281,30 @@ fn needed_by(
         let action = classes.get(name).map(ClassTreatment::action);
         matches!(action, Some(RecordAction::Delete | RecordAction::Reassign))
     };
+    let is_under = |name: &ClassName| classes.get(name).is_some_and(|treated| !treated.under_duty.is_empty());
+    let is_kept_with_others = |name: &ClassName| {
+        map.links_to(name)
+            .any(|(from, link)| classes.get(from.name()).is_some_and(|from| from.needs.contains(link.name())))
+    };
+    // By class to which a kept record may lead, over whatever stays in between, the classes that lead there.
     let mut needed = BTreeMap::<ClassName, BTreeSet<ClassName>>::new();
     loop {
         let mut found = needed.clone();
         for class in map.classes() {
             let name = class.name();
             let is_needed = needed.contains_key(name);
-            let is_kept_with_others = || {
-                map.links_to(name).any(|(from, link)| {
-                    classes.get(from.name()).is_some_and(|from| from.needs.contains(link.name()))
-                })
-            };
-            let is_under = classes.get(name).is_some_and(|treated| !treated.under_duty.is_empty());
-            if !is_needed && !is_under && !is_kept_with_others() {
+            if !is_needed && !is_under(name) && !is_kept_with_others(name) {
                 continue;
             }
             let links = class.links().iter();
             let links = links.filter(|link| is_needed || !stays_as_long(rules, classes, name, link));
             let root = (name != map.root()).then(|| map.root());
-            for to in links.map(|link| link.to()).chain(root).filter(|to| goes(to)) {
+            for to in links.map(Link::to).chain(root) {
                 found.entry(to.clone()).or_default().insert(name.clone());
             }
         }
         if found == needed {
+            needed.retain(|name, _| goes(name));
             return needed;
         }
         needed = found;

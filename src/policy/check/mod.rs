@@ -439,6 +439,15 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                 "map that table and say what happens to it, or anonymise this class",
             );
         }
+        if own.action == RecordAction::Reassign
+            && let Some((other, link)) = map.links_to(class.name()).find(|(_, link)| link.goes_along())
+        {
+            reader.problem(
+                join(&path, "else"),
+                format!("deletes some records, and {}.{} goes with those alone", other.name(), link.name()),
+                "anonymise this class, or write another word for that end in the map",
+            );
+        }
         for (other, link) in map.links_to(class.name()) {
             let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
             let name = format!("{}.{}", other.name(), link.name());

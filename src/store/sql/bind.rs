@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{beside, check_coverage, ignored_echoes};
-use super::links::{Is, NobodyMap, SharedMap, When};
+use super::links::{Compare, Is, NobodyMap, SharedMap, When};
 use super::map::{
     CustomersMap, DeactivateMap, FieldMap, Ignored, RecordMap, Source, SqlMap, TenantSource, Written,
 };
@@ -110,7 +110,7 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
-    check_same(&data_map, &shared)?;
+    check_same(&data_map)?;
     let reached = reached_along(&data_map);
     for class in &mut classes {
         class.is_shared = shared.contains(&class.name) || reached.contains(&class.name);
@@ -124,6 +124,21 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .collect();
     let classes = feet_first(classes);
     Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes })
+}
+
+/// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.
+fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+    if name == map.root() || !seen.insert(name) {
+        return true;
+    }
+    let Some(class) = map.class(name.as_str()) else { return false };
+    let is_held = map.links_to(name).any(|(_, link)| link.is_holding());
+    let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
+    let mut owners = class.links().iter().filter(|link| link.role() == LinkRole::Owner).peekable();
+    !is_held
+        && !is_shared
+        && owners.peek().is_some()
+        && owners.all(|owner| is_one_persons(map, owner.to(), seen))
 }
 
 /// Classes whose records hang from records that go along with somebody else's.
@@ -154,16 +169,18 @@ fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
 }
 
 /// Both ends of a link can be held to be one person's only where each is.
-fn check_same(map: &DataMap, shared: &BTreeSet<&ClassName>) -> Result<(), Problems> {
+fn check_same(map: &DataMap) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for class in map.classes() {
         for link in class.links().iter().filter(|link| *link.gone() == WhenGone::Same) {
-            let several = [class.name(), link.to()].into_iter().find(|name| shared.contains(name));
+            let several = [class.name(), link.to()]
+                .into_iter()
+                .find(|name| !is_one_persons(map, name, &mut BTreeSet::new()));
             if let Some(several) = several {
                 problems.push(Problem::new(
                     join(&join(&join("records", class.name().as_str()), "ends"), link.name()),
                     format!(
-                        "says that both ends are the same person's, and {several} may be several people's"
+                        "says that both ends are the same person's, and {several} may be several people's, or nobody's"
                     ),
                     "write \"goes\", or another word for that end",
                 ));
@@ -852,7 +869,7 @@ fn is_reassignable(class: &BoundClass, classes: &[BoundClass], root: &ClassName)
 
 /// Whether a link compares keys and nothing else.
 fn leads_to_key(link: &BoundLink) -> bool {
-    !link.by_value && link.compare == super::links::Compare::Exact
+    !link.by_value && matches!(link.compare, Compare::Exact | Compare::Text)
 }
 
 /// Whether other rows lead to a column, or find their customer through it.

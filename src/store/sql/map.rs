@@ -561,7 +561,7 @@ fn read_record(
     let shared = table
         .get("shared")
         .map_or(Some(Vec::new()), |value| read_shared(reader, &join(path, "shared"), value));
-    if !["owner", "shared", "ends"].iter().any(|key| table.contains_key(*key)) {
+    if !["owner", "shared", "ends", "nobody"].iter().any(|key| table.contains_key(*key)) {
         reader.problem(
             join(path, "owner"),
             "is missing",

@@ -70,7 +70,7 @@ impl super::SqlMap {
             ("rest", kind),
             ("fields", fields),
         ];
-        let has_owner = json!({ "anyOf": [{ "required": ["owner"] }, { "required": ["shared"] }, { "required": ["ends"] }] });
+        let has_owner = json!({ "anyOf": [{ "required": ["owner"] }, { "required": ["shared"] }, { "required": ["ends"] }, { "required": ["nobody"] }] });
         let with_owner = |schema: Json| {
             let mut schema = schema;
             if let (Some(schema), Some(owner)) = (schema.as_object_mut(), has_owner.as_object()) {

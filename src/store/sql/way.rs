@@ -157,7 +157,8 @@ impl<'s> Binder<'s> {
             return;
         }
         let to_customers = link.heads.len() == 1 && link.heads.first() == Some(&self.map.customers.class);
-        if !to_customers || link.by_value || link.compare != Compare::Exact || !link.hops.is_empty() {
+        let is_key = matches!(link.compare, Compare::Exact | Compare::Text);
+        if !to_customers || link.by_value || !is_key || !link.hops.is_empty() {
             reader.problem(
                 path,
                 "cannot lead to the \"Unknown Customer\": it does not lead to the customers' key",

@@ -346,7 +346,8 @@ impl<'b> Finder<'b> {
                 finding.along.extend(self.fill(ends, Toward::Foot, &from, place, Set::Along, ""));
                 finding.along.extend(self.fill(ends, Toward::Foot, &from, place, Set::Touched, ""));
             }
-            if self.may_be_deleted(head) && head != root {
+            let is_deleted = |treated: &ClassTreatment| *treated.action() == RecordAction::Delete;
+            if self.treated(head).is_some_and(is_deleted) && head != root {
                 let from = From::set(self.bound, Set::Touched, head).which(&self.is_deleted(head));
                 let place = Some((Set::Touched, head));
                 finding.goes.extend(self.fill(ends, Toward::Foot, &from, place, Set::Along, ""));
@@ -716,11 +717,8 @@ impl<'b> Finder<'b> {
         let root = self.root();
         let mut unclear = Unclear::default();
         let mut back = |ends: (usize, &BoundLink, usize), toward: Toward, start: usize| {
-            let (source, place) = if start == root && toward == Toward::Foot && !ends.1.by_value {
-                (From::batch(self.bound), None)
-            } else {
-                (From::set(self.bound, Set::Unclear, start), Some((Set::Unclear, start)))
-            };
+            let source = From::set(self.bound, Set::Unclear, start);
+            let place = Some((Set::Unclear, start));
             unclear.near.extend(self.fill(ends, toward, &source, place, Set::Unclear, ""));
         };
         for (foot, link, head) in

@@ -12,7 +12,7 @@ use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, LinkRole, Value, WhenGone};
 use crate::policy::{ClassTreatment, Ownerless, RecordAction, Treatment, UnderDuty};
-use crate::store::sql::{Bound, BoundClass, BoundLink, Rows, Source};
+use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Rows, Source};
 
 /// The customers of a batch, in a table of the connection's own.
 pub(super) const BATCH: &str = "temp.relinquish_batch";
@@ -670,7 +670,13 @@ impl Writer<'_> {
             .columns
             .iter()
             .zip(&link.to_columns)
-            .filter_map(|(near, to)| Some(format!("b.k{} = {alias}.{}", place(to)?, quoted(near))))
+            .filter_map(|(near, to)| {
+                let (key, near) = (format!("b.k{}", place(to)?), format!("{alias}.{}", quoted(near)));
+                Some(match link.compare {
+                    Compare::Exact => format!("{key} = {near}"),
+                    _ => format!("CAST({key} AS TEXT) = CAST({near} AS TEXT)"),
+                })
+            })
             .collect();
         link.columns
             .iter()

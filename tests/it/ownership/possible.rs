@@ -125,6 +125,10 @@ impl Shape {
         if goes
             && (c == CUSTOMERS
                 || matches!(class.action, Action::Reassign { .. })
+                || self
+                    .heads(link)
+                    .iter()
+                    .any(|head| self.classes[*head].action == (Action::Reassign { or_delete: true }))
                 || (class.action == Action::Keep && self.head_may_be_deleted(link)))
         {
             return Some(Why::CannotGoAlong);

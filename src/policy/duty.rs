@@ -1,6 +1,6 @@
 //! Duties: record classes that must be kept, by which law, how long and from when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ impl Duty {
     }
 
     /// The links over which a record that it keeps keeps others as they are, each with the class from which it starts.
-    pub fn needs(&self) -> impl Iterator<Item = (&ClassName, &str)> {
-        self.needs.iter().flatten().map(|(class, link)| (class, link.as_str()))
+    pub fn needs(&self) -> BTreeSet<(ClassName, String)> {
+        self.needs.iter().flatten().cloned().collect()
     }
 
     /// Whether that field holds the last day of the record's own fiscal year, whenever the tenant's may end.
@@ -127,6 +127,10 @@ pub struct UnderDuty {
     pub keep_from: Option<NaiveDate>,
     /// The zone in which the date is a day.
     pub time_zone: TimeZone,
+    /// The links over which a record that is kept keeps others as they are, because it has no meaning without them, each
+    /// with the class from which it starts.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<(ClassName, String)>,
 }
 
 impl UnderDuty {
@@ -218,6 +222,7 @@ mod tests {
             through: Vec::new(),
             keep_from: Some("2018-01-01".parse().unwrap()),
             time_zone: TimeZone::UTC,
+            needs: BTreeSet::new(),
         };
         for (number, kept) in [(2025, true), (20_250_630, true), (0, true), (1_262_304_000, false)] {
             assert_eq!(under.keeps(Moment::of(&crate::data_map::Value::Integer(number))), kept, "{number}");
@@ -226,8 +231,13 @@ mod tests {
 
     #[test]
     fn what_has_no_date_is_kept() {
-        let mut under =
-            UnderDuty { field: "day".into(), through: Vec::new(), keep_from: None, time_zone: TimeZone::UTC };
+        let mut under = UnderDuty {
+            field: "day".into(),
+            through: Vec::new(),
+            keep_from: None,
+            time_zone: TimeZone::UTC,
+            needs: BTreeSet::new(),
+        };
         let moment = |text: &str| Some(Moment::Day(text.parse().unwrap()));
         assert!(under.keeps(moment("1990-01-01")), "not dated yet");
         under.keep_from = Some("2020-01-01".parse().unwrap());

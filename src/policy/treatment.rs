@@ -61,8 +61,6 @@ pub struct ClassTreatment {
     pub(crate) smallest_group: Option<SmallestGroup>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tombstone: Option<Tombstone>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) needs: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) or_deletes: bool,
 }
@@ -118,12 +116,6 @@ impl ClassTreatment {
     /// What becomes of a record that goes, as long as one needs it that a duty keeps. None where none can.
     pub fn tombstone(&self) -> Option<&Tombstone> {
         self.tombstone.as_ref()
-    }
-
-    /// The [links](crate::data_map::Link::name) of a record that a duty keeps over which it keeps others as they are, because
-    /// it has no meaning without them.
-    pub fn needs(&self) -> &BTreeSet<String> {
-        &self.needs
     }
 
     /// Whether a record is deleted that cannot be handed over, because the "Unknown Customer" has an equal one.
@@ -405,6 +397,12 @@ impl Treatment {
     /// Whether strategies of the host's own are missing that it was saved with.
     pub(crate) fn is_unbound(&self) -> bool {
         self.classes.values().flat_map(ClassTreatment::strategies).any(|(_, field)| field.unbound().is_some())
+    }
+
+    /// What different duties keep together with their records.
+    pub(crate) fn kept_together(&self) -> BTreeSet<&BTreeSet<(ClassName, String)>> {
+        let duties = self.classes.values().flat_map(|class| &class.under_duty);
+        duties.map(|under| &under.needs).filter(|needs| !needs.is_empty()).collect()
     }
 
     /// Whether a duty may defer what is done to records of some class.

@@ -167,11 +167,13 @@ pub(super) fn put_under_duty(
     rules: &Rules,
     map: &DataMap,
 ) {
-    for (class, field) in rules.duties.iter().flat_map(Duty::classes) {
+    let each = rules.duties.iter().flat_map(|duty| duty.classes().iter().map(move |class| (duty, class)));
+    for (duty, (class, field)) in each {
         let (Some(treated), Some(described)) = (classes.get_mut(class), map.class(class.as_str())) else {
             continue;
         };
-        let is_there = treated.under_duty.iter().any(|under| under.field == *field);
+        let needs = duty.needs();
+        let is_there = treated.under_duty.iter().any(|under| under.field == *field && under.needs == needs);
         if is_there {
             continue;
         }
@@ -181,6 +183,7 @@ pub(super) fn put_under_duty(
                 through: way.into_iter().cloned().collect(),
                 keep_from: None,
                 time_zone: rules.time_zone,
+                needs,
             });
         }
     }
@@ -203,15 +206,6 @@ pub(super) fn may_be_needed<'m>(
         needed.extend(more);
         if needed.len() == before {
             return needed;
-        }
-    }
-}
-
-/// Marks the links over which kept records keep others as they are.
-pub(super) fn put_needs(classes: &mut BTreeMap<ClassName, ClassTreatment>, rules: &Rules) {
-    for (class, link) in rules.duties.iter().flat_map(Duty::needs) {
-        if let Some(treated) = classes.get_mut(class) {
-            treated.needs.insert(link.to_owned());
         }
     }
 }
@@ -282,9 +276,12 @@ fn needed_by(
         matches!(action, Some(RecordAction::Delete | RecordAction::Reassign))
     };
     let is_under = |name: &ClassName| classes.get(name).is_some_and(|treated| !treated.under_duty.is_empty());
+    let together: BTreeSet<&(ClassName, String)> =
+        classes.values().flat_map(|class| &class.under_duty).flat_map(|under| &under.needs).collect();
     let is_kept_with_others = |name: &ClassName| {
-        map.links_to(name)
-            .any(|(from, link)| classes.get(from.name()).is_some_and(|from| from.needs.contains(link.name())))
+        map.links_to(name).any(|(from, link)| {
+            together.iter().any(|(class, known)| class == from.name() && known == link.name())
+        })
     };
     // By class to which a kept record may lead, over whatever stays in between, the classes that lead there.
     let mut needed = BTreeMap::<ClassName, BTreeSet<ClassName>>::new();

@@ -245,7 +245,6 @@ fn compile(
     known.classes.retain(|name, _| map.class(name.as_str()).is_some());
     let mut classes = compile_classes(reader, TABLE, rules, &known, map);
     duties::put_under_duty(&mut classes, rules.0, map);
-    duties::put_needs(&mut classes, rules.0);
     duties::put_tombstones(reader, TABLE, rules, &mut classes, map);
     duties::check_dates_stay(reader, TABLE, &classes);
     check_references(reader, TABLE, &known, map);

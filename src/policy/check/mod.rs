@@ -96,7 +96,6 @@ fn compile(
         let path = join("treatments", name.as_str());
         let mut classes = compile_classes(reader, &path, (rules, strategies), rule, map);
         duties::put_under_duty(&mut classes, rules, map);
-        duties::put_needs(&mut classes, rules);
         duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
         check_signs(reader, &path, &classes, map);
@@ -331,7 +330,6 @@ fn compile_class(
         under_duty: Vec::new(),
         smallest_group: None,
         tombstone: None,
-        needs: BTreeSet::new(),
         or_deletes: rule.or_deletes,
     };
     for (part, name) in rule

@@ -477,7 +477,7 @@ impl<'s> Binder<'s> {
             if heads.is_empty() || is_covered(key, links) || is_fixed_at_null(foot.when, key) {
                 continue;
             }
-            let name = key.columns.join("+");
+            let name = self.name_of(&key.columns);
             let path = join(&join(&foot.path, "ends"), &name);
             let by_schema = ends.by_schema.then(|| match key.on_delete {
                 OnDelete::Cascade => Some(WhenGone::Goes),
@@ -509,6 +509,16 @@ impl<'s> Binder<'s> {
                 self.ways_out(foot, &name, key, takes_null, &to),
             );
         }
+    }
+
+    /// A named link that starts at these columns, or the columns themselves.
+    fn name_of(&self, columns: &[String]) -> String {
+        let same = |link: &LinkMap| {
+            link.columns.len() == columns.len()
+                && link.columns.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        };
+        let named = self.map.links.iter().find(|(_, link)| link.to.is_none() && same(link));
+        named.map_or_else(|| columns.join("+"), |(name, _)| name.clone())
     }
 
     /// Lines to paste, of which only those are named that would pass.
@@ -587,7 +597,13 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
             }
             // Where the row is only anonymised, the link is cleared if it can be.
             let columns = clearable(foot, link, &[]);
-            link.cleared = columns.into_iter().map(|column| (column, Value::Null)).collect();
+            let none = link.none.iter().find(|value| **value != Value::Null).filter(|_| columns.is_empty());
+            link.cleared = match none {
+                Some(none) if !link.columns.iter().any(|column| divides(foot, column)) => {
+                    link.columns.iter().map(|column| (column.clone(), none.clone())).collect()
+                }
+                _ => columns.into_iter().map(|column| (column, Value::Null)).collect(),
+            };
         }
         WhenGone::StandIn | WhenGone::Keep { .. } | WhenGone::Forbids => {}
     }

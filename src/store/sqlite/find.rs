@@ -104,6 +104,8 @@ pub(super) struct Finder<'b> {
     treatment: Option<&'b Treatment>,
     /// True of rows, under an alias, that a duty keeps, by class.
     kept: BTreeMap<usize, Expression<'b>>,
+    /// The same by what the duty needs.
+    kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
     /// True of a customer's row, under an alias, that shows that the customer has left.
     has_left: Option<Expression<'b>>,
 }
@@ -117,9 +119,10 @@ impl<'b> Finder<'b> {
         bound: &'b Bound,
         treatment: Option<&'b Treatment>,
         kept: BTreeMap<usize, Expression<'b>>,
+        kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
         has_left: Option<Expression<'b>>,
     ) -> Self {
-        Self { bound, ways: Ways { bound }, treatment, kept, has_left }
+        Self { bound, ways: Ways { bound }, treatment, kept, kept_by, has_left }
     }
 
     fn class(&self, number: usize) -> Option<&'b BoundClass> {
@@ -218,6 +221,10 @@ impl<'b> Finder<'b> {
         if into == Set::Had {
             gives.push_str(", relinquish_r.person");
             columns.push_str(", person");
+        }
+        if into == Set::Whole {
+            gives.push_str(", relinquish_r.needs");
+            columns.push_str(", needs");
         }
         if into == Set::Touched {
             // Beside what customers have there is what goes along: it is none of theirs.
@@ -380,17 +387,25 @@ impl<'b> Finder<'b> {
 
     /// Whether rows of the class are kept as they are because a kept record needs them.
     fn is_kept_with_others(&self, number: usize) -> bool {
-        self.needs().iter().any(|(_, _, head)| *head == number)
+        self.needs().iter().any(|(_, (.., head))| *head == number)
     }
 
-    /// The links over which kept records keep others.
-    fn needs(&self) -> Vec<(usize, &'b BoundLink, usize)> {
+    /// The links over which kept records keep others, each with the number of what the duty needs.
+    fn needs(&self) -> Vec<(usize, (usize, &'b BoundLink, usize))> {
         let root = self.root();
-        let mut links = self.links();
-        links.retain(|(foot, link, head)| {
-            *head != root && self.treated(*foot).is_some_and(|treated| treated.needs().contains(&link.name))
-        });
-        links
+        let mut list = Vec::new();
+        for (number, needs) in self.treatment.map(Treatment::kept_together).into_iter().flatten().enumerate()
+        {
+            for (foot, link, head) in self.links() {
+                let is_named = |class: &BoundClass| {
+                    needs.iter().any(|(name, known)| *name == class.name && *known == link.name)
+                };
+                if head != root && self.class(foot).is_some_and(is_named) {
+                    list.push((number, (foot, link, head)));
+                }
+            }
+        }
+        list
     }
 
     fn duties(&self) -> Duties {
@@ -413,7 +428,7 @@ impl<'b> Finder<'b> {
         let needs = self.needs();
         // Classes for which it matters: what would go, what is kept for others' sake, and what leads there.
         let counts =
-            |number: usize| self.may_be_needed(number) || needs.iter().any(|(.., head)| *head == number);
+            |number: usize| self.may_be_needed(number) || needs.iter().any(|(_, (.., head))| *head == number);
         let mut wanted: BTreeSet<usize> = (0..self.bound.classes.len())
             .filter(|number| keeping.contains(number) && counts(*number))
             .collect();
@@ -459,30 +474,36 @@ impl<'b> Finder<'b> {
             let (Some(class), Some(kept)) = (self.class(number), self.kept.get(&number)) else { continue };
             let columns = handle_names(class);
             let into = (Set::Whole, number);
-            let insert = format!("INSERT OR IGNORE INTO {} ({columns})", Set::Whole.of(number));
-            let touched = Set::Touched.of(number);
-            duties.whole.push(Fill {
-                sql: format!("{insert} SELECT DISTINCT {columns} FROM {touched} WHERE whole"),
-                from: Some((Set::Touched, number)),
-                into,
-            });
-            if can_be_near.contains(&number) {
-                duties.whole.push(Fill {
-                    sql: format!(
-                        "{insert} SELECT {} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {} WHERE {}",
-                        listed("x", &class.handle),
-                        Set::Near.of(number),
-                        quoted(&class.table),
-                        is_row(class, "x", "relinquish_r"),
-                        kept("x"),
-                    ),
-                    from: Some((Set::Near, number)),
-                    into,
-                });
+            let insert = format!("INSERT OR IGNORE INTO {} ({columns}, needs)", Set::Whole.of(number));
+            // Whatever a duty needs: a number that none has.
+            let mut each = vec![(-1, kept("x"))];
+            each.extend(
+                self.kept_by.get(&number).into_iter().flatten().map(|(needs, kept)| (*needs, kept("x"))),
+            );
+            for (needs, kept) in each {
+                for set in [Set::Touched, Set::Near] {
+                    if set == Set::Near && !can_be_near.contains(&number) {
+                        continue;
+                    }
+                    let touched = if set == Set::Touched { " AND relinquish_r.whole" } else { "" };
+                    duties.whole.push(Fill {
+                        sql: format!(
+                            "{insert} SELECT DISTINCT {}, {needs} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {} \
+                             WHERE {kept}{touched}",
+                            listed("x", &class.handle),
+                            set.of(number),
+                            quoted(&class.table),
+                            is_row(class, "x", "relinquish_r"),
+                        ),
+                        from: Some((set, number)),
+                        into,
+                    });
+                }
             }
         }
-        for (foot, link, head) in needs {
-            let from = From::set(self.bound, Set::Whole, foot);
+        for (number, (foot, link, head)) in needs {
+            let from =
+                From::set(self.bound, Set::Whole, foot).which(&format!("relinquish_r.needs = {number}"));
             let ends = (foot, link, head);
             duties.needs.extend(self.fill(
                 ends,
@@ -534,7 +555,9 @@ impl<'b> Finder<'b> {
         let mut sharing = Sharing::default();
         let shared: Vec<usize> = (0..self.bound.classes.len())
             .filter(|number| self.class(*number).is_some_and(|class| class.is_shared))
-            .filter(|number| self.treatment.is_none() || self.acts(*number) || goes)
+            .filter(|number| {
+                self.treatment.is_none() || self.acts(*number) || goes || self.has_fields_elsewhere(*number)
+            })
             .collect();
         if shared.is_empty() {
             return sharing;
@@ -629,6 +652,15 @@ impl<'b> Finder<'b> {
             sharing.had.extend(self.fill(ends, toward, &from, place, Set::Had, &further));
         }
         sharing
+    }
+
+    /// Whether fields of other rows belong to whoever has rows of the class.
+    fn has_fields_elsewhere(&self, number: usize) -> bool {
+        let is_of = |(foot, link, head): &(usize, &BoundLink, usize)| {
+            *head == number
+                && self.class(*foot).is_some_and(|class| class.of.values().any(|name| *name == link.name))
+        };
+        self.links().iter().any(is_of)
     }
 
     /// True of rows that go along and are deleted.

@@ -106,7 +106,7 @@ impl SqliteStore {
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
-        let held = Finder::new(&bound, None, BTreeMap::new(), None).held();
+        let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
         let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default(), held });
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
     }

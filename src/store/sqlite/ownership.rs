@@ -83,6 +83,7 @@ pub(super) fn create_sets(bound: &Bound) -> String {
                 ),
                 Set::Unclear => (", n INTEGER NOT NULL", ", n"),
                 Set::Had => (", person TEXT NOT NULL", ", person"),
+                Set::Whole => (", needs INTEGER NOT NULL", ", needs"),
                 _ => ("", ""),
             };
             // Writing to a String never fails.

@@ -1,6 +1,6 @@
 //! The statements of a treatment: their number depends on the record classes, never on the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -159,7 +159,17 @@ impl Script {
             let expression: Expression<'_> = Box::new(move |alias: &str| kept.is_kept(&ways, alias));
             (*number, expression)
         });
-        let finder = Finder::new(bound, Some(treatment), expressions.collect(), has_left);
+        let needs: Vec<_> = treatment.kept_together().into_iter().cloned().collect();
+        let needs = &needs;
+        let by_needs = kept.iter().map(|(number, kept)| {
+            let each = needs.iter().enumerate().map(move |(group, needs)| {
+                let expression: Expression<'_> =
+                    Box::new(move |alias: &str| kept.is_kept_by(&ways, alias, needs));
+                (i64::try_from(group).unwrap_or(i64::MAX), expression)
+            });
+            (*number, each.collect())
+        });
+        let finder = Finder::new(bound, Some(treatment), expressions.collect(), by_needs.collect(), has_left);
         let finding = finder.finding();
         drop(finder);
         let writer = Writer { bound, ways, treatment, kept: &kept };
@@ -263,6 +273,8 @@ struct Kept<'b> {
     class: &'b BoundClass,
     /// The number of each duty, its field, and the classes from which a row has its date.
     duties: Vec<(usize, FieldName, Option<Vec<&'b BoundClass>>)>,
+    /// What each of these duties needs.
+    needs: Vec<BTreeSet<(ClassName, String)>>,
 }
 
 impl<'b> Kept<'b> {
@@ -282,7 +294,8 @@ impl<'b> Kept<'b> {
             let through = under.through.iter().map(|name| ways.bound.class(name)).collect();
             list.push((number, under.field.clone(), through));
         }
-        (!list.is_empty()).then_some(Self { class, duties: list })
+        let needs = under.iter().map(|under| under.needs.clone()).collect();
+        (!list.is_empty()).then_some(Self { class, duties: list, needs })
     }
 
     /// The arguments of the functions that are asked for a duty. A date that cannot be found is not known, and such a row
@@ -294,6 +307,13 @@ impl<'b> Kept<'b> {
                 .and_then(|through| ways.column_above(self.class, through, alias, field.as_str()));
             format!("{number}, {}", date.as_deref().unwrap_or("NULL"))
         })
+    }
+
+    /// The same of the duties alone that need this.
+    fn is_kept_by(&self, ways: &Ways<'b>, alias: &str, needs: &BTreeSet<(ClassName, String)>) -> String {
+        let each = self.arguments(ways, alias).zip(&self.needs).filter(|(_, own)| *own == needs);
+        let each: Vec<String> = each.map(|(arguments, _)| format!("relinquish_kept({arguments})")).collect();
+        if each.is_empty() { "0".to_owned() } else { format!("({})", each.join(" OR ")) }
     }
 
     fn is_kept(&self, ways: &Ways<'b>, alias: &str) -> String {
@@ -581,9 +601,10 @@ impl Writer<'_> {
 
     fn is_kept_with_others(&self, class: &BoundClass) -> bool {
         self.bound.classes.iter().any(|foot| {
-            let needs = self.treatment.class(foot.name.as_str()).map(ClassTreatment::needs);
-            foot.links.iter().any(|link| {
-                link.heads.contains(&class.name) && needs.is_some_and(|needs| needs.contains(&link.name))
+            foot.links.iter().filter(|link| link.heads.contains(&class.name)).any(|link| {
+                let is_named =
+                    |(name, known): &(ClassName, String)| *name == foot.name && *known == link.name;
+                self.treatment.kept_together().into_iter().flatten().any(is_named)
             })
         })
     }
@@ -707,7 +728,7 @@ impl Writer<'_> {
         }
         let all = treated.field_strategies();
         let table = quoted(&class.table);
-        let links: std::collections::BTreeSet<&String> = class.of.values().collect();
+        let links: BTreeSet<&String> = class.of.values().collect();
         for link_name in links {
             let of_link = all
                 .iter()

@@ -24,11 +24,17 @@ use crate::opening::{Documents, existing_ledger, must_exist};
 const PAGE: usize = 500;
 
 /// Holds map and policy against the database.
-pub(crate) fn check(documents: &Documents) -> Result<Answer, Failure> {
+pub(crate) async fn check(documents: &Documents) -> Result<Answer, Failure> {
     let opened = documents.open()?;
     let map = opened.store.data_map();
     let policy =
         opened.policy.check(map).map_err(|found| Failure::Misfits(misfits(&documents.policy, &found)))?;
+    match documents.planner(None, None).await?.check_tenants().await {
+        Err(Error::NoSuchTenant(found)) => {
+            return Err(Failure::Misfits(misfits(&documents.policy, &found)));
+        }
+        other => other?,
+    }
     Ok(Answer::done(check_text(documents, map, &policy), check_json(map, &policy)))
 }
 

@@ -13,6 +13,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::case::MOST_ROUNDS;
 use super::survey::CALLS;
+use super::tenants::Sought;
 use super::{Engine, Error, Expired, ExpiredOf, PlannedExpiry};
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, TenantId};
@@ -52,17 +53,17 @@ struct Due {
 }
 
 /// Goes through all customers, those that stand in for nobody known last.
-struct Pages {
+pub(super) struct Pages {
     stand_ins: bool,
     after: Option<CustomerId>,
 }
 
 impl Pages {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { stand_ins: false, after: None }
     }
 
-    async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
+    pub(super) async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
         loop {
             let (after, limit) = (self.after.take(), engine.parts.batch);
             let select = if self.stand_ins {
@@ -108,7 +109,8 @@ impl Engine {
     /// customers are looked at, batch by batch.
     ///
     /// # Errors
-    /// A store or a gateway out of reach.
+    /// [`Error::NoSuchTenant`] for a tenant that no customer has, be it asked for or in the policy. A store or a gateway out
+    /// of reach.
     pub async fn plan_expiry(
         &self,
         tenants: impl IntoIterator<Item = TenantId> + Send,
@@ -117,7 +119,9 @@ impl Engine {
         let policy = &self.parts.policy;
         let mut left_out = BTreeMap::new();
         let mut planned = BTreeSet::new();
-        for tenant in tenants.into_iter().collect::<Vec<_>>() {
+        let asked: BTreeSet<TenantId> = tenants.into_iter().collect();
+        let mut sought = Sought::new(policy, &asked);
+        for tenant in asked {
             let effective = policy.effective(&tenant);
             if effective.expiry().is_none() {
                 left_out.insert(tenant, NothingExpires::NoRule);
@@ -128,6 +132,7 @@ impl Engine {
             }
         }
         if planned.is_empty() {
+            self.look_for(sought).await?;
             let why = left_out.into_values().next().unwrap_or(NothingExpires::NoRule);
             return Ok(PlannedExpiry::Nothing(why));
         }
@@ -135,6 +140,7 @@ impl Engine {
             planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
         let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
         while let Some(page) = pages.next(self).await? {
+            sought.meet(&page);
             let mut expired = BTreeMap::new();
             let looked = self.look(page, &planned, &mut dated, &mut expiring, &mut expired).await?;
             for due in looked.iter().flat_map(|(_, due)| due) {
@@ -149,6 +155,7 @@ impl Engine {
                 }
             }
         }
+        sought.settle()?;
         let map = self.data_map();
         let plan = ExpiryPlan::of_tenants(policy, map, planned, expiring, left_out, now);
         Ok(PlannedExpiry::Plan(Box::new(plan)))

@@ -49,6 +49,7 @@ mod outcomes;
 mod reconcile;
 mod reviewed;
 mod survey;
+mod tenants;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};

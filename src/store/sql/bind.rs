@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{beside, check_coverage, ignored_echoes};
 use super::map::{CustomersMap, DeactivateMap, FieldMap, RecordMap, Source, SqlMap, TenantSource, Written};
+use super::mend::mended;
 use super::schema::{Column, Schema, Table, names_column};
 use super::way::{BoundLink, Cut, Ends, Need, bind_way, clearable, cuts, is_owner_link, needs};
+use super::written;
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
@@ -71,6 +73,7 @@ impl Bound {
 pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
     let mut classes = Vec::new();
+    let map = &*mended(&mut reader, map, schema);
     check_tables(&mut reader, map, schema);
     if let Some(table) = schema.table(&map.customers.table) {
         check_customers(&mut reader, map, table);
@@ -340,6 +343,7 @@ fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
             }
         }
         check_archived(reader, customers, writes, table);
+        written::check_deactivate(reader, customers, table);
     }
     check_unknown(reader, customers, table);
 }
@@ -382,6 +386,7 @@ fn check_archived(
 }
 
 fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+    written::check_unknown(reader, customers, table);
     let Some(unknown) = &customers.unknown else { return };
     let path = "customers.unknown_customer";
     for column in unknown.find.keys() {

@@ -139,7 +139,9 @@ impl SqlMap {
 }
 
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    let table = reader.table("", value, &["version", "customers", "records", "ignore"])?;
+    const KEYS: [&str; 4] = ["version", "customers", "records", "ignore"];
+    let mended = reader.mended("", value, &KEYS);
+    let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
     let customers = reader.required("", table, "customers").and_then(|value| read_customers(reader, value));
     let mut records = BTreeMap::new();
@@ -183,7 +185,8 @@ const CUSTOMER_KEYS: [&str; 17] = [
 
 fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
     let path = "customers";
-    let table = reader.table(path, value, &CUSTOMER_KEYS)?;
+    let mended = reader.mended(path, value, &CUSTOMER_KEYS);
+    let table = reader.table(path, &mended, &CUSTOMER_KEYS)?;
     let class = table.get("class").map_or(Some("customer"), |value| reader.text("customers.class", value));
     let tenant = reader.required(path, table, "tenant").and_then(|value| read_tenant(reader, value));
     let optional = |reader: &mut Reader, key: &str| {

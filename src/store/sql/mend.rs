@@ -1,0 +1,41 @@
+//! A slip of the pen in what everything else refers to: the customers' table and its key. It is said once, and the rest of the
+//! map is held against what was meant.
+
+use std::borrow::Cow;
+
+use super::map::SqlMap;
+use super::schema::Schema;
+use crate::document::{Reader, nearest, suggest};
+
+/// The map with the customers' table and key put right where the schema has nearly the same name.
+pub(super) fn mended<'m>(reader: &mut Reader, map: &'m SqlMap, schema: &Schema) -> Cow<'m, SqlMap> {
+    let mut mended = Cow::Borrowed(map);
+    let known = schema.tables().map(|table| table.name.as_str());
+    if schema.table(&map.customers.table).is_none()
+        && let Some(name) = nearest(&map.customers.table, known.clone())
+    {
+        let written = &map.customers.table;
+        reader.problem("customers.table", format!("there is no table {written}"), suggest(written, known));
+        mended.to_mut().customers.table = name.to_owned();
+    }
+    let Some(table) = schema.table(&mended.customers.table) else { return mended };
+    let columns = table.columns.iter().map(|column| column.name.as_str());
+    let key = &map.customers.key;
+    if table.column(key).is_none() {
+        // A row cannot lead to a column that is not there: every record would be wrong in the same way.
+        let near = nearest(key, columns.clone()).map(str::to_owned);
+        let only = match table.primary_key.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        if let Some(meant) = near.or(only) {
+            reader.problem(
+                "customers.key",
+                format!("table {} has no column {key}", table.name),
+                format!("did you mean {meant}?"),
+            );
+            mended.to_mut().customers.key = meant;
+        }
+    }
+    mended
+}

@@ -1,7 +1,7 @@
 //! Reading a policy or a map: TOML or JSON, every fault at once, each with its path and the way out.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -73,7 +73,8 @@ impl Problems {
         for problem in &self.list {
             let Some(lines) = &problem.paste else { continue };
             let said = format!("{}: {}", problem.path, problem.what).replace('\n', "\n# ");
-            text.push_str(&format!("# {said}\n{lines}\n\n"));
+            // Writing to a String never fails.
+            let _ = write!(text, "# {said}\n{lines}\n\n");
         }
         text
     }
@@ -227,9 +228,11 @@ impl Reader {
     ) -> Option<&'v Map<String, Value>> {
         let table = self.open_table(path, value)?;
         for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
-            // A key that is there already cannot be the one that was meant.
-            let free: Vec<&str> = known.iter().copied().filter(|name| !table.contains_key(*name)).collect();
-            self.problem(join(path, key), "is no key of this table", suggest(key, free));
+            let mut way_out = suggest(key, known.iter().copied());
+            if nearest(key, known.iter().copied()).is_some_and(|name| table.contains_key(name)) {
+                way_out.push_str(" That key is there already: leave one of the two");
+            }
+            self.problem(join(path, key), "is no key of this table", way_out);
         }
         Some(table)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
-use relinquish::engine::{Clock, SystemClock};
+use relinquish::engine::{Clock, SystemClock, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::{ApprovalError, Authority, CaseId};
 use relinquish::policy::Trigger;
@@ -29,7 +29,7 @@ pub(crate) async fn check(documents: &Documents) -> Result<Answer, Failure> {
     let map = opened.store.data_map();
     let policy =
         opened.policy.check(map).map_err(|found| Failure::Misfits(misfits(&documents.policy, &found)))?;
-    match documents.planner(None, None).await?.check_tenants().await {
+    match check_tenants(&opened.store, &policy).await {
         Err(Error::NoSuchTenant(found)) => {
             return Err(Failure::Misfits(misfits(&documents.policy, &found)));
         }

@@ -23,8 +23,8 @@ use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, Expir
 use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
 use crate::policy::{ClassTreatment, Effective, Guard, GuardRule, RecordAction, Treatment};
 use crate::store::{
-    Counts, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select, StoreError,
-    Target,
+    Counts, CustomerStore, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select,
+    StoreError, Target,
 };
 
 /// How many records more than twice those of the plan may have expired by the time of the run.
@@ -63,15 +63,19 @@ impl Pages {
         Self { stand_ins: false, after: None }
     }
 
-    pub(super) async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
+    pub(super) async fn next(
+        &mut self,
+        store: &dyn CustomerStore,
+        limit: usize,
+    ) -> Result<Option<Vec<Customer>>, StoreError> {
         loop {
-            let (after, limit) = (self.after.take(), engine.parts.batch);
+            let after = self.after.take();
             let select = if self.stand_ins {
                 Select::StandIns { after, limit }
             } else {
                 Select::After { after, limit }
             };
-            let page = engine.parts.store.facts(&select).await?;
+            let page = store.facts(&select).await?;
             match page.last() {
                 Some(last) => {
                     self.after = Some(last.id.clone());
@@ -139,7 +143,7 @@ impl Engine {
         let mut expiring: BTreeMap<TenantId, Expiring> =
             planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
         let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
-        while let Some(page) = pages.next(self).await? {
+        while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
             sought.meet(&page);
             let mut expired = BTreeMap::new();
             let looked = self.look(page, &planned, &mut dated, &mut expiring, &mut expired).await?;
@@ -399,7 +403,7 @@ impl Run<'_> {
     async fn tenants(&mut self, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
         let (mut dated, mut pages) = (Dated::new(self.engine, self.at), Pages::new());
         let mut found = 0;
-        while let Some(page) = pages.next(self.engine).await? {
+        while let Some(page) = pages.next(&*self.engine.parts.store, self.engine.parts.batch).await? {
             let mut counted = BTreeMap::new();
             let mut settled = BTreeMap::new();
             let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut settled).await?;

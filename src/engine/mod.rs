@@ -57,6 +57,7 @@ pub use expired::{Expired, ExpiredOf, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
+pub use tenants::check_tenants;
 
 use outcomes::Turns;
 

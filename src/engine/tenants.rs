@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::expiry::Pages;
-use super::{Engine, Error};
+use super::{BATCH, Engine, Error};
 use crate::customer::{Customer, TenantId};
 use crate::document::{Problem, Problems, join, nearest};
 use crate::policy::Policy;
+use crate::store::CustomerStore;
 
 /// How many tenants of the store an error names where none is near.
 const NAMED: usize = 8;
@@ -81,7 +82,8 @@ impl Sought {
                 }
             };
             if in_policy {
-                way_out.push_str(" Or leave the entry out until the tenant has customers");
+                way_out.push_str(if way_out.ends_with('?') { " Otherwise " } else { "; " });
+                way_out.push_str("leave the entry out until the tenant has customers");
             }
             Problem::new(path, "no customer of the store has this tenant", way_out)
         });
@@ -104,14 +106,27 @@ impl Engine {
         self.look_for(Sought::new(&self.parts.policy, [])).await
     }
 
-    /// Looks for tenants among all customers, stand-ins included.
-    pub(super) async fn look_for(&self, mut sought: Sought) -> Result<(), Error> {
-        let mut pages = Pages::new();
-        while !sought.is_settled()
-            && let Some(page) = pages.next(self).await?
-        {
-            sought.meet(&page);
-        }
-        sought.settle()
+    /// Looks for tenants among all customers.
+    pub(super) async fn look_for(&self, sought: Sought) -> Result<(), Error> {
+        look_for(&*self.parts.store, self.parts.batch, sought).await
     }
+}
+
+/// [`Engine::check_tenants`], for a host that has a store and a policy, and no engine yet.
+///
+/// # Errors
+/// [`Error::NoSuchTenant`] with each of them, or a store out of reach.
+pub async fn check_tenants(store: &dyn CustomerStore, policy: &Policy) -> Result<(), Error> {
+    look_for(store, BATCH, Sought::new(policy, [])).await
+}
+
+/// Looks among all customers, stand-ins included.
+async fn look_for(store: &dyn CustomerStore, limit: usize, mut sought: Sought) -> Result<(), Error> {
+    let mut pages = Pages::new();
+    while !sought.is_settled()
+        && let Some(page) = pages.next(store, limit).await?
+    {
+        sought.meet(&page);
+    }
+    sought.settle()
 }

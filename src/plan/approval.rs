@@ -21,7 +21,7 @@ impl OperatorId {
     /// Whether the id can stand in the ledger. Every approval and every authority is held to this when it is used.
     ///
     /// ```
-    /// use relinquish::OperatorId;
+    /// use relinquish::plan::OperatorId;
     ///
     /// assert!(OperatorId::from("operator-7").check().is_ok());
     /// assert!(OperatorId::from("vera@lund.example").check().is_err());

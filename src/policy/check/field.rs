@@ -112,7 +112,7 @@ fn accepted_rules(field: &Field) -> Vec<String> {
     offer("\"clear\"".to_owned(), clear(field));
     offer("\"remove\"".to_owned(), remove(field));
     offer("\"token\"".to_owned(), token(field, form_of(field)));
-    for text in dated(form_of(field)).iter().rev().take(1) {
+    for text in dated(form_of(field)).iter().rev().take(1).chain(&["Erased {token}"]) {
         if let Ok(template) = text.parse() {
             offer(format!("{{ placeholder = \"{text}\" }}"), placeholder(field, &template));
         }
@@ -265,7 +265,7 @@ fn placeholder(field: &Field, template: &Template) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     needs_text(constraints, "a placeholder")?;
     if constraints.unique && !template.is_unique() {
-        return cannot("cannot take a placeholder without {token}: its values must differ");
+        return cannot("cannot take a placeholder: its values must differ");
     }
     if template.chars() > room(constraints) {
         return cannot(format!(

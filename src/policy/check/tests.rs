@@ -272,11 +272,13 @@ fn suggested(way_out: &str) -> Vec<String> {
     rules
 }
 
+type Accepts = fn(&Value) -> bool;
+
 /// "clear" was suggested for a column that takes no NULL, and a constant for one whose values must differ.
 #[test]
 fn every_way_out_of_an_error_is_accepted_by_the_same_check() {
     use Datatype::{Any, Blob, Integer, Numeric, Real, Text};
-    let checks: [(&str, fn(&Value) -> bool); 7] = [
+    let checks: [(&str, Accepts); 7] = [
         ("none", |_| true),
         ("not null", |value| *value != Value::Null),
         ("digits", |value| value.as_text().is_none_or(|text| text.bytes().all(|b| b.is_ascii_digit()))),

@@ -16,7 +16,7 @@ pub(super) fn mended<'m>(reader: &mut Reader, map: &'m SqlMap, schema: &Schema) 
     {
         let written = &map.customers.table;
         reader.problem("customers.table", format!("there is no table {written}"), suggest(written, known));
-        mended.to_mut().customers.table = name.to_owned();
+        name.clone_into(&mut mended.to_mut().customers.table);
     }
     let Some(table) = schema.table(&mended.customers.table) else { return mended };
     let columns = table.columns.iter().map(|column| column.name.as_str());

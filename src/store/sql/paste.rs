@@ -1,6 +1,8 @@
 //! Lines of a map to paste: what a person fills in for a table or for columns that nobody classified.
 #![allow(dead_code, reason = "what finds unclassified columns and tables uses it")]
 
+use std::fmt::Write as _;
+
 use super::schema::Table;
 
 /// The longest line of a block, in characters.
@@ -17,10 +19,8 @@ const WIDTH: usize = 100;
 pub(crate) fn fields_block<'c>(path: &str, columns: impl IntoIterator<Item = &'c str>) -> String {
     let mut block = format!("[{path}.fields]");
     for column in columns {
-        block.push_str(&format!(
-            "\n{} = \"TODO\"  # a kind of personal data, or \"not personal\"",
-            key(column)
-        ));
+        // Writing to a String never fails.
+        let _ = write!(block, "\n{} = \"TODO\"  # a kind of personal data, or \"not personal\"", key(column));
     }
     block
 }
@@ -32,8 +32,7 @@ pub(crate) fn table_block(table: &Table, through: &str) -> String {
     let link = table.foreign_keys.iter().find(|link| link.to_table.eq_ignore_ascii_case(through));
     let owner: &[String] = link.map_or(&[], |link| link.columns.as_slice());
     let mut block = format!("[records.{}]\ntable = {}", key(name), text(name));
-    block.push_str(&format!("\nkey = {}", list(&table.primary_key)));
-    block.push_str(&format!("\nowner = {}", list(owner)));
+    let _ = write!(block, "\nkey = {}\nowner = {}", list(&table.primary_key), list(owner));
     let known =
         |column: &str| table.primary_key.iter().chain(owner).any(|name| name.eq_ignore_ascii_case(column));
     let rest: Vec<&str> =
@@ -42,7 +41,7 @@ pub(crate) fn table_block(table: &Table, through: &str) -> String {
         block.push('\n');
         block.push_str(&fields_block(&format!("records.{}", key(name)), rest));
     }
-    block.push_str(&format!("\n# or, in [ignore]: {} = \"reason\"", key(name)));
+    let _ = write!(block, "\n# or, in [ignore]: {} = \"reason\"", key(name));
     block
 }
 

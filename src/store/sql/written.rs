@@ -1,9 +1,7 @@
 //! What the map itself writes, held against the constraints of the columns: `customers.deactivate` and
 //! `customers.unknown_customer`. A conflict is found when the store is opened, before anybody approves anything.
 
-use std::collections::BTreeMap;
-
-use super::map::{CustomersMap, DeactivateMap, Source, TenantSource, Written};
+use super::map::{CustomersMap, DeactivateMap, Source, Written};
 use super::schema::{Column, Table};
 use crate::data_map::{Datatype, Value};
 use crate::document::{Reader, join};
@@ -41,7 +39,14 @@ pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, ta
             name.eq_ignore_ascii_case(column) && !matches!(value, Written::Constant(Value::Null))
         })
     };
-    for columns in unique(table).filter(|columns| columns.iter().all(|column| same(column))) {
+    // A personal column is refused as such.
+    let personal = |column: &String| {
+        let of_column = customers.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
+        of_column.is_some_and(|(_, field)| field.kind.is_some())
+    };
+    let certain =
+        |columns: &&Vec<String>| columns.iter().all(|column| same(column)) && !columns.iter().any(personal);
+    for columns in unique(table).filter(certain) {
         let Some(first) = columns.first() else { continue };
         reader.problem(
             join(path, first),
@@ -54,48 +59,16 @@ pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, ta
     }
 }
 
-/// What the "Unknown Customer" of a tenant is made of must fit its columns, for each tenant.
+/// What the "Unknown Customer" of a tenant is made of must fit its columns.
 pub(super) fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
     let Some(unknown) = &customers.unknown else { return };
     let path = "customers.unknown_customer";
     let found = unknown.find.iter().map(|(name, value)| ("find", name, Written::Constant(value.clone())));
     let made = unknown.create.iter().map(|(name, value)| ("create", name, value.clone()));
-    let all: Vec<(&str, &String, Written)> = found.chain(made).collect();
-    for (part, name, value) in &all {
-        if let Some(what) = table.column(name).and_then(|column| refused(column, value)) {
+    for (part, name, value) in found.chain(made) {
+        if let Some(what) = table.column(name).and_then(|column| refused(column, &value)) {
             reader.problem(join(&join(path, part), name), what, "write a value that the column takes");
         }
-    }
-    if matches!(customers.tenant, TenantSource::Is(_)) {
-        return; // There is one stand-in.
-    }
-    let of_each: BTreeMap<String, (&str, &Written)> =
-        all.iter().map(|(part, name, value)| (name.to_ascii_lowercase(), (*part, value))).collect();
-    let same = |column: &str| {
-        let tenant = matches!(&customers.tenant, TenantSource::From(source) if names(source, column));
-        match of_each.get(&column.to_ascii_lowercase()) {
-            Some((_, Written::Constant(value))) => !tenant && *value != Value::Null,
-            Some((_, Written::Now | Written::Tenant { .. })) | None => false,
-        }
-    };
-    for columns in unique(table).filter(|columns| columns.iter().all(|column| same(column))) {
-        let Some(first) = columns.first() else { continue };
-        let part = of_each.get(&first.to_ascii_lowercase()).map_or("create", |(part, _)| *part);
-        let is_text = table.column(first).is_some_and(|column| {
-            matches!(column.datatype, Datatype::Text | Datatype::Any) && part == "create"
-        });
-        reader.problem(
-            join(&join(path, part), first),
-            format!(
-                "is the same for the stand-in of every tenant, and no two rows may have the same {}",
-                columns.join(" and ")
-            ),
-            if is_text {
-                "put {tenant} into the text".to_owned()
-            } else {
-                format!("leave {first} out if the database gives it a value, or do not reassign and leave {path} out")
-            },
-        );
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
 use relinquish::engine::{Clock, SystemClock, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
-use relinquish::plan::{ApprovalError, Authority, CaseId};
+use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId};
 use relinquish::policy::Trigger;
 use relinquish::store::Scrub;
 use relinquish::{
@@ -280,10 +280,9 @@ pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failur
 
 /// An operator's id goes into the ledger, where nobody is named.
 pub(crate) fn opaque(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() || text.contains('@') {
-        Err("write an opaque id, such as op-17: no name and no e-mail address".to_owned())
-    } else {
-        Ok(text.to_owned())
+    match OperatorId::from(text).check() {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -112,7 +112,9 @@ fn accepted_rules(field: &Field) -> Vec<String> {
     offer("\"clear\"".to_owned(), clear(field));
     offer("\"remove\"".to_owned(), remove(field));
     offer("\"token\"".to_owned(), token(field, form_of(field)));
-    for text in dated(form_of(field)).iter().rev().take(1).chain(&["Erased {token}"]) {
+    let differing =
+        if form_of(field) == TokenForm::Email { "{token}@erased.invalid" } else { "Erased {token}" };
+    for text in dated(form_of(field)).iter().rev().take(1).chain(&[differing]) {
         if let Ok(template) = text.parse() {
             offer(format!("{{ placeholder = \"{text}\" }}"), placeholder(field, &template));
         }

@@ -96,7 +96,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match command {
-            Command::Check(documents) => commands::check(documents),
+            Command::Check(documents) => commands::check(documents).await,
             Command::Plan(args) => commands::plan(args).await,
             Command::Decide(args) => words::decide(args).await,
             Command::Impact(args) => words::impact(args).await,

@@ -42,7 +42,7 @@ pub enum Strategy {
     Constant(Value),
     /// A text with the day of the erasure, such as `Anonymised 2018-12-15`.
     Placeholder(Template),
-    /// A random text, different for every record.
+    /// A random text, different for every record; a random number where the field holds whole numbers.
     Token(Token),
     /// Something that no verifier of passwords accepts: an exclamation mark first, as in `shadow(5)`,
     /// which is no hash in any format, then a token if there is room for one.
@@ -126,7 +126,7 @@ impl Strategy {
             Self::Clear => Value::Null,
             Self::Constant(value) => value.clone(),
             Self::Placeholder(template) => Value::Text(template.render(draw)),
-            Self::Token(token) => Value::Text(token.draw(draw)),
+            Self::Token(token) => token.value(draw),
             Self::Invalidate(token) => {
                 Value::Text(format!("!{}", token.as_ref().map_or_else(String::new, |token| token.draw(draw))))
             }
@@ -142,6 +142,7 @@ impl Strategy {
             (Self::Constant(constant), value) => value == constant,
             (Self::Own(own), value) => own.holds(value),
             (_, Value::Text(text)) => self.holds_text(text),
+            (Self::Token(token), Value::Integer(number)) => token.holds_number(*number),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
             (Self::Redact { .. }, _) => true,
             (Self::Blank { otherwise }, value) => {

@@ -30,7 +30,7 @@ pub mod letter;
 mod request_clock;
 mod tombstones;
 
-pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
+pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, OperatorId};
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,

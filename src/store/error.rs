@@ -62,6 +62,21 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
+    /// The database refused what `customers.deactivate` of the data map writes, or what taking it back writes. Nothing was
+    /// written.
+    #[error(
+        "{doing}: customers.deactivate of the data map writes {columns}, and the database refused: {constraint}; {way_out}"
+    )]
+    Deactivation {
+        /// What was being done.
+        doing: &'static str,
+        /// The columns that the map writes.
+        columns: String,
+        /// The constraint or trigger.
+        constraint: String,
+        /// What to do about it.
+        way_out: &'static str,
+    },
     /// The treatment does not fit this store: it was checked against another data map.
     #[error("the treatment does not fit this store: {what}; check the policy against this store's data map")]
     Treatment {

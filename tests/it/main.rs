@@ -5,6 +5,7 @@
 
 mod anonymise;
 mod backups;
+mod before_approval;
 mod column_checks;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]

@@ -283,6 +283,18 @@ fn a_map_and_a_policy_that_fit_are_summed_up() {
     assert_eq!(json["treatments"][0]["outcome"], "anonymised");
 }
 
+/// The check passed, and the entry was in force for nobody.
+#[test]
+fn a_misspelled_tenant_does_not_fit() {
+    let mut shop = Shop::new();
+    let policy = fs::read_to_string(chinook("policy.toml")).unwrap();
+    shop.policy = shop.write("policy.toml", &format!("{policy}\n[tenants.chinok]\nsweep = true\n"));
+    shop.run("check", [])
+        .fails("tenants.chinok: no customer of the store has this tenant; did you mean chinook?");
+    shop.policy = shop.write("policy.toml", &format!("{policy}\n[tenants.chinook]\nsweep = true\n"));
+    shop.run("check", []).ends(0);
+}
+
 #[test]
 fn everything_that_does_not_fit_is_said_at_once() {
     let mut shop = Shop::new();

@@ -7,8 +7,10 @@ use super::links::{Compare, Is, NobodyMap, SharedMap, When};
 use super::map::{
     CustomersMap, DeactivateMap, FieldMap, Ignored, RecordMap, Source, SqlMap, TenantSource, Written,
 };
+use super::mend::mended;
 use super::schema::{Column, OnDelete, Schema, Table, names_column};
 use super::way::{Binder, BoundLink, Foot, bind_when};
+use super::written;
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
@@ -99,6 +101,7 @@ impl Bound {
 
 pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
+    let map = &*mended(&mut reader, map, schema);
     check_tables(&mut reader, map, schema);
     let mut classes = Vec::new();
     if let Some(root) = schema.table(&map.customers.table) {
@@ -579,6 +582,7 @@ fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
             }
         }
         check_archived(reader, customers, writes, table);
+        written::check_deactivate(reader, customers, table);
     }
     check_unknown(reader, customers, table);
 }
@@ -621,6 +625,7 @@ fn check_archived(
 }
 
 fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+    written::check_unknown(reader, customers, table);
     let Some(unknown) = &customers.unknown else { return };
     let path = "customers.unknown_customer";
     for column in unknown.find.keys() {

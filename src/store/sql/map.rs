@@ -177,8 +177,9 @@ impl SqlMap {
 }
 
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    let known = ["version", "ends", "customers", "links", "alike", "records", "ignore"];
-    let table = reader.table("", value, &known)?;
+    const KEYS: [&str; 7] = ["version", "ends", "customers", "links", "alike", "records", "ignore"];
+    let mended = reader.mended("", value, &KEYS);
+    let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
     let by_schema = table.get("ends").is_some_and(|value| read_by_schema(reader, "ends", value));
     let customers =
@@ -291,7 +292,8 @@ const CUSTOMER_KEYS: [&str; 20] = [
 
 fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<CustomersMap> {
     let path = "customers";
-    let table = reader.table(path, value, &CUSTOMER_KEYS)?;
+    let mended = reader.mended(path, value, &CUSTOMER_KEYS);
+    let table = reader.table(path, &mended, &CUSTOMER_KEYS)?;
     let class = table.get("class").map_or(Some("customer"), |value| reader.text("customers.class", value));
     let tenant = reader.required(path, table, "tenant").and_then(|value| read_tenant(reader, value));
     let optional = |reader: &mut Reader, key: &str| {

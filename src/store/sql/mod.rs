@@ -80,9 +80,12 @@ pub(crate) mod keys;
 mod links;
 mod map;
 mod map_schema;
+mod mend;
+mod paste;
 mod schema;
 mod tokens;
 mod way;
+mod written;
 
 pub use map::SqlMap;
 
@@ -93,5 +96,7 @@ pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
-pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
+pub(crate) use tokens::{
+    checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
+};
 pub(crate) use way::BoundLink;

@@ -16,6 +16,7 @@ use crate::anonymise::{Draw, Reveals, Seed, Strategy};
 use crate::customer::Moment;
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
 use crate::policy::{UnderDuty, as_it_stays};
+use crate::sqlite::owned;
 
 /// A field and what is written to it.
 #[derive(Clone, Debug)]
@@ -138,13 +139,12 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
             if let (Strategy::Redact { .. }, ValueRef::Text(_)) = (&slot.strategy, context.get_raw(1)) {
                 let redacted = working.people.redact(slot, context.get_raw(1), &key_text(context));
                 let redacted = redacted.map_err(|Unreadable(why)| failure(&why))?;
-                return Ok(ToSqlOutput::Owned(redacted.map_or_else(
-                    || SqlValue::try_from(context.get_raw(1)),
-                    |text| Ok(SqlValue::Text(text)),
-                )?));
+                return Ok(ToSqlOutput::Owned(
+                    redacted.map_or_else(|| owned(context.get_raw(1)), |text| Ok(SqlValue::Text(text)))?,
+                ));
             }
             if holds(slot, context.get_raw(1)) {
-                return Ok(ToSqlOutput::Owned(SqlValue::try_from(context.get_raw(1))?));
+                return Ok(ToSqlOutput::Owned(owned(context.get_raw(1))?));
             }
             if let Some(Some(text)) = working.same.get(n) {
                 return Ok(ToSqlOutput::Owned(SqlValue::Text(text.clone())));

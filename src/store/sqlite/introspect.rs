@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::checks::Held;
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    datatype, declared_chars, generated_from, names_column, trigger_event, virtual_table, written_by_trigger,
+    collation, datatype, declared_chars, generated_from, names_column, trigger_event, virtual_table,
+    written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -64,7 +65,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             computed: hidden == 2 || hidden == 3,
             computed_from: if hidden == 2 || hidden == 3 { generated_from(sql, &name) } else { Vec::new() },
             has_default,
-            collation: collation(connection, &table.name, &name)?,
+            collation: collation(sql, &name),
             checks: Vec::new(),
             name,
         });
@@ -115,13 +116,6 @@ fn put_checks(
         column.checks.push(check);
     }
     Ok(())
-}
-
-/// How a column's values are compared, if not as bytes.
-fn collation(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<Option<String>> {
-    let (_, collation, ..) = connection.column_metadata(Some("main"), table, column)?;
-    let name = collation.map(|name| name.to_string_lossy().into_owned());
-    Ok(name.filter(|name| !name.eq_ignore_ascii_case("BINARY")))
 }
 
 fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {

@@ -83,7 +83,7 @@ impl SqliteStore {
         let failed_sql = |error: rusqlite::Error| failure(doing, error.into());
         let connection = sqlite::open(path.as_ref(), false).map_err(failed)?;
         let schema = introspect::schema(&connection).map_err(failed_sql)?;
-        if connection.is_readonly("main").map_err(failed_sql)? {
+        if sqlite::is_read_only(&connection).map_err(failed_sql)? {
             return Err(StoreError::ReadOnly { doing });
         }
         let bound = bind(map, &schema);
@@ -776,10 +776,8 @@ impl CustomerStore for SqliteStore {
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
         let batch = batch.to_vec();
-        let answers = self
-            .call("reactivating customers", move |shared, connection| shared.reactivate(connection, &batch))
-            .await?;
-        Ok(answers.into_iter().map(Ok).collect())
+        self.call("reactivating customers", move |shared, connection| shared.reactivate(connection, &batch))
+            .await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Shared, Trouble, facts, sql_value};
 use crate::data_map::Value;
 use crate::sqlite::Fault;
 use crate::store::sql::{DeactivateMap, Written};
-use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation};
+use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
 impl Shared {
     /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
@@ -29,7 +29,7 @@ impl Shared {
         };
         match (&trouble.fault, batch) {
             (Fault::Constraint(_) | Fault::Other(_), [_]) => {
-                answers.push(Err(trouble.into_error("deactivating a customer", self.bound.data_map.root())));
+                answers.push(Err(self.refused("deactivating a customer", trouble)));
                 Ok(())
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
@@ -88,7 +88,51 @@ impl Shared {
         Ok(answers)
     }
 
+    /// What the map writes was refused: the error names the map, because no treatment of a policy writes it.
+    fn refused(&self, doing: &'static str, trouble: Trouble) -> StoreError {
+        let DeactivateMap::Write(writes) = &self.customers().deactivate else {
+            return trouble.into_error(doing, self.bound.data_map.root());
+        };
+        let Fault::Constraint(constraint) = trouble.fault else {
+            return trouble.into_error(doing, self.bound.data_map.root());
+        };
+        let way_out = if constraint.starts_with("UNIQUE") {
+            "another row of the table has these values already: erase or change that row, and retry; or deactivate by a column \
+             that is no part of the constraint"
+        } else if constraint.starts_with("CHECK") || constraint.starts_with("NOT NULL") {
+            "write a value there that the constraint accepts, or deactivate by another column"
+        } else if constraint.starts_with("FOREIGN KEY") {
+            "write a value that the other table has, or deactivate by another column"
+        } else {
+            "let the trigger accept these values, or deactivate by another column"
+        };
+        let columns = writes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        StoreError::Deactivation { doing, columns, constraint, way_out }
+    }
+
+    /// Together if that works, otherwise one by one: a customer whose former values are refused does not fail the others.
     pub(super) fn reactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Reactivation],
+    ) -> Result<Batch<Reactivated>, Trouble> {
+        match self.reactivate_together(connection, batch) {
+            Ok(done) => Ok(done.into_iter().map(Ok).collect()),
+            Err(Trouble { fault: Fault::Constraint(_), .. }) if batch.len() > 1 => {
+                let mut answers = Vec::with_capacity(batch.len());
+                for one in batch {
+                    answers.extend(self.reactivate(connection, std::slice::from_ref(one))?);
+                }
+                Ok(answers)
+            }
+            Err(trouble @ Trouble { fault: Fault::Constraint(_), .. }) => {
+                Ok(vec![Err(self.refused("taking back the deactivation of a customer", trouble))])
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn reactivate_together(
         &self,
         connection: &mut Connection,
         batch: &[Reactivation],

@@ -52,17 +52,18 @@ struct Due {
 }
 
 /// Goes through all customers, those that stand in for nobody known last.
-struct Pages {
+#[derive(Debug)]
+pub(super) struct Pages {
     stand_ins: bool,
     after: Option<CustomerId>,
 }
 
 impl Pages {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { stand_ins: false, after: None }
     }
 
-    async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
+    pub(super) async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
         loop {
             let (after, limit) = (self.after.take(), engine.parts.batch);
             let select = if self.stand_ins {
@@ -320,10 +321,11 @@ impl Engine {
     /// nothing for it. Where only a number is known, there must be no other tenant, unless the policy says with a reason
     /// that it does not look.
     fn held_back(&self, facts: &Customer, tenants: &BTreeSet<TenantId>) -> Option<String> {
-        if !facts.unreadable.is_empty() {
+        let policy = self.parts.policy.effective(&facts.tenant);
+        let today = policy.time_zone().day(self.parts.clock.now());
+        if facts.unreadable_on(today).next().is_some() {
             return Some(UNREADABLE.to_owned());
         }
-        let policy = self.parts.policy.effective(&facts.tenant);
         let looks_away = matches!(policy.guard(&Guard::SeveralTenants), GuardRule::Ignore { .. });
         let unnamed = facts.tenants != 1 && facts.connected.is_empty() && !looks_away;
         if unnamed || facts.connected.iter().any(|tenant| !tenants.contains(tenant)) {

@@ -49,6 +49,7 @@ mod outcomes;
 mod reconcile;
 mod reviewed;
 mod survey;
+mod unreadable;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
@@ -56,6 +57,7 @@ pub use expired::{Expired, ExpiredOf, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
+pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
 use outcomes::Turns;
 

@@ -64,6 +64,9 @@ pub struct Expiring {
     pub customers: u64,
     /// By class of which records expire.
     pub classes: BTreeMap<ClassName, ExpiringClass>,
+    /// By class and field, the records whose date cannot be read. They never expire, and count as records that have not.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<ClassName, BTreeMap<FieldName, u64>>,
     /// Customers of whom nothing is touched, by the guard that forbids it. Where a customer's facts cannot be read, under
     /// `unreadable`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -86,6 +89,9 @@ impl Expiring {
             sum.expired += counted.rows.saturating_sub(kept);
             sum.due += counted.due;
             sum.needed += needed.copied().unwrap_or_default();
+            for (field, rows) in tally.kept.get(name).into_iter().flat_map(|kept| &kept.unreadable) {
+                *self.unreadable.entry(name.clone()).or_default().entry(field.clone()).or_default() += rows;
+            }
         }
     }
 }
@@ -318,6 +324,15 @@ impl fmt::Display for ExpiryPlan {
                     write!(f, ", {needed} anonymised until nothing needs them")?;
                 }
                 writeln!(f)?;
+            }
+            for (class, fields) in &counted.unreadable {
+                for (field, rows) in fields {
+                    writeln!(
+                        f,
+                        "    {class:<20} {rows:>6} {} never expire: {field} cannot be read",
+                        plural(*rows, "row")
+                    )?;
+                }
             }
             for (guard, count) in &counted.held {
                 writeln!(f, "    {count} {} held back: {guard}", plural(*count, "customer"))?;

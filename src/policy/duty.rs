@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FiscalYearEnd, Ground, Period, StartRule, Statute, TimeZone};
 use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, DateForm, FieldName};
 
 /// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
 const REACH: Days = Days::new(110 * 366);
@@ -120,6 +120,9 @@ pub struct UnderDuty {
     pub keep_from: Option<NaiveDate>,
     /// The zone in which the date is a day.
     pub time_zone: TimeZone,
+    /// How the field stores the date.
+    #[serde(default, skip_serializing_if = "DateForm::is_plain")]
+    pub form: DateForm,
 }
 
 impl UnderDuty {
@@ -210,16 +213,23 @@ mod tests {
             through: Vec::new(),
             keep_from: Some("2018-01-01".parse().unwrap()),
             time_zone: TimeZone::UTC,
+            form: DateForm::new(),
         };
         for (number, kept) in [(2025, true), (20_250_630, true), (0, true), (1_262_304_000, false)] {
-            assert_eq!(under.keeps(Moment::of(&crate::data_map::Value::Integer(number))), kept, "{number}");
+            let read = under.form.read(&crate::data_map::Value::Integer(number), None);
+            assert_eq!(under.keeps(read.moment()), kept, "{number}");
         }
     }
 
     #[test]
     fn what_has_no_date_is_kept() {
-        let mut under =
-            UnderDuty { field: "day".into(), through: Vec::new(), keep_from: None, time_zone: TimeZone::UTC };
+        let mut under = UnderDuty {
+            field: "day".into(),
+            through: Vec::new(),
+            keep_from: None,
+            time_zone: TimeZone::UTC,
+            form: DateForm::new(),
+        };
         let moment = |text: &str| Some(Moment::Day(text.parse().unwrap()));
         assert!(under.keeps(moment("1990-01-01")), "not dated yet");
         under.keep_from = Some("2020-01-01".parse().unwrap());

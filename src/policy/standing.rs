@@ -1,8 +1,10 @@
 //! What a treatment's duties mean for one record among all of its customer's.
 
+use chrono::NaiveDate;
+
 use super::{ClassTreatment, Treatment, UnderDuty};
 use crate::customer::Moment;
-use crate::data_map::{DataMap, Record};
+use crate::data_map::{DataMap, ReadDate, Record};
 
 /// How a record stands. Exhaustive: a store must know every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,17 @@ impl UnderDuty {
     /// The date by which a record is kept: its own, or that of the record from which it hangs. None if there is no such
     /// record or no such date: what is not known forbids.
     pub(crate) fn date(&self, record: &Record, records: &[Record], map: &DataMap) -> Option<Moment> {
+        self.read(record, records, map, None)?.moment()
+    }
+
+    /// What comes of reading that date on a day. None if there is no such record.
+    pub(crate) fn read(
+        &self,
+        record: &Record,
+        records: &[Record],
+        map: &DataMap,
+        on: Option<NaiveDate>,
+    ) -> Option<ReadDate> {
         let mut holder = record;
         for next in &self.through {
             let class = map.class(holder.class.as_str())?;
@@ -34,7 +47,7 @@ impl UnderDuty {
             let mut links = class.hangs_from(map).filter(|link| link.to == *next);
             holder = links.find_map(|link| to.pointed_at(records, holder, link))?;
         }
-        Moment::of(holder.get(self.field.as_str()))
+        Some(self.form.read(holder.get(self.field.as_str()), on))
     }
 }
 

@@ -6,6 +6,7 @@
 mod anonymise;
 mod backups;
 mod column_checks;
+mod dates;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;

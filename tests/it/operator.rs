@@ -389,7 +389,7 @@ fn not_yet_names_the_day_and_as_of_looks_ahead() {
     shop.connect()
         .execute_batch(
             "CREATE TABLE client (id TEXT PRIMARY KEY NOT NULL, name TEXT, state TEXT, ended_on TEXT);
-             INSERT INTO client VALUES ('a', 'Zuzannah', 'ended', '2999-01-01'),
+             INSERT INTO client VALUES ('a', 'Zuzannah', 'ended', '2099-01-01'),
                  ('b', 'Zuzannah', 'ended', '2020-01-01'), ('c', 'Zuzannah', 'active', NULL)",
         )
         .unwrap();
@@ -417,11 +417,11 @@ fn not_yet_names_the_day_and_as_of_looks_ahead() {
     );
     let plan = |arguments: &[&str]| Ran::of(shop.command("plan").args(arguments));
     let refused = plan(&["--customer", "a", "--json"]).ends(2).json();
-    assert_eq!(refused["refused"]["not_yet"]["until"], "2999-04-01");
-    assert!(plan(&["--customer", "a"]).ends(2).out.contains("2999-04-01"));
-    plan(&["--customer", "a", "--as-of", "2999-03-31"]).ends(2);
-    plan(&["--customer", "a", "--as-of", "2999-04-01"]).ends(0);
-    plan(&["--customer", "a", "--as-of", "2999-04-01T00:00:00+02:00"]).ends(2);
+    assert_eq!(refused["refused"]["not_yet"]["until"], "2099-04-01");
+    assert!(plan(&["--customer", "a"]).ends(2).out.contains("2099-04-01"));
+    plan(&["--customer", "a", "--as-of", "2099-03-31"]).ends(2);
+    plan(&["--customer", "a", "--as-of", "2099-04-01"]).ends(0);
+    plan(&["--customer", "a", "--as-of", "2099-04-01T00:00:00+02:00"]).ends(2);
     assert_eq!(plan(&["--customer", "c", "--json"]).ends(2).json()["refused"]["nothing"], "no_trigger");
     let requested = plan(&["--customer", "c", "--treatment", "clear", "--json"]).ends(0).json();
     assert_eq!(requested["binds"]["trigger"], "requested");

@@ -543,9 +543,11 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             if is_linked(schema, classes, &class.table, &column.name) {
                 mapped = mapped.linked();
             }
-            if role == Role::Value {
-                mapped = mapped.dated();
-            }
+            mapped = match listed.and_then(|field| field.date.clone()) {
+                Some(form) => mapped.dated_as(form),
+                None if role == Role::Value => mapped.dated(),
+                None => mapped,
+            };
             built = built.field(mapped);
             for (pointer, kind) in listed.into_iter().flat_map(|field| &field.json) {
                 built = built.field(Field::personal(json_field(&column.name, pointer), kind.clone()));

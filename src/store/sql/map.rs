@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
+use super::dates;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, Kind, StateName, Value};
+use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -31,6 +32,8 @@ pub(crate) struct FieldMap {
     pub(crate) max_chars: Option<u32>,
     /// What is personal within the JSON document that the column holds; the kind is then that of the rest.
     pub(crate) json: BTreeMap<Pointer, Kind>,
+    /// In which form the column stores dates, where the map says so.
+    pub(crate) date: Option<DateForm>,
 }
 
 /// One link of the way from a record to its customer.
@@ -79,8 +82,11 @@ pub(crate) struct CustomersMap {
     pub(crate) tenant: TenantSource,
     pub(crate) tenants: Option<Source>,
     pub(crate) registered: Option<Source>,
+    pub(crate) registered_form: DateForm,
     pub(crate) status: Option<StatusMap>,
     pub(crate) dates: BTreeMap<String, Source>,
+    /// By date, in which form it is stored.
+    pub(crate) date_forms: BTreeMap<String, DateForm>,
     pub(crate) active_subscriptions: Option<Source>,
     pub(crate) unpaid_invoices: Option<Source>,
     pub(crate) open_disputes: Option<Source>,
@@ -190,19 +196,34 @@ fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
         table.get(key).and_then(|value| read_source(reader, &join(path, key), value))
     };
     let tenants = optional(reader, "tenants");
-    let registered = optional(reader, "registered");
+    let registered = table
+        .get("registered")
+        .and_then(|value| dates::read_date_source(reader, "customers.registered", value));
     let active_subscriptions = optional(reader, "active_subscriptions");
     let unpaid_invoices = optional(reader, "unpaid_invoices");
     let open_disputes = optional(reader, "open_disputes");
     let holds = optional(reader, "holds");
     let status = table.get("status").and_then(|value| read_status(reader, value));
     let own = read_sources(reader, "customers.states", table.get("states"));
-    let dates = read_sources(reader, "customers.dates", table.get("dates"));
+    let dates = read_dates(reader, table.get("dates"));
     let gateways = read_sources(reader, "customers.gateways", table.get("gateways"));
     let deactivate =
         reader.required(path, table, "deactivate").and_then(|value| read_deactivate(reader, value));
     let unknown = table.get("unknown_customer").and_then(|value| read_unknown(reader, value));
     let fields = read_fields(reader, path, table);
+    let (registered, registered_form) = match registered {
+        Some((source, said)) => {
+            let form = dates::form_of_fact(reader, "customers.registered", &source, said, &fields);
+            (Some(source), form)
+        }
+        None => (None, DateForm::new()),
+    };
+    let (mut date_sources, mut date_forms) = (BTreeMap::new(), BTreeMap::new());
+    for (name, (source, said)) in dates {
+        let form = dates::form_of_fact(reader, &join("customers.dates", &name), &source, said, &fields);
+        date_forms.insert(name.clone(), form);
+        date_sources.insert(name, source);
+    }
     let name = reader.required_text(path, table, "table").map(str::to_owned);
     let key = reader.required_text(path, table, "key").map(str::to_owned);
     Some(CustomersMap {
@@ -212,8 +233,10 @@ fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
         tenant: tenant?,
         tenants,
         registered,
+        registered_form,
         status,
-        dates,
+        dates: date_sources,
+        date_forms,
         active_subscriptions,
         unpaid_invoices,
         open_disputes,
@@ -250,6 +273,19 @@ fn read_sources(reader: &mut Reader, path: &str, value: Option<&Json>) -> BTreeM
         }
     }
     sources
+}
+
+/// The customers' dates, each with the form that is said of it.
+fn read_dates(reader: &mut Reader, value: Option<&Json>) -> BTreeMap<String, (Source, Option<DateForm>)> {
+    let mut found = BTreeMap::new();
+    if let Some(value) = value {
+        for (name, value) in reader.open_table("customers.dates", value).into_iter().flatten() {
+            if let Some(date) = dates::read_date_source(reader, &join("customers.dates", name), value) {
+                found.insert(name.clone(), date);
+            }
+        }
+    }
+    found
 }
 
 fn read_tenant(reader: &mut Reader, value: &Json) -> Option<TenantSource> {
@@ -519,7 +555,9 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
         let field = match value {
             Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
-                let Some(table) = reader.table(&path, value, &["kind", "max_chars"]) else { continue };
+                let Some(table) = reader.table(&path, value, &["kind", "max_chars", "date"]) else {
+                    continue;
+                };
                 let max_chars = table.get("max_chars").and_then(|value| {
                     let chars = value.as_u64().and_then(|chars| u32::try_from(chars).ok()).filter(|c| *c > 0);
                     if chars.is_none() {
@@ -527,9 +565,15 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
                     }
                     chars
                 });
-                let kind = reader.required_text(&path, table, "kind");
-                let field = kind.and_then(|kind| read_kind(reader, &path, kind));
-                field.map(|field| FieldMap { max_chars, ..field })
+                let date =
+                    table.get("date").map(|value| dates::read_form(reader, &join(&path, "date"), value));
+                let field = if date.is_some() && !table.contains_key("kind") {
+                    Some(FieldMap::default())
+                } else {
+                    let kind = reader.required_text(&path, table, "kind");
+                    kind.and_then(|kind| read_kind(reader, &path, kind))
+                };
+                field.map(|field| FieldMap { max_chars, date: date.flatten(), ..field })
             }
             _ => reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind)),
         };

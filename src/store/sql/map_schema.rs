@@ -30,9 +30,9 @@ impl super::SqlMap {
                 ("key", text.clone()),
                 ("tenant", tenant),
                 ("tenants", source.clone()),
-                ("registered", source.clone()),
+                ("registered", json!({ "$ref": "#/$defs/date" })),
                 ("status", json!({ "$ref": "#/$defs/status" })),
-                ("dates", by_name(&source)),
+                ("dates", by_name(&json!({ "$ref": "#/$defs/date" }))),
                 ("active_subscriptions", source.clone()),
                 ("unpaid_invoices", source.clone()),
                 ("open_disputes", source.clone()),
@@ -78,7 +78,10 @@ fn definitions(text: &Json) -> Json {
     let kinds: Vec<&str> = Kind::KNOWN.iter().copied().chain(["not personal"]).collect();
     let kind = json!({ "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": "^x_" }] });
     let chars = json!({ "type": "integer", "minimum": 1 });
-    let detailed = object(&[("kind", kind.clone()), ("max_chars", chars)], &["kind"]);
+    let (form, date) = super::dates::schemas(text);
+    let keys =
+        [("kind", kind.clone()), ("max_chars", chars), ("date", json!({ "$ref": "#/$defs/date_form" }))];
+    let detailed = json!({ "anyOf": [object(&keys, &["kind"]), object(&keys, &["date"])] });
     let values = json!({ "$ref": "#/$defs/values" });
     let status = |source: &str| {
         let keys = [
@@ -121,6 +124,8 @@ fn definitions(text: &Json) -> Json {
             "description": "A column of the customers' table, or scalar SQL that may name it",
             "oneOf": [text, object(&[("sql", text.clone())], &["sql"])],
         },
+        "date_form": form,
+        "date": date,
         "status": { "oneOf": [status("column"), status("sql")] },
         "link": { "oneOf": [texts, short, full] },
         "field": { "anyOf": [kind, detailed, document] },

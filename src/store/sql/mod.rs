@@ -76,6 +76,7 @@
 
 mod bind;
 mod coverage;
+mod dates;
 mod map;
 mod map_schema;
 mod schema;

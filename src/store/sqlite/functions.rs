@@ -12,8 +12,7 @@ use super::json_fields::{self, Unreadable};
 use super::mentions::People;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
-use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName, RecordKey, Value};
+use crate::data_map::{ClassName, FieldName, ReadDate, RecordKey, Stored, Value};
 use crate::policy::{UnderDuty, as_it_stays};
 
 /// A field and what is written to it.
@@ -93,7 +92,7 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 }
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
-/// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
+/// dated if so, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
 /// erased, `relinquish_general(slot, value)` what is left of it once it is made general, `relinquish_of_day(slot)` what a
 /// placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called
 /// from a schema or a trigger.
@@ -105,7 +104,8 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let duties = guard.as_ref().map(|working| &working.duties);
         let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
         let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        Ok(duty.keeps(moment(context.get_raw(1))))
+        let day = guard.as_ref().map(|working| working.date);
+        Ok(duty.keeps(read_date(duty, context.get_raw(1), day).moment()))
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_day", 2, flags, move |context| {
@@ -113,8 +113,18 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let duties = guard.as_ref().map(|working| &working.duties);
         let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
         let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let date = moment(context.get_raw(1));
+        let today = guard.as_ref().map(|working| working.date);
+        let date = read_date(duty, context.get_raw(1), today).moment();
         Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
+    })?;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function("relinquish_unreadable", 2, flags, move |context| {
+        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        let duties = guard.as_ref().map(|working| &working.duties);
+        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
+        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
+        let day = guard.as_ref().map(|working| working.date);
+        Ok(read_date(duty, context.get_raw(1), day).is_unreadable())
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
@@ -277,11 +287,19 @@ pub(super) fn key_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
     text
 }
 
-/// A record's date, without taking a copy of a text.
-fn moment(value: ValueRef<'_>) -> Option<Moment> {
+/// A record's date, as the duty's field stores it. Nobody counts by a day that is not known.
+fn read_date(duty: &UnderDuty, value: ValueRef<'_>, day: Option<NaiveDate>) -> ReadDate {
+    duty.form.read_stored(stored(value), day.filter(|day| *day != NaiveDate::MIN))
+}
+
+/// A value to be read as a date, without taking a copy of a text.
+pub(super) fn stored(value: ValueRef<'_>) -> Stored<'_> {
     match value {
-        ValueRef::Text(bytes) => Moment::parse(std::str::from_utf8(bytes).ok()?),
-        other => Moment::of(&from_sql(other)),
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(number) => Stored::Integer(number),
+        ValueRef::Real(number) => Stored::Real(number),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Stored::Bytes, Stored::Text),
+        ValueRef::Blob(_) => Stored::Bytes,
     }
 }
 

@@ -34,7 +34,7 @@ impl<'s> Staying<'s> {
             conditions.push(format!("relinquish_kept({arguments})"));
             // None of a record that this duty does not keep.
             let day = format!("relinquish_day({arguments})");
-            let _ = write!(dates, ", max({day}), min({day})");
+            let _ = write!(dates, ", max({day}), min({day}), sum(relinquish_unreadable({arguments}))");
         }
         (!conditions.is_empty()).then(|| (conditions.join(" OR "), dates))
     }

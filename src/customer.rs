@@ -240,10 +240,25 @@ impl Customer {
 
     /// The facts that cannot be read, by name: those that the store could not read, and every date that is not plausible
     /// on a day. Such a customer is blocked, whatever else is known.
+    ///
+    /// ```
+    /// use relinquish::Customer;
+    /// use relinquish::customer::Moment;
+    ///
+    /// let mut customer = Customer::new("7", "acme");
+    /// customer.dates.insert("last_login".to_owned(), Moment::Day("1970-01-01".parse()?));
+    /// let unreadable: Vec<_> = customer.unreadable_on("2026-11-21".parse()?).collect();
+    /// assert_eq!(unreadable, ["date last_login"]);
+    /// # Ok::<(), chrono::ParseError>(())
+    /// ```
     pub fn unreadable_on(&self, day: NaiveDate) -> impl Iterator<Item = Cow<'_, str>> {
         let dates = self.dates.iter().filter(move |(_, moment)| !self.is_date(**moment, day));
         let named = self.unreadable.iter().map(|fact| Cow::Borrowed(fact.as_str()));
-        named.chain(dates.map(|(name, _)| Cow::Owned(unreadable_date(name))))
+        // It makes nothing due, so nobody has to know more of it than that it has been.
+        let is_ahead =
+            |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
+        let registered = self.registered.filter(is_ahead).map(|_| Cow::Borrowed("registered"));
+        named.chain(registered).chain(dates.map(|(name, _)| Cow::Owned(unreadable_date(name))))
     }
 
     /// A date that can be read on a day. None where there is none; an error where there is one that cannot be read.

@@ -301,6 +301,7 @@ impl Engine {
                 };
                 let counted = expiring.entry(facts.tenant.clone()).or_default();
                 if let Some(held) = self.held_back(&facts, tenants) {
+                    counted.add_unreadable(&treatment, &tally);
                     *counted.held.entry(held.clone()).or_default() += 1;
                     *expired.entry(facts.tenant).or_default().held.entry(held).or_default() += 1;
                 } else {

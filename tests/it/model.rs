@@ -718,6 +718,11 @@ proptest! {
                     Decision::Blocked(_) | Decision::Nothing(Nothing::TreatedBefore { .. }) => {}
                     Decision::Nothing(nothing) => prop_assert!(false, "{}", nothing),
                 },
+                // Nobody knew by which trigger, and what that one chooses was done before.
+                Decision::Blocked(blocked) if blocked.trigger.is_none() => {
+                    let is_done = matches!(second, Decision::Nothing(Nothing::TreatedBefore { .. }));
+                    prop_assert!(is_done || matches!(second, Decision::Blocked(_)), "{}", second);
+                }
                 // A hand-over may be confirmed in the meantime.
                 Decision::Blocked(_) => prop_assert!(matches!(second, Decision::Blocked(_) | Decision::Due(_))),
                 // Whatever chose it, now or then.

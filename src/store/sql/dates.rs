@@ -149,14 +149,14 @@ impl CustomersMap {
     }
 }
 
-/// The JSON Schema of a form alone, and that of a fact's date.
-pub(super) fn schemas(text: &Json) -> (Json, Json) {
+/// The JSON Schema of a form alone, that of a fact's date, and that of a zone.
+pub(super) fn schemas(text: &Json) -> (Json, Json, Json) {
     let stored: Vec<&str> = StoredAs::ALL.iter().map(|stored| stored.as_str()).collect();
     let item = json!({ "type": ["string", "integer"] });
     let form = [
         ("stored", json!({ "enum": stored })),
         ("none", json!({ "oneOf": [item, { "type": "array", "items": item }] })),
-        ("zone", json!({ "enum": TimeZone::names().collect::<Vec<_>>() })),
+        ("zone", json!({ "$ref": "#/$defs/zone" })),
         ("from", json!({ "type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$" })),
     ];
     let with = |key: &'static str| object(&[&[(key, text.clone())], &form[..]].concat(), &[key]);
@@ -164,5 +164,5 @@ pub(super) fn schemas(text: &Json) -> (Json, Json) {
         "description": "A column of the customers' table, or scalar SQL that may name it, and how the dates are stored",
         "oneOf": [text, with("column"), with("sql")],
     });
-    (object(&form, &[]), source)
+    (object(&form, &[]), source, json!({ "enum": TimeZone::names().collect::<Vec<_>>() }))
 }

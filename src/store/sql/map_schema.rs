@@ -78,7 +78,7 @@ fn definitions(text: &Json) -> Json {
     let kinds: Vec<&str> = Kind::KNOWN.iter().copied().chain(["not personal"]).collect();
     let kind = json!({ "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": "^x_" }] });
     let chars = json!({ "type": "integer", "minimum": 1 });
-    let (form, date) = super::dates::schemas(text);
+    let (form, date, zone) = super::dates::schemas(text);
     let keys =
         [("kind", kind.clone()), ("max_chars", chars), ("date", json!({ "$ref": "#/$defs/date_form" }))];
     let detailed = json!({ "anyOf": [object(&keys, &["kind"]), object(&keys, &["date"])] });
@@ -126,6 +126,7 @@ fn definitions(text: &Json) -> Json {
         },
         "date_form": form,
         "date": date,
+        "zone": zone,
         "status": { "oneOf": [status("column"), status("sql")] },
         "link": { "oneOf": [texts, short, full] },
         "field": { "anyOf": [kind, detailed, document] },

@@ -21,16 +21,14 @@ pub(super) fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option
 fn form_in(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> DateForm {
     let mut form = DateForm::new();
     if let Some(text) = table.get("stored").and_then(|value| reader.text(&join(path, "stored"), value)) {
-        match StoredAs::ALL.into_iter().find(|stored| stored.as_str() == text) {
-            Some(stored) => form = form.stored(stored),
-            None => {
-                let known = StoredAs::ALL.map(StoredAs::as_str);
-                // Capitals are no slip that counts letters.
-                let same = known.into_iter().find(|word| word.eq_ignore_ascii_case(text));
-                let way_out =
-                    same.map_or_else(|| suggest(text, known), |word| format!("did you mean {word}?"));
-                reader.problem(join(path, "stored"), format!("{text} is no form of dates"), way_out);
-            }
+        if let Some(stored) = StoredAs::ALL.into_iter().find(|stored| stored.as_str() == text) {
+            form = form.stored(stored);
+        } else {
+            let known = StoredAs::ALL.map(StoredAs::as_str);
+            // A word that differs in capitals alone differs in every letter.
+            let same = known.into_iter().find(|word| word.eq_ignore_ascii_case(text));
+            let way_out = same.map_or_else(|| suggest(text, known), |word| format!("did you mean {word}?"));
+            reader.problem(join(path, "stored"), format!("{text} is no form of dates"), way_out);
         }
     }
     if let Some(value) = table.get("none") {

@@ -98,34 +98,12 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 /// from a schema or a trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_kept", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let day = guard.as_ref().map(|working| working.date);
-        Ok(duty.keeps(read_date(duty, context.get_raw(1), day).moment()))
+    register_duty(connection, bench, "relinquish_kept", |duty, date| duty.keeps(date.moment()).into())?;
+    register_duty(connection, bench, "relinquish_day", |duty, date| {
+        let day = duty.day(date.moment()).filter(|_| duty.keeps(date.moment()));
+        day.map_or(SqlValue::Null, |day| SqlValue::Text(day.to_string()))
     })?;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_day", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let today = guard.as_ref().map(|working| working.date);
-        let date = read_date(duty, context.get_raw(1), today).moment();
-        Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
-    })?;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_unreadable", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let day = guard.as_ref().map(|working| working.date);
-        Ok(read_date(duty, context.get_raw(1), day).is_unreadable())
-    })?;
+    register_duty(connection, bench, "relinquish_unreadable", |_, date| date.is_unreadable().into())?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
         with_slot(&working, context, |working, n, slot| {
@@ -210,6 +188,24 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     })
 }
 
+/// A function of a duty, by its number, and a record's date as it is stored.
+fn register_duty(
+    connection: &Connection,
+    bench: &Bench,
+    name: &str,
+    answer: fn(&UnderDuty, ReadDate) -> SqlValue,
+) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function(name, 2, flags, move |context| {
+        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
+        let found = guard.as_ref().and_then(|working| Some((working.duties.get(n)?, working.date)));
+        let (duty, day) = found.ok_or_else(|| failure("no such duty"))?;
+        Ok(answer(duty, read_date(duty, context.get_raw(1), day)))
+    })
+}
+
 fn failure(what: &str) -> rusqlite::Error {
     rusqlite::Error::UserFunctionError(what.into())
 }
@@ -288,8 +284,8 @@ pub(super) fn key_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
 }
 
 /// A record's date, as the duty's field stores it. Nobody counts by a day that is not known.
-fn read_date(duty: &UnderDuty, value: ValueRef<'_>, day: Option<NaiveDate>) -> ReadDate {
-    duty.form.read_stored(stored(value), day.filter(|day| *day != NaiveDate::MIN))
+fn read_date(duty: &UnderDuty, value: ValueRef<'_>, day: NaiveDate) -> ReadDate {
+    duty.form.read_stored(stored(value), (day != NaiveDate::MIN).then_some(day))
 }
 
 /// A value to be read as a date, without taking a copy of a text.

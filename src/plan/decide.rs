@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::explain::{Listener, Reason, Silent};
 use super::{CaseId, Deferred, Tally};
-use crate::customer::{Customer, GatewayProfile};
+use crate::customer::{Customer, GatewayProfile, Moment};
 use crate::digest::Digest;
 use crate::policy::{
     Effective, GatewayAction, Ground, Guard, GuardRule, Policy, Treatment, TreatmentName, Trigger,
@@ -527,9 +527,11 @@ fn obstacles(
     }));
     let hand_over = policy.triggers().get(&trigger).and_then(TriggerRule::hand_over);
     if let Some(date) = hand_over {
-        let confirmed = customer.date_on(date, today).ok().flatten();
-        let confirmed = confirmed.map(|moment| policy.time_zone().day_of(moment));
-        if confirmed.is_none_or(|day| day > today) {
+        // Of a date that cannot be read it was said above.
+        let confirmed = customer.date_on(date, today);
+        let is_confirmed =
+            |moment: Option<Moment>| moment.is_some_and(|moment| policy.time_zone().day_of(moment) <= today);
+        if confirmed.is_ok_and(|moment| !is_confirmed(moment)) {
             by.push(BlockedBy::fact(
                 format!("nobody has confirmed that tenant {} has its data", customer.tenant),
                 format!("hand the data over, and set the date {date} when a person confirms it"),

@@ -511,6 +511,33 @@ async fn a_plan_counts_what_a_duty_keeps_because_its_date_cannot_be_read() {
     assert_eq!(shop.text("SELECT group_concat(id) FROM bills"), "1,2,3");
 }
 
+/// The form is that of the field which holds the date, in whatever record that is.
+#[tokio::test]
+async fn a_date_of_another_record_is_read_in_the_form_of_that_record() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE bills (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, booked);
+        CREATE TABLE lines (id INTEGER PRIMARY KEY, bill INTEGER NOT NULL REFERENCES bills, text TEXT);
+        INSERT INTO clients VALUES (1, 'Maud');
+        INSERT INTO bills VALUES (1, 1, 1767225600000), (2, 1, 981158400000), (3, 1, 1767225600), (4, 1, 0);
+        INSERT INTO lines VALUES (1, 1, 'x'), (2, 2, 'x'), (3, 3, 'x'), (4, 4, 'x');";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.bill]\ntable = 'bills'\nkey = 'id'\nowner = 'client'
+         fields = {{ booked = {{ date = {{ stored = 'milliseconds' }} }} }}
+         [records.line]\ntable = 'lines'\nkey = 'id'\nowner = ['bill', 'client']\nfields = {{ text = 'free_text' }}"
+    );
+    let mut shop = Shop::new(sql, &map, "customer = 'anonymise'\nbill = 'delete'\nline = 'delete'");
+    shop.policy += "\n[duties.books]\nclasses = ['bill', 'line']\nperiod = '6 years'\nstart = 'calendar_year'\n\
+        law = 'the act'\nground = '17(3)(b)'\nfrom = 'booked'";
+    let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
+    for deferred in &plan.due().deferred {
+        assert_eq!((deferred.rows, deferred.unreadable.get("booked")), (Some(3), Some(&2)), "{deferred}");
+    }
+    shop.erase("1").await;
+    for table in ["bills", "lines"] {
+        assert_eq!(shop.text(&format!("SELECT group_concat(id) FROM {table}")), "1,3,4", "{table}");
+    }
+}
+
 /// What is wrong with a form is said at its place, with a way out.
 #[test]
 fn a_wrong_word_of_a_form_is_said_with_a_way_out() {

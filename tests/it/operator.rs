@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What is stored of customer 1. None of it may be printed, recorded, or left in a file after a scrub.
@@ -381,6 +381,44 @@ fn who_was_erased_is_refused_with_the_day() {
     }
     assert_eq!(after, shop.everything());
     shop.erase("2", &shop.digest("2")).ends(0);
+}
+
+#[test]
+fn whoever_cannot_be_read_is_listed() {
+    let mut shop = Shop::new();
+    shop.connect()
+        .execute_batch(
+            "CREATE TABLE client (id TEXT PRIMARY KEY NOT NULL, name TEXT, ended_on TEXT);
+             INSERT INTO client VALUES ('a', 'Zuzannah', '2020-01-01'), ('b', 'Zuzannah', 'in spring')",
+        )
+        .unwrap();
+    shop.map = shop.write(
+        "map.toml",
+        r#"version = 1
+        [customers]
+        table = "client"
+        key = "id"
+        tenant = { is = "one" }
+        dates.cancelled = "ended_on"
+        deactivate = { none = "no such status" }
+        fields = { id = "not personal", name = "name" }"#,
+    );
+    shop.policy = shop.write(
+        "policy.toml",
+        r#"version = 1
+        sweep = true
+        triggers.requested = { treatment = "clear" }
+        guards.active_subscription = { ignore = "none are sold" }
+        guards.not_archived = { ignore = "no such status" }
+        anonymise.name = "remove"
+        treatments.clear.customer = "anonymise""#,
+    );
+    let list = |arguments: &[&str]| Ran::of(shop.command("unreadable").args(arguments));
+    assert_eq!(list(&[]).ends(0).out.trim(), "b: date cancelled");
+    let wanted = json!([{ "customer": "b", "tenant": "one", "facts": ["date cancelled"] }]);
+    assert_eq!(list(&["--json"]).ends(0).json()["unreadable"], wanted);
+    shop.connect().execute_batch("UPDATE client SET ended_on = NULL").unwrap();
+    assert_eq!(list(&[]).ends(0).out.trim(), "every customer can be read");
 }
 
 #[test]

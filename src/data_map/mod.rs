@@ -46,8 +46,10 @@ mod record;
 
 pub use builder::DataMapBuilder;
 pub use check::Check;
+#[cfg(feature = "sqlite")]
+pub(crate) use date_form::Stored;
 pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
-pub(crate) use date_form::{Stored, is_filler, is_plausible};
+pub(crate) use date_form::{is_filler, is_plausible};
 pub use kind::{Kind, UnknownKind};
 pub use moment::Moment;
 pub use record::{Record, RecordKey, Value};

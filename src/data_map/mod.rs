@@ -39,14 +39,21 @@ use crate::name::open_name;
 
 mod builder;
 mod check;
+mod date_form;
 mod kind;
 mod link;
+mod moment;
 mod record;
 
 pub use builder::DataMapBuilder;
 pub use check::Check;
+#[cfg(feature = "sqlite")]
+pub(crate) use date_form::Stored;
+pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
+pub(crate) use date_form::{is_filler, is_plausible};
 pub use kind::{Kind, UnknownKind};
 pub use link::{Link, LinkRole, WhenGone};
+pub use moment::Moment;
 pub use record::{Record, RecordKey, Value};
 
 open_name! {
@@ -125,6 +132,9 @@ pub struct Field {
     token_part: bool,
     linked: bool,
     dated: bool,
+    /// How it stores dates, where the map says so.
+    #[serde(skip_serializing_if = "DateForm::is_plain")]
+    form: DateForm,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     json: bool,
     constraints: Constraints,
@@ -205,7 +215,7 @@ impl Field {
         self
     }
 
-    /// It holds a date (a day, an instant, or Unix seconds), and the store keeps records by it: what it is told to keep
+    /// It holds a date (a day, an instant, or Unix seconds; for others see [`dated_as`](Self::dated_as)), and the store keeps records by it: what it is told to keep
     /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is, and what
     /// such a record needs stays as a [tombstone](crate::policy::ClassTreatment::tombstone). A store that goes through
     /// [`Treatment::standings`](crate::policy::Treatment::standings) does so by itself.
@@ -213,6 +223,21 @@ impl Field {
     pub fn dated(mut self) -> Self {
         self.dated = true;
         self
+    }
+
+    /// It holds a date as [`dated`](Self::dated) has it, stored in a form.
+    ///
+    /// ```
+    /// use relinquish::data_map::{DateForm, Field, StoredAs};
+    ///
+    /// let form = DateForm::new().stored(StoredAs::Milliseconds).none(0);
+    /// let field = Field::plain("made_at").dated_as(form);
+    /// # assert!(field.is_dated());
+    /// ```
+    #[must_use]
+    pub fn dated_as(mut self, form: DateForm) -> Self {
+        self.form = form;
+        self.dated()
     }
 
     /// It holds a JSON document as text. Where it is redacted, that is done to each text in the document, which stays a
@@ -247,7 +272,8 @@ impl Field {
         constraints: Constraints,
     ) -> Self {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
-        Self { name, kind, role, token_part, linked, dated, json, constraints, checks, of: None }
+        let form = DateForm::new();
+        Self { name, kind, role, token_part, linked, dated, form, json, constraints, checks, of: None }
     }
 
     /// Its name.
@@ -278,6 +304,11 @@ impl Field {
     /// Whether the store keeps records by it.
     pub fn is_dated(&self) -> bool {
         self.dated
+    }
+
+    /// How it stores dates. A form of which nothing is said, where nobody said it.
+    pub fn date_form(&self) -> &DateForm {
+        &self.form
     }
 
     /// Whether it holds a JSON document.

@@ -53,6 +53,7 @@ struct Due {
 }
 
 /// Goes through all customers, those that stand in for nobody known last.
+#[derive(Debug)]
 pub(super) struct Pages {
     stand_ins: bool,
     after: Option<CustomerId>,
@@ -311,6 +312,7 @@ impl Engine {
                 };
                 let counted = expiring.entry(facts.tenant.clone()).or_default();
                 if let Some(held) = self.held_back(&facts, tenants) {
+                    counted.add_unreadable(&treatment, &tally);
                     *counted.held.entry(held.clone()).or_default() += 1;
                     *expired.entry(facts.tenant).or_default().held.entry(held).or_default() += 1;
                 } else {
@@ -331,10 +333,11 @@ impl Engine {
     /// nothing for it. Where only a number is known, there must be no other tenant, unless the policy says with a reason
     /// that it does not look.
     fn held_back(&self, facts: &Customer, tenants: &BTreeSet<TenantId>) -> Option<String> {
-        if !facts.unreadable.is_empty() {
+        let policy = self.parts.policy.effective(&facts.tenant);
+        let today = policy.time_zone().day(self.parts.clock.now());
+        if facts.unreadable_on(today).next().is_some() {
             return Some(UNREADABLE.to_owned());
         }
-        let policy = self.parts.policy.effective(&facts.tenant);
         let looks_away = matches!(policy.guard(&Guard::SeveralTenants), GuardRule::Ignore { .. });
         let unnamed = facts.tenants != 1 && facts.connected.is_empty() && !looks_away;
         if unnamed || facts.connected.iter().any(|tenant| !tenants.contains(tenant)) {

@@ -50,6 +50,7 @@ mod reconcile;
 mod reviewed;
 mod survey;
 mod tenants;
+mod unreadable;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
@@ -58,6 +59,7 @@ pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
 pub use tenants::check_tenants;
+pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
 use outcomes::Turns;
 

@@ -179,9 +179,19 @@ pub struct Kept {
     /// The earliest date by which one of them is kept, by the field that holds it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub earliest: BTreeMap<FieldName, NaiveDate>,
+    /// How many of them hold a date that cannot be read, by the field that holds it. Nobody can tell when their duty ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, u64>,
 }
 
 impl Kept {
+    /// Adds records whose date cannot be read.
+    pub fn add_unreadable(&mut self, field: &FieldName, rows: u64) {
+        if rows > 0 {
+            *self.unreadable.entry(field.clone()).or_default() += rows;
+        }
+    }
+
     /// Adds a record, with its date if it has one.
     pub fn add(&mut self, field: &FieldName, date: Option<NaiveDate>) {
         if let Some(date) = date {

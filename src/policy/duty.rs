@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FiscalYearEnd, Ground, Period, StartRule, Statute, TimeZone};
 use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, DateForm, FieldName};
 
 /// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
 const REACH: Days = Days::new(110 * 366);
@@ -131,6 +131,9 @@ pub struct UnderDuty {
     /// with the class from which it starts.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<(ClassName, String)>,
+    /// How the field stores the date.
+    #[serde(default, skip_serializing_if = "DateForm::is_plain")]
+    pub form: DateForm,
 }
 
 impl UnderDuty {
@@ -223,9 +226,11 @@ mod tests {
             keep_from: Some("2018-01-01".parse().unwrap()),
             time_zone: TimeZone::UTC,
             needs: BTreeSet::new(),
+            form: DateForm::new(),
         };
         for (number, kept) in [(2025, true), (20_250_630, true), (0, true), (1_262_304_000, false)] {
-            assert_eq!(under.keeps(Moment::of(&crate::data_map::Value::Integer(number))), kept, "{number}");
+            let read = under.form.read(&crate::data_map::Value::Integer(number), None);
+            assert_eq!(under.keeps(read.moment()), kept, "{number}");
         }
     }
 
@@ -237,6 +242,7 @@ mod tests {
             keep_from: None,
             time_zone: TimeZone::UTC,
             needs: BTreeSet::new(),
+            form: DateForm::new(),
         };
         let moment = |text: &str| Some(Moment::Day(text.parse().unwrap()));
         assert!(under.keeps(moment("1990-01-01")), "not dated yet");

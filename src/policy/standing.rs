@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
+
 use super::{ClassTreatment, Treatment, UnderDuty};
 use crate::customer::Moment;
-use crate::data_map::{ClassName, DataMap, Link, Record};
+use crate::data_map::{ClassName, DataMap, Link, ReadDate, Record};
 
 /// How a record stands. Exhaustive: a store must know every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,17 @@ impl UnderDuty {
     /// The date by which a record is kept: its own, or that of the record from which it hangs. None if there is no such
     /// record or no such date: what is not known forbids.
     pub(crate) fn date(&self, record: &Record, records: &[Record], map: &DataMap) -> Option<Moment> {
+        self.read(record, records, map, None)?.moment()
+    }
+
+    /// What comes of reading that date on a day. None if there is no such record.
+    pub(crate) fn read(
+        &self,
+        record: &Record,
+        records: &[Record],
+        map: &DataMap,
+        on: Option<NaiveDate>,
+    ) -> Option<ReadDate> {
         let mut holder = record;
         for next in &self.through {
             let class = map.class(holder.class.as_str())?;
@@ -36,7 +49,7 @@ impl UnderDuty {
             let mut links = class.hangs_from().filter(|link| link.to() == next);
             holder = links.find_map(|link| to.led_to(records, holder, link))?;
         }
-        Moment::of(holder.get(self.field.as_str()))
+        Some(self.form.read(holder.get(self.field.as_str()), on))
     }
 }
 

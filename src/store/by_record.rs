@@ -13,7 +13,7 @@ use super::{
 };
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
-use crate::data_map::{self, DataMap, FieldName, Record, Value};
+use crate::data_map::{self, DataMap, FieldName, ReadDate, Record, Value};
 use crate::policy::{ClassTreatment, Group, RecordAction, RecordChange, Standing, Treatment};
 
 /// A customer's records, as a host loads them.
@@ -260,10 +260,13 @@ impl<R: Repository> ByRecord<R> {
                 let under =
                     treatment.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
                 for duty in under {
-                    let date = duty.date(record, &records, map);
+                    let on = at.map(|at| at.date_naive());
+                    let read = duty.read(record, &records, map, on);
+                    let date = read.and_then(ReadDate::moment);
                     if duty.keeps(date) {
                         kept.add(&duty.field, duty.day(date));
                     }
+                    kept.add_unreadable(&duty.field, u64::from(read.is_some_and(ReadDate::is_unreadable)));
                 }
             }
         }

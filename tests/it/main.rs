@@ -7,6 +7,7 @@ mod anonymise;
 mod backups;
 mod before_approval;
 mod column_checks;
+mod dates;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;

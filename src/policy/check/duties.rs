@@ -178,7 +178,9 @@ pub(super) fn put_under_duty(
             continue;
         }
         if let Dated::Here(way) = where_dated(map, described, field) {
+            let holder = way.last().and_then(|name| map.class(name.as_str())).unwrap_or(described);
             treated.under_duty.push(UnderDuty {
+                form: holder.find(field.as_str()).map(|dated| dated.date_form().clone()).unwrap_or_default(),
                 field: field.clone(),
                 through: way.into_iter().cloned().collect(),
                 keep_from: None,

@@ -774,9 +774,11 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             if is_linked(schema, classes, class, &column.name) {
                 mapped = mapped.linked();
             }
-            if role == Role::Value {
-                mapped = mapped.dated();
-            }
+            mapped = match listed.date.clone() {
+                Some(form) => mapped.dated_as(form),
+                None if role == Role::Value => mapped.dated(),
+                None => mapped,
+            };
             built = built.field(mapped);
             for (pointer, kind) in &listed.json {
                 built = built.field(Field::personal(json_field(&column.name, pointer), kind.clone()));

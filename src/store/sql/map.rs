@@ -8,9 +8,10 @@ use super::links::{
     EndMap, LinkMap, LinkRef, NobodyMap, SharedMap, When, read_ends, read_named, read_nobody, read_owner,
     read_shared, read_when,
 };
+use super::dates;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, Kind, StateName, Value};
+use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -37,6 +38,8 @@ pub(crate) struct FieldMap {
     pub(crate) json: BTreeMap<Pointer, Kind>,
     /// The link whose far end it belongs to, if not to whoever has the row.
     pub(crate) of: Option<String>,
+    /// In which form the column stores dates, where the map says so.
+    pub(crate) date: Option<DateForm>,
 }
 
 /// A value that is written to a column: a constant, or the instant.
@@ -76,8 +79,11 @@ pub(crate) struct CustomersMap {
     pub(crate) tenant: TenantSource,
     pub(crate) tenants: Option<Source>,
     pub(crate) registered: Option<Source>,
+    pub(crate) registered_form: DateForm,
     pub(crate) status: Option<StatusMap>,
     pub(crate) dates: BTreeMap<String, Source>,
+    /// By date, in which form it is stored.
+    pub(crate) date_forms: BTreeMap<String, DateForm>,
     pub(crate) active_subscriptions: Option<Source>,
     pub(crate) unpaid_invoices: Option<Source>,
     pub(crate) open_disputes: Option<Source>,
@@ -300,14 +306,16 @@ fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<
         table.get(key).and_then(|value| read_source(reader, &join(path, key), value))
     };
     let tenants = optional(reader, "tenants");
-    let registered = optional(reader, "registered");
+    let registered = table
+        .get("registered")
+        .and_then(|value| dates::read_date_source(reader, "customers.registered", value));
     let active_subscriptions = optional(reader, "active_subscriptions");
     let unpaid_invoices = optional(reader, "unpaid_invoices");
     let open_disputes = optional(reader, "open_disputes");
     let holds = optional(reader, "holds");
     let status = table.get("status").and_then(|value| read_status(reader, value));
     let own = read_sources(reader, "customers.states", table.get("states"));
-    let dates = read_sources(reader, "customers.dates", table.get("dates"));
+    let dates = read_dates(reader, table.get("dates"));
     let gateways = read_sources(reader, "customers.gateways", table.get("gateways"));
     let deactivate =
         reader.required(path, table, "deactivate").and_then(|value| read_deactivate(reader, value));
@@ -316,6 +324,19 @@ fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<
     let rest = read_rest(reader, path, table);
     let when = table.get("when").map_or(Some(When::All), |value| read_when(reader, "customers.when", value));
     let ends = read_class_ends(reader, path, table, by_schema);
+    let (registered, registered_form) = match registered {
+        Some((source, said)) => {
+            let form = dates::form_of_fact(reader, "customers.registered", &source, said, &fields);
+            (Some(source), form)
+        }
+        None => (None, DateForm::new()),
+    };
+    let (mut date_sources, mut date_forms) = (BTreeMap::new(), BTreeMap::new());
+    for (name, (source, said)) in dates {
+        let form = dates::form_of_fact(reader, &join("customers.dates", &name), &source, said, &fields);
+        date_forms.insert(name.clone(), form);
+        date_sources.insert(name, source);
+    }
     let name = reader.required_text(path, table, "table").map(str::to_owned);
     let key =
         reader.required(path, table, "key").and_then(|value| read_columns(reader, "customers.key", value));
@@ -329,8 +350,10 @@ fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<
         tenant: tenant?,
         tenants,
         registered,
+        registered_form,
         status,
-        dates,
+        dates: date_sources,
+        date_forms,
         active_subscriptions,
         unpaid_invoices,
         open_disputes,
@@ -367,6 +390,19 @@ fn read_sources(reader: &mut Reader, path: &str, value: Option<&Json>) -> BTreeM
         }
     }
     sources
+}
+
+/// The customers' dates, each with the form that is said of it.
+fn read_dates(reader: &mut Reader, value: Option<&Json>) -> BTreeMap<String, (Source, Option<DateForm>)> {
+    let mut found = BTreeMap::new();
+    if let Some(value) = value {
+        for (name, value) in reader.open_table("customers.dates", value).into_iter().flatten() {
+            if let Some(date) = dates::read_date_source(reader, &join("customers.dates", name), value) {
+                found.insert(name.clone(), date);
+            }
+        }
+    }
+    found
 }
 
 fn read_tenant(reader: &mut Reader, value: &Json) -> Option<TenantSource> {
@@ -633,7 +669,9 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
         let field = match value {
             Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
-                let Some(table) = reader.table(&path, value, &["kind", "max_chars", "of"]) else { continue };
+                let Some(table) = reader.table(&path, value, &["kind", "max_chars", "of", "date"]) else {
+                    continue;
+                };
                 let max_chars = table.get("max_chars").and_then(|value| {
                     let chars = value.as_u64().and_then(|chars| u32::try_from(chars).ok()).filter(|c| *c > 0);
                     if chars.is_none() {
@@ -643,9 +681,15 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
                 });
                 let of = table.get("of").and_then(|value| reader.text(&join(&path, "of"), value));
                 let of = of.map(str::to_owned);
-                let kind = reader.required_text(&path, table, "kind");
-                let field = kind.and_then(|kind| read_kind(reader, &path, kind));
-                field.map(|field| FieldMap { max_chars, of, ..field })
+                let date =
+                    table.get("date").map(|value| dates::read_form(reader, &join(&path, "date"), value));
+                let field = if date.is_some() && !table.contains_key("kind") {
+                    Some(FieldMap::default())
+                } else {
+                    let kind = reader.required_text(&path, table, "kind");
+                    kind.and_then(|kind| read_kind(reader, &path, kind))
+                };
+                field.map(|field| FieldMap { max_chars, of, date: date.flatten(), ..field })
             }
             _ => reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind)),
         };

@@ -33,9 +33,9 @@ impl super::SqlMap {
                 ("rest", json!({ "$ref": "#/$defs/kind" })),
                 ("tenant", tenant),
                 ("tenants", source.clone()),
-                ("registered", source.clone()),
+                ("registered", json!({ "$ref": "#/$defs/date" })),
                 ("status", json!({ "$ref": "#/$defs/status" })),
-                ("dates", by_name(&source)),
+                ("dates", by_name(&json!({ "$ref": "#/$defs/date" }))),
                 ("active_subscriptions", source.clone()),
                 ("unpaid_invoices", source.clone()),
                 ("open_disputes", source.clone()),
@@ -108,7 +108,10 @@ fn definitions(text: &Json) -> Json {
     let kinds: Vec<&str> = Kind::KNOWN.iter().copied().chain(["not personal"]).collect();
     let kind = json!({ "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": "^x_" }] });
     let chars = json!({ "type": "integer", "minimum": 1 });
-    let detailed = object(&[("kind", kind.clone()), ("max_chars", chars), ("of", text.clone())], &["kind"]);
+    let (form, date, zone) = super::dates::schemas(text);
+    let date_form = json!({ "$ref": "#/$defs/date_form" });
+    let keys = [("kind", kind.clone()), ("max_chars", chars), ("of", text.clone()), ("date", date_form)];
+    let detailed = json!({ "anyOf": [object(&keys, &["kind"]), object(&keys, &["date"])] });
     let values = json!({ "$ref": "#/$defs/values" });
     let status = |source: &str| {
         let keys = [
@@ -173,6 +176,9 @@ fn definitions(text: &Json) -> Json {
             "description": "A column of the customers' table, or scalar SQL that may name it",
             "oneOf": [text, object(&[("sql", text.clone())], &["sql"])],
         },
+        "date_form": form,
+        "date": date,
+        "zone": zone,
         "status": { "oneOf": [status("column"), status("sql")] },
         "link": { "anyOf": [texts, written_out] },
         "named": link(&column, &[]),

@@ -346,8 +346,11 @@ impl Shared {
 
 /// Columns and values of a new "Unknown Customer".
 fn stand_in_row(map: &CustomersMap, unknown: &UnknownMap, at: DateTime<Utc>) -> (String, String) {
-    let mut row: BTreeMap<String, String> =
-        unknown.create.iter().map(|(column, value)| (quoted(column), written(value, at))).collect();
+    let mut row: BTreeMap<String, String> = unknown
+        .create
+        .iter()
+        .map(|(column, value)| (quoted(column), written(map, column, value, at)))
+        .collect();
     row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), facts::literal(value))));
     if let TenantSource::From(Source::Column(column)) = &map.tenant {
         row.insert(quoted(column), "b.tenant".to_owned());

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::DateTime;
+use chrono::NaiveDate;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::functions::from_sql;
+use super::functions::{from_sql, stored};
 use super::statements::{quoted, source_sql};
 use crate::customer::{
     Customer, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment, StateName, Status, TenantId,
+    unreadable_date,
 };
-use crate::data_map::Value;
+use crate::data_map::{DateForm, ReadDate, Value};
 use crate::document::{Problem, Problems};
 use crate::sqlite::Fault;
 use crate::store::sql::{CustomersMap, DeactivateMap, Source, TenantSource, keys};
@@ -23,7 +24,10 @@ pub(super) struct Facts {
     tenant: Option<TenantId>,
     statuses: Option<BTreeMap<String, Status>>,
     states: Vec<StateName>,
-    dates: Vec<String>,
+    registered: DateForm,
+    dates: Vec<(String, DateForm)>,
+    /// The first day that is plausible as one of the dates, where the map names one before 1900.
+    dates_from: Option<NaiveDate>,
     gateways: Vec<GatewayName>,
     /// Columns that deactivating overwrites.
     written: Vec<String>,
@@ -85,6 +89,10 @@ impl Facts {
         columns.extend(written.iter().map(|name| format!("{}.{}", quoted(&map.table), quoted(name))));
         columns.extend(map.key.iter().map(|key| format!("{}.{}", quoted(&map.table), quoted(key))));
         Problems::none_or(problems)?;
+        let form = |name: &String| map.date_forms.get(name).cloned().unwrap_or_default();
+        let dates = map.dates.keys().map(|name| (name.clone(), form(name)));
+        let dates_from = dates.clone().map(|(_, form)| form.earliest()).min();
+        let dates_from = dates_from.filter(|from| *from < DateForm::new().earliest());
         Ok(Self {
             key: map.key.len(),
             columns: columns.join(", "),
@@ -94,7 +102,9 @@ impl Facts {
             },
             statuses: map.status.as_ref().map(|status| status.values.clone()),
             states: map.states.keys().cloned().collect(),
-            dates: map.dates.keys().cloned().collect(),
+            registered: map.registered_form.clone(),
+            dates: dates.collect(),
+            dates_from,
             gateways: map.gateways.keys().cloned().collect(),
             written,
         })
@@ -163,15 +173,15 @@ impl Facts {
                 None => unreadable_fact(&mut customer, "status"),
             }
         }
-        match moment(row.get_ref(at + 4)?) {
-            Ok(registered) => {
-                customer.registered = registered.map(|moment| match moment {
-                    Moment::Day(day) => day.and_time(chrono::NaiveTime::MIN).and_utc(),
-                    Moment::Instant(instant) => instant,
-                });
+        match self.registered.read_stored(stored(row.get_ref(at + 4)?), None) {
+            ReadDate::None => {}
+            ReadDate::Date(Moment::Day(day)) => {
+                customer.registered = Some(day.and_time(chrono::NaiveTime::MIN).and_utc());
             }
-            Err(Unreadable) => unreadable_fact(&mut customer, "registered"),
+            ReadDate::Date(Moment::Instant(instant)) => customer.registered = Some(instant),
+            ReadDate::Unreadable => unreadable_fact(&mut customer, "registered"),
         }
+        customer.dates_from = self.dates_from;
         customer.stand_in = matches!(row.get_ref(at + 5)?, ValueRef::Integer(flag) if flag != 0);
         let mut column = at + FIXED;
         for name in &self.states {
@@ -183,13 +193,12 @@ impl Facts {
             }
             column += 1;
         }
-        for name in &self.dates {
-            match moment(row.get_ref(column)?) {
-                Ok(Some(moment)) => {
-                    customer.dates.insert(name.clone(), moment);
-                }
-                Ok(None) => {}
-                Err(Unreadable) => unreadable_fact(&mut customer, &format!("date {name}")),
+        for (name, form) in &self.dates {
+            // Whether it lies too far ahead is seen by whoever knows the day.
+            match form.read_stored(stored(row.get_ref(column)?), None) {
+                ReadDate::Date(moment) => drop(customer.dates.insert(name.clone(), moment)),
+                ReadDate::None => {}
+                ReadDate::Unreadable => unreadable_fact(&mut customer, &unreadable_date(name)),
             }
             column += 1;
         }
@@ -258,27 +267,20 @@ fn text(value: ValueRef<'_>) -> Result<Option<String>, Unreadable> {
     }
 }
 
-/// A day or an instant: ISO 8601 text, or Unix seconds.
-fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {
-    match value {
-        ValueRef::Null => Ok(None),
-        ValueRef::Integer(seconds) => {
-            DateTime::from_timestamp(seconds, 0).map(|at| Some(Moment::Instant(at))).ok_or(Unreadable)
-        }
-        ValueRef::Text(bytes) => {
-            let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim();
-            if text.is_empty() {
-                return Ok(None);
-            }
-            Moment::parse(text).map(Some).ok_or(Unreadable)
-        }
-        ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
-    }
-}
-
-/// The kinds of holds: one, none, or a JSON array.
+/// The kinds of holds: one, none (NULL or an empty array), or a JSON array. An empty text, a NULL within an array and a word
+/// that is no kind are holds of which nobody knows the kind.
 fn holds(value: ValueRef<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
-    profiles(value)?.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
+    let text = match value {
+        ValueRef::Null => return Ok(BTreeSet::new()),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => return Err(Unreadable),
+    };
+    let kinds: Vec<String> = if text.starts_with('[') {
+        serde_json::from_str(text).map_err(|_| Unreadable)?
+    } else {
+        vec![text.to_owned()]
+    };
+    kinds.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
 }
 
 /// The tenants with which an account is connected, by name: one, or a JSON array of texts and numbers.

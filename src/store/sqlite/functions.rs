@@ -13,8 +13,7 @@ use super::json_fields::{self, Unreadable};
 use super::mentions::People;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
-use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName, RecordKey, Value};
+use crate::data_map::{ClassName, FieldName, ReadDate, RecordKey, Stored, Value};
 use crate::policy::{UnderDuty, as_it_stays};
 use crate::sqlite::owned;
 
@@ -95,29 +94,18 @@ pub(super) fn take_failure(bench: &Bench) -> Option<String> {
 }
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
-/// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
+/// dated if so, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
 /// erased, `relinquish_general(slot, value)` what is left of it once it is made general, `relinquish_of_day(slot)` what a
 /// placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document. None can be called
 /// from a schema or a trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_kept", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        Ok(duty.keeps(moment(context.get_raw(1))))
+    register_duty(connection, bench, "relinquish_kept", |duty, date| duty.keeps(date.moment()).into())?;
+    register_duty(connection, bench, "relinquish_day", |duty, date| {
+        let day = duty.day(date.moment()).filter(|_| duty.keeps(date.moment()));
+        day.map_or(SqlValue::Null, |day| SqlValue::Text(day.to_string()))
     })?;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_day", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let date = moment(context.get_raw(1));
-        Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
-    })?;
+    register_duty(connection, bench, "relinquish_unreadable", |_, date| date.is_unreadable().into())?;
     let pure = flags | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("relinquish_bytes", 1, pure, |context| {
         let digits: String = context.get(0)?;
@@ -216,6 +204,24 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     })
 }
 
+/// A function of a duty, by its number, and a record's date as it is stored.
+fn register_duty(
+    connection: &Connection,
+    bench: &Bench,
+    name: &str,
+    answer: fn(&UnderDuty, ReadDate) -> SqlValue,
+) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function(name, 2, flags, move |context| {
+        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
+        let found = guard.as_ref().and_then(|working| Some((working.duties.get(n)?, working.date)));
+        let (duty, day) = found.ok_or_else(|| failure("no such duty"))?;
+        Ok(answer(duty, read_date(duty, context.get_raw(1), day)))
+    })
+}
+
 fn failure(what: &str) -> rusqlite::Error {
     rusqlite::Error::UserFunctionError(what.into())
 }
@@ -303,11 +309,19 @@ pub(super) fn key_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
     text
 }
 
-/// A record's date, without taking a copy of a text.
-fn moment(value: ValueRef<'_>) -> Option<Moment> {
+/// A record's date, as the duty's field stores it. Nobody counts by a day that is not known.
+fn read_date(duty: &UnderDuty, value: ValueRef<'_>, day: NaiveDate) -> ReadDate {
+    duty.form.read_stored(stored(value), (day != NaiveDate::MIN).then_some(day))
+}
+
+/// A value to be read as a date, without taking a copy of a text.
+pub(super) fn stored(value: ValueRef<'_>) -> Stored<'_> {
     match value {
-        ValueRef::Text(bytes) => Moment::parse(std::str::from_utf8(bytes).ok()?),
-        other => Moment::of(&from_sql(other)),
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(number) => Stored::Integer(number),
+        ValueRef::Real(number) => Stored::Real(number),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Stored::Bytes, Stored::Text),
+        ValueRef::Blob(_) => Stored::Bytes,
     }
 }
 

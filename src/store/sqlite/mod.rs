@@ -432,9 +432,13 @@ impl Shared {
         while let Some(row) = rows.next().map_err(&at)? {
             let mut kept = Kept { rows: natural(row, 1).map_err(&at)?, ..Kept::default() };
             for (n, field) in fields.iter().enumerate() {
-                for column in [2 * n + 2, 2 * n + 3] {
+                for column in [3 * n + 2, 3 * n + 3] {
                     let date: Option<String> = row.get(column).map_err(&at)?;
                     kept.add(field, date.and_then(|day| day.parse().ok()));
+                }
+                // By the same field a record may be kept for several tenants.
+                if !kept.unreadable.contains_key(field) {
+                    kept.add_unreadable(field, natural(row, 3 * n + 4).map_err(&at)?);
                 }
             }
             counted.push((natural(row, 0).map_err(&at)?, kept));

@@ -508,7 +508,7 @@ impl Writer<'_> {
             for arguments in kept.arguments(&self.ways, &table) {
                 // None of a record that this duty does not keep.
                 let day = format!("relinquish_day({arguments})");
-                let _ = write!(dates, ", max({day}), min({day})");
+                let _ = write!(dates, ", max({day}), min({day}), sum(relinquish_unreadable({arguments}))");
             }
             let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
             let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();

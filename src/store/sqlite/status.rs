@@ -9,7 +9,7 @@ use super::statements::quoted;
 use super::{Shared, Trouble, facts, sql_value};
 use crate::data_map::Value;
 use crate::sqlite::Fault;
-use crate::store::sql::{DeactivateMap, Written};
+use crate::store::sql::{CustomersMap, DeactivateMap, Written};
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
 impl Shared {
@@ -70,7 +70,9 @@ impl Shared {
         if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
             let sets: Vec<String> = writes
                 .iter()
-                .map(|(column, value)| format!("{} = {}", quoted(column), written(value, first.at)))
+                .map(|(column, value)| {
+                    format!("{} = {}", quoted(column), written(self.customers(), column, value, first.at))
+                })
                 .collect();
             let map = self.customers();
             let sql = format!(
@@ -179,11 +181,12 @@ impl Shared {
     }
 }
 
-/// A value that the map writes, as an expression. `b.tenant` is the tenant's name where there is one.
-pub(super) fn written(value: &Written, at: DateTime<Utc>) -> String {
+/// A value that the map writes to a column, as an expression. The instant is written as the column stores dates. `b.tenant`
+/// is the tenant's name where there is one.
+pub(super) fn written(map: &CustomersMap, column: &str, value: &Written, at: DateTime<Utc>) -> String {
     match value {
         Written::Constant(value) => facts::literal(value),
-        Written::Now => format!("'{}'", at.format("%Y-%m-%d %H:%M:%S")),
+        Written::Now => facts::literal(&map.form_of(column).write(at)),
         Written::Tenant { before, after } => format!(
             "{} || b.tenant || {}",
             facts::literal(&Value::from(before.as_str())),

@@ -1,6 +1,7 @@
 //! Reading a policy or a map: TOML or JSON, every fault at once, each with its path and the way out.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,11 +17,14 @@ pub struct Problem {
     pub what: String,
     /// What to do about it.
     pub way_out: String,
+    /// Lines to paste into the document, where there are some. What a person has to fill in is marked `TODO`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paste: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(path: impl Into<String>, what: impl Into<String>, way_out: impl Into<String>) -> Self {
-        Self { path: path.into(), what: what.into(), way_out: way_out.into() }
+        Self { path: path.into(), what: what.into(), way_out: way_out.into(), paste: None }
     }
 }
 
@@ -60,6 +64,19 @@ impl Problems {
     pub(crate) fn and(mut self, others: Self) -> Self {
         self.list.extend(others.list);
         self
+    }
+
+    /// The lines that can be pasted into the document, problem by problem, each after a comment that says where and what.
+    /// Empty where no problem has any.
+    pub fn to_paste(&self) -> String {
+        let mut text = String::new();
+        for problem in &self.list {
+            let Some(lines) = &problem.paste else { continue };
+            let said = format!("{}: {}", problem.path, problem.what).replace('\n', "\n# ");
+            // Writing to a String never fails.
+            let _ = write!(text, "# {said}\n{lines}\n\n");
+        }
+        text
     }
 
     /// Each of them.
@@ -152,6 +169,19 @@ impl Reader {
         self.problems.push(Problem::new(path, what, way_out));
     }
 
+    /// A problem with lines to paste.
+    #[cfg(feature = "sqlite")]
+    #[allow(dead_code, reason = "what finds unclassified columns uses it")]
+    pub(crate) fn problem_to_paste(
+        &mut self,
+        path: impl Into<String>,
+        what: impl Into<String>,
+        way_out: impl Into<String>,
+        paste: impl Into<String>,
+    ) {
+        self.problems.push(Problem { paste: Some(paste.into()), ..Problem::new(path, what, way_out) });
+    }
+
     pub(crate) fn finish(self) -> Result<(), Problems> {
         Problems::none_or(self.problems)
     }
@@ -168,6 +198,27 @@ impl Reader {
         self.problem(path, format!("is not {wanted}"), format!("write {wanted}"));
     }
 
+    /// A table in which keys that are nearly known ones are put right, each with a problem. The rest is then read as it was
+    /// meant, and one slip of the pen is one problem: without this, all that stands under the key would be missing.
+    pub(crate) fn mended<'v>(&mut self, path: &str, value: &'v Value, known: &[&str]) -> Cow<'v, Value> {
+        let Some(table) = value.as_object() else { return Cow::Borrowed(value) };
+        let mut mended = table.clone();
+        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+            let free = known.iter().copied().filter(|name| !mended.contains_key(*name));
+            if let Some(name) = nearest(key, free)
+                && let Some(entry) = mended.remove(key)
+            {
+                self.problem(join(path, key), "is no key of this table", format!("did you mean {name}?"));
+                mended.insert(name.to_owned(), entry);
+            }
+        }
+        if mended.len() == table.len() && mended.keys().eq(table.keys()) {
+            Cow::Borrowed(value)
+        } else {
+            Cow::Owned(Value::Object(mended))
+        }
+    }
+
     /// A table whose keys are all among those known.
     pub(crate) fn table<'v>(
         &mut self,
@@ -177,7 +228,11 @@ impl Reader {
     ) -> Option<&'v Map<String, Value>> {
         let table = self.open_table(path, value)?;
         for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.problem(join(path, key), "is no key of this table", suggest(key, known.iter().copied()));
+            let mut way_out = suggest(key, known.iter().copied());
+            if nearest(key, known.iter().copied()).is_some_and(|name| table.contains_key(name)) {
+                way_out.push_str(" That key is there already: leave one of the two");
+            }
+            self.problem(join(path, key), "is no key of this table", way_out);
         }
         Some(table)
     }
@@ -369,6 +424,32 @@ mod tests {
             problems.to_string(),
             "guards.active_subscripton: is no key of this table; did you mean active_subscription?"
         );
+    }
+
+    /// A root key with a typo gave an error for everything that stood under it.
+    #[test]
+    fn a_key_that_is_nearly_known_is_one_problem() {
+        let value = Reader::toml("versoin = 1\nzebra = 2\n[customer]\nkey = 'id'").unwrap();
+        let known = ["version", "customers", "records"];
+        let mut reader = Reader::default();
+        let mended = reader.mended("", &value, &known);
+        let table = reader.table("", &mended, &known).cloned();
+        assert!(table.is_none_or(|table| table.contains_key("customers") && table.contains_key("version")));
+        let problems = reader.finish().unwrap_err();
+        let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(paths, ["customer", "versoin", "zebra"], "{problems}");
+        // Two keys cannot both be meant.
+        let value = Reader::toml("customers = 1\ncustomer = 2").unwrap();
+        assert_eq!(*Reader::default().mended("", &value, &known), value);
+    }
+
+    #[test]
+    fn lines_to_paste_follow_what_is_wrong() {
+        let problem =
+            Problem { paste: Some("[x]\na = 'TODO'".to_owned()), ..Problem::new("t", "two\nlines", "") };
+        let problems = Problems { list: vec![Problem::new("u", "nothing to paste", ""), problem] };
+        assert_eq!(problems.to_paste(), "# t: two\n# lines\n[x]\na = 'TODO'\n\n");
+        assert!(toml::from_str::<toml::Table>(&problems.to_paste()).is_ok());
     }
 
     #[test]

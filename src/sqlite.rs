@@ -104,12 +104,14 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         let (code, message, preparing) = match error {
             rusqlite::Error::SqliteFailure(code, message) => (code, message, false),
-            rusqlite::Error::SqlInputError { error, msg, .. } => (error, Some(msg), true),
             // A value of another type than expected: the error tells the column and the type only.
             rusqlite::Error::InvalidColumnType(_, column, kind) => {
                 return Self::Other(format!("{column} holds a value of type {kind}, which was not expected"));
             }
-            other => return Self::Other(kind_of(&other).to_owned()),
+            other => match prepared(&other) {
+                Some((code, message)) => (code, Some(message), true),
+                None => return Self::Other(kind_of(&other).to_owned()),
+            },
         };
         let plain = || ffi::code_to_str(code.extended_code).to_owned();
         match code.code {
@@ -137,6 +139,23 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
+/// The code and the message of a statement that could not be prepared.
+///
+/// Old releases of rusqlite have the variant `SqlInputError` only with a feature that the host may turn on. So this function
+/// knows the variant by its source and by its text, which is the message, ` in `, and the statement.
+fn prepared(error: &rusqlite::Error) -> Option<(ffi::Error, String)> {
+    let code = *std::error::Error::source(error)?.downcast_ref::<ffi::Error>()?;
+    let text = error.to_string();
+    let starts = ["SELECT", "WITH", "UPDATE", "DELETE", "INSERT", "REPLACE", "CREATE", "PRAGMA", "EXPLAIN"];
+    let at = starts
+        .iter()
+        .filter_map(|start| text.find(&format!(" in {start}")))
+        .min()
+        .or_else(|| text.find(" in "))
+        .unwrap_or(text.len());
+    Some((code, text.get(..at).unwrap_or_default().to_owned()))
+}
+
 fn kind_of(error: &rusqlite::Error) -> &'static str {
     match error {
         rusqlite::Error::QueryReturnedNoRows => "a query gave no row",
@@ -150,8 +169,40 @@ fn kind_of(error: &rusqlite::Error) -> &'static str {
     }
 }
 
+/// Names the main database, where rusqlite has no `DatabaseName` any more.
+#[allow(dead_code, reason = "releases of rusqlite that still have a DatabaseName use theirs")]
+struct DatabaseName;
+
+#[allow(dead_code, non_upper_case_globals, reason = "it is spelled as the variant of rusqlite's enum")]
+impl DatabaseName {
+    const Main: &std::ffi::CStr = c"main";
+}
+
+/// Whether the main database can only be read.
+pub(crate) fn is_read_only(connection: &Connection) -> rusqlite::Result<bool> {
+    // Old releases of rusqlite take their own `DatabaseName`, new ones a name. An imported name hides the one above.
+    #[allow(unused_imports, clippy::wildcard_imports, reason = "the name is there in old releases only")]
+    use rusqlite::*;
+    connection.is_readonly(DatabaseName::Main)
+}
+
+/// A value of its own. Old releases of rusqlite do not turn the error of this conversion into theirs.
+pub(crate) fn owned(value: rusqlite::types::ValueRef<'_>) -> rusqlite::Result<rusqlite::types::Value> {
+    rusqlite::types::Value::try_from(value)
+        .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
+}
+
+/// The oldest SQLite whose schema tells what the store has to know (`pragma_table_list`, and strict tables).
+const OLDEST: i32 = 3_037_000;
+
 /// Opens a file for reading and writing, with a busy time-out of five seconds.
 pub(crate) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
+    if rusqlite::version_number() < OLDEST {
+        return Err(Fault::Other(format!(
+            "SQLite {} is older than 3.37; turn on the feature `bundled`, or link a newer SQLite",
+            rusqlite::version()
+        )));
+    }
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;

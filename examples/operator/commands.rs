@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
-use relinquish::engine::{Clock, SystemClock};
+use relinquish::engine::{Clock, SystemClock, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
-use relinquish::plan::{ApprovalError, Authority, CaseId};
+use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId};
 use relinquish::policy::Trigger;
 use relinquish::store::Scrub;
 use relinquish::{
@@ -24,11 +24,17 @@ use crate::opening::{Documents, existing_ledger, must_exist};
 const PAGE: usize = 500;
 
 /// Holds map and policy against the database.
-pub(crate) fn check(documents: &Documents) -> Result<Answer, Failure> {
+pub(crate) async fn check(documents: &Documents) -> Result<Answer, Failure> {
     let opened = documents.open()?;
     let map = opened.store.data_map();
     let policy =
         opened.policy.check(map).map_err(|found| Failure::Misfits(misfits(&documents.policy, &found)))?;
+    match check_tenants(&opened.store, &policy).await {
+        Err(Error::NoSuchTenant(found)) => {
+            return Err(Failure::Misfits(misfits(&documents.policy, &found)));
+        }
+        other => other?,
+    }
     Ok(Answer::done(check_text(documents, map, &policy), check_json(map, &policy)))
 }
 
@@ -274,10 +280,9 @@ pub(crate) async fn certificate(args: &CertificateArgs) -> Result<Answer, Failur
 
 /// An operator's id goes into the ledger, where nobody is named.
 pub(crate) fn opaque(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() || text.contains('@') {
-        Err("write an opaque id, such as op-17: no name and no e-mail address".to_owned())
-    } else {
-        Ok(text.to_owned())
+    match OperatorId::from(text).check() {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -11,6 +11,7 @@
 //! cargo run --example operator -- decide --database … --map … --policy … --customer 5 --explain
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
+//! cargo run --example operator -- unreadable --database … --map … --policy …
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
 //! cargo run --example operator -- letter --database … --map … --policy … --customer 5 --kind refusal
 //! cargo run --example operator -- schema --of policy > policy.schema.json
@@ -61,6 +62,8 @@ enum Command {
     Decide(words::DecideArgs),
     /// Say what a changed policy would hit, before it happens; touches nothing
     Impact(words::ImpactArgs),
+    /// List the customers whose facts cannot be read, each with the facts; touches nothing
+    Unreadable(words::UnreadableArgs),
     /// The retention policy in words for the people whose data it is about
     Statement(words::StatementArgs),
     /// A letter, made from the decision: refusal, confirmation, extension
@@ -96,10 +99,11 @@ fn run(command: &Command) -> Result<Answer, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match command {
-            Command::Check(documents) => commands::check(documents),
+            Command::Check(documents) => commands::check(documents).await,
             Command::Plan(args) => commands::plan(args).await,
             Command::Decide(args) => words::decide(args).await,
             Command::Impact(args) => words::impact(args).await,
+            Command::Unreadable(args) => words::unreadable(args).await,
             Command::Statement(args) => words::statement(args),
             Command::Letter(args) => words::letter(args).await,
             Command::Schema(args) => Ok(words::schema(args)),

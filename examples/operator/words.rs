@@ -79,6 +79,29 @@ pub(crate) async fn impact(args: &ImpactArgs) -> Result<Answer, Failure> {
     Ok(Answer::done(impact.to_string().trim_end(), json!(impact)))
 }
 
+/// Arguments of `unreadable`.
+#[derive(Args)]
+pub(crate) struct UnreadableArgs {
+    #[command(flatten)]
+    documents: Documents,
+}
+
+/// Lists the customers who are blocked because facts cannot be read, each with the facts. Touches nothing.
+pub(crate) async fn unreadable(args: &UnreadableArgs) -> Result<Answer, Failure> {
+    let engine = args.documents.planner(None, None).await?;
+    let (mut lines, mut list) = (Vec::new(), Vec::new());
+    let mut customers = engine.unreadable();
+    while let Some(batch) = customers.next_batch().await? {
+        for one in batch {
+            let facts: Vec<&str> = one.facts.iter().map(String::as_str).collect();
+            lines.push(format!("{}: {}", one.customer.as_str(), facts.join(", ")));
+            list.push(json!({ "customer": one.customer.as_str(), "tenant": one.tenant, "facts": facts }));
+        }
+    }
+    let text = if lines.is_empty() { "every customer can be read".to_owned() } else { lines.join("\n") };
+    Ok(Answer::done(text, json!({ "unreadable": list })))
+}
+
 /// Who writes, and in which language.
 #[derive(Args)]
 pub(crate) struct Head {

@@ -43,7 +43,7 @@ pub enum Strategy {
     Constant(Value),
     /// A text with the day of the erasure, such as `Anonymised 2018-12-15`.
     Placeholder(Template),
-    /// A random text, different for every record.
+    /// A random text, different for every record; a random number where the field holds whole numbers.
     Token(Token),
     /// Something that no verifier of passwords accepts: an exclamation mark first, as in `shadow(5)`,
     /// which is no hash in any format, then a token if there is room for one.
@@ -92,6 +92,14 @@ pub enum Reveals {
 }
 
 impl Strategy {
+    /// Whether what it writes shows that something was erased there, and is no value that people have.
+    pub(crate) fn is_sign(&self) -> bool {
+        matches!(
+            self,
+            Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_) | Self::Constant(Value::Text(_))
+        )
+    }
+
     /// What becomes of a value. A value that is erased already stays as it is, so that no placeholder is
     /// dated anew; every other value has no influence on the result but by what the strategy
     /// [reveals](Self::reveals).
@@ -119,7 +127,7 @@ impl Strategy {
             Self::Clear => Value::Null,
             Self::Constant(value) => value.clone(),
             Self::Placeholder(template) => Value::Text(template.render(draw)),
-            Self::Token(token) => Value::Text(token.draw(draw)),
+            Self::Token(token) => token.value(draw),
             Self::Invalidate(token) => {
                 Value::Text(format!("!{}", token.as_ref().map_or_else(String::new, |token| token.draw(draw))))
             }
@@ -135,6 +143,7 @@ impl Strategy {
             (Self::Constant(constant), value) => value == constant,
             (Self::Own(own), value) => own.holds(value),
             (_, Value::Text(text)) => self.holds_text(text),
+            (Self::Token(token), Value::Integer(number)) => token.holds_number(*number),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
             // Bytes cannot be searched.
             (Self::Redact { .. }, value) => !matches!(value, Value::Blob(bytes) if !bytes.is_empty()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Draw;
+use crate::data_map::Value;
 
 /// Digits and letters without those that are mistaken for one another (Crockford's base 32, lower case).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -29,7 +30,13 @@ pub enum TokenForm {
     /// So many decimal digits, 10 to 38, the same number for everyone. They start with `000`, as no telephone number
     /// and no account does, and end with a checksum of four.
     Digits(u8),
+    /// A whole number of 19 digits, for columns of whole numbers: half of its bits are random, and half are a checksum.
+    Integer,
 }
+
+/// The random bits of a number, and the bits of its checksum. Bit 62 is always set: no host counts or dials so far.
+const NUMBER_RANDOM: u32 = 32;
+const NUMBER_CHECKSUM: u32 = 30;
 
 /// No number that means something starts so: country codes and trunk prefixes have at most two zeros.
 const ZEROS: &str = "000";
@@ -37,7 +44,7 @@ const DIGITS_CHECKSUM: usize = 4;
 /// Hexadecimal digits before the checksum, the version and the variant among them.
 const UUID_RANDOM: usize = 20;
 
-/// A random text of a fixed shape: a mark, a body, and for e-mail a domain.
+/// A random text of a fixed shape (or, for columns of whole numbers, a number): a mark, a body, and for e-mail a domain.
 ///
 /// The last characters of a body are a checksum of those before, so that what a person chose is not taken for a
 /// token: where neither a mark nor a domain shows it, the checksum has at least 30 bits. The body holds at least
@@ -65,13 +72,18 @@ impl Token {
                 let token = Self { form, mark: false, body: count, short_domain: false };
                 return (token.chars() <= room).then_some(token);
             }
-            TokenForm::Digits(_) => &[],
+            TokenForm::Digits(_) | TokenForm::Integer => &[],
         };
         shapes
             .iter()
             .copied()
             .map(|(mark, body, short_domain)| Self { form, mark, body, short_domain })
             .find(|token| token.chars() <= room)
+    }
+
+    /// A whole number, or a negative one where a column takes only these.
+    pub fn number(negative: bool) -> Self {
+        Self { form: TokenForm::Integer, mark: negative, body: 19, short_domain: false }
     }
 
     /// Twelve bare letters: what stands in a placeholder.
@@ -81,6 +93,9 @@ impl Token {
 
     /// Its length in characters.
     pub fn chars(&self) -> usize {
+        if self.form == TokenForm::Integer {
+            return usize::from(self.body) + usize::from(self.mark);
+        }
         self.mark().len() + usize::from(self.body) + self.domain().len()
     }
 
@@ -90,6 +105,9 @@ impl Token {
     }
 
     fn mark(&self) -> &'static str {
+        if self.form == TokenForm::Integer && self.mark {
+            return "-";
+        }
         if self.mark { MARK } else { "" }
     }
 
@@ -97,7 +115,11 @@ impl Token {
         match self.form {
             TokenForm::Email if self.short_domain => SHORT_DOMAIN,
             TokenForm::Email => DOMAIN,
-            TokenForm::Username | TokenForm::Plain | TokenForm::Uuid | TokenForm::Digits(_) => "",
+            TokenForm::Username
+            | TokenForm::Plain
+            | TokenForm::Uuid
+            | TokenForm::Digits(_)
+            | TokenForm::Integer => "",
         }
     }
 
@@ -115,8 +137,36 @@ impl Token {
         }
     }
 
+    /// What is written: a text, or a number where the form says so.
+    pub(super) fn value(&self, draw: &Draw<'_>) -> Value {
+        match self.form {
+            TokenForm::Integer => Value::Integer(self.draw_number(draw)),
+            _ => Value::Text(self.draw(draw)),
+        }
+    }
+
+    fn draw_number(&self, draw: &Draw<'_>) -> i64 {
+        let [a, b, c, d, ..] = draw.bytes();
+        let random = i64::from(u32::from_be_bytes([a, b, c, d]));
+        let number =
+            1_i64 << (NUMBER_RANDOM + NUMBER_CHECKSUM) | random << NUMBER_CHECKSUM | checksum(random);
+        if self.mark { -number } else { number }
+    }
+
+    /// Whether a number is one that this token draws.
+    pub(super) fn holds_number(&self, number: i64) -> bool {
+        let Some(number) = (if self.mark { number.checked_neg() } else { Some(number) }) else {
+            return false;
+        };
+        let random = (number >> NUMBER_CHECKSUM) & i64::from(u32::MAX);
+        self.form == TokenForm::Integer
+            && number >> (NUMBER_RANDOM + NUMBER_CHECKSUM) == 1
+            && number & ((1 << NUMBER_CHECKSUM) - 1) == checksum(random)
+    }
+
     pub(super) fn draw(&self, draw: &Draw<'_>) -> String {
         match self.form {
+            TokenForm::Integer => self.draw_number(draw).to_string(),
             TokenForm::Uuid => uuid(&draw.bytes()),
             TokenForm::Digits(count) => {
                 let random = usize::from(count).saturating_sub(ZEROS.len() + DIGITS_CHECKSUM);
@@ -137,6 +187,7 @@ impl Token {
 
     pub(super) fn holds(&self, text: &str) -> bool {
         match self.form {
+            TokenForm::Integer => text.parse().is_ok_and(|number| self.holds_number(number)),
             TokenForm::Uuid => holds_uuid(text),
             TokenForm::Digits(count) => {
                 text.len() == usize::from(count)
@@ -169,12 +220,20 @@ impl Token {
     pub(super) fn example(&self) -> String {
         match self.form {
             TokenForm::Uuid => "a UUID".to_owned(),
+            TokenForm::Integer if self.mark => "a negative number of 19 digits".to_owned(),
+            TokenForm::Integer => "a number of 19 digits".to_owned(),
             TokenForm::Digits(count) => format!("{count} digits"),
             TokenForm::Email | TokenForm::Username | TokenForm::Plain => {
                 format!("{}…{}", self.mark(), self.domain())
             }
         }
     }
+}
+
+/// The checksum of the random part of a number.
+fn checksum(random: i64) -> i64 {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(random.to_be_bytes()));
+    i64::from(u32::from_be_bytes([a, b, c, d]) >> (32 - NUMBER_CHECKSUM))
 }
 
 /// Groups of 8, 4, 4 and 4 digits, then the checksum.
@@ -300,6 +359,27 @@ mod tests {
         let texts: BTreeSet<_> =
             (0..500).flat_map(|n| [1, 2].map(|seed| drawn(&token, seed, &n.to_string()))).collect();
         assert!(texts.len() > 990, "{}", texts.len());
+    }
+
+    /// A column of whole numbers that must differ, and that takes no NULL, could not be anonymised at all.
+    #[test]
+    fn a_number_is_known_again_and_no_other_number_is_taken_for_one() {
+        for token in [Token::number(false), Token::number(true)] {
+            let mut seen = BTreeSet::new();
+            for n in 0..500_u32 {
+                let text = drawn(&token, 1, &n.to_string());
+                assert_eq!(text.len(), token.chars(), "{text}");
+                let number: i64 = text.parse().unwrap();
+                assert!(token.holds_number(number) && token.holds(&text), "{text}");
+                assert_eq!(number < 0, token == Token::number(true));
+                assert!(!token.holds_number(number ^ 1) && !token.holds_number(-number), "{text}");
+                seen.insert(number);
+            }
+            assert_eq!(seen.len(), 500);
+            for other in [0, 1, -1, i64::MIN, i64::MAX, 46_701_234, 1 << 62, 4_611_686_018_427_387_905] {
+                assert!(!token.holds_number(other), "{other}");
+            }
+        }
     }
 
     #[test]

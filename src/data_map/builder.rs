@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ClassName, DataMap, DeactivationSupport, Fact, GatewayName, RecordClass, Reference, Role, StateName,
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, GatewayName, Link, RecordClass, Role, StateName,
 };
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
@@ -103,13 +103,7 @@ impl DataMapBuilder {
         for mut class in self.classes {
             let path = class.name.to_string();
             if class.needs_owner && class.name != self.root {
-                class.references.push(Reference {
-                    to: self.root.clone(),
-                    fields: Vec::new(),
-                    to_fields: Vec::new(),
-                    owner: true,
-                    cuttable: false,
-                });
+                class.links.push(Link::owner(self.root.clone(), Vec::<FieldName>::new()));
             }
             problems.extend(class_name_problems(&class.name));
             if !class.fields.iter().any(|field| field.role == Role::Key) {
@@ -129,10 +123,10 @@ impl DataMapBuilder {
                     ));
                 }
             }
-            for reference in class.references.iter().filter(|reference| !names.contains(&reference.to)) {
+            for link in class.links.iter().filter(|link| !names.contains(link.to())) {
                 problems.push(Problem::new(
                     &path,
-                    format!("points at {}, which is no class of this map", reference.to),
+                    format!("leads to {}, which is no class of this map", link.to()),
                     "map that class too",
                 ));
             }

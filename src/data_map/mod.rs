@@ -39,13 +39,22 @@ use crate::name::open_name;
 
 mod builder;
 mod check;
+mod date_form;
 mod kind;
+mod link;
+mod moment;
 mod record;
 mod trigger;
 
 pub use builder::DataMapBuilder;
 pub use check::Check;
+#[cfg(feature = "sqlite")]
+pub(crate) use date_form::Stored;
+pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
+pub(crate) use date_form::{is_filler, is_plausible};
 pub use kind::{Kind, UnknownKind};
+pub use link::{Link, LinkRole, WhenGone};
+pub use moment::Moment;
 pub use record::{Record, RecordKey, Value};
 pub use trigger::{TableTrigger, TriggerEffect, TriggerOn};
 
@@ -125,15 +134,20 @@ pub struct Field {
     token_part: bool,
     linked: bool,
     dated: bool,
+    /// How it stores dates, where the map says so.
+    #[serde(skip_serializing_if = "DateForm::is_plain")]
+    form: DateForm,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     json: bool,
     constraints: Constraints,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
 }
 
 impl Field {
-    fn of(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
+    fn named(name: impl Into<FieldName>, kind: Option<Kind>, role: Role) -> Self {
         let constraints =
             Constraints { nullable: true, unique: false, max_chars: None, datatype: Datatype::Text };
         Self::mapped(name.into(), kind, role, false, constraints)
@@ -141,22 +155,22 @@ impl Field {
 
     /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
     pub fn personal(name: impl Into<FieldName>, kind: Kind) -> Self {
-        Self::of(name, Some(kind), Role::Value)
+        Self::named(name, Some(kind), Role::Value)
     }
 
     /// A field with nothing personal in it.
     pub fn plain(name: impl Into<FieldName>) -> Self {
-        Self::of(name, None, Role::Value)
+        Self::named(name, None, Role::Value)
     }
 
     /// The record's key, or a part of it.
     pub fn key(name: impl Into<FieldName>) -> Self {
-        Self::of(name, None, Role::Key).required()
+        Self::named(name, None, Role::Key).required()
     }
 
     /// The field that says to which customer the record belongs.
     pub fn owner(name: impl Into<FieldName>) -> Self {
-        Self::of(name, None, Role::Owner)
+        Self::named(name, None, Role::Owner)
     }
 
     /// NULL is not allowed.
@@ -203,7 +217,7 @@ impl Field {
         self
     }
 
-    /// It holds a date (a day, an instant, or Unix seconds), and the store keeps records by it: what it is told to keep
+    /// It holds a date (a day, an instant, or Unix seconds; for others see [`dated_as`](Self::dated_as)), and the store keeps records by it: what it is told to keep
     /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is, and what
     /// such a record needs stays as a [tombstone](crate::policy::ClassTreatment::tombstone). A store that goes through
     /// [`Treatment::standings`](crate::policy::Treatment::standings) does so by itself.
@@ -211,6 +225,21 @@ impl Field {
     pub fn dated(mut self) -> Self {
         self.dated = true;
         self
+    }
+
+    /// It holds a date as [`dated`](Self::dated) has it, stored in a form.
+    ///
+    /// ```
+    /// use relinquish::data_map::{DateForm, Field, StoredAs};
+    ///
+    /// let form = DateForm::new().stored(StoredAs::Milliseconds).none(0);
+    /// let field = Field::plain("made_at").dated_as(form);
+    /// # assert!(field.is_dated());
+    /// ```
+    #[must_use]
+    pub fn dated_as(mut self, form: DateForm) -> Self {
+        self.form = form;
+        self.dated()
     }
 
     /// It holds a JSON document as text. Where it is redacted, that is done to each text in the document, which stays a
@@ -229,6 +258,14 @@ impl Field {
         self
     }
 
+    /// It belongs to whoever is at the far end of a [link](Link::name) of the class, and not to whoever has the record: the
+    /// name of an editor beside the editor's id. Only when that person leaves is it written.
+    #[must_use]
+    pub fn of(mut self, link: impl Into<String>) -> Self {
+        self.of = Some(link.into());
+        self
+    }
+
     pub(crate) fn mapped(
         name: FieldName,
         kind: Option<Kind>,
@@ -237,7 +274,8 @@ impl Field {
         constraints: Constraints,
     ) -> Self {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
-        Self { name, kind, role, token_part, linked, dated, json, constraints, checks }
+        let form = DateForm::new();
+        Self { name, kind, role, token_part, linked, dated, form, json, constraints, checks, of: None }
     }
 
     /// Its name.
@@ -270,9 +308,19 @@ impl Field {
         self.dated
     }
 
+    /// How it stores dates. A form of which nothing is said, where nobody said it.
+    pub fn date_form(&self) -> &DateForm {
+        &self.form
+    }
+
     /// Whether it holds a JSON document.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// The link whose far end it belongs to. None: to whoever has the record.
+    pub fn whose(&self) -> Option<&str> {
+        self.of.as_deref()
     }
 
     /// What the store demands of its values.
@@ -286,36 +334,21 @@ impl Field {
     }
 }
 
-/// Records of this class point at records of another: a foreign key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Reference {
-    /// The class they point at.
-    pub to: ClassName,
-    /// The fields that point.
-    pub fields: Vec<FieldName>,
-    /// The fields that they point at, one for one. Empty: those of the key, in the order in which the class has them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub to_fields: Vec<FieldName>,
-    /// It is the link through which the record belongs to its customer, so both belong to the same one.
-    pub owner: bool,
-    /// The store can cut it: the fields take NULL, and the record stays its owner's.
-    pub cuttable: bool,
-}
-
 /// One kind of record that shares one rule (DIN 66398: *Datenart*).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
     name: ClassName,
     fields: Vec<Field>,
-    references: Vec<Reference>,
+    links: Vec<Link>,
     needed_by: Vec<String>,
     needs_owner: bool,
     reassignable: bool,
-    shared_through: Option<ClassName>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     copied_to: BTreeSet<ClassName>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     triggers: BTreeSet<TableTrigger>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    unique: BTreeSet<Vec<FieldName>>,
 }
 
 impl RecordClass {
@@ -324,13 +357,13 @@ impl RecordClass {
         Self {
             name: name.into(),
             fields: Vec::new(),
-            references: Vec::new(),
+            links: Vec::new(),
             needed_by: Vec::new(),
             needs_owner: false,
             reassignable: false,
-            shared_through: None,
             copied_to: BTreeSet::new(),
             triggers: BTreeSet::new(),
+            unique: BTreeSet::new(),
         }
     }
 
@@ -355,14 +388,6 @@ impl RecordClass {
         self
     }
 
-    /// Its records may belong to several customers, each through a record of another class. One is treated with the
-    /// last customer who leaves.
-    #[must_use]
-    pub fn shared_through(mut self, class: impl Into<ClassName>) -> Self {
-        self.shared_through = Some(class.into());
-        self
-    }
-
     /// When one of these records changes or goes, the database writes to that class by itself: a trigger that keeps a
     /// history.
     #[must_use]
@@ -379,17 +404,17 @@ impl RecordClass {
         self
     }
 
-    /// Its records point at records of another class, which cannot go while these stay.
-    #[must_use]
-    pub fn references(mut self, reference: Reference) -> Self {
-        self.references.push(reference);
-        self
-    }
-
     /// Something outside the map (a table that the host told us to ignore) points at its records.
     #[must_use]
     pub fn needed_by(mut self, what: impl Into<String>) -> Self {
         self.needed_by.push(what.into());
+        self
+    }
+
+    /// Fields that tell its records apart, alone or together: its key, and what else has to be unique.
+    #[must_use]
+    pub fn held_apart(mut self, unique: impl IntoIterator<Item = Vec<FieldName>>) -> Self {
+        self.unique.extend(unique);
         self
     }
 
@@ -408,60 +433,9 @@ impl RecordClass {
         self.fields.iter().find(|field| field.name.as_str() == name)
     }
 
-    /// What its records point at.
-    pub fn referenced(&self) -> &[Reference] {
-        &self.references
-    }
-
-    /// The links through which its records belong to their customer, except through those that hang from it: a class
-    /// through which customers share others does not hang from these.
-    pub(crate) fn hangs_from<'m>(&'m self, map: &'m DataMap) -> impl Iterator<Item = &'m Reference> {
-        self.references.iter().filter(|reference| {
-            let shared = map.class(reference.to.as_str()).and_then(Self::shares);
-            reference.owner && reference.to != self.name && shared != Some(&self.name)
-        })
-    }
-
-    /// The record of this class at which another points.
-    pub(crate) fn pointed_at<'r>(
-        &self,
-        records: &'r [Record],
-        from: &Record,
-        reference: &Reference,
-    ) -> Option<&'r Record> {
-        let mut of_class = records.iter().filter(|record| record.class == self.name);
-        of_class.find(|record| self.is_pointed_at(record, from, reference) == Some(true))
-    }
-
-    /// Whether another record points at one of this class. None if the map does not say by which fields.
-    pub(crate) fn is_pointed_at(
-        &self,
-        record: &Record,
-        from: &Record,
-        reference: &Reference,
-    ) -> Option<bool> {
-        let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(Field::name);
-        let ends: Vec<&FieldName> = if reference.to_fields.is_empty() {
-            key().collect()
-        } else {
-            reference.to_fields.iter().collect()
-        };
-        (!ends.is_empty() && ends.len() == reference.fields.len()).then(|| {
-            reference.fields.iter().zip(&ends).all(|(near, far)| {
-                let value = from.get(near.as_str());
-                *value != Value::Null && value == record.get(far.as_str())
-            })
-        })
-    }
-
     /// What points at its records from outside the map.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
-    }
-
-    /// Through which class customers share its records, if they do.
-    pub fn shares(&self) -> Option<&ClassName> {
-        self.shared_through.as_ref()
     }
 
     /// The classes to which the database itself writes when one of these records changes or goes.
@@ -472,6 +446,11 @@ impl RecordClass {
     /// The triggers of its table that stand in the way of a treatment.
     pub fn triggers(&self) -> impl Iterator<Item = &TableTrigger> {
         self.triggers.iter()
+    }
+
+    /// Fields that tell its records apart, alone or together.
+    pub fn unique(&self) -> &BTreeSet<Vec<FieldName>> {
+        &self.unique
     }
 
     /// Whether its records can be handed to the "Unknown Customer".
@@ -647,18 +626,16 @@ mod tests {
     fn every_fault_of_a_map_is_said_at_once() {
         let problems = DataMap::builder(RecordClass::new("customer"))
             .class(RecordClass::new("order").field(Field::key("id")).field(Field::plain("id")))
-            .class(RecordClass::new("order").field(Field::key("id")).references(Reference {
-                to: "gone".into(),
-                fields: vec!["x".into()],
-                to_fields: Vec::new(),
-                owner: false,
-                cuttable: false,
-            }))
+            .class(RecordClass::new("order").field(Field::key("id")).link(Link::end(
+                "gone",
+                ["x"],
+                WhenGone::Forbids,
+            )))
             .build()
             .unwrap_err();
         let text = problems.to_string();
         for part in
-            ["customer: has no key", "order.id: is there twice", "order: is there twice", "points at gone"]
+            ["customer: has no key", "order.id: is there twice", "order: is there twice", "leads to gone"]
         {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

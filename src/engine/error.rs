@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::NoEntropy;
 use crate::digest::Digest;
+use crate::document::Problems;
 use crate::gateway::GatewayError;
 use crate::ledger::{Certificate, KeyRingError, LedgerError};
 use crate::plan::{ApprovalError, CaseId, Decision, Plan, Step};
@@ -45,6 +46,9 @@ pub enum Error {
         /// What there is.
         way_out: String,
     },
+    /// Tenants that were asked for, or that the policy has entries for, and that no customer of the store has.
+    #[error("{0}")]
+    NoSuchTenant(Problems),
     /// The plan was made under another policy or data map.
     #[error(
         "the plan was made under another {what} ({plan}, not {ours}); plan again and approve the new plan"

@@ -13,6 +13,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::case::MOST_ROUNDS;
 use super::survey::CALLS;
+use super::tenants::Sought;
 use super::{Engine, Error, Expired, ExpiredOf, PlannedExpiry};
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, TenantId};
@@ -22,8 +23,8 @@ use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, Expir
 use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
 use crate::policy::{ClassTreatment, Effective, Guard, GuardRule, RecordAction, Treatment};
 use crate::store::{
-    Counts, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select, StoreError,
-    Target,
+    Counts, CustomerStore, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select,
+    StoreError, Target,
 };
 
 /// How many records more than twice those of the plan may have expired by the time of the run.
@@ -52,25 +53,30 @@ struct Due {
 }
 
 /// Goes through all customers, those that stand in for nobody known last.
-struct Pages {
+#[derive(Debug)]
+pub(super) struct Pages {
     stand_ins: bool,
     after: Option<CustomerId>,
 }
 
 impl Pages {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { stand_ins: false, after: None }
     }
 
-    async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Customer>>, StoreError> {
+    pub(super) async fn next(
+        &mut self,
+        store: &dyn CustomerStore,
+        limit: usize,
+    ) -> Result<Option<Vec<Customer>>, StoreError> {
         loop {
-            let (after, limit) = (self.after.take(), engine.parts.batch);
+            let after = self.after.take();
             let select = if self.stand_ins {
                 Select::StandIns { after, limit }
             } else {
                 Select::After { after, limit }
             };
-            let page = engine.parts.store.facts(&select).await?;
+            let page = store.facts(&select).await?;
             match page.last() {
                 Some(last) => {
                     self.after = Some(last.id.clone());
@@ -108,7 +114,8 @@ impl Engine {
     /// customers are looked at, batch by batch.
     ///
     /// # Errors
-    /// A store or a gateway out of reach.
+    /// [`Error::NoSuchTenant`] for a tenant that no customer has, be it asked for or in the policy. A store or a gateway out
+    /// of reach.
     pub async fn plan_expiry(
         &self,
         tenants: impl IntoIterator<Item = TenantId> + Send,
@@ -117,7 +124,9 @@ impl Engine {
         let policy = &self.parts.policy;
         let mut left_out = BTreeMap::new();
         let mut planned = BTreeSet::new();
-        for tenant in tenants.into_iter().collect::<Vec<_>>() {
+        let asked: BTreeSet<TenantId> = tenants.into_iter().collect();
+        let mut sought = Sought::new(policy, &asked);
+        for tenant in asked {
             let effective = policy.effective(&tenant);
             if effective.expiry().is_none() {
                 left_out.insert(tenant, NothingExpires::NoRule);
@@ -128,13 +137,15 @@ impl Engine {
             }
         }
         if planned.is_empty() {
+            self.look_for(sought).await?;
             let why = left_out.into_values().next().unwrap_or(NothingExpires::NoRule);
             return Ok(PlannedExpiry::Nothing(why));
         }
         let mut expiring: BTreeMap<TenantId, Expiring> =
             planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
         let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
-        while let Some(page) = pages.next(self).await? {
+        while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
+            sought.meet(&page);
             let mut expired = BTreeMap::new();
             let looked = self.look(page, &planned, &mut dated, &mut expiring, &mut expired).await?;
             for due in looked.iter().flat_map(|(_, due)| due) {
@@ -149,6 +160,7 @@ impl Engine {
                 }
             }
         }
+        sought.settle()?;
         let map = self.data_map();
         let plan = ExpiryPlan::of_tenants(policy, map, planned, expiring, left_out, now);
         Ok(PlannedExpiry::Plan(Box::new(plan)))
@@ -300,6 +312,7 @@ impl Engine {
                 };
                 let counted = expiring.entry(facts.tenant.clone()).or_default();
                 if let Some(held) = self.held_back(&facts, tenants) {
+                    counted.add_unreadable(&treatment, &tally);
                     *counted.held.entry(held.clone()).or_default() += 1;
                     *expired.entry(facts.tenant).or_default().held.entry(held).or_default() += 1;
                 } else {
@@ -320,10 +333,11 @@ impl Engine {
     /// nothing for it. Where only a number is known, there must be no other tenant, unless the policy says with a reason
     /// that it does not look.
     fn held_back(&self, facts: &Customer, tenants: &BTreeSet<TenantId>) -> Option<String> {
-        if !facts.unreadable.is_empty() {
+        let policy = self.parts.policy.effective(&facts.tenant);
+        let today = policy.time_zone().day(self.parts.clock.now());
+        if facts.unreadable_on(today).next().is_some() {
             return Some(UNREADABLE.to_owned());
         }
-        let policy = self.parts.policy.effective(&facts.tenant);
         let looks_away = matches!(policy.guard(&Guard::SeveralTenants), GuardRule::Ignore { .. });
         let unnamed = facts.tenants != 1 && facts.connected.is_empty() && !looks_away;
         if unnamed || facts.connected.iter().any(|tenant| !tenants.contains(tenant)) {
@@ -392,7 +406,7 @@ impl Run<'_> {
     async fn tenants(&mut self, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
         let (mut dated, mut pages) = (Dated::new(self.engine, self.at), Pages::new());
         let mut found = 0;
-        while let Some(page) = pages.next(self.engine).await? {
+        while let Some(page) = pages.next(&*self.engine.parts.store, self.engine.parts.batch).await? {
             let mut counted = BTreeMap::new();
             let mut settled = BTreeMap::new();
             let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut settled).await?;

@@ -2,6 +2,7 @@
 
 use super::gateways::Accounts;
 use super::survey::Surveyed;
+use super::tenants::Sought;
 use super::{Engine, Error};
 use crate::customer::CustomerId;
 use crate::plan::{Asked, Explanation, Impact, explain};
@@ -40,15 +41,18 @@ impl Engine {
     /// before under another treatment counts as due as well, so that no number is too small.
     ///
     /// # Errors
-    /// A store or ledger out of reach.
+    /// [`Error::NoSuchTenant`] for an entry of the other policy under a tenant that no customer has. A store or ledger out of
+    /// reach.
     pub async fn impact(&self, new: &Policy) -> Result<Impact, Error> {
         let now = self.parts.clock.now();
         let keys = self.keys().await?;
         let mut impact = Impact::default();
+        let mut sought = Sought::new(new, []);
         let mut after = None;
         loop {
             let page = self.parts.store.facts(&Select::After { after, limit: self.parts.batch }).await?;
-            let Some(last) = page.last() else { return Ok(impact) };
+            let Some(last) = page.last() else { break };
+            sought.meet(&page);
             after = Some(last.id.clone());
             let mut before = self.treated_before(&keys, &page.iter().collect::<Vec<_>>()).await?;
             for customer in &page {
@@ -58,5 +62,8 @@ impl Engine {
                 impact.add(&self.parts.policy, new, customer, &before.treated, now);
             }
         }
+        // A tenant may have nobody but its "Unknown Customer".
+        self.look_for(sought).await?;
+        Ok(impact)
     }
 }

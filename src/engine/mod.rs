@@ -49,6 +49,8 @@ mod outcomes;
 mod reconcile;
 mod reviewed;
 mod survey;
+mod tenants;
+mod unreadable;
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
@@ -56,6 +58,8 @@ pub use expired::{Expired, ExpiredOf, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
+pub use tenants::check_tenants;
+pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
 use outcomes::Turns;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Binding, Plan};
 use crate::customer::TenantId;
@@ -11,8 +12,50 @@ use crate::digest::Digest;
 use crate::name::open_name;
 
 open_name! {
-    /// An opaque id of an operator. It goes into the ledger, so let it be no name and no e-mail address.
+    /// An opaque id of an operator, such as `operator-7`. The ledger keeps the id for good, so use no name and no e-mail
+    /// address: an approval by an id that looks like an e-mail address is refused ([`OperatorId::check`]).
     OperatorId
+}
+
+impl OperatorId {
+    /// Whether the id can stand in the ledger. Every approval and every authority is held to this when it is used.
+    ///
+    /// ```
+    /// use relinquish::plan::OperatorId;
+    ///
+    /// assert!(OperatorId::from("operator-7").check().is_ok());
+    /// assert!(OperatorId::from("vera@lund.example").check().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotAnOperatorId`]: the id is empty, or looks like an e-mail address.
+    pub fn check(&self) -> Result<(), NotAnOperatorId> {
+        let id = self.as_str();
+        // Unicode has other signs that are read as an at sign, and URLs and HTML spell it in their own way.
+        let lower = id.to_ascii_lowercase();
+        if id.trim().is_empty() {
+            Err(NotAnOperatorId::Empty)
+        } else if id.nfkc().any(|c| c == '@') || lower.contains("%40") || lower.contains("&#64;") {
+            Err(NotAnOperatorId::Email)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why a text cannot be the id of an operator. The message does not repeat the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAnOperatorId {
+    /// Nobody is named.
+    #[error("the operator's id is empty; give the id of the person who decided, such as operator-7")]
+    Empty,
+    /// The ledger would keep the address of a person for good.
+    #[error(
+        "the operator's id looks like an e-mail address, and the ledger would keep the address for good; give an opaque id, \
+         such as operator-7, and keep the list of operators in your own system"
+    )]
+    Email,
 }
 
 /// An operator, and the tenants over which they have authority. The host says so: this crate knows no users.
@@ -36,8 +79,9 @@ impl Authority {
     /// Whether they have authority over a tenant.
     ///
     /// # Errors
-    /// [`ApprovalError::OtherTenant`] if not.
+    /// [`ApprovalError::OtherTenant`] if not, [`ApprovalError::Operator`] for an id that is none.
     pub fn over(&self, tenant: &TenantId) -> Result<(), ApprovalError> {
+        self.operator.check()?;
         if self.tenants.contains(tenant) {
             Ok(())
         } else {
@@ -47,6 +91,7 @@ impl Authority {
 
     /// Whether they have authority over every tenant with which a plan's customer is connected.
     pub(crate) fn over_all(&self, binding: &Binding) -> Result<(), ApprovalError> {
+        self.operator.check()?;
         binding.within(&self.operator, &self.tenants)
     }
 }
@@ -62,10 +107,14 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// How long an approval is valid at most: 30 days. Facts and people change; whoever needs longer approves again.
+    pub const LONGEST: TimeDelta = TimeDelta::days(30);
+
     /// An operator with authority over some tenants approves the plan of this digest.
     ///
     /// The host says who the operator is and over which tenants they have authority: this crate knows no
-    /// users. The digest is the one that the operator was shown.
+    /// users. The digest is the one that the operator was shown. Whoever uses the approval checks it: the operator's id must
+    /// be opaque, and the approval must end within [`LONGEST`](Self::LONGEST).
     pub fn new(
         operator: impl Into<OperatorId>,
         tenants: impl IntoIterator<Item = TenantId>,
@@ -126,6 +175,7 @@ impl Approval {
         if self.digest != digest {
             return Err(ApprovalError::OtherPlan { approved: self.digest, plan: digest });
         }
+        self.operator.check()?;
         if let Some(tenant) = tenants.into_iter().find(|tenant| !self.tenants.contains(*tenant)) {
             let (operator, tenant) = (self.operator.clone(), tenant.clone());
             return Err(ApprovalError::OtherTenant { operator, tenant });
@@ -136,8 +186,13 @@ impl Approval {
     /// Whether it holds at an instant.
     ///
     /// # Errors
-    /// [`ApprovalError::Expired`], [`ApprovalError::NotYet`].
+    /// [`ApprovalError::Operator`], [`ApprovalError::TooLong`], [`ApprovalError::Expired`], [`ApprovalError::NotYet`].
     pub fn valid_at(&self, at: DateTime<Utc>) -> Result<(), ApprovalError> {
+        self.operator.check()?;
+        if self.expires_at.signed_duration_since(self.approved_at) > Self::LONGEST {
+            let (approved_at, expires_at) = (self.approved_at, self.expires_at);
+            return Err(ApprovalError::TooLong { approved_at, expires_at });
+        }
         if at < self.approved_at {
             Err(ApprovalError::NotYet { approved_at: self.approved_at })
         } else if at >= self.expires_at {
@@ -182,6 +237,22 @@ pub enum ApprovalError {
         /// How many tenants.
         tenants: u32,
     },
+    /// Nobody is named in a way that the ledger can keep.
+    #[error(transparent)]
+    Operator(#[from] NotAnOperatorId),
+    /// It is valid for longer than [`Approval::LONGEST`].
+    #[error(
+        "the approval is valid from {approved_at} to {expires_at}, and {} days is the longest; give an end that is at most \
+         {} days after the start",
+        Approval::LONGEST.num_days(),
+        Approval::LONGEST.num_days()
+    )]
+    TooLong {
+        /// When it was given.
+        approved_at: DateTime<Utc>,
+        /// Until when it was to count.
+        expires_at: DateTime<Utc>,
+    },
     /// It has expired.
     #[error("the approval expired at {expires_at}; approve the plan again")]
     Expired {
@@ -221,11 +292,12 @@ impl Plan {
     ///
     /// # Errors
     /// [`ApprovalError`]: for another plan, by an operator who has no authority over every tenant with which the customer
-    /// is connected, or not valid now.
+    /// is connected, or not valid now; an operator whose id looks like an e-mail address, or an approval for more than 30 days.
     pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedPlan, ApprovalError> {
         if approval.digest != self.digest() {
             return Err(ApprovalError::OtherPlan { approved: approval.digest, plan: self.digest() });
         }
+        approval.operator.check()?;
         self.binding.within(&approval.operator, &approval.tenants)?;
         approval.valid_at(now)?;
         Ok(ApprovedPlan { plan: self, approval })
@@ -260,6 +332,38 @@ mod tests {
         ] {
             assert!(!one.given_with(&other), "{other:?}");
         }
+    }
+
+    /// The ledger kept the address of a person, and an approval until the end of time.
+    #[test]
+    fn an_address_is_no_operator_and_an_approval_ends_within_thirty_days() {
+        let approval = |operator: &str, hours| {
+            Approval::new(operator, ["acme".into()], Digest::of(&"a plan"), at(0), at(hours))
+        };
+        assert_eq!(approval("op-1", 30 * 24).valid_at(at(1)), Ok(()));
+        let (approved_at, expires_at) = (at(0), at(30 * 24 + 1));
+        let long = ApprovalError::TooLong { approved_at, expires_at };
+        assert_eq!(approval("op-1", 30 * 24 + 1).valid_at(at(1)), Err(long.clone()));
+        assert!(long.to_string().contains("at most 30 days after the start"), "{long}");
+        let for_ever = Approval::new(
+            "op-1",
+            ["acme".into()],
+            Digest::of(&1),
+            DateTime::<Utc>::MIN_UTC,
+            DateTime::<Utc>::MAX_UTC,
+        );
+        assert!(matches!(for_ever.valid_at(at(1)), Err(ApprovalError::TooLong { .. })));
+        for address in ["vera@lund.test", "vera＠lund.test", "vera%40lund.test", "Vera Lund <vera@lund.test>"]
+        {
+            let refused = ApprovalError::Operator(NotAnOperatorId::Email);
+            let held = approval(address, 8).holds_for(Digest::of(&"a plan"), [&"other".into()], at(1));
+            assert_eq!(held, Err(refused.clone()), "before the tenant is looked at");
+            assert_eq!(approval(address, 8).valid_at(at(1)), Err(refused.clone()));
+            assert_eq!(Authority::new(address, []).over(&"acme".into()), Err(refused.clone()));
+            assert!(!refused.to_string().contains("lund"), "{refused}");
+        }
+        let nobody = Err(ApprovalError::Operator(NotAnOperatorId::Empty));
+        assert_eq!(approval(" ", 8).valid_at(at(1)), nobody);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The decision: what the policy says of one customer at one instant.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::explain::{Listener, Reason, Silent};
 use super::{CaseId, Deferred, Tally};
-use crate::customer::{Customer, GatewayProfile};
+use crate::customer::{Customer, GatewayProfile, Moment};
 use crate::digest::Digest;
 use crate::policy::{
     Effective, GatewayAction, Ground, Guard, GuardRule, Policy, Treatment, TreatmentName, Trigger,
@@ -151,8 +152,9 @@ pub struct NotYet {
 /// Blocked: by what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocked {
-    /// What made the customer due.
-    pub trigger: Trigger,
+    /// What made the customer due. None where nobody can tell: a fact that cannot be read may have made the customer due,
+    /// or may forbid it.
+    pub trigger: Option<Trigger>,
     /// The guards, or facts that could not be read. Never empty.
     pub by: Vec<BlockedBy>,
     /// What duties would defer even if nothing blocked.
@@ -245,12 +247,28 @@ pub(super) fn decide_aloud(
     if customer.stand_in {
         return Decision::Nothing(Nothing::StandIn);
     }
+    let is_readable = customer.unreadable_on(today).next().is_none();
+    if !is_readable {
+        why.hears(|| Reason::Unreadable {
+            facts: customer.unreadable_on(today).map(Cow::into_owned).collect(),
+        });
+    }
     let chosen = match triggered(policy, customer, asked, today, why) {
         Ok((trigger, treatment, since)) => {
             let is_request = matches!(asked, Asked::Request { .. });
             Chosen { trigger, treatment, since, is_request }
         }
-        Err(decision) => return with_rest(policy, customer, asked, before, decision, today, why),
+        Err(decision) => {
+            // Which triggers apply, and when, may rest on what cannot be read.
+            let rests_on_facts = policy.sweeps() && !matches!(asked, Asked::Request { .. });
+            let decision = if rests_on_facts && !is_readable {
+                let by = unreadable(customer, today).collect();
+                Decision::Blocked(Blocked { trigger: None, by, deferred: Vec::new() })
+            } else {
+                decision
+            };
+            return with_rest(policy, customer, asked, before, decision, today, why);
+        }
     };
     why.hears(|| Reason::Due {
         trigger: chosen.trigger,
@@ -340,7 +358,7 @@ fn guarded(
     if by.is_empty() {
         Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, deferred })
     } else {
-        Decision::Blocked(Blocked { trigger, by, deferred })
+        Decision::Blocked(Blocked { trigger: Some(trigger), by, deferred })
     }
 }
 
@@ -374,7 +392,9 @@ fn with_rest(
         if !is_latest || !(is_request || policy.sweeps()) {
             continue;
         }
-        if came_back(policy, customer, done, rest) {
+        // Who cannot be read is blocked, whether or not they came back.
+        let is_readable = customer.unreadable_on(today).next().is_none();
+        if is_readable && came_back(policy, customer, done, rest) {
             why.hears(|| Reason::CameBack { case: done.case.clone() });
             continue;
         }
@@ -458,7 +478,7 @@ impl Due {
     /// Blocked by a record that cannot be read: nobody can say whether the customer is in it.
     pub(crate) fn blocked_by_a_record(&self, what: &str, way_out: &str) -> Blocked {
         let by = vec![BlockedBy::fact(what, way_out)];
-        Blocked { trigger: self.trigger, by, deferred: self.deferred.clone() }
+        Blocked { trigger: Some(self.trigger), by, deferred: self.deferred.clone() }
     }
 }
 
@@ -486,6 +506,16 @@ impl BlockedBy {
     }
 }
 
+/// The facts that cannot be read.
+fn unreadable(customer: &Customer, today: NaiveDate) -> impl Iterator<Item = BlockedBy> {
+    customer.unreadable_on(today).map(|fact| {
+        BlockedBy::fact(
+            format!("the store holds {fact} in a form that cannot be read"),
+            format!("mend {fact} of this customer in the host's database, or teach the data map to read it"),
+        )
+    })
+}
+
 /// What forbids beside the guards: facts that cannot be read, a gateway that the map does not name, a hand-over that
 /// nobody confirmed.
 fn obstacles(
@@ -495,18 +525,7 @@ fn obstacles(
     treatment: &Treatment,
     today: NaiveDate,
 ) -> Vec<BlockedBy> {
-    let mut by: Vec<BlockedBy> = customer
-        .unreadable
-        .iter()
-        .map(|fact| {
-            BlockedBy::fact(
-                format!("the store holds {fact} in a form that cannot be read"),
-                format!(
-                    "mend {fact} of this customer in the host's database, or teach the data map to read it"
-                ),
-            )
-        })
-        .collect();
+    let mut by: Vec<BlockedBy> = unreadable(customer, today).collect();
     let unknown = |profile: &&GatewayProfile| !treatment.gateways().contains_key(&profile.gateway);
     by.extend(customer.gateway_profiles.iter().filter(unknown).map(|profile| {
         BlockedBy::fact(
@@ -516,8 +535,11 @@ fn obstacles(
     }));
     let hand_over = policy.triggers().get(&trigger).and_then(TriggerRule::hand_over);
     if let Some(date) = hand_over {
-        let confirmed = customer.dates.get(date).map(|moment| policy.time_zone().day_of(*moment));
-        if confirmed.is_none_or(|day| day > today) {
+        // Of a date that cannot be read it was said above.
+        let confirmed = customer.date_on(date, today);
+        let is_confirmed =
+            |moment: Option<Moment>| moment.is_some_and(|moment| policy.time_zone().day_of(moment) <= today);
+        if confirmed.is_ok_and(|moment| !is_confirmed(moment)) {
             by.push(BlockedBy::fact(
                 format!("nobody has confirmed that tenant {} has its data", customer.tenant),
                 format!("hand the data over, and set the date {date} when a person confirms it"),
@@ -583,19 +605,23 @@ fn triggered<'p>(
             Asked::Request { .. } | Asked::Sweep => trigger.applies(customer),
         };
         if !applies {
-            why.hears(|| Reason::DoesNotApply { trigger, status: customer.status });
+            if customer.is_status_known() {
+                why.hears(|| Reason::DoesNotApply { trigger, status: customer.status });
+            }
             continue;
         }
         // A list that is worked off at once.
         let Some(after) = rule.after() else { return Ok((trigger, rule.treatment(), None)) };
         let mut dates = rule.since().iter();
-        let found = dates.find_map(|name| Some((name, customer.dates.get(name.as_str())?)));
+        // The first date that the customer has. One that cannot be read may be that date, so no other is taken.
+        let found = dates.find_map(|name| Some((name, customer.date_on(name, today).transpose()?)));
         let Some((name, moment)) = found else {
             why.hears(|| Reason::NoDate { trigger, since: rule.since().to_vec() });
             nothing = Nothing::NoDate { trigger, since: Arc::clone(&rule.since) };
             continue;
         };
-        let start = policy.time_zone().day_of(*moment);
+        let Ok(moment) = moment else { continue };
+        let start = policy.time_zone().day_of(moment);
         let Some(end) = after.end(start) else {
             nothing = Nothing::Never { trigger };
             continue;

@@ -1,5 +1,6 @@
 //! What duties defer: which records stay for now, by which law, and until when.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,6 +29,10 @@ pub struct Deferred {
     /// The first day on which any of the records that were counted may be free. None where nobody has counted, and where
     /// none has a date.
     pub free_from: Option<NaiveDate>,
+    /// How many of the records that were counted hold a date that cannot be read, by field. Their duty has no end that is
+    /// known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, u64>,
 }
 
 /// One duty that defers, with what a refusal has to name.
@@ -76,7 +81,7 @@ impl Deferred {
         if !treatment.has_duties() {
             return Vec::new();
         }
-        let classes = treatment.classes().iter().filter(|(_, class)| !class.under_duty().is_empty());
+        let classes = treatment.classes().iter().filter(|(_, class)| class.is_deferred());
         // The last day of a record's own fiscal year may lie ahead: one that begins today has up to eighteen months.
         let ahead = || today.checked_add_months(Months::new(18));
         let latest = |duty: &Duty| if duty.is_by_fiscal_year() { ahead() } else { Some(today) };
@@ -89,7 +94,8 @@ impl Deferred {
         kept.map(|(class, kept)| {
             let latest = |_: &Duty, field: &FieldName| kept.latest.get(field).copied();
             let free_from = free_from(policy, class, kept);
-            Self { free_from, ..Self::of(policy, class, Some(kept.rows), latest) }
+            let unreadable = kept.unreadable.clone();
+            Self { free_from, unreadable, ..Self::of(policy, class, Some(kept.rows), latest) }
         })
         .collect()
     }
@@ -108,7 +114,8 @@ impl Deferred {
             })
             .collect();
         let until = duties.iter().filter_map(|duty| duty.until).max();
-        Self { class: class.clone(), rows, duties, until, free_from: None }
+        let unreadable = BTreeMap::new();
+        Self { class: class.clone(), rows, duties, until, free_from: None, unreadable }
     }
 }
 
@@ -140,7 +147,7 @@ impl DeferredBy {
 /// `3 rows of invoice must be kept until 2033-12-31 at the latest: bookkeeping: 7 years from …, by … (Art. 17(3)(b) GDPR)`
 impl fmt::Display for Deferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { class, rows, duties, until, .. } = self;
+        let Self { class, rows, duties, until, unreadable, .. } = self;
         match (rows, until) {
             (Some(1), _) => write!(f, "1 row of {class} must be kept")?,
             (Some(rows), _) => write!(f, "{rows} rows of {class} must be kept")?,
@@ -150,6 +157,11 @@ impl fmt::Display for Deferred {
             (Some(_), Some(until)) => write!(f, " until {until} at the latest")?,
             (None, Some(until)) => write!(f, " until {until} at most")?,
             (_, None) => write!(f, " with no end that is known")?,
+        }
+        for (n, (field, rows)) in unreadable.iter().enumerate() {
+            let (before, after) =
+                (if n == 0 { " (" } else { ", " }, if n + 1 == unreadable.len() { ")" } else { "" });
+            write!(f, "{before}{field} of {rows} cannot be read{after}")?;
         }
         for (n, duty) in duties.iter().enumerate() {
             write!(f, "{} {duty}", if n == 0 { ":" } else { ";" })?;

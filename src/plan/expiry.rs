@@ -64,6 +64,9 @@ pub struct Expiring {
     pub customers: u64,
     /// By class of which records expire.
     pub classes: BTreeMap<ClassName, ExpiringClass>,
+    /// By class and field, the records whose date cannot be read, of those who are held back too. They never expire.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<ClassName, BTreeMap<FieldName, u64>>,
     /// Customers of whom nothing is touched, by the guard that forbids it. Where a customer's facts cannot be read, under
     /// `unreadable`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -86,6 +89,16 @@ impl Expiring {
             sum.expired += counted.rows.saturating_sub(kept);
             sum.due += counted.due;
             sum.needed += needed.copied().unwrap_or_default();
+        }
+        self.add_unreadable(treatment, tally);
+    }
+
+    /// Adds the records of one customer whose date cannot be read, whether or not something holds the others back.
+    pub(crate) fn add_unreadable(&mut self, treatment: &Treatment, tally: &Tally) {
+        for (name, _) in acting(treatment) {
+            for (field, rows) in tally.kept.get(name).into_iter().flat_map(|kept| &kept.unreadable) {
+                *self.unreadable.entry(name.clone()).or_default().entry(field.clone()).or_default() += rows;
+            }
         }
     }
 }
@@ -318,6 +331,15 @@ impl fmt::Display for ExpiryPlan {
                     write!(f, ", {needed} anonymised until nothing needs them")?;
                 }
                 writeln!(f)?;
+            }
+            for (class, fields) in &counted.unreadable {
+                for (field, rows) in fields {
+                    writeln!(
+                        f,
+                        "    {class:<20} {rows:>6} {} never expire: {field} cannot be read",
+                        plural(*rows, "row")
+                    )?;
+                }
             }
             for (guard, count) in &counted.held {
                 writeln!(f, "    {count} {} held back: {guard}", plural(*count, "customer"))?;

@@ -41,6 +41,11 @@ pub enum Reason {
         /// The zone in which it is that day.
         time_zone: String,
     },
+    /// Facts that cannot be read. Nothing that rests on them is known, so the customer is blocked.
+    Unreadable {
+        /// The facts, by name.
+        facts: Vec<String>,
+    },
     /// A trigger that does not apply to a customer who stands where this one does.
     DoesNotApply {
         /// The trigger.
@@ -106,6 +111,9 @@ impl fmt::Display for Reason {
                     None => f.write_str("the policy is in force as it stands for everyone")?,
                 }
                 write!(f, "; it is {today} in {time_zone}")
+            }
+            Self::Unreadable { facts } => {
+                write!(f, "what the store holds of this customer cannot be read: {}", facts.join(", "))
             }
             Self::DoesNotApply { trigger, status } => {
                 write!(f, "{trigger} does not apply: the customer is {status}")

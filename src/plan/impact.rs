@@ -55,7 +55,7 @@ enum State {
 fn state(decision: &Decision) -> (State, Option<Trigger>, Option<&TreatmentName>) {
     match decision {
         Decision::Due(due) => (State::Due, Some(due.trigger), Some(&due.treatment)),
-        Decision::Blocked(blocked) => (State::Blocked, Some(blocked.trigger), None),
+        Decision::Blocked(blocked) => (State::Blocked, blocked.trigger, None),
         Decision::NotYet(_) | Decision::Nothing(_) => (State::Neither, None, None),
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName, WhenGone};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
@@ -30,7 +30,7 @@ pub mod letter;
 mod request_clock;
 mod tombstones;
 
-pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, OperatorId};
+pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, OperatorId};
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
@@ -157,6 +157,9 @@ pub struct Tally {
     /// should look at them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
+    /// By class, records of the customer that somebody else has too who stays: they stay with that one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<ClassName, u64>,
     /// By class, records that would go and that a record needs which stays. They are due only as long as they are not
     /// anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -176,9 +179,19 @@ pub struct Kept {
     /// The earliest date by which one of them is kept, by the field that holds it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub earliest: BTreeMap<FieldName, NaiveDate>,
+    /// How many of them hold a date that cannot be read, by the field that holds it. Nobody can tell when their duty ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, u64>,
 }
 
 impl Kept {
+    /// Adds records whose date cannot be read.
+    pub fn add_unreadable(&mut self, field: &FieldName, rows: u64) {
+        if rows > 0 {
+            *self.unreadable.entry(field.clone()).or_default() += rows;
+        }
+    }
+
     /// Adds a record, with its date if it has one.
     pub fn add(&mut self, field: &FieldName, date: Option<NaiveDate>) {
         if let Some(date) = date {
@@ -419,14 +432,19 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
     let goes = |class: &ClassName| {
         treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Delete)
     };
-    map.classes()
-        .flat_map(|class| class.referenced().iter().map(move |reference| (class, reference)))
-        .filter(|(_, reference)| reference.cuttable && goes(&reference.to))
-        .map(|(class, reference)| {
-            let fields: Vec<&str> = reference.fields.iter().map(crate::data_map::FieldName::as_str).collect();
-            format!("{}.{}", class.name(), fields.join("+"))
-        })
-        .collect()
+    let links = map.classes().flat_map(|class| class.links().iter().map(move |link| (class, link)));
+    let cut = links.filter(|(class, link)| {
+        let lets_go = match link.gone() {
+            WhenGone::Clear | WhenGone::StandIn => true,
+            WhenGone::Goes | WhenGone::Same => link.is_clearable() && !goes(class.name()),
+            WhenGone::Keep { .. } | WhenGone::Forbids => false,
+        };
+        lets_go && goes(link.to())
+    });
+    let mut names: Vec<String> =
+        cut.map(|(class, link)| format!("{}.{}", class.name(), link.name())).collect();
+    names.dedup();
+    names
 }
 
 impl Binding {

@@ -82,7 +82,7 @@ impl fmt::Display for Tombstones {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_map::{DataMap, Field, RecordClass, Reference};
+    use crate::data_map::{DataMap, Field, Link, RecordClass};
     use crate::plan::{ClassTally, Kept};
     use crate::policy::{Effective, Policy, PolicyDocument};
 
@@ -95,13 +95,11 @@ mod tests {
     fn policy() -> Policy {
         let class = |name: &str, owner: &str| {
             let link = format!("{owner}_id");
-            let fields = vec![link.as_str().into()];
-            let (to, to_fields) = (owner.into(), Vec::new());
             RecordClass::new(name)
                 .field(Field::key("id"))
                 .field(Field::owner(link.as_str()))
                 .field(Field::plain("made_on").dated())
-                .references(Reference { to, fields, to_fields, owner: true, cuttable: false })
+                .link(Link::owner(owner, [link.as_str()]))
         };
         let map = DataMap::builder(RecordClass::new("customer").field(Field::key("id")))
             .class(class("order", "customer"))

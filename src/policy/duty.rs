@@ -1,6 +1,6 @@
 //! Duties: record classes that must be kept, by which law, how long and from when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FiscalYearEnd, Ground, Period, StartRule, Statute, TimeZone};
 use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, DateForm, FieldName};
 
 /// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
 const REACH: Days = Days::new(110 * 366);
@@ -27,6 +27,8 @@ pub struct Duty {
     pub(crate) law: Arc<str>,
     pub(super) statute: Option<&'static Statute>,
     pub(super) ground: Ground,
+    /// Links over which a record keeps others as they are. None: nothing is said.
+    pub(super) needs: Option<Vec<(ClassName, String)>>,
     /// It is no duty, but an age that a record has to reach before it expires.
     pub(super) is_age: bool,
 }
@@ -41,6 +43,11 @@ impl Duty {
     /// it hangs.
     pub fn classes(&self) -> &BTreeMap<ClassName, FieldName> {
         &self.classes
+    }
+
+    /// The links over which a record that it keeps keeps others as they are, each with the class from which it starts.
+    pub fn needs(&self) -> BTreeSet<(ClassName, String)> {
+        self.needs.iter().flatten().cloned().collect()
     }
 
     /// Whether that field holds the last day of the record's own fiscal year, whenever the tenant's may end.
@@ -120,6 +127,13 @@ pub struct UnderDuty {
     pub keep_from: Option<NaiveDate>,
     /// The zone in which the date is a day.
     pub time_zone: TimeZone,
+    /// The links over which a record that is kept keeps others as they are, because it has no meaning without them, each
+    /// with the class from which it starts.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<(ClassName, String)>,
+    /// How the field stores the date.
+    #[serde(default, skip_serializing_if = "DateForm::is_plain")]
+    pub form: DateForm,
 }
 
 impl UnderDuty {
@@ -151,6 +165,7 @@ mod tests {
             law: "y".into(),
             statute: None,
             ground: Ground::LegalObligation,
+            needs: None,
             is_age: false,
         }
     }
@@ -210,16 +225,25 @@ mod tests {
             through: Vec::new(),
             keep_from: Some("2018-01-01".parse().unwrap()),
             time_zone: TimeZone::UTC,
+            needs: BTreeSet::new(),
+            form: DateForm::new(),
         };
         for (number, kept) in [(2025, true), (20_250_630, true), (0, true), (1_262_304_000, false)] {
-            assert_eq!(under.keeps(Moment::of(&crate::data_map::Value::Integer(number))), kept, "{number}");
+            let read = under.form.read(&crate::data_map::Value::Integer(number), None);
+            assert_eq!(under.keeps(read.moment()), kept, "{number}");
         }
     }
 
     #[test]
     fn what_has_no_date_is_kept() {
-        let mut under =
-            UnderDuty { field: "day".into(), through: Vec::new(), keep_from: None, time_zone: TimeZone::UTC };
+        let mut under = UnderDuty {
+            field: "day".into(),
+            through: Vec::new(),
+            keep_from: None,
+            time_zone: TimeZone::UTC,
+            needs: BTreeSet::new(),
+            form: DateForm::new(),
+        };
         let moment = |text: &str| Some(Moment::Day(text.parse().unwrap()));
         assert!(under.keeps(moment("1990-01-01")), "not dated yet");
         under.keep_from = Some("2020-01-01".parse().unwrap());

@@ -124,7 +124,7 @@ impl Effective {
     }
 
     fn dated_by(&self, duties: &[Duty], treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
-        if !treatment.has_duties() {
+        if treatment.classes().values().all(|class| class.under_duty().is_empty()) {
             return Arc::clone(treatment);
         }
         let mut dated = Treatment::clone(treatment);
@@ -145,7 +145,8 @@ impl Effective {
         at: DateTime<Utc>,
     ) -> UnderDuty {
         let today = self.time_zone.day(at);
-        let keep = on(duties, class.as_str(), under.field.as_str());
+        let keep =
+            on(duties, class.as_str(), under.field.as_str()).filter(|duty| duty.needs() == under.needs);
         let keep_from = keep.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();
         UnderDuty { keep_from, time_zone: self.time_zone, ..under.clone() }
     }

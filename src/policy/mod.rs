@@ -16,7 +16,7 @@
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
-//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents (`{ blank = { otherwise = "empty" } }` or `"delete"` says what becomes of a file that cannot be blanked), `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ redact = "[removed]", also = ["email", "iban"] }` where what these [detectors](crate::anonymise::text::Detector) find goes as well, whoever's it is, `{ redact = "[removed]", otherwise = "remove" }` where a text that cannot be read goes as a whole, `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
+//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `"token"` draws a number of 19 digits in a column of whole numbers, `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents (`{ blank = { otherwise = "empty" } }` or `"delete"` says what becomes of a file that cannot be blanked), `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ redact = "[removed]", also = ["email", "iban"] }` where what these [detectors](crate::anonymise::text::Detector) find goes as well, whoever's it is, `{ redact = "[removed]", otherwise = "remove" }` where a text that cannot be read goes as a whole, `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
@@ -73,7 +73,7 @@
 //! | `service_ended` | whatever they are: their tenant's contract has ended | `service_ended`, unless it says otherwise |
 //!
 //! Of the dates in `since` the first counts that the customer has; a customer who has none is not due, and the decision
-//! says so. One who came back is active again, and starts anew. Of several triggers the one counts that is due first.
+//! says so. A customer of whom any fact cannot be read is blocked, and the decision names the fact. One who came back is active again, and starts anew. Of several triggers the one counts that is due first.
 //! `after` is a [calendar period](Period), counted in the policy's [time zone](TimeZone). `service_ended` may name a
 //! `hand_over` date, which the host sets when a person confirms that the tenant has its data: before, nothing is erased.
 //!
@@ -102,7 +102,7 @@
 //! it is, is counted as kept, and the plan names every duty on it with the day on which the last of them ends; once it has
 //! ended, the sweep does what the treatment says, and nobody has to ask again: a trigger need not apply anew, and what a
 //! person asked for is done with `sweep = false` too. One who came back meanwhile starts anew. A record whose date is
-//! missing or cannot be read is kept. A class without that field takes the date from the record that it hangs from, along
+//! missing or cannot be read is kept; the plan counts those whose date cannot be read. A class without that field takes the date from the record that it hangs from, along
 //! the links through which it belongs to its customer: the lines of an invoice by the day on which the invoice was booked.
 //! No treatment may write over a date by which something is kept. A duty without a basis in law is an error, and so is
 //! another period than the statute's.
@@ -142,7 +142,8 @@
 //!
 //! * **By age:** `from` names the field with the record's date, its own or that of what it hangs from, as for a
 //!   duty. A record expires on the first day on which the [period](Period) is over. One whose date is missing or
-//!   cannot be read never does, and so one whose date a treatment has cleared. Duties come first: what one of them
+//!   cannot be read never does, and so one whose date a treatment has cleared. The plan counts those whose date cannot be
+//!   read. Duties come first: what one of them
 //!   keeps expires when it has ended.
 //! * **`after = "duty"`:** when the last duty on the record has ended.
 //! * **`ownerless`:** because the owner is gone, whatever the age. `"gone"`: it names a customer who is not there,

@@ -125,7 +125,9 @@ fn duty_rules() -> Vec<Json> {
     let text = json!({ "$ref": TEXT });
     let own_year = "The field that holds the last day of the record's fiscal year";
     let field = described(own_year, &object(&[("field", text.clone())], &["field"]));
-    let common = [("classes", texts), ("from", text.clone()), ("fiscal_year_ends", field)];
+    let needs = json!({ "anyOf": [text, { "type": "array", "items": text }] });
+    let needs = described("Links over which a record keeps others as they are", &needs);
+    let common = [("classes", texts), ("from", text.clone()), ("fiscal_year_ends", field), ("needs", needs)];
     let statute = [&common[..], &[("statute", json!({ "enum": codes }))]].concat();
     let grounds = Ground::ALL.into_iter().filter(|ground| ground.as_str().starts_with("17(3)"));
     let grounds: Vec<String> =
@@ -299,10 +301,9 @@ fn class_rule() -> Json {
     let rest = [("keep", reasons), ("fields", fields), ("smallest_group", least), after_duty];
     let with = |first: &[(&str, Json)]| object(&[first, &rest[..]].concat(), &["action"]);
     let blank = with(&[("action", json!({ "const": "blank" })), ("otherwise", otherwise())]);
-    let other = [
-        ("action", json!({ "enum": ["delete", "anonymise", "reassign"] })),
-        ("otherwise", instead(UNREADABLE)),
-    ];
-    let other = with(&other);
-    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, blank] })
+    let unreadable = || ("otherwise", instead(UNREADABLE));
+    let other = with(&[("action", json!({ "enum": ["delete", "anonymise"] })), unreadable()]);
+    let or_deletes = ("else", json!({ "const": "delete" }));
+    let handed = with(&[("action", json!({ "const": "reassign" })), or_deletes, unreadable()]);
+    json!({ "oneOf": [actions, { "$ref": "#/$defs/keep" }, other, handed, blank] })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, Utc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,6 +37,29 @@ impl TimeZone {
         match moment {
             Moment::Day(day) => day,
             Moment::Instant(at) => self.day(at),
+        }
+    }
+
+    /// What the clock of the zone shows at an instant.
+    pub(crate) fn wall(self, at: DateTime<Utc>) -> NaiveDateTime {
+        let naive = at.naive_utc();
+        let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &naive);
+        naive.checked_add_offset(chrono::Offset::fix(&offset)).unwrap_or(naive)
+    }
+
+    /// The instant at which the clock of the zone shows a time. The later one, where the clock showed the time twice. Where
+    /// the clock skipped the time, as if it had been put forward later. None beyond the calendar.
+    pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
+        let at = |offset: chrono_tz::TzOffset| {
+            Some(wall.checked_sub_offset(chrono::Offset::fix(&offset))?.and_utc())
+        };
+        match chrono::TimeZone::offset_from_local_datetime(&self.0, &wall) {
+            LocalResult::Single(offset) => at(offset),
+            LocalResult::Ambiguous(one, other) => Some(at(one)?.max(at(other)?)),
+            LocalResult::None => {
+                let before = wall.checked_sub_days(Days::new(2))?;
+                at(chrono::TimeZone::offset_from_utc_datetime(&self.0, &before))
+            }
         }
     }
 
@@ -108,6 +131,22 @@ mod tests {
             assert!(zone.day(DateTime::<Utc>::MAX_UTC) >= zone.day(DateTime::<Utc>::MIN_UTC));
         }
         assert_eq!("Europe/Atlantis".parse::<TimeZone>(), Err(NotATimeZone));
+    }
+
+    #[test]
+    fn a_clock_that_showed_a_time_twice_or_never_means_the_later_instant() {
+        for (zone, wall, at) in [
+            ("America/New_York", "2020-01-01T02:00:00", "2020-01-01T07:00:00Z"),
+            ("America/New_York", "2026-11-01T01:30:00", "2026-11-01T06:30:00Z"),
+            ("America/New_York", "2026-03-08T02:30:00", "2026-03-08T07:30:00Z"),
+            ("Europe/Stockholm", "2026-10-25T02:30:00", "2026-10-25T01:30:00Z"),
+            // A whole day that nobody in Samoa had.
+            ("Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T22:00:00Z"),
+        ] {
+            let zone: TimeZone = zone.parse().unwrap();
+            let expected: DateTime<Utc> = at.parse().unwrap();
+            assert_eq!(zone.instant(wall.parse().unwrap()), Some(expected), "{zone} {wall}");
+        }
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct ClassTreatment {
     pub(crate) unreadable: BTreeMap<FieldName, Strategy>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) after_duty: BTreeMap<FieldName, Strategy>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) or_deletes: bool,
 }
 
 /// What becomes of a record that goes, as long as one needs it that a duty keeps: it is anonymised at once, and deleted
@@ -121,6 +123,16 @@ impl ClassTreatment {
         self.tombstone.as_ref()
     }
 
+    /// Whether a record is deleted that cannot be handed over, because the "Unknown Customer" has an equal one.
+    pub fn or_deletes(&self) -> bool {
+        self.or_deletes
+    }
+
+    /// Whether a duty may defer what is done to the records. What is kept anyway is deferred by none.
+    pub(crate) fn is_deferred(&self) -> bool {
+        !self.under_duty.is_empty() && !matches!(self.action, RecordAction::Keep { .. })
+    }
+
     /// What is written to a record that stands so.
     pub(super) fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
@@ -152,6 +164,21 @@ impl ClassTreatment {
         let mut list: Vec<_> = fields.map(|(field, strategy)| (field, Cow::Borrowed(strategy))).collect();
         list.extend(instead.into_iter().map(|(field, strategy)| (field, Cow::Owned(strategy))));
         list
+    }
+
+    /// What is written to a record that stays, by field: as it is treated, or meanwhile as a tombstone.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn field_strategies(&self) -> BTreeMap<&FieldName, &Strategy> {
+        let meanwhile = self.tombstone.iter().flat_map(|tombstone| &tombstone.fields);
+        meanwhile.chain(&self.fields).collect()
+    }
+
+    /// The fields that show that a record was treated, if it stays.
+    pub(crate) fn sign_fields(&self) -> &BTreeMap<FieldName, Strategy> {
+        match (&self.action, &self.tombstone) {
+            (RecordAction::Delete, Some(tombstone)) => &tombstone.fields,
+            _ => &self.fields,
+        }
     }
 
     /// Every strategy with its field, whenever it is written.
@@ -349,9 +376,15 @@ impl Treatment {
         self.classes.values().flat_map(ClassTreatment::strategies).any(|(_, field)| field.unbound().is_some())
     }
 
-    /// Whether a duty may keep records of some class.
+    /// What different duties keep together with their records.
+    pub(crate) fn kept_together(&self) -> BTreeSet<&BTreeSet<(ClassName, String)>> {
+        let duties = self.classes.values().flat_map(|class| &class.under_duty);
+        duties.map(|under| &under.needs).filter(|needs| !needs.is_empty()).collect()
+    }
+
+    /// Whether a duty may defer what is done to records of some class.
     pub(crate) fn has_duties(&self) -> bool {
-        self.classes.values().any(|class| !class.under_duty.is_empty())
+        self.classes.values().any(ClassTreatment::is_deferred)
     }
 
     /// Whether there is still something to do to a record that [stands](Self::standings) so.
@@ -409,7 +442,7 @@ impl Treatment {
             map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
         };
         for (name, class) in &self.classes {
-            if !class.under_duty.is_empty() && holds_personal(name) {
+            if class.is_deferred() && holds_personal(name) {
                 self.links.push(format!("{name}{WHILE_KEPT}"));
             }
             let meanwhile = class.tombstone.iter().flat_map(|tombstone| tombstone.kept.keys());

@@ -15,7 +15,7 @@ use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
-use crate::data_map::{self, DataMap, Datatype, FieldName, Record, Value};
+use crate::data_map::{self, DataMap, Datatype, FieldName, ReadDate, Record, Value};
 use crate::policy::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
 
 /// A customer's records, as a host loads them.
@@ -257,20 +257,24 @@ impl<R: Repository> ByRecord<R> {
             if standing == Standing::Needed {
                 *tombstones.entry(record.class.clone()).or_default() += 1;
             }
-            if standing == Standing::Kept {
+            let is_deferred = treatment.class(record.class.as_str()).is_some_and(ClassTreatment::is_deferred);
+            if standing == Standing::Kept && is_deferred {
                 let kept: &mut Kept = kept.entry(record.class.clone()).or_default();
                 kept.rows += 1;
                 let under =
                     treatment.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
                 for duty in under {
-                    let date = duty.date(record, &records, map);
+                    let on = at.map(|at| at.date_naive());
+                    let read = duty.read(record, &records, map, on);
+                    let date = read.and_then(ReadDate::moment);
                     if duty.keeps(date) {
                         kept.add(&duty.field, duty.day(date));
                     }
+                    kept.add_unreadable(&duty.field, u64::from(read.is_some_and(ReadDate::is_unreadable)));
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, alone, uncertain, tombstones })
+        Ok(Tally { classes, kept, rare, alone, uncertain, others: BTreeMap::new(), tombstones })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {

@@ -48,6 +48,35 @@ pub enum StoreError {
         /// The constraint, by its columns.
         constraint: String,
     },
+    /// Whose records are cannot be told. Nothing of the customer was touched.
+    #[error(
+        "whose {rows} of {class} {are} cannot be told by {class}.{link}: {why}; mend the data, or say more in the map",
+        are = if *rows == 1 { "is" } else { "are" },
+        why = "several customers have the value that it holds, or its two ends belong to different people"
+    )]
+    Unclear {
+        /// The record class.
+        class: ClassName,
+        /// The link that leads to several people.
+        link: String,
+        /// How many records.
+        rows: u64,
+    },
+    /// The database refused what `customers.deactivate` of the data map writes, or what taking it back writes. Nothing was
+    /// written.
+    #[error(
+        "{doing}: customers.deactivate of the data map writes {columns}, and the database refused: {constraint}; {way_out}"
+    )]
+    Deactivation {
+        /// What was being done.
+        doing: &'static str,
+        /// The columns that the map writes.
+        columns: String,
+        /// The constraint or trigger.
+        constraint: String,
+        /// What to do about it.
+        way_out: &'static str,
+    },
     /// The treatment does not fit this store: it was checked against another data map.
     #[error("the treatment does not fit this store: {what}; check the policy against this store's data map")]
     Treatment {

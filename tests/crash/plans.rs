@@ -115,7 +115,7 @@ pub(crate) fn all() -> Vec<Canonical> {
             map: format!(
                 "{}[records.resident]\ntable = 'residents'\nkey = ['client', 'address']\nowner = 'client'\n\
                  [records.address]\ntable = 'addresses'\nkey = 'id'\n\
-                 owner = [{{ column = 'id', table = 'residents', key = 'address', shared = true }}, 'client']\n\
+                 shared = ['resident.address']\n\
                  fields = {{ street = 'address' }}\n",
                 shared.map
             ),

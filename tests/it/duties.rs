@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::customer::Status;
-use relinquish::data_map::{Field, Kind, Record, RecordClass, Reference, Value};
+use relinquish::data_map::{Field, Kind, Link, Record, RecordClass, Value};
 use relinquish::engine::Clock;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::plan::Reason;
@@ -250,13 +250,7 @@ fn memory_map() -> DataMap {
             .field(Field::key("id"))
             .field(Field::owner("invoice_id"))
             .field(Field::personal("name", Kind::Name))
-            .references(Reference {
-                to: "invoice".into(),
-                fields: vec!["invoice_id".into()],
-                to_fields: Vec::new(),
-                owner: true,
-                cuttable: false,
-            }),
+            .link(Link::owner("invoice", ["invoice_id"])),
     )
     .class(
         RecordClass::new("receipt")
@@ -557,17 +551,10 @@ fn a_date_that_no_field_leads_to_is_found_before_anything_runs() {
         let own = RecordClass::new("customer").field(Field::key("id"));
         let invoice =
             RecordClass::new("invoice").field(Field::key("id")).field(Field::plain("booked_on").dated());
-        let fields = fields.iter().map(|field| (*field).into()).collect();
         let line = RecordClass::new("line")
             .field(Field::key("id"))
             .field(Field::owner("invoice_id"))
-            .references(Reference {
-                to: "invoice".into(),
-                fields,
-                to_fields: Vec::new(),
-                owner: true,
-                cuttable: false,
-            });
+            .link(Link::owner("invoice", fields.iter().copied()));
         let map =
             DataMap::builder(own).class(invoice).class(line).without_deactivation("none").build().unwrap();
         let text = POLICY.replace("name = \"remove\"", "").replace("receipt = \"anonymise\"\n", "");
@@ -793,7 +780,7 @@ fn what_is_wrong_with_a_duty_is_found_before_anything_runs() {
         (
             "customer = \"anonymise\"\ninvoice = \"delete\"",
             "customer = \"reassign\"\ninvoice = \"delete\"",
-            "treatments.clear.customer: cannot be handed over: invoice needs it, and duty bookkeeping",
+            "treatments.clear.customer: the customers themselves cannot be reassigned",
         ),
     ] {
         let found = faults(&[(from, to)]);

@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 use relinquish::anonymise::Seed;
 use relinquish::customer::HoldKind;
-use relinquish::data_map::{Fact, Field, FieldName, Kind, Record, RecordClass, Reference, Value};
+use relinquish::data_map::{Fact, Field, FieldName, Kind, Link, Record, RecordClass, Value};
 use relinquish::engine::{Clock, Expired, PlannedExpiry};
 use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
@@ -55,6 +55,7 @@ order = "delete"
 line = "delete"
 invoice = "anonymise"
 [duties.bookkeeping]
+needs = []
 classes = ["invoice"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
@@ -241,18 +242,12 @@ fn sqlite(path: &Path, rows: &[Row]) -> SqliteStore {
 }
 
 fn memory(rows: &[Row]) -> MemoryStore {
-    let link = |to: &str, field: &str| Reference {
-        to: to.into(),
-        fields: vec![field.into()],
-        to_fields: Vec::new(),
-        owner: true,
-        cuttable: false,
-    };
+    let link = |to: &str, field: &str| Link::owner(to, [field]);
     let owned = |name: &str| {
         RecordClass::new(name)
             .field(Field::key("id"))
             .field(Field::owner("customer_id"))
-            .references(link("customer", "customer_id"))
+            .link(link("customer", "customer_id"))
     };
     let map = DataMap::builder(
         RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name)),
@@ -272,7 +267,7 @@ fn memory(rows: &[Row]) -> MemoryStore {
             .field(Field::key("id"))
             .field(Field::owner("order_id"))
             .field(Field::personal("text", Kind::FreeText))
-            .references(link("order", "order_id")),
+            .link(link("order", "order_id")),
     )
     .class(
         owned("invoice").field(Field::personal("name", Kind::Name)).field(Field::plain("booked_on").dated()),
@@ -643,6 +638,7 @@ reply = "delete"
 receipt = "anonymise"
 note = "delete"
 [duties.bookkeeping]
+needs = []
 classes = ["receipt"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
@@ -810,7 +806,7 @@ async fn a_record_without_an_owner_may_be_any_tenants() {
     let folder = tempfile::tempdir().unwrap();
     // A tenant keeps longer, by a duty of its own.
     let longer = format!(
-        "{LEFT_BEHIND}\n[tenants.careful.duties.claims]\nclasses = [\"receipt\"]\nperiod = \"15 years\"\n\
+        "{LEFT_BEHIND}\n[tenants.careful.duties.claims]\nneeds = []\nclasses = [\"receipt\"]\nperiod = \"15 years\"\n\
          start = \"record_date\"\nlaw = \"a limitation period\"\nground = \"17(3)(e)\"\nfrom = \"booked_on\"\n"
     );
     let path = folder.path().join("longer.sqlite");
@@ -896,7 +892,7 @@ fn every_rule_that_cannot_hold_is_refused_with_its_path() {
         ),
         (
             "order = { from = 'placed_on', after = '3 years', action = 'delete' }",
-            "expire.order: cannot be deleted: line.order_id points at it and stays (keep)",
+            "expire.order: cannot be deleted: line.order_id leads to it and stays (keep)",
         ),
         (
             "order = { ownerless = 'gone', action = 'delete' }\nline = { ownerless = 'gone or none', action = 'delete' }",
@@ -954,6 +950,7 @@ async fn what_a_younger_record_needs_stays_until_that_has_expired() {
              INSERT INTO lines VALUES (1, 1, 'x', '2024-06-01'), (2, 2, 'x', '2020-01-01')",
         )
         .unwrap();
+    bystanders(&database);
     let map = MAP.replace(
         "fields = { text = \"free_text\" }",
         "fields = { text = \"free_text\", shipped_on = \"not personal\" }",
@@ -1060,7 +1057,7 @@ proptest! {
             treatment.standings(std::slice::from_ref(&record), map)[0] == Standing::Free
         };
         let duty = format!(
-            "[duties.calls]\nclasses = ['call']\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'a law'\n\
+            "[duties.calls]\nneeds = []\nclasses = ['call']\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'a law'\n\
              ground = '17(3)(b)'\nfrom = 'made_on'\n"
         );
         let plain = expires(months, "");
@@ -1151,6 +1148,7 @@ async fn a_dispute_at_the_gateway_holds_back_and_its_silence_too() {
         database.execute(sql, (id, profile)).unwrap();
         database.execute("INSERT INTO calls VALUES (?1, ?1, '+44', '2020-01-01')", [id]).unwrap();
     }
+    bystanders(&database);
     let map = MAP.replace("holds = \"held\"", "holds = \"held\"\ngateways.stripe = \"stripe\"");
     let policy = POLICY
         .replace("[treatments.clear]", "[treatments.clear]\ngateway.stripe = \"erase\"")
@@ -1178,6 +1176,15 @@ async fn a_dispute_at_the_gateway_holds_back_and_its_silence_too() {
     assert_eq!(ids(&path, "calls"), [2, 3]);
 }
 
+/// A tenant without any customer is an error, so each has somebody of whom nothing expires.
+fn bystanders(database: &Connection) {
+    for (id, tenant) in (9_001..).zip(["usual", "patient", "asleep"]) {
+        let sql = "INSERT INTO customers (id, tenant, name) SELECT ?1, ?2, 'Bystander'
+                   WHERE NOT EXISTS (SELECT 1 FROM customers WHERE tenant = ?2)";
+        database.execute(sql, (id, tenant)).unwrap();
+    }
+}
+
 /// A shop of a test's own, with an engine over its file.
 fn world(
     path: &Path,
@@ -1186,7 +1193,12 @@ fn world(
     policy: &str,
     clock: &Arc<ManualClock>,
 ) -> (Engine, Arc<MemoryLedger>) {
-    Connection::open(path).unwrap().execute_batch(schema).unwrap();
+    let database = Connection::open(path).unwrap();
+    database.execute_batch(schema).unwrap();
+    if schema.contains("tenant TEXT") {
+        bystanders(&database);
+    }
+    drop(database);
     let store = Arc::new(SqliteStore::open(path, &SqlMap::from_toml(map).unwrap()).unwrap());
     let ledger = Arc::new(MemoryLedger::new());
     let policy = PolicyDocument::from_toml(policy).unwrap();
@@ -1285,15 +1297,15 @@ async fn far_more_than_was_planned_is_not_erased() {
     let schema = format!(
         "{SCHEMA} INSERT INTO customers (id, tenant, name) VALUES (1, 'usual', 'Maud');
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
-         INSERT INTO calls SELECT i, 1, 'x', '2026-01-01' FROM n"
+         INSERT INTO calls SELECT i, 1, 'x', '2025-07-15' FROM n"
     );
     let (engine, _) = world(&path, &schema, MAP, POLICY, &clock);
     let PlannedExpiry::Plan(plan) = engine.plan_expiry(everyone()).await.unwrap() else { panic!("a plan") };
     let now = clock.now();
-    let until = now + TimeDelta::days(4_000);
+    let until = now + TimeDelta::days(30);
     let approval = Approval::new("operator-7", everyone(), plan.digest(), now, until);
     let approved = plan.approve(approval, now).unwrap();
-    clock.turn(TimeDelta::days(3_650));
+    clock.turn(TimeDelta::days(29));
     let expired = engine.expire(&approved).await;
     assert!(matches!(expired, Err(Error::MoreThanPlanned { planned: 0, found: 101 })), "{expired:?}");
     assert_eq!(ids(&path, "calls").len(), 101);
@@ -1361,7 +1373,7 @@ async fn a_duty_is_no_age_whatever_its_name() {
     let path = folder.path().join("shop.sqlite");
     let policy = POLICY.replace(
         "[duties.bookkeeping]",
-        "[duties.\"3 years after placed_on\"]\nclasses = ['line']\nperiod = '10 years'\nstart = 'record_date'\nlaw = 'y'\n\
+        "[duties.\"3 years after placed_on\"]\nneeds = []\nclasses = ['line']\nperiod = '10 years'\nstart = 'record_date'\nlaw = 'y'\n\
          ground = '17(3)(e)'\nfrom = 'placed_on'\n[duties.bookkeeping]",
     );
     let schema = format!(
@@ -1534,7 +1546,7 @@ async fn duties_of_tenants_with_one_name_are_two() {
     let path = folder.path().join("shop.sqlite");
     let duty = |table: &str, classes: &str, years: u32| {
         format!(
-            "[{table}.keep]\nclasses = [{classes}]\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'y'\n\
+            "[{table}.keep]\nneeds = []\nclasses = [{classes}]\nperiod = '{years} years'\nstart = 'record_date'\nlaw = 'y'\n\
              ground = '17(3)(e)'\nfrom = 'made_on'\n"
         )
     };

@@ -184,12 +184,15 @@ async fn an_approval_holds_under_its_own_map_only() {
          INSERT INTO orders VALUES (1, 1, 2, 'for Ann'), (2, 2, 1, 'for Bob')",
         &format!(
             "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.order]\ntable = 'orders'\nkey = 'id'\nowner = 'client_id'\n\
-             fields = {{ client_id = 'not personal', payer_id = 'not personal', note = 'free_text' }}"
+             ends.payer_id = 'clear'\nfields = {{ note = 'free_text' }}"
         ),
         "customer = 'anonymise'\norder = 'anonymise'",
     );
     let plan = approved(&shop.engine(), &"1".into(), &Asked::request()).await;
-    shop.map = shop.map.replace("owner = 'client_id'", "owner = 'payer_id'");
+    shop.map = shop
+        .map
+        .replace("owner = 'client_id'", "owner = 'payer_id'")
+        .replace("ends.payer_id", "ends.client_id");
     let error = shop.engine().erase(plan).await.unwrap_err();
     assert!(matches!(error, Error::OtherRules { what: "data map", .. }), "{error}");
 }

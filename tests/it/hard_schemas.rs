@@ -183,11 +183,11 @@ async fn a_shared_document_loses_all_who_share_it() {
         &format!(
             "{CUSTOMERS}fields.name = 'name'\n\
              [records.home]\ntable = 'homes'\nkey = 'id'\n\
-             owner = [{{ column = 'id', table = 'residents', key = 'home_id', shared = true }}, 'client_id']\n\
+             shared = ['resident.home_id']\n\
              fields.notes = {{ json = {{ '/*' = 'free_text' }}, rest = 'not personal' }}\n\
-             [records.resident]\ntable = 'residents'\nkey = 'id'\nowner = 'client_id'\nfields.home_id = 'not personal'\n"
+             [records.resident]\ntable = 'residents'\nkey = 'id'\nowner = 'client_id'\n"
         ),
-        "customer = 'anonymise'\nresident = 'delete'\n\
+        "customer = { action = 'anonymise', fields = { name = { placeholder = 'Gone {date}' } } }\nresident = 'delete'\n\
          home = { action = 'anonymise', fields = { 'notes/*' = { redact = 'x' } } }",
     );
     let store = shop.store().unwrap();
@@ -345,7 +345,7 @@ const BOUGHT: &str = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
 async fn a_row_with_two_links_to_customers_is_its_owners_to_delete_and_nobody_elses() {
     let map = format!(
         "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.order]\ntable = 'orders'\nkey = 'id'\nowner = 'buyer'\n\
-         fields = {{ note = 'free_text', referrer = 'not personal' }}"
+         ends.referrer = 'clear'\nfields = {{ note = 'free_text' }}"
     );
     for action in ["", "ON DELETE CASCADE", "ON DELETE SET NULL", "DEFERRABLE INITIALLY DEFERRED"] {
         let sql = BOUGHT.replace("NULLABLE", "").replace("ACTION", action);
@@ -366,23 +366,38 @@ async fn a_row_with_two_links_to_customers_is_its_owners_to_delete_and_nobody_el
             "{action}"
         );
     }
-    // A link that cannot be cut forbids the delete, before anything is done.
+    // A link that cannot be cleared is refused, before anything is done.
     let sql = BOUGHT
         .replace("NULLABLE", "NOT NULL DEFAULT 3")
         .replace("ACTION", "ON DELETE CASCADE")
         .replace("NULL,", "3,");
     let sql = sql.replace("buyer INTEGER NOT 3,", "buyer INTEGER NOT NULL,");
     let shop = Shop::new(&sql, &map, "customer = 'delete'\norder = 'delete'");
-    let refused = shop.policy_refused();
-    assert!(refused.contains("order.referrer may point at it from records of other customers"), "{refused}");
-    // Rows that stay as they are are not written to, not even to cut a link.
+    let refused = shop.refused();
+    assert!(refused.contains("records.order.ends.referrer: cannot be cleared"), "{refused}");
+    // Said to go along, it goes with either end.
+    let both = map.replace("'clear'", "'goes'");
+    let shop = Shop::new(&sql, &both, "customer = 'delete'\norder = 'delete'");
+    assert_eq!(
+        erase(&shop, &["1"], &["Maud"]).await,
+        set(&["- clients[1]", "- orders[10]", "- orders[11]", "- orders[13]"])
+    );
+    // Left unsaid, it is refused with what can be said.
+    let unsaid = map.replace("ends.referrer = 'clear'\n", "");
+    let shop =
+        Shop::new(&BOUGHT.replace("NULLABLE", "").replace("ACTION", ""), &unsaid, "customer = 'delete'");
+    let refused = shop.refused();
+    for way_out in ["ends.referrer = \"goes\"", "ends.referrer = \"clear\"", "shared = [\"referrer\", …]"] {
+        assert!(refused.contains(way_out), "{refused}");
+    }
+    // A row that stays without its owner has to say so.
     let shop = Shop::new(
         &BOUGHT.replace("NULLABLE", "").replace("ACTION", ""),
         &map,
         "customer = 'delete'\norder = { keep = 'the books' }",
     );
     let refused = shop.policy_refused();
-    assert!(refused.contains("order.referrer points at it and stays (keep)"), "{refused}");
+    assert!(refused.contains("order.buyer leads to it and stays (keep)"), "{refused}");
 }
 
 #[tokio::test]
@@ -398,8 +413,8 @@ async fn rows_that_point_at_rows_of_their_own_table_do_not_drag_one_another_alon
                                              (13, 3, 11, 'Eve too'), (14, 1, 12, 'Maud to herself');"
             ),
             &format!(
-                "{CUSTOMERS}fields = {{ name = 'name', invited_by = 'not personal' }}\n[records.comment]\ntable = 'comments'\n\
-                 key = 'id'\nowner = 'client_id'\nfields = {{ text = 'free_text', reply_to = 'not personal' }}"
+                "{CUSTOMERS}ends.invited_by = 'clear'\nfields = {{ name = 'name' }}\n[records.comment]\ntable = 'comments'\n\
+                 key = 'id'\nowner = 'client_id'\nends.reply_to = 'clear'\nfields = {{ text = 'free_text' }}"
             ),
             "customer = 'delete'\ncomment = 'delete'",
         );
@@ -484,7 +499,7 @@ fn shared(action: &str, treatment: &str) -> Shop {
         &format!(
             "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.resident]\ntable = 'residents'\nkey = ['client', 'address', 'since']\n\
              owner = 'client'\nfields = {{ since = 'not personal' }}\n[records.address]\ntable = 'addresses'\nkey = 'id'\n\
-             owner = [{{ column = 'id', table = 'residents', key = 'address', shared = true }}, 'client']\nfields = {{ street = 'address' }}"
+             shared = ['resident.address']\nfields = {{ street = 'address' }}"
         ),
         treatment,
     )
@@ -537,12 +552,21 @@ async fn customers_who_leave_in_one_batch_leave_what_they_shared_together() {
     );
 }
 
+/// A shop keeps its orders, and takes name and street off them.
 #[tokio::test]
-async fn what_is_shared_through_links_that_stay_would_never_be_treated_and_is_refused() {
+async fn what_is_shared_goes_with_the_last_who_leaves_though_the_links_to_it_stay() {
+    let shop = shared(
+        "",
+        "customer = { action = 'anonymise', fields = { name = { placeholder = 'Anonymised {date}' } } }\n\
+         resident = { keep = 'statistics' }\naddress = 'anonymise'",
+    );
+    assert_eq!(erase(&shop, &["1"], &["own"]).await, set(&["clients[1].name", "addresses[8].street"]));
+    assert_eq!(erase(&shop, &["2"], &["Mill"]).await, set(&["clients[2].name", "addresses[7].street"]));
+    // Without a sign in the own record nobody could tell who has left.
     let shop =
         shared("", "customer = 'anonymise'\nresident = { keep = 'statistics' }\naddress = 'anonymise'");
     let refused = shop.policy_refused();
-    assert!(refused.contains("nobody would be the last who leaves"), "{refused}");
+    assert!(refused.contains("treatments.x.customer: leaves no sign"), "{refused}");
 }
 
 #[tokio::test]

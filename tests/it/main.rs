@@ -6,7 +6,9 @@
 mod after_duty;
 mod anonymise;
 mod backups;
+mod before_approval;
 mod column_checks;
+mod dates;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;
@@ -32,6 +34,7 @@ mod many;
 mod model;
 mod operator;
 mod own_strategies;
+mod ownership;
 mod passwords;
 #[cfg(feature = "pdf")]
 mod pdf;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What is stored of customer 1. None of it may be printed, recorded, or left in a file after a scrub.
@@ -283,6 +283,18 @@ fn a_map_and_a_policy_that_fit_are_summed_up() {
     assert_eq!(json["treatments"][0]["outcome"], "anonymised");
 }
 
+/// The check passed, and the entry was in force for nobody.
+#[test]
+fn a_misspelled_tenant_does_not_fit() {
+    let mut shop = Shop::new();
+    let policy = fs::read_to_string(chinook("policy.toml")).unwrap();
+    shop.policy = shop.write("policy.toml", &format!("{policy}\n[tenants.chinok]\nsweep = true\n"));
+    shop.run("check", [])
+        .fails("tenants.chinok: no customer of the store has this tenant; did you mean chinook?");
+    shop.policy = shop.write("policy.toml", &format!("{policy}\n[tenants.chinook]\nsweep = true\n"));
+    shop.run("check", []).ends(0);
+}
+
 #[test]
 fn everything_that_does_not_fit_is_said_at_once() {
     let mut shop = Shop::new();
@@ -384,12 +396,50 @@ fn who_was_erased_is_refused_with_the_day() {
 }
 
 #[test]
+fn whoever_cannot_be_read_is_listed() {
+    let mut shop = Shop::new();
+    shop.connect()
+        .execute_batch(
+            "CREATE TABLE client (id TEXT PRIMARY KEY NOT NULL, name TEXT, ended_on TEXT);
+             INSERT INTO client VALUES ('a', 'Zuzannah', '2020-01-01'), ('b', 'Zuzannah', 'in spring')",
+        )
+        .unwrap();
+    shop.map = shop.write(
+        "map.toml",
+        r#"version = 1
+        [customers]
+        table = "client"
+        key = "id"
+        tenant = { is = "one" }
+        dates.cancelled = "ended_on"
+        deactivate = { none = "no such status" }
+        fields = { id = "not personal", name = "name" }"#,
+    );
+    shop.policy = shop.write(
+        "policy.toml",
+        r#"version = 1
+        sweep = true
+        triggers.requested = { treatment = "clear" }
+        guards.active_subscription = { ignore = "none are sold" }
+        guards.not_archived = { ignore = "no such status" }
+        anonymise.name = "remove"
+        treatments.clear.customer = "anonymise""#,
+    );
+    let list = |arguments: &[&str]| Ran::of(shop.command("unreadable").args(arguments));
+    assert_eq!(list(&[]).ends(0).out.trim(), "b: date cancelled");
+    let wanted = json!([{ "customer": "b", "tenant": "one", "facts": ["date cancelled"] }]);
+    assert_eq!(list(&["--json"]).ends(0).json()["unreadable"], wanted);
+    shop.connect().execute_batch("UPDATE client SET ended_on = NULL").unwrap();
+    assert_eq!(list(&[]).ends(0).out.trim(), "every customer can be read");
+}
+
+#[test]
 fn not_yet_names_the_day_and_as_of_looks_ahead() {
     let mut shop = Shop::new();
     shop.connect()
         .execute_batch(
             "CREATE TABLE client (id TEXT PRIMARY KEY NOT NULL, name TEXT, state TEXT, ended_on TEXT);
-             INSERT INTO client VALUES ('a', 'Zuzannah', 'ended', '2999-01-01'),
+             INSERT INTO client VALUES ('a', 'Zuzannah', 'ended', '2099-01-01'),
                  ('b', 'Zuzannah', 'ended', '2020-01-01'), ('c', 'Zuzannah', 'active', NULL)",
         )
         .unwrap();
@@ -417,11 +467,11 @@ fn not_yet_names_the_day_and_as_of_looks_ahead() {
     );
     let plan = |arguments: &[&str]| Ran::of(shop.command("plan").args(arguments));
     let refused = plan(&["--customer", "a", "--json"]).ends(2).json();
-    assert_eq!(refused["refused"]["not_yet"]["until"], "2999-04-01");
-    assert!(plan(&["--customer", "a"]).ends(2).out.contains("2999-04-01"));
-    plan(&["--customer", "a", "--as-of", "2999-03-31"]).ends(2);
-    plan(&["--customer", "a", "--as-of", "2999-04-01"]).ends(0);
-    plan(&["--customer", "a", "--as-of", "2999-04-01T00:00:00+02:00"]).ends(2);
+    assert_eq!(refused["refused"]["not_yet"]["until"], "2099-04-01");
+    assert!(plan(&["--customer", "a"]).ends(2).out.contains("2099-04-01"));
+    plan(&["--customer", "a", "--as-of", "2099-03-31"]).ends(2);
+    plan(&["--customer", "a", "--as-of", "2099-04-01"]).ends(0);
+    plan(&["--customer", "a", "--as-of", "2099-04-01T00:00:00+02:00"]).ends(2);
     assert_eq!(plan(&["--customer", "c", "--json"]).ends(2).json()["refused"]["nothing"], "no_trigger");
     let requested = plan(&["--customer", "c", "--treatment", "clear", "--json"]).ends(0).json();
     assert_eq!(requested["binds"]["trigger"], "requested");

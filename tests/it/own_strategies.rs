@@ -235,7 +235,7 @@ fn a_strategy_that_nobody_has_or_that_does_not_suit_is_refused_with_its_path() {
         [
             "treatments.t.customer.fields.name.own: viod is no strategy that this program has; did you mean void?",
             "treatments.t.customer.fields.number: is not what strategy card_region suits: many cards have the same \
-             region; write another rule",
+             region; write \"remove\", { placeholder = \"Erased {token}\" }, or { keep = \"reason\" }",
         ]
     );
     let twice = problems(POLICY, &own(1).with(Void));

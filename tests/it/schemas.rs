@@ -71,6 +71,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     match pattern {
         "\\S" => !text.trim().is_empty(),
         "^x_" => text.starts_with("x_"),
+        "^\\d{4}-\\d{2}-\\d{2}$" => text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok(),
         day if day.starts_with("^(0[1-9]") => text.parse::<policy::FiscalYearEnd>().is_ok(),
         period if period.contains("year") => text.parse::<policy::Period>().is_ok(),
         other => panic!("pattern {other}"),

@@ -261,7 +261,7 @@ fn a_rule_that_the_column_cannot_take_is_refused_before_anything_runs() {
         (name().unique(), "{ token = { digits = 15 } }", "values must differ"),
         (name().max_chars(11), "{ token = { digits = 12 } }", "too few"),
         (name().max_chars(35), "{ token = 'uuid' }", "too few"),
-        (name().unique(), "{ placeholder = 'gone in {year}' }", "put {token} into the placeholder"),
+        (name().unique(), "{ placeholder = 'gone in {year}' }", "{ placeholder = \"Erased {token}\" }"),
     ] {
         let refused = with(field, rule).unwrap_err();
         assert!(refused.contains(reason), "{rule}: {refused}");

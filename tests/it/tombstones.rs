@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
-use relinquish::data_map::{Field, FieldName, Kind, Record, RecordClass, Reference, Value};
+use relinquish::data_map::{Field, FieldName, Kind, Link, Record, RecordClass, Value, WhenGone};
 use relinquish::engine::{Clock, PlannedExpiry};
 use relinquish::ledger::{Certificate, MemoryKeyRing, TokenKey};
 use relinquish::store::{ByRecord, MemoryRepository};
@@ -39,10 +39,12 @@ invoice = "delete"
 line = "delete"
 comment = "delete"
 [duties.bookkeeping]
+needs = []
 classes = ["invoice"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
 [duties.liability]
+needs = []
 classes = ["line"]
 period = "10 years"
 start = "record_date"
@@ -87,7 +89,8 @@ fields = { note = "free_text" }
 table = "invoices"
 key = "id"
 owner = ["order_id", "customer_id"]
-fields = { address_id = "not personal", name = "name", booked_on = "not personal" }
+ends.address_id = "clear"
+fields = { name = "name", booked_on = "not personal" }
 [records.line]
 table = "lines"
 key = "id"
@@ -212,14 +215,13 @@ fn sqlite(path: &Path, invoices: &[Invoice]) -> SqliteStore {
     SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn link(to: &str, field: &str, owner: bool) -> Reference {
-    let cuttable = !owner;
-    Reference { to: to.into(), fields: vec![field.into()], to_fields: Vec::new(), owner, cuttable }
+fn link(to: &str, field: &str, owner: bool) -> Link {
+    if owner { Link::owner(to, [field]) } else { Link::end(to, [field], WhenGone::Clear) }
 }
 
 fn memory_map() -> DataMap {
     let owned = |name: &str| {
-        RecordClass::new(name).field(Field::key("id")).field(Field::owner("customer_id")).references(link(
+        RecordClass::new(name).field(Field::key("id")).field(Field::owner("customer_id")).link(link(
             "customer",
             "customer_id",
             true,
@@ -240,8 +242,8 @@ fn memory_map() -> DataMap {
             .field(Field::plain("address_id"))
             .field(Field::personal("name", Kind::Name))
             .field(Field::plain("booked_on").dated())
-            .references(link("order", "order_id", true))
-            .references(link("address", "address_id", false)),
+            .link(link("order", "order_id", true))
+            .link(link("address", "address_id", false)),
     )
     .class(
         RecordClass::new("line")
@@ -249,7 +251,7 @@ fn memory_map() -> DataMap {
             .field(Field::owner("invoice_id"))
             .field(Field::personal("text", Kind::FreeText))
             .field(Field::plain("shipped_on").dated())
-            .references(link("invoice", "invoice_id", true)),
+            .link(link("invoice", "invoice_id", true)),
     )
     .without_deactivation("there is no such status")
     .build()

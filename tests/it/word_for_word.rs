@@ -52,6 +52,7 @@ seat = "delete"
 gateway.stripe = "erase"
 gateway.swish = "erase"
 [duties.bookkeeping]
+needs = []
 classes = ["invoice"]
 statute = "SE/BFL/7:2"
 from = "booked_on"
@@ -95,7 +96,8 @@ fields = { name = "name", email = "email", postcode = "postcode", born = "birth_
 table = "bookings"
 key = "id"
 owner = "member"
-fields = { note = "free_text", invited_by = "not personal" }
+ends.invited_by = "clear"
+fields = { note = "free_text" }
 [records.invoice]
 table = "invoices"
 key = "id"
@@ -176,6 +178,7 @@ seat = "delete"
 gateway.stripe = "erase"
 gateway.swish = "erase"
 [duties.bookkeeping]
+needs = []
 classes = ["ticket", "invoice"]
 statute = "SE/BFL/7:2"
 from = "sold_on"
@@ -514,7 +517,7 @@ fn a_confirmation_speaks_of_what_is_kept_of_this_person() {
     let policy = "version = 1\nsweep = false\ntriggers.requested = { treatment = 'wipe' }\n\
          guards = { active_subscription = { ignore = 'x' }, several_tenants = { ignore = 'x' }, not_archived = { ignore = 'x' } }\n\
          anonymise.name = 'clear'\ntreatments.wipe = { customer = 'delete', invoice = 'delete', total = 'delete' }\n\
-         [duties.bookkeeping]\nclasses = ['invoice', 'total']\nstatute = 'SE/BFL/7:2'\nfrom = 'booked_on'";
+         [duties.bookkeeping]\nneeds = []\nclasses = ['invoice', 'total']\nstatute = 'SE/BFL/7:2'\nfrom = 'booked_on'";
     let policy = PolicyDocument::from_toml(policy).and_then(|policy| policy.check(&map));
     let policy = policy.unwrap_or_else(|problems| panic!("{problems}"));
     let decision = decide(&policy, &Customer::new("1", "any"), &Asked::request(), &[], now());

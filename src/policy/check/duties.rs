@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::anonymise::Strategies;
-use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass, Reference};
+use crate::data_map::{ClassName, DataMap, Field, FieldName, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, Rules};
 use crate::policy::{ClassTreatment, Duty, RecordAction, Tombstone, UnderDuty};
@@ -11,6 +11,7 @@ use crate::policy::{ClassTreatment, Duty, RecordAction, Tombstone, UnderDuty};
 pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     for duty in &rules.duties {
         let path = join("duties", duty.name());
+        check_needs(reader, &path, rules, duty, map);
         for (class, field) in duty.classes() {
             let Some(described) = map.class(class.as_str()) else {
                 let known: Vec<&str> = map.classes().map(|class| class.name().as_str()).collect();
@@ -27,6 +28,61 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
             }
             let at = || join(&path, if duty.is_by_fiscal_year() { "fiscal_year_ends.field" } else { "from" });
             check_date(reader, at, described, field, map);
+        }
+    }
+}
+
+/// What a duty's records need to keep their meaning has to be said where they lead to records of people.
+fn check_needs(reader: &mut Reader, path: &str, rules: &Rules, duty: &Duty, map: &DataMap) {
+    let path = join(path, "needs");
+    for (n, (class, link)) in duty.needs.iter().flatten().enumerate() {
+        let path = format!("{path}[{n}]");
+        let Some(described) = map.class(class.as_str()) else {
+            let known: Vec<&str> = map.classes().map(|class| class.name().as_str()).collect();
+            reader.problem(path, format!("{class} is no record class"), suggest(class.as_str(), known));
+            continue;
+        };
+        let mut links = described.links().iter().filter(|known| known.name() == link).peekable();
+        if links.peek().is_none() {
+            let known: Vec<&str> = described.links().iter().map(Link::name).collect();
+            reader.problem(path, format!("{link} is no link of {class}"), suggest(link, known));
+        } else if links.any(|known| known.to() == map.root()) {
+            reader.problem(
+                path,
+                format!("{class}.{link} leads to the customers' own record, which no duty can keep whole"),
+                "leave it out: the customer's row stays as a bare row for as long as the record does",
+            );
+        }
+    }
+    if duty.needs.is_some() || duty.is_age {
+        return;
+    }
+    let is_under = |class: &ClassName| {
+        class == map.root() || rules.duties.iter().any(|duty| duty.classes().contains_key(class))
+    };
+    let holds_personal = |class: &ClassName| {
+        map.class(class.as_str())
+            .is_some_and(|class| class.fields().iter().any(|field| field.kind().is_some()))
+    };
+    let is_treated = |class: &ClassName| {
+        let mut rules = rules.treatments.values().filter_map(|rule| rule.classes.get(class));
+        rules.any(|rule| !matches!(rule.action, RecordAction::Keep { .. }))
+    };
+    for class in duty.classes().keys().filter_map(|name| map.class(name.as_str())) {
+        for link in class.links() {
+            let to = link.to();
+            if is_under(to) || !holds_personal(to) || !is_treated(to) {
+                continue;
+            }
+            let name = format!("{}.{}", class.name(), link.name());
+            reader.problem(
+                &path,
+                format!("is missing: {name} leads to {to}, which holds personal data"),
+                format!(
+                    "write needs = [\"{name}\"] where {to} is kept with it as it is, or needs = [] where the bare row of \
+                     {to} is enough"
+                ),
+            );
         }
     }
 }
@@ -91,9 +147,9 @@ fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) 
             Some(_) => return Dated::NoDate(class.name()),
             None => {}
         }
-        for link in class.hangs_from(map) {
-            let Some(to) = map.class(link.to.as_str()) else { continue };
-            if link.fields.is_empty() {
+        for link in class.hangs_from() {
+            let Some(to) = map.class(link.to().as_str()) else { continue };
+            if link.fields().is_empty() {
                 let has_one = to.find(field.as_str()).is_some_and(Field::is_dated);
                 unreachable = unreachable.or(has_one.then_some((class.name(), to.name())));
             } else if seen.insert(to.name()) {
@@ -104,27 +160,54 @@ fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) 
     unreachable.map_or(Dated::Nowhere, |(from, to)| Dated::Unreachable { from, to })
 }
 
-/// Marks the classes whose records a duty may keep. What a treatment keeps anyway needs no duty.
+/// Marks the classes whose records a duty may keep. What a treatment keeps anyway needs no duty; but while a duty is on
+/// it, what it leads to has to stay.
 pub(super) fn put_under_duty(
     classes: &mut BTreeMap<ClassName, ClassTreatment>,
     rules: &Rules,
     map: &DataMap,
 ) {
-    for (class, field) in rules.duties.iter().flat_map(Duty::classes) {
+    let each = rules.duties.iter().flat_map(|duty| duty.classes().iter().map(move |class| (duty, class)));
+    for (duty, (class, field)) in each {
         let (Some(treated), Some(described)) = (classes.get_mut(class), map.class(class.as_str())) else {
             continue;
         };
-        let is_there = treated.under_duty.iter().any(|under| under.field == *field);
-        if matches!(treated.action, RecordAction::Keep { .. }) || is_there {
+        let needs = duty.needs();
+        let is_there = treated.under_duty.iter().any(|under| under.field == *field && under.needs == needs);
+        if is_there {
             continue;
         }
         if let Dated::Here(way) = where_dated(map, described, field) {
+            let holder = way.last().and_then(|name| map.class(name.as_str())).unwrap_or(described);
             treated.under_duty.push(UnderDuty {
+                form: holder.find(field.as_str()).map(|dated| dated.date_form().clone()).unwrap_or_default(),
                 field: field.clone(),
                 through: way.into_iter().cloned().collect(),
                 keep_from: None,
                 time_zone: rules.time_zone,
+                needs,
             });
+        }
+    }
+}
+
+/// The classes of which a duty may keep a record, or to which such a record leads.
+pub(super) fn may_be_needed<'m>(
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &'m DataMap,
+) -> BTreeSet<&'m ClassName> {
+    let is_under = |class: &&RecordClass| {
+        classes.get(class.name()).is_some_and(|treated| !treated.under_duty.is_empty())
+    };
+    let mut needed: BTreeSet<&ClassName> = map.classes().filter(is_under).map(RecordClass::name).collect();
+    loop {
+        let from_needed = map.classes().filter(|class| needed.contains(class.name()));
+        let more: Vec<&ClassName> =
+            from_needed.flat_map(|class| class.links().iter().map(Link::to)).collect();
+        let before = needed.len();
+        needed.extend(more);
+        if needed.len() == before {
+            return needed;
         }
     }
 }
@@ -168,22 +251,6 @@ pub(super) fn put_tombstones(
             Some(duty) => format!("{first} needs it, and duty {} may keep that", duty.name()),
             None => format!("{first} needs it, which a duty may keep"),
         };
-        if classes.get(name).is_some_and(|class| class.action == RecordAction::Reassign) {
-            reader.problem(
-                path,
-                format!("cannot be handed over: {because}"),
-                "anonymise it: it stays, and says nothing of anybody",
-            );
-            continue;
-        }
-        if is_needed_by_itself(&needed, name) {
-            reader.problem(
-                path,
-                format!("cannot be told when to go: {because}, and its records may need one another"),
-                "anonymise it: it stays, and says nothing of anybody",
-            );
-            continue;
-        }
         let mut own = Reader::default();
         let meanwhile = super::compile_class(&mut own, &path, rules, &ClassRule::anonymise(), class);
         for problem in own.into_problems() {
@@ -211,23 +278,33 @@ fn needed_by(
         let action = classes.get(name).map(ClassTreatment::action);
         matches!(action, Some(RecordAction::Delete | RecordAction::Reassign))
     };
+    let is_under = |name: &ClassName| classes.get(name).is_some_and(|treated| !treated.under_duty.is_empty());
+    let together: BTreeSet<&(ClassName, String)> =
+        classes.values().flat_map(|class| &class.under_duty).flat_map(|under| &under.needs).collect();
+    let is_kept_with_others = |name: &ClassName| {
+        map.links_to(name).any(|(from, link)| {
+            together.iter().any(|(class, known)| class == from.name() && known == link.name())
+        })
+    };
+    // By class to which a kept record may lead, over whatever stays in between, the classes that lead there.
     let mut needed = BTreeMap::<ClassName, BTreeSet<ClassName>>::new();
     loop {
         let mut found = needed.clone();
         for class in map.classes() {
             let name = class.name();
             let is_needed = needed.contains_key(name);
-            if !is_needed && classes.get(name).is_none_or(|treated| treated.under_duty.is_empty()) {
+            if !is_needed && !is_under(name) && !is_kept_with_others(name) {
                 continue;
             }
-            let links = class.referenced().iter();
+            let links = class.links().iter();
             let links = links.filter(|link| is_needed || !stays_as_long(rules, classes, name, link));
             let root = (name != map.root()).then(|| map.root());
-            for to in links.map(|link| &link.to).chain(root).filter(|to| goes(to)) {
+            for to in links.map(Link::to).chain(root) {
                 found.entry(to.clone()).or_default().insert(name.clone());
             }
         }
         if found == needed {
+            needed.retain(|name, _| goes(name));
             return needed;
         }
         needed = found;
@@ -253,42 +330,27 @@ fn duty_behind<'r>(
     None
 }
 
-/// Whether records of a class may need others of it, directly or through other classes.
-fn is_needed_by_itself(needed: &BTreeMap<ClassName, BTreeSet<ClassName>>, class: &ClassName) -> bool {
-    let mut todo: Vec<&ClassName> = needed.get(class).into_iter().flatten().collect();
-    let mut seen = BTreeSet::new();
-    while let Some(by) = todo.pop() {
-        if by == class {
-            return true;
-        }
-        if seen.insert(by) {
-            todo.extend(needed.get(by).into_iter().flatten());
-        }
-    }
-    false
-}
-
 /// Whether what records of a class hang from is kept at least as long as they are: by the same date, under every duty
 /// that they are under.
 fn stays_as_long(
     rules: &Rules,
     classes: &BTreeMap<ClassName, ClassTreatment>,
     class: &ClassName,
-    link: &Reference,
+    link: &Link,
 ) -> bool {
     let under = |name| classes.get(name).map_or(&[][..], ClassTreatment::under_duty);
     let duties = |name: &ClassName, field: &FieldName| {
         let by_field = |duty: &&Duty| duty.classes().get(name) == Some(field);
         rules.duties.iter().filter(by_field).map(|duty| (duty.is_age, duty.name())).collect::<BTreeSet<_>>()
     };
-    link.owner
+    link.is_owner()
         && under(class).iter().all(|mine| {
             mine.through.split_first().is_some_and(|(next, beyond)| {
-                *next == link.to
-                    && under(&link.to)
+                next == link.to()
+                    && under(link.to())
                         .iter()
                         .any(|theirs| theirs.field == mine.field && theirs.through == beyond)
-                    && duties(class, &mine.field).is_subset(&duties(&link.to, &mine.field))
+                    && duties(class, &mine.field).is_subset(&duties(link.to(), &mine.field))
             })
         })
 }

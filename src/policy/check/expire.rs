@@ -115,8 +115,8 @@ pub(super) fn compile_ownerless(
 /// the other point at nothing.
 fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, (Ownerless, ClassRule)>, map: &DataMap) {
     for (name, (which, _)) in expiring {
-        let above = map.class(name.as_str()).into_iter().flat_map(|class| class.hangs_from(map));
-        for to in above.map(|link| &link.to) {
+        let above = map.class(name.as_str()).into_iter().flat_map(|class| class.hangs_from());
+        for to in above.map(|link| link.to()) {
             if expiring.get(to).is_some_and(|(other, _)| other != which) {
                 reader.problem(
                     join(&join(TABLE, name.as_str()), "ownerless"),
@@ -146,6 +146,7 @@ fn check_copies(reader: &mut Reader, rules: &Rules, map: &DataMap) {
 
 /// Classes of which records can expire.
 fn check_classes(reader: &mut Reader, rules: &Rules, map: &DataMap) {
+    let shared = map.shared_classes();
     for (name, rule) in &rules.expire {
         let path = join(TABLE, name.as_str());
         let Some(class) = map.class(name.as_str()) else {
@@ -159,21 +160,18 @@ fn check_classes(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                 "is the customers' own record, which goes by a trigger and never by itself",
                 "write a trigger, such as triggers.inactive",
             );
-        } else if class.shares().is_some() {
+        } else if shared.contains(name) {
             reader.problem(
                 path,
                 "is shared by several customers, and goes with the last of them",
                 "leave it to the treatments",
             );
-        } else if let (RecordAction::Delete, Some(shared)) =
-            (&rule.class.action, map.classes().find(|class| class.shares() == Some(name)))
+        } else if let (RecordAction::Delete, Some(link)) =
+            (&rule.class.action, class.links().iter().find(|link| link.is_holding()))
         {
             reader.problem(
                 path,
-                format!(
-                    "cannot be deleted: {} is shared through it, and would be nobody's then",
-                    shared.name()
-                ),
+                format!("cannot be deleted: {} is shared through it, and would be nobody's then", link.to()),
                 "anonymise it, and leave the rest to the treatments",
             );
         }
@@ -205,6 +203,7 @@ fn age(name: String, period: Period) -> Duty {
         law: "its age".into(),
         statute: None,
         ground: Ground::Necessary,
+        needs: None,
         is_age: true,
     }
 }

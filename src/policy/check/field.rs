@@ -21,8 +21,11 @@ pub(super) struct Impossible {
     pub(super) way_out: String,
 }
 
-fn impossible<T>(what: impl Into<String>, way_out: impl Into<String>) -> Result<T, Impossible> {
-    Err(Impossible { what: what.into(), way_out: way_out.into() })
+/// Why something cannot be written to a field. The way out depends on the whole column, not on this one reason: [`way_out`].
+pub(super) struct Cannot(pub(super) String);
+
+fn cannot<T>(what: impl Into<String>) -> Result<T, Cannot> {
+    Err(Cannot(what.into()))
 }
 
 /// What a rule comes down to for one field.
@@ -31,21 +34,31 @@ pub(super) fn resolve(
     rule: &FieldRule,
     strategies: &Strategies,
 ) -> Result<Resolved, Impossible> {
-    if !matches!(rule, FieldRule::Keep(_)) {
-        writable(field)?;
+    let strategy = match rule {
+        FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
+        FieldRule::Own(name) if writable(field).is_ok() && strategies.get(name).is_none() => {
+            return Ok(Resolved::Unknown);
+        }
+        rule => writable(field).and_then(|()| strategy(field, rule, strategies)),
+    };
+    match strategy {
+        Ok(strategy) => Ok(Resolved::Write(strategy)),
+        Err(Cannot(what)) => Err(Impossible { what, way_out: way_out(field) }),
     }
+}
+
+/// What a rule writes to a field that can be written.
+fn strategy(field: &Field, rule: &FieldRule, strategies: &Strategies) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     match rule {
-        FieldRule::Keep(reason) => return Ok(Resolved::Keep(reason.clone())),
-        FieldRule::Own(name) => {
-            let Some(own) = strategies.get(name) else { return Ok(Resolved::Unknown) };
-            match own.suits(field.kind(), constraints) {
-                Ok(()) => of_the_host(field, own),
-                Err(why) => {
-                    impossible(format!("is not what strategy {name} suits: {why}"), "write another rule")
-                }
-            }
-        }
+        FieldRule::Own(name) => match strategies
+            .get(name)
+            .map(|own| (own.suits(field.kind(), constraints), own))
+        {
+            Some((Ok(()), own)) => of_the_host(field, own),
+            Some((Err(why), _)) => cannot(format!("is not what strategy {name} suits: {why}")),
+            None => cannot(format!("is to be written by strategy {name}, which this program does not have")),
+        },
         FieldRule::Remove => remove(field),
         FieldRule::Clear => clear(field),
         FieldRule::Token(chosen) => token(field, chosen.unwrap_or_else(|| form_of(field))),
@@ -55,12 +68,76 @@ pub(super) fn resolve(
         FieldRule::Invalidate => invalidate(field),
         FieldRule::Constant(value) => constant(field, value),
         FieldRule::Placeholder(template) => placeholder(field, template),
+        FieldRule::Keep(_) => cannot("stays"),
     }
-    .map(Resolved::Write)
+}
+
+/// How many rules an error suggests at most, beside keeping the value.
+const SUGGESTIONS: usize = 3;
+
+/// What can be written instead, as the policy spells it: rules that were held against all constraints of the column.
+pub(super) fn way_out(field: &Field) -> String {
+    let mut rules = accepted_rules(field);
+    rules.truncate(SUGGESTIONS);
+    if field.kind().is_none() {
+        rules.push("leave the field out: it is not personal".to_owned());
+    } else if field.role() == Role::Computed {
+        rules.push("leave the field out, and treat the fields from which it is computed".to_owned());
+    } else {
+        rules.push("{ keep = \"reason\" }".to_owned());
+    }
+    let (last, others) = rules.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    match (others.is_empty(), last.starts_with("leave")) {
+        (true, true) => last.to_owned(),
+        (true, false) => format!("write {last}"),
+        (false, _) => format!("write {}, or {last}", others.join(", ")),
+    }
+}
+
+/// The rules that the field takes, of those that need nothing but the field.
+fn accepted_rules(field: &Field) -> Vec<String> {
+    if writable(field).is_err() {
+        return Vec::new();
+    }
+    let mut rules = Vec::new();
+    let mut found: Vec<Strategy> = Vec::new();
+    let mut offer = |rule: String, strategy: Result<Strategy, Cannot>| {
+        if let Ok(strategy) = strategy
+            && !found.contains(&strategy)
+        {
+            found.push(strategy);
+            rules.push(rule);
+        }
+    };
+    offer("\"clear\"".to_owned(), clear(field));
+    offer("\"remove\"".to_owned(), remove(field));
+    offer("\"token\"".to_owned(), token(field, form_of(field)));
+    let differing =
+        if form_of(field) == TokenForm::Email { "{token}@erased.invalid" } else { "Erased {token}" };
+    for text in dated(form_of(field)).iter().rev().take(1).chain(&[differing]) {
+        if let Ok(template) = text.parse() {
+            offer(format!("{{ placeholder = \"{text}\" }}"), placeholder(field, &template));
+        }
+    }
+    for (text, value) in constants(field.constraints().datatype) {
+        offer(format!("{{ constant = {text} }}"), constant(field, &value));
+    }
+    rules
+}
+
+/// Constants that mean nothing, for each type, as TOML spells them.
+fn constants(datatype: Datatype) -> Vec<(&'static str, Value)> {
+    match datatype {
+        Datatype::Text | Datatype::Any => vec![("\"-\"", Value::from("-"))],
+        Datatype::Integer | Datatype::Real | Datatype::Numeric => {
+            vec![("0", Value::Integer(0)), ("1", Value::Integer(1))]
+        }
+        Datatype::Blob => Vec::new(),
+    }
 }
 
 /// A strategy of the host's own says itself what it suits. What it writes is held against that all the same.
-fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Impossible> {
+fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Cannot> {
     let (constraints, name) = (field.constraints(), own.name().to_owned());
     let strategy = Strategy::Own(own);
     let wrong = samples(field, &strategy).find_map(|value| match &value {
@@ -71,13 +148,13 @@ fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Impossible> {
         _ => None,
     });
     match wrong {
-        Some(what) => impossible(format!("would get from strategy {name} {what}"), "write another rule"),
+        Some(what) => cannot(format!("would get from strategy {name} {what}")),
         None => accepted(field, strategy),
     }
 }
 
 /// What is written to a field that was to stay, and cannot.
-pub(super) fn cleared(field: &Field) -> Result<Strategy, Impossible> {
+pub(super) fn cleared(field: &Field) -> Result<Strategy, Cannot> {
     writable(field)?;
     remove(field)
 }
@@ -92,16 +169,15 @@ fn refuses<'f>(field: &'f Field, value: &Value) -> Option<&'f Check> {
 
 /// A strategy whose every value the field's CHECKs accept, as far as values can be told without the old one: all of what
 /// is the same for everybody, some of what is random or dated.
-fn accepted(field: &Field, strategy: Strategy) -> Result<Strategy, Impossible> {
+fn accepted(field: &Field, strategy: Strategy) -> Result<Strategy, Cannot> {
     if field.checks().is_empty() {
         return Ok(strategy);
     }
     if let Some(check) = samples(field, &strategy).find_map(|value| refuses(field, &value)) {
-        return impossible(
-            format!("cannot take what would be written ({}): {check} refuses it", strategy.describe()),
-            "write { constant = … }, another { token = … } or a placeholder that it accepts, or \"remove\" to have one looked \
-             for",
-        );
+        return cannot(format!(
+            "cannot take what would be written ({}): {check} refuses it",
+            strategy.describe()
+        ));
     }
     Ok(strategy)
 }
@@ -118,33 +194,23 @@ fn samples(field: &Field, strategy: &Strategy) -> impl Iterator<Item = Value> {
 }
 
 /// Whether a field of a record that stays can be altered at all.
-fn writable(field: &Field) -> Result<(), Impossible> {
+fn writable(field: &Field) -> Result<(), Cannot> {
     if field.is_token_part() {
-        return impossible(
-            "is part of what the ledger's token of the customer is made of, and the record stays",
-            "keep it with a reason, or delete the record",
-        );
+        return cannot("is part of what the ledger's token of the customer is made of, and the record stays");
     }
     if field.is_linked() {
-        return impossible(
-            "is what other records point at, and the record stays",
-            "keep it with a reason, or delete the record",
-        );
+        return cannot("is what other records point at, and the record stays");
     }
     match field.role() {
         Role::Value => Ok(()),
-        Role::Key | Role::Owner => impossible(
-            "is the record's key or says whose it is, and the record stays",
-            "keep it with a reason, or delete the record",
-        ),
-        Role::Computed => {
-            impossible("is computed by the database", "treat the fields from which it is computed")
-        }
+        Role::Key | Role::Owner => cannot("is the record's key or says whose it is, and the record stays"),
+        Role::Computed => cannot("is computed by the database"),
     }
 }
 
 fn form_of(field: &Field) -> TokenForm {
     match field.kind() {
+        _ if field.constraints().datatype == Datatype::Integer => TokenForm::Integer,
         Some(Kind::Email) => TokenForm::Email,
         Some(Kind::Username) => TokenForm::Username,
         _ => TokenForm::Plain,
@@ -159,37 +225,24 @@ fn room(constraints: &Constraints) -> usize {
     constraints.max_chars.map_or(usize::MAX, |chars| usize::try_from(chars).unwrap_or(usize::MAX))
 }
 
-fn clear(field: &Field) -> Result<Strategy, Impossible> {
+fn clear(field: &Field) -> Result<Strategy, Cannot> {
     if let Some(check) = refuses(field, &Value::Null) {
-        impossible(
-            format!("cannot be cleared: {check} refuses NULL"),
-            "write \"remove\", a placeholder or a constant",
-        )
+        cannot(format!("cannot be cleared: {check} refuses NULL"))
     } else if field.constraints().nullable {
         Ok(Strategy::Clear)
     } else {
-        impossible(
-            "cannot be cleared: NULL is not allowed there",
-            "write \"remove\", a placeholder or a constant",
-        )
+        cannot("cannot be cleared: NULL is not allowed there")
     }
 }
 
-fn needs_text(constraints: &Constraints, what: &str) -> Result<(), Impossible> {
-    if takes_text(constraints) {
-        Ok(())
-    } else {
-        impossible(
-            format!("cannot take {what}: it is no text"),
-            "write { constant = … } of its type, or \"clear\" where NULL is allowed",
-        )
-    }
+fn needs_text(constraints: &Constraints, what: &str) -> Result<(), Cannot> {
+    if takes_text(constraints) { Ok(()) } else { cannot(format!("cannot take {what}: it is no text")) }
 }
 
-fn constant(field: &Field, value: &Value) -> Result<Strategy, Impossible> {
+fn constant(field: &Field, value: &Value) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     if constraints.unique {
-        return impossible("cannot take a constant: its values must differ", "write \"token\", or \"clear\"");
+        return cannot("cannot take a constant: its values must differ");
     }
     let fits = match (constraints.datatype, value) {
         (Datatype::Any | Datatype::Numeric, _)
@@ -199,122 +252,101 @@ fn constant(field: &Field, value: &Value) -> Result<Strategy, Impossible> {
         (Datatype::Text | Datatype::Integer | Datatype::Real | Datatype::Blob, _) => false,
     };
     if !fits {
-        return impossible("cannot take that constant: it is of another type", "write one of its type");
+        return cannot("cannot take that constant: it is of another type");
     }
     if value.as_text().is_some_and(|text| text.chars().count() > room(constraints)) {
-        return impossible(
-            format!("cannot take that constant: it takes {} characters", room(constraints)),
-            "write a shorter one",
-        );
+        return cannot(format!("cannot take that constant: it takes {} characters", room(constraints)));
     }
     if let Some(check) = refuses(field, value) {
-        return impossible(
-            format!("cannot take that constant: {check} refuses it"),
-            "write one that it accepts",
-        );
+        return cannot(format!("cannot take that constant: {check} refuses it"));
     }
     Ok(Strategy::Constant(value.clone()))
 }
 
-fn placeholder(field: &Field, template: &Template) -> Result<Strategy, Impossible> {
+fn placeholder(field: &Field, template: &Template) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     needs_text(constraints, "a placeholder")?;
     if constraints.unique && !template.is_unique() {
-        return impossible(
-            "cannot take a placeholder: its values must differ",
-            "write \"token\" or \"clear\", or put {token} into the placeholder",
-        );
+        return cannot("cannot take a placeholder: its values must differ");
     }
     if template.chars() > room(constraints) {
-        return impossible(
-            format!(
-                "cannot take that placeholder: it takes {} characters, and that is {}",
-                room(constraints),
-                template.chars()
-            ),
-            "write a shorter one, or \"remove\"",
-        );
+        return cannot(format!(
+            "cannot take that placeholder: it takes {} characters, and that is {}",
+            room(constraints),
+            template.chars()
+        ));
     }
     accepted(field, Strategy::Placeholder(template.clone()))
 }
 
-fn token(field: &Field, form: TokenForm) -> Result<Strategy, Impossible> {
+fn token(field: &Field, form: TokenForm) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
+    if form == TokenForm::Integer {
+        if constraints.datatype != Datatype::Integer {
+            return cannot("cannot take a random number: it holds no whole numbers");
+        }
+        // Positive numbers if the CHECKs take them, else negative ones.
+        let number = |negative| accepted(field, Strategy::Token(Token::number(negative)));
+        return number(false).or_else(|refused| number(true).map_err(|_| refused));
+    }
     needs_text(constraints, "a token")?;
     match Token::fitting(form, constraints.max_chars) {
-        Some(token) if constraints.unique && !token.is_unique() => impossible(
-            format!("cannot take a token of {} digits: its values must differ", token.chars()),
-            "write at least 16 digits, or another form",
-        ),
+        Some(token) if constraints.unique && !token.is_unique() => cannot(format!(
+            "cannot take a token of {} digits: its values must differ, which takes at least 16",
+            token.chars()
+        )),
         Some(token) => accepted(field, Strategy::Token(token)),
-        None => impossible(
-            format!("cannot take a token: it takes {} characters, too few for one", room(constraints)),
-            "write \"clear\" where NULL is allowed, or a constant where values need not differ",
-        ),
+        None => {
+            cannot(format!("cannot take a token: it takes {} characters, too few for one", room(constraints)))
+        }
     }
 }
 
-fn invalidate(field: &Field) -> Result<Strategy, Impossible> {
+fn invalidate(field: &Field) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     needs_text(constraints, "an invalid password")?;
     let token = Token::fitting(TokenForm::Plain, constraints.max_chars.map(|chars| chars.saturating_sub(1)));
     if room(constraints) == 0 || (token.is_none() && constraints.unique) {
-        return impossible(
-            "cannot be invalidated: there is no room",
-            "write \"clear\" where NULL is allowed",
-        );
+        return cannot("cannot be invalidated: there is no room");
     }
     accepted(field, Strategy::Invalidate(token))
 }
 
 /// A text without mentions of the person. What that is depends on the text, so whether a CHECK accepts it cannot be told.
-fn redact(constraints: &Constraints, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Impossible> {
+fn redact(constraints: &Constraints, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Cannot> {
     needs_text(constraints, "a text without mentions")?;
     if constraints.unique {
-        return impossible(
-            "cannot be redacted: its values must differ",
-            "write \"token\", or \"clear\" where NULL is allowed",
-        );
+        return cannot("cannot be redacted: its values must differ");
     }
     Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars, also: also.clone() })
 }
 
 /// A blank document. What is none goes or leaves an empty file, as the policy says; where it says nothing, it goes if NULL
 /// is allowed.
-fn blank(field: &Field, otherwise: Option<Otherwise>) -> Result<Strategy, Impossible> {
+fn blank(field: &Field, otherwise: Option<Otherwise>) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     if cfg!(not(feature = "pdf")) {
-        return impossible(
-            "cannot be blanked: this program was built without the feature `pdf`",
-            "build it with the feature, or write \"clear\"",
-        );
+        return cannot("cannot be blanked: this program was built without the feature `pdf`");
     }
     if !matches!(constraints.datatype, Datatype::Blob | Datatype::Any) {
-        return impossible(
-            "cannot be blanked: it holds no bytes, and so no document",
-            "write \"remove\", or \"clear\" where NULL is allowed",
-        );
+        return cannot("cannot be blanked: it holds no bytes, and so no document");
     }
     if constraints.unique {
-        return impossible(
-            "cannot be blanked: its values must differ",
-            "write \"clear\" where NULL is allowed, or delete the records",
-        );
+        return cannot("cannot be blanked: its values must differ");
     }
     let empty = || accepted(field, Strategy::Constant(Value::Blob(Vec::new())));
     let otherwise = match (otherwise, clear(field)) {
         (Some(Otherwise::Empty), _) | (None, Err(_)) => empty()?,
         (_, Ok(cleared)) => cleared,
-        (Some(Otherwise::Delete), Err(Impossible { what, .. })) => {
-            let what = format!("has to go where it holds no document that can be blanked, and {what}");
-            return impossible(what, "write otherwise = \"empty\"");
+        (Some(Otherwise::Delete), Err(Cannot(what))) => {
+            return cannot(format!("has to go where it holds no document that can be blanked, and {what}"));
         }
     };
     Ok(Strategy::Blank { otherwise: Box::new(otherwise) })
 }
 
 /// A general value where the field takes one; what cannot be read is removed.
-pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, Impossible> {
+pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, Cannot> {
     writable(field)?;
     let constraints = field.constraints();
     let takes_it = match constraints.datatype {
@@ -325,40 +357,34 @@ pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, 
         Datatype::Real | Datatype::Blob => false,
     };
     if !takes_it {
-        return impossible(
-            format!("cannot be generalised to {}: it is of another type", to.describe()),
-            "write \"clear\" where NULL is allowed, or a constant of its type",
-        );
+        return cannot(format!("cannot be generalised to {}: it is of another type", to.describe()));
     }
     if constraints.unique {
-        return impossible(
-            "cannot be generalised: its values must differ",
-            "write \"token\", or \"clear\" where NULL is allowed",
-        );
+        return cannot("cannot be generalised: its values must differ");
     }
     let is_text = constraints.datatype != Datatype::Integer;
     if let Some(chars) = to.chars().filter(|chars| is_text && *chars > room(constraints)) {
-        return impossible(
-            format!(
-                "cannot be generalised to {}: it takes {} characters, and that is {chars}",
-                to.describe(),
-                room(constraints)
-            ),
-            "write \"remove\"",
-        );
+        return cannot(format!(
+            "cannot be generalised to {}: it takes {} characters, and that is {chars}",
+            to.describe(),
+            room(constraints)
+        ));
     }
     // A CHECK may refuse some of what comes out, for values that it would have refused before. Not all of it.
     let mut refused_by = to.examples(is_text).into_iter().map(|value| refuses(field, &value));
     if let Some(Some(check)) = refused_by.next()
         && refused_by.all(|refused| refused.is_some())
     {
-        return impossible(
-            format!("cannot be generalised to {}: {check} refuses it", to.describe()),
-            "write \"remove\", or another generalisation",
-        );
+        return cannot(format!("cannot be generalised to {}: {check} refuses it", to.describe()));
     }
     let otherwise = Box::new(remove(field)?);
     Ok(Strategy::Generalise { to, otherwise })
+}
+
+/// The named generalisations that a field takes, as the policy spells them; a few at most.
+pub(super) fn general_rules(field: &Field) -> Vec<String> {
+    let taken = Generalisation::NAMED.iter().filter(|(_, to)| generalise(field, *to).is_ok());
+    taken.take(SUGGESTIONS).map(|(name, _)| format!("\"{name}\"")).collect()
 }
 
 /// The next step of what a field is made general to, where there is one that the field takes.
@@ -378,6 +404,7 @@ pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
         TokenForm::Username | TokenForm::Plain | TokenForm::Uuid | TokenForm::Digits(_) => {
             &["Anonymised {date}", "Erased {date}"]
         }
+        TokenForm::Integer => &[],
     }
 }
 
@@ -385,12 +412,17 @@ pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
 const OTHER_FORMS: [TokenForm; 4] =
     [TokenForm::Plain, TokenForm::Uuid, TokenForm::Digits(16), TokenForm::Digits(10)];
 
-/// `remove`: NULL where allowed, else the longest dated placeholder that fits, else a token, else, where values
+/// `remove`: NULL where allowed, else, for whole numbers that must differ, a random number, else the longest dated placeholder that fits, else a token, else, where values
 /// need not differ, a word or a dash: the first of them that the field's CHECKs accept.
-pub(super) fn remove(field: &Field) -> Result<Strategy, Impossible> {
+pub(super) fn remove(field: &Field) -> Result<Strategy, Cannot> {
     let form = form_of(field);
     if let Ok(strategy) = clear(field) {
         return Ok(strategy);
+    }
+    // Numbers that must differ are numbers of something. An amount or a count need not differ, and a random one would change
+    // every sum: there the policy has to say which number.
+    if form == TokenForm::Integer && field.constraints().unique {
+        return token(field, form);
     }
     needs_text(field.constraints(), "what \"remove\" writes")?;
     let is_checked = !field.checks().is_empty();
@@ -405,12 +437,9 @@ pub(super) fn remove(field: &Field) -> Result<Strategy, Impossible> {
         .map_or_else(|| token(field, form), Ok)
         .map_err(|cannot| match field.checks() {
             [] => cannot,
-            checks => Impossible {
-                what: format!(
-                    "cannot be removed: NULL, placeholders, tokens and a dash are all refused, by NOT NULL or by {}",
-                    checks.iter().map(Check::text).collect::<Vec<_>>().join(", ")
-                ),
-                way_out: "write { constant = … } or a { placeholder = … } that is accepted".to_owned(),
-            },
+            checks => Cannot(format!(
+                "cannot be removed: NULL, placeholders, tokens and a dash are all refused, by NOT NULL or by {}",
+                checks.iter().map(Check::text).collect::<Vec<_>>().join(", ")
+            )),
         })
 }

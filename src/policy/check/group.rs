@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Impossible, cleared, coarser, generalise};
+use super::field::{Cannot, cleared, coarser, general_rules, generalise};
 use crate::anonymise::{Generalisation, Reveals, Strategy};
 use crate::data_map::{DataMap, FieldName, RecordClass};
 use crate::document::{Reader, join, suggest};
@@ -73,7 +73,11 @@ pub(super) fn put_in_group(
                         Ok(*otherwise)
                     }
                     Some(Ok(_)) | None => cleared(field),
-                    Some(Err(Impossible { what, way_out })) => {
+                    Some(Err(Cannot(what))) => {
+                        let way_out = match general_rules(field) {
+                            rules if rules.is_empty() => "leave it out".to_owned(),
+                            rules => format!("write {}, or leave it out", rules.join(" or ")),
+                        };
                         reader.problem(join(&join(&at, "coarser"), name), what, way_out);
                         continue;
                     }
@@ -84,7 +88,7 @@ pub(super) fn put_in_group(
             Ok(otherwise) => {
                 fields.insert(field.name().clone(), otherwise);
             }
-            Err(Impossible { what, .. }) => {
+            Err(Cannot(what)) => {
                 let what = format!("has to go where too few customers share it, and {what}");
                 reader.problem(join(&join(path, "keep"), name), what, "do not keep it");
             }

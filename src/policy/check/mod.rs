@@ -9,9 +9,12 @@ use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule
 use super::{
     ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
 };
-use crate::anonymise::Strategies;
+use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, Fact, Kind, RecordClass, Role, StateName};
+use crate::data_map::{
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, LinkRole, RecordClass, Role,
+    StateName, WhenGone,
+};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
 
@@ -98,6 +101,8 @@ fn compile(
         duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
         reading::put_after_duty(reader, &path, (rules, strategies), rule, &mut classes, map);
+        check_signs(reader, &path, &classes, map);
+        check_values(reader, &path, &classes, rules, map);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
@@ -331,6 +336,7 @@ fn compile_class(
         tombstone: None,
         unreadable: BTreeMap::new(),
         after_duty: BTreeMap::new(),
+        or_deletes: rule.or_deletes,
     };
     for (part, name) in rule
         .keep
@@ -351,9 +357,13 @@ fn compile_class(
                 "leave all but the action out, or write action = \"anonymise\"",
             );
         }
-        return compiled;
+        if matches!(rule.action, RecordAction::Keep { .. }) {
+            return compiled;
+        }
     }
-    for field in class.fields() {
+    // Records that are deleted with their owner stay when somebody else leaves to whom a field of theirs belongs.
+    let goes = rule.action == RecordAction::Delete;
+    for field in class.fields().iter().filter(|field| !goes || field.whose().is_some()) {
         let name = field.name().as_str();
         let keep = rule.keep.get(name);
         let named = rule.fields.get(name);
@@ -407,22 +417,25 @@ fn compile_class(
 
 /// Deletes that something which stays forbids.
 fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
-    let action = |name: &ClassName| rule.classes.get(name).map(|rule| &rule.action);
+    check_first(reader, path, rule, map);
     for class in map.classes() {
         let path = join(path, class.name().as_str());
-        if let Some(through) = class.shares()
-            && !matches!(action(class.name()), Some(RecordAction::Keep { .. }) | None)
-            && action(through) != Some(&RecordAction::Delete)
-        {
-            reader.problem(
-                &path,
-                format!(
-                    "is shared through {through}, whose records stay, so nobody would be the last who leaves"
-                ),
-                format!("delete {through}, or keep this class with a reason"),
-            );
+        let Some(own) = rule.classes.get(class.name()) else { continue };
+        if own.action == RecordAction::Reassign {
+            check_hand_over(reader, &path, own, class);
+            if let Some(link) = class.links().iter().find(|link| link.goes_along()) {
+                reader.problem(
+                    &path,
+                    format!(
+                        "cannot be reassigned: {}.{} goes with what it leads to",
+                        class.name(),
+                        link.name()
+                    ),
+                    "write \"delete\" or \"anonymise\", or another word for that end in the map",
+                );
+            }
         }
-        if action(class.name()) != Some(&RecordAction::Delete) {
+        if own.action != RecordAction::Delete && !own.or_deletes {
             continue;
         }
         for needed in class.needed() {
@@ -432,36 +445,218 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                 "map that table and say what happens to it, or anonymise this class",
             );
         }
-        for other in map.classes() {
-            for reference in other.referenced().iter().filter(|reference| reference.to == *class.name()) {
-                let Some(of_other) = action(other.name()) else { continue };
-                let fields: Vec<&str> =
-                    reference.fields.iter().map(crate::data_map::FieldName::as_str).collect();
-                let through =
-                    if fields.is_empty() { String::new() } else { format!(".{}", fields.join("+")) };
-                match of_other {
-                    RecordAction::Delete | RecordAction::Reassign if reference.owner => {}
-                    // The store cuts the link, and the record stays its owner's.
-                    RecordAction::Delete | RecordAction::Reassign | RecordAction::Anonymise
-                        if reference.cuttable => {}
-                    RecordAction::Delete | RecordAction::Reassign => reader.problem(
-                        &path,
-                        format!(
-                            "cannot be deleted: {}{through} may point at it from records of other customers",
-                            other.name()
-                        ),
-                        "anonymise this class",
+        if own.action == RecordAction::Reassign
+            && let Some((other, link)) = map.links_to(class.name()).find(|(_, link)| link.goes_along())
+        {
+            reader.problem(
+                join(&path, "else"),
+                format!("deletes some records, and {}.{} goes with those alone", other.name(), link.name()),
+                "anonymise this class, or write another word for that end in the map",
+            );
+        }
+        for (other, link) in map.links_to(class.name()) {
+            let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
+            let name = format!("{}.{}", other.name(), link.name());
+            let name = name.trim_end_matches('.');
+            if let Some(why) = stays_behind(other, link, of_other, map) {
+                let lets_go = format!(
+                    "say in the map that the link lets go of it, such as ends.{} = \"clear\"",
+                    link.name()
+                );
+                let ways = match of_other {
+                    RecordAction::Delete => vec![lets_go, "anonymise this class".to_owned()],
+                    _ => vec![format!("delete {}", other.name()), lets_go, "anonymise this class".to_owned()],
+                };
+                reader.problem(&path, format!("cannot be deleted: {name} {why}"), ways.join(", or "));
+            }
+        }
+    }
+}
+
+/// Whether a record may stay, or stay for a while, when what its link leads to is deleted.
+fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> bool {
+    match action {
+        RecordAction::Anonymise | RecordAction::Keep { .. } => true,
+        RecordAction::Reassign => link.role() != LinkRole::Owner,
+        RecordAction::Delete => {
+            let owners = || class.links().iter().filter(|link| link.role() == LinkRole::Owner);
+            let several_owners = owners().map(Link::name).collect::<BTreeSet<_>>().len() > 1;
+            let ways: BTreeSet<&str> =
+                class.links().iter().filter(|link| link.is_owner()).map(Link::name).collect();
+            let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
+            let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
+            let hangs_once = ways.len() == 1 && !is_held;
+            let goes_with_it = match link.role() {
+                LinkRole::Owner => hangs_once || (!is_held && !is_shared && !several_owners),
+                LinkRole::Shared => hangs_once,
+                LinkRole::End => false,
+            };
+            !goes_with_it && !link.goes_along()
+        }
+    }
+}
+
+/// Why a record may lead to one that is deleted, and stay.
+fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> Option<String> {
+    // A value goes with its customer.
+    if link.is_by_value() {
+        return None;
+    }
+    if link.goes_along() && matches!(action, RecordAction::Keep { .. }) {
+        return Some(format!("goes with it, and its records are not deleted ({})", action.as_str()));
+    }
+    if !may_outlive(class, link, action, map) {
+        return None;
+    }
+    let why = match link.gone() {
+        WhenGone::StandIn => return None,
+        WhenGone::Keep { .. } if !link.is_enforced() => return None,
+        WhenGone::Clear | WhenGone::Goes | WhenGone::Same if link.is_clearable() => return None,
+        WhenGone::Keep { .. } => {
+            "keeps its link, and a foreign key forbids one that leads nowhere".to_owned()
+        }
+        WhenGone::Clear => "cannot be cleared: it tells the classes of its table apart".to_owned(),
+        WhenGone::Goes | WhenGone::Same => "goes with it, is anonymised, and cannot be cleared".to_owned(),
+        WhenGone::Forbids => match action {
+            RecordAction::Delete | RecordAction::Reassign if link.role() == LinkRole::End => {
+                "may lead to it from records of other customers".to_owned()
+            }
+            RecordAction::Delete => {
+                "leads to it, and such a record stays while somebody else has it".to_owned()
+            }
+            _ => format!("leads to it and stays ({})", action.as_str()),
+        },
+    };
+    // What hangs from a record goes after it.
+    let goes_after =
+        *link.gone() == WhenGone::Forbids && link.is_holding() && *action == RecordAction::Delete;
+    (!goes_after).then_some(why)
+}
+
+/// Of several owner links the first counts that is not empty. One that is cleared would make a new way.
+fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
+    for class in map.classes() {
+        let Some(action) = rule.classes.get(class.name()).map(|rule| &rule.action) else { continue };
+        let owners: Vec<&Link> = class.links().iter().filter(|link| link.role() == LinkRole::Owner).collect();
+        let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
+        let is_exclusive = !is_held && class.links().iter().all(|link| link.role() != LinkRole::Shared);
+        for (n, link) in owners.iter().enumerate() {
+            let is_last = owners.iter().skip(n + 1).all(|other| other.name() == link.name());
+            if is_last {
+                continue;
+            }
+            let head_goes = rule
+                .classes
+                .get(link.to())
+                .is_some_and(|head| head.action == RecordAction::Delete || head.or_deletes);
+            let stays = !head_goes
+                || matches!(link.gone(), WhenGone::Keep { .. } | WhenGone::StandIn)
+                || (*action == RecordAction::Delete && is_exclusive);
+            if link.is_by_value() || !stays {
+                reader.problem(
+                    join(path, class.name().as_str()),
+                    format!(
+                        "{}.{} may be emptied, and then its records would belong to whom the next of `first` leads to",
+                        class.name(),
+                        link.name()
                     ),
-                    RecordAction::Anonymise | RecordAction::Keep { .. } => reader.problem(
-                        &path,
-                        format!(
-                            "cannot be deleted: {}{through} points at it and stays ({})",
-                            other.name(),
-                            of_other.as_str()
-                        ),
-                        format!("anonymise this class, or delete or reassign {}", other.name()),
+                    "put that link last, or delete the records",
+                );
+            }
+        }
+    }
+}
+
+/// Handing over writes the owner link, and the "Unknown Customer" may have an equal record.
+fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &RecordClass) {
+    let owners = class.links().iter().filter(|link| link.is_owner());
+    let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
+    for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {
+        let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
+        if unique.iter().all(|field| owner.contains(field)) {
+            reader.problem(
+                path,
+                format!(
+                    "cannot be reassigned: UNIQUE ({}) leaves the \"Unknown Customer\" one record",
+                    names.join(", ")
+                ),
+                "write \"delete\" or \"anonymise\"",
+            );
+        } else if !rule.or_deletes {
+            reader.problem(
+                path,
+                format!(
+                    "reassigns, and UNIQUE ({}) refuses a record that the \"Unknown Customer\" has already",
+                    names.join(", ")
+                ),
+                "write { action = \"reassign\", else = \"delete\" }, or \"anonymise\"",
+            );
+        }
+    }
+}
+
+/// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.
+fn check_signs(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &DataMap,
+) {
+    let Some(root) = classes.get(map.root()) else { return };
+    let stays = root.action != RecordAction::Delete || root.tombstone.is_some();
+    if !stays || root.sign_fields().values().any(Strategy::is_sign) {
+        return;
+    }
+    let is_treated = |name: &&&ClassName| {
+        classes.get(**name).is_some_and(|class| !matches!(class.action, RecordAction::Keep { .. }))
+    };
+    let shared = map.shared_classes();
+    let shared: Vec<&str> = shared.iter().filter(is_treated).map(|name| name.as_str()).collect();
+    if !shared.is_empty() {
+        reader.problem(
+            join(path, map.root().as_str()),
+            format!(
+                "leaves no sign in the customer's own record, so nobody can tell who the last is that leaves {}",
+                shared.join(", ")
+            ),
+            "write a placeholder or a token to one of its fields",
+        );
+    }
+}
+
+/// A record that is found by a value has to lose it, and cannot wait for a duty: later nobody could find it.
+fn check_values(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    rules: &Rules,
+    map: &DataMap,
+) {
+    let may_be_needed = duties::may_be_needed(classes, map);
+    for class in map.classes() {
+        let path = join(path, class.name().as_str());
+        let Some(treated) = classes.get(class.name()) else { continue };
+        for link in class.links().iter().filter(|link| link.is_by_value()) {
+            let is_written = |field: &FieldName| treated.fields.contains_key(field);
+            let stays = !matches!(treated.action, RecordAction::Delete);
+            if stays && !link.fields().iter().all(is_written) {
+                reader.problem(
+                    &path,
+                    format!("keeps {}, the value by which its records are found", link.name()),
+                    "anonymise that field, or delete the records",
+                );
+            }
+            let waits = may_be_needed.contains(class.name());
+            let goes_by_itself = rules.expire.get(class.name()).is_some_and(|rule| rule.after.is_some());
+            if waits && !goes_by_itself {
+                reader.problem(
+                    &path,
+                    format!(
+                        "may be kept by a duty, and is found by {} alone, which is erased before",
+                        link.name()
                     ),
-                }
+                    format!("write expire.{} = {{ after = \"duty\", action = \"delete\" }}", class.name()),
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger};
+use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger, WhenGone};
 use crate::document::{Reader, join};
 use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
 
@@ -49,11 +49,19 @@ fn written(
     }
     let goes =
         |name: &ClassName| classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete);
-    for link in class.referenced() {
-        let is_moved = *treated.action() == RecordAction::Reassign && link.owner;
-        let is_cut = *treated.action() != RecordAction::Delete && link.cuttable && goes(&link.to);
-        if is_moved || is_cut {
-            written.extend(link.fields.iter().cloned());
+    for link in class.links() {
+        let is_moved = *treated.action() == RecordAction::Reassign && link.is_owner();
+        let is_let_go = match link.gone() {
+            // Other people's records of the class let go as well, even where the class is deleted.
+            WhenGone::Clear | WhenGone::StandIn => true,
+            WhenGone::Goes | WhenGone::Same => {
+                link.is_clearable() && *treated.action() != RecordAction::Delete
+            }
+            WhenGone::Keep { .. } | WhenGone::Forbids => false,
+        };
+        let is_let_go = is_let_go && goes(link.to());
+        if is_moved || is_let_go {
+            written.extend(link.fields().iter().cloned());
         }
     }
     written
@@ -73,7 +81,7 @@ fn way_out(
     );
     let goes =
         |name: &ClassName| classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete);
-    let may_stay = !class.referenced().iter().any(|link| goes(&link.to) && !link.cuttable);
+    let may_stay = !class.links().iter().any(|link| goes(link.to()) && !link.lets_go());
     if may_stay && !matches!(treated.action(), RecordAction::Keep { .. }) {
         way_out.push_str("; or write { keep = \"reason\" } for the class");
     }

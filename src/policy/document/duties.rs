@@ -9,8 +9,8 @@ use crate::data_map::{ClassName, FieldName};
 use crate::document::{Reader, join, suggest};
 use crate::policy::{Duty, FiscalYearEnd, Ground, Period, StartRule, Statute};
 
-const KEYS: [&str; 8] =
-    ["classes", "from", "fiscal_year_ends", "statute", "period", "start", "law", "ground"];
+const KEYS: [&str; 9] =
+    ["classes", "from", "fiscal_year_ends", "needs", "statute", "period", "start", "law", "ground"];
 
 pub(super) fn read_fiscal_year(reader: &mut Reader, value: &Json) -> Option<FiscalYearEnd> {
     let text = reader.text("fiscal_year_ends", value)?;
@@ -36,6 +36,7 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
     let classes = classes.and_then(|value| reader.texts(&join(path, "classes"), value));
     let field = read_field(reader, path, table);
     let basis = read_basis(reader, path, table);
+    let needs = table.get("needs").map(|value| read_needs(reader, &join(path, "needs"), value));
     let Basis { period, start, law, statute, ground } = basis?;
     let by_fiscal_year = table.contains_key("fiscal_year_ends");
     if by_fiscal_year && !start.counts_fiscal_years() {
@@ -57,8 +58,31 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
         law,
         statute,
         ground,
+        needs,
         is_age: false,
     })
+}
+
+/// Links of classes: `["order.billing_id"]`.
+fn read_needs(reader: &mut Reader, path: &str, value: &Json) -> Vec<(ClassName, String)> {
+    let items = match value {
+        Json::Array(items) => items.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    let mut needs = Vec::with_capacity(items.len());
+    for (n, item) in items.iter().enumerate() {
+        let path = format!("{path}[{n}]");
+        let Some(text) = reader.text(&path, item) else { continue };
+        match text.split_once('.') {
+            Some((class, link)) => needs.push((class.into(), link.to_owned())),
+            None => reader.problem(
+                path,
+                format!("{text} is no link of a class"),
+                "write one such as \"order.billing_id\"",
+            ),
+        }
+    }
+    needs
 }
 
 /// The field that holds the record's date, or the last day of its fiscal year.

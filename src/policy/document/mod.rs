@@ -132,7 +132,8 @@ const TENANT_KEYS: [&str; 9] = [
 
 fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     let keys: Vec<&str> = ["version", "name", "tenants"].into_iter().chain(TENANT_KEYS).collect();
-    let table = reader.table("", value, &keys)?;
+    let mended = reader.mended("", value, &keys);
+    let table = reader.table("", &mended, &keys)?;
     reader.version(table);
     let name = table.get("name").and_then(|name| reader.text("name", name)).map(str::to_owned);
     let mut everyone = table.clone();

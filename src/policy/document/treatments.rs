@@ -26,6 +26,8 @@ pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) otherwise: Option<FieldRule>,
     /// What becomes of a searched text once a duty has ended and nobody can be looked for.
     pub(in crate::policy) after_duty: Option<FieldRule>,
+    /// A record that cannot be handed over is deleted.
+    pub(in crate::policy) or_deletes: bool,
 }
 
 /// How many customers have to share what stays, and how fields that are kept are made more general where too few do.
@@ -45,7 +47,8 @@ impl ClassRule {
     pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
         let (otherwise, after_duty) = (None, None);
-        Self { action, blank: None, keep, fields, smallest_group: None, otherwise, after_duty }
+        let (blank, smallest_group, or_deletes) = (None, None, false);
+        Self { action, blank, keep, fields, smallest_group, otherwise, after_duty, or_deletes }
     }
 }
 
@@ -102,7 +105,8 @@ fn read_reason(reader: &mut Reader, path: &str, value: &Json) -> Option<String> 
     reader.required_text(path, table, "keep").map(str::to_owned)
 }
 
-const CLASS_KEYS: [&str; 6] = ["action", "otherwise", "keep", "fields", "smallest_group", "after_duty"];
+const CLASS_KEYS: [&str; 7] =
+    ["action", "else", "otherwise", "keep", "fields", "smallest_group", "after_duty"];
 
 /// The records stay; their documents are blanked, and the rest is anonymised.
 const BLANK: &str = "blank";
@@ -162,7 +166,31 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
             let smallest_group = table
                 .get("smallest_group")
                 .and_then(|value| read_size(reader, &join(path, "smallest_group"), value));
-            Some(ClassRule { action: action?, blank, keep, fields, smallest_group, otherwise, after_duty })
+            let or_deletes = table.get("else").is_some_and(|value| {
+                let path = join(path, "else");
+                let is = value.as_str() == Some("delete");
+                if !is {
+                    reader.problem(
+                        &path,
+                        "is nothing that can be done instead",
+                        "write \"delete\", or leave it out",
+                    );
+                } else if action.as_ref().is_some_and(|action| *action != RecordAction::Reassign) {
+                    let what = "says what becomes of a record that cannot be handed over, and none is";
+                    reader.problem(&path, what, "leave it out, or write action = \"reassign\"");
+                }
+                is
+            });
+            Some(ClassRule {
+                action: action?,
+                blank,
+                keep,
+                fields,
+                smallest_group,
+                otherwise,
+                after_duty,
+                or_deletes,
+            })
         }
         Json::Object(_) => {
             read_reason(reader, path, value).map(|reason| plain(RecordAction::Keep { reason }))

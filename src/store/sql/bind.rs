@@ -3,17 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{beside, check_coverage, ignored_echoes};
-use super::map::{CustomersMap, DeactivateMap, FieldMap, RecordMap, Source, SqlMap, TenantSource, Written};
-use super::schema::{Column, Schema, Table, names_column};
+use super::links::{Compare, Is, NobodyMap, SharedMap, When};
+use super::map::{
+    CustomersMap, DeactivateMap, FieldMap, Ignored, RecordMap, Source, SqlMap, TenantSource, Written,
+};
+use super::mend::mended;
+use super::schema::{Column, OnDelete, Schema, Table, names_column};
 use super::triggers::{all_triggers, check_table_triggers, in_the_way};
-use super::way::{BoundLink, Cut, Ends, Need, bind_way, clearable, cuts, is_owner_link, needs};
+use super::way::{Binder, BoundLink, Foot, bind_when};
+use super::written;
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
-    ClassName, Constraints, DataMap, DataMapBuilder, Datatype, Fact, Field, FieldName, Kind, RecordClass,
-    Reference, Role, TableTrigger, Value,
+    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
+    RecordClass, Role, TableTrigger, Value, WhenGone,
 };
-use crate::document::{Problems, Reader, join, suggest};
+use crate::document::{Problem, Problems, Reader, join, suggest};
 
 /// A record class and its table.
 #[derive(Clone, Debug)]
@@ -21,20 +26,45 @@ pub(crate) struct BoundClass {
     pub(crate) name: ClassName,
     pub(crate) table: String,
     pub(crate) key: Vec<String>,
-    /// The way to the customer; empty for the customers themselves.
-    pub(crate) path: Vec<BoundLink>,
+    /// The columns by which the store names a row within a transaction.
+    pub(crate) handle: Vec<String>,
+    /// The class of the customers themselves.
+    pub(crate) is_root: bool,
+    /// Which rows of the table are of this class.
+    pub(crate) rows: Rows,
+    pub(crate) links: Vec<BoundLink>,
+    /// Why rows may have no owner.
+    pub(crate) nobody: NobodyMap,
+    /// Somebody else may have a record that an erasure reaches: it belongs to several people, or hangs from one that goes
+    /// along with somebody.
+    pub(crate) is_shared: bool,
     /// Fields that are values within a JSON document.
     pub(crate) json: BTreeMap<FieldName, JsonField>,
+    /// Fields that belong to whoever is at the far end of a link of this name.
+    pub(crate) of: BTreeMap<FieldName, String>,
     /// Triggers of other mapped tables write to this one, so it is treated once more after those.
     pub(crate) is_written_by_triggers: bool,
-    /// Rows may go when rows go to which they point.
+    /// Rows may go when rows go to which they lead.
     pub(crate) is_cascaded_to: bool,
+    /// Columns with which a whole index begins.
+    pub(crate) indexed: BTreeSet<String>,
+    /// The columns of each unique index and of the primary key.
+    pub(crate) unique: Vec<Vec<String>>,
+}
+
+/// Which rows of a table are of a class.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    /// Rows that match these.
+    pub(crate) with: Vec<(String, Is)>,
+    /// And none of these.
+    pub(crate) without: Vec<Vec<(String, Is)>>,
 }
 
 impl BoundClass {
-    /// Whether a row may belong to several customers.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.path.first().is_some_and(|link| link.shared)
+    /// Whether a column is the first of an index.
+    pub(crate) fn is_indexed(&self, column: &str) -> bool {
+        self.indexed.contains(&column.to_ascii_lowercase())
     }
 }
 
@@ -52,12 +82,8 @@ pub(crate) struct JsonField {
 pub(crate) struct Bound {
     pub(crate) data_map: DataMap,
     pub(crate) customers: CustomersMap,
-    /// Every class, those that point at others first, the customers last.
+    /// Every class, those whose rows lead to others first, the customers last.
     pub(crate) classes: Vec<BoundClass>,
-    /// Links that are cut when the rows go to which they lead.
-    pub(crate) cuts: Vec<Cut>,
-    /// Links through which rows that stay may need others.
-    pub(crate) needs: BTreeSet<Need>,
     /// Full-text indexes over mapped tables.
     pub(crate) indexes: Vec<String>,
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
@@ -65,6 +91,11 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// The class of the customers.
+    pub(crate) fn root(&self) -> Option<&BoundClass> {
+        self.classes.iter().find(|class| class.is_root)
+    }
+
     /// A class with its table.
     pub(crate) fn class(&self, name: &ClassName) -> Option<&BoundClass> {
         self.classes.iter().find(|class| class.name == *name)
@@ -73,29 +104,24 @@ impl Bound {
 
 pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
-    let mut classes = Vec::new();
+    let map = &*mended(&mut reader, map, schema);
     check_tables(&mut reader, map, schema);
-    if let Some(table) = schema.table(&map.customers.table) {
-        check_customers(&mut reader, map, table);
-        classes.push(bound_class(
-            &map.customers.class,
-            table,
-            std::slice::from_ref(&map.customers.key),
-            Vec::new(),
-            &map.customers.fields,
-        ));
-        for (name, record) in &map.records {
-            if let Some(class) = bind_record(&mut reader, name, record, map, schema, table) {
-                classes.push(class);
-            }
-        }
+    let mut classes = Vec::new();
+    if let Some(root) = schema.table(&map.customers.table) {
+        check_customers(&mut reader, map, root);
+        classes = bind_classes(&mut reader, map, schema, root);
     }
-    check_coverage(&mut reader, map, schema);
+    check_coverage(&mut reader, map, schema, &classes);
     check_table_triggers(&mut reader, map, schema);
     reader.finish()?;
     mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
-    let (cuts, needs) = (cuts(schema, &classes), needs(schema, &classes));
+    let shared = data_map.shared_classes();
+    check_same(&data_map)?;
+    let reached = reached_along(&data_map);
+    for class in &mut classes {
+        class.is_shared = shared.contains(&class.name) || reached.contains(&class.name);
+    }
     let is_mapped = |table: &str| classes.iter().any(|class| class.table.eq_ignore_ascii_case(table));
     let indexes = schema
         .others
@@ -103,35 +129,233 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .filter(|other| other.is_full_text() && other.content.as_deref().is_some_and(is_mapped))
         .map(|other| other.name.clone())
         .collect();
-    let classes = children_first(classes, schema);
+    let classes = feet_first(classes);
     let triggers = all_triggers(schema);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, cuts, needs, indexes, triggers })
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers })
 }
 
-fn bound_class(
-    name: &ClassName,
-    table: &Table,
-    key: &[String],
-    path: Vec<BoundLink>,
-    fields: &BTreeMap<String, FieldMap>,
-) -> BoundClass {
-    let json = fields.iter().flat_map(|(column, field)| {
-        let column = own_name(table, column).unwrap_or_default();
-        let max_chars = table.columns.iter().find(|own| own.name == column).and_then(|own| own.max_chars);
-        field.json.keys().map(move |pointer| {
-            let name = json_field(&column, pointer);
-            (name, JsonField { column: column.clone(), pointer: pointer.clone(), max_chars })
-        })
-    });
-    BoundClass {
-        name: name.clone(),
-        table: table.name.clone(),
-        key: key.iter().filter_map(|column| own_name(table, column)).collect(),
-        path,
-        json: json.collect(),
-        is_written_by_triggers: false,
-        is_cascaded_to: table.foreign_keys.iter().any(|key| key.cascades),
+/// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.
+fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+    if name == map.root() || !seen.insert(name) {
+        return true;
     }
+    let Some(class) = map.class(name.as_str()) else { return false };
+    let is_held = map.links_to(name).any(|(_, link)| link.is_holding());
+    let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
+    let mut owners = class.links().iter().filter(|link| link.role() == LinkRole::Owner).peekable();
+    !is_held
+        && !is_shared
+        && owners.peek().is_some()
+        && owners.all(|owner| is_one_persons(map, owner.to(), seen))
+}
+
+/// Classes whose records hang from records that go along with somebody else's.
+fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
+    let goes = |class: &&RecordClass| class.links().iter().any(Link::goes_along);
+    let mut above: BTreeSet<ClassName> =
+        map.classes().filter(goes).map(|class| class.name().clone()).collect();
+    let mut reached = BTreeSet::new();
+    loop {
+        let mut more = BTreeSet::new();
+        for class in map.classes() {
+            for link in class.links() {
+                if link.is_owner() && above.contains(link.to()) {
+                    more.insert(class.name().clone());
+                }
+                if link.is_holding() && above.contains(class.name()) {
+                    more.insert(link.to().clone());
+                }
+            }
+        }
+        let before = reached.len();
+        reached.extend(more.iter().cloned());
+        above.extend(more);
+        if reached.len() == before {
+            return reached;
+        }
+    }
+}
+
+/// Both ends of a link can be held to be one person's only where each is.
+fn check_same(map: &DataMap) -> Result<(), Problems> {
+    let mut problems = Vec::new();
+    for class in map.classes() {
+        for link in class.links().iter().filter(|link| *link.gone() == WhenGone::Same) {
+            let several = [class.name(), link.to()]
+                .into_iter()
+                .find(|name| !is_one_persons(map, name, &mut BTreeSet::new()));
+            if let Some(several) = several {
+                problems.push(Problem::new(
+                    join(&join(&join("records", class.name().as_str()), "ends"), link.name()),
+                    format!(
+                        "says that both ends are the same person's, and {several} may be several people's, or nobody's"
+                    ),
+                    "write \"goes\", or another word for that end",
+                ));
+            }
+        }
+    }
+    Problems::none_or(problems)
+}
+
+/// Every class with its links. The customers come first.
+fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table) -> Vec<BoundClass> {
+    let mut named = vec![(map.customers.class.clone(), root.name.clone(), map.customers.key.clone())];
+    for (name, record) in &map.records {
+        let Some(table) = schema.table(&record.table) else { continue };
+        named.push((name.clone(), table.name.clone(), key_of(record, table)));
+    }
+    let binder = Binder { map, schema, classes: &named };
+    let mut feet = Vec::with_capacity(named.len());
+    for (n, (class, table, key)) in named.iter().enumerate() {
+        let Some(table) = schema.table(table) else { continue };
+        let record = map.records.get(class).filter(|_| n > 0);
+        let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
+        check_key(reader, &join(&path, "key"), table, key);
+        let when = record.map_or(&map.customers.when, |record| &record.when);
+        let key = if table.primary_key.is_empty() && *key == table.handle() {
+            key.clone()
+        } else {
+            key.iter().filter_map(|column| own_name(table, column)).collect()
+        };
+        let divides = map.conditions(&table.name);
+        feet.push(Foot { path, class, table, when, key, divides });
+    }
+    let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
+    let ends_of = |foot: &Foot<'_>| record_of(foot).map_or(&map.customers.ends, |record| &record.ends);
+    let mut bound = Vec::with_capacity(feet.len());
+    let mut links: Vec<Vec<BoundLink>> = feet
+        .iter()
+        .map(|foot| {
+            let before = reader.problems().len();
+            let record = record_of(foot);
+            let owner = record.map_or(&[][..], |record| &record.owner);
+            let shared = record.map_or(&[][..], |record| &record.shared);
+            let links = binder.links(reader, foot, owner, shared, ends_of(foot));
+            bound.push(reader.problems().len() == before);
+            links
+        })
+        .collect();
+    for (held, record) in &map.records {
+        let at = join("records", held.as_str());
+        for (n, shared) in record.shared.iter().enumerate() {
+            let SharedMap::Of(class, link) = shared else { continue };
+            let Some(at_foot) = feet.iter().position(|foot| foot.class == class) else {
+                let known: Vec<&str> = feet.iter().map(|foot| foot.class.as_str()).collect();
+                reader.problem(
+                    format!("{}[{n}]", join(&at, "shared")),
+                    format!("{class} is no record class"),
+                    suggest(class.as_str(), known),
+                );
+                continue;
+            };
+            if let (Some(foot), Some(links)) = (feet.get(at_foot), links.get_mut(at_foot)) {
+                binder.hold(reader, (&at, n), foot, link, held, ends_of(foot), links);
+            }
+        }
+    }
+    for ((foot, links), bound) in feet.iter().zip(&mut links).zip(bound) {
+        // What a link that is wrong would have covered is no fault of its own.
+        if bound {
+            binder.check_foreign_keys(reader, foot, ends_of(foot), links);
+        }
+    }
+    let rows: Vec<Option<Rows>> = feet.iter().map(|foot| rows_of(reader, foot, &feet)).collect();
+    let mut classes = Vec::with_capacity(feet.len());
+    for ((foot, links), rows) in feet.into_iter().zip(links).zip(rows) {
+        let record = record_of(&foot);
+        let fields = record.map_or(&map.customers.fields, |record| &record.fields);
+        let nobody = record.map_or_else(NobodyMap::default, |record| record.nobody.clone());
+        let (json, of) = own_fields(reader, &foot, fields, &links);
+        classes.push(BoundClass {
+            name: foot.class.clone(),
+            table: foot.table.name.clone(),
+            handle: foot.table.handle(),
+            is_root: record.is_none(),
+            rows: rows.unwrap_or_default(),
+            nobody,
+            is_shared: false,
+            json,
+            of,
+            is_written_by_triggers: false,
+            is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
+            indexed: foot.table.leading.clone(),
+            unique: foot.table.unique_columns(),
+            key: foot.key,
+            links,
+        });
+    }
+    classes
+}
+
+/// The key that the map names, or the table's primary key.
+pub(super) fn key_of(record: &RecordMap, table: &Table) -> Vec<String> {
+    match &record.key {
+        Some(key) => key.clone(),
+        None if table.primary_key.is_empty() => table.handle(),
+        None => table.primary_key.clone(),
+    }
+}
+
+/// Which rows of its table a class claims.
+fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Rows> {
+    let path = join(&foot.path, "when");
+    if *foot.when != When::Rest {
+        let with = bind_when(reader, &path, foot.table, foot.when)?;
+        return Some(Rows { with, without: Vec::new() });
+    }
+    let others: Vec<&Foot<'_>> = feet
+        .iter()
+        .filter(|other| other.table.name == foot.table.name && other.class != foot.class)
+        .collect();
+    if others.is_empty() {
+        reader.problem(path, "is the rest of nothing: no other class has this table", "leave it out");
+        return None;
+    }
+    let mut without = Vec::new();
+    for other in others {
+        // What is wrong with the others is said there.
+        without.push(bind_when(&mut Reader::default(), &path, foot.table, other.when)?);
+    }
+    Some(Rows { with: Vec::new(), without })
+}
+
+/// Fields within documents, and fields that belong to somebody at the far end of a link.
+fn own_fields(
+    reader: &mut Reader,
+    foot: &Foot<'_>,
+    fields: &BTreeMap<String, FieldMap>,
+    links: &[BoundLink],
+) -> (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>) {
+    let (mut json, mut of) = (BTreeMap::new(), BTreeMap::new());
+    for (column, field) in fields {
+        let Some(own) = foot.table.column(column) else { continue };
+        for pointer in field.json.keys() {
+            let name = json_field(&own.name, pointer);
+            let within =
+                JsonField { column: own.name.clone(), pointer: pointer.clone(), max_chars: own.max_chars };
+            json.insert(name, within);
+        }
+        let Some(link) = &field.of else { continue };
+        match links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
+            Some(known) => drop(of.insert(own.name.as_str().into(), known.name.clone())),
+            None => {
+                let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+                reader.problem(
+                    join(&join(&join(&foot.path, "fields"), column), "of"),
+                    format!("{link} is no link of {}", foot.class),
+                    suggest(link, known),
+                );
+            }
+        }
+    }
+    // The value by which a link finds its customer belongs to that customer.
+    for link in links.iter().filter(|link| link.by_value) {
+        for column in &link.columns {
+            of.entry(column.as_str().into()).or_insert_with(|| link.name.clone());
+        }
+    }
+    (json, of)
 }
 
 /// The name of a field within a JSON document: the column, then the pointer.
@@ -194,16 +418,23 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
             reader.problem(
                 join(&path, "table"),
                 format!("table {table} is mapped twice"),
-                "leave one of them, or tell their rows apart: owner = { column = \"…\", when = { type = \"…\" } }",
+                "leave one of them, or tell their rows apart: when = { type = \"…\" } in each, and when = \"rest\" in one",
             );
         }
     }
-    for table in map.ignore.keys() {
+    for (table, ignored) in &map.ignore {
         let path = join("ignore", table);
+        let is_mapped = seen.contains(&table.to_ascii_lowercase());
         if !schema.has(table) {
             reader.problem(path, "there is no such table", suggest(table, known.iter().copied()));
-        } else if seen.contains(&table.to_ascii_lowercase()) {
-            reader.problem(path, "is mapped as well", "leave one of the two");
+        } else if is_mapped && matches!(ignored, Ignored::Table(_)) {
+            reader.problem(
+                path,
+                "is mapped as well",
+                format!("leave one of the two; of rows that no class claims, write ignore.{table} = {{ rest = \"reason\" }}"),
+            );
+        } else if !is_mapped && matches!(ignored, Ignored::Rest(_)) {
+            reader.problem(path, "speaks of the rest of a table that is not mapped", "write a reason alone");
         }
     }
     if map.records.contains_key(&map.customers.class) {
@@ -215,26 +446,35 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-/// Whether all record classes of a table hold for rows of their own: their first links name the same columns with
-/// different values.
+/// Whether all classes of a table hold for rows of their own.
 fn is_told_apart(map: &SqlMap, table: &str) -> bool {
-    if map.customers.table.eq_ignore_ascii_case(table) {
-        return false;
-    }
-    let of_table = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
-    let conditions: Vec<Option<&BTreeMap<String, Value>>> =
-        of_table.map(|record| record.owner.first().map(|link| &link.when)).collect();
-    let differ = |one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>| {
-        one.iter().any(|(column, value)| {
-            other.iter().any(|(name, another)| name.eq_ignore_ascii_case(column) && another != value)
-        })
+    let root = map.customers.table.eq_ignore_ascii_case(table).then_some(&map.customers.when);
+    let records = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
+    let conditions: Vec<&When> = root.into_iter().chain(records.map(|record| &record.when)).collect();
+    let is_apart = |one: &When, other: &When| match (one, other) {
+        (When::All, _) | (_, When::All) | (When::Rest, When::Rest) => false,
+        (When::Rest, _) | (_, When::Rest) => true,
+        (When::Values(one), When::Values(other)) => one.iter().any(|(column, is)| {
+            let same = other.iter().filter(|(name, _)| name.eq_ignore_ascii_case(column));
+            same.into_iter().any(|(_, another)| excludes(is, another))
+        }),
     };
-    conditions.iter().enumerate().all(|(n, one)| {
-        conditions.iter().skip(n + 1).all(|other| match (one, other) {
-            (Some(one), Some(other)) => differ(one, other),
-            _ => false,
-        })
-    })
+    conditions
+        .iter()
+        .enumerate()
+        .all(|(n, one)| conditions.iter().skip(n + 1).all(|other| is_apart(one, other)))
+}
+
+/// Whether no value is both.
+fn excludes(one: &Is, other: &Is) -> bool {
+    match (one, other) {
+        (Is::OneOf(one), Is::OneOf(other)) => one.iter().all(|value| !other.contains(value)),
+        (Is::OneOf(some), Is::NoneOf(others)) | (Is::NoneOf(others), Is::OneOf(some)) => {
+            some.iter().all(|value| others.contains(value))
+        }
+        (Is::Null, Is::OneOf(_) | Is::NotNull) | (Is::OneOf(_) | Is::NotNull, Is::Null) => true,
+        _ => false,
+    }
 }
 
 pub(super) fn check_column(reader: &mut Reader, path: &str, table: &Table, column: &str) -> bool {
@@ -250,6 +490,9 @@ pub(super) fn check_column(reader: &mut Reader, path: &str, table: &Table, colum
 }
 
 fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
+    if table.primary_key.is_empty() && *key == *table.handle() {
+        return;
+    }
     if !key.iter().all(|column| check_column(reader, path, table, column)) {
         return;
     }
@@ -299,15 +542,14 @@ fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
 
 fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
     let customers = &map.customers;
-    check_key(reader, "customers.key", table, std::slice::from_ref(&customers.key));
-    if let Some(key) = table.column(&customers.key)
-        && (matches!(key.datatype, Datatype::Any | Datatype::Blob) || key.collation.is_some())
-    {
-        reader.problem(
-            "customers.key",
-            format!("{} has no type, or compares without regard to case", key.name),
-            "declare it with a type and no COLLATE, so that an id is one customer's alone",
-        );
+    for key in customers.key.iter().filter_map(|column| table.column(column)) {
+        if key.collation.is_some() {
+            reader.problem(
+                "customers.key",
+                format!("{} compares without regard to case", key.name),
+                "name another key, so that an id is one customer's alone",
+            );
+        }
     }
     let token_sources = [("tenant", tenant_source(customers)), ("registered", customers.registered.as_ref())];
     for (name, source) in token_sources {
@@ -345,6 +587,7 @@ fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
             }
         }
         check_archived(reader, customers, writes, table);
+        written::check_deactivate(reader, customers, table);
     }
     check_unknown(reader, customers, table);
 }
@@ -387,6 +630,7 @@ fn check_archived(
 }
 
 fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+    written::check_unknown(reader, customers, table);
     let Some(unknown) = &customers.unknown else { return };
     let path = "customers.unknown_customer";
     for column in unknown.find.keys() {
@@ -408,7 +652,7 @@ fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
         );
     }
     for column in table.columns.iter().filter(|column| !column.computed) {
-        let is_key = column.name.eq_ignore_ascii_case(&customers.key);
+        let is_key = customers.key.iter().any(|key| key.eq_ignore_ascii_case(&column.name));
         // A key can be NULL in SQLite, but nobody could point at such a row.
         let makes_itself = column.has_default || (column.nullable && !is_key);
         if !makes_itself && !given(&column.name) {
@@ -419,32 +663,6 @@ fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
             );
         }
     }
-}
-
-fn bind_record(
-    reader: &mut Reader,
-    name: &ClassName,
-    record: &RecordMap,
-    map: &SqlMap,
-    schema: &Schema,
-    root: &Table,
-) -> Option<BoundClass> {
-    let path = join("records", name.as_str());
-    let table = schema.table(&record.table)?;
-    check_key(reader, &join(&path, "key"), table, &record.key);
-    let ends = Ends { from: table, root, root_key: &map.customers.key };
-    let way = bind_way(reader, &join(&path, "owner"), &record.owner, schema, &ends)?;
-    if let [first, ..] = way.as_slice()
-        && first.shared
-        && !map.records.values().any(|record| record.table.eq_ignore_ascii_case(&first.to_table))
-    {
-        reader.problem(
-            join(&path, "owner"),
-            format!("is shared through {}, which nobody mapped", first.to_table),
-            format!("map {} as a record class: its rows go when a customer leaves", first.to_table),
-        );
-    }
-    Some(bound_class(name, table, &record.key, way, &record.fields))
 }
 
 pub(super) fn field<'f>(fields: &'f BTreeMap<String, FieldMap>, column: &str) -> Option<&'f FieldMap> {
@@ -462,8 +680,10 @@ pub(super) fn implied(customers: &CustomersMap, column: &str) -> Option<FieldMap
         DeactivateMap::Write(writes) => writes.keys().any(|name| is(name)),
         DeactivateMap::None { .. } => false,
     };
-    (is(&customers.key) || written || sources(customers).into_iter().any(|(_, source)| from(source)))
-        .then(FieldMap::default)
+    (customers.key.iter().any(|key| is(key))
+        || written
+        || sources(customers).into_iter().any(|(_, source)| from(source)))
+    .then(FieldMap::default)
 }
 
 fn constraints(table: &Table, column: &Column, field: Option<&FieldMap>) -> Constraints {
@@ -485,7 +705,9 @@ fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
         Source::Sql(sql) => names_column(sql, column),
     };
     let tenant = matches!(&customers.tenant, TenantSource::From(source) if names(source));
-    tenant || customers.key.eq_ignore_ascii_case(column) || customers.registered.as_ref().is_some_and(names)
+    tenant
+        || customers.key.iter().any(|key| key.eq_ignore_ascii_case(column))
+        || customers.registered.as_ref().is_some_and(names)
 }
 
 /// The facts that the map tells.
@@ -521,48 +743,61 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
     let mut builder: Option<DataMapBuilder> = None;
     for class in classes {
         let Some(table) = schema.table(&class.table) else { continue };
-        let fields = map.records.get(&class.name).map_or(&customers.fields, |record| &record.fields);
-        let is_root = class.path.is_empty();
+        let (fields, rest) = map
+            .records
+            .get(&class.name)
+            .map_or((&customers.fields, &customers.rest), |record| (&record.fields, &record.rest));
         let mut built = RecordClass::new(class.name.clone());
         for column in &table.columns {
             let is = |name: &String| name.eq_ignore_ascii_case(&column.name);
+            let owns = |link: &BoundLink| {
+                link.role != LinkRole::End && !link.by_value && link.columns.iter().any(is)
+            };
             let role = if class.key.iter().any(is) {
                 Role::Key
-            } else if class.path.first().is_some_and(|link| link.columns.iter().any(is)) {
+            } else if class.links.iter().any(owns) {
                 Role::Owner
             } else if column.computed {
                 Role::Computed
             } else {
                 Role::Value
             };
-            let listed = field(fields, &column.name);
-            let kind = match listed {
-                Some(field) => field.kind.clone(),
-                None if is_root => implied(customers, &column.name).and_then(|field| field.kind),
-                None => None,
-            };
-            let token_part = is_root && is_token_part(customers, &column.name);
-            let limits = constraints(table, column, listed);
-            let mut mapped = Field::mapped(column.name.as_str().into(), kind, role, token_part, limits);
+            let is_link = class.links.iter().any(|link| !link.by_value && link.columns.iter().any(is));
+            let is_implied = role == Role::Key || is_link || is_condition(class, &column.name);
+            let own = field(fields, &column.name).cloned();
+            let implied = || if class.is_root { implied(customers, &column.name) } else { None };
+            let listed =
+                own.or_else(implied).or_else(|| rest.clone().filter(|_| !is_implied)).unwrap_or_default();
+            let token_part = class.is_root && is_token_part(customers, &column.name);
+            let limits = constraints(table, column, Some(&listed));
+            let name: FieldName = column.name.as_str().into();
+            let mut mapped = Field::mapped(name.clone(), listed.kind.clone(), role, token_part, limits);
             mapped = column.checks.iter().cloned().fold(mapped, Field::held_to);
-            if is_linked(schema, classes, &class.table, &column.name) {
+            if let Some(link) = class.of.get(&name) {
+                mapped = mapped.of(link);
+            }
+            if is_linked(schema, classes, class, &column.name) {
                 mapped = mapped.linked();
             }
-            if role == Role::Value {
-                mapped = mapped.dated();
-            }
+            mapped = match listed.date.clone() {
+                Some(form) => mapped.dated_as(form),
+                None if role == Role::Value => mapped.dated(),
+                None => mapped,
+            };
             built = built.field(mapped);
-            for (pointer, kind) in listed.into_iter().flat_map(|field| &field.json) {
+            for (pointer, kind) in &listed.json {
                 built = built.field(Field::personal(json_field(&column.name, pointer), kind.clone()));
             }
         }
-        if let Some(link) = class.path.first().filter(|link| link.shared)
-            && let Some(through) = classes.iter().find(|class| class.table == link.to_table)
-        {
-            built = built.shared_through(through.name.clone());
+        if table.primary_key.is_empty() && class.key == class.handle {
+            for name in class.key.iter().filter(|name| table.column(name).is_none()) {
+                built = built.field(Field::key(name.as_str()));
+            }
         }
-        for reference in references(class, table, classes) {
-            built = built.references(reference);
+        for link in &class.links {
+            for described in links_of(link, classes) {
+                built = built.link(described);
+            }
         }
         let written = written_from(schema, &class.table);
         let written = classes.iter().filter(|other| written.contains(&other.table.to_ascii_lowercase()));
@@ -577,9 +812,15 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             }
         }
         built = in_the_way(map, table).fold(built, RecordClass::triggered);
-        if customers.unknown.is_some() && class.path.len() == 1 {
+        if customers.unknown.is_some() && is_reassignable(class, classes, &customers.class) {
             built = built.reassignable();
         }
+        built = built.held_apart(
+            class
+                .unique
+                .iter()
+                .map(|columns| columns.iter().map(|column| FieldName::from(column.as_str())).collect()),
+        );
         builder = Some(match builder {
             None => DataMap::builder(built),
             Some(builder) => builder.class(built),
@@ -602,8 +843,13 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
     for (trigger, table, ignored) in ignored_echoes(map, schema) {
         builder = builder.leaves_out(format!("what trigger {trigger} on table {table} writes to {ignored}"));
     }
-    for (table, reason) in &map.ignore {
-        builder = builder.ignores(format!("table {table}"), reason);
+    for (table, ignored) in &map.ignore {
+        builder = match ignored {
+            Ignored::Table(reason) => builder.ignores(format!("table {table}"), reason),
+            Ignored::Rest(reason) => {
+                builder.ignores(format!("rows of table {table} that no class claims"), reason)
+            }
+        };
     }
     for (trigger, reason) in &map.ignored_triggers {
         builder = builder.ignores(format!("trigger {trigger}"), reason);
@@ -611,100 +857,110 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
     builder.build()
 }
 
-/// Whether other rows point at a column, or find their customer through it.
-fn is_linked(schema: &Schema, classes: &[BoundClass], table: &str, column: &str) -> bool {
+/// Whether a column says of which class a row is, or where a link leads.
+pub(super) fn is_condition(class: &BoundClass, column: &str) -> bool {
+    let is = |(name, _): &(String, Is)| name.eq_ignore_ascii_case(column);
+    class.rows.with.iter().any(is)
+        || class.rows.without.iter().flatten().any(is)
+        || class.links.iter().flat_map(|link| &link.when).any(is)
+}
+
+/// A record can be handed over where one owner link alone says whose it is, and leads to the customers' key.
+fn is_reassignable(class: &BoundClass, classes: &[BoundClass], root: &ClassName) -> bool {
+    let holds = |link: &BoundLink| link.holds && link.heads.contains(&class.name);
+    if classes.iter().flat_map(|other| &other.links).any(holds) {
+        return false;
+    }
+    let mut owners = class.links.iter().filter(|link| link.role != LinkRole::End);
+    match (owners.next(), owners.next()) {
+        (Some(link), None) => {
+            link.role == LinkRole::Owner
+                && leads_to_key(link)
+                && link.hops.is_empty()
+                && link.heads == [root.clone()]
+        }
+        _ => false,
+    }
+}
+
+/// Whether a link compares keys and nothing else.
+fn leads_to_key(link: &BoundLink) -> bool {
+    !link.by_value && matches!(link.compare, Compare::Exact | Compare::Text)
+}
+
+/// Whether other rows lead to a column, or find their customer through it.
+fn is_linked(schema: &Schema, classes: &[BoundClass], class: &BoundClass, column: &str) -> bool {
     let is = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    let any = |columns: &[String]| columns.iter().any(|name| is(name, column));
     let by_key = schema
         .tables()
         .flat_map(|table| &table.foreign_keys)
-        .any(|key| is(&key.to_table, table) && key.to_columns.iter().any(|to| is(to, column)));
+        .any(|key| is(&key.to_table, &class.table) && any(&key.to_columns));
+    let arrives =
+        |link: &BoundLink| !link.by_value && is(&link.to_table, &class.table) && any(&link.to_columns);
     by_key
-        || classes.iter().any(|class| {
-            let any = |columns: &[String]| columns.iter().any(|name| is(name, column));
-            class.path.windows(2).any(|pair| match pair {
-                [before, link] => {
-                    is(&before.to_table, table) && (any(&before.to_columns) || any(&link.columns))
-                }
-                _ => false,
-            }) || class.path.last().is_some_and(|last| is(&last.to_table, table) && any(&last.to_columns))
-                || (is(&class.table, table)
-                    && class.path.first().is_some_and(|link| link.shared && any(&link.columns)))
-                || (is(&class.table, table)
-                    && class
-                        .path
-                        .first()
-                        .is_some_and(|link| link.when.iter().any(|(name, _)| is(name, column))))
-        })
+        || classes.iter().flat_map(|other| &other.links).any(arrives)
+        || classes.iter().any(|other| is(&other.table, &class.table) && is_condition(other, column))
 }
 
-/// The record classes of a table.
-fn of_table<'c>(classes: &'c [BoundClass], table: &'c str) -> impl Iterator<Item = &'c BoundClass> {
-    classes.iter().filter(move |class| class.table.eq_ignore_ascii_case(table))
-}
-
-/// What records of a class point at: foreign keys, and the links of the way to the customer even where no foreign
-/// key describes them.
-fn references(class: &BoundClass, table: &Table, classes: &[BoundClass]) -> BTreeSet<Reference> {
-    let named =
-        |columns: &[String]| columns.iter().map(|column| column.as_str().into()).collect::<Vec<FieldName>>();
-    // The key is what is pointed at unless something else is said.
-    let ends = |to: &BoundClass, columns: &[String]| {
-        let is_key = columns.is_empty()
-            || (columns.len() == to.key.len()
-                && columns.iter().zip(&to.key).all(|(a, b)| a.eq_ignore_ascii_case(b)));
-        if is_key { Vec::new() } else { named(columns) }
-    };
-    let mut list = BTreeSet::new();
-    for key in &table.foreign_keys {
-        for to in of_table(classes, &key.to_table) {
-            let here: Vec<&BoundClass> = of_table(classes, &table.name).collect();
-            let owner = here.iter().any(|class| is_owner_link(class, key, to));
-            let cuttable = !owner && !clearable(table, &here, key).is_empty();
-            let (fields, to_fields) = (named(&key.columns), ends(to, &key.to_columns));
-            list.insert(Reference { to: to.name.clone(), fields, to_fields, owner, cuttable });
+/// A link as the data map tells it: once for each class to which it may lead.
+fn links_of<'b>(link: &'b BoundLink, classes: &'b [BoundClass]) -> impl Iterator<Item = Link> + 'b {
+    let heads = classes.iter().filter(|head| link.heads.contains(&head.name));
+    heads.map(move |head| {
+        let is_key = link.to_columns.len() == head.key.len()
+            && link.to_columns.iter().zip(&head.key).all(|(a, b)| a.eq_ignore_ascii_case(b));
+        let fields = link.columns.iter().map(String::as_str);
+        // Over tables in between, no field of the record holds the key of the far end.
+        let fields: Vec<&str> = if link.hops.is_empty() { fields.collect() } else { Vec::new() };
+        let mut described = match link.role {
+            LinkRole::Owner => Link::owner(head.name.clone(), fields),
+            LinkRole::Shared => Link::shared(head.name.clone(), fields),
+            LinkRole::End => Link::end(head.name.clone(), fields, WhenGone::Forbids),
+        };
+        described = described.named(&link.name).when_gone(link.gone.clone());
+        if !is_key {
+            described = described.to_fields(link.to_columns.iter().map(String::as_str));
         }
-    }
-    // Rows that are shared hang from their links by nothing: the links point at them.
-    if let Some(link) = class.path.first().filter(|link| !link.shared) {
-        for to in of_table(classes, &link.to_table) {
-            let (fields, to_fields) = (named(&link.columns), ends(to, &link.to_columns));
-            list.insert(Reference { to: to.name.clone(), fields, to_fields, owner: true, cuttable: false });
+        if link.holds {
+            described = described.holding();
         }
-    }
-    list
+        if link.by_value {
+            described = described.by_value();
+        }
+        if link.is_enforced {
+            described = described.enforced();
+        }
+        if !link.cleared.is_empty() {
+            described = described.clearable();
+        }
+        described
+    })
 }
 
-/// Classes whose rows point at others come before those, so that each row is reached while its way to the
-/// customer still stands. The customers come last.
-fn children_first(classes: Vec<BoundClass>, schema: &Schema) -> Vec<BoundClass> {
-    let points_at = |class: &BoundClass, other: &BoundClass| {
-        // Rows that are shared are reached through the links, which go after them.
-        let shares = other.path.first().is_some_and(|link| link.shared && link.to_table == class.table);
-        class.table != other.table
-            && !shares
-            && (class.path.iter().any(|link| link.to_table == other.table)
-                || schema.table(&class.table).is_some_and(|table| {
-                    table.foreign_keys.iter().any(|key| key.to_table.eq_ignore_ascii_case(&other.table))
-                }))
+/// Classes whose rows lead to others come before those, so that each row goes before what it leads to. The customers come
+/// last.
+fn feet_first(classes: Vec<BoundClass>) -> Vec<BoundClass> {
+    let leads = |class: &BoundClass, other: &BoundClass, role: &dyn Fn(&BoundLink) -> bool| {
+        class.name != other.name
+            && class.links.iter().any(|link| {
+                role(link)
+                    && (link.heads.contains(&other.name) || link.to_table.eq_ignore_ascii_case(&other.table))
+            })
     };
     let mut rest = classes;
     let mut ordered = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        // One that nothing else points at; in a circle of foreign keys, which are deferred to the commit,
-        // one that is on nobody's way to the customer.
-        let free = rest
-            .iter()
-            .position(|class| !class.path.is_empty() && !rest.iter().any(|other| points_at(other, class)))
-            .or_else(|| {
-                rest.iter().position(|class| {
-                    !class.path.is_empty()
-                        && !rest
-                            .iter()
-                            .any(|other| other.path.iter().any(|link| link.to_table == class.table))
-                })
-            })
-            .unwrap_or(rest.len() - 1);
-        ordered.push(rest.remove(free));
+        // One to which nothing else leads; in a circle of foreign keys, which are deferred to the commit, one from which
+        // nothing hangs.
+        let free = |role: &dyn Fn(&BoundLink) -> bool| {
+            rest.iter()
+                .position(|class| !class.is_root && !rest.iter().any(|other| leads(other, class, role)))
+        };
+        let next = free(&|_| true)
+            .or_else(|| free(&|link| link.role != LinkRole::End))
+            .or_else(|| rest.iter().position(|class| !class.is_root))
+            .unwrap_or(0);
+        ordered.push(rest.remove(next));
     }
     ordered
 }

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bind::{check_column, field, implied, mapped};
-use super::map::{FieldMap, SqlMap};
+use super::bind::{BoundClass, check_column, field, implied, is_condition, key_of, mapped};
+use super::map::{FieldMap, Ignored, SqlMap};
 use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
-use crate::data_map::Datatype;
+use crate::data_map::{ClassName, Datatype};
 use crate::document::{Reader, join};
 
 /// Columns that nobody classified, columns that are not there, and tables that nobody mapped.
-pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema, classes: &[BoundClass]) {
     let mut check =
         |path: &str, table: &Table, fields: &BTreeMap<String, FieldMap>, known: &dyn Fn(&str) -> bool| {
             let path = join(path, "fields");
@@ -36,27 +36,41 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema)
                 }
             }
         };
+    let is_mapped = |table: &str| mapped(map).any(|(_, name)| name.eq_ignore_ascii_case(table));
+    // A key of text may be an e-mail address or a name: somebody has to say.
+    let is_text =
+        |table: &Table, column: &str| table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
+    let leads = |table: &Table, class: Option<&BoundClass>, column: &str| {
+        let is = |name: &String| name.eq_ignore_ascii_case(column);
+        let by_link = class.is_some_and(|class| {
+            class.links.iter().any(|link| !link.by_value && link.columns.iter().any(is))
+                || is_condition(class, column)
+        });
+        let by_value = class
+            .is_some_and(|class| class.links.iter().any(|link| link.by_value && link.columns.iter().any(is)));
+        let mut keys = table.foreign_keys.iter().filter(|key| is_mapped(&key.to_table));
+        by_link || (!by_value && keys.any(|key| key.columns.iter().any(is)))
+    };
+    let bound = |name: &ClassName| classes.iter().find(|class| class.name == *name);
     if let Some(table) = schema.table(&map.customers.table) {
+        let class = bound(&map.customers.class);
         let known = |column: &str| {
-            // A key of text may be an e-mail address or a name: somebody has to say.
-            let is_text_key = column.eq_ignore_ascii_case(&map.customers.key)
-                && table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
-            !is_text_key && implied(&map.customers, column).is_some()
+            let is_key = map.customers.key.iter().any(|key| key.eq_ignore_ascii_case(column));
+            map.customers.rest.is_some()
+                || !(is_key && is_text(table, column)) && implied(&map.customers, column).is_some()
+                || !is_key && leads(table, class, column)
         };
         check("customers", table, &map.customers.fields, &known);
     }
-    for (name, record) in &map.records {
+    // Without the customers nothing leads to them: what that makes of the records is no fault of theirs.
+    let has_root = schema.table(&map.customers.table).is_some();
+    for (name, record) in map.records.iter().filter(|_| has_root) {
         if let Some(table) = schema.table(&record.table) {
+            let class = bound(name);
+            let key = key_of(record, table);
             let known = |column: &str| {
-                let is_text = table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
-                let is_key = record.key.iter().any(|key| key.eq_ignore_ascii_case(column));
-                (is_key && !is_text)
-                    || record.owner.first().is_some_and(|link| {
-                        link.columns
-                            .iter()
-                            .chain(link.when.keys())
-                            .any(|name| name.eq_ignore_ascii_case(column))
-                    })
+                let is_key = key.iter().any(|key| key.eq_ignore_ascii_case(column));
+                record.rest.is_some() || (is_key && !is_text(table, column)) || leads(table, class, column)
             };
             check(&join("records", name.as_str()), table, &record.fields, &known);
         }
@@ -76,7 +90,12 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema)
 /// ignored.
 fn tied(map: &SqlMap, schema: &Schema) -> Vec<(String, String)> {
     let is_mapped: BTreeSet<String> = mapped(map).map(|(_, table)| table.to_ascii_lowercase()).collect();
-    let ignored: BTreeSet<String> = map.ignore.keys().map(|table| table.to_ascii_lowercase()).collect();
+    let ignored: BTreeSet<String> = map
+        .ignore
+        .keys()
+        .filter(|table| is_ignored(map, table))
+        .map(|table| table.to_ascii_lowercase())
+        .collect();
     let mut reached = is_mapped.clone();
     let mut list = Vec::new();
     loop {
@@ -102,7 +121,8 @@ fn is_mapped(map: &SqlMap, table: &str) -> bool {
 }
 
 fn is_ignored(map: &SqlMap, table: &str) -> bool {
-    map.ignore.keys().any(|name| name.eq_ignore_ascii_case(table))
+    let whole = map.ignore.iter().filter(|(_, ignored)| matches!(ignored, Ignored::Table(_)));
+    whole.into_iter().any(|(name, _)| name.eq_ignore_ascii_case(table))
 }
 
 /// The mapped table of which a full-text table is an index.

@@ -1,12 +1,17 @@
 //! The map of a database, as a host writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
+use super::dates;
+use super::links::{
+    EndMap, LinkMap, LinkRef, NobodyMap, SharedMap, When, read_ends, read_named, read_nobody, read_owner,
+    read_shared, read_when,
+};
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, Kind, StateName, Value};
+use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -31,18 +36,10 @@ pub(crate) struct FieldMap {
     pub(crate) max_chars: Option<u32>,
     /// What is personal within the JSON document that the column holds; the kind is then that of the rest.
     pub(crate) json: BTreeMap<Pointer, Kind>,
-}
-
-/// One link of the way from a record to its customer.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Link {
-    pub(crate) columns: Vec<String>,
-    /// Where it leads, if no foreign key says so.
-    pub(crate) to: Option<(String, Vec<String>)>,
-    /// It leads there in the rows only in which these columns have these values.
-    pub(crate) when: BTreeMap<String, Value>,
-    /// Several rows may be at the far end, of several customers.
-    pub(crate) shared: bool,
+    /// The link whose far end it belongs to, if not to whoever has the row.
+    pub(crate) of: Option<String>,
+    /// In which form the column stores dates, where the map says so.
+    pub(crate) date: Option<DateForm>,
 }
 
 /// A value that is written to a column: a constant, or the instant.
@@ -75,12 +72,18 @@ pub(crate) struct StatusMap {
 pub(crate) struct CustomersMap {
     pub(crate) class: ClassName,
     pub(crate) table: String,
-    pub(crate) key: String,
+    pub(crate) key: Vec<String>,
+    /// Which rows of the table are customers.
+    pub(crate) when: When,
+    pub(crate) ends: Ends,
     pub(crate) tenant: TenantSource,
     pub(crate) tenants: Option<Source>,
     pub(crate) registered: Option<Source>,
+    pub(crate) registered_form: DateForm,
     pub(crate) status: Option<StatusMap>,
     pub(crate) dates: BTreeMap<String, Source>,
+    /// By date, in which form it is stored.
+    pub(crate) date_forms: BTreeMap<String, DateForm>,
     pub(crate) active_subscriptions: Option<Source>,
     pub(crate) unpaid_invoices: Option<Source>,
     pub(crate) open_disputes: Option<Source>,
@@ -89,15 +92,42 @@ pub(crate) struct CustomersMap {
     pub(crate) gateways: BTreeMap<GatewayName, Source>,
     pub(crate) deactivate: DeactivateMap,
     pub(crate) unknown: Option<UnknownMap>,
+    /// What the columns are that `fields` does not name.
+    pub(crate) rest: Option<FieldMap>,
     pub(crate) fields: BTreeMap<String, FieldMap>,
+}
+
+/// What happens at the ends of a class's links.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) links: BTreeMap<String, EndMap>,
+    /// A foreign key that is not named means what its ON DELETE does.
+    pub(crate) by_schema: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct RecordMap {
     pub(crate) table: String,
-    pub(crate) key: Vec<String>,
-    pub(crate) owner: Vec<Link>,
+    /// The key, if it is not the table's primary key.
+    pub(crate) key: Option<Vec<String>>,
+    pub(crate) when: When,
+    /// The owner link: one, or several of which the first counts that is not empty.
+    pub(crate) owner: Vec<LinkRef>,
+    pub(crate) shared: Vec<SharedMap>,
+    pub(crate) ends: Ends,
+    pub(crate) nobody: NobodyMap,
+    /// What the columns are that `fields` does not name.
+    pub(crate) rest: Option<FieldMap>,
     pub(crate) fields: BTreeMap<String, FieldMap>,
+}
+
+/// Why something is left out of the map.
+#[derive(Clone, Debug)]
+pub(crate) enum Ignored {
+    /// A whole table.
+    Table(String),
+    /// The rows of a mapped table that no class claims.
+    Rest(String),
 }
 
 /// The map of a database that a host has already: for each record class its table, its key, how a row
@@ -108,7 +138,9 @@ pub(crate) struct RecordMap {
 pub struct SqlMap {
     pub(crate) customers: CustomersMap,
     pub(crate) records: BTreeMap<ClassName, RecordMap>,
-    pub(crate) ignore: BTreeMap<String, String>,
+    /// Links that classes name.
+    pub(crate) links: BTreeMap<String, LinkMap>,
+    pub(crate) ignore: BTreeMap<String, Ignored>,
     /// Triggers that let pass what a treatment does, with the reason.
     pub(crate) ignored_triggers: BTreeMap<String, String>,
     /// Of the document: an approval holds under the map by which it was planned, and no other.
@@ -132,6 +164,18 @@ impl SqlMap {
         Self::read(&Reader::json(text)?)
     }
 
+    /// The columns that tell the classes of a table apart.
+    pub(super) fn conditions(&self, table: &str) -> BTreeSet<String> {
+        let root = self.customers.table.eq_ignore_ascii_case(table).then_some(&self.customers.when);
+        let records = self.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
+        let all = root.into_iter().chain(records.map(|record| &record.when));
+        all.filter_map(
+            |when| if let When::Values(values) = when { Some(values.keys().cloned()) } else { None },
+        )
+        .flatten()
+        .collect()
+    }
+
     fn read(value: &Json) -> Result<Self, Problems> {
         let mut reader = Reader::default();
         let map = read_map(&mut reader, value);
@@ -141,37 +185,116 @@ impl SqlMap {
 }
 
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    let table = reader.table("", value, &["version", "customers", "records", "ignore"])?;
+    const KEYS: [&str; 7] = ["version", "ends", "customers", "links", "alike", "records", "ignore"];
+    let mended = reader.mended("", value, &KEYS);
+    let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
-    let customers = reader.required("", table, "customers").and_then(|value| read_customers(reader, value));
+    let by_schema = table.get("ends").is_some_and(|value| read_by_schema(reader, "ends", value));
+    let customers =
+        reader.required("", table, "customers").and_then(|value| read_customers(reader, value, by_schema));
+    let links = table.get("links").map_or_else(BTreeMap::new, |value| read_named(reader, value));
     let mut records = BTreeMap::new();
     if let Some(value) = table.get("records") {
         for (name, value) in reader.open_table("records", value).into_iter().flatten() {
-            if let Some(record) = read_record(reader, &join("records", name), value) {
+            if let Some(record) = read_record(reader, &join("records", name), Some(name), value, by_schema) {
                 records.insert(name.as_str().into(), record);
             }
         }
     }
-    let (mut ignore, mut ignored_triggers) = (BTreeMap::new(), BTreeMap::new());
-    if let Some(value) = table.get("ignore") {
-        for (name, reason) in reader.open_table("ignore", value).into_iter().flatten() {
-            if let (TRIGGERS, Json::Object(triggers)) = (name.as_str(), reason) {
-                for (name, reason) in triggers {
-                    let reason = reader.text(&join("ignore.triggers", name), reason);
-                    ignored_triggers.extend(reason.map(|reason| (name.clone(), reason.to_owned())));
+    if let Some(value) = table.get("alike") {
+        read_alike(reader, value, by_schema, &mut records);
+    }
+    let (ignore, ignored_triggers) = table
+        .get("ignore")
+        .map_or_else(|| (BTreeMap::new(), BTreeMap::new()), |value| read_ignored(reader, value));
+    Some(SqlMap {
+        customers: customers?,
+        records,
+        links,
+        ignore,
+        ignored_triggers,
+        digest: Digest::of(value),
+    })
+}
+
+/// `ends = "schema"`
+fn read_by_schema(reader: &mut Reader, path: &str, value: &Json) -> bool {
+    let is = value.as_str() == Some("schema");
+    if !is {
+        reader.problem(path, "is no rule for every foreign key", "write \"schema\", or leave it out");
+    }
+    is
+}
+
+/// Several tables of one shape, each a class of its table's name.
+fn read_alike(
+    reader: &mut Reader,
+    value: &Json,
+    by_schema: bool,
+    records: &mut BTreeMap<ClassName, RecordMap>,
+) {
+    let Json::Array(groups) = value else {
+        reader.problem("alike", "is no list of tables", "write [[alike]]");
+        return;
+    };
+    for (n, group) in groups.iter().enumerate() {
+        let path = format!("alike[{n}]");
+        let Some(table) = reader.open_table(&path, group) else { continue };
+        let tables = reader
+            .required(&path, table, "tables")
+            .and_then(|value| reader.texts(&join(&path, "tables"), value));
+        let mut shape = table.clone();
+        shape.remove("tables");
+        for name in tables.into_iter().flatten() {
+            let mut own = shape.clone();
+            own.insert("table".to_owned(), Json::String(name.to_owned()));
+            // What is wrong with the shape is said once.
+            let mut once = Reader::default();
+            let record = read_record(&mut once, &path, None, &Json::Object(own), by_schema);
+            for problem in once.into_problems() {
+                if !reader.problems().contains(&problem) {
+                    reader.problem(problem.path, problem.what, problem.way_out);
                 }
-            } else if let Some(reason) = reader.text(&join("ignore", name), reason) {
-                ignore.insert(name.clone(), reason.to_owned());
+            }
+            let Some(record) = record else { continue };
+            if records.insert(name.into(), record).is_some() {
+                let what = format!("{name} is a record class as well");
+                reader.problem(join(&path, "tables"), what, "leave one of the two");
             }
         }
     }
-    Some(SqlMap { customers: customers?, records, ignore, ignored_triggers, digest: Digest::of(value) })
 }
 
 /// Under `ignore`, a table of this name has a reason, and triggers have a table of reasons.
 const TRIGGERS: &str = "triggers";
 
-const CUSTOMER_KEYS: [&str; 17] = [
+/// Tables that are left out with a reason, and rows of mapped tables; then triggers.
+fn read_ignored(reader: &mut Reader, value: &Json) -> (BTreeMap<String, Ignored>, BTreeMap<String, String>) {
+    let (mut ignore, mut triggers) = (BTreeMap::new(), BTreeMap::new());
+    for (name, reason) in reader.open_table("ignore", value).into_iter().flatten() {
+        let path = join("ignore", name);
+        let ignored = match reason {
+            Json::Object(named) if name == TRIGGERS && !named.contains_key("rest") => {
+                for (name, reason) in named {
+                    let reason = reader.text(&join(&path, name), reason);
+                    triggers.extend(reason.map(|reason| (name.clone(), reason.to_owned())));
+                }
+                continue;
+            }
+            Json::Object(_) => reader
+                .table(&path, reason, &["rest"])
+                .and_then(|table| reader.required_text(&path, table, "rest"))
+                .map(|reason| Ignored::Rest(reason.to_owned())),
+            _ => reader.text(&path, reason).map(|reason| Ignored::Table(reason.to_owned())),
+        };
+        if let Some(ignored) = ignored {
+            ignore.insert(name.clone(), ignored);
+        }
+    }
+    (ignore, triggers)
+}
+
+const CUSTOMER_KEYS: [&str; 20] = [
     "class",
     "table",
     "key",
@@ -188,42 +311,70 @@ const CUSTOMER_KEYS: [&str; 17] = [
     "gateways",
     "deactivate",
     "unknown_customer",
+    "when",
+    "ends",
+    "rest",
     "fields",
 ];
 
-fn read_customers(reader: &mut Reader, value: &Json) -> Option<CustomersMap> {
+fn read_customers(reader: &mut Reader, value: &Json, by_schema: bool) -> Option<CustomersMap> {
     let path = "customers";
-    let table = reader.table(path, value, &CUSTOMER_KEYS)?;
+    let mended = reader.mended(path, value, &CUSTOMER_KEYS);
+    let table = reader.table(path, &mended, &CUSTOMER_KEYS)?;
     let class = table.get("class").map_or(Some("customer"), |value| reader.text("customers.class", value));
     let tenant = reader.required(path, table, "tenant").and_then(|value| read_tenant(reader, value));
     let optional = |reader: &mut Reader, key: &str| {
         table.get(key).and_then(|value| read_source(reader, &join(path, key), value))
     };
     let tenants = optional(reader, "tenants");
-    let registered = optional(reader, "registered");
+    let registered = table
+        .get("registered")
+        .and_then(|value| dates::read_date_source(reader, "customers.registered", value));
     let active_subscriptions = optional(reader, "active_subscriptions");
     let unpaid_invoices = optional(reader, "unpaid_invoices");
     let open_disputes = optional(reader, "open_disputes");
     let holds = optional(reader, "holds");
     let status = table.get("status").and_then(|value| read_status(reader, value));
     let own = read_sources(reader, "customers.states", table.get("states"));
-    let dates = read_sources(reader, "customers.dates", table.get("dates"));
+    let dates = read_dates(reader, table.get("dates"));
     let gateways = read_sources(reader, "customers.gateways", table.get("gateways"));
     let deactivate =
         reader.required(path, table, "deactivate").and_then(|value| read_deactivate(reader, value));
     let unknown = table.get("unknown_customer").and_then(|value| read_unknown(reader, value));
     let fields = read_fields(reader, path, table);
+    let rest = read_rest(reader, path, table);
+    let when = table.get("when").map_or(Some(When::All), |value| read_when(reader, "customers.when", value));
+    let ends = read_class_ends(reader, path, table, by_schema);
+    let (registered, registered_form) = match registered {
+        Some((source, said)) => {
+            let form = dates::form_of_fact(reader, "customers.registered", &source, said, &fields);
+            (Some(source), form)
+        }
+        None => (None, DateForm::new()),
+    };
+    let (mut date_sources, mut date_forms) = (BTreeMap::new(), BTreeMap::new());
+    for (name, (source, said)) in dates {
+        let form = dates::form_of_fact(reader, &join("customers.dates", &name), &source, said, &fields);
+        date_forms.insert(name.clone(), form);
+        date_sources.insert(name, source);
+    }
     let name = reader.required_text(path, table, "table").map(str::to_owned);
-    let key = reader.required_text(path, table, "key").map(str::to_owned);
+    let key =
+        reader.required(path, table, "key").and_then(|value| read_columns(reader, "customers.key", value));
     Some(CustomersMap {
         class: class?.into(),
         table: name?,
         key: key?,
+        when: when?,
+        ends: ends?,
+        rest,
         tenant: tenant?,
         tenants,
         registered,
+        registered_form,
         status,
-        dates,
+        dates: date_sources,
+        date_forms,
         active_subscriptions,
         unpaid_invoices,
         open_disputes,
@@ -260,6 +411,19 @@ fn read_sources(reader: &mut Reader, path: &str, value: Option<&Json>) -> BTreeM
         }
     }
     sources
+}
+
+/// The customers' dates, each with the form that is said of it.
+fn read_dates(reader: &mut Reader, value: Option<&Json>) -> BTreeMap<String, (Source, Option<DateForm>)> {
+    let mut found = BTreeMap::new();
+    if let Some(value) = value {
+        for (name, value) in reader.open_table("customers.dates", value).into_iter().flatten() {
+            if let Some(date) = dates::read_date_source(reader, &join("customers.dates", name), value) {
+                found.insert(name.clone(), date);
+            }
+        }
+    }
+    found
 }
 
 fn read_tenant(reader: &mut Reader, value: &Json) -> Option<TenantSource> {
@@ -337,7 +501,7 @@ fn scalars(reader: &mut Reader, path: &str, value: &Json) -> Vec<String> {
         .collect()
 }
 
-fn read_scalar(reader: &mut Reader, path: &str, value: &Json) -> Option<Value> {
+pub(super) fn read_scalar(reader: &mut Reader, path: &str, value: &Json) -> Option<Value> {
     match value {
         Json::String(text) => Some(Value::Text(text.clone())),
         Json::Bool(flag) => Some(Value::Integer(i64::from(*flag))),
@@ -429,95 +593,92 @@ fn read_unknown(reader: &mut Reader, value: &Json) -> Option<UnknownMap> {
     Some(UnknownMap { find, create })
 }
 
-fn read_record(reader: &mut Reader, path: &str, value: &Json) -> Option<RecordMap> {
-    let table = reader.table(path, value, &["table", "key", "owner", "fields"])?;
-    let name = reader.required_text(path, table, "table").map(str::to_owned);
-    let key = reader
-        .required(path, table, "key")
-        .and_then(|value| reader.texts(&join(path, "key"), value))
-        .map(|key| key.into_iter().map(str::to_owned).collect());
-    let owner = reader.required(path, table, "owner").and_then(|value| read_owner(reader, path, value));
+const RECORD_KEYS: [&str; 9] =
+    ["table", "key", "when", "owner", "shared", "ends", "nobody", "rest", "fields"];
+
+/// A record class. Its table has the class's name unless another is written.
+fn read_record(
+    reader: &mut Reader,
+    path: &str,
+    class: Option<&str>,
+    value: &Json,
+    by_schema: bool,
+) -> Option<RecordMap> {
+    let table = reader.table(path, value, &RECORD_KEYS)?;
+    let name = match (table.get("table"), class) {
+        (None, Some(class)) => Some(class.to_owned()),
+        _ => reader.required_text(path, table, "table").map(str::to_owned),
+    };
+    let key = table
+        .get("key")
+        .map(|value| read_columns(reader, &join(path, "key"), value))
+        .map_or(Some(None), |key| key.map(Some));
+    let when =
+        table.get("when").map_or(Some(When::All), |value| read_when(reader, &join(path, "when"), value));
+    let owner =
+        table.get("owner").map_or(Some(Vec::new()), |value| read_owner(reader, &join(path, "owner"), value));
+    let shared = table
+        .get("shared")
+        .map_or(Some(Vec::new()), |value| read_shared(reader, &join(path, "shared"), value));
+    if !["owner", "shared", "ends", "nobody"].iter().any(|key| table.contains_key(*key)) {
+        reader.problem(
+            join(path, "owner"),
+            "is missing",
+            "write the column that leads to the customer, or shared = […] where several people have a row",
+        );
+        return None;
+    }
+    // What is said of the owner link alone tells the rows of the class apart.
+    let when = when.map(|when| match (when, owner.as_deref()) {
+        (When::All, Some([LinkRef::Full(link)])) => link.when.clone(),
+        (when, _) => when,
+    });
+    let ends = read_class_ends(reader, path, table, by_schema);
+    let nobody = table
+        .get("nobody")
+        .map_or(Some(NobodyMap::default()), |value| read_nobody(reader, &join(path, "nobody"), value));
+    let rest = read_rest(reader, path, table);
     let fields = read_fields(reader, path, table);
-    Some(RecordMap { table: name?, key: key?, owner: owner?, fields })
+    Some(RecordMap {
+        table: name?,
+        key: key?,
+        when: when?,
+        owner: owner?,
+        shared: shared?,
+        ends: ends?,
+        nobody: nobody?,
+        rest,
+        fields,
+    })
 }
 
-fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<Link>> {
-    let path = join(path, "owner");
-    let items = match value {
-        Json::Array(items) if !items.is_empty() => items.as_slice(),
-        single => std::slice::from_ref(single),
-    };
-    // Every link is looked at, whatever is wrong with those before.
-    let links: Vec<Option<Link>> =
-        items.iter().enumerate().map(|(n, item)| read_link(reader, &format!("{path}[{n}]"), item)).collect();
-    links.into_iter().collect()
+/// `ends = "schema"`, or what happens at each end.
+fn read_class_ends(
+    reader: &mut Reader,
+    path: &str,
+    table: &Map<String, Json>,
+    by_schema: bool,
+) -> Option<Ends> {
+    let Some(value) = table.get("ends") else { return Some(Ends { links: BTreeMap::new(), by_schema }) };
+    let path = join(path, "ends");
+    if value.is_string() {
+        let by_schema = read_by_schema(reader, &path, value);
+        return Some(Ends { links: BTreeMap::new(), by_schema });
+    }
+    Some(Ends { links: read_ends(reader, &path, value)?, by_schema })
+}
+
+/// What the columns are that `fields` does not name.
+fn read_rest(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<FieldMap> {
+    let path = join(path, "rest");
+    let text = table.get("rest").and_then(|value| reader.text(&path, value))?;
+    read_kind(reader, &path, text)
 }
 
 /// A column or, for a composite key, a list of them.
-fn read_columns(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<String>> {
+pub(super) fn read_columns(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<String>> {
     let columns = reader.texts(path, value)?;
     Some(columns.into_iter().map(str::to_owned).collect())
-}
-
-fn read_link(reader: &mut Reader, path: &str, value: &Json) -> Option<Link> {
-    match value {
-        Json::String(_) | Json::Array(_) => {
-            let columns = read_columns(reader, path, value)?;
-            Some(Link { columns, to: None, when: BTreeMap::new(), shared: false })
-        }
-        Json::Object(_) => {
-            let table = reader.table(path, value, &["column", "table", "key", "when", "shared"])?;
-            let columns = reader
-                .required(path, table, "column")
-                .and_then(|value| read_columns(reader, &join(path, "column"), value));
-            let to_table = table.get("table").map(|value| reader.text(&join(path, "table"), value));
-            let key = table.get("key").map(|value| read_columns(reader, &join(path, "key"), value));
-            let to = match (to_table, key) {
-                (None, None) => None,
-                (Some(table), Some(key)) => Some((table?.to_owned(), key?)),
-                (Some(_), None) => {
-                    reader.problem(
-                        join(path, "key"),
-                        "is missing",
-                        "write the column that the link leads to",
-                    );
-                    return None;
-                }
-                (None, Some(_)) => {
-                    reader.problem(
-                        join(path, "table"),
-                        "is missing",
-                        "write the table that the link leads to",
-                    );
-                    return None;
-                }
-            };
-            let mut when = BTreeMap::new();
-            if let Some(value) = table.get("when") {
-                let path = join(path, "when");
-                for (column, value) in reader.open_table(&path, value).into_iter().flatten() {
-                    when.insert(column.clone(), read_scalar(reader, &join(&path, column), value)?);
-                }
-            }
-            let shared = match table.get("shared") {
-                None => false,
-                Some(Json::Bool(flag)) => *flag,
-                Some(_) => {
-                    reader.problem(join(path, "shared"), "is no flag", "write true, or leave it out");
-                    return None;
-                }
-            };
-            Some(Link { columns: columns?, to, when, shared })
-        }
-        _ => {
-            reader.problem(
-                path,
-                "is no link to the customer",
-                "write a column, or a list of columns that lead there through other tables",
-            );
-            None
-        }
-    }
 }
 
 fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BTreeMap<String, FieldMap> {
@@ -529,7 +690,9 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
         let field = match value {
             Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
-                let Some(table) = reader.table(&path, value, &["kind", "max_chars"]) else { continue };
+                let Some(table) = reader.table(&path, value, &["kind", "max_chars", "of", "date"]) else {
+                    continue;
+                };
                 let max_chars = table.get("max_chars").and_then(|value| {
                     let chars = value.as_u64().and_then(|chars| u32::try_from(chars).ok()).filter(|c| *c > 0);
                     if chars.is_none() {
@@ -537,9 +700,17 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
                     }
                     chars
                 });
-                let kind = reader.required_text(&path, table, "kind");
-                let field = kind.and_then(|kind| read_kind(reader, &path, kind));
-                field.map(|field| FieldMap { max_chars, ..field })
+                let of = table.get("of").and_then(|value| reader.text(&join(&path, "of"), value));
+                let of = of.map(str::to_owned);
+                let date =
+                    table.get("date").map(|value| dates::read_form(reader, &join(&path, "date"), value));
+                let field = if date.is_some() && !table.contains_key("kind") {
+                    Some(FieldMap::default())
+                } else {
+                    let kind = reader.required_text(&path, table, "kind");
+                    kind.and_then(|kind| read_kind(reader, &path, kind))
+                };
+                field.map(|field| FieldMap { max_chars, of, date: date.flatten(), ..field })
             }
             _ => reader.text(&path, value).and_then(|kind| read_kind(reader, &path, kind)),
         };

@@ -27,12 +27,15 @@ impl super::SqlMap {
             &[
                 ("class", text.clone()),
                 ("table", text.clone()),
-                ("key", text.clone()),
+                ("key", json!({ "$ref": "#/$defs/texts" })),
+                ("when", json!({ "$ref": "#/$defs/when" })),
+                ("ends", json!({ "$ref": "#/$defs/ends" })),
+                ("rest", json!({ "$ref": "#/$defs/kind" })),
                 ("tenant", tenant),
                 ("tenants", source.clone()),
-                ("registered", source.clone()),
+                ("registered", json!({ "$ref": "#/$defs/date" })),
                 ("status", json!({ "$ref": "#/$defs/status" })),
-                ("dates", by_name(&source)),
+                ("dates", by_name(&json!({ "$ref": "#/$defs/date" }))),
                 ("active_subscriptions", source.clone()),
                 ("unpaid_invoices", source.clone()),
                 ("open_disputes", source.clone()),
@@ -48,15 +51,39 @@ impl super::SqlMap {
         let link = json!({ "$ref": "#/$defs/link" });
         // Within a way, the columns of a composite key are a list of their own.
         let in_a_way = json!({ "anyOf": [link, { "$ref": "#/$defs/texts" }] });
-        let record = object(
-            &[
-                ("table", text.clone()),
-                ("key", json!({ "$ref": "#/$defs/texts" })),
-                ("owner", json!({ "anyOf": [link, { "type": "array", "minItems": 1, "items": in_a_way }] })),
-                ("fields", fields),
-            ],
-            &["table", "key", "owner"],
-        );
+        let way = json!({ "type": "array", "minItems": 1, "items": in_a_way });
+        let first = object(&[("first", way.clone())], &["first"]);
+        let owner = json!({ "anyOf": [link, way, first] });
+        let when = json!({ "$ref": "#/$defs/when" });
+        let ends = json!({ "$ref": "#/$defs/ends" });
+        let kind = json!({ "$ref": "#/$defs/kind" });
+        let shared = json!({ "anyOf": [link, way] });
+        let nobody =
+            json!({ "anyOf": [text, object(&[("none", text.clone()), ("gone", text.clone())], &[])] });
+        let shape = [
+            ("key", json!({ "$ref": "#/$defs/texts" })),
+            ("when", when),
+            ("owner", owner),
+            ("shared", shared),
+            ("ends", ends),
+            ("nobody", nobody),
+            ("rest", kind),
+            ("fields", fields),
+        ];
+        let has_owner = json!({ "anyOf": [{ "required": ["owner"] }, { "required": ["shared"] }, { "required": ["ends"] }, { "required": ["nobody"] }] });
+        let with_owner = |schema: Json| {
+            let mut schema = schema;
+            if let (Some(schema), Some(owner)) = (schema.as_object_mut(), has_owner.as_object()) {
+                schema.extend(owner.clone());
+            }
+            schema
+        };
+        let record = with_owner(object(&[&shape[..], &[("table", text.clone())]].concat(), &[]));
+        let alike = with_owner(object(
+            &[&shape[..], &[("tables", json!({ "$ref": "#/$defs/texts" }))]].concat(),
+            &["tables"],
+        ));
+        let ignored = json!({ "anyOf": [text, object(&[("rest", text.clone())], &["rest"])] });
         json!({
             "$schema": DRAFT,
             "title": "A map of relinquish: what a database holds",
@@ -65,12 +92,15 @@ impl super::SqlMap {
             "required": ["version", "customers"],
             "properties": {
                 "version": { "const": 1 },
+                "ends": { "const": "schema" },
                 "customers": customers,
+                "links": by_name(&json!({ "$ref": "#/$defs/named" })),
                 "records": by_name(&record),
+                "alike": { "type": "array", "items": alike },
                 "ignore": {
                     "type": "object",
-                    "properties": { "triggers": { "anyOf": [text, by_name(&text)] } },
-                    "additionalProperties": text,
+                    "properties": { "triggers": { "anyOf": [ignored, by_name(&text)] } },
+                    "additionalProperties": ignored,
                 },
             },
             "$defs": definitions(&text),
@@ -82,7 +112,10 @@ fn definitions(text: &Json) -> Json {
     let kinds: Vec<&str> = Kind::KNOWN.iter().copied().chain(["not personal"]).collect();
     let kind = json!({ "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": "^x_" }] });
     let chars = json!({ "type": "integer", "minimum": 1 });
-    let detailed = object(&[("kind", kind.clone()), ("max_chars", chars)], &["kind"]);
+    let (form, date, zone) = super::dates::schemas(text);
+    let date_form = json!({ "$ref": "#/$defs/date_form" });
+    let keys = [("kind", kind.clone()), ("max_chars", chars), ("of", text.clone()), ("date", date_form)];
+    let detailed = json!({ "anyOf": [object(&keys, &["kind"]), object(&keys, &["date"])] });
     let values = json!({ "$ref": "#/$defs/values" });
     let status = |source: &str| {
         let keys = [
@@ -95,14 +128,36 @@ fn definitions(text: &Json) -> Json {
         object(&keys, &[source, "active"])
     };
     let texts = json!({ "$ref": "#/$defs/texts" });
-    let way = [
-        ("column", texts.clone()),
-        ("when", json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/scalar" } })),
-        ("shared", json!({ "type": "boolean" })),
+    let scalars = json!({ "$ref": "#/$defs/values" });
+    let further = [
+        ("when", json!({ "$ref": "#/$defs/when" })),
+        ("compare", json!({ "enum": ["exact", "nocase", "normalised", "text"] })),
+        ("none", scalars),
     ];
-    let short = object(&way, &["column"]);
-    let full = [&way[..], &[("table", text.clone()), ("key", texts.clone())]].concat();
-    let full = object(&full, &["column", "table", "key"]);
+    let to = [("to", text.clone())];
+    let to_table = [("table", text.clone()), ("key", texts.clone())];
+    let column = [("column", texts.clone())];
+    let link = |also: &[(&str, Json)], required: &[&str]| {
+        let leads = |target: &[(&str, Json)], names: &[&str]| {
+            object(&[&further[..], also, target].concat(), &[required, names].concat())
+        };
+        json!({ "anyOf": [leads(&to, &[]), leads(&to_table, &["table", "key"])] })
+    };
+    let written_out = link(&column, &["column"]);
+    let gone = json!({ "anyOf": [
+        { "enum": ["goes", "same", "clear", "stand-in"] },
+        object(&[("keep", text.clone())], &["keep"]),
+        object(&[("clear", json!({ "$ref": "#/$defs/scalar" }))], &["clear"]),
+    ] });
+    let with_gone = [&column[..], &[("gone", json!({ "$ref": "#/$defs/gone" }))]].concat();
+    let end = json!({ "anyOf": [{ "$ref": "#/$defs/gone" }, link(&with_gone, &["gone"])] });
+    let is = json!({ "anyOf": [
+        { "$ref": "#/$defs/some_values" },
+        object(&[("null", json!({ "type": "boolean" }))], &["null"]),
+        object(&[("not", values.clone())], &["not"]),
+    ] });
+    let when = json!({ "anyOf": [{ "const": "rest" }, { "type": "object", "additionalProperties": is }] });
+    let ends = json!({ "anyOf": [{ "const": "schema" }, { "type": "object", "additionalProperties": end }] });
     let pointers = json!({ "type": "object", "minProperties": 1, "additionalProperties": kind });
     let document = object(&[("json", pointers), ("rest", kind.clone())], &["json", "rest"]);
     json!({
@@ -125,8 +180,16 @@ fn definitions(text: &Json) -> Json {
             "description": "A column of the customers' table, or scalar SQL that may name it",
             "oneOf": [text, object(&[("sql", text.clone())], &["sql"])],
         },
+        "date_form": form,
+        "date": date,
+        "zone": zone,
         "status": { "oneOf": [status("column"), status("sql")] },
-        "link": { "oneOf": [texts, short, full] },
+        "link": { "anyOf": [texts, written_out] },
+        "named": link(&column, &[]),
+        "gone": gone,
+        "when": when,
+        "ends": ends,
+        "kind": kind,
         "field": { "anyOf": [kind, detailed, document] },
     })
 }

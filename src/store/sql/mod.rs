@@ -18,7 +18,7 @@
 //! states = { not_white_label = { sql = "SELECT NOT o.white_label FROM organisations o WHERE o.id = organisation_id" } }
 //! tenants = { sql = "SELECT json_group_array(org) FROM memberships m WHERE m.client_id = clients.id" }   # which; or how many
 //! status = { column = "state", active = ["lead", "customer"], cancelled = "ended", archived = "archived" }
-//! dates = { cancelled = "ended_on", created = "created_at" }
+//! dates = { cancelled = "ended_on", created = "created_at" }      # or { column = "…", stored = "milliseconds" }: see Dates
 //! gateways.stripe = "stripe_id"              # one id, NULL, or a JSON array of ids
 //! deactivate = { state = "archived", archived_at = "{now}" }    # or { none = "reason" }
 //!
@@ -72,26 +72,72 @@
 //! A CHECK that names one column is a [`Check`](crate::data_map::Check) of its field: SQLite evaluates it, on a private
 //! table of that column in memory, for what a policy would write.
 //!
-//! Scalar SQL is one expression; it may name the customers' table by its own name. Dates are texts in ISO 8601
-//! (`2026-03-01`, `2026-03-01 12:30:00` in UTC, or with an offset) or Unix seconds.
+//! Scalar SQL is one expression; it may name the customers' table by its own name. NULL is no subscription, no invoice, no
+//! dispute and no other tenant. Every other value that is no number blocks the customer.
+//!
+//! `holds` is NULL or an empty array where nothing is held. A hold of an unknown kind holds: an empty text, a NULL within an
+//! array, a word that is no kind. A sub-select of one column gives NULL both for no row and for a row without a kind;
+//! `json_group_array(kind)` tells them apart.
+//!
+//! # Dates
+//! One reader reads all dates. Without a word it reads texts in ISO 8601 (`2026-03-01`, `2026-03-01 12:30` in UTC, or with an
+//! offset: `+02:00`, `+0200`, `+02`, `Z`, `UTC`) and numbers that are plausible as seconds since 1970. Everything else has to
+//! be said, of a column or of a customer's date:
+//!
+//! ```toml
+//! [customers]
+//! registered = { column = "joined_ms", stored = "milliseconds" }
+//! dates.last_login = { column = "last_login", stored = "seconds", none = [0] }
+//! dates.cancelled = { sql = "SELECT max(ended) FROM contracts c WHERE c.client_id = clients.id", stored = "YYYYMMDD" }
+//!
+//! [records.bill.fields]
+//! booked_at = { date = { zone = "America/New_York" } }                  # not personal, and a time on a clock
+//! born = { kind = "birth_date", date = { from = "1850-01-01" } }
+//! paid_at = { date = { stored = "microseconds", none = [0, "1900-01-01"] } }
+//! ```
+//!
+//! | key | says |
+//! |---|---|
+//! | `stored` | `"iso"`, `"seconds"`, `"milliseconds"` or `"microseconds"` since 1970 in UTC, or `"YYYYMMDD"`, a number or a text. Values in any other form are unreadable |
+//! | `none` | the values that mean "no date". A date stands for all of its spellings |
+//! | `zone` | the zone of the clock that wrote times without an offset; UTC unless it is said. Numbers since 1970 are instants, whatever it says |
+//! | `from` | the first day that is plausible; 1900-01-01 unless it is said |
+//!
+//! A fact that comes from a column takes the form of the column from `customers.fields`. `{now}` is written to a column as the
+//! column stores dates.
+//!
+//! A date is *unreadable* if it is not in its form, lies before `from` or more than 100 years ahead, or is a date that programs
+//! write for "no date" and nobody declared to mean that: `0`, `-1`, `0001-01-01`, `1900-01-01`, `1970-01-01T00:00:00Z` and any
+//! number that comes out in the year 1970. [`DateForm`](crate::data_map::DateForm) has all of them. Such a date makes nothing
+//! due and ends no duty. A customer with one is blocked, and [`Engine::unreadable`](crate::Engine::unreadable) lists them. A
+//! record with one is kept and never expires, and plans say how many there are.
 
 mod bind;
 mod coverage;
+mod dates;
+pub(crate) mod keys;
+mod links;
 mod map;
 mod map_schema;
+mod mend;
+mod paste;
 mod schema;
 mod tokens;
 mod triggers;
 mod way;
+mod written;
 
 pub use map::SqlMap;
 
-pub(crate) use bind::{Bound, BoundClass, bind};
+pub(crate) use bind::{Bound, BoundClass, Rows, bind};
+pub(crate) use links::{Compare, Is};
 pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
-    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
+    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
-pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
+pub(crate) use tokens::{
+    checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
+};
 pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text};
-pub(crate) use way::{BoundLink, Cut};
+pub(crate) use way::BoundLink;

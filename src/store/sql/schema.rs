@@ -1,6 +1,6 @@
 //! A live schema, as a database tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tokens::TriggerEvent;
 use super::triggers::TriggerText;
@@ -30,8 +30,17 @@ pub(crate) struct ForeignKey {
     pub(crate) columns: Vec<String>,
     pub(crate) to_table: String,
     pub(crate) to_columns: Vec<String>,
-    /// Rows go when the row goes to which they point.
-    pub(crate) cascades: bool,
+    pub(crate) on_delete: OnDelete,
+}
+
+/// What the database does to a row when the row goes to which its foreign key leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnDelete {
+    Cascade,
+    SetNull,
+    SetDefault,
+    /// It refuses.
+    Nothing,
 }
 
 /// A unique index.
@@ -52,6 +61,12 @@ pub(crate) struct Table {
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     pub(crate) triggers: Vec<Trigger>,
+    /// The columns with which indexes over all rows begin, in lower case.
+    pub(crate) leading: BTreeSet<String>,
+    /// It has no number of its own for each row.
+    pub(crate) without_rowid: bool,
+    /// The primary key is the row's own number.
+    pub(crate) key_is_rowid: bool,
 }
 
 /// A trigger of a table.
@@ -103,6 +118,21 @@ impl Table {
             name.eq_ignore_ascii_case(column)
                 || self.column(name).is_some_and(|indexed| names_it(&indexed.computed_from))
         })
+    }
+
+    /// The columns by which a row can be named within a transaction: its number, or its primary key.
+    pub(crate) fn handle(&self) -> Vec<String> {
+        let number = ["rowid", "_rowid_", "oid"].into_iter().find(|name| self.column(name).is_none());
+        match number {
+            Some(number) if !self.without_rowid && !self.key_is_rowid => vec![number.to_owned()],
+            _ => self.primary_key.clone(),
+        }
+    }
+
+    /// The columns of the primary key and of each unique index that holds for every row.
+    pub(crate) fn unique_columns(&self) -> Vec<Vec<String>> {
+        let indexes = self.unique.iter().filter(|index| !index.partial).map(|index| index.columns.clone());
+        indexes.chain((!self.primary_key.is_empty()).then(|| self.primary_key.clone())).collect()
     }
 
     /// Whether these columns tell the rows apart.

@@ -121,6 +121,48 @@ pub(crate) fn trigger_event(sql: &str) -> Option<TriggerEvent> {
     })
 }
 
+/// How a column's values are compared, if not as bytes: the `COLLATE` of the column, in the statement that made its table.
+pub(crate) fn collation(statement: &str, column: &str) -> Option<String> {
+    let tokens = places(statement);
+    let (mut depth, mut at_start, mut inside) = (0_u32, false, false);
+    let mut found = None;
+    for (n, (token, _)) in tokens.iter().enumerate() {
+        match token {
+            Token::Sign('(') => {
+                depth += 1;
+                at_start = depth == 1;
+                continue;
+            }
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            Token::Sign(',') if depth == 1 => {
+                (at_start, inside) = (true, false);
+                continue;
+            }
+            token if at_start => {
+                inside = token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+                // What follows the columns is about the table: COLLATE belongs to no column there.
+                if matches!(token, Token::Word(_))
+                    && ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]
+                        .iter()
+                        .any(|word| token.is(word))
+                {
+                    break;
+                }
+            }
+            // Of several, the last one counts.
+            token if inside && depth == 1 && token.is("COLLATE") => {
+                found = tokens.get(n + 1).and_then(|(token, at)| match token {
+                    Token::Text => statement.get(at + 1..)?.split('\'').next().map(str::to_owned),
+                    token => token.name().map(str::to_owned),
+                });
+            }
+            _ => {}
+        }
+        at_start = false;
+    }
+    found.filter(|name| !name.eq_ignore_ascii_case("BINARY"))
+}
+
 /// The words of a generated column's expression, from the statement that made its table.
 pub(crate) fn generated_from(statement: &str, column: &str) -> Vec<String> {
     let tokens = tokens(statement);
@@ -229,6 +271,22 @@ mod tests {
             trigger_event("CREATE TRIGGER t BEFORE DELETE ON x BEGIN SELECT 1; END"),
             Some(TriggerEvent::Delete)
         );
+    }
+
+    /// The feature of rusqlite that told it before is missing in old releases.
+    #[test]
+    fn a_column_tells_how_it_is_compared() {
+        let sql = "CREATE TABLE t (id TEXT COLLATE binary PRIMARY KEY, \"a b\" TEXT NOT NULL COLLATE \"nocase\" UNIQUE,
+            code TEXT CHECK (code = 'x' COLLATE RTRIM), z DEFAULT 'a, b COLLATE NOCASE' COLLATE NOCASE COLLATE RTRIM,
+            \"check\" TEXT COLLATE NOCASE, low TEXT AS (id COLLATE NOCASE), q TEXT COLLATE 'nocase', UNIQUE (id COLLATE NOCASE))";
+        assert_eq!(collation(sql, "A B").as_deref(), Some("nocase"));
+        assert_eq!(collation(sql, "z").as_deref(), Some("RTRIM"));
+        assert_eq!(collation(sql, "check").as_deref(), Some("NOCASE"));
+        assert_eq!(collation(sql, "q").as_deref(), Some("nocase"));
+        for plain in ["id", "code", "low", "unique"] {
+            assert_eq!(collation(sql, plain), None, "{plain}");
+        }
+        assert_eq!(collation("CREATE TABLE t(a)", "a"), None);
     }
 
     #[test]

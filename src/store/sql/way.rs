@@ -1,292 +1,735 @@
-//! How a row belongs to a customer: link by link, each held against the live schema; and the links that have to be cut
-//! when a row goes to which others point.
+//! The links of a class, each held against the live schema: where it leads, how both ends compare, and what happens when
+//! what it leads to leaves.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::bind::{BoundClass, check_column, own_name};
-use super::map::Link;
-use super::schema::{ForeignKey, Schema, Table};
-use crate::data_map::{ClassName, Value};
-use crate::document::{Reader, join};
+use super::bind::{check_column, own_name};
+use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
+use super::map::{Ends, SqlMap};
+use super::schema::{ForeignKey, OnDelete, Schema, Table};
+use crate::data_map::{ClassName, LinkRole, Value, WhenGone};
+use crate::document::{Reader, join, suggest};
 
-/// A link of the way to the customer, with both ends.
+/// A link of a class, with both ends.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundLink {
+    pub(crate) name: String,
+    pub(crate) role: LinkRole,
+    pub(crate) gone: WhenGone,
+    /// What the link leads to hangs from the row.
+    pub(crate) holds: bool,
     pub(crate) columns: Vec<String>,
+    /// Tables in between that no class describes.
+    pub(crate) hops: Vec<Hop>,
     pub(crate) to_table: String,
     pub(crate) to_columns: Vec<String>,
+    /// The classes to which it may lead.
+    pub(crate) heads: Vec<ClassName>,
+    pub(crate) compare: Compare,
+    /// Values that mean nobody.
+    pub(crate) none: Vec<Value>,
     /// It leads there in rows with these values only.
-    pub(crate) when: Vec<(String, Value)>,
-    /// Several rows may be at the far end, of several customers.
-    pub(crate) shared: bool,
+    pub(crate) when: Vec<(String, Is)>,
+    /// Links that count before this one: it leads somewhere only in rows in which all of these are empty.
+    pub(crate) unless: Vec<(Vec<String>, Vec<Value>)>,
+    /// What clearing it writes.
+    pub(crate) cleared: Vec<(String, Value)>,
+    /// It compares a value of a customer that is no key.
+    pub(crate) by_value: bool,
+    /// Several customers may have the same value.
+    pub(crate) may_be_ambiguous: bool,
+    /// A foreign key refuses a link that leads nowhere.
+    pub(crate) is_enforced: bool,
 }
 
-/// A link from a mapped table to rows that may be deleted, through which no row belongs to its customer: a referrer, a
-/// reply. It is cut, and the row it starts from stays its owner's.
+/// A table between a row and what its link leads to.
 #[derive(Clone, Debug)]
-pub(crate) struct Cut {
-    /// The class of the rows that go.
-    pub(crate) of: ClassName,
+pub(crate) struct Hop {
     pub(crate) table: String,
+    /// The columns at which the link arrives.
+    pub(crate) arrives: Vec<String>,
+    /// The columns at which it goes on.
     pub(crate) columns: Vec<String>,
-    pub(crate) to_columns: Vec<String>,
-    /// The columns that take NULL for it.
-    pub(crate) clear: Vec<String>,
+    pub(crate) when: Vec<(String, Is)>,
 }
 
-/// A link from a mapped table to rows that may be deleted: as long as the row it starts from has to stay, they stay.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Need {
-    /// The class of the rows that are pointed at.
-    pub(crate) of: ClassName,
-    /// The class of those that point.
-    pub(crate) by: ClassName,
-    pub(crate) columns: Vec<String>,
-    pub(crate) to_columns: Vec<String>,
+/// A class whose links are bound: where it stands in the map, and its table.
+pub(super) struct Foot<'s> {
+    pub(super) path: String,
+    pub(super) class: &'s ClassName,
+    pub(super) table: &'s Table,
+    pub(super) when: &'s When,
+    pub(super) key: Vec<String>,
+    /// Columns that tell the classes of the table apart.
+    pub(super) divides: std::collections::BTreeSet<String>,
 }
 
-/// Where a way starts and where it has to end.
-pub(super) struct Ends<'s> {
-    pub(super) from: &'s Table,
-    pub(super) root: &'s Table,
-    pub(super) root_key: &'s str,
+/// Everything that links are held against.
+pub(super) struct Binder<'s> {
+    pub(super) map: &'s SqlMap,
+    pub(super) schema: &'s Schema,
+    /// Every class with its table and key.
+    pub(super) classes: &'s [(ClassName, String, Vec<String>)],
 }
 
-pub(super) fn bind_way(
-    reader: &mut Reader,
-    path: &str,
-    links: &[Link],
-    schema: &Schema,
-    ends: &Ends<'_>,
-) -> Option<Vec<BoundLink>> {
-    let mut way = Vec::with_capacity(links.len());
-    let mut table = ends.from;
-    for (n, link) in links.iter().enumerate() {
-        let is_last = n + 1 == links.len();
-        let (next, to_columns) = far_end(reader, path, link, table, schema, ends, is_last)?;
-        let reaches_root = next.name == ends.root.name;
-        if is_last != reaches_root {
-            let what = if is_last {
-                format!("ends at table {}, not at the customers", next.name)
+impl<'s> Binder<'s> {
+    fn root_key(&self) -> &[String] {
+        self.classes.first().map_or(&[], |(_, _, key)| key)
+    }
+
+    fn classes_of(&self, table: &str) -> Vec<ClassName> {
+        let of_table = self.classes.iter().filter(|(_, name, _)| name.eq_ignore_ascii_case(table));
+        of_table.map(|(class, ..)| class.clone()).collect()
+    }
+
+    fn is_root(&self, table: &str) -> bool {
+        self.map.customers.table.eq_ignore_ascii_case(table)
+    }
+
+    /// The links of one class: owner, shared, and the ends that its map names.
+    pub(super) fn links(
+        &self,
+        reader: &mut Reader,
+        foot: &Foot<'s>,
+        owner: &[LinkRef],
+        shared: &[SharedMap],
+        ends: &Ends,
+    ) -> Vec<BoundLink> {
+        let mut links: Vec<BoundLink> = Vec::new();
+        let mut before: Vec<(Vec<String>, Vec<Value>)> = Vec::new();
+        for (n, link) in owner.iter().enumerate() {
+            let path = if owner.len() > 1 {
+                format!("{}.first[{n}]", join(&foot.path, "owner"))
             } else {
-                format!("reaches the customers at {} and goes on", link.columns.join(", "))
+                join(&foot.path, "owner")
             };
+            let written = self.resolve(link);
+            if let Some(mut bound) = self.link(reader, &path, foot, &written, LinkRole::Owner) {
+                bound.unless.clone_from(&before);
+                before.push((bound.columns.clone(), bound.none.clone()));
+                links.push(bound);
+            }
+        }
+        for (n, link) in shared.iter().enumerate() {
+            let SharedMap::Own(link) = link else { continue };
+            let path = format!("{}[{n}]", join(&foot.path, "shared"));
+            let written = self.resolve(link);
+            links.extend(self.link(reader, &path, foot, &written, LinkRole::Shared));
+        }
+        for (name, end) in &ends.links {
+            self.end(reader, foot, name, end, &mut links);
+        }
+        links
+    }
+
+    fn end(
+        &self,
+        reader: &mut Reader,
+        foot: &Foot<'s>,
+        name: &str,
+        end: &EndMap,
+        links: &mut Vec<BoundLink>,
+    ) {
+        let path = join(&join(&foot.path, "ends"), name);
+        let mut known = links.iter_mut().filter(|link| link.name.eq_ignore_ascii_case(name)).peekable();
+        if known.peek().is_some() && end.link.is_none() {
+            for link in known {
+                say_gone(reader, &path, foot, link, end);
+                self.check_stand_in(reader, &path, link);
+            }
+            return;
+        }
+        let written = match &end.link {
+            Some(link) => link.clone(),
+            None => self.resolve(&self.word(foot, name)),
+        };
+        if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
+            link.name = name.to_owned();
+            say_gone(reader, &path, foot, &mut link, end);
+            self.check_stand_in(reader, &path, &link);
+            links.push(link);
+        }
+    }
+
+    /// Only a link to the customers' key can lead to the tenant's stand-in.
+    fn check_stand_in(&self, reader: &mut Reader, path: &str, link: &BoundLink) {
+        if link.gone != WhenGone::StandIn {
+            return;
+        }
+        let to_customers = link.heads.len() == 1 && link.heads.first() == Some(&self.map.customers.class);
+        let is_key = matches!(link.compare, Compare::Exact | Compare::Text);
+        if !to_customers || link.by_value || !is_key || !link.hops.is_empty() {
+            reader.problem(
+                path,
+                "cannot lead to the \"Unknown Customer\": it does not lead to the customers' key",
+                "write \"goes\", \"clear\" or { keep = \"reason\" }",
+            );
+        } else if self.map.customers.unknown.is_none() {
+            reader.problem(
+                path,
+                "leads to the \"Unknown Customer\", of whom the map says nothing",
+                "write customers.unknown_customer, or another word for this end",
+            );
+        }
+    }
+
+    /// A named link, a column, or the columns of a foreign key joined by `+`.
+    fn word(&self, foot: &Foot<'_>, name: &str) -> LinkRef {
+        if self.map.links.contains_key(name) || foot.table.column(name).is_some() || !name.contains('+') {
+            return LinkRef::Word(name.to_owned());
+        }
+        let columns = name.split('+').map(|column| column.trim().to_owned()).collect();
+        LinkRef::Full(Box::new(LinkMap::of(columns)))
+    }
+
+    fn resolve(&self, link: &LinkRef) -> LinkMap {
+        match link {
+            LinkRef::Word(word) => {
+                self.map.links.get(word).cloned().unwrap_or_else(|| LinkMap::of(vec![word.clone()]))
+            }
+            LinkRef::Full(link) => (**link).clone(),
+        }
+    }
+
+    fn link(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        foot: &Foot<'s>,
+        written: &LinkMap,
+        role: LinkRole,
+    ) -> Option<BoundLink> {
+        let table = foot.table;
+        let columns = own_columns(reader, path, table, &written.columns)?;
+        let (to, to_columns, only) = self.far_end(reader, path, written, table, role)?;
+        let when = bind_when(reader, &join(path, "when"), table, &written.when)?;
+        let mut link = BoundLink {
+            name: written.name.clone().unwrap_or_else(|| columns.join("+")),
+            role,
+            gone: WhenGone::Forbids,
+            holds: false,
+            columns,
+            hops: Vec::new(),
+            to_table: to.name.clone(),
+            to_columns: own_columns(reader, path, to, &to_columns)?,
+            heads: self.classes_of(&to.name),
+            compare: written.compare,
+            none: written.none.clone(),
+            when,
+            unless: Vec::new(),
+            cleared: Vec::new(),
+            by_value: false,
+            may_be_ambiguous: false,
+            is_enforced: table.foreign_key(&written.columns).is_some(),
+        };
+        self.go_on(reader, path, written, (table, to), &mut link)?;
+        if let Some(class) = only {
+            link.heads = vec![class];
+        }
+        self.check_ends(reader, path, foot, &mut link)?;
+        Some(link)
+    }
+
+    /// Follows a way through tables that nobody mapped. Where the next table is mapped its first link is enough.
+    fn go_on(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        written: &LinkMap,
+        (from, to): (&'s Table, &'s Table),
+        link: &mut BoundLink,
+    ) -> Option<()> {
+        if !link.heads.is_empty() {
+            return self.check_rest(reader, path, &written.further, to, link);
+        }
+        let mut at = to;
+        let mut before = from;
+        let mut arrives = (link.columns.clone(), link.to_columns.clone());
+        for (n, next) in written.further.iter().enumerate() {
+            compare_alike(reader, path, (before, &arrives.0), (at, &arrives.1), next.compare)?;
+            let columns = own_columns(reader, path, at, &next.columns)?;
+            let when = bind_when(reader, &join(path, "when"), at, &next.when)?;
+            link.hops.push(Hop {
+                table: at.name.clone(),
+                arrives: arrives.1.clone(),
+                columns: columns.clone(),
+                when,
+            });
+            let (far, far_columns, _) = self.far_end(reader, path, next, at, LinkRole::Owner)?;
+            let far_columns = own_columns(reader, path, far, &far_columns)?;
+            (before, at) = (at, far);
+            arrives = (columns, far_columns);
+            link.to_table = far.name.clone();
+            link.to_columns.clone_from(&arrives.1);
+            link.heads = self.classes_of(&far.name);
+            if !link.heads.is_empty() {
+                let rest = written.further.get(n + 1..).unwrap_or_default();
+                return self.check_rest(reader, path, rest, far, link);
+            }
+        }
+        let what = format!("ends at table {}, which is not mapped, and not at the customers", at.name);
+        reader.problem(path, what, "write the columns that lead on to the customers' key, or map that table");
+        None
+    }
+
+    /// What a way says beyond a mapped table has to be what that table's class says of itself.
+    fn check_rest(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        rest: &[LinkMap],
+        to: &Table,
+        link: &BoundLink,
+    ) -> Option<()> {
+        let Some(next) = rest.first() else { return Some(()) };
+        if self.is_root(&to.name) {
+            let what = format!("reaches the customers at {} and goes on", link.columns.join(", "));
             reader.problem(path, what, "write the columns that lead to the customers' key, and no more");
             return None;
         }
-        if is_last && !matches!(to_columns.as_slice(), [key] if key.eq_ignore_ascii_case(ends.root_key)) {
-            reader.problem(
-                path,
-                format!("leads to {}.{}, which is not the customers' key", next.name, to_columns.join(", ")),
-                format!("lead to {}", ends.root_key),
-            );
-            return None;
-        }
-        if link.shared && (n > 0 || is_last) {
-            reader.problem(
-                join(path, "shared"),
-                "is said of a link that is not the first of several",
-                "share a record through a table of links: [{ column, table, key, shared = true }, \"customer\"]",
-            );
-            return None;
-        }
-        if !check_link(reader, path, link, table, (next, &to_columns)) {
-            return None;
-        }
-        let mut when = Vec::with_capacity(link.when.len());
-        for (column, value) in &link.when {
-            if !check_column(reader, &join(path, "when"), table, column) {
-                return None;
-            }
-            when.push((own_name(table, column)?, value.clone()));
-        }
-        way.push(BoundLink {
-            columns: link.columns.iter().map(|column| own_name(table, column)).collect::<Option<_>>()?,
-            to_table: next.name.clone(),
-            to_columns: to_columns.iter().map(|column| own_name(next, column)).collect::<Option<_>>()?,
-            when,
-            shared: link.shared,
+        own_columns(reader, path, to, &next.columns)?;
+        let of_head = |class: &ClassName| self.map.records.get(class).map(|record| record.owner.as_slice());
+        let same = link.heads.iter().filter_map(of_head).any(|owner| {
+            owner.iter().any(|owner| {
+                let first = self.resolve(owner);
+                first.columns.len() == next.columns.len()
+                    && first.columns.iter().zip(&next.columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+            })
         });
-        table = next;
-    }
-    Some(way)
-}
-
-/// Where a link leads: as the map says, as a foreign key says, or to the customers.
-fn far_end<'s>(
-    reader: &mut Reader,
-    path: &str,
-    link: &Link,
-    table: &'s Table,
-    schema: &'s Schema,
-    ends: &Ends<'s>,
-    is_last: bool,
-) -> Option<(&'s Table, Vec<String>)> {
-    if !link.columns.iter().all(|column| check_column(reader, path, table, column)) {
-        return None;
-    }
-    let by_key = table.foreign_key(&link.columns).map(|key| (key.to_table.clone(), key.to_columns.clone()));
-    let (to_table, to_columns) = match (&link.to, by_key) {
-        (Some(to), _) => to.clone(),
-        (None, Some(found)) => found,
-        (None, None) if is_last => (ends.root.name.clone(), vec![ends.root_key.to_owned()]),
-        (None, None) => {
-            reader.problem(
-                path,
-                format!("no foreign key of {} starts at {}", table.name, link.columns.join(", ")),
-                "write the link in full: { column = \"…\", table = \"…\", key = \"…\" }",
-            );
-            return None;
-        }
-    };
-    let Some(next) = schema.table(&to_table) else {
-        reader.problem(path, format!("there is no table {to_table}"), "mend the link");
-        return None;
-    };
-    let to_columns = if to_columns.is_empty() { next.primary_key.clone() } else { to_columns };
-    if to_columns.len() != link.columns.len() {
-        reader.problem(
-            path,
-            format!("{} leads to {} columns of {}", link.columns.join(", "), to_columns.len(), next.name),
-            "write as many columns on both ends",
-        );
-        return None;
-    }
-    to_columns.iter().all(|column| check_column(reader, path, next, column)).then_some((next, to_columns))
-}
-
-/// Both ends of a link have to say the same of every value, and the far end has to be one row's alone, unless the map
-/// says that the record is shared.
-fn check_link(
-    reader: &mut Reader,
-    path: &str,
-    link: &Link,
-    table: &Table,
-    (next, to_columns): (&Table, &[String]),
-) -> bool {
-    let end = format!("{}.{}", next.name, to_columns.join(", "));
-    if !link.shared && !next.is_key(to_columns) {
-        reader.problem(
-            path,
-            format!("{end} does not tell the rows of {} apart, so rows of others would be taken", next.name),
-            "link by a column that is a key of its own, or say that the record is shared",
-        );
-        return false;
-    }
-    for (near, far) in link.columns.iter().zip(to_columns) {
-        let (Some(near), Some(far)) = (table.column(near), next.column(far)) else { return false };
-        if near.datatype != far.datatype || near.collation.is_some() || far.collation.is_some() {
+        if !same {
+            let heads: Vec<&str> = link.heads.iter().map(ClassName::as_str).collect();
             reader.problem(
                 path,
                 format!(
-                    "{}.{} and {}.{} do not compare alike: they differ in type, or compare without regard to case",
-                    table.name, near.name, next.name, far.name
+                    "goes on from {} over {}, which is not the owner of {}",
+                    to.name,
+                    next.columns.join(", "),
+                    heads.join(" or ")
                 ),
-                "declare both with the same type and no COLLATE",
+                format!(
+                    "write {} alone: {} has an owner of its own",
+                    link.columns.join(", "),
+                    heads.join(" or ")
+                ),
             );
-            return false;
+            return None;
+        }
+        Some(())
+    }
+
+    /// Where a link leads: as the map says, as a foreign key says, or to the customers. With the class, where it leads to
+    /// that one alone.
+    fn far_end(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        link: &LinkMap,
+        table: &'s Table,
+        role: LinkRole,
+    ) -> Option<(&'s Table, Vec<String>, Option<ClassName>)> {
+        own_columns(reader, path, table, &link.columns)?;
+        let mut only = None;
+        let (to_table, to_columns) = match &link.to {
+            Some(Target::Table(table, columns)) => (table.clone(), columns.clone()),
+            Some(Target::Class(class) | Target::Column(class, _)) => {
+                let Some((_, table, key)) = self.classes.iter().find(|(name, ..)| name == class) else {
+                    let known: Vec<&str> = self.classes.iter().map(|(name, ..)| name.as_str()).collect();
+                    reader.problem(
+                        join(path, "to"),
+                        format!("{class} is no record class"),
+                        suggest(class.as_str(), known),
+                    );
+                    return None;
+                };
+                only = Some(class.clone());
+                let columns = match &link.to {
+                    Some(Target::Column(_, column)) => vec![column.clone()],
+                    _ => key.clone(),
+                };
+                (table.clone(), columns)
+            }
+            None => match table.foreign_key(&link.columns) {
+                Some(key) => (key.to_table.clone(), key.to_columns.clone()),
+                None if role != LinkRole::End && link.further.is_empty() => {
+                    (self.map.customers.table.clone(), self.root_key().to_vec())
+                }
+                None => {
+                    reader.problem(
+                        path,
+                        format!("no foreign key of {} starts at {}", table.name, link.columns.join(", ")),
+                        "say where it leads: { column = \"…\", to = \"class\" } or { column = \"…\", table = \"…\", key = \"…\" }",
+                    );
+                    return None;
+                }
+            },
+        };
+        let Some(next) = self.schema.table(&to_table) else {
+            reader.problem(path, format!("there is no table {to_table}"), "mend the link");
+            return None;
+        };
+        let to_columns = if to_columns.is_empty() { next.primary_key.clone() } else { to_columns };
+        if to_columns.len() != link.columns.len() {
+            reader.problem(
+                path,
+                format!("{} leads to {} columns of {}", link.columns.join(", "), to_columns.len(), next.name),
+                format!("write as many columns on both ends: {} has {}", next.name, to_columns.join(", ")),
+            );
+            return None;
+        }
+        to_columns
+            .iter()
+            .all(|column| check_column(reader, path, next, column))
+            .then_some((next, to_columns, only))
+    }
+
+    /// Both ends of a link have to say the same of every value, and the far end has to be one row's alone.
+    fn check_ends(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        foot: &Foot<'_>,
+        link: &mut BoundLink,
+    ) -> Option<()> {
+        let to = self.schema.table(&link.to_table)?;
+        let is_key = |columns: &[String], key: &[String]| {
+            columns.len() == key.len()
+                && columns.iter().all(|c| key.iter().any(|k| k.eq_ignore_ascii_case(c)))
+        };
+        let to_root = self.is_root(&to.name);
+        link.by_value = to_root && !is_key(&link.to_columns, self.root_key());
+        let tells_apart = to.is_key(&link.to_columns);
+        let end = format!("{}.{}", to.name, link.to_columns.join(", "));
+        if !tells_apart && !link.by_value {
+            reader.problem(
+                path,
+                format!("{end} does not tell the rows of {} apart, so rows of others would be taken", to.name),
+                "link by a column that is a key of its own; of a row that several people have, say shared = [\"class.link\"]",
+            );
+            return None;
+        }
+        let far = link.to_columns.iter().filter_map(|column| to.column(column));
+        let is_plain = far.clone().all(|column| column.collation.is_none());
+        link.may_be_ambiguous = link.by_value
+            && !(tells_apart && is_plain && matches!(link.compare, Compare::Exact | Compare::Text));
+        if link.compare != Compare::Exact && link.columns.len() > 1 {
+            reader.problem(
+                join(path, "compare"),
+                "is said of several columns, and only a single column is compared so",
+                "leave it out, or link by one column",
+            );
+            return None;
+        }
+        let (near, arrives) = match link.hops.last() {
+            Some(hop) => (self.schema.table(&hop.table)?, hop.columns.clone()),
+            None => (foot.table, link.columns.clone()),
+        };
+        compare_alike(reader, path, (near, &arrives), (to, &link.to_columns), link.compare)
+    }
+
+    /// Gives the links that other classes' `shared` names what they hold, and makes those that are not there yet.
+    pub(super) fn hold(
+        &self,
+        reader: &mut Reader,
+        (at, n): (&str, usize),
+        holder: &Foot<'s>,
+        name: &str,
+        held: &ClassName,
+        ends: &Ends,
+        links: &mut Vec<BoundLink>,
+    ) {
+        let path = format!("{}[{n}]", join(at, "shared"));
+        if !links.iter().any(|link| link.name.eq_ignore_ascii_case(name)) {
+            let written = self.resolve(&self.word(holder, name));
+            let Some(mut link) = self.link(reader, &path, holder, &written, LinkRole::End) else { return };
+            link.name = name.to_owned();
+            // What nobody says of a link that `shared` names, the schema may say; otherwise it is cleared where it takes NULL.
+            let mut keys = holder.table.foreign_keys.iter();
+            let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));
+            let said = ends.links.contains_key(name);
+            let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, key));
+            if let Some(gone) = by_schema {
+                let end = EndMap { gone, cleared: None, link: None };
+                say_gone(reader, &join(&join(&holder.path, "ends"), name), holder, &mut link, &end);
+            } else if !said {
+                let clear = clearable(holder, &link, &[]);
+                if !clear.is_empty() {
+                    link.gone = WhenGone::Clear;
+                    link.cleared = clear.into_iter().map(|column| (column, Value::Null)).collect();
+                }
+            }
+            links.push(link);
+        }
+        for link in links.iter_mut().filter(|link| link.name.eq_ignore_ascii_case(name)) {
+            if !link.heads.contains(held) {
+                let heads: Vec<&str> = link.heads.iter().map(ClassName::as_str).collect();
+                reader.problem(
+                    &path,
+                    format!("{}.{name} leads to {}, and not to {held}", holder.class, heads.join(" or ")),
+                    "name a link that leads to this class",
+                );
+                return;
+            }
+            link.holds = true;
         }
     }
-    true
+
+    /// Foreign keys from a mapped table to a mapped one that the map does not use or dismiss.
+    pub(super) fn check_foreign_keys(
+        &self,
+        reader: &mut Reader,
+        foot: &Foot<'s>,
+        ends: &Ends,
+        links: &mut Vec<BoundLink>,
+    ) {
+        for key in &foot.table.foreign_keys {
+            let heads = self.classes_of(&key.to_table);
+            if heads.is_empty() || is_covered(key, links) || is_fixed_at_null(foot.when, key) {
+                continue;
+            }
+            let name = self.name_of(&key.columns);
+            let path = join(&join(&foot.path, "ends"), &name);
+            if let Some(gone) = by_schema(ends, key) {
+                let written = LinkMap::of(key.columns.clone());
+                if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
+                    link.name = name;
+                    let end = EndMap { gone, cleared: None, link: None };
+                    say_gone(reader, &path, foot, &mut link, &end);
+                    links.push(link);
+                }
+                continue;
+            }
+            let written = LinkMap::of(key.columns.clone());
+            let mut own = Reader::default();
+            let link = self.link(&mut own, &path, foot, &written, LinkRole::End);
+            let takes_null = link.as_ref().is_some_and(|link| !clearable(foot, link, links).is_empty());
+            let to: Vec<&str> = heads.iter().map(ClassName::as_str).collect();
+            reader.problem(
+                path,
+                format!(
+                    "{}.{name} leads to {}, and the map does not say what that means",
+                    foot.class,
+                    to.join(" or ")
+                ),
+                self.ways_out(foot, &name, key, takes_null, &to),
+            );
+        }
+    }
+
+    /// A named link that starts at these columns, or the columns themselves.
+    fn name_of(&self, columns: &[String]) -> String {
+        let same = |link: &LinkMap| {
+            link.columns.len() == columns.len()
+                && link.columns.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        };
+        let named = self.map.links.iter().find(|(_, link)| link.to.is_none() && same(link));
+        named.map_or_else(|| columns.join("+"), |(name, _)| name.clone())
+    }
+
+    /// Lines to paste, of which only those are named that would pass.
+    fn ways_out(
+        &self,
+        foot: &Foot<'_>,
+        name: &str,
+        key: &ForeignKey,
+        takes_null: bool,
+        to: &[&str],
+    ) -> String {
+        let quoted = if name.contains('+') { format!("\"{name}\"") } else { name.to_owned() };
+        let mut ways = Vec::new();
+        if foot.path != "customers" {
+            ways.push(format!("ends.{quoted} = \"goes\" where this record is treated with what it leads to"));
+        }
+        if takes_null {
+            ways.push(format!("ends.{quoted} = \"clear\" where the record stays and the link is cleared"));
+        }
+        if self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
+            ways.push(format!(
+                "ends.{quoted} = \"stand-in\" where the \"Unknown Customer\" takes that place"
+            ));
+        }
+        if foot.path != "customers" {
+            ways.push(format!("shared = [\"{name}\", …] where the record belongs to that end as well"));
+        }
+        if !self.is_root(&key.to_table)
+            && let [class] = to
+        {
+            ways.push(format!(
+                "shared = [\"{}.{name}\"] at records.{class} where that record belongs to whoever has this one",
+                foot.class
+            ));
+        }
+        format!("write {}", ways.join("; or "))
+    }
 }
 
-/// Whether a foreign key is the first link of a class's way to the customer, or the link through which customers share
-/// the rows it points at: rows at both ends then belong to the same customer.
-pub(super) fn is_owner_link(class: &BoundClass, key: &ForeignKey, to: &BoundClass) -> bool {
-    // The key may name more columns than the link, such as the tenant's.
-    let all_in = |columns: &[String], others: &[String]| {
-        columns.iter().all(|column| others.iter().any(|other| other.eq_ignore_ascii_case(column)))
-    };
-    let owns = class.path.first().is_some_and(|link| {
-        link.to_table.eq_ignore_ascii_case(&key.to_table) && all_in(&link.columns, &key.columns)
-    });
-    let shares = to.path.first().is_some_and(|link| {
-        link.shared
-            && link.to_table.eq_ignore_ascii_case(&class.table)
-            && all_in(&link.to_columns, &key.columns)
-    });
-    owns || shares
+/// What happens at an end, if it can.
+fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLink, end: &EndMap) {
+    link.gone = end.gone.clone();
+    match &end.gone {
+        WhenGone::Clear => {
+            let columns = clearable(foot, link, &[]);
+            match (&end.cleared, link.none.iter().find(|value| **value != Value::Null)) {
+                (Some(value), _) => {
+                    link.cleared =
+                        link.columns.iter().map(|column| (column.clone(), value.clone())).collect();
+                }
+                (None, _) if !columns.is_empty() => {
+                    link.cleared = columns.into_iter().map(|column| (column, Value::Null)).collect();
+                }
+                (None, Some(none)) => {
+                    link.cleared = link.columns.iter().map(|column| (column.clone(), none.clone())).collect();
+                }
+                // The policy is refused if such a link would ever have to be cleared.
+                (None, None) if link.columns.iter().any(|column| divides(foot, column)) => {}
+                (None, None) => reader.problem(
+                    path,
+                    format!(
+                        "cannot be cleared: {} takes no NULL, or is part of the key",
+                        link.columns.join(", ")
+                    ),
+                    "write \"goes\", or { clear = value } with a value that means nobody",
+                ),
+            }
+        }
+        WhenGone::Goes | WhenGone::Same => {
+            if foot.path == "customers" {
+                reader.problem(
+                    path,
+                    "would treat a customer because another one leaves",
+                    "write \"clear\", \"stand-in\" or { keep = \"reason\" }",
+                );
+            }
+            // Where the row is only anonymised, the link is cleared if it can be.
+            let columns = clearable(foot, link, &[]);
+            let none = link.none.iter().find(|value| **value != Value::Null).filter(|_| columns.is_empty());
+            link.cleared = match none {
+                Some(none) if !link.columns.iter().any(|column| divides(foot, column)) => {
+                    link.columns.iter().map(|column| (column.clone(), none.clone())).collect()
+                }
+                _ => columns.into_iter().map(|column| (column, Value::Null)).collect(),
+            };
+        }
+        WhenGone::StandIn | WhenGone::Keep { .. } | WhenGone::Forbids => {}
+    }
 }
 
-/// The columns of a foreign key that can be cleared to cut it: none of the key or of the way to the customer, and they
-/// take NULL.
-pub(super) fn clearable(table: &Table, classes: &[&BoundClass], key: &ForeignKey) -> Vec<String> {
+/// Whether a column tells the classes of its table apart.
+fn divides(foot: &Foot<'_>, column: &str) -> bool {
+    foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
+}
+
+/// What the schema says of a foreign key, where the map goes by it.
+fn by_schema(ends: &Ends, key: &ForeignKey) -> Option<WhenGone> {
+    match key.on_delete {
+        _ if !ends.by_schema => None,
+        OnDelete::Cascade => Some(WhenGone::Goes),
+        OnDelete::SetNull => Some(WhenGone::Clear),
+        OnDelete::SetDefault | OnDelete::Nothing => None,
+    }
+}
+
+/// A link covers a foreign key that names the same columns, or more of them, such as the tenant's.
+fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
+    links.iter().any(|link| {
+        let first = link.hops.first().map_or(&link.to_table, |hop| &hop.table);
+        first.eq_ignore_ascii_case(&key.to_table)
+            && link
+                .columns
+                .iter()
+                .all(|column| key.columns.iter().any(|own| own.eq_ignore_ascii_case(column)))
+    })
+}
+
+/// The rows of the class have NULL in a column of the key, so it leads nowhere.
+fn is_fixed_at_null(when: &When, key: &ForeignKey) -> bool {
+    let When::Values(values) = when else { return false };
+    values
+        .iter()
+        .any(|(column, is)| *is == Is::Null && key.columns.iter().any(|own| own.eq_ignore_ascii_case(column)))
+}
+
+/// The columns of a link that take NULL: none of the key, and none of another link through which the row belongs to
+/// somebody.
+pub(super) fn clearable(foot: &Foot<'_>, link: &BoundLink, others: &[BoundLink]) -> Vec<String> {
     let is_fixed = |column: &String| {
         let is = |name: &String| name.eq_ignore_ascii_case(column);
-        table.primary_key.iter().any(is)
-            || classes.iter().any(|class| {
-                class.key.iter().any(is) || class.path.first().is_some_and(|link| link.columns.iter().any(is))
-            })
+        let held = |other: &&BoundLink| other.role != LinkRole::End && other.columns != link.columns;
+        foot.table.primary_key.iter().any(is)
+            || foot.key.iter().any(is)
+            || others.iter().filter(held).any(|other| other.columns.iter().any(is))
+            || foot.divides.iter().any(is)
     };
-    key.columns
+    link.columns
         .iter()
         .filter(|column| !is_fixed(column))
-        .filter_map(|column| table.column(column))
+        .filter_map(|column| foot.table.column(column))
         .filter(|column| column.nullable && !column.computed)
         .map(|column| column.name.clone())
         .collect()
 }
 
-/// Every link of a mapped table that is cut when a row of a class goes.
-pub(super) fn cuts(schema: &Schema, classes: &[BoundClass]) -> Vec<Cut> {
-    let mut list = Vec::new();
-    let mut seen = BTreeSet::new();
-    for to in classes {
-        for class in classes {
-            let Some(table) = schema.table(&class.table) else { continue };
-            for key in table.foreign_keys.iter().filter(|key| key.to_table.eq_ignore_ascii_case(&to.table)) {
-                let of_table: Vec<&BoundClass> =
-                    classes.iter().filter(|class| class.table.eq_ignore_ascii_case(&table.name)).collect();
-                if of_table.iter().any(|class| is_owner_link(class, key, to)) {
-                    continue;
-                }
-                let clear = clearable(table, &of_table, key);
-                let far = schema.table(&key.to_table);
-                let to_columns = match (key.to_columns.is_empty(), far) {
-                    (true, Some(far)) => far.primary_key.clone(),
-                    _ => key.to_columns.clone(),
-                };
-                if clear.is_empty()
-                    || !seen.insert((to.name.clone(), class.table.clone(), key.columns.clone()))
-                {
-                    continue;
-                }
-                list.push(Cut {
-                    of: to.name.clone(),
-                    table: table.name.clone(),
-                    columns: key.columns.clone(),
-                    to_columns,
-                    clear,
-                });
-            }
-        }
+/// Columns as the table spells them.
+fn own_columns(reader: &mut Reader, path: &str, table: &Table, columns: &[String]) -> Option<Vec<String>> {
+    let known: Vec<bool> = columns.iter().map(|column| check_column(reader, path, table, column)).collect();
+    if known.contains(&false) {
+        return None;
     }
-    list
+    columns.iter().map(|column| own_name(table, column)).collect()
 }
 
-/// Every link of mapped tables: foreign keys, and the first links of the ways to the customer even where no foreign key
-/// describes them.
-pub(super) fn needs(schema: &Schema, classes: &[BoundClass]) -> BTreeSet<Need> {
-    let mut list = BTreeSet::new();
-    for by in classes {
-        let Some(table) = schema.table(&by.table) else { continue };
-        let keys = table.foreign_keys.iter().map(|key| (&key.to_table, &key.columns, &key.to_columns));
-        let first = by.path.first().filter(|link| !link.shared);
-        let first = first.map(|link| (&link.to_table, &link.columns, &link.to_columns));
-        for (to_table, columns, to_columns) in keys.chain(first) {
-            let to_columns = match schema.table(to_table) {
-                Some(far) if to_columns.is_empty() => &far.primary_key,
-                _ => to_columns,
-            };
-            for of in classes.iter().filter(|of| of.table.eq_ignore_ascii_case(to_table)) {
-                list.insert(Need {
-                    of: of.name.clone(),
-                    by: by.name.clone(),
-                    columns: columns.clone(),
-                    to_columns: to_columns.clone(),
-                });
-            }
+/// Conditions with the columns as the table spells them.
+pub(super) fn bind_when(
+    reader: &mut Reader,
+    path: &str,
+    table: &Table,
+    when: &When,
+) -> Option<Vec<(String, Is)>> {
+    let values = match when {
+        When::All => return Some(Vec::new()),
+        When::Values(values) => values,
+        When::Rest => {
+            reader.problem(path, "cannot be the rest of a link", "name the columns and their values");
+            return None;
+        }
+    };
+    let bound: BTreeMap<&String, &Is> = values.iter().collect();
+    let known: Vec<bool> = bound.keys().map(|column| check_column(reader, path, table, column)).collect();
+    if known.contains(&false) {
+        return None;
+    }
+    bound.into_iter().map(|(column, is)| Some((own_name(table, column)?, is.clone()))).collect()
+}
+
+/// Columns that are compared as they are have to be of one type.
+fn compare_alike(
+    reader: &mut Reader,
+    path: &str,
+    (table, columns): (&Table, &[String]),
+    (to, to_columns): (&Table, &[String]),
+    compare: Compare,
+) -> Option<()> {
+    if compare != Compare::Exact {
+        return Some(());
+    }
+    for (near, far) in columns.iter().zip(to_columns) {
+        let (near, far) = (table.column(near)?, to.column(far)?);
+        let same_collation = match (&near.collation, &far.collation) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+            _ => false,
+        };
+        if near.datatype != far.datatype || !same_collation {
+            let compare = if same_collation { "compare = \"text\"" } else { "compare = \"nocase\"" };
+            reader.problem(
+                path,
+                format!(
+                    "{}.{} and {}.{} do not compare alike: they differ in type, or compare without regard to case",
+                    table.name, near.name, to.name, far.name
+                ),
+                format!("say how they are compared: {{ column = \"{}\", …, {compare} }}", near.name),
+            );
+            return None;
         }
     }
-    list
+    Some(())
 }

@@ -13,6 +13,9 @@ use crate::store::sql::Column;
 /// So many answers are kept: a policy of a thousand tenants asks the same of each of them.
 const ANSWERS: usize = 4_096;
 
+/// `SQLITE_CONSTRAINT_DATATYPE`, which old releases of rusqlite do not name: a strict table refuses a value of another type.
+const SQLITE_CONSTRAINT_DATATYPE: i32 = 3_091;
+
 /// A column that a CHECK holds alone.
 pub(super) struct Held<'c> {
     pub(super) table: &'c str,
@@ -85,7 +88,7 @@ impl Scratch {
             Err(rusqlite::Error::SqliteFailure(error, _))
                 if matches!(
                     error.extended_code,
-                    ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_DATATYPE
+                    ffi::SQLITE_CONSTRAINT_CHECK | SQLITE_CONSTRAINT_DATATYPE
                 ) =>
             {
                 Some(false)

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::statements::{BATCH, ClassScript, Script, quoted};
+use super::statements::{Act, BATCH, ClassScript, Script, Statement, Tombstone, quoted};
 use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, status::written};
 use crate::anonymise::Seed;
 use crate::policy::Treatment;
 use crate::sqlite::Fault;
 use crate::store::sql::{CustomersMap, Source, TenantSource, UnknownMap, changed_otherwise};
-use crate::store::{Batch, Counts, Erased, Target};
+use crate::store::{Batch, Counts, Erased, StoreError, Target};
 
 /// How often a drawn value may be taken already before the store gives up.
 const ATTEMPTS: u32 = 3;
@@ -33,29 +33,34 @@ impl Shared {
         targets: &[Target],
         work: &Work,
         attempt: u32,
-    ) -> Result<Vec<Erased>, Trouble> {
+    ) -> Result<Batch<Erased>, Trouble> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.pragma_update(None, "defer_foreign_keys", true)?;
-        Self::fill(&transaction, targets.iter().map(|target| &target.customer))?;
+        self.fill(&transaction, targets.iter().map(|target| &target.customer))?;
         let facts = self.batch_facts(&transaction)?;
-        let mut answers: Vec<Option<Erased>> = Vec::with_capacity(targets.len());
+        self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
+        let mut unclear = self.unclear_customers(&transaction, &work.script)?;
+        let mut answers: Vec<Option<Result<Erased, StoreError>>> = Vec::with_capacity(targets.len());
         for (n, target) in targets.iter().enumerate() {
-            answers.push(match facts.get(&n) {
-                Some(facts) if target.expected.holds(facts) && facts.tenant == target.tenant => None,
-                Some(_) => Some(Erased::Changed),
+            answers.push(match (facts.get(&n), unclear.remove(&n)) {
+                (Some(facts), _) if !target.expected.holds(facts) || facts.tenant != target.tenant => {
+                    Some(Ok(Erased::Changed))
+                }
+                (_, Some(unclear)) => Some(Err(unclear)),
+                (Some(_), None) => None,
                 // What others left behind of a customer who is gone is erased all the same.
-                None if work.treatment.deletes_root() => None,
-                None => Some(Erased::Missing),
+                (None, None) if work.treatment.deletes_root() => None,
+                (None, None) => Some(Ok(Erased::Missing)),
             });
         }
         let out: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
         Self::leave_out(&transaction, &out)?;
         if out.len() < targets.len() {
-            self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
+            self.find(&transaction, &work.script.finding)?;
             self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
             Self::find_rare(&transaction, &work.script)?;
-            let acted_on = work.script.classes.iter().filter(|class| class.act.is_some());
+            let acted_on = work.script.classes.iter().filter(|class| class.is_treated());
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
@@ -64,15 +69,17 @@ impl Shared {
                 if answer.is_none() {
                     let nothing = counts.classes.values().all(|count| *count == 0);
                     let missing = nothing && !facts.contains_key(&n);
-                    *answer = Some(if missing { Erased::Missing } else { Erased::Done(counts) });
+                    *answer = Some(Ok(if missing { Erased::Missing } else { Erased::Done(counts) }));
                 }
             }
-            functions::set(&self.bench, None);
         }
+        functions::set(&self.bench, None);
         transaction.commit()?;
         Ok(answers.into_iter().flatten().collect())
     }
 
+    /// First what stays is written, then handed over, then links let go of what is deleted, and then that goes: feet before
+    /// heads.
     fn carry_out(
         &self,
         transaction: &Transaction<'_>,
@@ -80,11 +87,10 @@ impl Shared {
         work: &Work,
         counts: &mut [Counts],
     ) -> Result<(), Trouble> {
-        let mut has_stand_ins = false;
-        for class in &work.script.classes {
-            if class.act.is_none() {
-                continue;
-            }
+        let classes = &work.script.classes;
+        let mut found: Vec<(&ClassScript, u64)> = Vec::new();
+        let mut hands_over = false;
+        for class in classes.iter().filter(|class| class.is_treated()) {
             let mut rows = 0;
             for (n, counted) in Self::count_rows(transaction, &class.class, &class.rows)? {
                 rows += counted;
@@ -93,31 +99,127 @@ impl Shared {
                     *count = counted;
                 }
             }
-            if rows == 0 {
-                continue;
+            if rows > 0 {
+                found.push((class, rows));
+                hands_over |= matches!(class.act, Some(Act::HandOver { .. }))
+                    || class.let_go.iter().any(|link| link.hands_over);
             }
-            if class.reassigns && !has_stand_ins {
-                self.stand_ins(transaction, targets, work.at)?;
-                has_stand_ins = true;
+        }
+        for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
+            for write in &class.fields_of_others {
+                self.execute(transaction, class, write)?;
             }
-            if let Some(distinct) = &class.distinct {
-                rows = Self::number(transaction, distinct).map_err(Trouble::at(&class.class))?;
+        }
+        for class in classes {
+            if let Some(redact) = &class.redact_shared {
+                self.execute(transaction, class, redact)?;
             }
-            let changed = self.act(transaction, class)?;
-            if changed != rows && !(class.may_shrink && changed < rows) {
+        }
+        if hands_over {
+            self.stand_ins(transaction, targets, work.at)?;
+        }
+        self.treat(transaction, &found)?;
+        // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
+        if classes.iter().any(|class| class.again && class.is_treated()) {
+            self.find_more(transaction, &work.script.finding)?;
+            let again: Vec<(&ClassScript, u64)> = classes
+                .iter()
+                .filter(|class| class.again && class.is_treated())
+                .map(|class| (class, 0))
+                .collect();
+            self.write(transaction, &again)?;
+            self.delete(transaction, &again)?;
+        }
+        Ok(())
+    }
+
+    /// Treats the rows that were found, and holds what was done against what was counted.
+    pub(super) fn treat(
+        &self,
+        transaction: &Transaction<'_>,
+        found: &[(&ClassScript, u64)],
+    ) -> Result<(), Trouble> {
+        let mut expected = Vec::with_capacity(found.len());
+        for (class, _) in found {
+            expected.push(Self::number(transaction, &class.distinct).map_err(Trouble::at(&class.class))?);
+        }
+        let mut done = self.write(transaction, found)?;
+        for (class, _) in found {
+            for link in &class.let_go {
+                transaction
+                    .prepare_cached(&link.sql)
+                    .and_then(|mut statement| statement.execute([]))
+                    .map_err(Trouble::at(&link.class))?;
+            }
+        }
+        for (done, deleted) in done.iter_mut().zip(self.delete(transaction, found)?) {
+            *done += deleted;
+        }
+        for (((class, _), expected), changed) in found.iter().zip(expected).zip(done) {
+            if changed != expected && !(class.may_shrink && changed < expected) {
                 let what = format!(
-                    "{rows} rows of {} were counted and {changed} would be changed: {}",
+                    "{expected} rows of {} were counted and {changed} would be changed: {}",
                     class.class,
                     changed_otherwise(&self.bound, &class.class)
                 );
                 return Err(Fault::Other(what).into());
             }
         }
-        // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
-        for class in work.script.classes.iter().filter(|class| class.again) {
-            self.act(transaction, class)?;
-        }
         Ok(())
+    }
+
+    /// Writes the fields of what stays, and hands over. Gives the number of rows by class.
+    fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        found: &[(&ClassScript, u64)],
+    ) -> Result<Vec<u64>, Trouble> {
+        let mut done = vec![0; found.len()];
+        for ((class, _), done) in found.iter().zip(&mut done) {
+            match &class.tombstone {
+                Some(Tombstone { act: Some(act), .. }) => *done += self.execute(transaction, class, act)?,
+                Some(tombstone) => {
+                    *done +=
+                        Self::number(transaction, &tombstone.distinct).map_err(Trouble::at(&class.class))?;
+                }
+                None => {}
+            }
+            if let Some(Act::Write(write)) = &class.act {
+                *done += self.execute(transaction, class, write)?;
+            }
+        }
+        for ((class, _), done) in found.iter().zip(&mut done) {
+            if let Some(Act::HandOver { mark, write, .. }) = &class.act {
+                for mark in mark {
+                    let mark = Statement { sql: mark.clone(), parameters: Vec::new() };
+                    self.execute(transaction, class, &mark)?;
+                }
+                *done += self.execute(transaction, class, write)?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Deletes what goes. Gives the number of rows by class.
+    fn delete(
+        &self,
+        transaction: &Transaction<'_>,
+        found: &[(&ClassScript, u64)],
+    ) -> Result<Vec<u64>, Trouble> {
+        let mut done = Vec::with_capacity(found.len());
+        for (class, _) in found {
+            let sql = match &class.act {
+                Some(Act::Delete(sql)) => sql,
+                Some(Act::HandOver { delete: Some(sql), .. }) => sql,
+                _ => {
+                    done.push(0);
+                    continue;
+                }
+            };
+            let delete = Statement { sql: sql.clone(), parameters: Vec::new() };
+            done.push(self.execute(transaction, class, &delete)?);
+        }
+        Ok(done)
     }
 
     /// The one number that a statement gives.
@@ -125,29 +227,20 @@ impl Shared {
         transaction.prepare_cached(sql)?.query_row([], |row| natural(row, 0))
     }
 
-    /// Does what is done to a class, for the whole batch. Gives the number of rows.
-    fn act(&self, transaction: &Transaction<'_>, class: &ClassScript) -> Result<u64, Trouble> {
-        let Some(act) = &class.act else { return Ok(0) };
+    /// Runs a statement of a class. Gives the number of rows.
+    fn execute(
+        &self,
+        transaction: &Transaction<'_>,
+        class: &ClassScript,
+        statement: &Statement,
+    ) -> Result<u64, Trouble> {
         let at = |error: rusqlite::Error| match functions::take_failure(&self.bench) {
             Some(why) => Fault::Other(why).into(),
             None => Trouble::at(&class.class)(error),
         };
-        for cut in &class.cuts {
-            transaction.prepare_cached(cut).and_then(|mut statement| statement.execute([])).map_err(at)?;
-        }
-        let mut changed = match &class.tombstone {
-            Some(tombstone) if tombstone.act.is_none() => {
-                Self::number(transaction, &tombstone.distinct).map_err(at)?
-            }
-            Some(_) | None => 0,
-        };
-        let meanwhile = class.tombstone.iter().filter_map(|tombstone| tombstone.act.as_ref());
-        for act in meanwhile.chain([act]) {
-            let mut prepared = transaction.prepare_cached(&act.sql).map_err(at)?;
-            bind_all(&mut prepared, act).map_err(at)?;
-            changed += u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default();
-        }
-        Ok(changed)
+        let mut prepared = transaction.prepare_cached(&statement.sql).map_err(at)?;
+        bind_all(&mut prepared, statement).map_err(at)?;
+        Ok(u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default())
     }
 
     /// Each tenant's "Unknown Customer": found, or made once.
@@ -163,18 +256,15 @@ impl Shared {
             .map_err(|_| Fault::Other("tenants cannot be written".to_owned()))?;
         transaction
             .prepare_cached(&format!(
-                "UPDATE {BATCH} SET relinquish_tenant = (SELECT value FROM json_each(?1) WHERE key = relinquish_n)"
+                "UPDATE {BATCH} SET tenant = (SELECT value FROM json_each(?1) WHERE key = n)"
             ))?
             .execute([&tenants])?;
         let map = self.customers();
         let table = quoted(&map.table);
-        let is_stand_in = facts::stand_in_sql(map);
+        let is_stand_in = facts::stand_in_sql(map, &table);
         let of_tenant = match &map.tenant {
             TenantSource::From(source) => {
-                format!(
-                    "CAST({} AS TEXT) = relinquish_b.relinquish_tenant",
-                    statements::source_sql(&map.table, source)
-                )
+                format!("CAST({} AS TEXT) = b.tenant", statements::source_sql(&map.table, source))
             }
             TenantSource::Is(_) => "1".to_owned(),
         };
@@ -183,23 +273,26 @@ impl Shared {
         transaction
             .prepare_cached(&format!(
                 "INSERT INTO main.{table} ({columns})
-                 SELECT {values} FROM (SELECT DISTINCT relinquish_tenant FROM {BATCH}) AS relinquish_b
+                 SELECT {values} FROM (SELECT DISTINCT tenant FROM {BATCH}) AS b
                  WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant})"
             ))
             .and_then(|mut statement| statement.execute([]))
             .map_err(&root)?;
-        transaction
-            .prepare_cached(&format!(
-                "UPDATE {BATCH} AS relinquish_b SET relinquish_stand_in = (
-                     SELECT min({table}.{key}) FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant}
-                 )",
-                key = quoted(&map.key)
-            ))?
-            .execute([])?;
+        let keys: Vec<String> = map.key.iter().map(|key| format!("{table}.{}", quoted(key))).collect();
+        let sets: Vec<String> = keys
+            .iter()
+            .enumerate()
+            .map(|(part, key)| {
+                format!(
+                    "s{part} = (SELECT {key} FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant}
+                     ORDER BY {} LIMIT 1)",
+                    keys.join(", ")
+                )
+            })
+            .collect();
+        transaction.prepare_cached(&format!("UPDATE {BATCH} AS b SET {}", sets.join(", ")))?.execute([])?;
         let nobody: bool = transaction
-            .prepare_cached(&format!(
-                "SELECT EXISTS (SELECT 1 FROM {BATCH} WHERE relinquish_stand_in IS NULL)"
-            ))?
+            .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {BATCH} WHERE s0 IS NULL)"))?
             .query_row([], |row| row.get(0))?;
         if nobody {
             let what =
@@ -224,7 +317,7 @@ impl Shared {
             functions::set(&self.bench, None);
             match erased {
                 Ok(erased) => {
-                    answers.extend(erased.into_iter().map(Ok));
+                    answers.extend(erased);
                     return Ok(());
                 }
                 // A drawn value was taken already: draw again.
@@ -253,11 +346,14 @@ impl Shared {
 
 /// Columns and values of a new "Unknown Customer".
 fn stand_in_row(map: &CustomersMap, unknown: &UnknownMap, at: DateTime<Utc>) -> (String, String) {
-    let mut row: BTreeMap<String, String> =
-        unknown.create.iter().map(|(column, value)| (quoted(column), written(value, at))).collect();
+    let mut row: BTreeMap<String, String> = unknown
+        .create
+        .iter()
+        .map(|(column, value)| (quoted(column), written(map, column, value, at)))
+        .collect();
     row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), facts::literal(value))));
     if let TenantSource::From(Source::Column(column)) = &map.tenant {
-        row.insert(quoted(column), "relinquish_b.relinquish_tenant".to_owned());
+        row.insert(quoted(column), "b.tenant".to_owned());
     }
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     (columns.join(", "), values.join(", "))

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::DateTime;
+use chrono::NaiveDate;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::functions::from_sql;
+use super::functions::{from_sql, stored};
 use super::statements::{quoted, source_sql};
 use crate::customer::{
     Customer, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment, StateName, Status, TenantId,
+    unreadable_date,
 };
-use crate::data_map::Value;
+use crate::data_map::{DateForm, ReadDate, Value};
 use crate::document::{Problem, Problems};
 use crate::sqlite::Fault;
-use crate::store::sql::{CustomersMap, DeactivateMap, Source, TenantSource};
+use crate::store::sql::{CustomersMap, DeactivateMap, Source, TenantSource, keys};
 
 /// The columns of a facts statement, and how to read them.
 #[derive(Clone, Debug)]
@@ -23,14 +24,19 @@ pub(super) struct Facts {
     tenant: Option<TenantId>,
     statuses: Option<BTreeMap<String, Status>>,
     states: Vec<StateName>,
-    dates: Vec<String>,
+    registered: DateForm,
+    dates: Vec<(String, DateForm)>,
+    /// The first day that is plausible as one of the dates, where the map names one before 1900.
+    dates_from: Option<NaiveDate>,
     gateways: Vec<GatewayName>,
     /// Columns that deactivating overwrites.
     written: Vec<String>,
+    /// How many columns the key has.
+    key: usize,
 }
 
 /// Facts that every statement has, before states, dates, gateways and written columns.
-const FIXED: usize = 10;
+const FIXED: usize = 9;
 
 impl Facts {
     /// Makes the columns, and has SQLite prepare each piece of scalar SQL.
@@ -60,13 +66,12 @@ impl Facts {
             TenantSource::From(source) => Some(source),
         };
         let mut columns = vec![
-            format!("CAST({}.{} AS TEXT)", quoted(&map.table), quoted(&map.key)),
             format!("CAST({} AS TEXT)", column("tenant", tenant_source)),
             column("tenants", map.tenants.as_ref()),
             format!("CAST({} AS TEXT)", column("status", map.status.as_ref().map(|status| &status.source))),
             column("active_subscriptions", map.active_subscriptions.as_ref()),
             column("registered", map.registered.as_ref()),
-            stand_in_sql(map),
+            stand_in_sql(map, &quoted(&map.table)),
             column("unpaid_invoices", map.unpaid_invoices.as_ref()),
             column("open_disputes", map.open_disputes.as_ref()),
             format!("CAST({} AS TEXT)", column("holds", map.holds.as_ref())),
@@ -82,8 +87,14 @@ impl Facts {
             DeactivateMap::None { .. } => Vec::new(),
         };
         columns.extend(written.iter().map(|name| format!("{}.{}", quoted(&map.table), quoted(name))));
+        columns.extend(map.key.iter().map(|key| format!("{}.{}", quoted(&map.table), quoted(key))));
         Problems::none_or(problems)?;
+        let form = |name: &String| map.date_forms.get(name).cloned().unwrap_or_default();
+        let dates = map.dates.keys().map(|name| (name.clone(), form(name)));
+        let dates_from = dates.clone().map(|(_, form)| form.earliest()).min();
+        let dates_from = dates_from.filter(|from| *from < DateForm::new().earliest());
         Ok(Self {
+            key: map.key.len(),
             columns: columns.join(", "),
             tenant: match &map.tenant {
                 TenantSource::Is(tenant) => Some(tenant.clone()),
@@ -91,7 +102,9 @@ impl Facts {
             },
             statuses: map.status.as_ref().map(|status| status.values.clone()),
             states: map.states.keys().cloned().collect(),
-            dates: map.dates.keys().cloned().collect(),
+            registered: map.registered_form.clone(),
+            dates: dates.collect(),
+            dates_from,
             gateways: map.gateways.keys().cloned().collect(),
             written,
         })
@@ -104,13 +117,19 @@ impl Facts {
     /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
     /// nobody else.
     pub(super) fn read(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Customer> {
-        let id = text(row.get_ref(at)?);
-        let tenant = text(row.get_ref(at + 1)?);
+        let key =
+            at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
+        let tenant = text(row.get_ref(at)?);
         let mut unreadable = BTreeSet::new();
-        if id.is_err() {
+        let parts: Result<Vec<Value>, _> =
+            (key..key + self.key).map(|column| row.get_ref(column).map(key_part)).collect();
+        let parts: Option<Vec<Value>> =
+            parts?.into_iter().map(|part| (part != Value::Null).then_some(part)).collect();
+        let id = parts.as_deref().and_then(keys::written);
+        if id.is_none() {
             unreadable.insert("the key".to_owned());
         }
-        let id = id.ok().flatten().unwrap_or_default();
+        let id = id.unwrap_or_default();
         let tenant = match (&self.tenant, tenant) {
             (Some(tenant), _) => tenant.clone(),
             (None, Ok(Some(tenant))) => TenantId::new(tenant),
@@ -126,44 +145,44 @@ impl Facts {
             ValueRef::Integer(number) => Ok(u32::try_from(number).ok()),
             _ => Ok::<_, rusqlite::Error>(None),
         };
-        match (number(2, 1)?, names(row.get_ref(at + 2)?)) {
+        match (number(1, 1)?, names(row.get_ref(at + 1)?)) {
             (Some(tenants), _) => customer.tenants = tenants,
             (None, Ok(names)) => customer.connect(names),
             (None, Err(Unreadable)) => unreadable_fact(&mut customer, "tenants"),
         }
-        match number(4, 0)? {
+        match number(3, 0)? {
             Some(subscriptions) => customer.active_subscriptions = subscriptions,
             None => unreadable_fact(&mut customer, "active_subscriptions"),
         }
-        match number(7, 0)? {
+        match number(6, 0)? {
             Some(invoices) => customer.unpaid_invoices = invoices,
             None => unreadable_fact(&mut customer, "unpaid_invoices"),
         }
-        match number(8, 0)? {
+        match number(7, 0)? {
             Some(disputes) => customer.open_disputes = disputes,
             None => unreadable_fact(&mut customer, "open_disputes"),
         }
-        match holds(row.get_ref(at + 9)?) {
+        match holds(row.get_ref(at + 8)?) {
             Ok(holds) => customer.holds = holds,
             Err(Unreadable) => unreadable_fact(&mut customer, "holds"),
         }
         if let Some(statuses) = &self.statuses {
-            let status = text(row.get_ref(at + 3)?).ok().flatten();
+            let status = text(row.get_ref(at + 2)?).ok().flatten();
             match status.as_ref().and_then(|status| statuses.get(status)) {
                 Some(status) => customer.status = *status,
                 None => unreadable_fact(&mut customer, "status"),
             }
         }
-        match moment(row.get_ref(at + 5)?) {
-            Ok(registered) => {
-                customer.registered = registered.map(|moment| match moment {
-                    Moment::Day(day) => day.and_time(chrono::NaiveTime::MIN).and_utc(),
-                    Moment::Instant(instant) => instant,
-                });
+        match self.registered.read_stored(stored(row.get_ref(at + 4)?), None) {
+            ReadDate::None => {}
+            ReadDate::Date(Moment::Day(day)) => {
+                customer.registered = Some(day.and_time(chrono::NaiveTime::MIN).and_utc());
             }
-            Err(Unreadable) => unreadable_fact(&mut customer, "registered"),
+            ReadDate::Date(Moment::Instant(instant)) => customer.registered = Some(instant),
+            ReadDate::Unreadable => unreadable_fact(&mut customer, "registered"),
         }
-        customer.stand_in = matches!(row.get_ref(at + 6)?, ValueRef::Integer(flag) if flag != 0);
+        customer.dates_from = self.dates_from;
+        customer.stand_in = matches!(row.get_ref(at + 5)?, ValueRef::Integer(flag) if flag != 0);
         let mut column = at + FIXED;
         for name in &self.states {
             match row.get_ref(column)? {
@@ -174,13 +193,12 @@ impl Facts {
             }
             column += 1;
         }
-        for name in &self.dates {
-            match moment(row.get_ref(column)?) {
-                Ok(Some(moment)) => {
-                    customer.dates.insert(name.clone(), moment);
-                }
-                Ok(None) => {}
-                Err(Unreadable) => unreadable_fact(&mut customer, &format!("date {name}")),
+        for (name, form) in &self.dates {
+            // Whether it lies too far ahead is seen by whoever knows the day.
+            match form.read_stored(stored(row.get_ref(column)?), None) {
+                ReadDate::Date(moment) => drop(customer.dates.insert(name.clone(), moment)),
+                ReadDate::None => {}
+                ReadDate::Unreadable => unreadable_fact(&mut customer, &unreadable_date(name)),
             }
             column += 1;
         }
@@ -207,13 +225,21 @@ fn unreadable_fact(customer: &mut Customer, name: &str) {
     customer.unreadable.insert(name.to_owned());
 }
 
-/// Whether a row is the tenant's "Unknown Customer".
-pub(super) fn stand_in_sql(map: &CustomersMap) -> String {
+/// A part of a key. Text that is no UTF-8 is none.
+fn key_part(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Value::Null, Value::from),
+        other => from_sql(other),
+    }
+}
+
+/// Whether a row, under an alias, is the tenant's "Unknown Customer".
+pub(super) fn stand_in_sql(map: &CustomersMap, alias: &str) -> String {
     let Some(unknown) = &map.unknown else { return "0".to_owned() };
     let conditions: Vec<String> = unknown
         .find
         .iter()
-        .map(|(column, value)| format!("{}.{} IS {}", quoted(&map.table), quoted(column), literal(value)))
+        .map(|(column, value)| format!("{alias}.{} IS {}", quoted(column), literal(value)))
         .collect();
     format!("({})", conditions.join(" AND "))
 }
@@ -241,27 +267,20 @@ fn text(value: ValueRef<'_>) -> Result<Option<String>, Unreadable> {
     }
 }
 
-/// A day or an instant: ISO 8601 text, or Unix seconds.
-fn moment(value: ValueRef<'_>) -> Result<Option<Moment>, Unreadable> {
-    match value {
-        ValueRef::Null => Ok(None),
-        ValueRef::Integer(seconds) => {
-            DateTime::from_timestamp(seconds, 0).map(|at| Some(Moment::Instant(at))).ok_or(Unreadable)
-        }
-        ValueRef::Text(bytes) => {
-            let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim();
-            if text.is_empty() {
-                return Ok(None);
-            }
-            Moment::parse(text).map(Some).ok_or(Unreadable)
-        }
-        ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
-    }
-}
-
-/// The kinds of holds: one, none, or a JSON array.
+/// The kinds of holds: one, none (NULL or an empty array), or a JSON array. An empty text, a NULL within an array and a word
+/// that is no kind are holds of which nobody knows the kind.
 fn holds(value: ValueRef<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
-    profiles(value)?.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
+    let text = match value {
+        ValueRef::Null => return Ok(BTreeSet::new()),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => return Err(Unreadable),
+    };
+    let kinds: Vec<String> = if text.starts_with('[') {
+        serde_json::from_str(text).map_err(|_| Unreadable)?
+    } else {
+        vec![text.to_owned()]
+    };
+    kinds.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
 }
 
 /// The tenants with which an account is connected, by name: one, or a JSON array of texts and numbers.

@@ -7,15 +7,16 @@ use chrono::NaiveDate;
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
+use unicode_normalization::UnicodeNormalization;
 
 use super::json_fields;
 use super::mentions::People;
 use super::reading::Unreadable;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
-use crate::customer::Moment;
-use crate::data_map::{ClassName, FieldName, RecordKey, Value};
+use crate::data_map::{ClassName, FieldName, ReadDate, RecordKey, Stored, Value};
 use crate::policy::{UnderDuty, as_it_stays};
+use crate::sqlite;
 
 /// A field and what is written to it.
 #[derive(Clone, Debug)]
@@ -123,7 +124,7 @@ pub(super) fn put_unreadable(bench: &Bench, why: Unreadable) {
 }
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
-/// dated if so; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
+/// dated if so, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)` gives what becomes of a value, `relinquish_holds(slot, value)` whether it is
 /// erased, `relinquish_general(slot, value)` what is left of it once it is made general, `relinquish_of_day(slot)` what a
 /// placeholder is on the day; `relinquish_json` and `relinquish_json_holds` do so within a document.
 /// `relinquish_mentions(slot, value, n, key…)` says whether a text mentions customer n; `relinquish_release(slot, value, key…)`
@@ -131,22 +132,26 @@ pub(super) fn put_unreadable(bench: &Bench, why: Unreadable) {
 /// or a trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_kept", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        Ok(duty.keeps(moment(context.get_raw(1))))
+    register_duty(connection, bench, "relinquish_kept", |duty, date| duty.keeps(date.moment()).into())?;
+    register_duty(connection, bench, "relinquish_day", |duty, date| {
+        let day = duty.day(date.moment()).filter(|_| duty.keeps(date.moment()));
+        day.map_or(SqlValue::Null, |day| SqlValue::Text(day.to_string()))
     })?;
-    let working = Arc::clone(bench);
-    connection.create_scalar_function("relinquish_day", 2, flags, move |context| {
-        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
-        let duties = guard.as_ref().map(|working| &working.duties);
-        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
-        let duty = duties.and_then(|duties| duties.get(n)).ok_or_else(|| failure("no such duty"))?;
-        let date = moment(context.get_raw(1));
-        Ok(duty.day(date).filter(|_| duty.keeps(date)).map(|day| day.to_string()))
+    register_duty(connection, bench, "relinquish_unreadable", |_, date| date.is_unreadable().into())?;
+    let pure = flags | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("relinquish_bytes", 1, pure, |context| {
+        let digits: String = context.get(0)?;
+        hex::decode(digits).map_err(|_| failure("no bytes"))
+    })?;
+    connection.create_scalar_function("relinquish_nocase", 1, pure, |context| {
+        Ok(as_text(context.get_raw(0)).map(|text| caseless::default_case_fold_str(&text)))
+    })?;
+    connection.create_scalar_function("relinquish_normalised", 1, pure, |context| {
+        Ok(as_text(context.get_raw(0)).map(|text| {
+            let composed: String = text.trim().nfc().collect();
+            let folded: String = caseless::default_case_fold_str(&composed).nfc().collect();
+            folded
+        }))
     })?;
     let working = Arc::clone(bench);
     connection.create_scalar_function("relinquish_value", -1, flags, move |context| {
@@ -155,7 +160,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
                 return Ok(working.redacted(slot, context.get_raw(1), key(context, 2)));
             }
             if holds(&slot.strategy, context.get_raw(1)) {
-                return Ok(Ok(SqlValue::try_from(context.get_raw(1))?));
+                return Ok(Ok(sqlite::owned(context.get_raw(1))?));
             }
             if let Some(Some(text)) = working.same.get(n) {
                 return Ok(Ok(SqlValue::Text(text.clone())));
@@ -249,6 +254,24 @@ fn register_searches(connection: &Connection, bench: &Bench, flags: FunctionFlag
     })
 }
 
+/// A function of a duty, by its number, and a record's date as it is stored.
+fn register_duty(
+    connection: &Connection,
+    bench: &Bench,
+    name: &str,
+    answer: fn(&UnderDuty, ReadDate) -> SqlValue,
+) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let working = Arc::clone(bench);
+    connection.create_scalar_function(name, 2, flags, move |context| {
+        let guard = working.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
+        let found = guard.as_ref().and_then(|working| Some((working.duties.get(n)?, working.date)));
+        let (duty, day) = found.ok_or_else(|| failure("no such duty"))?;
+        Ok(answer(duty, read_date(duty, context.get_raw(1), day)))
+    })
+}
+
 fn failure(what: &str) -> rusqlite::Error {
     rusqlite::Error::UserFunctionError(what.into())
 }
@@ -323,6 +346,16 @@ fn key<'c>(context: &'c Context<'_>, from: usize) -> impl Iterator<Item = ValueR
     (from..context.len()).map(|n| context.get_raw(n))
 }
 
+/// A value as text, to be compared. NULL and bytes are none.
+fn as_text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(format!("{number:?}")),
+        ValueRef::Null | ValueRef::Blob(_) => None,
+    }
+}
+
 /// The key's values, each with its type and its length before it, so that no two keys look the same.
 fn key_text(context: &Context<'_>) -> String {
     key_of((2..context.len()).map(|n| context.get_raw(n)))
@@ -345,11 +378,19 @@ pub(super) fn key_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
     text
 }
 
-/// A record's date, without taking a copy of a text.
-fn moment(value: ValueRef<'_>) -> Option<Moment> {
+/// A record's date, as the duty's field stores it. Nobody counts by a day that is not known.
+fn read_date(duty: &UnderDuty, value: ValueRef<'_>, day: NaiveDate) -> ReadDate {
+    duty.form.read_stored(stored(value), (day != NaiveDate::MIN).then_some(day))
+}
+
+/// A value to be read as a date, without taking a copy of a text.
+pub(super) fn stored(value: ValueRef<'_>) -> Stored<'_> {
     match value {
-        ValueRef::Text(bytes) => Moment::parse(std::str::from_utf8(bytes).ok()?),
-        other => Moment::of(&from_sql(other)),
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(number) => Stored::Integer(number),
+        ValueRef::Real(number) => Stored::Real(number),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Stored::Bytes, Stored::Text),
+        ValueRef::Blob(_) => Stored::Bytes,
     }
 }
 

@@ -3,10 +3,11 @@
 use rusqlite::Connection;
 
 use super::functions::Slot;
-use super::statements::{Script, Statement, Target, affinity, quoted, source_sql};
-use super::{Shared, Trouble, facts, ownership};
+use super::ownership::{Set, columns, of_class};
+use super::statements::{Script, Statement, Target, quoted, source_sql};
+use super::{Shared, Trouble, facts};
 use crate::anonymise::Strategy;
-use crate::data_map::{ClassName, Datatype, FieldName};
+use crate::data_map::{ClassName, FieldName};
 use crate::policy::{ClassTreatment, Standing};
 use crate::sqlite::Fault;
 use crate::store::sql::{Bound, BoundClass, TenantSource};
@@ -14,13 +15,9 @@ use crate::store::sql::{Bound, BoundClass, TenantSource};
 /// The customers of a batch with whom too few share what would stay of them.
 const RARE: &str = "temp.relinquish_rare";
 
-/// Makes the table, whose column takes keys as the customers' own key column does. Alone is with whom too few share even
-/// what is one step more general.
-pub(super) fn create_rare(key: Datatype) -> String {
-    let affinity = affinity(key);
-    format!(
-        "CREATE TABLE IF NOT EXISTS {RARE} (relinquish_customer {affinity} PRIMARY KEY, relinquish_alone INTEGER)"
-    )
+/// Makes the table. Alone is with whom too few share even what is one step more general.
+pub(super) fn create_rare() -> String {
+    format!("CREATE TABLE IF NOT EXISTS {RARE} (n INTEGER PRIMARY KEY, alone INTEGER);")
 }
 
 /// What a smallest group takes.
@@ -50,6 +47,7 @@ struct Column {
 impl GroupScript {
     pub(super) fn new(
         bound: &Bound,
+        number: usize,
         class: &BoundClass,
         treated: &ClassTreatment,
         targets: &[Target<'_>],
@@ -67,7 +65,7 @@ impl GroupScript {
             Some(slots.len() - 1)
         };
         let (mut at_last, mut before) = (smallest.written(Standing::Alone), smallest.written(Standing::Rare));
-        let mut columns = Vec::new();
+        let mut of_group = Vec::new();
         for field in smallest.fields().keys() {
             let name = format!("{table}.{}", quoted(field.as_str()));
             shared.push(match targets.iter().find(|target| target.column == name && !target.in_json) {
@@ -77,42 +75,59 @@ impl GroupScript {
             let step = before.remove(field).filter(|_| smallest.coarser().contains_key(field));
             let (cleared, coarser) = (slot(field, at_last.remove(field))?, slot(field, step));
             coarse.extend(coarser.map(|slot| format!("relinquish_general({slot}, {name})")));
-            columns.push(Column { name, cleared, coarser });
+            of_group.push(Column { name, cleared, coarser });
         }
-        let from = ownership::from_batch(class);
+        let touched = Set::Touched.of(number);
+        let parts = 0..class.handle.len();
+        let handles: Vec<String> =
+            parts.clone().map(|part| format!("h{part} AS relinquish_h{part}")).collect();
+        let same: Vec<String> = parts
+            .zip(&class.handle)
+            .map(|(part, column)| format!("{table}.{} = relinquish_r.relinquish_h{part}", quoted(column)))
+            .collect();
+        // Names that scalar SQL of the host's cannot mean.
+        let from = format!(
+            "FROM (SELECT {}, n AS relinquish_n FROM {touched}) AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
+            handles.join(", "),
+            same.join(" AND ")
+        );
         let shared_by_too_few = |values: &[String]| {
             // Quoted, NULL is a value like others, and 1 is not '1'.
             let values: Vec<String> = values.iter().map(|value| format!("quote({value})")).collect();
             let values = values.join(", ");
             format!(
                 "({values}) NOT IN (
-                     SELECT {values} FROM main.{table} AS {table} WHERE NOT coalesce({}, 0)
+                     SELECT {values} FROM main.{table} AS {table} WHERE NOT coalesce({}, 0){}
                      GROUP BY {values} HAVING count(*) >= {}
                  )",
-                facts::stand_in_sql(&bound.customers),
+                facts::stand_in_sql(&bound.customers, &table),
+                of_class(&table, &class.rows),
                 smallest.least(),
             )
         };
         let alone = if smallest.coarser().is_empty() { "1".to_owned() } else { shared_by_too_few(&coarse) };
         let fill = format!(
-            "INSERT OR IGNORE INTO {RARE} (relinquish_customer, relinquish_alone)
-             SELECT relinquish_b.relinquish_customer, {alone} {from} WHERE {}",
+            "INSERT OR IGNORE INTO {RARE} (n, alone) SELECT relinquish_r.relinquish_n, {alone} {from} WHERE {}",
             shared_by_too_few(&shared),
         );
-        let key = class.key.first().map_or("", String::as_str);
-        let is_rare = format!("{table}.{} IN (SELECT relinquish_customer FROM {RARE})", quoted(key));
-        let is_alone = format!(
-            "{table}.{} IN (SELECT relinquish_customer FROM {RARE} WHERE relinquish_alone)",
-            quoted(key)
-        );
+        let names: Vec<String> =
+            (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+        let is_in = |which: &str| {
+            format!(
+                "{} IN (SELECT {} FROM {touched} AS relinquish_r CROSS JOIN {RARE} AS rare ON rare.n = relinquish_r.n{which})",
+                columns(&table, &class.handle),
+                names.join(", ")
+            )
+        };
+        let (is_rare, is_alone) = (is_in(""), is_in(" WHERE rare.alone"));
         let holds = |slot: &dyn Fn(&Column) -> usize| {
             let each =
-                columns.iter().map(|column| format!("relinquish_holds({}, {})", slot(column), column.name));
+                of_group.iter().map(|column| format!("relinquish_holds({}, {})", slot(column), column.name));
             each.collect::<Vec<_>>().join(" AND ")
         };
         let tally = format!(
-            "SELECT relinquish_b.relinquish_n, count(*), sum({is_alone}) {from}
-             WHERE {is_rare} AND NOT CASE WHEN {is_alone} THEN {} ELSE {} END GROUP BY relinquish_b.relinquish_n",
+            "SELECT relinquish_r.relinquish_n, count(*), sum({is_alone}) {from}
+             WHERE {is_rare} AND NOT CASE WHEN {is_alone} THEN {} ELSE {} END GROUP BY relinquish_r.relinquish_n",
             holds(&|column| column.cleared),
             holds(&|column| column.coarser.unwrap_or(column.cleared)),
         );
@@ -121,7 +136,7 @@ impl GroupScript {
             fill,
             tally: Statement { sql: tally, parameters: Vec::new() },
             within_document: smallest.fields().keys().find(|field| class.json.contains_key(*field)).cloned(),
-            columns,
+            columns: of_group,
             is_rare,
             is_alone,
         })

@@ -1,12 +1,14 @@
 //! Reading the live schema of an SQLite database.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use super::checks::Held;
 use crate::store::sql::{
-    Column, ForeignKey, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks, datatype,
-    declared_chars, generated_from, names_column, trigger_event, trigger_text, virtual_table,
-    written_by_trigger,
+    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
+    collation, datatype, declared_chars, generated_from, names_column, trigger_event, trigger_text,
+    virtual_table, written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -63,7 +65,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             computed: hidden == 2 || hidden == 3,
             computed_from: if hidden == 2 || hidden == 3 { generated_from(sql, &name) } else { Vec::new() },
             has_default,
-            collation: collation(connection, &table.name, &name)?,
+            collation: collation(sql, &name),
             checks: Vec::new(),
             name,
         });
@@ -74,9 +76,12 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
         && let Some(column) = table.columns.iter_mut().find(|column| column.name == *name)
     {
         column.has_default = true;
+        table.key_is_rowid = true;
     }
+    table.without_rowid = without_rowid;
     key.sort();
     table.primary_key = key.into_iter().map(|(_, name, _)| name).collect();
+    table.leading = leading(connection, &table)?;
     table.foreign_keys = foreign_keys(connection, &table.name)?;
     table.unique = unique(connection, &table)?;
     let mut triggers = connection.prepare_cached(
@@ -114,13 +119,6 @@ fn put_checks(
     Ok(())
 }
 
-/// How a column's values are compared, if not as bytes.
-fn collation(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<Option<String>> {
-    let (_, collation, ..) = connection.column_metadata(Some("main"), table, column)?;
-    let name = collation.map(|name| name.to_string_lossy().into_owned());
-    Ok(name.filter(|name| !name.eq_ignore_ascii_case("BINARY")))
-}
-
 fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {
     let mut list = connection.prepare_cached(
         "SELECT id, \"table\", \"from\", \"to\", on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
@@ -133,8 +131,13 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
         let to: Option<String> = row.get(3)?;
         if keys.last().is_none_or(|(last, _)| *last != id) {
             let on_delete: String = row.get(4)?;
-            let cascades = on_delete.eq_ignore_ascii_case("CASCADE");
-            keys.push((id, ForeignKey { columns: Vec::new(), to_table, to_columns: Vec::new(), cascades }));
+            let on_delete = match on_delete.to_ascii_uppercase().as_str() {
+                "CASCADE" => OnDelete::Cascade,
+                "SET NULL" => OnDelete::SetNull,
+                "SET DEFAULT" => OnDelete::SetDefault,
+                _ => OnDelete::Nothing,
+            };
+            keys.push((id, ForeignKey { columns: Vec::new(), to_table, to_columns: Vec::new(), on_delete }));
         }
         if let Some((_, key)) = keys.last_mut() {
             key.columns.push(from);
@@ -142,6 +145,25 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
         }
     }
     Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+/// The columns with which indexes begin that hold for all rows and compare as the column does.
+fn leading(connection: &Connection, table: &Table) -> rusqlite::Result<BTreeSet<String>> {
+    let mut leading: BTreeSet<String> =
+        table.primary_key.first().map(|name| name.to_ascii_lowercase()).into_iter().collect();
+    let mut list = connection.prepare_cached(
+        "SELECT i.name, i.coll FROM pragma_index_list(?1) AS l JOIN pragma_index_xinfo(l.name) AS i
+         WHERE NOT l.partial AND i.seqno = 0 AND i.name IS NOT NULL",
+    )?;
+    let mut rows = list.query([&table.name])?;
+    while let Some(row) = rows.next()? {
+        let (name, compares): (String, String) = (row.get(0)?, row.get(1)?);
+        let own = table.column(&name).and_then(|column| column.collation.as_deref()).unwrap_or("BINARY");
+        if own.eq_ignore_ascii_case(&compares) {
+            leading.insert(name.to_ascii_lowercase());
+        }
+    }
+    Ok(leading)
 }
 
 /// The columns of each unique index. Of an index over expressions only its text is known, so every column that

@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 use super::functions::{self, Place, Slot, key_of};
 use super::reading::{Unreadable, searched};
 use super::statements::{Script, quoted};
-use super::{Shared, Trouble, bind_all, natural, ownership};
+use super::{Shared, Trouble, bind_all, held, natural};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::NotJson;
 use crate::anonymise::readable::IDENTIFIER_WAY_OUT;
@@ -130,7 +130,7 @@ impl Shared {
             identifiers.iter().map(|(one, _)| Matcher::new([one])).collect();
         let matchers = matchers.map_err(|error| Fault::Other(error.to_string()))?;
         let mut owners: HashMap<(ClassName, String), Vec<usize>> = HashMap::new();
-        for class in &self.bound.classes {
+        for (number, class) in self.bound.classes.iter().enumerate() {
             if !script.slots.iter().filter(redacted).any(|slot| slot.class == class.name) {
                 continue;
             }
@@ -138,7 +138,7 @@ impl Shared {
             let table = quoted(&class.table);
             let key: Vec<String> =
                 class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
-            let sql = ownership::select_owned(class, &key.join(", "));
+            let sql = held(number, class, &key.join(", "), true);
             let mut statement = connection.prepare_cached(&sql).map_err(&at)?;
             let mut rows = statement.query([]).map_err(&at)?;
             while let Some(row) = rows.next().map_err(&at)? {

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::by_record::fits;
-use super::sql::{Bound, CustomersMap, SqlMap, bind, refused_by};
+use super::sql::{Bound, BoundClass, CustomersMap, SqlMap, bind, keys, refused_by};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
     Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest,
@@ -25,14 +25,16 @@ use crate::sqlite::{self, A_TRIGGER, Fault, Worker};
 
 use erase::Work;
 use facts::Facts;
+use find::{Finder, Finding};
 use functions::{Bench, Working};
-use ownership::Whose;
+use ownership::{Set, is_row};
 use reading::Unreadable;
-use statements::{BATCH, Script, Statement, quoted};
+use statements::{BATCH, ClassScript, Script, Statement, quoted};
 
 mod checks;
 mod erase;
 mod facts;
+mod find;
 mod functions;
 mod groups;
 mod introspect;
@@ -44,7 +46,6 @@ mod reading;
 mod scrub;
 mod statements;
 mod status;
-mod staying;
 
 /// How many treatments are kept as statements.
 const SCRIPTS: usize = 256;
@@ -67,6 +68,8 @@ struct Shared {
     facts: Facts,
     bench: Bench,
     scripts: Mutex<BTreeMap<Digest, Arc<Script>>>,
+    /// What customers have, whatever is done to it.
+    held: Finding,
 }
 
 impl SqliteStore {
@@ -82,7 +85,7 @@ impl SqliteStore {
         let failed_sql = |error: rusqlite::Error| failure(doing, error.into());
         let connection = sqlite::open(path.as_ref(), false).map_err(failed)?;
         let schema = introspect::schema(&connection).map_err(failed_sql)?;
-        if connection.is_readonly("main").map_err(failed_sql)? {
+        if sqlite::is_read_only(&connection).map_err(failed_sql)? {
             return Err(StoreError::ReadOnly { doing });
         }
         let bound = bind(map, &schema);
@@ -99,16 +102,14 @@ impl SqliteStore {
             }
         };
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed_sql)?;
-        let key = schema
-            .table(&bound.customers.table)
-            .and_then(|table| table.column(&bound.customers.key))
-            .map_or(Datatype::Any, |column| column.datatype);
-        connection.execute_batch(&statements::create_batch(key)).map_err(failed_sql)?;
-        connection.execute_batch(&groups::create_rare(key)).map_err(failed_sql)?;
+        connection.execute_batch(&ownership::create_batch(&bound)).map_err(failed_sql)?;
+        connection.execute_batch(&ownership::create_sets(&bound)).map_err(failed_sql)?;
+        connection.execute_batch(&groups::create_rare()).map_err(failed_sql)?;
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
-        connection.set_prepared_statement_cache_capacity(256);
-        let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default() });
+        connection.set_prepared_statement_cache_capacity(1_024);
+        let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
+        let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default(), held });
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
     }
 
@@ -197,33 +198,90 @@ impl Shared {
         }
         let script = scripts
             .entry(treatment.digest())
-            .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment, &Whose::Batch)));
+            .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
         Arc::clone(script)
     }
 
-    /// Puts customers into the batch table, numbered from 0. An id that is not spelled as the key column spells
-    /// it belongs to nobody.
+    /// Puts customers into the batch table, numbered from 0. An id that is not spelled as the key columns spell it belongs
+    /// to nobody.
     fn fill<'i>(
+        &self,
         connection: &Connection,
         customers: impl Iterator<Item = &'i CustomerId>,
     ) -> Result<(), Trouble> {
-        let ids: Vec<&str> = customers.map(CustomerId::as_str).collect();
+        let types = self.key_types();
+        let spelled = |value: &Value| match value {
+            Value::Blob(bytes) => serde_json::json!(["b", hex::encode(bytes)]),
+            Value::Integer(number) => serde_json::json!(["i", number]),
+            Value::Real(number) => serde_json::json!(["r", number]),
+            Value::Text(text) => serde_json::json!(["t", text]),
+            Value::Null => serde_json::json!(["n", null]),
+        };
+        let mut ids = Vec::new();
+        for (n, customer) in customers.enumerate() {
+            let ways = keys::read(customer.as_str(), &types).unwrap_or_default();
+            if ways.is_empty() {
+                ids.push(serde_json::json!({ "n": n, "way": 0, "key": [] }));
+            }
+            for (way, parts) in ways.iter().enumerate() {
+                let key: Vec<serde_json::Value> = parts.iter().map(spelled).collect();
+                ids.push(serde_json::json!({ "n": n, "way": way, "key": key }));
+            }
+        }
         let ids =
             serde_json::to_string(&ids).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
         connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
+        let parts = 0..types.len();
+        let names: Vec<String> = parts.clone().map(|part| format!("k{part}")).collect();
+        let values: Vec<String> = parts
+            .map(|part| {
+                let at = |n: usize| format!("json_extract(value, '$.key[{part}][{n}]')");
+                format!(
+                    "CASE {} WHEN 'b' THEN relinquish_bytes({}) ELSE {} END AS k{part}",
+                    at(0),
+                    at(1),
+                    at(1)
+                )
+            })
+            .collect();
+        let map = self.customers();
+        let is_there: Vec<String> =
+            map.key.iter().zip(&names).map(|(key, name)| format!("x.{} = way.{name}", quoted(key))).collect();
+        // Of several ways to read an id the one counts that is somebody's.
         connection
             .prepare_cached(&format!(
-                "INSERT INTO {BATCH} (relinquish_n, relinquish_asked, relinquish_customer)
-                 SELECT key, value, value FROM json_each(?1)"
+                "INSERT OR REPLACE INTO {BATCH} (n, {names}) SELECT n, {names} FROM (
+                     SELECT json_extract(value, '$.n') AS n, json_extract(value, '$.way') AS way, {values} FROM json_each(?1)
+                 ) AS way ORDER BY n, EXISTS (SELECT 1 FROM main.{table} AS x WHERE way.way > 0 AND {is_there}), way DESC",
+                names = names.join(", "),
+                values = values.join(", "),
+                table = quoted(&map.table),
+                is_there = is_there.join(" AND "),
             ))?
             .execute([ids])?;
-        connection
-            .prepare_cached(&format!(
-                "UPDATE {BATCH} SET relinquish_customer = NULL
-                 WHERE CAST(relinquish_customer AS TEXT) IS NOT relinquish_asked"
-            ))?
-            .execute([])?;
         Ok(())
+    }
+
+    /// The types of the columns of the customers' key.
+    fn key_types(&self) -> Vec<Datatype> {
+        let root = self.bound.data_map.class(self.bound.data_map.root().as_str());
+        let datatype = |column: &String| {
+            root.and_then(|root| root.find(column))
+                .map_or(Datatype::Any, |field| field.constraints().datatype)
+        };
+        self.bound.root().map_or_else(Vec::new, |root| root.key.iter().map(datatype).collect())
+    }
+
+    /// True of the rows of customers of the batch.
+    fn in_batch(&self, which: &str) -> String {
+        let map = self.customers();
+        let names: Vec<String> = (0..map.key.len()).map(|part| format!("k{part}")).collect();
+        let own = self.bound.root().map_or(&[][..], |root| &root.key);
+        format!(
+            "{} IN (SELECT {} FROM {BATCH}{which})",
+            ownership::columns(&quoted(&map.table), own),
+            names.join(", ")
+        )
     }
 
     /// Takes customers out of the batch table again.
@@ -233,20 +291,31 @@ impl Shared {
         }
         let list = format!("{numbers:?}");
         connection
-            .prepare_cached(&format!(
-                "DELETE FROM {BATCH} WHERE relinquish_n IN (SELECT value FROM json_each(?1))"
-            ))?
+            .prepare_cached(&format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))"))?
             .execute([list])?;
         Ok(())
     }
 
     /// The facts of the batch, by number.
     fn batch_facts(&self, connection: &Connection) -> Result<HashMap<usize, Customer>, Trouble> {
-        let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
+        let table = quoted(&self.customers().table);
+        let Some(root) = self.bound.root() else { return Ok(HashMap::new()) };
+        let same: Vec<String> = root
+            .key
+            .iter()
+            .enumerate()
+            .map(|(part, key)| format!("{table}.{} = relinquish_b.relinquish_{part}", quoted(key)))
+            .collect();
+        let parts: Vec<String> =
+            (0..root.key.len()).map(|part| format!("k{part} AS relinquish_{part}")).collect();
+        // Names that scalar SQL of the host's cannot mean.
         let sql = format!(
-            "SELECT relinquish_b.relinquish_n, {} FROM {BATCH} AS relinquish_b
-             JOIN main.{table} AS {table} ON {table}.{key} = relinquish_b.relinquish_customer",
-            self.facts.columns()
+            "SELECT relinquish_b.relinquish_n, {} FROM (SELECT n AS relinquish_n, {} FROM {BATCH}) AS relinquish_b
+             CROSS JOIN main.{table} AS {table} ON {}{}",
+            self.facts.columns(),
+            parts.join(", "),
+            same.join(" AND "),
+            ownership::of_class(&table, &root.rows),
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;
@@ -264,23 +333,67 @@ impl Shared {
         limit: usize,
         stand_ins: bool,
     ) -> Result<Vec<Customer>, Trouble> {
-        let (table, key) = (quoted(&self.customers().table), quoted(&self.customers().key));
-        let after_key = if after.is_some() { format!("{table}.{key} > ?2") } else { "?2 IS NULL".to_owned() };
+        let Some(root) = self.bound.root() else { return Ok(Vec::new()) };
+        let table = quoted(&root.table);
+        let key = ownership::columns(&table, &root.key);
+        let listed = ownership::listed(&table, &root.key);
+        let places: Vec<String> = (2..).take(root.key.len()).map(|place| format!("?{place}")).collect();
+        let places = if places.len() == 1 { places.concat() } else { format!("({})", places.join(", ")) };
+        let after_key = if after.is_some() { format!("{key} > {places}") } else { "1".to_owned() };
+        let is_there: Vec<String> =
+            root.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
         let which = if stand_ins { "" } else { "NOT " };
         let sql = format!(
-            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND {table}.{key} IS NOT NULL AND {which}coalesce({}, 0)
-             ORDER BY {table}.{key} LIMIT ?1",
+            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND {}{} AND {which}coalesce({}, 0)
+             ORDER BY {listed} LIMIT ?1",
             self.facts.columns(),
-            facts::stand_in_sql(self.customers())
+            is_there.join(" AND "),
+            ownership::of_class(&table, &root.rows),
+            facts::stand_in_sql(self.customers(), &table)
         );
         let mut statement = connection.prepare_cached(&sql)?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query((limit, after.map(CustomerId::as_str)))?;
+        let mut values = vec![rusqlite::types::Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))];
+        if let Some(after) = after {
+            values.extend(self.place_of(connection, after)?.into_iter().map(sql_value));
+        }
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         let mut page = Vec::new();
         while let Some(row) = rows.next()? {
             page.push(self.facts.read(row, 0)?);
         }
         Ok(page)
+    }
+
+    /// The key after which a page begins. An id that is no key of this table has no place among them.
+    fn place_of(&self, connection: &Connection, after: &CustomerId) -> Result<Vec<Value>, Trouble> {
+        let ways = keys::read(after.as_str(), &self.key_types()).unwrap_or_default();
+        if ways.len() > 1 {
+            let map = self.customers();
+            let same: Vec<String> = map
+                .key
+                .iter()
+                .enumerate()
+                .map(|(n, key)| format!("x.{} = ?{}", quoted(key), n + 1))
+                .collect();
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM main.{} AS x WHERE {})",
+                quoted(&map.table),
+                same.join(" AND ")
+            );
+            for way in &ways {
+                let values = way.iter().cloned().map(sql_value);
+                let is_there = connection
+                    .prepare_cached(&sql)?
+                    .query_row(rusqlite::params_from_iter(values), |row| row.get::<_, bool>(0))?;
+                if is_there {
+                    return Ok(way.clone());
+                }
+            }
+        }
+        ways.into_iter().next().ok_or_else(|| {
+            let what = "the id after which the page begins is no key of the customers' table; begin with the first page";
+            Fault::Other(what.to_owned()).into()
+        })
     }
 
     fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
@@ -339,9 +452,13 @@ impl Shared {
         while let Some(row) = rows.next().map_err(&at)? {
             let mut kept = Kept { rows: natural(row, 1).map_err(&at)?, ..Kept::default() };
             for (n, field) in fields.iter().enumerate() {
-                for column in [2 * n + 2, 2 * n + 3] {
+                for column in [3 * n + 2, 3 * n + 3] {
                     let date: Option<String> = row.get(column).map_err(&at)?;
                     kept.add(field, date.and_then(|day| day.parse().ok()));
+                }
+                // By the same field a record may be kept for several tenants.
+                if !kept.unreadable.contains_key(field) {
+                    kept.add_unreadable(field, natural(row, 3 * n + 4).map_err(&at)?);
                 }
             }
             counted.push((natural(row, 0).map_err(&at)?, kept));
@@ -378,15 +495,15 @@ impl Shared {
         customers: &[CustomerId],
         treatment: &Treatment,
         day: NaiveDate,
-    ) -> Result<Vec<Tally>, Trouble> {
+    ) -> Result<Batch<Tally>, Trouble> {
         let script = self.script(treatment);
         let transaction = connection.transaction()?;
-        Self::fill(&transaction, customers.iter())?;
-        self.work(&script, None, day, 0);
-        functions::stop_at_unreadable(&self.bench);
-        self.look_for(&transaction, customers.len(), treatment, &script)?;
-        Self::find_rare(&transaction, &script)?;
-        let tallies = Self::count_by(&transaction, &script, customers.len())?;
+        // Each plan is of one customer who leaves alone. What goes along with others is worked out for each by itself.
+        let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
+        let mut tallies = Vec::with_capacity(customers.len());
+        for part in customers.chunks(most) {
+            tallies.extend(self.tally_part(&transaction, part, treatment, &script, day)?);
+        }
         transaction.commit()?;
         Ok(tallies)
     }
@@ -406,7 +523,7 @@ impl Shared {
         functions::set(&self.bench, None);
         let trouble = match counted {
             Ok(tallies) => {
-                answers.extend(tallies.into_iter().map(Ok));
+                answers.extend(tallies);
                 return Ok(());
             }
             Err(trouble) => trouble,
@@ -429,18 +546,79 @@ impl Shared {
         }
     }
 
+    fn tally_part(
+        &self,
+        transaction: &Connection,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        script: &Script,
+        day: NaiveDate,
+    ) -> Result<Batch<Tally>, Trouble> {
+        self.fill(transaction, customers.iter())?;
+        self.work(script, None, day, 0);
+        let mut unclear = self.unclear_customers(transaction, script)?;
+        let out: Vec<usize> = unclear.keys().copied().collect();
+        Self::leave_out(transaction, &out)?;
+        if script.finding.goes_along() {
+            self.find(transaction, &script.finding)?;
+        } else {
+            self.find_each(transaction, &script.finding)?;
+        }
+        functions::stop_at_unreadable(&self.bench);
+        self.look_for(transaction, customers.len(), treatment, script)?;
+        Self::find_rare(transaction, script)?;
+        let tallies = Self::count_by(transaction, &script.classes, customers.len())?;
+        let each = tallies.into_iter().enumerate();
+        Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
+    }
+
+    /// The customers of the batch of whom not everything can be told, each with the first reason.
+    fn unclear_customers(
+        &self,
+        connection: &Connection,
+        script: &Script,
+    ) -> Result<HashMap<usize, StoreError>, Trouble> {
+        let mut customers = HashMap::new();
+        for (n, class, link, rows) in self.unclear(connection, &script.finding)? {
+            customers.entry(n).or_insert_with(|| StoreError::Unclear { class, link, rows });
+        }
+        Ok(customers)
+    }
+
     /// What a treatment's statements count, for so many.
-    fn count_by(transaction: &Connection, script: &Script, customers: usize) -> Result<Vec<Tally>, Trouble> {
+    fn count_by(
+        transaction: &Connection,
+        classes: &[ClassScript],
+        customers: usize,
+    ) -> Result<Vec<Tally>, Trouble> {
         let mut nothing = Tally::default();
-        nothing
-            .classes
-            .extend(script.classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
+        nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
         let mut tallies = vec![nothing; customers];
-        for class in &script.classes {
+        for class in classes {
             for (n, counted) in Self::count(transaction, &class.class, &class.tally)? {
                 let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
                 if let Some(tally) = tally {
                     *tally = counted;
+                }
+            }
+            for more in class.theirs.iter().chain(&class.mentioned) {
+                for (n, counted) in Self::count(transaction, &class.class, more)? {
+                    let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
+                    if let Some(tally) = tally {
+                        tally.due += counted.due;
+                    }
+                }
+            }
+            for (n, others) in class
+                .others
+                .iter()
+                .map(|sql| Self::count_rows(transaction, &class.class, sql))
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+            {
+                if let Some(tally) = tallies.get_mut(n) {
+                    tally.others.insert(class.class.clone(), others);
                 }
             }
             if let Some((statement, fields)) = &class.uncertain {
@@ -481,7 +659,8 @@ impl Shared {
         customers: &[CustomerId],
     ) -> Result<Batch<Identifiers>, Trouble> {
         let transaction = connection.transaction()?;
-        Self::fill(&transaction, customers.iter())?;
+        self.fill(&transaction, customers.iter())?;
+        self.find_each(&transaction, &self.held)?;
         let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
         let doing = "reading identifiers";
@@ -500,7 +679,7 @@ impl Shared {
         counts: impl Fn(&str, &str, &Value) -> bool,
     ) -> Result<Vec<(Identifiers, Unread)>, Trouble> {
         let mut list = vec![(Identifiers::new(), Unread::default()); customers];
-        for class in &self.bound.classes {
+        for (number, class) in self.bound.classes.iter().enumerate() {
             let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
             let fields: Vec<(&Kind, &str, Option<&Pointer>, &str, bool)> = described
                 .fields()
@@ -517,7 +696,7 @@ impl Shared {
                         is_binary,
                     ))
                 })
-                .filter(|(kind, ..)| kind.identifies())
+                .filter(|(kind, _, _, field, _)| kind.identifies() && !class.of.contains_key(*field))
                 .collect();
             if fields.is_empty() {
                 continue;
@@ -525,7 +704,7 @@ impl Shared {
             let table = quoted(&class.table);
             let columns: Vec<String> =
                 fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
-            let sql = ownership::select_owned(class, &columns.join(", "));
+            let sql = held(number, class, &columns.join(", "), false);
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -568,6 +747,22 @@ impl Shared {
 struct Unread {
     value: Option<String>,
     document: Option<String>,
+}
+
+/// The rows of a class that customers of the batch have, by number; if asked for, those that somebody else has as well,
+/// and those that go along.
+fn held(number: usize, class: &BoundClass, columns: &str, with_shared: bool) -> String {
+    let table = quoted(&class.table);
+    let which = match (with_shared, class.is_shared) {
+        (true, _) => "",
+        (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
+        (false, false) => " WHERE relinquish_r.beside = 0",
+    };
+    format!(
+        "SELECT relinquish_r.n, {columns} FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}{which}",
+        Set::Touched.of(number),
+        is_row(class, &table, "relinquish_r"),
+    )
 }
 
 /// A number that is never negative.
@@ -640,7 +835,7 @@ impl CustomerStore for SqliteStore {
         self.call("reading customers", move |shared, connection| match select {
             Select::Ids(ids) => {
                 let transaction = connection.transaction()?;
-                Shared::fill(&transaction, ids.iter())?;
+                shared.fill(&transaction, ids.iter())?;
                 let facts = shared.batch_facts(&transaction)?;
                 transaction.commit()?;
                 Ok(facts.into_values().collect())
@@ -672,10 +867,8 @@ impl CustomerStore for SqliteStore {
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
         let batch = batch.to_vec();
-        let answers = self
-            .call("reactivating customers", move |shared, connection| shared.reactivate(connection, &batch))
-            .await?;
-        Ok(answers.into_iter().map(Ok).collect())
+        self.call("reactivating customers", move |shared, connection| shared.reactivate(connection, &batch))
+            .await
     }
 }
 

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Statement as Prepared, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
 use super::erase::Work;
 use super::functions::from_sql;
-use super::ownership::Whose;
-use super::statements::{ClassScript, Parts, Script, Statement};
-use super::{Shared, SqliteStore, Trouble, bind_all, functions, named, sql_value};
+use super::statements::{ClassScript, Part, Script};
+use super::{Shared, SqliteStore, Trouble, functions, named, sql_value};
 use crate::anonymise::Seed;
 use crate::data_map::{ClassName, Value};
 use crate::policy::RecordAction;
@@ -21,17 +20,10 @@ use crate::store::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessR
 /// How many rows are treated in one transaction.
 const MOST_AT_ONCE: usize = 10_000;
 
-/// The keys of a part: its first and its last, and how many.
-struct Part {
-    first: Vec<Value>,
-    last: Vec<Value>,
-    rows: usize,
-}
-
 impl SqliteStore {
     /// The statements for the classes that the request names. Classes that it says nothing of, and that another store may
     /// hold, are none of ours.
-    fn nobodys(&self, request: &OwnerlessRequest) -> Result<Arc<Script>, StoreError> {
+    fn nobodys(&self, request: &OwnerlessRequest) -> Result<Arc<Nobodys>, StoreError> {
         let bound = &self.shared.bound;
         let acts = |class: &ClassName| {
             let treated = request.treatment.class(class.as_str());
@@ -42,83 +34,71 @@ impl SqliteStore {
         if let Some(class) = stranger {
             return Err(StoreError::Treatment { what: format!("there is no class {class}") });
         }
-        let whose = Whose::Nobody(request.classes.clone());
-        let mut script = Script::new(bound, &request.treatment, &whose);
-        script.classes.retain(|class| request.classes.contains_key(&class.class));
-        Ok(Arc::new(script))
+        let script = Script::new(bound, &request.treatment);
+        let parts = script
+            .classes
+            .iter()
+            .filter_map(|class| {
+                let which = request.classes.get(&class.class)?;
+                Some((class.clone(), Script::ownerless(bound, &request.treatment, &class.class, *which)?))
+            })
+            .collect();
+        Ok(Arc::new(Nobodys { script: Arc::new(script), parts }))
     }
 }
 
-/// Binds values after the parameters of a statement.
-fn bind_after(
-    prepared: &mut Prepared<'_>,
-    statement: &Statement,
-    values: impl Iterator<Item = SqlValue>,
-) -> rusqlite::Result<()> {
-    bind_all(prepared, statement)?;
-    for (n, value) in values.enumerate() {
-        prepared.raw_bind_parameter(statement.parameters.len() + n + 1, value)?;
-    }
-    Ok(())
+/// The statements for records that nobody owns.
+#[derive(Debug)]
+struct Nobodys {
+    script: Arc<Script>,
+    parts: Vec<(ClassScript, Part)>,
+}
+
+/// What came of touching a part.
+struct Touched {
+    rows: usize,
+    /// The key of the last one.
+    last: Vec<Value>,
 }
 
 impl Shared {
-    /// The next part of a class, after a key. None once there is nothing to do any more.
-    fn part(
-        transaction: &Transaction<'_>,
-        parts: &Parts,
-        after: Option<&[Value]>,
-        limit: usize,
-    ) -> rusqlite::Result<Option<Part>> {
-        let statement = if after.is_some() { &parts.after } else { &parts.first };
-        let mut prepared = transaction.prepare_cached(&statement.sql)?;
-        let limit = SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-        let after = after.into_iter().flatten().cloned().map(sql_value);
-        bind_after(&mut prepared, statement, std::iter::once(limit).chain(after))?;
-        let columns = prepared.column_count();
-        let mut rows = prepared.raw_query();
-        let mut part: Option<Part> = None;
-        while let Some(row) = rows.next()? {
-            let key = (0..columns).map(|n| Ok(from_sql(row.get_ref(n)?)));
-            let key = key.collect::<rusqlite::Result<Vec<Value>>>()?;
-            match &mut part {
-                Some(part) => {
-                    part.last = key;
-                    part.rows += 1;
-                }
-                None => part = Some(Part { first: key.clone(), last: key, rows: 1 }),
-            }
-        }
-        Ok(part)
-    }
-
-    /// Does to a part what is done to its class. Gives the number of rows that went, or were written to.
-    fn treat_part(
+    /// Touches the next rows of a class, after a key. None once there are none any more.
+    fn touch_part(
         &self,
         transaction: &Transaction<'_>,
-        class: &ClassScript,
+        nobodys: &Nobodys,
         part: &Part,
-    ) -> Result<u64, Trouble> {
-        let Some(act) = &class.act else { return Ok(0) };
+        after: Option<&[Value]>,
+        limit: usize,
+    ) -> Result<Option<Touched>, Trouble> {
+        Self::forget(transaction, &nobodys.script.finding)?;
+        let sql = if after.is_some() { &part.after } else { &part.first };
+        let limit = SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
+        let values = std::iter::once(limit).chain(after.into_iter().flatten().cloned().map(sql_value));
+        let rows = transaction.prepare_cached(sql)?.execute(params_from_iter(values))?;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let mut last = transaction.prepare_cached(&part.last)?;
+        let columns = last.column_count();
+        let last = last.query_row([], |row| {
+            (0..columns).map(|n| Ok(from_sql(row.get_ref(n)?))).collect::<rusqlite::Result<Vec<Value>>>()
+        })?;
+        self.find_around(transaction, &nobodys.script.finding, part.number)?;
+        Ok(Some(Touched { rows, last }))
+    }
+
+    /// Does to the touched rows what is done to their class. Gives the number of rows that went, or were written to.
+    fn treat_part(&self, transaction: &Transaction<'_>, class: &ClassScript) -> Result<u64, Trouble> {
         let at = Trouble::at(&class.class);
-        let bounds = || part.first.iter().chain(&part.last).cloned().map(sql_value);
-        for cut in &class.cuts {
-            let mut cut = transaction.prepare_cached(cut).map_err(&at)?;
-            bind_after(&mut cut, &Statement::default(), bounds()).map_err(&at)?;
-            cut.raw_execute().map_err(&at)?;
+        let rows = transaction
+            .prepare_cached(&class.distinct)
+            .and_then(|mut statement| statement.query_row([], |row| super::natural(row, 0)))
+            .map_err(at)?;
+        if rows > 0 {
+            self.treat(transaction, &[(class, rows)])?;
         }
-        let mut done = 0;
-        let meanwhile = class.tombstone.iter().filter_map(|tombstone| tombstone.act.as_ref());
-        for act in meanwhile.chain([act]) {
-            let failed = |error: rusqlite::Error| match functions::take_failure(&self.bench) {
-                Some(why) => Fault::Other(why).into(),
-                None => Trouble::at(&class.class)(error),
-            };
-            let mut prepared = transaction.prepare_cached(&act.sql).map_err(failed)?;
-            bind_after(&mut prepared, act, bounds()).map_err(failed)?;
-            done = u64::try_from(prepared.raw_execute().map_err(failed)?).unwrap_or_default();
-        }
-        Ok(done)
+        Ok(rows)
     }
 
     /// The next part, in a transaction of its own. One that is refused is tried in halves, down to the one row that is to
@@ -126,38 +106,39 @@ impl Shared {
     fn erase_ownerless(
         &self,
         connection: &mut Connection,
+        nobodys: &Nobodys,
         work: &Work,
         after: Option<&OwnerlessPlace>,
     ) -> Result<OwnerlessErased, Trouble> {
-        let classes = &work.script.classes;
-        let at = after.and_then(|place| classes.iter().position(|class| class.class == place.class));
+        let parts = &nobodys.parts;
+        let at = after.and_then(|place| parts.iter().position(|(class, _)| class.class == place.class));
         let mut after = after.and_then(|place| place.key.clone());
         let mut limit = MOST_AT_ONCE;
-        let mut rest = classes.iter().skip(at.unwrap_or(0));
-        let mut class = rest.next();
-        while let Some(treated) = class {
-            let Some(parts) = treated.parts.as_ref().filter(|_| treated.act.is_some()) else {
-                (class, after) = (rest.next(), None);
+        let mut rest = parts.iter().skip(at.unwrap_or(0));
+        let mut next = rest.next();
+        while let Some((class, part)) = next {
+            if !class.is_treated() {
+                (next, after) = (rest.next(), None);
                 continue;
-            };
+            }
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.pragma_update(None, "defer_foreign_keys", true)?;
-            self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), 0);
-            let part = Self::part(&transaction, parts, after.as_deref(), limit);
-            let Some(part) = part.map_err(Trouble::at(&treated.class))? else {
-                (class, after) = (rest.next(), None);
+            self.work(&nobodys.script, Some(work.seed.clone()), work.at.date_naive(), 0);
+            let touched = self.touch_part(&transaction, nobodys, part, after.as_deref(), limit)?;
+            let Some(touched) = touched else {
+                (next, after) = (rest.next(), None);
                 continue;
             };
-            let done = self.treat_part(&transaction, treated, &part);
+            let done = self.treat_part(&transaction, class);
             let done = done.and_then(|done| {
-                transaction.commit().map_err(Trouble::at(&treated.class))?;
+                transaction.commit().map_err(Trouble::at(&class.class))?;
                 Ok(done)
             });
             let mut erased = OwnerlessErased::default();
             match done {
-                Ok(done) => drop(erased.counts.classes.insert(treated.class.clone(), done)),
-                Err(Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) if part.rows > 1 => {
-                    limit = part.rows / 2;
+                Ok(done) => drop(erased.counts.classes.insert(class.class.clone(), done)),
+                Err(Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) if touched.rows > 1 => {
+                    limit = touched.rows / 2;
                     continue;
                 }
                 Err(trouble @ Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) => {
@@ -168,7 +149,7 @@ impl Shared {
                 }
                 Err(trouble) => return Err(trouble),
             }
-            erased.next = Some(OwnerlessPlace { class: treated.class.clone(), key: Some(part.last) });
+            erased.next = Some(OwnerlessPlace { class: class.class.clone(), key: Some(touched.last) });
             return Ok(erased);
         }
         Ok(OwnerlessErased::default())
@@ -177,23 +158,33 @@ impl Shared {
     fn count_ownerless(
         &self,
         connection: &mut Connection,
-        script: &Script,
+        nobodys: &Nobodys,
         at: DateTime<Utc>,
     ) -> Result<Tally, Trouble> {
         let transaction = connection.transaction()?;
-        self.work(script, None, at.date_naive(), 0);
-        let tally = Self::count_by(&transaction, script, 1)?.pop().unwrap_or_default();
+        self.work(&nobodys.script, None, at.date_naive(), 0);
+        let mut all = Tally::default();
+        for (class, part) in &nobodys.parts {
+            Self::forget(&transaction, &nobodys.script.finding)?;
+            transaction.prepare_cached(&part.all)?.execute([])?;
+            self.find_around(&transaction, &nobodys.script.finding, part.number)?;
+            let only = std::slice::from_ref(class);
+            let tally = Self::count_by(&transaction, only, 1)?.pop().unwrap_or_default();
+            all.classes.extend(tally.classes);
+            all.kept.extend(tally.kept);
+            all.tombstones.extend(tally.tombstones);
+        }
         transaction.commit()?;
-        Ok(tally)
+        Ok(all)
     }
 }
 
 #[async_trait]
 impl OwnerlessRecords for SqliteStore {
     async fn count_ownerless(&self, request: &OwnerlessRequest) -> Result<Tally, StoreError> {
-        let (script, at) = (self.nobodys(request)?, request.at);
+        let (nobodys, at) = (self.nobodys(request)?, request.at);
         self.call("counting records without an owner", move |shared, connection| {
-            let counted = shared.count_ownerless(connection, &script, at);
+            let counted = shared.count_ownerless(connection, &nobodys, at);
             functions::set(&shared.bench, None);
             counted
         })
@@ -206,12 +197,16 @@ impl OwnerlessRecords for SqliteStore {
         seed: &Seed,
         after: Option<&OwnerlessPlace>,
     ) -> Result<OwnerlessErased, StoreError> {
-        let script = self.nobodys(request)?;
-        let work =
-            Work { treatment: Arc::clone(&request.treatment), script, seed: seed.clone(), at: request.at };
+        let nobodys = self.nobodys(request)?;
+        let work = Work {
+            treatment: Arc::clone(&request.treatment),
+            script: Arc::clone(&nobodys.script),
+            seed: seed.clone(),
+            at: request.at,
+        };
         let after = after.cloned();
         self.call("erasing records without an owner", move |shared, connection| {
-            let erased = shared.erase_ownerless(connection, &work, after.as_ref());
+            let erased = shared.erase_ownerless(connection, &nobodys, &work, after.as_ref());
             functions::set(&shared.bench, None);
             erased
         })

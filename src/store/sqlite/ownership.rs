@@ -1,105 +1,106 @@
-//! Whose a row is, as SQL: from the batch down to the rows, from the rows up to the batch, and who else shares them.
+//! Whose a row is, as SQL: along a link from known rows to others, and the sets of rows that come of it.
+//!
+//! Each set is a table of the connection's own, one for each class. It holds rows by their [handle](BoundClass::handle). A
+//! statement reads one set and adds to another; how often it runs is said in [`find`](super::find).
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::facts::literal;
-use super::statements::{BATCH, quoted};
-use crate::data_map::ClassName;
-use crate::policy::Ownerless;
-use crate::store::sql::{BoundClass, BoundLink, Cut};
+use super::facts::{literal, stand_in_sql};
+use super::statements::{BATCH, affinity, quoted};
+use crate::data_map::{Datatype, LinkRole, Value};
+use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Is, Rows};
 
-/// Whose rows statements are about.
-#[derive(Clone, Debug)]
-pub(super) enum Whose {
-    /// Those of the customers of the batch.
-    Batch,
-    /// Nobody's: of these classes, those whose owner is gone.
-    Nobody(BTreeMap<ClassName, Ownerless>),
+/// A set of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Set {
+    /// What the customers of the batch have, with the customer's number and what was found out about the row.
+    Touched,
+    /// What is treated because of what its link leads to, whoever has it.
+    Along,
+    /// From what is touched and may be shared, up to everybody who has it.
+    Above,
+    /// What somebody has who stays.
+    Had,
+    /// Rows that lead to what is touched, and may be kept by a duty.
+    Near,
+    /// What a duty keeps.
+    Whole,
+    /// What such a record leads to.
+    Needed,
+    /// Rows from which links lead to the batch, and whose owner may not be told.
+    Unclear,
 }
 
-impl Whose {
-    /// True of the rows that are treated.
-    pub(super) fn owned(&self, class: &BoundClass) -> String {
+impl Set {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Touched,
+        Self::Along,
+        Self::Above,
+        Self::Had,
+        Self::Near,
+        Self::Whole,
+        Self::Needed,
+        Self::Unclear,
+    ];
+
+    fn word(self) -> &'static str {
         match self {
-            Self::Batch => owned(class),
-            Self::Nobody(_) => self.theirs(class, &quoted(&class.table)),
+            Self::Touched => "touched",
+            Self::Along => "along",
+            Self::Above => "above",
+            Self::Had => "had",
+            Self::Near => "near",
+            Self::Whole => "whole",
+            Self::Needed => "needed",
+            Self::Unclear => "unclear",
         }
     }
 
-    /// True of rows, under an alias, that are theirs, whoever shares them.
-    pub(super) fn theirs(&self, class: &BoundClass, alias: &str) -> String {
-        match self {
-            Self::Batch => leads_to(class, 0, alias, CUSTOMERS),
-            Self::Nobody(classes) => classes
-                .get(&class.name)
-                .map_or_else(|| "0".to_owned(), |which| ownerless(class, 0, alias, *which)),
-        }
+    /// Whether its rows bear the number of a customer.
+    pub(super) fn is_numbered(self) -> bool {
+        matches!(self, Self::Touched | Self::Unclear)
     }
 
-    /// From whose they are, as `relinquish_b`, down to the class's rows.
-    pub(super) fn from(&self, class: &BoundClass) -> String {
-        match self {
-            Self::Batch => from_batch(class),
-            Self::Nobody(_) => {
-                let table = quoted(&class.table);
-                format!(
-                    "FROM ({NOBODY}) AS relinquish_b JOIN main.{table} AS {table} ON {}",
-                    self.owned(class)
-                )
-            }
-        }
-    }
-
-    /// How many rows of the class there are, with a further condition.
-    pub(super) fn count_rows(&self, class: &BoundClass, further: &str) -> String {
-        match self {
-            Self::Batch => count_rows(class, further),
-            Self::Nobody(_) => {
-                let (table, owned) = (quoted(&class.table), self.owned(class));
-                format!("SELECT 0, count(*) FROM main.{table} AS {table} WHERE {owned}{further}")
-            }
-        }
+    /// The table of a class.
+    pub(super) fn of(self, class: usize) -> String {
+        format!("temp.relinquish_{}_{class}", self.word())
     }
 }
 
-/// A batch of one who is nobody.
-const NOBODY: &str = "SELECT 0 AS relinquish_n, NULL AS relinquish_customer";
+/// Makes the sets of every class.
+pub(super) fn create_sets(bound: &Bound) -> String {
+    let mut sql = String::new();
+    for (number, class) in bound.classes.iter().enumerate() {
+        let handle: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+        let handle = handle.join(", ");
+        for set in Set::ALL {
+            let (columns, key) = match set {
+                Set::Touched => (
+                    ", n INTEGER NOT NULL, whole INTEGER NOT NULL DEFAULT 0, had INTEGER NOT NULL DEFAULT 0, \
+                     needed INTEGER NOT NULL DEFAULT 0, instead INTEGER NOT NULL DEFAULT 0, \
+                     beside INTEGER NOT NULL DEFAULT 0",
+                    ", n",
+                ),
+                Set::Unclear => (", n INTEGER NOT NULL", ", n"),
+                Set::Had => (", person TEXT NOT NULL", ", person"),
+                Set::Whole => (", needs INTEGER NOT NULL", ", needs"),
+                _ => ("", ""),
+            };
+            // Writing to a String never fails.
+            let _ = write!(
+                sql,
+                "CREATE TABLE IF NOT EXISTS {} ({handle}{columns}, PRIMARY KEY ({handle}{key})) WITHOUT ROWID;",
+                set.of(number)
+            );
+        }
+    }
+    sql
+}
 
-/// True of rows, under an alias, whose n-th link, or a later one, leads nowhere. A row to which the condition of a link
-/// does not apply is somebody else's than a customer's, and has an owner for all we know.
-fn ownerless(class: &BoundClass, n: usize, alias: &str, which: Ownerless) -> String {
-    let Some(link) = class.path.get(n) else { return "0".to_owned() };
-    let end = format!("end{n}");
-    let same: Vec<String> = link
-        .columns
-        .iter()
-        .zip(&link.to_columns)
-        .map(|(near, far)| format!("{end}.{} = {alias}.{}", quoted(far), quoted(near)))
-        .collect();
-    let nulls = |is: &str, and: &str| {
-        let each: Vec<String> =
-            link.columns.iter().map(|column| format!("{alias}.{} IS {is}", quoted(column))).collect();
-        each.join(and)
-    };
-    let mut ways = vec![format!(
-        "{} AND NOT EXISTS (SELECT 1 FROM main.{} AS {end} WHERE {})",
-        nulls("NOT NULL", " AND "),
-        quoted(&link.to_table),
-        same.join(" AND ")
-    )];
-    if which == Ownerless::GoneOrNone {
-        ways.push(nulls("NULL", " OR "));
-    }
-    if n + 1 < class.path.len() {
-        ways.push(format!(
-            "EXISTS (SELECT 1 FROM main.{} AS {end} WHERE {} AND {})",
-            quoted(&link.to_table),
-            same.join(" AND "),
-            ownerless(class, n + 1, &end, which)
-        ));
-    }
-    format!("(({}){})", ways.join(" OR "), when(alias, link))
+/// `h0, h1`
+pub(super) fn handle_names(class: &BoundClass) -> String {
+    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+    names.join(", ")
 }
 
 /// Columns of a row as a select gives them.
@@ -108,179 +109,511 @@ pub(super) fn listed(alias: &str, names: &[String]) -> String {
     list.join(", ")
 }
 
-/// The customers of the batch. An id that nobody has is NULL there, and NULL is nobody.
-const CUSTOMERS: &str =
-    "SELECT relinquish_customer FROM temp.relinquish_batch WHERE relinquish_customer IS NOT NULL";
-
 /// Columns of a row, alone or as a row value.
 pub(super) fn columns(alias: &str, names: &[String]) -> String {
     let list = listed(alias, names);
     if names.len() == 1 { list } else { format!("({list})") }
 }
 
-/// ` AND owner_type IS 'customer'`: the condition under which a link holds.
-fn when(alias: &str, link: &BoundLink) -> String {
-    link.when.iter().fold(String::new(), |mut sql, (column, value)| {
-        let _ = write!(sql, " AND {alias}.{} IS {}", quoted(column), literal(value));
+/// True of the row of a class, under an alias, that a row of a set names.
+pub(super) fn is_row(class: &BoundClass, alias: &str, set: &str) -> String {
+    let same = class.handle.iter().enumerate();
+    let same = same.map(|(part, column)| format!("{alias}.{} = {set}.h{part}", quoted(column)));
+    same.collect::<Vec<_>>().join(" AND ")
+}
+
+/// True of a row, under an alias, with a value of these.
+fn holds(alias: &str, column: &str, is: &Is) -> String {
+    let column = format!("{alias}.{}", quoted(column));
+    let each = |word: &str, values: &[Value], between: &str| {
+        let each: Vec<String> =
+            values.iter().map(|value| format!("{column} {word} {}", literal(value))).collect();
+        if each.len() == 1 { each.concat() } else { format!("({})", each.join(between)) }
+    };
+    match is {
+        Is::OneOf(values) => each("IS", values, " OR "),
+        Is::NoneOf(values) => each("IS NOT", values, " AND "),
+        Is::Null => format!("{column} IS NULL"),
+        Is::NotNull => format!("{column} IS NOT NULL"),
+    }
+}
+
+/// ` AND owner_type IS 'customer'`: conditions on a row.
+fn conditions(alias: &str, when: &[(String, Is)]) -> String {
+    when.iter().fold(String::new(), |mut sql, (column, is)| {
+        let _ = write!(sql, " AND {}", holds(alias, column, is));
         sql
     })
 }
 
-/// The table from which the n-th link starts.
-fn table_of(class: &BoundClass, n: usize) -> &str {
-    match n.checked_sub(1).and_then(|before| class.path.get(before)) {
-        Some(before) => &before.to_table,
-        None => &class.table,
-    }
-}
-
-/// True of rows, under an alias, whose n-th link leads to a customer of a set: a select of customers' keys.
-fn leads_to(class: &BoundClass, n: usize, alias: &str, customers: &str) -> String {
-    let Some(link) = class.path.get(n) else {
-        return format!("{} IN ({customers})", columns(alias, &class.key));
-    };
-    let next = n + 1;
-    let set = if next == class.path.len() {
-        customers.to_owned()
-    } else {
-        let table = format!("main.{}", quoted(&link.to_table));
-        let way = format!("to{next}");
-        let ends: Vec<String> =
-            link.to_columns.iter().map(|name| format!("{way}.{}", quoted(name))).collect();
-        format!(
-            "SELECT {} FROM {table} AS {way} WHERE {}",
-            ends.join(", "),
-            leads_to(class, next, &way, customers)
-        )
-    };
-    format!("{} IN ({set}){}", columns(alias, &link.columns), when(alias, link))
-}
-
-/// A column of a class's rows, under an alias; or of what they hang from, so many links up. None if the way to the
-/// customer does not lead through those tables.
-pub(super) fn column_above(class: &BoundClass, tables: &[&str], alias: &str, column: &str) -> Option<String> {
-    let Some(highest) = tables.len().checked_sub(1) else {
-        return Some(format!("{alias}.{}", quoted(column)));
-    };
-    let mut sql = format!("(SELECT above{highest}.{} FROM ", quoted(column));
-    let mut conditions = Vec::new();
-    for (n, table) in tables.iter().enumerate() {
-        let link = class.path.get(n).filter(|link| !link.shared && link.to_table == *table)?;
-        let below = n.checked_sub(1).map_or_else(|| alias.to_owned(), |below| format!("above{below}"));
-        let comma = if n == 0 { "" } else { ", " };
-        let _ = write!(sql, "{comma}main.{} AS above{n}", quoted(table));
-        let same = link.columns.iter().zip(&link.to_columns);
-        let same = same.map(|(near, far)| format!("above{n}.{} = {below}.{}", quoted(far), quoted(near)));
-        let same: Vec<String> = same.collect();
-        conditions.push(same.join(" AND ") + &when(&below, link));
-    }
-    let _ = write!(sql, " WHERE {})", conditions.join(" AND "));
-    Some(sql)
-}
-
-/// True of the rows that belong to customers of the batch, and to nobody else.
-fn owned(class: &BoundClass) -> String {
-    let table = quoted(&class.table);
-    let owned = leads_to(class, 0, &table, CUSTOMERS);
-    if class.is_shared() { format!("{owned} AND NOT {}", others(class, CUSTOMERS)) } else { owned }
-}
-
-/// True of shared rows that belong to somebody outside of a set of customers as well.
-fn others(class: &BoundClass, customers: &str) -> String {
-    let Some(link) = class.path.first() else { return "0".to_owned() };
-    let table = quoted(&class.table);
-    let same: Vec<String> = link
-        .columns
-        .iter()
-        .zip(&link.to_columns)
-        .map(|(near, far)| format!("other.{} = {table}.{}", quoted(far), quoted(near)))
-        .collect();
-    // A link that leads to nobody shares with nobody.
-    let leads = class.path.get(1).map_or_else(String::new, |next| {
-        let somewhere: Vec<String> =
-            next.columns.iter().map(|column| format!(" AND other.{} IS NOT NULL", quoted(column))).collect();
-        somewhere.concat() + &when("other", next)
-    });
-    format!(
-        "EXISTS (SELECT 1 FROM main.{} AS other WHERE {}{leads} AND NOT coalesce({}, 0))",
-        quoted(&link.to_table),
-        same.join(" AND "),
-        leads_to(class, 1, "other", customers)
-    )
-}
-
-/// From a customer of the batch down to the class's rows: each table under its alias, and on which condition.
-fn steps(class: &BoundClass) -> Vec<(String, String)> {
-    let table = quoted(&class.table);
-    if class.is_shared() {
-        // A row of a customer who has two links to it is one row.
-        let customer = "SELECT relinquish_b.relinquish_customer";
-        let (theirs, others) = (leads_to(class, 0, &table, customer), others(class, CUSTOMERS));
-        return vec![(format!("main.{table} AS {table}"), format!("{theirs} AND NOT {others}"))];
-    }
-    if class.path.is_empty() {
-        let key = class.key.first().map_or("", String::as_str);
-        let same = format!("{table}.{} = relinquish_b.relinquish_customer", quoted(key));
-        return vec![(format!("main.{table} AS {table}"), same)];
-    }
-    let mut inner = vec!["relinquish_b.relinquish_customer".to_owned()];
-    let mut steps = Vec::with_capacity(class.path.len());
-    for (n, link) in class.path.iter().enumerate().rev() {
-        let alias = if n == 0 { table.clone() } else { format!("way{n}") };
-        let same: Vec<String> = link
-            .columns
-            .iter()
-            .zip(&inner)
-            .map(|(column, inner)| format!("{alias}.{} = {inner}", quoted(column)))
-            .collect();
-        let condition = same.join(" AND ") + &when(&alias, link);
-        steps.push((format!("main.{} AS {alias}", quoted(table_of(class, n))), condition));
-        if let Some(before) = n.checked_sub(1).and_then(|n| class.path.get(n)) {
-            inner = before.to_columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
-        }
-    }
-    steps
-}
-
-/// From the batch down to the class's rows: `FROM … JOIN …`.
-pub(super) fn from_batch(class: &BoundClass) -> String {
-    let mut sql = format!("FROM {BATCH} AS relinquish_b");
-    for (table, condition) in steps(class) {
-        let _ = write!(sql, " JOIN {table} ON {condition}");
+/// Conditions under which a row of the table is of the class.
+pub(super) fn of_class(alias: &str, rows: &Rows) -> String {
+    let mut sql = conditions(alias, &rows.with);
+    for other in &rows.without {
+        let each: Vec<String> = other.iter().map(|(column, is)| holds(alias, column, is)).collect();
+        let _ =
+            write!(sql, " AND NOT ({})", if each.is_empty() { "1".to_owned() } else { each.join(" AND ") });
     }
     sql
 }
 
-/// Per customer of the batch: how many rows of the class there are, with a further condition. One look into an index
-/// per customer, which is less than to group all of their rows.
-fn count_rows(class: &BoundClass, further: &str) -> String {
-    let mut steps = steps(class).into_iter();
-    let (first, condition) = steps.next().unwrap_or_default();
-    let mut from = format!("FROM {first}");
-    for (table, condition) in steps {
-        let _ = write!(from, " JOIN {table} ON {condition}");
+/// Conditions under which a link of a row leads anywhere.
+fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
+    let mut sql = conditions(alias, &link.when);
+    let is_empty = |columns: &[String], none: &[Value]| {
+        let mut empty = vec![Value::from("")];
+        empty.extend(none.iter().cloned());
+        let each: Vec<String> = columns
+            .iter()
+            .flat_map(|column| {
+                let column = format!("{alias}.{}", quoted(column));
+                let nulls = std::iter::once(format!("{column} IS NULL"));
+                let values: Vec<String> =
+                    empty.iter().map(|value| format!("{column} IS {}", literal(value))).collect();
+                nulls.chain(values)
+            })
+            .collect();
+        format!("({})", each.join(" OR "))
+    };
+    let values: Vec<String> = link.none.iter().filter(|value| **value != Value::Null).map(literal).collect();
+    for column in &link.columns {
+        let column = format!("{alias}.{}", quoted(column));
+        if !values.is_empty() {
+            let _ = write!(sql, " AND {column} NOT IN ({})", values.join(", "));
+        }
+        if link.by_value {
+            let _ = write!(sql, " AND {column} <> ''");
+        }
     }
-    format!(
-        "SELECT relinquish_b.relinquish_n, (SELECT count(*) {from} WHERE {condition}{further})
-         FROM {BATCH} AS relinquish_b"
-    )
+    // Of several owner links the first counts that is not empty. What the others hold is told by them all the same.
+    for (columns, none) in link.unless.iter().filter(|_| hangs) {
+        let _ = write!(sql, " AND {}", is_empty(columns, none));
+    }
+    sql
 }
 
-/// Columns of the class's rows that belong to customers of the batch, the customer's number first.
-pub(super) fn select_owned(class: &BoundClass, columns: &str) -> String {
-    format!("SELECT relinquish_b.relinquish_n, {columns} {}", from_batch(class))
+/// What a column is compared as.
+fn compared(compare: Compare, column: &str) -> String {
+    match compare {
+        Compare::Exact => column.to_owned(),
+        Compare::Text => format!("CAST({column} AS TEXT)"),
+        Compare::NoCase => format!("relinquish_nocase({column})"),
+        Compare::Normalised => format!("relinquish_normalised({column})"),
+    }
 }
 
-/// Cuts links to rows of a class: those that go, by a condition.
-pub(super) fn cut(class: &BoundClass, cut: &Cut, owned: &str) -> String {
-    let (table, to) = (quoted(&cut.table), quoted(&class.table));
-    let sets: Vec<String> = cut.clear.iter().map(|column| format!("{} = NULL", quoted(column))).collect();
-    let ends: Vec<String> = cut.to_columns.iter().map(|column| format!("{to}.{}", quoted(column))).collect();
+/// Where a statement gets the rows from which it goes along a link: a table under the alias `r`.
+#[derive(Clone, Debug)]
+pub(super) struct From {
+    table: String,
+    /// Conditions on its rows.
+    which: String,
+    /// The columns of the class that it has, each with its own column.
+    has: Vec<(String, String)>,
+    /// Only links count by which rows hang.
+    hangs: bool,
+}
+
+impl From {
+    /// A set of a class.
+    pub(super) fn set(bound: &Bound, set: Set, class: usize) -> Self {
+        let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
+        let has =
+            handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
+        Self { table: set.of(class), which: String::new(), has: has.collect(), hangs: false }
+    }
+
+    /// The customers of the batch by their key, whether their own row is there or not.
+    pub(super) fn batch(bound: &Bound) -> Self {
+        let key = bound.root().map_or(&[][..], |root| &root.key);
+        let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
+        Self { table: BATCH.to_owned(), which: String::new(), has: has.collect(), hangs: false }
+    }
+
+    /// Along links by which rows hang.
+    pub(super) fn hanging(mut self) -> Self {
+        self.hangs = true;
+        self
+    }
+
+    /// Only rows that meet a further condition on `r`.
+    pub(super) fn which(mut self, condition: &str) -> Self {
+        let _ = write!(self.which, " AND {condition}");
+        self
+    }
+
+    /// The column of the table that holds a column of the class.
+    fn column(&self, name: &str) -> Option<&str> {
+        self.has.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, column)| column.as_str())
+    }
+
+    fn is_row(&self, alias: &str) -> String {
+        let same = self.has.iter().map(|(name, column)| format!("{alias}.{} = {column}", quoted(name)));
+        same.collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+/// Which way along a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Toward {
+    /// From what links lead to, to the rows in which they stand: these are `x`.
+    Foot,
+    /// From rows to what their link leads to: that is `x`.
+    Head,
+}
+
+/// Writes selects along links.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ways<'b> {
+    pub(super) bound: &'b Bound,
+}
+
+impl Ways<'_> {
+    /// Both ends compared, near side first.
+    fn same(&self, link: &BoundLink, foot: &BoundClass, near: &[String], far: &[String]) -> String {
+        let each = near.iter().zip(far).zip(&link.to_columns).map(|((near, far), to)| {
+            let (exact, text) = (link.compare == Compare::Exact, link.compare == Compare::Text);
+            if exact {
+                return format!("{near} = {far}");
+            }
+            let types = text
+                .then(|| Some((self.datatype(foot, link.columns.first()?)?, self.head_datatype(link, to)?)));
+            match types.flatten() {
+                // Each side as the other one's type, so that an index on either side serves.
+                Some((Datatype::Text, Datatype::Integer)) => {
+                    format!("{near} = CAST({far} AS TEXT) AND {far} = CAST({near} AS INTEGER)")
+                }
+                Some((Datatype::Integer, Datatype::Text)) => {
+                    format!("{near} = CAST({far} AS INTEGER) AND {far} = CAST({near} AS TEXT)")
+                }
+                _ => format!("{} = {}", compared(link.compare, near), compared(link.compare, far)),
+            }
+        });
+        each.collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn datatype(&self, class: &BoundClass, column: &str) -> Option<Datatype> {
+        let described = self.bound.data_map.class(class.name.as_str())?;
+        described.find(column).map(|field| field.constraints().datatype)
+    }
+
+    fn head_datatype(&self, link: &BoundLink, column: &str) -> Option<Datatype> {
+        self.datatype(self.bound.class(link.heads.first()?)?, column)
+    }
+
+    /// The select that goes along a link from known rows, with what it gives of each row `x` and of `r`.
+    pub(super) fn along(
+        &self,
+        link: &BoundLink,
+        foot: &BoundClass,
+        head: &BoundClass,
+        toward: Toward,
+        from: &From,
+        gives: &str,
+    ) -> String {
+        match toward {
+            Toward::Foot => self.to_feet(link, foot, head, from, gives),
+            Toward::Head => self.to_heads(link, foot, head, from, gives),
+        }
+    }
+
+    fn to_feet(
+        &self,
+        link: &BoundLink,
+        foot: &BoundClass,
+        head: &BoundClass,
+        from: &From,
+        gives: &str,
+    ) -> String {
+        let (r, foot_table) =
+            (format!("{} AS relinquish_r", from.table), format!("main.{} AS x", quoted(&foot.table)));
+        let which = format!("{}{}{}", leads("x", link, from.hangs), of_class("x", &foot.rows), from.which);
+        let near: Vec<String> = link.columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
+        let direct: Option<Vec<String>> =
+            link.to_columns.iter().map(|column| from.column(column).map(str::to_owned)).collect();
+        // Without the keys at hand, the rows of the head say what is compared.
+        let (heads, far) = match direct {
+            Some(far) => (String::new(), far),
+            None => {
+                let table = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&head.table), from.is_row("y"));
+                (table, link.to_columns.iter().map(|column| format!("y.{}", quoted(column))).collect())
+            }
+        };
+        if !link.hops.is_empty() {
+            let (hops, arrives) = hops_from_head(link, &far);
+            let same: Vec<String> =
+                near.iter().zip(arrives).map(|(near, far)| format!("{near} = {far}")).collect();
+            return format!(
+                "SELECT {gives} FROM {r}{heads}{hops} JOIN {foot_table} ON {} WHERE 1{which}",
+                same.join(" AND ")
+            );
+        }
+        if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
+            // The values are made once, and the table is read once.
+            let value = far.first().map_or_else(String::new, |far| compared(link.compare, far));
+            let value_of = near.first().map_or_else(String::new, |near| compared(link.compare, near));
+            return format!(
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{heads} WHERE 1{}) \
+                 SELECT {gives} FROM {foot_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{}{}",
+                from.which,
+                leads("x", link, from.hangs),
+                of_class("x", &foot.rows),
+            );
+        }
+        let same = self.same(link, foot, &near, &far);
+        let is_indexed = link.columns.first().is_some_and(|column| foot.is_indexed(column));
+        if is_indexed {
+            return format!(
+                "SELECT {gives} FROM {r}{heads} CROSS JOIN {foot_table} ON {same} WHERE 1{which}"
+            );
+        }
+        if heads.is_empty() {
+            return format!("SELECT {gives} FROM {foot_table} CROSS JOIN {r} ON {same} WHERE 1{which}");
+        }
+        format!(
+            "SELECT {gives} FROM {foot_table} CROSS JOIN main.{} AS y ON {same} CROSS JOIN {r} ON {} WHERE 1{which}",
+            quoted(&head.table),
+            from.is_row("y"),
+        )
+    }
+
+    fn to_heads(
+        &self,
+        link: &BoundLink,
+        foot: &BoundClass,
+        head: &BoundClass,
+        from: &From,
+        gives: &str,
+    ) -> String {
+        let r = format!("{} AS relinquish_r", from.table);
+        let feet = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&foot.table), from.is_row("y"));
+        let head_table = format!("main.{} AS x", quoted(&head.table));
+        let is_head = format!("{}{}", of_class("x", &head.rows), self.is_somebody(head, "x"));
+        let which = format!("{}{}", leads("y", link, from.hangs), from.which);
+        let near: Vec<String> = link.columns.iter().map(|column| format!("y.{}", quoted(column))).collect();
+        let far: Vec<String> = link.to_columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
+        if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
+            let value = near.first().map_or_else(String::new, |near| compared(link.compare, near));
+            let value_of = far.first().map_or_else(String::new, |far| compared(link.compare, far));
+            return format!(
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{feet} WHERE 1{which}) \
+                 SELECT {gives} FROM {head_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{is_head}"
+            );
+        }
+        let (hops, leaves) = hops_from_foot(link, near);
+        let same = self.same(link, foot, &leaves, &far);
+        format!(
+            "SELECT {gives} FROM {r}{feet}{hops} CROSS JOIN {head_table} ON {same} WHERE 1{which}{is_head}"
+        )
+    }
+
+    /// True of a row of the customers that is no stand-in.
+    pub(super) fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
+        if head.is_root && self.bound.customers.unknown.is_some() {
+            format!(" AND NOT coalesce({}, 0)", stand_in_sql(&self.bound.customers, alias))
+        } else {
+            String::new()
+        }
+    }
+
+    /// A value of what a link of a row leads to, as one expression. None of a stand-in.
+    pub(super) fn scalar(
+        &self,
+        link: &BoundLink,
+        foot: &BoundClass,
+        head: &BoundClass,
+        (alias, end): (&str, &str),
+        value: &str,
+    ) -> String {
+        let near: Vec<String> =
+            link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
+        let far: Vec<String> =
+            link.to_columns.iter().map(|column| format!("{end}.{}", quoted(column))).collect();
+        let (hops, leaves) = hops_from_foot(link, near);
+        let same = self.same(link, foot, &leaves, &far);
+        format!(
+            "(SELECT {value} FROM (SELECT 1) AS here{hops} JOIN main.{} AS {end} WHERE {same}{}{}{})",
+            quoted(&head.table),
+            leads(alias, link, true),
+            of_class(end, &head.rows),
+            self.is_somebody(head, end),
+        )
+    }
+
+    /// A row and everything above it in a tree: the tables that go before a select, and its FROM. The rows are `row0`,
+    /// with the depth for the number.
+    pub(super) fn above(
+        &self,
+        link: &BoundLink,
+        class: &BoundClass,
+        alias: &str,
+        depth: usize,
+    ) -> (String, String) {
+        let (tree, row) = (format!("tree{depth}"), format!("row{depth}"));
+        let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+        let near: Vec<String> =
+            link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
+        let far: Vec<String> =
+            link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
+        let table = quoted(&class.table);
+        let recursive = format!(
+            "WITH RECURSIVE {tree}({}) AS (SELECT {} UNION SELECT {} FROM {tree} JOIN main.{table} AS below ON {} \
+             JOIN main.{table} AS higher ON {}{}{})",
+            names.join(", "),
+            listed(alias, &class.handle),
+            listed("higher", &class.handle),
+            is_row(class, "below", &tree),
+            self.same(link, class, &near, &far),
+            leads("below", link, true),
+            of_class("higher", &class.rows),
+        );
+        (recursive, format!("FROM {tree} JOIN main.{table} AS {row} ON {}", is_row(class, &row, &tree)))
+    }
+
+    /// A column of a row, under an alias; or of what the row hangs from, class by class. None where no link leads there.
+    pub(super) fn column_above(
+        &self,
+        class: &BoundClass,
+        through: &[&BoundClass],
+        alias: &str,
+        column: &str,
+    ) -> Option<String> {
+        let Some((next, beyond)) = through.split_first() else {
+            return Some(format!("{alias}.{}", quoted(column)));
+        };
+        let above = format!("above{}", through.len());
+        let inner = self.column_above(next, beyond, &above, column)?;
+        let links =
+            class.links.iter().filter(|link| link.role != LinkRole::End && link.heads.contains(&next.name));
+        let dates: Vec<String> =
+            links.map(|link| self.scalar(link, class, next, (alias, &above), &inner)).collect();
+        match dates.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(format!("coalesce({})", several.join(", "))),
+        }
+    }
+
+    /// True of rows, under an alias, whose owner link leads nowhere, or to a row of which that is true. `depth` bounds a
+    /// circle of classes: what lies deeper has an owner for all we know.
+    pub(super) fn is_ownerless(
+        &self,
+        class: &BoundClass,
+        alias: &str,
+        with_none: bool,
+        depth: usize,
+    ) -> String {
+        let owners: Vec<&BoundLink> =
+            class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
+        if owners.is_empty() || depth > self.bound.classes.len() {
+            return "0".to_owned();
+        }
+        let mut nowhere = Vec::new();
+        let mut empty = Vec::new();
+        for link in &owners {
+            let near: Vec<String> =
+                link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
+            let is_set =
+                near.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+            let applies = format!("{is_set}{}", leads(alias, link, true));
+            empty.push(format!("NOT coalesce({applies}, 0)"));
+            let end = format!("end{depth}");
+            let (hops, leaves) = hops_from_foot(link, near.clone());
+            let far: Vec<String> =
+                link.to_columns.iter().map(|column| format!("{end}.{}", quoted(column))).collect();
+            let same = self.same(link, class, &leaves, &far);
+            let table = format!("main.{} AS {end}", quoted(&link.to_table));
+            let found = if hops.is_empty() {
+                format!("SELECT 1 FROM {table} WHERE {same}")
+            } else {
+                format!("SELECT 1 FROM (SELECT 1) AS here{hops} JOIN {table} WHERE {same}")
+            };
+            let mut ways = vec![format!("NOT EXISTS ({found})")];
+            if link.hops.is_empty() {
+                for head in
+                    link.heads.iter().filter_map(|name| self.bound.class(name)).filter(|head| !head.is_root)
+                {
+                    if head.name == class.name {
+                        continue;
+                    }
+                    let above = self.is_ownerless(head, &end, with_none, depth + 1);
+                    ways.push(format!("EXISTS ({found} AND {above})"));
+                }
+            }
+            nowhere.push(format!("({applies} AND ({}))", ways.join(" OR ")));
+        }
+        if with_none {
+            nowhere.push(format!("({})", empty.join(" AND ")));
+        }
+        format!("coalesce({}, 0)", nowhere.join(" OR "))
+    }
+}
+
+/// The tables between a row and what its link leads to, joined from the row on; and the columns that lead to the far end.
+fn hops_from_foot(link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) {
+    let mut sql = String::new();
+    let mut leaves = near;
+    for (n, hop) in link.hops.iter().enumerate() {
+        let alias = format!("hop{n}");
+        let same: Vec<String> = leaves
+            .iter()
+            .zip(&hop.arrives)
+            .map(|(near, far)| format!("{alias}.{} = {near}", quoted(far)))
+            .collect();
+        let _ = write!(
+            sql,
+            " JOIN main.{} AS {alias} ON {}{}",
+            quoted(&hop.table),
+            same.join(" AND "),
+            conditions(&alias, &hop.when)
+        );
+        leaves = hop.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
+    }
+    (sql, leaves)
+}
+
+/// The same from the far end on; and the columns at which the link arrives from the row.
+fn hops_from_head(link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
+    let mut sql = String::new();
+    let mut arrives = far.to_vec();
+    for (n, hop) in link.hops.iter().enumerate().rev() {
+        let alias = format!("hop{n}");
+        let same: Vec<String> = hop
+            .columns
+            .iter()
+            .zip(&arrives)
+            .map(|(near, far)| format!("{alias}.{} = {far}", quoted(near)))
+            .collect();
+        let _ = write!(
+            sql,
+            " JOIN main.{} AS {alias} ON {}{}",
+            quoted(&hop.table),
+            same.join(" AND "),
+            conditions(&alias, &hop.when)
+        );
+        arrives = hop.arrives.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
+    }
+    (sql, arrives)
+}
+
+/// Makes the batch table. Its key columns take keys as the customers' own key columns do.
+pub(super) fn create_batch(bound: &Bound) -> String {
+    let types: Vec<&str> = bound.root().map_or_else(Vec::new, |root| {
+        let described = bound.data_map.class(root.name.as_str());
+        let datatype = |column: &String| {
+            described
+                .and_then(|class| class.find(column))
+                .map_or("", |field| affinity(field.constraints().datatype))
+        };
+        root.key.iter().map(datatype).collect()
+    });
+    let parts = |name: &str| {
+        let parts = types.iter().enumerate().map(|(part, of)| format!("{name}{part} {of}"));
+        parts.collect::<Vec<_>>().join(", ")
+    };
     format!(
-        "UPDATE main.{table} SET {} WHERE {} IN (SELECT {} FROM main.{to} AS {to} WHERE {})",
-        sets.join(", "),
-        columns(&table, &cut.columns),
-        ends.join(", "),
-        owned
+        "CREATE TABLE IF NOT EXISTS {BATCH} (n INTEGER PRIMARY KEY, {}, tenant TEXT, person TEXT, {});",
+        parts("k"),
+        parts("s")
     )
 }

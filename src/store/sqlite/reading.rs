@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use rusqlite::types::ValueRef;
 
 use super::functions::{Place, Slot, holds};
-use super::ownership;
+use super::held;
 use super::statements::{Statement, Target, quoted};
 use crate::anonymise::Strategy;
 use crate::anonymise::readable::{self, Unread};
@@ -68,9 +68,9 @@ fn shown<'v>(key: impl Iterator<Item = ValueRef<'v>>) -> Option<String> {
 /// Whether the key of a class's records is nothing personal: it is classified so, and it is no customer's key.
 fn shows_key(map: &DataMap, class: &BoundClass) -> bool {
     let Some(described) = map.class(class.name.as_str()) else { return false };
-    let is_a_link = |name: &FieldName| described.referenced().iter().any(|link| link.fields.contains(name));
+    let is_a_link = |name: &FieldName| described.links().iter().any(|link| link.fields().contains(name));
     let key = described.fields().iter().filter(|field| field.role() == Role::Key);
-    !class.path.is_empty()
+    !class.is_root
         && key
             .into_iter()
             .all(|field| field.kind().is_none() && !field.is_token_part() && !is_a_link(field.name()))
@@ -116,11 +116,11 @@ pub(super) fn is_marked(targets: &[Target<'_>]) -> Option<String> {
 }
 
 /// Per customer of the batch, whether their own values are erased: their record is as the treatment leaves it.
-pub(super) fn are_erased(class: &BoundClass, targets: &[Target<'_>]) -> Option<Statement> {
+pub(super) fn are_erased(number: usize, class: &BoundClass, targets: &[Target<'_>]) -> Option<Statement> {
     let (mut statement, key) = (Statement::default(), key_of_row(class));
     let written = targets.iter().filter(|target| !matches!(target.strategy, Strategy::Redact { .. }));
     let conditions: Vec<String> = written
-        .map(|Target { slot, column, in_json, strategy }| match strategy {
+        .map(|Target { slot, column, in_json, strategy, .. }| match strategy {
             _ if *in_json => format!("relinquish_json_holds({slot}, {column}, {key})"),
             Strategy::Clear => format!("{column} IS NULL"),
             Strategy::Constant(value) => format!("{column} IS {}", statement.bind(value)),
@@ -131,7 +131,7 @@ pub(super) fn are_erased(class: &BoundClass, targets: &[Target<'_>]) -> Option<S
         return None;
     }
     let condition = conditions.join(" AND ");
-    statement.sql = ownership::select_owned(class, &format!("({condition})"));
+    statement.sql = held(number, class, &format!("({condition})"), false);
     Some(statement)
 }
 

@@ -1,19 +1,19 @@
 //! The statements of a treatment: their number depends on the record classes, never on the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::find::{Expression, Finder, Finding};
 use super::functions::{Place, Slot};
 use super::groups::GroupScript;
-use super::ownership::{self, Whose};
+use super::ownership::{self, From, Set, Toward, Ways, columns, handle_names, is_row, listed};
 use super::reading::{self, Reading};
-use super::staying::Staying;
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
-use crate::data_map::{ClassName, Datatype, FieldName, Value};
-use crate::policy::{ClassTreatment, RecordAction, Treatment, UnderDuty};
-use crate::store::sql::{Bound, BoundClass, Source};
+use crate::data_map::{ClassName, Datatype, FieldName, LinkRole, Value, WhenGone};
+use crate::policy::{ClassTreatment, Ownerless, RecordAction, Treatment, UnderDuty};
+use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Rows, Source};
 
 /// The customers of a batch, in a table of the connection's own.
 pub(super) const BATCH: &str = "temp.relinquish_batch";
@@ -43,17 +43,6 @@ pub(super) fn affinity(key: Datatype) -> &'static str {
     }
 }
 
-/// Makes the batch table. Its customer column takes keys as the customers' own key column does.
-pub(super) fn create_batch(key: Datatype) -> String {
-    let affinity = affinity(key);
-    format!(
-        "CREATE TABLE IF NOT EXISTS {BATCH} (
-             relinquish_n INTEGER PRIMARY KEY, relinquish_asked TEXT NOT NULL, relinquish_customer {affinity},
-             relinquish_tenant TEXT, relinquish_stand_in {affinity}
-         )"
-    )
-}
-
 /// What is done to one class.
 #[derive(Clone, Debug)]
 pub(super) struct ClassScript {
@@ -62,6 +51,12 @@ pub(super) struct ClassScript {
     pub(super) rows: String,
     /// Per customer: rows, and rows to which there is something to do.
     pub(super) tally: Statement,
+    /// Per customer: fields of other people's rows that belong to the customer, and those to which there is something to do.
+    pub(super) theirs: Vec<Statement>,
+    /// Per customer: rows that somebody has who stays. None where nobody shares them.
+    pub(super) others: Option<String>,
+    /// Per customer: rows that somebody shares whose texts mention the customer.
+    pub(super) mentioned: Option<Statement>,
     /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
     pub(super) kept: Option<(Statement, Vec<FieldName>)>,
     /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
@@ -70,19 +65,48 @@ pub(super) struct ClassScript {
     pub(super) group: Option<GroupScript>,
     /// Rows that a row needs which a duty keeps. None where there can be none.
     pub(super) tombstone: Option<Tombstone>,
-    /// How many rows it will be, where customers share them and the rows per customer do not add up.
-    pub(super) distinct: Option<String>,
-    /// What is done before: links that are cut.
-    pub(super) cuts: Vec<String>,
-    /// What does it. None where nothing is ever to be done.
-    pub(super) act: Option<Statement>,
-    pub(super) reassigns: bool,
+    /// How many rows it will be: customers may share them.
+    pub(super) distinct: String,
+    /// What is done to it. None where nothing is ever to be done.
+    pub(super) act: Option<Act>,
+    /// Fields of whoever's rows that belong to those who leave.
+    pub(super) fields_of_others: Vec<Statement>,
+    /// Texts of rows that stay because somebody else has them.
+    pub(super) redact_shared: Option<Statement>,
+    /// Links to rows that are deleted, in any class.
+    pub(super) let_go: Vec<LetGo>,
     /// Triggers may have written to it by the end: it is done once more.
     pub(super) again: bool,
-    /// Rows may have gone with others.
+    /// Rows may go with others of the same table.
     pub(super) may_shrink: bool,
-    /// Where nobody owns the rows: what is done is done from a key to another, which come after the parameters.
-    pub(super) parts: Option<Parts>,
+}
+
+impl ClassScript {
+    /// Whether anything is ever done to its rows.
+    pub(super) fn is_treated(&self) -> bool {
+        self.act.is_some()
+    }
+}
+
+/// What is done to the rows of a class, in the order in which it is done.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    /// Their fields are written.
+    Write(Statement),
+    /// They are handed over. Where the stand-in has an equal row, they are marked first and deleted.
+    HandOver { mark: Vec<String>, write: Statement, delete: Option<String> },
+    /// They are deleted.
+    Delete(String),
+}
+
+/// A link to rows that are deleted.
+#[derive(Clone, Debug)]
+pub(super) struct LetGo {
+    /// In this class.
+    pub(super) class: ClassName,
+    pub(super) sql: String,
+    /// It takes the tenant's stand-in.
+    pub(super) hands_over: bool,
 }
 
 /// What is done to rows that go only with the last row that needs them.
@@ -108,27 +132,12 @@ impl Statement {
         self.parameters.push(value.clone());
         format!("?{}", self.parameters.len())
     }
-
-    /// Places for values that are bound after the parameters: so many, after some others.
-    fn places(&self, after: usize, count: usize) -> String {
-        let first = self.parameters.len() + after + 1;
-        let places: Vec<String> = (first..first + count).map(|place| format!("?{place}")).collect();
-        if count == 1 { places.concat() } else { format!("({})", places.join(", ")) }
-    }
-}
-
-/// How the rows that nobody owns are taken part by part.
-#[derive(Clone, Debug)]
-pub(super) struct Parts {
-    /// The keys of the first part. After the parameters comes how many.
-    pub(super) first: Statement,
-    /// Those of the part after a key, which comes next.
-    pub(super) after: Statement,
 }
 
 /// A treatment as statements.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
+    pub(super) finding: Finding,
     pub(super) classes: Vec<ClassScript>,
     pub(super) slots: Arc<[Slot]>,
     /// The duties that rows are held against.
@@ -138,42 +147,233 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Whose rows are treated, and for those that nobody owns how many at most at once: their number has no bound.
-    pub(super) fn new(bound: &Bound, treatment: &Treatment, whose: &Whose) -> Self {
+    pub(super) fn new(bound: &Bound, treatment: &Treatment) -> Self {
         let mut slots = Vec::new();
-        let mut staying = Staying::new(bound, treatment, whose);
+        let mut duties = Vec::new();
+        let ways = Ways { bound };
+        let kept: BTreeMap<usize, Kept> = bound
+            .classes
+            .iter()
+            .enumerate()
+            .filter_map(|(number, class)| Some((number, Kept::of(&ways, class, treatment, &mut duties)?)))
+            .collect();
+        let has_left = has_left(bound, treatment, &mut slots);
+        let expressions = kept.iter().map(|(number, kept)| {
+            let expression: Expression<'_> = Box::new(move |alias: &str| kept.is_kept(&ways, alias));
+            (*number, expression)
+        });
+        let needs: Vec<_> = treatment.kept_together().into_iter().cloned().collect();
+        let needs = &needs;
+        let by_needs = kept.iter().map(|(number, kept)| {
+            let each = needs.iter().enumerate().map(move |(group, needs)| {
+                let expression: Expression<'_> =
+                    Box::new(move |alias: &str| kept.is_kept_by(&ways, alias, needs));
+                (i64::try_from(group).unwrap_or(i64::MAX), expression)
+            });
+            (*number, each.collect())
+        });
+        let finder = Finder::new(bound, Some(treatment), expressions.collect(), by_needs.collect(), has_left);
+        let finding = finder.finding();
+        drop(finder);
+        let writer = Writer { bound, ways, treatment, kept: &kept };
         let classes = bound
             .classes
             .iter()
-            .filter_map(|class| {
+            .enumerate()
+            .filter_map(|(number, class)| {
                 let treated = treatment.class(class.name.as_str())?;
-                let (mut script, goes) = class_script(class, treated, &mut slots, &mut staying);
-                if *treated.action() == RecordAction::Delete {
-                    let cuts = bound.cuts.iter().filter(|cut| cut.of == class.name);
-                    script.cuts = cuts.map(|cut| ownership::cut(class, cut, &goes)).collect();
-                }
-                Some(script)
+                Some(writer.class(number, class, treated, &mut slots))
             })
             .collect();
         let erased = erased(bound, treatment, &mut slots);
-        Self { classes, slots: slots.into(), duties: staying.duties.into(), erased }
+        Self { finding, classes, slots: slots.into(), duties: duties.into(), erased }
+    }
+
+    /// The rows of a class whose owner is gone: so many of them after a key, put among the touched ones.
+    pub(super) fn ownerless(
+        bound: &Bound,
+        treatment: &Treatment,
+        class: &ClassName,
+        which: Ownerless,
+    ) -> Option<Part> {
+        let number = bound.classes.iter().position(|bound| bound.name == *class)?;
+        let class = bound.classes.get(number)?;
+        let ways = Ways { bound };
+        let is_ownerless = ways.is_ownerless(class, "x", which == Ownerless::GoneOrNone, 0);
+        let (key, places) = (columns("x", &class.key), places(2, class.key.len()));
+        let has_key: Vec<String> =
+            class.key.iter().map(|column| format!("x.{} IS NOT NULL", quoted(column))).collect();
+        let rows = ownership::of_class("x", &class.rows);
+        let select = |gives: &str, after: &str, limit: &str| {
+            format!(
+                "SELECT {gives} FROM main.{} AS x WHERE {is_ownerless} AND {}{rows}{after} ORDER BY {}{limit}",
+                quoted(&class.table),
+                has_key.join(" AND "),
+                listed("x", &class.key),
+            )
+        };
+        // The duties are numbered as in the script of the same treatment.
+        let mut duties = Vec::new();
+        let kept: Vec<Option<Kept<'_>>> =
+            bound.classes.iter().map(|class| Kept::of(&ways, class, treatment, &mut duties)).collect();
+        let whole = kept
+            .get(number)
+            .and_then(Option::as_ref)
+            .map_or_else(|| "0".to_owned(), |kept| kept.is_kept(&ways, "x"));
+        let insert = |after: &str, limit: &str| {
+            format!(
+                "INSERT INTO {} ({}, n, whole) {}",
+                Set::Touched.of(number),
+                handle_names(class),
+                select(&format!("{}, 0, {whole}", listed("x", &class.handle)), after, limit)
+            )
+        };
+        let after = format!(" AND {key} > {places}");
+        Some(Part {
+            number,
+            first: insert("", " LIMIT ?1"),
+            after: insert(&after, " LIMIT ?1"),
+            all: insert("", ""),
+            last: format!(
+                "SELECT {0} FROM {1} AS relinquish_r CROSS JOIN main.{2} AS x ON {3} ORDER BY {4} LIMIT 1",
+                listed("x", &class.key),
+                Set::Touched.of(number),
+                quoted(&class.table),
+                is_row(class, "x", "relinquish_r"),
+                class
+                    .key
+                    .iter()
+                    .map(|column| format!("x.{} DESC", quoted(column)))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+        })
+    }
+}
+
+/// How the rows that nobody owns are taken part by part.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// The class's place among the classes.
+    pub(super) number: usize,
+    /// Touches the first rows, so many of them.
+    pub(super) first: String,
+    /// Touches those after a key, which comes after how many.
+    pub(super) after: String,
+    /// Touches all of them.
+    pub(super) all: String,
+    /// The key of the last one that is touched.
+    pub(super) last: String,
+}
+
+/// `?2` or `(?2, ?3)`
+fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("?{place}")).collect();
+    if count == 1 { places.concat() } else { format!("({})", places.join(", ")) }
+}
+
+/// Which rows of a class duties keep, and by which dates.
+struct Kept<'b> {
+    class: &'b BoundClass,
+    /// The number of each duty, its field, and the classes from which a row has its date.
+    duties: Vec<(usize, FieldName, Option<Vec<&'b BoundClass>>)>,
+    /// What each of these duties needs.
+    needs: Vec<BTreeSet<(ClassName, String)>>,
+}
+
+impl<'b> Kept<'b> {
+    fn of(
+        ways: &Ways<'b>,
+        class: &'b BoundClass,
+        treatment: &Treatment,
+        duties: &mut Vec<UnderDuty>,
+    ) -> Option<Self> {
+        let under = treatment.class(class.name.as_str())?.under_duty();
+        let mut list = Vec::new();
+        for under in under {
+            let number = duties.iter().position(|known| known == under).unwrap_or_else(|| {
+                duties.push(under.clone());
+                duties.len() - 1
+            });
+            let through = under.through.iter().map(|name| ways.bound.class(name)).collect();
+            list.push((number, under.field.clone(), through));
+        }
+        let needs = under.iter().map(|under| under.needs.clone()).collect();
+        (!list.is_empty()).then_some(Self { class, duties: list, needs })
+    }
+
+    /// The arguments of the functions that are asked for a duty. A date that cannot be found is not known, and such a row
+    /// is kept.
+    fn arguments<'s>(&'s self, ways: &'s Ways<'b>, alias: &'s str) -> impl Iterator<Item = String> + 's {
+        self.duties.iter().map(move |(number, field, through)| {
+            let date = through
+                .as_ref()
+                .and_then(|through| ways.column_above(self.class, through, alias, field.as_str()));
+            format!("{number}, {}", date.as_deref().unwrap_or("NULL"))
+        })
+    }
+
+    /// The same of the duties alone that need this.
+    fn is_kept_by(&self, ways: &Ways<'b>, alias: &str, needs: &BTreeSet<(ClassName, String)>) -> String {
+        let each = self.arguments(ways, alias).zip(&self.needs).filter(|(_, own)| *own == needs);
+        let each: Vec<String> = each.map(|(arguments, _)| format!("relinquish_kept({arguments})")).collect();
+        if each.is_empty() { "0".to_owned() } else { format!("({})", each.join(" OR ")) }
+    }
+
+    fn is_kept(&self, ways: &Ways<'b>, alias: &str) -> String {
+        let each: Vec<String> =
+            self.arguments(ways, alias).map(|arguments| format!("relinquish_kept({arguments})")).collect();
+        format!("({})", each.join(" OR "))
     }
 }
 
 /// Whether the customers' own values are erased, where a text is treated by that.
 fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<(ClassName, Statement)> {
     treatment.classes().values().find(|class| !class.after_duty().is_empty())?;
-    let class = bound.class(treatment.root())?;
+    let number = bound.classes.iter().position(|class| class.is_root)?;
+    let class = bound.classes.get(number)?;
     let treated = treatment.class(class.name.as_str())?;
     let fields = treated.tombstone().map_or(treated.fields(), |tombstone| tombstone.fields());
     let written = targets(class, &Reading::new(bound, class, treated), fields, slots);
-    Some((class.name.clone(), reading::are_erased(class, &written)?))
+    Some((class.name.clone(), reading::are_erased(number, class, &written)?))
+}
+
+/// True of a customer's row that shows that the customer has left: the treatment has nothing more to do to it, and a field
+/// that it writes holds a placeholder or a token. None where the treatment leaves no such sign.
+fn has_left<'b>(bound: &'b Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<Expression<'b>> {
+    let root = bound.root()?;
+    let treated = treatment.class(root.name.as_str())?;
+    let fields = treated.sign_fields();
+    let found: Vec<(usize, String, bool)> = targets(root, &Reading::new(bound, root, treated), fields, slots)
+        .into_iter()
+        .filter(|target| !target.in_json && !matches!(target.strategy, Strategy::Redact { .. }))
+        .map(|target| (target.slot, target.name.clone(), target.strategy.is_sign()))
+        .collect();
+    if !found.iter().any(|(.., is_sign)| *is_sign) {
+        return None;
+    }
+    Some(Box::new(move |alias: &str| {
+        let holds = |(slot, name, _): &(usize, String, bool)| {
+            format!("relinquish_holds({slot}, {alias}.{})", quoted(name))
+        };
+        let all: Vec<String> = found.iter().map(holds).collect();
+        let signs: Vec<String> = found
+            .iter()
+            .filter(|(.., is_sign)| *is_sign)
+            .map(|field| format!("({alias}.{} IS NOT NULL AND {})", quoted(&field.1), holds(field)))
+            .collect();
+        format!("({} AND ({}))", all.join(" AND "), signs.join(" OR "))
+    }))
 }
 
 /// A field of a row, and what is written there.
+#[derive(Clone)]
 pub(super) struct Target<'t> {
     pub(super) slot: usize,
+    /// The column with its table.
     pub(super) column: String,
+    /// The column alone.
+    name: String,
     pub(super) in_json: bool,
     pub(super) strategy: &'t Strategy,
 }
@@ -183,15 +383,18 @@ pub(super) struct Target<'t> {
 fn targets<'t>(
     class: &BoundClass,
     reading: &Reading<'_>,
-    fields: &'t BTreeMap<FieldName, Strategy>,
+    fields: impl IntoIterator<Item = (&'t FieldName, &'t Strategy)>,
     slots: &mut Vec<Slot>,
 ) -> Vec<Target<'t>> {
+    let fields: BTreeMap<&FieldName, &'t Strategy> = fields.into_iter().collect();
     let table = quoted(&class.table);
     let mut targets = Vec::new();
-    for (field, strategy) in fields {
+    for (field, strategy) in &fields {
+        let (field, strategy): (&FieldName, &'t Strategy) = (field, strategy);
         let json = class.json.get(field);
         let column = json.map_or(field.as_str(), |json| json.column.as_str());
-        let of_column = fields.get(column);
+        let of_column =
+            fields.iter().find(|(name, _)| name.as_str() == column).map(|(_, strategy)| *strategy);
         if json.is_some() && of_column.is_some_and(|whole| !matches!(whole, Strategy::Redact { .. })) {
             continue;
         }
@@ -219,6 +422,7 @@ fn targets<'t>(
         targets.push(Target {
             slot: slots.len(),
             column: format!("{table}.{}", quoted(column)),
+            name: column.to_owned(),
             in_json: place.is_some(),
             strategy,
         });
@@ -227,158 +431,468 @@ fn targets<'t>(
     targets
 }
 
-fn class_script(
-    class: &BoundClass,
-    treated: &ClassTreatment,
-    slots: &mut Vec<Slot>,
-    staying: &mut Staying<'_>,
-) -> (ClassScript, String) {
-    let table = quoted(&class.table);
-    let from = staying.whose.from(class);
-    let counted = |columns: &str, of: &str| {
-        let sql = format!(
-            "SELECT relinquish_b.relinquish_n, count(*){columns} {from} WHERE {of} GROUP BY relinquish_b.relinquish_n"
-        );
-        Statement { sql, parameters: Vec::new() }
-    };
-    let unless = |condition: Option<&str>| {
-        condition.map_or_else(String::new, |condition| format!(" AND NOT ({condition})"))
-    };
-    let kept = staying.kept(class, &table);
-    let unless_kept = unless(kept.as_ref().map(|(kept, _)| kept.as_str()));
-    let needed = staying.needed(class, &table);
-    let unless_needed = unless(needed.as_deref());
-    let reading = Reading::new(staying.bound, class, treated);
-    let fields = targets(class, &reading, treated.fields(), slots);
-    let group = GroupScript::new(staying.bound, class, treated, &fields, slots);
-    let meanwhile = needed.as_deref().zip(treated.tombstone());
-    let meanwhile =
-        meanwhile.map(|(needed, tombstone)| (needed, targets(class, &reading, tombstone.fields(), slots)));
+/// Writes the statements of the classes.
+struct Writer<'b> {
+    bound: &'b Bound,
+    ways: Ways<'b>,
+    treatment: &'b Treatment,
+    kept: &'b BTreeMap<usize, Kept<'b>>,
+}
 
-    let mut tally = Statement::default();
-    let due = match (treated.action(), &meanwhile) {
-        (RecordAction::Keep { .. }, _) => "0".to_owned(),
-        (RecordAction::Delete, Some((needed, fields))) => {
-            format!("CASE WHEN {needed} THEN {} ELSE 1 END", pending(&mut tally, class, slots, fields))
-        }
-        (RecordAction::Delete | RecordAction::Reassign, _) => "1".to_owned(),
-        (RecordAction::Anonymise, _) => pending(&mut tally, class, slots, &fields),
-    };
-    tally.sql = count_due(&from, &due, kept.as_ref().map(|(kept, _)| kept.as_str()));
-    let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref());
-    let uncertain = uncertain.map(|(counts, names)| {
-        let sql = format!(
-            "SELECT relinquish_b.relinquish_n, {counts} {from} WHERE 1{unless_kept} GROUP BY relinquish_b.relinquish_n"
-        );
-        (Statement { sql, parameters: Vec::new() }, names)
-    });
+impl Writer<'_> {
+    /// From the touched rows of a class, as `r`, to the rows themselves.
+    fn from(&self, number: usize, class: &BoundClass) -> String {
+        let table = quoted(&class.table);
+        format!(
+            "FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
+            Set::Touched.of(number),
+            is_row(class, &table, "relinquish_r")
+        )
+    }
 
-    let owned = format!("{}{unless_kept}", staying.whose.owned(class));
-    let mut act = Statement::default();
-    let goes = within(staying.whose, class, format!("{owned}{unless_needed}"), &act);
-    match treated.action() {
-        RecordAction::Keep { .. } => {}
-        RecordAction::Delete => act.sql = format!("DELETE FROM main.{table} WHERE {goes}"),
-        RecordAction::Anonymise if fields.is_empty() && group.is_none() => {}
-        RecordAction::Anonymise => {
-            // Every row is written, and what is erased already comes out as it went in: whether a row was written
-            // must not tell what was in it.
-            let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
-            let which = within(staying.whose, class, owned.clone(), &act);
-            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
+    /// True of touched rows that are treated.
+    fn is_due(&self, class: &BoundClass) -> &'static str {
+        if class.is_shared {
+            "relinquish_r.had = 0 AND relinquish_r.whole = 0"
+        } else {
+            "relinquish_r.whole = 0"
         }
-        RecordAction::Reassign => {
-            let link = class.path.first().and_then(|link| link.columns.first()).map_or("", String::as_str);
-            let mut sets = format!(
-                "{} = (SELECT relinquish_b.relinquish_stand_in FROM {BATCH} AS relinquish_b WHERE relinquish_b.relinquish_customer = {table}.{})",
-                quoted(link),
-                quoted(link)
-            );
-            let fields = assignments(&mut act, class, slots, &fields, None);
-            if !fields.is_empty() {
-                let _ = write!(sets, ", {fields}");
+    }
+
+    /// True of rows of the class that a set of touched ones names.
+    fn are(&self, number: usize, class: &BoundClass, which: &str) -> String {
+        let names: Vec<String> =
+            (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+        format!(
+            "{} IN (SELECT {} FROM {} AS relinquish_r WHERE {which})",
+            columns(&quoted(&class.table), &class.handle),
+            names.join(", "),
+            Set::Touched.of(number)
+        )
+    }
+
+    fn class(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        slots: &mut Vec<Slot>,
+    ) -> ClassScript {
+        let table = quoted(&class.table);
+        let from = self.from(number, class);
+        let due = self.is_due(class);
+        let touched = Set::Touched.of(number);
+        // Fields that belong to somebody at the far end of a link are written for that one alone.
+        let reading = Reading::new(self.bound, class, treated);
+        let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
+        let fields = targets(class, &reading, own, slots);
+        let group = GroupScript::new(self.bound, number, class, treated, &fields, slots);
+        let meanwhile = treated.tombstone().map(|tombstone| {
+            let own = tombstone.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
+            targets(class, &reading, own, slots)
+        });
+        let goes = matches!(treated.action(), RecordAction::Delete);
+        let mut tally = Statement::default();
+        let pending_now = match treated.action() {
+            RecordAction::Keep { .. } => "0".to_owned(),
+            RecordAction::Delete => "1".to_owned(),
+            RecordAction::Reassign => "1".to_owned(),
+            RecordAction::Anonymise => pending(&mut tally, class, slots, &fields),
+        };
+        let pending_now = match &meanwhile {
+            Some(fields) if !matches!(treated.action(), RecordAction::Keep { .. }) => {
+                format!(
+                    "CASE WHEN relinquish_r.needed THEN {} ELSE {pending_now} END",
+                    pending(&mut tally, class, slots, fields)
+                )
             }
-            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {owned}");
-        }
-    }
-    let tombstone = meanwhile.as_ref().map(|(needed, fields)| {
-        let mut act = Statement::default();
-        let sets = assignments(&mut act, class, slots, fields, None);
-        let which = format!("{owned} AND {needed}");
-        let which = within(staying.whose, class, which, &act);
-        act.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
-        Tombstone {
-            rows: counted(", count(*)", &format!("{needed}{unless_kept}")),
-            act: (!fields.is_empty()).then_some(act),
-            distinct: format!("SELECT count(*) FROM main.{table} WHERE {owned} AND {needed}"),
-        }
-    });
-    let parts = matches!(staying.whose, Whose::Nobody(_)).then(|| parts(class, &owned, &due, &tally));
-    let script = ClassScript {
-        class: class.name.clone(),
-        rows: staying.whose.count_rows(class, &unless_kept),
-        tally,
-        uncertain,
-        group,
-        kept: kept.map(|(kept, dates)| {
+            _ => pending_now,
+        };
+        let needs_rows = !matches!(pending_now.as_str(), "0" | "1");
+        let of_rows = if needs_rows { from.clone() } else { format!("FROM {touched} AS relinquish_r") };
+        let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
+        // What a duty keeps is not read.
+        tally.sql = format!(
+            "SELECT relinquish_r.n, count(*), coalesce(sum(CASE WHEN relinquish_r.whole THEN 0 ELSE ({pending_now}) END), 0) {of_rows}{is_had} GROUP BY relinquish_r.n"
+        );
+        let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
+            let sql = format!(
+                "SELECT relinquish_r.n, {counts} {from} WHERE relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+            );
+            (Statement { sql, parameters: Vec::new() }, names)
+        });
+        let kept = self.kept.get(&number).filter(|_| treated.is_deferred()).map(|kept| {
+            let mut dates = String::new();
+            for arguments in kept.arguments(&self.ways, &table) {
+                // None of a record that this duty does not keep.
+                let day = format!("relinquish_day({arguments})");
+                let _ = write!(dates, ", max({day}), min({day}), sum(relinquish_unreadable({arguments}))");
+            }
+            let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
             let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
-            (counted(&dates, &kept), fields)
-        }),
-        tombstone,
-        distinct: class.is_shared().then(|| format!("SELECT count(*) FROM main.{table} WHERE {owned}")),
-        cuts: Vec::new(),
-        act: (!act.sql.is_empty()).then_some(act),
-        reassigns: *treated.action() == RecordAction::Reassign,
-        again: class.is_written_by_triggers,
-        may_shrink: class.is_cascaded_to,
-        parts,
-    };
-    (script, goes)
-}
-
-/// Rows, and rows with something to do, per customer. What a duty keeps is not read.
-fn count_due(from: &str, due: &str, kept: Option<&str>) -> String {
-    let due =
-        kept.map_or_else(|| format!("({due})"), |kept| format!("CASE WHEN {kept} THEN 0 ELSE ({due}) END"));
-    format!(
-        "SELECT relinquish_b.relinquish_n, count(*), coalesce(sum({due}), 0) {from} GROUP BY relinquish_b.relinquish_n"
-    )
-}
-
-/// The rows that are treated at once: of customers all of theirs, so that nobody is left half treated; of those that nobody
-/// owns a part, from a key to another.
-fn within(whose: &Whose, class: &BoundClass, which: String, statement: &Statement) -> String {
-    match whose {
-        Whose::Batch => which,
-        Whose::Nobody(_) => {
-            let key = ownership::columns(&quoted(&class.table), &class.key);
-            let (first, last) =
-                (statement.places(0, class.key.len()), statement.places(class.key.len(), class.key.len()));
-            format!("{which} AND {key} >= {first} AND {key} <= {last}")
+            (Statement { sql, parameters: Vec::new() }, fields)
+        });
+        let kept = kept.or_else(|| {
+            let with_others = self.is_kept_with_others(class);
+            let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+            let sql = format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.whole{had} GROUP BY relinquish_r.n");
+            let is_kept_anyway = matches!(treated.action(), RecordAction::Keep { .. });
+            (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
+        });
+        let redacted: Vec<Target<'_>> = fields
+            .iter()
+            .filter(|field| class.is_shared && matches!(field.strategy, Strategy::Redact { .. }))
+            .cloned()
+            .collect();
+        let mentioned = (!redacted.is_empty()).then(|| {
+            let mut statement = Statement::default();
+            let is_pending = pending(&mut statement, class, slots, &redacted);
+            statement.sql = format!(
+                "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) {from} WHERE relinquish_r.had AND relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+            );
+            statement
+        });
+        let redact_shared = (!redacted.is_empty()).then(|| {
+            let mut statement = Statement::default();
+            let sets = assignments(&mut statement, class, slots, &redacted, None);
+            let which = self.are(number, class, "relinquish_r.had AND relinquish_r.whole = 0");
+            statement.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
+            statement
+        });
+        let free =
+            if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.to_owned() };
+        let act = match treated.action() {
+            RecordAction::Keep { .. } => None,
+            RecordAction::Delete => Some(Act::Delete(format!(
+                "DELETE FROM main.{table} WHERE {}",
+                self.are(number, class, &free)
+            ))),
+            RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
+            RecordAction::Anonymise => {
+                // Every row is written, and what is erased already comes out as it went in: whether a row was written
+                // must not tell what was in it.
+                let mut act = Statement::default();
+                let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
+                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", self.are(number, class, due));
+                Some(Act::Write(act))
+            }
+            RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
+        };
+        let tombstone = meanwhile.as_ref().filter(|_| goes || treated.or_deletes() || *treated.action() == RecordAction::Reassign).map(|fields| {
+            let mut act = Statement::default();
+            let sets = assignments(&mut act, class, slots, fields, None);
+            let which = format!("{due} AND relinquish_r.needed");
+            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", self.are(number, class, &which));
+            let counted = format!("SELECT relinquish_r.n, count(*), count(*) FROM {touched} AS relinquish_r WHERE {which} GROUP BY relinquish_r.n");
+            Tombstone {
+                rows: Statement { sql: counted, parameters: Vec::new() },
+                act: (!fields.is_empty()).then_some(act),
+                distinct: distinct(class, &touched, &which),
+            }
+        });
+        let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots);
+        let let_go = if goes || treated.or_deletes() {
+            self.let_go(number, class, treated, &free)
+        } else {
+            Vec::new()
+        };
+        ClassScript {
+            class: class.name.clone(),
+            rows: format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE {due} GROUP BY relinquish_r.n"),
+            tally,
+            theirs,
+            others: class.is_shared.then(|| format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.had GROUP BY relinquish_r.n")),
+            mentioned,
+            uncertain,
+            group,
+            kept,
+            tombstone,
+            distinct: distinct(class, &touched, due),
+            act,
+            fields_of_others,
+            redact_shared,
+            let_go,
+            again: class.is_written_by_triggers,
+            may_shrink: class.is_cascaded_to,
         }
     }
+
+    fn is_kept_with_others(&self, class: &BoundClass) -> bool {
+        self.bound.classes.iter().any(|foot| {
+            foot.links.iter().filter(|link| link.heads.contains(&class.name)).any(|link| {
+                let is_named =
+                    |(name, known): &(ClassName, String)| *name == foot.name && *known == link.name;
+                self.treatment.kept_together().into_iter().flatten().any(is_named)
+            })
+        })
+    }
+
+    /// The row goes to the tenant's stand-in, or is deleted where that one has an equal row.
+    fn hand_over(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        slots: &[Slot],
+        fields: &[Target<'_>],
+        free: &str,
+    ) -> Act {
+        let table = quoted(&class.table);
+        let owner = class.links.iter().find(|link| link.role == LinkRole::Owner);
+        let owner_columns = owner.map_or(&[][..], |link| &link.columns);
+        let mut write = Statement::default();
+        let mut sets: Vec<String> = owner.map_or_else(Vec::new, |link| self.stand_in(link, &table));
+        let written = assignments(&mut write, class, slots, fields, None);
+        if !written.is_empty() {
+            sets.push(written);
+        }
+        let which = if treated.or_deletes() {
+            format!("{free} AND relinquish_r.instead = 0")
+        } else {
+            free.to_owned()
+        };
+        write.sql =
+            format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), self.are(number, class, &which));
+        if !treated.or_deletes() {
+            return Act::HandOver { mark: Vec::new(), write, delete: None };
+        }
+        let touched = Set::Touched.of(number);
+        let is_owner = |column: &String| owner_columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+        let held_apart = class.unique.iter().filter(|columns| columns.iter().any(is_owner));
+        let mark = held_apart
+            .map(|unique| {
+                let rest = |one: &str, other: &str| -> String {
+                    let rest = unique.iter().filter(|column| !is_owner(column));
+                    rest.map(|column| format!(" AND {one}.{0} = {other}.{0}", quoted(column))).collect()
+                };
+                let of_stand_in: Vec<String> = owner_columns
+                    .iter()
+                    .enumerate()
+                    .map(|(part, column)| format!("z.{} = b.s{part}", quoted(column)))
+                    .collect();
+                let same_stand_in: Vec<String> =
+                    (0..owner_columns.len()).map(|part| format!("c.s{part} = b.s{part}")).collect();
+                let handles: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+                let before = format!("{} < {}", columns("q", &handles), columns("p", &handles));
+                format!(
+                    "UPDATE {touched} SET instead = 1 WHERE {handle} IN (
+                         SELECT {p} FROM {touched} AS p CROSS JOIN main.{table} AS x ON {is_x}
+                         CROSS JOIN {BATCH} AS b ON b.n = p.n
+                         WHERE EXISTS (SELECT 1 FROM main.{table} AS z WHERE {stand_in}{same})
+                            OR EXISTS (SELECT 1 FROM {touched} AS q CROSS JOIN main.{table} AS z ON {is_z}
+                                       CROSS JOIN {BATCH} AS c ON c.n = q.n
+                                       WHERE {same_stand_in}{same} AND {before} AND {due})
+                     )",
+                    handle = columns("relinquish", &handles).replace("relinquish.", ""),
+                    p = listed("p", &handles),
+                    is_x = is_row(class, "x", "p"),
+                    is_z = is_row(class, "z", "q"),
+                    stand_in = of_stand_in.join(" AND "),
+                    same = rest("z", "x"),
+                    same_stand_in = same_stand_in.join(" AND "),
+                    due = free.replace("relinquish_r.", "q."),
+                )
+            })
+            .collect();
+        let instead = format!("{free} AND relinquish_r.instead");
+        Act::HandOver {
+            mark,
+            write,
+            delete: Some(format!("DELETE FROM main.{table} WHERE {}", self.are(number, class, &instead))),
+        }
+    }
+
+    /// `owner = the stand-in of the customer to whom it leads now`, for each of the columns.
+    fn stand_in(&self, link: &BoundLink, alias: &str) -> Vec<String> {
+        let key = self.bound.root().map_or(&[][..], |root| &root.key);
+        let place = |to: &String| key.iter().position(|key| key.eq_ignore_ascii_case(to));
+        let same: Vec<String> = link
+            .columns
+            .iter()
+            .zip(&link.to_columns)
+            .filter_map(|(near, to)| {
+                let (key, near) = (format!("b.k{}", place(to)?), format!("{alias}.{}", quoted(near)));
+                Some(match link.compare {
+                    Compare::Exact => format!("{key} = {near}"),
+                    _ => format!("CAST({key} AS TEXT) = CAST({near} AS TEXT)"),
+                })
+            })
+            .collect();
+        link.columns
+            .iter()
+            .zip(&link.to_columns)
+            .filter_map(|(near, to)| {
+                let part = place(to)?;
+                Some(format!(
+                    "{} = (SELECT b.s{part} FROM {BATCH} AS b WHERE {})",
+                    quoted(near),
+                    same.join(" AND ")
+                ))
+            })
+            .collect()
+    }
+
+    /// Fields of the class that belong to whoever is at the far end of a link: written when that one is treated, whoever
+    /// has the row.
+    fn fields_of_others(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        slots: &mut Vec<Slot>,
+    ) -> (Vec<Statement>, Vec<Statement>) {
+        let (mut writes, mut counts) = (Vec::new(), Vec::new());
+        if matches!(treated.action(), RecordAction::Keep { .. }) {
+            return (writes, counts);
+        }
+        let all = treated.field_strategies();
+        let table = quoted(&class.table);
+        let links: BTreeSet<&String> = class.of.values().collect();
+        for link_name in links {
+            let of_link = all
+                .iter()
+                .filter(|(field, _)| class.of.get(field.as_str()) == Some(link_name))
+                .map(|(field, strategy)| (*field, *strategy));
+            let reading = Reading::new(self.bound, class, treated);
+            let fields = targets(class, &reading, of_link, slots);
+            if fields.is_empty() {
+                continue;
+            }
+            for link in class.links.iter().filter(|link| link.name == *link_name) {
+                for (head_number, head) in self.bound.classes.iter().enumerate() {
+                    if !link.heads.contains(&head.name) {
+                        continue;
+                    }
+                    let from = if head.is_root && !link.by_value {
+                        From::batch(self.bound)
+                    } else {
+                        let set = From::set(self.bound, Set::Touched, head_number);
+                        if head.is_shared { set.which("relinquish_r.had = 0") } else { set }
+                    };
+                    let mut further = String::new();
+                    if let Some(kept) = self.kept.get(&number) {
+                        let _ = write!(further, " AND NOT {}", kept.is_kept(&self.ways, "x"));
+                    }
+                    if self.is_kept_with_others(class) {
+                        let _ = write!(
+                            further,
+                            " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                            Set::Whole.of(number),
+                            is_row(class, "x", "s")
+                        );
+                    }
+                    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+                    let gives: Vec<String> = class
+                        .handle
+                        .iter()
+                        .enumerate()
+                        .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
+                        .collect();
+                    let select = self.ways.along(
+                        link,
+                        class,
+                        head,
+                        Toward::Foot,
+                        &from,
+                        &format!("{}, relinquish_r.n AS n", gives.join(", ")),
+                    );
+                    let mut write = Statement::default();
+                    let sets = assignments(&mut write, class, slots, &fields, None);
+                    write.sql = format!(
+                        "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
+                        columns(&table, &class.handle),
+                        names.join(", "),
+                    );
+                    writes.push(write);
+                    let mut count = Statement::default();
+                    let is_pending = pending(&mut count, class, slots, &fields);
+                    count.sql = format!(
+                        "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
+                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
+                        is_row(class, &table, "relinquish_r")
+                    );
+                    counts.push(count);
+                }
+            }
+        }
+        (writes, counts)
+    }
+
+    /// Links to rows of the class that are deleted, in whosever rows they stand.
+    fn let_go(&self, number: usize, class: &BoundClass, treated: &ClassTreatment, free: &str) -> Vec<LetGo> {
+        let mut list = Vec::new();
+        let deleted = match treated.action() {
+            RecordAction::Reassign => format!("{free} AND relinquish_r.instead"),
+            _ => free.to_owned(),
+        };
+        for foot in &self.bound.classes {
+            let Some(treated) = self.treatment.class(foot.name.as_str()) else { continue };
+            let goes_along = *treated.action() == RecordAction::Delete;
+            for link in foot.links.iter().filter(|link| link.heads.contains(&class.name) && !link.by_value) {
+                let is_cleared = match link.gone {
+                    WhenGone::Clear | WhenGone::StandIn => true,
+                    WhenGone::Goes | WhenGone::Same => !goes_along,
+                    WhenGone::Keep { .. } | WhenGone::Forbids => false,
+                };
+                if !is_cleared {
+                    continue;
+                }
+                let table = quoted(&foot.table);
+                let hands_over = link.gone == WhenGone::StandIn;
+                let sets = if hands_over {
+                    self.stand_in(link, &table)
+                } else {
+                    let sets = link.cleared.iter();
+                    sets.map(|(column, value)| {
+                        format!("{} = {}", quoted(column), super::facts::literal(value))
+                    })
+                    .collect()
+                };
+                if sets.is_empty() {
+                    continue;
+                }
+                let from = From::set(self.bound, Set::Touched, number).which(&deleted);
+                let every = self.with_unclaimed(foot);
+                let select =
+                    self.ways.along(link, &every, class, Toward::Foot, &from, &listed("x", &foot.handle));
+                list.push(LetGo {
+                    class: foot.name.clone(),
+                    sql: format!(
+                        "UPDATE main.{table} SET {} WHERE {} IN ({select})",
+                        sets.join(", "),
+                        columns(&table, &foot.handle),
+                    ),
+                    hands_over,
+                });
+            }
+        }
+        list
+    }
 }
 
-/// The keys of a part of the rows to which there is something to do. Each is looked at once, so that what is refused, or
-/// written over by a trigger, holds up nothing.
-fn parts(class: &BoundClass, owned: &str, due: &str, tally: &Statement) -> Parts {
-    let table = quoted(&class.table);
-    let (key, listed) = (ownership::columns(&table, &class.key), ownership::listed(&table, &class.key));
-    let is_there: Vec<String> =
-        class.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
-    let part = |after: &str, limit: &str| Statement {
-        sql: format!(
-            "SELECT {listed} FROM main.{table} AS {table} WHERE {owned} AND ({due}) AND {}{after} ORDER BY {listed} \
-             LIMIT {limit}",
-            is_there.join(" AND ")
-        ),
-        parameters: tally.parameters.clone(),
-    };
-    let columns = class.key.len();
-    Parts {
-        first: part("", &tally.places(0, 1)),
-        after: part(&format!(" AND {key} > {}", tally.places(1, columns)), &tally.places(0, 1)),
+impl Writer<'_> {
+    /// A class together with the rows of its table that no class claims: their links let go like those of the class.
+    fn with_unclaimed(&self, class: &BoundClass) -> BoundClass {
+        let of_table: Vec<&BoundClass> =
+            self.bound.classes.iter().filter(|other| other.table == class.table).collect();
+        let covers = |class: &&BoundClass| class.rows.with.is_empty();
+        let mut wide = class.clone();
+        if !of_table.iter().any(covers) {
+            let others = of_table.into_iter().filter(|other| other.name != class.name);
+            wide.rows =
+                Rows { with: Vec::new(), without: others.map(|other| other.rows.with.clone()).collect() };
+        }
+        wide
     }
+}
+
+/// How many rows a set of touched ones names, each once.
+fn distinct(class: &BoundClass, touched: &str, which: &str) -> String {
+    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+    format!(
+        "SELECT count(*) FROM (SELECT DISTINCT {} FROM {touched} AS relinquish_r WHERE {which})",
+        names.join(", ")
+    )
 }
 
 /// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,
@@ -386,16 +900,15 @@ fn parts(class: &BoundClass, owned: &str, due: &str, tally: &Statement) -> Parts
 fn uncertain_in(
     slots: &[Slot],
     fields: &[Target<'_>],
-    meanwhile: Option<&(&str, Vec<Target<'_>>)>,
+    meanwhile: Option<&Vec<Target<'_>>>,
 ) -> Option<(String, Vec<FieldName>)> {
-    let meanwhile =
-        meanwhile.into_iter().flat_map(|(needed, fields)| fields.iter().map(|field| (field, *needed)));
+    let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "relinquish_r.needed"));
     let searched = fields.iter().map(|field| (field, "1")).chain(meanwhile);
     let searched = searched.filter(|(field, _)| matches!(field.strategy, Strategy::Redact { .. }));
     let (counts, names): (Vec<String>, Vec<FieldName>) = searched
         .filter_map(|(Target { slot, column, .. }, when)| {
             let count = format!(
-                "sum(CASE WHEN {when} THEN relinquish_uncertain({slot}, {column}, relinquish_b.relinquish_n) ELSE 0 END)"
+                "sum(CASE WHEN {when} THEN relinquish_uncertain({slot}, {column}, relinquish_r.n) ELSE 0 END)"
             );
             Some((count, slots.get(*slot)?.field.clone()))
         })
@@ -415,7 +928,7 @@ fn assignments(
     let key = reading::key_of_row(class);
     let marked = reading::is_marked(fields);
     let mut values: Vec<(&str, String)> = Vec::with_capacity(fields.len());
-    for target @ Target { slot, column, in_json, strategy } in fields {
+    for target @ Target { slot, column, in_json, strategy, .. } in fields {
         // Several values of one document: what became of it goes into the next.
         let before = values.iter().position(|(name, _)| name == column).map(|at| values.remove(at).1);
         let old = before.as_ref().unwrap_or(column);
@@ -450,9 +963,9 @@ fn pending(statement: &mut Statement, class: &BoundClass, slots: &[Slot], fields
     let marked = reading::is_marked(fields);
     let conditions: Vec<String> = fields
         .iter()
-        .map(|target @ Target { slot, column, in_json, strategy }| match strategy {
+        .map(|target @ Target { slot, column, in_json, strategy, .. }| match strategy {
             Strategy::Redact { .. } => {
-                let arguments = format!("{slot}, {column}, relinquish_b.relinquish_n, {key}");
+                let arguments = format!("{slot}, {column}, relinquish_r.n, {key}");
                 let search = format!("relinquish_mentions({arguments})");
                 let released = format!("relinquish_released({arguments})");
                 reading::unless_marked(target, slots, marked.as_deref(), search, &released)

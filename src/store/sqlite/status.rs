@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 
-use super::statements::{BATCH, quoted};
+use super::statements::quoted;
 use super::{Shared, Trouble, facts, sql_value};
 use crate::data_map::Value;
 use crate::sqlite::Fault;
-use crate::store::sql::{DeactivateMap, Written};
-use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation};
+use crate::store::sql::{CustomersMap, DeactivateMap, Written};
+use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
 impl Shared {
     /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
@@ -29,7 +29,7 @@ impl Shared {
         };
         match (&trouble.fault, batch) {
             (Fault::Constraint(_) | Fault::Other(_), [_]) => {
-                answers.push(Err(trouble.into_error("deactivating a customer", self.bound.data_map.root())));
+                answers.push(Err(self.refused("deactivating a customer", trouble)));
                 Ok(())
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
@@ -50,7 +50,7 @@ impl Shared {
             return Ok(vec![Deactivated::Unsupported; batch.len()]);
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
         let mut facts = self.batch_facts(&transaction)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut out = Vec::new();
@@ -70,14 +70,16 @@ impl Shared {
         if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
             let sets: Vec<String> = writes
                 .iter()
-                .map(|(column, value)| format!("{} = {}", quoted(column), written(value, first.at)))
+                .map(|(column, value)| {
+                    format!("{} = {}", quoted(column), written(self.customers(), column, value, first.at))
+                })
                 .collect();
             let map = self.customers();
             let sql = format!(
-                "UPDATE main.{} SET {} WHERE {} IN (SELECT relinquish_customer FROM {BATCH})",
+                "UPDATE main.{} SET {} WHERE {}",
                 quoted(&map.table),
                 sets.join(", "),
-                quoted(&map.key)
+                self.in_batch("")
             );
             transaction
                 .prepare_cached(&sql)
@@ -88,7 +90,51 @@ impl Shared {
         Ok(answers)
     }
 
+    /// What the map writes was refused: the error names the map, because no treatment of a policy writes it.
+    fn refused(&self, doing: &'static str, trouble: Trouble) -> StoreError {
+        let DeactivateMap::Write(writes) = &self.customers().deactivate else {
+            return trouble.into_error(doing, self.bound.data_map.root());
+        };
+        let Fault::Constraint(constraint) = trouble.fault else {
+            return trouble.into_error(doing, self.bound.data_map.root());
+        };
+        let way_out = if constraint.starts_with("UNIQUE") {
+            "another row of the table has these values already: erase or change that row, and retry; or deactivate by a column \
+             that is no part of the constraint"
+        } else if constraint.starts_with("CHECK") || constraint.starts_with("NOT NULL") {
+            "write a value there that the constraint accepts, or deactivate by another column"
+        } else if constraint.starts_with("FOREIGN KEY") {
+            "write a value that the other table has, or deactivate by another column"
+        } else {
+            "let the trigger accept these values, or deactivate by another column"
+        };
+        let columns = writes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        StoreError::Deactivation { doing, columns, constraint, way_out }
+    }
+
+    /// Together if that works, otherwise one by one: a customer whose former values are refused does not fail the others.
     pub(super) fn reactivate(
+        &self,
+        connection: &mut Connection,
+        batch: &[Reactivation],
+    ) -> Result<Batch<Reactivated>, Trouble> {
+        match self.reactivate_together(connection, batch) {
+            Ok(done) => Ok(done.into_iter().map(Ok).collect()),
+            Err(Trouble { fault: Fault::Constraint(_), .. }) if batch.len() > 1 => {
+                let mut answers = Vec::with_capacity(batch.len());
+                for one in batch {
+                    answers.extend(self.reactivate(connection, std::slice::from_ref(one))?);
+                }
+                Ok(answers)
+            }
+            Err(trouble @ Trouble { fault: Fault::Constraint(_), .. }) => {
+                Ok(vec![Err(self.refused("taking back the deactivation of a customer", trouble))])
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn reactivate_together(
         &self,
         connection: &mut Connection,
         batch: &[Reactivation],
@@ -98,15 +144,15 @@ impl Shared {
         };
         let map = self.customers();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Self::fill(&transaction, batch.iter().map(|one| &one.customer))?;
+        self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
         let facts = self.batch_facts(&transaction)?;
         let sets: Vec<String> =
             (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
         let sql = format!(
-            "UPDATE main.{} SET {} WHERE {} = (SELECT relinquish_customer FROM {BATCH} WHERE relinquish_n = ?1)",
+            "UPDATE main.{} SET {} WHERE {}",
             quoted(&map.table),
             sets.join(", "),
-            quoted(&map.key)
+            self.in_batch(" WHERE n = ?1")
         );
         let mut answers = Vec::with_capacity(batch.len());
         for (n, one) in batch.iter().enumerate() {
@@ -135,13 +181,14 @@ impl Shared {
     }
 }
 
-/// A value that the map writes, as an expression. `relinquish_b.relinquish_tenant` is the tenant's name where there is one.
-pub(super) fn written(value: &Written, at: DateTime<Utc>) -> String {
+/// A value that the map writes to a column, as an expression. The instant is written as the column stores dates. `b.tenant`
+/// is the tenant's name where there is one.
+pub(super) fn written(map: &CustomersMap, column: &str, value: &Written, at: DateTime<Utc>) -> String {
     match value {
         Written::Constant(value) => facts::literal(value),
-        Written::Now => format!("'{}'", at.format("%Y-%m-%d %H:%M:%S")),
+        Written::Now => facts::literal(&map.form_of(column).write(at)),
         Written::Tenant { before, after } => format!(
-            "{} || relinquish_b.relinquish_tenant || {}",
+            "{} || b.tenant || {}",
             facts::literal(&Value::from(before.as_str())),
             facts::literal(&Value::from(after.as_str()))
         ),

@@ -211,6 +211,13 @@ pub(super) fn shop() -> impl Strategy<Value = Shop> {
 impl Shop {
     /// A table hangs from an earlier one, and a delete takes with it what hangs from it.
     fn make_possible(&mut self) {
+        // Who has left shows in the own record: a token in a column that takes no NULL.
+        let sign =
+            Column { holds: Holds::Personal("username"), required: true, unique: false, longest: None };
+        let is_sign = |column: &Column| column.holds == sign.holds && column.required;
+        if self.shared.is_some() && !self.delete_customers && !self.columns.iter().any(is_sign) {
+            self.columns.push(sign);
+        }
         for n in 0..self.tables.len() {
             let typed = self.tables[n].typed;
             let parent =

@@ -89,16 +89,16 @@ impl Shop {
             if table.form == Form::Composite {
                 toml.push_str("part = 'not personal'\n");
             }
-            if table.second.is_some() {
-                toml.push_str("other = 'not personal'\n");
-            }
             fields_toml(&mut toml, &table.columns, table.form == Form::Strict);
+            if table.second.is_some() {
+                let _ = writeln!(toml, "[records.r{n}.ends]\nother = 'clear'");
+            }
         }
         if self.shared.is_some() {
             toml.push_str(
                 "[records.resident]\ntable = 'residents'\nkey = ['client', 'address']\nowner = 'client'\n\
                  [records.address]\ntable = 'addresses'\nkey = 'id'\nfields.street = 'address'\n\
-                 owner = [{ column = 'id', table = 'residents', key = 'address', shared = true }, 'client']\n",
+                 shared = ['resident.address']\n",
             );
         }
         toml

@@ -1,0 +1,314 @@
+//! Links between records: whose a record is, and what becomes of a link when the record it leads to is deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{ClassName, DataMap, FieldName, Record, RecordClass, Role, Value};
+
+/// The part that a link plays in whose a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkRole {
+    /// The record hangs from what the link leads to: it belongs to the same people. A class has one owner link.
+    Owner,
+    /// The record hangs from this as well. It is treated with the last person who leaves.
+    Shared,
+    /// Another end of a relation. Nothing hangs by it.
+    End,
+}
+
+/// What happens to a link, or to its record, when the record at the other end leaves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenGone {
+    /// The record is treated too, whoever has it.
+    Goes,
+    /// As [`Goes`](Self::Goes). Both ends must belong to the same person; otherwise nobody can tell whose they are.
+    Same,
+    /// The link is cleared. The record stays.
+    Clear,
+    /// The link leads to the tenant's "Unknown Customer" from then on. The record stays.
+    StandIn,
+    /// The link stays as it is, although it leads nowhere. Only where no foreign key forbids it.
+    Keep {
+        /// Why, in the map's words.
+        reason: String,
+    },
+    /// Nothing is said: a record that stays forbids the deletion of what it leads to.
+    Forbids,
+}
+
+/// A link from the records of a class to records of another one: a foreign key, or a link that the map declares.
+///
+/// ```
+/// use relinquish::data_map::{Link, WhenGone};
+///
+/// let owner = Link::owner("customer", ["customer_id"]);
+/// let referrer = Link::end("customer", ["referred_by"], WhenGone::Clear);
+/// assert_eq!(referrer.name(), "referred_by");
+/// assert!(owner.is_owner());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Link {
+    name: String,
+    to: ClassName,
+    fields: Vec<FieldName>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    to_fields: Vec<FieldName>,
+    role: LinkRole,
+    gone: WhenGone,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    holds: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_value: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    clearable: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    enforced: bool,
+}
+
+impl Link {
+    fn new<F: Into<FieldName>>(
+        to: impl Into<ClassName>,
+        fields: impl IntoIterator<Item = F>,
+        role: LinkRole,
+        gone: WhenGone,
+    ) -> Self {
+        let fields: Vec<FieldName> = fields.into_iter().map(Into::into).collect();
+        let names: Vec<&str> = fields.iter().map(FieldName::as_str).collect();
+        Self {
+            name: names.join("+"),
+            to: to.into(),
+            to_fields: Vec::new(),
+            role,
+            gone,
+            holds: false,
+            by_value: false,
+            clearable: false,
+            enforced: false,
+            fields,
+        }
+    }
+
+    /// The link through which a record belongs to its customer: directly, or through a record of another class.
+    pub fn owner<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
+        Self::new(to, fields, LinkRole::Owner, WhenGone::Forbids)
+    }
+
+    /// One of several links through which a record belongs to several people.
+    pub fn shared<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
+        Self::new(to, fields, LinkRole::Shared, WhenGone::Forbids)
+    }
+
+    /// Another end of a relation, and what happens when what it leads to leaves.
+    pub fn end<F: Into<FieldName>>(
+        to: impl Into<ClassName>,
+        fields: impl IntoIterator<Item = F>,
+        gone: WhenGone,
+    ) -> Self {
+        let clearable = gone == WhenGone::Clear;
+        Self { clearable, ..Self::new(to, fields, LinkRole::End, gone) }
+    }
+
+    /// What happens when what it leads to leaves.
+    #[must_use]
+    pub fn when_gone(mut self, gone: WhenGone) -> Self {
+        self.gone = gone;
+        self
+    }
+
+    /// What the link leads to hangs from this record: an address from the orders that are sent there.
+    #[must_use]
+    pub fn holding(mut self) -> Self {
+        self.holds = true;
+        self
+    }
+
+    /// The fields that it leads to, one for one. Without this: those of the key, in the order in which the class has them.
+    #[must_use]
+    pub fn to_fields<F: Into<FieldName>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
+        self.to_fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// It compares a value that is no key, such as an e-mail address.
+    #[must_use]
+    pub fn by_value(mut self) -> Self {
+        self.by_value = true;
+        self
+    }
+
+    /// It can be cleared, whatever is said of it otherwise: a record that goes along and is only anonymised lets go of what
+    /// it led to.
+    #[must_use]
+    pub fn clearable(mut self) -> Self {
+        self.clearable = true;
+        self
+    }
+
+    /// The store refuses a link that leads nowhere: a foreign key.
+    #[must_use]
+    pub fn enforced(mut self) -> Self {
+        self.enforced = true;
+        self
+    }
+
+    /// Under a name of its own.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Its name: that of its fields unless it has another.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The class that it leads to.
+    pub fn to(&self) -> &ClassName {
+        &self.to
+    }
+
+    /// The fields that hold it.
+    pub fn fields(&self) -> &[FieldName] {
+        &self.fields
+    }
+
+    /// The part that it plays.
+    pub fn role(&self) -> LinkRole {
+        self.role
+    }
+
+    /// Whether the record hangs from what the link leads to.
+    pub fn is_owner(&self) -> bool {
+        matches!(self.role, LinkRole::Owner | LinkRole::Shared)
+    }
+
+    /// Whether what the link leads to hangs from the record.
+    pub fn is_holding(&self) -> bool {
+        self.holds
+    }
+
+    /// Whether it compares a value that is no key.
+    pub fn is_by_value(&self) -> bool {
+        self.by_value
+    }
+
+    /// Whether the store refuses one that leads nowhere.
+    pub fn is_enforced(&self) -> bool {
+        self.enforced
+    }
+
+    /// Whether it can be cleared.
+    pub fn is_clearable(&self) -> bool {
+        self.clearable
+    }
+
+    /// What happens when what it leads to leaves.
+    pub fn gone(&self) -> &WhenGone {
+        &self.gone
+    }
+
+    /// Whether the record is treated when what the link leads to leaves.
+    pub fn goes_along(&self) -> bool {
+        matches!(self.gone, WhenGone::Goes | WhenGone::Same)
+    }
+
+    /// Whether the link can be cleared, handed over or left as it is, so that its record can stay without what it led to.
+    pub fn lets_go(&self) -> bool {
+        matches!(self.gone, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
+    }
+}
+
+impl RecordClass {
+    /// Its records lead to records of another class.
+    #[must_use]
+    pub fn link(mut self, link: Link) -> Self {
+        self.links.push(link);
+        self
+    }
+
+    /// The links of its records.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The links through which its records belong to their customer, those to records of their own class left out.
+    pub(crate) fn hangs_from(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().filter(|link| link.is_owner() && link.to != self.name)
+    }
+
+    /// The record of this class to which another one leads.
+    pub(crate) fn led_to<'r>(&self, records: &'r [Record], from: &Record, link: &Link) -> Option<&'r Record> {
+        let mut of_class = records.iter().filter(|record| record.class == self.name);
+        of_class.find(|record| self.is_led_to(record, from, link) == Some(true))
+    }
+
+    /// Whether another record leads to one of this class. None if the map does not say by which fields.
+    pub(crate) fn is_led_to(&self, record: &Record, from: &Record, link: &Link) -> Option<bool> {
+        let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(|field| &field.name);
+        let ends: Vec<&FieldName> =
+            if link.to_fields.is_empty() { key().collect() } else { link.to_fields.iter().collect() };
+        (!ends.is_empty() && ends.len() == link.fields.len()).then(|| {
+            link.fields.iter().zip(&ends).all(|(near, far)| {
+                let value = from.get(near.as_str());
+                *value != Value::Null && value == record.get(far.as_str())
+            })
+        })
+    }
+}
+
+impl DataMap {
+    /// The classes whose records may belong to several people: over several links, from several records, or because what
+    /// they hang from does.
+    pub fn shared_classes(&self) -> BTreeSet<&ClassName> {
+        let mut shared = self.classes_of_several_ways();
+        loop {
+            let hang_from_shared = self
+                .classes
+                .values()
+                .filter(|class| class.links.iter().any(|link| link.is_owner() && shared.contains(&link.to)));
+            let more: Vec<&ClassName> =
+                hang_from_shared.map(|class| &class.name).filter(|name| !shared.contains(name)).collect();
+            if more.is_empty() {
+                shared.remove(&self.root);
+                return shared;
+            }
+            shared.extend(more);
+        }
+    }
+
+    /// The classes whose records hang from several others, over several links or from several records.
+    pub(crate) fn classes_of_several_ways(&self) -> BTreeSet<&ClassName> {
+        // A class has one owner link, even where the first of several counts that is not empty.
+        let mut holders: BTreeMap<&ClassName, BTreeSet<&str>> = BTreeMap::new();
+        let mut shared = BTreeSet::new();
+        for class in self.classes.values() {
+            for link in &class.links {
+                if link.is_owner() {
+                    let name = if link.role == LinkRole::Owner { "" } else { &link.name };
+                    holders.entry(&class.name).or_default().insert(name);
+                }
+                if link.holds {
+                    shared.insert(&link.to);
+                }
+                if link.role == LinkRole::Shared {
+                    shared.insert(&class.name);
+                }
+            }
+        }
+        shared.extend(holders.into_iter().filter(|(_, links)| links.len() > 1).map(|(class, _)| class));
+        shared
+    }
+
+    /// Every link that leads to records of a class, each with the class from which it starts.
+    pub(crate) fn links_to<'m>(
+        &'m self,
+        class: &'m ClassName,
+    ) -> impl Iterator<Item = (&'m RecordClass, &'m Link)> {
+        let links = self.classes.values().flat_map(|from| from.links.iter().map(move |link| (from, link)));
+        links.filter(move |(_, link)| link.to == *class)
+    }
+}

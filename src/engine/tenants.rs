@@ -1,0 +1,132 @@
+//! Tenants that no customer has. A misspelled tenant is an error: never a plan of no customers, and never a check that passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::expiry::Pages;
+use super::{BATCH, Engine, Error};
+use crate::customer::{Customer, TenantId};
+use crate::document::{Problem, Problems, join, nearest};
+use crate::policy::Policy;
+use crate::store::CustomerStore;
+
+/// How many tenants of the store an error names where none is near.
+const NAMED: usize = 8;
+
+/// Tenants that were named, and that no customer had so far. Its size depends on what was named, not on the store.
+pub(super) struct Sought {
+    missing: BTreeMap<TenantId, Missing>,
+    /// Some tenants of the store.
+    some: BTreeSet<TenantId>,
+    /// There are more than these.
+    more: bool,
+}
+
+struct Missing {
+    path: String,
+    in_policy: bool,
+    nearest: Option<TenantId>,
+}
+
+impl Sought {
+    /// Those of a policy's entries, and those that were asked for.
+    pub(super) fn new<'t>(policy: &Policy, asked: impl IntoIterator<Item = &'t TenantId>) -> Self {
+        let missing = |path, in_policy| Missing { path, in_policy, nearest: None };
+        let of_policy =
+            policy.tenants().map(|tenant| (tenant.clone(), missing(join("tenants", tenant.as_str()), true)));
+        let asked =
+            asked.into_iter().map(|tenant| (tenant.clone(), missing(format!("tenant {tenant}"), false)));
+        // What the policy names is said there, even if it was asked for too.
+        Self { missing: asked.chain(of_policy).collect(), some: BTreeSet::new(), more: false }
+    }
+
+    /// Whether there is nothing more to look for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// The tenants of some customers are there.
+    pub(super) fn meet(&mut self, customers: &[Customer]) {
+        if self.is_settled() {
+            return;
+        }
+        let met: BTreeSet<&TenantId> = customers
+            .iter()
+            .flat_map(|facts| std::iter::once(&facts.tenant).chain(&facts.connected))
+            .filter(|tenant| !tenant.as_str().is_empty())
+            .collect();
+        for tenant in met {
+            self.missing.remove(tenant);
+            for (name, missing) in &mut self.missing {
+                let known = missing.nearest.as_ref().map(TenantId::as_str);
+                let near = nearest(name.as_str(), known.into_iter().chain([tenant.as_str()]));
+                missing.nearest = near.map(TenantId::from);
+            }
+            if self.some.len() < NAMED {
+                self.some.insert(tenant.clone());
+            } else {
+                self.more |= !self.some.contains(tenant);
+            }
+        }
+    }
+
+    /// Everything has been looked at: what is missing still is an error.
+    pub(super) fn settle(self) -> Result<(), Error> {
+        let Self { missing, some, more } = self;
+        let problems = missing.into_values().map(|Missing { path, in_policy, nearest }| {
+            let names: Vec<&str> = some.iter().map(TenantId::as_str).collect();
+            let mut way_out = match nearest {
+                Some(near) => format!("did you mean {near}?"),
+                None if names.is_empty() => "the store has no customer whose tenant can be read".to_owned(),
+                None => {
+                    format!("the store has: {}{}", names.join(", "), if more { " and others" } else { "" })
+                }
+            };
+            if in_policy {
+                way_out.push_str(if way_out.ends_with('?') { " Otherwise " } else { "; " });
+                way_out.push_str("leave the entry out until the tenant has customers");
+            }
+            Problem::new(path, "no customer of the store has this tenant", way_out)
+        });
+        Problems::none_or(problems.collect()).map_err(Error::NoSuchTenant)
+    }
+}
+
+impl Engine {
+    /// Whether each tenant that the policy has an entry for is the tenant of some customer. An entry under a misspelled name
+    /// is in force for nobody, and the tenant that was meant has the lines of everyone.
+    ///
+    /// The engine reads all customers for this, batch by batch, unless every tenant is met before; so no adapter has to list
+    /// its tenants. Building an engine reads no row. [`plan_expiry`](Self::plan_expiry) and [`impact`](Self::impact) check by
+    /// themselves, because they read all customers anyway. A host calls this where it checks map and policy, and before a
+    /// sweep.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTenant`] with each of them, or a store out of reach.
+    pub async fn check_tenants(&self) -> Result<(), Error> {
+        self.look_for(Sought::new(&self.parts.policy, [])).await
+    }
+
+    /// Looks for tenants among all customers.
+    pub(super) async fn look_for(&self, sought: Sought) -> Result<(), Error> {
+        look_for(&*self.parts.store, self.parts.batch, sought).await
+    }
+}
+
+/// [`Engine::check_tenants`], for a host that has a store and a policy, and no engine yet.
+///
+/// # Errors
+/// [`Error::NoSuchTenant`] with each of them, or a store out of reach.
+pub async fn check_tenants(store: &dyn CustomerStore, policy: &Policy) -> Result<(), Error> {
+    look_for(store, BATCH, Sought::new(policy, [])).await
+}
+
+/// Looks among all customers, stand-ins included.
+async fn look_for(store: &dyn CustomerStore, limit: usize, mut sought: Sought) -> Result<(), Error> {
+    let mut pages = Pages::new();
+    while !sought.is_settled()
+        && let Some(page) = pages.next(store, limit).await?
+    {
+        sought.meet(&page);
+    }
+    sought.settle()
+}

@@ -1,0 +1,157 @@
+//! Customers' keys as one text, and back.
+//!
+//! | a key column holds | the text |
+//! |---|---|
+//! | a whole number | its digits |
+//! | text | the text |
+//! | 16 bytes | a UUID: `0190aabb-ccdd-7000-8000-000000000001` |
+//! | other bytes | `0x` and hexadecimal digits |
+//!
+//! The parts of a composite key are joined by a colon; a colon or a percent sign within a part is written `%3A` or `%25`.
+
+use crate::data_map::{Datatype, Value};
+
+/// The text of a key. None where a part is NULL.
+pub(crate) fn written(parts: &[Value]) -> Option<String> {
+    let texts: Option<Vec<String>> = parts.iter().map(part).collect();
+    let texts = texts?;
+    match texts.as_slice() {
+        [one] => Some(one.clone()),
+        several => {
+            let escaped: Vec<String> =
+                several.iter().map(|part| part.replace('%', "%25").replace(':', "%3A")).collect();
+            Some(escaped.join(":"))
+        }
+    }
+}
+
+fn part(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Real(number) => Some(format!("{number:?}")),
+        Value::Text(text) => Some(text.clone()),
+        Value::Blob(bytes) => Some(match <[u8; 16]>::try_from(bytes.as_slice()) {
+            Ok(uuid) => {
+                let digits = hex::encode(uuid);
+                let parts =
+                    [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
+                parts.join("-")
+            }
+            Err(_) => format!("0x{}", hex::encode(bytes)),
+        }),
+    }
+}
+
+/// The values that a text may stand for, the likelier one first, for columns of these types. None where the text is no
+/// key of so many parts.
+pub(crate) fn read(text: &str, columns: &[Datatype]) -> Option<Vec<Vec<Value>>> {
+    let parts: Vec<String> = match columns {
+        [_] => vec![text.to_owned()],
+        _ => text.split(':').map(unescaped).collect::<Option<_>>()?,
+    };
+    if parts.len() != columns.len() {
+        return None;
+    }
+    let each = parts.iter().zip(columns).map(|(part, datatype)| candidates(part, *datatype));
+    // Every way to read all parts together.
+    let ways = each.fold(vec![Vec::new()], |ways: Vec<Vec<Value>>, values| {
+        let longer = ways.iter().flat_map(|way| {
+            values.iter().map(|value| [way.as_slice(), std::slice::from_ref(value)].concat())
+        });
+        longer.collect()
+    });
+    // A text that is not spelled as the key would be belongs to nobody.
+    let ways: Vec<Vec<Value>> =
+        ways.into_iter().filter(|way| written(way).as_deref() == Some(text)).collect();
+    (!ways.is_empty()).then_some(ways)
+}
+
+fn unescaped(part: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut rest = part;
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        text.push(match after.get(..2)? {
+            "25" => '%',
+            "3A" => ':',
+            _ => return None,
+        });
+        rest = after.get(2..)?;
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
+fn candidates(part: &str, datatype: Datatype) -> Vec<Value> {
+    let number = || part.parse::<i64>().ok().map(Value::Integer);
+    let real = || part.parse::<f64>().ok().filter(|real| real.is_finite()).map(Value::Real);
+    let bytes = || {
+        let digits = match part.strip_prefix("0x") {
+            Some(digits) => digits.to_owned(),
+            None if part.len() == 36 => part.replace('-', ""),
+            None => return None,
+        };
+        hex::decode(digits).ok().map(Value::Blob)
+    };
+    let text = || Some(Value::from(part));
+    // A column of numbers makes a number of every text that looks like one.
+    let word = || part.trim().parse::<f64>().is_err().then(|| Value::from(part));
+    let list: Vec<Option<Value>> = match datatype {
+        Datatype::Text => vec![text(), bytes()],
+        Datatype::Integer => vec![number(), word(), bytes()],
+        Datatype::Real | Datatype::Numeric => vec![number(), real(), bytes(), word()],
+        Datatype::Blob => vec![bytes(), text(), number()],
+        Datatype::Any => vec![number(), bytes(), text()],
+    };
+    list.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = (Value, Datatype)> {
+        let of = |datatype: Datatype| move |value: Value| (value, datatype);
+        prop_oneof![
+            any::<i64>().prop_map(Value::Integer).prop_map(of(Datatype::Integer)),
+            "\\PC{0,12}".prop_map(Value::Text).prop_map(of(Datatype::Text)),
+            "[:%a0-9x-]{0,12}".prop_map(Value::Text).prop_map(of(Datatype::Text)),
+            prop::collection::vec(any::<u8>(), 0..20).prop_map(Value::Blob).prop_map(of(Datatype::Blob)),
+            prop::collection::vec(any::<u8>(), 16).prop_map(Value::Blob).prop_map(of(Datatype::Blob)),
+        ]
+    }
+
+    proptest! {
+        /// Every key has one text, and the text leads back to the key.
+        #[test]
+        fn a_key_is_found_by_its_text(parts in prop::collection::vec(value(), 1..4)) {
+            let (values, types): (Vec<Value>, Vec<Datatype>) = parts.into_iter().unzip();
+            let text = written(&values).unwrap();
+            let read = read(&text, &types).unwrap();
+            prop_assert!(read[0] == values, "{text}");
+        }
+
+        /// What is no key of the columns reads as nothing, and never fails.
+        #[test]
+        fn any_text_is_a_key_or_nobodys(text in "\\PC{0,20}", columns in 1_usize..3) {
+            let types = vec![Datatype::Integer; columns];
+            for way in read(&text, &types).into_iter().flatten() {
+                prop_assert_eq!(written(&way), Some(text.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_spelled_in_one_way() {
+        assert!(read("17", &[Datatype::Integer]).unwrap()[0] == [Value::Integer(17)]);
+        // As text it may be a key all the same, but never the number.
+        for text in ["017", "+17", "17.0", " 17"] {
+            let ways = read(text, &[Datatype::Integer]).unwrap_or_default();
+            assert!(ways.iter().all(|way| way[0] != Value::Integer(17)), "{text}");
+        }
+        assert_eq!(written(&[Value::Integer(1), Value::from("a:b%")]).unwrap(), "1:a%3Ab%25");
+    }
+}

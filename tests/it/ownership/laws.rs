@@ -1,0 +1,260 @@
+//! The laws, said of a world before and after an erasure. They ask how the world is, never how the erasure was worked out.
+
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+
+use super::oracle::{Ids, Oracle, reach};
+use super::world::{Action, Gone, Id, Made, Role, STAND_IN, To, Val, World};
+
+/// Erases some customers from a world: gives what is left, and who was blocked.
+pub(super) type Erase<'e> = &'e dyn Fn(&World, &Ids) -> (World, Ids);
+
+macro_rules! ensure {
+    ($holds:expr, $($what:tt)+) => {
+        if !$holds {
+            return Err(format!($($what)+));
+        }
+    };
+}
+
+/// Every law, for some customers of a world.
+pub(super) fn hold(world: &World, customers: &Ids, rng: &mut Rng, erase: Erase<'_>) -> Result<(), String> {
+    let (after, blocked) = erase(world, customers);
+    a_batch_is_its_customers_in_any_order(world, customers, rng, erase, (&after, &blocked))?;
+    let (again, _) = erase(&after, &(customers - &blocked));
+    ensure!(again.rows == after.rows, "again does something: {}", difference(&after, &again));
+    let left = Left::new(world, &after, &(customers - &blocked));
+    left.what_is_unclear_stays(&blocked, customers)?;
+    left.nobody_elses()?;
+    left.complete()?;
+    left.what_a_duty_keeps_is_whole()?;
+    left.no_link_dangles()
+}
+
+fn a_batch_is_its_customers_in_any_order(
+    world: &World,
+    customers: &Ids,
+    rng: &mut Rng,
+    erase: Erase<'_>,
+    (batch, blocked): (&World, &Ids),
+) -> Result<(), String> {
+    for _ in 0..3 {
+        let mut order: Vec<Id> = customers.iter().copied().collect();
+        rng.shuffle(&mut order);
+        let (mut turns, mut stopped) = (world.clone(), Ids::new());
+        for customer in &order {
+            let (next, one) = erase(&turns, &Ids::from([*customer]));
+            turns = next;
+            stopped.extend(one);
+        }
+        ensure!(stopped == *blocked, "a batch blocks {blocked:?}, and one after the other {stopped:?}");
+        ensure!(
+            turns.rows == batch.rows,
+            "a batch is not its customers in the order {order:?}: {}",
+            difference(batch, &turns)
+        );
+    }
+    Ok(())
+}
+
+/// What differs between two worlds, row by row.
+pub(super) fn difference(one: &World, other: &World) -> String {
+    let ids: BTreeSet<&Id> = one.rows.keys().chain(other.rows.keys()).collect();
+    let differ = ids.into_iter().filter(|id| one.rows.get(id) != other.rows.get(id));
+    let said = differ.map(|id| format!("\n  {id:?}: {:?}\n  and {:?}", one.rows.get(id), other.rows.get(id)));
+    said.collect()
+}
+
+/// A world, and the same after some customers left.
+struct Left<'w> {
+    oracle: Oracle<'w>,
+    before: &'w World,
+    after: &'w World,
+    /// Records with `goes` or `same` at one who left, or at a row that is gone.
+    along: Ids,
+    /// What hangs from those who left, and from what went along.
+    touched: Ids,
+    /// What somebody who stays still has, over rows that are there.
+    had: Ids,
+    whole: Ids,
+    needed: Ids,
+}
+
+impl<'w> Left<'w> {
+    fn new(before: &'w World, after: &'w World, leave: &Ids) -> Self {
+        let oracle = Oracle::new(before);
+        let gone = |id: &Id| !after.rows.contains_key(id);
+        let hanging = oracle.hanging();
+        let goes =
+            oracle.arrows.iter().filter(|arrow| matches!(arrow.link.gone, Some(Gone::Goes | Gone::Same)));
+        let along: Ids = goes
+            .filter(|arrow| leave.contains(&arrow.head) || gone(&arrow.head))
+            .map(|arrow| arrow.foot)
+            .collect();
+        let touched = reach(leave.union(&along).copied(), &hanging);
+        let ways: Vec<_> = hanging.iter().filter(|(a, b)| !gone(a) && !gone(b)).copied().collect();
+        let stay = oracle.people().into_iter().filter(|p| !leave.contains(p) && !oracle.has_left(*p));
+        let had = reach(stay, &ways);
+        let (whole, needed) = what_duties_keep(before);
+        Self { oracle, before, after, along, touched, had, whole, needed }
+    }
+
+    fn is_due(&self, id: Id) -> bool {
+        self.along.contains(&id) || (self.touched.contains(&id) && !self.had.contains(&id))
+    }
+
+    fn action(&self, id: Id) -> Action {
+        self.before.shape.action(id)
+    }
+
+    /// A cell changes only in a due record, in a field of what is due, or in a link to a deleted row.
+    fn nobody_elses(&self) -> Result<(), String> {
+        for (id, was) in &self.before.rows {
+            let due = self.is_due(*id);
+            let Some(is) = self.after.rows.get(id) else {
+                ensure!(due, "{id:?} is gone, and was not due");
+                ensure!(!matches!(self.action(*id), Action::Keep | Action::Anonymise), "{id:?} is gone");
+                continue;
+            };
+            let class = &self.before.shape.classes[id.class];
+            let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
+            for (n, field) in class.fields.iter().enumerate() {
+                let may = field.of.map_or(due, of_due) && class.action != Action::Keep;
+                ensure!(
+                    is.val[n] == was.val[n] || may,
+                    "{} of {id:?} changed, and is nobody's who left",
+                    field.column
+                );
+            }
+            for (nth, link) in class.links.iter().enumerate() {
+                let gone = self.oracle.heads(*id, nth).iter().any(|head| !self.after.rows.contains_key(head));
+                let handed =
+                    due && matches!(class.action, Action::Reassign { .. }) && link.role == Role::Owner;
+                let may = if link.value.is_some() {
+                    of_due(nth) && class.action != Action::Keep
+                } else {
+                    gone || handed
+                };
+                ensure!(is.to[nth] == was.to[nth] || may, "{} of {id:?} changed", link.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due is treated, unless a duty or the policy keeps it.
+    fn complete(&self) -> Result<(), String> {
+        for (id, is) in &self.after.rows {
+            let class = &self.before.shape.classes[id.class];
+            if self.whole.contains(id) || class.action == Action::Keep {
+                continue;
+            }
+            let due = self.is_due(*id);
+            let needed = self.needed.contains(id);
+            ensure!(!due || needed || class.action != Action::Delete, "{id:?} is still there");
+            let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
+            for (n, field) in class.fields.iter().enumerate() {
+                ensure!(
+                    is.val[n] == Val::Erased || !field.of.map_or(due, of_due),
+                    "{} of {id:?} is still there",
+                    field.column
+                );
+            }
+            for (nth, link) in class.links.iter().enumerate() {
+                ensure!(
+                    link.value.is_none() || is.to[nth] == To::Erased || !of_due(nth),
+                    "{} of {id:?} still names who left",
+                    link.name
+                );
+                let handed = due && !needed && matches!(class.action, Action::Reassign { .. });
+                ensure!(
+                    !handed || link.role != Role::Owner || is.to[nth] == To::Row(STAND_IN),
+                    "{id:?} was not handed over"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What a duty keeps is there letter by letter, and so is what it needs.
+    fn what_a_duty_keeps_is_whole(&self) -> Result<(), String> {
+        for id in &self.whole {
+            let (was, is) = (&self.before.rows[id], self.after.rows.get(id));
+            ensure!(is == Some(was), "{id:?} is under a duty, was {was:?} and is {is:?}");
+        }
+        for id in self.needed.difference(&self.whole) {
+            let Some(is) = self.after.rows.get(id) else { return Err(format!("{id:?} is needed")) };
+            ensure!(
+                is.to.iter().zip(&self.before.rows[id].to).all(|(is, was)| is == was || *is == To::Erased),
+                "a link of {id:?} is cut, which is needed"
+            );
+        }
+        Ok(())
+    }
+
+    /// A link leads to no deleted row, unless the map says that it may.
+    fn no_link_dangles(&self) -> Result<(), String> {
+        for (id, row) in &self.after.rows {
+            for (nth, link) in self.before.shape.classes[id.class].links.iter().enumerate() {
+                let To::Row(head) = &row.to[nth] else { continue };
+                let dangles = self.before.rows.contains_key(head) && !self.after.rows.contains_key(head);
+                ensure!(
+                    !dangles || link.gone == Some(Gone::Keep),
+                    "{} of {id:?} leads to a deleted row",
+                    link.name
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it is unclear whose a record is, nothing of it is touched, nor of anything that it leads to.
+    fn what_is_unclear_stays(&self, blocked: &Ids, customers: &Ids) -> Result<(), String> {
+        let mut chains = self.oracle.leading();
+        chains.extend(self.oracle.hanging().iter().map(|(a, b)| (*b, *a)));
+        let unclear = reach(self.oracle.unclear(), &chains);
+        for id in &unclear {
+            ensure!(
+                self.after.rows.get(id) == self.before.rows.get(id),
+                "{id:?} changed, and it is unclear whose it is"
+            );
+        }
+        let should: Ids = customers.intersection(&unclear).copied().collect();
+        ensure!(*blocked == should, "blocked are {blocked:?}, and not {should:?}");
+        Ok(())
+    }
+}
+
+/// What duties keep whole, and what that needs: record by record, along the links.
+fn what_duties_keep(world: &World) -> (Ids, Ids) {
+    let heads = |id: Id, nth: usize| match &world.rows[&id].to[nth] {
+        To::Row(head) if world.rows.contains_key(head) => Some(*head),
+        _ => None,
+    };
+    let (mut whole, mut needed) = (Ids::new(), Ids::new());
+    for duty in &world.shape.duties {
+        let mut seen = Ids::new();
+        let mut todo: Vec<Id> = world
+            .rows
+            .iter()
+            .filter(|(id, row)| duty.classes.contains(&id.class) && row.made != Made::LongAgo)
+            .map(|(id, _)| *id)
+            .collect();
+        while let Some(id) = todo.pop() {
+            if seen.insert(id) {
+                let links = 0..world.rows[&id].to.len();
+                todo.extend(
+                    links.filter(|l| duty.needs.contains(&(id.class, *l))).filter_map(|l| heads(id, l)),
+                );
+            }
+        }
+        whole.extend(seen);
+    }
+    let mut todo: Vec<Id> = whole.iter().copied().collect();
+    while let Some(id) = todo.pop() {
+        if needed.insert(id) {
+            todo.extend((0..world.rows[&id].to.len()).filter_map(|l| heads(id, l)));
+        }
+    }
+    (whole, needed)
+}

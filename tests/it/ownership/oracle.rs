@@ -1,0 +1,327 @@
+//! Whose a record is, and what becomes of it: the semantics, slow and plain.
+//!
+//! Nothing here is clever. Sets are made from scratch at every question, and a set is everything that can be reached along
+//! pairs. A [`Twist`] leaves out or changes one line, to show that the laws notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::broken::Twist;
+use super::world::{Action, CUSTOMERS, EMAIL, Gone, Id, Link, Made, NAME, Role, STAND_IN, To, Val, World};
+
+pub(super) type Ids = BTreeSet<Id>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fate {
+    /// It is not due, or the policy keeps its class.
+    Stays,
+    /// A duty keeps it byte for byte.
+    Kept,
+    /// A record that stays needs it: it is anonymised, and its links stay.
+    Tombstone,
+    Anonymised,
+    Reassigned,
+    Deleted,
+}
+
+/// A link of a record, and what it leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrow<'w> {
+    pub(super) foot: Id,
+    pub(super) head: Id,
+    pub(super) nth: usize,
+    pub(super) link: &'w Link,
+}
+
+pub(super) struct Oracle<'w> {
+    pub(super) world: &'w World,
+    pub(super) arrows: Vec<Arrow<'w>>,
+    twist: Option<Twist>,
+}
+
+/// What an erasure comes to, before anything is written.
+pub(super) struct Fates {
+    pub(super) fate: BTreeMap<Id, Fate>,
+    pub(super) due: Ids,
+}
+
+/// Everything that can be reached from the start along the pairs.
+pub(super) fn reach(start: impl IntoIterator<Item = Id>, pairs: &[(Id, Id)]) -> Ids {
+    let mut seen: Ids = start.into_iter().collect();
+    loop {
+        let more: Ids =
+            pairs.iter().filter(|(a, b)| seen.contains(a) && !seen.contains(b)).map(|(_, b)| *b).collect();
+        if more.is_empty() {
+            return seen;
+        }
+        seen.extend(more);
+    }
+}
+
+pub(super) fn turned(pairs: &[(Id, Id)]) -> Vec<(Id, Id)> {
+    pairs.iter().map(|(a, b)| (*b, *a)).collect()
+}
+
+impl<'w> Oracle<'w> {
+    pub(super) fn new(world: &'w World) -> Self {
+        Self::twisted(world, None)
+    }
+
+    pub(super) fn twisted(world: &'w World, twist: Option<Twist>) -> Self {
+        let mut oracle = Self { world, arrows: Vec::new(), twist };
+        for &foot in world.rows.keys() {
+            for (nth, link) in world.shape.classes[foot.class].links.iter().enumerate() {
+                let heads = oracle.heads(foot, nth);
+                oracle.arrows.extend(heads.into_iter().map(|head| Arrow { foot, head, nth, link }));
+            }
+        }
+        oracle
+    }
+
+    fn is(&self, twist: Twist) -> bool {
+        self.twist == Some(twist)
+    }
+
+    /// A link leads to one record, or nowhere. NULL, `none` values and keys that no row has lead nowhere. A value leads to
+    /// the customer who has it; several customers who have it make it unclear.
+    pub(super) fn heads(&self, record: Id, nth: usize) -> Vec<Id> {
+        let link = &self.world.shape.classes[record.class].links[nth];
+        match (&self.world.rows[&record].to[nth], link.value) {
+            (To::Row(head), _) if self.world.rows.contains_key(head) => vec![*head],
+            (To::Value(value), Some(compare)) => {
+                let fold = |value: &str| {
+                    if self.is(Twist::ValuesAreExact) { value.to_owned() } else { compare.fold(value) }
+                };
+                let has = |id: &Id| match &self.world.rows[id].val[EMAIL] {
+                    Val::Text(email) => fold(email) == fold(value),
+                    Val::Erased => false,
+                };
+                self.customers().filter(has).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn customers(&self) -> impl Iterator<Item = Id> {
+        self.world.rows.keys().copied().filter(|id| id.class == CUSTOMERS && *id != STAND_IN)
+    }
+
+    /// The owner link is the first one of the class that is not empty.
+    fn role(&self, arrow: &Arrow<'_>) -> Role {
+        let links = &self.world.shape.classes[arrow.foot.class].links;
+        let before =
+            |nth: usize| links[nth].role == Role::Owner && !self.world.is_empty_link(arrow.foot, nth);
+        match arrow.link.role {
+            Role::Owner if (0..arrow.nth).any(before) && !self.is(Twist::EveryOwnerLinkCounts) => Role::End,
+            Role::End if self.is(Twist::EndsHang) => Role::Shared,
+            role => role,
+        }
+    }
+
+    /// Pairs: the second hangs from the first. A record hangs from what its owner link and its shared links lead to; what a
+    /// link leads to hangs from the record that the link starts at, if the class there names the link as `shared`.
+    pub(super) fn hanging(&self) -> Vec<(Id, Id)> {
+        let mut pairs = Vec::new();
+        for arrow in &self.arrows {
+            if self.role(arrow) != Role::End {
+                pairs.push((arrow.head, arrow.foot));
+            }
+            if arrow.link.hangs.contains(&arrow.head.class) && !self.is(Twist::LinksOfOthersDoNotShare) {
+                pairs.push((arrow.foot, arrow.head));
+            }
+        }
+        pairs
+    }
+
+    /// Pairs: a link leads from the first to the second.
+    pub(super) fn leading(&self) -> Vec<(Id, Id)> {
+        self.arrows.iter().map(|arrow| (arrow.foot, arrow.head)).collect()
+    }
+
+    /// Persons are the customers. The stand-in is none.
+    pub(super) fn people(&self) -> Ids {
+        self.customers().chain(self.is(Twist::StandInIsAPerson).then_some(STAND_IN)).collect()
+    }
+
+    /// Who is at the end of a way from the record has it.
+    pub(super) fn has(&self, record: Id) -> Ids {
+        &reach([record], &turned(&self.hanging())) & &self.people()
+    }
+
+    /// A customer has left when the own record is gone or shows it. No ledger is asked.
+    pub(super) fn has_left(&self, customer: Id) -> bool {
+        let shows = |row: &super::world::Row| row.val[NAME] == Val::Erased;
+        self.world.rows.get(&customer).is_none_or(shows) && !self.is(Twist::NobodyHasLeft)
+    }
+
+    /// *Whole:* what a duty keeps, and over the links in its `needs` what those records lead to, and so on; never the
+    /// customers' own record. *Needed:* the whole, and over all links what those lead to, and so on.
+    pub(super) fn kept(&self) -> (Ids, Ids) {
+        let mut whole = Ids::new();
+        for duty in &self.world.shape.duties {
+            let under = self.world.rows.iter().filter(|(id, row)| {
+                duty.classes.contains(&id.class)
+                    && row.made != Made::LongAgo
+                    && !(row.made == Made::Unknown && self.is(Twist::NoDateEndsDuty))
+            });
+            let needs = |arrow: &&Arrow<'_>| {
+                duty.needs.contains(&(arrow.foot.class, arrow.nth)) && arrow.head.class != CUSTOMERS
+            };
+            let mut needs: Vec<_> =
+                self.arrows.iter().filter(needs).map(|arrow| (arrow.foot, arrow.head)).collect();
+            if self.is(Twist::NothingIsNeededWhole) {
+                needs.clear();
+            }
+            whole.extend(reach(under.map(|(id, _)| *id), &needs));
+        }
+        let mut needed = reach(whole.iter().copied(), &self.leading());
+        if self.is(Twist::NeedsOneStep) {
+            let step = self.arrows.iter().filter(|arrow| whole.contains(&arrow.foot));
+            needed = step.map(|arrow| arrow.head).chain(whole.iter().copied()).collect();
+        }
+        (whole, needed)
+    }
+
+    pub(super) fn fates(&self, leave: &Ids) -> Fates {
+        let hanging = self.hanging();
+        let (whole, needed) = self.kept();
+        // Who stays: everybody but those who leave and those who have left.
+        let stay: Ids =
+            self.people().into_iter().filter(|p| !leave.contains(p) && !self.has_left(*p)).collect();
+        // What goes along: records with `goes` or `same` at an end that leaves.
+        let goes: Vec<&Arrow<'_>> = self
+            .arrows
+            .iter()
+            .filter(|arrow| matches!(arrow.link.gone, Some(Gone::Goes | Gone::Same)))
+            .collect();
+        let mut along: Ids =
+            goes.iter().filter(|arrow| leave.contains(&arrow.head)).map(|arrow| arrow.foot).collect();
+        loop {
+            // A record that goes along and is deleted lets go of what hangs from it.
+            let deleted = |id: &Id| {
+                along.contains(id) && !needed.contains(id) && self.world.shape.action(*id) == Action::Delete
+            };
+            let let_go = |id: &Id| deleted(id) && !self.is(Twist::DeletedRecordsStillHave);
+            let ways: Vec<_> = hanging.iter().filter(|(a, b)| !let_go(a) && !let_go(b)).copied().collect();
+            let mut had = reach(stay.iter().copied(), &ways);
+            if self.is(Twist::SharedGoesWithTheFirst) {
+                had.clear();
+            }
+            // Due: what those who leave have, and what hangs from what goes along, less what somebody who stays has; and
+            // what goes along, whoever has it.
+            let mut due = &reach(leave.union(&along).copied(), &hanging) - &had;
+            if self.is(Twist::AlongUnlessHad) {
+                due.extend(along.difference(&had));
+            } else {
+                due.extend(&along);
+            }
+            let fate: BTreeMap<Id, Fate> =
+                self.world.rows.keys().map(|id| (*id, self.fate(*id, &due, &whole, &needed))).collect();
+            // A row that is deleted leaves, too: what goes with it is found, and round again.
+            let more: Ids = goes
+                .iter()
+                .filter(|arrow| fate[&arrow.head] == Fate::Deleted && !along.contains(&arrow.foot))
+                .map(|arrow| arrow.foot)
+                .collect();
+            if more.is_empty() || self.is(Twist::GoesOneStep) {
+                return Fates { fate, due };
+            }
+            along.extend(more);
+        }
+    }
+
+    /// Kept byte for byte if whole. Else by the line of the class: keep, anonymise; delete or reassign, but if needed a
+    /// tombstone.
+    fn fate(&self, id: Id, due: &Ids, whole: &Ids, needed: &Ids) -> Fate {
+        match self.world.shape.action(id) {
+            _ if !due.contains(&id) => Fate::Stays,
+            Action::Keep => Fate::Stays,
+            _ if whole.contains(&id) => Fate::Kept,
+            Action::Anonymise => Fate::Anonymised,
+            _ if needed.contains(&id) && !self.is(Twist::NoTombstones) => Fate::Tombstone,
+            Action::Delete => Fate::Deleted,
+            Action::Reassign { .. } => Fate::Reassigned,
+        }
+    }
+
+    /// Records of which it is unclear whose they are: a value that leads to several customers, a `same` that leads to two
+    /// people.
+    pub(super) fn unclear(&self) -> Ids {
+        let mut unclear = Ids::new();
+        let mut before: Option<&Arrow<'_>> = None;
+        for arrow in &self.arrows {
+            if before.is_some_and(|before| (before.foot, before.nth) == (arrow.foot, arrow.nth)) {
+                unclear.insert(arrow.foot);
+            }
+            if arrow.link.gone == Some(Gone::Same) && !self.is(Twist::SameIsNotLookedAt) {
+                let both = &self.has(arrow.foot) | &self.has(arrow.head);
+                if both.iter().filter(|person| !self.has_left(**person)).count() > 1 {
+                    unclear.insert(arrow.foot);
+                }
+            }
+            before = Some(arrow);
+        }
+        unclear
+    }
+
+    /// Everybody to whom a chain of links leads from an unclear record is blocked, nobody else.
+    pub(super) fn blocked(&self) -> Ids {
+        if self.is(Twist::NobodyIsBlocked) {
+            return Ids::new();
+        }
+        let mut chains = turned(&self.hanging());
+        if !self.is(Twist::OnlyThoseWhoHaveItAreBlocked) {
+            chains.extend(self.leading());
+        }
+        &reach(self.unclear(), &chains) & &self.people()
+    }
+
+    /// The world after the erasure of some customers, and who of them is blocked.
+    pub(super) fn erase(&self, customers: &Ids) -> (World, Ids) {
+        let blocked = customers & &self.blocked();
+        let leave = &(customers & &self.people()) - &blocked;
+        let Fates { fate, due } = self.fates(&leave);
+        let (whole, _) = self.kept();
+        let mut after = World { shape: Rc::clone(&self.world.shape), rows: BTreeMap::new() };
+        for (&id, before) in self.world.rows.iter().filter(|(id, _)| fate[id] != Fate::Deleted) {
+            let class = &self.world.shape.classes[id.class];
+            let mut row = before.clone();
+            // In whole records, and in classes that are kept, nothing is written.
+            let may_write = (!whole.contains(&id) || self.is(Twist::WholeIsWritten))
+                && (class.action != Action::Keep || self.is(Twist::KeptClassesAreWritten));
+            let is_due = |nth: usize| self.heads(id, nth).iter().any(|head| due.contains(head));
+            // A field is written with its record; one of a link when what the link leads to is due, whoever has the record.
+            for (field, value) in class.fields.iter().zip(&mut row.val) {
+                let with_record = matches!(fate[&id], Fate::Anonymised | Fate::Tombstone | Fate::Reassigned);
+                let written = match field.of {
+                    None => with_record,
+                    Some(_) if self.is(Twist::FieldsOfOthersGoWithTheRecord) => with_record,
+                    Some(nth) => is_due(nth) && (with_record || !self.is(Twist::FieldsOfOthersWait)),
+                };
+                if may_write && written {
+                    *value = Val::Erased;
+                }
+            }
+            for arrow in self.arrows.iter().filter(|arrow| arrow.foot == id) {
+                let to = &mut row.to[arrow.nth];
+                if arrow.link.value.is_some() {
+                    // A value by which a link finds its person is such a field.
+                    if may_write && is_due(arrow.nth) && !self.is(Twist::ValuesStay) {
+                        *to = To::Erased;
+                    }
+                } else if fate[&id] == Fate::Reassigned && arrow.link.role == Role::Owner {
+                    *to = To::Row(STAND_IN);
+                } else if fate[&arrow.head] == Fate::Deleted && !self.is(Twist::LinksStay) {
+                    // Links to rows that are deleted are written as `ends` says, in whosever record they stand.
+                    match arrow.link.gone {
+                        Some(Gone::Clear | Gone::Goes | Gone::Same) => *to = To::Cleared,
+                        Some(Gone::StandIn) => *to = To::Row(STAND_IN),
+                        Some(Gone::Keep) | None => {}
+                    }
+                }
+            }
+            after.rows.insert(id, row);
+        }
+        (after, blocked)
+    }
+}

@@ -1,0 +1,265 @@
+//! The model: a shape (tables, classes, links, treatment, duties), and a world (the rows of one database).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The customers' own class, and their table.
+pub(super) const CUSTOMERS: usize = 0;
+/// The row that takes what is handed over. The stand-in is no person.
+pub(super) const STAND_IN: Id = Id { class: CUSTOMERS, n: 0 };
+/// Every row of the customers' table has these fields, in this order.
+pub(super) const NAME: usize = 0;
+pub(super) const EMAIL: usize = 1;
+
+/// A record: its class, and the number that its key is made of. No two rows of a table have the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) class: usize,
+    pub(super) n: u32,
+}
+
+/// What hangs by a link. A class with several owner links belongs to the first one that is not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Owner,
+    Shared,
+    End,
+}
+
+/// What becomes of a record when the row or the person at the other end of a link leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    Goes,
+    Same,
+    Clear,
+    StandIn,
+    Keep,
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compare {
+    Exact,
+    NoCase,
+    Normalised,
+}
+
+impl Compare {
+    pub(super) fn fold(self, value: &str) -> String {
+        match self {
+            Self::Exact => value.to_owned(),
+            Self::NoCase => value.to_lowercase(),
+            Self::Normalised => value.trim().nfc().collect::<String>().to_lowercase().nfc().collect(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnDelete {
+    Nothing,
+    Restrict,
+    Cascade,
+    SetNull,
+}
+
+#[derive(Clone, Debug)]
+// They are drawn one by one.
+#[expect(clippy::struct_excessive_bools)]
+pub(super) struct Link {
+    /// The name of the link and, unless the key has two columns, of its column.
+    pub(super) name: String,
+    /// The table that it leads to.
+    pub(super) to: usize,
+    pub(super) role: Role,
+    /// What `ends` says of it. None: the map does not say.
+    pub(super) gone: Option<Gone>,
+    /// The classes whose `shared` names this link: their records hang from the record that the link starts at.
+    pub(super) hangs: BTreeSet<usize>,
+    /// It leads to the customer who has this e-mail address.
+    pub(super) value: Option<Compare>,
+    pub(super) foreign_key: Option<OnDelete>,
+    pub(super) nullable: bool,
+    /// A zero or an empty text means nobody, too.
+    pub(super) none: bool,
+    /// The key of a customer, spelled as a text.
+    pub(super) as_text: bool,
+    /// The map gives it a name, under `links`.
+    pub(super) named: bool,
+}
+
+impl Link {
+    pub(super) fn clearable(&self) -> bool {
+        self.nullable || self.none
+    }
+}
+
+/// What a treatment does to the records of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Delete,
+    Anonymise,
+    Keep,
+    Reassign { or_delete: bool },
+}
+
+/// Which rows of the table the class claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Always,
+    Is(Vec<&'static str>),
+    Not(&'static str),
+    Null,
+    NotNull,
+    Rest,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    pub(super) column: String,
+    pub(super) kind: &'static str,
+    /// It belongs to whom this link leads to.
+    pub(super) of: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Class {
+    pub(super) name: String,
+    pub(super) table: usize,
+    pub(super) when: When,
+    pub(super) links: Vec<Link>,
+    pub(super) fields: Vec<Field>,
+    pub(super) action: Action,
+}
+
+/// How a key is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyForm {
+    Integer,
+    Text,
+    /// A UUID, in 16 bytes.
+    Bytes,
+    /// Two columns, an integer and a text.
+    Pair,
+    /// The table has no primary key. Nothing can lead to its rows.
+    Rowid,
+}
+
+/// By which column a table is divided among its classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Divided {
+    No,
+    /// By a column of its own.
+    ByKind,
+    /// By a link: a customer has none, and a contact leads to a customer or to another contact.
+    ByLink(String),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) key: KeyForm,
+    pub(super) without_rowid: bool,
+    pub(super) classes: Vec<usize>,
+    pub(super) divided: Divided,
+    /// Rows that no class claims, and that the map leaves out with a reason.
+    pub(super) ignored: bool,
+}
+
+/// What the law keeps: records of some classes, and over these links (of a class, by place) what they lead to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Duty {
+    pub(super) classes: BTreeSet<usize>,
+    pub(super) needs: BTreeSet<(usize, usize)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) tables: Vec<Table>,
+    pub(super) classes: Vec<Class>,
+    pub(super) duties: Vec<Duty>,
+    /// Foreign keys that the map does not name mean what they do on a delete.
+    pub(super) ends_by_schema: bool,
+}
+
+/// Where a link of a row leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// NULL.
+    Nowhere,
+    /// The value that means nobody.
+    Nobody,
+    /// Cleared: NULL or the value that means nobody.
+    Cleared,
+    /// The row with this key, if there is one.
+    Row(Id),
+    /// Whoever has this value.
+    Value(String),
+    /// A value that was erased.
+    Erased,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Val {
+    Text(String),
+    Erased,
+}
+
+/// When a record was made: a duty has ended, or has not, or nobody can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    LongAgo,
+    Lately,
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) to: Vec<To>,
+    pub(super) val: Vec<Val>,
+    pub(super) kind: Option<&'static str>,
+    pub(super) made: Made,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) shape: Rc<Shape>,
+    pub(super) rows: BTreeMap<Id, Row>,
+}
+
+impl Shape {
+    pub(super) fn action(&self, record: Id) -> Action {
+        self.classes[record.class].action
+    }
+
+    /// All links, with class and place.
+    pub(super) fn links(&self) -> impl Iterator<Item = (usize, usize, &Link)> {
+        self.classes
+            .iter()
+            .enumerate()
+            .flat_map(|(c, class)| class.links.iter().enumerate().map(move |(l, link)| (c, l, link)))
+    }
+
+    /// The classes that a link may lead to.
+    pub(super) fn heads(&self, link: &Link) -> &[usize] {
+        if link.value.is_some() { &[CUSTOMERS] } else { &self.tables[link.to].classes }
+    }
+
+    /// Whether something is handed over to the stand-in.
+    pub(super) fn has_stand_in(&self) -> bool {
+        self.links().any(|(_, _, link)| link.gone == Some(Gone::StandIn))
+            || self.classes.iter().any(|class| matches!(class.action, Action::Reassign { .. }))
+    }
+
+    /// Whether rows of the class carry the date by which a duty counts.
+    pub(super) fn is_dated(&self, class: usize) -> bool {
+        self.duties.iter().any(|duty| duty.classes.contains(&class))
+    }
+}
+
+impl World {
+    pub(super) fn is_empty_link(&self, record: Id, link: usize) -> bool {
+        matches!(self.rows[&record].to[link], To::Nowhere | To::Nobody | To::Cleared)
+    }
+}

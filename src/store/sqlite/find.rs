@@ -813,59 +813,29 @@ impl<'b> Finder<'b> {
         let from = From::set(self.bound, Set::Unclear, foot);
         let gives = format!(
             "relinquish_r.n, {} AS one, {} AS other",
-            self.person_of(class, "y", 0)?,
-            self.person_of(head_class, "x", 0)?
+            self.person_of(class, "y")?,
+            self.person_of(head_class, "x")?
         );
         let select = self.ways.along(link, class, head_class, Toward::Head, &from, &gives);
         Some(format!("SELECT n, count(*) FROM ({select}) WHERE one <> other GROUP BY n"))
     }
 
-    /// The key of the one customer who has a row and has not left. None where that takes more than one link after another.
-    fn person_of(&self, class: &BoundClass, alias: &str, depth: usize) -> Option<String> {
-        if depth > self.bound.classes.len() {
-            return None;
-        }
-        if class.is_root {
+    /// The key of the one customer who has a row and has not left.
+    fn person_of(&self, class: &BoundClass, alias: &str) -> Option<String> {
+        let root = self.class(self.root())?;
+        let key_of = |alias: &str| {
             let key: Vec<String> =
-                class.key.iter().map(|key| format!("quote({alias}.{})", quoted(key))).collect();
-            let left = self.has_left.as_ref().map(|left| left(alias));
+                root.key.iter().map(|key| format!("quote({alias}.{})", quoted(key))).collect();
             let key = key.join(" || ',' || ");
-            return Some(left.map_or_else(
-                || key.clone(),
-                |left| format!("CASE WHEN coalesce({left}, 0) THEN NULL ELSE {key} END"),
-            ));
-        }
-        let owners = || class.links.iter().filter(|link| link.role == LinkRole::Owner);
-        // In a tree it is the person of whatever row is above.
-        let tree = owners().find(|link| link.heads.contains(&class.name));
-        let (at, above) = match tree {
-            Some(link) => (format!("row{depth}"), Some(self.ways.above(link, class, alias, depth))),
-            None => (alias.to_owned(), None),
-        };
-        let mut people = Vec::new();
-        for link in owners() {
-            let heads = link.heads.iter().filter(|head| **head != class.name);
-            for head in heads.filter_map(|name| self.bound.class(name)) {
-                let end = format!("one{depth}");
-                let person = self.person_of(head, &end, depth + 1)?;
-                people.push(self.ways.scalar(link, class, head, (&at, &end), &person));
+            match &self.has_left {
+                Some(left) => format!("CASE WHEN coalesce({}, 0) THEN NULL ELSE {key} END", left(alias)),
+                None => key,
             }
+        };
+        if class.is_root {
+            return Some(key_of(alias));
         }
-        if let Some((tree, from)) = above {
-            let person = match people.as_slice() {
-                [] => return None,
-                [one] => one.clone(),
-                several => format!("coalesce({})", several.join(", ")),
-            };
-            return Some(format!(
-                "({tree} SELECT {person} AS person {from} ORDER BY person IS NULL LIMIT 1)"
-            ));
-        }
-        match people.as_slice() {
-            [] => None,
-            [one] => Some(one.clone()),
-            several => Some(format!("coalesce({})", several.join(", "))),
-        }
+        self.ways.of_person(class, alias, &key_of("person"))
     }
 }
 

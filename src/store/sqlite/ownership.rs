@@ -3,11 +3,12 @@
 //! Each set is a table of the connection's own, one for each class. It holds rows by their [handle](BoundClass::handle). A
 //! statement reads one set and adds to another; how often it runs is said in [`find`](super::find).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::facts::{literal, stand_in_sql};
 use super::statements::{BATCH, affinity, quoted};
-use crate::data_map::{Datatype, LinkRole, Value};
+use crate::data_map::{ClassName, Datatype, LinkRole, Value};
 use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Is, Rows};
 
 /// A set of rows.
@@ -440,34 +441,64 @@ impl Ways<'_> {
         )
     }
 
-    /// A row and everything above it in a tree: the tables that go before a select, and its FROM. The rows are `row0`,
-    /// with the depth for the number.
-    pub(super) fn above(
-        &self,
-        link: &BoundLink,
-        class: &BoundClass,
-        alias: &str,
-        depth: usize,
-    ) -> (String, String) {
-        let (tree, row) = (format!("tree{depth}"), format!("row{depth}"));
-        let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
-        let near: Vec<String> =
-            link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
-        let far: Vec<String> =
-            link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
-        let table = quoted(&class.table);
-        let recursive = format!(
-            "WITH RECURSIVE {tree}({}) AS (SELECT {} UNION SELECT {} FROM {tree} JOIN main.{table} AS below ON {} \
-             JOIN main.{table} AS higher ON {}{}{})",
-            names.join(", "),
-            listed(alias, &class.handle),
-            listed("higher", &class.handle),
-            is_row(class, "below", &tree),
-            self.same(link, class, &near, &far),
-            leads("below", link, true),
-            of_class("higher", &class.rows),
+    /// The customer from whom a row hangs by owner links alone, however many come one after another: as one expression,
+    /// from the customer's row under the alias `person`. None where there is none.
+    pub(super) fn of_person(&self, class: &BoundClass, alias: &str, value: &str) -> Option<String> {
+        let classes = &self.bound.classes;
+        let number = |name: &ClassName| classes.iter().position(|class| class.name == *name);
+        let start = number(&class.name)?;
+        let mut above = BTreeSet::from([start]);
+        let mut steps = Vec::new();
+        let mut todo = vec![start];
+        while let Some((at, foot)) = todo.pop().and_then(|at| Some((at, classes.get(at)?))) {
+            for link in foot.links.iter().filter(|link| link.role == LinkRole::Owner) {
+                for head in link.heads.iter().filter_map(number) {
+                    steps.push((at, link, head));
+                    if above.insert(head) {
+                        todo.push(head);
+                    }
+                }
+            }
+        }
+        let parts = above.iter().filter_map(|at| classes.get(*at)).map(|class| class.handle.len()).max()?;
+        // No column has a type of its own, so that each is compared as the class's own.
+        let row = |at: usize, class: &BoundClass, alias: &str| {
+            let own = class.handle.iter().map(|column| format!("+{alias}.{}", quoted(column)));
+            let own: Vec<String> = own.chain(std::iter::repeat("NULL".to_owned())).take(parts).collect();
+            format!("{at}, {}", own.join(", "))
+        };
+        let names: Vec<String> = (0..parts).map(|part| format!("h{part}")).collect();
+        let mut sql =
+            format!("(WITH RECURSIVE up(class, {}) AS (SELECT {}", names.join(", "), row(start, class, alias));
+        for (at, link, to) in steps {
+            let (foot, head) = (classes.get(at)?, classes.get(to)?);
+            let near = link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
+            let far: Vec<String> =
+                link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
+            let (hops, leaves) = hops_from_foot(link, near);
+            let _ = write!(
+                sql,
+                " UNION SELECT {} FROM up CROSS JOIN main.{} AS below ON {}{hops} CROSS JOIN main.{} AS higher ON {} \
+                 WHERE up.class = {at}{}{}{}",
+                row(to, head, "higher"),
+                quoted(&foot.table),
+                is_row(foot, "below", "up"),
+                quoted(&head.table),
+                self.same(link, foot, &leaves, &far),
+                leads("below", link, true),
+                of_class("higher", &head.rows),
+                self.is_somebody(head, "higher"),
+            );
+        }
+        let at = classes.iter().position(|class| class.is_root)?;
+        let root = classes.get(at)?;
+        let _ = write!(
+            sql,
+            ") SELECT {value} FROM up CROSS JOIN main.{} AS person ON {} WHERE up.class = {at} LIMIT 1)",
+            quoted(&root.table),
+            is_row(root, "person", "up"),
         );
-        (recursive, format!("FROM {tree} JOIN main.{table} AS {row} ON {}", is_row(class, &row, &tree)))
+        Some(sql)
     }
 
     /// A column of a row, under an alias; or of what the row hangs from, class by class. None where no link leads there.

@@ -1023,6 +1023,10 @@ impl Shared {
                 }
                 if self.run(connection, &fill.sql, fill.into.1)? > 0 {
                     *grown.of.entry(fill.into).or_insert(0) += 1;
+                    // A row that was touched before may go now, and what leads to it with it.
+                    if let (Set::Along, number) = fill.into {
+                        *grown.of.entry((Set::Touched, number)).or_insert(0) += 1;
+                    }
                     is_new = true;
                 }
             }

@@ -9,6 +9,7 @@ mod column_checks;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;
+mod drift;
 mod duties;
 mod end_to_end;
 mod expire;

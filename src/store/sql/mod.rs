@@ -81,6 +81,7 @@ mod links;
 mod map;
 mod map_schema;
 mod schema;
+mod shape;
 mod tokens;
 mod way;
 
@@ -93,5 +94,6 @@ pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
+pub(crate) use shape::Shape;
 pub(crate) use tokens::{checks, generated_from, trigger_event, virtual_table, written_by_trigger};
 pub(crate) use way::BoundLink;

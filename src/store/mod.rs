@@ -25,6 +25,7 @@ use crate::data_map::{ClassName, DataMap};
 use crate::policy::Treatment;
 
 mod by_record;
+mod census;
 #[cfg(feature = "object-store")]
 pub mod documents;
 mod error;
@@ -38,6 +39,7 @@ pub mod sqlite;
 
 pub use crate::plan::{ClassTally, Kept, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
+pub use census::{Census, ClassCensus, Counted, TableCensus, TakeCensus};
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};

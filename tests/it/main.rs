@@ -5,6 +5,7 @@
 
 mod anonymise;
 mod backups;
+mod census;
 mod column_checks;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]

@@ -89,7 +89,7 @@ pub use map::SqlMap;
 
 pub(crate) use bind::{Bound, BoundClass, Rows, bind};
 pub(crate) use links::{Compare, Is};
-pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
+pub(crate) use map::{CustomersMap, DeactivateMap, Ignored, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,

@@ -30,6 +30,7 @@ use functions::{Bench, Working};
 use ownership::{Set, is_row};
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
 
+mod census;
 mod checks;
 mod drift;
 mod erase;
@@ -109,6 +110,7 @@ impl SqliteStore {
         connection.execute_batch(&groups::create_rare()).map_err(failed_sql)?;
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
+        census::register(&connection).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
         let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
         let watch = drift::Watch::new(map, &bound, &schema, version);

@@ -8,6 +8,8 @@
 //! | nothing yet | [`MemoryStore`] |
 //! | documents in an object store beside it | `WithDocuments` around any of these (feature `object-store`) |
 //!
+//! [`TakeCensus`] counts all rows of a store, and what nobody claims or owns.
+//!
 //! A store knows no policy. It gets a [`Treatment`], which says what to do to each record class, field by
 //! field, and a [`Seed`] for what is random.
 

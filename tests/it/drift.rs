@@ -170,6 +170,21 @@ async fn a_column_that_is_gone_stops_the_run() {
 }
 
 #[tokio::test]
+async fn a_case_waits_untouched_until_the_store_is_opened_under_a_map_that_fits() {
+    let open = Open::new();
+    let engine = open.shop.engine();
+    let plan = crate::hosts::approved(&engine, &"1".into(), &relinquish::Asked::request()).await;
+    open.change(
+        "ALTER TABLE clients ADD COLUMN email TEXT; UPDATE clients SET email = 'maud@x.org' WHERE id = 1",
+    );
+    let before = open.shop.cells();
+    let outcome =
+        engine.erase(plan).await.map_or_else(|error| error.to_string(), |outcome| outcome.to_string());
+    assert!(outcome.contains("column clients.email is new"), "{outcome}");
+    assert_eq!(before, open.shop.cells());
+}
+
+#[tokio::test]
 async fn counting_deactivating_and_the_records_of_nobody_stop_as_well() {
     let open = Open::new();
     let target = open.targets().await.remove(0);

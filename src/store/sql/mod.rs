@@ -53,6 +53,16 @@
 //!
 //! Tables that no foreign key ties to a customer need no line. The certificate names them, as what it does not cover.
 //!
+//! Opening a store reads the schema, and each count and each erasure compares it again: a new column or table stops the run
+//! ([`StoreError::Drift`](crate::store::StoreError::Drift)). The rows themselves are counted by a
+//! [census](crate::store::TakeCensus). The map says why rows may be left over:
+//!
+//! | what the census finds | how the map explains it |
+//! |---|---|
+//! | rows that no class claims | a class with `when = "rest"`, or `ignore.meta = { rest = "of goods" }` |
+//! | records that name no owner | `nobody = "of visitors"` |
+//! | records whose owner is not there | `nobody = { gone = "of clients who left" }` |
+//!
 //! # Schemas that fight back
 //! | what | how the map says it |
 //! |---|---|

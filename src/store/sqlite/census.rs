@@ -1,6 +1,7 @@
 //! Counting every mapped table: one pass for each, whatever the number of classes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -44,7 +45,7 @@ fn count(condition: &str) -> String {
     format!("coalesce(sum({condition}), 0)")
 }
 
-/// What one pass over a table counts of a class.
+/// A class, and what one pass over its table counts of it.
 struct Counts<'b> {
     class: &'b BoundClass,
     /// Personal columns of text, each with its field.
@@ -182,11 +183,11 @@ impl Shared {
 /// True of rows under `x` to which a link of another class leads that holds them.
 fn is_held(foot: &BoundClass, link: &BoundLink) -> String {
     let of = |alias: &str, columns: &[String]| super::ownership::columns(alias, columns);
-    let is_there: String = link
-        .columns
-        .iter()
-        .map(|column| format!(" AND relinquish_foot.{} IS NOT NULL", quoted(column)))
-        .collect();
+    let mut is_there = String::new();
+    for column in &link.columns {
+        // Writing to a String never fails.
+        let _ = write!(is_there, " AND relinquish_foot.{} IS NOT NULL", quoted(column));
+    }
     format!(
         "coalesce({} IN (SELECT {} FROM main.{} AS relinquish_foot WHERE 1{}{is_there}), 0)",
         of("x", &link.to_columns),

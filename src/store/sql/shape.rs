@@ -109,7 +109,8 @@ impl Shape {
 
     /// What is new, gone or different in a later schema. Nothing: the map fits as it did.
     ///
-    /// An index that was added is no change. An index that is gone is one where links are searched with it.
+    /// A trigger or a CHECK that is gone forbids and writes nothing any more, so it is no change. An index that was added is
+    /// none either. An index that is gone is one where links are searched with it.
     pub(crate) fn changes(&self, later: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         for (part, definition) in &later.parts {
@@ -119,7 +120,8 @@ impl Shape {
                 Some(_) => {}
             }
         }
-        let gone = self.parts.keys().filter(|part| !later.parts.contains_key(*part));
+        let forbids = |part: &str| part.starts_with("trigger ") || part.starts_with("CHECK ");
+        let gone = self.parts.keys().filter(|part| !later.parts.contains_key(*part) && !forbids(part));
         changes.extend(gone.map(|part| format!("{part} is gone")));
         let lost = self.indexed.difference(&later.indexed);
         changes.extend(lost.map(|column| {

@@ -83,6 +83,8 @@ pub(crate) enum Fault {
     Corrupt,
     NotFound,
     Constraint(String),
+    /// The schema is another one than before: what has changed.
+    Drift(Vec<String>),
     Other(String),
 }
 

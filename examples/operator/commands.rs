@@ -10,7 +10,7 @@ use relinquish::engine::{Clock, SystemClock, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId};
 use relinquish::policy::Trigger;
-use relinquish::store::Scrub;
+use relinquish::store::{Scrub, TakeCensus};
 use relinquish::{
     Approval, Asked, Certificate, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy,
     RecordStore, TenantId,
@@ -23,8 +23,19 @@ use crate::opening::{Documents, existing_ledger, must_exist};
 /// How many entries or cases are read at once.
 const PAGE: usize = 500;
 
-/// Holds map and policy against the database.
-pub(crate) async fn check(documents: &Documents) -> Result<Answer, Failure> {
+/// Arguments of `check`.
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    documents: Documents,
+    /// Refuse if the schema is another one than an earlier check found: the digest that it printed
+    #[arg(long, value_name = "DIGEST")]
+    schema: Option<Digest>,
+}
+
+/// Holds map and policy against the database, and counts all rows.
+pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
+    let documents = &args.documents;
     let opened = documents.open()?;
     let map = opened.store.data_map();
     let policy =
@@ -35,7 +46,26 @@ pub(crate) async fn check(documents: &Documents) -> Result<Answer, Failure> {
         }
         other => other?,
     }
-    Ok(Answer::done(check_text(documents, map, &policy), check_json(map, &policy)))
+    let failed = |source| Failure::Database { file: documents.database.clone(), source };
+    let census = opened.store.census(SystemClock.now()).await.map_err(failed)?;
+    if !census.is_clean() {
+        return Err(Failure::Misfits(misfits(&documents.map, &census.problems())));
+    }
+    if args.schema.is_some_and(|schema| schema != census.schema) {
+        let reason = json!({ "schema": census.schema });
+        let text = format!(
+            "refused: the schema of {} has changed since that check; its digest is {} now",
+            shown(&documents.database),
+            census.schema
+        );
+        return Ok(Answer::refused(&reason, text));
+    }
+    let text = format!("{}\n  schema     {}\n{census}", check_text(documents, map, &policy), census.schema);
+    let mut answer = check_json(map, &policy);
+    if let Some(table) = answer.as_object_mut() {
+        table.insert("census".to_owned(), json!(census));
+    }
+    Ok(Answer::done(text, answer))
 }
 
 fn fields(map: &DataMap) -> impl Iterator<Item = &Field> {

@@ -55,7 +55,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Hold map and policy against the database
-    Check(opening::Documents),
+    Check(commands::CheckArgs),
     /// Show what an erasure would do; touches nothing
     Plan(commands::PlanArgs),
     /// Say what the policy says of a customer, and why; touches nothing
@@ -99,7 +99,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match command {
-            Command::Check(documents) => commands::check(documents).await,
+            Command::Check(args) => commands::check(args).await,
             Command::Plan(args) => commands::plan(args).await,
             Command::Decide(args) => words::decide(args).await,
             Command::Impact(args) => words::impact(args).await,

@@ -165,7 +165,9 @@ impl Engine {
     }
 
     fn circumstances<'e>(&'e self, key: &'e EpochKey, backups: Vec<BackupResidue>) -> Around<'e> {
-        Around { engine: self, key, backups, closed_at: self.parts.clock.now(), last: None }
+        let mut unmapped = self.data_map().unmapped().to_vec();
+        unmapped.extend(self.uncounted());
+        Around { engine: self, key, backups, unmapped, closed_at: self.parts.clock.now(), last: None }
     }
 
     /// An end without an erasure.
@@ -180,6 +182,8 @@ struct Around<'e> {
     engine: &'e Engine,
     key: &'e EpochKey,
     backups: Vec<BackupResidue>,
+    /// What the store holds beside, and what the last census found that nobody claims or owns.
+    unmapped: Vec<String>,
     closed_at: DateTime<Utc>,
     /// The case before, and its circumstances: most cases of a batch share them.
     last: Option<(NewCase, (Digest, Arc<Circumstances>))>,
@@ -204,7 +208,7 @@ impl Around<'_> {
             opened_at: case.opened_at,
             closed_at: self.closed_at,
             backups: self.backups.clone(),
-            unmapped: self.engine.data_map().unmapped().to_vec(),
+            unmapped: self.unmapped.clone(),
             scrubbable: self.engine.parts.scrub.is_some(),
         };
         let under = (under.digest(), Arc::new(under));

@@ -107,6 +107,14 @@ pub enum Error {
         /// The gateway.
         gateway: crate::customer::GatewayName,
     },
+    /// The host demands a census, and there is none that does; or nothing can take one. Nothing was touched.
+    #[error("{why}; {way_out}")]
+    Census {
+        /// What is wrong with the census.
+        why: String,
+        /// What to do about it.
+        way_out: String,
+    },
     /// The engine was built without a scrub.
     #[error("the engine knows no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,

@@ -33,11 +33,12 @@ use crate::ledger::{
 use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
-    CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, Select,
-    StoreError,
+    Census, CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub,
+    Select, StoreError,
 };
 
 mod case;
+mod census;
 mod clock;
 mod closing;
 mod error;
@@ -85,6 +86,8 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
     batch: usize,
+    census: census::Kept,
+    last_census: Mutex<Option<Arc<Census>>>,
     /// The keys are those with which the ledger was written.
     keys_checked: AtomicBool,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
@@ -115,6 +118,7 @@ pub struct EngineBuilder {
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
     batch: usize,
+    census: census::Kept,
 }
 
 impl EngineBuilder {
@@ -180,7 +184,7 @@ impl EngineBuilder {
     /// # Errors
     /// Everything that is impossible or left open, all at once: see [`PolicyDocument::check`]; also a gateway
     /// that the policy erases at and that has no adapter here, or has two.
-    pub fn build(self) -> Result<Engine, Problems> {
+    pub fn build(mut self) -> Result<Engine, Problems> {
         let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
         let mut gateways = BTreeMap::new();
@@ -232,6 +236,8 @@ impl EngineBuilder {
                 entropy: self.entropy,
                 strategies: self.strategies,
                 batch: self.batch,
+                last_census: Mutex::new(self.census.take_last()),
+                census: self.census,
                 keys_checked: AtomicBool::new(false),
                 running: Mutex::default(),
             }),
@@ -277,6 +283,7 @@ impl Engine {
             entropy: Arc::new(SystemEntropy),
             strategies: Strategies::new(),
             batch: BATCH,
+            census: census::Kept::default(),
         }
     }
 
@@ -329,6 +336,7 @@ impl Engine {
             let way_out = suggest(name.as_str(), known);
             return Err(Error::NoSuchTreatment { name: name.clone(), way_out });
         }
+        self.needs_census(self.parts.clock.now()).await?;
         let mut answers = Vec::with_capacity(customers.len());
         for customers in customers.chunks(self.parts.batch) {
             answers.extend(self.survey(customers, asked).await?);
@@ -375,6 +383,7 @@ impl Engine {
     /// cases can be resumed.
     pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
         let now = self.parts.clock.now();
+        self.needs_census(now).await?;
         for plan in &plans {
             self.admit(plan, now)?;
         }

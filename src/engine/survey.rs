@@ -93,7 +93,9 @@ impl Engine {
             }
             Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
         };
-        plan.map_or(Planned::Refused(one.decision), |plan| Planned::Plan(Box::new(plan)))
+        plan.map_or(Planned::Refused(one.decision), |plan| {
+            Planned::Plan(Box::new(plan.beside(&self.uncounted())))
+        })
     }
 
     /// The facts of customers, by id.

@@ -156,6 +156,7 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
         Fault::ReadOnly => LedgerError::ReadOnly { doing },
         Fault::Corrupt => LedgerError::Corrupt { doing },
         Fault::NotFound => LedgerError::NotFound { doing },
+        Fault::Drift(changes) => LedgerError::Failed { doing, what: changes.join("; ") },
         Fault::Constraint(what) | Fault::Other(what) => LedgerError::Failed { doing, what },
     }
 }

@@ -268,6 +268,12 @@ impl Plan {
         })
     }
 
+    /// With more that it does not cover. That is no part of the digest.
+    pub(crate) fn beside(mut self, not_covered: &[String]) -> Self {
+        self.not_covered.extend_from_slice(not_covered);
+        self
+    }
+
     /// Names everything that the decision depended on. What is approved is this.
     pub fn digest(&self) -> Digest {
         self.digest

@@ -12,6 +12,18 @@ pub enum StoreError {
     /// The map and the database do not fit.
     #[error("the data map and the database do not fit:\n{0}")]
     Map(#[from] Problems),
+    /// The database's schema changed since the store was opened. Nothing was touched.
+    #[error(
+        "{doing}: the database's schema changed since the store was opened, so nothing was touched:\n- {}\n\
+         mend the map where it does not fit any more, then open the store again",
+        .changes.join("\n- ")
+    )]
+    Drift {
+        /// What was being done.
+        doing: &'static str,
+        /// What changed, a sentence each.
+        changes: Vec<String>,
+    },
     /// Somebody else holds the database.
     #[error("{doing}: the database is locked by another connection; try again when it is free")]
     Busy {

@@ -8,6 +8,8 @@
 //! | nothing yet | [`MemoryStore`] |
 //! | documents in an object store beside it | `WithDocuments` around any of these (feature `object-store`) |
 //!
+//! [`TakeCensus`] counts all rows of a store, and what nobody claims or owns.
+//!
 //! A store knows no policy. It gets a [`Treatment`], which says what to do to each record class, field by
 //! field, and a [`Seed`] for what is random.
 
@@ -25,6 +27,7 @@ use crate::data_map::{ClassName, DataMap};
 use crate::policy::Treatment;
 
 mod by_record;
+mod census;
 #[cfg(feature = "object-store")]
 pub mod documents;
 mod error;
@@ -38,6 +41,7 @@ pub mod sqlite;
 
 pub use crate::plan::{ClassTally, Kept, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
+pub use census::{Census, ClassCensus, Counted, TableCensus, TakeCensus};
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};

@@ -241,15 +241,11 @@ async fn a_stand_in_that_is_not_found_again_is_no_owner() {
 
 #[tokio::test]
 async fn one_customer_who_cannot_be_archived_stops_nobody_else() {
-    let host = hosts::sqlite();
-    Connection::open(host.path())
-        .unwrap()
-        .execute_batch(
-            "CREATE TRIGGER no BEFORE UPDATE OF status ON clients WHEN OLD.id = 13
-             BEGIN SELECT RAISE(ABORT, 'no'); END;
-             UPDATE clients SET cancelled_on = CAST(x'ff' AS TEXT) WHERE id = 21",
-        )
-        .unwrap();
+    let host = hosts::sqlite_after(
+        "CREATE TRIGGER no BEFORE UPDATE OF status ON clients WHEN OLD.id = 13
+         BEGIN SELECT RAISE(ABORT, 'no'); END;
+         UPDATE clients SET cancelled_on = CAST(x'ff' AS TEXT) WHERE id = 21",
+    );
     let engine = host.engine();
     let ids: Vec<CustomerId> = ["9", "13", "17", "21"].map(CustomerId::from).to_vec();
     let planned = engine.plan_batch(&ids, &Asked::request()).await.unwrap();
@@ -384,14 +380,13 @@ impl PaymentGatewayEraser for Late {
 
 #[tokio::test]
 async fn a_profile_that_came_after_the_others_were_erased_is_erased_too() {
-    let host = hosts::sqlite();
+    // The records refuse, after the profile at the gateway is gone.
+    let host = hosts::sqlite_after(
+        "CREATE TRIGGER no BEFORE DELETE ON call_records BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
     let gateway = host.gateway.clone().unwrap();
     let engine = host.engine();
-    // The records refuse, after the profile at the gateway is gone.
     let connection = Connection::open(host.path()).unwrap();
-    connection
-        .execute_batch("CREATE TRIGGER no BEFORE DELETE ON call_records BEGIN SELECT RAISE(ABORT, 'no'); END")
-        .unwrap();
     let plan = approved(&engine, &host.due, &Asked::request()).await;
     let Outcome::Blocked { case, .. } = engine.erase(plan).await.unwrap() else { panic!() };
     assert!(!gateway_has(&gateway, "cus_000017").await);

@@ -127,9 +127,15 @@ pub(crate) fn request(treatment: &str) -> Asked {
 
 /// The quickstart's CRM, with thirty clients.
 pub(crate) fn sqlite() -> Host {
+    sqlite_after("")
+}
+
+/// With a change to the database, made before the store is opened.
+pub(crate) fn sqlite_after(sql: &str) -> Host {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crm.sqlite");
     crm::create(&path, 30).unwrap();
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let store = Arc::new(SqliteStore::open(&path, &SqlMap::from_toml(CRM_MAP).unwrap()).unwrap());
     let gateway = MemoryGateway::new("stripe");
     for id in (1..=30).filter(|id| id % 3 != 0) {

@@ -7,11 +7,13 @@ mod after_duty;
 mod anonymise;
 mod backups;
 mod before_approval;
+mod census;
 mod column_checks;
 mod dates;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
 mod documents;
+mod drift;
 mod duties;
 mod end_to_end;
 mod expire;

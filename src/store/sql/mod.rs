@@ -53,6 +53,16 @@
 //!
 //! Tables that no foreign key ties to a customer need no line. The certificate names them, as what it does not cover.
 //!
+//! Opening a store reads the schema, and each count and each erasure compares it again: a new column or table stops the run
+//! ([`StoreError::Drift`](crate::store::StoreError::Drift)). The rows themselves are counted by a
+//! [census](crate::store::TakeCensus). The map says why rows may be left over:
+//!
+//! | what the census finds | how the map explains it |
+//! |---|---|
+//! | rows that no class claims | a class with `when = "rest"`, or `ignore.meta = { rest = "of goods" }` |
+//! | records that name no owner | `nobody = "of visitors"` |
+//! | records whose owner is not there | `nobody = { gone = "of clients who left" }` |
+//!
 //! # Schemas that fight back
 //! | what | how the map says it |
 //! |---|---|
@@ -122,6 +132,7 @@ mod map_schema;
 mod mend;
 mod paste;
 mod schema;
+mod shape;
 mod tokens;
 mod triggers;
 mod way;
@@ -131,11 +142,12 @@ pub use map::SqlMap;
 
 pub(crate) use bind::{Bound, BoundClass, Rows, bind};
 pub(crate) use links::{Compare, Is};
-pub(crate) use map::{CustomersMap, DeactivateMap, Source, TenantSource, UnknownMap, Written};
+pub(crate) use map::{CustomersMap, DeactivateMap, Ignored, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars, names_column,
 };
+pub(crate) use shape::Shape;
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
 };

@@ -61,6 +61,8 @@ pub(crate) struct Table {
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     pub(crate) triggers: Vec<Trigger>,
+    /// The expressions of its CHECKs.
+    pub(crate) checks: Vec<String>,
     /// The columns with which indexes over all rows begin, in lower case.
     pub(crate) leading: BTreeSet<String>,
     /// It has no number of its own for each row.
@@ -74,6 +76,8 @@ pub(crate) struct Table {
 pub(crate) struct Trigger {
     pub(crate) name: String,
     pub(crate) event: Option<TriggerEvent>,
+    /// The statement that made it.
+    pub(crate) sql: String,
     /// The tables that it writes to, as it spells them.
     pub(crate) writes: Vec<String>,
     /// What it does to its own table.

@@ -35,6 +35,7 @@ impl Shared {
         attempt: u32,
     ) -> Result<Batch<Erased>, Trouble> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.same_schema(&transaction)?;
         transaction.pragma_update(None, "defer_foreign_keys", true)?;
         self.fill(&transaction, targets.iter().map(|target| &target.customer))?;
         let facts = self.batch_facts(&transaction)?;

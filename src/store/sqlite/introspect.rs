@@ -90,7 +90,8 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     let trigger = |row: &rusqlite::Row<'_>| {
         let sql: String = row.get(1)?;
         let (event, writes) = (trigger_event(&sql), written_by_trigger(&sql));
-        Ok(Trigger { name: row.get(0)?, event, writes, text: trigger_text(&sql, &table.name) })
+        let text = trigger_text(&sql, &table.name);
+        Ok(Trigger { name: row.get(0)?, event, sql, writes, text })
     };
     table.triggers = triggers.query_map([&table.name], trigger)?.collect::<Result<_, _>>()?;
     Ok(table)
@@ -104,6 +105,7 @@ fn put_checks(
     is_strict: bool,
 ) -> rusqlite::Result<()> {
     for (expression, words) in checks(sql) {
+        table.checks.push(expression.clone());
         let named = |column: &Column| words.iter().any(|word| word.eq_ignore_ascii_case(&column.name));
         let columns: Vec<usize> =
             table.columns.iter().enumerate().filter(|(_, column)| named(column)).map(|(n, _)| n).collect();

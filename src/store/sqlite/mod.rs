@@ -31,7 +31,9 @@ use ownership::{Set, is_row};
 use reading::Unreadable;
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
 
+mod census;
 mod checks;
+mod drift;
 mod erase;
 mod facts;
 mod find;
@@ -70,6 +72,8 @@ struct Shared {
     scripts: Mutex<BTreeMap<Digest, Arc<Script>>>,
     /// What customers have, whatever is done to it.
     held: Finding,
+    /// The schema that the map was held against.
+    watch: drift::Watch,
 }
 
 impl SqliteStore {
@@ -84,6 +88,7 @@ impl SqliteStore {
         let failed = |fault: Fault| failure(doing, fault);
         let failed_sql = |error: rusqlite::Error| failure(doing, error.into());
         let connection = sqlite::open(path.as_ref(), false).map_err(failed)?;
+        let version = drift::version(&connection).map_err(failed_sql)?;
         let schema = introspect::schema(&connection).map_err(failed_sql)?;
         if sqlite::is_read_only(&connection).map_err(failed_sql)? {
             return Err(StoreError::ReadOnly { doing });
@@ -107,9 +112,11 @@ impl SqliteStore {
         connection.execute_batch(&groups::create_rare()).map_err(failed_sql)?;
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
+        census::register(&connection).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
         let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
-        let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default(), held });
+        let watch = drift::Watch::new(map, &bound, &schema, version);
+        let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default(), held, watch });
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
     }
 
@@ -181,6 +188,7 @@ fn failure(doing: &'static str, fault: Fault) -> StoreError {
         Fault::ReadOnly => StoreError::ReadOnly { doing },
         Fault::Corrupt => StoreError::Corrupt { doing },
         Fault::NotFound => StoreError::NotFound { doing },
+        Fault::Drift(changes) => StoreError::Drift { doing, changes },
         Fault::Constraint(what) | Fault::Other(what) => StoreError::failed(doing, what),
     }
 }
@@ -498,6 +506,7 @@ impl Shared {
     ) -> Result<Batch<Tally>, Trouble> {
         let script = self.script(treatment);
         let transaction = connection.transaction()?;
+        self.same_schema(&transaction)?;
         // Each plan is of one customer who leaves alone. What goes along with others is worked out for each by itself.
         let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
         let mut tallies = Vec::with_capacity(customers.len());

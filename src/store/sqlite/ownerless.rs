@@ -122,6 +122,7 @@ impl Shared {
                 continue;
             }
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            self.same_schema(&transaction)?;
             transaction.pragma_update(None, "defer_foreign_keys", true)?;
             self.work(&nobodys.script, Some(work.seed.clone()), work.at.date_naive(), 0);
             let touched = self.touch_part(&transaction, nobodys, part, after.as_deref(), limit)?;
@@ -162,6 +163,7 @@ impl Shared {
         at: DateTime<Utc>,
     ) -> Result<Tally, Trouble> {
         let transaction = connection.transaction()?;
+        self.same_schema(&transaction)?;
         self.work(&nobodys.script, None, at.date_naive(), 0);
         let mut all = Tally::default();
         for (class, part) in &nobodys.parts {

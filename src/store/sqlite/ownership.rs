@@ -468,8 +468,11 @@ impl Ways<'_> {
             format!("{at}, {}", own.join(", "))
         };
         let names: Vec<String> = (0..parts).map(|part| format!("h{part}")).collect();
-        let mut sql =
-            format!("(WITH RECURSIVE up(class, {}) AS (SELECT {}", names.join(", "), row(start, class, alias));
+        let mut sql = format!(
+            "(WITH RECURSIVE up(class, {}) AS (SELECT {}",
+            names.join(", "),
+            row(start, class, alias)
+        );
         for (at, link, to) in steps {
             let (foot, head) = (classes.get(at)?, classes.get(to)?);
             let near = link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();

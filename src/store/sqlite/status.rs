@@ -50,6 +50,7 @@ impl Shared {
             return Ok(vec![Deactivated::Unsupported; batch.len()]);
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.same_schema(&transaction)?;
         self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
         let mut facts = self.batch_facts(&transaction)?;
         let mut answers = Vec::with_capacity(batch.len());

@@ -1,0 +1,273 @@
+//! A census: how many rows of each mapped table each record class claims, and what nobody claims or owns.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::data_map::{ClassName, FieldName};
+use crate::digest::Digest;
+use crate::document::{Problem, Problems};
+
+/// A small port of its own: a store that can count all of its rows, whosever they are.
+///
+/// A census reads whole tables. Take it when a map is checked and before a sweep, never once per customer.
+#[async_trait]
+pub trait TakeCensus: Debug + Send + Sync + 'static {
+    /// Counts every mapped table.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`], and
+    /// [`StoreError::Drift`] where the schema changed since the store was opened.
+    async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError>;
+
+    /// Names the schema, as far as it matters to the map. A census of another schema says nothing of this one.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** as
+    /// [`census`](Self::census).
+    async fn schema(&self) -> Result<Digest, StoreError>;
+}
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[async_trait]
+        impl<T: TakeCensus + ?Sized> TakeCensus for $pointer<T> {
+            async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError> {
+                (**self).census(at).await
+            }
+
+            async fn schema(&self) -> Result<Digest, StoreError> {
+                (**self).schema().await
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
+
+/// How many rows each record class claims, and what nobody claims or owns.
+///
+/// It holds counts, names of tables and classes, and reasons of the map. The only values in it are those of columns that
+/// tell the classes of a table apart and that the map calls not personal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// When it was taken.
+    pub at: DateTime<Utc>,
+    /// The schema, as far as it matters to the map.
+    #[serde(with = "as_text")]
+    pub schema: Digest,
+    /// The data map under which the rows were counted.
+    #[serde(with = "as_text")]
+    pub data_map: Digest,
+    /// Each mapped table, by its name.
+    pub tables: BTreeMap<String, TableCensus>,
+}
+
+/// What a census found in one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCensus {
+    /// All rows of the table.
+    pub rows: u64,
+    /// What each record class claims of them.
+    pub classes: BTreeMap<ClassName, ClassCensus>,
+    /// Rows that no record class claims.
+    pub unclaimed: Counted,
+    /// The values of the columns that tell the classes apart, in rows that no class claims: the ten most frequent of each
+    /// column that the map calls not personal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_value: BTreeMap<String, Vec<(String, u64)>>,
+}
+
+/// What a census found of one record class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCensus {
+    /// Rows that the class claims.
+    pub rows: u64,
+    /// Records that name nobody as their owner.
+    pub nobody: Counted,
+    /// Records whose owner is not there.
+    pub gone: Counted,
+    /// By personal text field, values that cannot be searched: bytes, or text that is not UTF-8.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsearchable: BTreeMap<FieldName, u64>,
+}
+
+/// So many rows, and why the map says that they may be so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// How many.
+    pub rows: u64,
+    /// The reason in the map's words, if it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Counted {
+    /// There are some, and the map gives no reason.
+    fn is_open(&self) -> bool {
+        self.rows > 0 && self.reason.is_none()
+    }
+}
+
+impl Census {
+    /// Rows for which the map gives no reason: each with lines for the map, of which one has to be written.
+    pub fn problems(&self) -> Problems {
+        let mut problems = Vec::new();
+        for (name, table) in &self.tables {
+            if table.unclaimed.is_open() {
+                let rows = table.unclaimed.rows;
+                problems.push(Problem::new(
+                    name.clone(),
+                    format!("no record class claims {}{}", these(rows, "row"), table.values()),
+                    format!(
+                        "write a class with table = \"{name}\", when = \"rest\" and an owner, or ignore.{name} = {{ rest = \
+                         \"reason\" }}"
+                    ),
+                ));
+            }
+            for (class, counted) in &table.classes {
+                let way_out = match (counted.nobody.is_open(), counted.gone.is_open()) {
+                    (false, false) => continue,
+                    (true, false) if counted.gone.reason.is_none() => "nobody = \"reason\"".to_owned(),
+                    // A reason that is there already has to stay.
+                    _ => {
+                        let word = |key: &str, counted: &Counted| match (&counted.reason, counted.rows) {
+                            (Some(reason), _) => Some(format!("{key} = {reason:?}")),
+                            (None, 0) => None,
+                            (None, _) => Some(format!("{key} = \"reason\"")),
+                        };
+                        let words = [word("none", &counted.nobody), word("gone", &counted.gone)];
+                        format!(
+                            "nobody = {{ {} }}",
+                            words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+                        )
+                    }
+                };
+                let mut found = Vec::new();
+                if counted.nobody.is_open() {
+                    found.push(format!("{} no owner", names(counted.nobody.rows)));
+                }
+                if counted.gone.is_open() {
+                    found.push(format!("{} an owner that is not there", names(counted.gone.rows)));
+                }
+                problems.push(Problem::new(
+                    format!("records.{class}"),
+                    found.join(", "),
+                    format!("write records.{class}.{way_out}, or mend the data"),
+                ));
+            }
+        }
+        Problems::none_or(problems).err().unwrap_or_default()
+    }
+
+    /// Whether the map gives a reason for all that nobody claims or owns.
+    pub fn is_clean(&self) -> bool {
+        self.problems().iter().next().is_none()
+    }
+
+    /// What no erasure reaches, in sentences for a plan or a certificate: with number, reason and the time of the census.
+    pub fn not_covered(&self) -> Vec<String> {
+        let at = self.at.format("%F %H:%M UTC");
+        let mut lines = Vec::new();
+        let mut say = |what: String, counted: &Counted| {
+            if counted.rows > 0 {
+                let reason = counted.reason.as_deref().unwrap_or("the map gives no reason");
+                lines.push(format!("{what}: {reason} (census of {at})"));
+            }
+        };
+        for (name, table) in &self.tables {
+            let rows = &table.unclaimed;
+            say(format!("{} of {name} that no record class claims", these(rows.rows, "row")), rows);
+            for (class, counted) in &table.classes {
+                let of = |counted: &Counted| format!("{} of {class}", these(counted.rows, "record"));
+                say(format!("{} without an owner", of(&counted.nobody)), &counted.nobody);
+                say(format!("{} whose owner is not there", of(&counted.gone)), &counted.gone);
+                for (field, rows) in &counted.unsearchable {
+                    let what = format!("{} of {class}.{field}", these(*rows, "value"));
+                    let reason =
+                        Some("bytes, or text that is not UTF-8, are not searched for people".to_owned());
+                    say(what, &Counted { rows: *rows, reason });
+                }
+            }
+        }
+        lines
+    }
+}
+
+impl TableCensus {
+    /// ` (meta_key: _sku 400, _weight 12)`
+    fn values(&self) -> String {
+        let columns: Vec<String> = self
+            .by_value
+            .iter()
+            .map(|(column, values)| {
+                let values: Vec<String> =
+                    values.iter().map(|(value, rows)| format!("{value} {rows}")).collect();
+                format!("{column}: {}", values.join(", "))
+            })
+            .collect();
+        if columns.is_empty() { String::new() } else { format!(" ({})", columns.join("; ")) }
+    }
+}
+
+fn these(count: u64, word: &str) -> String {
+    format!("{count} {}", crate::plan::plural(count, word))
+}
+
+fn names(count: u64) -> String {
+    format!("{} {}", these(count, "record"), if count == 1 { "names" } else { "name" })
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Census of {}", self.at.format("%F %H:%M UTC"))?;
+        for (name, table) in &self.tables {
+            write!(f, "\n  {name}: {}", these(table.rows, "row"))?;
+            let reason = |counted: &Counted| {
+                counted.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+            };
+            for (class, counted) in &table.classes {
+                write!(f, "\n    {class}: {}", these(counted.rows, "record"))?;
+                if counted.nobody.rows > 0 {
+                    write!(f, "\n      {} without an owner{}", counted.nobody.rows, reason(&counted.nobody))?;
+                }
+                if counted.gone.rows > 0 {
+                    write!(
+                        f,
+                        "\n      {} whose owner is not there{}",
+                        counted.gone.rows,
+                        reason(&counted.gone)
+                    )?;
+                }
+                for (field, rows) in &counted.unsearchable {
+                    write!(f, "\n      {} of {field} that cannot be searched", these(*rows, "value"))?;
+                }
+            }
+            let unclaimed = &table.unclaimed;
+            if unclaimed.rows > 0 {
+                let values = table.values();
+                write!(f, "\n    no class: {}{values}{}", these(unclaimed.rows, "row"), reason(unclaimed))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A digest as its hexadecimal digits.
+mod as_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::digest::Digest;
+
+    pub(super) fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(digest)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,270 @@
+//! Counting every mapped table: one pass for each, whatever the number of classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Transaction};
+
+use super::ownership::{Ways, of_class};
+use super::statements::quoted;
+use super::{Shared, SqliteStore, Trouble, natural};
+use crate::data_map::{Datatype, FieldName, LinkRole};
+use crate::digest::Digest;
+use crate::store::sql::{BoundClass, BoundLink, Compare, Ignored, SqlMap};
+use crate::store::{Census, ClassCensus, Counted, StoreError, TableCensus, TakeCensus};
+
+/// How many values of a column are named.
+const VALUES: usize = 10;
+/// How many characters of a value are shown.
+const CHARS: usize = 60;
+
+/// Registers the function that tells which texts cannot be searched.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("relinquish_unsearchable", 1, flags, |context| {
+        Ok(match context.get_raw(0) {
+            ValueRef::Blob(_) => true,
+            ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_err(),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => false,
+        })
+    })
+}
+
+/// True of the rows of the table, under `x`, that a class claims.
+fn claims(class: &BoundClass) -> String {
+    format!("coalesce((1{}), 0)", of_class("x", &class.rows))
+}
+
+/// The number of rows of which a condition is true.
+fn count(condition: &str) -> String {
+    format!("coalesce(sum({condition}), 0)")
+}
+
+/// A class, and what one pass over its table counts of it.
+struct Counts<'b> {
+    class: &'b BoundClass,
+    /// Personal columns of text, each with its field.
+    texts: Vec<(FieldName, String)>,
+}
+
+impl Shared {
+    fn census(&self, connection: &mut Connection, at: DateTime<Utc>) -> Result<Census, Trouble> {
+        let transaction = connection.transaction()?;
+        self.same_schema(&transaction)?;
+        let mut names: Vec<&str> = self.bound.classes.iter().map(|class| class.table.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut tables = BTreeMap::new();
+        for table in names {
+            tables.insert(table.to_owned(), self.count_table(&transaction, table)?);
+        }
+        transaction.commit()?;
+        let (schema, data_map) = (self.watch.digest(), self.bound.data_map.digest());
+        Ok(Census { at, schema, data_map, tables })
+    }
+
+    fn count_table(&self, transaction: &Transaction<'_>, table: &str) -> Result<TableCensus, Trouble> {
+        let classes: Vec<Counts<'_>> = self
+            .bound
+            .classes
+            .iter()
+            .filter(|class| class.table == table)
+            .map(|class| Counts { class, texts: self.personal_texts(class) })
+            .collect();
+        let is_claimed: Vec<String> = classes.iter().map(|counts| claims(counts.class)).collect();
+        let is_unclaimed = format!("NOT ({})", is_claimed.join(" OR "));
+        let mut columns = vec!["count(*)".to_owned(), count(&is_unclaimed)];
+        for Counts { class, texts } in &classes {
+            let is_claimed = claims(class);
+            let (names_nobody, is_gone) = self.is_nobodys(class);
+            columns.push(count(&is_claimed));
+            columns.push(count(&format!("{is_claimed} AND {names_nobody}")));
+            columns.push(count(&format!("{is_claimed} AND {is_gone}")));
+            for (_, column) in texts {
+                columns
+                    .push(count(&format!("{is_claimed} AND relinquish_unsearchable(x.{})", quoted(column))));
+            }
+        }
+        let sql = format!("SELECT {} FROM main.{} AS x", columns.join(", "), quoted(table));
+        let counted: Vec<u64> = transaction.prepare(&sql)?.query_row([], |row| {
+            (0..columns.len()).map(|column| natural(row, column)).collect::<rusqlite::Result<_>>()
+        })?;
+        let mut counted = counted.into_iter();
+        let mut next = || counted.next().unwrap_or_default();
+        let map = &self.watch.map;
+        let mut found = TableCensus { rows: next(), ..TableCensus::default() };
+        found.unclaimed = Counted { rows: next(), reason: ignored_rest(map, table) };
+        for Counts { class, texts } in &classes {
+            let (rows, nobody, gone) = (next(), next(), next());
+            let unsearchable = texts.iter().map(|(field, _)| (field.clone(), next()));
+            let class_found = ClassCensus {
+                rows,
+                nobody: Counted { rows: nobody, reason: class.nobody.none.clone() },
+                gone: Counted { rows: gone, reason: class.nobody.gone.clone() },
+                unsearchable: unsearchable.filter(|(_, rows)| *rows > 0).collect(),
+            };
+            found.classes.insert(class.name.clone(), class_found);
+        }
+        if found.unclaimed.rows > 0 {
+            for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
+                let values = values(transaction, table, &column, &is_unclaimed)?;
+                found.by_value.insert(column, values);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Personal fields that hold text, each with its column.
+    fn personal_texts(&self, class: &BoundClass) -> Vec<(FieldName, String)> {
+        let Some(described) = self.bound.data_map.class(class.name.as_str()) else { return Vec::new() };
+        let mut seen = BTreeSet::new();
+        described
+            .fields()
+            .iter()
+            .filter(|field| field.kind().is_some() && field.constraints().datatype == Datatype::Text)
+            .map(|field| {
+                let json = class.json.get(field.name()).map(|json| json.column.clone());
+                json.map_or_else(
+                    || (field.name().clone(), field.name().to_string()),
+                    |column| (column.as_str().into(), column),
+                )
+            })
+            .filter(|(_, column)| seen.insert(column.clone()))
+            .collect()
+    }
+
+    /// Conditions on rows under `x`: that they name nobody as their owner, and that whom they name is not there.
+    fn is_nobodys(&self, class: &BoundClass) -> (String, String) {
+        let ways = Ways { bound: &self.bound };
+        if class.links.iter().any(|link| link.role == LinkRole::Owner) {
+            let is_gone = ways.is_ownerless(class, "x", false, 0);
+            let either = ways.is_ownerless(class, "x", true, 0);
+            return (format!("({either} AND NOT {is_gone})"), is_gone);
+        }
+        let own: Vec<&BoundLink> = class.links.iter().filter(|link| link.role == LinkRole::Shared).collect();
+        let holders: Vec<(&BoundClass, &BoundLink)> = self
+            .bound
+            .classes
+            .iter()
+            .flat_map(|foot| foot.links.iter().map(move |link| (foot, link)))
+            .filter(|(_, link)| link.holds && link.heads.contains(&class.name))
+            .collect();
+        let cannot_be_told =
+            holders.iter().any(|(_, link)| !link.hops.is_empty() || link.compare != Compare::Exact);
+        if class.is_root || cannot_be_told || (own.is_empty() && holders.is_empty()) {
+            return ("0".to_owned(), "0".to_owned());
+        }
+        let is_held = holders.iter().map(|(foot, link)| is_held(foot, link));
+        let leads = own.iter().flat_map(|link| {
+            let heads = link.heads.iter().filter_map(|name| self.bound.class(name));
+            heads.map(|head| {
+                format!("{} IS NOT NULL", ways.scalar(link, class, head, ("x", "relinquish_end"), "1"))
+            })
+        });
+        let is_somebodys: Vec<String> = is_held.chain(leads).collect();
+        let names_one: Vec<String> = own
+            .iter()
+            .map(|link| {
+                let is_set = link.columns.iter().map(|column| format!("x.{} IS NOT NULL", quoted(column)));
+                format!("({})", is_set.collect::<Vec<_>>().join(" AND "))
+            })
+            .collect();
+        let names_one = if names_one.is_empty() { "0".to_owned() } else { names_one.join(" OR ") };
+        let is_nobodys = format!("NOT coalesce({}, 0)", is_somebodys.join(" OR "));
+        (format!("({is_nobodys} AND NOT ({names_one}))"), format!("({is_nobodys} AND ({names_one}))"))
+    }
+}
+
+/// True of rows under `x` to which a link of another class leads that holds them.
+fn is_held(foot: &BoundClass, link: &BoundLink) -> String {
+    let of = |alias: &str, columns: &[String]| super::ownership::columns(alias, columns);
+    let mut is_there = String::new();
+    for column in &link.columns {
+        // Writing to a String never fails.
+        let _ = write!(is_there, " AND relinquish_foot.{} IS NOT NULL", quoted(column));
+    }
+    format!(
+        "coalesce({} IN (SELECT {} FROM main.{} AS relinquish_foot WHERE 1{}{is_there}), 0)",
+        of("x", &link.to_columns),
+        super::ownership::listed("relinquish_foot", &link.columns),
+        quoted(&foot.table),
+        of_class("relinquish_foot", &foot.rows),
+    )
+}
+
+/// Why the map leaves out rows that no class claims.
+fn ignored_rest(map: &SqlMap, table: &str) -> Option<String> {
+    map.ignore.iter().find_map(|(name, ignored)| match ignored {
+        Ignored::Rest(reason) if name.eq_ignore_ascii_case(table) => Some(reason.clone()),
+        Ignored::Rest(_) | Ignored::Table(_) => None,
+    })
+}
+
+/// The columns that tell the classes of a table apart and that the map calls not personal, in so many words.
+fn divides<'b>(map: &SqlMap, table: &str, classes: impl Iterator<Item = &'b BoundClass>) -> BTreeSet<String> {
+    let mut columns = BTreeSet::new();
+    for class in classes {
+        let of_others = class.rows.without.iter().flatten();
+        columns.extend(class.rows.with.iter().chain(of_others).map(|(column, _)| column.clone()));
+    }
+    let root = map.customers.table.eq_ignore_ascii_case(table);
+    let root = root.then_some((&map.customers.fields, &map.customers.rest));
+    let records = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
+    let said: Vec<_> = root.into_iter().chain(records.map(|record| (&record.fields, &record.rest))).collect();
+    columns.retain(|column| {
+        let mut kinds = said.iter().filter_map(|(fields, rest)| {
+            let named = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
+            named.map(|(_, field)| field).or(rest.as_ref())
+        });
+        let first = kinds.next();
+        first.into_iter().chain(kinds).all(|field| field.kind.is_none() && field.json.is_empty())
+            && first.is_some()
+    });
+    columns
+}
+
+/// The most frequent values of a column in rows that no class claims.
+fn values(
+    transaction: &Transaction<'_>,
+    table: &str,
+    column: &str,
+    is_unclaimed: &str,
+) -> rusqlite::Result<Vec<(String, u64)>> {
+    let sql = format!(
+        "SELECT x.{} AS value, count(*) AS rows FROM main.{} AS x WHERE {is_unclaimed} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}",
+        quoted(column),
+        quoted(table),
+    );
+    let mut statement = transaction.prepare(&sql)?;
+    let values = statement.query_map([], |row| {
+        let value = match row.get_ref(0)? {
+            ValueRef::Null => "NULL".to_owned(),
+            ValueRef::Integer(number) => number.to_string(),
+            ValueRef::Real(number) => number.to_string(),
+            ValueRef::Text(text) => String::from_utf8_lossy(text).chars().take(CHARS).collect(),
+            ValueRef::Blob(_) => "bytes".to_owned(),
+        };
+        Ok((value, natural(row, 1)?))
+    })?;
+    values.collect()
+}
+
+#[async_trait]
+impl TakeCensus for SqliteStore {
+    async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError> {
+        self.call("taking a census", move |shared, connection| shared.census(connection, at)).await
+    }
+
+    async fn schema(&self) -> Result<Digest, StoreError> {
+        self.call("comparing the schema", |shared, connection| {
+            shared.same_schema(connection)?;
+            Ok(shared.watch.digest())
+        })
+        .await
+    }
+}

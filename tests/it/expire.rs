@@ -31,6 +31,7 @@ use relinquish::{
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use crate::hosts::trusting_triggers;
 use crate::refusal::{Liar, Lie};
 use crate::tombstones::{Dump, dump_of, dump_of_memory};
 use crate::wired::{Tripwire, Wired, until_death};
@@ -703,7 +704,8 @@ fn left_behind(
         )
         .unwrap();
     database.execute_batch(rows).unwrap();
-    let store = Arc::new(SqliteStore::open(path, &SqlMap::from_toml(LEFT_BEHIND_MAP).unwrap()).unwrap());
+    let map = SqlMap::from_toml(&trusting_triggers(LEFT_BEHIND_MAP, rows)).unwrap();
+    let store = Arc::new(SqliteStore::open(path, &map).unwrap());
     let ledger = Arc::new(MemoryLedger::new());
     let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
     let policy = PolicyDocument::from_toml(policy).unwrap();
@@ -1400,11 +1402,10 @@ async fn what_a_trigger_brings_back_is_not_counted() {
          INSERT INTO invoices VALUES (1, 1, 'Maud', '2010-01-01'), (2, 2, 'Bea', '2010-01-01');"
     );
     let clock = clock("2026-06-30");
-    let (engine, _) = world(&path, &schema, MAP, POLICY, &clock);
-    // One that was there at the start would have been refused.
     let trigger = "CREATE TRIGGER again AFTER UPDATE OF name ON invoices WHEN NEW.id = 1
              BEGIN UPDATE invoices SET name = OLD.name WHERE id = NEW.id; END;";
-    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
+    let map = trusting_triggers(MAP, trigger);
+    let (engine, _) = world(&path, &format!("{schema}{trigger}"), &map, POLICY, &clock);
     let expired = expire_of(&engine, &clock, &["usual"]).await;
     let of = &expired.of[&Some("usual".into())];
     assert_eq!((of.records["invoice"], of.failed.values().sum::<u64>()), (1, 1), "{expired}");
@@ -1419,13 +1420,12 @@ async fn one_row_without_an_owner_that_is_refused_stops_no_other() {
     let (engine, ledger) = left_behind(
         &path,
         "INSERT INTO comments VALUES (1, 77, 'a'), (2, 77, 'b'), (3, 77, 'c'), (4, 77, 'd');
-         INSERT INTO receipts VALUES (2, 77, 'Gone', '2015-01-01')",
+         INSERT INTO receipts VALUES (2, 77, 'Gone', '2015-01-01');
+         CREATE TRIGGER sealed BEFORE DELETE ON comments WHEN OLD.id = 2
+             BEGIN SELECT RAISE(ABORT, 'sealed'); END;",
         LEFT_BEHIND,
         &clock,
     );
-    let trigger = "CREATE TRIGGER sealed BEFORE DELETE ON comments WHEN OLD.id = 2
-             BEGIN SELECT RAISE(ABORT, 'sealed'); END;";
-    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
     let expired = expire_ownerless(&engine, &clock).await;
     assert_eq!(ids(&path, "comments"), [2], "{expired}");
     let of = &expired.of[&None];
@@ -1447,13 +1447,12 @@ async fn rows_that_are_never_done_are_looked_at_once_a_round() {
     let (engine, _) = left_behind(
         &path,
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-         INSERT INTO receipts SELECT i, 77, 'Gone', '2015-01-01' FROM n;",
+         INSERT INTO receipts SELECT i, 77, 'Gone', '2015-01-01' FROM n;
+         CREATE TRIGGER again AFTER UPDATE OF name ON receipts WHEN NEW.name <> 'again'
+             BEGIN UPDATE receipts SET name = 'again' WHERE id = NEW.id; END;",
         LEFT_BEHIND,
         &clock,
     );
-    let trigger = "CREATE TRIGGER again AFTER UPDATE OF name ON receipts WHEN NEW.name <> 'again'
-             BEGIN UPDATE receipts SET name = 'again' WHERE id = NEW.id; END;";
-    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
     let expired = expire_ownerless(&engine, &clock).await;
     let of = &expired.of[&None];
     assert!(

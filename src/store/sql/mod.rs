@@ -49,7 +49,8 @@
 //! it may be an e-mail address. [`Kind`](crate::data_map::Kind) lists the kinds of personal data. A single owner column
 //! that no foreign key describes is taken for the customers' key; a link through another table is then written in full:
 //! `{ column = "invoice_no", table = "invoices", key = "number" }`. Each link has to lead to a key of its own, and both
-//! ends have to compare alike (the same type, no `COLLATE`): otherwise rows of others would be taken, or rows missed.
+//! ends have to compare alike (the same type, no `COLLATE`, or a `compare` that says how): otherwise rows of others would be
+//! taken, or rows missed.
 //!
 //! Tables that no foreign key ties to a customer need no line. The certificate names them, as what it does not cover.
 //!
@@ -63,14 +64,88 @@
 //! | records that name no owner | `nobody = "of visitors"` |
 //! | records whose owner is not there | `nobody = { gone = "of clients who left" }` |
 //!
+//! # Whose a record is
+//! A record hangs from what its `owner` link leads to, and from what each of its `shared` links leads to. Who is at the end
+//! of such a way *has* the record. It is treated with the last of those who have it: as long as somebody has it who stays, it
+//! stays, and the plan counts it as also somebody else's. A link is a foreign key, or the map writes it out:
+//! `{ column = "owner_id", to = "customer" }`, with `to` a class, or a column of a class (`to = "customer.email"`).
+//!
+//! | the rows | the map says |
+//! |---|---|
+//! | have one owner | `owner = "client_id"`; through other tables `owner = ["invoice_id", "client_id"]` |
+//! | belong to the first of several that is not empty | `owner = { first = ["account_id", { column = "email", to = "customer.email", compare = "normalised" }] }` |
+//! | belong to several people | `shared = ["sender_id", "recipient_id"]` |
+//! | belong to whoever has a record that leads to them | in the class of the addresses: `shared = ["order.billing_id", "order.shipping_id"]` |
+//! | form a tree | `owner = { first = ["parent_id", "client_id"] }`, the class itself at the far end of `parent_id` |
+//! | are a part of their table | `when = { owner_type = "client" }`; `when = "rest"` for those that no other class claims. A value is one, a list, `{ null = true }` or `{ not = "a" }` |
+//! | name somebody who is no customer | `nobody = "of visitors"` |
+//!
+//! Every other foreign key between mapped tables is an *end*: nothing hangs by it. What happens when what it leads to leaves has
+//! to be said, because the schema cannot tell it:
+//!
+//! | `ends.referrer_id =` | a customer at the other end leaves | a record at the other end is deleted |
+//! |---|---|---|
+//! | `"goes"` | the record is treated as well, whoever has it | likewise |
+//! | `"same"` | as `"goes"`; both ends must be the same person's, or the erasure stops | likewise |
+//! | `"clear"`, `{ clear = 0 }` | nothing | the link takes NULL, or that value |
+//! | `"stand-in"` | nothing | the link takes the tenant's "Unknown Customer" |
+//! | `{ keep = "reason" }` | nothing | nothing; only where no foreign key forbids it |
+//!
+//! `ends = "schema"`, for the map or a class, goes by the foreign keys: `ON DELETE CASCADE` is `"goes"`, `ON DELETE SET NULL` is
+//! `"clear"`. A field that belongs to the person at the other end of a link says so:
+//! `referrer_name = { kind = "name", of = "referrer_id" }`.
+//!
+//! ```
+//! use relinquish::store::sql::SqlMap;
+//!
+//! // A shop with orders of guests, which only their e-mail address ties to a customer; addresses that several orders share; and
+//! // clients who were referred by other clients.
+//! SqlMap::from_toml(
+//!     r#"
+//!     version = 1
+//!
+//!     [links.by_mail]
+//!     column = "email"
+//!     to = "customer.email"
+//!     compare = "normalised"
+//!
+//!     [customers]
+//!     table = "clients"
+//!     key = "id"
+//!     tenant = { is = "shop" }
+//!     registered = "created_at"
+//!     deactivate = { none = "clients have no state" }
+//!     ends = { referrer_id = "clear" }
+//!     fields = { name = "name", email = "email" }
+//!
+//!     [records.order]
+//!     table = "orders"
+//!     key = "id"
+//!     owner = { first = ["client_id", "by_mail"] }
+//!     nobody = "of guests who are no clients"
+//!     ends = { billing_id = "clear", shipping_id = "clear" }
+//!     fields = { email = "email", total = "not personal" }
+//!
+//!     [records.address]
+//!     table = "addresses"
+//!     key = "id"
+//!     shared = ["order.billing_id", "order.shipping_id"]
+//!     nobody = "that no order uses any more"
+//!     fields = { street = "street" }
+//!     "#,
+//! )?;
+//! # Ok::<(), relinquish::Problems>(())
+//! ```
+//!
+//! If a value leads to several customers, nobody can tell whose the record is. Everybody to whom it may lead is blocked, with
+//! class, link and count ([`StoreError::Unclear`](crate::store::StoreError::Unclear)), until the rows are mended.
+//!
 //! # Schemas that fight back
 //! | what | how the map says it |
 //! |---|---|
 //! | values inside a JSON document | `profile = { json = { "/contacts/*/name" = "name" }, rest = "not personal" }` |
 //! | a composite foreign key | `owner = [["shop", "order_no"], "client_id"]` |
-//! | a polymorphic owner | `owner = { column = "owner_id", when = { owner_type = "client" } }`; the table may be mapped again for another type |
-//! | a row that several customers share | `owner = [{ column = "id", table = "residents", key = "address_id", shared = true }, "client_id"]`: treated with the last one who leaves |
-//! | a second link to a customer (a referrer, a reply) | nothing: the row is its owner's, and the link is cut when the other one is deleted |
+//! | a polymorphic owner | `owner = { column = "owner_id", to = "customer" }` and `when = { owner_type = "client" }`; the table may be mapped again for another type |
 //! | a trigger that writes to another table | map that table, or ignore it with a reason; it is treated after the trigger has run |
 //! | a trigger that refuses a statement, leaves rows as they are (`RAISE(IGNORE)`), or writes to its own table again | nothing: a policy that runs into the trigger is refused. Where you know that the trigger lets these rows pass: `ignore.triggers.name = "reason"` |
 //! | a full-text index over a mapped table | nothing, if triggers keep it current; a full-text table of its own has to be ignored with a reason |

@@ -50,6 +50,8 @@ pub enum WhenGone {
 /// assert!(owner.is_owner());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+// Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Link {
     name: String,
     to: ClassName,

@@ -107,12 +107,17 @@ impl Deferred {
         latest: impl Fn(&Duty, &FieldName) -> Option<NaiveDate>,
     ) -> Self {
         let on_class = policy.duties().iter().filter_map(|duty| Some((duty, duty.classes().get(class)?)));
-        let duties: Vec<DeferredBy> = on_class
+        let mut duties: Vec<DeferredBy> = on_class
             .map(|(duty, field)| {
                 let ends = |date| duty.kept_until(date, policy.fiscal_year_ends());
                 DeferredBy::new(duty, latest(duty, field).and_then(ends))
             })
             .collect();
+        if duties.is_empty() && rows.is_some() {
+            // They are kept with records of other classes, perhaps of others, for as long as these are kept.
+            let with_others = policy.duties().iter().filter(|duty| !duty.needs().is_empty());
+            duties.extend(with_others.map(|duty| DeferredBy::new(duty, None)));
+        }
         let until = duties.iter().filter_map(|duty| duty.until).max();
         let unreadable = BTreeMap::new();
         Self { class: class.clone(), rows, duties, until, free_from: None, unreadable }

@@ -620,6 +620,10 @@ impl fmt::Display for Plan {
                 write!(f, "   {reason}")?;
             }
             writeln!(f)?;
+            if let Some(others) = self.tally.others.get(name).filter(|others| **others > 0) {
+                let (have, stay) = if *others == 1 { ("is", "it stays") } else { ("are", "they stay") };
+                writeln!(f, "      {others} more {have} also somebody else's: {stay} with that one")?;
+            }
             for (field, strategy) in class.fields() {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;
                 self.write_uncertain(f, name, field)?;

@@ -377,6 +377,7 @@ impl Treatment {
     }
 
     /// What different duties keep together with their records.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn kept_together(&self) -> BTreeSet<&BTreeSet<(ClassName, String)>> {
         let duties = self.classes.values().flat_map(|class| &class.under_duty);
         duties.map(|under| &under.needs).filter(|needs| !needs.is_empty()).collect()

@@ -707,3 +707,32 @@ async fn values_within_documents_tell_who_somebody_is() {
         assert!(text.contains(value), "{value} in {text}");
     }
 }
+
+/// Two orders were erased, and the certificate said none: all that was personal in them was the address by which they were
+/// found.
+#[tokio::test]
+async fn orders_of_guests_are_found_by_their_address_and_counted() {
+    let shop = Shop::new(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
+         CREATE TABLE orders (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, email TEXT, total INTEGER);
+         INSERT INTO clients VALUES (1, 'Maud@x.org'), (2, 'bob@x.org');
+         INSERT INTO orders VALUES (1, 1, 'maud@x.org', 5), (2, NULL, ' maud@X.org', 7), (3, 2, 'bob@x.org', 9), (4, NULL, 'guest@x.org', 1);",
+        &format!(
+            "{CUSTOMERS}fields.email = 'email'\n[records.order]\ntable = 'orders'\nkey = 'id'\n\
+             owner = {{ first = ['client_id', {{ column = 'email', to = 'customer.email', compare = 'normalised' }}] }}\n\
+             nobody = 'of guests who are no clients'\nfields = {{ email = 'email', total = 'not personal' }}"
+        ),
+        "customer = 'anonymise'\norder = 'anonymise'",
+    );
+    let before = shop.cells();
+    let engine = shop.engine();
+    let plan = approved(&engine, &CustomerId::from("1"), &Asked::request()).await;
+    let outcome = engine.erase(plan).await.unwrap();
+    let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}")).to_string();
+    let line = certificate.lines().find(|line| line.trim_start().starts_with("order ")).unwrap();
+    assert!(line.ends_with(" 2"), "{certificate}");
+    assert_eq!(
+        changes(&before, &shop.cells()),
+        set(&["clients[1].email", "orders[1].email", "orders[2].email"])
+    );
+}

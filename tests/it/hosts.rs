@@ -133,8 +133,9 @@ pub(crate) fn sqlite() -> Host {
 /// A map that says of every trigger in some SQL that it lets pass what a treatment does. At run time it may not.
 pub(crate) fn trusting_triggers(map: &str, sql: &str) -> String {
     let names = sql.split("CREATE TRIGGER ").skip(1).filter_map(|rest| rest.split_whitespace().next());
-    let ignored: String = names.map(|name| format!("ignore.triggers.{name} = 'it lets pass'\n")).collect();
-    format!("{ignored}{map}")
+    let ignored: Vec<String> =
+        names.map(|name| format!("ignore.triggers.{name} = 'it lets pass'\n")).collect();
+    format!("{}{map}", ignored.concat())
 }
 
 /// With a change to the database, made before the store is opened.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::duties::{self, check_date};
 use super::{check_references, compile_classes, not_covered, triggers};
 use crate::anonymise::{Strategies, Strategy};
-use crate::data_map::{ClassName, DataMap, RecordClass};
+use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
 use crate::policy::{
@@ -115,8 +115,8 @@ pub(super) fn compile_ownerless(
 /// the other point at nothing.
 fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, (Ownerless, ClassRule)>, map: &DataMap) {
     for (name, (which, _)) in expiring {
-        let above = map.class(name.as_str()).into_iter().flat_map(|class| class.hangs_from());
-        for to in above.map(|link| link.to()) {
+        let above = map.class(name.as_str()).into_iter().flat_map(RecordClass::hangs_from);
+        for to in above.map(Link::to) {
             if expiring.get(to).is_some_and(|(other, _)| other != which) {
                 reader.problem(
                     join(&join(TABLE, name.as_str()), "ownerless"),

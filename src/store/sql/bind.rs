@@ -22,6 +22,8 @@ use crate::document::{Problem, Problems, Reader, join, suggest};
 
 /// A record class and its table.
 #[derive(Clone, Debug)]
+// Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)]
 pub(crate) struct BoundClass {
     pub(crate) name: ClassName,
     pub(crate) table: String,
@@ -337,16 +339,15 @@ fn own_fields(
             json.insert(name, within);
         }
         let Some(link) = &field.of else { continue };
-        match links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
-            Some(known) => drop(of.insert(own.name.as_str().into(), known.name.clone())),
-            None => {
-                let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
-                reader.problem(
-                    join(&join(&join(&foot.path, "fields"), column), "of"),
-                    format!("{link} is no link of {}", foot.class),
-                    suggest(link, known),
-                );
-            }
+        if let Some(known) = links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
+            of.insert(own.name.as_str().into(), known.name.clone());
+        } else {
+            let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+            reader.problem(
+                join(&join(&join(&foot.path, "fields"), column), "of"),
+                format!("{link} is no link of {}", foot.class),
+                suggest(link, known),
+            );
         }
     }
     // The value by which a link finds its customer belongs to that customer.
@@ -738,6 +739,8 @@ fn told(mut builder: DataMapBuilder, customers: &CustomersMap) -> DataMapBuilder
     builder
 }
 
+// One line after another, for everything that a data map says.
+#[allow(clippy::too_many_lines)]
 fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<DataMap, Problems> {
     let customers = &map.customers;
     let mut builder: Option<DataMapBuilder> = None;

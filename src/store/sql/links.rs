@@ -255,7 +255,8 @@ fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Op
     })
 }
 
-/// Nothing, a table and its columns, a class, or a column of a class.
+/// Nothing, a table and its columns, a class, or a column of a class. None where it is wrong.
+#[allow(clippy::option_option)]
 fn read_target(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Option<Target>> {
     let to_table = table.get("table").map(|value| reader.text(&join(path, "table"), value));
     let key = table.get("key").map(|value| read_columns(reader, &join(path, "key"), value));

@@ -12,6 +12,8 @@ use crate::document::{Reader, join, suggest};
 
 /// A link of a class, with both ends.
 #[derive(Clone, Debug)]
+// Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)]
 pub(crate) struct BoundLink {
     pub(crate) name: String,
     pub(crate) role: LinkRole,
@@ -144,7 +146,7 @@ impl<'s> Binder<'s> {
             None => self.resolve(&self.word(foot, name)),
         };
         if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
-            link.name = name.to_owned();
+            name.clone_into(&mut link.name);
             say_gone(reader, &path, foot, &mut link, end);
             self.check_stand_in(reader, &path, &link);
             links.push(link);
@@ -427,6 +429,7 @@ impl<'s> Binder<'s> {
     }
 
     /// Gives the links that other classes' `shared` names what they hold, and makes those that are not there yet.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn hold(
         &self,
         reader: &mut Reader,
@@ -441,7 +444,7 @@ impl<'s> Binder<'s> {
         if !links.iter().any(|link| link.name.eq_ignore_ascii_case(name)) {
             let written = self.resolve(&self.word(holder, name));
             let Some(mut link) = self.link(reader, &path, holder, &written, LinkRole::End) else { return };
-            link.name = name.to_owned();
+            name.clone_into(&mut link.name);
             // What nobody says of a link that `shared` names, the schema may say; otherwise it is cleared where it takes NULL.
             let mut keys = holder.table.foreign_keys.iter();
             let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));

@@ -61,7 +61,7 @@ impl Shared {
             self.find(&transaction, &work.script.finding)?;
             self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
             Self::find_rare(&transaction, &work.script)?;
-            let acted_on = work.script.classes.iter().filter(|class| class.is_treated());
+            let acted_on = work.script.classes.iter().filter(|class| class.is_written());
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
@@ -91,7 +91,7 @@ impl Shared {
         let classes = &work.script.classes;
         let mut found: Vec<(&ClassScript, u64)> = Vec::new();
         let mut hands_over = false;
-        for class in classes.iter().filter(|class| class.is_treated()) {
+        for class in classes.iter().filter(|class| class.is_written()) {
             let mut rows = 0;
             for (n, counted) in Self::count_rows(transaction, &class.class, &class.rows)? {
                 rows += counted;
@@ -100,7 +100,7 @@ impl Shared {
                     *count = counted;
                 }
             }
-            if rows > 0 {
+            if rows > 0 && class.is_treated() {
                 found.push((class, rows));
                 hands_over |= matches!(class.act, Some(Act::HandOver { .. }))
                     || class.let_go.iter().any(|link| link.hands_over);
@@ -209,13 +209,9 @@ impl Shared {
     ) -> Result<Vec<u64>, Trouble> {
         let mut done = Vec::with_capacity(found.len());
         for (class, _) in found {
-            let sql = match &class.act {
-                Some(Act::Delete(sql)) => sql,
-                Some(Act::HandOver { delete: Some(sql), .. }) => sql,
-                _ => {
-                    done.push(0);
-                    continue;
-                }
+            let Some(Act::Delete(sql) | Act::HandOver { delete: Some(sql), .. }) = &class.act else {
+                done.push(0);
+                continue;
             };
             let delete = Statement { sql: sql.clone(), parameters: Vec::new() };
             done.push(self.execute(transaction, class, &delete)?);

@@ -4,6 +4,7 @@
 //! again only when the set that it reads has grown: in a tree of rows once a level, elsewhere once.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
@@ -369,13 +370,13 @@ impl<'b> Finder<'b> {
         let is_in = |set: Set| in_set(class, set, number, "relinquish_r");
         let mut sql = "relinquish_r.whole = 0".to_owned();
         if self.may_be_needed(number) {
-            sql.push_str(&format!(" AND NOT {}", is_in(Set::Needed)));
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Needed));
         }
         if self.is_kept_with_others(number) {
-            sql.push_str(&format!(" AND NOT {}", is_in(Set::Whole)));
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Whole));
         }
         if class.is_shared {
-            sql.push_str(&format!(" AND (NOT {} OR {})", is_in(Set::Had), is_in(Set::Along)));
+            let _ = write!(sql, " AND (NOT {} OR {})", is_in(Set::Had), is_in(Set::Along));
         }
         format!("({sql})")
     }
@@ -408,6 +409,8 @@ impl<'b> Finder<'b> {
         list
     }
 
+    // One set after another, in the order in which they grow.
+    #[allow(clippy::too_many_lines)]
     fn duties(&self) -> Duties {
         let mut duties = Duties::default();
         if self.kept.is_empty() {
@@ -466,7 +469,7 @@ impl<'b> Finder<'b> {
             let from = From::set(self.bound, Set::Near, head);
             duties.near.extend(self.fill(ends, Toward::Foot, &from, Some((Set::Near, head)), Set::Near, ""));
         }
-        let can_be_near: BTreeSet<usize> = self.reached_by(&duties.near);
+        let can_be_near: BTreeSet<usize> = reached_by(&duties.near);
         duties
             .near
             .retain(|fill| fill.from.is_none_or(|(set, at)| set != Set::Near || can_be_near.contains(&at)));
@@ -531,23 +534,6 @@ impl<'b> Finder<'b> {
             }
         }
         duties
-    }
-
-    /// The classes into whose sets statements write.
-    fn reached_by(&self, fills: &[Fill]) -> BTreeSet<usize> {
-        let mut reached = BTreeSet::new();
-        loop {
-            let before = reached.len();
-            for fill in fills {
-                let is_live = fill.from.is_none_or(|(set, at)| set != Set::Near || reached.contains(&at));
-                if is_live {
-                    reached.insert(fill.into.1);
-                }
-            }
-            if reached.len() == before {
-                return reached;
-            }
-        }
     }
 
     /// Who else has what may be shared: from there up to everybody who has it, and down again from those who stay.
@@ -644,7 +630,7 @@ impl<'b> Finder<'b> {
                     ));
                 }
                 if self.may_be_deleted(hanging.held) {
-                    further.push_str(&format!(" AND NOT {}", self.goes_away(held, hanging.held, "x", true)));
+                    let _ = write!(further, " AND NOT {}", self.goes_away(held, hanging.held, "x", true));
                 }
             }
             let ends = (hanging.foot, hanging.link, hanging.head);
@@ -674,10 +660,10 @@ impl<'b> Finder<'b> {
         };
         let mut sql = is_in(Set::Along);
         if self.may_be_needed(number) {
-            sql.push_str(&format!(" AND NOT {}", is_in(Set::Needed)));
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Needed));
         }
         if self.kept.contains_key(&number) || self.is_kept_with_others(number) {
-            sql.push_str(&format!(" AND NOT {}", is_in(Set::Whole)));
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Whole));
         }
         format!("({sql})")
     }
@@ -706,7 +692,7 @@ impl<'b> Finder<'b> {
                     super::statements::BATCH,
                 );
                 if finding.along.iter().chain(&finding.goes).any(|fill| fill.into == (Set::Along, number)) {
-                    sql.push_str(&format!(" AND NOT {}", is_in(Set::Along)));
+                    let _ = write!(sql, " AND NOT {}", is_in(Set::Along));
                 }
                 finding.marks.push(((Set::Had, number), sql));
             }
@@ -1050,4 +1036,21 @@ fn empty(connection: &Connection, places: &BTreeSet<Place>) -> Result<(), Troubl
         connection.prepare_cached(&format!("DELETE FROM {}", set.of(*number)))?.execute([])?;
     }
     Ok(())
+}
+
+/// The classes into whose sets statements write.
+fn reached_by(fills: &[Fill]) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    loop {
+        let before = reached.len();
+        for fill in fills {
+            let is_live = fill.from.is_none_or(|(set, at)| set != Set::Near || reached.contains(&at));
+            if is_live {
+                reached.insert(fill.into.1);
+            }
+        }
+        if reached.len() == before {
+            return reached;
+        }
+    }
 }

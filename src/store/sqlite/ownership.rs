@@ -264,7 +264,7 @@ pub(super) enum Toward {
 }
 
 /// Writes selects along links.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ways<'b> {
     pub(super) bound: &'b Bound,
 }
@@ -333,12 +333,11 @@ impl Ways<'_> {
         let direct: Option<Vec<String>> =
             link.to_columns.iter().map(|column| from.column(column).map(str::to_owned)).collect();
         // Without the keys at hand, the rows of the head say what is compared.
-        let (heads, far) = match direct {
-            Some(far) => (String::new(), far),
-            None => {
-                let table = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&head.table), from.is_row("y"));
-                (table, link.to_columns.iter().map(|column| format!("y.{}", quoted(column))).collect())
-            }
+        let (heads, far) = if let Some(far) = direct {
+            (String::new(), far)
+        } else {
+            let table = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&head.table), from.is_row("y"));
+            (table, link.to_columns.iter().map(|column| format!("y.{}", quoted(column))).collect())
         };
         if !link.hops.is_empty() {
             let (hops, arrives) = hops_from_head(link, &far);

@@ -82,9 +82,15 @@ pub(super) struct ClassScript {
 }
 
 impl ClassScript {
-    /// Whether anything is ever done to its rows.
+    /// Whether anything is ever done to its rows as such.
     pub(super) fn is_treated(&self) -> bool {
         self.act.is_some()
+    }
+
+    /// Whether anything is ever written to its rows. Where a row has no field but its customer's e-mail address, it is
+    /// written through the link that compares it.
+    pub(super) fn is_written(&self) -> bool {
+        self.is_treated() || !self.fields_of_others.is_empty()
     }
 }
 
@@ -150,16 +156,16 @@ impl Script {
     pub(super) fn new(bound: &Bound, treatment: &Treatment) -> Self {
         let mut slots = Vec::new();
         let mut duties = Vec::new();
-        let ways = Ways { bound };
+        let ways = &Ways { bound };
         let kept: BTreeMap<usize, Kept> = bound
             .classes
             .iter()
             .enumerate()
-            .filter_map(|(number, class)| Some((number, Kept::of(&ways, class, treatment, &mut duties)?)))
+            .filter_map(|(number, class)| Some((number, Kept::of(ways, class, treatment, &mut duties)?)))
             .collect();
         let has_left = has_left(bound, treatment, &mut slots);
         let expressions = kept.iter().map(|(number, kept)| {
-            let expression: Expression<'_> = Box::new(move |alias: &str| kept.is_kept(&ways, alias));
+            let expression: Expression<'_> = Box::new(move |alias: &str| kept.is_kept(ways, alias));
             (*number, expression)
         });
         let needs: Vec<_> = treatment.kept_together().into_iter().cloned().collect();
@@ -167,7 +173,7 @@ impl Script {
         let by_needs = kept.iter().map(|(number, kept)| {
             let each = needs.iter().enumerate().map(move |(group, needs)| {
                 let expression: Expression<'_> =
-                    Box::new(move |alias: &str| kept.is_kept_by(&ways, alias, needs));
+                    Box::new(move |alias: &str| kept.is_kept_by(ways, alias, needs));
                 (i64::try_from(group).unwrap_or(i64::MAX), expression)
             });
             (*number, each.collect())
@@ -175,7 +181,7 @@ impl Script {
         let finder = Finder::new(bound, Some(treatment), expressions.collect(), by_needs.collect(), has_left);
         let finding = finder.finding();
         drop(finder);
-        let writer = Writer { bound, ways, treatment, kept: &kept };
+        let writer = Writer { bound, ways: ways.clone(), treatment, kept: &kept };
         let classes = bound
             .classes
             .iter()
@@ -440,37 +446,8 @@ struct Writer<'b> {
 }
 
 impl Writer<'_> {
-    /// From the touched rows of a class, as `r`, to the rows themselves.
-    fn from(&self, number: usize, class: &BoundClass) -> String {
-        let table = quoted(&class.table);
-        format!(
-            "FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
-            Set::Touched.of(number),
-            is_row(class, &table, "relinquish_r")
-        )
-    }
-
-    /// True of touched rows that are treated.
-    fn is_due(&self, class: &BoundClass) -> &'static str {
-        if class.is_shared {
-            "relinquish_r.had = 0 AND relinquish_r.whole = 0"
-        } else {
-            "relinquish_r.whole = 0"
-        }
-    }
-
-    /// True of rows of the class that a set of touched ones names.
-    fn are(&self, number: usize, class: &BoundClass, which: &str) -> String {
-        let names: Vec<String> =
-            (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
-        format!(
-            "{} IN (SELECT {} FROM {} AS relinquish_r WHERE {which})",
-            columns(&quoted(&class.table), &class.handle),
-            names.join(", "),
-            Set::Touched.of(number)
-        )
-    }
-
+    // One statement after another, in the order in which they run.
+    #[allow(clippy::too_many_lines)]
     fn class(
         &self,
         number: usize,
@@ -479,8 +456,8 @@ impl Writer<'_> {
         slots: &mut Vec<Slot>,
     ) -> ClassScript {
         let table = quoted(&class.table);
-        let from = self.from(number, class);
-        let due = self.is_due(class);
+        let from = from_touched(number, class);
+        let due = is_due(class);
         let touched = Set::Touched.of(number);
         // Fields that belong to somebody at the far end of a link are written for that one alone.
         let reading = Reading::new(self.bound, class, treated);
@@ -495,8 +472,7 @@ impl Writer<'_> {
         let mut tally = Statement::default();
         let pending_now = match treated.action() {
             RecordAction::Keep { .. } => "0".to_owned(),
-            RecordAction::Delete => "1".to_owned(),
-            RecordAction::Reassign => "1".to_owned(),
+            RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
             RecordAction::Anonymise => pending(&mut tally, class, slots, &fields),
         };
         let pending_now = match &meanwhile {
@@ -555,7 +531,7 @@ impl Writer<'_> {
         let redact_shared = (!redacted.is_empty()).then(|| {
             let mut statement = Statement::default();
             let sets = assignments(&mut statement, class, slots, &redacted, None);
-            let which = self.are(number, class, "relinquish_r.had AND relinquish_r.whole = 0");
+            let which = are(number, class, "relinquish_r.had AND relinquish_r.whole = 0");
             statement.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
             statement
         });
@@ -563,17 +539,16 @@ impl Writer<'_> {
             if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.to_owned() };
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
-            RecordAction::Delete => Some(Act::Delete(format!(
-                "DELETE FROM main.{table} WHERE {}",
-                self.are(number, class, &free)
-            ))),
+            RecordAction::Delete => {
+                Some(Act::Delete(format!("DELETE FROM main.{table} WHERE {}", are(number, class, &free))))
+            }
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
                 // Every row is written, and what is erased already comes out as it went in: whether a row was written
                 // must not tell what was in it.
                 let mut act = Statement::default();
                 let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
-                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", self.are(number, class, due));
+                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", are(number, class, due));
                 Some(Act::Write(act))
             }
             RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
@@ -582,7 +557,7 @@ impl Writer<'_> {
             let mut act = Statement::default();
             let sets = assignments(&mut act, class, slots, fields, None);
             let which = format!("{due} AND relinquish_r.needed");
-            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", self.are(number, class, &which));
+            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", are(number, class, &which));
             let counted = format!("SELECT relinquish_r.n, count(*), count(*) FROM {touched} AS relinquish_r WHERE {which} GROUP BY relinquish_r.n");
             Tombstone {
                 rows: Statement { sql: counted, parameters: Vec::new() },
@@ -652,7 +627,7 @@ impl Writer<'_> {
             free.to_owned()
         };
         write.sql =
-            format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), self.are(number, class, &which));
+            format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), are(number, class, &which));
         if !treated.or_deletes() {
             return Act::HandOver { mark: Vec::new(), write, delete: None };
         }
@@ -663,7 +638,9 @@ impl Writer<'_> {
             .map(|unique| {
                 let rest = |one: &str, other: &str| -> String {
                     let rest = unique.iter().filter(|column| !is_owner(column));
-                    rest.map(|column| format!(" AND {one}.{0} = {other}.{0}", quoted(column))).collect()
+                    let each: Vec<String> =
+                        rest.map(|column| format!(" AND {one}.{0} = {other}.{0}", quoted(column))).collect();
+                    each.concat()
                 };
                 let of_stand_in: Vec<String> = owner_columns
                     .iter()
@@ -698,7 +675,7 @@ impl Writer<'_> {
         Act::HandOver {
             mark,
             write,
-            delete: Some(format!("DELETE FROM main.{table} WHERE {}", self.are(number, class, &instead))),
+            delete: Some(format!("DELETE FROM main.{table} WHERE {}", are(number, class, &instead))),
         }
     }
 
@@ -884,6 +861,32 @@ impl Writer<'_> {
         }
         wide
     }
+}
+
+/// From the touched rows of a class, as `r`, to the rows themselves.
+fn from_touched(number: usize, class: &BoundClass) -> String {
+    let table = quoted(&class.table);
+    format!(
+        "FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
+        Set::Touched.of(number),
+        is_row(class, &table, "relinquish_r")
+    )
+}
+
+/// True of touched rows that are treated.
+fn is_due(class: &BoundClass) -> &'static str {
+    if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
+}
+
+/// True of rows of the class that a set of touched ones names.
+fn are(number: usize, class: &BoundClass, which: &str) -> String {
+    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+    format!(
+        "{} IN (SELECT {} FROM {} AS relinquish_r WHERE {which})",
+        columns(&quoted(&class.table), &class.handle),
+        names.join(", "),
+        Set::Touched.of(number)
+    )
 }
 
 /// How many rows a set of touched ones names, each once.

@@ -74,7 +74,7 @@ fn store_agrees(seed: u64) -> Verdict {
             written.schema,
             written.map,
             written.policy,
-            world.rows.iter().map(|(id, row)| format!("{id:?}: {row:?}\n")).collect::<String>()
+            world.rows.iter().map(|(id, row)| format!("{id:?}: {row:?}\n")).collect::<Vec<_>>().concat()
         )
     };
     match block_on(against::held(&world, &written, &leave, &mut rng, folder.path())) {

@@ -68,7 +68,8 @@
 //! A record hangs from what its `owner` link leads to, and from what each of its `shared` links leads to. Who is at the end
 //! of such a way *has* the record. It is treated with the last of those who have it: as long as somebody has it who stays, it
 //! stays, and the plan counts it as also somebody else's. A link is a foreign key, or the map writes it out:
-//! `{ column = "owner_id", to = "customer" }`, with `to` a class, or a column of a class (`to = "customer.email"`).
+//! `{ column = "owner_id", to = "customer" }`, with `to` a class, or a column of a class (`to = "customer.email"`). Such a link
+//! leads to rows of that class alone; a foreign key, or `table` and `key`, to those of every class of the table.
 //!
 //! | the rows | the map says |
 //! |---|---|

@@ -184,7 +184,16 @@ fn leads(shape: &Shape, link: &Link) -> Option<String> {
         return None;
     }
     let to = &shape.tables[link.to];
-    let mut leads = format!("to = \"{}\"", shape.classes[to.classes[0]].name);
+    // A class means its own rows alone; of a table that several classes divide, the table means all of them.
+    let mut leads = match (to.classes.as_slice(), key_columns(to).as_slice()) {
+        ([class], _) => format!("to = \"{}\"", shape.classes[*class].name),
+        (_, [key]) => format!("table = \"{}\", key = \"{key}\"", to.name),
+        (_, []) => format!("table = \"{}\", key = \"rowid\"", to.name),
+        (_, keys) => {
+            let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            format!("table = \"{}\", key = [{}]", to.name, list(&keys))
+        }
+    };
     if link.as_text {
         leads.push_str(", compare = \"text\"");
     }

@@ -236,3 +236,29 @@ async fn a_census_stops_where_the_schema_has_changed_since_the_store_was_opened(
     let error = store.census(hosts::now()).await.unwrap_err();
     assert!(matches!(error, StoreError::Drift { .. }), "{error}");
 }
+
+/// Where clients and their contacts divide one table, a client has no parent and is no contact without an owner: the invoices
+/// of clients were taken for records of nobody.
+#[tokio::test]
+async fn records_of_those_who_share_a_table_with_others_have_an_owner() {
+    let shop = Shop::new(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES clients, kind TEXT NOT NULL, name TEXT);
+         CREATE TABLE invoices (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients);
+         INSERT INTO clients VALUES (1, NULL, 'person', 'Maud'), (2, 1, 'contact', 'Edda'), (3, NULL, 'contact', 'Ash');
+         INSERT INTO invoices VALUES (1, 1), (2, 2), (3, 3), (4, NULL);",
+        &format!(
+            "{CUSTOMERS}when = {{ kind = 'person' }}\nends = {{ parent_id = 'clear' }}\n\
+             fields = {{ name = 'name', kind = 'not personal' }}\n\
+             [records.contact]\ntable = 'clients'\nkey = 'id'\nwhen = 'rest'\nowner = 'parent_id'\n\
+             fields = {{ name = 'name', kind = 'not personal' }}\n\
+             [records.invoice]\ntable = 'invoices'\nkey = 'id'\nowner = 'client_id'"
+        ),
+        "customer = 'anonymise'\ncontact = 'anonymise'\ninvoice = { keep = 'bookkeeping' }",
+    );
+    let census = census(&shop).await;
+    let invoices = &census.tables["invoices"].classes["invoice"];
+    // Of a contact who is nobody's, and of no one.
+    assert_eq!((invoices.rows, invoices.nobody.rows, invoices.gone.rows), (4, 2, 0));
+    let contacts = &census.tables["clients"].classes["contact"];
+    assert_eq!((contacts.rows, contacts.nobody.rows), (2, 1));
+}

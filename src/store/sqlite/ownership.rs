@@ -570,7 +570,8 @@ impl Ways<'_> {
                         continue;
                     }
                     let above = self.is_ownerless(head, &end, with_none, depth + 1);
-                    ways.push(format!("EXISTS ({found} AND {above})"));
+                    let of_head = of_class(&end, &head.rows);
+                    ways.push(format!("EXISTS ({found}{of_head} AND {above})"));
                 }
             }
             nowhere.push(format!("({applies} AND ({}))", ways.join(" OR ")));

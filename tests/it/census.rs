@@ -262,3 +262,24 @@ async fn records_of_those_who_share_a_table_with_others_have_an_owner() {
     let contacts = &census.tables["clients"].classes["contact"];
     assert_eq!((contacts.rows, contacts.nobody.rows), (2, 1));
 }
+
+/// A guest's order names nobody who has gone: with `ownerless = "gone"` it would have been deleted.
+#[tokio::test]
+async fn an_address_that_no_customer_has_is_a_guests() {
+    let shop = Shop::new(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
+         CREATE TABLE orders (id INTEGER PRIMARY KEY, client_id INTEGER, email TEXT);
+         INSERT INTO clients VALUES (1, 'maud@x.org');
+         INSERT INTO orders VALUES (1, 1, 'maud@x.org'), (2, NULL, 'Maud@x.org'), (3, NULL, 'guest@x.org'), (4, NULL, NULL),
+             (5, 9, 'bob@x.org');",
+        &format!(
+            "{CUSTOMERS}fields.email = 'email'\n[records.order]\ntable = 'orders'\nkey = 'id'\n\
+             owner = {{ first = ['client_id', {{ column = 'email', to = 'customer.email', compare = 'nocase' }}] }}\n\
+             nobody = 'of guests'\nfields = {{ email = 'email' }}"
+        ),
+        "customer = 'anonymise'\norder = 'anonymise'",
+    );
+    let census = census(&shop).await;
+    let orders = &census.tables["orders"].classes["order"];
+    assert_eq!((orders.rows, orders.nobody.rows, orders.gone.rows), (5, 2, 1));
+}

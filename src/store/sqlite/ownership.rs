@@ -549,7 +549,6 @@ impl Ways<'_> {
             let is_set =
                 near.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
             let applies = format!("{is_set}{}", leads(alias, link, true));
-            empty.push(format!("NOT coalesce({applies}, 0)"));
             let end = format!("end{depth}");
             let (hops, leaves) = hops_from_foot(link, near.clone());
             let far: Vec<String> =
@@ -561,6 +560,12 @@ impl Ways<'_> {
             } else {
                 format!("SELECT 1 FROM (SELECT 1) AS here{hops} JOIN {table} WHERE {same}")
             };
+            if link.by_value {
+                // An address that no customer has is a guest's, who was never there.
+                empty.push(format!("NOT coalesce({applies} AND EXISTS ({found}), 0)"));
+                continue;
+            }
+            empty.push(format!("NOT coalesce({applies}, 0)"));
             let mut ways = vec![format!("NOT EXISTS ({found})")];
             if link.hops.is_empty() {
                 for head in
@@ -578,6 +583,9 @@ impl Ways<'_> {
         }
         if with_none {
             nowhere.push(format!("({})", empty.join(" AND ")));
+        }
+        if nowhere.is_empty() {
+            return "0".to_owned();
         }
         format!("coalesce({}, 0)", nowhere.join(" OR "))
     }

@@ -50,8 +50,7 @@ pub enum WhenGone {
 /// assert!(owner.is_owner());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-// Each is a fact of its own.
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub struct Link {
     name: String,
     to: ClassName,

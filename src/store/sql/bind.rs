@@ -22,8 +22,7 @@ use crate::document::{Problem, Problems, Reader, join, suggest};
 
 /// A record class and its table.
 #[derive(Clone, Debug)]
-// Each is a fact of its own.
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct BoundClass {
     pub(crate) name: ClassName,
     pub(crate) table: String,
@@ -739,8 +738,7 @@ fn told(mut builder: DataMapBuilder, customers: &CustomersMap) -> DataMapBuilder
     builder
 }
 
-// One line after another, for everything that a data map says.
-#[allow(clippy::too_many_lines)]
+#[allow(clippy::too_many_lines, reason = "one line after another, for everything that a data map says")]
 fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<DataMap, Problems> {
     let customers = &map.customers;
     let mut builder: Option<DataMapBuilder> = None;

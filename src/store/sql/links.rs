@@ -256,7 +256,7 @@ fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Op
 }
 
 /// Nothing, a table and its columns, a class, or a column of a class. None where it is wrong.
-#[allow(clippy::option_option)]
+#[allow(clippy::option_option, reason = "nothing said is not the same as something wrong")]
 fn read_target(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Option<Target>> {
     let to_table = table.get("table").map(|value| reader.text(&join(path, "table"), value));
     let key = table.get("key").map(|value| read_columns(reader, &join(path, "key"), value));

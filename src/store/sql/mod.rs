@@ -132,7 +132,7 @@
 //!     key = "id"
 //!     shared = ["order.billing_id", "order.shipping_id"]
 //!     nobody = "that no order uses any more"
-//!     fields = { street = "street" }
+//!     fields = { street = "address" }
 //!     "#,
 //! )?;
 //! # Ok::<(), relinquish::Problems>(())

@@ -12,8 +12,7 @@ use crate::document::{Reader, join, suggest};
 
 /// A link of a class, with both ends.
 #[derive(Clone, Debug)]
-// Each is a fact of its own.
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct BoundLink {
     pub(crate) name: String,
     pub(crate) role: LinkRole,
@@ -429,7 +428,7 @@ impl<'s> Binder<'s> {
     }
 
     /// Gives the links that other classes' `shared` names what they hold, and makes those that are not there yet.
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "both classes and the link between them")]
     pub(super) fn hold(
         &self,
         reader: &mut Reader,

@@ -409,8 +409,7 @@ impl<'b> Finder<'b> {
         list
     }
 
-    // One set after another, in the order in which they grow.
-    #[allow(clippy::too_many_lines)]
+    #[allow(clippy::too_many_lines, reason = "one set after another, in the order in which they grow")]
     fn duties(&self) -> Duties {
         let mut duties = Duties::default();
         if self.kept.is_empty() {

@@ -446,8 +446,7 @@ struct Writer<'b> {
 }
 
 impl Writer<'_> {
-    // One statement after another, in the order in which they run.
-    #[allow(clippy::too_many_lines)]
+    #[allow(clippy::too_many_lines, reason = "one statement after another, in the order in which they run")]
     fn class(
         &self,
         number: usize,

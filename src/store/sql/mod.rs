@@ -54,7 +54,7 @@
 //!
 //! Tables that no foreign key ties to a customer need no line. The certificate names them, as what it does not cover.
 //!
-//! Opening a store reads the schema, and each count and each erasure compares it again: a new column or table stops the run
+//! Opening a store reads the schema, and each count and each erasure compares it again: what is new in mapped tables, or leads to them, stops the run
 //! ([`StoreError::Drift`](crate::store::StoreError::Drift)). The rows themselves are counted by a
 //! [census](crate::store::TakeCensus). The map says why rows may be left over:
 //!

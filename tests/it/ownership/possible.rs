@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::world::{Action, CUSTOMERS, Class, Gone, Link, Role, Shape};
+use super::world::{Action, CUSTOMERS, Class, Divided, Gone, KeyForm, Link, Role, Shape};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Why {
@@ -27,7 +27,7 @@ pub(super) enum Why {
     NeedsCustomers,
     /// An owner link that may be cleared, with another one behind it: clearing it would make a new way.
     FirstMakesAWay,
-    /// The classes of the table are told apart by the link.
+    /// The classes of the table are told apart by the only column of the link.
     DividesTheTable,
 }
 
@@ -153,8 +153,10 @@ impl Shape {
                 return Some(Why::CannotLetGo);
             }
             let clears = matches!(link.gone, Some(Gone::Clear | Gone::Goes | Gone::Same));
-            if clears && self.tables[class.table].divided == super::world::Divided::ByLink(link.name.clone())
-            {
+            // Of a link of two columns one tells the classes apart, and the other one is cleared.
+            let table = &self.tables[class.table];
+            let divides = table.divided == Divided::ByLink(link.name.clone()) && table.key != KeyForm::Pair;
+            if clears && divides {
                 return Some(Why::DividesTheTable);
             }
         }

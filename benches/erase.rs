@@ -370,6 +370,7 @@ fn ours(
     .batch(BATCH)
     .build()
     .unwrap();
+    runtime.block_on(engine.census()).unwrap();
     let plans = runtime.block_on(plans(&engine, customers));
     let took = measure(|| {
         let outcomes = runtime.block_on(engine.execute(plans)).unwrap();

@@ -90,6 +90,7 @@ fn peak(customers: usize) -> usize {
     .batch(PAGE)
     .build()
     .unwrap();
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(engine.census()).unwrap();
     let (send, plans) = mpsc::sync_channel::<Vec<ApprovedPlan>>(1);
     let planner = {
         let engine = engine.clone();

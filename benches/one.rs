@@ -320,6 +320,7 @@ async fn each(folder: &Path, path: &Path, size: u32, customers: u32) -> (Duratio
     )
     .build()
     .unwrap();
+    engine.census().await.unwrap();
     let (mut planning, mut erasing) = (Vec::new(), Vec::new());
     // The first one fills caches and is not counted.
     for n in 0..=customers {

@@ -107,6 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     )
     .scrub(store)
     .build()?;
+    engine.census().await?;
     let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else {
         return Err("nothing stands in the way".into());
     };

@@ -89,6 +89,7 @@
 //! .scrub(store)
 //! .build()?;
 //!
+//! engine.census().await?; // once, and then from time to time: is there any row that the map does not explain?
 //! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else {
 //!     panic!("nothing stands in the way");
 //! };

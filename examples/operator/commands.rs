@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
-use relinquish::engine::{Clock, SystemClock, check_tenants};
+use relinquish::engine::{Clock, SystemClock, census_problems, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId};
 use relinquish::policy::Trigger;
@@ -48,8 +48,9 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
     }
     let failed = |source| Failure::Database { file: documents.database.clone(), source };
     let census = opened.store.census(SystemClock.now()).await.map_err(failed)?;
-    if !census.is_clean() {
-        return Err(Failure::Misfits(misfits(&documents.map, &census.problems())));
+    let problems = census_problems(&census, &policy);
+    if problems.iter().next().is_some() {
+        return Err(Failure::Misfits(misfits(&documents.map, &problems)));
     }
     if args.schema.is_some_and(|schema| schema != census.schema) {
         let reason = json!({ "schema": census.schema });

@@ -63,7 +63,9 @@ impl Documents {
         let opened = self.open()?;
         let (ledger, keys) = open_ledger(ledger).await?;
         let builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys);
-        self.build(builder.ownerless(opened.store.clone()).scrub(opened.store))
+        let engine = self.build(builder.ownerless(opened.store.clone()).scrub(opened.store))?;
+        engine.ensure_census().await?;
+        Ok(engine)
     }
 
     /// An engine that only plans. It makes no ledger.
@@ -83,10 +85,13 @@ impl Documents {
         };
         let builder =
             Engine::builder(opened.store.clone(), opened.policy, ledger, keys).ownerless(opened.store);
-        self.build(match as_of {
-            Some(instant) => builder.clock(AsOf(instant)),
+        let engine = self.build(match as_of {
+            // The census is as old as it is, whatever day is asked about.
+            Some(instant) => builder.clock(AsOf(instant)).census_at_most(u32::MAX),
             None => builder,
-        })
+        })?;
+        engine.ensure_census().await?;
+        Ok(engine)
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {

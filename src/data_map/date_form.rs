@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Value;
@@ -129,7 +129,8 @@ impl ReadDate {
 ///
 /// * dates that programs write for "no date": 0001-01-01, 1900-01-01, 1970-01-01T00:00:00Z, the numbers 0 and -1, and
 ///   the largest numbers of 32 bits as seconds;
-/// * numbers that come out in the year 1970: seconds in a column of milliseconds do, and `20200131` read as seconds does;
+/// * the first second of 1900 or 1970 on a clock of any zone, such as 1969-12-31 19:00, and the day before 1970;
+/// * numbers that come out in the years 1969 and 1970: seconds in a column of milliseconds do, and `20200131` read as seconds does;
 /// * years of more than four digits.
 ///
 /// ```
@@ -353,8 +354,9 @@ fn counted(number: i64, units: i64) -> Option<Found> {
     let (seconds, rest) = (number.div_euclid(units), number.rem_euclid(units));
     let nanos = u32::try_from(rest * (1_000_000_000 / units)).ok()?;
     let at = DateTime::from_timestamp(seconds, nanos)?;
-    // Of another unit than the declared one, a number of today comes out in 1970.
-    Some(Found { moment: Moment::Instant(at), is_filler: at.year() == 1970 || FILLERS.contains(&number) })
+    // Of another unit than the declared one, a number of today comes out in 1970, and one from before 1970 in 1969.
+    let is_filler = matches!(at.year(), 1969 | 1970) || FILLERS.contains(&number);
+    Some(Found { moment: Moment::Instant(at), is_filler })
 }
 
 /// A number, or a text that spells one.
@@ -399,19 +401,37 @@ pub(crate) fn is_plausible(moment: Moment, from: Option<NaiveDate>, on: Option<N
 
 /// Whether programs write this date for "no date", or for "for ever".
 pub(crate) fn is_filler(moment: Moment) -> bool {
-    let is_first = |day: NaiveDate| day.ordinal() == 1 && matches!(day.year(), 1 | 1900 | 1970);
     match moment {
-        Moment::Day(day) => is_first(day),
+        // West of Greenwich the first second of 1970 is on the day before.
+        Moment::Day(day) => {
+            (day.ordinal() == 1 && FIRST_YEARS.contains(&day.year()))
+                || day == first_of(1970) - TimeDelta::days(1)
+        }
         Moment::Instant(at) => {
-            (at.time() == NaiveTime::MIN && is_first(at.date_naive()))
-                || [i64::from(i32::MAX), i64::from(u32::MAX)].contains(&at.timestamp())
+            is_first_somewhere(at) || [i64::from(i32::MAX), i64::from(u32::MAX)].contains(&at.timestamp())
         }
     }
 }
 
+/// The years whose first second stands for "no date".
+const FIRST_YEARS: [i32; 3] = [1, 1900, 1970];
+/// No clock on Earth is further from UTC, in seconds, and all are so many quarters of an hour.
+const FURTHEST: i64 = 14 * 3_600;
+const QUARTER: i64 = 900;
+
+/// Whether an instant is the first second of such a year on a clock of any zone. Programs write it without a zone, or read
+/// it in one and write it in another.
+fn is_first_somewhere(at: DateTime<Utc>) -> bool {
+    FIRST_YEARS.into_iter().any(|year| {
+        let apart = at.signed_duration_since(first_of(year).and_time(NaiveTime::MIN).and_utc());
+        apart.num_seconds().abs() <= FURTHEST
+            && apart.num_seconds() % QUARTER == 0
+            && apart.subsec_nanos() == 0
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
@@ -492,6 +512,8 @@ mod tests {
             number(-62_135_596_800),
             number(-62_135_596_800_000),
             number(99_991_231),
+            number(-3_600),
+            number(-86_400),
             Value::Real(0.0),
             Value::Real(-0.0),
             Value::Real(f64::NAN),
@@ -517,6 +539,13 @@ mod tests {
             text("1970-01-01T00:00:00Z"),
             text("1970-01-01 00:00:00"),
             text("1970-01-01 02:00:00+02:00"),
+            text("1970-01-01T00:00:00+01:00"),
+            text("1970-01-01 01:00:00"),
+            text("1970-01-01 05:45:00"),
+            text("1969-12-31 19:00:00"),
+            text("1969-12-31"),
+            text("1900-01-01 02:00:00"),
+            text("19691231"),
             text("2038-01-19T03:14:07Z"),
             text("9999-12-31"),
             text("9999-12-31 23:59:59"),

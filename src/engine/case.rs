@@ -159,6 +159,7 @@ impl Engine {
         }
         self.bind_strategies(&mut runs).await?;
         self.decide_again(&mut runs).await?;
+        self.stop_uncounted(&mut runs).await?;
         self.deactivate_all(&mut runs).await?;
         self.erase_at_gateways(&mut runs).await?;
         let groups = self.begin_records(&mut runs).await?;
@@ -199,6 +200,24 @@ impl Engine {
                     self.block(run, Step::Records, obstacle).await?;
                 }
                 Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the census does not allow waits until one does: nothing more is touched.
+    async fn stop_uncounted(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+        let counted = match self.counted(self.parts.clock.now()).await {
+            Ok(counted) => counted,
+            Err(Error::Store(error)) => {
+                wait_all(runs, &Step::Deactivate, error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        for run in runs.iter_mut().filter(|run| run.is_active()) {
+            if let Err(error) = counted.allows(&run.new.treatment) {
+                run.wait(Step::Deactivate, &error, None);
             }
         }
         Ok(())

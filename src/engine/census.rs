@@ -1,133 +1,204 @@
-//! The census: taken, kept, quoted in plans and certificates, and demanded before runs where the host wants that.
+//! The census: taken, recorded, quoted in plans and certificates, and demanded before anything is planned or erased.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Engine, EngineBuilder, Error};
+use crate::data_map::{ClassName, DataMap, Link, LinkRole, RecordClass};
 use crate::digest::Digest;
-use crate::document::Problem;
-use crate::store::{Census, TakeCensus};
+use crate::document::{Problem, Problems};
+use crate::plan::acting;
+use crate::policy::{Ownerless, Policy, Treatment};
+use crate::store::{Census, Explained};
 
 /// How many problems of a census an error names.
 const NAMED: usize = 5;
+/// How many days old a census may be, unless the host says otherwise.
+pub(super) const DAYS: u32 = 30;
 
 impl EngineBuilder {
-    /// What counts all rows of the store, such as the SQLite store itself: for [`Engine::census`].
-    #[must_use]
-    pub fn takes_census(mut self, store: impl TakeCensus) -> Self {
-        self.census.taker = Some(Arc::new(store));
-        self
-    }
-
-    /// A census that an earlier process took and the host kept. Plans quote it until [`Engine::census`] takes another.
-    #[must_use]
-    pub fn last_census(mut self, census: Census) -> Self {
-        self.census.last = Some(Arc::new(census));
-        self
-    }
-
-    /// Plans and executions need a census that is at most so many days old, of the live schema, and without problems.
-    /// Unless this is said, they need none.
+    /// How many days old a census may be: 30, unless this says otherwise.
+    ///
+    /// A store that [takes a census](crate::store::RecordStore::takes_census) is planned and erased in only after one:
+    /// recent, of the live schema, and without rows that the map does not explain. See [`Engine::census`].
     #[must_use]
     pub fn census_at_most(mut self, days: u32) -> Self {
-        self.census.most_days = Some(days);
+        self.census_days = days;
         self
     }
 }
 
-/// The census of an engine.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    pub(super) taker: Option<Arc<dyn TakeCensus>>,
-    last: Option<Arc<Census>>,
-    /// How many days old the last census may be. None: no census is needed.
-    pub(super) most_days: Option<u32>,
+/// What the last census says to runs at one instant.
+pub(super) struct Counted<'e> {
+    data_map: &'e DataMap,
+    policy: &'e Policy,
+    /// None: the store needs no census.
+    found: Option<Result<Arc<Census>, String>>,
 }
 
-impl Kept {
-    /// The last census, to be shared.
-    pub(super) fn take_last(&mut self) -> Option<Arc<Census>> {
-        self.last.take()
+impl Counted<'_> {
+    /// Refuses a treatment of records of which the census does not say that the map reaches them all.
+    pub(super) fn allows(&self, treatment: &Treatment) -> Result<(), Error> {
+        let acted_on = acting(treatment).map(|(class, _)| class);
+        let concerned = hangs_from(self.data_map, acted_on);
+        let census = match &self.found {
+            None => return Ok(()),
+            Some(_) if concerned.is_empty() => return Ok(()),
+            Some(Ok(census)) => census,
+            Some(Err(why)) => {
+                let (why, way_out) = (why.clone(), "take a census: Engine::census".to_owned());
+                return Err(Error::Census { why, way_out });
+            }
+        };
+        let problems = census.problems_of(|class| {
+            if concerned.contains(class) { explained(self.policy, class) } else { Explained::all() }
+        });
+        let problems: Vec<&Problem> = problems.iter().collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let mut lines: Vec<String> = problems.iter().take(NAMED).map(|found| format!("- {found}")).collect();
+        if problems.len() > NAMED {
+            lines.push(format!("- and {} more", problems.len() - NAMED));
+        }
+        Err(Error::Census {
+            why: format!("the last census found rows that the map does not explain:\n{}", lines.join("\n")),
+            way_out: "mend the map or the data, and take a census again: Engine::census".to_owned(),
+        })
     }
+
+    /// What the census found that no erasure reaches, in sentences.
+    pub(super) fn not_covered(&self) -> Vec<String> {
+        match &self.found {
+            Some(Ok(census)) => census.not_covered(),
+            Some(Err(_)) | None => Vec::new(),
+        }
+    }
+}
+
+/// Classes, and all those from which their records hang: a record is reached only through these.
+fn hangs_from<'c>(
+    data_map: &'c DataMap,
+    classes: impl Iterator<Item = &'c ClassName>,
+) -> BTreeSet<&'c ClassName> {
+    let mut all = BTreeSet::new();
+    let mut todo: Vec<&ClassName> = classes.collect();
+    while let Some(name) = todo.pop() {
+        if !all.insert(name) {
+            continue;
+        }
+        let links = data_map.class(name.as_str()).into_iter().flat_map(RecordClass::links);
+        todo.extend(links.filter(|link| link.role() != LinkRole::End).map(Link::to));
+        let holders = data_map
+            .classes()
+            .filter(|class| class.links().iter().any(|link| link.is_holding() && link.to() == name));
+        todo.extend(holders.map(RecordClass::name));
+    }
+    all
+}
+
+/// What the policy explains of records without an owner: those that expire without one are not left over.
+fn explained(policy: &Policy, class: &ClassName) -> Explained {
+    let rule = policy.ownerless().and_then(|ownerless| ownerless.rules().get(class));
+    match rule {
+        None => Explained::default(),
+        Some(Ownerless::Gone) => Explained { gone: true, ..Explained::default() },
+        Some(Ownerless::GoneOrNone) => Explained { gone: true, nobody: true, ..Explained::default() },
+    }
+}
+
+/// Rows of a census for which neither the map nor the policy gives a reason.
+pub fn census_problems(census: &Census, policy: &Policy) -> Problems {
+    census.problems_of(|class| explained(policy, class))
 }
 
 impl Engine {
-    /// Takes a census of the store and keeps it in this engine: plans and certificates made afterwards quote it.
+    /// Takes a census of the store and records it in the ledger: plans and certificates made afterwards quote it.
     ///
-    /// A host that wants the census to outlive the process keeps it, and gives it to
-    /// [`EngineBuilder::last_census`].
+    /// A store that [takes a census](crate::store::RecordStore::takes_census) is planned and erased in only after one that
+    /// is at most [30 days](EngineBuilder::census_at_most) old, of the live schema, and under the same data map. It stops
+    /// the classes in whose tables rows are left that the map does not explain. It reads whole tables: take it when a map
+    /// is put to use, and from time to time; [`plan_expiry`](Self::plan_expiry), which reads all customers, takes one itself.
     ///
     /// # Errors
-    /// [`Error::Census`] if the builder was given no [`takes_census`](EngineBuilder::takes_census); a store out of reach,
-    /// or one whose schema changed since it was opened.
+    /// [`Error::Census`] if the store takes none; a store or ledger out of reach; a schema that has changed since the store
+    /// was opened.
     pub async fn census(&self) -> Result<Arc<Census>, Error> {
-        let Some(taker) = &self.parts.census.taker else {
+        let Some(taker) = self.parts.store.takes_census() else {
             return Err(Error::Census {
-                why: "the engine has nothing that takes a census".to_owned(),
-                way_out: "give EngineBuilder::takes_census a store, such as the SQLite store itself"
-                    .to_owned(),
+                why: "the store takes no census".to_owned(),
+                way_out: "plan without one: this store reads every record as somebody's".to_owned(),
             });
         };
-        let census = Arc::new(taker.census(self.parts.clock.now()).await?);
-        let mut last = self.parts.last_census.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some(Arc::clone(&census));
-        Ok(census)
+        let census = taker.census(self.parts.clock.now()).await?;
+        self.parts.ledger.counted(&census).await?;
+        tracing::info!(clean = census.is_clean(), "census taken");
+        Ok(Arc::new(census))
     }
 
-    /// The last census that this engine took or was given.
-    pub fn last_census(&self) -> Option<Arc<Census>> {
-        self.parts.last_census.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What the last census found that no erasure reaches. A census under another data map says nothing of this one.
-    pub(super) fn uncounted(&self) -> Vec<String> {
-        let data_map = self.data_map().digest();
-        let census = self.last_census().filter(|census| census.data_map == data_map);
-        census.map_or_else(Vec::new, |census| census.not_covered())
-    }
-
-    /// Refuses to go on where the host demands a census and the last one does not do.
-    pub(super) async fn needs_census(&self, now: DateTime<Utc>) -> Result<(), Error> {
-        let Some(days) = self.parts.census.most_days else { return Ok(()) };
-        let schema = match &self.parts.census.taker {
-            Some(taker) => Some(taker.schema().await?),
-            None => None,
-        };
-        self.census_does(days, schema, now)
-    }
-
-    fn census_does(&self, days: u32, schema: Option<Digest>, now: DateTime<Utc>) -> Result<(), Error> {
-        let again = || "take a census: Engine::census".to_owned();
-        let refused = |why: String, way_out: String| Err(Error::Census { why, way_out });
-        let Some(census) = self.last_census() else {
-            return refused("no census was taken".to_owned(), again());
-        };
-        if census.data_map != self.data_map().digest() {
-            return refused("the last census was taken under another data map".to_owned(), again());
-        }
-        if schema.is_some_and(|schema| schema != census.schema) {
-            return refused("the last census was taken of another schema".to_owned(), again());
-        }
-        let age = now.signed_duration_since(census.at);
-        if age > TimeDelta::days(i64::from(days)) {
-            let at = census.at.format("%F %H:%M UTC");
-            let what = format!("the last census is of {at}, and may be at most {days} days old");
-            return refused(what, again());
-        }
-        let problems = census.problems();
-        let problems: Vec<&Problem> = problems.iter().collect();
-        if !problems.is_empty() {
-            let mut lines: Vec<String> =
-                problems.iter().take(NAMED).map(|found| format!("- {found}")).collect();
-            if problems.len() > NAMED {
-                lines.push(format!("- and {} more", problems.len() - NAMED));
-            }
-            return refused(
-                format!("the last census found rows that the map does not explain:\n{}", lines.join("\n")),
-                "mend the map or the data, and take a census again: Engine::census".to_owned(),
-            );
+    /// Takes a census unless the last one does still, or the store takes none. For a host's start, or a job before the day's
+    /// work. It does not look at what the census found.
+    ///
+    /// # Errors
+    /// As [`census`](Self::census).
+    pub async fn ensure_census(&self) -> Result<(), Error> {
+        let counted = self.counted(self.parts.clock.now()).await?;
+        if matches!(counted.found, Some(Err(_))) {
+            self.census().await?;
         }
         Ok(())
+    }
+
+    /// The last census that was recorded under this data map.
+    ///
+    /// # Errors
+    /// A ledger out of reach.
+    pub async fn last_census(&self) -> Result<Option<Arc<Census>>, Error> {
+        Ok(self.parts.ledger.last_census(self.data_map().digest()).await?)
+    }
+
+    /// What the last census says.
+    pub(super) async fn counted(&self, now: DateTime<Utc>) -> Result<Counted<'_>, Error> {
+        let found = match self.parts.store.takes_census() {
+            None => None,
+            Some(taker) => {
+                let schema = taker.schema().await?;
+                let last = self.last_census().await?;
+                Some(self.usable(last, schema, now))
+            }
+        };
+        Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found })
+    }
+
+    /// What a census says that is taken now, for runs that read all customers anyway.
+    pub(super) async fn count_now(&self) -> Result<Counted<'_>, Error> {
+        let found = match self.parts.store.takes_census() {
+            None => None,
+            Some(_) => Some(Ok(self.census().await?)),
+        };
+        Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found })
+    }
+
+    /// The census, or why it does not do.
+    fn usable(
+        &self,
+        last: Option<Arc<Census>>,
+        schema: Digest,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Census>, String> {
+        let days = self.parts.census_days;
+        let Some(census) = last else {
+            return Err("no census was taken under this data map".to_owned());
+        };
+        if schema != census.schema {
+            return Err("the last census was taken of another schema".to_owned());
+        }
+        if now.signed_duration_since(census.at) > TimeDelta::days(i64::from(days)) {
+            let at = census.at.format("%F %H:%M UTC");
+            return Err(format!("the last census is of {at}, and may be at most {days} days old"));
+        }
+        Ok(census)
     }
 }

@@ -83,6 +83,8 @@ impl Engine {
         }
         let key = self.current_key().await?;
         let mut circumstances = self.circumstances(&key, self.residue().await);
+        let census = self.last_census().await?;
+        circumstances.unmapped.extend(census.iter().flat_map(|census| census.not_covered()));
         let mut closed = Vec::with_capacity(done.len());
         for run in &done {
             let under = circumstances.of(&run.new);
@@ -165,8 +167,7 @@ impl Engine {
     }
 
     fn circumstances<'e>(&'e self, key: &'e EpochKey, backups: Vec<BackupResidue>) -> Around<'e> {
-        let mut unmapped = self.data_map().unmapped().to_vec();
-        unmapped.extend(self.uncounted());
+        let unmapped = self.data_map().unmapped().to_vec();
         Around { engine: self, key, backups, unmapped, closed_at: self.parts.clock.now(), last: None }
     }
 

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 
 use super::case::MOST_ROUNDS;
+use super::census::Counted;
 use super::survey::CALLS;
 use super::tenants::Sought;
 use super::{Engine, Error, Expired, ExpiredOf, PlannedExpiry};
@@ -101,6 +102,16 @@ impl<'e> Dated<'e> {
         Self { engine, at, known: HashMap::new() }
     }
 
+    /// Whether the census lets all of the tenants' records expire.
+    fn allowed(&mut self, counted: &Counted<'_>, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
+        for tenant in tenants {
+            if let Some((_, treatment)) = self.of(tenant) {
+                counted.allows(&treatment)?;
+            }
+        }
+        Ok(())
+    }
+
     fn of(&mut self, tenant: &TenantId) -> Option<(Digest, Arc<Treatment>)> {
         let effective = self.engine.parts.policy.effective(tenant);
         let digest = effective.digest();
@@ -144,6 +155,7 @@ impl Engine {
         let mut expiring: BTreeMap<TenantId, Expiring> =
             planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
         let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
+        dated.allowed(&self.count_now().await?, &planned)?;
         while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
             sought.meet(&page);
             let mut expired = BTreeMap::new();
@@ -179,6 +191,7 @@ impl Engine {
         if !policy.all().all(Effective::sweeps) {
             return Ok(PlannedExpiry::Nothing(NothingExpires::SweepOff));
         }
+        self.count_now().await?.allows(&request.treatment)?;
         let mut expiring = Expiring::default();
         expiring.add(&request.treatment, &port.count_ownerless(&request).await?);
         let plan = ExpiryPlan::of_ownerless(policy, self.data_map(), expiring, now);
@@ -405,6 +418,7 @@ impl Run<'_> {
 
     async fn tenants(&mut self, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
         let (mut dated, mut pages) = (Dated::new(self.engine, self.at), Pages::new());
+        dated.allowed(&self.engine.counted(self.at).await?, tenants)?;
         let mut found = 0;
         while let Some(page) = pages.next(&*self.engine.parts.store, self.engine.parts.batch).await? {
             let mut counted = BTreeMap::new();
@@ -482,6 +496,7 @@ impl Run<'_> {
     /// Erases what has no owner any more, part by part, and reads back.
     async fn ownerless(&mut self) -> Result<(), Error> {
         let Some((port, request)) = self.engine.ownerless(self.at) else { return Ok(()) };
+        self.engine.counted(self.at).await?.allows(&request.treatment)?;
         let mut tally = port.count_ownerless(&request).await?;
         self.within_the_plan(tally.due())?;
         let mut of = ExpiredOf::default();

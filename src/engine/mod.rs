@@ -33,8 +33,8 @@ use crate::ledger::{
 use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
-    Census, CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub,
-    Select, StoreError,
+    CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, Select,
+    StoreError,
 };
 
 mod case;
@@ -53,6 +53,7 @@ mod survey;
 mod tenants;
 mod unreadable;
 
+pub use census::census_problems;
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, ExpiredOf, PlannedExpiry};
@@ -86,8 +87,7 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
     batch: usize,
-    census: census::Kept,
-    last_census: Mutex<Option<Arc<Census>>>,
+    census_days: u32,
     /// The keys are those with which the ledger was written.
     keys_checked: AtomicBool,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
@@ -118,7 +118,7 @@ pub struct EngineBuilder {
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
     batch: usize,
-    census: census::Kept,
+    census_days: u32,
 }
 
 impl EngineBuilder {
@@ -184,7 +184,7 @@ impl EngineBuilder {
     /// # Errors
     /// Everything that is impossible or left open, all at once: see [`PolicyDocument::check`]; also a gateway
     /// that the policy erases at and that has no adapter here, or has two.
-    pub fn build(mut self) -> Result<Engine, Problems> {
+    pub fn build(self) -> Result<Engine, Problems> {
         let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
         let mut gateways = BTreeMap::new();
@@ -236,8 +236,7 @@ impl EngineBuilder {
                 entropy: self.entropy,
                 strategies: self.strategies,
                 batch: self.batch,
-                last_census: Mutex::new(self.census.take_last()),
-                census: self.census,
+                census_days: self.census_days,
                 keys_checked: AtomicBool::new(false),
                 running: Mutex::default(),
             }),
@@ -283,7 +282,7 @@ impl Engine {
             entropy: Arc::new(SystemEntropy),
             strategies: Strategies::new(),
             batch: BATCH,
-            census: census::Kept::default(),
+            census_days: census::DAYS,
         }
     }
 
@@ -302,7 +301,9 @@ impl Engine {
     /// # Errors
     /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], or a store, gateway or ledger out of reach.
     pub async fn decide(&self, customer: &CustomerId, asked: &Asked) -> Result<Decision, Error> {
-        Ok(match self.plan(customer, asked).await? {
+        self.knows_treatment(asked)?;
+        let answer = self.survey(std::slice::from_ref(customer), asked).await?.pop();
+        Ok(match answer.unwrap_or(Err(Error::NoSuchCustomer))? {
             Planned::Plan(plan) => Decision::Due(plan.due().clone()),
             Planned::Refused(decision) => decision,
         })
@@ -311,7 +312,8 @@ impl Engine {
     /// Plans the erasure of one customer. Touches nothing.
     ///
     /// # Errors
-    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], or a store, gateway or ledger out of reach.
+    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], [`Error::Census`] without a [census](Self::census) that does,
+    /// or a store, gateway or ledger out of reach.
     pub async fn plan(&self, customer: &CustomerId, asked: &Asked) -> Result<Planned, Error> {
         self.plan_batch(std::slice::from_ref(customer), asked)
             .await?
@@ -328,6 +330,24 @@ impl Engine {
         customers: &[CustomerId],
         asked: &Asked,
     ) -> Result<Vec<Result<Planned, Error>>, Error> {
+        self.knows_treatment(asked)?;
+        let counted = self.counted(self.parts.clock.now()).await?;
+        let mut answers = Vec::with_capacity(customers.len());
+        for customers in customers.chunks(self.parts.batch) {
+            for answer in self.survey(customers, asked).await? {
+                answers.push(match answer {
+                    Ok(Planned::Plan(plan)) => counted
+                        .allows(plan.treatment())
+                        .map(|()| Planned::Plan(Box::new(plan.beside(&counted.not_covered())))),
+                    other => other,
+                });
+            }
+        }
+        Ok(answers)
+    }
+
+    /// A treatment that is asked for by name has to be in the policy.
+    fn knows_treatment(&self, asked: &Asked) -> Result<(), Error> {
         if let Asked::Request { treatment: Some(name) } = asked
             && !self.parts.policy.all().any(|policy| policy.treatments().contains_key(name))
         {
@@ -336,12 +356,7 @@ impl Engine {
             let way_out = suggest(name.as_str(), known);
             return Err(Error::NoSuchTreatment { name: name.clone(), way_out });
         }
-        self.needs_census(self.parts.clock.now()).await?;
-        let mut answers = Vec::with_capacity(customers.len());
-        for customers in customers.chunks(self.parts.batch) {
-            answers.extend(self.survey(customers, asked).await?);
-        }
-        Ok(answers)
+        Ok(())
     }
 
     /// Archives a customer, without erasing anything: the reversible first of two steps. The second is to
@@ -378,15 +393,12 @@ impl Engine {
     /// Dropping the future interrupts the cases; [`resume`](Self::resume) finishes them.
     ///
     /// # Errors
-    /// Before any case is opened: [`Error::Approval`] or [`Error::OtherRules`] if any of the plans cannot be
-    /// executed now; nothing is touched then. Afterwards only what keeps the ledger from being written: open
+    /// Before any case is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`] if any of the plans cannot
+    /// be executed now; nothing is touched then. Afterwards only what keeps the ledger from being written: open
     /// cases can be resumed.
     pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
         let now = self.parts.clock.now();
-        self.needs_census(now).await?;
-        for plan in &plans {
-            self.admit(plan, now)?;
-        }
+        self.admit_all(&plans, now).await?;
         let mut outcomes = Vec::with_capacity(plans.len());
         let mut each = Outcomes::new(self, plans.into_iter(), Some(now));
         while let Some(outcome) = each.next().await {
@@ -413,6 +425,20 @@ impl Engine {
     pub async fn erase(&self, plan: ApprovedPlan) -> Result<Outcome, Error> {
         let customer_has_one = self.execute(vec![plan]).await?.pop();
         customer_has_one.ok_or(Error::NoSuchCustomer)
+    }
+
+    /// Whether plans may be executed now.
+    async fn admit_all(
+        &self,
+        plans: &[ApprovedPlan],
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Error> {
+        let counted = self.counted(now).await?;
+        for plan in plans {
+            self.admit(plan, now)?;
+            counted.allows(plan.plan.treatment())?;
+        }
+        Ok(())
     }
 
     fn admit(&self, plan: &ApprovedPlan, now: chrono::DateTime<chrono::Utc>) -> Result<(), Error> {

@@ -77,10 +77,7 @@ impl Engine {
     ) -> Result<Vec<Outcome>, Error> {
         let now = admitted.unwrap_or_else(|| self.parts.clock.now());
         if admitted.is_none() {
-            self.needs_census(now).await?;
-            for plan in &plans {
-                self.admit(plan, now)?;
-            }
+            self.admit_all(&plans, now).await?;
         }
         self.open_and_run(&plans, now, &turns).await
     }

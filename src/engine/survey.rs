@@ -93,9 +93,7 @@ impl Engine {
             }
             Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
         };
-        plan.map_or(Planned::Refused(one.decision), |plan| {
-            Planned::Plan(Box::new(plan.beside(&self.uncounted())))
-        })
+        plan.map_or(Planned::Refused(one.decision), |plan| Planned::Plan(Box::new(plan)))
     }
 
     /// The facts of customers, by id.

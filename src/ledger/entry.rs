@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
 use crate::plan::{CaseId, ExpiryOf, OperatorId, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
+use crate::store::Census;
 
 /// How many records were treated: counted, or not known because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +350,8 @@ pub enum EntryBody {
     Profile(Arc<ProfileErased>),
     /// Records expire, or have expired.
     Expiry(Arc<ExpiryEvent>),
+    /// All rows of the store were counted. The values that the census named are left out.
+    Counted(Arc<Census>),
 }
 
 /// An entry of the ledger.
@@ -366,7 +369,7 @@ impl Entry {
         let (case, by_itself) = match &self.body {
             EntryBody::Closed(case) => (Some(case), None),
             EntryBody::Profile(erased) => (None, Some(erased.profile)),
-            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) => (None, None),
+            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) | EntryBody::Counted(_) => (None, None),
         };
         case.into_iter().flat_map(|case| case.profiles()).chain(by_itself)
     }
@@ -375,7 +378,10 @@ impl Entry {
     pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
         match &self.body {
             EntryBody::Closed(case) => Some(case),
-            EntryBody::Scrubbed { .. } | EntryBody::Profile(_) | EntryBody::Expiry(_) => None,
+            EntryBody::Scrubbed { .. }
+            | EntryBody::Profile(_)
+            | EntryBody::Expiry(_)
+            | EntryBody::Counted(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
+use crate::store::Census;
 
 /// Case book and ledger in memory.
 #[derive(Debug, Default)]
@@ -134,13 +135,26 @@ impl Ledger for MemoryLedger {
         let of_them = |entry: &&Entry| match &entry.body {
             EntryBody::Closed(case) => case.profiles().any(|profile| profiles.contains(&profile)),
             EntryBody::Profile(erased) => profiles.contains(&erased.profile),
-            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) => false,
+            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) | EntryBody::Counted(_) => false,
         };
         Ok(state.entries.iter().filter(of_them).cloned().collect())
     }
 
     async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
         Ok(self.lock().append(EntryBody::Expiry(Arc::new(event.clone()))).seq)
+    }
+
+    async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
+        Ok(self.lock().append(EntryBody::Counted(Arc::new(census.without_values()))).seq)
+    }
+
+    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
+        let state = self.lock();
+        let mut censuses = state.entries.iter().rev().filter_map(|entry| match &entry.body {
+            EntryBody::Counted(census) => Some(census),
+            _ => None,
+        });
+        Ok(censuses.find(|census| census.data_map == data_map).cloned())
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
@@ -172,7 +186,8 @@ impl Ledger for MemoryLedger {
             EntryBody::Scrubbed { .. }
             | EntryBody::Closed(_)
             | EntryBody::Profile(_)
-            | EntryBody::Expiry(_) => None,
+            | EntryBody::Expiry(_)
+            | EntryBody::Counted(_) => None,
         }))
     }
 }

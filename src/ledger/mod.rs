@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
+use crate::store::Census;
 
 mod case;
 mod certificate;
@@ -155,6 +156,18 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError>;
 
+    /// Appends a census, and gives the entry's number. The values that it names are left out.
+    ///
+    /// **Idempotency:** again appends again. **Partial failure:** none. **Cancel safety:** the entry may be written or not.
+    /// **Errors:** [`LedgerError`].
+    async fn counted(&self, census: &Census) -> Result<u64, LedgerError>;
+
+    /// The last census that was appended under a data map.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
+    /// **Errors:** [`LedgerError`].
+    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError>;
+
     /// So many entries in order, after a number. Numbers start at 1 and have no gaps.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
@@ -237,6 +250,14 @@ macro_rules! forward_ledger {
 
             async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
                 (**self).expiry(event).await
+            }
+
+            async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
+                (**self).counted(census).await
+            }
+
+            async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
+                (**self).last_census(data_map).await
             }
 
             async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {

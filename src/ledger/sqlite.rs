@@ -17,6 +17,7 @@ use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
 use crate::sqlite::{self, Fault, Worker};
+use crate::store::Census;
 
 use book::Numbers;
 
@@ -56,10 +57,12 @@ const SCHEMA: &str = "
         case_id TEXT UNIQUE,
         subject BLOB,
         scrubbed_through INTEGER,
+        counted TEXT,
         body TEXT NOT NULL
     );
     CREATE INDEX entry_subject ON entry (subject) WHERE subject IS NOT NULL;
     CREATE INDEX entry_scrubbed ON entry (scrubbed_through) WHERE scrubbed_through IS NOT NULL;
+    CREATE INDEX entry_counted ON entry (counted) WHERE counted IS NOT NULL;
     CREATE TABLE entry_profile (
         profile TEXT NOT NULL,
         seq INTEGER NOT NULL REFERENCES entry (seq),
@@ -211,6 +214,7 @@ struct Scrubbed {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Beside {
+    Counted(Box<Census>),
     Expiry(Box<ExpiryEvent>),
     Scrubbed(Scrubbed),
     Profile(Box<ProfileErased>),
@@ -228,6 +232,7 @@ fn to_entry(connection: &Connection, (seq, of_a_case, body): (i64, bool, String)
     let seq = u64::try_from(seq).map_err(|_| corrupt())?;
     if !of_a_case {
         let body = match from_json(&body)? {
+            Beside::Counted(census) => EntryBody::Counted(Arc::new(*census)),
             Beside::Expiry(event) => EntryBody::Expiry(Arc::new(*event)),
             Beside::Scrubbed(Scrubbed { through, at }) => EntryBody::Scrubbed { through, at },
             Beside::Profile(profile) => EntryBody::Profile(Arc::new(*profile)),
@@ -430,6 +435,31 @@ impl Ledger for SqliteLedger {
                 )?
                 .query_row([to_json(&event)?], |row| row.get(0))?;
             Ok(u64::try_from(seq).unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
+        let census = census.without_values();
+        self.call("recording a census", move |connection| {
+            let seq: i64 = connection
+                .prepare_cached(
+                    "INSERT INTO entry (seq, counted, body)
+                     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1, ?2) RETURNING seq",
+                )?
+                .query_row(params![census.data_map.to_string(), to_json(&census)?], |row| row.get(0))?;
+            Ok(u64::try_from(seq).unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
+        self.call("reading the ledger", move |connection| {
+            let body: Option<String> = connection
+                .prepare_cached("SELECT body FROM entry WHERE counted = ?1 ORDER BY seq DESC LIMIT 1")?
+                .query_row([data_map.to_string()], |row| row.get(0))
+                .optional()?;
+            Ok(body.as_deref().map(from_json).transpose()?.map(Arc::new))
         })
         .await
     }

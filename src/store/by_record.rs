@@ -9,7 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target, Uncertain,
+    Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, TakeCensus, Tally, TallyRequest,
+    Target, Uncertain,
 };
 use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
@@ -518,6 +519,11 @@ pub(super) fn fits(treatment: &Treatment, map: &DataMap) -> Result<(), StoreErro
 impl<R: Repository> RecordStore for ByRecord<R> {
     fn data_map(&self) -> &DataMap {
         self.repository.data_map()
+    }
+
+    /// None: a repository gives the records of a customer, and there are no others.
+    fn takes_census(&self) -> Option<&dyn TakeCensus> {
+        None
     }
 
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {

@@ -93,6 +93,10 @@ pub struct ClassCensus {
     /// By personal text field, values that cannot be searched: bytes, or text that is not UTF-8.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsearchable: BTreeMap<FieldName, u64>,
+    /// By date field of the records, or by fact of the customers (`date created`, `status`): how many cannot be read, or are
+    /// implausible. Such a record or customer is never due, and no duty on it ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<String, u64>,
 }
 
 /// So many rows, and why the map says that they may be so.
@@ -112,12 +116,36 @@ impl Counted {
     }
 }
 
+/// What is explained elsewhere than in the map, of the rows of a class.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Explained {
+    /// Rows of its table that no class claims.
+    pub(crate) unclaimed: bool,
+    /// Records that name nobody.
+    pub(crate) nobody: bool,
+    /// Records whose owner is not there.
+    pub(crate) gone: bool,
+}
+
+impl Explained {
+    /// Nothing of the class is asked about.
+    pub(crate) fn all() -> Self {
+        Self { unclaimed: true, nobody: true, gone: true }
+    }
+}
+
 impl Census {
     /// Rows for which the map gives no reason: each with lines for the map, of which one has to be written.
     pub fn problems(&self) -> Problems {
+        self.problems_of(|_| Explained::default())
+    }
+
+    /// The same, less what is explained elsewhere of a class.
+    pub(crate) fn problems_of(&self, explained: impl Fn(&ClassName) -> Explained) -> Problems {
         let mut problems = Vec::new();
         for (name, table) in &self.tables {
-            if table.unclaimed.is_open() {
+            let rows_explained = table.classes.keys().all(|class| explained(class).unclaimed);
+            if table.unclaimed.is_open() && !rows_explained {
                 let rows = table.unclaimed.rows;
                 problems.push(Problem::new(
                     name.clone(),
@@ -129,7 +157,12 @@ impl Census {
                 ));
             }
             for (class, counted) in &table.classes {
-                let way_out = match (counted.nobody.is_open(), counted.gone.is_open()) {
+                let explained = explained(class);
+                let is_open = (
+                    counted.nobody.is_open() && !explained.nobody,
+                    counted.gone.is_open() && !explained.gone,
+                );
+                let way_out = match is_open {
                     (false, false) => continue,
                     (true, false) if counted.gone.reason.is_none() => "nobody = \"reason\"".to_owned(),
                     // A reason that is there already has to stay.
@@ -147,10 +180,10 @@ impl Census {
                     }
                 };
                 let mut found = Vec::new();
-                if counted.nobody.is_open() {
+                if is_open.0 {
                     found.push(format!("{} no owner", names(counted.nobody.rows)));
                 }
-                if counted.gone.is_open() {
+                if is_open.1 {
                     found.push(format!("{} an owner that is not there", names(counted.gone.rows)));
                 }
                 problems.push(Problem::new(
@@ -161,6 +194,15 @@ impl Census {
             }
         }
         Problems::none_or(problems).err().unwrap_or_default()
+    }
+
+    /// The same without the values of columns, for a record that outlives the rows.
+    pub(crate) fn without_values(&self) -> Self {
+        let mut census = self.clone();
+        for table in census.tables.values_mut() {
+            table.by_value.clear();
+        }
+        census
     }
 
     /// Whether the map gives a reason for all that nobody claims or owns.
@@ -189,6 +231,12 @@ impl Census {
                     let what = format!("{} of {class}.{field}", these(*rows, "value"));
                     let reason =
                         Some("bytes, or text that is not UTF-8, are not searched for people".to_owned());
+                    say(what, &Counted { rows: *rows, reason });
+                }
+                for (field, rows) in &counted.unreadable {
+                    let what =
+                        format!("{} of {class} of which the {field} cannot be read", these(*rows, "record"));
+                    let reason = Some("nothing is due by it, and no duty ends by it".to_owned());
                     say(what, &Counted { rows: *rows, reason });
                 }
             }
@@ -241,6 +289,9 @@ impl fmt::Display for Census {
                         counted.gone.rows,
                         reason(&counted.gone)
                     )?;
+                }
+                for (field, rows) in &counted.unreadable {
+                    write!(f, "\n      {} of which the {field} cannot be read", these(*rows, "record"))?;
                 }
                 for (field, rows) in &counted.unsearchable {
                     write!(f, "\n      {} of {field} that cannot be searched", these(*rows, "value"))?;

@@ -53,6 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 use object_store::path::{Path, PathPart};
 use object_store::{
@@ -63,12 +64,13 @@ pub use object_store;
 
 use super::by_record::fits;
 use super::{
-    Batch, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept,
-    Reactivated, Reactivation, RecordStore, Select, StoreError, Tally, TallyRequest, Target,
+    Batch, Census, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept,
+    Reactivated, Reactivation, RecordStore, Select, StoreError, TakeCensus, Tally, TallyRequest, Target,
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::{ClassName, DataMap, Datatype, Field, Kind, Record, RecordClass, Value};
+use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::policy::{RecordAction, RecordChange, Standing, Treatment};
 
@@ -109,6 +111,11 @@ impl<S: CustomerStore> WithDocuments<S> {
     pub fn new(root: S) -> Self {
         let map = root.data_map().clone();
         Self { root, map, classes: BTreeMap::new(), most_bytes: MOST_BYTES }
+    }
+
+    fn taker(&self) -> Result<&dyn TakeCensus, StoreError> {
+        let none = || StoreError::failed("taking a census", "the root store takes none");
+        self.root.takes_census().ok_or_else(none)
     }
 
     /// Documents of a record class lie in this store, each customer's below `template` with the id for `{customer}`.
@@ -452,10 +459,28 @@ fn failed(doing: &'static str, error: &object_store::Error) -> StoreError {
     StoreError::Unavailable { doing, what: what.to_owned() }
 }
 
+/// The root store's census, under the data map that has the documents too. Documents are found by the customers' keys, so
+/// there are none that a class could leave out.
+#[async_trait]
+impl<S: CustomerStore> TakeCensus for WithDocuments<S> {
+    async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError> {
+        let census = self.taker()?.census(at).await?;
+        Ok(Census { data_map: self.map.digest(), ..census })
+    }
+
+    async fn schema(&self) -> Result<Digest, StoreError> {
+        self.taker()?.schema().await
+    }
+}
+
 #[async_trait]
 impl<S: CustomerStore> RecordStore for WithDocuments<S> {
     fn data_map(&self) -> &DataMap {
         &self.map
+    }
+
+    fn takes_census(&self) -> Option<&dyn TakeCensus> {
+        self.root.takes_census().map(|_| self as &dyn TakeCensus)
     }
 
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {

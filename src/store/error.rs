@@ -74,6 +74,20 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
+    /// Rows hang from the customer that no record class claims. Nothing of the customer was touched.
+    #[error(
+        "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \
+         when = \"rest\" and an owner, or ignore.{table} = {{ rest = \"reason\" }}",
+        rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") },
+        belong = if *rows == 1 { "belongs" } else { "belong" },
+        are = if *rows == 1 { "is" } else { "are" }
+    )]
+    Unclaimed {
+        /// The table.
+        table: String,
+        /// How many rows.
+        rows: u64,
+    },
     /// The database refused what `customers.deactivate` of the data map writes, or what taking it back writes. Nothing was
     /// written.
     #[error(

@@ -41,6 +41,7 @@ pub mod sqlite;
 
 pub use crate::plan::{ClassTally, Kept, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
+pub(crate) use census::Explained;
 pub use census::{Census, ClassCensus, Counted, TableCensus, TakeCensus};
 pub use error::StoreError;
 pub use groups::CountGroups;
@@ -221,6 +222,12 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// Every record class and field that it holds. The same for as long as the store lives.
     fn data_map(&self) -> &DataMap;
 
+    /// What counts all rows of the store. An engine plans and erases there only after a recent census.
+    ///
+    /// None: no row can escape the data map, because each record is read as somebody's. A store that wraps another one
+    /// answers as that one does.
+    fn takes_census(&self) -> Option<&dyn TakeCensus>;
+
     /// Counts each customer's records, and those to which a treatment would still do something. Plans count
     /// with it before, and a case verifies with it afterwards: so it must read what is really there. Where the
     /// treatment has a [smallest group](crate::policy::SmallestGroup), it also says whether too few customers share what
@@ -293,6 +300,10 @@ macro_rules! forward_store {
                 (**self).data_map()
             }
 
+            fn takes_census(&self) -> Option<&dyn TakeCensus> {
+                (**self).takes_census()
+            }
+
             async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
                 (**self).tally(request).await
             }
@@ -341,6 +352,7 @@ mockall::mock! {
     #[async_trait]
     impl RecordStore for CustomerStore {
         fn data_map(&self) -> &DataMap;
+        fn takes_census(&self) -> Option<&'static dyn TakeCensus>;
         async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError>;
         async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError>;
     }

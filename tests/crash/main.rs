@@ -77,6 +77,7 @@ impl<'c> Trial<'c> {
         }
         let mut trial = Self { canonical, before: shop.cells(), shop, gateway, plans: Vec::new() };
         let engine = trial.engine(&Tripwire::at(NEVER));
+        engine.ensure_census().await.unwrap();
         for id in &canonical.customers {
             trial.plans.push(hosts::approved(&engine, &CustomerId::from(*id), &Asked::request()).await);
         }

@@ -14,7 +14,7 @@ use relinquish::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::hosts;
+use crate::hosts::{self, BuildCounted as _};
 
 const SCHEMA: &str = r#"
     CREATE TABLE firms (id INTEGER PRIMARY KEY, name TEXT, email TEXT NOT NULL UNIQUE);
@@ -63,7 +63,7 @@ fn world<S: CustomerStore>(store: impl FnOnce(&TempDir) -> S, policy: &str) -> W
     let engine = Engine::builder(Arc::clone(&store), policy, MemoryLedger::new(), hosts::keys())
         .clock(Arc::clone(&clock))
         .entropy(RepeatableEntropy::new(1))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"));
     World { engine, clock, store, folder }
 }

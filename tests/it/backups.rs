@@ -9,7 +9,7 @@ use relinquish::backup::{
 };
 use relinquish::{Asked, BackupRetention, MemoryLedger};
 
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 
 const SCHEDULE: Schedule = Schedule { newest: Some(3), days: Some(30) };
 
@@ -83,7 +83,7 @@ async fn the_certificate_says_until_when_copies_linger() {
         .builder(MemoryLedger::new(), hosts::keys())
         .backups("nightly", Arc::new(directory(&folder)))
         .backups("gone", DirectoryBackups::new("/nowhere/at/all", "%Y-%m-%d", SCHEDULE).unwrap())
-        .build()
+        .counted()
         .unwrap();
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let outcome = engine.erase(plan).await.unwrap();

@@ -1,6 +1,7 @@
 //! What is refused before anybody approves anything, and what a refusal says: the map's own values against their columns,
 //! misspelled tenants, operators named by an address, and one problem for one slip of the pen.
 
+use crate::hosts::BuildCounted as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ fn engine(path: &Path, policy: &str) -> Engine {
     Engine::builder(open(path, MAP).unwrap(), policy, MemoryLedger::new(), keys)
         .clock(Arc::new(ManualClock::at(now())))
         .batch(2)
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -1,10 +1,13 @@
 //! A census counts what nobody claims or owns, and nothing of it is left unsaid.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use relinquish::ledger::MemoryLedger;
+use relinquish::ledger::{CaseBook as _, Ledger as _, MemoryLedger, NewCase};
+use relinquish::plan::{CaseId, Step};
 use relinquish::store::{Census, StoreError, TakeCensus};
 use relinquish::testing::ManualClock;
-use relinquish::{Asked, CustomerId, Engine, Error, Outcome, PolicyDocument};
+use relinquish::{Asked, CustomerId, Decision, Engine, Error, Outcome, Planned, PolicyDocument};
 use rusqlite::Connection;
 
 use crate::hosts::{self, approved};
@@ -151,19 +154,18 @@ async fn shared_records_that_nobody_has_are_counted() {
     assert_eq!((message.rows, message.nobody.rows, message.gone.rows), (4, 1, 1));
 }
 
-fn engine(shop: &Shop, last: Option<Census>, now: DateTime<Utc>, days: Option<u32>) -> Engine {
-    let store = std::sync::Arc::new(shop.store().unwrap());
+/// An engine whose ledger has a census, if one was taken.
+async fn engine(shop: &Shop, last: Option<&Census>, now: DateTime<Utc>) -> Engine {
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
-    let mut builder = Engine::builder(store.clone(), policy, MemoryLedger::new(), hosts::keys())
-        .clock(ManualClock::at(now))
-        .takes_census(store);
+    let ledger = MemoryLedger::new();
     if let Some(last) = last {
-        builder = builder.last_census(last);
+        ledger.counted(last).await.unwrap();
     }
-    if let Some(days) = days {
-        builder = builder.census_at_most(days);
-    }
-    builder.build().unwrap()
+    Engine::builder(shop.store().unwrap(), policy, ledger, hosts::keys())
+        .clock(ManualClock::at(now))
+        .census_at_most(7)
+        .build()
+        .unwrap()
 }
 
 const EXPLAINED: &str =
@@ -172,57 +174,116 @@ const EXPLAINED: &str =
 #[tokio::test]
 async fn plans_and_certificates_quote_the_census() {
     let shop = shop(EXPLAINED);
-    let engine = engine(&shop, None, hosts::now(), None);
-    let maud = CustomerId::from("1");
-    let earlier = approved(&engine, &maud, &Asked::request()).await;
-    assert!(!earlier.plan().to_string().contains("census"), "none was taken");
+    let engine = engine(&shop, None, hosts::now()).await;
     engine.census().await.unwrap();
-    let plan = approved(&engine, &maud, &Asked::request()).await;
+    let plan = approved(&engine, &"1".into(), &Asked::request()).await;
     let quoted = "4 rows of meta that no record class claims: of goods (census of 2026-11-21 12:00 UTC)";
     assert!(plan.plan().to_string().contains(quoted), "{}", plan.plan());
-    assert_eq!(earlier.plan().digest(), plan.plan().digest(), "a census is no part of what is approved");
     let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
     assert!(certificate.not_covered().contains(&quoted), "{certificate}");
 }
 
+async fn refused(engine: &Engine, why: &str) {
+    let error = engine.plan(&"1".into(), &Asked::request()).await.unwrap_err();
+    assert!(matches!(error, Error::Census { .. }), "{error}");
+    assert!(error.to_string().contains(why), "{why} is missing in {error}");
+}
+
+/// Nobody has to ask for it: an engine that was told nothing of a census refused nothing, and rows that no class claims were
+/// left under a certificate.
 #[tokio::test]
-async fn runs_stop_where_a_census_is_demanded_and_none_does() {
+async fn nothing_is_planned_or_erased_without_a_recent_census_that_finds_no_problem() {
     let shop = shop(EXPLAINED);
     let maud = CustomerId::from("1");
     let taken = census(&shop).await;
-    let refused = async |engine: &Engine, why: &str| {
-        let error = engine.plan(&maud, &Asked::request()).await.unwrap_err();
-        assert!(matches!(error, Error::Census { .. }), "{error}");
-        assert!(error.to_string().contains(why), "{why} is missing in {error}");
-    };
-    refused(&engine(&shop, None, hosts::now(), Some(7)), "no census was taken").await;
+    refused(&engine(&shop, None, hosts::now()).await, "no census was taken").await;
     let later = hosts::now() + TimeDelta::days(8);
-    let old = engine(&shop, Some(taken.clone()), later, Some(7));
+    let old = engine(&shop, Some(&taken), later).await;
     refused(&old, "may be at most 7 days old").await;
-    old.census().await.unwrap();
-    let plan = approved(&old, &maud, &Asked::request()).await;
-    engine(&shop, Some(taken.clone()), later - TimeDelta::days(1), Some(7))
-        .plan(&maud, &Asked::request())
-        .await
-        .unwrap();
+    old.ensure_census().await.unwrap();
+    old.plan(&maud, &Asked::request()).await.unwrap();
+    let in_time = engine(&shop, Some(&taken), later - TimeDelta::days(1)).await;
+    in_time.ensure_census().await.unwrap();
+    assert_eq!(in_time.last_census().await.unwrap().unwrap().at, taken.at, "the last one does");
+    in_time.plan(&maud, &Asked::request()).await.unwrap();
 
-    // Plans that were made in time are executed in time, too.
+    // What was planned with a census is not executed without one.
+    let plan = approved(&engine(&shop, Some(&taken), hosts::now()).await, &maud, &Asked::request()).await;
     let before = shop.cells();
-    let late = engine(&shop, Some(taken.clone()), later, Some(7));
+    let late = engine(&shop, None, hosts::now()).await;
     let error = late.execute(vec![plan]).await.unwrap_err();
     assert!(matches!(error, Error::Census { .. }), "{error}");
     assert_eq!(before, shop.cells());
 
     // A census with problems, and one of another schema.
     let unexplained = self::shop("");
+    Connection::open(unexplained.path()).unwrap().execute_batch("UPDATE meta SET client_id = 9").unwrap();
     let found = census(&unexplained).await;
-    let engine_of = engine(&unexplained, Some(found), hosts::now(), Some(7));
-    refused(&engine_of, "ignore.meta = { rest = \"reason\" }").await;
+    refused(&engine(&unexplained, Some(&found), hosts::now()).await, "ignore.meta = { rest = \"reason\" }")
+        .await;
     let change = |sql: &str| Connection::open(shop.path()).unwrap().execute_batch(sql).unwrap();
     change("CREATE TRIGGER look BEFORE INSERT ON meta BEGIN SELECT 1; END");
-    refused(&engine(&shop, Some(taken.clone()), hosts::now(), Some(7)), "of another schema").await;
+    refused(&engine(&shop, Some(&taken), hosts::now()).await, "of another schema").await;
     change("CREATE UNIQUE INDEX one ON meta (id, k)");
-    refused(&engine(&shop, Some(taken), hosts::now(), Some(7)), "under another data map").await;
+    refused(&engine(&shop, Some(&taken), hosts::now()).await, "under this data map").await;
+}
+
+/// What a census finds of a table stops the classes of that table, and those that hang from them. A decision is no act.
+#[tokio::test]
+async fn a_census_stops_only_the_classes_that_it_is_about() {
+    let mut shop = shop("");
+    let mend = |sql: &str| Connection::open(shop.path()).unwrap().execute_batch(sql).unwrap();
+    let found = census(&shop).await;
+    // The rows belong to nobody who is there, so that only the census knows of them.
+    mend("UPDATE meta SET client_id = NULL WHERE id > 4");
+    let stopped = engine(&shop, Some(&found), hosts::now()).await;
+    refused(&stopped, "no record class claims 4 rows").await;
+    let decision = stopped.decide(&"1".into(), &Asked::request()).await.unwrap();
+    assert!(matches!(decision, Decision::Due(_)), "{decision}");
+    shop.policy = shop.policy.replace("phone = 'anonymise'", "phone = { keep = 'of goods' }");
+    let found = census(&shop).await;
+    let goes_on = engine(&shop, Some(&found), hosts::now()).await;
+    let planned = goes_on.plan(&"1".into(), &Asked::request()).await.unwrap();
+    let Planned::Plan(plan) = planned else { panic!("{planned:?}") };
+    assert!(
+        plan.to_string().contains("4 rows of meta that no record class claims: the map gives no reason"),
+        "{plan}"
+    );
+}
+
+/// A case that was interrupted waits for a census that does, and does not begin anything before.
+#[tokio::test]
+async fn a_resumed_case_waits_for_a_census() {
+    let shop = shop(EXPLAINED);
+    let taken = census(&shop).await;
+    let ledger = Arc::new(MemoryLedger::new());
+    ledger.counted(&taken).await.unwrap();
+    let at = |now: DateTime<Utc>| {
+        let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
+        let clock = ManualClock::at(now);
+        Engine::builder(shop.store().unwrap(), policy, Arc::clone(&ledger), hosts::keys())
+            .clock(clock)
+            .build()
+            .unwrap()
+    };
+    let plan = approved(&at(hosts::now()), &"1".into(), &Asked::request()).await;
+    let case = NewCase::new(CaseId::new("c1"), &plan, hosts::now());
+    ledger.open(&[case]).await.unwrap();
+    let before = shop.cells();
+    Connection::open(shop.path())
+        .unwrap()
+        .execute_batch("CREATE TRIGGER look BEFORE INSERT ON meta BEGIN SELECT 1; END")
+        .unwrap();
+    let outcomes = at(hosts::now()).resume().await.unwrap();
+    let [Outcome::Waiting { step: Step::Deactivate, reason, .. }] = outcomes.as_slice() else {
+        panic!("{outcomes:?}")
+    };
+    assert!(reason.contains("take a census"), "{reason}");
+    assert_eq!(before, shop.cells());
+    let counted = at(hosts::now());
+    counted.census().await.unwrap();
+    let outcomes = counted.resume().await.unwrap();
+    assert!(matches!(outcomes.as_slice(), [Outcome::Erased(_)]), "{outcomes:?}");
 }
 
 #[tokio::test]
@@ -282,4 +343,68 @@ async fn an_address_that_no_customer_has_is_a_guests() {
     let census = census(&shop).await;
     let orders = &census.tables["orders"].classes["order"];
     assert_eq!((orders.rows, orders.nobody.rows, orders.gone.rows), (5, 2, 1));
+}
+
+/// A row of no class that came in after the census hangs from its customer: it would have stayed under a certificate that says
+/// that nothing is left.
+#[tokio::test]
+async fn a_row_of_no_class_that_came_in_since_blocks_its_customer_and_nobody_else() {
+    let shop = shop("nobody = { none = 'of visitors', gone = 'of clients who left' }");
+    let change = |sql: &str| Connection::open(shop.path()).unwrap().execute_batch(sql).unwrap();
+    change("DELETE FROM meta WHERE id > 4");
+    let taken = census(&shop).await;
+    let engine = engine(&shop, Some(&taken), hosts::now()).await;
+    let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+    change("INSERT INTO meta VALUES (5, 1, 'sku', 'A'), (6, 1, NULL, 'B')");
+    let planned = engine.plan_batch(&["1".into(), "2".into()], &Asked::request()).await.unwrap();
+    let [Err(Error::Store(StoreError::Unclaimed { table, rows: 2 })), Ok(Planned::Plan(_))] =
+        planned.as_slice()
+    else {
+        panic!("{planned:?}")
+    };
+    assert_eq!(table, "meta");
+    let others = approved(&engine, &"2".into(), &Asked::request()).await;
+    let before = shop.cells();
+    let outcomes = engine.execute(vec![plan, others]).await.unwrap();
+    let [stopped, Outcome::Erased(_)] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(
+        stopped.to_string().contains("2 rows of meta belong to the customer and are of no record class"),
+        "{stopped}"
+    );
+    let after = shop.cells();
+    let changed: Vec<String> = before
+        .iter()
+        .filter(|(cell, value)| after.get(*cell) != Some(*value))
+        .map(|((row, column), _)| format!("{row}.{column}"))
+        .collect();
+    assert_eq!(changed, ["clients[2].name", "meta[2].v"]);
+    // Where the treatment does nothing in the table, nothing of it is asked.
+    let map = format!("{CUSTOMERS}fields.name = 'name'\n{META}nobody = 'of others'");
+    let kept = Shop::new(SCHEMA, &map, "customer = 'anonymise'\nphone = { keep = 'the law' }");
+    let kept = self::engine(&kept, Some(&census(&kept).await), hosts::now()).await;
+    assert!(matches!(kept.plan(&"1".into(), &Asked::request()).await, Ok(Planned::Plan(_))));
+}
+
+/// Dates that cannot be read make nothing due, so somebody has to hear of them.
+#[tokio::test]
+async fn dates_that_cannot_be_read_are_counted() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, made TEXT);
+        CREATE TABLE bills (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, text TEXT, booked INTEGER);
+        INSERT INTO clients VALUES (1, 'Maud', '2020-01-01'), (2, 'Bob', 'soon'), (3, 'Eve', '2190-01-01'), (4, 'Ann', NULL);
+        INSERT INTO bills VALUES (1, 1, 'x', 1262304000000), (2, 1, 'x', 1262304000), (3, 2, 'x', 0), (4, 2, 'x', NULL);";
+    let map = format!(
+        "{CUSTOMERS}dates.created = 'made'\nfields = {{ name = 'name', made = 'not personal' }}
+         [records.bill]\ntable = 'bills'\nowner = 'client'
+         fields = {{ text = 'free_text', booked = {{ date = {{ stored = 'milliseconds', none = [0] }} }} }}"
+    );
+    let census = census(&Shop::new(sql, &map, "customer = 'anonymise'\nbill = 'delete'")).await;
+    assert_eq!(census.tables["clients"].classes["customer"].unreadable["date created"], 2);
+    assert_eq!(census.tables["bills"].classes["bill"].unreadable["booked"], 1);
+    assert!(census.to_string().contains("1 record of which the booked cannot be read"), "{census}");
+    let lines = census.not_covered();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("2 records of customer of which the date created cannot be read"))
+    );
 }

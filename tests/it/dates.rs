@@ -14,7 +14,7 @@ use relinquish::{
 };
 use rusqlite::Connection;
 
-use crate::hosts;
+use crate::hosts::{self, BuildCounted as _};
 use crate::shop::{CUSTOMERS, Shop};
 
 const POLICY: &str = "
@@ -410,7 +410,7 @@ async fn a_store_by_record_reads_the_same_forms() {
             hosts::keys(),
         )
         .clock(ManualClock::at(hosts::now()))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"));
         let plan = expiry(&engine).await;
         let (rows, expired, unreadable) = wanted;
@@ -476,7 +476,7 @@ async fn records_without_an_owner_are_counted_by_the_same_reader() {
     let engine = Engine::builder(store.clone(), policy, MemoryLedger::new(), hosts::keys())
         .clock(ManualClock::at(hosts::now()))
         .ownerless(store)
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"));
     let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!() };
     let text = plan.to_string();

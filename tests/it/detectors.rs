@@ -16,7 +16,7 @@ use relinquish::{
     PolicyDocument, SqlMap, SqliteStore,
 };
 
-use crate::hosts::{self, approved, plan};
+use crate::hosts::{self, BuildCounted as _, approved, plan};
 
 const NOTE: &str =
     "Maud Ashworth called; pay GB29 NWBK 6016 1331 9268 19 and tell bob@example.org, not 020 7946 0018.";
@@ -75,7 +75,7 @@ const LOG_LEFT: &str = r#"{"v":1.0,"[x]":["[x]","to [x]"],"card":411111111111111
 #[tokio::test]
 async fn what_the_detectors_find_goes_too_in_columns_and_documents_and_by_record() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = builder(sqlite(folder.path()), ALSO).build().unwrap();
+    let engine = builder(sqlite(folder.path()), ALSO).counted().unwrap();
     let shown = plan(&engine, &"1".into(), &Asked::request()).await.to_string();
     assert!(shown.contains("mentions replaced by \"[x]\", and what looks like email, iban, card"), "{shown}");
     let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
@@ -99,7 +99,7 @@ async fn what_the_detectors_find_goes_too_in_columns_and_documents_and_by_record
     }
 
     let store = std::sync::Arc::new(memory());
-    let engine = builder(std::sync::Arc::clone(&store), ALSO).build().unwrap();
+    let engine = builder(std::sync::Arc::clone(&store), ALSO).counted().unwrap();
     let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
     let record = store.repository().records(&"1".into()).remove(0);
@@ -113,7 +113,7 @@ async fn what_the_detectors_find_goes_too_in_columns_and_documents_and_by_record
 #[tokio::test]
 async fn without_the_word_they_are_advisory_and_what_is_not_the_customers_stays() {
     let store = std::sync::Arc::new(memory());
-    let engine = builder(std::sync::Arc::clone(&store), "{ redact = '[x]' }").build().unwrap();
+    let engine = builder(std::sync::Arc::clone(&store), "{ redact = '[x]' }").counted().unwrap();
     engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
     let note = store.repository().records(&"1".into()).remove(0).get("note").as_text().unwrap().to_owned();
     assert_eq!(note, NOTE.replace("Maud Ashworth", "[x]"));

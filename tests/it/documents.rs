@@ -27,7 +27,7 @@ use relinquish::{
 };
 use tempfile::TempDir;
 
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 use crate::shop::{CUSTOMERS, Shop};
 
 const PDF: &[u8] = b"%PDF-1.4 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj \
@@ -101,7 +101,7 @@ impl Archive {
         let policy = PolicyDocument::from_toml(&self.shop.policy).unwrap();
         Engine::builder(store, policy, MemoryLedger::new(), hosts::keys())
             .clock(ManualClock::at(hosts::now()))
-            .build()
+            .counted()
             .unwrap_or_else(|problems| panic!("{problems}"))
     }
 

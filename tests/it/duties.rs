@@ -1,5 +1,6 @@
 //! Duties to keep, against a brute-force oracle: which rows are under a duty, which are treated, and what is said of them.
 
+use crate::hosts::BuildCounted as _;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -293,7 +294,7 @@ fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Engine {
     Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
         .clock(Arc::clone(clock))
         .entropy(RepeatableEntropy::new(1))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -472,7 +473,7 @@ proptest! {
             let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
             let later = Engine::builder(Arc::clone(&store), PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
                 .clock(Arc::clone(&clock))
-                .build()
+                .counted()
                 .unwrap();
             let before = dump_memory(&store);
             let planned = plan(&later).await.unwrap();
@@ -626,6 +627,8 @@ async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
             { column = "of_id", table = "lines", key = "id", when = { of_type = "line" } },
             { column = ["year", "number"] }, "customer_id",
         ]
+        [ignore]
+        comments = { rest = "of invoices" }
     "#;
     let store =
         SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap_or_else(|problems| panic!("{problems}")))
@@ -647,7 +650,7 @@ async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
     let engine =
         Engine::builder(store, PolicyDocument::from_toml(policy).unwrap(), MemoryLedger::new(), keys)
             .clock(Arc::new(ManualClock::at(now)))
-            .build()
+            .counted()
             .unwrap_or_else(|problems| panic!("{problems}"));
     let planned = plan(&engine).await.unwrap();
     assert_eq!(
@@ -808,7 +811,7 @@ async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
         let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
         Engine::builder(store, PolicyDocument::from_toml(&policy).unwrap(), MemoryLedger::new(), keys)
             .clock(Arc::clone(&clock))
-            .build()
+            .counted()
             .unwrap_or_else(|problems| panic!("{problems}"))
     };
     for (engine, dump) in [

@@ -3,7 +3,7 @@
 use relinquish::ledger::{Certificate, Count, FileSlack};
 use relinquish::{Asked, Decision, Outcome, Planned};
 
-use crate::hosts::{self, Host, approved, plan, request};
+use crate::hosts::{self, BuildCounted as _, Host, approved, plan, request};
 
 async fn erase(host: &Host, engine: &relinquish::Engine) -> Certificate {
     let plan = approved(engine, &host.due, &Asked::Sweep).await;
@@ -221,7 +221,7 @@ async fn a_customer_without_a_profile_at_any_gateway_is_no_error() {
 #[tokio::test]
 async fn many_customers_are_erased_in_batches() {
     let host = hosts::sqlite();
-    let engine = host.builder(relinquish::MemoryLedger::new(), hosts::keys()).batch(3).build().unwrap();
+    let engine = host.builder(relinquish::MemoryLedger::new(), hosts::keys()).batch(3).counted().unwrap();
     let mut plans = Vec::new();
     for id in (1..=29).step_by(4) {
         plans.push(approved(&engine, &id.to_string().as_str().into(), &Asked::Sweep).await);

@@ -19,7 +19,7 @@ use relinquish::{
 };
 use rusqlite::Connection;
 
-use crate::hosts::{self, approved, plan, request};
+use crate::hosts::{self, BuildCounted as _, approved, plan, request};
 use crate::shop::{CUSTOMERS, Shop};
 
 #[test]
@@ -269,7 +269,8 @@ async fn one_customer_who_cannot_be_archived_stops_nobody_else() {
 async fn an_approval_that_expired_while_the_case_waited_is_none() {
     let host = hosts::sqlite();
     let clock = Arc::new(ManualClock::at(hosts::now()));
-    let engine = host.builder(MemoryLedger::new(), hosts::keys()).clock(Arc::clone(&clock)).build().unwrap();
+    let engine =
+        host.builder(MemoryLedger::new(), hosts::keys()).clock(Arc::clone(&clock)).counted().unwrap();
     let plan = approved(&engine, &host.due, &Asked::request()).await;
     let before = (host.dump)();
     let other = Connection::open(host.path()).unwrap();
@@ -317,7 +318,7 @@ async fn a_guard_cannot_be_waived_at_a_gateway() {
     let engine = Engine::builder(ByRecord::new(repository), policy, MemoryLedger::new(), hosts::keys())
         .gateway(Arc::clone(&late))
         .clock(ManualClock::at(hosts::now()))
-        .build()
+        .counted()
         .unwrap();
     let plan = approved(&engine, &"1".into(), &request("clear")).await;
     let outcome = engine.erase(plan).await.unwrap();
@@ -432,7 +433,7 @@ async fn one_customer_whose_records_cannot_be_counted_stops_nobody_elses_plan() 
     let engine = Engine::builder(ByRecord::new(repository), policy, MemoryLedger::new(), hosts::keys())
         .gateway(MemoryGateway::new("stripe"))
         .clock(ManualClock::at(hosts::now()))
-        .build()
+        .counted()
         .unwrap();
     let planned = engine.plan_batch(&["1".into(), "3".into()], &Asked::request()).await.unwrap();
     assert!(matches!(planned[0], Err(Error::Store(_))), "{planned:?}");

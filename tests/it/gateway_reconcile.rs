@@ -16,7 +16,7 @@ use relinquish::{
 
 use crate::gateways::fakes::server::{Fault, Server};
 use crate::gateways::{self, Shop, fakes};
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 
 struct Forgotten {
     server: Server<fakes::stripe::Stripe>,
@@ -342,7 +342,7 @@ async fn an_event_about_somebody_erased_is_recognised() {
             .builder_with(Arc::clone(&ledger))
             .gateway(forgotten.stripe.clone())
             .gateway(relinquish::gateway::MemoryGateway::new("authorize_net"))
-            .build()
+            .counted()
             .unwrap();
         let event = |profile: &str, owner: &str| {
             let body = format!(

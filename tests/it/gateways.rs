@@ -15,7 +15,7 @@ use relinquish::store::MemoryRepository;
 use relinquish::testing::ManualClock;
 use relinquish::{ByRecord, Customer, DataMap, Engine, MemoryLedger, PaymentGatewayEraser, PolicyDocument};
 
-use crate::hosts;
+use crate::hosts::{self, BuildCounted as _};
 
 #[path = "../../examples/fakes/mod.rs"]
 pub(crate) mod fakes;
@@ -119,6 +119,6 @@ impl Shop {
         for name in missing {
             builder = builder.gateway(MemoryGateway::new(name));
         }
-        builder.build().unwrap()
+        builder.counted().unwrap()
     }
 }

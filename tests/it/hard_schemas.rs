@@ -471,7 +471,7 @@ async fn rows_with_a_polymorphic_owner_belong_to_whom_their_type_says() {
              fields = {{ text = 'free_text' }}\n\
              [records.order_note]\ntable = 'notes'\nkey = 'id'\n\
              owner = [{{ column = 'owner_id', table = 'orders', key = 'id', when = {{ owner_type = 'order' }} }}, 'client_id']\n\
-             fields = {{ text = 'free_text' }}"
+             fields = {{ text = 'free_text' }}\n[ignore]\nnotes = {{ rest = 'about goods' }}"
         ),
         "customer = 'anonymise'\norder = { keep = 'the books' }\nnote = 'delete'\norder_note = 'anonymise'",
     );
@@ -499,7 +499,7 @@ fn shared(action: &str, treatment: &str) -> Shop {
         &format!(
             "{CUSTOMERS}fields = {{ name = 'name' }}\n[records.resident]\ntable = 'residents'\nkey = ['client', 'address', 'since']\n\
              owner = 'client'\nfields = {{ since = 'not personal' }}\n[records.address]\ntable = 'addresses'\nkey = 'id'\n\
-             shared = ['resident.address']\nfields = {{ street = 'address' }}"
+             shared = ['resident.address']\nnobody = 'of houses that stand empty'\nfields = {{ street = 'address' }}"
         ),
         treatment,
     )

@@ -10,12 +10,12 @@ use relinquish::customer::{GatewayProfile, Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
 use relinquish::engine::EngineBuilder;
 use relinquish::gateway::MemoryGateway;
-use relinquish::ledger::{KeyRing, Ledger, MemoryKeyRing, TokenKey};
+use relinquish::ledger::{Entry, EntryBody, KeyRing, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::store::{MemoryRepository, Scrub};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
     Approval, ApprovedPlan, Asked, ByRecord, Customer, CustomerId, CustomerStore, DataMap, Engine,
-    MemoryLedger, Plan, Planned, PolicyDocument, SqlMap, SqliteStore,
+    MemoryLedger, Plan, Planned, PolicyDocument, Problems, SqlMap, SqliteStore,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -75,7 +75,7 @@ impl Host {
     }
 
     pub(crate) fn engine(&self) -> Engine {
-        self.builder(MemoryLedger::new(), keys()).build().unwrap()
+        self.builder(MemoryLedger::new(), keys()).counted().unwrap()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -97,6 +97,32 @@ impl Host {
             assert_eq!(found, 0, "{}: {value} is still there", self.name);
         }
     }
+}
+
+/// Builds an engine that may plan and erase: with a census, unless its ledger has one that does.
+pub(crate) trait BuildCounted {
+    fn counted(self) -> Result<Engine, Problems>;
+}
+
+impl BuildCounted for EngineBuilder {
+    fn counted(self) -> Result<Engine, Problems> {
+        let engine = self.census_at_most(u32::MAX).build()?;
+        // On a thread of its own, because the tests' runtime is busy with the caller.
+        let counting = engine.clone();
+        let count = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(counting.ensure_census()).unwrap();
+        };
+        std::thread::spawn(count).join().unwrap();
+        Ok(engine)
+    }
+}
+
+/// What a ledger says was done: its entries, less the censuses.
+pub(crate) async fn acts(ledger: &dyn Ledger) -> Vec<Entry> {
+    let mut entries = ledger.entries(0, usize::MAX).await.unwrap();
+    entries.retain(|entry| !matches!(entry.body, EntryBody::Counted(_)));
+    entries
 }
 
 pub(crate) fn keys() -> MemoryKeyRing {

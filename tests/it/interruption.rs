@@ -43,6 +43,7 @@ async fn trial(treatment: &str) -> Trial {
     let host = hosts::sqlite();
     let gateway = host.gateway.clone().unwrap();
     let engine = engine(&host, &gateway, &Tripwire::at(NEVER));
+    engine.ensure_census().await.unwrap();
     let plan = approved(&engine, &host.due, &request(treatment)).await;
     Trial { host, gateway, plan }
 }
@@ -51,7 +52,8 @@ async fn trial(treatment: &str) -> Trial {
 async fn check(trial: &Trial, before: &hosts::Dump, what: &str) -> bool {
     let ledger = SqliteLedger::open(trial.host.folder.path().join("ledger.sqlite")).unwrap();
     assert!(ledger.open_cases(None, 10).await.unwrap().is_empty(), "{what}: working memory is wiped");
-    let entries = ledger.entries(0, 10).await.unwrap();
+    let mut entries = ledger.entries(0, 10).await.unwrap();
+    entries.retain(|entry| entry.closed().is_some());
     if entries.is_empty() {
         assert_eq!((trial.host.dump)(), *before, "{what}: untouched");
         return false;

@@ -9,7 +9,7 @@ use relinquish::ledger::{
 use relinquish::plan::{CaseId, Step};
 use relinquish::{Asked, FileKeyRing, Outcome};
 
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 
 #[tokio::test]
 async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
@@ -34,7 +34,7 @@ async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
             .unwrap();
     }
     host.gateway.as_ref().unwrap().insert("cus_000017", None, 0);
-    let engine = host.builder(Arc::clone(&ledger), FileKeyRing::beside(&path).unwrap()).build().unwrap();
+    let engine = host.builder(Arc::clone(&ledger), FileKeyRing::beside(&path).unwrap()).counted().unwrap();
     let plan = approved(&engine, &"918273645".into(), &Asked::Sweep).await;
     let outcome = engine.erase(plan).await.unwrap();
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
@@ -67,7 +67,7 @@ async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
 async fn the_ledger_refuses_to_be_changed_by_anyone() {
     let host = hosts::sqlite();
     let path = host.folder.path().join("ledger.sqlite");
-    let engine = host.builder(SqliteLedger::open(&path).unwrap(), hosts::keys()).build().unwrap();
+    let engine = host.builder(SqliteLedger::open(&path).unwrap(), hosts::keys()).counted().unwrap();
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     engine.erase(plan).await.unwrap();
     let connection = rusqlite::Connection::open(&path).unwrap();
@@ -123,11 +123,11 @@ async fn a_new_key_finds_what_was_done_under_the_old_one() {
     let host = hosts::sqlite();
     let ledger = Arc::new(MemoryLedger::new());
     let old = || TokenKey::new([1; 32]);
-    let engine = host.builder(Arc::clone(&ledger), MemoryKeyRing::new(old())).build().unwrap();
+    let engine = host.builder(Arc::clone(&ledger), MemoryKeyRing::new(old())).counted().unwrap();
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     engine.erase(plan).await.unwrap();
     let rotated = MemoryKeyRing::new(old()).with_next(TokenKey::new([2; 32]));
-    let engine = host.builder(Arc::clone(&ledger), rotated).build().unwrap();
+    let engine = host.builder(Arc::clone(&ledger), rotated).counted().unwrap();
     let decision = engine.decide(&host.due, &Asked::request()).await.unwrap();
     assert!(decision.to_string().contains("treated the same way"), "{decision}");
 }
@@ -156,7 +156,7 @@ async fn a_key_that_is_not_the_ledgers_is_refused_before_anything_is_done() {
     let path = host.folder.path().join("ledger.sqlite");
     let engine = host
         .builder(SqliteLedger::open(&path).unwrap(), FileKeyRing::beside(&path).unwrap())
-        .build()
+        .counted()
         .unwrap();
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     engine.erase(plan).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_key_that_is_not_the_ledgers_is_refused_before_anything_is_done() {
     std::fs::remove_file(host.folder.path().join("ledger.sqlite.keys")).unwrap();
     let engine = host
         .builder(SqliteLedger::open(&path).unwrap(), FileKeyRing::beside(&path).unwrap())
-        .build()
+        .counted()
         .unwrap();
     let error = engine.plan(&"13".into(), &Asked::request()).await.unwrap_err();
     assert!(error.to_string().contains("restore the key file"), "{error}");

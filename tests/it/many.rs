@@ -1,5 +1,6 @@
 //! Many customers: their plans come from an iterator, their outcomes go one by one, and only so many are in memory.
 
+use crate::hosts::BuildCounted as _;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ fn open(folder: &Path, clock: &Arc<ManualClock>) -> Engine {
     Engine::builder(store, policy, SqliteLedger::open(&ledger).unwrap(), keys)
         .clock(Arc::clone(clock))
         .batch(BATCH)
-        .build()
+        .counted()
         .unwrap()
 }
 

@@ -16,7 +16,7 @@ use relinquish::{
     PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 
-use crate::hosts::{self, approved, plan};
+use crate::hosts::{self, BuildCounted as _, approved, plan};
 use crate::wired::{NEVER, Tripwire, Wired, until_death};
 
 /// A membership card to its region: `SE-4711-3` becomes `SE-0000-0`.
@@ -149,7 +149,7 @@ async fn sqlite_writes_what_the_hosts_own_strategies_write_and_the_plan_names_th
         Engine::builder(sqlite(&path), PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
             .clock(ManualClock::at(hosts::now()))
             .strategies(own(version))
-            .build()
+            .counted()
             .unwrap()
     };
     let one = engine(1);
@@ -197,7 +197,7 @@ async fn memory_writes_the_same() {
     let engine = Engine::builder(std::sync::Arc::clone(&store), policy, MemoryLedger::new(), keys)
         .clock(ManualClock::at(hosts::now()))
         .strategies(own(1))
-        .build()
+        .counted()
         .unwrap();
     let outcome = engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap();
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
@@ -267,6 +267,7 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
         };
         let calm = Tripwire::at(NEVER);
         let right = || engine(POLICY, own(1), &calm).unwrap();
+        right().ensure_census().await.unwrap();
         let approved = approved(&right(), &"1".into(), &Asked::request()).await;
         let wire = Tripwire::at(dies_at);
         let first = engine(POLICY, own(1), &wire).unwrap();

@@ -1,5 +1,6 @@
 //! Policies from text to plan: grammar, check, decision, digest, approval.
 
+use crate::hosts::BuildCounted as _;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -921,7 +922,7 @@ async fn plan(case: Case) -> Plan {
         .gateway(MemoryGateway::new("stripe"))
         .clock(ManualClock::at(case.at))
         .entropy(RepeatableEntropy::new(case.seed))
-        .build()
+        .counted()
         .unwrap();
     match engine.plan(&id, &case.asked).await.unwrap() {
         Planned::Plan(plan) => *plan,

@@ -9,7 +9,7 @@ use relinquish::testing::ManualClock;
 use relinquish::{Asked, Engine, Outcome, PolicyDocument, SqlMap, SqliteStore};
 use rusqlite::Connection;
 
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 
 /// A database as it is: by row and column, the value as SQL spells it.
 pub(crate) type Cells = BTreeMap<(String, String), String>;
@@ -69,7 +69,7 @@ impl Shop {
         let store = self.store().unwrap_or_else(|error| panic!("{error}"));
         Engine::builder(store, policy, MemoryLedger::new(), hosts::keys())
             .clock(ManualClock::at(hosts::now()))
-            .build()
+            .counted()
             .unwrap_or_else(|problems| panic!("{problems}"))
     }
 

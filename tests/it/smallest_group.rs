@@ -18,7 +18,7 @@ use relinquish::{
     Planned, PolicyDocument, RecordStore, SqlMap, SqliteStore,
 };
 
-use crate::hosts::{self, approved, plan};
+use crate::hosts::{self, BuildCounted as _, approved, plan};
 use crate::own_strategies;
 
 const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
@@ -97,7 +97,7 @@ fn builder(store: impl CustomerStore, policy: &str) -> EngineBuilder {
 }
 
 fn engine(store: impl CustomerStore) -> Engine {
-    builder(store, POLICY).build().unwrap()
+    builder(store, POLICY).counted().unwrap()
 }
 
 /// Four share a postcode and a year of birth, two another postcode, one is born in another year, one has no postcode
@@ -585,7 +585,7 @@ async fn a_small_group_is_made_more_general_first_and_plan_and_certificate_say_s
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("people.sqlite");
     create(&path, &LONDON);
-    let engine = builder(sqlite(&path), LADDER).build().unwrap();
+    let engine = builder(sqlite(&path), LADDER).counted().unwrap();
     for (id, says) in [
         ("1", "so it is made more general: born: the year, postcode: the postcode area"),
         ("5", "so it goes: born: cleared, postcode: cleared"),

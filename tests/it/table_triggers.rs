@@ -8,7 +8,7 @@ use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore};
 use rusqlite::Connection;
 
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 
 const SCHEMA: &str = "
     CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, state TEXT, seen TEXT);
@@ -134,7 +134,7 @@ async fn at_run_time_the_triggers_are_named_and_never_their_texts() {
             Engine::builder(store, policy("'anonymise'", "'delete'"), MemoryLedger::new(), hosts::keys())
                 .clock(ManualClock::at(hosts::now()))
                 .entropy(RepeatableEntropy::new(1))
-                .build()
+                .counted()
                 .unwrap();
         let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
         assert!(plan.to_string().contains("trigger soft, ignored"), "what is ignored is said: {plan}");

@@ -1,5 +1,6 @@
 //! Customers who are connected to several tenants, and the operators who may act on them.
 
+use crate::hosts::BuildCounted as _;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -80,7 +81,7 @@ fn engine(path: &Path, tenants: &str, guard: &str) -> Engine {
     let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
     Engine::builder(store, PolicyDocument::from_toml(&policy).unwrap(), MemoryLedger::new(), keys)
         .clock(ManualClock::at(now()))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 

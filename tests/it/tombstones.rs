@@ -1,6 +1,7 @@
 //! What a kept row needs stays as a tombstone, and goes with the last of them: against a brute-force oracle, over real
 //! files and record by record.
 
+use crate::hosts::BuildCounted as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -275,7 +276,7 @@ fn engine_of(store: impl CustomerStore, policy: &str, clock: &Arc<ManualClock>) 
     Engine::builder(store, PolicyDocument::from_toml(policy).unwrap(), MemoryLedger::new(), keys)
         .clock(Arc::clone(clock))
         .entropy(RepeatableEntropy::new(1))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 

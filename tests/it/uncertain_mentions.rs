@@ -12,7 +12,7 @@ use relinquish::{
     Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 
-use crate::hosts::{self, approved, plan};
+use crate::hosts::{self, BuildCounted as _, approved, plan};
 use crate::wired::{NEVER, Tripwire, Wired, until_death};
 
 const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
@@ -84,7 +84,7 @@ fn engine(store: impl CustomerStore) -> Engine {
     let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
     Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
         .clock(ManualClock::at(hosts::now()))
-        .build()
+        .counted()
         .unwrap()
 }
 
@@ -177,7 +177,7 @@ async fn nobody_is_looked_for_by_what_stands_in_place_of_their_name() {
         let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
         let document = PolicyDocument::from_toml(&policy).unwrap();
         let engine = Engine::builder(store, document, MemoryLedger::new(), keys);
-        let engine = engine.clock(ManualClock::at(hosts::now())).build().unwrap();
+        let engine = engine.clock(ManualClock::at(hosts::now())).counted().unwrap();
         for (id, due) in [("1", 1), ("2", 0)] {
             let drafted = plan(&engine, &id.into(), &Asked::request()).await;
             assert_eq!(drafted.tally().classes["note"].due, due, "{id}: {drafted}");
@@ -203,6 +203,7 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
                 .unwrap()
         };
         let calm = Tripwire::at(NEVER);
+        engine(&calm).ensure_census().await.unwrap();
         let approved = approved(&engine(&calm), &"1".into(), &Asked::request()).await;
         let wire = Tripwire::at(dies_at);
         let survived = until_death(&wire, engine(&wire).erase(approved)).await.is_some();
@@ -210,7 +211,8 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
         engine(&calm).resume().await.unwrap();
         let book = SqliteLedger::open(&ledger).unwrap();
         for entry in book.entries(0, 10).await.unwrap() {
-            let case = &entry.closed().unwrap().case;
+            let Some(closed) = entry.closed() else { continue };
+            let case = &closed.case;
             let certificate = Certificate::read(&book, case).await.unwrap().unwrap();
             assert_eq!(in_body(&certificate), Some(4), "died at {dies_at}");
         }

@@ -14,7 +14,7 @@ use relinquish::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::hosts;
+use crate::hosts::{self, BuildCounted as _};
 
 const SCHEMA: &str = "
     CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, settings TEXT);
@@ -64,7 +64,7 @@ impl Desk {
         Engine::builder(self.store(), policy, MemoryLedger::new(), hosts::keys())
             .clock(ManualClock::at(hosts::now()))
             .entropy(RepeatableEntropy::new(1))
-            .build()
+            .counted()
             .unwrap_or_else(|problems| panic!("{problems}"))
     }
 
@@ -358,7 +358,7 @@ async fn a_host_with_repository_code_gets_the_same() {
         )
         .clock(ManualClock::at(hosts::now()))
         .entropy(RepeatableEntropy::new(1))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| panic!("{problems}"))
     };
     let strict = engine("'anonymise'");

@@ -18,8 +18,8 @@ use relinquish::ledger::{
 use relinquish::plan::CaseId;
 use relinquish::policy::Treatment;
 use relinquish::store::{
-    Batch, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, Reactivation, Select, StoreError,
-    Tally, TallyRequest,
+    Batch, Census, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, Reactivation, Select,
+    StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::{
     Customer, CustomerId, CustomerStore, DataMap, Digest, GatewayName, PaymentGatewayEraser, RecordStore,
@@ -90,6 +90,10 @@ pub(crate) struct Wired<T> {
 impl<T: CustomerStore> RecordStore for Wired<T> {
     fn data_map(&self) -> &DataMap {
         self.inner.data_map()
+    }
+
+    fn takes_census(&self) -> Option<&dyn TakeCensus> {
+        self.inner.takes_census()
     }
 
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
@@ -182,6 +186,14 @@ impl<T: Ledger> Ledger for Wired<T> {
 
     async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
         self.wire.around(self.inner.expiry(event)).await
+    }
+
+    async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
+        self.wire.around(self.inner.counted(census)).await
+    }
+
+    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
+        self.wire.around(self.inner.last_census(data_map)).await
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {

@@ -16,7 +16,7 @@ use relinquish::{
 };
 use serde_json::Value as Json;
 
-use crate::hosts;
+use crate::hosts::{self, BuildCounted as _};
 
 const POLICY: &str = r#"
 version = 1
@@ -125,7 +125,7 @@ fn engine(folder: &Path, map: &str) -> Engine {
         .clock(ManualClock::at(hosts::now()))
         .gateway(stripe)
         .gateway(swish)
-        .build()
+        .counted()
         .unwrap()
 }
 
@@ -346,7 +346,7 @@ async fn a_plan_says_the_honest_word_for_what_it_leaves() {
         repository.insert(Customer::new("1", "here"), vec![own, receipt]);
         let document = PolicyDocument::from_toml(&policy(city)).unwrap();
         let engine = Engine::builder(ByRecord::new(repository), document, MemoryLedger::new(), hosts::keys());
-        let engine = engine.clock(ManualClock::at(hosts::now())).build().unwrap();
+        let engine = engine.clock(ManualClock::at(hosts::now())).counted().unwrap();
         let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await.to_string();
         let found = plan.lines().find_map(|line| line.trim().strip_prefix("afterwards the person is "));
         assert_eq!(found, Some(words), "{city} {booked}\n{plan}");

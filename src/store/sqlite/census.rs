@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Transaction};
 
+use super::functions::stored;
 use super::ownership::{Ways, of_class};
 use super::statements::quoted;
 use super::{Shared, SqliteStore, Trouble, natural};
-use crate::data_map::{Datatype, FieldName, LinkRole};
+use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
 use crate::digest::Digest;
-use crate::store::sql::{BoundClass, BoundLink, Compare, Ignored, SqlMap};
+use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Ignored, SqlMap};
 use crate::store::{Census, ClassCensus, Counted, StoreError, TableCensus, TakeCensus};
 
 /// How many values of a column are named.
@@ -22,10 +23,19 @@ const VALUES: usize = 10;
 /// How many characters of a value are shown.
 const CHARS: usize = 60;
 
-/// Registers the function that tells which texts cannot be searched.
-pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+/// Registers `relinquish_unsearchable(value)`, which tells a text that cannot be searched, and `relinquish_no_date(n, value,
+/// day)`, which tells a value that date field `n` cannot be read from on a day, counted from the year 1.
+pub(super) fn register(connection: &Connection, bound: &Bound) -> rusqlite::Result<()> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let forms: Vec<DateForm> = dates(bound).into_iter().map(|date| date.form).collect();
+    connection.create_scalar_function("relinquish_no_date", 3, flags, move |context| {
+        let (n, day): (i64, i32) = (context.get(0)?, context.get(2)?);
+        let read = |form: &DateForm| {
+            form.read_stored(stored(context.get_raw(1)), NaiveDate::from_num_days_from_ce_opt(day))
+        };
+        Ok(usize::try_from(n).ok().and_then(|n| forms.get(n)).is_some_and(|form| read(form).is_unreadable()))
+    })?;
     connection.create_scalar_function("relinquish_unsearchable", 1, flags, |context| {
         Ok(match context.get_raw(0) {
             ValueRef::Blob(_) => true,
@@ -33,6 +43,29 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
             ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => false,
         })
     })
+}
+
+/// A date field of a class's records, in a column of its own.
+struct Dated {
+    class: ClassName,
+    field: FieldName,
+    form: DateForm,
+}
+
+/// The date fields of all classes, in one order.
+fn dates(bound: &Bound) -> Vec<Dated> {
+    let mut dates = Vec::new();
+    for class in bound.classes.iter().filter(|class| !class.is_root) {
+        let described = bound.data_map.class(class.name.as_str());
+        let fields = described.into_iter().flat_map(RecordClass::fields);
+        let own = fields.filter(|field| field.is_dated() && !class.json.contains_key(field.name()));
+        dates.extend(own.map(|field| Dated {
+            class: class.name.clone(),
+            field: field.name().clone(),
+            form: field.date_form().clone(),
+        }));
+    }
+    dates
 }
 
 /// True of the rows of the table, under `x`, that a class claims.
@@ -61,14 +94,50 @@ impl Shared {
         names.dedup();
         let mut tables = BTreeMap::new();
         for table in names {
-            tables.insert(table.to_owned(), self.count_table(&transaction, table)?);
+            tables.insert(table.to_owned(), self.count_table(&transaction, table, at)?);
+        }
+        let customers = self.unreadable_facts(&transaction, at)?;
+        let root = tables.values_mut().find_map(|table| table.classes.get_mut(self.bound.data_map.root()));
+        if let Some(root) = root {
+            root.unreadable.extend(customers);
         }
         transaction.commit()?;
         let (schema, data_map) = (self.watch.digest(), self.bound.data_map.digest());
         Ok(Census { at, schema, data_map, tables })
     }
 
-    fn count_table(&self, transaction: &Transaction<'_>, table: &str) -> Result<TableCensus, Trouble> {
+    /// By fact, the customers of whom it cannot be read.
+    fn unreadable_facts(
+        &self,
+        transaction: &Transaction<'_>,
+        at: DateTime<Utc>,
+    ) -> Result<BTreeMap<String, u64>, Trouble> {
+        let mut counts = BTreeMap::new();
+        let Some(root) = self.bound.root() else { return Ok(counts) };
+        let table = quoted(&root.table);
+        let sql = format!(
+            "SELECT {} FROM main.{table} AS {table} WHERE 1{}",
+            self.facts.columns(),
+            of_class(&table, &root.rows)
+        );
+        let mut statement = transaction.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for fact in self.facts.read(row, 0)?.unreadable_on(at.date_naive()) {
+                *counts.entry(fact.into_owned()).or_default() += 1;
+            }
+        }
+        Ok(counts)
+    }
+
+    fn count_table(
+        &self,
+        transaction: &Transaction<'_>,
+        table: &str,
+        at: DateTime<Utc>,
+    ) -> Result<TableCensus, Trouble> {
+        let dates = dates(&self.bound);
+        let day = at.date_naive().num_days_from_ce();
         let classes: Vec<Counts<'_>> = self
             .bound
             .classes
@@ -89,6 +158,10 @@ impl Shared {
                 columns
                     .push(count(&format!("{is_claimed} AND relinquish_unsearchable(x.{})", quoted(column))));
             }
+            for (n, date) in dates.iter().enumerate().filter(|(_, date)| date.class == class.name) {
+                let column = quoted(date.field.as_str());
+                columns.push(count(&format!("{is_claimed} AND relinquish_no_date({n}, x.{column}, {day})")));
+            }
         }
         let sql = format!("SELECT {} FROM main.{} AS x", columns.join(", "), quoted(table));
         let counted: Vec<u64> = transaction.prepare(&sql)?.query_row([], |row| {
@@ -101,12 +174,15 @@ impl Shared {
         found.unclaimed = Counted { rows: next(), reason: ignored_rest(map, table) };
         for Counts { class, texts } in &classes {
             let (rows, nobody, gone) = (next(), next(), next());
-            let unsearchable = texts.iter().map(|(field, _)| (field.clone(), next()));
+            let unsearchable: Vec<_> = texts.iter().map(|(field, _)| (field.clone(), next())).collect();
+            let own = dates.iter().filter(|date| date.class == class.name);
+            let unreadable = own.map(|date| (date.field.to_string(), next()));
             let class_found = ClassCensus {
                 rows,
                 nobody: Counted { rows: nobody, reason: class.nobody.none.clone() },
                 gone: Counted { rows: gone, reason: class.nobody.gone.clone() },
-                unsearchable: unsearchable.filter(|(_, rows)| *rows > 0).collect(),
+                unreadable: unreadable.filter(|(_, rows)| *rows > 0).collect(),
+                unsearchable: unsearchable.into_iter().filter(|(_, rows)| *rows > 0).collect(),
             };
             found.classes.insert(class.name.clone(), class_found);
         }

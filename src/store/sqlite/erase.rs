@@ -57,8 +57,23 @@ impl Shared {
         let out: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
         Self::leave_out(&transaction, &out)?;
-        if out.len() < targets.len() {
+        let mut is_anybody_left = out.len() < targets.len();
+        if is_anybody_left {
             self.find(&transaction, &work.script.finding)?;
+            let unclaimed = self.unclaimed(&transaction, &work.treatment)?;
+            if !unclaimed.is_empty() {
+                let out: Vec<usize> = unclaimed.keys().copied().collect();
+                Self::leave_out(&transaction, &out)?;
+                for (n, error) in unclaimed {
+                    if let Some(answer) = answers.get_mut(n) {
+                        *answer = Some(Err(error));
+                    }
+                }
+                is_anybody_left = answers.iter().any(Option::is_none);
+                self.find(&transaction, &work.script.finding)?;
+            }
+        }
+        if is_anybody_left {
             self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
             Self::find_rare(&transaction, &work.script)?;
             let acted_on = work.script.classes.iter().filter(|class| class.is_written());

@@ -12,7 +12,7 @@ use super::by_record::fits;
 use super::sql::{Bound, BoundClass, CustomersMap, SqlMap, bind, keys, refused_by};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
-    Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest,
+    Reactivation, RecordStore, Scrub, Select, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use crate::anonymise::Seed;
 use crate::anonymise::json::Pointer;
@@ -48,6 +48,7 @@ mod reading;
 mod scrub;
 mod statements;
 mod status;
+mod unclaimed;
 
 /// How many treatments are kept as statements.
 const SCRIPTS: usize = 256;
@@ -74,6 +75,8 @@ struct Shared {
     held: Finding,
     /// The schema that the map was held against.
     watch: drift::Watch,
+    /// Tables in which rows may be of no class.
+    unclaimed: Vec<unclaimed::Unclaimed>,
 }
 
 impl SqliteStore {
@@ -112,11 +115,13 @@ impl SqliteStore {
         connection.execute_batch(&groups::create_rare()).map_err(failed_sql)?;
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
-        census::register(&connection).map_err(failed_sql)?;
+        census::register(&connection, &bound).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
         let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
         let watch = drift::Watch::new(map, &bound, &schema, version);
-        let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default(), held, watch });
+        let unclaimed = unclaimed::tables(&bound, map);
+        let shared =
+            Arc::new(Shared { unclaimed, bound, facts, bench, scripts: Mutex::default(), held, watch });
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
     }
 
@@ -568,10 +573,20 @@ impl Shared {
         let mut unclear = self.unclear_customers(transaction, script)?;
         let out: Vec<usize> = unclear.keys().copied().collect();
         Self::leave_out(transaction, &out)?;
-        if script.finding.goes_along() {
-            self.find(transaction, &script.finding)?;
-        } else {
-            self.find_each(transaction, &script.finding)?;
+        let find = || {
+            if script.finding.goes_along() {
+                self.find(transaction, &script.finding)
+            } else {
+                self.find_each(transaction, &script.finding)
+            }
+        };
+        find()?;
+        let unclaimed = self.unclaimed(transaction, treatment)?;
+        if !unclaimed.is_empty() {
+            let out: Vec<usize> = unclaimed.keys().copied().collect();
+            Self::leave_out(transaction, &out)?;
+            unclear.extend(unclaimed);
+            find()?;
         }
         functions::stop_at_unreadable(&self.bench);
         self.look_for(transaction, customers.len(), treatment, script)?;
@@ -801,6 +816,10 @@ fn sql_value(value: Value) -> rusqlite::types::Value {
 impl RecordStore for SqliteStore {
     fn data_map(&self) -> &DataMap {
         &self.shared.bound.data_map
+    }
+
+    fn takes_census(&self) -> Option<&dyn TakeCensus> {
+        Some(self)
     }
 
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {

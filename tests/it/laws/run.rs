@@ -12,7 +12,7 @@ use relinquish::data_map::{Record, Value};
 use relinquish::ledger::SqliteLedger;
 use relinquish::store::{
     Batch, Deactivated, Deactivation, EraseRequest, Erased, MemoryRepository, Reactivated, Reactivation,
-    Select, StoreError, Tally, TallyRequest,
+    Select, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
@@ -23,7 +23,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 
 use super::generated::{Action, Cell, Row, Rule, Shop, TARGET, insert};
-use crate::hosts::{self, approved};
+use crate::hosts::{self, BuildCounted as _, approved};
 
 /// What holds the customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub(super) async fn prepare_in(
     let engine = Engine::builder(Arc::clone(&store), policy, Arc::clone(&ledger), hosts::keys())
         .clock(Arc::clone(&clock))
         .entropy(RepeatableEntropy::new(5))
-        .build()
+        .counted()
         .unwrap_or_else(|problems| {
             panic!("{problems}\n{}\n{}\n{}", shop.schema(), shop.map(), shop.policy())
         });
@@ -329,6 +329,10 @@ impl fmt::Debug for Between {
 impl RecordStore for Between {
     fn data_map(&self) -> &DataMap {
         self.inner.data_map()
+    }
+
+    fn takes_census(&self) -> Option<&dyn TakeCensus> {
+        self.inner.takes_census()
     }
 
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {

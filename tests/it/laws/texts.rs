@@ -98,8 +98,12 @@ impl Shop {
             toml.push_str(
                 "[records.resident]\ntable = 'residents'\nkey = ['client', 'address']\nowner = 'client'\n\
                  [records.address]\ntable = 'addresses'\nkey = 'id'\nfields.street = 'address'\n\
-                 shared = ['resident.address']\n",
+                 shared = ['resident.address']\nnobody = 'of houses that stand empty'\n",
             );
+        }
+        // Rows of a table that others use as well.
+        for (n, _) in self.tables.iter().enumerate().filter(|(_, table)| table.typed) {
+            let _ = writeln!(toml, "[ignore.t{n}]\nrest = 'of others'");
         }
         toml
     }

@@ -1,0 +1,102 @@
+//! Rows that hang from a customer and that no class of their table claims.
+//!
+//! A census counts such rows in whole tables. One that was written since is found here, with the customer from whom it hangs:
+//! nobody knows what it is, so nothing of that customer is touched.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::ownership::{From, Set, Toward, Ways};
+use super::{Shared, Trouble, natural};
+use crate::data_map::{ClassName, LinkRole};
+use crate::policy::{RecordAction, Treatment};
+use crate::store::StoreError;
+use crate::store::sql::{Bound, BoundClass, Ignored, Rows, SqlMap};
+
+/// A table with rows that may be of no class.
+#[derive(Debug)]
+pub(super) struct Unclaimed {
+    table: String,
+    classes: Vec<ClassName>,
+    /// Each counts, per customer of the batch, the rows to which one link leads.
+    counts: Vec<String>,
+}
+
+/// The tables whose classes do not claim all rows, and for whose other rows the map gives no reason.
+pub(super) fn tables(bound: &Bound, map: &SqlMap) -> Vec<Unclaimed> {
+    let mut tables: Vec<Unclaimed> = Vec::new();
+    for class in &bound.classes {
+        let classes: Vec<&BoundClass> =
+            bound.classes.iter().filter(|other| other.table == class.table).collect();
+        let claims_the_rest =
+            |class: &&BoundClass| class.rows.with.is_empty() || !class.rows.without.is_empty();
+        if tables.iter().any(|found| found.table == class.table)
+            || classes.iter().any(claims_the_rest)
+            || has_reason(map, &class.table)
+        {
+            continue;
+        }
+        let rows =
+            Rows { with: Vec::new(), without: classes.iter().map(|class| class.rows.with.clone()).collect() };
+        tables.push(Unclaimed {
+            table: class.table.clone(),
+            classes: classes.iter().map(|class| class.name.clone()).collect(),
+            counts: classes.iter().flat_map(|class| counts(bound, class, &rows)).collect(),
+        });
+    }
+    tables
+}
+
+fn has_reason(map: &SqlMap, table: &str) -> bool {
+    map.ignore
+        .iter()
+        .any(|(name, ignored)| matches!(ignored, Ignored::Rest(_)) && name.eq_ignore_ascii_case(table))
+}
+
+/// Statements that count rows of the class's table, by each link by which the class's own rows hang.
+fn counts(bound: &Bound, class: &BoundClass, rows: &Rows) -> Vec<String> {
+    let ways = Ways { bound };
+    let beside = BoundClass { rows: rows.clone(), ..class.clone() };
+    let links = class.links.iter().filter(|link| link.role != LinkRole::End);
+    let ends = links.flat_map(|link| link.heads.iter().map(move |head| (link, head)));
+    ends.filter_map(|(link, name)| {
+        let number = bound.classes.iter().position(|head| head.name == *name)?;
+        let head = bound.classes.get(number)?;
+        let from = if head.is_root && !link.by_value {
+            From::batch(bound)
+        } else {
+            From::set(bound, Set::Touched, number)
+        };
+        let rows = ways.along(link, &beside, head, Toward::Foot, &from, "relinquish_r.n AS n");
+        Some(format!("SELECT n, count(*) FROM ({rows}) GROUP BY n"))
+    })
+    .collect()
+}
+
+impl Shared {
+    /// The customers of the batch from whom rows hang that no class claims, once their records were found. Only tables count
+    /// in which the treatment does something.
+    pub(super) fn unclaimed(
+        &self,
+        connection: &Connection,
+        treatment: &Treatment,
+    ) -> Result<HashMap<usize, StoreError>, Trouble> {
+        let mut customers = HashMap::new();
+        let is_treated = |class: &ClassName| {
+            let treated = treatment.class(class.as_str());
+            treated.is_some_and(|treated| !matches!(treated.action(), RecordAction::Keep { .. }))
+        };
+        for found in self.unclaimed.iter().filter(|found| found.classes.iter().any(is_treated)) {
+            for sql in &found.counts {
+                let mut statement = connection.prepare_cached(sql)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let (table, rows) = (found.table.clone(), natural(row, 1)?);
+                    customers.entry(natural(row, 0)?).or_insert(StoreError::Unclaimed { table, rows });
+                }
+            }
+        }
+        Ok(customers)
+    }
+}

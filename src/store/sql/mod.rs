@@ -206,6 +206,7 @@ mod links;
 mod map;
 mod map_schema;
 mod mend;
+mod notes;
 mod paste;
 mod schema;
 mod shape;
@@ -215,6 +216,7 @@ mod way;
 mod written;
 
 pub use map::SqlMap;
+pub use notes::Note;
 
 pub(crate) use bind::{Bound, BoundClass, Rows, bind};
 pub(crate) use links::{Compare, Is};

@@ -1,14 +1,17 @@
 //! The links of a class, each held against the live schema: where it leads, how both ends compare, and what happens when
 //! what it leads to leaves.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::bind::{check_column, own_name};
 use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{Ends, SqlMap};
-use super::schema::{ForeignKey, OnDelete, Schema, Table};
-use crate::data_map::{ClassName, LinkRole, Value, WhenGone};
-use crate::document::{Reader, join, suggest};
+use super::paste;
+use super::schema::{Column, ForeignKey, OnDelete, Schema, Table};
+use crate::data_map::{ClassName, Datatype, LinkRole, Value, WhenGone, is_reserved};
+use crate::document::{Problem, Reader, join, suggest};
 
 /// A link of a class, with both ends.
 #[derive(Clone, Debug)]
@@ -71,9 +74,46 @@ pub(super) struct Binder<'s> {
     pub(super) schema: &'s Schema,
     /// Every class with its table and key.
     pub(super) classes: &'s [(ClassName, String, Vec<String>)],
+    /// Record classes have tables that are not there, so a way may end at a table that would be theirs.
+    pub(super) has_lost_tables: bool,
+    /// By named link, the classes that use it, and what is wrong with it there.
+    pub(super) named: RefCell<BTreeMap<String, NamedLink>>,
+}
+
+/// How a named link fares in the classes that use it.
+#[derive(Debug, Default)]
+pub(super) struct NamedLink {
+    uses: usize,
+    /// By class.
+    problems: Vec<(ClassName, Vec<Problem>)>,
 }
 
 impl<'s> Binder<'s> {
+    /// What is wrong with named links. A fault in every class that uses the link is the link's own, and is said once.
+    pub(super) fn say_named(&self, reader: &mut Reader) {
+        for (name, link) in self.named.take() {
+            let classes: Vec<&str> = link.problems.iter().map(|(class, _)| class.as_str()).collect();
+            let is_its_own = link.uses > 1 && link.uses == classes.len();
+            let used_by = format!(", in {}", classes.join(", "));
+            for (n, (_, problems)) in link.problems.into_iter().enumerate() {
+                for mut problem in problems {
+                    if !is_its_own {
+                        reader.push(problem);
+                    } else if n == 0 {
+                        problem.path = join("links", &name);
+                        problem.what.push_str(&used_by);
+                        reader.push(problem);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A class of the map whose table is not there, which is said elsewhere.
+    fn is_lost(&self, class: &ClassName) -> bool {
+        self.map.records.get(class).is_some_and(|record| self.schema.table(&record.table).is_none())
+    }
+
     fn root_key(&self) -> &[String] {
         self.classes.first().map_or(&[], |(_, _, key)| key)
     }
@@ -95,8 +135,9 @@ impl<'s> Binder<'s> {
         owner: &[LinkRef],
         shared: &[SharedMap],
         ends: &Ends,
-    ) -> Vec<BoundLink> {
+    ) -> (Vec<BoundLink>, bool) {
         let mut links: Vec<BoundLink> = Vec::new();
+        let mut are_all = true;
         let mut before: Vec<(Vec<String>, Vec<Value>)> = Vec::new();
         for (n, link) in owner.iter().enumerate() {
             let path = if owner.len() > 1 {
@@ -109,20 +150,25 @@ impl<'s> Binder<'s> {
                 bound.unless.clone_from(&before);
                 before.push((bound.columns.clone(), bound.none.clone()));
                 links.push(bound);
+            } else {
+                are_all = false;
             }
         }
         for (n, link) in shared.iter().enumerate() {
             let SharedMap::Own(link) = link else { continue };
             let path = format!("{}[{n}]", join(&foot.path, "shared"));
             let written = self.resolve(link);
-            links.extend(self.link(reader, &path, foot, &written, LinkRole::Shared));
+            let link = self.link(reader, &path, foot, &written, LinkRole::Shared);
+            are_all &= link.is_some();
+            links.extend(link);
         }
         for (name, end) in &ends.links {
-            self.end(reader, foot, name, end, &mut links);
+            are_all &= self.end(reader, foot, name, end, &mut links);
         }
-        links
+        (links, are_all)
     }
 
+    /// Whether the link is there.
     fn end(
         &self,
         reader: &mut Reader,
@@ -130,7 +176,7 @@ impl<'s> Binder<'s> {
         name: &str,
         end: &EndMap,
         links: &mut Vec<BoundLink>,
-    ) {
+    ) -> bool {
         let path = join(&join(&foot.path, "ends"), name);
         let mut known = links.iter_mut().filter(|link| link.name.eq_ignore_ascii_case(name)).peekable();
         if known.peek().is_some() && end.link.is_none() {
@@ -138,18 +184,18 @@ impl<'s> Binder<'s> {
                 say_gone(reader, &path, foot, link, end);
                 self.check_stand_in(reader, &path, link);
             }
-            return;
+            return true;
         }
         let written = match &end.link {
             Some(link) => link.clone(),
             None => self.resolve(&self.word(foot, name)),
         };
-        if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
-            name.clone_into(&mut link.name);
-            say_gone(reader, &path, foot, &mut link, end);
-            self.check_stand_in(reader, &path, &link);
-            links.push(link);
-        }
+        let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) else { return false };
+        name.clone_into(&mut link.name);
+        say_gone(reader, &path, foot, &mut link, end);
+        self.check_stand_in(reader, &path, &link);
+        links.push(link);
+        true
     }
 
     /// Only a link to the customers' key can lead to the tenant's stand-in.
@@ -193,6 +239,27 @@ impl<'s> Binder<'s> {
     }
 
     fn link(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        foot: &Foot<'s>,
+        written: &LinkMap,
+        role: LinkRole,
+    ) -> Option<BoundLink> {
+        let name = written.name.as_ref().filter(|name| self.map.links.get(*name) == Some(written));
+        let Some(name) = name else { return self.own_link(reader, path, foot, written, role) };
+        let mut own = Reader::default();
+        let link = self.own_link(&mut own, path, foot, written, role);
+        let mut named = self.named.borrow_mut();
+        let seen = named.entry(name.clone()).or_default();
+        seen.uses += 1;
+        if !own.problems().is_empty() {
+            seen.problems.push((foot.class.clone(), own.into_problems()));
+        }
+        link
+    }
+
+    fn own_link(
         &self,
         reader: &mut Reader,
         path: &str,
@@ -268,6 +335,9 @@ impl<'s> Binder<'s> {
                 return self.check_rest(reader, path, rest, far, link);
             }
         }
+        if self.has_lost_tables {
+            return None;
+        }
         let what = format!("ends at table {}, which is not mapped, and not at the customers", at.name);
         reader.problem(path, what, "write the columns that lead on to the customers' key, or map that table");
         None
@@ -289,12 +359,15 @@ impl<'s> Binder<'s> {
             return None;
         }
         own_columns(reader, path, to, &next.columns)?;
+        let is_there = |column: &String| to.column(column).is_some();
         let of_head = |class: &ClassName| self.map.records.get(class).map(|record| record.owner.as_slice());
         let same = link.heads.iter().filter_map(of_head).any(|owner| {
             owner.iter().any(|owner| {
                 let first = self.resolve(owner);
-                first.columns.len() == next.columns.len()
-                    && first.columns.iter().zip(&next.columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+                // An owner that is not there is said of that class.
+                !first.columns.iter().all(is_there)
+                    || first.columns.len() == next.columns.len()
+                        && first.columns.iter().zip(&next.columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
             })
         });
         if !same {
@@ -333,6 +406,9 @@ impl<'s> Binder<'s> {
         let (to_table, to_columns) = match &link.to {
             Some(Target::Table(table, columns)) => (table.clone(), columns.clone()),
             Some(Target::Class(class) | Target::Column(class, _)) => {
+                if self.is_lost(class) {
+                    return None;
+                }
                 let Some((_, table, key)) = self.classes.iter().find(|(name, ..)| name == class) else {
                     let known: Vec<&str> = self.classes.iter().map(|(name, ..)| name.as_str()).collect();
                     reader.problem(
@@ -448,7 +524,7 @@ impl<'s> Binder<'s> {
             let mut keys = holder.table.foreign_keys.iter();
             let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));
             let said = ends.links.contains_key(name);
-            let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, key));
+            let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, holder, key));
             if let Some(gone) = by_schema {
                 let end = EndMap { gone, cleared: None, link: None };
                 say_gone(reader, &join(&join(&holder.path, "ends"), name), holder, &mut link, &end);
@@ -490,31 +566,115 @@ impl<'s> Binder<'s> {
             }
             let name = self.name_of(&key.columns);
             let path = join(&join(&foot.path, "ends"), &name);
-            if let Some(gone) = by_schema(ends, key) {
-                let written = LinkMap::of(key.columns.clone());
-                if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
-                    link.name = name;
-                    let end = EndMap { gone, cleared: None, link: None };
-                    say_gone(reader, &path, foot, &mut link, &end);
-                    links.push(link);
-                }
+            if let Some((gone, mut link)) = self.link_by_schema(ends, foot, key) {
+                link.name = name;
+                say_gone(reader, &path, foot, &mut link, &EndMap { gone, cleared: None, link: None });
+                links.push(link);
                 continue;
             }
-            let written = LinkMap::of(key.columns.clone());
-            let mut own = Reader::default();
-            let link = self.link(&mut own, &path, foot, &written, LinkRole::End);
-            let takes_null = link.as_ref().is_some_and(|link| !clearable(foot, link, links).is_empty());
             let to: Vec<&str> = heads.iter().map(ClassName::as_str).collect();
-            reader.problem(
+            let ways = self.ways(foot, key, links);
+            reader.problem_to_paste(
                 path,
                 format!(
                     "{}.{name} leads to {}, and the map does not say what that means",
                     foot.class,
                     to.join(" or ")
                 ),
-                self.ways_out(foot, &name, key, takes_null, &to),
+                match ways.as_slice() {
+                    [] => "give both ends one type, or write the link out".to_owned(),
+                    ways => {
+                        format!("write {}", ways.iter().map(Way::to_string).collect::<Vec<_>>().join("; or "))
+                    }
+                },
+                self.lines(foot, ends, &name, &ways),
             );
         }
+    }
+
+    /// A foreign key of which the schema says what it means. Where its ends do not compare alike, the map has to say more.
+    fn link_by_schema(
+        &self,
+        ends: &Ends,
+        foot: &Foot<'s>,
+        key: &ForeignKey,
+    ) -> Option<(WhenGone, BoundLink)> {
+        let gone = by_schema(ends, foot, key)?;
+        let written = LinkMap::of(key.columns.clone());
+        Some((gone, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
+    }
+
+    /// What a foreign key can mean that the map does not mention. Only what the check would accept is in the list.
+    fn ways(&self, foot: &Foot<'s>, key: &ForeignKey, links: &[BoundLink]) -> Vec<Way> {
+        let name = self.name_of(&key.columns);
+        // A named link says itself how it compares.
+        let named = self.map.links.get(&name).cloned();
+        let written = named.unwrap_or_else(|| LinkMap::of(key.columns.clone()));
+        let Some((link, compare)) = self.compared(foot, &written, LinkRole::End) else { return Vec::new() };
+        let takes_null = !clearable(foot, &link, links).is_empty();
+        let is_record = foot.path != "customers";
+        let is_plain = compare == written.compare;
+        let compare = (!is_plain).then_some(compare);
+        let mut ways = Vec::new();
+        let end = |word, when| Way::End { name: name.clone(), compare, word, when };
+        if is_record {
+            ways.push(end("goes", "this record is treated with what it leads to"));
+        }
+        if takes_null {
+            ways.push(end("clear", "the record stays and the link is cleared"));
+        }
+        let is_key = !link.by_value && compare != Some(Compare::NoCase);
+        if is_key && self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
+            ways.push(end("stand-in", "the \"Unknown Customer\" takes that place"));
+        }
+        if is_record && is_plain {
+            ways.push(Way::Shared { name: name.clone() });
+        }
+        if is_plain
+            && !self.is_root(&key.to_table)
+            && let [class] = self.classes_of(&key.to_table).as_slice()
+        {
+            ways.push(Way::Holds { class: class.clone(), link: format!("{}.{name}", foot.class) });
+        }
+        ways
+    }
+
+    /// A link with the first comparison that both of its ends allow: they may differ in type or in how they compare.
+    fn compared(&self, foot: &Foot<'s>, written: &LinkMap, role: LinkRole) -> Option<(BoundLink, Compare)> {
+        [written.compare, Compare::Text, Compare::NoCase].into_iter().find_map(|compare| {
+            let written = LinkMap { compare, ..written.clone() };
+            Some((self.own_link(&mut Reader::default(), "", foot, &written, role)?, compare))
+        })
+    }
+
+    /// The same as lines to paste.
+    fn lines(&self, foot: &Foot<'s>, ends: &Ends, name: &str, ways: &[Way]) -> Option<String> {
+        let class = foot.class.as_str();
+        let place = if foot.path == "customers" { vec!["customers"] } else { vec!["records", class] };
+        let words: Vec<String> = ways.iter().filter_map(Way::word).collect();
+        let others = ways.iter().filter_map(|way| way.elsewhere(class));
+        if words.is_empty() {
+            // All that is left is that the other record hangs from this one.
+            return ways.iter().find_map(|way| {
+                let Way::Holds { class, link } = way else { return None };
+                let is_free = self.map.records.get(class).is_some_and(|record| record.shared.is_empty());
+                is_free.then(|| {
+                    paste::set(&["records", class.as_str()], "shared", &format!("[{}]", paste::text(link)))
+                })
+            });
+        }
+        // A class that says `ends = "schema"` has no table to paste into.
+        if ends.is_word {
+            return None;
+        }
+        let mut lines = paste::header(&[&place[..], &["ends"]].concat());
+        lines.push('\n');
+        lines.push_str(&end_to_choose(name, ways));
+        for other in others {
+            lines.push_str("\n# or, ");
+            lines.push_str(&other);
+        }
+        Some(lines)
     }
 
     /// A named link that starts at these columns, or the columns themselves.
@@ -527,40 +687,201 @@ impl<'s> Binder<'s> {
         named.map_or_else(|| columns.join("+"), |(name, _)| name.clone())
     }
 
-    /// Lines to paste, of which only those are named that would pass.
-    fn ways_out(
-        &self,
-        foot: &Foot<'_>,
-        name: &str,
-        key: &ForeignKey,
-        takes_null: bool,
-        to: &[&str],
-    ) -> String {
-        let quoted = if name.contains('+') { format!("\"{name}\"") } else { name.to_owned() };
-        let mut ways = Vec::new();
-        if foot.path != "customers" {
-            ways.push(format!("ends.{quoted} = \"goes\" where this record is treated with what it leads to"));
+    /// The last class of the binder, which nobody mapped yet, as lines to paste. `way` leads from its table to a mapped one.
+    /// None where the check would not accept the lines.
+    pub(super) fn draft(&self, way: &[Vec<String>]) -> Option<String> {
+        let (class, table, key) = self.classes.last()?;
+        let table = self.schema.table(table)?;
+        let foot = Foot {
+            path: join("records", class.as_str()),
+            class,
+            table,
+            when: &When::All,
+            key: key.clone(),
+            divides: std::collections::BTreeSet::new(),
+        };
+        let (first, further) = way.split_first()?;
+        let plain = LinkMap {
+            further: further.iter().cloned().map(LinkMap::of).collect(),
+            ..LinkMap::of(first.clone())
+        };
+        let (owner, compare) = self.compared(&foot, &plain, LinkRole::Owner)?;
+        let mut lines = paste::header(&["records", class.as_str()]);
+        let mut line = |text: &str| {
+            lines.push('\n');
+            lines.push_str(text);
+        };
+        if class.as_str() != table.name {
+            line(&format!("table = {}", paste::text(&table.name)));
         }
-        if takes_null {
-            ways.push(format!("ends.{quoted} = \"clear\" where the record stays and the link is cleared"));
+        match (compare, first.as_slice(), further) {
+            (Compare::Exact, ..) => line(&format!("owner = {}", paste::way(way))),
+            (_, [column], []) => line(&format!(
+                "owner = {{ column = {}, compare = {} }}",
+                paste::text(column),
+                paste::text(compare.as_str())
+            )),
+            _ => return None,
         }
-        if self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
-            ways.push(format!(
-                "ends.{quoted} = \"stand-in\" where the \"Unknown Customer\" takes that place"
-            ));
+        let links = [owner];
+        let own_ends = Ends { by_schema: self.map.by_schema, ..Ends::default() };
+        let mut ends = Vec::new();
+        for key in &table.foreign_keys {
+            let is_mapped = !self.classes_of(&key.to_table).is_empty();
+            if !is_mapped || is_covered(key, &links) || self.link_by_schema(&own_ends, &foot, key).is_some() {
+                continue;
+            }
+            let name = self.name_of(&key.columns);
+            let ways = self.ways(&foot, key, &links);
+            if ways.is_empty() {
+                return None;
+            }
+            ends.push(end_to_choose(&name, &ways));
         }
-        if foot.path != "customers" {
-            ways.push(format!("shared = [\"{name}\", …] where the record belongs to that end as well"));
+        if !ends.is_empty() {
+            line(&paste::header(&["records", class.as_str(), "ends"]));
+            ends.iter().for_each(|end| line(end));
         }
-        if !self.is_root(&key.to_table)
-            && let [class] = to
-        {
-            ways.push(format!(
-                "shared = [\"{}.{name}\"] at records.{class} where that record belongs to whoever has this one",
-                foot.class
-            ));
+        let is_linked = |column: &str| {
+            let is = |name: &String| name.eq_ignore_ascii_case(column);
+            let by_value = links.iter().any(|link| link.by_value && link.columns.iter().any(is));
+            let leads =
+                |key: &ForeignKey| !self.classes_of(&key.to_table).is_empty() && key.columns.iter().any(is);
+            let by_key = table.foreign_keys.iter().any(leads);
+            links.iter().any(|link| !link.by_value && link.columns.iter().any(is)) || !by_value && by_key
+        };
+        let is_known = |column: &Column| {
+            let is_key = foot.key.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+            is_key && column.datatype != Datatype::Text || is_linked(&column.name)
+        };
+        let columns = table.columns.iter().filter(|column| !is_known(column));
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        if !columns.is_empty() {
+            line(&paste::fields_block(&["records", class.as_str()], table, &columns, false));
         }
-        format!("write {}", ways.join("; or "))
+        line(&format!("# or, in [ignore]: {} = \"the reason\"", paste::key(&table.name)));
+        self.ends_at_draft(table).iter().for_each(|end| line(end));
+        Some(lines)
+    }
+
+    /// Foreign keys of mapped tables to the last class of the binder: once that table is mapped, they have to be explained.
+    fn ends_at_draft(&self, table: &Table) -> Vec<String> {
+        let mapped = self.classes.split_last().map_or(&[][..], |(_, mapped)| mapped);
+        let mut lines = Vec::new();
+        for (n, (class, own, key)) in mapped.iter().enumerate() {
+            let record = self.map.records.get(class).filter(|_| n > 0);
+            let Some(own) = self.schema.table(own) else { continue };
+            let place = record.map_or_else(|| vec!["customers"], |_| vec!["records", class.as_str()]);
+            let customers = &self.map.customers;
+            let ends = record.map_or(&customers.ends, |record| &record.ends);
+            let foot = Foot {
+                path: place.join("."),
+                class,
+                table: own,
+                when: record.map_or(&customers.when, |record| &record.when),
+                key: key.clone(),
+                divides: self.map.conditions(&own.name),
+            };
+            let owner = record.map_or(&[][..], |record| &record.owner);
+            let shared = record.map_or(&[][..], |record| &record.shared);
+            let (links, _) = self.links(&mut Reader::default(), &foot, owner, shared, ends);
+            let keys = own.foreign_keys.iter().filter(|key| key.to_table.eq_ignore_ascii_case(&table.name));
+            for key in keys {
+                let is_said = is_covered(key, &links)
+                    || is_fixed_at_null(foot.when, key)
+                    || ends.is_word
+                    || self.link_by_schema(ends, &foot, key).is_some();
+                let ways = self.ways(&foot, key, &links);
+                if !is_said && ways.iter().any(|way| way.word().is_some()) {
+                    lines.push(paste::header(&[&place[..], &["ends"]].concat()));
+                    lines.push(end_to_choose(&self.name_of(&key.columns), &ways));
+                }
+            }
+        }
+        lines
+    }
+}
+
+/// A name for the class of a table: the table's own, unless it is taken.
+pub(super) fn free_name(map: &SqlMap, table: &str) -> ClassName {
+    let is_taken = |name: &str| {
+        map.records.keys().chain([&map.customers.class]).any(|class| class.as_str() == name)
+            || is_reserved(name)
+    };
+    let mut name = table.to_owned();
+    while is_taken(&name) {
+        name.push_str("_row");
+    }
+    name.into()
+}
+
+/// What a foreign key can mean.
+enum Way {
+    /// A word for the end.
+    End { name: String, compare: Option<Compare>, word: &'static str, when: &'static str },
+    /// The record belongs to that end as well.
+    Shared { name: String },
+    /// What the key leads to belongs to whoever has the record.
+    Holds { class: ClassName, link: String },
+}
+
+/// A word for an end, with how the link compares where that has to be said.
+fn end(compare: Option<Compare>, word: &str) -> String {
+    match compare {
+        None => paste::text(word),
+        Some(compare) => {
+            format!("{{ compare = {}, gone = {} }}", paste::text(compare.as_str()), paste::text(word))
+        }
+    }
+}
+
+/// A line for an end whose word a person has to choose.
+fn end_to_choose(name: &str, ways: &[Way]) -> String {
+    let words: Vec<String> = ways.iter().filter_map(Way::word).collect();
+    let compare =
+        ways.iter().find_map(|way| if let Way::End { compare, .. } = way { *compare } else { None });
+    paste::todo_in(name, &end(compare, paste::TODO), &words.join(" or "))
+}
+
+impl Way {
+    fn word(&self) -> Option<String> {
+        match self {
+            Self::End { word, .. } => Some(paste::text(word)),
+            Self::Shared { .. } | Self::Holds { .. } => None,
+        }
+    }
+
+    /// What is written somewhere else instead of a word.
+    fn elsewhere(&self, own: &str) -> Option<String> {
+        match self {
+            Self::End { .. } => None,
+            Self::Shared { name } => {
+                Some(format!("in {}: shared = [{}, …]", paste::header(&["records", own]), paste::text(name)))
+            }
+            Self::Holds { class, link } => Some(format!(
+                "in {}: shared = [{}]",
+                paste::header(&["records", class.as_str()]),
+                paste::text(link)
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End { name, compare, word, when } => {
+                let end = end(*compare, word);
+                write!(f, "ends.{} = {end} where {when}", paste::key(name))
+            }
+            Self::Shared { name } => {
+                write!(f, "shared = [\"{name}\", …] where the record belongs to that end as well")
+            }
+            Self::Holds { class, link } => write!(
+                f,
+                "shared = [\"{link}\"] at records.{class} where that record belongs to whoever has this one"
+            ),
+        }
     }
 }
 
@@ -620,12 +941,15 @@ fn divides(foot: &Foot<'_>, column: &str) -> bool {
     foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// What the schema says of a foreign key, where the map goes by it.
-fn by_schema(ends: &Ends, key: &ForeignKey) -> Option<WhenGone> {
+/// What the schema says of a foreign key, where the map goes by it. `SET NULL` says nothing where no column takes NULL.
+fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<WhenGone> {
     match key.on_delete {
         _ if !ends.by_schema => None,
         OnDelete::Cascade => Some(WhenGone::Goes),
-        OnDelete::SetNull => Some(WhenGone::Clear),
+        OnDelete::SetNull => {
+            let takes_null = |column: &String| foot.table.column(column).is_some_and(|own| own.nullable);
+            key.columns.iter().any(takes_null).then_some(WhenGone::Clear)
+        }
         OnDelete::SetDefault | OnDelete::Nothing => None,
     }
 }

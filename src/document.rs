@@ -90,7 +90,11 @@ impl Problems {
                 }
             }
         }
-        sections.into_iter().map(|(header, lines)| format!("{header}\n{lines}\n")).collect()
+        let mut text = String::new();
+        for (header, lines) in sections {
+            text.extend([header, "\n", &lines, "\n"]);
+        }
+        text
     }
 
     /// Each of them.
@@ -199,6 +203,19 @@ impl Reader {
         paste: Option<String>,
     ) {
         self.problems.push(Problem { paste, ..Problem::new(path, what, way_out) });
+    }
+
+    /// Problems of another reader. Lines to paste are those that each of them gets if it has none.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn push_all(&mut self, other: Self, lines: impl FnOnce() -> Option<String>) {
+        if other.problems.is_empty() {
+            return;
+        }
+        let lines = lines();
+        self.problems.extend(other.problems.into_iter().map(|problem| {
+            let paste = problem.paste.clone().or_else(|| lines.clone());
+            Problem { paste, ..problem }
+        }));
     }
 
     /// The first problem that meets a condition, to add what follows from it.

@@ -61,7 +61,8 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
         return Ok(Answer::refused(&reason, text));
     }
     let notes = opened.store.notes();
-    let listed: String = notes.iter().map(|note| format!("\n  note       {note}")).collect();
+    let listed: Vec<String> = notes.iter().map(|note| format!("\n  note       {note}")).collect();
+    let listed = listed.concat();
     let checked = check_text(documents, map, &policy);
     let text = format!("{checked}\n  schema     {}{listed}\n{census}", census.schema);
     let mut answer = check_json(map, &policy);

@@ -224,26 +224,7 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
         has_lost_tables: mended.lost_tables > 0,
         named: RefCell::default(),
     };
-    let mut feet = Vec::with_capacity(named.len());
-    for (n, (class, table, key)) in named.iter().enumerate() {
-        let Some(table) = schema.table(table) else { continue };
-        let record = map.records.get(class).filter(|_| n > 0);
-        let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
-        let place = match record {
-            Some(record) if record.alike.is_some() => Vec::new(),
-            Some(_) => vec!["records", class.as_str()],
-            None => vec!["customers"],
-        };
-        check_key(reader, &join(&path, "key"), &place, table, key);
-        let when = record.map_or(&map.customers.when, |record| &record.when);
-        let key = if table.primary_key.is_empty() && *key == table.handle() {
-            key.clone()
-        } else {
-            key.iter().filter_map(|column| own_name(table, column)).collect()
-        };
-        let divides = map.conditions(&table.name);
-        feet.push(Foot { path, class, table, when, key, divides });
-    }
+    let feet = feet_of(reader, map, schema, &named);
     let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
     let ends_of = |foot: &Foot<'_>| record_of(foot).map_or(&map.customers.ends, |record| &record.ends);
     let mut bound = Vec::with_capacity(feet.len());
@@ -258,7 +239,6 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
             links
         })
         .collect();
-    binder.say_named(reader);
     for (held, record) in &map.records {
         let at = join("records", held.as_str());
         for (n, shared) in record.shared.iter().enumerate() {
@@ -280,10 +260,12 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
             }
         }
     }
+    binder.say_named(reader);
+    let missed = missed_holders(reader, map);
     for ((foot, links), bound) in feet.iter().zip(&mut links).zip(&bound) {
         // What a link that is wrong would have covered is no fault of its own.
         if *bound {
-            binder.check_foreign_keys(reader, foot, ends_of(foot), links);
+            binder.check_foreign_keys(reader, foot, ends_of(foot), links, &missed);
         }
     }
     let rows: Vec<Option<Rows>> = feet.iter().map(|foot| rows_of(reader, foot, &feet)).collect();
@@ -313,6 +295,50 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
         });
     }
     classes
+}
+
+/// Classes of which `shared` names a link of another class that is not there. A foreign key that leads to one of them may be what
+/// was meant.
+fn missed_holders(reader: &Reader, map: &SqlMap) -> BTreeSet<ClassName> {
+    let is_missed = |class: &&ClassName| {
+        let path = format!("{}.shared[", join("records", class.as_str()));
+        // A name that was mended has found its link.
+        let is_it = |problem: &Problem| {
+            problem.path.starts_with(&path) && !problem.way_out.starts_with("did you mean")
+        };
+        reader.problems().iter().any(is_it)
+    };
+    map.records.keys().filter(is_missed).cloned().collect()
+}
+
+/// Every class with its place in the map, its table and its key.
+fn feet_of<'s>(
+    reader: &mut Reader,
+    map: &'s SqlMap,
+    schema: &'s Schema,
+    named: &'s [(ClassName, String, Vec<String>)],
+) -> Vec<Foot<'s>> {
+    let mut feet = Vec::with_capacity(named.len());
+    for (n, (class, table, key)) in named.iter().enumerate() {
+        let Some(table) = schema.table(table) else { continue };
+        let record = map.records.get(class).filter(|_| n > 0);
+        let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
+        let place = match record {
+            Some(record) if record.alike.is_some() => Vec::new(),
+            Some(_) => vec!["records", class.as_str()],
+            None => vec!["customers"],
+        };
+        check_key(reader, &join(&path, "key"), &place, table, key);
+        let when = record.map_or(&map.customers.when, |record| &record.when);
+        let key = if table.primary_key.is_empty() && *key == table.handle() {
+            key.clone()
+        } else {
+            key.iter().filter_map(|column| own_name(table, column)).collect()
+        };
+        let divides = map.conditions(&table.name);
+        feet.push(Foot { path, class, table, when, key, divides });
+    }
+    feet
 }
 
 /// The key that the map names, or the table's primary key.
@@ -473,7 +499,7 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
 }
 
 /// Whether all classes of a table hold for rows of their own.
-fn is_told_apart(map: &SqlMap, table: &str) -> bool {
+pub(super) fn is_told_apart(map: &SqlMap, table: &str) -> bool {
     let root = map.customers.table.eq_ignore_ascii_case(table).then_some(&map.customers.when);
     let records = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
     let conditions: Vec<&When> = root.into_iter().chain(records.map(|record| &record.when)).collect();

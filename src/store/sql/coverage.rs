@@ -3,14 +3,16 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use super::bind::{BoundClass, check_column, field, implied, is_condition, key_of, mapped};
+use super::bind::{BoundClass, check_column, field, implied, is_condition, is_told_apart, key_of, mapped};
+use super::draft::free_name;
 use super::map::{FieldMap, Ignored, SqlMap};
 use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
 use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
-use super::way::{Binder, free_name};
+use super::way::Binder;
 use crate::data_map::{ClassName, Datatype};
 use crate::document::{Problem, Reader, join};
 
@@ -41,8 +43,9 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
                 || !(is_key && is_text(table, column)) && implied(&map.customers, column).is_some()
                 || !is_key && leads(table, class, column)
         };
-        let lost = mended.unresolved.get("customers").copied().unwrap_or_default();
-        let listed = Listed { place: &["customers"], table, fields: &map.customers.fields, lost };
+        let lost = mended.lost(&table.name);
+        let listed =
+            Listed { place: &["customers"], table, fields: &map.customers.fields, lost, takes_rest: true };
         check_columns(reader, &listed, &known);
     }
     // Without the customers nothing leads to them: what that makes of the records is no fault of theirs.
@@ -56,6 +59,12 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
                 Some(class) if class.has_all_links => Vec::new(),
                 _ => record.link_columns(&map.links),
             };
+            // Where nothing tells the classes of a table apart, what was meant to do so is no column that somebody forgot.
+            let divides = if is_told_apart(map, &record.table) {
+                BTreeSet::new()
+            } else {
+                map.conditions(&record.table)
+            };
             let known = |column: &str| {
                 let is = |name: &String| name.eq_ignore_ascii_case(column);
                 let is_key = key.iter().any(is);
@@ -63,14 +72,24 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
                     || (is_key && !is_text(table, column))
                     || leads(table, class, column)
                     || written.iter().any(is)
+                    || divides.iter().any(is)
             };
-            let path = join("records", name.as_str());
-            let lost = mended.unresolved.get(&path).copied().unwrap_or_default();
             let place = ["records", name.as_str()];
-            check_columns(reader, &Listed { place: &place, table, fields: &record.fields, lost }, &known);
+            let takes_rest = record.alike.is_none();
+            let lost = mended.lost(&table.name);
+            let listed = Listed { place: &place, table, fields: &record.fields, lost, takes_rest };
+            check_columns(reader, &listed, &known);
         }
     }
     let tied = if has_root { tied(map, schema) } else { Vec::new() };
+    check_tied(reader, mended, schema, &tied);
+    let is_said = |table: &str| tied.iter().any(|tied| tied.table.name.eq_ignore_ascii_case(table));
+    check_triggers(reader, map, schema, &is_said);
+    check_virtual(reader, map, schema);
+}
+
+/// One problem for each table that foreign keys tie to a customer and that nobody mapped.
+fn check_tied(reader: &mut Reader, mended: &Mended, schema: &Schema, tied: &[Tied<'_>]) {
     // A class whose table is not there may mean one of those that nobody mapped.
     let is_lost = |problem: &Problem| problem.what.starts_with("there is no table ");
     let mut is_meant = false;
@@ -79,7 +98,7 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
         && let Some(problem) = reader.first(is_lost)
     {
         let open = names(tied.iter().map(|tied| tied.table.name.as_str()));
-        problem.way_out.push_str(&format!("; of these, nobody mapped {open}"));
+        let _ = write!(problem.way_out, "; of these, nobody mapped {open}");
         is_meant = true;
     }
     for tied in tied.iter().filter(|_| !is_meant) {
@@ -89,12 +108,9 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
             table.clone(),
             format!("a foreign key ties this table to {through}, and nobody mapped it"),
             format!("write [records.…] with table = \"{table}\", or ignore.{table} = \"reason\""),
-            draft(map, schema, tied).or_else(|| (tied.way.len() == 1).then(|| ignore_block(table))),
+            draft(&mended.map, schema, tied).or_else(|| (tied.way.len() == 1).then(|| ignore_block(table))),
         );
     }
-    let is_said = |table: &str| tied.iter().any(|tied| tied.table.name.eq_ignore_ascii_case(table));
-    check_triggers(reader, map, schema, &is_said);
-    check_virtual(reader, map, schema);
 }
 
 /// What the map says of the columns of a class.
@@ -103,13 +119,15 @@ struct Listed<'a> {
     place: &'a [&'a str],
     table: &'a Table,
     fields: &'a BTreeMap<String, FieldMap>,
-    /// How many columns the class names that are not there.
+    /// How many columns the classes of the table name that are not there.
     lost: usize,
+    /// The class may say what all other columns are.
+    takes_rest: bool,
 }
 
 /// One problem for all columns of a class that nobody classified.
 fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) -> bool) {
-    let Listed { place, table, fields, lost } = *listed;
+    let Listed { place, table, fields, lost, takes_rest } = *listed;
     let path = join(&place.join("."), "fields");
     let mut seen = BTreeSet::new();
     for column in fields.keys() {
@@ -124,15 +142,14 @@ fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) 
     if open.is_empty() {
         return;
     }
-    let class = format!("{}.", place.join("."));
-    let is_lost =
-        |problem: &Problem| problem.path.starts_with(&class) && problem.what.contains(" has no column ");
+    let missing = format!("table {} has no column ", table.name);
+    let is_lost = |problem: &Problem| problem.what.starts_with(&missing);
     if open.len() <= lost
         && let Some(problem) = reader.first(is_lost)
     {
         // One of these may be what was meant, and then it is classified by that line.
         let open = names(open.iter().copied());
-        problem.way_out.push_str(&format!("; of these, nobody classified {open}"));
+        let _ = write!(problem.way_out, "; of these, nobody classified {open}");
     } else {
         let these = if open.len() == 1 { "this column" } else { "these columns" };
         let each: Vec<String> = open.iter().map(|column| join(&path, column)).collect();
@@ -140,7 +157,7 @@ fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) 
             path,
             format!("nobody classified {these} of {}: {}", table.name, names(open.iter().copied())),
             format!("write {} = \"a kind of personal data\" or \"not personal\"", each.join(", ")),
-            Some(fields_block(place, table, &open, false)),
+            Some(fields_block(place, table, &open, takes_rest)),
         );
     }
 }

@@ -2,6 +2,7 @@
 //! letter in a table's name would be an error for every column, link and class that depends on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::links::{LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{CustomersMap, DeactivateMap, FieldMap, Ignored, RecordMap, Source, SqlMap, TenantSource};
@@ -18,6 +19,19 @@ pub(super) struct Mended {
     pub(super) unresolved: BTreeMap<String, usize>,
     /// How many record classes have a table that is not there.
     pub(super) lost_tables: usize,
+}
+
+impl Mended {
+    /// How many columns the classes of a table name that are not there.
+    pub(super) fn lost(&self, table: &str) -> usize {
+        let is_of = |path: &str| match path.strip_prefix("records.") {
+            Some(class) => {
+                self.map.records.get(class).is_some_and(|record| record.table.eq_ignore_ascii_case(table))
+            }
+            None => self.map.customers.table.eq_ignore_ascii_case(table),
+        };
+        self.unresolved.iter().filter(|(path, _)| is_of(path)).map(|(_, lost)| lost).sum()
+    }
 }
 
 /// The map with each name put right of which the schema has nearly the same.
@@ -60,7 +74,7 @@ pub(super) fn meant<'n>(
     // Of short names the nearest may have no letter in common.
     let is_like = |name: &&str| {
         let chars = written.chars().count().max(name.chars().count());
-        strsim::damerau_levenshtein(written, name) * 2 <= chars
+        strsim::damerau_levenshtein(written, name) * 2 < chars
     };
     if let Some(name) = nearest(written, known.clone().filter(|name| name.len() <= 64)).filter(is_like) {
         return Some(name);
@@ -148,6 +162,9 @@ fn mend_tables(reader: &mut Reader, map: &mut SqlMap, schema: &Schema) {
 
 /// The customers' key. A row cannot lead to a column that is not there: every record would be wrong in the same way.
 fn mend_key(reader: &mut Reader, customers: &mut CustomersMap, table: &Table) {
+    if table.primary_key.is_empty() && customers.key == table.handle() {
+        return; // The number of a row, which is no column.
+    }
     let columns = table.columns.iter().map(|column| column.name.as_str());
     let mut key = customers.key.clone();
     let mut slips = Vec::new();
@@ -423,7 +440,10 @@ impl<'s> Pen<'_, 's> {
     }
 
     fn record(&mut self, record: &mut RecordMap, known: &Known<'s>) {
-        if let Some(key) = &mut record.key {
+        let handle = self.table.handle();
+        // A table without a primary key has the number of its rows.
+        let is_written = |key: &&mut Vec<String>| !self.table.primary_key.is_empty() || **key != handle;
+        if let Some(key) = record.key.as_mut().filter(is_written) {
             let mut right = key.clone();
             let mut slips = Vec::new();
             for part in right.iter_mut().filter(|part| self.table.column(part).is_none()) {
@@ -465,13 +485,20 @@ impl<'s> Pen<'_, 's> {
             }
         }
         let mut own = own_ends(&record.ends.links);
-        own.extend(record.owner.iter().filter_map(name_of));
+        own.extend(record.owner.iter().map(name_of));
         own.extend(record.shared.iter().filter_map(|shared| match shared {
-            SharedMap::Own(link) => name_of(link),
+            SharedMap::Own(link) => Some(name_of(link)),
             SharedMap::Of(..) => None,
         }));
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
         self.ends(&mut record.ends.links, &own, &known.named);
+        // A link has the column of its own name.
+        for (name, end) in &mut record.ends.links {
+            if let Some(link) = end.link.as_mut().filter(|link| link.name.as_ref() != Some(name)) {
+                link.columns = vec![name.clone()];
+                link.name = Some(name.clone());
+            }
+        }
         self.fields(&mut record.fields);
     }
 
@@ -559,10 +586,10 @@ fn own_ends(ends: &BTreeMap<String, super::links::EndMap>) -> Vec<String> {
 }
 
 /// The name under which `ends` may speak of a link.
-fn name_of(link: &LinkRef) -> Option<String> {
+fn name_of(link: &LinkRef) -> String {
     match link {
-        LinkRef::Word(word) => Some(word.clone()),
-        LinkRef::Full(link) => Some(link.name.clone().unwrap_or_else(|| link.columns.join("+"))),
+        LinkRef::Word(word) => word.clone(),
+        LinkRef::Full(link) => link.name.clone().unwrap_or_else(|| link.columns.join("+")),
     }
 }
 
@@ -582,7 +609,8 @@ pub(super) fn fold_alike(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
             folded.push(problem);
             continue;
         };
-        let way_out = problem.way_out.replace(class, "…");
+        let way_out = problem.way_out.replace(&format!("records.{class}."), "");
+        let way_out = way_out.replace(&format!("\"{class}."), "");
         match groups.entry((n, rest.clone(), way_out)) {
             std::collections::btree_map::Entry::Vacant(entry) => {
                 entry.insert((folded.len(), vec![class.to_owned()]));
@@ -604,7 +632,7 @@ pub(super) fn fold_alike(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
     for (at, classes) in groups.into_values().filter(|(_, classes)| classes.len() > 1) {
         let others = classes.get(1..).unwrap_or_default().join(", ");
         if let Some(problem) = folded.get_mut(at) {
-            problem.what.push_str(&format!(", and likewise for {others}"));
+            let _ = write!(problem.what, ", and likewise for {others}");
         }
     }
     folded

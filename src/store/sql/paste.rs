@@ -47,7 +47,7 @@ pub(super) fn todo_in(name: &str, value: &str, choices: &str) -> String {
 /// number = "TODO"  # "not personal", or a kind such as "free_text"
 /// # or, in [records.invoice], for every column that is not named: rest = "not personal"
 /// ```
-pub(super) fn fields_block(place: &[&str], table: &Table, columns: &[&str], has_rest: bool) -> String {
+pub(super) fn fields_block(place: &[&str], table: &Table, columns: &[&str], takes_rest: bool) -> String {
     let mut block = header(&[place, &["fields"]].concat());
     let mut open = 0;
     let is_root = place == ["customers"];
@@ -60,7 +60,7 @@ pub(super) fn fields_block(place: &[&str], table: &Table, columns: &[&str], has_
             let _ = write!(block, "\n{}", todo(column, KINDS));
         }
     }
-    if open > 0 && !has_rest {
+    if open > 0 && takes_rest {
         let place = header(place);
         let _ =
             write!(block, "\n# or, in {place}, for every column that is not named: rest = \"not personal\"");
@@ -166,6 +166,11 @@ pub(super) fn way(links: &[Vec<String>]) -> String {
     }
 }
 
+/// A link of one column that says how it compares.
+pub(super) fn compared_link(column: &str, compare: &str) -> String {
+    format!("{{ column = {}, compare = {} }}", text(column), text(compare))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,7 +194,7 @@ mod tests {
     fn a_block_reads_as_toml_and_names_every_column_once() {
         let columns = ["id", "to \"name\"", "billing_email", "größe", "name"];
         let table = Table { columns: columns.map(column).to_vec(), ..Table::default() };
-        let block = fields_block(&["records", "sent mails"], &table, &columns[1..], false);
+        let block = fields_block(&["records", "sent mails"], &table, &columns[1..], true);
         let read: toml::Value = toml::from_str(&block).unwrap_or_else(|error| panic!("{error}\n{block}"));
         let fields = read["records"]["sent mails"]["fields"].as_table().unwrap();
         assert_eq!(fields.len(), 4, "{block}");

@@ -1,7 +1,7 @@
 //! Reading a policy or a map: TOML or JSON, every fault at once, each with its path and the way out.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -66,15 +66,33 @@ impl Problems {
         self
     }
 
-    /// The lines that can be pasted into the document, problem by problem, each after a comment that says where and what.
-    /// Empty where no problem has any.
+    /// The lines that can be pasted into the document, each problem's after a comment that says where and what. Empty where
+    /// no problem has any.
+    ///
+    /// The lines for one table of the document stand together below its header. Where the document has that header already,
+    /// the lines belong below that one, because TOML takes no header twice.
     pub fn to_paste(&self) -> String {
-        let mut text = String::new();
+        let mut sections: Vec<(&str, String)> = Vec::new();
         for problem in &self.list {
             let Some(lines) = &problem.paste else { continue };
-            let said = format!("{}: {}", problem.path, problem.what).replace('\n', "\n# ");
-            // Writing to a String never fails.
-            let _ = write!(text, "# {said}\n{lines}\n\n");
+            let mut said = format!("# {}: {}\n", problem.path, problem.what.replace('\n', "\n# "));
+            let mut header = "";
+            for line in lines.lines() {
+                if line.starts_with('[') {
+                    header = line;
+                    if sections.iter().all(|(known, _)| *known != header) {
+                        sections.push((header, String::new()));
+                    }
+                } else if let Some((_, section)) = sections.iter_mut().find(|(known, _)| *known == header) {
+                    section.push_str(&std::mem::take(&mut said));
+                    section.push_str(line);
+                    section.push('\n');
+                }
+            }
+        }
+        let mut text = String::new();
+        for (header, lines) in sections {
+            text.extend([header, "\n", &lines, "\n"]);
         }
         text
     }
@@ -82,6 +100,12 @@ impl Problems {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
+    }
+}
+
+impl FromIterator<Problem> for Problems {
+    fn from_iter<I: IntoIterator<Item = Problem>>(problems: I) -> Self {
+        Self { list: problems.into_iter().collect() }
     }
 }
 
@@ -169,17 +193,41 @@ impl Reader {
         self.problems.push(Problem::new(path, what, way_out));
     }
 
-    /// A problem with lines to paste.
+    /// A problem with lines to paste, where there are some.
     #[cfg(feature = "sqlite")]
-    #[allow(dead_code, reason = "what finds unclassified columns uses it")]
     pub(crate) fn problem_to_paste(
         &mut self,
         path: impl Into<String>,
         what: impl Into<String>,
         way_out: impl Into<String>,
-        paste: impl Into<String>,
+        paste: Option<String>,
     ) {
-        self.problems.push(Problem { paste: Some(paste.into()), ..Problem::new(path, what, way_out) });
+        self.problems.push(Problem { paste, ..Problem::new(path, what, way_out) });
+    }
+
+    /// Problems of another reader. Lines to paste are those that each of them gets if it has none.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn push_all(&mut self, other: Self, lines: impl FnOnce() -> Option<String>) {
+        if other.problems.is_empty() {
+            return;
+        }
+        let lines = lines();
+        self.problems.extend(other.problems.into_iter().map(|problem| {
+            let paste = problem.paste.clone().or_else(|| lines.clone());
+            Problem { paste, ..problem }
+        }));
+    }
+
+    /// The first problem that meets a condition, to add what follows from it.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn first(&mut self, is_it: impl Fn(&Problem) -> bool) -> Option<&mut Problem> {
+        self.problems.iter_mut().find(|problem| is_it(problem))
+    }
+
+    /// A problem that was found elsewhere.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.problems.push(problem);
     }
 
     pub(crate) fn finish(self) -> Result<(), Problems> {
@@ -448,7 +496,11 @@ mod tests {
         let problem =
             Problem { paste: Some("[x]\na = 'TODO'".to_owned()), ..Problem::new("t", "two\nlines", "") };
         let problems = Problems { list: vec![Problem::new("u", "nothing to paste", ""), problem] };
-        assert_eq!(problems.to_paste(), "# t: two\n# lines\n[x]\na = 'TODO'\n\n");
+        assert_eq!(problems.to_paste(), "[x]\n# t: two\n# lines\na = 'TODO'\n\n");
+        let again = Problem { paste: Some("[x]\nb = 1".to_owned()), ..Problem::new("v", "more", "") };
+        let problems = problems.list.into_iter().chain([again]).collect();
+        let problems = Problems { list: problems };
+        assert_eq!(problems.to_paste(), "[x]\n# t: two\n# lines\na = 'TODO'\n# v: more\nb = 1\n\n");
         assert!(toml::from_str::<toml::Table>(&problems.to_paste()).is_ok());
     }
 

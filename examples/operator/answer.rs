@@ -213,6 +213,11 @@ fn listed(misfits: &[Misfit]) -> String {
         // A `String` takes every write.
         let _ = write!(text, "\n  {shown}: {problem}");
     }
+    let problems: Problems = misfits.iter().map(|misfit| misfit.problem.clone()).collect();
+    let pasted = problems.to_paste();
+    if !pasted.is_empty() {
+        let _ = write!(text, "\n\nLines to paste:\n\n{}", pasted.trim_end());
+    }
     text
 }
 
@@ -246,6 +251,7 @@ impl From<Failure> for Answer {
                         "path": problem.path,
                         "what": problem.what,
                         "way_out": problem.way_out,
+                        "paste": problem.paste,
                     })
                 })
                 .collect();

@@ -61,10 +61,15 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
         );
         return Ok(Answer::refused(&reason, text));
     }
-    let text = format!("{}\n  schema     {}\n{census}", check_text(documents, map, &policy), census.schema);
+    let notes = opened.store.notes();
+    let listed: Vec<String> = notes.iter().map(|note| format!("\n  note       {note}")).collect();
+    let listed = listed.concat();
+    let checked = check_text(documents, map, &policy);
+    let text = format!("{checked}\n  schema     {}{listed}\n{census}", census.schema);
     let mut answer = check_json(map, &policy);
     if let Some(table) = answer.as_object_mut() {
         table.insert("census".to_owned(), json!(census));
+        table.insert("notes".to_owned(), json!(notes));
     }
     Ok(Answer::done(text, answer))
 }

@@ -154,8 +154,13 @@ impl DataMapBuilder {
     }
 }
 
+/// Whether policies use a word for something else, so that no class can have it as a name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    ["gateway", "recipient"].contains(&name)
+}
+
 pub(super) fn class_name_problems(name: &ClassName) -> Vec<Problem> {
-    if ["gateway", "recipient"].contains(&name.as_str()) {
+    if is_reserved(name.as_str()) {
         let way_out = "give the class another name";
         vec![Problem::new(name.as_str(), "is a word of the policy's own", way_out)]
     } else {

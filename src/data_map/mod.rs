@@ -47,6 +47,8 @@ mod record;
 mod trigger;
 
 pub use builder::DataMapBuilder;
+#[cfg(feature = "sqlite")]
+pub(crate) use builder::is_reserved;
 pub use check::Check;
 #[cfg(feature = "sqlite")]
 pub(crate) use date_form::Stored;

@@ -11,6 +11,27 @@
 //! 4. Put the gateway into the data map, with the column that holds the profile's id (several ids of one customer are
 //!    fine), and into every treatment: `gateway.stripe = "erase"`, or `{ keep = "reason" }`.
 //!
+//! ```toml
+//! relinquish = { version = "0.1", features = ["stripe", "authorize-net"] }
+//! ```
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "stripe", feature = "sqlite"))]
+//! # fn engine(
+//! #     store: relinquish::SqliteStore,
+//! #     policy: relinquish::PolicyDocument,
+//! #     ledger: relinquish::SqliteLedger,
+//! #     keys: relinquish::FileKeyRing,
+//! #     key: String,
+//! # ) -> Result<relinquish::Engine, Box<dyn std::error::Error>> {
+//! # use relinquish::gateway::{Stripe, http::Mode};
+//! # use relinquish::Engine;
+//! let stripe = Stripe::builder(key, Mode::Live).account("acct_…").owner_key("customer_id").build()?;
+//! let engine = Engine::builder(store, policy, ledger, keys).gateway(stripe.clone()).build()?;
+//! # Ok(engine)
+//! # }
+//! ```
+//!
 //! A customer without a profile is no error, whatever state the gateway is in.
 //!
 //! # What stops an erasure

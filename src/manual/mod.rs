@@ -1,5 +1,17 @@
-//! The long documentation, as far as there is one yet.
+//! The long documentation.
+//!
+//! | you want to know | read |
+//! |---|---|
+//! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
+//! | what a policy can say | [`policies`] |
+//! | what becomes of a value | [`values`] |
+//! | how well people are found in texts | [`free_text`] |
+//! | how profiles are erased at gateways | [`gateways`] |
+//! | how fast it is, and how it is tested | [`measured`] |
 
 pub mod free_text;
 pub mod gateways;
+pub mod measured;
+pub mod policies;
 pub mod promises;
+pub mod values;

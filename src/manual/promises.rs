@@ -5,13 +5,15 @@
 //! 1. **Non-interference.** What comes out never depends on what was erased. Tokens are random, never hashes.
 //! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
 //!    aggregate over what the plan keeps.
-//! 3. **No effect without an approval** whose digest matches. Approvals expire, are bound to tenants, and are used once.
+//! 3. **No effect without an approval** whose digest matches. Approvals expire, after 30 days at most, are bound to tenants, and
+//!    are used once.
 //!    That of an [expiry](#what-expires) is of the rules: it holds for whatever has expired, as often as it is asked for.
 //!    An operator acts within their tenants: a customer who is connected to one more is refused. Where the data map tells
 //!    how many tenants there are and not which, more than one is refused, unless the policy ignores `several_tenants`
 //!    with a reason.
 //! 4. **Nothing that identifies a customer leaves the stores:** not in a log, an error, a `Debug`, the ledger or a
-//!    certificate. Plan and case book carry the host's own customer id and no more; the case book is wiped when the
+//!    certificate. Operators have opaque ids: an id that looks like an e-mail address is refused. Plan and case book carry
+//!    the host's own customer id and no more; the case book is wiped when the
 //!    case closes.
 //! 5. **Fail closed.** An unknown column, an unknown key in a policy, a gateway out of reach, an ambiguous answer: stop
 //!    and say so. Only "not found" counts as already gone.
@@ -57,7 +59,8 @@
 //! * **Disks.** A [scrub](crate::Engine::scrub) frees the database's own files of old bytes: statistics, free pages,
 //!   logs. File systems that copy on write, solid-state disks and snapshots may keep older blocks.
 //! * **Tokens in the ledger** are pseudonymous, not anonymous: who holds the key and knows a customer's id can tell
-//!   whether that customer was erased. Keep the key apart from the ledger's backup, and give the ledger a retention rule.
+//!   whether that customer was erased. Back up the key file beside the ledger apart from the ledger, and give the ledger a
+//!   retention rule.
 //!
 //! # Why the defaults are so
 //!

@@ -75,7 +75,11 @@ fn a_key_of_text_has_to_be_classified_for_it_may_be_an_address() {
         &format!("{CUSTOMERS}fields = {{ name = 'name' }}"),
         "",
     );
-    assert!(shop.refused().contains("clients.id: nobody classified this column"), "{}", shop.refused());
+    assert!(
+        shop.refused().contains("customers.fields: nobody classified this column of clients: id"),
+        "{}",
+        shop.refused()
+    );
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod operator;
 mod own_strategies;
 mod ownership;
 mod passwords;
+mod paste;
 #[cfg(feature = "pdf")]
 mod pdf;
 mod policy;
@@ -46,6 +47,7 @@ mod policy_triggers;
 mod refusal;
 mod schemas;
 mod shop;
+mod shop45;
 mod situations;
 mod smallest_group;
 mod sql_map;

@@ -351,10 +351,7 @@ fn a_table_or_column_that_is_not_there_is_found() {
             "a record's table",
             &[],
             &[("table = \"invoice_lines\"", "table = \"lines\"")],
-            &[
-                "invoice_lines: a foreign key ties this table to invoices, and nobody mapped it",
-                "records.invoice_line.table: there is no table lines",
-            ],
+            &["records.invoice_line.table: there is no table lines"],
         ),
         (
             "columns from which facts come",
@@ -367,15 +364,11 @@ fn a_table_or_column_that_is_not_there_is_found() {
                 ("tenant = \"tenant\"", "tenant = \"org\""),
             ],
             &[
-                "clients.ended_on: nobody classified this column",
-                "clients.stripe_id: nobody classified this column",
-                "clients.tenant: nobody classified this column",
                 "customers.dates.cancelled: table clients has no column ended",
                 "customers.gateways.stripe: table clients has no column stripe",
                 "customers.registered: table clients has no column made",
                 "customers.status: table clients has no column stat",
                 "customers.tenant: table clients has no column org",
-                "customers.unknown_customer.create.tenant: is missing: the column takes no NULL and has no default",
             ],
         ),
         (
@@ -388,10 +381,8 @@ fn a_table_or_column_that_is_not_there_is_found() {
             ],
             &[
                 "customers.fields.mail: table clients has no column mail",
-                "invoices.id: nobody classified this column",
                 "records.invoice.key: table invoices has no column no",
                 "records.invoice.owner: table invoices has no column customer_id",
-                "records.invoice_line.owner: goes on from invoices over client_id, which is not the owner of invoice",
             ],
         ),
         (
@@ -404,10 +395,7 @@ fn a_table_or_column_that_is_not_there_is_found() {
             "a view is no table",
             &[("", "CREATE VIEW bills AS SELECT * FROM invoices;")],
             &[("table = \"invoices\"", "table = \"bills\"")],
-            &[
-                "invoices: a foreign key ties this table to clients, and nobody mapped it",
-                "records.invoice.table: there is no table bills",
-            ],
+            &["records.invoice.table: there is no table bills"],
         ),
     ]);
 }
@@ -419,22 +407,19 @@ fn a_column_that_nobody_classified_is_found() {
             "of the customers",
             &[("stripe_id TEXT", "stripe_id TEXT, phone TEXT")],
             &[],
-            &["clients.phone: nobody classified this column"],
+            &["customers.fields: nobody classified this column of clients: phone"],
         ),
         (
             "of records",
             &[("line INTEGER NOT NULL,", "line INTEGER NOT NULL, note TEXT, price REAL,")],
             &[],
-            &[
-                "invoice_lines.note: nobody classified this column",
-                "invoice_lines.price: nobody classified this column",
-            ],
+            &["records.invoice_line.fields: nobody classified these columns of invoice_lines: note, price"],
         ),
         (
             "computed",
             &[("stripe_id TEXT", "stripe_id TEXT, label TEXT AS (name || email), tag TEXT AS (name) STORED")],
             &[],
-            &["clients.label: nobody classified this column", "clients.tag: nobody classified this column"],
+            &["customers.fields: nobody classified these columns of clients: label, tag"],
         ),
         (
             "classified in so many words",
@@ -535,7 +520,7 @@ fn a_key_tells_rows_apart() {
             "a unique index will do",
             &[("text TEXT,\n    PRIMARY KEY", "text TEXT NOT NULL UNIQUE,\n    PRIMARY KEY")],
             &[(keys.0, "key = 'text'"), ("fields.text = \"free_text\"\n", "fields.text = 'free_text'\n")],
-            &["invoice_lines.line: nobody classified this column"],
+            &["records.invoice_line.fields: nobody classified this column of invoice_lines: line"],
         ),
     ]);
     let found = faults(&[], &[("key = \"id\"\ntenant", "key = \"tenant\"\ntenant")]);
@@ -591,7 +576,7 @@ fn the_way_to_the_customer_is_walked_to_its_end() {
                 "client_id TEXT NOT NULL REFERENCES clients (email)",
             )],
             &[],
-            &["invoices.client_id: nobody classified this column"],
+            &["records.invoice.fields: nobody classified this column of invoices: client_id"],
         ),
         (
             "without any foreign key, the last link leads to the customers' key",
@@ -783,7 +768,6 @@ fn everything_that_does_not_fit_is_said_at_once() {
     assert_eq!(
         paths,
         [
-            "clients.phone",
             "customers.active_subscriptions.sql",
             "customers.dates.created",
             "customers.deactivate.name",

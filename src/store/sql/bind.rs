@@ -1,5 +1,6 @@
 //! Holding a map against the live schema: what is missing, what nobody classified, what nobody mapped.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{beside, check_coverage, ignored_echoes};
@@ -7,7 +8,9 @@ use super::links::{Compare, Is, NobodyMap, SharedMap, When};
 use super::map::{
     CustomersMap, DeactivateMap, FieldMap, Ignored, RecordMap, Source, SqlMap, TenantSource, Written,
 };
-use super::mend::mended;
+use super::mend::{Mended, fold_alike, mended};
+use super::notes::{Note, notes};
+use super::paste::{list, set, text};
 use super::schema::{Column, OnDelete, Schema, Table, names_column};
 use super::triggers::{all_triggers, check_table_triggers, in_the_way};
 use super::way::{Binder, BoundLink, Foot, bind_when};
@@ -45,6 +48,8 @@ pub(crate) struct BoundClass {
     pub(crate) of: BTreeMap<FieldName, String>,
     /// Triggers of other mapped tables write to this one, so it is treated once more after those.
     pub(crate) is_written_by_triggers: bool,
+    /// Every link that the map names is there. Otherwise problems were found.
+    pub(crate) has_all_links: bool,
     /// Rows may go when rows go to which they lead.
     pub(crate) is_cascaded_to: bool,
     /// Columns with which a whole index begins.
@@ -89,6 +94,8 @@ pub(crate) struct Bound {
     pub(crate) indexes: Vec<String>,
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
     pub(crate) triggers: Vec<TableTrigger>,
+    /// What a person should look at.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Bound {
@@ -105,16 +112,18 @@ impl Bound {
 
 pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
-    let map = &*mended(&mut reader, map, schema);
+    let mended = mended(&mut reader, map, schema);
+    let map = &mended.map;
     check_tables(&mut reader, map, schema);
     let mut classes = Vec::new();
     if let Some(root) = schema.table(&map.customers.table) {
-        check_customers(&mut reader, map, root);
-        classes = bind_classes(&mut reader, map, schema, root);
+        let has_lost = mended.unresolved.get("customers").is_some_and(|lost| *lost > 0);
+        check_customers(&mut reader, map, root, has_lost);
+        classes = bind_classes(&mut reader, &mended, schema, root);
     }
-    check_coverage(&mut reader, map, schema, &classes);
+    check_coverage(&mut reader, &mended, schema, &classes);
     check_table_triggers(&mut reader, map, schema);
-    reader.finish()?;
+    Problems::none_or(fold_alike(reader.into_problems(), map))?;
     mark_echoes(schema, &mut classes);
     let data_map = data_map(map, schema, &classes)?;
     let shared = data_map.shared_classes();
@@ -132,7 +141,8 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
         .collect();
     let classes = feet_first(classes);
     let triggers = all_triggers(schema);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers })
+    let notes = notes(map, schema, &classes);
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, notes })
 }
 
 /// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.
@@ -200,40 +210,32 @@ fn check_same(map: &DataMap) -> Result<(), Problems> {
 }
 
 /// Every class with its links. The customers come first.
-fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table) -> Vec<BoundClass> {
+fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Table) -> Vec<BoundClass> {
+    let map = &mended.map;
     let mut named = vec![(map.customers.class.clone(), root.name.clone(), map.customers.key.clone())];
     for (name, record) in &map.records {
         let Some(table) = schema.table(&record.table) else { continue };
         named.push((name.clone(), table.name.clone(), key_of(record, table)));
     }
-    let binder = Binder { map, schema, classes: &named };
-    let mut feet = Vec::with_capacity(named.len());
-    for (n, (class, table, key)) in named.iter().enumerate() {
-        let Some(table) = schema.table(table) else { continue };
-        let record = map.records.get(class).filter(|_| n > 0);
-        let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
-        check_key(reader, &join(&path, "key"), table, key);
-        let when = record.map_or(&map.customers.when, |record| &record.when);
-        let key = if table.primary_key.is_empty() && *key == table.handle() {
-            key.clone()
-        } else {
-            key.iter().filter_map(|column| own_name(table, column)).collect()
-        };
-        let divides = map.conditions(&table.name);
-        feet.push(Foot { path, class, table, when, key, divides });
-    }
+    let binder = Binder {
+        map,
+        schema,
+        classes: &named,
+        has_lost_tables: mended.lost_tables > 0,
+        named: RefCell::default(),
+    };
+    let feet = feet_of(reader, map, schema, &named);
     let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
     let ends_of = |foot: &Foot<'_>| record_of(foot).map_or(&map.customers.ends, |record| &record.ends);
     let mut bound = Vec::with_capacity(feet.len());
     let mut links: Vec<Vec<BoundLink>> = feet
         .iter()
         .map(|foot| {
-            let before = reader.problems().len();
             let record = record_of(foot);
             let owner = record.map_or(&[][..], |record| &record.owner);
             let shared = record.map_or(&[][..], |record| &record.shared);
-            let links = binder.links(reader, foot, owner, shared, ends_of(foot));
-            bound.push(reader.problems().len() == before);
+            let (links, are_all) = binder.links(reader, foot, owner, shared, ends_of(foot));
+            bound.push(are_all);
             links
         })
         .collect();
@@ -242,6 +244,9 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
         for (n, shared) in record.shared.iter().enumerate() {
             let SharedMap::Of(class, link) = shared else { continue };
             let Some(at_foot) = feet.iter().position(|foot| foot.class == class) else {
+                if map.records.contains_key(class) {
+                    continue; // Its table is not there, and that is said.
+                }
                 let known: Vec<&str> = feet.iter().map(|foot| foot.class.as_str()).collect();
                 reader.problem(
                     format!("{}[{n}]", join(&at, "shared")),
@@ -255,15 +260,17 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
             }
         }
     }
-    for ((foot, links), bound) in feet.iter().zip(&mut links).zip(bound) {
+    binder.say_named(reader);
+    let missed = missed_holders(reader, map);
+    for ((foot, links), bound) in feet.iter().zip(&mut links).zip(&bound) {
         // What a link that is wrong would have covered is no fault of its own.
-        if bound {
-            binder.check_foreign_keys(reader, foot, ends_of(foot), links);
+        if *bound {
+            binder.check_foreign_keys(reader, foot, ends_of(foot), links, &missed);
         }
     }
     let rows: Vec<Option<Rows>> = feet.iter().map(|foot| rows_of(reader, foot, &feet)).collect();
     let mut classes = Vec::with_capacity(feet.len());
-    for ((foot, links), rows) in feet.into_iter().zip(links).zip(rows) {
+    for (((foot, links), rows), bound) in feet.into_iter().zip(links).zip(rows).zip(bound) {
         let record = record_of(&foot);
         let fields = record.map_or(&map.customers.fields, |record| &record.fields);
         let nobody = record.map_or_else(NobodyMap::default, |record| record.nobody.clone());
@@ -279,6 +286,7 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
             json,
             of,
             is_written_by_triggers: false,
+            has_all_links: bound,
             is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
             indexed: foot.table.leading.clone(),
             unique: foot.table.unique_columns(),
@@ -287,6 +295,50 @@ fn bind_classes(reader: &mut Reader, map: &SqlMap, schema: &Schema, root: &Table
         });
     }
     classes
+}
+
+/// Classes of which `shared` names a link of another class that is not there. A foreign key that leads to one of them may be what
+/// was meant.
+fn missed_holders(reader: &Reader, map: &SqlMap) -> BTreeSet<ClassName> {
+    let is_missed = |class: &&ClassName| {
+        let path = format!("{}.shared[", join("records", class.as_str()));
+        // A name that was mended has found its link.
+        let is_it = |problem: &Problem| {
+            problem.path.starts_with(&path) && !problem.way_out.starts_with("did you mean")
+        };
+        reader.problems().iter().any(is_it)
+    };
+    map.records.keys().filter(is_missed).cloned().collect()
+}
+
+/// Every class with its place in the map, its table and its key.
+fn feet_of<'s>(
+    reader: &mut Reader,
+    map: &'s SqlMap,
+    schema: &'s Schema,
+    named: &'s [(ClassName, String, Vec<String>)],
+) -> Vec<Foot<'s>> {
+    let mut feet = Vec::with_capacity(named.len());
+    for (n, (class, table, key)) in named.iter().enumerate() {
+        let Some(table) = schema.table(table) else { continue };
+        let record = map.records.get(class).filter(|_| n > 0);
+        let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
+        let place = match record {
+            Some(record) if record.alike.is_some() => Vec::new(),
+            Some(_) => vec!["records", class.as_str()],
+            None => vec!["customers"],
+        };
+        check_key(reader, &join(&path, "key"), &place, table, key);
+        let when = record.map_or(&map.customers.when, |record| &record.when);
+        let key = if table.primary_key.is_empty() && *key == table.handle() {
+            key.clone()
+        } else {
+            key.iter().filter_map(|column| own_name(table, column)).collect()
+        };
+        let divides = map.conditions(&table.name);
+        feet.push(Foot { path, class, table, when, key, divides });
+    }
+    feet
 }
 
 /// The key that the map names, or the table's primary key.
@@ -396,7 +448,7 @@ pub(super) fn own_name(table: &Table, column: &str) -> Option<String> {
     table.column(column).map(|column| column.name.clone())
 }
 
-fn names(table: &Table) -> Vec<&str> {
+pub(super) fn names(table: &Table) -> Vec<&str> {
     table.columns.iter().map(|column| column.name.as_str()).collect()
 }
 
@@ -447,7 +499,7 @@ fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
 }
 
 /// Whether all classes of a table hold for rows of their own.
-fn is_told_apart(map: &SqlMap, table: &str) -> bool {
+pub(super) fn is_told_apart(map: &SqlMap, table: &str) -> bool {
     let root = map.customers.table.eq_ignore_ascii_case(table).then_some(&map.customers.when);
     let records = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
     let conditions: Vec<&When> = root.into_iter().chain(records.map(|record| &record.when)).collect();
@@ -489,7 +541,7 @@ pub(super) fn check_column(reader: &mut Reader, path: &str, table: &Table, colum
     found
 }
 
-fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
+fn check_key(reader: &mut Reader, path: &str, place: &[&str], table: &Table, key: &[String]) {
     if table.primary_key.is_empty() && *key == *table.handle() {
         return;
     }
@@ -497,14 +549,16 @@ fn check_key(reader: &mut Reader, path: &str, table: &Table, key: &[String]) {
         return;
     }
     if !table.is_key(key) {
-        reader.problem(
+        let primary = &table.primary_key;
+        reader.problem_to_paste(
             path,
             format!("{} does not tell the rows of {} apart", key.join(", "), table.name),
-            if table.primary_key.is_empty() {
+            if primary.is_empty() {
                 "give the table a primary key".to_owned()
             } else {
-                format!("write its primary key: {}", table.primary_key.join(", "))
+                format!("write its primary key: {}", primary.join(", "))
             },
+            (!primary.is_empty() && !place.is_empty()).then(|| set(place, "key", &list(primary))),
         );
     }
 }
@@ -540,7 +594,7 @@ fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
     list
 }
 
-fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
+fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table, has_lost: bool) {
     let customers = &map.customers;
     for key in customers.key.iter().filter_map(|column| table.column(column)) {
         if key.collation.is_some() {
@@ -589,7 +643,7 @@ fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table) {
         check_archived(reader, customers, writes, table);
         written::check_deactivate(reader, customers, table);
     }
-    check_unknown(reader, customers, table);
+    check_unknown(reader, customers, table, has_lost);
 }
 
 /// What deactivating writes has to read as archived.
@@ -621,15 +675,20 @@ fn check_archived(
         _ => None,
     };
     if reads_as != Some(&Status::Archived) {
-        reader.problem(
+        let mut archived = status.values.iter().filter(|(_, status)| **status == Status::Archived);
+        // A key of the map that is spelled in another case is another key.
+        let key = writes.keys().find(|name| name.eq_ignore_ascii_case(column)).unwrap_or(column);
+        let paste = archived.next().map(|(value, _)| set(&["customers", "deactivate"], key, &text(value)));
+        reader.problem_to_paste(
             join("customers.deactivate", column),
             "does not write a value that the status reads as archived",
             "write one of customers.status.archived",
+            paste,
         );
     }
 }
 
-fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
+fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table, has_lost: bool) {
     written::check_unknown(reader, customers, table);
     let Some(unknown) = &customers.unknown else { return };
     let path = "customers.unknown_customer";
@@ -651,7 +710,11 @@ fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
             "leave it out, and do not reassign",
         );
     }
-    for column in table.columns.iter().filter(|column| !column.computed) {
+    // A column of which no line speaks may be missing because its name is wrong in another line.
+    let is_unsaid =
+        |column: &str| field(&customers.fields, column).is_none() && implied(customers, column).is_none();
+    let is_lost = |column: &Column| has_lost && is_unsaid(&column.name);
+    for column in table.columns.iter().filter(|column| !column.computed && !is_lost(column)) {
         let is_key = customers.key.iter().any(|key| key.eq_ignore_ascii_case(&column.name));
         // A key can be NULL in SQLite, but nobody could point at such a row.
         let makes_itself = column.has_default || (column.nullable && !is_key);

@@ -1,41 +1,24 @@
 //! That nothing is left out unsaid: columns that nobody classified, tables that nobody mapped, triggers that copy what is
 //! to be erased, full-text indexes.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use super::bind::{BoundClass, check_column, field, implied, is_condition, key_of, mapped};
+use super::bind::{BoundClass, check_column, field, implied, is_condition, is_told_apart, key_of, mapped};
+use super::draft::free_name;
 use super::map::{FieldMap, Ignored, SqlMap};
+use super::mend::Mended;
+use super::paste::{fields_block, ignore_block, names};
 use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
+use super::way::Binder;
 use crate::data_map::{ClassName, Datatype};
-use crate::document::{Reader, join};
+use crate::document::{Problem, Reader, join};
 
 /// Columns that nobody classified, columns that are not there, and tables that nobody mapped.
-pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema, classes: &[BoundClass]) {
-    let mut check =
-        |path: &str, table: &Table, fields: &BTreeMap<String, FieldMap>, known: &dyn Fn(&str) -> bool| {
-            let path = join(path, "fields");
-            let mut seen = BTreeSet::new();
-            for column in fields.keys() {
-                let path = join(&path, column);
-                check_column(reader, &path, table, column);
-                if !seen.insert(column.to_ascii_lowercase()) {
-                    reader.problem(path, "is classified twice", "leave one of them");
-                }
-            }
-            for column in table.columns.iter().filter(|column| field(fields, &column.name).is_none()) {
-                if !known(&column.name) {
-                    reader.problem(
-                        format!("{}.{}", table.name, column.name),
-                        "nobody classified this column",
-                        format!(
-                            "write {}.{} = \"a kind of personal data\" or \"not personal\"",
-                            path, column.name
-                        ),
-                    );
-                }
-            }
-        };
+pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Schema, classes: &[BoundClass]) {
+    let map = &mended.map;
     let is_mapped = |table: &str| mapped(map).any(|(_, name)| name.eq_ignore_ascii_case(table));
     // A key of text may be an e-mail address or a name: somebody has to say.
     let is_text =
@@ -60,7 +43,10 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema,
                 || !(is_key && is_text(table, column)) && implied(&map.customers, column).is_some()
                 || !is_key && leads(table, class, column)
         };
-        check("customers", table, &map.customers.fields, &known);
+        let lost = mended.lost(&table.name);
+        let listed =
+            Listed { place: &["customers"], table, fields: &map.customers.fields, lost, takes_rest: true };
+        check_columns(reader, &listed, &known);
     }
     // Without the customers nothing leads to them: what that makes of the records is no fault of theirs.
     let has_root = schema.table(&map.customers.table).is_some();
@@ -68,51 +54,167 @@ pub(super) fn check_coverage(reader: &mut Reader, map: &SqlMap, schema: &Schema,
         if let Some(table) = schema.table(&record.table) {
             let class = bound(name);
             let key = key_of(record, table);
-            let known = |column: &str| {
-                let is_key = key.iter().any(|key| key.eq_ignore_ascii_case(column));
-                record.rest.is_some() || (is_key && !is_text(table, column)) || leads(table, class, column)
+            // Where a link is wrong, what it starts at is no column that somebody forgot.
+            let written = match class {
+                Some(class) if class.has_all_links => Vec::new(),
+                _ => record.link_columns(&map.links),
             };
-            check(&join("records", name.as_str()), table, &record.fields, &known);
+            // Where nothing tells the classes of a table apart, what was meant to do so is no column that somebody forgot.
+            let divides = if is_told_apart(map, &record.table) {
+                BTreeSet::new()
+            } else {
+                map.conditions(&record.table)
+            };
+            let known = |column: &str| {
+                let is = |name: &String| name.eq_ignore_ascii_case(column);
+                let is_key = key.iter().any(is);
+                record.rest.is_some()
+                    || (is_key && !is_text(table, column))
+                    || leads(table, class, column)
+                    || written.iter().any(is)
+                    || divides.iter().any(is)
+            };
+            let place = ["records", name.as_str()];
+            let takes_rest = record.alike.is_none();
+            let lost = mended.lost(&table.name);
+            let listed = Listed { place: &place, table, fields: &record.fields, lost, takes_rest };
+            check_columns(reader, &listed, &known);
         }
     }
-    check_triggers(reader, map, schema);
+    let tied = if has_root { tied(map, schema) } else { Vec::new() };
+    check_tied(reader, mended, schema, &tied);
+    let is_said = |table: &str| tied.iter().any(|tied| tied.table.name.eq_ignore_ascii_case(table));
+    check_triggers(reader, map, schema, &is_said);
     check_virtual(reader, map, schema);
-    for (table, through) in tied(map, schema) {
-        reader.problem(
+}
+
+/// One problem for each table that foreign keys tie to a customer and that nobody mapped.
+fn check_tied(reader: &mut Reader, mended: &Mended, schema: &Schema, tied: &[Tied<'_>]) {
+    // A class whose table is not there may mean one of those that nobody mapped.
+    let is_lost = |problem: &Problem| problem.what.starts_with("there is no table ");
+    let mut is_meant = false;
+    if !tied.is_empty()
+        && tied.len() <= mended.lost_tables
+        && let Some(problem) = reader.first(is_lost)
+    {
+        let open = names(tied.iter().map(|tied| tied.table.name.as_str()));
+        let _ = write!(problem.way_out, "; of these, nobody mapped {open}");
+        is_meant = true;
+    }
+    for tied in tied.iter().filter(|_| !is_meant) {
+        // Without a draft over other tables, those have to be mapped first. It is no reason to leave the table out.
+        let (table, through) = (&tied.table.name, &tied.through);
+        reader.problem_to_paste(
             table.clone(),
             format!("a foreign key ties this table to {through}, and nobody mapped it"),
             format!("write [records.…] with table = \"{table}\", or ignore.{table} = \"reason\""),
+            draft(&mended.map, schema, tied).or_else(|| (tied.way.len() == 1).then(|| ignore_block(table))),
         );
     }
 }
 
+/// What the map says of the columns of a class.
+struct Listed<'a> {
+    /// Where the class stands in the map.
+    place: &'a [&'a str],
+    table: &'a Table,
+    fields: &'a BTreeMap<String, FieldMap>,
+    /// How many columns the classes of the table name that are not there.
+    lost: usize,
+    /// The class may say what all other columns are.
+    takes_rest: bool,
+}
+
+/// One problem for all columns of a class that nobody classified.
+fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) -> bool) {
+    let Listed { place, table, fields, lost, takes_rest } = *listed;
+    let path = join(&place.join("."), "fields");
+    let mut seen = BTreeSet::new();
+    for column in fields.keys() {
+        let path = join(&path, column);
+        check_column(reader, &path, table, column);
+        if !seen.insert(column.to_ascii_lowercase()) {
+            reader.problem(path, "is classified twice", "leave one of them");
+        }
+    }
+    let open = table.columns.iter().map(|column| column.name.as_str());
+    let open: Vec<&str> = open.filter(|column| field(fields, column).is_none() && !known(column)).collect();
+    if open.is_empty() {
+        return;
+    }
+    let missing = format!("table {} has no column ", table.name);
+    let is_lost = |problem: &Problem| problem.what.starts_with(&missing);
+    if open.len() <= lost
+        && let Some(problem) = reader.first(is_lost)
+    {
+        // One of these may be what was meant, and then it is classified by that line.
+        let open = names(open.iter().copied());
+        let _ = write!(problem.way_out, "; of these, nobody classified {open}");
+    } else {
+        let these = if open.len() == 1 { "this column" } else { "these columns" };
+        let each: Vec<String> = open.iter().map(|column| join(&path, column)).collect();
+        reader.problem_to_paste(
+            path,
+            format!("nobody classified {these} of {}: {}", table.name, names(open.iter().copied())),
+            format!("write {} = \"a kind of personal data\" or \"not personal\"", each.join(", ")),
+            Some(fields_block(place, table, &open, takes_rest)),
+        );
+    }
+}
+
+/// A table that nobody mapped.
+struct Tied<'s> {
+    table: &'s Table,
+    /// The table to which its foreign key leads.
+    through: String,
+    /// From link to link up to a mapped table.
+    way: Vec<Vec<String>>,
+}
+
+/// A record class for a table, as lines to paste.
+fn draft(map: &SqlMap, schema: &Schema, tied: &Tied<'_>) -> Option<String> {
+    let key =
+        if tied.table.primary_key.is_empty() { tied.table.handle() } else { tied.table.primary_key.clone() };
+    let mut classes =
+        vec![(map.customers.class.clone(), map.customers.table.clone(), map.customers.key.clone())];
+    for (name, record) in &map.records {
+        let Some(table) = schema.table(&record.table) else { continue };
+        classes.push((name.clone(), table.name.clone(), key_of(record, table)));
+    }
+    classes.push((free_name(map, &tied.table.name), tied.table.name.clone(), key));
+    let binder = Binder { map, schema, classes: &classes, has_lost_tables: false, named: RefCell::default() };
+    binder.draft(&tied.way)
+}
+
 /// Tables that foreign keys tie to a mapped one, directly or through others, and that are neither mapped nor
 /// ignored.
-fn tied(map: &SqlMap, schema: &Schema) -> Vec<(String, String)> {
-    let is_mapped: BTreeSet<String> = mapped(map).map(|(_, table)| table.to_ascii_lowercase()).collect();
-    let ignored: BTreeSet<String> = map
-        .ignore
-        .keys()
-        .filter(|table| is_ignored(map, table))
-        .map(|table| table.to_ascii_lowercase())
-        .collect();
-    let mut reached = is_mapped.clone();
+fn tied<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<Tied<'s>> {
+    let is_mapped = mapped(map).map(|(_, table)| table.to_ascii_lowercase());
+    // By table, the links that lead from it to a mapped one.
+    let mut reached: BTreeMap<String, Vec<Vec<String>>> =
+        is_mapped.map(|table| (table, Vec::new())).collect();
     let mut list = Vec::new();
     loop {
-        let next = schema.tables().find_map(|table| {
-            let name = table.name.to_ascii_lowercase();
-            if reached.contains(&name) {
-                return None;
-            }
-            let through =
-                table.foreign_keys.iter().find(|key| reached.contains(&key.to_table.to_ascii_lowercase()))?;
-            Some((name, table.name.clone(), through.to_table.clone()))
-        });
-        let Some((lower, table, through)) = next else { return list };
-        if !ignored.contains(&lower) {
-            list.push((table, through));
+        // Level by level, so that each way is the shortest.
+        let mut level = Vec::new();
+        for table in schema.tables().filter(|table| !reached.contains_key(&table.name.to_ascii_lowercase())) {
+            let ways = table.foreign_keys.iter().filter_map(|key| {
+                let further = reached.get(&key.to_table.to_ascii_lowercase())?;
+                Some((key, [std::slice::from_ref(&key.columns), further].concat()))
+            });
+            // Where several lead there, the first that the table declares.
+            let Some((key, way)) = ways.min_by_key(|(_, way)| way.len()) else { continue };
+            level.push(Tied { table, through: key.to_table.clone(), way });
         }
-        reached.insert(lower);
+        if level.is_empty() {
+            return list;
+        }
+        for tied in level {
+            reached.insert(tied.table.name.to_ascii_lowercase(), tied.way.clone());
+            if !is_ignored(map, &tied.table.name) {
+                list.push(tied);
+            }
+        }
     }
 }
 
@@ -131,23 +233,33 @@ fn indexed<'s>(map: &SqlMap, schema: &'s Schema, name: &str) -> Option<&'s Table
     schema.table(index.content.as_deref()?).filter(|table| is_mapped(map, &table.name))
 }
 
-/// A trigger of a mapped table that writes to one that nobody mapped may copy there what is to be erased.
-fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+/// A trigger of a mapped table that writes to one that nobody mapped may copy there what is to be erased. One problem for
+/// each table, however many triggers write to it.
+fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema, is_said: &dyn Fn(&str) -> bool) {
+    let mut writers: BTreeMap<String, (&str, Vec<String>)> = BTreeMap::new();
     for table in schema.tables().filter(|table| is_mapped(map, &table.name)) {
         for trigger in &table.triggers {
             for written in &trigger.writes {
                 let is_known = is_mapped(map, written)
                     || is_ignored(map, written)
+                    || is_said(written)
                     || indexed(map, schema, written).is_some();
                 if !is_known {
-                    reader.problem(
-                        format!("{}.{}", table.name, trigger.name),
-                        format!("the trigger writes to {written}, which nobody mapped: it may copy there what is to be erased"),
-                        format!("write [records.…] with table = \"{written}\", or ignore.{written} = \"reason\""),
-                    );
+                    let (_, by) =
+                        writers.entry(written.to_ascii_lowercase()).or_insert((written, Vec::new()));
+                    by.push(format!("{}.{}", table.name, trigger.name));
                 }
             }
         }
+    }
+    for (written, by) in writers.into_values() {
+        let which = if by.len() == 1 { "the trigger writes" } else { "the triggers write" };
+        reader.problem_to_paste(
+            by.join(", "),
+            format!("{which} to {written}, which nobody mapped: it may copy there what is to be erased"),
+            format!("write [records.…] with table = \"{written}\", or ignore.{written} = \"reason\""),
+            schema.has(written).then(|| ignore_block(written)),
+        );
     }
 }
 
@@ -173,10 +285,11 @@ fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
             let of_unmapped = other.is_full_text()
                 && other.content.as_deref().and_then(|content| schema.table(content)).is_some();
             if !of_unmapped {
-                reader.problem(
+                reader.problem_to_paste(
                     name.clone(),
                     format!("is a table of {}, and what it holds cannot be seen by column", other.module),
                     format!("make it an index over a mapped table (content = \"…\"), or write ignore.{name} = \"reason\""),
+                    Some(ignore_block(name)),
                 );
             }
             continue;
@@ -188,13 +301,14 @@ fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
             })
         };
         if !follows(TriggerEvent::Update) || !follows(TriggerEvent::Delete) {
-            reader.problem(
+            reader.problem_to_paste(
                 name.clone(),
                 format!(
                     "is a full-text index over {}, and no triggers take the old words out of it",
                     table.name
                 ),
                 format!("create triggers after update and delete, or write ignore.{name} = \"reason\""),
+                Some(ignore_block(name)),
             );
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::map::{read_columns, read_scalar};
+use super::map::{read_columns, read_scalar, to_fill_in};
+use super::paste::TODO;
 use crate::data_map::{ClassName, Value, WhenGone};
 use crate::document::{Reader, join, suggest};
 
@@ -405,6 +406,10 @@ fn read_gone(reader: &mut Reader, path: &str, value: &Json) -> Option<(WhenGone,
             "same" => Some((WhenGone::Same, None)),
             "clear" => Some((WhenGone::Clear, None)),
             "stand-in" => Some((WhenGone::StandIn, None)),
+            TODO => {
+                to_fill_in(reader, path, &way_out().replace("write ", ""));
+                None
+            }
             _ => {
                 reader.problem(
                     path,

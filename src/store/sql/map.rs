@@ -9,6 +9,7 @@ use super::links::{
     EndMap, LinkMap, LinkRef, NobodyMap, SharedMap, When, read_ends, read_named, read_nobody, read_owner,
     read_shared, read_when,
 };
+use super::paste::TODO;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
 use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
@@ -103,10 +104,14 @@ pub(crate) struct Ends {
     pub(crate) links: BTreeMap<String, EndMap>,
     /// A foreign key that is not named means what its ON DELETE does.
     pub(crate) by_schema: bool,
+    /// The class says so itself, and so its map has no table of ends.
+    pub(crate) is_word: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct RecordMap {
+    /// The group of `[[alike]]` that describes it, if one does.
+    pub(crate) alike: Option<usize>,
     pub(crate) table: String,
     /// The key, if it is not the table's primary key.
     pub(crate) key: Option<Vec<String>>,
@@ -119,6 +124,31 @@ pub(crate) struct RecordMap {
     /// What the columns are that `fields` does not name.
     pub(crate) rest: Option<FieldMap>,
     pub(crate) fields: BTreeMap<String, FieldMap>,
+}
+
+impl RecordMap {
+    /// The columns that its links and conditions name.
+    pub(super) fn link_columns(&self, named: &BTreeMap<String, LinkMap>) -> Vec<String> {
+        let of_link = |link: &LinkRef| match link {
+            LinkRef::Word(word) => {
+                named.get(word).map_or_else(|| vec![word.clone()], |link| link.columns.clone())
+            }
+            LinkRef::Full(link) => link.columns.clone(),
+        };
+        let shared = self.shared.iter().filter_map(|shared| match shared {
+            SharedMap::Own(link) => Some(link),
+            SharedMap::Of(..) => None,
+        });
+        let mut columns: Vec<String> = self.owner.iter().chain(shared).flat_map(of_link).collect();
+        for (name, end) in &self.ends.links {
+            let named = || of_link(&LinkRef::Word(name.clone()));
+            columns.extend(end.link.as_ref().map_or_else(named, |link| link.columns.clone()));
+        }
+        if let When::Values(values) = &self.when {
+            columns.extend(values.keys().cloned());
+        }
+        columns
+    }
 }
 
 /// Why something is left out of the map.
@@ -141,6 +171,8 @@ pub struct SqlMap {
     /// Links that classes name.
     pub(crate) links: BTreeMap<String, LinkMap>,
     pub(crate) ignore: BTreeMap<String, Ignored>,
+    /// `ends = "schema"` for every class.
+    pub(crate) by_schema: bool,
     /// Triggers that let pass what a treatment does, with the reason.
     pub(crate) ignored_triggers: BTreeMap<String, String>,
     /// Of the document: an approval holds under the map by which it was planned, and no other.
@@ -194,15 +226,26 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
         reader.required("", table, "customers").and_then(|value| read_customers(reader, value, by_schema));
     let links = table.get("links").map_or_else(BTreeMap::new, |value| read_named(reader, value));
     let mut records = BTreeMap::new();
+    let groups = table.get("alike").and_then(Json::as_array).into_iter().flatten();
+    let alike: BTreeSet<&str> = groups
+        .filter_map(|group| group.get("tables"))
+        .flat_map(|tables| tables.as_array().map_or(std::slice::from_ref(tables), Vec::as_slice))
+        .filter_map(Json::as_str)
+        .collect();
+    let mut own = Map::new();
     if let Some(value) = table.get("records") {
         for (name, value) in reader.open_table("records", value).into_iter().flatten() {
+            if alike.contains(name.as_str()) && is_addition(value) {
+                own.insert(name.clone(), value.clone());
+                continue;
+            }
             if let Some(record) = read_record(reader, &join("records", name), Some(name), value, by_schema) {
                 records.insert(name.as_str().into(), record);
             }
         }
     }
     if let Some(value) = table.get("alike") {
-        read_alike(reader, value, by_schema, &mut records);
+        read_alike(reader, value, by_schema, &own, &mut records);
     }
     let (ignore, ignored_triggers) = table
         .get("ignore")
@@ -212,6 +255,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
         records,
         links,
         ignore,
+        by_schema,
         ignored_triggers,
         digest: Digest::of(value),
     })
@@ -226,11 +270,13 @@ fn read_by_schema(reader: &mut Reader, path: &str, value: &Json) -> bool {
     is
 }
 
-/// Several tables of one shape, each a class of its table's name.
+/// Several tables of one shape, each a class of its table's name. A class may have fields and ends of its own under `records`,
+/// which add to those of the shape.
 fn read_alike(
     reader: &mut Reader,
     value: &Json,
     by_schema: bool,
+    own: &Map<String, Json>,
     records: &mut BTreeMap<ClassName, RecordMap>,
 ) {
     let Json::Array(groups) = value else {
@@ -246,17 +292,21 @@ fn read_alike(
         let mut shape = table.clone();
         shape.remove("tables");
         for name in tables.into_iter().flatten() {
-            let mut own = shape.clone();
-            own.insert("table".to_owned(), Json::String(name.to_owned()));
+            let mut whole = shape.clone();
+            whole.insert("table".to_owned(), Json::String(name.to_owned()));
             // What is wrong with the shape is said once.
             let mut once = Reader::default();
-            let record = read_record(&mut once, &path, None, &Json::Object(own), by_schema);
+            let record = read_record(&mut once, &path, None, &Json::Object(whole), by_schema);
             for problem in once.into_problems() {
                 if !reader.problems().contains(&problem) {
-                    reader.problem(problem.path, problem.what, problem.way_out);
+                    reader.push(problem);
                 }
             }
-            let Some(record) = record else { continue };
+            let Some(mut record) = record else { continue };
+            record.alike = Some(n);
+            if let Some(Json::Object(own)) = own.get(name) {
+                add_to_shape(reader, &join("records", name), own, &mut record);
+            }
             if records.insert(name.into(), record).is_some() {
                 let what = format!("{name} is a record class as well");
                 reader.problem(join(&path, "tables"), what, "leave one of the two");
@@ -265,8 +315,30 @@ fn read_alike(
     }
 }
 
+/// What a class says by itself of its fields and ends, beside the shape that it shares.
+fn add_to_shape(reader: &mut Reader, path: &str, own: &Map<String, Json>, record: &mut RecordMap) {
+    record.fields.extend(read_fields(reader, path, own));
+    if let Some(ends) = own.get("ends").filter(|ends| ends.is_object()) {
+        record.ends.links.extend(read_ends(reader, &join(path, "ends"), ends).unwrap_or_default());
+    }
+}
+
+/// Whether a table under `records` only adds to what `[[alike]]` says of its class.
+fn is_addition(value: &Json) -> bool {
+    value.as_object().is_some_and(|table| {
+        !table.is_empty()
+            && table.iter().all(|(key, value)| key == "fields" || key == "ends" && value.is_object())
+    })
+}
+
 /// Under `ignore`, a table of this name has a reason, and triggers have a table of reasons.
 const TRIGGERS: &str = "triggers";
+
+/// A mark of lines that were pasted is still there.
+pub(super) fn to_fill_in(reader: &mut Reader, path: &str, what: &str) {
+    let way_out = format!("write {what} in place of \"{TODO}\"");
+    reader.problem(path, "still has to be filled in", way_out);
+}
 
 /// Tables that are left out with a reason, and rows of mapped tables; then triggers.
 fn read_ignored(reader: &mut Reader, value: &Json) -> (BTreeMap<String, Ignored>, BTreeMap<String, String>) {
@@ -285,6 +357,10 @@ fn read_ignored(reader: &mut Reader, value: &Json) -> (BTreeMap<String, Ignored>
                 .table(&path, reason, &["rest"])
                 .and_then(|table| reader.required_text(&path, table, "rest"))
                 .map(|reason| Ignored::Rest(reason.to_owned())),
+            _ if reason.as_str() == Some(TODO) => {
+                to_fill_in(reader, &path, "the reason");
+                continue;
+            }
             _ => reader.text(&path, reason).map(|reason| Ignored::Table(reason.to_owned())),
         };
         if let Some(ignored) = ignored {
@@ -640,6 +716,7 @@ fn read_record(
     let rest = read_rest(reader, path, table);
     let fields = read_fields(reader, path, table);
     Some(RecordMap {
+        alike: None,
         table: name?,
         key: key?,
         when: when?,
@@ -659,13 +736,13 @@ fn read_class_ends(
     table: &Map<String, Json>,
     by_schema: bool,
 ) -> Option<Ends> {
-    let Some(value) = table.get("ends") else { return Some(Ends { links: BTreeMap::new(), by_schema }) };
+    let Some(value) = table.get("ends") else { return Some(Ends { by_schema, ..Ends::default() }) };
     let path = join(path, "ends");
     if value.is_string() {
         let by_schema = read_by_schema(reader, &path, value);
-        return Some(Ends { links: BTreeMap::new(), by_schema });
+        return Some(Ends { links: BTreeMap::new(), by_schema, is_word: true });
     }
-    Some(Ends { links: read_ends(reader, &path, value)?, by_schema })
+    Some(Ends { links: read_ends(reader, &path, value)?, by_schema, is_word: false })
 }
 
 /// What the columns are that `fields` does not name.
@@ -685,9 +762,23 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
     let path = join(path, "fields");
     let mut fields = BTreeMap::new();
     let Some(value) = table.get("fields") else { return fields };
+    let open: Vec<&str> = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, kind)| *kind == TODO)
+        .map(|(column, _)| column.as_str())
+        .collect();
+    if !open.is_empty() {
+        let what = format!("still have to be filled in: {}", open.join(", "));
+        let way_out =
+            format!("write a kind of personal data, or \"not personal\", in place of each \"{TODO}\"");
+        reader.problem(&path, what, way_out);
+    }
     for (column, value) in reader.open_table(&path, value).into_iter().flatten() {
         let path = join(&path, column);
         let field = match value {
+            Json::String(text) if text == TODO => continue,
             Json::Object(table) if table.contains_key("json") => read_json_field(reader, &path, value),
             Json::Object(_) => {
                 let Some(table) = reader.table(&path, value, &["kind", "max_chars", "of", "date"]) else {

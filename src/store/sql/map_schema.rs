@@ -79,6 +79,10 @@ impl super::SqlMap {
             schema
         };
         let record = with_owner(object(&[&shape[..], &[("table", text.clone())]].concat(), &[]));
+        // A class of `alike` may have fields and ends of its own.
+        let of_shape: Vec<_> =
+            shape.iter().filter(|(key, _)| matches!(*key, "fields" | "ends")).cloned().collect();
+        let record = json!({ "anyOf": [record, object(&of_shape, &["fields"])] });
         let alike = with_owner(object(
             &[&shape[..], &[("tables", json!({ "$ref": "#/$defs/texts" }))]].concat(),
             &["tables"],

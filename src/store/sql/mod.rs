@@ -141,6 +141,69 @@
 //! If a value leads to several customers, nobody can tell whose the record is. Everybody to whom it may lead is blocked, with
 //! class, link and count ([`StoreError::Unclear`](crate::store::StoreError::Unclear)), until the rows are mended.
 //!
+//! # A short map
+//! | to say less | write |
+//! |---|---|
+//! | a class has its table's name and its primary key | neither `table` nor `key` |
+//! | most columns of a class are of one kind | `rest = "not personal"`, or another kind, for the columns that no line names. `check` lists them ([`Note::Rest`]) |
+//! | several classes have the same link | `[links]`: `account_id = { to = "customer", none = 0 }`, and its name wherever a column can stand |
+//! | several tables are treated alike | one `[[alike]]` for all `tables`; each becomes a class of its table's name. `[records.notes]` with nothing but `fields` and `ends` adds to what the shape says of `notes` |
+//! | foreign keys mean what they do | `ends = "schema"` |
+//!
+//! # Lines to paste
+//! Start with the customers alone, and let the check write the rest: what does not fit comes with lines for the map, where the map can
+//! say the way out ([`Problems::to_paste`](crate::Problems::to_paste)). The lines stand below the header of the place where they
+//! belong. `TODO` marks what a person has to decide, and the comment behind it says what can stand there: a kind of personal data is
+//! proposed only where the column's name leaves no doubt, and nothing is called "not personal" or left out by itself. A map with a
+//! mark left in it is refused.
+//!
+//! A name that is nearly right is said once, and the rest of the map is checked as if it was right.
+//!
+//! ```
+//! # use rusqlite::Connection;
+//! use relinquish::store::StoreError;
+//! use relinquish::{SqlMap, SqliteStore};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("shop.sqlite");
+//! # Connection::open(&path)?.execute_batch(
+//! #     "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
+//! #      CREATE TABLE orders (id INTEGER PRIMARY KEY, client_id INTEGER REFERENCES clients, note TEXT);")?;
+//! let map = SqlMap::from_toml(
+//!     r#"
+//!     version = 1
+//!     [customers]
+//!     table = "clients"
+//!     key = "id"
+//!     tenant = { is = "shop" }
+//!     deactivate = { none = "clients have no state" }
+//!     "#,
+//! )?;
+//! let Err(StoreError::Map(problems)) = SqliteStore::open(&path, &map) else { panic!("nothing is said of the orders") };
+//! assert_eq!(
+//!     problems.to_paste(),
+//!     r#"[customers.fields]
+//! ## customers.fields: nobody classified this column of clients: email
+//! email = "email"
+//!
+//! [records.orders]
+//! ## orders: a foreign key ties this table to clients, and nobody mapped it
+//! owner = "client_id"
+//!
+//! [records.orders.fields]
+//! note = "TODO"  # "not personal", or a kind such as "free_text"
+//! ## or, in [records.orders], for every column that is not named: rest = "not personal"
+//! ## or, in [ignore]: orders = "the reason"
+//!
+//! "#
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What fits may deserve a look all the same. [`SqliteStore::notes`](crate::SqliteStore::notes) lists, as [`Note`]s: the columns that
+//! `rest` covers, a `CREATE INDEX` line for each link without an index, foreign keys to tables that nobody mapped, and records
+//! that belong to a customer over other records while another link leads from them to a customer directly.
+//!
 //! # Schemas that fight back
 //! | what | how the map says it |
 //! |---|---|
@@ -201,11 +264,13 @@
 mod bind;
 mod coverage;
 mod dates;
+mod draft;
 pub(crate) mod keys;
 mod links;
 mod map;
 mod map_schema;
 mod mend;
+mod notes;
 mod paste;
 mod schema;
 mod shape;
@@ -215,6 +280,7 @@ mod way;
 mod written;
 
 pub use map::SqlMap;
+pub use notes::Note;
 
 pub(crate) use bind::{Bound, BoundClass, Rows, bind};
 pub(crate) use links::{Compare, Is};

@@ -1,52 +1,128 @@
-//! Lines of a map to paste: what a person fills in for a table or for columns that nobody classified.
-#![allow(dead_code, reason = "what finds unclassified columns and tables uses it")]
+//! Lines of a map to paste: what a problem's way out looks like where the map can say it.
+//!
+//! A fragment is a header that names the place, and lines. What a person has to decide is marked `TODO`, followed by a comment
+//! with what can stand there; a map with a mark left in it is refused. Alternatives are comments. No fragment calls anything
+//! "not personal" by itself, and none leaves a table out.
 
 use std::fmt::Write as _;
 
 use super::schema::Table;
+use crate::data_map::Datatype;
 
-/// The longest line of a block, in characters.
+/// The longest line of a list of names, in characters.
 const WIDTH: usize = 100;
 
-/// A block of a map that classifies columns of a table: one line per column, each with a mark where a person has to choose.
+/// What a person has to fill in.
+pub(super) const TODO: &str = "TODO";
+
+/// What can be written for a field.
+const KINDS: &str = "\"not personal\", or a kind such as \"free_text\"";
+
+/// `[records.invoice]`
+pub(super) fn header(place: &[&str]) -> String {
+    let keys: Vec<String> = place.iter().map(|part| key(part)).collect();
+    format!("[{}]", keys.join("."))
+}
+
+/// A header and one line below it.
+pub(super) fn set(place: &[&str], name: &str, value: &str) -> String {
+    format!("{}\n{} = {value}", header(place), key(name))
+}
+
+/// A line that a person has to complete, and what can stand there.
+pub(super) fn todo(name: &str, choices: &str) -> String {
+    todo_in(name, &text(TODO), choices)
+}
+
+/// The same, with the mark somewhere in the value.
+pub(super) fn todo_in(name: &str, value: &str, choices: &str) -> String {
+    format!("{} = {value}  # {choices}", key(name))
+}
+
+/// Lines of a map that classify columns: the obvious kinds of personal data, and a mark for every other column.
 ///
 /// ```toml
 /// [records.invoice.fields]
-/// number = "TODO"  # a kind of personal data, or "not personal"
+/// email = "email"
+/// number = "TODO"  # "not personal", or a kind such as "free_text"
+/// # or, in [records.invoice], for every column that is not named: rest = "not personal"
 /// ```
-///
-/// The block reads as TOML. A map with a mark left in it is refused, because `TODO` is no kind.
-pub(crate) fn fields_block<'c>(path: &str, columns: impl IntoIterator<Item = &'c str>) -> String {
-    let mut block = format!("[{path}.fields]");
+pub(super) fn fields_block(place: &[&str], table: &Table, columns: &[&str], takes_rest: bool) -> String {
+    let mut block = header(&[place, &["fields"]].concat());
+    let mut open = 0;
+    let is_root = place == ["customers"];
     for column in columns {
         // Writing to a String never fails.
-        let _ = write!(block, "\n{} = \"TODO\"  # a kind of personal data, or \"not personal\"", key(column));
+        if let Some(kind) = obvious(table, column, is_root) {
+            let _ = write!(block, "\n{} = \"{kind}\"", key(column));
+        } else {
+            open += 1;
+            let _ = write!(block, "\n{}", todo(column, KINDS));
+        }
+    }
+    if open > 0 && takes_rest {
+        let place = header(place);
+        let _ =
+            write!(block, "\n# or, in {place}, for every column that is not named: rest = \"not personal\"");
     }
     block
 }
 
-/// A block of a map for a whole table that nobody mapped, with its primary key and the foreign key that ties it to a mapped
-/// table; and, as the alternative, the line that ignores the table.
-pub(crate) fn table_block(table: &Table, through: &str) -> String {
-    let name = &table.name;
-    let link = table.foreign_keys.iter().find(|link| link.to_table.eq_ignore_ascii_case(through));
-    let owner: &[String] = link.map_or(&[], |link| link.columns.as_slice());
-    let mut block = format!("[records.{}]\ntable = {}", key(name), text(name));
-    let _ = write!(block, "\nkey = {}\nowner = {}", list(&table.primary_key), list(owner));
-    let known =
-        |column: &str| table.primary_key.iter().chain(owner).any(|name| name.eq_ignore_ascii_case(column));
-    let rest: Vec<&str> =
-        table.columns.iter().map(|column| column.name.as_str()).filter(|column| !known(column)).collect();
-    if !rest.is_empty() {
-        block.push('\n');
-        block.push_str(&fields_block(&format!("records.{}", key(name)), rest));
+/// The line that leaves a table out, with a reason that a person has to give.
+pub(super) fn ignore_block(table: &str) -> String {
+    format!(
+        "{}\n{}",
+        header(&["ignore"]),
+        todo(table, "the reason why it holds nothing of a customer: \"…\"")
+    )
+}
+
+/// Names of columns that are the same everywhere, and the kind of each.
+const OBVIOUS: [(&str, &[&str]); 17] = [
+    ("email", &["email", "emailaddress", "mail"]),
+    ("phone", &["phone", "phonenumber", "telephone", "mobile", "mobilenumber", "cellphone", "fax"]),
+    ("name", &["firstname", "lastname", "surname", "fullname", "givenname", "familyname", "middlename"]),
+    (
+        "address",
+        &["address", "address1", "address2", "addressline1", "addressline2", "street", "streetaddress"],
+    ),
+    ("postcode", &["postcode", "postalcode", "zip", "zipcode"]),
+    ("city", &["city", "town"]),
+    ("country", &["country", "countrycode"]),
+    ("username", &["username", "nickname", "login"]),
+    ("password", &["password", "passwordhash", "passwordhashed", "encryptedpassword"]),
+    ("access_token", &["accesstoken", "apikey", "resettoken", "sessiontoken", "refreshtoken"]),
+    ("ip_address", &["ip", "ipaddress", "remoteip", "lastip", "clientip"]),
+    ("device", &["useragent", "deviceid"]),
+    ("birth_date", &["birthdate", "dateofbirth", "dob", "birthday"]),
+    ("gender", &["gender"]),
+    ("bank_account", &["iban", "bankaccount"]),
+    ("tax_id", &["taxid", "vatnumber", "vatid"]),
+    ("national_id", &["nationalid", "personalnumber", "passportnumber", "ssn"]),
+];
+
+/// Words before a name that do not change what the column holds.
+const OF_WHOM: [&str; 8] =
+    ["billing", "shipping", "delivery", "customer", "client", "contact", "home", "work"];
+
+/// The kind of personal data that a column's name says beyond doubt. None says "not personal".
+fn obvious(table: &Table, column: &str, is_root: bool) -> Option<&'static str> {
+    let is_text = |datatype| matches!(datatype, Datatype::Text | Datatype::Any);
+    let own = table.column(column)?;
+    let bare: String =
+        column.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let word = OF_WHOM.iter().find_map(|of| bare.strip_prefix(of).filter(|rest| !rest.is_empty()));
+    let words = [Some(bare.as_str()), word];
+    let is = |names: &[&str]| words.into_iter().flatten().any(|word| names.contains(&word));
+    if is_root && is_text(own.datatype) && is(&["name"]) {
+        return Some("name");
     }
-    let _ = write!(block, "\n# or, in [ignore]: {} = \"reason\"", key(name));
-    block
+    let (kind, _) = OBVIOUS.into_iter().find(|(_, names)| is(names))?;
+    (is_text(own.datatype) || kind == "birth_date").then_some(kind)
 }
 
 /// Names, as many in a line as fit: for a problem that speaks of many columns at once.
-pub(crate) fn names<'c>(columns: impl IntoIterator<Item = &'c str>) -> String {
+pub(super) fn names<'c>(columns: impl IntoIterator<Item = &'c str>) -> String {
     let mut lines = vec![String::new()];
     for column in columns {
         let Some(line) = lines.last_mut() else { continue };
@@ -64,29 +140,41 @@ pub(crate) fn names<'c>(columns: impl IntoIterator<Item = &'c str>) -> String {
 }
 
 /// A key as TOML writes it.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { text(name) }
 }
 
 /// A text as TOML writes it.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 /// One name as a text, several as a list.
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     match names {
         [one] => text(one),
         names => format!("[{}]", names.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")),
     }
 }
 
+/// A way as the map writes it: one column, or a list of links, of which each is a column or the columns of a composite key.
+pub(super) fn way(links: &[Vec<String>]) -> String {
+    match links {
+        [one] if one.len() == 1 => list(one),
+        links => format!("[{}]", links.iter().map(|columns| list(columns)).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A link of one column that says how it compares.
+pub(super) fn compared_link(column: &str, compare: &str) -> String {
+    format!("{{ column = {}, compare = {} }}", text(column), text(compare))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_map::Datatype;
-    use crate::store::sql::{Column, ForeignKey};
+    use crate::store::sql::Column;
 
     fn column(name: &str) -> Column {
         Column {
@@ -102,32 +190,30 @@ mod tests {
         }
     }
 
-    /// For a schema with many tables there was one error per column, and nothing to paste.
     #[test]
     fn a_block_reads_as_toml_and_names_every_column_once() {
-        let table = Table {
-            name: "sent mails".to_owned(),
-            columns: ["id", "account", "to \"name\"", "body", "größe"].map(column).to_vec(),
-            primary_key: vec!["id".to_owned()],
-            foreign_keys: vec![ForeignKey {
-                columns: vec!["account".to_owned()],
-                to_table: "Accounts".to_owned(),
-                to_columns: vec!["id".to_owned()],
-                on_delete: crate::store::sql::OnDelete::Nothing,
-            }],
-            ..Table::default()
-        };
-        let block = table_block(&table, "accounts");
+        let columns = ["id", "to \"name\"", "billing_email", "größe", "name"];
+        let table = Table { columns: columns.map(column).to_vec(), ..Table::default() };
+        let block = fields_block(&["records", "sent mails"], &table, &columns[1..], true);
         let read: toml::Value = toml::from_str(&block).unwrap_or_else(|error| panic!("{error}\n{block}"));
-        let record = &read["records"]["sent mails"];
-        assert_eq!(record["table"].as_str(), Some("sent mails"));
-        assert_eq!((record["key"].as_str(), record["owner"].as_str()), (Some("id"), Some("account")));
-        let fields: Vec<&str> = record["fields"].as_table().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(fields.len(), 3, "{fields:?}");
-        assert_eq!(block.matches("TODO").count(), 3, "{block}");
-        assert!(block.ends_with("# or, in [ignore]: \"sent mails\" = \"reason\""), "{block}");
-        let composite = Table { primary_key: vec!["a".to_owned(), "b".to_owned()], ..table };
-        assert!(table_block(&composite, "nobody").contains("key = [\"a\", \"b\"]\nowner = []"));
+        let fields = read["records"]["sent mails"]["fields"].as_table().unwrap();
+        assert_eq!(fields.len(), 4, "{block}");
+        assert_eq!(fields["billing_email"].as_str(), Some("email"));
+        // A product has a name as well.
+        assert_eq!(fields["name"].as_str(), Some(TODO));
+        assert_eq!(block.matches(TODO).count(), 3, "{block}");
+        assert!(
+            !block.lines().any(|line| line.contains("= \"not personal\"") && !line.contains('#')),
+            "{block}"
+        );
+    }
+
+    #[test]
+    fn every_obvious_kind_is_a_kind_of_personal_data() {
+        for (kind, names) in OBVIOUS {
+            assert!(crate::data_map::Kind::KNOWN.contains(&kind), "{kind}");
+            assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_alphanumeric())), "{names:?}");
+        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The links of a class, each held against the live schema: where it leads, how both ends compare, and what happens when
 //! what it leads to leaves.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::{check_column, own_name};
+use super::draft::{self, Way};
 use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{Ends, SqlMap};
+use super::paste;
 use super::schema::{ForeignKey, OnDelete, Schema, Table};
 use crate::data_map::{ClassName, LinkRole, Value, WhenGone};
-use crate::document::{Reader, join, suggest};
+use crate::document::{Problem, Reader, join, suggest};
 
 /// A link of a class, with both ends.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ pub(super) struct Foot<'s> {
     pub(super) when: &'s When,
     pub(super) key: Vec<String>,
     /// Columns that tell the classes of the table apart.
-    pub(super) divides: std::collections::BTreeSet<String>,
+    pub(super) divides: BTreeSet<String>,
 }
 
 /// Everything that links are held against.
@@ -71,19 +74,56 @@ pub(super) struct Binder<'s> {
     pub(super) schema: &'s Schema,
     /// Every class with its table and key.
     pub(super) classes: &'s [(ClassName, String, Vec<String>)],
+    /// Record classes have tables that are not there, so a way may end at a table that would be theirs.
+    pub(super) has_lost_tables: bool,
+    /// By named link, the classes that use it, and what is wrong with it there.
+    pub(super) named: RefCell<BTreeMap<String, NamedLink>>,
+}
+
+/// How a named link fares in the classes that use it.
+#[derive(Debug, Default)]
+pub(super) struct NamedLink {
+    uses: usize,
+    /// By class.
+    problems: Vec<(ClassName, Vec<Problem>)>,
 }
 
 impl<'s> Binder<'s> {
+    /// What is wrong with named links. A fault in every class that uses the link is the link's own, and is said once.
+    pub(super) fn say_named(&self, reader: &mut Reader) {
+        for (name, link) in self.named.take() {
+            let classes: Vec<&str> = link.problems.iter().map(|(class, _)| class.as_str()).collect();
+            let is_its_own = link.uses > 1 && link.uses == classes.len();
+            let used_by = format!(", in {}", classes.join(", "));
+            for (n, (_, problems)) in link.problems.into_iter().enumerate() {
+                for mut problem in problems {
+                    if !is_its_own {
+                        reader.push(problem);
+                    } else if n == 0 {
+                        problem.path = join("links", &name);
+                        problem.what.push_str(&used_by);
+                        reader.push(problem);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A class of the map whose table is not there, which is said elsewhere.
+    fn is_lost(&self, class: &ClassName) -> bool {
+        self.map.records.get(class).is_some_and(|record| self.schema.table(&record.table).is_none())
+    }
+
     fn root_key(&self) -> &[String] {
         self.classes.first().map_or(&[], |(_, _, key)| key)
     }
 
-    fn classes_of(&self, table: &str) -> Vec<ClassName> {
+    pub(super) fn classes_of(&self, table: &str) -> Vec<ClassName> {
         let of_table = self.classes.iter().filter(|(_, name, _)| name.eq_ignore_ascii_case(table));
         of_table.map(|(class, ..)| class.clone()).collect()
     }
 
-    fn is_root(&self, table: &str) -> bool {
+    pub(super) fn is_root(&self, table: &str) -> bool {
         self.map.customers.table.eq_ignore_ascii_case(table)
     }
 
@@ -95,8 +135,9 @@ impl<'s> Binder<'s> {
         owner: &[LinkRef],
         shared: &[SharedMap],
         ends: &Ends,
-    ) -> Vec<BoundLink> {
+    ) -> (Vec<BoundLink>, bool) {
         let mut links: Vec<BoundLink> = Vec::new();
+        let mut are_all = true;
         let mut before: Vec<(Vec<String>, Vec<Value>)> = Vec::new();
         for (n, link) in owner.iter().enumerate() {
             let path = if owner.len() > 1 {
@@ -105,24 +146,40 @@ impl<'s> Binder<'s> {
                 join(&foot.path, "owner")
             };
             let written = self.resolve(link);
-            if let Some(mut bound) = self.link(reader, &path, foot, &written, LinkRole::Owner) {
+            let mut found = Reader::default();
+            let bound = self.link(&mut found, &path, foot, &written, LinkRole::Owner);
+            // Lines can say how the ends compare where the owner is one column.
+            let pasted = || match (owner, self.other_comparison(foot, &written, LinkRole::Owner)?) {
+                ([_], compare) => {
+                    let value = paste::compared_link(written.columns.first()?, compare.as_str());
+                    Some(paste::set(&self.place(foot)?, "owner", &value))
+                }
+                _ => None,
+            };
+            reader.push_all(found, pasted);
+            if let Some(mut bound) = bound {
                 bound.unless.clone_from(&before);
                 before.push((bound.columns.clone(), bound.none.clone()));
                 links.push(bound);
+            } else {
+                are_all = false;
             }
         }
         for (n, link) in shared.iter().enumerate() {
             let SharedMap::Own(link) = link else { continue };
             let path = format!("{}[{n}]", join(&foot.path, "shared"));
             let written = self.resolve(link);
-            links.extend(self.link(reader, &path, foot, &written, LinkRole::Shared));
+            let link = self.link(reader, &path, foot, &written, LinkRole::Shared);
+            are_all &= link.is_some();
+            links.extend(link);
         }
         for (name, end) in &ends.links {
-            self.end(reader, foot, name, end, &mut links);
+            are_all &= self.end(reader, foot, name, end, &mut links);
         }
-        links
+        (links, are_all)
     }
 
+    /// Whether the link is there.
     fn end(
         &self,
         reader: &mut Reader,
@@ -130,7 +187,7 @@ impl<'s> Binder<'s> {
         name: &str,
         end: &EndMap,
         links: &mut Vec<BoundLink>,
-    ) {
+    ) -> bool {
         let path = join(&join(&foot.path, "ends"), name);
         let mut known = links.iter_mut().filter(|link| link.name.eq_ignore_ascii_case(name)).peekable();
         if known.peek().is_some() && end.link.is_none() {
@@ -138,17 +195,48 @@ impl<'s> Binder<'s> {
                 say_gone(reader, &path, foot, link, end);
                 self.check_stand_in(reader, &path, link);
             }
-            return;
+            return true;
         }
         let written = match &end.link {
             Some(link) => link.clone(),
             None => self.resolve(&self.word(foot, name)),
         };
-        if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
-            name.clone_into(&mut link.name);
-            say_gone(reader, &path, foot, &mut link, end);
-            self.check_stand_in(reader, &path, &link);
-            links.push(link);
+        let mut found = Reader::default();
+        let link = self.link(&mut found, &path, foot, &written, LinkRole::End);
+        let pasted = || {
+            let word = match &end.gone {
+                WhenGone::Goes => "goes",
+                WhenGone::Same => "same",
+                WhenGone::Clear if end.cleared.is_none() => "clear",
+                _ => return None,
+            };
+            let compare = self.other_comparison(foot, &written, LinkRole::End)?;
+            let value = draft::end(Some(compare), word);
+            Some(paste::set(&[&self.place(foot)?[..], &["ends"]].concat(), name, &value))
+        };
+        reader.push_all(found, pasted);
+        let Some(mut link) = link else { return false };
+        name.clone_into(&mut link.name);
+        say_gone(reader, &path, foot, &mut link, end);
+        self.check_stand_in(reader, &path, &link);
+        links.push(link);
+        true
+    }
+
+    /// Another comparison than the one that is written, where the ends allow only that one. None where a link says more than its
+    /// column.
+    fn other_comparison(&self, foot: &Foot<'s>, written: &LinkMap, role: LinkRole) -> Option<Compare> {
+        let is_plain = *written == LinkMap::of(written.columns.clone()) && written.columns.len() == 1;
+        let (_, compare) = self.compared(foot, written, role).filter(|_| is_plain)?;
+        (compare != written.compare).then_some(compare)
+    }
+
+    /// Where a class stands in the map, if lines can be pasted there.
+    fn place(&self, foot: &Foot<'s>) -> Option<Vec<&'s str>> {
+        match self.map.records.get(foot.class) {
+            _ if foot.path == "customers" => Some(vec!["customers"]),
+            Some(record) if record.alike.is_none() => Some(vec!["records", foot.class.as_str()]),
+            _ => None,
         }
     }
 
@@ -193,6 +281,27 @@ impl<'s> Binder<'s> {
     }
 
     fn link(
+        &self,
+        reader: &mut Reader,
+        path: &str,
+        foot: &Foot<'s>,
+        written: &LinkMap,
+        role: LinkRole,
+    ) -> Option<BoundLink> {
+        let name = written.name.as_ref().filter(|name| self.map.links.get(*name) == Some(written));
+        let Some(name) = name else { return self.own_link(reader, path, foot, written, role) };
+        let mut own = Reader::default();
+        let link = self.own_link(&mut own, path, foot, written, role);
+        let mut named = self.named.borrow_mut();
+        let seen = named.entry(name.clone()).or_default();
+        seen.uses += 1;
+        if !own.problems().is_empty() {
+            seen.problems.push((foot.class.clone(), own.into_problems()));
+        }
+        link
+    }
+
+    pub(super) fn own_link(
         &self,
         reader: &mut Reader,
         path: &str,
@@ -268,6 +377,9 @@ impl<'s> Binder<'s> {
                 return self.check_rest(reader, path, rest, far, link);
             }
         }
+        if self.has_lost_tables {
+            return None;
+        }
         let what = format!("ends at table {}, which is not mapped, and not at the customers", at.name);
         reader.problem(path, what, "write the columns that lead on to the customers' key, or map that table");
         None
@@ -289,12 +401,15 @@ impl<'s> Binder<'s> {
             return None;
         }
         own_columns(reader, path, to, &next.columns)?;
+        let is_there = |column: &String| to.column(column).is_some();
         let of_head = |class: &ClassName| self.map.records.get(class).map(|record| record.owner.as_slice());
         let same = link.heads.iter().filter_map(of_head).any(|owner| {
             owner.iter().any(|owner| {
                 let first = self.resolve(owner);
-                first.columns.len() == next.columns.len()
-                    && first.columns.iter().zip(&next.columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+                // An owner that is not there is said of that class.
+                !first.columns.iter().all(is_there)
+                    || first.columns.len() == next.columns.len()
+                        && first.columns.iter().zip(&next.columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
             })
         });
         if !same {
@@ -333,6 +448,9 @@ impl<'s> Binder<'s> {
         let (to_table, to_columns) = match &link.to {
             Some(Target::Table(table, columns)) => (table.clone(), columns.clone()),
             Some(Target::Class(class) | Target::Column(class, _)) => {
+                if self.is_lost(class) {
+                    return None;
+                }
                 let Some((_, table, key)) = self.classes.iter().find(|(name, ..)| name == class) else {
                     let known: Vec<&str> = self.classes.iter().map(|(name, ..)| name.as_str()).collect();
                     reader.problem(
@@ -448,7 +566,7 @@ impl<'s> Binder<'s> {
             let mut keys = holder.table.foreign_keys.iter();
             let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));
             let said = ends.links.contains_key(name);
-            let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, key));
+            let by_schema = key.filter(|_| !said).and_then(|key| by_schema(ends, holder, key));
             if let Some(gone) = by_schema {
                 let end = EndMap { gone, cleared: None, link: None };
                 say_gone(reader, &join(&join(&holder.path, "ends"), name), holder, &mut link, &end);
@@ -482,6 +600,7 @@ impl<'s> Binder<'s> {
         foot: &Foot<'s>,
         ends: &Ends,
         links: &mut Vec<BoundLink>,
+        missed: &BTreeSet<ClassName>,
     ) {
         for key in &foot.table.foreign_keys {
             let heads = self.classes_of(&key.to_table);
@@ -490,77 +609,60 @@ impl<'s> Binder<'s> {
             }
             let name = self.name_of(&key.columns);
             let path = join(&join(&foot.path, "ends"), &name);
-            if let Some(gone) = by_schema(ends, key) {
-                let written = LinkMap::of(key.columns.clone());
-                if let Some(mut link) = self.link(reader, &path, foot, &written, LinkRole::End) {
-                    link.name = name;
-                    let end = EndMap { gone, cleared: None, link: None };
-                    say_gone(reader, &path, foot, &mut link, &end);
-                    links.push(link);
+            if let Some((gone, mut link)) = self.link_by_schema(ends, foot, key) {
+                link.name = name;
+                say_gone(reader, &path, foot, &mut link, &EndMap { gone, cleared: None, link: None });
+                links.push(link);
+                continue;
+            }
+            if let Some(held) = heads.iter().find(|class| missed.contains(*class)) {
+                let at = format!("{}.shared[", join("records", held.as_str()));
+                if let Some(problem) = reader.first(|problem| problem.path.starts_with(&at)) {
+                    problem.way_out.push_str("; what leads there is ");
+                    problem.way_out.push_str(&join(foot.class.as_str(), &name));
                 }
                 continue;
             }
-            let written = LinkMap::of(key.columns.clone());
-            let mut own = Reader::default();
-            let link = self.link(&mut own, &path, foot, &written, LinkRole::End);
-            let takes_null = link.as_ref().is_some_and(|link| !clearable(foot, link, links).is_empty());
             let to: Vec<&str> = heads.iter().map(ClassName::as_str).collect();
-            reader.problem(
+            let ways = self.ways(foot, key, links);
+            reader.problem_to_paste(
                 path,
                 format!(
                     "{}.{name} leads to {}, and the map does not say what that means",
                     foot.class,
                     to.join(" or ")
                 ),
-                self.ways_out(foot, &name, key, takes_null, &to),
+                match ways.as_slice() {
+                    [] => "give both ends one type, or write the link out".to_owned(),
+                    ways => {
+                        format!("write {}", ways.iter().map(Way::to_string).collect::<Vec<_>>().join("; or "))
+                    }
+                },
+                self.lines(foot, ends, &name, &ways),
             );
         }
     }
 
+    /// A foreign key of which the schema says what it means. Where its ends do not compare alike, the map has to say more.
+    pub(super) fn link_by_schema(
+        &self,
+        ends: &Ends,
+        foot: &Foot<'s>,
+        key: &ForeignKey,
+    ) -> Option<(WhenGone, BoundLink)> {
+        let gone = by_schema(ends, foot, key)?;
+        let written = LinkMap::of(key.columns.clone());
+        Some((gone, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
+    }
+
     /// A named link that starts at these columns, or the columns themselves.
-    fn name_of(&self, columns: &[String]) -> String {
+    pub(super) fn name_of(&self, columns: &[String]) -> String {
         let same = |link: &LinkMap| {
             link.columns.len() == columns.len()
                 && link.columns.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
         };
         let named = self.map.links.iter().find(|(_, link)| link.to.is_none() && same(link));
         named.map_or_else(|| columns.join("+"), |(name, _)| name.clone())
-    }
-
-    /// Lines to paste, of which only those are named that would pass.
-    fn ways_out(
-        &self,
-        foot: &Foot<'_>,
-        name: &str,
-        key: &ForeignKey,
-        takes_null: bool,
-        to: &[&str],
-    ) -> String {
-        let quoted = if name.contains('+') { format!("\"{name}\"") } else { name.to_owned() };
-        let mut ways = Vec::new();
-        if foot.path != "customers" {
-            ways.push(format!("ends.{quoted} = \"goes\" where this record is treated with what it leads to"));
-        }
-        if takes_null {
-            ways.push(format!("ends.{quoted} = \"clear\" where the record stays and the link is cleared"));
-        }
-        if self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
-            ways.push(format!(
-                "ends.{quoted} = \"stand-in\" where the \"Unknown Customer\" takes that place"
-            ));
-        }
-        if foot.path != "customers" {
-            ways.push(format!("shared = [\"{name}\", …] where the record belongs to that end as well"));
-        }
-        if !self.is_root(&key.to_table)
-            && let [class] = to
-        {
-            ways.push(format!(
-                "shared = [\"{}.{name}\"] at records.{class} where that record belongs to whoever has this one",
-                foot.class
-            ));
-        }
-        format!("write {}", ways.join("; or "))
     }
 }
 
@@ -620,18 +722,21 @@ fn divides(foot: &Foot<'_>, column: &str) -> bool {
     foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// What the schema says of a foreign key, where the map goes by it.
-fn by_schema(ends: &Ends, key: &ForeignKey) -> Option<WhenGone> {
+/// What the schema says of a foreign key, where the map goes by it. `SET NULL` says nothing where no column takes NULL.
+fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<WhenGone> {
     match key.on_delete {
         _ if !ends.by_schema => None,
         OnDelete::Cascade => Some(WhenGone::Goes),
-        OnDelete::SetNull => Some(WhenGone::Clear),
+        OnDelete::SetNull => {
+            let takes_null = |column: &String| foot.table.column(column).is_some_and(|own| own.nullable);
+            key.columns.iter().any(takes_null).then_some(WhenGone::Clear)
+        }
         OnDelete::SetDefault | OnDelete::Nothing => None,
     }
 }
 
 /// A link covers a foreign key that names the same columns, or more of them, such as the tenant's.
-fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
+pub(super) fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
     links.iter().any(|link| {
         let first = link.hops.first().map_or(&link.to_table, |hop| &hop.table);
         first.eq_ignore_ascii_case(&key.to_table)
@@ -643,7 +748,7 @@ fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
 }
 
 /// The rows of the class have NULL in a column of the key, so it leads nowhere.
-fn is_fixed_at_null(when: &When, key: &ForeignKey) -> bool {
+pub(super) fn is_fixed_at_null(when: &When, key: &ForeignKey) -> bool {
     let When::Values(values) = when else { return false };
     values
         .iter()

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::by_record::fits;
-use super::sql::{Bound, BoundClass, CustomersMap, SqlMap, bind, keys, refused_by};
+use super::sql::{Bound, BoundClass, CustomersMap, Note, SqlMap, bind, keys, refused_by};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
     Reactivation, RecordStore, Scrub, Select, StoreError, TakeCensus, Tally, TallyRequest,
@@ -123,6 +123,12 @@ impl SqliteStore {
         let shared =
             Arc::new(Shared { unclaimed, bound, facts, bench, scripts: Mutex::default(), held, watch });
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
+    }
+
+    /// What a person should know of the map although it fits: columns that `rest` covers, links without an index, links to
+    /// tables that nobody mapped, and owners that are further away than another customer. As it was when the store was opened.
+    pub fn notes(&self) -> &[Note] {
+        &self.shared.bound.notes
     }
 
     async fn call<T: Send + 'static>(

@@ -1,0 +1,217 @@
+//! What a person should know of a map that fits: nothing here is wrong.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::bind::{BoundClass, field, implied, is_condition, names};
+use super::links::Compare;
+use super::map::SqlMap;
+use super::schema::{Schema, Table};
+use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
+
+/// Something about a map that is no error and that a person should look at.
+///
+/// [`SqliteStore::notes`](crate::SqliteStore::notes) gives the notes, and `check` of the example `operator` prints them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Note {
+    /// Columns that no line of the map names: `rest` says what they are. A column that is added later is among them.
+    Rest {
+        /// The record class.
+        class: ClassName,
+        /// What `rest` calls the columns. None: not personal.
+        kind: Option<Kind>,
+        /// The columns, in the order of the table.
+        columns: Vec<FieldName>,
+    },
+    /// No index serves a link, so each search along the link reads the whole table.
+    NoIndex {
+        /// The record class that the link starts from.
+        class: ClassName,
+        /// The link, as the map names it.
+        link: String,
+        /// The statement that makes the index.
+        statement: String,
+    },
+    /// No index can serve a link: it compares without regard to case, or normalised. The table is read once for each batch.
+    ReadsWholeTable {
+        /// The record class that the link starts from.
+        class: ClassName,
+        /// The link, as the map names it.
+        link: String,
+        /// How the link compares: `nocase` or `normalised`.
+        compare: String,
+    },
+    /// A foreign key of a mapped table leads to a table that nobody mapped.
+    LeadsOut {
+        /// The record class.
+        class: ClassName,
+        /// The columns of the foreign key.
+        columns: Vec<FieldName>,
+        /// The table that nobody mapped.
+        table: String,
+    },
+    /// A record belongs to its customer over other records, while another link leads from it to a customer directly. The two
+    /// may be different people.
+    LongerWay {
+        /// The record class.
+        class: ClassName,
+        /// The link that says whose the record is.
+        owner: String,
+        /// The class to which that link leads.
+        through: ClassName,
+        /// The link that leads to a customer directly.
+        link: String,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list =
+            |columns: &[FieldName]| columns.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Rest { class, kind, columns } => {
+                let kind = kind.as_ref().map_or("not personal", Kind::as_str);
+                write!(f, "{class}: rest = \"{kind}\" covers {}", list(columns))
+            }
+            Self::NoIndex { class, link, statement } => {
+                write!(f, "{class}.{link}: no index serves this link; {statement}")
+            }
+            Self::ReadsWholeTable { class, link, compare } => {
+                write!(
+                    f,
+                    "{class}.{link}: no index can serve compare = \"{compare}\"; each batch reads the table once"
+                )
+            }
+            Self::LeadsOut { class, columns, table } => {
+                write!(f, "{class}.{}: leads to table {table}, which nobody mapped", list(columns))
+            }
+            Self::LongerWay { class, owner, through, link } => write!(
+                f,
+                "{class}: belongs to whoever has the {through} to which {owner} leads, and {link} leads to a customer directly, who \
+                 may be somebody else"
+            ),
+        }
+    }
+}
+
+/// The notes of a map that fits.
+pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut missing = BTreeSet::new();
+    for class in classes {
+        let Some(table) = schema.table(&class.table) else { continue };
+        notes.extend(rest(map, table, class));
+        notes.extend(longer_way(class, &map.customers.class));
+        leads_out(table, class, classes, &mut notes);
+        indexes(schema, class, &mut missing, &mut notes);
+    }
+    notes
+}
+
+/// The columns that `rest` covers.
+fn rest(map: &SqlMap, table: &Table, class: &BoundClass) -> Option<Note> {
+    let record = map.records.get(&class.name).filter(|_| !class.is_root);
+    let (rest, fields) =
+        record.map_or((&map.customers.rest, &map.customers.fields), |record| (&record.rest, &record.fields));
+    let rest = rest.as_ref()?;
+    let is_covered = |column: &&str| {
+        let is = |name: &String| name.eq_ignore_ascii_case(column);
+        let is_link = class.links.iter().any(|link| !link.by_value && link.columns.iter().any(is));
+        let is_implied = class.is_root && implied(&map.customers, column).is_some();
+        field(fields, column).is_none()
+            && !is_implied
+            && !is_link
+            && !class.key.iter().any(is)
+            && !is_condition(class, column)
+    };
+    let columns: Vec<FieldName> = names(table).into_iter().filter(is_covered).map(FieldName::from).collect();
+    (!columns.is_empty()).then(|| Note::Rest { class: class.name.clone(), kind: rest.kind.clone(), columns })
+}
+
+/// An owner that is further away than a customer to whom another link leads.
+fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
+    let is_direct = |link: &&super::way::BoundLink| link.heads.contains(root) && link.hops.is_empty();
+    let mut belongs = class.links.iter().filter(|link| link.role != LinkRole::End);
+    if class.is_root || belongs.clone().any(|link| is_direct(&link)) {
+        return None;
+    }
+    let owner = belongs.next()?;
+    // Where both ends are the same person's, the erasure holds the rows to it.
+    let ends = class.links.iter().filter(|link| link.role == LinkRole::End && link.gone != WhenGone::Same);
+    let link = ends.into_iter().find(is_direct)?;
+    Some(Note::LongerWay {
+        class: class.name.clone(),
+        owner: owner.name.clone(),
+        through: owner.heads.first()?.clone(),
+        link: link.name.clone(),
+    })
+}
+
+/// Foreign keys to tables of which no class is.
+fn leads_out(table: &Table, class: &BoundClass, classes: &[BoundClass], notes: &mut Vec<Note>) {
+    for key in &table.foreign_keys {
+        let is_mapped = classes.iter().any(|other| other.table.eq_ignore_ascii_case(&key.to_table));
+        let is_way = class.links.iter().any(|link| {
+            let starts = key
+                .columns
+                .iter()
+                .all(|column| link.columns.iter().any(|own| own.eq_ignore_ascii_case(column)));
+            starts && link.hops.first().is_some_and(|hop| hop.table.eq_ignore_ascii_case(&key.to_table))
+        });
+        if !is_mapped && !is_way {
+            notes.push(Note::LeadsOut {
+                class: class.name.clone(),
+                columns: key.columns.iter().map(|column| column.as_str().into()).collect(),
+                table: key.to_table.clone(),
+            });
+        }
+    }
+}
+
+/// Searches along links without an index.
+fn indexes(
+    schema: &Schema,
+    class: &BoundClass,
+    missing: &mut BTreeSet<(String, Vec<String>)>,
+    notes: &mut Vec<Note>,
+) {
+    for link in &class.links {
+        if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
+            notes.push(Note::ReadsWholeTable {
+                class: class.name.clone(),
+                link: link.name.clone(),
+                compare: link.compare.as_str().to_owned(),
+            });
+            continue;
+        }
+        let mut searched = vec![(&class.table, &link.columns), (&link.to_table, &link.to_columns)];
+        for hop in &link.hops {
+            searched.extend([(&hop.table, &hop.arrives), (&hop.table, &hop.columns)]);
+        }
+        for (table, columns) in searched {
+            let Some(table) = schema.table(table) else { continue };
+            let Some(first) = columns.first() else { continue };
+            // Searches use an index that holds for every row and begins with the link's first column, compared as the column is.
+            let is_indexed = table.leading.contains(&first.to_ascii_lowercase());
+            let lower: Vec<String> = columns.iter().map(|column| column.to_ascii_lowercase()).collect();
+            if !is_indexed && missing.insert((table.name.to_ascii_lowercase(), lower)) {
+                notes.push(Note::NoIndex {
+                    class: class.name.clone(),
+                    link: link.name.clone(),
+                    statement: create_index(&table.name, columns),
+                });
+            }
+        }
+    }
+}
+
+fn create_index(table: &str, columns: &[String]) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let name = format!("{table}_{}_idx", columns.join("_"));
+    let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+    format!("CREATE INDEX {} ON {} ({});", quoted(&name), quoted(table), columns.join(", "))
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
-use relinquish::engine::{Clock, SystemClock, census_problems, check_tenants};
+use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
 use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId};
 use relinquish::policy::Trigger;
@@ -47,7 +47,8 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
         other => other?,
     }
     let failed = |source| Failure::Database { file: documents.database.clone(), source };
-    let census = opened.store.census(SystemClock.now()).await.map_err(failed)?;
+    let census =
+        opened.store.census(&census_request(&policy, map, SystemClock.now())).await.map_err(failed)?;
     let problems = census_problems(&census, &policy);
     if problems.iter().next().is_some() {
         return Err(Failure::Misfits(misfits(&documents.map, &problems)));

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::plan::acting;
 use crate::policy::{Ownerless, Policy, Treatment};
-use crate::store::{Census, Explained};
+use crate::store::{Census, CensusRequest, Explained};
 
 /// How many problems of a census an error names.
 const NAMED: usize = 5;
@@ -109,6 +109,19 @@ fn explained(policy: &Policy, class: &ClassName) -> Explained {
     }
 }
 
+/// What a census has to count for a policy: among the dates, those by which a duty or an expiry counts.
+pub fn census_request(policy: &Policy, data_map: &DataMap, at: DateTime<Utc>) -> CensusRequest {
+    let mut request = CensusRequest::new(at);
+    for (class, field) in policy.date_fields() {
+        for holder in hangs_from(data_map, std::iter::once(&class)) {
+            if data_map.class(holder.as_str()).is_some_and(|class| class.find(field.as_str()).is_some()) {
+                request = request.date(holder.clone(), field.clone());
+            }
+        }
+    }
+    request
+}
+
 /// Rows of a census for which neither the map nor the policy gives a reason.
 pub fn census_problems(census: &Census, policy: &Policy) -> Problems {
     census.problems_of(|class| explained(policy, class))
@@ -132,7 +145,8 @@ impl Engine {
                 way_out: "plan without one: this store reads every record as somebody's".to_owned(),
             });
         };
-        let census = taker.census(self.parts.clock.now()).await?;
+        let request = census_request(&self.parts.policy, self.data_map(), self.parts.clock.now());
+        let census = taker.census(&request).await?;
         self.parts.ledger.counted(&census).await?;
         tracing::info!(clean = census.is_clean(), "census taken");
         Ok(Arc::new(census))

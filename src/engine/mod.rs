@@ -53,7 +53,7 @@ mod survey;
 mod tenants;
 mod unreadable;
 
-pub use census::census_problems;
+pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, ExpiredOf, PlannedExpiry};

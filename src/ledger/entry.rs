@@ -350,7 +350,7 @@ pub enum EntryBody {
     Profile(Arc<ProfileErased>),
     /// Records expire, or have expired.
     Expiry(Arc<ExpiryEvent>),
-    /// All rows of the store were counted. The values that the census named are left out.
+    /// All rows of the store were counted. What depends on the values of single rows is left out.
     Counted(Arc<Census>),
 }
 

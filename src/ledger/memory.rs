@@ -145,7 +145,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
-        Ok(self.lock().append(EntryBody::Counted(Arc::new(census.without_values()))).seq)
+        Ok(self.lock().append(EntryBody::Counted(Arc::new(census.for_the_ledger()))).seq)
     }
 
     async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {

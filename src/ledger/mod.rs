@@ -156,7 +156,8 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError>;
 
-    /// Appends a census, and gives the entry's number. The values that it names are left out.
+    /// Appends a census, and gives the entry's number. What depends on the values of single rows is left out: the ledger outlives
+    /// them.
     ///
     /// **Idempotency:** again appends again. **Partial failure:** none. **Cancel safety:** the entry may be written or not.
     /// **Errors:** [`LedgerError`].

@@ -440,7 +440,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
-        let census = census.without_values();
+        let census = census.for_the_ledger();
         self.call("recording a census", move |connection| {
             let seq: i64 = connection
                 .prepare_cached(

@@ -177,12 +177,13 @@
 //! [`Policy::effective`] says what is in force for a tenant, and where each line comes from. What one tenant has of its
 //! own touches no other: plans of theirs keep their digests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::customer::TenantId;
+use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
 
 mod check;
@@ -258,6 +259,16 @@ impl Policy {
     /// What expires because its owner is gone. None where nothing does.
     pub fn ownerless(&self) -> Option<&OwnerlessExpiry> {
         self.ownerless.as_ref()
+    }
+
+    /// By class, the fields by whose dates a duty keeps records of the class, or lets them expire: of the record itself, or of
+    /// that from which it hangs.
+    pub(crate) fn date_fields(&self) -> BTreeSet<(ClassName, FieldName)> {
+        let duties = self.all().flat_map(|effective| {
+            effective.duties().iter().chain(effective.expiry().into_iter().flat_map(|expiry| &expiry.keeps))
+        });
+        let fields = duties.flat_map(|duty| duty.classes());
+        fields.map(|(class, field)| (class.clone(), field.clone())).collect()
     }
 
     /// What is done at an instant to records whose owner is gone. Such a record may be any tenant's: the duties of all

@@ -1,6 +1,6 @@
 //! A census: how many rows of each mapped table each record class claims, and what nobody claims or owns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub trait TakeCensus: Debug + Send + Sync + 'static {
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`], and
     /// [`StoreError::Drift`] where the schema changed since the store was opened.
-    async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError>;
+    async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError>;
 
     /// Names the schema, as far as it matters to the map. A census of another schema says nothing of this one.
     ///
@@ -31,12 +31,36 @@ pub trait TakeCensus: Debug + Send + Sync + 'static {
     async fn schema(&self) -> Result<Digest, StoreError>;
 }
 
+/// What a census is to count.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CensusRequest {
+    /// The instant, which says what lies too far ahead to be a date.
+    pub at: DateTime<Utc>,
+    /// By class, fields by whose dates something is due. Fields of which the map says how dates are stored count anyway.
+    pub dates: BTreeMap<ClassName, BTreeSet<FieldName>>,
+}
+
+impl CensusRequest {
+    /// At an instant. Of dates, those count of which the map says how they are stored.
+    pub fn new(at: DateTime<Utc>) -> Self {
+        Self { at, dates: BTreeMap::new() }
+    }
+
+    /// Another field by whose dates something is due.
+    #[must_use]
+    pub fn date(mut self, class: impl Into<ClassName>, field: impl Into<FieldName>) -> Self {
+        self.dates.entry(class.into()).or_default().insert(field.into());
+        self
+    }
+}
+
 macro_rules! forward {
     ($($pointer:ident),*) => {$(
         #[async_trait]
         impl<T: TakeCensus + ?Sized> TakeCensus for $pointer<T> {
-            async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError> {
-                (**self).census(at).await
+            async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError> {
+                (**self).census(request).await
             }
 
             async fn schema(&self) -> Result<Digest, StoreError> {
@@ -196,11 +220,15 @@ impl Census {
         Problems::none_or(problems).err().unwrap_or_default()
     }
 
-    /// The same without the values of columns, for a record that outlives the rows.
-    pub(crate) fn without_values(&self) -> Self {
+    /// The same without what depends on the values of single rows, for a record that outlives these rows.
+    pub(crate) fn for_the_ledger(&self) -> Self {
         let mut census = self.clone();
         for table in census.tables.values_mut() {
             table.by_value.clear();
+            for class in table.classes.values_mut() {
+                class.unsearchable.clear();
+                class.unreadable.clear();
+            }
         }
         census
     }

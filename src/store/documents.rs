@@ -53,7 +53,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 use object_store::path::{Path, PathPart};
 use object_store::{
@@ -64,8 +63,9 @@ pub use object_store;
 
 use super::by_record::fits;
 use super::{
-    Batch, Census, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept,
-    Reactivated, Reactivation, RecordStore, Select, StoreError, TakeCensus, Tally, TallyRequest, Target,
+    Batch, Census, CensusRequest, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest,
+    Erased, Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, TakeCensus, Tally,
+    TallyRequest, Target,
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};
@@ -463,8 +463,8 @@ fn failed(doing: &'static str, error: &object_store::Error) -> StoreError {
 /// there are none that a class could leave out.
 #[async_trait]
 impl<S: CustomerStore> TakeCensus for WithDocuments<S> {
-    async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError> {
-        let census = self.taker()?.census(at).await?;
+    async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError> {
+        let census = self.taker()?.census(request).await?;
         Ok(Census { data_map: self.map.digest(), ..census })
     }
 

@@ -42,7 +42,7 @@ pub mod sqlite;
 pub use crate::plan::{ClassTally, Kept, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
-pub use census::{Census, ClassCensus, Counted, TableCensus, TakeCensus};
+pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::ledger::{CaseBook as _, Ledger as _, MemoryLedger, NewCase};
 use relinquish::plan::{CaseId, Step};
-use relinquish::store::{Census, StoreError, TakeCensus};
+use relinquish::store::{Census, CensusRequest, StoreError, TakeCensus};
 use relinquish::testing::ManualClock;
 use relinquish::{Asked, CustomerId, Decision, Engine, Error, Outcome, Planned, PolicyDocument};
 use rusqlite::Connection;
@@ -34,7 +34,7 @@ fn shop(more: &str) -> Shop {
 }
 
 async fn census(shop: &Shop) -> Census {
-    shop.store().unwrap().census(hosts::now()).await.unwrap()
+    shop.store().unwrap().census(&CensusRequest::new(hosts::now())).await.unwrap()
 }
 
 fn problems(census: &Census) -> Vec<String> {
@@ -294,7 +294,7 @@ async fn a_census_stops_where_the_schema_has_changed_since_the_store_was_opened(
         .unwrap()
         .execute_batch("ALTER TABLE clients ADD COLUMN email TEXT")
         .unwrap();
-    let error = store.census(hosts::now()).await.unwrap_err();
+    let error = store.census(&CensusRequest::new(hosts::now())).await.unwrap_err();
     assert!(matches!(error, StoreError::Drift { .. }), "{error}");
 }
 

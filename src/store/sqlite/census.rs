@@ -16,7 +16,7 @@ use super::{Shared, SqliteStore, Trouble, natural};
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
 use crate::digest::Digest;
 use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Ignored, SqlMap};
-use crate::store::{Census, ClassCensus, Counted, StoreError, TableCensus, TakeCensus};
+use crate::store::{Census, CensusRequest, ClassCensus, Counted, StoreError, TableCensus, TakeCensus};
 
 /// How many values of a column are named.
 const VALUES: usize = 10;
@@ -86,7 +86,8 @@ struct Counts<'b> {
 }
 
 impl Shared {
-    fn census(&self, connection: &mut Connection, at: DateTime<Utc>) -> Result<Census, Trouble> {
+    fn census(&self, connection: &mut Connection, request: &CensusRequest) -> Result<Census, Trouble> {
+        let at = request.at;
         let transaction = connection.transaction()?;
         self.same_schema(&transaction)?;
         let mut names: Vec<&str> = self.bound.classes.iter().map(|class| class.table.as_str()).collect();
@@ -94,7 +95,7 @@ impl Shared {
         names.dedup();
         let mut tables = BTreeMap::new();
         for table in names {
-            tables.insert(table.to_owned(), self.count_table(&transaction, table, at)?);
+            tables.insert(table.to_owned(), self.count_table(&transaction, table, request)?);
         }
         let customers = self.unreadable_facts(&transaction, at)?;
         let root = tables.values_mut().find_map(|table| table.classes.get_mut(self.bound.data_map.root()));
@@ -134,10 +135,14 @@ impl Shared {
         &self,
         transaction: &Transaction<'_>,
         table: &str,
-        at: DateTime<Utc>,
+        request: &CensusRequest,
     ) -> Result<TableCensus, Trouble> {
         let dates = dates(&self.bound);
-        let day = at.date_naive().num_days_from_ce();
+        let counts = |date: &Dated| {
+            let named = request.dates.get(&date.class);
+            !date.form.is_plain() || named.is_some_and(|fields| fields.contains(&date.field))
+        };
+        let day = request.at.date_naive().num_days_from_ce();
         let classes: Vec<Counts<'_>> = self
             .bound
             .classes
@@ -158,7 +163,9 @@ impl Shared {
                 columns
                     .push(count(&format!("{is_claimed} AND relinquish_unsearchable(x.{})", quoted(column))));
             }
-            for (n, date) in dates.iter().enumerate().filter(|(_, date)| date.class == class.name) {
+            for (n, date) in
+                dates.iter().enumerate().filter(|(_, date)| date.class == class.name && counts(date))
+            {
                 let column = quoted(date.field.as_str());
                 columns.push(count(&format!("{is_claimed} AND relinquish_no_date({n}, x.{column}, {day})")));
             }
@@ -175,7 +182,7 @@ impl Shared {
         for Counts { class, texts } in &classes {
             let (rows, nobody, gone) = (next(), next(), next());
             let unsearchable: Vec<_> = texts.iter().map(|(field, _)| (field.clone(), next())).collect();
-            let own = dates.iter().filter(|date| date.class == class.name);
+            let own = dates.iter().filter(|date| date.class == class.name && counts(date));
             let unreadable = own.map(|date| (date.field.to_string(), next()));
             let class_found = ClassCensus {
                 rows,
@@ -332,8 +339,9 @@ fn values(
 
 #[async_trait]
 impl TakeCensus for SqliteStore {
-    async fn census(&self, at: DateTime<Utc>) -> Result<Census, StoreError> {
-        self.call("taking a census", move |shared, connection| shared.census(connection, at)).await
+    async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError> {
+        let request = request.clone();
+        self.call("taking a census", move |shared, connection| shared.census(connection, &request)).await
     }
 
     async fn schema(&self) -> Result<Digest, StoreError> {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
-use super::ownership::{From, Set, Toward, Ways, handle_names, is_row, listed};
+use super::ownership::{From, Reads, Set, Toward, Ways, handle_names, is_row, listed, picked};
 use super::statements::quoted;
 use super::{Shared, Trouble};
 use crate::data_map::{ClassName, LinkRole, WhenGone};
@@ -22,9 +22,18 @@ pub(super) type Place = (Set, usize);
 #[derive(Clone, Debug)]
 pub(super) struct Fill {
     sql: String,
+    /// Where it reads a whole table of the host's: how it does without.
+    reads: Option<Reads>,
     /// The set that it reads. None: the batch.
     from: Option<Place>,
     into: Place,
+}
+
+impl Fill {
+    /// The table that it may have to read, and the set for whose rows.
+    fn reading(&self) -> Option<(&Reads, Option<Place>)> {
+        self.reads.as_ref().map(|reads| (reads, self.from))
+    }
 }
 
 /// How the rows of a treatment's batch are found.
@@ -90,6 +99,7 @@ struct Unclear {
 }
 
 /// Whether one row hangs from another, and from which side the link says it.
+#[derive(Clone, Copy)]
 struct Hanging<'b> {
     holder: usize,
     held: usize,
@@ -103,6 +113,8 @@ pub(super) struct Finder<'b> {
     bound: &'b Bound,
     ways: Ways<'b>,
     treatment: Option<&'b Treatment>,
+    /// Classes whose touched rows need no set.
+    without_set: BTreeSet<usize>,
     /// True of rows, under an alias, that a duty keeps, by class.
     kept: BTreeMap<usize, Expression<'b>>,
     /// The same by what the duty needs.
@@ -115,15 +127,17 @@ pub(super) struct Finder<'b> {
 pub(super) type Expression<'b> = Box<dyn Fn(&str) -> String + 'b>;
 
 impl<'b> Finder<'b> {
-    /// For a treatment; `kept` says of a class which of its rows a duty keeps, `has_left` who has left.
+    /// For a treatment; `without_set` are the classes whose rows are found without, `kept` says of a class which of its rows
+    /// a duty keeps, `has_left` who has left.
     pub(super) fn new(
         bound: &'b Bound,
         treatment: Option<&'b Treatment>,
+        without_set: BTreeSet<usize>,
         kept: BTreeMap<usize, Expression<'b>>,
         kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
         has_left: Option<Expression<'b>>,
     ) -> Self {
-        Self { bound, ways: Ways { bound }, treatment, kept, kept_by, has_left }
+        Self { bound, ways: Ways { bound }, treatment, without_set, kept, kept_by, has_left }
     }
 
     fn class(&self, number: usize) -> Option<&'b BoundClass> {
@@ -180,21 +194,49 @@ impl<'b> Finder<'b> {
         list
     }
 
-    /// Holders before what they hold, as far as there is an order.
-    fn in_order(&self, mut list: Vec<Hanging<'b>>) -> Vec<Hanging<'b>> {
+    /// How many steps each class is from the highest, as far as there is an order; by pairs of a class and one below it.
+    fn depths(&self, pairs: &[(usize, usize)]) -> Vec<usize> {
         let mut depth = vec![0_usize; self.bound.classes.len()];
         for _ in 0..self.bound.classes.len() {
-            for hanging in &list {
-                let below = depth.get(hanging.holder).copied().unwrap_or(0) + 1;
-                if hanging.holder != hanging.held
+            for (higher, lower) in pairs {
+                let below = depth.get(*higher).copied().unwrap_or(0) + 1;
+                if higher != lower
                     && below < self.bound.classes.len()
-                    && let Some(held) = depth.get_mut(hanging.held)
+                    && let Some(lower) = depth.get_mut(*lower)
                 {
-                    *held = below.max(*held);
+                    *lower = below.max(*lower);
                 }
             }
         }
-        list.sort_by_key(|hanging| depth.get(hanging.holder).copied());
+        depth
+    }
+
+    /// Holders before what they hold, as far as there is an order; and together what leads to rows of the same class, so
+    /// that one reading of a table serves all of it.
+    fn in_order(&self, mut list: Vec<Hanging<'b>>) -> Vec<Hanging<'b>> {
+        let pairs: Vec<(usize, usize)> = list.iter().map(|hanging| (hanging.holder, hanging.held)).collect();
+        let depth = self.depths(&pairs);
+        list.sort_by_key(|hanging| (depth.get(hanging.held).copied(), hanging.held));
+        list
+    }
+
+    /// The same upwards.
+    fn upwards(&self, list: &[Hanging<'b>]) -> Vec<Hanging<'b>> {
+        let pairs: Vec<(usize, usize)> = list.iter().map(|hanging| (hanging.holder, hanging.held)).collect();
+        let depth = self.depths(&pairs);
+        let mut list = list.to_vec();
+        list.sort_by_key(|hanging| (std::cmp::Reverse(depth.get(hanging.holder).copied()), hanging.holder));
+        list
+    }
+
+    /// What links lead to before the rows in which they stand, as far as there is an order.
+    fn heads_first(
+        &self,
+        mut list: Vec<(usize, &'b BoundLink, usize)>,
+    ) -> Vec<(usize, &'b BoundLink, usize)> {
+        let pairs: Vec<(usize, usize)> = list.iter().map(|(foot, _, head)| (*head, *foot)).collect();
+        let depth = self.depths(&pairs);
+        list.sort_by_key(|(foot, ..)| (depth.get(*foot).copied(), *foot));
         list
     }
 
@@ -230,7 +272,7 @@ impl<'b> Finder<'b> {
         if into == Set::Touched {
             // Beside what customers have there is what goes along: it is none of theirs.
             match source {
-                _ if goes(link) && toward == Toward::Foot && link.role == LinkRole::End => {
+                _ if link.takes_along() && toward == Toward::Foot && link.role == LinkRole::End => {
                     gives.push_str(", 1");
                     columns.push_str(", beside");
                 }
@@ -248,9 +290,13 @@ impl<'b> Finder<'b> {
             gives.push_str(&kept("x"));
             columns.push_str(", whole");
         }
-        let select = self.ways.along(link, foot_class, head_class, toward, from, &gives);
-        let sql = format!("INSERT OR IGNORE INTO {} ({columns}) {select}{further}", into.of(at));
-        Some(Fill { sql, from: source, into: (into, at) })
+        // Who has what may be shared is asked of the rows that were reached on the way up, and of no others.
+        let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(at));
+        let along = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
+        let insert =
+            |select: &str| format!("INSERT OR IGNORE INTO {} ({columns}) {select}{further}", into.of(at));
+        let reads = along.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
+        Some(Fill { sql: insert(&along.sql), reads, from: source, into: (into, at) })
     }
 
     /// From a set of a class, or from the batch where customers' keys are enough.
@@ -288,12 +334,14 @@ impl<'b> Finder<'b> {
                     same.join(" AND "),
                     super::ownership::of_class("x", &class.rows),
                 ),
+                reads: None,
                 from: None,
                 into: (Set::Touched, root),
             });
         }
         let hanging = self.in_order(self.hanging());
-        let touch = hanging.iter().filter(|hanging| hanging.held != root).filter_map(|hanging| {
+        let has_set = |number: usize| number != root && !self.without_set.contains(&number);
+        let touch = hanging.iter().filter(|hanging| has_set(hanging.held)).filter_map(|hanging| {
             let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
             let (from, place) = self.touched(hanging.holder, hanging.link, toward);
             let ends = (hanging.foot, hanging.link, hanging.head);
@@ -341,13 +389,13 @@ impl<'b> Finder<'b> {
 
     fn goes_with_customers(&self) -> bool {
         let root = self.root();
-        self.links().iter().any(|(_, link, head)| *head == root && goes(link))
+        self.links().iter().any(|(_, link, head)| *head == root && link.takes_along())
     }
 
     /// Rows that go along with a customer or with a row that is deleted.
     fn put_along(&self, finding: &mut Finding) {
         let root = self.root();
-        for (foot, link, head) in self.links().into_iter().filter(|(_, link, _)| goes(link)) {
+        for (foot, link, head) in self.links().into_iter().filter(|(_, link, _)| link.takes_along()) {
             let ends = (foot, link, head);
             if head == root {
                 let (from, place) = self.touched(root, link, Toward::Foot);
@@ -449,9 +497,9 @@ impl<'b> Finder<'b> {
                 break;
             }
         }
-        for (foot, link, head) in
-            links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head))
-        {
+        let within =
+            links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head));
+        for (foot, link, head) in self.heads_first(within.collect()) {
             let ends = (foot, link, head);
             // What hangs from touched rows is touched itself.
             if link.role == LinkRole::End || !link.unless.is_empty() {
@@ -497,6 +545,7 @@ impl<'b> Finder<'b> {
                             quoted(&class.table),
                             is_row(class, "x", "relinquish_r"),
                         ),
+                        reads: None,
                         from: Some((set, number)),
                         into,
                     });
@@ -557,6 +606,7 @@ impl<'b> Finder<'b> {
                     Set::Above.of(number),
                     Set::Touched.of(number)
                 ),
+                reads: None,
                 from: Some((Set::Touched, number)),
                 into: (Set::Above, number),
             });
@@ -577,7 +627,7 @@ impl<'b> Finder<'b> {
             }
         }
         hanging.retain(|hanging| up.contains(&hanging.held) && hanging.held != root);
-        for hanging in hanging.iter().rev() {
+        for hanging in self.upwards(&hanging) {
             let toward = if hanging.held == hanging.foot { Toward::Head } else { Toward::Foot };
             let from = From::set(self.bound, Set::Above, hanging.held).hanging();
             let ends = (hanging.foot, hanging.link, hanging.head);
@@ -607,6 +657,7 @@ impl<'b> Finder<'b> {
                     quoted(&class.table),
                     is_row(class, "x", "relinquish_r"),
                 ),
+                reads: None,
                 from: Some((Set::Above, root)),
                 into: (Set::Had, root),
             };
@@ -619,7 +670,10 @@ impl<'b> Finder<'b> {
             let (Some(holder), Some(held)) = (self.class(hanging.holder), self.class(hanging.held)) else {
                 continue;
             };
-            let mut further = format!(" AND {}", row_in_set(held, Set::Above, hanging.held, "x"));
+            let mut further = match toward {
+                Toward::Foot => String::new(),
+                Toward::Head => format!(" AND {}", row_in_set(held, Set::Above, hanging.held, "x")),
+            };
             if goes {
                 // A row that goes along and is deleted lets go of what hangs from it, and hangs from nothing itself.
                 if self.may_be_deleted(hanging.holder) && hanging.holder != root {
@@ -738,9 +792,9 @@ impl<'b> Finder<'b> {
             let place = Some((Set::Unclear, start));
             unclear.near.extend(self.fill(ends, toward, &source, place, Set::Unclear, ""));
         };
-        for (foot, link, head) in
-            links.iter().copied().filter(|(foot, _, head)| from.contains(foot) && from.contains(head))
-        {
+        let within =
+            links.iter().copied().filter(|(foot, _, head)| from.contains(foot) && from.contains(head));
+        for (foot, link, head) in self.heads_first(within.collect()) {
             back((foot, link, head), Toward::Foot, head);
             if link.holds && head != root {
                 back((foot, link, head), Toward::Head, foot);
@@ -754,6 +808,7 @@ impl<'b> Finder<'b> {
                     Set::Unclear.of(root),
                     Set::Touched.of(root)
                 ),
+                reads: None,
                 from: Some((Set::Touched, root)),
                 into: (Set::Unclear, root),
             };
@@ -785,7 +840,7 @@ impl<'b> Finder<'b> {
     fn ambiguous(&self, foot: usize, class: &BoundClass, link: &BoundLink, root: usize) -> Option<String> {
         let from = From::set(self.bound, Set::Unclear, foot);
         let gives = format!("{}, relinquish_r.n", listed("relinquish_r", &names_of(class)));
-        let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives);
+        let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives, None).sql;
         Some(format!(
             "SELECT n, count(*) FROM (SELECT n FROM ({select}) GROUP BY {}, n HAVING count(*) > 1) GROUP BY n",
             handle_names(class)
@@ -801,7 +856,7 @@ impl<'b> Finder<'b> {
             self.person_of(class, "y")?,
             self.person_of(head_class, "x")?
         );
-        let select = self.ways.along(link, class, head_class, Toward::Head, &from, &gives);
+        let select = self.ways.along(link, class, head_class, Toward::Head, &from, &gives, None).sql;
         Some(format!("SELECT n, count(*) FROM ({select}) WHERE one <> other GROUP BY n"))
     }
 
@@ -822,10 +877,6 @@ impl<'b> Finder<'b> {
         }
         self.ways.of_person(class, alias, &key_of("person"))
     }
-}
-
-fn goes(link: &BoundLink) -> bool {
-    matches!(link.gone, WhenGone::Goes | WhenGone::Same)
 }
 
 /// A customer in one text, by the row of a set.
@@ -855,8 +906,33 @@ fn row_in_set(class: &BoundClass, set: Set, number: usize, alias: &str) -> Strin
     format!("EXISTS (SELECT 1 FROM {} AS s WHERE {})", set.of(number), is_row(class, alias, "s"))
 }
 
-/// How often each set has grown.
+/// What has been found so far, and which tables were read for it.
 #[derive(Debug, Default)]
+pub(super) struct Readings<'f> {
+    grown: Grown,
+    /// Everything for which a table may have to be read, with the set that it starts from.
+    wanted: Vec<(&'f Reads, Option<Place>)>,
+    /// What was picked: the condition on the rows, and how often the set had grown by then.
+    picked: HashSet<(String, u64)>,
+    /// The same of statements that have read the table themselves.
+    read: HashSet<(String, u64)>,
+    /// Tables of which rows were picked.
+    filled: BTreeSet<usize>,
+}
+
+impl<'f> Readings<'f> {
+    fn of(finding: &'f Finding, ends: impl Iterator<Item = (&'f Reads, Option<Place>)>) -> Self {
+        let Finding { start, along, touch, duties, sharing, goes, .. } = finding;
+        let duties = [&duties.near, &duties.whole, &duties.needs, &duties.needed];
+        let sharing = [&sharing.above, &sharing.stay, &sharing.had];
+        let fills = [start, along, touch, goes].into_iter().chain(duties).chain(sharing).flatten();
+        let wanted = fills.filter_map(Fill::reading).chain(ends).collect();
+        Self { wanted, ..Self::default() }
+    }
+}
+
+/// How often each set has grown.
+#[derive(Clone, Debug, Default)]
 struct Grown {
     of: BTreeMap<Place, u64>,
     seen: HashSet<(usize, usize, u64)>,
@@ -869,42 +945,53 @@ impl Grown {
 }
 
 impl Shared {
-    /// Finds everything that the treatment has to know of the batch, when all of it leaves.
-    pub(super) fn find(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
+    /// Finds everything that the treatment has to know of the batch, when all of it leaves; `ends` are the statements that
+    /// will follow links to the rows that go.
+    pub(super) fn find<'f>(
+        &self,
+        connection: &Connection,
+        finding: &'f Finding,
+        ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
+    ) -> Result<Readings<'f>, Trouble> {
+        let mut readings = Readings::of(finding, ends);
         empty(connection, &finding.used)?;
-        self.find_from(connection, finding, Grown::default(), &finding.sharing.stay)
+        self.find_from(connection, finding, &mut readings, &finding.sharing.stay)?;
+        Ok(readings)
     }
 
     /// The same where each customer of the batch leaves alone.
     pub(super) fn find_each(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
         empty(connection, &finding.used)?;
-        self.find_from(connection, finding, Grown::default(), &finding.sharing.anybody)
+        let mut readings = Readings::of(finding, std::iter::empty());
+        self.find_from(connection, finding, &mut readings, &finding.sharing.anybody)
     }
 
     /// The same over what was found before: what triggers have written since is added.
     pub(super) fn find_more(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
-        let of = finding.used.iter().map(|place| (*place, 1)).collect();
-        let grown = Grown { of, seen: HashSet::new() };
-        self.find_from(connection, finding, grown, &finding.sharing.stay)
+        let mut readings = Readings::of(finding, std::iter::empty());
+        readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
+        self.find_from(connection, finding, &mut readings, &finding.sharing.stay)
     }
 
     /// What hangs together with rows that are touched already: nobody's, when these expire.
-    pub(super) fn find_around(
+    pub(super) fn find_around<'f>(
         &self,
         connection: &Connection,
-        finding: &Finding,
+        finding: &'f Finding,
         touched: usize,
-    ) -> Result<(), Trouble> {
-        let mut grown = Grown::default();
-        grown.of.insert((Set::Touched, touched), 1);
-        self.spread(connection, 4, &finding.touch, &mut grown)?;
+        ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
+    ) -> Result<Readings<'f>, Trouble> {
+        let mut readings = Readings::of(finding, ends);
+        readings.grown.of.insert((Set::Touched, touched), 1);
+        self.spread(connection, 4, &finding.touch, &mut readings)?;
         let duties = &finding.duties;
         for (phase, fills) in
             [&duties.near, &duties.whole, &duties.needs, &duties.needed].into_iter().enumerate()
         {
-            self.spread(connection, phase, fills, &mut grown)?;
+            self.spread(connection, phase, fills, &mut readings)?;
         }
-        self.mark(connection, finding)
+        self.mark(connection, finding)?;
+        Ok(readings)
     }
 
     /// Empties the sets and the batch.
@@ -924,38 +1011,38 @@ impl Shared {
         &self,
         connection: &Connection,
         finding: &Finding,
-        mut grown: Grown,
+        readings: &mut Readings<'_>,
         stay: &[Fill],
     ) -> Result<(), Trouble> {
-        self.spread(connection, 0, &finding.start, &mut grown)?;
+        self.spread(connection, 0, &finding.start, readings)?;
         if let Some(name_people) = &finding.name_people {
             connection.prepare_cached(name_people)?.execute([])?;
         }
-        self.spread(connection, 1, &finding.touch, &mut grown)?;
-        self.spread(connection, 10, &finding.along, &mut grown)?;
+        self.spread(connection, 1, &finding.touch, readings)?;
+        self.spread(connection, 10, &finding.along, readings)?;
         loop {
-            self.spread(connection, 1, &finding.touch, &mut grown)?;
-            let duties = &finding.duties;
-            self.spread(connection, 2, &duties.near, &mut grown)?;
-            self.spread(connection, 3, &duties.whole, &mut grown)?;
-            self.spread(connection, 4, &duties.needs, &mut grown)?;
-            self.spread(connection, 5, &duties.needed, &mut grown)?;
-            let sharing = &finding.sharing;
-            self.spread(connection, 6, &sharing.above, &mut grown)?;
+            self.spread(connection, 1, &finding.touch, readings)?;
+            let (duties, sharing) = (&finding.duties, &finding.sharing);
+            self.spread(connection, 2, &sharing.above, readings)?;
+            self.spread(connection, 3, &duties.near, readings)?;
+            self.spread(connection, 4, &duties.whole, readings)?;
+            self.spread(connection, 5, &duties.needs, readings)?;
+            self.spread(connection, 6, &duties.needed, readings)?;
             let had: BTreeSet<Place> =
                 sharing.stay.iter().chain(&sharing.had).map(|fill| fill.into).collect();
             empty(connection, &had)?;
-            let mut again = Grown { of: grown.of.clone(), seen: HashSet::new() };
-            self.spread(connection, 7, stay, &mut again)?;
-            self.spread(connection, 8, &sharing.had, &mut again)?;
+            let before = readings.grown.clone();
+            readings.grown.seen.clear();
+            self.spread(connection, 7, stay, readings)?;
+            self.spread(connection, 8, &sharing.had, readings)?;
             // Which rows go may have changed, whatever has grown.
-            let mut once = Grown { of: grown.of.clone(), seen: HashSet::new() };
-            let before: u64 = once.of.values().sum();
-            self.spread(connection, 9, &finding.goes, &mut once)?;
-            if once.of.values().sum::<u64>() == before {
+            readings.grown = Grown { of: before.of.clone(), seen: HashSet::new() };
+            self.spread(connection, 9, &finding.goes, readings)?;
+            let is_settled = readings.grown.of == before.of;
+            readings.grown.seen = before.seen;
+            if is_settled {
                 break;
             }
-            grown.of = once.of;
         }
         self.mark(connection, finding)
     }
@@ -971,12 +1058,13 @@ impl Shared {
             return Ok(Vec::new());
         }
         empty(connection, &unclear.used)?;
-        let mut grown = Grown::default();
+        let wanted = unclear.near.iter().filter_map(Fill::reading).collect();
+        let mut readings = Readings { wanted, ..Readings::default() };
         let root: BTreeSet<Place> = finding.start.first().map(|fill| fill.into).into_iter().collect();
         empty(connection, &root)?;
         let start: Vec<Fill> = finding.start.first().cloned().into_iter().collect();
-        self.spread(connection, 0, &start, &mut grown)?;
-        self.spread(connection, 1, &unclear.near, &mut grown)?;
+        self.spread(connection, 0, &start, &mut readings)?;
+        self.spread(connection, 1, &unclear.near, &mut readings)?;
         let mut list = Vec::new();
         for (class, link, _, sql) in &unclear.found {
             let at = Trouble::at(class);
@@ -996,21 +1084,25 @@ impl Shared {
         connection: &Connection,
         phase: usize,
         fills: &[Fill],
-        grown: &mut Grown,
+        readings: &mut Readings<'_>,
     ) -> Result<(), Trouble> {
         loop {
             let mut is_new = false;
             for (n, fill) in fills.iter().enumerate() {
-                let version = grown.version(fill.from);
+                let version = readings.grown.version(fill.from);
                 // Nothing comes of nothing.
-                if version == 0 || !grown.seen.insert((phase, n, version)) {
+                if version == 0 || !readings.grown.seen.insert((phase, n, version)) {
                     continue;
                 }
-                if self.run(connection, &fill.sql, fill.into.1)? > 0 {
-                    *grown.of.entry(fill.into).or_insert(0) += 1;
+                let is_picked = self.pick(connection, fill.reads.as_ref(), fill.from, readings)?;
+                let sql =
+                    fill.reads.as_ref().filter(|_| is_picked).map_or(&fill.sql, |reads| &reads.of_picked);
+                if self.run(connection, sql, fill.into.1)? > 0 {
+                    let grown = &mut readings.grown.of;
+                    *grown.entry(fill.into).or_insert(0) += 1;
                     // A row that was touched before may go now, and what leads to it with it.
                     if let (Set::Along, number) = fill.into {
-                        *grown.of.entry((Set::Touched, number)).or_insert(0) += 1;
+                        *grown.entry((Set::Touched, number)).or_insert(0) += 1;
                     }
                     is_new = true;
                 }
@@ -1019,6 +1111,47 @@ impl Shared {
                 return Ok(());
             }
         }
+    }
+
+    /// Picks the rows of a table that a statement needs, and those that other statements will need, in one reading. False
+    /// where the statement is to read the table itself: it has an index, or nobody else needs a reading.
+    pub(super) fn pick(
+        &self,
+        connection: &Connection,
+        reads: Option<&Reads>,
+        from: Option<Place>,
+        readings: &mut Readings<'_>,
+    ) -> Result<bool, Trouble> {
+        let Some(reads) = reads else { return Ok(false) };
+        let key = |reads: &Reads, from: Option<Place>| (reads.may_be.clone(), readings.grown.version(from));
+        let own = key(reads, from);
+        if readings.picked.contains(&own) {
+            return Ok(true);
+        }
+        let of_table = readings.wanted.iter().filter(|(other, _)| other.table == reads.table);
+        let is_new = |key: &(String, u64)| {
+            *key == own || (key.1 > 0 && !readings.picked.contains(key) && !readings.read.contains(key))
+        };
+        let pending: Vec<(String, u64)> =
+            of_table.map(|(other, from)| key(other, *from)).filter(is_new).collect();
+        let Some(class) = self.bound.classes.get(reads.table).filter(|_| pending.len() > 1) else {
+            readings.read.insert(own);
+            return Ok(false);
+        };
+        let into = picked(reads.table);
+        if readings.filled.insert(reads.table) {
+            connection.prepare_cached(&format!("DELETE FROM {into}"))?.execute([])?;
+        }
+        let conditions: BTreeSet<&str> = pending.iter().map(|(may_be, _)| may_be.as_str()).collect();
+        let sql = format!(
+            "INSERT OR IGNORE INTO {into} SELECT {} FROM main.{} AS x WHERE {}",
+            listed("x", &class.handle),
+            quoted(&class.table),
+            conditions.into_iter().collect::<Vec<_>>().join(" OR "),
+        );
+        self.run(connection, &sql, reads.table)?;
+        readings.picked.extend(pending);
+        Ok(true)
     }
 
     fn run(&self, connection: &Connection, sql: &str, class: usize) -> Result<usize, Trouble> {

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::by_record::fits;
-use super::sql::{Bound, BoundClass, CustomersMap, SqlMap, bind, keys, refused_by};
+use super::sql::{Bound, CustomersMap, SqlMap, bind, keys, refused_by};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
     Reactivation, RecordStore, Scrub, Select, StoreError, Tally, TallyRequest,
@@ -27,9 +27,9 @@ use erase::Work;
 use facts::Facts;
 use find::{Finder, Finding};
 use functions::{Bench, Working};
-use ownership::{Set, is_row};
 use reading::Unreadable;
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
+use touched::Touched;
 
 mod census;
 mod checks;
@@ -48,6 +48,7 @@ mod reading;
 mod scrub;
 mod statements;
 mod status;
+mod touched;
 
 /// How many treatments are kept as statements.
 const SCRIPTS: usize = 256;
@@ -114,7 +115,10 @@ impl SqliteStore {
         functions::register(&connection, &bench).map_err(failed_sql)?;
         census::register(&connection).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
-        let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
+        let held = {
+            let without_set = touched::need_no_set(&bound);
+            Finder::new(&bound, None, without_set, BTreeMap::new(), BTreeMap::new(), None).held()
+        };
         let watch = drift::Watch::new(map, &bound, &schema, version);
         let shared = Arc::new(Shared { bound, facts, bench, scripts: Mutex::default(), held, watch });
         Ok(Self { worker: Worker::spawn(connection).map_err(failed)?, shared })
@@ -569,7 +573,7 @@ impl Shared {
         let out: Vec<usize> = unclear.keys().copied().collect();
         Self::leave_out(transaction, &out)?;
         if script.finding.goes_along() {
-            self.find(transaction, &script.finding)?;
+            self.find(transaction, &script.finding, std::iter::empty())?;
         } else {
             self.find_each(transaction, &script.finding)?;
         }
@@ -713,7 +717,7 @@ impl Shared {
             let table = quoted(&class.table);
             let columns: Vec<String> =
                 fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
-            let sql = held(number, class, &columns.join(", "), false);
+            let sql = Touched::by_link(&self.bound, class, number).held(&columns.join(", "), false);
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -756,22 +760,6 @@ impl Shared {
 struct Unread {
     value: Option<String>,
     document: Option<String>,
-}
-
-/// The rows of a class that customers of the batch have, by number; if asked for, those that somebody else has as well,
-/// and those that go along.
-fn held(number: usize, class: &BoundClass, columns: &str, with_shared: bool) -> String {
-    let table = quoted(&class.table);
-    let which = match (with_shared, class.is_shared) {
-        (true, _) => "",
-        (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
-        (false, false) => " WHERE relinquish_r.beside = 0",
-    };
-    format!(
-        "SELECT relinquish_r.n, {columns} FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}{which}",
-        Set::Touched.of(number),
-        is_row(class, &table, "relinquish_r"),
-    )
 }
 
 /// A number that is never negative.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::find::Readings;
+use super::rounds::Readings;
 use super::statements::{Act, BATCH, ClassScript, Script, Statement, Tombstone, quoted};
 use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, status::written};
 use crate::anonymise::Seed;

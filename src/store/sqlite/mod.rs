@@ -45,6 +45,9 @@ mod mentions;
 mod ownerless;
 mod ownership;
 mod reading;
+#[cfg(test)]
+mod reads;
+mod rounds;
 mod scrub;
 mod statements;
 mod status;
@@ -229,9 +232,14 @@ impl Shared {
             Value::Text(text) => serde_json::json!(["t", text]),
             Value::Null => serde_json::json!(["n", null]),
         };
+        let ways: Vec<Vec<Vec<Value>>> =
+            customers.map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default()).collect();
+        connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
+        if let Some(keys) = plain_keys(&ways) {
+            return fill_plain(connection, types.len(), &keys);
+        }
         let mut ids = Vec::new();
-        for (n, customer) in customers.enumerate() {
-            let ways = keys::read(customer.as_str(), &types).unwrap_or_default();
+        for (n, ways) in ways.iter().enumerate() {
             if ways.is_empty() {
                 ids.push(serde_json::json!({ "n": n, "way": 0, "key": [] }));
             }
@@ -242,7 +250,6 @@ impl Shared {
         }
         let ids =
             serde_json::to_string(&ids).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
-        connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
         let parts = 0..types.len();
         let names: Vec<String> = parts.clone().map(|part| format!("k{part}")).collect();
         let values: Vec<String> = parts
@@ -760,6 +767,43 @@ impl Shared {
 struct Unread {
     value: Option<String>,
     document: Option<String>,
+}
+
+/// The keys of a batch as JSON says them, NULL for nobody's; where each id is read in one way at most, and as what JSON
+/// has.
+fn plain_keys(ways: &[Vec<Vec<Value>>]) -> Option<Vec<serde_json::Value>> {
+    let plain = |value: &Value| match value {
+        Value::Integer(number) => Some(serde_json::json!(number)),
+        Value::Text(text) => Some(serde_json::json!(text)),
+        Value::Blob(_) | Value::Real(_) | Value::Null => None,
+    };
+    let key = |ways: &Vec<Vec<Value>>| match ways.as_slice() {
+        [] => Some(serde_json::Value::Null),
+        [key] => match key.as_slice() {
+            [part] => plain(part),
+            parts => parts.iter().map(plain).collect::<Option<Vec<_>>>().map(serde_json::Value::Array),
+        },
+        _ => None,
+    };
+    ways.iter().map(key).collect()
+}
+
+/// Puts such keys into the batch table, each under its place in the list.
+fn fill_plain(connection: &Connection, parts: usize, keys: &[serde_json::Value]) -> Result<(), Trouble> {
+    let keys = serde_json::to_string(keys).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
+    let names: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
+    let values: Vec<String> = if parts == 1 {
+        vec!["value".to_owned()]
+    } else {
+        (0..parts).map(|part| format!("json_extract(value, '$[{part}]')")).collect()
+    };
+    let sql = format!(
+        "INSERT INTO {BATCH} (n, {}) SELECT key, {} FROM json_each(?1)",
+        names.join(", "),
+        values.join(", ")
+    );
+    connection.prepare_cached(&sql)?.execute([keys])?;
+    Ok(())
 }
 
 /// A number that is never negative.

@@ -8,8 +8,8 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
 use super::erase::Work;
-use super::find::Readings;
 use super::functions::from_sql;
+use super::rounds::Readings;
 use super::statements::{ClassScript, Part, Script};
 use super::{Shared, SqliteStore, Trouble, functions, named, sql_value};
 use crate::anonymise::Seed;

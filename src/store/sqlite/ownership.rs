@@ -1,7 +1,7 @@
 //! Whose a row is, as SQL: along a link from known rows to others, and the sets of rows that come of it.
 //!
 //! Each set is a table of the connection's own, one for each class. It holds rows by their [handle](BoundClass::handle). A
-//! statement reads one set and adds to another; how often it runs is said in [`find`](super::find).
+//! statement reads one set and adds to another; how often it runs is said in [`rounds`](super::rounds).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

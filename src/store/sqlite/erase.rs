@@ -116,7 +116,11 @@ impl Shared {
         }
         for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
             for write in &class.fields_of_others {
-                self.execute(transaction, class, write)?;
+                if readings.is_empty(write.from) {
+                    continue;
+                }
+                let is_picked = self.pick(transaction, write.reads.as_ref(), write.from, readings)?;
+                self.execute(transaction, class, &write.over(is_picked))?;
             }
         }
         for class in classes {

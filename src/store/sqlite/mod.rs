@@ -28,6 +28,7 @@ use facts::Facts;
 use find::{Finder, Finding};
 use functions::{Bench, Working};
 use reading::Unreadable;
+use rounds::Readings;
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
 use touched::Touched;
 
@@ -45,8 +46,6 @@ mod mentions;
 mod ownerless;
 mod ownership;
 mod reading;
-#[cfg(test)]
-mod reads;
 mod rounds;
 mod scrub;
 mod statements;
@@ -579,15 +578,15 @@ impl Shared {
         let mut unclear = self.unclear_customers(transaction, script)?;
         let out: Vec<usize> = unclear.keys().copied().collect();
         Self::leave_out(transaction, &out)?;
-        if script.finding.goes_along() {
-            self.find(transaction, &script.finding, std::iter::empty())?;
+        let mut readings = if script.finding.goes_along() {
+            self.find(transaction, &script.finding, script.counts())?
         } else {
-            self.find_each(transaction, &script.finding)?;
-        }
+            self.find_each(transaction, &script.finding, script.counts())?
+        };
         functions::stop_at_unreadable(&self.bench);
         self.look_for(transaction, customers.len(), treatment, script)?;
         Self::find_rare(transaction, script)?;
-        let tallies = Self::count_by(transaction, &script.classes, customers.len())?;
+        let tallies = self.count_by(transaction, &script.classes, customers.len(), &mut readings)?;
         let each = tallies.into_iter().enumerate();
         Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
     }
@@ -607,9 +606,11 @@ impl Shared {
 
     /// What a treatment's statements count, for so many.
     fn count_by(
+        &self,
         transaction: &Connection,
         classes: &[ClassScript],
         customers: usize,
+        readings: &mut Readings<'_>,
     ) -> Result<Vec<Tally>, Trouble> {
         let mut nothing = Tally::default();
         nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
@@ -621,7 +622,15 @@ impl Shared {
                     *tally = counted;
                 }
             }
-            for more in class.theirs.iter().chain(&class.mentioned) {
+            let mut theirs = Vec::with_capacity(class.theirs.len());
+            for elsewhere in &class.theirs {
+                if readings.is_empty(elsewhere.from) {
+                    continue;
+                }
+                let is_picked = self.pick(transaction, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+                theirs.push(elsewhere.over(is_picked));
+            }
+            for more in theirs.iter().map(AsRef::as_ref).chain(&class.mentioned) {
                 for (n, counted) in Self::count(transaction, &class.class, more)? {
                     let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
                     if let Some(tally) = tally {
@@ -680,7 +689,7 @@ impl Shared {
     ) -> Result<Batch<Identifiers>, Trouble> {
         let transaction = connection.transaction()?;
         self.fill(&transaction, customers.iter())?;
-        self.find_each(&transaction, &self.held)?;
+        self.find_each(&transaction, &self.held, std::iter::empty())?;
         let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
         let doing = "reading identifiers";

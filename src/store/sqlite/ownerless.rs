@@ -177,10 +177,11 @@ impl Shared {
         for (class, part) in &nobodys.parts {
             Self::forget(&transaction, &nobodys.script.finding)?;
             transaction.prepare_cached(&part.all)?.execute([])?;
-            let ends = std::iter::empty();
-            self.find_around(&transaction, &nobodys.script.finding, part.number, ends)?;
+            let counts = nobodys.script.counts();
+            let mut readings =
+                self.find_around(&transaction, &nobodys.script.finding, part.number, counts)?;
             let only = std::slice::from_ref(class);
-            let tally = Self::count_by(&transaction, only, 1)?.pop().unwrap_or_default();
+            let tally = self.count_by(&transaction, only, 1, &mut readings)?.pop().unwrap_or_default();
             all.classes.extend(tally.classes);
             all.kept.extend(tally.kept);
             all.tombstones.extend(tally.tombstones);

@@ -438,37 +438,37 @@ impl Ways<'_> {
             return Along { sql, reads: None };
         }
         let may_be = may_lead(link, &near, &far, &format!("{r}{heads}"));
-        // From the feet on, whichever they are.
-        let over = |feet: &str, further: &str| {
-            if is_made {
-                // The values are made once.
-                let value = far.first().map_or_else(String::new, |far| compared(link.compare, far));
-                let value_of = near.first().map_or_else(String::new, |near| compared(link.compare, near));
-                return format!(
-                    "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{heads} WHERE 1{}) \
-                     SELECT {gives} FROM {feet} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{of_x}",
-                    from.which,
-                );
-            }
-            if heads.is_empty() {
+        // From the feet on, whichever they are. What is compared is made or looked up once.
+        let over = |feet: &str| {
+            if heads.is_empty() && !is_made {
                 return format!("SELECT {gives} FROM {feet} CROSS JOIN {r} ON {same} WHERE 1{which}");
             }
+            let compared =
+                |column: &String| if is_made { compared(link.compare, column) } else { column.clone() };
+            let values = far.iter().enumerate().map(|(n, far)| format!("{} AS value{n}", compared(far)));
+            let known: Vec<String> = (0..far.len()).map(|n| format!("relinquish_r.value{n}")).collect();
+            let same = if is_made {
+                let both = near.iter().map(compared).zip(&known);
+                both.map(|(near, known)| format!("{near} = {known}")).collect::<Vec<_>>().join(" AND ")
+            } else {
+                self.same(link, foot, &near, &known)
+            };
             format!(
-                "SELECT {gives} FROM {feet} CROSS JOIN main.{} AS y ON {same} CROSS JOIN {r} ON {} WHERE 1{which}{further}",
-                quoted(&head.table),
-                from.is_row("y"),
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} FROM {r}{heads} WHERE 1{}) \
+                 SELECT {gives} FROM {feet} CROSS JOIN known AS relinquish_r ON {same} WHERE 1{of_x}",
+                values.collect::<Vec<_>>().join(", "),
+                from.which,
             )
         };
         let of =
             |set: &str| format!("{set} AS picked CROSS JOIN {foot_table} ON {}", is_row(foot, "x", "picked"));
         if let Some(set) = among {
-            return Along { sql: over(&of(set), ""), reads: None };
+            return Along { sql: over(&of(set)), reads: None };
         }
-        // Only the few feet that matter are joined with the heads.
-        let sql = over(&foot_table, &format!(" AND {may_be}"));
+        let sql = over(&foot_table);
         let is_own = |class: &BoundClass| class.table.eq_ignore_ascii_case(&foot.table);
         let table = self.bound.classes.iter().position(is_own);
-        let reads = table.map(|table| Reads { table, may_be, of_picked: over(&of(&picked(table)), "") });
+        let reads = table.map(|table| Reads { table, may_be, of_picked: over(&of(&picked(table))) });
         Along { sql, reads }
     }
 

@@ -1,5 +1,6 @@
 //! The statements of a treatment: their number depends on the record classes, never on the rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub(super) struct ClassScript {
     /// Per customer: rows, and rows to which there is something to do.
     pub(super) tally: Statement,
     /// Per customer: fields of other people's rows that belong to the customer, and those to which there is something to do.
-    pub(super) theirs: Vec<Statement>,
+    pub(super) theirs: Vec<Elsewhere>,
     /// Per customer: rows that somebody has who stays. None where nobody shares them.
     pub(super) others: Option<String>,
     /// Per customer: rows that somebody shares whose texts mention the customer.
@@ -73,7 +74,7 @@ pub(super) struct ClassScript {
     /// What is done to it. None where nothing is ever to be done.
     pub(super) act: Option<Act>,
     /// Fields of whoever's rows that belong to those who leave.
-    pub(super) fields_of_others: Vec<Statement>,
+    pub(super) fields_of_others: Vec<Elsewhere>,
     /// Texts of rows that stay because somebody else has them.
     pub(super) redact_shared: Option<Statement>,
     /// Links to rows that are deleted, in any class.
@@ -122,6 +123,29 @@ pub(super) struct LetGo {
     pub(super) hands_over: bool,
 }
 
+/// A statement about whoever's rows, along a link.
+#[derive(Clone, Debug)]
+pub(super) struct Elsewhere {
+    statement: Statement,
+    /// Where that reads a whole table: how it does without.
+    pub(super) reads: Option<Reads>,
+    /// The set to whose rows the link leads. None: the batch.
+    pub(super) from: Option<find::Place>,
+}
+
+impl Elsewhere {
+    /// The statement itself, or over rows that were picked before.
+    pub(super) fn over(&self, is_picked: bool) -> Cow<'_, Statement> {
+        match self.reads.as_ref().filter(|_| is_picked) {
+            None => Cow::Borrowed(&self.statement),
+            Some(reads) => Cow::Owned(Statement {
+                sql: reads.of_picked.clone(),
+                parameters: self.statement.parameters.clone(),
+            }),
+        }
+    }
+}
+
 /// What is done to rows that go only with the last row that needs them.
 #[derive(Clone, Debug)]
 pub(super) struct Tombstone {
@@ -165,10 +189,18 @@ impl Script {
         Self::written(bound, treatment, &need_no_set_for(bound, treatment))
     }
 
-    /// The tables that links to rows that go may have to be looked for in.
+    /// The tables that may have to be read while rows are treated.
     pub(super) fn ends(&self) -> impl Iterator<Item = (&Reads, Option<find::Place>)> {
         let links = self.classes.iter().flat_map(|class| &class.let_go);
-        links.filter_map(|link| Some((link.reads.as_ref()?, Some(link.from))))
+        let links = links.filter_map(|link| Some((link.reads.as_ref()?, Some(link.from))));
+        let fields = self.classes.iter().flat_map(|class| &class.fields_of_others);
+        links.chain(fields.filter_map(|field| Some((field.reads.as_ref()?, field.from))))
+    }
+
+    /// The tables that may have to be read while rows are counted.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<find::Place>)> {
+        let fields = self.classes.iter().flat_map(|class| &class.theirs);
+        fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
     }
 
     /// For rows that are put into their sets from elsewhere.
@@ -762,7 +794,7 @@ impl Writer<'_> {
         class: &BoundClass,
         treated: &ClassTreatment,
         slots: &mut Vec<Slot>,
-    ) -> (Vec<Statement>, Vec<Statement>) {
+    ) -> (Vec<Elsewhere>, Vec<Elsewhere>) {
         let (mut writes, mut counts) = (Vec::new(), Vec::new());
         if matches!(treated.action(), RecordAction::Keep { .. }) {
             return (writes, counts);
@@ -785,11 +817,12 @@ impl Writer<'_> {
                     if !link.heads.contains(&head.name) {
                         continue;
                     }
-                    let from = if head.is_root && !link.by_value {
-                        From::batch(self.bound)
+                    let (from, place) = if head.is_root && !link.by_value {
+                        (From::batch(self.bound), None)
                     } else {
                         let set = From::set(self.bound, Set::Touched, head_number);
-                        if head.is_shared { set.which("relinquish_r.had = 0") } else { set }
+                        let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
+                        (set, Some((Set::Touched, head_number)))
                     };
                     let mut further = String::new();
                     if let Some(kept) = self.kept.get(&number) {
@@ -810,32 +843,32 @@ impl Writer<'_> {
                         .enumerate()
                         .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
                         .collect();
-                    let select = self.ways.along(
-                        link,
-                        class,
-                        head,
-                        Toward::Foot,
-                        &from,
-                        &format!("{}, relinquish_r.n AS n", gives.join(", ")),
-                        None,
-                    );
-                    let select = select.sql;
+                    let gives = format!("{}, relinquish_r.n AS n", gives.join(", "));
+                    let along = self.ways.along(link, class, head, Toward::Foot, &from, &gives, None);
+                    let elsewhere = |mut statement: Statement, of: &dyn Fn(&str) -> String| {
+                        statement.sql = of(&along.sql);
+                        let reads = along.reads.clone();
+                        let reads = reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
+                        Elsewhere { statement, reads, from: place }
+                    };
                     let mut write = Statement::default();
                     let sets = assignments(&mut write, class, slots, &fields, None);
-                    write.sql = format!(
-                        "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
-                        columns(&table, &class.handle),
-                        names.join(", "),
-                    );
-                    writes.push(write);
+                    writes.push(elsewhere(write, &|select| {
+                        format!(
+                            "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
+                            columns(&table, &class.handle),
+                            names.join(", "),
+                        )
+                    }));
                     let mut count = Statement::default();
                     let is_pending = pending(&mut count, class, slots, &fields);
-                    count.sql = format!(
-                        "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
-                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
-                        is_row(class, &table, "relinquish_r")
-                    );
-                    counts.push(count);
+                    counts.push(elsewhere(count, &|select| {
+                        format!(
+                            "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
+                             CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
+                            is_row(class, &table, "relinquish_r")
+                        )
+                    }));
                 }
             }
         }

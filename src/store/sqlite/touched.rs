@@ -13,8 +13,8 @@ use crate::store::sql::{Bound, BoundClass, BoundLink, Compare};
 /// That is so where
 ///
 /// * the owner link is the only thing by which a row hangs, leads to rows of one class by their key, and has an index;
-/// * nobody else has the row, it goes along with nothing else, and no link leads to it: no statement reads its set but its
-///   own;
+/// * nobody else has the row, it goes along with nothing else, no link leads to it, and nothing hangs from it: no statement
+///   reads its set but its own;
 /// * nothing but the row's own treatment writes to the row or to the link before the row is treated.
 pub(super) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
     let each = bound.classes.iter().enumerate();
@@ -45,12 +45,15 @@ pub(super) fn is_one_persons<'b>(
     if class.is_root || !seen.insert(&class.name) {
         return true;
     }
-    let is_one_way =
-        |link: &BoundLink| link.role != LinkRole::Shared && !link.takes_along() && !link.may_be_ambiguous;
+    let is_one_way = |link: &BoundLink| match link.role {
+        LinkRole::Owner => link.compare == Compare::Exact && link.hops.is_empty() && !link.may_be_ambiguous,
+        LinkRole::Shared => false,
+        LinkRole::End => true,
+    };
     let owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
     let mut heads = owners.flat_map(|link| &link.heads).filter_map(|head| bound.class(head));
     !class.is_shared
-        && class.links.iter().all(is_one_way)
+        && class.links.iter().all(|link| is_one_way(link) && !link.takes_along())
         && heads.all(|head| is_one_persons(bound, head, seen))
 }
 
@@ -61,7 +64,8 @@ fn owner_finds<'b>(bound: &'b Bound, class: &'b BoundClass) -> Option<(&'b Bound
     if class.is_root || class.is_shared || class.is_written_by_triggers || is_led_to {
         return None;
     }
-    if class.links.iter().any(|link| link.role == LinkRole::Shared || link.takes_along()) {
+    let leads_on = |link: &BoundLink| link.role == LinkRole::Shared || link.holds || link.takes_along();
+    if class.links.iter().any(leads_on) {
         return None;
     }
     let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);

@@ -554,7 +554,10 @@ impl Ways<'_> {
                 }
             }
         }
-        let parts = above.iter().filter_map(|at| classes.get(*at)).map(|class| class.handle.len()).max()?;
+        // A chain may end before it comes to the customers, and still their key is asked for.
+        let root = classes.iter().position(|class| class.is_root)?;
+        let of_each = above.iter().chain([&root]).filter_map(|at| classes.get(*at));
+        let parts = of_each.map(|class| class.handle.len()).max()?;
         // No column has a type of its own, so that each is compared as the class's own.
         let row = |at: usize, class: &BoundClass, alias: &str| {
             let own = class.handle.iter().map(|column| format!("+{alias}.{}", quoted(column)));
@@ -587,7 +590,7 @@ impl Ways<'_> {
                 self.is_somebody(head, "higher"),
             );
         }
-        let at = classes.iter().position(|class| class.is_root)?;
+        let at = root;
         let root = classes.get(at)?;
         let _ = write!(
             sql,

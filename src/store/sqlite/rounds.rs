@@ -34,9 +34,7 @@ impl<'f> Readings<'f> {
         let wanted = fills.filter_map(Fill::reading).chain(ends).collect();
         Self { wanted, ..Self::default() }
     }
-}
 
-impl Readings<'_> {
     /// Whether nothing was found from which a statement starts.
     pub(super) fn is_empty(&self, from: Option<Place>) -> bool {
         self.grown.version(from) == 0

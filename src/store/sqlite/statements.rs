@@ -524,7 +524,7 @@ impl Writer<'_> {
         } else {
             Touched::in_set(class, number)
         };
-        let (known, from) = (touched.from(), touched.from_rows());
+        let (known, from) = (touched.known(), touched.rows());
         let due = is_due(class);
         // Fields that belong to somebody at the far end of a link are written for that one alone.
         let reading = Reading::new(self.bound, class, treated);

@@ -111,20 +111,20 @@ impl<'b> Touched<'b> {
     }
 
     /// What is known of each row, as `relinquish_r`.
-    pub(super) fn from(&self) -> String {
+    pub(super) fn known(&self) -> String {
         match &self.owner {
             None => format!("FROM {} AS relinquish_r", Set::Touched.of(self.number)),
-            Some(_) => self.from_rows(),
+            Some(_) => self.rows(),
         }
     }
 
     /// The same, and the rows themselves under their table's name.
-    pub(super) fn from_rows(&self) -> String {
+    pub(super) fn rows(&self) -> String {
         let table = quoted(&self.class.table);
         match &self.owner {
             None => format!(
                 "{} CROSS JOIN main.{table} AS {table} ON {}",
-                self.from(),
+                self.known(),
                 is_row(self.class, &table, "relinquish_r")
             ),
             Some((link, from)) => format!(
@@ -151,7 +151,7 @@ impl<'b> Touched<'b> {
                     "{} IN (SELECT {} {} WHERE {which})",
                     columns(&table, &self.class.handle),
                     names.join(", "),
-                    self.from()
+                    self.known()
                 )
             }
             Some((link, from)) => format!(
@@ -166,21 +166,13 @@ impl<'b> Touched<'b> {
 
     /// How many rows meet a condition, each once.
     pub(super) fn distinct(&self, which: &str) -> String {
-        match &self.owner {
-            None => {
-                let names: Vec<String> =
-                    (0..self.class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
-                format!(
-                    "SELECT count(*) FROM (SELECT DISTINCT {} {} WHERE {which})",
-                    names.join(", "),
-                    self.from()
-                )
-            }
-            Some(_) => {
-                let table = quoted(&self.class.table);
-                format!("SELECT count(*) FROM main.{table} AS {table} WHERE {}", self.are(which))
-            }
+        if self.owner.is_some() {
+            let table = quoted(&self.class.table);
+            return format!("SELECT count(*) FROM main.{table} AS {table} WHERE {}", self.are(which));
         }
+        let names: Vec<String> =
+            (0..self.class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+        format!("SELECT count(*) FROM (SELECT DISTINCT {} {} WHERE {which})", names.join(", "), self.known())
     }
 
     /// The rows that customers of the batch have, by number; if asked for, those that somebody else has as well, and those
@@ -191,6 +183,6 @@ impl<'b> Touched<'b> {
             (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
             (false, false) => " WHERE relinquish_r.beside = 0",
         };
-        format!("SELECT relinquish_r.n, {gives} {}{which}", self.from_rows())
+        format!("SELECT relinquish_r.n, {gives} {}{which}", self.rows())
     }
 }

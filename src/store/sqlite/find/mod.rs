@@ -293,11 +293,11 @@ impl<'b> Finder<'b> {
         }
         // Who has what may be shared is asked of the rows that were reached on the way up, and of no others.
         let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(at));
-        let along = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
+        let select = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
         let insert =
             |select: &str| format!("INSERT OR IGNORE INTO {} ({columns}) {select}{further}", into.of(at));
-        let reads = along.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
-        Some(Fill { sql: insert(&along.sql), reads, from: source, into: (into, at) })
+        let reads = select.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
+        Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at) })
     }
 
     /// From a set of a class, or from the batch where customers' keys are enough.

@@ -10,6 +10,7 @@ use crate::store::sqlite::statements::quoted;
 
 impl Finder<'_> {
     /// Who else has what may be shared: from there up to everybody who has it, and down again from those who stay.
+    #[allow(clippy::too_many_lines, reason = "one set after another, in the order in which they grow")]
     pub(super) fn sharing(&self, goes: bool) -> Sharing {
         let mut sharing = Sharing::default();
         let shared: Vec<usize> = (0..self.bound.classes.len())

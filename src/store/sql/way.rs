@@ -46,6 +46,13 @@ pub(crate) struct BoundLink {
     pub(crate) is_enforced: bool,
 }
 
+impl BoundLink {
+    /// Whether the row goes along when what the link leads to goes.
+    pub(crate) fn takes_along(&self) -> bool {
+        matches!(self.gone, WhenGone::Goes | WhenGone::Same)
+    }
+}
+
 /// A table between a row and what its link leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct Hop {

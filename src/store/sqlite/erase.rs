@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::rounds::Readings;
 use super::statements::{Act, BATCH, ClassScript, Script, Statement, Tombstone, quoted};
 use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, status::written};
 use crate::anonymise::Seed;
@@ -57,9 +58,8 @@ impl Shared {
         let out: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
         Self::leave_out(&transaction, &out)?;
-        let mut is_anybody_left = out.len() < targets.len();
-        if is_anybody_left {
-            self.find(&transaction, &work.script.finding)?;
+        if out.len() < targets.len() {
+            let mut readings = self.find(&transaction, &work.script.finding, work.script.ends())?;
             let unclaimed = self.unclaimed(&transaction, &work.treatment)?;
             if !unclaimed.is_empty() {
                 let out: Vec<usize> = unclaimed.keys().copied().collect();
@@ -69,18 +69,15 @@ impl Shared {
                         *answer = Some(Err(error));
                     }
                 }
-                is_anybody_left = answers.iter().any(Option::is_none);
-                self.find(&transaction, &work.script.finding)?;
+                readings = self.find(&transaction, &work.script.finding, work.script.ends())?;
             }
-        }
-        if is_anybody_left {
             self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
             Self::find_rare(&transaction, &work.script)?;
             let acted_on = work.script.classes.iter().filter(|class| class.is_written());
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
-            self.carry_out(&transaction, targets, work, &mut counts)?;
+            self.carry_out(&transaction, targets, work, &mut readings, &mut counts)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {
                     let nothing = counts.classes.values().all(|count| *count == 0);
@@ -101,11 +98,13 @@ impl Shared {
         transaction: &Transaction<'_>,
         targets: &[Target],
         work: &Work,
+        readings: &mut Readings<'_>,
         counts: &mut [Counts],
     ) -> Result<(), Trouble> {
         let classes = &work.script.classes;
         let mut found: Vec<(&ClassScript, u64)> = Vec::new();
         let mut hands_over = false;
+        let each_once = self.each_is_once(transaction)?;
         for class in classes.iter().filter(|class| class.is_written()) {
             let mut rows = 0;
             for (n, counted) in Self::count_rows(transaction, &class.class, &class.rows)? {
@@ -116,14 +115,23 @@ impl Shared {
                 }
             }
             if rows > 0 && class.is_treated() {
-                found.push((class, rows));
+                let expected = if class.adds_up && each_once {
+                    rows
+                } else {
+                    Self::number(transaction, &class.distinct).map_err(Trouble::at(&class.class))?
+                };
+                found.push((class, expected));
                 hands_over |= matches!(class.act, Some(Act::HandOver { .. }))
                     || class.let_go.iter().any(|link| link.hands_over);
             }
         }
         for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
             for write in &class.fields_of_others {
-                self.execute(transaction, class, write)?;
+                if readings.is_empty(write.from) {
+                    continue;
+                }
+                let is_picked = self.pick(transaction, write.reads.as_ref(), write.from, readings)?;
+                self.execute(transaction, class, &write.over(is_picked))?;
             }
         }
         for class in classes {
@@ -134,7 +142,7 @@ impl Shared {
         if hands_over {
             self.stand_ins(transaction, targets, work.at)?;
         }
-        self.treat(transaction, &found)?;
+        self.treat(transaction, &found, readings)?;
         // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
         if classes.iter().any(|class| class.again && class.is_treated()) {
             self.find_more(transaction, &work.script.finding)?;
@@ -149,21 +157,32 @@ impl Shared {
         Ok(())
     }
 
-    /// Treats the rows that were found, and holds what was done against what was counted.
+    /// Whether each customer is in the batch once, however the ids are spelled.
+    fn each_is_once(&self, transaction: &Transaction<'_>) -> Result<bool, Trouble> {
+        let parts = self.bound.root().map_or(1, |root| root.key.len());
+        let key: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
+        let sql = format!(
+            "SELECT count(*) = (SELECT count(*) FROM (SELECT DISTINCT {} FROM {BATCH})) FROM {BATCH}",
+            key.join(", ")
+        );
+        Ok(transaction.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
+    }
+
+    /// Treats the rows that were found, each class with their number, and holds what was done against that.
     pub(super) fn treat(
         &self,
         transaction: &Transaction<'_>,
         found: &[(&ClassScript, u64)],
+        readings: &mut Readings<'_>,
     ) -> Result<(), Trouble> {
-        let mut expected = Vec::with_capacity(found.len());
-        for (class, _) in found {
-            expected.push(Self::number(transaction, &class.distinct).map_err(Trouble::at(&class.class))?);
-        }
         let mut done = self.write(transaction, found)?;
         for (class, _) in found {
             for link in &class.let_go {
+                let is_picked = self.pick(transaction, link.reads.as_ref(), Some(link.from), readings)?;
+                let sql =
+                    link.reads.as_ref().filter(|_| is_picked).map_or(&link.sql, |reads| &reads.of_picked);
                 transaction
-                    .prepare_cached(&link.sql)
+                    .prepare_cached(sql)
                     .and_then(|mut statement| statement.execute([]))
                     .map_err(Trouble::at(&link.class))?;
             }
@@ -171,8 +190,8 @@ impl Shared {
         for (done, deleted) in done.iter_mut().zip(self.delete(transaction, found)?) {
             *done += deleted;
         }
-        for (((class, _), expected), changed) in found.iter().zip(expected).zip(done) {
-            if changed != expected && !(class.may_shrink && changed < expected) {
+        for ((class, expected), changed) in found.iter().zip(done) {
+            if changed != *expected && !(class.may_shrink && changed < *expected) {
                 let what = format!(
                     "{expected} rows of {} were counted and {changed} would be changed: {}",
                     class.class,

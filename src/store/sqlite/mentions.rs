@@ -9,7 +9,8 @@ use rusqlite::types::ValueRef;
 use super::functions::{self, Place, Slot, key_of};
 use super::reading::{Unreadable, searched};
 use super::statements::{Script, quoted};
-use super::{Shared, Trouble, bind_all, held, natural};
+use super::touched::Touched;
+use super::{Shared, Trouble, bind_all, natural};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::NotJson;
 use crate::anonymise::readable::IDENTIFIER_WAY_OUT;
@@ -138,7 +139,7 @@ impl Shared {
             let table = quoted(&class.table);
             let key: Vec<String> =
                 class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
-            let sql = held(number, class, &key.join(", "), true);
+            let sql = Touched::by_link(&self.bound, class, number).held(&key.join(", "), true);
             let mut statement = connection.prepare_cached(&sql).map_err(&at)?;
             let mut rows = statement.query([]).map_err(&at)?;
             while let Some(row) = rows.next().map_err(&at)? {

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::by_record::fits;
-use super::sql::{Bound, BoundClass, CustomersMap, Note, SqlMap, bind, keys, refused_by};
+use super::sql::{Bound, CustomersMap, Note, SqlMap, bind, keys, refused_by};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
     Reactivation, RecordStore, Scrub, Select, StoreError, TakeCensus, Tally, TallyRequest,
@@ -27,9 +27,10 @@ use erase::Work;
 use facts::Facts;
 use find::{Finder, Finding};
 use functions::{Bench, Working};
-use ownership::{Set, is_row};
 use reading::Unreadable;
+use rounds::Readings;
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
+use touched::Touched;
 
 mod census;
 mod checks;
@@ -45,9 +46,11 @@ mod mentions;
 mod ownerless;
 mod ownership;
 mod reading;
+mod rounds;
 mod scrub;
 mod statements;
 mod status;
+mod touched;
 mod unclaimed;
 
 /// How many treatments are kept as statements.
@@ -117,7 +120,10 @@ impl SqliteStore {
         functions::register(&connection, &bench).map_err(failed_sql)?;
         census::register(&connection, &bound).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
-        let held = Finder::new(&bound, None, BTreeMap::new(), BTreeMap::new(), None).held();
+        let held = {
+            let without_set = touched::need_no_set(&bound);
+            Finder::new(&bound, None, without_set, BTreeMap::new(), BTreeMap::new(), None).held()
+        };
         let watch = drift::Watch::new(map, &bound, &schema, version);
         let unclaimed = unclaimed::tables(&bound, map);
         let shared =
@@ -236,9 +242,14 @@ impl Shared {
             Value::Text(text) => serde_json::json!(["t", text]),
             Value::Null => serde_json::json!(["n", null]),
         };
+        let ways: Vec<Vec<Vec<Value>>> =
+            customers.map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default()).collect();
+        connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
+        if let Some(keys) = plain_keys(&ways) {
+            return fill_plain(connection, types.len(), &keys);
+        }
         let mut ids = Vec::new();
-        for (n, customer) in customers.enumerate() {
-            let ways = keys::read(customer.as_str(), &types).unwrap_or_default();
+        for (n, ways) in ways.iter().enumerate() {
             if ways.is_empty() {
                 ids.push(serde_json::json!({ "n": n, "way": 0, "key": [] }));
             }
@@ -249,7 +260,6 @@ impl Shared {
         }
         let ids =
             serde_json::to_string(&ids).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
-        connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
         let parts = 0..types.len();
         let names: Vec<String> = parts.clone().map(|part| format!("k{part}")).collect();
         let values: Vec<String> = parts
@@ -581,23 +591,23 @@ impl Shared {
         Self::leave_out(transaction, &out)?;
         let find = || {
             if script.finding.goes_along() {
-                self.find(transaction, &script.finding)
+                self.find(transaction, &script.finding, script.counts())
             } else {
-                self.find_each(transaction, &script.finding)
+                self.find_each(transaction, &script.finding, script.counts())
             }
         };
-        find()?;
+        let mut readings = find()?;
         let unclaimed = self.unclaimed(transaction, treatment)?;
         if !unclaimed.is_empty() {
             let out: Vec<usize> = unclaimed.keys().copied().collect();
             Self::leave_out(transaction, &out)?;
             unclear.extend(unclaimed);
-            find()?;
+            readings = find()?;
         }
         functions::stop_at_unreadable(&self.bench);
         self.look_for(transaction, customers.len(), treatment, script)?;
         Self::find_rare(transaction, script)?;
-        let tallies = Self::count_by(transaction, &script.classes, customers.len())?;
+        let tallies = self.count_by(transaction, &script.classes, customers.len(), &mut readings)?;
         let each = tallies.into_iter().enumerate();
         Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
     }
@@ -617,9 +627,11 @@ impl Shared {
 
     /// What a treatment's statements count, for so many.
     fn count_by(
+        &self,
         transaction: &Connection,
         classes: &[ClassScript],
         customers: usize,
+        readings: &mut Readings<'_>,
     ) -> Result<Vec<Tally>, Trouble> {
         let mut nothing = Tally::default();
         nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
@@ -631,7 +643,15 @@ impl Shared {
                     *tally = counted;
                 }
             }
-            for more in class.theirs.iter().chain(&class.mentioned) {
+            let mut theirs = Vec::with_capacity(class.theirs.len());
+            for elsewhere in &class.theirs {
+                if readings.is_empty(elsewhere.from) {
+                    continue;
+                }
+                let is_picked = self.pick(transaction, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+                theirs.push(elsewhere.over(is_picked));
+            }
+            for more in theirs.iter().map(AsRef::as_ref).chain(&class.mentioned) {
                 for (n, counted) in Self::count(transaction, &class.class, more)? {
                     let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
                     if let Some(tally) = tally {
@@ -690,7 +710,7 @@ impl Shared {
     ) -> Result<Batch<Identifiers>, Trouble> {
         let transaction = connection.transaction()?;
         self.fill(&transaction, customers.iter())?;
-        self.find_each(&transaction, &self.held)?;
+        self.find_each(&transaction, &self.held, std::iter::empty())?;
         let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
         let doing = "reading identifiers";
@@ -734,7 +754,7 @@ impl Shared {
             let table = quoted(&class.table);
             let columns: Vec<String> =
                 fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
-            let sql = held(number, class, &columns.join(", "), false);
+            let sql = Touched::by_link(&self.bound, class, number).held(&columns.join(", "), false);
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -779,20 +799,41 @@ struct Unread {
     document: Option<String>,
 }
 
-/// The rows of a class that customers of the batch have, by number; if asked for, those that somebody else has as well,
-/// and those that go along.
-fn held(number: usize, class: &BoundClass, columns: &str, with_shared: bool) -> String {
-    let table = quoted(&class.table);
-    let which = match (with_shared, class.is_shared) {
-        (true, _) => "",
-        (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
-        (false, false) => " WHERE relinquish_r.beside = 0",
+/// The keys of a batch as JSON says them, NULL for nobody's; where each id is read in one way at most, and as what JSON
+/// has.
+fn plain_keys(ways: &[Vec<Vec<Value>>]) -> Option<Vec<serde_json::Value>> {
+    let plain = |value: &Value| match value {
+        Value::Integer(number) => Some(serde_json::json!(number)),
+        Value::Text(text) => Some(serde_json::json!(text)),
+        Value::Blob(_) | Value::Real(_) | Value::Null => None,
     };
-    format!(
-        "SELECT relinquish_r.n, {columns} FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}{which}",
-        Set::Touched.of(number),
-        is_row(class, &table, "relinquish_r"),
-    )
+    let key = |ways: &Vec<Vec<Value>>| match ways.as_slice() {
+        [] => Some(serde_json::Value::Null),
+        [key] => match key.as_slice() {
+            [part] => plain(part),
+            parts => parts.iter().map(plain).collect::<Option<Vec<_>>>().map(serde_json::Value::Array),
+        },
+        _ => None,
+    };
+    ways.iter().map(key).collect()
+}
+
+/// Puts such keys into the batch table, each under its place in the list.
+fn fill_plain(connection: &Connection, parts: usize, keys: &[serde_json::Value]) -> Result<(), Trouble> {
+    let keys = serde_json::to_string(keys).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
+    let names: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
+    let values: Vec<String> = if parts == 1 {
+        vec!["value".to_owned()]
+    } else {
+        (0..parts).map(|part| format!("json_extract(value, '$[{part}]')")).collect()
+    };
+    let sql = format!(
+        "INSERT INTO {BATCH} (n, {}) SELECT key, {} FROM json_each(?1)",
+        names.join(", "),
+        values.join(", ")
+    );
+    connection.prepare_cached(&sql)?.execute([keys])?;
+    Ok(())
 }
 
 /// A number that is never negative.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
 use super::erase::Work;
 use super::functions::from_sql;
+use super::rounds::Readings;
 use super::statements::{ClassScript, Part, Script};
 use super::{Shared, SqliteStore, Trouble, functions, named, sql_value};
 use crate::anonymise::Seed;
@@ -34,7 +35,7 @@ impl SqliteStore {
         if let Some(class) = stranger {
             return Err(StoreError::Treatment { what: format!("there is no class {class}") });
         }
-        let script = Script::new(bound, &request.treatment);
+        let script = Script::of_sets(bound, &request.treatment);
         let parts = script
             .classes
             .iter()
@@ -55,22 +56,23 @@ struct Nobodys {
 }
 
 /// What came of touching a part.
-struct Touched {
+struct Touched<'n> {
     rows: usize,
     /// The key of the last one.
     last: Vec<Value>,
+    readings: Readings<'n>,
 }
 
 impl Shared {
     /// Touches the next rows of a class, after a key. None once there are none any more.
-    fn touch_part(
+    fn touch_part<'n>(
         &self,
         transaction: &Transaction<'_>,
-        nobodys: &Nobodys,
+        nobodys: &'n Nobodys,
         part: &Part,
         after: Option<&[Value]>,
         limit: usize,
-    ) -> Result<Option<Touched>, Trouble> {
+    ) -> Result<Option<Touched<'n>>, Trouble> {
         Self::forget(transaction, &nobodys.script.finding)?;
         let sql = if after.is_some() { &part.after } else { &part.first };
         let limit = SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -84,19 +86,25 @@ impl Shared {
         let last = last.query_row([], |row| {
             (0..columns).map(|n| Ok(from_sql(row.get_ref(n)?))).collect::<rusqlite::Result<Vec<Value>>>()
         })?;
-        self.find_around(transaction, &nobodys.script.finding, part.number)?;
-        Ok(Some(Touched { rows, last }))
+        let readings =
+            self.find_around(transaction, &nobodys.script.finding, part.number, nobodys.script.ends())?;
+        Ok(Some(Touched { rows, last, readings }))
     }
 
     /// Does to the touched rows what is done to their class. Gives the number of rows that went, or were written to.
-    fn treat_part(&self, transaction: &Transaction<'_>, class: &ClassScript) -> Result<u64, Trouble> {
+    fn treat_part(
+        &self,
+        transaction: &Transaction<'_>,
+        class: &ClassScript,
+        readings: &mut Readings<'_>,
+    ) -> Result<u64, Trouble> {
         let at = Trouble::at(&class.class);
         let rows = transaction
             .prepare_cached(&class.distinct)
             .and_then(|mut statement| statement.query_row([], |row| super::natural(row, 0)))
             .map_err(at)?;
         if rows > 0 {
-            self.treat(transaction, &[(class, rows)])?;
+            self.treat(transaction, &[(class, rows)], readings)?;
         }
         Ok(rows)
     }
@@ -126,11 +134,11 @@ impl Shared {
             transaction.pragma_update(None, "defer_foreign_keys", true)?;
             self.work(&nobodys.script, Some(work.seed.clone()), work.at.date_naive(), 0);
             let touched = self.touch_part(&transaction, nobodys, part, after.as_deref(), limit)?;
-            let Some(touched) = touched else {
+            let Some(mut touched) = touched else {
                 (next, after) = (rest.next(), None);
                 continue;
             };
-            let done = self.treat_part(&transaction, class);
+            let done = self.treat_part(&transaction, class, &mut touched.readings);
             let done = done.and_then(|done| {
                 transaction.commit().map_err(Trouble::at(&class.class))?;
                 Ok(done)
@@ -169,9 +177,11 @@ impl Shared {
         for (class, part) in &nobodys.parts {
             Self::forget(&transaction, &nobodys.script.finding)?;
             transaction.prepare_cached(&part.all)?.execute([])?;
-            self.find_around(&transaction, &nobodys.script.finding, part.number)?;
+            let counts = nobodys.script.counts();
+            let mut readings =
+                self.find_around(&transaction, &nobodys.script.finding, part.number, counts)?;
             let only = std::slice::from_ref(class);
-            let tally = Self::count_by(&transaction, only, 1)?.pop().unwrap_or_default();
+            let tally = self.count_by(&transaction, only, 1, &mut readings)?.pop().unwrap_or_default();
             all.classes.extend(tally.classes);
             all.kept.extend(tally.kept);
             all.tombstones.extend(tally.tombstones);

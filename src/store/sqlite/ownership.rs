@@ -1,7 +1,7 @@
 //! Whose a row is, as SQL: along a link from known rows to others, and the sets of rows that come of it.
 //!
 //! Each set is a table of the connection's own, one for each class. It holds rows by their [handle](BoundClass::handle). A
-//! statement reads one set and adds to another; how often it runs is said in [`find`](super::find).
+//! statement reads one set and adds to another; how often it runs is said in [`rounds`](super::rounds).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -72,8 +72,16 @@ impl Set {
 pub(super) fn create_sets(bound: &Bound) -> String {
     let mut sql = String::new();
     for (number, class) in bound.classes.iter().enumerate() {
-        let handle: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
-        let handle = handle.join(", ");
+        let handle = handle_names(class);
+        // An index serves a comparison only where both sides are of one type.
+        let described = bound.data_map.class(class.name.as_str());
+        let typed = class.handle.iter().enumerate().map(|(part, column)| {
+            let field = described.and_then(|described| described.find(column));
+            let is_number = field.is_none() && class.handle.len() == 1;
+            let datatype = field.map(|field| field.constraints().datatype);
+            format!("h{part} {}", if is_number { "INTEGER" } else { datatype.map_or("", affinity) })
+        });
+        let typed = typed.collect::<Vec<_>>().join(", ");
         for set in Set::ALL {
             let (columns, key) = match set {
                 Set::Touched => (
@@ -90,10 +98,15 @@ pub(super) fn create_sets(bound: &Bound) -> String {
             // Writing to a String never fails.
             let _ = write!(
                 sql,
-                "CREATE TABLE IF NOT EXISTS {} ({handle}{columns}, PRIMARY KEY ({handle}{key})) WITHOUT ROWID;",
+                "CREATE TABLE IF NOT EXISTS {} ({typed}{columns}, PRIMARY KEY ({handle}{key})) WITHOUT ROWID;",
                 set.of(number)
             );
         }
+        let _ = write!(
+            sql,
+            "CREATE TABLE IF NOT EXISTS {} ({typed}, PRIMARY KEY ({handle})) WITHOUT ROWID;",
+            picked(number)
+        );
     }
     sql
 }
@@ -159,7 +172,7 @@ pub(super) fn of_class(alias: &str, rows: &Rows) -> String {
 }
 
 /// Conditions under which a link of a row leads anywhere.
-fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
+pub(super) fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
     let mut sql = conditions(alias, &link.when);
     let is_empty = |columns: &[String], none: &[Value]| {
         let mut empty = vec![Value::from("")];
@@ -248,6 +261,30 @@ impl From {
         self.has.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, column)| column.as_str())
     }
 
+    /// The source as touched rows of another class of which nothing more is known than whose they are.
+    pub(super) fn as_touched(&self) -> String {
+        let own: Vec<&str> =
+            self.has.iter().map(|(_, column)| column.trim_start_matches("relinquish_r.")).collect();
+        format!(
+            "(SELECT {}, n, 0 AS whole, 0 AS had, 0 AS needed, 0 AS instead, 0 AS beside FROM {}) AS relinquish_r",
+            own.join(", "),
+            self.table
+        )
+    }
+
+    /// The columns that hold these columns of the class.
+    pub(super) fn listed(&self, names: &[String]) -> String {
+        names.iter().filter_map(|name| self.column(name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// True of a row, under an alias, whose link leads to a row of the source by columns that the source has.
+    pub(super) fn is_led_to(&self, link: &BoundLink, alias: &str) -> String {
+        let both = link.columns.iter().zip(&link.to_columns);
+        let same =
+            both.filter_map(|(near, to)| Some(format!("{alias}.{} = {}", quoted(near), self.column(to)?)));
+        same.collect::<Vec<_>>().join(" AND ")
+    }
+
     fn is_row(&self, alias: &str) -> String {
         let same = self.has.iter().map(|(name, column)| format!("{alias}.{} = {column}", quoted(name)));
         same.collect::<Vec<_>>().join(" AND ")
@@ -261,6 +298,41 @@ pub(super) enum Toward {
     Foot,
     /// From rows to what their link leads to: that is `x`.
     Head,
+}
+
+/// A select along a link.
+#[derive(Clone, Debug)]
+pub(super) struct Along {
+    pub(super) sql: String,
+    /// Where it reads the feet's table from end to end: how it does without.
+    pub(super) reads: Option<Reads>,
+}
+
+/// A table that is read from end to end, because no index leads to the feet of a link. Where several selects need that, the
+/// rows that matter to any of them are [picked](picked) out in one reading.
+#[derive(Clone, Debug)]
+pub(super) struct Reads {
+    /// The first class of the table.
+    pub(super) table: usize,
+    /// True of a row, as `x`, whose link may lead to a row of the source.
+    pub(super) may_be: String,
+    /// The same select over picked rows.
+    pub(super) of_picked: String,
+}
+
+/// The handles of rows that were picked out of the table of a class.
+pub(super) fn picked(table: usize) -> String {
+    format!("temp.relinquish_picked_{table}")
+}
+
+/// True of a row `x` whose link may lead to one of these.
+fn may_lead(link: &BoundLink, near: &[String], far: &[String], known: &str) -> String {
+    let each = |columns: &[String]| -> String {
+        let compared = columns.iter().map(|column| compared(link.compare, column));
+        compared.collect::<Vec<_>>().join(", ")
+    };
+    let own = if near.len() == 1 { each(near) } else { format!("({})", each(near)) };
+    format!("{own} IN (SELECT {} FROM {known})", each(far))
 }
 
 /// Writes selects along links.
@@ -302,7 +374,9 @@ impl Ways<'_> {
         self.datatype(self.bound.class(link.heads.first()?)?, column)
     }
 
-    /// The select that goes along a link from known rows, with what it gives of each row `x` and of `r`.
+    /// The select that goes along a link from known rows, with what it gives of each row `x` and of `r`. If `among` is said,
+    /// only rows of that table of handles count as feet.
+    #[allow(clippy::too_many_arguments, reason = "each is one part of the select")]
     pub(super) fn along(
         &self,
         link: &BoundLink,
@@ -311,10 +385,11 @@ impl Ways<'_> {
         toward: Toward,
         from: &From,
         gives: &str,
-    ) -> String {
+        among: Option<&str>,
+    ) -> Along {
         match toward {
-            Toward::Foot => self.to_feet(link, foot, head, from, gives),
-            Toward::Head => self.to_heads(link, foot, head, from, gives),
+            Toward::Foot => self.to_feet(link, foot, head, from, gives, among),
+            Toward::Head => Along { sql: self.to_heads(link, foot, head, from, gives), reads: None },
         }
     }
 
@@ -325,10 +400,12 @@ impl Ways<'_> {
         head: &BoundClass,
         from: &From,
         gives: &str,
-    ) -> String {
+        among: Option<&str>,
+    ) -> Along {
         let (r, foot_table) =
             (format!("{} AS relinquish_r", from.table), format!("main.{} AS x", quoted(&foot.table)));
-        let which = format!("{}{}{}", leads("x", link, from.hangs), of_class("x", &foot.rows), from.which);
+        let of_x = format!("{}{}", leads("x", link, from.hangs), of_class("x", &foot.rows));
+        let which = format!("{of_x}{}", from.which);
         let near: Vec<String> = link.columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         let direct: Option<Vec<String>> =
             link.to_columns.iter().map(|column| from.column(column).map(str::to_owned)).collect();
@@ -343,38 +420,56 @@ impl Ways<'_> {
             let (hops, arrives) = hops_from_head(link, &far);
             let same: Vec<String> =
                 near.iter().zip(arrives).map(|(near, far)| format!("{near} = {far}")).collect();
-            return format!(
-                "SELECT {gives} FROM {r}{heads}{hops} JOIN {foot_table} ON {} WHERE 1{which}",
+            let among = among.map_or_else(String::new, |set| {
+                format!(" AND EXISTS (SELECT 1 FROM {set} AS picked WHERE {})", is_row(foot, "x", "picked"))
+            });
+            let sql = format!(
+                "SELECT {gives} FROM {r}{heads}{hops} JOIN {foot_table} ON {} WHERE 1{which}{among}",
                 same.join(" AND ")
             );
+            return Along { sql, reads: None };
         }
-        if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
-            // The values are made once, and the table is read once.
-            let value = far.first().map_or_else(String::new, |far| compared(link.compare, far));
-            let value_of = near.first().map_or_else(String::new, |near| compared(link.compare, near));
-            return format!(
-                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{heads} WHERE 1{}) \
-                 SELECT {gives} FROM {foot_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{}{}",
-                from.which,
-                leads("x", link, from.hangs),
-                of_class("x", &foot.rows),
-            );
-        }
+        let is_made = matches!(link.compare, Compare::NoCase | Compare::Normalised);
         let same = self.same(link, foot, &near, &far);
-        let is_indexed = link.columns.first().is_some_and(|column| foot.is_indexed(column));
-        if is_indexed {
-            return format!(
-                "SELECT {gives} FROM {r}{heads} CROSS JOIN {foot_table} ON {same} WHERE 1{which}"
-            );
+        let is_indexed = !is_made && link.columns.first().is_some_and(|column| foot.is_indexed(column));
+        if is_indexed && among.is_none() {
+            let sql =
+                format!("SELECT {gives} FROM {r}{heads} CROSS JOIN {foot_table} ON {same} WHERE 1{which}");
+            return Along { sql, reads: None };
         }
-        if heads.is_empty() {
-            return format!("SELECT {gives} FROM {foot_table} CROSS JOIN {r} ON {same} WHERE 1{which}");
+        let may_be = may_lead(link, &near, &far, &format!("{r}{heads}"));
+        // From the feet on, whichever they are. What is compared is made or looked up once.
+        let over = |feet: &str| {
+            if heads.is_empty() && !is_made {
+                return format!("SELECT {gives} FROM {feet} CROSS JOIN {r} ON {same} WHERE 1{which}");
+            }
+            let compared =
+                |column: &String| if is_made { compared(link.compare, column) } else { column.clone() };
+            let values = far.iter().enumerate().map(|(n, far)| format!("{} AS value{n}", compared(far)));
+            let known: Vec<String> = (0..far.len()).map(|n| format!("relinquish_r.value{n}")).collect();
+            let same = if is_made {
+                let both = near.iter().map(compared).zip(&known);
+                both.map(|(near, known)| format!("{near} = {known}")).collect::<Vec<_>>().join(" AND ")
+            } else {
+                self.same(link, foot, &near, &known)
+            };
+            format!(
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} FROM {r}{heads} WHERE 1{}) \
+                 SELECT {gives} FROM {feet} CROSS JOIN known AS relinquish_r ON {same} WHERE 1{of_x}",
+                values.collect::<Vec<_>>().join(", "),
+                from.which,
+            )
+        };
+        let of =
+            |set: &str| format!("{set} AS picked CROSS JOIN {foot_table} ON {}", is_row(foot, "x", "picked"));
+        if let Some(set) = among {
+            return Along { sql: over(&of(set)), reads: None };
         }
-        format!(
-            "SELECT {gives} FROM {foot_table} CROSS JOIN main.{} AS y ON {same} CROSS JOIN {r} ON {} WHERE 1{which}",
-            quoted(&head.table),
-            from.is_row("y"),
-        )
+        let sql = over(&foot_table);
+        let is_own = |class: &BoundClass| class.table.eq_ignore_ascii_case(&foot.table);
+        let table = self.bound.classes.iter().position(is_own);
+        let reads = table.map(|table| Reads { table, may_be, of_picked: over(&of(&picked(table))) });
+        Along { sql, reads }
     }
 
     fn to_heads(
@@ -459,7 +554,10 @@ impl Ways<'_> {
                 }
             }
         }
-        let parts = above.iter().filter_map(|at| classes.get(*at)).map(|class| class.handle.len()).max()?;
+        // A chain may end before it comes to the customers, and still their key is asked for.
+        let root = classes.iter().position(|class| class.is_root)?;
+        let of_each = above.iter().chain([&root]).filter_map(|at| classes.get(*at));
+        let parts = of_each.map(|class| class.handle.len()).max()?;
         // No column has a type of its own, so that each is compared as the class's own.
         let row = |at: usize, class: &BoundClass, alias: &str| {
             let own = class.handle.iter().map(|column| format!("+{alias}.{}", quoted(column)));
@@ -492,7 +590,7 @@ impl Ways<'_> {
                 self.is_somebody(head, "higher"),
             );
         }
-        let at = classes.iter().position(|class| class.is_root)?;
+        let at = root;
         let root = classes.get(at)?;
         let _ = write!(
             sql,

@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 use rusqlite::types::ValueRef;
 
 use super::functions::{Place, Slot, holds};
-use super::held;
 use super::statements::{Statement, Target, quoted};
+use super::touched::Touched;
 use crate::anonymise::Strategy;
 use crate::anonymise::readable::{self, Unread};
 use crate::data_map::{ClassName, DataMap, FieldName, Role};
@@ -131,7 +131,7 @@ pub(super) fn are_erased(number: usize, class: &BoundClass, targets: &[Target<'_
         return None;
     }
     let condition = conditions.join(" AND ");
-    statement.sql = held(number, class, &format!("({condition})"), false);
+    statement.sql = Touched::in_set(class, number).held(&format!("({condition})"), false);
     Some(statement)
 }
 

@@ -1,14 +1,16 @@
 //! The statements of a treatment: their number depends on the record classes, never on the rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::find::{Expression, Finder, Finding};
+use super::find::{self, Expression, Finder, Finding};
 use super::functions::{Place, Slot};
 use super::groups::GroupScript;
-use super::ownership::{self, From, Set, Toward, Ways, columns, handle_names, is_row, listed};
+use super::ownership::{self, From, Reads, Set, Toward, Ways, columns, handle_names, is_row, listed};
 use super::reading::{self, Reading};
+use super::touched::{Touched, is_one_persons, need_no_set_for};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, LinkRole, Value, WhenGone};
@@ -52,7 +54,7 @@ pub(super) struct ClassScript {
     /// Per customer: rows, and rows to which there is something to do.
     pub(super) tally: Statement,
     /// Per customer: fields of other people's rows that belong to the customer, and those to which there is something to do.
-    pub(super) theirs: Vec<Statement>,
+    pub(super) theirs: Vec<Elsewhere>,
     /// Per customer: rows that somebody has who stays. None where nobody shares them.
     pub(super) others: Option<String>,
     /// Per customer: rows that somebody shares whose texts mention the customer.
@@ -65,12 +67,14 @@ pub(super) struct ClassScript {
     pub(super) group: Option<GroupScript>,
     /// Rows that a row needs which a duty keeps. None where there can be none.
     pub(super) tombstone: Option<Tombstone>,
-    /// How many rows it will be: customers may share them.
+    /// How many rows it will be, each once.
     pub(super) distinct: String,
+    /// No two customers have the same row: the rows per customer add up.
+    pub(super) adds_up: bool,
     /// What is done to it. None where nothing is ever to be done.
     pub(super) act: Option<Act>,
     /// Fields of whoever's rows that belong to those who leave.
-    pub(super) fields_of_others: Vec<Statement>,
+    pub(super) fields_of_others: Vec<Elsewhere>,
     /// Texts of rows that stay because somebody else has them.
     pub(super) redact_shared: Option<Statement>,
     /// Links to rows that are deleted, in any class.
@@ -111,8 +115,35 @@ pub(super) struct LetGo {
     /// In this class.
     pub(super) class: ClassName,
     pub(super) sql: String,
+    /// Where that reads a whole table: how it does without.
+    pub(super) reads: Option<Reads>,
+    /// The rows from which the links let go.
+    pub(super) from: find::Place,
     /// It takes the tenant's stand-in.
     pub(super) hands_over: bool,
+}
+
+/// A statement about whoever's rows, along a link.
+#[derive(Clone, Debug)]
+pub(super) struct Elsewhere {
+    statement: Statement,
+    /// Where that reads a whole table: how it does without.
+    pub(super) reads: Option<Reads>,
+    /// The set to whose rows the link leads. None: the batch.
+    pub(super) from: Option<find::Place>,
+}
+
+impl Elsewhere {
+    /// The statement itself, or over rows that were picked before.
+    pub(super) fn over(&self, is_picked: bool) -> Cow<'_, Statement> {
+        match self.reads.as_ref().filter(|_| is_picked) {
+            None => Cow::Borrowed(&self.statement),
+            Some(reads) => Cow::Owned(Statement {
+                sql: reads.of_picked.clone(),
+                parameters: self.statement.parameters.clone(),
+            }),
+        }
+    }
 }
 
 /// What is done to rows that go only with the last row that needs them.
@@ -153,7 +184,31 @@ pub(super) struct Script {
 }
 
 impl Script {
+    /// For customers of a batch.
     pub(super) fn new(bound: &Bound, treatment: &Treatment) -> Self {
+        Self::written(bound, treatment, &need_no_set_for(bound, treatment))
+    }
+
+    /// The tables that may have to be read while rows are treated.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&Reads, Option<find::Place>)> {
+        let links = self.classes.iter().flat_map(|class| &class.let_go);
+        let links = links.filter_map(|link| Some((link.reads.as_ref()?, Some(link.from))));
+        let fields = self.classes.iter().flat_map(|class| &class.fields_of_others);
+        links.chain(fields.filter_map(|field| Some((field.reads.as_ref()?, field.from))))
+    }
+
+    /// The tables that may have to be read while rows are counted.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<find::Place>)> {
+        let fields = self.classes.iter().flat_map(|class| &class.theirs);
+        fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
+    }
+
+    /// For rows that are put into their sets from elsewhere.
+    pub(super) fn of_sets(bound: &Bound, treatment: &Treatment) -> Self {
+        Self::written(bound, treatment, &BTreeSet::new())
+    }
+
+    fn written(bound: &Bound, treatment: &Treatment, without_set: &BTreeSet<usize>) -> Self {
         let mut slots = Vec::new();
         let mut duties = Vec::new();
         let ways = &Ways { bound };
@@ -178,10 +233,17 @@ impl Script {
             });
             (*number, each.collect())
         });
-        let finder = Finder::new(bound, Some(treatment), expressions.collect(), by_needs.collect(), has_left);
+        let finder = Finder::new(
+            bound,
+            Some(treatment),
+            without_set.clone(),
+            expressions.collect(),
+            by_needs.collect(),
+            has_left,
+        );
         let finding = finder.finding();
         drop(finder);
-        let writer = Writer { bound, ways: ways.clone(), treatment, kept: &kept };
+        let writer = Writer { bound, ways: ways.clone(), treatment, without_set, kept: &kept };
         let classes = bound
             .classes
             .iter()
@@ -442,6 +504,8 @@ struct Writer<'b> {
     bound: &'b Bound,
     ways: Ways<'b>,
     treatment: &'b Treatment,
+    /// Classes whose touched rows need no set.
+    without_set: &'b BTreeSet<usize>,
     kept: &'b BTreeMap<usize, Kept<'b>>,
 }
 
@@ -455,9 +519,13 @@ impl Writer<'_> {
         slots: &mut Vec<Slot>,
     ) -> ClassScript {
         let table = quoted(&class.table);
-        let from = from_touched(number, class);
+        let touched = if self.without_set.contains(&number) {
+            Touched::by_link(self.bound, class, number)
+        } else {
+            Touched::in_set(class, number)
+        };
+        let (known, from) = (touched.known(), touched.rows());
         let due = is_due(class);
-        let touched = Set::Touched.of(number);
         // Fields that belong to somebody at the far end of a link are written for that one alone.
         let reading = Reading::new(self.bound, class, treated);
         let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
@@ -484,7 +552,7 @@ impl Writer<'_> {
             _ => pending_now,
         };
         let needs_rows = !matches!(pending_now.as_str(), "0" | "1");
-        let of_rows = if needs_rows { from.clone() } else { format!("FROM {touched} AS relinquish_r") };
+        let of_rows = if needs_rows { &from } else { &known };
         let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
         // What a duty keeps is not read.
         tally.sql = format!(
@@ -510,7 +578,7 @@ impl Writer<'_> {
         let kept = kept.or_else(|| {
             let with_others = self.is_kept_with_others(class);
             let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
-            let sql = format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.whole{had} GROUP BY relinquish_r.n");
+            let sql = format!("SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.whole{had} GROUP BY relinquish_r.n");
             let is_kept_anyway = matches!(treated.action(), RecordAction::Keep { .. });
             (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
         });
@@ -530,7 +598,7 @@ impl Writer<'_> {
         let redact_shared = (!redacted.is_empty()).then(|| {
             let mut statement = Statement::default();
             let sets = assignments(&mut statement, class, slots, &redacted, None);
-            let which = are(number, class, "relinquish_r.had AND relinquish_r.whole = 0");
+            let which = touched.are("relinquish_r.had AND relinquish_r.whole = 0");
             statement.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
             statement
         });
@@ -539,7 +607,7 @@ impl Writer<'_> {
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
             RecordAction::Delete => {
-                Some(Act::Delete(format!("DELETE FROM main.{table} WHERE {}", are(number, class, &free))))
+                Some(Act::Delete(format!("DELETE FROM main.{table} WHERE {}", touched.are(&free))))
             }
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
@@ -547,23 +615,28 @@ impl Writer<'_> {
                 // must not tell what was in it.
                 let mut act = Statement::default();
                 let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
-                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", are(number, class, due));
+                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", touched.are(due));
                 Some(Act::Write(act))
             }
             RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
         };
-        let tombstone = meanwhile.as_ref().filter(|_| goes || treated.or_deletes() || *treated.action() == RecordAction::Reassign).map(|fields| {
-            let mut act = Statement::default();
-            let sets = assignments(&mut act, class, slots, fields, None);
-            let which = format!("{due} AND relinquish_r.needed");
-            act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", are(number, class, &which));
-            let counted = format!("SELECT relinquish_r.n, count(*), count(*) FROM {touched} AS relinquish_r WHERE {which} GROUP BY relinquish_r.n");
-            Tombstone {
-                rows: Statement { sql: counted, parameters: Vec::new() },
-                act: (!fields.is_empty()).then_some(act),
-                distinct: distinct(class, &touched, &which),
-            }
-        });
+        let tombstone = meanwhile
+            .as_ref()
+            .filter(|_| goes || treated.or_deletes() || *treated.action() == RecordAction::Reassign)
+            .map(|fields| {
+                let mut act = Statement::default();
+                let sets = assignments(&mut act, class, slots, fields, None);
+                let which = format!("{due} AND relinquish_r.needed");
+                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", touched.are(&which));
+                let counted = format!(
+                    "SELECT relinquish_r.n, count(*), count(*) {known} WHERE {which} GROUP BY relinquish_r.n"
+                );
+                Tombstone {
+                    rows: Statement { sql: counted, parameters: Vec::new() },
+                    act: (!fields.is_empty()).then_some(act),
+                    distinct: touched.distinct(&which),
+                }
+            });
         let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots);
         let let_go = if goes || treated.or_deletes() {
             self.let_go(number, class, treated, &free)
@@ -572,16 +645,21 @@ impl Writer<'_> {
         };
         ClassScript {
             class: class.name.clone(),
-            rows: format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE {due} GROUP BY relinquish_r.n"),
+            rows: format!("SELECT relinquish_r.n, count(*) {known} WHERE {due} GROUP BY relinquish_r.n"),
             tally,
             theirs,
-            others: class.is_shared.then(|| format!("SELECT relinquish_r.n, count(*) FROM {touched} AS relinquish_r WHERE relinquish_r.had GROUP BY relinquish_r.n")),
+            others: class.is_shared.then(|| {
+                format!(
+                    "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had GROUP BY relinquish_r.n"
+                )
+            }),
             mentioned,
             uncertain,
             group,
             kept,
             tombstone,
-            distinct: distinct(class, &touched, due),
+            distinct: touched.distinct(due),
+            adds_up: is_one_persons(self.bound, class, &mut BTreeSet::new()),
             act,
             fields_of_others,
             redact_shared,
@@ -614,6 +692,7 @@ impl Writer<'_> {
         let table = quoted(&class.table);
         let owner = class.links.iter().find(|link| link.role == LinkRole::Owner);
         let owner_columns = owner.map_or(&[][..], |link| &link.columns);
+        let in_set = Touched::in_set(class, number);
         let mut write = Statement::default();
         let mut sets: Vec<String> = owner.map_or_else(Vec::new, |link| self.stand_in(link, &table));
         let written = assignments(&mut write, class, slots, fields, None);
@@ -625,8 +704,7 @@ impl Writer<'_> {
         } else {
             free.to_owned()
         };
-        write.sql =
-            format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), are(number, class, &which));
+        write.sql = format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), in_set.are(&which));
         if !treated.or_deletes() {
             return Act::HandOver { mark: Vec::new(), write, delete: None };
         }
@@ -674,7 +752,7 @@ impl Writer<'_> {
         Act::HandOver {
             mark,
             write,
-            delete: Some(format!("DELETE FROM main.{table} WHERE {}", are(number, class, &instead))),
+            delete: Some(format!("DELETE FROM main.{table} WHERE {}", in_set.are(&instead))),
         }
     }
 
@@ -716,7 +794,7 @@ impl Writer<'_> {
         class: &BoundClass,
         treated: &ClassTreatment,
         slots: &mut Vec<Slot>,
-    ) -> (Vec<Statement>, Vec<Statement>) {
+    ) -> (Vec<Elsewhere>, Vec<Elsewhere>) {
         let (mut writes, mut counts) = (Vec::new(), Vec::new());
         if matches!(treated.action(), RecordAction::Keep { .. }) {
             return (writes, counts);
@@ -739,11 +817,12 @@ impl Writer<'_> {
                     if !link.heads.contains(&head.name) {
                         continue;
                     }
-                    let from = if head.is_root && !link.by_value {
-                        From::batch(self.bound)
+                    let (from, place) = if head.is_root && !link.by_value {
+                        (From::batch(self.bound), None)
                     } else {
                         let set = From::set(self.bound, Set::Touched, head_number);
-                        if head.is_shared { set.which("relinquish_r.had = 0") } else { set }
+                        let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
+                        (set, Some((Set::Touched, head_number)))
                     };
                     let mut further = String::new();
                     if let Some(kept) = self.kept.get(&number) {
@@ -764,30 +843,32 @@ impl Writer<'_> {
                         .enumerate()
                         .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
                         .collect();
-                    let select = self.ways.along(
-                        link,
-                        class,
-                        head,
-                        Toward::Foot,
-                        &from,
-                        &format!("{}, relinquish_r.n AS n", gives.join(", ")),
-                    );
+                    let gives = format!("{}, relinquish_r.n AS n", gives.join(", "));
+                    let along = self.ways.along(link, class, head, Toward::Foot, &from, &gives, None);
+                    let elsewhere = |mut statement: Statement, of: &dyn Fn(&str) -> String| {
+                        statement.sql = of(&along.sql);
+                        let reads = along.reads.clone();
+                        let reads = reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
+                        Elsewhere { statement, reads, from: place }
+                    };
                     let mut write = Statement::default();
                     let sets = assignments(&mut write, class, slots, &fields, None);
-                    write.sql = format!(
-                        "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
-                        columns(&table, &class.handle),
-                        names.join(", "),
-                    );
-                    writes.push(write);
+                    writes.push(elsewhere(write, &|select| {
+                        format!(
+                            "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
+                            columns(&table, &class.handle),
+                            names.join(", "),
+                        )
+                    }));
                     let mut count = Statement::default();
                     let is_pending = pending(&mut count, class, slots, &fields);
-                    count.sql = format!(
-                        "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
-                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
-                        is_row(class, &table, "relinquish_r")
-                    );
-                    counts.push(count);
+                    counts.push(elsewhere(count, &|select| {
+                        format!(
+                            "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
+                             CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
+                            is_row(class, &table, "relinquish_r")
+                        )
+                    }));
                 }
             }
         }
@@ -829,15 +910,25 @@ impl Writer<'_> {
                 }
                 let from = From::set(self.bound, Set::Touched, number).which(&deleted);
                 let every = self.with_unclaimed(foot);
-                let select =
-                    self.ways.along(link, &every, class, Toward::Foot, &from, &listed("x", &foot.handle));
-                list.push(LetGo {
-                    class: foot.name.clone(),
-                    sql: format!(
+                let gives = listed("x", &foot.handle);
+                let along = self.ways.along(link, &every, class, Toward::Foot, &from, &gives, None);
+                let update = |select: &str| {
+                    format!(
                         "UPDATE main.{table} SET {} WHERE {} IN ({select})",
                         sets.join(", "),
                         columns(&table, &foot.handle),
-                    ),
+                    )
+                };
+                // What a trigger writes after the rows were picked is not among them.
+                let mut of_table =
+                    self.bound.classes.iter().filter(|class| class.table.eq_ignore_ascii_case(&foot.table));
+                let is_same_as_picked = of_table.all(|class| !class.is_written_by_triggers);
+                let reads = along.reads.filter(|_| is_same_as_picked);
+                list.push(LetGo {
+                    class: foot.name.clone(),
+                    sql: update(&along.sql),
+                    reads: reads.map(|reads| Reads { of_picked: update(&reads.of_picked), ..reads }),
+                    from: (Set::Touched, number),
                     hands_over,
                 });
             }
@@ -862,39 +953,9 @@ impl Writer<'_> {
     }
 }
 
-/// From the touched rows of a class, as `r`, to the rows themselves.
-fn from_touched(number: usize, class: &BoundClass) -> String {
-    let table = quoted(&class.table);
-    format!(
-        "FROM {} AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
-        Set::Touched.of(number),
-        is_row(class, &table, "relinquish_r")
-    )
-}
-
 /// True of touched rows that are treated.
 fn is_due(class: &BoundClass) -> &'static str {
     if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
-}
-
-/// True of rows of the class that a set of touched ones names.
-fn are(number: usize, class: &BoundClass, which: &str) -> String {
-    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
-    format!(
-        "{} IN (SELECT {} FROM {} AS relinquish_r WHERE {which})",
-        columns(&quoted(&class.table), &class.handle),
-        names.join(", "),
-        Set::Touched.of(number)
-    )
-}
-
-/// How many rows a set of touched ones names, each once.
-fn distinct(class: &BoundClass, touched: &str, which: &str) -> String {
-    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
-    format!(
-        "SELECT count(*) FROM (SELECT DISTINCT {} FROM {touched} AS relinquish_r WHERE {which})",
-        names.join(", ")
-    )
 }
 
 /// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,

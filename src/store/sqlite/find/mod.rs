@@ -1,0 +1,498 @@
+//! Finding the rows of a batch: what its customers have, who else has it, what a duty keeps, and what goes along.
+//!
+//! The statements follow from the map and the treatment alone. Each adds rows to a [set](super::ownership::Set), and runs
+//! again only when the set that it reads has grown: in a tree of rows once a level, elsewhere once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::ownership::{From, Reads, Set, Toward, Ways, handle_names, is_row, listed};
+use super::statements::quoted;
+use crate::data_map::{ClassName, LinkRole};
+use crate::policy::{ClassTreatment, RecordAction, Treatment};
+use crate::store::sql::{Bound, BoundClass, BoundLink};
+
+mod duties;
+mod sharing;
+mod unclear;
+
+/// A set of the rows of a class.
+pub(super) type Place = (Set, usize);
+
+/// A statement that adds to one set what it finds from another.
+#[derive(Clone, Debug)]
+pub(super) struct Fill {
+    pub(super) sql: String,
+    /// Where it reads a whole table of the host's: how it does without.
+    pub(super) reads: Option<Reads>,
+    /// The set that it reads. None: the batch.
+    pub(super) from: Option<Place>,
+    pub(super) into: Place,
+}
+
+impl Fill {
+    /// The table that it may have to read, and the set for whose rows.
+    pub(super) fn reading(&self) -> Option<(&Reads, Option<Place>)> {
+        self.reads.as_ref().map(|reads| (reads, self.from))
+    }
+}
+
+/// How the rows of a treatment's batch are found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Finding {
+    /// Sets that are emptied before.
+    pub(super) used: BTreeSet<Place>,
+    /// The customers' own rows.
+    pub(super) start: Vec<Fill>,
+    /// Rows that go along with a customer.
+    pub(super) along: Vec<Fill>,
+    /// What hangs from what is touched.
+    pub(super) touch: Vec<Fill>,
+    /// What duties keep.
+    pub(super) duties: Duties,
+    /// Who else has what may be shared.
+    pub(super) sharing: Sharing,
+    /// Rows that go along with rows that are deleted.
+    pub(super) goes: Vec<Fill>,
+    /// Writes beside each customer of the batch how the customer is named among the people who have a row.
+    pub(super) name_people: Option<String>,
+    /// What is written down beside the touched rows in the end: the set that says it, and the statement.
+    pub(super) marks: Vec<(Place, String)>,
+    /// Rows whose owner cannot be told.
+    pub(super) unclear: Unclear,
+}
+
+impl Finding {
+    /// Whether what becomes of a customer's records may depend on who else is in the batch, beyond who has them.
+    pub(super) fn goes_along(&self) -> bool {
+        !self.along.is_empty() || !self.goes.is_empty()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Duties {
+    /// Rows that lead to touched ones and may be kept.
+    pub(super) near: Vec<Fill>,
+    /// Which of all these a duty keeps.
+    pub(super) whole: Vec<Fill>,
+    /// What such records need to keep their meaning.
+    pub(super) needs: Vec<Fill>,
+    /// Everything that they lead to.
+    pub(super) needed: Vec<Fill>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sharing {
+    pub(super) above: Vec<Fill>,
+    /// The people who stay when the batch leaves.
+    pub(super) stay: Vec<Fill>,
+    /// Everybody who has not left: of a plan each customer leaves alone.
+    pub(super) anybody: Vec<Fill>,
+    pub(super) had: Vec<Fill>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unclear {
+    pub(super) used: BTreeSet<Place>,
+    pub(super) near: Vec<Fill>,
+    /// Per class and link: the customers of the batch to whom an unclear row leads.
+    pub(super) found: Vec<(ClassName, String, usize, String)>,
+}
+
+/// Whether one row hangs from another, and from which side the link says it.
+#[derive(Clone, Copy)]
+struct Hanging<'b> {
+    holder: usize,
+    held: usize,
+    foot: usize,
+    head: usize,
+    link: &'b BoundLink,
+}
+
+/// Writes the statements.
+pub(super) struct Finder<'b> {
+    bound: &'b Bound,
+    ways: Ways<'b>,
+    treatment: Option<&'b Treatment>,
+    /// Classes whose touched rows need no set.
+    without_set: BTreeSet<usize>,
+    /// True of rows, under an alias, that a duty keeps, by class.
+    kept: BTreeMap<usize, Expression<'b>>,
+    /// The same by what the duty needs.
+    kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
+    /// True of a customer's row, under an alias, that shows that the customer has left.
+    has_left: Option<Expression<'b>>,
+}
+
+/// An expression over a row of the host's, under an alias.
+pub(super) type Expression<'b> = Box<dyn Fn(&str) -> String + 'b>;
+
+impl<'b> Finder<'b> {
+    /// For a treatment; `without_set` are the classes whose rows are found without, `kept` says of a class which of its rows
+    /// a duty keeps, `has_left` who has left.
+    pub(super) fn new(
+        bound: &'b Bound,
+        treatment: Option<&'b Treatment>,
+        without_set: BTreeSet<usize>,
+        kept: BTreeMap<usize, Expression<'b>>,
+        kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
+        has_left: Option<Expression<'b>>,
+    ) -> Self {
+        Self { bound, ways: Ways { bound }, treatment, without_set, kept, kept_by, has_left }
+    }
+
+    fn class(&self, number: usize) -> Option<&'b BoundClass> {
+        self.bound.classes.get(number)
+    }
+
+    fn number(&self, name: &ClassName) -> Option<usize> {
+        self.bound.classes.iter().position(|class| class.name == *name)
+    }
+
+    fn root(&self) -> usize {
+        self.bound.classes.iter().position(|class| class.is_root).unwrap_or(0)
+    }
+
+    fn treated(&self, number: usize) -> Option<&'b ClassTreatment> {
+        self.treatment?.class(self.class(number)?.name.as_str())
+    }
+
+    fn acts(&self, number: usize) -> bool {
+        self.treated(number).is_some_and(|treated| !matches!(treated.action(), RecordAction::Keep { .. }))
+    }
+
+    fn may_be_deleted(&self, number: usize) -> bool {
+        self.treated(number)
+            .is_some_and(|treated| *treated.action() == RecordAction::Delete || treated.or_deletes())
+    }
+
+    /// Every link with the numbers of both ends.
+    fn links(&self) -> Vec<(usize, &'b BoundLink, usize)> {
+        let bound = self.bound;
+        let links = bound
+            .classes
+            .iter()
+            .enumerate()
+            .flat_map(|(foot, class)| class.links.iter().map(move |link| (foot, link)));
+        links
+            .flat_map(|(foot, link)| {
+                let heads = link.heads.iter().filter_map(|head| self.number(head));
+                heads.map(move |head| (foot, link, head)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    fn hanging(&self) -> Vec<Hanging<'b>> {
+        let mut list = Vec::new();
+        for (foot, link, head) in self.links() {
+            if link.role != LinkRole::End {
+                list.push(Hanging { holder: head, held: foot, foot, head, link });
+            }
+            if link.holds {
+                list.push(Hanging { holder: foot, held: head, foot, head, link });
+            }
+        }
+        list
+    }
+
+    /// How many steps each class is from the highest, as far as there is an order; by pairs of a class and one below it.
+    fn depths(&self, pairs: &[(usize, usize)]) -> Vec<usize> {
+        let mut depth = vec![0_usize; self.bound.classes.len()];
+        for _ in 0..self.bound.classes.len() {
+            for (higher, lower) in pairs {
+                let below = depth.get(*higher).copied().unwrap_or(0) + 1;
+                if higher != lower
+                    && below < self.bound.classes.len()
+                    && let Some(lower) = depth.get_mut(*lower)
+                {
+                    *lower = below.max(*lower);
+                }
+            }
+        }
+        depth
+    }
+
+    /// Holders before what they hold, as far as there is an order; and together what leads to rows of the same class, so
+    /// that one reading of a table serves all of it.
+    fn in_order(&self, mut list: Vec<Hanging<'b>>) -> Vec<Hanging<'b>> {
+        let pairs: Vec<(usize, usize)> = list.iter().map(|hanging| (hanging.holder, hanging.held)).collect();
+        let depth = self.depths(&pairs);
+        list.sort_by_key(|hanging| (depth.get(hanging.held).copied(), hanging.held));
+        list
+    }
+
+    /// The same upwards.
+    fn upwards(&self, list: &[Hanging<'b>]) -> Vec<Hanging<'b>> {
+        let pairs: Vec<(usize, usize)> = list.iter().map(|hanging| (hanging.holder, hanging.held)).collect();
+        let depth = self.depths(&pairs);
+        let mut list = list.to_vec();
+        list.sort_by_key(|hanging| (std::cmp::Reverse(depth.get(hanging.holder).copied()), hanging.holder));
+        list
+    }
+
+    /// What links lead to before the rows in which they stand, as far as there is an order.
+    fn heads_first(
+        &self,
+        mut list: Vec<(usize, &'b BoundLink, usize)>,
+    ) -> Vec<(usize, &'b BoundLink, usize)> {
+        let pairs: Vec<(usize, usize)> = list.iter().map(|(foot, _, head)| (*head, *foot)).collect();
+        let depth = self.depths(&pairs);
+        list.sort_by_key(|(foot, ..)| (depth.get(*foot).copied(), *foot));
+        list
+    }
+
+    /// A statement along a link, from a set into another.
+    fn fill(
+        &self,
+        (foot, link, head): (usize, &BoundLink, usize),
+        toward: Toward,
+        from: &From,
+        source: Option<Place>,
+        into: Set,
+        further: &str,
+    ) -> Option<Fill> {
+        let (foot_class, head_class) = (self.class(foot)?, self.class(head)?);
+        let (at, class) = match toward {
+            Toward::Foot => (foot, foot_class),
+            Toward::Head => (head, head_class),
+        };
+        let mut gives = listed("x", &class.handle);
+        let mut columns = handle_names(class);
+        if into.is_numbered() {
+            gives.push_str(", relinquish_r.n");
+            columns.push_str(", n");
+        }
+        if into == Set::Had {
+            gives.push_str(", relinquish_r.person");
+            columns.push_str(", person");
+        }
+        if into == Set::Whole {
+            gives.push_str(", relinquish_r.needs");
+            columns.push_str(", needs");
+        }
+        if into == Set::Touched {
+            // Beside what customers have there is what goes along: it is none of theirs.
+            match source {
+                _ if link.takes_along() && toward == Toward::Foot && link.role == LinkRole::End => {
+                    gives.push_str(", 1");
+                    columns.push_str(", beside");
+                }
+                Some((Set::Touched, _)) => {
+                    gives.push_str(", relinquish_r.beside");
+                    columns.push_str(", beside");
+                }
+                _ => {}
+            }
+        }
+        if into == Set::Touched
+            && let Some(kept) = self.kept.get(&at)
+        {
+            gives.push_str(", ");
+            gives.push_str(&kept("x"));
+            columns.push_str(", whole");
+        }
+        // Who has what may be shared is asked of the rows that were reached on the way up, and of no others.
+        let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(at));
+        let select = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
+        let insert =
+            |select: &str| format!("INSERT OR IGNORE INTO {} ({columns}) {select}{further}", into.of(at));
+        let reads = select.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
+        Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at) })
+    }
+
+    /// From a set of a class, or from the batch where customers' keys are enough.
+    fn touched(&self, number: usize, link: &BoundLink, toward: Toward) -> (From, Option<Place>) {
+        let from_batch = number == self.root() && toward == Toward::Foot && !link.by_value;
+        if from_batch {
+            (From::batch(self.bound), None)
+        } else {
+            let place = (Set::Touched, number);
+            (From::set(self.bound, Set::Touched, number), Some(place))
+        }
+    }
+
+    /// What the customers of the batch have, and nothing more.
+    fn touch(&self) -> (Vec<Fill>, Vec<Fill>) {
+        let root = self.root();
+        let mut start = Vec::new();
+        if let Some(class) = self.class(root) {
+            let same: Vec<String> = class
+                .key
+                .iter()
+                .enumerate()
+                .map(|(part, key)| format!("x.{} = relinquish_r.k{part}", quoted(key)))
+                .collect();
+            let kept = self.kept.get(&root).map(|kept| kept("x"));
+            let (whole, column) = kept.map_or_else(Default::default, |kept| (format!(", {kept}"), ", whole"));
+            start.push(Fill {
+                sql: format!(
+                    "INSERT OR IGNORE INTO {} ({}, n{column}) SELECT {}, relinquish_r.n{whole} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {}{}",
+                    Set::Touched.of(root),
+                    handle_names(class),
+                    listed("x", &class.handle),
+                    super::statements::BATCH,
+                    quoted(&class.table),
+                    same.join(" AND "),
+                    super::ownership::of_class("x", &class.rows),
+                ),
+                reads: None,
+                from: None,
+                into: (Set::Touched, root),
+            });
+        }
+        let hanging = self.in_order(self.hanging());
+        let has_set = |number: usize| number != root && !self.without_set.contains(&number);
+        let touch = hanging.iter().filter(|hanging| has_set(hanging.held)).filter_map(|hanging| {
+            let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
+            let (from, place) = self.touched(hanging.holder, hanging.link, toward);
+            let ends = (hanging.foot, hanging.link, hanging.head);
+            self.fill(ends, toward, &from.hanging(), place, Set::Touched, "")
+        });
+        (start, touch.collect())
+    }
+
+    /// Everything that the treatment has to know.
+    pub(super) fn finding(&self) -> Finding {
+        let (start, touch) = self.touch();
+        let mut finding = Finding { start, touch, ..Finding::default() };
+        self.put_along(&mut finding);
+        finding.sharing = self.sharing(!finding.goes.is_empty() || self.goes_with_customers());
+        finding.duties = self.duties();
+        self.put_marks(&mut finding);
+        finding.unclear = self.unclear();
+        let fills = [
+            &finding.start,
+            &finding.along,
+            &finding.touch,
+            &finding.duties.near,
+            &finding.duties.whole,
+            &finding.duties.needs,
+            &finding.duties.needed,
+            &finding.sharing.above,
+            &finding.sharing.stay,
+            &finding.sharing.had,
+            &finding.goes,
+        ];
+        finding.used = fills.into_iter().flatten().map(|fill| fill.into).collect();
+        finding
+    }
+
+    /// What customers have, and what of it somebody else has too, whatever a treatment does.
+    pub(super) fn held(&self) -> Finding {
+        let (start, touch) = self.touch();
+        let mut finding = Finding { start, touch, sharing: self.sharing(false), ..Finding::default() };
+        self.put_marks(&mut finding);
+        let sharing = &finding.sharing;
+        let fills = [&finding.start, &finding.touch, &sharing.above, &sharing.stay, &sharing.had];
+        finding.used = fills.into_iter().flatten().map(|fill| fill.into).collect();
+        finding
+    }
+
+    fn goes_with_customers(&self) -> bool {
+        let root = self.root();
+        self.links().iter().any(|(_, link, head)| *head == root && link.takes_along())
+    }
+
+    /// Rows that go along with a customer or with a row that is deleted.
+    fn put_along(&self, finding: &mut Finding) {
+        let root = self.root();
+        for (foot, link, head) in self.links().into_iter().filter(|(_, link, _)| link.takes_along()) {
+            let ends = (foot, link, head);
+            if head == root {
+                let (from, place) = self.touched(root, link, Toward::Foot);
+                finding.along.extend(self.fill(ends, Toward::Foot, &from, place, Set::Along, ""));
+                finding.along.extend(self.fill(ends, Toward::Foot, &from, place, Set::Touched, ""));
+            }
+            let is_deleted = |treated: &ClassTreatment| *treated.action() == RecordAction::Delete;
+            if self.treated(head).is_some_and(is_deleted) && head != root {
+                let from = From::set(self.bound, Set::Touched, head).which(&self.is_deleted(head));
+                let place = Some((Set::Touched, head));
+                finding.goes.extend(self.fill(ends, Toward::Foot, &from, place, Set::Along, ""));
+                finding.goes.extend(self.fill(ends, Toward::Foot, &from, place, Set::Touched, ""));
+            }
+        }
+    }
+
+    /// True of touched rows, under `r`, that are deleted, before that is written down beside them.
+    fn is_deleted(&self, number: usize) -> String {
+        let Some(class) = self.class(number) else { return "0".to_owned() };
+        let is_in = |set: Set| in_set(class, set, number, "relinquish_r");
+        let mut sql = "relinquish_r.whole = 0".to_owned();
+        if self.may_be_needed(number) {
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Needed));
+        }
+        if self.is_kept_with_others(number) {
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Whole));
+        }
+        if class.is_shared {
+            let _ = write!(sql, " AND (NOT {} OR {})", is_in(Set::Had), is_in(Set::Along));
+        }
+        format!("({sql})")
+    }
+
+    fn put_marks(&self, finding: &mut Finding) {
+        if let Some(root) = self.class(self.root()).filter(|_| !finding.sharing.had.is_empty()) {
+            finding.name_people = Some(format!(
+                "UPDATE {0} SET person = (SELECT {1} FROM {2} AS t WHERE t.n = {3}.n)",
+                super::statements::BATCH,
+                person(root, "t"),
+                Set::Touched.of(self.root()),
+                super::statements::BATCH.trim_start_matches("temp."),
+            ));
+        }
+        for (number, class) in self.bound.classes.iter().enumerate() {
+            let touched = Set::Touched.of(number);
+            let is_in = |set: Set| in_set(class, set, number, &touched);
+            let has = |fills: &[Fill], set: Set| fills.iter().any(|fill| fill.into == (set, number));
+            if has(&finding.sharing.had, Set::Had) {
+                let alias = touched.strip_prefix("temp.").unwrap_or(&touched);
+                let mut sql = format!(
+                    "UPDATE {touched} SET had = 1 WHERE EXISTS (SELECT 1 FROM {} AS s WHERE {} AND s.person IS NOT \
+                     (SELECT b.person FROM {} AS b WHERE b.n = {alias}.n))",
+                    Set::Had.of(number),
+                    same_handle(class, "s", alias),
+                    super::statements::BATCH,
+                );
+                if finding.along.iter().chain(&finding.goes).any(|fill| fill.into == (Set::Along, number)) {
+                    let _ = write!(sql, " AND NOT {}", is_in(Set::Along));
+                }
+                finding.marks.push(((Set::Had, number), sql));
+            }
+            if has(&finding.duties.needs, Set::Whole) {
+                let sql = format!("UPDATE {touched} SET whole = 1 WHERE {}", is_in(Set::Whole));
+                finding.marks.push(((Set::Whole, number), sql));
+            }
+            if has(&finding.duties.needed, Set::Needed) && self.may_be_needed(number) {
+                let sql = format!("UPDATE {touched} SET needed = 1 WHERE {}", is_in(Set::Needed));
+                finding.marks.push(((Set::Needed, number), sql));
+            }
+        }
+    }
+}
+
+/// A customer in one text, by the row of a set.
+fn person(class: &BoundClass, alias: &str) -> String {
+    let parts: Vec<String> = names_of(class).iter().map(|part| format!("quote({alias}.{part})")).collect();
+    parts.join(" || ',' || ")
+}
+
+fn names_of(class: &BoundClass) -> Vec<String> {
+    (0..class.handle.len()).map(|part| format!("h{part}")).collect()
+}
+
+fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
+    let same: Vec<String> =
+        (0..class.handle.len()).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
+    same.join(" AND ")
+}
+
+/// True of a row of one set, under an alias, that is in another.
+fn in_set(class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
+    let alias = alias.strip_prefix("temp.").unwrap_or(alias);
+    format!("EXISTS (SELECT 1 FROM {} AS s WHERE {})", set.of(number), same_handle(class, "s", alias))
+}
+
+/// True of a row of the host's, under an alias, that is in a set.
+fn row_in_set(class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
+    format!("EXISTS (SELECT 1 FROM {} AS s WHERE {})", set.of(number), is_row(class, alias, "s"))
+}

@@ -1,0 +1,149 @@
+//! Who else has what the customers of a batch have.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::{Fill, Finder, Sharing, in_set, names_of, person, row_in_set, same_handle};
+use crate::store::sql::{BoundClass, BoundLink};
+use crate::store::sqlite::ownership::{From, Set, Toward, handle_names, is_row, listed};
+use crate::store::sqlite::statements::quoted;
+
+impl Finder<'_> {
+    /// Who else has what may be shared: from there up to everybody who has it, and down again from those who stay.
+    #[allow(clippy::too_many_lines, reason = "one set after another, in the order in which they grow")]
+    pub(super) fn sharing(&self, goes: bool) -> Sharing {
+        let mut sharing = Sharing::default();
+        let shared: Vec<usize> = (0..self.bound.classes.len())
+            .filter(|number| self.class(*number).is_some_and(|class| class.is_shared))
+            .filter(|number| {
+                self.treatment.is_none() || self.acts(*number) || goes || self.has_fields_elsewhere(*number)
+            })
+            .collect();
+        if shared.is_empty() {
+            return sharing;
+        }
+        let root = self.root();
+        for number in shared.iter().copied() {
+            let Some(class) = self.class(number) else { continue };
+            let columns = handle_names(class);
+            sharing.above.push(Fill {
+                sql: format!(
+                    "INSERT OR IGNORE INTO {} ({columns}) SELECT DISTINCT {columns} FROM {}",
+                    Set::Above.of(number),
+                    Set::Touched.of(number)
+                ),
+                reads: None,
+                from: Some((Set::Touched, number)),
+                into: (Set::Above, number),
+            });
+        }
+        let mut hanging = self.in_order(self.hanging());
+        // Only what leads up from a shared class.
+        let mut up: BTreeSet<usize> = shared.iter().copied().collect();
+        loop {
+            let holders: BTreeSet<usize> = hanging
+                .iter()
+                .filter(|hanging| up.contains(&hanging.held))
+                .map(|hanging| hanging.holder)
+                .collect();
+            let before = up.len();
+            up.extend(holders);
+            if up.len() == before {
+                break;
+            }
+        }
+        hanging.retain(|hanging| up.contains(&hanging.held) && hanging.held != root);
+        for hanging in self.upwards(&hanging) {
+            let toward = if hanging.held == hanging.foot { Toward::Head } else { Toward::Foot };
+            let from = From::set(self.bound, Set::Above, hanging.held).hanging();
+            let ends = (hanging.foot, hanging.link, hanging.head);
+            let place = Some((Set::Above, hanging.held));
+            sharing.above.extend(self.fill(ends, toward, &from, place, Set::Above, ""));
+        }
+        if let Some(class) = self.class(root) {
+            let columns = handle_names(class);
+            let in_batch = format!(
+                " AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {})",
+                Set::Touched.of(root),
+                same_handle(class, "t", "relinquish_r")
+            );
+            let somebody = self.ways.is_somebody(class, "x");
+            let has_left = self
+                .has_left
+                .as_ref()
+                .map_or_else(String::new, |left| format!(" AND NOT coalesce({}, 0)", left("x")));
+            let people = |further: &str| Fill {
+                sql: format!(
+                    "INSERT OR IGNORE INTO {} ({columns}, person) SELECT {}, {} FROM {} AS relinquish_r \
+                     CROSS JOIN main.{} AS x ON {} WHERE 1{further}{somebody}{has_left}",
+                    Set::Had.of(root),
+                    listed("relinquish_r", &names_of(class)),
+                    person(class, "relinquish_r"),
+                    Set::Above.of(root),
+                    quoted(&class.table),
+                    is_row(class, "x", "relinquish_r"),
+                ),
+                reads: None,
+                from: Some((Set::Above, root)),
+                into: (Set::Had, root),
+            };
+            sharing.stay.push(people(&in_batch));
+            sharing.anybody.push(people(""));
+        }
+        for hanging in &hanging {
+            let toward = if hanging.held == hanging.foot { Toward::Foot } else { Toward::Head };
+            let mut from = From::set(self.bound, Set::Had, hanging.holder).hanging();
+            let (Some(holder), Some(held)) = (self.class(hanging.holder), self.class(hanging.held)) else {
+                continue;
+            };
+            let mut further = match toward {
+                Toward::Foot => String::new(),
+                Toward::Head => format!(" AND {}", row_in_set(held, Set::Above, hanging.held, "x")),
+            };
+            if goes {
+                // A row that goes along and is deleted lets go of what hangs from it, and hangs from nothing itself.
+                if self.may_be_deleted(hanging.holder) && hanging.holder != root {
+                    from = from.which(&format!(
+                        "NOT {}",
+                        self.goes_away(holder, hanging.holder, "relinquish_r", false)
+                    ));
+                }
+                if self.may_be_deleted(hanging.held) {
+                    let _ = write!(further, " AND NOT {}", self.goes_away(held, hanging.held, "x", true));
+                }
+            }
+            let ends = (hanging.foot, hanging.link, hanging.head);
+            let place = Some((Set::Had, hanging.holder));
+            sharing.had.extend(self.fill(ends, toward, &from, place, Set::Had, &further));
+        }
+        sharing
+    }
+
+    /// Whether fields of other rows belong to whoever has rows of the class.
+    fn has_fields_elsewhere(&self, number: usize) -> bool {
+        let is_of = |(foot, link, head): &(usize, &BoundLink, usize)| {
+            *head == number
+                && self.class(*foot).is_some_and(|class| class.of.values().any(|name| *name == link.name))
+        };
+        self.links().iter().any(is_of)
+    }
+
+    /// True of rows that go along and are deleted.
+    fn goes_away(&self, class: &BoundClass, number: usize, alias: &str, is_host_row: bool) -> String {
+        let is_in = |set: Set| {
+            if is_host_row {
+                row_in_set(class, set, number, alias)
+            } else {
+                in_set(class, set, number, alias)
+            }
+        };
+        let mut sql = is_in(Set::Along);
+        if self.may_be_needed(number) {
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Needed));
+        }
+        if self.kept.contains_key(&number) || self.is_kept_with_others(number) {
+            let _ = write!(sql, " AND NOT {}", is_in(Set::Whole));
+        }
+        format!("({sql})")
+    }
+}

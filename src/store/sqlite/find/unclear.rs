@@ -1,0 +1,129 @@
+//! Rows of which cannot be told whose they are.
+
+use std::collections::BTreeSet;
+
+use super::{Fill, Finder, Unclear, names_of};
+use crate::data_map::WhenGone;
+use crate::store::sql::{BoundClass, BoundLink};
+use crate::store::sqlite::ownership::{From, Set, Toward, handle_names, listed};
+use crate::store::sqlite::statements::quoted;
+
+impl Finder<'_> {
+    /// Rows whose owner cannot be told, as far as links lead from them to the batch.
+    pub(super) fn unclear(&self) -> Unclear {
+        let links = self.links();
+        let hanging = self.hanging();
+        let is_unclear = |link: &BoundLink| link.may_be_ambiguous || link.gone == WhenGone::Same;
+        let mut from: BTreeSet<usize> =
+            links.iter().filter(|(_, link, _)| is_unclear(link)).map(|(foot, ..)| *foot).collect();
+        if from.is_empty() {
+            return Unclear::default();
+        }
+        let seeds = from.clone();
+        // A chain leads from a row to what its links lead to, and to what it hangs from.
+        let leads = |at: &BTreeSet<usize>| -> BTreeSet<usize> {
+            let heads = links.iter().filter(|(foot, ..)| at.contains(foot)).map(|(.., head)| *head);
+            let holders =
+                hanging.iter().filter(|hanging| at.contains(&hanging.held)).map(|hanging| hanging.holder);
+            heads.chain(holders).collect()
+        };
+        loop {
+            let before = from.len();
+            from.extend(leads(&from));
+            if from.len() == before {
+                break;
+            }
+        }
+        let root = self.root();
+        let mut unclear = Unclear::default();
+        let mut back = |ends: (usize, &BoundLink, usize), toward: Toward, start: usize| {
+            let source = From::set(self.bound, Set::Unclear, start);
+            let place = Some((Set::Unclear, start));
+            unclear.near.extend(self.fill(ends, toward, &source, place, Set::Unclear, ""));
+        };
+        let within =
+            links.iter().copied().filter(|(foot, _, head)| from.contains(foot) && from.contains(head));
+        for (foot, link, head) in self.heads_first(within.collect()) {
+            back((foot, link, head), Toward::Foot, head);
+            if link.holds && head != root {
+                back((foot, link, head), Toward::Head, foot);
+            }
+        }
+        if let Some(class) = self.class(root) {
+            let columns = handle_names(class);
+            let start = Fill {
+                sql: format!(
+                    "INSERT OR IGNORE INTO {} ({columns}, n) SELECT {columns}, n FROM {}",
+                    Set::Unclear.of(root),
+                    Set::Touched.of(root)
+                ),
+                reads: None,
+                from: Some((Set::Touched, root)),
+                into: (Set::Unclear, root),
+            };
+            unclear.near.insert(0, start);
+        }
+        unclear.used = unclear.near.iter().map(|fill| fill.into).collect();
+        for (foot, class) in
+            self.bound.classes.iter().enumerate().filter(|(number, _)| seeds.contains(number))
+        {
+            for link in &class.links {
+                if link.may_be_ambiguous
+                    && let Some(sql) = self.ambiguous(foot, class, link, root)
+                {
+                    unclear.found.push((class.name.clone(), link.name.clone(), foot, sql));
+                }
+                if link.gone == WhenGone::Same {
+                    for head in link.heads.iter().filter_map(|name| self.number(name)) {
+                        if let Some(sql) = self.not_the_same(foot, class, link, head) {
+                            unclear.found.push((class.name.clone(), link.name.clone(), foot, sql));
+                        }
+                    }
+                }
+            }
+        }
+        unclear
+    }
+
+    /// The customers of the batch to whom rows lead whose value several customers have.
+    fn ambiguous(&self, foot: usize, class: &BoundClass, link: &BoundLink, root: usize) -> Option<String> {
+        let from = From::set(self.bound, Set::Unclear, foot);
+        let gives = format!("{}, relinquish_r.n", listed("relinquish_r", &names_of(class)));
+        let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives, None).sql;
+        Some(format!(
+            "SELECT n, count(*) FROM (SELECT n FROM ({select}) GROUP BY {}, n HAVING count(*) > 1) GROUP BY n",
+            handle_names(class)
+        ))
+    }
+
+    /// The customers of the batch to whom rows lead whose two ends belong to different people.
+    fn not_the_same(&self, foot: usize, class: &BoundClass, link: &BoundLink, head: usize) -> Option<String> {
+        let head_class = self.class(head)?;
+        let from = From::set(self.bound, Set::Unclear, foot);
+        let gives = format!(
+            "relinquish_r.n, {} AS one, {} AS other",
+            self.person_of(class, "y")?,
+            self.person_of(head_class, "x")?
+        );
+        let select = self.ways.along(link, class, head_class, Toward::Head, &from, &gives, None).sql;
+        Some(format!("SELECT n, count(*) FROM ({select}) WHERE one <> other GROUP BY n"))
+    }
+
+    /// The key of the one customer who has a row and has not left.
+    fn person_of(&self, class: &BoundClass, alias: &str) -> Option<String> {
+        let root = self.class(self.root())?;
+        let key_of = |alias: &str| {
+            let key: Vec<String> =
+                root.key.iter().map(|key| format!("quote({alias}.{})", quoted(key))).collect();
+            let key = key.join(" || ',' || ");
+            match &self.has_left {
+                Some(left) => format!("CASE WHEN coalesce({}, 0) THEN NULL ELSE {key} END", left(alias)),
+                None => key,
+            }
+        };
+        if class.is_root {
+            return Some(key_of(alias));
+        }
+        self.ways.of_person(class, alias, &key_of("person"))
+    }
+}

@@ -1,0 +1,188 @@
+//! How statements find the touched rows of a class: in its set, or by the owner link itself where no set is needed.
+
+use std::collections::BTreeSet;
+
+use super::ownership::{From, Set, columns, is_row, leads, of_class};
+use super::statements::quoted;
+use crate::data_map::{ClassName, LinkRole, WhenGone};
+use crate::policy::{RecordAction, Treatment};
+use crate::store::sql::{Bound, BoundClass, BoundLink, Compare};
+
+/// The classes whose touched rows need no [set](Set::Touched), because their owner link finds them at any time.
+///
+/// That is so where
+///
+/// * the owner link is the only thing by which a row hangs, leads to rows of one class by their key, and has an index;
+/// * nobody else has the row, it goes along with nothing else, no link leads to it, and nothing hangs from it: no statement
+///   reads its set but its own;
+/// * nothing but the row's own treatment writes to the row or to the link before the row is treated.
+pub(super) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
+    let each = bound.classes.iter().enumerate();
+    each.filter(|(_, class)| owner_finds(bound, class).is_some()).map(|(number, _)| number).collect()
+}
+
+/// Those of them for which a treatment writes nothing beside the rows either.
+pub(super) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
+    let is_plain = |number: &usize| {
+        let treated = bound.classes.get(*number).map(|class| treatment.class(class.name.as_str()));
+        treated.flatten().is_none_or(|treated| {
+            treated.under_duty().is_empty()
+                && treated.tombstone().is_none()
+                && treated.smallest_group().is_none()
+                && *treated.action() != RecordAction::Reassign
+        })
+    };
+    need_no_set(bound).into_iter().filter(is_plain).collect()
+}
+
+/// Whether a row of the class is found through one customer at most: it hangs by its owner link alone, and so does what it
+/// hangs from.
+pub(super) fn is_one_persons<'b>(
+    bound: &'b Bound,
+    class: &'b BoundClass,
+    seen: &mut BTreeSet<&'b ClassName>,
+) -> bool {
+    if class.is_root || !seen.insert(&class.name) {
+        return true;
+    }
+    let is_one_way = |link: &BoundLink| match link.role {
+        LinkRole::Owner => link.compare == Compare::Exact && link.hops.is_empty() && !link.may_be_ambiguous,
+        LinkRole::Shared => false,
+        LinkRole::End => true,
+    };
+    let owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
+    let mut heads = owners.flat_map(|link| &link.heads).filter_map(|head| bound.class(head));
+    !class.is_shared
+        && class.links.iter().all(|link| is_one_way(link) && !link.takes_along())
+        && heads.all(|head| is_one_persons(bound, head, seen))
+}
+
+/// The owner link that finds the rows of a class, and the number of the class to which it leads.
+fn owner_finds<'b>(bound: &'b Bound, class: &'b BoundClass) -> Option<(&'b BoundLink, usize)> {
+    let is_led_to =
+        bound.classes.iter().flat_map(|foot| &foot.links).any(|link| link.heads.contains(&class.name));
+    if class.is_root || class.is_shared || class.is_written_by_triggers || is_led_to {
+        return None;
+    }
+    let leads_on = |link: &BoundLink| link.role == LinkRole::Shared || link.holds || link.takes_along();
+    if class.links.iter().any(leads_on) {
+        return None;
+    }
+    let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
+    let (Some(link), None) = (owners.next(), owners.next()) else { return None };
+    let [head] = link.heads.as_slice() else { return None };
+    let number = bound.classes.iter().position(|class| class.name == *head)?;
+    let head = bound.classes.get(number)?;
+    let known = if head.is_root { &head.key } else { &head.handle };
+    let is_known = |to: &String| known.iter().any(|own| own.eq_ignore_ascii_case(to));
+    let is_straight = link.compare == Compare::Exact
+        && !link.by_value
+        && link.hops.is_empty()
+        && link.unless.is_empty()
+        && link.to_columns.iter().all(is_known)
+        && link.columns.first().is_some_and(|column| class.is_indexed(column))
+        // A link that is cleared with its head would not lead to the row any more when the row is deleted.
+        && matches!(link.gone, WhenGone::Forbids | WhenGone::Keep { .. });
+    is_straight.then_some((link, number))
+}
+
+/// The touched rows of a class.
+#[derive(Clone, Debug)]
+pub(super) struct Touched<'b> {
+    class: &'b BoundClass,
+    number: usize,
+    /// Where the rows are found without a set: the owner link, and whence it is followed.
+    owner: Option<(&'b BoundLink, From)>,
+}
+
+impl<'b> Touched<'b> {
+    /// Rows that are in their set.
+    pub(super) fn in_set(class: &'b BoundClass, number: usize) -> Self {
+        Self { class, number, owner: None }
+    }
+
+    /// Rows that the owner link finds, where it does.
+    pub(super) fn by_link(bound: &'b Bound, class: &'b BoundClass, number: usize) -> Self {
+        let owner = owner_finds(bound, class).map(|(link, head)| {
+            let is_root = bound.classes.get(head).is_some_and(|head| head.is_root);
+            (link, if is_root { From::batch(bound) } else { From::set(bound, Set::Touched, head) })
+        });
+        Self { class, number, owner }
+    }
+
+    /// What is known of each row, as `relinquish_r`.
+    pub(super) fn known(&self) -> String {
+        match &self.owner {
+            None => format!("FROM {} AS relinquish_r", Set::Touched.of(self.number)),
+            Some(_) => self.rows(),
+        }
+    }
+
+    /// The same, and the rows themselves under their table's name.
+    pub(super) fn rows(&self) -> String {
+        let table = quoted(&self.class.table);
+        match &self.owner {
+            None => format!(
+                "{} CROSS JOIN main.{table} AS {table} ON {}",
+                self.known(),
+                is_row(self.class, &table, "relinquish_r")
+            ),
+            Some((link, from)) => format!(
+                "FROM {} CROSS JOIN main.{table} AS {table} ON {}{}",
+                from.as_touched(),
+                from.is_led_to(link, &table),
+                self.conditions(link, &table),
+            ),
+        }
+    }
+
+    fn conditions(&self, link: &BoundLink, alias: &str) -> String {
+        format!("{}{}", leads(alias, link, true), of_class(alias, &self.class.rows))
+    }
+
+    /// True of a row, under its table's name, that is touched and meets a condition on `relinquish_r`.
+    pub(super) fn are(&self, which: &str) -> String {
+        let table = quoted(&self.class.table);
+        match &self.owner {
+            None => {
+                let names: Vec<String> =
+                    (0..self.class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+                format!(
+                    "{} IN (SELECT {} {} WHERE {which})",
+                    columns(&table, &self.class.handle),
+                    names.join(", "),
+                    self.known()
+                )
+            }
+            Some((link, from)) => format!(
+                "{} IN (SELECT {} FROM {} WHERE {which}){}",
+                columns(&table, &link.columns),
+                from.listed(&link.to_columns),
+                from.as_touched(),
+                self.conditions(link, &table),
+            ),
+        }
+    }
+
+    /// How many rows meet a condition, each once.
+    pub(super) fn distinct(&self, which: &str) -> String {
+        if self.owner.is_some() {
+            let table = quoted(&self.class.table);
+            return format!("SELECT count(*) FROM main.{table} AS {table} WHERE {}", self.are(which));
+        }
+        let names: Vec<String> =
+            (0..self.class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
+        format!("SELECT count(*) FROM (SELECT DISTINCT {} {} WHERE {which})", names.join(", "), self.known())
+    }
+
+    /// The rows that customers of the batch have, by number; if asked for, those that somebody else has as well, and those
+    /// that go along.
+    pub(super) fn held(&self, gives: &str, with_shared: bool) -> String {
+        let which = match (with_shared, self.class.is_shared) {
+            (true, _) => "",
+            (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
+            (false, false) => " WHERE relinquish_r.beside = 0",
+        };
+        format!("SELECT relinquish_r.n, {gives} {}{which}", self.rows())
+    }
+}

@@ -128,16 +128,29 @@ pub struct ClassCensus {
 pub struct Counted {
     /// How many.
     pub rows: u64,
+    /// How many of them are so only because they hang from records that are counted themselves.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hanging: u64,
     /// The reason in the map's words, if it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Counted {
+    /// Those that do not hang from others that are counted.
+    fn by_themselves(&self) -> u64 {
+        self.rows.saturating_sub(self.hanging)
+    }
+
     /// There are some, and the map gives no reason.
     fn is_open(&self) -> bool {
-        self.rows > 0 && self.reason.is_none()
+        self.by_themselves() > 0 && self.reason.is_none()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What is explained elsewhere than in the map, of the rows of a class.
@@ -191,11 +204,12 @@ impl Census {
                     (true, false) if counted.gone.reason.is_none() => "nobody = \"reason\"".to_owned(),
                     // A reason that is there already has to stay.
                     _ => {
-                        let word = |key: &str, counted: &Counted| match (&counted.reason, counted.rows) {
-                            (Some(reason), _) => Some(format!("{key} = {reason:?}")),
-                            (None, 0) => None,
-                            (None, _) => Some(format!("{key} = \"reason\"")),
-                        };
+                        let word =
+                            |key: &str, counted: &Counted| match (&counted.reason, counted.by_themselves()) {
+                                (Some(reason), _) => Some(format!("{key} = {reason:?}")),
+                                (None, 0) => None,
+                                (None, _) => Some(format!("{key} = \"reason\"")),
+                            };
                         let words = [word("none", &counted.nobody), word("gone", &counted.gone)];
                         format!(
                             "nobody = {{ {} }}",
@@ -205,10 +219,10 @@ impl Census {
                 };
                 let mut found = Vec::new();
                 if is_open.0 {
-                    found.push(format!("{} no owner", names(counted.nobody.rows)));
+                    found.push(format!("{} no owner", names(counted.nobody.by_themselves())));
                 }
                 if is_open.1 {
-                    found.push(format!("{} an owner that is not there", names(counted.gone.rows)));
+                    found.push(format!("{} an owner that is not there", names(counted.gone.by_themselves())));
                 }
                 problems.push(Problem::new(
                     format!("records.{class}"),
@@ -244,7 +258,11 @@ impl Census {
         let mut lines = Vec::new();
         let mut say = |what: String, counted: &Counted| {
             if counted.rows > 0 {
-                let reason = counted.reason.as_deref().unwrap_or("the map gives no reason");
+                let reason = match &counted.reason {
+                    Some(reason) => reason,
+                    None if counted.by_themselves() == 0 => "they hang from records that nobody has",
+                    None => "the map gives no reason",
+                };
                 lines.push(format!("{what}: {reason} (census of {at})"));
             }
         };
@@ -259,13 +277,13 @@ impl Census {
                     let what = format!("{} of {class}.{field}", these(*rows, "value"));
                     let reason =
                         Some("bytes, or text that is not UTF-8, are not searched for people".to_owned());
-                    say(what, &Counted { rows: *rows, reason });
+                    say(what, &Counted { rows: *rows, reason, ..Counted::default() });
                 }
                 for (field, rows) in &counted.unreadable {
                     let what =
                         format!("{} of {class} of which the {field} cannot be read", these(*rows, "record"));
                     let reason = Some("nothing is due by it, and no duty ends by it".to_owned());
-                    say(what, &Counted { rows: *rows, reason });
+                    say(what, &Counted { rows: *rows, reason, ..Counted::default() });
                 }
             }
         }

@@ -408,3 +408,33 @@ async fn dates_that_cannot_be_read_are_counted() {
             .any(|line| line.starts_with("2 records of customer of which the date created cannot be read"))
     );
 }
+
+/// Records in a circle each name an owner that is there, and nobody has them: they stayed, and no word was said of them.
+#[tokio::test]
+async fn records_that_hang_from_one_another_in_a_circle_are_nobodys() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE posts (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, parent INTEGER REFERENCES posts, text TEXT);
+        CREATE TABLE marks (id INTEGER PRIMARY KEY, post INTEGER NOT NULL REFERENCES posts, text TEXT);
+        INSERT INTO clients VALUES (1, 'Maud');
+        INSERT INTO posts VALUES (1, 1, NULL, 'x'), (2, NULL, 3, 'x'), (3, NULL, 2, 'x'), (4, NULL, 4, 'x'), (5, NULL, 1, 'x'), (6, NULL, NULL, 'x');
+        INSERT INTO marks VALUES (1, 1, 'x'), (2, 2, 'x'), (3, 6, 'x');";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name' }}
+         [records.post]\ntable = 'posts'\nowner = {{ first = ['parent', 'client'] }}\nends.parent = 'goes'\nfields = {{ text = 'free_text' }}
+         [records.mark]\ntable = 'marks'\nowner = 'post'\nends.post = 'goes'\nfields = {{ text = 'free_text' }}"
+    );
+    let census =
+        census(&Shop::new(sql, &map, "customer = 'anonymise'\npost = 'delete'\nmark = 'delete'")).await;
+    let posts = &census.tables["posts"].classes["post"];
+    assert_eq!((posts.rows, posts.nobody.rows, posts.gone.rows), (6, 1, 3));
+    let marks = &census.tables["marks"].classes["mark"];
+    assert_eq!((marks.rows, marks.nobody.rows, marks.gone.rows), (3, 1, 1));
+    // Of what hangs from them nothing more has to be said.
+    let problems = problems(&census);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0]
+            .starts_with("records.post: 1 record names no owner, 3 records name an owner that is not there"),
+        "{problems:?}"
+    );
+}

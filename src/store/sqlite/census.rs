@@ -155,10 +155,12 @@ impl Shared {
         let mut columns = vec!["count(*)".to_owned(), count(&is_unclaimed)];
         for Counts { class, texts } in &classes {
             let is_claimed = claims(class);
-            let (names_nobody, is_gone) = self.is_nobodys(class);
+            let Nobodys { none, gone, by_itself } = self.nobodys(class);
             columns.push(count(&is_claimed));
-            columns.push(count(&format!("{is_claimed} AND {names_nobody}")));
-            columns.push(count(&format!("{is_claimed} AND {is_gone}")));
+            columns.push(count(&format!("{is_claimed} AND {none}")));
+            columns.push(count(&format!("{is_claimed} AND {none} AND {by_itself}")));
+            columns.push(count(&format!("{is_claimed} AND {gone}")));
+            columns.push(count(&format!("{is_claimed} AND {gone} AND {by_itself}")));
             for (_, column) in texts {
                 columns
                     .push(count(&format!("{is_claimed} AND relinquish_unsearchable(x.{})", quoted(column))));
@@ -178,16 +180,21 @@ impl Shared {
         let mut next = || counted.next().unwrap_or_default();
         let map = &self.watch.map;
         let mut found = TableCensus { rows: next(), ..TableCensus::default() };
-        found.unclaimed = Counted { rows: next(), reason: ignored_rest(map, table) };
+        found.unclaimed = Counted { rows: next(), hanging: 0, reason: ignored_rest(map, table) };
         for Counts { class, texts } in &classes {
-            let (rows, nobody, gone) = (next(), next(), next());
+            let rows = next();
+            let mut counted = |reason: &Option<String>| {
+                let (rows, by_itself) = (next(), next());
+                Counted { rows, hanging: rows.saturating_sub(by_itself), reason: reason.clone() }
+            };
+            let (nobody, gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
             let unsearchable: Vec<_> = texts.iter().map(|(field, _)| (field.clone(), next())).collect();
             let own = dates.iter().filter(|date| date.class == class.name && counts(date));
             let unreadable = own.map(|date| (date.field.to_string(), next()));
             let class_found = ClassCensus {
                 rows,
-                nobody: Counted { rows: nobody, reason: class.nobody.none.clone() },
-                gone: Counted { rows: gone, reason: class.nobody.gone.clone() },
+                nobody,
+                gone,
                 unreadable: unreadable.filter(|(_, rows)| *rows > 0).collect(),
                 unsearchable: unsearchable.into_iter().filter(|(_, rows)| *rows > 0).collect(),
             };
@@ -221,13 +228,27 @@ impl Shared {
             .collect()
     }
 
-    /// Conditions on rows under `x`: that they name nobody as their owner, and that whom they name is not there.
-    fn is_nobodys(&self, class: &BoundClass) -> (String, String) {
+    /// Conditions on rows that nobody has.
+    fn nobodys(&self, class: &BoundClass) -> Nobodys {
         let ways = Ways { bound: &self.bound };
         if class.links.iter().any(|link| link.role == LinkRole::Owner) {
-            let is_gone = ways.is_ownerless(class, "x", false, 0);
+            let mut gone = ways.is_ownerless(class, "x", false, 0);
             let either = ways.is_ownerless(class, "x", true, 0);
-            return (format!("({either} AND NOT {is_gone})"), is_gone);
+            // With all classes above passed over, only the row's own links are looked at.
+            let own = ways.is_ownerless(class, "x", true, self.bound.classes.len());
+            let none = format!("({either} AND NOT {gone})");
+            // In a circle each row has an owner, and none of them leads to anybody.
+            let is_in_one = self.is_in_a_circle(class);
+            let may_be = is_in_one || self.above(class).iter().any(|above| self.is_in_a_circle(above));
+            let mut by_itself = own;
+            if let Some(person) = may_be.then(|| ways.of_person(class, "x", "1")).flatten() {
+                let leads_to_nobody = format!("(NOT {either} AND {person} IS NULL)");
+                gone = format!("({gone} OR {leads_to_nobody})");
+                if is_in_one {
+                    by_itself = format!("({by_itself} OR {leads_to_nobody})");
+                }
+            }
+            return Nobodys { none, gone, by_itself };
         }
         let own: Vec<&BoundLink> = class.links.iter().filter(|link| link.role == LinkRole::Shared).collect();
         let holders: Vec<(&BoundClass, &BoundLink)> = self
@@ -240,7 +261,7 @@ impl Shared {
         let cannot_be_told =
             holders.iter().any(|(_, link)| !link.hops.is_empty() || link.compare != Compare::Exact);
         if class.is_root || cannot_be_told || (own.is_empty() && holders.is_empty()) {
-            return ("0".to_owned(), "0".to_owned());
+            return Nobodys { none: "0".to_owned(), gone: "0".to_owned(), by_itself: "0".to_owned() };
         }
         let is_held = holders.iter().map(|(foot, link)| is_held(foot, link));
         let leads = own.iter().flat_map(|link| {
@@ -259,8 +280,44 @@ impl Shared {
             .collect();
         let names_one = if names_one.is_empty() { "0".to_owned() } else { names_one.join(" OR ") };
         let is_nobodys = format!("NOT coalesce({}, 0)", is_somebodys.join(" OR "));
-        (format!("({is_nobodys} AND NOT ({names_one}))"), format!("({is_nobodys} AND ({names_one}))"))
+        Nobodys {
+            none: format!("({is_nobodys} AND NOT ({names_one}))"),
+            gone: format!("({is_nobodys} AND ({names_one}))"),
+            by_itself: "1".to_owned(),
+        }
     }
+
+    /// Whether records of the class may hang from one another in a circle.
+    fn is_in_a_circle(&self, class: &BoundClass) -> bool {
+        !class.is_root && self.above(class).iter().any(|above| above.name == class.name)
+    }
+
+    /// The classes from whose records those of a class hang by owner links, over any number of them.
+    fn above(&self, class: &BoundClass) -> Vec<&BoundClass> {
+        let heads = |class: &BoundClass| {
+            let owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
+            let names = owners.flat_map(|link| &link.heads).filter_map(|name| self.bound.class(name));
+            names.collect::<Vec<_>>()
+        };
+        let (mut all, mut todo) = (Vec::<&BoundClass>::new(), heads(class));
+        while let Some(found) = todo.pop() {
+            if all.iter().all(|known| known.name != found.name) {
+                all.push(found);
+                todo.extend(heads(found));
+            }
+        }
+        all
+    }
+}
+
+/// Conditions on rows under `x` that nobody has.
+struct Nobodys {
+    /// They name nobody as their owner.
+    none: String,
+    /// Whom they name is not there.
+    gone: String,
+    /// Either is so by a link of their own, and not by that of a record from which they hang.
+    by_itself: String,
 }
 
 /// True of rows under `x` to which a link of another class leads that holds them.

@@ -15,7 +15,7 @@ use relinquish::customer::{FormerStatus, Moment, Status};
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::policy::RecordChange;
-use relinquish::store::{Changes, Loaded, Saved, Select, StatusChange, StoreError};
+use relinquish::store::{Changes, Cursor, Loaded, Page, PageRequest, Saved, StatusChange, StoreError};
 use relinquish::{
     Approval, Asked, ByRecord, Customer, CustomerId, DataMap, Engine, MemoryLedger, Outcome, Planned,
     PolicyDocument, Problems, Repository,
@@ -137,21 +137,27 @@ impl Repository for BoxOffice {
         &self.map
     }
 
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
         let buyers = self.buyers();
-        Ok(match select {
-            Select::Ids(ids) => ids
-                .iter()
-                .filter_map(|id| number(id).and_then(|number| Some(facts(number, buyers.get(&number)?))))
-                .collect(),
-            Select::After { after, limit } => {
-                let after = after.as_ref().and_then(number);
-                let rest = buyers.iter().filter(|(number, _)| after.is_none_or(|after| **number > after));
-                rest.take(*limit).map(|(number, buyer)| facts(*number, buyer)).collect()
-            }
-            // Nothing is ever handed over to an "Unknown Customer" here.
-            Select::StandIns { .. } => Vec::new(),
-        })
+        let found =
+            customers.iter().filter_map(number).filter_map(|number| Some((number, buyers.get(&number)?)));
+        Ok(found.map(|(number, buyer)| facts(number, buyer)).collect())
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        // Nothing is ever handed over to an "Unknown Customer" here.
+        if request.stand_ins {
+            return Ok(Page::default());
+        }
+        let after: Option<u64> = request.after.as_ref().and_then(|cursor| cursor.as_str().parse().ok());
+        let buyers = self.buyers();
+        let rest = buyers.iter().filter(|(number, _)| after.is_none_or(|after| **number > after));
+        let page: Vec<_> = rest.take(request.limit).collect();
+        let next = page
+            .last()
+            .filter(|_| page.len() == request.limit)
+            .map(|(last, _)| Cursor::new(last.to_string()));
+        Ok(Page::new(page.into_iter().map(|(number, buyer)| facts(*number, buyer)).collect(), next))
     }
 
     async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError> {

@@ -24,8 +24,8 @@ use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, Expir
 use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
 use crate::policy::{ClassTreatment, Effective, Guard, GuardRule, RecordAction, Treatment};
 use crate::store::{
-    Counts, CustomerStore, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Select,
-    StoreError, Target,
+    Counts, Cursor, CustomerStore, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
+    PageRequest, StoreError, Target,
 };
 
 /// How many records more than twice those of the plan may have expired by the time of the run.
@@ -57,36 +57,33 @@ struct Due {
 #[derive(Debug)]
 pub(super) struct Pages {
     stand_ins: bool,
-    after: Option<CustomerId>,
+    after: Option<Cursor>,
+    ended: bool,
 }
 
 impl Pages {
     pub(super) fn new() -> Self {
-        Self { stand_ins: false, after: None }
+        Self { stand_ins: false, after: None, ended: false }
     }
 
+    /// The next page that is not empty.
     pub(super) async fn next(
         &mut self,
         store: &dyn CustomerStore,
         limit: usize,
     ) -> Result<Option<Vec<Customer>>, StoreError> {
-        loop {
-            let after = self.after.take();
-            let select = if self.stand_ins {
-                Select::StandIns { after, limit }
-            } else {
-                Select::After { after, limit }
-            };
-            let page = store.facts(&select).await?;
-            match page.last() {
-                Some(last) => {
-                    self.after = Some(last.id.clone());
-                    return Ok(Some(page));
-                }
-                None if self.stand_ins => return Ok(None),
-                None => self.stand_ins = true,
+        while !self.ended {
+            let request = PageRequest::new(limit).after(self.after.take());
+            let page = store.page(&if self.stand_ins { request.stand_ins() } else { request }).await?;
+            self.after = page.next;
+            if self.after.is_none() {
+                (self.ended, self.stand_ins) = (self.stand_ins, true);
+            }
+            if !page.customers.is_empty() {
+                return Ok(Some(page.customers));
             }
         }
+        Ok(None)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Engine, Error};
 use crate::customer::CustomerId;
 use crate::plan::{Asked, Explanation, Impact, explain};
 use crate::policy::Policy;
-use crate::store::Select;
+use crate::store::{Page, PageRequest};
 
 impl Engine {
     /// What the policy says of a customer now, with the chain of reasons.
@@ -50,10 +50,9 @@ impl Engine {
         let mut sought = Sought::new(new, []);
         let mut after = None;
         loop {
-            let page = self.parts.store.facts(&Select::After { after, limit: self.parts.batch }).await?;
-            let Some(last) = page.last() else { break };
+            let request = PageRequest::new(self.parts.batch).after(after);
+            let Page { customers: page, next, .. } = self.parts.store.page(&request).await?;
             sought.meet(&page);
-            after = Some(last.id.clone());
             let mut before = self.treated_before(&keys, &page.iter().collect::<Vec<_>>()).await?;
             for customer in &page {
                 let mut before = before.remove(&customer.id).unwrap_or_default();
@@ -61,6 +60,10 @@ impl Engine {
                 before.treated.iter_mut().for_each(|done| done.anything_left = false);
                 impact.add(&self.parts.policy, new, customer, &before.treated, now);
             }
+            if next.is_none() {
+                break;
+            }
+            after = next;
         }
         // A tenant may have nobody but its "Unknown Customer".
         self.look_for(sought).await?;

@@ -33,8 +33,7 @@ use crate::ledger::{
 use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
-    CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, Select,
-    StoreError,
+    CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
 };
 
 mod case;
@@ -365,7 +364,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NoSuchCustomer`], or a store out of reach.
     pub async fn deactivate(&self, customer: &CustomerId) -> Result<Deactivated, Error> {
-        let facts = self.parts.store.facts(&Select::Ids(vec![customer.clone()])).await?;
+        let facts = self.parts.store.facts(std::slice::from_ref(customer)).await?;
         let facts = facts.into_iter().find(|facts| facts.id == *customer).ok_or(Error::NoSuchCustomer)?;
         let deactivation = Deactivation {
             customer: customer.clone(),

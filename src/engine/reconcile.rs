@@ -14,7 +14,7 @@ use crate::gateway::{
     Finding, ListedProfile, MatchedBy, ProfileListing, ProfilePages, ReviewRow, Subscriptions,
 };
 use crate::ledger::SubjectToken;
-use crate::store::{Select, StoreError};
+use crate::store::{Page, PageRequest, StoreError};
 
 /// How many profiles are held against the customers at once.
 pub(super) const BLOCK: usize = 10_000;
@@ -266,10 +266,8 @@ impl Engine {
         let mut candidates: Vec<Candidates> = block.iter().map(|_| Candidates::default()).collect();
         let mut after = None;
         loop {
-            let select = Select::After { after: after.take(), limit: self.parts.batch };
-            let customers = self.parts.store.facts(&select).await?;
-            let Some(last) = customers.last() else { break };
-            after = Some(last.id.clone());
+            let request = PageRequest::new(self.parts.batch).after(after);
+            let Page { customers, next, .. } = self.parts.store.page(&request).await?;
             let addresses = self.addresses(&customers, by_address.is_empty()).await?;
             for (customer, addresses) in customers.iter().zip(addresses) {
                 for link in customer.gateway_profiles.iter().filter(|link| link.gateway == *gateway) {
@@ -288,6 +286,10 @@ impl Engine {
                     }
                 }
             }
+            if next.is_none() {
+                break;
+            }
+            after = next;
         }
         let mut matched: Vec<Matched> = candidates
             .into_iter()

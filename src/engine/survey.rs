@@ -19,7 +19,7 @@ use crate::ledger::{
 };
 use crate::plan::{Asked, Decision, Plan, Rest, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
-use crate::store::{Batch, Select, StoreError, TallyRequest};
+use crate::store::{Batch, StoreError, TallyRequest};
 
 /// How many of the latest entries are looked at to tell whether the keys are the ledger's.
 const CHECKED: u64 = 100;
@@ -104,7 +104,7 @@ impl Engine {
         if customers.is_empty() {
             return Ok(HashMap::new());
         }
-        let facts = self.parts.store.facts(&Select::Ids(customers.to_vec())).await?;
+        let facts = self.parts.store.facts(customers).await?;
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 

@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, TakeCensus, Tally, TallyRequest,
-    Target, Uncertain,
+    Kept, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus, Tally,
+    TallyRequest, Target, Uncertain,
 };
 use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
@@ -84,7 +84,10 @@ pub trait Repository: Debug + Send + Sync + 'static {
     fn data_map(&self) -> &DataMap;
 
     /// As [`CustomerStore::facts`].
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError>;
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError>;
+
+    /// As [`CustomerStore::page`].
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
 
     /// A customer's records, or `None` if there is no such customer and no record of theirs is left.
     ///
@@ -105,8 +108,12 @@ impl<T: Repository + ?Sized> Repository for Arc<T> {
         (**self).data_map()
     }
 
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        (**self).facts(select).await
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        (**self).facts(customers).await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        (**self).page(request).await
     }
 
     async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError> {
@@ -155,7 +162,7 @@ impl<R: Repository> ByRecord<R> {
     }
 
     async fn one(&self, customer: &CustomerId) -> Result<Option<Customer>, StoreError> {
-        let found = self.repository.facts(&Select::Ids(vec![customer.clone()])).await?;
+        let found = self.repository.facts(std::slice::from_ref(customer)).await?;
         Ok(found.into_iter().find(|found| found.id == *customer))
     }
 
@@ -547,8 +554,12 @@ impl<R: Repository> RecordStore for ByRecord<R> {
 
 #[async_trait]
 impl<R: Repository> CustomerStore for ByRecord<R> {
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        self.repository.facts(select).await
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        self.repository.facts(customers).await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        self.repository.page(request).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -64,7 +64,7 @@ pub use object_store;
 use super::by_record::fits;
 use super::{
     Batch, Census, CensusRequest, ClassTally, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest,
-    Erased, Kept, Reactivated, Reactivation, RecordStore, Select, StoreError, TakeCensus, Tally,
+    Erased, Kept, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus, Tally,
     TallyRequest, Target,
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
@@ -531,8 +531,12 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
 
 #[async_trait]
 impl<S: CustomerStore> CustomerStore for WithDocuments<S> {
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        self.root.facts(select).await
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        self.root.facts(customers).await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        self.root.page(request).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    ByRecord, Changes, CountGroups, Loaded, RecordWrite, Repository, Saved, Select, StatusChange, StoreError,
+    ByRecord, Changes, CountGroups, Cursor, Loaded, Page, PageRequest, RecordWrite, Repository, Saved,
+    StatusChange, StoreError,
 };
 use crate::customer::{Customer, CustomerId, FormerStatus, Status, TenantId};
 use crate::data_map::{DataMap, FieldName, Record, Value};
@@ -144,18 +145,22 @@ impl Repository for MemoryRepository {
         &self.map
     }
 
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
         let state = self.lock();
-        Ok(match select {
-            Select::Ids(ids) => ids.iter().filter_map(|id| state.get(id)?.facts.clone()).collect(),
-            Select::After { after, limit } | Select::StandIns { after, limit } => state
-                .iter()
-                .filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after))
-                .filter_map(|(_, held)| held.facts.clone())
-                .filter(|facts| facts.stand_in == matches!(select, Select::StandIns { .. }))
-                .take(*limit)
-                .collect(),
-        })
+        Ok(customers.iter().filter_map(|id| state.get(id)?.facts.clone()).collect())
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        let state = self.lock();
+        let after = request.after.as_ref().map(Cursor::as_str);
+        let customers = state
+            .iter()
+            .filter(|(id, _)| after.is_none_or(|after| id.as_str() > after))
+            .filter_map(|(_, held)| held.facts.clone())
+            .filter(|facts| facts.stand_in == request.stand_ins)
+            .take(request.limit)
+            .collect();
+        Ok(Page::by_id(customers, request.limit))
     }
 
     async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError> {

@@ -34,6 +34,7 @@ mod error;
 mod groups;
 mod memory;
 mod ownerless;
+mod page;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -47,32 +48,11 @@ pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
 pub use ownerless::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest};
+pub use page::{Cursor, Page, PageRequest};
 
 /// One result per item, in the order of the request. A missing answer means that the item was not tried; a
 /// failed item says nothing of its neighbours.
 pub type Batch<T> = Vec<Result<T, StoreError>>;
-
-/// Which customers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Select {
-    /// Those with these ids. An id that nobody has gets no answer.
-    Ids(Vec<CustomerId>),
-    /// So many in the order of the key, after a key. Stand-ins are left out.
-    After {
-        /// The last id of the page before; none for the first page.
-        after: Option<CustomerId>,
-        /// How many at most.
-        limit: usize,
-    },
-    /// The tenants' stand-ins ("Unknown Customer"), so many in the order of the key, after a key. None where nothing is
-    /// ever handed over.
-    StandIns {
-        /// The last id of the page before; none for the first page.
-        after: Option<CustomerId>,
-        /// How many at most.
-        limit: usize,
-    },
-}
 
 /// A request to count what a treatment would do.
 #[derive(Clone, Debug)]
@@ -252,11 +232,18 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
 /// The root store: the one that knows who the customers are. It is erased last.
 #[async_trait]
 pub trait CustomerStore: RecordStore {
-    /// The customers' facts, afresh.
+    /// The facts of the customers with these ids, afresh. An id that nobody has gets no answer.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none; a fact that cannot be read is named in
     /// [`Customer::unreadable`]. **Cancel safety:** safe. **Errors:** [`StoreError`].
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError>;
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError>;
+
+    /// A page of all customers, in the order of their keys. Whoever is there from the first page to the last is on exactly
+    /// one of them, whoever comes or goes meanwhile, and whatever the keys hold.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** as [`facts`](Self::facts). **Cancel safety:** safe.
+    /// **Errors:** [`StoreError`]; also for a cursor that is not of this store.
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
 
     /// The values by which each customer is found in other places.
     ///
@@ -315,8 +302,12 @@ macro_rules! forward_store {
 
         #[async_trait]
         impl<T: CustomerStore + ?Sized> CustomerStore for $pointer<T> {
-            async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-                (**self).facts(select).await
+            async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+                (**self).facts(customers).await
+            }
+
+            async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+                (**self).page(request).await
             }
 
             async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
@@ -359,7 +350,8 @@ mockall::mock! {
 
     #[async_trait]
     impl CustomerStore for CustomerStore {
-        async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError>;
+        async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError>;
+        async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
         async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError>;
         async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError>;
         async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError>;

@@ -10,7 +10,7 @@ use relinquish::anonymise::Seed;
 use relinquish::engine::PlannedExpiry;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::plan::{ApprovalError, CaseId, NotAnOperatorId, Step};
-use relinquish::store::{EraseRequest, Erased, Reactivated, Reactivation, Select, StoreError, Target};
+use relinquish::store::{EraseRequest, Erased, PageRequest, Reactivated, Reactivation, StoreError, Target};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Approval, Asked, CustomerStore, Engine, Error, MemoryLedger, Outcome, Plan, Planned, PolicyDocument,
@@ -232,7 +232,7 @@ async fn a_deactivation_that_cannot_be_taken_back_fails_nobody_else() {
     let (_folder, path) =
         database(&SCHEMA.replace("4401, 1)", "4401, 0)").replace("(2, 'north', 'tove", "(2, 'north', 'tore"));
     let store = open(&path, MAP).unwrap();
-    let facts = store.facts(&Select::After { after: None, limit: 9 }).await.unwrap();
+    let facts = store.page(&PageRequest::new(9)).await.unwrap().customers;
     let batch: Vec<_> = facts
         .iter()
         .map(|facts| relinquish::store::Deactivation {
@@ -272,7 +272,7 @@ async fn whole_numbers_that_must_differ_are_drawn_again_until_they_do() {
         }
         let store = open(&path, MAP).unwrap();
         let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
-        let facts = store.facts(&Select::Ids(vec!["3".into()])).await.unwrap();
+        let facts = store.facts(&["3".into()]).await.unwrap();
         let target =
             Target { customer: "3".into(), tenant: facts[0].tenant.clone(), expected: facts[0].expected() };
         let treatment = Arc::clone(&policy.treatments()["leave"]);

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use relinquish::anonymise::Strategies;
 use relinquish::data_map::{Check, Fact, Field, Kind, Record, RecordClass, Value};
-use relinquish::store::{EraseRequest, MemoryRepository, RecordStore as _, Select, StoreError, Target};
+use relinquish::store::{EraseRequest, MemoryRepository, RecordStore as _, StoreError, Target};
 use relinquish::{Customer, CustomerStore as _, DataMap, MemoryStore, Outcome, PolicyDocument, SqlMap};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -254,7 +254,7 @@ async fn a_host_without_sql_says_what_it_holds_its_values_to() {
     let record = Record::new("customer", "1").with("id", "1").with("code", "MAUD");
     repository.insert(Customer::new("1", "us"), vec![record]);
     let store = MemoryStore::new(repository);
-    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
     let target =
         Target { customer: facts.id.clone(), tenant: facts.tenant.clone(), expected: facts.expected() };
     let erase = async |policy: relinquish::Policy| {

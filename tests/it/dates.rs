@@ -7,7 +7,7 @@ use relinquish::data_map::{DateForm, Field, Kind, Record, RecordClass, StoredAs,
 use relinquish::engine::PlannedExpiry;
 use relinquish::ledger::MemoryLedger;
 use relinquish::plan::ExpiryPlan;
-use relinquish::store::{CustomerStore, MemoryRepository, Select};
+use relinquish::store::{CustomerStore, MemoryRepository};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Asked, ByRecord, Customer, CustomerId, DataMap, Decision, Engine, PolicyDocument, SqlMap, TenantId,
@@ -447,7 +447,7 @@ async fn the_instant_is_written_as_its_column_stores_it() {
             shop.engine().deactivate(&"1".into()).await.unwrap();
             assert_eq!(shop.text("SELECT CAST(ended AS TEXT) FROM clients"), said, "{form} {place}");
             let store = shop.store().unwrap();
-            let facts = store.facts(&Select::Ids(vec![CustomerId::new("1")])).await.unwrap();
+            let facts = store.facts(&[CustomerId::new("1")]).await.unwrap();
             let ended = facts[0].dates["ended"];
             let wanted = match ended {
                 Moment::Day(_) => Moment::Day(hosts::now().date_naive()),

@@ -20,7 +20,7 @@ use relinquish::store::documents::object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
-use relinquish::store::{CustomerStore, EraseRequest, Erased, MemoryRepository, RecordStore, Select, Target};
+use relinquish::store::{CustomerStore, EraseRequest, Erased, MemoryRepository, RecordStore, Target};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Asked, Customer, DataMap, Engine, MemoryStore, Outcome, Planned, PolicyDocument, SqliteStore,
@@ -107,7 +107,7 @@ impl Archive {
 
     async fn request(&self, store: &WithDocuments<SqliteStore>, id: &str) -> EraseRequest {
         let policy = PolicyDocument::from_toml(&self.shop.policy).unwrap().check(store.data_map()).unwrap();
-        let facts = store.facts(&Select::Ids(vec![id.into()])).await.unwrap();
+        let facts = store.facts(&[id.into()]).await.unwrap();
         let target =
             |facts: Customer| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
         let targets = facts.into_iter().map(target).collect();
@@ -305,7 +305,7 @@ async fn a_treatment_that_does_not_cover_the_documents_is_refused() {
     let store = archive.store();
     let before = (archive.shop.cells(), archive.files());
     let treatment = policy.treatments()["x"].clone();
-    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
     let target = Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
     let request =
         EraseRequest::new(vec![target], treatment.clone(), Seed::new([7; 32]), DateTime::UNIX_EPOCH);

@@ -8,7 +8,7 @@ use relinquish::customer::CustomerId;
 use relinquish::policy::Ownerless;
 use relinquish::store::{
     CustomerStore, Deactivation, EraseRequest, Erased, OwnerlessRecords, OwnerlessRequest, RecordStore,
-    Select, StoreError, TallyRequest, Target,
+    StoreError, TallyRequest, Target,
 };
 use relinquish::{PolicyDocument, SqliteStore, policy::Treatment};
 use rusqlite::Connection;
@@ -57,7 +57,7 @@ impl Open {
     }
 
     async fn targets(&self) -> Vec<Target> {
-        let facts = self.store.facts(&Select::Ids(vec![CustomerId::from("1")])).await.unwrap();
+        let facts = self.store.facts(&[CustomerId::from("1")]).await.unwrap();
         let target = |facts: relinquish::Customer| Target {
             expected: facts.expected(),
             customer: facts.id,

@@ -211,7 +211,7 @@ async fn a_newcomer_under_a_reused_id_is_not_touched() {
     );
     let store = shop.store().unwrap();
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap().check(store.data_map()).unwrap();
-    let select = relinquish::store::Select::Ids(vec!["1".into()]);
+    let select = ["1".into()];
     let facts = store.facts(&select).await.unwrap().pop().unwrap();
     let sql = "DELETE FROM clients; INSERT INTO clients VALUES (1, 'Nora', '2026-11-21')";
     Connection::open(shop.path()).unwrap().execute_batch(sql).unwrap();
@@ -449,7 +449,7 @@ async fn a_store_compares_the_tenant_too() {
     let host = hosts::memory();
     let engine = host.engine();
     let plan = plan(&engine, &host.due, &Asked::request()).await;
-    let select = relinquish::store::Select::Ids(vec![host.due.clone()]);
+    let select = [host.due.clone()];
     let facts = host.store.facts(&select).await.unwrap().pop().unwrap();
     let target = Target { customer: host.due.clone(), tenant: "another".into(), expected: facts.expected() };
     let seed = relinquish::anonymise::Seed::new([0; 32]);

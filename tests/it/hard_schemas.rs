@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::DateTime;
 use relinquish::anonymise::Seed;
 use relinquish::customer::CustomerId;
-use relinquish::store::{CustomerStore, EraseRequest, Erased, RecordStore, Scrub, Select, Target};
+use relinquish::store::{CustomerStore, EraseRequest, Erased, RecordStore, Scrub, Target};
 use relinquish::{Asked, Customer, Outcome, PolicyDocument};
 use rusqlite::Connection;
 
@@ -192,7 +192,7 @@ async fn a_shared_document_loses_all_who_share_it() {
     );
     let store = shop.store().unwrap();
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap().check(store.data_map()).unwrap();
-    let facts = store.facts(&Select::Ids(vec!["1".into(), "2".into()])).await.unwrap();
+    let facts = store.facts(&["1".into(), "2".into()]).await.unwrap();
     let target =
         |facts: Customer| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
     let targets = facts.into_iter().map(target).collect();

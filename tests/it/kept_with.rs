@@ -14,16 +14,16 @@ const SCHEMA: &str = "
     INSERT INTO addresses VALUES (1, 1, 'Mill Lane 1'), (2, 1, 'High Street 2'), (3, 2, 'Low Street 3');
     INSERT INTO orders VALUES (1, 1, 1, '2024-05-05'), (2, 1, 1, '2025-06-06'), (3, 1, 2, '2010-01-01'), (4, 2, 3, '2026-01-01');";
 
-fn shop(extra: &str) -> Shop {
+fn shop() -> Shop {
     let map = format!(
         "{CUSTOMERS}fields.name = 'name'
          [records.address]\ntable = 'addresses'\nowner = 'client'\nfields.street = 'address'
          [records.order]\ntable = 'orders'\nowner = 'client'\nends.bill_to = 'clear'\nfields.placed = 'not personal'"
     );
     let mut shop = Shop::new(SCHEMA, &map, "customer = 'delete'\norder = 'delete'\naddress = 'delete'");
-    shop.policy += &format!(
+    shop.policy.push_str(
         "\n[duties.books]\nclasses = ['order']\nneeds = ['order.bill_to']\nperiod = '7 years'\nstart = 'calendar_year'\n\
-         law = 'the book-keeping act'\nground = '17(3)(b)'\nfrom = 'placed'\n{extra}"
+         law = 'the book-keeping act'\nground = '17(3)(b)'\nfrom = 'placed'\n"
     );
     shop
 }
@@ -32,7 +32,7 @@ fn shop(extra: &str) -> Shop {
 /// end that is known".
 #[tokio::test]
 async fn what_is_kept_with_an_order_leads_to_the_person_until_the_order_goes() {
-    let shop = shop("");
+    let shop = shop();
     let engine = shop.engine();
     let plan = approved(&engine, &"1".into(), &Asked::request()).await;
     let text = plan.plan().to_string();

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use relinquish::plan::{GuardFinding, decide};
 use relinquish::policy::{Ground, Guard};
-use relinquish::store::Select;
+use relinquish::store::PageRequest;
 use relinquish::{
     Asked, Customer, CustomerStore, Decision, Policy, PolicyDocument, RecordStore, SqlMap, SqliteStore,
 };
@@ -71,7 +71,7 @@ async fn opened() -> (tempfile::TempDir, Vec<Customer>, SqliteStore) {
     let database = folder.path().join("host.sqlite");
     Connection::open(&database).unwrap().execute_batch(SCHEMA).unwrap();
     let store = SqliteStore::open(&database, &SqlMap::from_toml(MAP).unwrap()).unwrap();
-    let mut customers = store.facts(&Select::After { after: None, limit: 10 }).await.unwrap();
+    let mut customers = store.page(&PageRequest::new(10)).await.unwrap().customers;
     customers.sort_by(|a, b| a.id.cmp(&b.id));
     (folder, customers, store)
 }

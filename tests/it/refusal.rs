@@ -13,8 +13,8 @@ use relinquish::gateway::{
 use relinquish::ledger::{Closing, Count, Ledger, MemoryLedger};
 use relinquish::plan::{ApprovalError, Authority, Step};
 use relinquish::store::{
-    Batch, Counts, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, Reactivation, Select,
-    StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, Counts, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated,
+    Reactivation, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::{
     Approval, Asked, Customer, CustomerId, CustomerStore, DataMap, Engine, Error, GatewayName, Outcome,
@@ -396,8 +396,12 @@ impl RecordStore for Liar {
 
 #[async_trait]
 impl CustomerStore for Liar {
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        self.inner.facts(select).await
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        self.inner.facts(customers).await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        self.inner.page(request).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

@@ -11,7 +11,7 @@ use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Val
 use relinquish::engine::EngineBuilder;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::policy::{Choice, Group, Standing};
-use relinquish::store::{CountGroups, EraseRequest, Erased, MemoryRepository, Select, TallyRequest, Target};
+use relinquish::store::{CountGroups, EraseRequest, Erased, MemoryRepository, TallyRequest, Target};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Approval, Asked, ByRecord, Customer, CustomerId, CustomerStore, DataMap, Engine, MemoryLedger, Outcome,
@@ -494,7 +494,7 @@ async fn erase_by(policy: &str, store: &dyn CustomerStore, ids: &[i64]) {
     let policy = PolicyDocument::from_toml(policy).unwrap().check(store.data_map()).unwrap();
     let treatment = policy.treatments()["t"].clone();
     let ids: Vec<CustomerId> = ids.iter().map(|id| CustomerId::new(id.to_string())).collect();
-    let facts = store.facts(&Select::Ids(ids.clone())).await.unwrap();
+    let facts = store.facts(&ids).await.unwrap();
     let targets = facts.iter().map(|facts| Target {
         customer: facts.id.clone(),
         tenant: facts.tenant.clone(),

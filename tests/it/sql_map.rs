@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use relinquish::data_map::{Constraints, Datatype, DeactivationSupport, Fact, Kind, Link, RecordClass, Role};
 use relinquish::store::{
-    CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, RecordStore, Select, StoreError, Target,
+    CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, RecordStore, StoreError, Target,
 };
 use relinquish::{PolicyDocument, Problems, SqlMap, SqliteStore, anonymise::Seed};
 use rusqlite::Connection;
@@ -960,12 +960,12 @@ async fn reserved_and_quoted_names_are_names_like_any_other() {
         "#,
     );
     let policy = document.unwrap().check(store.data_map()).unwrap();
-    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
     let (customer, at) = (facts.id.clone(), "2018-12-15T08:00:00Z".parse().unwrap());
     let deactivation = Deactivation { customer: customer.clone(), expected: facts.expected(), at };
     let deactivated = store.deactivate(&[deactivation]).await.unwrap().remove(0).unwrap();
     assert!(matches!(deactivated, Deactivated::Done { .. }), "{deactivated:?}");
-    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
     let target = Target { customer, tenant: facts.tenant.clone(), expected: facts.expected() };
     let treatment = policy.treatments()["clear"].clone();
     let erase = EraseRequest::new(vec![target], treatment, Seed::new([1; 32]), at);

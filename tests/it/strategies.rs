@@ -4,9 +4,7 @@ use std::path::Path;
 
 use relinquish::anonymise::Seed;
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
-use relinquish::store::{
-    EraseRequest, Erased, MemoryRepository, RecordStore as _, Select, TallyRequest, Target,
-};
+use relinquish::store::{EraseRequest, Erased, MemoryRepository, RecordStore as _, TallyRequest, Target};
 use relinquish::{Customer, CustomerStore, DataMap, MemoryStore, PolicyDocument, SqlMap, SqliteStore};
 
 use crate::hosts;
@@ -152,7 +150,7 @@ async fn erase(store: &dyn CustomerStore) -> (u64, u64) {
         tallies.iter().map(|tally| tally.as_ref().unwrap().classes["customer"].due).sum()
     };
     let before = due().await;
-    let facts = store.facts(&Select::Ids(ids)).await.unwrap();
+    let facts = store.facts(&ids).await.unwrap();
     let targets = facts
         .iter()
         .map(|facts| Target {
@@ -325,7 +323,7 @@ async fn documents_in_a_column_become_blank_and_stay_readable() {
         tallies.iter().map(|tally| tally.as_ref().unwrap().classes["paper"].due).sum()
     };
     assert_eq!(due().await, 4);
-    let facts = store.facts(&Select::Ids(ids.clone())).await.unwrap();
+    let facts = store.facts(&ids).await.unwrap();
     let target = |facts: &Customer| Target {
         customer: facts.id.clone(),
         tenant: facts.tenant.clone(),
@@ -406,7 +404,7 @@ async fn a_policy_says_what_becomes_of_a_file_that_cannot_be_blanked() {
     let cleared = "a blank document; what is none: cleared".to_owned();
     assert_eq!(written(&check(&class("")).unwrap()), [cleared, empty]);
 
-    let facts = store.facts(&Select::Ids(vec!["1".into()])).await.unwrap().remove(0);
+    let facts = store.facts(&["1".into()]).await.unwrap().remove(0);
     let target =
         Target { customer: facts.id.clone(), tenant: facts.tenant.clone(), expected: facts.expected() };
     let treatment = policy.treatments()["t"].clone();
@@ -509,7 +507,7 @@ async fn erase_notes(store: &dyn CustomerStore) -> [(u64, u64); 2] {
         (of("customer"), of("note"))
     };
     let before = due().await;
-    let facts = store.facts(&Select::Ids(ids)).await.unwrap();
+    let facts = store.facts(&ids).await.unwrap();
     let target = |facts: &Customer| Target {
         customer: facts.id.clone(),
         tenant: facts.tenant.clone(),
@@ -606,7 +604,7 @@ async fn documents_stay_documents_record_by_record() {
         "{GUARDS}anonymise.name = 'remove'\nanonymise.free_text = {{ redact = '\"x\"' }}\ntreatments.t.customer = 'anonymise'"
     );
     let policy = PolicyDocument::from_toml(&text).unwrap().check(store.data_map()).unwrap();
-    let facts = store.facts(&Select::Ids(vec!["1".into(), "2".into()])).await.unwrap();
+    let facts = store.facts(&["1".into(), "2".into()]).await.unwrap();
     let target =
         |facts: Customer| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant };
     let targets = facts.into_iter().map(target).collect();

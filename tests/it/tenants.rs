@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::plan::{ApprovalError, Authority};
-use relinquish::store::Select;
+use relinquish::store::PageRequest;
 use relinquish::testing::ManualClock;
 use relinquish::{
     Approval, Asked, CustomerStore, Engine, Error, MemoryLedger, Outcome, Plan, Planned, PolicyDocument,
@@ -185,7 +185,7 @@ async fn tenants_that_cannot_be_read_block_their_customer_alone() {
     let path = folder.path().join("host.sqlite");
     Connection::open(&path).unwrap().execute_batch(SCHEMA).unwrap();
     let store = SqliteStore::open(&path, &map("\"several\"")).unwrap();
-    let mut customers = store.facts(&Select::After { after: None, limit: 10 }).await.unwrap();
+    let mut customers = store.page(&PageRequest::new(10)).await.unwrap().customers;
     customers.sort_by(|one, other| one.id.cmp(&other.id));
     let read: Vec<_> = customers
         .iter()

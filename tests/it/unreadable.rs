@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass, Value};
-use relinquish::store::{MemoryRepository, RecordStore, Select, StoreError, TallyRequest};
+use relinquish::store::{MemoryRepository, RecordStore, StoreError, TallyRequest};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
     Asked, Customer, CustomerStore, DataMap, Decision, Engine, MemoryLedger, MemoryStore, Outcome, Planned,
@@ -276,7 +276,7 @@ async fn one_record_that_cannot_be_read_stops_one_customer_of_many() {
     for (n, answer) in store.identifiers(&ids).await.unwrap().into_iter().enumerate() {
         assert_eq!(answer.is_err(), [3, 34].contains(&n), "{n}: {answer:?}");
     }
-    assert_eq!(store.facts(&Select::Ids(ids)).await.unwrap().len(), 50);
+    assert_eq!(store.facts(&ids).await.unwrap().len(), 50);
 }
 
 /// A duty keeps the record as it is, so nobody has to read it.

@@ -18,8 +18,8 @@ use relinquish::ledger::{
 use relinquish::plan::CaseId;
 use relinquish::policy::Treatment;
 use relinquish::store::{
-    Batch, Census, Deactivated, Deactivation, EraseRequest, Erased, Reactivated, Reactivation, Select,
-    StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, Census, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated,
+    Reactivation, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::{
     Customer, CustomerId, CustomerStore, DataMap, Digest, GatewayName, PaymentGatewayEraser, RecordStore,
@@ -107,8 +107,12 @@ impl<T: CustomerStore> RecordStore for Wired<T> {
 
 #[async_trait]
 impl<T: CustomerStore> CustomerStore for Wired<T> {
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        self.wire.around(self.inner.facts(select)).await
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        self.wire.around(self.inner.facts(customers)).await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        self.wire.around(self.inner.page(request)).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {

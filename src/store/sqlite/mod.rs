@@ -11,8 +11,8 @@ use rusqlite::{Connection, Statement as Prepared};
 use super::by_record::fits;
 use super::sql::{Bound, CustomersMap, Note, SqlMap, bind, keys, refused_by};
 use super::{
-    Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Reactivated,
-    Reactivation, RecordStore, Scrub, Select, StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Page,
+    PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use crate::anonymise::Seed;
 use crate::anonymise::json::Pointer;
@@ -45,6 +45,7 @@ mod json_fields;
 mod mentions;
 mod ownerless;
 mod ownership;
+mod paging;
 mod reading;
 mod rounds;
 mod scrub;
@@ -353,76 +354,6 @@ impl Shared {
             facts.insert(natural(row, 0)?, self.facts.read(row, 1)?);
         }
         Ok(facts)
-    }
-
-    fn page(
-        &self,
-        connection: &Connection,
-        after: Option<&CustomerId>,
-        limit: usize,
-        stand_ins: bool,
-    ) -> Result<Vec<Customer>, Trouble> {
-        let Some(root) = self.bound.root() else { return Ok(Vec::new()) };
-        let table = quoted(&root.table);
-        let key = ownership::columns(&table, &root.key);
-        let listed = ownership::listed(&table, &root.key);
-        let places: Vec<String> = (2..).take(root.key.len()).map(|place| format!("?{place}")).collect();
-        let places = if places.len() == 1 { places.concat() } else { format!("({})", places.join(", ")) };
-        let after_key = if after.is_some() { format!("{key} > {places}") } else { "1".to_owned() };
-        let is_there: Vec<String> =
-            root.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
-        let which = if stand_ins { "" } else { "NOT " };
-        let sql = format!(
-            "SELECT {} FROM main.{table} AS {table} WHERE {after_key} AND {}{} AND {which}coalesce({}, 0)
-             ORDER BY {listed} LIMIT ?1",
-            self.facts.columns(),
-            is_there.join(" AND "),
-            ownership::of_class(&table, &root.rows),
-            facts::stand_in_sql(self.customers(), &table)
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut values = vec![rusqlite::types::Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))];
-        if let Some(after) = after {
-            values.extend(self.place_of(connection, after)?.into_iter().map(sql_value));
-        }
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        let mut page = Vec::new();
-        while let Some(row) = rows.next()? {
-            page.push(self.facts.read(row, 0)?);
-        }
-        Ok(page)
-    }
-
-    /// The key after which a page begins. An id that is no key of this table has no place among them.
-    fn place_of(&self, connection: &Connection, after: &CustomerId) -> Result<Vec<Value>, Trouble> {
-        let ways = keys::read(after.as_str(), &self.key_types()).unwrap_or_default();
-        if ways.len() > 1 {
-            let map = self.customers();
-            let same: Vec<String> = map
-                .key
-                .iter()
-                .enumerate()
-                .map(|(n, key)| format!("x.{} = ?{}", quoted(key), n + 1))
-                .collect();
-            let sql = format!(
-                "SELECT EXISTS (SELECT 1 FROM main.{} AS x WHERE {})",
-                quoted(&map.table),
-                same.join(" AND ")
-            );
-            for way in &ways {
-                let values = way.iter().cloned().map(sql_value);
-                let is_there = connection
-                    .prepare_cached(&sql)?
-                    .query_row(rusqlite::params_from_iter(values), |row| row.get::<_, bool>(0))?;
-                if is_there {
-                    return Ok(way.clone());
-                }
-            }
-        }
-        ways.into_iter().next().ok_or_else(|| {
-            let what = "the id after which the page begins is no key of the customers' table; begin with the first page";
-            Fault::Other(what.to_owned()).into()
-        })
     }
 
     fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
@@ -913,20 +844,21 @@ impl RecordStore for SqliteStore {
 
 #[async_trait]
 impl CustomerStore for SqliteStore {
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        let select = select.clone();
-        self.call("reading customers", move |shared, connection| match select {
-            Select::Ids(ids) => {
-                let transaction = connection.transaction()?;
-                shared.fill(&transaction, ids.iter())?;
-                let facts = shared.batch_facts(&transaction)?;
-                transaction.commit()?;
-                Ok(facts.into_values().collect())
-            }
-            Select::After { after, limit } => shared.page(connection, after.as_ref(), limit, false),
-            Select::StandIns { after, limit } => shared.page(connection, after.as_ref(), limit, true),
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        let customers = customers.to_vec();
+        self.call("reading customers", move |shared, connection| {
+            let transaction = connection.transaction()?;
+            shared.fill(&transaction, customers.iter())?;
+            let facts = shared.batch_facts(&transaction)?;
+            transaction.commit()?;
+            Ok(facts.into_values().collect())
         })
         .await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        let request = request.clone();
+        self.call("reading customers", move |shared, connection| shared.page(connection, &request)).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
@@ -1034,7 +966,7 @@ mod tests {
         let store = SqliteStore::open(&path, &SqlMap::from_toml(MAP).unwrap()).unwrap();
         let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
         let ids: Vec<_> = (1..=customers).map(|id| CustomerId::new(id.to_string())).collect();
-        let facts = store.facts(&Select::Ids(ids)).await.unwrap();
+        let facts = store.facts(&ids).await.unwrap();
         let targets: Vec<_> = facts
             .into_iter()
             .map(|facts| Target { expected: facts.expected(), customer: facts.id, tenant: facts.tenant })

@@ -303,7 +303,7 @@ mod tests {
     use crate::policy::PolicyDocument;
     use crate::store::sql::SqlMap;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{CustomerStore, EraseRequest, Erased, RecordStore, Select, StoreError, Target};
+    use crate::store::{CustomerStore, EraseRequest, Erased, RecordStore, StoreError, Target};
 
     /// Links are said by the map alone, so that SQLite itself has none to check.
     const SCHEMA: &str = "
@@ -438,7 +438,7 @@ mod tests {
         connection.execute_batch(&rows).unwrap();
         let store = SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap();
         let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
-        let facts = store.facts(&Select::Ids(vec![CustomerId::new("1")])).await.unwrap();
+        let facts = store.facts(&[CustomerId::new("1")]).await.unwrap();
         let targets = facts.into_iter().map(|facts| Target {
             expected: facts.expected(),
             customer: facts.id,

@@ -7,7 +7,7 @@ use relinquish::anonymise::Seed;
 use relinquish::customer::Status;
 use relinquish::ledger::Ledger;
 use relinquish::plan::Authority;
-use relinquish::store::{EraseRequest, Erased, Select, StoreError, Target};
+use relinquish::store::{EraseRequest, Erased, StoreError, Target};
 use relinquish::{Asked, CustomerId, CustomerStore, Error, Outcome, Planned};
 
 use super::Verdict;
@@ -85,7 +85,7 @@ pub(super) async fn sums_are_kept(shop: &Shop, tamper: Tamper<'_>) -> Verdict {
 pub(super) async fn idempotence(shop: &Shop, backend: Backend, tamper: Tamper<'_>) -> Verdict {
     let run = prepare(shop, &shop.rows(0), backend, tamper).await;
     let target = CustomerId::new(shop.target());
-    let ids = Select::Ids(vec![target.clone()]);
+    let ids = [target.clone()];
     let expected_before = run.store.facts(&ids).await.unwrap()[0].expected();
     let outcome = erase(&run).await;
     ensure!(outcome.certificate().is_some(), "not erased: {outcome}");

@@ -11,8 +11,8 @@ use relinquish::customer::{Identifiers, Status};
 use relinquish::data_map::{Record, Value};
 use relinquish::ledger::SqliteLedger;
 use relinquish::store::{
-    Batch, Deactivated, Deactivation, EraseRequest, Erased, MemoryRepository, Reactivated, Reactivation,
-    Select, StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, Deactivated, Deactivation, EraseRequest, Erased, MemoryRepository, Page, PageRequest, Reactivated,
+    Reactivation, StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
@@ -350,10 +350,16 @@ impl RecordStore for Between {
 
 #[async_trait]
 impl CustomerStore for Between {
-    async fn facts(&self, select: &Select) -> Result<Vec<Customer>, StoreError> {
-        let mut answer = self.around(Call::Facts, self.inner.facts(select)).await?;
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        let mut answer = self.around(Call::Facts, self.inner.facts(customers)).await?;
         (self.falsify)(Answer::Facts(&mut answer));
         Ok(answer)
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        let mut page = self.around(Call::Facts, self.inner.page(request)).await?;
+        (self.falsify)(Answer::Facts(&mut page.customers));
+        Ok(page)
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
@@ -371,7 +377,7 @@ impl CustomerStore for Between {
 
 /// The target's status, as the store's facts say.
 pub(super) async fn status(run: &Run, shop: &Shop) -> Option<Status> {
-    let ids = Select::Ids(vec![CustomerId::new(shop.target())]);
+    let ids = [CustomerId::new(shop.target())];
     run.store.facts(&ids).await.unwrap().first().map(|facts| facts.status)
 }
 

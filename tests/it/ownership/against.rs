@@ -9,7 +9,7 @@ use fastrand::Rng;
 use relinquish::anonymise::Seed;
 use relinquish::policy::Treatment;
 use relinquish::store::{
-    Batch, CustomerStore, EraseRequest, Erased, RecordStore, Select, Tally, TallyRequest, Target,
+    Batch, CustomerStore, EraseRequest, Erased, PageRequest, RecordStore, Tally, TallyRequest, Target,
 };
 use relinquish::{Customer, PolicyDocument, SqlMap, SqliteStore};
 
@@ -72,13 +72,14 @@ impl Host {
 
     /// The customers, by the row that their facts are of.
     async fn facts(&self) -> Result<BTreeMap<Id, Customer>, String> {
-        let page = Select::After { after: None, limit: 100 };
-        let facts = self.store.facts(&page).await.map_err(|error| error.to_string())?;
+        let page = PageRequest::new(100);
+        let facts = self.store.page(&page).await.map_err(|error| error.to_string())?;
         let row = |facts: &Customer| {
             let joined = facts.registered.map(|at| at.date_naive().to_string());
             (0..30).find(|n| joined.as_ref() == Some(&written::joined(*n)))
         };
         facts
+            .customers
             .into_iter()
             .map(|facts| match row(&facts) {
                 Some(n) => Ok((Id { class: CUSTOMERS, n }, facts)),

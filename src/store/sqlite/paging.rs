@@ -1,0 +1,108 @@
+//! Pages of customers, by key.
+//!
+//! A cursor holds the last row's key as the database stores it, each value with its storage class. So no spelling of an id
+//! comes in between, and a page always begins behind the one before.
+
+use rusqlite::Connection;
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use serde::{Deserialize, Serialize};
+
+use super::statements::quoted;
+use super::{Shared, Trouble, facts, ownership};
+use crate::sqlite::Fault;
+use crate::store::{Cursor, Page, PageRequest};
+
+/// One value of a key.
+#[derive(Serialize, Deserialize)]
+enum Part {
+    #[serde(rename = "i")]
+    Integer(i64),
+    /// The bits of a number.
+    #[serde(rename = "r")]
+    Real(u64),
+    /// The bytes of a text, which may be no UTF-8, in hexadecimal.
+    #[serde(rename = "t")]
+    Text(String),
+    #[serde(rename = "b")]
+    Blob(String),
+}
+
+impl Part {
+    /// None of NULL, which no key that is paged over holds.
+    fn of(value: ValueRef<'_>) -> Option<Self> {
+        match value {
+            ValueRef::Null => None,
+            ValueRef::Integer(number) => Some(Self::Integer(number)),
+            ValueRef::Real(number) => Some(Self::Real(number.to_bits())),
+            ValueRef::Text(bytes) => Some(Self::Text(hex::encode(bytes))),
+            ValueRef::Blob(bytes) => Some(Self::Blob(hex::encode(bytes))),
+        }
+    }
+
+    /// The parameter, and how a statement takes it.
+    fn bind(&self, place: usize) -> Option<(SqlValue, String)> {
+        Some(match self {
+            Self::Integer(number) => (SqlValue::Integer(*number), format!("?{place}")),
+            Self::Real(bits) => (SqlValue::Real(f64::from_bits(*bits)), format!("?{place}")),
+            Self::Text(bytes) => {
+                (SqlValue::Blob(hex::decode(bytes).ok()?), format!("CAST(?{place} AS TEXT)"))
+            }
+            Self::Blob(bytes) => (SqlValue::Blob(hex::decode(bytes).ok()?), format!("?{place}")),
+        })
+    }
+}
+
+impl Shared {
+    pub(super) fn page(&self, connection: &Connection, request: &PageRequest) -> Result<Page, Trouble> {
+        let Some(root) = self.bound.root() else { return Ok(Page::default()) };
+        let table = quoted(&root.table);
+        let key = ownership::columns(&table, &root.key);
+        let listed = ownership::listed(&table, &root.key);
+        let mut values = vec![SqlValue::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
+        let mut after = "1".to_owned();
+        if let Some(cursor) = &request.after {
+            let mut places = Vec::new();
+            for (value, place) in read(cursor, root.key.len())? {
+                values.push(value);
+                places.push(place);
+            }
+            let places = if places.len() == 1 { places.concat() } else { format!("({})", places.join(", ")) };
+            after = format!("{key} > {places}");
+        }
+        let is_there: Vec<String> =
+            root.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
+        let which = if request.stand_ins { "" } else { "NOT " };
+        let sql = format!(
+            "SELECT {listed}, {} FROM main.{table} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, 0)
+             ORDER BY {listed} LIMIT ?1",
+            self.facts.columns(),
+            is_there.join(" AND "),
+            ownership::of_class(&table, &root.rows),
+            facts::stand_in_sql(self.customers(), &table)
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+        let (mut customers, mut last) = (Vec::new(), None);
+        while let Some(row) = rows.next()? {
+            customers.push(self.facts.read(row, root.key.len())?);
+            if customers.len() == request.limit {
+                let parts = (0..root.key.len()).map(|part| Ok(Part::of(row.get_ref(part)?)));
+                last = parts.collect::<rusqlite::Result<Option<Vec<Part>>>>()?;
+            }
+        }
+        let next = last.as_ref().and_then(|last| serde_json::to_string(last).ok()).map(Cursor::new);
+        Ok(Page::new(customers, next))
+    }
+}
+
+/// The values of a cursor, and how a statement takes each.
+fn read(cursor: &Cursor, parts: usize) -> Result<Vec<(SqlValue, String)>, Trouble> {
+    let list: Option<Vec<Part>> = serde_json::from_str(cursor.as_str()).ok();
+    let list = list.filter(|list| list.len() == parts);
+    // The first parameter is the limit.
+    let bound = list.and_then(|list| list.iter().zip(2..).map(|(part, place)| part.bind(place)).collect());
+    bound.ok_or_else(|| {
+        let what = "the cursor is not of this store and this map; begin with the first page";
+        Fault::Other(what.to_owned()).into()
+    })
+}

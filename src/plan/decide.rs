@@ -509,9 +509,15 @@ impl BlockedBy {
 /// The facts that cannot be read.
 fn unreadable(customer: &Customer, today: NaiveDate) -> impl Iterator<Item = BlockedBy> {
     customer.unreadable_on(today).map(|fact| {
+        let is_date = fact == "registered" || fact.starts_with("date ");
+        let more = if is_date {
+            "how its dates are stored (stored, zone), or which values mean that there is none (none)"
+        } else {
+            "which values it may have"
+        };
         BlockedBy::fact(
             format!("the store holds {fact} in a form that cannot be read"),
-            format!("mend {fact} of this customer in the host's database, or teach the data map to read it"),
+            format!("mend {fact} of this customer in the host's database, or say in the data map {more}"),
         )
     })
 }

@@ -62,9 +62,11 @@ pub enum StoreError {
     },
     /// Whose records are cannot be told. Nothing of the customer was touched.
     #[error(
-        "whose {rows} of {class} {are} cannot be told by {class}.{link}: {why}; mend the data, or say more in the map",
-        are = if *rows == 1 { "is" } else { "are" },
-        why = "several customers have the value that it holds, or its two ends belong to different people"
+        "nobody can tell to whom {rows} of {class} {belong}: {class}.{link} leads to several people. Either several \
+         customers have the value of the link, or the records at its two ends belong to different people; mend the data, \
+         or say more in the map",
+        rows = if *rows == 1 { "1 record".to_owned() } else { format!("{rows} records") },
+        belong = if *rows == 1 { "belongs" } else { "belong" }
     )]
     Unclear {
         /// The record class.

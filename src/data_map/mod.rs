@@ -336,6 +336,18 @@ impl Field {
     }
 }
 
+/// Rows of a mapped table that no class claims, and that a foreign key ties to the records of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Unclaimed {
+    pub(crate) table: String,
+    /// The columns of the foreign key.
+    pub(crate) columns: String,
+    /// What the database does to such a row when the record is deleted.
+    pub(crate) on_delete: &'static str,
+    /// What that means for the erasure.
+    pub(crate) so: &'static str,
+}
+
 /// One kind of record that shares one rule (DIN 66398: *Datenart*).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
@@ -343,6 +355,8 @@ pub struct RecordClass {
     fields: Vec<Field>,
     links: Vec<Link>,
     needed_by: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unclaimed: Vec<Unclaimed>,
     needs_owner: bool,
     reassignable: bool,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -361,6 +375,7 @@ impl RecordClass {
             fields: Vec::new(),
             links: Vec::new(),
             needed_by: Vec::new(),
+            unclaimed: Vec::new(),
             needs_owner: false,
             reassignable: false,
             copied_to: BTreeSet::new(),
@@ -413,6 +428,13 @@ impl RecordClass {
         self
     }
 
+    /// A foreign key leads to its records from rows that no class claims.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn led_to_by(mut self, rows: Unclaimed) -> Self {
+        self.unclaimed.push(rows);
+        self
+    }
+
     /// Fields that tell its records apart, alone or together: its key, and what else has to be unique.
     #[must_use]
     pub fn held_apart(mut self, unique: impl IntoIterator<Item = Vec<FieldName>>) -> Self {
@@ -438,6 +460,11 @@ impl RecordClass {
     /// What points at its records from outside the map.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
+    }
+
+    /// Rows that no class claims, and from which a foreign key leads to its records.
+    pub(crate) fn unclaimed(&self) -> &[Unclaimed] {
+        &self.unclaimed
     }
 
     /// The classes to which the database itself writes when one of these records changes or goes.

@@ -59,6 +59,7 @@ mod text;
 mod tombstones;
 mod treatments;
 mod uncertain_mentions;
+mod unclaimed_rest;
 mod unreadable;
 mod wired;
 mod word_for_word;

@@ -13,7 +13,7 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
     ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, LinkRole, RecordClass, Role,
-    StateName, WhenGone,
+    StateName, Unclaimed, WhenGone,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -443,6 +443,20 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                 &path,
                 format!("cannot be deleted: {needed} points at it and is ignored by the data map"),
                 "map that table and say what happens to it, or anonymise this class",
+            );
+        }
+        for rows in class.unclaimed() {
+            let Unclaimed { table, columns, on_delete, so } = rows;
+            reader.problem(
+                &path,
+                format!(
+                    "cannot be deleted: the data map ignores the rows of table {table} that no class claims, and their \
+                     foreign key on {columns} leads to it (ON DELETE {on_delete}), so {so}"
+                ),
+                format!(
+                    "map these rows: [records.…] with table = \"{table}\", when = \"rest\" and owner = \"{columns}\"; or \
+                     anonymise this class"
+                ),
             );
         }
         if own.action == RecordAction::Reassign

@@ -19,7 +19,7 @@ use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
     ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
-    RecordClass, Role, TableTrigger, Value, WhenGone,
+    RecordClass, Role, TableTrigger, Unclaimed, Value, WhenGone,
 };
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -875,6 +875,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 built = built.needed_by(other.name.clone());
             }
         }
+        built = unclaimed(map, schema, classes, &class.table).into_iter().fold(built, RecordClass::led_to_by);
         built = in_the_way(map, table).fold(built, RecordClass::triggered);
         if customers.unknown.is_some() && is_reassignable(class, classes, &customers.class) {
             built = built.reassignable();
@@ -919,6 +920,32 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
         builder = builder.ignores(format!("trigger {trigger}"), reason);
     }
     builder.build()
+}
+
+/// Rows that no class claims although their table is mapped, and that a foreign key ties to rows of a table.
+fn unclaimed(map: &SqlMap, schema: &Schema, classes: &[BoundClass], to_table: &str) -> Vec<Unclaimed> {
+    let has_rest = |table: &&Table| {
+        let is = |name: &str| name.eq_ignore_ascii_case(&table.name);
+        let claims_all = |class: &BoundClass| !class.rows.without.is_empty() || class.rows.with.is_empty();
+        map.ignore.iter().any(|(name, ignored)| is(name) && matches!(ignored, Ignored::Rest(_)))
+            && !classes.iter().any(|class| is(&class.table) && claims_all(class))
+    };
+    let mut list = Vec::new();
+    for table in schema.tables().filter(has_rest) {
+        let keys = table.foreign_keys.iter().filter(|key| key.to_table.eq_ignore_ascii_case(to_table));
+        list.extend(keys.map(|key| {
+            let (on_delete, so) = match key.on_delete {
+                OnDelete::Cascade => ("CASCADE", "the database would delete rows that nobody counted"),
+                OnDelete::SetNull => ("SET NULL", "the database would write to rows that nobody counted"),
+                OnDelete::SetDefault => {
+                    ("SET DEFAULT", "the database would write to rows that nobody counted")
+                }
+                OnDelete::Nothing => ("NO ACTION", "such rows would block the erasure of their customer"),
+            };
+            Unclaimed { table: table.name.clone(), columns: key.columns.join(", "), on_delete, so }
+        }));
+    }
+    list
 }
 
 /// Whether a column says of which class a row is, or where a link leads.

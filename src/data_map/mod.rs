@@ -146,6 +146,9 @@ pub struct Field {
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
+    /// The fields from which the database computes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    computed_from: Vec<FieldName>,
 }
 
 impl Field {
@@ -268,6 +271,13 @@ impl Field {
         self
     }
 
+    /// The database computes it from these fields of the record.
+    #[cfg(any(test, feature = "sqlite"))]
+    pub(crate) fn computed_from(mut self, fields: Vec<FieldName>) -> Self {
+        self.computed_from = fields;
+        self
+    }
+
     pub(crate) fn mapped(
         name: FieldName,
         kind: Option<Kind>,
@@ -277,7 +287,8 @@ impl Field {
     ) -> Self {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
         let form = DateForm::new();
-        Self { name, kind, role, token_part, linked, dated, form, json, constraints, checks, of: None }
+        let (of, computed_from) = (None, Vec::new());
+        Self { name, kind, role, token_part, linked, dated, form, json, constraints, checks, of, computed_from }
     }
 
     /// Its name.
@@ -323,6 +334,11 @@ impl Field {
     /// The link whose far end it belongs to. None: to whoever has the record.
     pub fn whose(&self) -> Option<&str> {
         self.of.as_deref()
+    }
+
+    /// The fields from which the database computes it. None: it is no computed field, or nobody knows.
+    pub fn sources(&self) -> &[FieldName] {
+        &self.computed_from
     }
 
     /// What the store demands of its values.

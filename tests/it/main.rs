@@ -9,6 +9,7 @@ mod backups;
 mod before_approval;
 mod census;
 mod column_checks;
+mod computed_columns;
 mod dates;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]

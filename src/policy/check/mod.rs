@@ -12,7 +12,7 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, LinkRole, RecordClass, Role,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, Link, LinkRole, RecordClass, Role,
     StateName, Unclaimed, WhenGone,
 };
 use crate::digest::Digest;
@@ -411,8 +411,55 @@ fn compile_class(
             Err(Impossible { what, way_out }) => reader.problem(rule_path, what, way_out),
         }
     }
+    if !goes {
+        check_computed(reader, path, class, &compiled);
+    }
     reading::put_unreadable(reader, path, (rules, strategies), rule, class, &mut compiled);
     compiled
+}
+
+/// A computed field changes only when a field changes from which the database computes it.
+fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled: &ClassTreatment) {
+    for field in class.fields() {
+        let (Some(kind), [_, ..]) = (field.kind(), field.sources()) else { continue };
+        if field.role() != Role::Computed || compiled.kept.contains_key(field.name()) {
+            continue;
+        }
+        // Of a document only some values may be written: those of the same kind count.
+        let is_within = |part: &&Field, source: &FieldName| {
+            let rest = part.name().as_str().strip_prefix(source.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/')) && part.kind() == Some(kind)
+        };
+        let is_written = |source: &FieldName| {
+            compiled.fields.contains_key(source)
+                || class.fields().iter().any(|part| {
+                    is_within(&part, source) && compiled.fields.contains_key(part.name())
+                })
+        };
+        if field.sources().iter().any(is_written) {
+            continue;
+        }
+        let names = field.sources().iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
+        let is_plain = |source: &FieldName| {
+            class.find(source.as_str()).is_some_and(|source| source.kind().is_none() && source.role() == Role::Value)
+        };
+        let plain: Vec<&str> =
+            field.sources().iter().filter(|source| is_plain(source)).map(FieldName::as_str).collect();
+        let name = field.name();
+        let keep = format!("keep = {{ {name} = \"reason\" }}");
+        reader.problem(
+            join(path, name.as_str()),
+            format!(
+                "is personal ({kind}), and the database computes it from {names}, where nothing of that kind is written: so {name} \
+                 would stay as it is"
+            ),
+            if plain.is_empty() {
+                format!("write a rule for {names} that is not keep; or write {keep}")
+            } else {
+                format!("classify {} in the data map as the personal data it holds; or write {keep}", plain.join(", "))
+            },
+        );
+    }
 }
 
 /// Deletes that something which stays forbids.

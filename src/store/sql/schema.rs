@@ -124,6 +124,23 @@ impl Table {
         })
     }
 
+    /// The columns from which a column is computed, directly or through other computed columns. The computed ones are left out.
+    pub(crate) fn sources(&self, column: &str) -> Vec<&str> {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut todo: Vec<&Column> = self.column(column).into_iter().collect();
+        while let Some(next) = todo.pop() {
+            let named = next.computed_from.iter().filter_map(|word| self.column(word));
+            for source in named {
+                if !seen.contains(&source.name.as_str()) {
+                    seen.push(&source.name);
+                    todo.push(source);
+                }
+            }
+        }
+        let is_stored = |name: &&str| self.column(name).is_some_and(|column| !column.computed);
+        seen.into_iter().filter(is_stored).collect()
+    }
+
     /// The columns by which a row can be named within a transaction: its number, or its primary key.
     pub(crate) fn handle(&self) -> Vec<String> {
         let number = ["rowid", "_rowid_", "oid"].into_iter().find(|name| self.column(name).is_none());

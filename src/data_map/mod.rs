@@ -288,7 +288,20 @@ impl Field {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
         let form = DateForm::new();
         let (of, computed_from) = (None, Vec::new());
-        Self { name, kind, role, token_part, linked, dated, form, json, constraints, checks, of, computed_from }
+        Self {
+            name,
+            kind,
+            role,
+            token_part,
+            linked,
+            dated,
+            form,
+            json,
+            constraints,
+            checks,
+            of,
+            computed_from,
+        }
     }
 
     /// Its name.

@@ -14,7 +14,9 @@ fn shop(fields: &str, treatment: &str) -> Shop {
 fn a_computed_column_is_refused_where_its_source_stays() {
     let plain = "doc = 'not personal', handle = 'username', email = 'email', loud = 'email'";
     let said = shop(plain, "customer = 'anonymise'").policy_refused();
-    for part in ["treatments.x.customer.email", "treatments.x.customer.loud", "computes it from doc", "classify doc"] {
+    for part in
+        ["treatments.x.customer.email", "treatments.x.customer.loud", "computes it from doc", "classify doc"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     // A source that the policy keeps is kept, and so is what comes of it.

@@ -432,16 +432,19 @@ fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled
         };
         let is_written = |source: &FieldName| {
             compiled.fields.contains_key(source)
-                || class.fields().iter().any(|part| {
-                    is_within(&part, source) && compiled.fields.contains_key(part.name())
-                })
+                || class
+                    .fields()
+                    .iter()
+                    .any(|part| is_within(&part, source) && compiled.fields.contains_key(part.name()))
         };
         if field.sources().iter().any(is_written) {
             continue;
         }
         let names = field.sources().iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
         let is_plain = |source: &FieldName| {
-            class.find(source.as_str()).is_some_and(|source| source.kind().is_none() && source.role() == Role::Value)
+            class
+                .find(source.as_str())
+                .is_some_and(|source| source.kind().is_none() && source.role() == Role::Value)
         };
         let plain: Vec<&str> =
             field.sources().iter().filter(|source| is_plain(source)).map(FieldName::as_str).collect();

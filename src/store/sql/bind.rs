@@ -838,7 +838,8 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             let mut mapped = Field::mapped(name.clone(), listed.kind.clone(), role, token_part, limits);
             mapped = column.checks.iter().cloned().fold(mapped, Field::held_to);
             if column.computed {
-                mapped = mapped.computed_from(table.sources(&column.name).into_iter().map(FieldName::from).collect());
+                mapped = mapped
+                    .computed_from(table.sources(&column.name).into_iter().map(FieldName::from).collect());
             }
             if let Some(link) = class.of.get(&name) {
                 mapped = mapped.of(link);

@@ -55,6 +55,7 @@ pub(crate) use date_form::Stored;
 pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
 pub(crate) use date_form::{is_filler, is_plausible};
 pub use kind::{Kind, UnknownKind};
+pub(crate) use link::LetGo;
 pub use link::{Link, LinkRole, WhenGone};
 pub use moment::Moment;
 pub use record::{Record, RecordKey, Value};
@@ -146,6 +147,12 @@ pub struct Field {
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
+    /// The indexes over expressions, computed fields or some of the records that make its values differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs_by: Vec<String>,
+    /// Of these, one in which NULL collides like a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    null_counts_in: Option<String>,
     /// The fields from which the database computes it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     computed_from: Vec<FieldName>,
@@ -271,6 +278,26 @@ impl Field {
         self
     }
 
+    /// A unique index depends on it, by more than its value alone.
+    #[cfg(any(test, feature = "sqlite"))]
+    pub(crate) fn differing_by(mut self, text: &str, null_counts: bool) -> Self {
+        self.differs_by.push(text.to_owned());
+        if null_counts {
+            self.null_counts_in.get_or_insert_with(|| text.to_owned());
+        }
+        self
+    }
+
+    /// The indexes that make its values differ, where they are no plain ones.
+    pub(crate) fn differs_by(&self) -> &[String] {
+        &self.differs_by
+    }
+
+    /// A unique index in which NULL collides like a value.
+    pub(crate) fn null_counts_in(&self) -> Option<&str> {
+        self.null_counts_in.as_deref()
+    }
+
     /// The database computes it from these fields of the record.
     #[cfg(any(test, feature = "sqlite"))]
     pub(crate) fn computed_from(mut self, fields: Vec<FieldName>) -> Self {
@@ -287,7 +314,6 @@ impl Field {
     ) -> Self {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
         let form = DateForm::new();
-        let (of, computed_from) = (None, Vec::new());
         Self {
             name,
             kind,
@@ -299,8 +325,10 @@ impl Field {
             json,
             constraints,
             checks,
-            of,
-            computed_from,
+            of: None,
+            differs_by: Vec::new(),
+            null_counts_in: None,
+            computed_from: Vec::new(),
         }
     }
 
@@ -365,6 +393,17 @@ impl Field {
     }
 }
 
+/// A unique index that is over expressions, over computed fields, or over some of the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UniqueThrough {
+    /// As errors name it.
+    pub(crate) text: String,
+    /// Every field on which it depends.
+    pub(crate) fields: BTreeSet<FieldName>,
+    /// Of these, the fields in which NULL collides like a value.
+    pub(crate) null_counts: BTreeSet<FieldName>,
+}
+
 /// Rows of a mapped table that no class claims, and that a foreign key ties to the records of a class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Unclaimed {
@@ -394,6 +433,8 @@ pub struct RecordClass {
     triggers: BTreeSet<TableTrigger>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unique: BTreeSet<Vec<FieldName>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unique_through: Vec<UniqueThrough>,
 }
 
 impl RecordClass {
@@ -410,6 +451,7 @@ impl RecordClass {
             copied_to: BTreeSet::new(),
             triggers: BTreeSet::new(),
             unique: BTreeSet::new(),
+            unique_through: Vec::new(),
         }
     }
 
@@ -469,6 +511,18 @@ impl RecordClass {
     pub fn held_apart(mut self, unique: impl IntoIterator<Item = Vec<FieldName>>) -> Self {
         self.unique.extend(unique);
         self
+    }
+
+    /// What no two records may share, by more than the fields themselves.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn held_apart_through(mut self, unique: UniqueThrough) -> Self {
+        self.unique_through.push(unique);
+        self
+    }
+
+    /// The unique indexes that are over expressions, over computed fields, or over some of the records.
+    pub(crate) fn unique_through(&self) -> &[UniqueThrough] {
+        &self.unique_through
     }
 
     /// Its name.

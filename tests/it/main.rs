@@ -61,6 +61,7 @@ mod tombstones;
 mod treatments;
 mod uncertain_mentions;
 mod unclaimed_rest;
+mod unique_indexes;
 mod unreadable;
 mod wired;
 mod word_for_word;

@@ -12,8 +12,8 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, Link, LinkRole, RecordClass, Role,
-    StateName, Unclaimed, WhenGone,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, LetGo, Link, LinkRole,
+    RecordClass, Role, StateName, Unclaimed, WhenGone,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -472,7 +472,7 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
         let path = join(path, class.name().as_str());
         let Some(own) = rule.classes.get(class.name()) else { continue };
         if own.action == RecordAction::Reassign {
-            check_hand_over(reader, &path, own, class);
+            check_hand_over(reader, &path, (own, rule), class);
             if let Some(link) = class.links().iter().find(|link| link.goes_along()) {
                 reader.problem(
                     &path,
@@ -522,6 +522,9 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
             let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
             let name = format!("{}.{}", other.name(), link.name());
             let name = name.trim_end_matches('.');
+            if may_outlive(other, link, of_other, map) && !link.is_by_value() {
+                check_let_go(reader, &path, (other, link));
+            }
             if let Some(why) = stays_behind(other, link, of_other, map) {
                 let lets_go = format!(
                     "say in the map that the link lets go of it, such as ends.{} = \"clear\"",
@@ -632,7 +635,21 @@ fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &Data
 }
 
 /// Handing over writes the owner link, and the "Unknown Customer" may have an equal record.
-fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &RecordClass) {
+fn check_hand_over(
+    reader: &mut Reader,
+    path: &str,
+    (rule, treatment): (&ClassRule, &TreatmentRule),
+    class: &RecordClass,
+) {
+    // A record that stays must not lead to one that goes.
+    let goes = |link: &&Link| {
+        let of_head = treatment.classes.get(link.to());
+        of_head.is_some_and(|head| head.action == RecordAction::Delete)
+            && !link.lets_go()
+            && !link.is_by_value()
+    };
+    let may_stay = !class.links().iter().any(|link| goes(&link));
+    let or_anonymise = if may_stay { " or \"anonymise\"" } else { "" };
     let owners = class.links().iter().filter(|link| link.is_owner());
     let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
     for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {
@@ -644,7 +661,7 @@ fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &Re
                     "cannot be reassigned: UNIQUE ({}) leaves the \"Unknown Customer\" one record",
                     names.join(", ")
                 ),
-                "write \"delete\" or \"anonymise\"",
+                format!("write \"delete\"{or_anonymise}"),
             );
         } else if !rule.or_deletes {
             reader.problem(
@@ -653,10 +670,79 @@ fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &Re
                     "reassigns, and UNIQUE ({}) refuses a record that the \"Unknown Customer\" has already",
                     names.join(", ")
                 ),
-                "write { action = \"reassign\", else = \"delete\" }, or \"anonymise\"",
+                format!(
+                    "write {{ action = \"reassign\", else = \"delete\" }}{}",
+                    or_anonymise.replace(" or", ", or")
+                ),
             );
         }
     }
+    // Which of these records the "Unknown Customer" has already only the database can tell.
+    for unique in class.unique_through() {
+        if unique.fields.iter().any(|field| owner.contains(field)) {
+            reader.problem(
+                path,
+                format!(
+                    "cannot be reassigned: {} may refuse a record that the \"Unknown Customer\" has already",
+                    unique.text
+                ),
+                format!("write \"delete\"{or_anonymise}"),
+            );
+        }
+    }
+}
+
+/// A link that is let go gets the same value in every record, which a unique index may refuse.
+fn check_let_go(reader: &mut Reader, path: &str, (class, link): (&RecordClass, &Link)) {
+    let Some(to) = link.let_go_to() else { return };
+    let is_own = |field: &FieldName| link.fields().contains(field);
+    let plain = class.unique().iter().filter(|unique| to == LetGo::Value && unique.iter().any(is_own));
+    let plain = plain.map(|unique| {
+        let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
+        format!("UNIQUE ({})", names.join(", "))
+    });
+    let tangled = class.unique_through().iter().filter(|unique| {
+        let fields = if to == LetGo::Value { &unique.fields } else { &unique.null_counts };
+        fields.iter().any(is_own)
+    });
+    let refusing: BTreeSet<String> = plain.chain(tangled.map(|unique| unique.text.clone())).collect();
+    if refusing.is_empty() {
+        return;
+    }
+    let takes_null = |field: &FieldName| {
+        let is_counted = class.unique_through().iter().any(|unique| unique.null_counts.contains(field));
+        class
+            .find(field.as_str())
+            .is_some_and(|field| field.constraints().nullable && field.role() == Role::Value)
+            && !is_counted
+    };
+    let end = format!("ends.{}", key(link.name()));
+    let mut ways = vec![format!("write {end} = \"goes\" in the map")];
+    if to == LetGo::Value && link.fields().iter().all(takes_null) {
+        ways.push(format!("write {end} = \"clear\" in the map"));
+    }
+    ways.push("anonymise this class".to_owned());
+    let what = match (to, link.gone()) {
+        (LetGo::Null, _) => "NULL",
+        (LetGo::Value, WhenGone::StandIn) => "the \"Unknown Customer\"",
+        (LetGo::Value, _) => "one value",
+    };
+    reader.problem(
+        path,
+        format!(
+            "cannot be deleted: {}.{} gets {what} in every record then, and {} refuses a second such record",
+            class.name(),
+            link.name(),
+            refusing.into_iter().collect::<Vec<_>>().join(" or ")
+        ),
+        ways.join(", or "),
+    );
+}
+
+/// A name as a key of TOML.
+fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if is_bare { name.to_owned() } else { Json::from(name).to_string() }
 }
 
 /// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.

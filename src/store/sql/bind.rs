@@ -19,7 +19,7 @@ use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
     ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
-    RecordClass, Role, TableTrigger, Unclaimed, Value, WhenGone,
+    RecordClass, Role, TableTrigger, Unclaimed, UniqueThrough, Value, WhenGone,
 };
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -837,6 +837,10 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             let name: FieldName = column.name.as_str().into();
             let mut mapped = Field::mapped(name.clone(), listed.kind.clone(), role, token_part, limits);
             mapped = column.checks.iter().cloned().fold(mapped, Field::held_to);
+            for index in table.unique.iter().filter(|index| index.is_tangled() && index.names(&column.name)) {
+                let null_counts = index.null_counts.iter().any(is);
+                mapped = mapped.differing_by(&index.text, null_counts);
+            }
             if column.computed {
                 mapped = mapped
                     .computed_from(table.sources(&column.name).into_iter().map(FieldName::from).collect());
@@ -890,6 +894,15 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 .iter()
                 .map(|columns| columns.iter().map(|column| FieldName::from(column.as_str())).collect()),
         );
+        let names =
+            |columns: &[String]| columns.iter().map(|column| FieldName::from(column.as_str())).collect();
+        for index in table.unique.iter().filter(|index| index.is_tangled()) {
+            built = built.held_apart_through(UniqueThrough {
+                text: index.text.clone(),
+                fields: names(&[index.columns.as_slice(), &index.through].concat()),
+                null_counts: names(&index.null_counts),
+            });
+        }
         builder = Some(match builder {
             None => DataMap::builder(built),
             Some(builder) => builder.class(built),
@@ -1027,6 +1040,9 @@ fn links_of<'b>(link: &'b BoundLink, classes: &'b [BoundClass]) -> impl Iterator
         }
         if !link.cleared.is_empty() {
             described = described.clearable();
+            if link.cleared.iter().any(|(_, value)| *value != Value::Null) {
+                described = described.cleared_to_value();
+            }
         }
         described
     })

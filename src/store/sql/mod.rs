@@ -287,7 +287,7 @@ pub(crate) use links::{Compare, Is};
 pub(crate) use map::{CustomersMap, DeactivateMap, Ignored, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
-    declared_chars, names_column,
+    declared_chars,
 };
 pub(crate) use shape::Shape;
 pub(crate) use tokens::{

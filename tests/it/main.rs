@@ -42,6 +42,7 @@ mod passwords;
 mod paste;
 #[cfg(feature = "pdf")]
 mod pdf;
+mod php;
 mod policy;
 mod policy_guards;
 mod policy_triggers;

@@ -4,6 +4,8 @@
 //! treated the same way. Numbers, classes and property names stay. What starts like such data and is none cannot be written
 //! again: PHP could not read it any more.
 
+use std::fmt::Write as _;
+
 /// Arrays, objects and strings within one another.
 const MAX_DEPTH: usize = 256;
 
@@ -118,7 +120,8 @@ impl<'t> Walk<'t, '_> {
         };
         if let Some(new) = new {
             self.out.push_str(self.text.get(self.copied..start).ok_or(NotPhp)?);
-            self.out.push_str(&format!("{}:\"{new}\"", new.len()));
+            // Writing to a String never fails.
+            let _ = write!(self.out, "{}:\"{new}\"", new.len());
             self.copied = self.at;
         }
         Ok(())

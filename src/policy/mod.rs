@@ -267,7 +267,7 @@ impl Policy {
         let duties = self.all().flat_map(|effective| {
             effective.duties().iter().chain(effective.expiry().into_iter().flat_map(|expiry| &expiry.keeps))
         });
-        let fields = duties.flat_map(|duty| duty.classes());
+        let fields = duties.flat_map(Duty::classes);
         fields.map(|(class, field)| (class.clone(), field.clone())).collect()
     }
 

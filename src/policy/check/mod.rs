@@ -16,7 +16,7 @@ use crate::data_map::{
     RecordClass, Role, StateName, Unclaimed, WhenGone,
 };
 use crate::digest::Digest;
-use crate::document::{Problems, Reader, join, suggest};
+use crate::document::{Problems, Reader, join, key, suggest};
 
 mod duties;
 mod expire;
@@ -737,12 +737,6 @@ fn check_let_go(reader: &mut Reader, path: &str, (class, link): (&RecordClass, &
         ),
         ways.join(", or "),
     );
-}
-
-/// A name as a key of TOML.
-fn key(name: &str) -> String {
-    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if is_bare { name.to_owned() } else { Json::from(name).to_string() }
 }
 
 /// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.

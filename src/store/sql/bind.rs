@@ -12,7 +12,7 @@ use super::mend::{Mended, fold_alike, mended};
 use super::notes::{Note, notes};
 use super::paste::{list, set, text};
 use super::schema::{Column, OnDelete, Schema, Table, names_column};
-use super::triggers::{all_triggers, check_table_triggers, in_the_way};
+use super::triggers::{all_triggers, calls, check_table_triggers, in_the_way};
 use super::way::{Binder, BoundLink, Foot, bind_when};
 use super::written;
 use crate::anonymise::json::Pointer;
@@ -94,6 +94,8 @@ pub(crate) struct Bound {
     pub(crate) indexes: Vec<String>,
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
     pub(crate) triggers: Vec<TableTrigger>,
+    /// Triggers and the functions that they call.
+    pub(crate) calls: Vec<(String, BTreeSet<String>)>,
     /// What a person should look at.
     pub(crate) notes: Vec<Note>,
 }
@@ -142,7 +144,8 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let classes = feet_first(classes);
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, notes })
+    let calls = calls(schema);
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, calls, notes })
 }
 
 /// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.

@@ -293,5 +293,5 @@ pub(crate) use shape::Shape;
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
 };
-pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text};
+pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text, unprepared};
 pub(crate) use way::BoundLink;

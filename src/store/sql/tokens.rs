@@ -320,8 +320,8 @@ pub(crate) fn is_strict(words: &[String], is_column: impl Fn(&str) -> bool) -> b
         let is = |other: &&str| other.eq_ignore_ascii_case(word);
         is_column(word)
             || word.starts_with(|c: char| c.is_ascii_digit())
-            || STRICT.iter().any(|name| is(&name))
-            || known.iter().any(|name| is(&name))
+            || STRICT.iter().any(is)
+            || known.iter().any(is)
     })
 }
 

@@ -155,6 +155,12 @@ pub(crate) fn suggest<'n>(written: &str, known: impl IntoIterator<Item = &'n str
     if names.is_empty() { "leave it out".to_owned() } else { format!("there is: {}", names.join(", ")) }
 }
 
+/// A name as a key of TOML.
+pub(crate) fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if is_bare { name.to_owned() } else { Value::from(name).to_string() }
+}
+
 /// Joins a key to a path.
 pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }

@@ -19,6 +19,7 @@ mod draw;
 mod generalise;
 pub mod json;
 mod own;
+pub(crate) mod php;
 mod placeholder;
 pub(crate) mod readable;
 pub mod text;
@@ -168,18 +169,33 @@ impl Strategy {
             Self::Generalise { to, otherwise } => to.holds_text(text) || otherwise.holds_text(text),
             Self::Blank { otherwise } => otherwise.holds_text(text),
             Self::Own(own) => own.holds(&Value::from(text)),
-            Self::Redact { also, .. } => also.is_empty() || text::first_of(text, also).is_none(),
+            Self::Redact { also, .. } if also.is_empty() => true,
+            Self::Redact { also, .. } => {
+                let mut finds_any = false;
+                let php = php::strings(text, &mut |words| {
+                    finds_any |= text::first_of(words, also).is_some();
+                    None
+                });
+                match php {
+                    Some(Ok(_)) => !finds_any,
+                    Some(Err(_)) | None => text::first_of(text, also).is_none(),
+                }
+            }
         }
     }
 
     /// A text without the people who are looked for; `None` where the strategy is another or nobody is mentioned, and
     /// the text stays as it is. Where the field would be too small for what stands in place of a mention, that is an
-    /// asterisk.
+    /// asterisk. In data that PHP serialised, each string is searched for itself, and its length is written anew.
     pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
         let Self::Redact { with, max_chars, also } = self else { return None };
         let sought = Sought { people, also };
-        let redacted = sought.redact(text, with)?;
-        if has_room(*max_chars, &redacted) { Some(redacted) } else { sought.redact(text, "*") }
+        let redact = |with: &str| match php::strings(text, &mut |words| sought.redact(words, with)) {
+            Some(Ok(redacted)) => redacted,
+            Some(Err(_)) | None => sought.redact(text, with),
+        };
+        let redacted = redact(with)?;
+        if has_room(*max_chars, &redacted) { Some(redacted) } else { redact("*") }
     }
 
     /// The same within a JSON document: of each text that the pointer leads to, but for those that others lead to.
@@ -204,7 +220,13 @@ impl Strategy {
     /// How many mentions in a text are not certain, and so stay: a person should look at them. None of another strategy.
     pub fn uncertain(&self, text: &str, people: &text::Matcher) -> usize {
         let Self::Redact { also, .. } = self else { return 0 };
-        Sought { people, also }.search().uncertain(text)
+        let mut search = Sought { people, also }.search();
+        let mut count = 0;
+        let php = php::strings(text, &mut |words| {
+            count += search.uncertain(words);
+            None
+        });
+        if matches!(php, Some(Ok(_))) { count } else { search.uncertain(text) }
     }
 
     /// The same within a JSON document. One that cannot be read has none; it is an error elsewhere.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::php;
 use crate::data_map::{ClassName, Value};
 
 /// Why a value cannot be read. Nothing of the value is in it.
@@ -16,6 +17,8 @@ pub(crate) enum Unread {
     Encoding,
     /// It has NUL characters between letters, as UTF-16 has that was stored as another encoding.
     Nul,
+    /// It starts like data that PHP serialised, and is none: after a change PHP could not read it.
+    Php,
 }
 
 impl fmt::Display for Unread {
@@ -23,6 +26,7 @@ impl fmt::Display for Unread {
         f.write_str(match self {
             Self::Bytes => "it holds bytes, not text",
             Self::Encoding => "its text is not UTF-8",
+            Self::Php => "it starts like data that PHP serialised, and cannot be read as such to its end",
             Self::Nul => "it has NUL characters between letters, as text in another encoding has",
         })
     }
@@ -48,11 +52,20 @@ pub(crate) fn searchable(text: &str) -> Result<&str, Unread> {
     if text.match_indices('\0').any(|(at, _)| is_within(at)) { Err(Unread::Nul) } else { Ok(text) }
 }
 
+/// A text that can be redacted: data that PHP serialised is read as such, with NUL characters in the names of properties.
+pub(crate) fn redactable(text: &str) -> Result<&str, Unread> {
+    match php::is_php(text) {
+        Some(Ok(())) => Ok(text),
+        Some(Err(_)) => Err(Unread::Php),
+        None => searchable(text),
+    }
+}
+
 /// What is searched of a value: its text, a number as it is written, nothing of NULL.
 pub(crate) fn text_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
         Value::Null => Ok(None),
-        Value::Text(text) => searchable(text).map(|text| Some(text.into())),
+        Value::Text(text) => redactable(text).map(|text| Some(text.into())),
         Value::Integer(number) => Ok(Some(number.to_string().into())),
         Value::Real(number) => Ok(Some(number.to_string().into())),
         Value::Blob(bytes) if bytes.is_empty() => Ok(None),

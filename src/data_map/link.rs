@@ -39,6 +39,13 @@ pub enum WhenGone {
     Forbids,
 }
 
+/// What is written to a link that is let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LetGo {
+    Null,
+    Value,
+}
+
 /// A link from the records of a class to records of another one: a foreign key, or a link that the map declares.
 ///
 /// ```
@@ -67,6 +74,9 @@ pub struct Link {
     clearable: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     enforced: bool,
+    /// Clearing it writes a value that is not NULL.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cleared_to_value: bool,
 }
 
 impl Link {
@@ -88,6 +98,7 @@ impl Link {
             by_value: false,
             clearable: false,
             enforced: false,
+            cleared_to_value: false,
             fields,
         }
     }
@@ -170,6 +181,24 @@ impl Link {
     /// The class that it leads to.
     pub fn to(&self) -> &ClassName {
         &self.to
+    }
+
+    /// Clearing it writes a value that is not NULL.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn cleared_to_value(mut self) -> Self {
+        self.cleared_to_value = true;
+        self
+    }
+
+    /// What is written to it, in every record alike, when its record stays without what it led to.
+    pub(crate) fn let_go_to(&self) -> Option<LetGo> {
+        match self.gone {
+            WhenGone::StandIn => Some(LetGo::Value),
+            WhenGone::Clear | WhenGone::Goes | WhenGone::Same if self.clearable => {
+                Some(if self.cleared_to_value { LetGo::Value } else { LetGo::Null })
+            }
+            _ => None,
+        }
     }
 
     /// The fields that hold it.

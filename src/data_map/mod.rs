@@ -55,6 +55,7 @@ pub(crate) use date_form::Stored;
 pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
 pub(crate) use date_form::{is_filler, is_plausible};
 pub use kind::{Kind, UnknownKind};
+pub(crate) use link::LetGo;
 pub use link::{Link, LinkRole, WhenGone};
 pub use moment::Moment;
 pub use record::{Record, RecordKey, Value};
@@ -146,6 +147,15 @@ pub struct Field {
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
+    /// The indexes over expressions, computed fields or some of the records that make its values differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs_by: Vec<String>,
+    /// Of these, one in which NULL collides like a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    null_counts_in: Option<String>,
+    /// The fields from which the database computes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    computed_from: Vec<FieldName>,
 }
 
 impl Field {
@@ -268,6 +278,33 @@ impl Field {
         self
     }
 
+    /// A unique index depends on it, by more than its value alone.
+    #[cfg(any(test, feature = "sqlite"))]
+    pub(crate) fn differing_by(mut self, text: &str, null_counts: bool) -> Self {
+        self.differs_by.push(text.to_owned());
+        if null_counts {
+            self.null_counts_in.get_or_insert_with(|| text.to_owned());
+        }
+        self
+    }
+
+    /// The indexes that make its values differ, where they are no plain ones.
+    pub(crate) fn differs_by(&self) -> &[String] {
+        &self.differs_by
+    }
+
+    /// A unique index in which NULL collides like a value.
+    pub(crate) fn null_counts_in(&self) -> Option<&str> {
+        self.null_counts_in.as_deref()
+    }
+
+    /// The database computes it from these fields of the record.
+    #[cfg(any(test, feature = "sqlite"))]
+    pub(crate) fn computed_from(mut self, fields: Vec<FieldName>) -> Self {
+        self.computed_from = fields;
+        self
+    }
+
     pub(crate) fn mapped(
         name: FieldName,
         kind: Option<Kind>,
@@ -277,7 +314,22 @@ impl Field {
     ) -> Self {
         let (linked, dated, json, checks) = (false, false, false, Vec::new());
         let form = DateForm::new();
-        Self { name, kind, role, token_part, linked, dated, form, json, constraints, checks, of: None }
+        Self {
+            name,
+            kind,
+            role,
+            token_part,
+            linked,
+            dated,
+            form,
+            json,
+            constraints,
+            checks,
+            of: None,
+            differs_by: Vec::new(),
+            null_counts_in: None,
+            computed_from: Vec::new(),
+        }
     }
 
     /// Its name.
@@ -325,6 +377,11 @@ impl Field {
         self.of.as_deref()
     }
 
+    /// The fields from which the database computes it. None: it is no computed field, or nobody knows.
+    pub fn sources(&self) -> &[FieldName] {
+        &self.computed_from
+    }
+
     /// What the store demands of its values.
     pub fn constraints(&self) -> &Constraints {
         &self.constraints
@@ -336,6 +393,29 @@ impl Field {
     }
 }
 
+/// A unique index that is over expressions, over computed fields, or over some of the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UniqueThrough {
+    /// As errors name it.
+    pub(crate) text: String,
+    /// Every field on which it depends.
+    pub(crate) fields: BTreeSet<FieldName>,
+    /// Of these, the fields in which NULL collides like a value.
+    pub(crate) null_counts: BTreeSet<FieldName>,
+}
+
+/// Rows of a mapped table that no class claims, and that a foreign key ties to the records of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Unclaimed {
+    pub(crate) table: String,
+    /// The columns of the foreign key.
+    pub(crate) columns: String,
+    /// What the database does to such a row when the record is deleted.
+    pub(crate) on_delete: &'static str,
+    /// What that means for the erasure.
+    pub(crate) so: &'static str,
+}
+
 /// One kind of record that shares one rule (DIN 66398: *Datenart*).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
@@ -343,6 +423,8 @@ pub struct RecordClass {
     fields: Vec<Field>,
     links: Vec<Link>,
     needed_by: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unclaimed: Vec<Unclaimed>,
     needs_owner: bool,
     reassignable: bool,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -351,6 +433,8 @@ pub struct RecordClass {
     triggers: BTreeSet<TableTrigger>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unique: BTreeSet<Vec<FieldName>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unique_through: Vec<UniqueThrough>,
 }
 
 impl RecordClass {
@@ -361,11 +445,13 @@ impl RecordClass {
             fields: Vec::new(),
             links: Vec::new(),
             needed_by: Vec::new(),
+            unclaimed: Vec::new(),
             needs_owner: false,
             reassignable: false,
             copied_to: BTreeSet::new(),
             triggers: BTreeSet::new(),
             unique: BTreeSet::new(),
+            unique_through: Vec::new(),
         }
     }
 
@@ -413,11 +499,30 @@ impl RecordClass {
         self
     }
 
+    /// A foreign key leads to its records from rows that no class claims.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn led_to_by(mut self, rows: Unclaimed) -> Self {
+        self.unclaimed.push(rows);
+        self
+    }
+
     /// Fields that tell its records apart, alone or together: its key, and what else has to be unique.
     #[must_use]
     pub fn held_apart(mut self, unique: impl IntoIterator<Item = Vec<FieldName>>) -> Self {
         self.unique.extend(unique);
         self
+    }
+
+    /// What no two records may share, by more than the fields themselves.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn held_apart_through(mut self, unique: UniqueThrough) -> Self {
+        self.unique_through.push(unique);
+        self
+    }
+
+    /// The unique indexes that are over expressions, over computed fields, or over some of the records.
+    pub(crate) fn unique_through(&self) -> &[UniqueThrough] {
+        &self.unique_through
     }
 
     /// Its name.
@@ -438,6 +543,11 @@ impl RecordClass {
     /// What points at its records from outside the map.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
+    }
+
+    /// Rows that no class claims, and from which a foreign key leads to its records.
+    pub(crate) fn unclaimed(&self) -> &[Unclaimed] {
+        &self.unclaimed
     }
 
     /// The classes to which the database itself writes when one of these records changes or goes.

@@ -458,6 +458,46 @@ async fn the_instant_is_written_as_its_column_stores_it() {
     }
 }
 
+/// The check took `{now}` for a text whatever form the column has, and refused it for a column of whole numbers.
+#[tokio::test]
+async fn now_is_checked_as_it_is_written() {
+    for (declared, form, said) in [
+        ("INTEGER", "stored = 'milliseconds'", "1795262400000"),
+        (
+            "BIGINT NOT NULL DEFAULT 0 CHECK (typeof(ended) = 'integer')",
+            "stored = 'seconds', none = [0]",
+            "1795262400",
+        ),
+        ("INTEGER CHECK (length(ended) <= 8)", "stored = 'YYYYMMDD'", "20261121"),
+        ("VARCHAR(8)", "stored = 'YYYYMMDD'", "20261121"),
+    ] {
+        let sql = format!(
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, state TEXT, ended {declared});
+             INSERT INTO clients (id, name, state) VALUES (1, 'Maud', 'active');"
+        );
+        let map = |date: &str| {
+            format!(
+                "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = {{ is = 'here' }}
+                 status = {{ column = 'state', active = 'active', archived = 'gone' }}
+                 deactivate = {{ state = 'gone', ended = '{{now}}' }}\nfields = {{ name = 'name'{date} }}"
+            )
+        };
+        let shop =
+            Shop::new(&sql, &map(&format!(", ended = {{ date = {{ {form} }} }}")), "customer = 'anonymise'");
+        shop.engine().deactivate(&"1".into()).await.unwrap();
+        assert_eq!(shop.text("SELECT CAST(ended AS TEXT) FROM clients"), said, "{declared}");
+        // Without a form it is a text, and the way out is the form.
+        let refused = Shop::new(&sql, &map(""), "customer = 'anonymise'").refused();
+        let wanted = if declared.starts_with("VARCHAR") {
+            "longer than the 8"
+        } else {
+            "fields.ended = { date = { stored = "
+        };
+        assert!(refused.contains("{now} writes a text such as 2026-01-31 09:30:00"), "{refused}");
+        assert!(refused.contains(wanted), "{refused}");
+    }
+}
+
 /// Records without an owner are counted the same way.
 #[tokio::test]
 async fn records_without_an_owner_are_counted_by_the_same_reader() {

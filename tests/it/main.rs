@@ -9,6 +9,7 @@ mod backups;
 mod before_approval;
 mod census;
 mod column_checks;
+mod computed_columns;
 mod dates;
 mod detectors;
 #[cfg(all(feature = "object-store", feature = "pdf"))]
@@ -42,6 +43,7 @@ mod passwords;
 mod paste;
 #[cfg(feature = "pdf")]
 mod pdf;
+mod php;
 mod policy;
 mod policy_guards;
 mod policy_triggers;
@@ -60,6 +62,8 @@ mod text;
 mod tombstones;
 mod treatments;
 mod uncertain_mentions;
+mod unclaimed_rest;
+mod unique_indexes;
 mod unreadable;
 mod wired;
 mod word_for_word;

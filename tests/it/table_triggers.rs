@@ -164,3 +164,49 @@ fn a_host_without_sql_can_say_it_of_its_own_triggers() {
     let found = policy("'anonymise'", "'anonymise'").check(&map).unwrap_err().to_string();
     assert!(found.contains("trigger no of table notes"), "{found}");
 }
+
+/// A name under `ignore.triggers` that no trigger has was accepted, while the check named the trigger that was meant.
+#[test]
+fn a_misspelled_trigger_that_is_ignored_is_an_error() {
+    let ignored = |name: &str| format!("{MAP}[ignore.triggers]\n{name} = 'it is dropped for a run'\n");
+    let found = said(SOFT, &ignored("softt"), "'anonymise'", "'delete'");
+    for part in ["ignore.triggers.softt", "there is no such trigger", "did you mean soft?"] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+    // One that was dropped is none, unless another one has nearly its name and is not ignored.
+    assert_eq!(said("", &ignored("soft"), "'anonymise'", "'delete'"), "");
+    let both = ignored("softt = 'dropped'\nsoft");
+    assert_eq!(said(SOFT, &both, "'anonymise'", "'delete'"), "");
+}
+
+/// The way out of a trigger with a quote in its name was no TOML.
+#[test]
+fn a_trigger_of_any_name_can_be_ignored_as_it_is_said() {
+    let odd = SOFT.replace("TRIGGER soft", "TRIGGER \"odd \"\"name\"");
+    let found = said(&odd, MAP, "'anonymise'", "'delete'");
+    let line = found.split("write ").find_map(|rest| rest.split_once(" in the data map")).unwrap().0;
+    assert!(line.starts_with("ignore.triggers.\"odd"), "{found}");
+    let ignored = MAP.replace("version = 1\n", &format!("version = 1\n{line}\n"));
+    assert_eq!(said(&odd, &ignored, "'anonymise'", "'delete'"), "");
+}
+
+/// A trigger that calls a function of the host's own was "SQL logic error".
+#[tokio::test]
+async fn a_trigger_that_calls_an_unknown_function_is_named() {
+    let calls = "CREATE TRIGGER odd BEFORE UPDATE ON notes BEGIN SELECT hosts_own(new.body); END;
+        CREATE TRIGGER fine BEFORE UPDATE ON notes BEGIN SELECT lower(new.body); END;";
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("care.sqlite"), calls, MAP).unwrap();
+    let engine =
+        Engine::builder(store, policy("'anonymise'", "'anonymise'"), MemoryLedger::new(), hosts::keys())
+            .clock(ManualClock::at(hosts::now()))
+            .entropy(RepeatableEntropy::new(1))
+            .counted()
+            .unwrap_or_else(|problems| panic!("{problems}"));
+    let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+    let found = format!("{:?}", engine.erase(plan).await);
+    for part in ["no such function: hosts_own", "trigger odd of table notes", "drop the trigger"] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+    assert!(!found.contains("trigger fine"), "{found}");
+}

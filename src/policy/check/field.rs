@@ -63,7 +63,7 @@ fn strategy(field: &Field, rule: &FieldRule, strategies: &Strategies) -> Result<
         FieldRule::Clear => clear(field),
         FieldRule::Token(chosen) => token(field, chosen.unwrap_or_else(|| form_of(field))),
         FieldRule::Blank(otherwise) => blank(field, *otherwise),
-        FieldRule::Redact { with, also, .. } => redact(constraints, with, also),
+        FieldRule::Redact { with, also, .. } => redact(field, with, also),
         FieldRule::Generalise(to) => generalise(field, *to),
         FieldRule::Invalidate => invalidate(field),
         FieldRule::Constant(value) => constant(field, value),
@@ -142,6 +142,7 @@ fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Cannot> {
     let strategy = Strategy::Own(own);
     let wrong = samples(field, &strategy).find_map(|value| match &value {
         Value::Null if !constraints.nullable => Some("NULL, which is not allowed there".to_owned()),
+        Value::Null if field.null_counts_in().is_some() => Some(format!("NULL, and {}", must_differ(field))),
         Value::Text(text) if text.chars().count() > room(constraints) => {
             Some(format!("more than the {} characters that it takes", room(constraints)))
         }
@@ -228,10 +229,22 @@ fn room(constraints: &Constraints) -> usize {
 fn clear(field: &Field) -> Result<Strategy, Cannot> {
     if let Some(check) = refuses(field, &Value::Null) {
         cannot(format!("cannot be cleared: {check} refuses NULL"))
+    } else if let Some(index) = field.null_counts_in() {
+        cannot(format!(
+            "cannot be cleared: in {index} NULL collides like a value, and its values must differ"
+        ))
     } else if field.constraints().nullable {
         Ok(Strategy::Clear)
     } else {
         cannot("cannot be cleared: NULL is not allowed there")
+    }
+}
+
+/// Why the same value cannot stand in two records.
+fn must_differ(field: &Field) -> String {
+    match field.differs_by() {
+        [] => "its values must differ".to_owned(),
+        indexes => format!("its values must differ, by {}", indexes.join(" and by ")),
     }
 }
 
@@ -242,7 +255,7 @@ fn needs_text(constraints: &Constraints, what: &str) -> Result<(), Cannot> {
 fn constant(field: &Field, value: &Value) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     if constraints.unique {
-        return cannot("cannot take a constant: its values must differ");
+        return cannot(format!("cannot take a constant: {}", must_differ(field)));
     }
     let fits = match (constraints.datatype, value) {
         (Datatype::Any | Datatype::Numeric, _)
@@ -267,7 +280,7 @@ fn placeholder(field: &Field, template: &Template) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     needs_text(constraints, "a placeholder")?;
     if constraints.unique && !template.is_unique() {
-        return cannot("cannot take a placeholder: its values must differ");
+        return cannot(format!("cannot take a placeholder: {}", must_differ(field)));
     }
     if template.chars() > room(constraints) {
         return cannot(format!(
@@ -313,10 +326,11 @@ fn invalidate(field: &Field) -> Result<Strategy, Cannot> {
 }
 
 /// A text without mentions of the person. What that is depends on the text, so whether a CHECK accepts it cannot be told.
-fn redact(constraints: &Constraints, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Cannot> {
+fn redact(field: &Field, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Cannot> {
+    let constraints = field.constraints();
     needs_text(constraints, "a text without mentions")?;
     if constraints.unique {
-        return cannot("cannot be redacted: its values must differ");
+        return cannot(format!("cannot be redacted: {}", must_differ(field)));
     }
     Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars, also: also.clone() })
 }
@@ -332,7 +346,7 @@ fn blank(field: &Field, otherwise: Option<Otherwise>) -> Result<Strategy, Cannot
         return cannot("cannot be blanked: it holds no bytes, and so no document");
     }
     if constraints.unique {
-        return cannot("cannot be blanked: its values must differ");
+        return cannot(format!("cannot be blanked: {}", must_differ(field)));
     }
     let empty = || accepted(field, Strategy::Constant(Value::Blob(Vec::new())));
     let otherwise = match (otherwise, clear(field)) {
@@ -360,7 +374,7 @@ pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, 
         return cannot(format!("cannot be generalised to {}: it is of another type", to.describe()));
     }
     if constraints.unique {
-        return cannot("cannot be generalised: its values must differ");
+        return cannot(format!("cannot be generalised: {}", must_differ(field)));
     }
     let is_text = constraints.datatype != Datatype::Integer;
     if let Some(chars) = to.chars().filter(|chars| is_text && *chars > room(constraints)) {

@@ -12,11 +12,11 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, FieldName, Kind, Link, LinkRole, RecordClass, Role,
-    StateName, WhenGone,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, LetGo, Link, LinkRole,
+    RecordClass, Role, StateName, Unclaimed, WhenGone,
 };
 use crate::digest::Digest;
-use crate::document::{Problems, Reader, join, suggest};
+use crate::document::{Problems, Reader, join, key, suggest};
 
 mod duties;
 mod expire;
@@ -411,8 +411,58 @@ fn compile_class(
             Err(Impossible { what, way_out }) => reader.problem(rule_path, what, way_out),
         }
     }
+    if !goes {
+        check_computed(reader, path, class, &compiled);
+    }
     reading::put_unreadable(reader, path, (rules, strategies), rule, class, &mut compiled);
     compiled
+}
+
+/// A computed field changes only when a field changes from which the database computes it.
+fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled: &ClassTreatment) {
+    for field in class.fields() {
+        let (Some(kind), [_, ..]) = (field.kind(), field.sources()) else { continue };
+        if field.role() != Role::Computed || compiled.kept.contains_key(field.name()) {
+            continue;
+        }
+        // Of a document only some values may be written: those of the same kind count.
+        let is_within = |part: &&Field, source: &FieldName| {
+            let rest = part.name().as_str().strip_prefix(source.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/')) && part.kind() == Some(kind)
+        };
+        let is_written = |source: &FieldName| {
+            compiled.fields.contains_key(source)
+                || class
+                    .fields()
+                    .iter()
+                    .any(|part| is_within(&part, source) && compiled.fields.contains_key(part.name()))
+        };
+        if field.sources().iter().any(is_written) {
+            continue;
+        }
+        let names = field.sources().iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
+        let is_plain = |source: &FieldName| {
+            class
+                .find(source.as_str())
+                .is_some_and(|source| source.kind().is_none() && source.role() == Role::Value)
+        };
+        let plain: Vec<&str> =
+            field.sources().iter().filter(|source| is_plain(source)).map(FieldName::as_str).collect();
+        let name = field.name();
+        let keep = format!("keep = {{ {name} = \"reason\" }}");
+        reader.problem(
+            join(path, name.as_str()),
+            format!(
+                "is personal ({kind}), and the database computes it from {names}, where nothing of that kind is written: so {name} \
+                 would stay as it is"
+            ),
+            if plain.is_empty() {
+                format!("write a rule for {names} that is not keep; or write {keep}")
+            } else {
+                format!("classify {} in the data map as the personal data it holds; or write {keep}", plain.join(", "))
+            },
+        );
+    }
 }
 
 /// Deletes that something which stays forbids.
@@ -422,7 +472,7 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
         let path = join(path, class.name().as_str());
         let Some(own) = rule.classes.get(class.name()) else { continue };
         if own.action == RecordAction::Reassign {
-            check_hand_over(reader, &path, own, class);
+            check_hand_over(reader, &path, (own, rule), class);
             if let Some(link) = class.links().iter().find(|link| link.goes_along()) {
                 reader.problem(
                     &path,
@@ -445,6 +495,20 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                 "map that table and say what happens to it, or anonymise this class",
             );
         }
+        for rows in class.unclaimed() {
+            let Unclaimed { table, columns, on_delete, so } = rows;
+            reader.problem(
+                &path,
+                format!(
+                    "cannot be deleted: the data map ignores the rows of table {table} that no class claims, and their \
+                     foreign key on {columns} leads to it (ON DELETE {on_delete}), so {so}"
+                ),
+                format!(
+                    "map these rows: [records.…] with table = \"{table}\", when = \"rest\" and owner = \"{columns}\"; or \
+                     anonymise this class"
+                ),
+            );
+        }
         if own.action == RecordAction::Reassign
             && let Some((other, link)) = map.links_to(class.name()).find(|(_, link)| link.goes_along())
         {
@@ -458,6 +522,9 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
             let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
             let name = format!("{}.{}", other.name(), link.name());
             let name = name.trim_end_matches('.');
+            if may_outlive(other, link, of_other, map) && !link.is_by_value() {
+                check_let_go(reader, &path, (other, link));
+            }
             if let Some(why) = stays_behind(other, link, of_other, map) {
                 let lets_go = format!(
                     "say in the map that the link lets go of it, such as ends.{} = \"clear\"",
@@ -568,7 +635,21 @@ fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &Data
 }
 
 /// Handing over writes the owner link, and the "Unknown Customer" may have an equal record.
-fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &RecordClass) {
+fn check_hand_over(
+    reader: &mut Reader,
+    path: &str,
+    (rule, treatment): (&ClassRule, &TreatmentRule),
+    class: &RecordClass,
+) {
+    // A record that stays must not lead to one that goes.
+    let goes = |link: &&Link| {
+        let of_head = treatment.classes.get(link.to());
+        of_head.is_some_and(|head| head.action == RecordAction::Delete)
+            && !link.lets_go()
+            && !link.is_by_value()
+    };
+    let may_stay = !class.links().iter().any(|link| goes(&link));
+    let or_anonymise = if may_stay { " or \"anonymise\"" } else { "" };
     let owners = class.links().iter().filter(|link| link.is_owner());
     let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
     for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {
@@ -580,7 +661,7 @@ fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &Re
                     "cannot be reassigned: UNIQUE ({}) leaves the \"Unknown Customer\" one record",
                     names.join(", ")
                 ),
-                "write \"delete\" or \"anonymise\"",
+                format!("write \"delete\"{or_anonymise}"),
             );
         } else if !rule.or_deletes {
             reader.problem(
@@ -589,10 +670,73 @@ fn check_hand_over(reader: &mut Reader, path: &str, rule: &ClassRule, class: &Re
                     "reassigns, and UNIQUE ({}) refuses a record that the \"Unknown Customer\" has already",
                     names.join(", ")
                 ),
-                "write { action = \"reassign\", else = \"delete\" }, or \"anonymise\"",
+                format!(
+                    "write {{ action = \"reassign\", else = \"delete\" }}{}",
+                    or_anonymise.replace(" or", ", or")
+                ),
             );
         }
     }
+    // Which of these records the "Unknown Customer" has already only the database can tell.
+    for unique in class.unique_through() {
+        if unique.fields.iter().any(|field| owner.contains(field)) {
+            reader.problem(
+                path,
+                format!(
+                    "cannot be reassigned: {} may refuse a record that the \"Unknown Customer\" has already",
+                    unique.text
+                ),
+                format!("write \"delete\"{or_anonymise}"),
+            );
+        }
+    }
+}
+
+/// A link that is let go gets the same value in every record, which a unique index may refuse.
+fn check_let_go(reader: &mut Reader, path: &str, (class, link): (&RecordClass, &Link)) {
+    let Some(to) = link.let_go_to() else { return };
+    let is_own = |field: &FieldName| link.fields().contains(field);
+    let plain = class.unique().iter().filter(|unique| to == LetGo::Value && unique.iter().any(is_own));
+    let plain = plain.map(|unique| {
+        let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
+        format!("UNIQUE ({})", names.join(", "))
+    });
+    let tangled = class.unique_through().iter().filter(|unique| {
+        let fields = if to == LetGo::Value { &unique.fields } else { &unique.null_counts };
+        fields.iter().any(is_own)
+    });
+    let refusing: BTreeSet<String> = plain.chain(tangled.map(|unique| unique.text.clone())).collect();
+    if refusing.is_empty() {
+        return;
+    }
+    let takes_null = |field: &FieldName| {
+        let is_counted = class.unique_through().iter().any(|unique| unique.null_counts.contains(field));
+        class
+            .find(field.as_str())
+            .is_some_and(|field| field.constraints().nullable && field.role() == Role::Value)
+            && !is_counted
+    };
+    let end = format!("ends.{}", key(link.name()));
+    let mut ways = vec![format!("write {end} = \"goes\" in the map")];
+    if to == LetGo::Value && link.fields().iter().all(takes_null) {
+        ways.push(format!("write {end} = \"clear\" in the map"));
+    }
+    ways.push("anonymise this class".to_owned());
+    let what = match (to, link.gone()) {
+        (LetGo::Null, _) => "NULL",
+        (LetGo::Value, WhenGone::StandIn) => "the \"Unknown Customer\"",
+        (LetGo::Value, _) => "one value",
+    };
+    reader.problem(
+        path,
+        format!(
+            "cannot be deleted: {}.{} gets {what} in every record then, and {} refuses a second such record",
+            class.name(),
+            link.name(),
+            refusing.into_iter().collect::<Vec<_>>().join(" or ")
+        ),
+        ways.join(", or "),
+    );
 }
 
 /// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.

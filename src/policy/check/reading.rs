@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::field::{Impossible, Resolved, resolve};
 use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass};
-use crate::document::{Reader, join};
+use crate::document::{Reader, join, key};
 use crate::policy::document::{ClassRule, FieldRule, Rules, TreatmentRule};
 use crate::policy::reading::marks;
 use crate::policy::{ClassTreatment, RecordAction};
@@ -118,7 +118,7 @@ pub(super) fn put_after_duty(
         if !treated.fields.values().any(marks) {
             let names: Vec<&str> = searched.iter().map(FieldName::as_str).collect();
             let removed: Vec<String> =
-                names.iter().map(|name| format!("{} = \"remove\"", quoted(name))).collect();
+                names.iter().map(|name| format!("{} = \"remove\"", key(name))).collect();
             reader.problem(
                 &path,
                 format!(
@@ -159,9 +159,4 @@ pub(super) fn put_after_duty(
             }
         }
     }
-}
-
-fn quoted(name: &str) -> String {
-    let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if is_bare { name.to_owned() } else { format!("{name:?}") }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger, WhenGone};
-use crate::document::{Reader, join};
+use crate::document::{Reader, join, key};
 use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
 
 /// Triggers into which the statements of a treatment would run.
@@ -76,8 +76,9 @@ fn way_out(
 ) -> String {
     let name = trigger.name();
     let mut way_out = format!(
-        "drop the trigger, or, where you know that it lets these records pass, write ignore.triggers.{name} = \"reason\" \
-         in the data map"
+        "drop the trigger, or, where you know that it lets these records pass, write ignore.triggers.{} = \"reason\" \
+         in the data map",
+        key(name)
     );
     let goes =
         |name: &ClassName| classes.get(name).is_some_and(|other| *other.action() == RecordAction::Delete);

@@ -12,14 +12,14 @@ use super::mend::{Mended, fold_alike, mended};
 use super::notes::{Note, notes};
 use super::paste::{list, set, text};
 use super::schema::{Column, OnDelete, Schema, Table, names_column};
-use super::triggers::{all_triggers, check_table_triggers, in_the_way};
+use super::triggers::{all_triggers, calls, check_table_triggers, in_the_way};
 use super::way::{Binder, BoundLink, Foot, bind_when};
 use super::written;
 use crate::anonymise::json::Pointer;
 use crate::customer::Status;
 use crate::data_map::{
     ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
-    RecordClass, Role, TableTrigger, Value, WhenGone,
+    RecordClass, Role, TableTrigger, Unclaimed, UniqueThrough, Value, WhenGone,
 };
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -94,6 +94,8 @@ pub(crate) struct Bound {
     pub(crate) indexes: Vec<String>,
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
     pub(crate) triggers: Vec<TableTrigger>,
+    /// Triggers and the functions that they call.
+    pub(crate) calls: Vec<(String, BTreeSet<String>)>,
     /// What a person should look at.
     pub(crate) notes: Vec<Note>,
 }
@@ -142,7 +144,8 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let classes = feet_first(classes);
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, notes })
+    let calls = calls(schema);
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, calls, notes })
 }
 
 /// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.
@@ -837,6 +840,14 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
             let name: FieldName = column.name.as_str().into();
             let mut mapped = Field::mapped(name.clone(), listed.kind.clone(), role, token_part, limits);
             mapped = column.checks.iter().cloned().fold(mapped, Field::held_to);
+            for index in table.unique.iter().filter(|index| index.is_tangled() && index.names(&column.name)) {
+                let null_counts = index.null_counts.iter().any(is);
+                mapped = mapped.differing_by(&index.text, null_counts);
+            }
+            if column.computed {
+                mapped = mapped
+                    .computed_from(table.sources(&column.name).into_iter().map(FieldName::from).collect());
+            }
             if let Some(link) = class.of.get(&name) {
                 mapped = mapped.of(link);
             }
@@ -875,6 +886,7 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 built = built.needed_by(other.name.clone());
             }
         }
+        built = unclaimed(map, schema, classes, &class.table).into_iter().fold(built, RecordClass::led_to_by);
         built = in_the_way(map, table).fold(built, RecordClass::triggered);
         if customers.unknown.is_some() && is_reassignable(class, classes, &customers.class) {
             built = built.reassignable();
@@ -885,6 +897,15 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 .iter()
                 .map(|columns| columns.iter().map(|column| FieldName::from(column.as_str())).collect()),
         );
+        let names =
+            |columns: &[String]| columns.iter().map(|column| FieldName::from(column.as_str())).collect();
+        for index in table.unique.iter().filter(|index| index.is_tangled()) {
+            built = built.held_apart_through(UniqueThrough {
+                text: index.text.clone(),
+                fields: names(&[index.columns.as_slice(), &index.through].concat()),
+                null_counts: names(&index.null_counts),
+            });
+        }
         builder = Some(match builder {
             None => DataMap::builder(built),
             Some(builder) => builder.class(built),
@@ -919,6 +940,32 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
         builder = builder.ignores(format!("trigger {trigger}"), reason);
     }
     builder.build()
+}
+
+/// Rows that no class claims although their table is mapped, and that a foreign key ties to rows of a table.
+fn unclaimed(map: &SqlMap, schema: &Schema, classes: &[BoundClass], to_table: &str) -> Vec<Unclaimed> {
+    let has_rest = |table: &&Table| {
+        let is = |name: &str| name.eq_ignore_ascii_case(&table.name);
+        let claims_all = |class: &BoundClass| !class.rows.without.is_empty() || class.rows.with.is_empty();
+        map.ignore.iter().any(|(name, ignored)| is(name) && matches!(ignored, Ignored::Rest(_)))
+            && !classes.iter().any(|class| is(&class.table) && claims_all(class))
+    };
+    let mut list = Vec::new();
+    for table in schema.tables().filter(has_rest) {
+        let keys = table.foreign_keys.iter().filter(|key| key.to_table.eq_ignore_ascii_case(to_table));
+        list.extend(keys.map(|key| {
+            let (on_delete, so) = match key.on_delete {
+                OnDelete::Cascade => ("CASCADE", "the database would delete rows that nobody counted"),
+                OnDelete::SetNull => ("SET NULL", "the database would write to rows that nobody counted"),
+                OnDelete::SetDefault => {
+                    ("SET DEFAULT", "the database would write to rows that nobody counted")
+                }
+                OnDelete::Nothing => ("NO ACTION", "such rows would block the erasure of their customer"),
+            };
+            Unclaimed { table: table.name.clone(), columns: key.columns.join(", "), on_delete, so }
+        }));
+    }
+    list
 }
 
 /// Whether a column says of which class a row is, or where a link leads.
@@ -996,6 +1043,9 @@ fn links_of<'b>(link: &'b BoundLink, classes: &'b [BoundClass]) -> impl Iterator
         }
         if !link.cleared.is_empty() {
             described = described.clearable();
+            if link.cleared.iter().any(|(_, value)| *value != Value::Null) {
+                described = described.cleared_to_value();
+            }
         }
         described
     })

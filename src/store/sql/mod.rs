@@ -287,11 +287,11 @@ pub(crate) use links::{Compare, Is};
 pub(crate) use map::{CustomersMap, DeactivateMap, Ignored, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
-    declared_chars, names_column,
+    declared_chars,
 };
 pub(crate) use shape::Shape;
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
 };
-pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text};
+pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text, unprepared};
 pub(crate) use way::BoundLink;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::schema::Table;
 use crate::data_map::Datatype;
+pub(super) use crate::document::key;
 
 /// The longest line of a list of names, in characters.
 const WIDTH: usize = 100;
@@ -137,12 +138,6 @@ pub(super) fn names<'c>(columns: impl IntoIterator<Item = &'c str>) -> String {
         }
     }
     lines.join("\n")
-}
-
-/// A key as TOML writes it.
-pub(super) fn key(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { text(name) }
 }
 
 /// A text as TOML writes it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tokens::TriggerEvent;
+use super::tokens::{TriggerEvent, index_text, is_strict};
 use super::triggers::TriggerText;
 use crate::data_map::{Check, Datatype};
 
@@ -46,7 +46,14 @@ pub(crate) enum OnDelete {
 /// A unique index.
 #[derive(Clone, Debug)]
 pub(crate) struct UniqueIndex {
+    /// As errors name it.
+    pub(crate) text: String,
+    /// The plain columns.
     pub(crate) columns: Vec<String>,
+    /// Columns of which its expressions, its condition and its computed columns are made.
+    pub(crate) through: Vec<String>,
+    /// Columns in which NULL collides like a value: `coalesce(name, 'x')`.
+    pub(crate) null_counts: Vec<String>,
     /// It holds for some of the rows only, or for expressions.
     pub(crate) partial: bool,
 }
@@ -100,6 +107,78 @@ impl VirtualTable {
     }
 }
 
+impl UniqueIndex {
+    /// The index of a table, from the statement that made it and its plain columns. Several expressions are in it if it has more
+    /// parts than plain columns.
+    pub(crate) fn new(
+        table: &Table,
+        name: &str,
+        sql: &str,
+        parts: Vec<Option<String>>,
+        of_some: bool,
+    ) -> Self {
+        let is = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        let is_column = |word: &str| table.column(word).is_some();
+        let own = |words: &[String]| -> Vec<String> {
+            words.iter().filter_map(|word| table.column(word)).map(|column| column.name.clone()).collect()
+        };
+        let text = index_text(sql);
+        let has_expressions = parts.contains(&None);
+        let columns: Vec<String> = parts.into_iter().flatten().collect();
+        // Of each expression and each computed column, the words.
+        let mut expressions: Vec<Vec<String>> = Vec::new();
+        if has_expressions {
+            let is_plain = |words: &&Vec<String>| {
+                words.first().is_some_and(|first| columns.iter().any(|column| is(column, first)))
+                    && is_strict(words, is_column)
+            };
+            expressions.extend(text.parts.iter().filter(|words| !is_plain(words)).cloned());
+        }
+        for column in &columns {
+            let computed = table.column(column).filter(|column| column.computed);
+            expressions.extend(computed.map(|column| column.computed_from.clone()));
+        }
+        // What is computed may be computed of what is computed.
+        let mut n = 0;
+        while let Some(words) = expressions.get(n).filter(|_| n <= table.columns.len()) {
+            let further: Vec<Vec<String>> = words
+                .iter()
+                .filter_map(|word| table.column(word))
+                .filter(|column| column.computed)
+                .map(|column| column.computed_from.clone())
+                .collect();
+            expressions.extend(further.into_iter().filter(|words| !words.is_empty()));
+            n += 1;
+        }
+        let (mut through, mut safe, mut risky) = (Vec::new(), columns.clone(), own(&text.condition));
+        through.extend(risky.iter().cloned());
+        for words in &expressions {
+            through.extend(own(words));
+            if is_strict(words, is_column) { &mut safe } else { &mut risky }.extend(own(words));
+        }
+        let null_counts =
+            risky.into_iter().filter(|name| !safe.iter().any(|other| is(name, other))).collect();
+        let text = match sql.split_once(['(']) {
+            Some((_, behind)) if has_expressions || of_some => {
+                format!("unique index {name} ({}", behind.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
+            _ if through.is_empty() => format!("UNIQUE ({})", columns.join(", ")),
+            _ => format!("UNIQUE ({}), which is computed from {}", columns.join(", "), through.join(", ")),
+        };
+        Self { text, columns, through, null_counts, partial: of_some || has_expressions }
+    }
+
+    /// Whether more than the values of its columns decide what collides.
+    pub(crate) fn is_tangled(&self) -> bool {
+        self.partial || !self.through.is_empty()
+    }
+
+    /// Whether a column is a part of it, or what one of its parts or its condition is made of.
+    pub(crate) fn names(&self, column: &str) -> bool {
+        self.columns.iter().chain(&self.through).any(|name| name.eq_ignore_ascii_case(column))
+    }
+}
+
 impl Table {
     /// A column by name, in any case: SQL names are not case-sensitive.
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
@@ -117,11 +196,24 @@ impl Table {
     /// Whether no two rows may hold the same value in a column, alone, together with others, or through a column
     /// that is computed of it.
     pub(crate) fn is_unique(&self, column: &str) -> bool {
-        let names_it = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(column));
-        self.unique.iter().flat_map(|index| &index.columns).any(|name| {
-            name.eq_ignore_ascii_case(column)
-                || self.column(name).is_some_and(|indexed| names_it(&indexed.computed_from))
-        })
+        self.unique.iter().any(|index| index.names(column))
+    }
+
+    /// The columns from which a column is computed, directly or through other computed columns. The computed ones are left out.
+    pub(crate) fn sources(&self, column: &str) -> Vec<&str> {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut todo: Vec<&Column> = self.column(column).into_iter().collect();
+        while let Some(next) = todo.pop() {
+            let named = next.computed_from.iter().filter_map(|word| self.column(word));
+            for source in named {
+                if !seen.contains(&source.name.as_str()) {
+                    seen.push(&source.name);
+                    todo.push(source);
+                }
+            }
+        }
+        let is_stored = |name: &&str| self.column(name).is_some_and(|column| !column.computed);
+        seen.into_iter().filter(is_stored).collect()
     }
 
     /// The columns by which a row can be named within a transaction: its number, or its primary key.

@@ -84,7 +84,8 @@ impl Shape {
         for index in &table.unique {
             let columns = index.columns.join(", ");
             let of_some = if index.partial { " for some rows" } else { "" };
-            self.parts.insert(format!("unique index on {name} ({columns}){of_some}"), String::new());
+            let made_of = if index.through.is_empty() { String::new() } else { index.text.clone() };
+            self.parts.insert(format!("unique index on {name} ({columns}){of_some}"), made_of);
         }
         for key in &table.foreign_keys {
             self.add_foreign_key(table, key);

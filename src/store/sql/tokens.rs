@@ -232,6 +232,99 @@ pub(crate) fn checks(statement: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
+/// Of what an index is made, beside plain columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IndexText {
+    /// The words of each part between the brackets: columns, functions and keywords alike.
+    pub(crate) parts: Vec<Vec<String>>,
+    /// The words of its condition. A column of which it says `IS NOT NULL` and no more is left out.
+    pub(crate) condition: Vec<String>,
+}
+
+/// Reads the statement that made an index: `CREATE UNIQUE INDEX name ON table (parts) WHERE condition`.
+pub(crate) fn index_text(sql: &str) -> IndexText {
+    let tokens = tokens(sql);
+    let mut text = IndexText::default();
+    let on = tokens.iter().position(|token| token.is("ON")).unwrap_or(tokens.len());
+    let (mut depth, mut part, mut behind) = (0_u32, Vec::new(), tokens.len());
+    for (n, token) in tokens.iter().enumerate().skip(on) {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') if depth == 1 => {
+                text.parts.push(std::mem::take(&mut part));
+                behind = n + 1;
+                break;
+            }
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            Token::Sign(',') if depth == 1 => text.parts.push(std::mem::take(&mut part)),
+            token if depth > 0 => part.extend(token.name().map(str::to_owned)),
+            _ => {}
+        }
+    }
+    let condition = tokens.get(behind..).unwrap_or_default();
+    let condition = if condition.first().is_some_and(|token| token.is("WHERE")) {
+        condition.get(1..).unwrap_or_default()
+    } else {
+        condition
+    };
+    // `a AND b OR c` is no list of conditions.
+    let is_list = !condition.iter().any(|token| token.is("OR"));
+    for each in condition.split(|token| token.is("AND")) {
+        let bare: Vec<&Token> =
+            each.iter().filter(|token| !matches!(token, Token::Sign('(' | ')'))).collect();
+        let says_not_null = match bare.as_slice() {
+            [column, is, not, null] => {
+                column.name().is_some() && is.is("IS") && not.is("NOT") && null.is("NULL")
+            }
+            [column, not, null] => column.name().is_some() && not.is("NOT") && null.is("NULL"),
+            [column, not_null] => column.name().is_some() && not_null.is("NOTNULL"),
+            _ => false,
+        };
+        if !(is_list && says_not_null) {
+            text.condition.extend(each.iter().filter_map(Token::name).map(str::to_owned));
+        }
+    }
+    text
+}
+
+/// Functions that give NULL if an argument is NULL.
+const STRICT: [&str; 21] = [
+    "lower",
+    "upper",
+    "trim",
+    "ltrim",
+    "rtrim",
+    "substr",
+    "substring",
+    "replace",
+    "length",
+    "abs",
+    "round",
+    "instr",
+    "unicode",
+    "json_extract",
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "cast",
+    "collate",
+];
+
+/// Whether an expression is NULL wherever one of its columns is, as far as its words tell.
+pub(crate) fn is_strict(words: &[String], is_column: impl Fn(&str) -> bool) -> bool {
+    let known =
+        ["as", "text", "integer", "real", "numeric", "blob", "nocase", "binary", "rtrim", "asc", "desc"];
+    words.iter().all(|word| {
+        let is = |other: &&str| other.eq_ignore_ascii_case(word);
+        is_column(word)
+            || word.starts_with(|c: char| c.is_ascii_digit())
+            || STRICT.iter().any(is)
+            || known.iter().any(is)
+    })
+}
+
 /// The module of a virtual table, and the arguments that are written `name = value`.
 pub(crate) fn virtual_table(sql: &str) -> (String, Vec<(String, String)>) {
     let module = tokens(sql)
@@ -337,6 +430,41 @@ mod tests {
                 proptest::prop_assert_eq!(count('('), count(')'));
             }
         }
+    }
+
+    #[test]
+    fn an_index_tells_of_what_it_is_made() {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let text = index_text(
+            "CREATE UNIQUE INDEX \"on\" ON [my table](a DESC, lower(coalesce(\"b c\", 'x, y')), d COLLATE NOCASE)
+             WHERE (e IS NOT NULL) AND f NOTNULL AND g NOT NULL AND h <> 'IS NOT NULL' -- i",
+        );
+        assert_eq!(
+            text.parts,
+            [words(&["a", "DESC"]), words(&["lower", "coalesce", "b c"]), words(&["d", "COLLATE", "NOCASE"])]
+        );
+        assert_eq!(text.condition, ["h"]);
+        let either =
+            index_text("CREATE UNIQUE INDEX u ON t(a) WHERE b IS NOT NULL OR c = 1 AND d IS NOT NULL");
+        assert!(
+            ["b", "c", "d"].iter().all(|name| either.condition.iter().any(|word| word == name)),
+            "{either:?}"
+        );
+        assert_eq!(index_text("CREATE UNIQUE INDEX u ON t(a)").condition, Vec::<String>::new());
+        assert_eq!(index_text(""), IndexText::default());
+    }
+
+    #[test]
+    fn an_expression_tells_whether_null_makes_it_null() {
+        let is_column = |word: &str| ["name", "mail"].contains(&word);
+        let strict = |words: &[&str]| {
+            is_strict(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), is_column)
+        };
+        assert!(strict(&["LOWER", "trim", "mail"]));
+        assert!(strict(&["substr", "mail", "1", "3", "collate", "nocase"]));
+        assert!(!strict(&["coalesce", "name", "mail"]));
+        assert!(!strict(&["name", "IS", "NULL"]));
+        assert!(!strict(&["hosts_own", "name"]));
     }
 
     #[test]

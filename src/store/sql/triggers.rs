@@ -10,7 +10,7 @@ use super::map::{DeactivateMap, SqlMap};
 use super::schema::{Schema, Table, Trigger};
 use super::tokens::{Token, TriggerEvent, tokens};
 use crate::data_map::{ClassName, FieldName, TableTrigger, TriggerEffect, TriggerOn};
-use crate::document::Reader;
+use crate::document::{Reader, key, nearest};
 
 /// What a trigger does to its own table, as its text spells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +25,20 @@ pub(crate) struct TriggerText {
     pub(crate) sets: Vec<String>,
     /// It adds rows to its own table.
     pub(crate) adds: bool,
+    /// The functions that it calls, in lower case.
+    pub(crate) calls: BTreeSet<String>,
 }
 
 /// Reads the text of a trigger on a table.
 pub(crate) fn trigger_text(sql: &str, table: &str) -> TriggerText {
     let tokens = tokens(sql);
+    let opens = |n: usize| tokens.get(n + 1) == Some(&Token::Sign('('));
+    let called = tokens.iter().enumerate().filter(|(n, _)| opens(*n)).filter_map(|(_, token)| token.name());
+    let calls = called.map(str::to_ascii_lowercase).collect();
     let body = tokens.iter().position(|token| token.is("BEGIN")).unwrap_or(tokens.len());
     let (head, body) = tokens.split_at(body);
-    let mut text = TriggerText { when: when(head), columns: update_of(head), ..TriggerText::default() };
+    let mut text =
+        TriggerText { when: when(head), columns: update_of(head), calls, ..TriggerText::default() };
     for (n, token) in body.iter().enumerate() {
         let open = body.get(n + 1) == Some(&Token::Sign('('));
         let Some(how) = body.get(n + 2).filter(|_| open && token.is("RAISE")) else { continue };
@@ -155,8 +161,26 @@ fn effects(table: &Table, trigger: &Trigger) -> Vec<TableTrigger> {
     effects.into_iter().map(of_effect).collect()
 }
 
-/// Triggers into which deactivating would run. One that the map ignores need not be there: a host may drop it for a run.
+/// Ignored triggers that are not there, where another name is nearly the same. A trigger need not be there: a host may drop it
+/// for a run.
+fn check_ignored(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+    let is_ignored = |name: &&str| map.ignored_triggers.keys().any(|other| other.eq_ignore_ascii_case(name));
+    let all = schema.tables().flat_map(|table| &table.triggers).map(|trigger| trigger.name.as_str());
+    let (said, open): (Vec<&str>, Vec<&str>) = all.partition(is_ignored);
+    for name in map.ignored_triggers.keys() {
+        let is_there = said.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let Some(meant) = nearest(name, open.iter().copied()).filter(|_| !is_there) else { continue };
+        reader.problem(
+            format!("ignore.triggers.{}", key(name)),
+            "there is no such trigger",
+            format!("did you mean {meant}? If the trigger was dropped, leave this line out"),
+        );
+    }
+}
+
+/// Triggers into which deactivating would run, and ignored ones that are not there.
 pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+    check_ignored(reader, map, schema);
     let DeactivateMap::Write(writes) = &map.customers.deactivate else { return };
     let Some(table) = schema.table(&map.customers.table) else { return };
     let is_written = |field: &FieldName| writes.keys().any(|name| name.eq_ignore_ascii_case(field.as_str()));
@@ -164,10 +188,38 @@ pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &S
         let way_out = format!(
             "drop the trigger, or, where you know that it lets customers be deactivated, write ignore.triggers.{} = \
              \"reason\"",
-            trigger.name()
+            key(trigger.name())
         );
         reader.problem("customers.deactivate", format!("cannot be written: {trigger}"), way_out);
     }
+}
+
+/// Triggers that call a function, in words.
+pub(super) fn calls(schema: &Schema) -> Vec<(String, BTreeSet<String>)> {
+    let of_table = |table: &Table| {
+        let of_trigger = |trigger: &Trigger| {
+            (format!("trigger {} of table {}", trigger.name, table.name), trigger.text.calls.clone())
+        };
+        table.triggers.iter().map(of_trigger).collect::<Vec<_>>()
+    };
+    schema.tables().flat_map(of_table).filter(|(_, calls)| !calls.is_empty()).collect()
+}
+
+/// What SQLite says of a statement that it cannot prepare, with the triggers that call a function which is not there.
+pub(crate) fn unprepared(bound: &Bound, message: String) -> String {
+    let Some(function) = message.strip_prefix("no such function: ") else { return message };
+    let is_called = |calls: &BTreeSet<String>| calls.contains(&function.to_ascii_lowercase());
+    let callers =
+        bound.calls.iter().filter(|(_, calls)| is_called(calls)).map(|(trigger, _)| trigger.as_str());
+    let callers: Vec<&str> = callers.collect();
+    if callers.is_empty() {
+        return message;
+    }
+    format!(
+        "{message}, which {} calls, and which only the host's program has; drop the trigger for the run, or write it without \
+         that function",
+        callers.join(" and ")
+    )
 }
 
 /// The triggers of the table of a class that do something to a statement, in words.

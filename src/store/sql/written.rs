@@ -1,13 +1,15 @@
 //! What the map itself writes, held against the constraints of the columns: `customers.deactivate` and
 //! `customers.unknown_customer`. A conflict is found when the store is opened, before anybody approves anything.
 
+use chrono::{DateTime, Utc};
+
 use super::map::{CustomersMap, DeactivateMap, Source, Written};
 use super::schema::{Column, Table};
 use crate::data_map::{Datatype, Value};
 use crate::document::{Reader, join};
 
-/// How `{now}` is written, with an instant for an example.
-const NOW: &str = "2026-01-31 09:30:00";
+/// An instant for an example of what `{now}` writes: 2026-01-31 09:30:00 UTC.
+const NOW: DateTime<Utc> = DateTime::from_timestamp_nanos(1_769_851_800_000_000_000);
 
 /// What deactivating writes must fit its columns, for each customer.
 pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
@@ -23,10 +25,10 @@ pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, ta
     };
     for (name, value) in writes {
         let Some(column) = table.column(name) else { continue };
-        let Some(what) = refused(column, value) else { continue };
+        let Some(what) = refused(customers, column, value) else { continue };
         let fitting = archived(name)
             .into_iter()
-            .find(|other| refused(column, &Written::Constant(other.clone())).is_none());
+            .find(|other| refused(customers, column, &Written::Constant(other.clone())).is_none());
         let way_out = match fitting.as_ref().and_then(Value::as_text) {
             Some(other) => format!("write {other}, which the status reads as archived too"),
             None => "write a value that the column takes, or deactivate by another column".to_owned(),
@@ -66,7 +68,7 @@ pub(super) fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table
     let found = unknown.find.iter().map(|(name, value)| ("find", name, Written::Constant(value.clone())));
     let made = unknown.create.iter().map(|(name, value)| ("create", name, value.clone()));
     for (part, name, value) in found.chain(made) {
-        if let Some(what) = table.column(name).and_then(|column| refused(column, &value)) {
+        if let Some(what) = table.column(name).and_then(|column| refused(customers, column, &value)) {
             reader.problem(join(&join(path, part), name), what, "write a value that the column takes");
         }
     }
@@ -82,23 +84,30 @@ fn unique(table: &Table) -> impl Iterator<Item = &Vec<String>> {
     std::iter::once(&table.primary_key).chain(indexes).filter(|columns| !columns.is_empty())
 }
 
-/// Why a column does not take what is written, if that is known.
-fn refused(column: &Column, written: &Written) -> Option<String> {
+/// Why a column does not take what is written, if that is known. `{now}` is written as the column stores dates.
+fn refused(customers: &CustomersMap, column: &Column, written: &Written) -> Option<String> {
     if column.computed {
         return Some("is computed by the database, so nothing can be written to it".to_owned());
     }
     let value = match written {
         Written::Constant(value) => value.clone(),
-        Written::Now => Value::from(NOW),
+        Written::Now => customers.form_of(&column.name).write(NOW),
         // Whose name it is, only the run knows: the rest has to fit at least.
         Written::Tenant { before, after } => Value::from(format!("{before}{after}")),
     };
-    let spelled =
-        if *written == Written::Now { format!("{{now}} writes a text such as {NOW}") } else { String::new() };
+    let spelled = match &value {
+        Value::Text(text) if *written == Written::Now => format!("{{now}} writes a text such as {text}"),
+        Value::Integer(number) if *written == Written::Now => {
+            format!("{{now}} writes a number such as {number}")
+        }
+        _ => String::new(),
+    };
     let why = |what: String| if spelled.is_empty() { what } else { format!("{spelled}, which {what}") };
     if value == Value::Null {
         return (!column.nullable).then(|| "is written as NULL, which the column does not take".to_owned());
     }
+    // A column of numbers can store instants as numbers: then the map has to say so.
+    let is_text_now = *written == Written::Now && value.as_text().is_some();
     let of_type = match (column.datatype, &value) {
         (Datatype::Integer, Value::Text(text)) => text.trim().parse::<i64>().is_ok(),
         (Datatype::Real, Value::Text(text)) => text.trim().parse::<f64>().is_ok(),
@@ -108,7 +117,13 @@ fn refused(column: &Column, written: &Written) -> Option<String> {
         (Datatype::Blob, _) => false,
     };
     if !of_type {
-        return Some(why("is of another type than the column".to_owned()));
+        let stored = format!(
+            "; where the column stores dates as numbers, write customers.fields.{} = {{ date = {{ stored = \"seconds\" }} }}, or \
+             another form",
+            column.name
+        );
+        let hint = if is_text_now && column.datatype == Datatype::Integer { stored.as_str() } else { "" };
+        return Some(why(format!("is of another type than the column{hint}")));
     }
     if let (Some(most), Value::Text(text)) = (column.max_chars, &value)
         && text.chars().count() > usize::try_from(most).unwrap_or(usize::MAX)

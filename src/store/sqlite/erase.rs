@@ -269,7 +269,9 @@ impl Shared {
             Some(why) => Fault::Other(why).into(),
             None => Trouble::at(&class.class)(error),
         };
-        let mut prepared = transaction.prepare_cached(&statement.sql).map_err(at)?;
+        let mut prepared = transaction
+            .prepare_cached(&statement.sql)
+            .map_err(|error| self.unprepared(&class.class, error))?;
         bind_all(&mut prepared, statement).map_err(at)?;
         Ok(u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default())
     }

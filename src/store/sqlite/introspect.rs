@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::checks::Held;
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
-    collation, datatype, declared_chars, generated_from, names_column, trigger_event, trigger_text,
-    virtual_table, written_by_trigger,
+    collation, datatype, declared_chars, generated_from, trigger_event, trigger_text, virtual_table,
+    written_by_trigger,
 };
 
 pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -168,8 +168,7 @@ fn leading(connection: &Connection, table: &Table) -> rusqlite::Result<BTreeSet<
     Ok(leading)
 }
 
-/// The columns of each unique index. Of an index over expressions only its text is known, so every column that
-/// the text names counts.
+/// The unique indexes, the primary key's left out.
 fn unique(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<UniqueIndex>> {
     let mut list = connection.prepare_cached(
         "SELECT l.name, coalesce(s.sql, ''), l.partial FROM pragma_index_list(?1) AS l
@@ -182,15 +181,10 @@ fn unique(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Unique
     let mut unique = Vec::with_capacity(indexes.len());
     for (index, sql, partial) in indexes {
         let mut info = connection.prepare_cached("SELECT name FROM pragma_index_info(?1)")?;
-        let columns =
+        // An expression has no name.
+        let parts =
             info.query_map([&index], |row| row.get(0))?.collect::<Result<Vec<Option<String>>, _>>()?;
-        let plain: Option<Vec<String>> = columns.into_iter().collect();
-        let partial = partial || plain.is_none();
-        let columns = plain.unwrap_or_else(|| {
-            let names = table.columns.iter().map(|column| &column.name);
-            names.filter(|name| names_column(&sql, name)).cloned().collect()
-        });
-        unique.push(UniqueIndex { columns, partial });
+        unique.push(UniqueIndex::new(table, &index, &sql, parts, partial));
     }
     Ok(unique)
 }

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Statement as Prepared};
 
 use super::by_record::fits;
-use super::sql::{Bound, CustomersMap, Note, SqlMap, bind, keys, refused_by};
+use super::sql::{Bound, CustomersMap, Note, SqlMap, bind, keys, refused_by, unprepared};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Page,
     PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
@@ -212,6 +212,15 @@ fn failure(doing: &'static str, fault: Fault) -> StoreError {
 }
 
 impl Shared {
+    /// A statement of a class that cannot be prepared, with the trigger that is the cause if one is.
+    fn unprepared(&self, class: &ClassName, error: rusqlite::Error) -> Trouble {
+        let fault = match Fault::of_preparing(error) {
+            Fault::Other(message) => Fault::Other(unprepared(&self.bound, message)),
+            other => other,
+        };
+        Trouble { class: Some(class.clone()), fault }
+    }
+
     fn customers(&self) -> &CustomersMap {
         &self.bound.customers
     }

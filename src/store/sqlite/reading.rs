@@ -144,7 +144,7 @@ pub(super) fn searched<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<Co
         ValueRef::Null => Ok(None),
         ValueRef::Text(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
-            readable::searchable(text).map(|text| Some(text.into()))
+            readable::redactable(text).map(|text| Some(text.into()))
         }
         ValueRef::Integer(number) => Ok(Some(number.to_string().into())),
         ValueRef::Real(number) => Ok(Some(number.to_string().into())),

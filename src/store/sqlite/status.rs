@@ -84,7 +84,8 @@ impl Shared {
             );
             transaction
                 .prepare_cached(&sql)
-                .and_then(|mut statement| statement.execute([]))
+                .map_err(|error| self.unprepared(&map.class, error))?
+                .execute([])
                 .map_err(Trouble::at(&map.class))?;
         }
         transaction.commit()?;
@@ -171,7 +172,8 @@ impl Shared {
                     }
                     transaction
                         .prepare_cached(&sql)
-                        .and_then(|mut statement| statement.execute(params_from_iter(values)))
+                        .map_err(|error| self.unprepared(&map.class, error))?
+                        .execute(params_from_iter(values))
                         .map_err(Trouble::at(&map.class))?;
                     Reactivated::Done
                 }

@@ -86,6 +86,8 @@ fn is_certain(shape: &Shape, problem: Problem) -> bool {
     };
     match (problem.why, link) {
         _ if never_deleted => false,
+        // It is said of the class that goes.
+        (Why::RestIsTied, _) => false,
         // A column that no foreign key describes is a column like others; some ends are understood without a word.
         (Why::NothingSaid, Some(link)) => {
             link.foreign_key.is_some() && link.hangs.is_empty() && !shape.ends_by_schema
@@ -126,6 +128,13 @@ fn mend(rng: &mut Rng, shape: &mut Shape, problem: Problem) {
         }
         shape.duties.retain(|duty| !duty.classes.is_empty());
         return;
+    }
+    if let (Why::RestIsTied, Some(l)) = (why, link) {
+        let to = shape.classes[class].links[l].to;
+        if shape.tables[to].classes.len() == 1 && rng.bool() {
+            set_column(shape, class, l, |link| link.foreign_key = None);
+            return;
+        }
     }
     let heads = link.map(|l| shape.heads(&shape.classes[class].links[l]).to_vec()).unwrap_or_default();
     match (link, rng.u32(0..10)) {

@@ -29,6 +29,8 @@ pub(super) enum Why {
     FirstMakesAWay,
     /// The classes of the table are told apart by the only column of the link.
     DividesTheTable,
+    /// Rows of the table that no class claims, and a foreign key to what may be deleted.
+    RestIsTied,
 }
 
 /// Why a shape is impossible, with the class and the link where that is.
@@ -111,6 +113,9 @@ impl Shape {
         let goes = matches!(link.gone, Some(Gone::Goes | Gone::Same));
         if link.role == Role::End && link.gone.is_none() {
             return Some(Why::NothingSaid);
+        }
+        if self.tables[class.table].ignored && link.foreign_key.is_some() && self.head_may_be_deleted(link) {
+            return Some(Why::RestIsTied);
         }
         if link.value.is_some() {
             if class.action == Action::Keep

@@ -1,0 +1,259 @@
+//! Texts that PHP's `serialize` wrote: each string carries its length in bytes, so a redacted string needs a new length.
+//!
+//! `a:1:{s:4:"mail";s:13:"ylva@ask.test";}` becomes `a:1:{s:4:"mail";s:8:"[erased]";}`. A string that holds such data itself is
+//! treated the same way. Numbers, classes and property names stay. What starts like such data and is none cannot be written
+//! again: PHP could not read it any more.
+
+use std::fmt::Write as _;
+
+/// Arrays, objects and strings within one another.
+const MAX_DEPTH: usize = 256;
+
+/// The text starts like serialised data, and is none to its last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotPhp;
+
+/// Whether a text is serialised data. None: it does not start like such data.
+pub(crate) fn is_php(text: &str) -> Option<Result<(), NotPhp>> {
+    strings(text, &mut |_| None).map(|walked| walked.map(drop))
+}
+
+/// Serialised data with each string changed; the lengths are written anew. `Ok(None)`: nothing was changed. None: the text does
+/// not start like serialised data.
+pub(crate) fn strings(
+    text: &str,
+    change: &mut dyn FnMut(&str) -> Option<String>,
+) -> Option<Result<Option<String>, NotPhp>> {
+    starts_like(text).then(|| changed(text, 0, change))
+}
+
+/// `a:2:{`, `s:5:"`, `O:8:"`, `C:8:"` or `E:8:"`. Other values hold no string.
+fn starts_like(text: &str) -> bool {
+    let mut parts = text.splitn(3, ':');
+    let (kind, length, rest) =
+        (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_number = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+    is_number
+        && match kind {
+            Some("a") => rest.starts_with('{'),
+            Some("s" | "O" | "C" | "E") => rest.starts_with('"'),
+            _ => false,
+        }
+}
+
+fn changed(
+    text: &str,
+    depth: usize,
+    change: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<Option<String>, NotPhp> {
+    let mut walk = Walk { text, at: 0, out: String::new(), copied: 0, change };
+    walk.value(depth)?;
+    if walk.at != text.len() {
+        return Err(NotPhp);
+    }
+    if walk.copied == 0 {
+        return Ok(None);
+    }
+    let rest = text.get(walk.copied..).ok_or(NotPhp)?;
+    walk.out.push_str(rest);
+    Ok(Some(walk.out))
+}
+
+struct Walk<'t, 'c> {
+    text: &'t str,
+    at: usize,
+    out: String,
+    /// Up to here the text is in `out`.
+    copied: usize,
+    change: &'c mut dyn FnMut(&str) -> Option<String>,
+}
+
+impl<'t> Walk<'t, '_> {
+    fn rest(&self) -> Result<&'t str, NotPhp> {
+        self.text.get(self.at..).ok_or(NotPhp)
+    }
+
+    fn take(&mut self, expected: &str) -> Result<(), NotPhp> {
+        if !self.rest()?.starts_with(expected) {
+            return Err(NotPhp);
+        }
+        self.at += expected.len();
+        Ok(())
+    }
+
+    /// What stands before an end, which is passed over.
+    fn until(&mut self, end: char) -> Result<&'t str, NotPhp> {
+        let (found, _) = self.rest()?.split_once(end).ok_or(NotPhp)?;
+        self.at += found.len() + end.len_utf8();
+        Ok(found)
+    }
+
+    fn number(&mut self, end: char) -> Result<usize, NotPhp> {
+        let digits = self.until(end)?;
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotPhp);
+        }
+        digits.parse().map_err(|_| NotPhp)
+    }
+
+    /// `5:"words"`, the length in bytes.
+    fn quoted(&mut self) -> Result<&'t str, NotPhp> {
+        let length = self.number(':')?;
+        self.take("\"")?;
+        let words = self.rest()?.get(..length).ok_or(NotPhp)?;
+        self.at += length;
+        self.take("\"")?;
+        Ok(words)
+    }
+
+    /// A string, changed if it has to be.
+    fn string(&mut self, depth: usize) -> Result<(), NotPhp> {
+        let start = self.at;
+        let words = self.quoted()?;
+        let new = if starts_like(words) {
+            if depth >= MAX_DEPTH {
+                return Err(NotPhp);
+            }
+            changed(words, depth + 1, &mut *self.change)?
+        } else {
+            (self.change)(words)
+        };
+        if let Some(new) = new {
+            self.out.push_str(self.text.get(self.copied..start).ok_or(NotPhp)?);
+            // Writing to a String never fails.
+            let _ = write!(self.out, "{}:\"{new}\"", new.len());
+            self.copied = self.at;
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, depth: usize) -> Result<(), NotPhp> {
+        if depth > MAX_DEPTH {
+            return Err(NotPhp);
+        }
+        let rest = self.rest()?;
+        if rest.starts_with("N;") {
+            return self.take("N;");
+        }
+        let kind = rest.get(..2).ok_or(NotPhp)?;
+        self.at += 2;
+        match kind {
+            "b:" | "i:" | "d:" | "r:" | "R:" => {
+                let number = self.until(';')?;
+                let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+                if number.is_empty() || !number.bytes().all(is_part) {
+                    return Err(NotPhp);
+                }
+                Ok(())
+            }
+            "s:" => {
+                self.string(depth)?;
+                self.take(";")
+            }
+            "E:" => {
+                self.quoted()?;
+                self.take(";")
+            }
+            "a:" => {
+                let count = self.number(':')?;
+                self.members(count, depth, true)
+            }
+            "O:" => {
+                self.quoted()?;
+                self.take(":")?;
+                let count = self.number(':')?;
+                self.members(count, depth, false)
+            }
+            // A class that writes itself has a form of its own.
+            _ => Err(NotPhp),
+        }
+    }
+
+    /// `{key value key value}`. The keys of an array may be data; those of an object are names in a program.
+    fn members(&mut self, count: usize, depth: usize, keys_are_data: bool) -> Result<(), NotPhp> {
+        self.take("{")?;
+        for _ in 0..count {
+            if self.rest()?.starts_with("s:") && !keys_are_data {
+                self.at += 2;
+                self.quoted()?;
+                self.take(";")?;
+            } else if self.rest()?.starts_with("s:") || self.rest()?.starts_with("i:") {
+                self.value(depth + 1)?;
+            } else {
+                return Err(NotPhp);
+            }
+            self.value(depth + 1)?;
+        }
+        self.take("}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without(text: &str) -> Option<Result<Option<String>, NotPhp>> {
+        strings(text, &mut |words| words.contains("Ylva").then(|| words.replace("Ylva", "[erased]")))
+    }
+
+    #[test]
+    fn a_string_gets_its_new_length_in_bytes_at_every_depth() {
+        let inner = r#"a:1:{s:2:"by";s:11:"Ylva Åsen é";}"#.replace("s:11:", "s:13:");
+        let text = format!(
+            r#"a:3:{{s:2:"Hé";b:1;i:7;s:{}:"{inner}";s:4:"Ylva";O:8:"stdClass":1:{{s:4:"Ylva";d:1.5E+25;}}}}"#,
+            inner.len()
+        )
+        .replace(r#"s:2:"Hé""#, r#"s:3:"Hé""#);
+        let less = without(&text).unwrap().unwrap().unwrap();
+        let inner = r#"a:1:{s:2:"by";s:17:"[erased] Åsen é";}"#;
+        assert_eq!(
+            less,
+            format!(
+                r#"a:3:{{s:3:"Hé";b:1;i:7;s:{}:"{inner}";s:8:"[erased]";O:8:"stdClass":1:{{s:4:"Ylva";d:1.5E+25;}}}}"#,
+                inner.len()
+            )
+        );
+        assert_eq!(is_php(&less), Some(Ok(())));
+        assert_eq!(without(&less), Some(Ok(None)));
+    }
+
+    #[test]
+    fn what_only_starts_like_serialised_data_is_told_apart() {
+        for text in [
+            r#"s:5:"Ylva";"#,
+            r#"s:4:"Ylva"; "#,
+            r#"a:2:{i:0;s:4:"Ylva";}"#,
+            r#"a:1:{i:0;s:4:"Ylv"#,
+            r#"C:3:"Own":4:{Ylva}"#,
+            r#"s:1:"é";"#,
+            r#"a:99999999999999999999:{"#,
+        ] {
+            assert_eq!(without(text), Some(Err(NotPhp)), "{text}");
+        }
+        for text in ["", "Ylva", "a: Ylva", "i:5;", "s:x:\"Ylva\";", "b:1;", "a:1:Ylva", "N;"] {
+            assert_eq!(without(text), None, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever a text is, what comes out can be read as what went in.
+        #[test]
+        fn what_comes_out_can_be_read_again(words in proptest::collection::vec("[a-zé\"; {}:0-9]{0,6}|Ylva", 0..6), nested: bool) {
+            let members: String =
+                words.iter().enumerate().map(|(n, word)| format!("i:{n};s:{}:\"{word}\";", word.len())).collect();
+            let mut text = format!("a:{}:{{{members}}}", words.len());
+            if nested {
+                text = format!("a:1:{{s:1:\"x\";s:{}:\"{text}\";}}", text.len());
+            }
+            let less = without(&text).unwrap();
+            // A word may start like serialised data by chance.
+            if let Ok(less) = less {
+                let less = less.unwrap_or(text);
+                proptest::prop_assert!(!less.contains("Ylva"));
+                proptest::prop_assert_eq!(is_php(&less), Some(Ok(())));
+            }
+        }
+    }
+}

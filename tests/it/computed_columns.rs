@@ -1,0 +1,55 @@
+//! Columns that the database computes: they are erased only through the columns from which they are computed.
+
+use crate::shop::{CUSTOMERS, Shop, changes};
+
+fn shop(fields: &str, treatment: &str) -> Shop {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, doc TEXT, handle TEXT,
+            email TEXT AS (json_extract(doc, '$.email')) VIRTUAL, loud TEXT AS (upper(email)) STORED);
+        INSERT INTO clients (id, doc, handle) VALUES (1, '{\"email\":\"ragna@x.example\"}', 'ragna'), (2, '{}', 'bo');";
+    Shop::new(sql, &format!("{CUSTOMERS}fields = {{ {fields} }}"), treatment)
+}
+
+/// The check passed, the plan named no field, and the outcome was "anonymised": nothing was changed.
+#[test]
+fn a_computed_column_is_refused_where_its_source_stays() {
+    let plain = "doc = 'not personal', handle = 'username', email = 'email', loud = 'email'";
+    let said = shop(plain, "customer = 'anonymise'").policy_refused();
+    for part in
+        ["treatments.x.customer.email", "treatments.x.customer.loud", "computes it from doc", "classify doc"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // A source that the policy keeps is kept, and so is what comes of it.
+    let kept = "doc = 'free_text', handle = 'username', email = 'email', loud = 'not personal'";
+    let said = shop(kept, "customer = { action = 'anonymise', keep = { doc = 'law' } }").policy_refused();
+    assert!(said.contains("write a rule for doc"), "{said}");
+    // Another value of the document is not the one that is computed.
+    let other = "doc = { json = { '/phone' = 'username' }, rest = 'not personal' }, handle = 'username', email = 'email', loud = 'email'";
+    let said = shop(other, "customer = 'anonymise'").policy_refused();
+    assert!(said.contains("treatments.x.customer.email"), "{said}");
+}
+
+#[tokio::test]
+async fn each_way_out_of_a_computed_column_works() {
+    for (fields, treatment) in [
+        ("doc = 'free_text', handle = 'username', email = 'email', loud = 'email'", "customer = 'anonymise'"),
+        (
+            "doc = { json = { '/email' = 'email' }, rest = 'not personal' }, handle = 'username', email = 'email', loud = 'email'",
+            "customer = 'anonymise'",
+        ),
+    ] {
+        let shop = shop(fields, treatment);
+        let before = shop.cells();
+        shop.erase("1").await;
+        let changed = changes(&before, &shop.cells());
+        for cell in ["clients[1].doc", "clients[1].email", "clients[1].loud", "clients[1].handle"] {
+            assert!(changed.contains(cell), "{cell}: {changed:?}");
+        }
+        assert_eq!(changed.len(), 4, "{changed:?}");
+    }
+    let fields = "doc = 'not personal', handle = 'username', email = 'email', loud = 'email'";
+    let keeps = shop(fields, "customer = { action = 'anonymise', keep = { email = 'law', loud = 'law' } }");
+    let before = keeps.cells();
+    keeps.erase("1").await;
+    assert_eq!(Vec::from_iter(changes(&before, &keeps.cells())), ["clients[1].handle"]);
+}

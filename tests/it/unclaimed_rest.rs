@@ -1,0 +1,64 @@
+//! Rows of a divided table that no class claims, and that a foreign key ties to what a treatment deletes.
+
+use crate::shop::{CUSTOMERS, Shop, changes};
+
+fn shop(on_delete: &str, records: &str, ignore: &str, treatment: &str) -> Shop {
+    let sql = format!(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+         CREATE TABLE facts (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients(id) {on_delete}, what TEXT NOT NULL, v TEXT);
+         INSERT INTO clients VALUES (1, 'Ragna'), (2, 'Bo');
+         INSERT INTO facts VALUES (1, 1, 'street', 'Lille Øvregate 3'), (2, 1, 'hobby', 'chess'), (3, 2, 'hobby', 'go');"
+    );
+    let map = format!(
+        "{CUSTOMERS}fields.name = 'name'\n[records.street]\ntable = 'facts'\nowner = 'client'\nwhen = {{ what = 'street' }}\n\
+         fields.v = 'address'\n{records}{ignore}"
+    );
+    Shop::new(&sql, &map, treatment)
+}
+
+const IGNORE: &str = "[ignore]\nfacts = { rest = 'harmless' }\n";
+const REST: &str =
+    "[records.other]\ntable = 'facts'\nwhen = 'rest'\nowner = 'client'\nfields.v = 'not personal'\n";
+
+/// The check passed, and the database deleted rows by CASCADE that no plan counted and the certificate called "not covered".
+/// With a plain foreign key every such customer was blocked at run time instead.
+#[test]
+fn an_ignored_rest_that_a_foreign_key_ties_to_deleted_rows_is_refused() {
+    for (on_delete, so) in [
+        ("ON DELETE CASCADE", "(ON DELETE CASCADE), so the database would delete rows that nobody counted"),
+        ("ON DELETE SET NULL", "(ON DELETE SET NULL), so the database would write to rows"),
+        ("", "(ON DELETE NO ACTION), so such rows would block"),
+    ] {
+        let said = shop(on_delete, "", IGNORE, "customer = 'delete'\nstreet = 'delete'\n").policy_refused();
+        for part in
+            ["treatments.x.customer", "rows of table facts", "foreign key on client", so, "when = \"rest\""]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_way_out_of_an_ignored_rest_works() {
+    for on_delete in ["ON DELETE CASCADE", "ON DELETE SET NULL", ""] {
+        let stays = shop(on_delete, "", IGNORE, "customer = 'anonymise'\nstreet = 'delete'\n");
+        let before = stays.cells();
+        stays.erase("1").await;
+        assert_eq!(
+            Vec::from_iter(changes(&before, &stays.cells())),
+            ["- facts[1]", "clients[1].name"],
+            "{on_delete}"
+        );
+        for ignore in [IGNORE, ""] {
+            let treatment = "customer = 'delete'\nstreet = 'delete'\nother = 'delete'\n";
+            let claimed = shop(on_delete, REST, ignore, treatment);
+            let before = claimed.cells();
+            claimed.erase("1").await;
+            assert_eq!(
+                Vec::from_iter(changes(&before, &claimed.cells())),
+                ["- clients[1]", "- facts[1]", "- facts[2]"],
+                "{on_delete}"
+            );
+        }
+    }
+}

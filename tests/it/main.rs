@@ -65,5 +65,6 @@ mod uncertain_mentions;
 mod unclaimed_rest;
 mod unique_indexes;
 mod unreadable;
+mod ways_out;
 mod wired;
 mod word_for_word;

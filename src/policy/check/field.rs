@@ -94,6 +94,28 @@ pub(super) fn way_out(field: &Field) -> String {
     }
 }
 
+/// What can stand in place of a whole value that cannot be read, as the policy spells it. A document stays one.
+pub(super) fn instead(field: &Field, is_json: bool) -> String {
+    let rules = if is_json {
+        let empty = constant(field, &Value::from("{}")).is_ok();
+        let cleared = clear(field).is_ok();
+        [(cleared, "\"clear\""), (empty, "{ constant = \"{}\" }")]
+            .into_iter()
+            .filter(|(can, _)| *can)
+            .map(|(_, rule)| rule.to_owned())
+            .collect()
+    } else {
+        let mut rules = accepted_rules(field);
+        rules.truncate(SUGGESTIONS);
+        rules
+    };
+    if rules.is_empty() {
+        "leave it out, and mend the values".to_owned()
+    } else {
+        format!("write {}", rules.join(" or "))
+    }
+}
+
 /// The rules that the field takes, of those that need nothing but the field.
 fn accepted_rules(field: &Field) -> Vec<String> {
     if writable(field).is_err() {

@@ -281,10 +281,10 @@ fn compile_classes(
     reader: &mut Reader,
     path: &str,
     rules: (&Rules, &Strategies),
-    rule: &TreatmentRule,
+    treatment: &TreatmentRule,
     map: &DataMap,
 ) -> BTreeMap<ClassName, ClassTreatment> {
-    for name in rule.classes.keys().filter(|name| map.class(name.as_str()).is_none()) {
+    for name in treatment.classes.keys().filter(|name| map.class(name.as_str()).is_none()) {
         let known: BTreeSet<&str> = map.classes().map(|class| class.name().as_str()).collect();
         reader.problem(
             join(path, name.as_str()),
@@ -295,11 +295,11 @@ fn compile_classes(
     let mut classes = BTreeMap::new();
     for class in map.classes() {
         let path = join(path, class.name().as_str());
-        let Some(rule) = rule.classes.get(class.name()) else {
+        let Some(rule) = treatment.classes.get(class.name()) else {
             reader.problem(
                 path,
                 "is not covered",
-                "write \"delete\", \"anonymise\", \"reassign\" or { keep = \"reason\" }",
+                actions(treatment, class, class.name() != map.root() && class.is_reassignable()),
             );
             continue;
         };
@@ -311,13 +311,26 @@ fn compile_classes(
                 "its records cannot be reassigned: the data map names no \"Unknown Customer\", or they do not belong \
                  to a customer directly"
             };
-            reader.problem(&path, what, "write \"delete\", \"anonymise\" or { keep = \"reason\" }");
+            reader.problem(&path, what, actions(treatment, class, false));
         }
         let mut compiled = compile_class(reader, &path, rules, rule, class);
         group::put_in_group(reader, &path, rule, &mut compiled, class, map);
         classes.insert(class.name().clone(), compiled);
     }
     classes
+}
+
+/// The actions that a class can take in a treatment, of those that need nothing else.
+fn actions(treatment: &TreatmentRule, class: &RecordClass, is_reassignable: bool) -> String {
+    let mut words = vec!["\"delete\""];
+    let stays = may_stay(treatment, class);
+    words.extend(stays.then_some("\"anonymise\""));
+    words.extend(is_reassignable.then_some("\"reassign\""));
+    words.extend(stays.then_some("{ keep = \"reason\" }"));
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("write {} or {last}", others.join(", ")),
+        _ => format!("write {}", words.concat()),
+    }
 }
 
 fn compile_class(
@@ -526,18 +539,60 @@ fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: 
                 check_let_go(reader, &path, (other, link));
             }
             if let Some(why) = stays_behind(other, link, of_other, map) {
-                let lets_go = format!(
-                    "say in the map that the link lets go of it, such as ends.{} = \"clear\"",
-                    link.name()
-                );
-                let ways = match of_other {
-                    RecordAction::Delete => vec![lets_go, "anonymise this class".to_owned()],
-                    _ => vec![format!("delete {}", other.name()), lets_go, "anonymise this class".to_owned()],
-                };
+                let ways = ways_out(rule, (own, class), (of_other, other, link), map);
                 reader.problem(&path, format!("cannot be deleted: {name} {why}"), ways.join(", or "));
             }
         }
     }
+}
+
+/// Whether a record can stay in this treatment: nothing goes to which it has to lead.
+fn may_stay(rule: &TreatmentRule, class: &RecordClass) -> bool {
+    let goes = |link: &Link| {
+        rule.classes.get(link.to()).is_some_and(|head| head.action == RecordAction::Delete || head.or_deletes)
+    };
+    !class.links().iter().any(|link| goes(link) && !link.lets_go() && !link.is_by_value())
+}
+
+/// What can be done where a record that stays leads to one that is deleted: only what no other check refuses.
+fn ways_out(
+    rule: &TreatmentRule,
+    (own, class): (&ClassRule, &RecordClass),
+    (of_other, other, link): (&RecordAction, &RecordClass, &Link),
+    map: &DataMap,
+) -> Vec<String> {
+    let takes_null = link.fields().iter().any(|field| {
+        other.find(field.as_str()).is_some_and(|field| {
+            field.constraints().nullable
+                && !field.is_linked()
+                && !matches!(field.role(), Role::Key | Role::Computed)
+        })
+    });
+    let mut ways = Vec::new();
+    let is_single = link.role() == LinkRole::Owner;
+    if *of_other != RecordAction::Delete && stays_behind(other, link, &RecordAction::Delete, map).is_none() {
+        ways.push(format!("delete {}", other.name()));
+    }
+    let end = format!("ends.{}", key(link.name()));
+    let may_go = match of_other {
+        RecordAction::Delete => true,
+        RecordAction::Anonymise => takes_null,
+        RecordAction::Keep { .. } | RecordAction::Reassign => false,
+    };
+    let is_whole = own.action == RecordAction::Delete && !own.or_deletes;
+    if may_go && is_whole && !is_single && other.name() != map.root() && !link.goes_along() {
+        ways.push(format!("write {end} = \"goes\" in the map, so that it is treated along"));
+    }
+    if takes_null && *link.gone() != WhenGone::Clear {
+        ways.push(format!("write {end} = \"clear\" in the map, so that the link lets go of it"));
+    }
+    if may_stay(rule, class) {
+        ways.push("anonymise this class".to_owned());
+    }
+    if ways.is_empty() {
+        ways.push(format!("say in the map that the link lets go of it, with a value that means nobody: {end} = {{ clear = 0 }}"));
+    }
+    ways
 }
 
 /// Whether a record may stay, or stay for a while, when what its link leads to is deleted.
@@ -641,15 +696,7 @@ fn check_hand_over(
     (rule, treatment): (&ClassRule, &TreatmentRule),
     class: &RecordClass,
 ) {
-    // A record that stays must not lead to one that goes.
-    let goes = |link: &&Link| {
-        let of_head = treatment.classes.get(link.to());
-        of_head.is_some_and(|head| head.action == RecordAction::Delete)
-            && !link.lets_go()
-            && !link.is_by_value()
-    };
-    let may_stay = !class.links().iter().any(|link| goes(&link));
-    let or_anonymise = if may_stay { " or \"anonymise\"" } else { "" };
+    let or_anonymise = if may_stay(treatment, class) { " or \"anonymise\"" } else { "" };
     let owners = class.links().iter().filter(|link| link.is_owner());
     let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
     for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {

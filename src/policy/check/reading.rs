@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::field::{Impossible, Resolved, resolve};
+use super::field::{Impossible, Resolved, instead, resolve};
 use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass};
 use crate::document::{Reader, join, key};
@@ -56,15 +56,18 @@ pub(super) fn put_unreadable(
             continue;
         }
         is_any_read = true;
-        let said = own.and_then(|_| of_field(field)).or_else(|| inner.into_iter().find_map(of_field));
+        let said = own.and_then(|_| of_field(field)).or_else(|| inner.iter().copied().find_map(of_field));
         let Some(said) = said.or(rule.otherwise.as_ref()) else { continue };
         match resolve(field, said, strategies) {
             Ok(Resolved::Write(strategy)) => drop(compiled.unreadable.insert(field.name().clone(), strategy)),
             Ok(Resolved::Keep(_) | Resolved::Unknown) => {}
-            Err(Impossible { what, way_out }) => reader.problem(
+            Err(Impossible { what, .. }) => reader.problem(
                 join(path, "otherwise"),
                 format!("{} {what}", field.name()),
-                format!("for values that cannot be read: {way_out}"),
+                format!(
+                    "for values that cannot be read: {}",
+                    instead(field, !inner.is_empty() || field.is_json())
+                ),
             ),
         }
     }

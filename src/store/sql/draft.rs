@@ -36,7 +36,9 @@ impl<'s> Binder<'s> {
         if is_key && self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
             ways.push(end("stand-in", "the \"Unknown Customer\" takes that place"));
         }
-        if is_record && is_plain {
+        // Columns that are joined are no column of the table.
+        let has_name = key.columns.len() == 1 || self.map.links.contains_key(&name);
+        if is_record && is_plain && has_name {
             ways.push(Way::Shared { name: name.clone() });
         }
         if is_plain

@@ -60,7 +60,7 @@
 //!
 //! | what the census finds | how the map explains it |
 //! |---|---|
-//! | rows that no class claims | a class with `when = "rest"`, or `ignore.meta = { rest = "of goods" }` |
+//! | rows that no class claims | a class with `when = "rest"`, or `ignore.meta = { rest = "of goods" }` where no foreign key ties them to what is deleted |
 //! | records that name no owner | `nobody = "of visitors"` |
 //! | records whose owner is not there | `nobody = { gone = "of clients who left" }` |
 //!
@@ -212,6 +212,9 @@
 //! | a polymorphic owner | `owner = { column = "owner_id", to = "customer" }` and `when = { owner_type = "client" }`; the table may be mapped again for another type |
 //! | a trigger that writes to another table | map that table, or ignore it with a reason; it is treated after the trigger has run |
 //! | a trigger that refuses a statement, leaves rows as they are (`RAISE(IGNORE)`), or writes to its own table again | nothing: a policy that runs into the trigger is refused. Where you know that the trigger lets these rows pass: `ignore.triggers.name = "reason"` |
+//! | a computed column with personal data | a kind for the columns from which it is computed; a policy that writes nothing there is refused |
+//! | a unique index over an expression, a computed column or some of the rows | nothing: a policy that runs into the index is refused. "remove" writes a token where NULL collides: `coalesce(name, 'x')` |
+//! | text that PHP serialised | nothing: each string is redacted for itself and gets its new length. A text that only starts like such data blocks its customer, until the policy says `otherwise = "remove"` |
 //! | a full-text index over a mapped table | nothing, if triggers keep it current; a full-text table of its own has to be ignored with a reason |
 //!
 //! The field of a JSON value is named by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`. Redacted,

@@ -698,16 +698,27 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
                         "cannot be cleared: {} takes no NULL, or is part of the key",
                         link.columns.join(", ")
                     ),
-                    "write \"goes\", or { clear = value } with a value that means nobody",
+                    if foot.path == "customers" {
+                        "write { clear = value } with a value that means nobody"
+                    } else {
+                        "write \"goes\", or { clear = value } with a value that means nobody"
+                    },
                 ),
             }
         }
         WhenGone::Goes | WhenGone::Same => {
             if foot.path == "customers" {
+                let can_clear = !clearable(foot, link, &[]).is_empty();
+                let words = [(can_clear, "\"clear\""), (!link.is_enforced, "{ keep = \"reason\" }")];
+                let mut words: Vec<&str> =
+                    words.into_iter().filter(|(can, _)| *can).map(|(_, word)| word).collect();
+                if words.is_empty() {
+                    words.push("{ clear = value } with a value that means nobody");
+                }
                 reader.problem(
                     path,
                     "would treat a customer because another one leaves",
-                    "write \"clear\", \"stand-in\" or { keep = \"reason\" }",
+                    format!("write {}", words.join(" or ")),
                 );
             }
             // Where the row is only anonymised, the link is cleared if it can be.

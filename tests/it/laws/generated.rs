@@ -220,6 +220,10 @@ impl Shop {
         }
         for n in 0..self.tables.len() {
             let typed = self.tables[n].typed;
+            // Rows of others in the table have a second link too: the check refuses that where customers are deleted.
+            if typed && self.delete_customers {
+                self.tables[n].second = None;
+            }
             let parent =
                 self.tables[n].parent.filter(|parent| !typed && *parent < n && !self.tables[*parent].typed);
             let of_parent = parent.map(|parent| self.tables[parent].action);

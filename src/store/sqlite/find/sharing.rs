@@ -122,8 +122,7 @@ impl Finder<'_> {
     /// Whether fields of other rows belong to whoever has rows of the class.
     fn has_fields_elsewhere(&self, number: usize) -> bool {
         let is_of = |(foot, link, head): &(usize, &BoundLink, usize)| {
-            *head == number
-                && self.class(*foot).is_some_and(|class| class.of.values().any(|name| *name == link.name))
+            *head == number && self.class(*foot).is_some_and(|class| class.has_fields_of(link))
         };
         self.links().iter().any(is_of)
     }

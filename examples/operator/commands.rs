@@ -155,7 +155,7 @@ fn shown(path: &Path) -> std::path::Display<'_> {
 #[derive(Args)]
 pub(crate) struct Ask {
     /// The customer's id: what the data map's key column holds
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     customer: String,
     /// A treatment of the policy, instead of the one that its trigger `requested` names
     #[arg(long, value_name = "NAME")]

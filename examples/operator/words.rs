@@ -177,7 +177,7 @@ pub(crate) struct LetterArgs {
     #[command(flatten)]
     documents: Documents,
     /// The customer's id: what the data map's key column holds
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     customer: String,
     /// Which letter
     #[arg(long)]

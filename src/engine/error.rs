@@ -36,7 +36,10 @@ pub enum Error {
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// No customer has this id.
-    #[error("there is no such customer; check the id, and that it is the id the data map names as the key")]
+    #[error(
+        "there is no such customer; check that the id is what the data map names as the key, and spelled as the store gives \
+         it: a UUID in lower case with hyphens, other bytes as 0x…, the parts of a composite key with a colon between them"
+    )]
     NoSuchCustomer,
     /// The policy has no treatment of this name.
     #[error("the policy has no treatment {name}; {way_out}")]

@@ -116,7 +116,17 @@ impl Deferred {
         if duties.is_empty() && rows.is_some() {
             // They are kept with records of other classes, perhaps of others, for as long as these are kept.
             let with_others = policy.duties().iter().filter(|duty| !duty.needs().is_empty());
-            duties.extend(with_others.map(|duty| DeferredBy::new(duty, None)));
+            duties.extend(with_others.map(|duty| {
+                let latest = duty.classes().values().filter_map(|field| latest(duty, field)).max();
+                DeferredBy::new(
+                    duty,
+                    latest.and_then(|date| duty.kept_until(date, policy.fiscal_year_ends())),
+                )
+            }));
+            // Where the dates of those records are known, so is by which duties they are kept.
+            if duties.iter().any(|duty| duty.until.is_some()) {
+                duties.retain(|duty| duty.until.is_some());
+            }
         }
         let until = duties.iter().filter_map(|duty| duty.until).max();
         let unreadable = BTreeMap::new();

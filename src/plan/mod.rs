@@ -192,6 +192,18 @@ impl Kept {
         }
     }
 
+    /// Adds what is known of the dates of others.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn and(&mut self, other: &Self) {
+        self.rows += other.rows;
+        for (field, date) in other.latest.iter().chain(&other.earliest) {
+            self.add(field, Some(*date));
+        }
+        for (field, rows) in &other.unreadable {
+            self.add_unreadable(field, *rows);
+        }
+    }
+
     /// Adds a record, with its date if it has one.
     pub fn add(&mut self, field: &FieldName, date: Option<NaiveDate>) {
         if let Some(date) = date {

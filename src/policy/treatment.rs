@@ -377,7 +377,6 @@ impl Treatment {
     }
 
     /// What different duties keep together with their records.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn kept_together(&self) -> BTreeSet<&BTreeSet<(ClassName, String)>> {
         let duties = self.classes.values().flat_map(|class| &class.under_duty);
         duties.map(|under| &under.needs).filter(|needs| !needs.is_empty()).collect()
@@ -442,8 +441,16 @@ impl Treatment {
         let holds_personal = |name: &ClassName| {
             map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
         };
+        let needs: Vec<(ClassName, String)> = self.kept_together().into_iter().flatten().cloned().collect();
+        let is_needed = |name: &ClassName| {
+            let feet = needs.iter().filter_map(|(foot, link)| Some((map.class(foot.as_str())?, link)));
+            let mut links =
+                feet.flat_map(|(foot, named)| foot.links().iter().filter(move |link| link.name() == named));
+            links.any(|link| link.to() == name)
+        };
         for (name, class) in &self.classes {
-            if class.is_deferred() && holds_personal(name) {
+            let goes = !matches!(class.action, RecordAction::Keep { .. });
+            if (class.is_deferred() || (goes && is_needed(name))) && holds_personal(name) {
                 self.links.push(format!("{name}{WHILE_KEPT}"));
             }
             let meanwhile = class.tombstone.iter().flat_map(|tombstone| tombstone.kept.keys());

@@ -29,6 +29,7 @@ mod hosts;
 mod house;
 mod interruption;
 mod json;
+mod kept_with;
 mod laws;
 mod ledger;
 mod letters;

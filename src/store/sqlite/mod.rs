@@ -693,6 +693,14 @@ impl Shared {
                     }
                 }
             }
+            for (statement, fields) in &class.keepers {
+                for (n, keepers) in Self::kept(transaction, &class.class, statement, fields)? {
+                    let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
+                    if let Some(kept) = kept {
+                        kept.and(&keepers);
+                    }
+                }
+            }
         }
         Ok(tallies)
     }

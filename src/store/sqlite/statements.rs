@@ -61,6 +61,8 @@ pub(super) struct ClassScript {
     pub(super) mentioned: Option<Statement>,
     /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
     pub(super) kept: Option<(Statement, Vec<FieldName>)>,
+    /// The dates of the records for whose sake rows are kept that no duty of their own keeps.
+    pub(super) keepers: Vec<(Statement, Vec<FieldName>)>,
     /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
     pub(super) uncertain: Option<(Statement, Vec<FieldName>)>,
     /// Who is counted, where what stays has to be shared.
@@ -586,6 +588,10 @@ impl Writer<'_> {
             let is_kept_anyway = matches!(treated.action(), RecordAction::Keep { .. });
             (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
         });
+        let keepers = match &kept {
+            Some((_, fields)) if fields.is_empty() => self.dates_of_keepers(number, class),
+            Some(_) | None => Vec::new(),
+        };
         let redacted: Vec<Target<'_>> = fields
             .iter()
             .filter(|field| class.is_shared && matches!(field.strategy, Strategy::Redact { .. }))
@@ -661,6 +667,7 @@ impl Writer<'_> {
             uncertain,
             group,
             kept,
+            keepers,
             tombstone,
             distinct: touched.distinct(due),
             adds_up: is_one_persons(self.bound, class, &mut BTreeSet::new()),
@@ -674,13 +681,58 @@ impl Writer<'_> {
     }
 
     fn is_kept_with_others(&self, class: &BoundClass) -> bool {
-        self.bound.classes.iter().any(|foot| {
-            foot.links.iter().filter(|link| link.heads.contains(&class.name)).any(|link| {
-                let is_named =
-                    |(name, known): &(ClassName, String)| *name == foot.name && *known == link.name;
-                self.treatment.kept_together().into_iter().flatten().any(is_named)
-            })
-        })
+        !self.needed_over(class).is_empty()
+    }
+
+    /// The links over which a kept record needs rows of the class: the number of what its duty needs, and where the link is.
+    fn needed_over(&self, class: &BoundClass) -> Vec<(usize, usize, &BoundLink)> {
+        let mut links = Vec::new();
+        for (group, needs) in self.treatment.kept_together().into_iter().enumerate() {
+            for (number, foot) in self.bound.classes.iter().enumerate() {
+                let leads = foot.links.iter().filter(|link| link.heads.contains(&class.name));
+                let is_named = |link: &&BoundLink| {
+                    needs.iter().any(|(name, known)| *name == foot.name && *known == link.name)
+                };
+                links.extend(leads.filter(is_named).map(|link| (group, number, link)));
+            }
+        }
+        links
+    }
+
+    /// Per customer of the batch, between which dates the records lie for whose sake rows of the class are kept. None where
+    /// these are kept for others' sake in turn: nothing is known of the dates then.
+    fn dates_of_keepers(&self, number: usize, class: &BoundClass) -> Vec<(Statement, Vec<FieldName>)> {
+        let mut statements = Vec::new();
+        for (group, at, link) in self.needed_over(class) {
+            let Some(foot) = self.bound.classes.get(at) else { continue };
+            let Some(kept) = self.kept.get(&at).filter(|_| !self.is_kept_with_others(foot)) else {
+                return Vec::new();
+            };
+            let handle = class.handle.iter().enumerate();
+            let mut gives: Vec<String> =
+                handle.map(|(part, column)| format!("x.{} AS h{part}", quoted(column))).collect();
+            let mut dates = String::new();
+            for (n, arguments) in kept.arguments(&self.ways, "y").enumerate() {
+                gives.push(format!("relinquish_day({arguments}) AS d{n}"));
+                gives.push(format!("relinquish_unreadable({arguments}) AS u{n}"));
+                // Writing to a String never fails.
+                let _ = write!(dates, ", max(w.d{n}), min(w.d{n}), sum(w.u{n})");
+            }
+            let keepers =
+                From::set(self.bound, Set::Whole, at).which(&format!("relinquish_r.needs = {group}"));
+            let rows =
+                self.ways.along(link, foot, class, Toward::Head, &keepers, &gives.join(", "), None).sql;
+            let same = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part} = w.h{part}"));
+            let sql = format!(
+                "SELECT relinquish_r.n, 0{dates} FROM ({rows}) AS w CROSS JOIN {} AS relinquish_r ON {} \
+                 WHERE relinquish_r.whole GROUP BY relinquish_r.n",
+                Set::Touched.of(number),
+                same.collect::<Vec<_>>().join(" AND "),
+            );
+            let fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
+            statements.push((Statement { sql, parameters: Vec::new() }, fields));
+        }
+        statements
     }
 
     /// The row goes to the tenant's stand-in, or is deleted where that one has an equal row.

@@ -261,13 +261,18 @@ fn ends(rng: &mut Rng, shape: &Shape, class: &Class) -> String {
     if ends.is_empty() { String::new() } else { format!("ends = {{ {} }}\n", ends.join(", ")) }
 }
 
-fn when(shape: &Shape, class: &Class) -> String {
-    let table = &shape.tables[class.table];
-    let column = match &table.divided {
+/// The column that tells the classes of a table apart.
+fn dividing(table: &Table) -> String {
+    match &table.divided {
         Divided::ByLink(link) if table.key == KeyForm::Pair => format!("{link}_part"),
         Divided::ByLink(link) => link.clone(),
         _ => "kind".to_owned(),
-    };
+    }
+}
+
+fn when(shape: &Shape, class: &Class) -> String {
+    let table = &shape.tables[class.table];
+    let column = dividing(table);
     let condition = match &class.when {
         When::Always => return String::new(),
         When::Rest => return "when = \"rest\"\n".to_owned(),
@@ -600,6 +605,8 @@ fn allowed(before: &World, is: &World, id: Id, column: &str) -> Allowed {
             To::Erased => Allowed::Erased,
             To::Cleared if link.none && link.nullable => Allowed::One(vec![Sql::Null, nobody(shape, link)]),
             To::Cleared if link.none => Allowed::One(vec![nobody(shape, link)]),
+            // The column that tells the classes apart stays; with the other one NULL the link leads nowhere.
+            To::Cleared if column == dividing(&shape.tables[class.table]) => Allowed::Same,
             _ => Allowed::One(vec![value]),
         };
     }

@@ -12,14 +12,15 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
+use crate::policy::treatment::{DOES_NOT_EXPIRE, EXPIRE};
 use crate::policy::{
     After, ClassTreatment, Duty, Expiry, Ground, Ownerless, OwnerlessExpiry, Period, RecordAction, StartRule,
     Treatment,
 };
 
 /// What is said of the classes that do not expire.
-const STAYS: &str = "does not expire";
-const TABLE: &str = "expire";
+const STAYS: &str = DOES_NOT_EXPIRE;
+const TABLE: &str = EXPIRE;
 
 /// What expires by its age or when its last duty ends, of one tenant or of everyone.
 pub(super) fn compile_expiry(

@@ -898,7 +898,9 @@ impl Writer<'_> {
         let all = treated.field_strategies();
         let table = quoted(&class.table);
         let reading = Reading::new(self.bound, class, treated);
-        for link in class.links.iter().filter(|link| class.has_fields_of(link)) {
+        // Where records expire nobody leaves: a value goes with its own record.
+        let stays = |link: &BoundLink| link.by_value && self.treatment.is_expiry();
+        for link in class.links.iter().filter(|link| class.has_fields_of(link) && !stays(link)) {
             let of_link = all.iter().filter(|(field, _)| class.is_of(field.as_str(), link));
             let of_link = of_link.map(|(field, strategy)| (*field, *strategy));
             let fields = targets(class, &reading, of_link, slots);

@@ -193,9 +193,10 @@ impl ExpiryPlan {
     ) -> Self {
         let rules = policy.ownerless().into_iter().flat_map(|ownerless| {
             ownerless.rules().iter().map(|(class, which)| {
-                let after =
-                    ownerless.after().get(class).map_or_else(String::new, |after| format!(", {after}"));
-                (class.clone(), format!("owner {which}{after}"))
+                let after = ownerless.after().get(class).into_iter().flatten();
+                let says: Vec<String> =
+                    std::iter::once(format!("owner {which}")).chain(after.map(ToString::to_string)).collect();
+                (class.clone(), says.join(", "))
             })
         });
         let bound = Bound {

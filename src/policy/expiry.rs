@@ -89,8 +89,8 @@ pub struct OwnerlessExpiry {
     pub(super) rules: BTreeMap<ClassName, Ownerless>,
     /// Classes of which the policy does not say it: their records may be found by a value, and expire by age or after a duty.
     pub(super) implied: BTreeSet<ClassName>,
-    /// What has to be over beside.
-    pub(super) after: BTreeMap<ClassName, After>,
+    /// What has to be over beside, for whatever tenant.
+    pub(super) after: BTreeMap<ClassName, Vec<After>>,
     pub(super) treatment: Arc<Treatment>,
     /// The ages that records have to reach.
     pub(super) ages: Vec<Duty>,
@@ -108,8 +108,9 @@ impl OwnerlessExpiry {
         self.rules.get(class).copied().filter(|_| !self.implied.contains(class))
     }
 
-    /// By class, the age or the duty that has to be over as well.
-    pub fn after(&self) -> &BTreeMap<ClassName, After> {
+    /// By class, the ages that a record has to reach as well, and the duties that have to be over: of every tenant, because the
+    /// record may be any tenant's.
+    pub fn after(&self) -> &BTreeMap<ClassName, Vec<After>> {
         &self.after
     }
 

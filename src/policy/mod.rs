@@ -150,7 +150,7 @@
 //!   or hangs from a record that is not there. `"gone or none"`: or it names nobody. A foreign key may have been
 //!   cleared when its customer went; a guest's order never had one, and goes as well. Where the database writes `0`
 //!   or an empty text for nobody, that is a customer who is not there. Duties keep such records too. Beside `from` and
-//!   `after` a record without an owner goes only when it is old enough.
+//!   `after` a record without an owner goes only when it is old enough, by the age that every tenant says.
 //! * **Found by a value:** a record whose e-mail address leads to its customer may lead to nobody. It is a guest's, or the
 //!   customer was erased while a duty kept the record. No tenant reaches such a record. So a class that is found by a value,
 //!   and expires by age or after a duty, counts as if it said `ownerless = "gone or none"`: `Engine::plan_ownerless` plans it.
@@ -271,7 +271,7 @@ impl Policy {
         let duties = self.all().flat_map(|effective| {
             effective.duties().iter().chain(effective.expiry().into_iter().flat_map(|expiry| &expiry.keeps))
         });
-        let fields = duties.flat_map(|duty| duty.classes());
+        let fields = duties.flat_map(Duty::classes);
         fields.map(|(class, field)| (class.clone(), field.clone())).collect()
     }
 
@@ -284,7 +284,7 @@ impl Policy {
             let mut keeps = Vec::new();
             for under in &class.under_duty {
                 for effective in self.all() {
-                    // An age has to be reached by every tenant's calendar.
+                    // Every tenant's age has to be reached, by every tenant's calendar.
                     let duties = [effective.duties(), &ownerless.ages].concat();
                     let Some(keep) = effective.under_any(&duties, name, under, at) else { continue };
                     if !keeps.contains(&keep) {

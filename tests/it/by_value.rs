@@ -145,6 +145,22 @@ async fn a_guests_order_expires_by_its_age_and_not_before() {
     }
 }
 
+/// Whose tenant's a record is that nobody has, no one can tell: it waits for the longest age that a tenant says.
+#[tokio::test]
+async fn a_guests_order_waits_for_the_longest_age_of_all_tenants() {
+    let shop = shop(
+        "(1, NULL, 'guest@fir.org', '2023-01-01'), (2, NULL, 'guest@fir.org', '2020-01-01')",
+        "delete",
+        "[expire]\nticket = { from = 'bought', after = '2 years', action = 'delete' }\n\
+         [tenants.careful]\nexpire.ticket = { from = 'bought', after = '5 years', action = 'delete' }\n",
+    );
+    let (engine, _) = engine_on(&shop, "2026-06-01");
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("nothing expires") };
+    let says = plan.to_string();
+    assert!(says.contains("owner gone or none, 2 years after bought, 5 years after bought"), "{says}");
+    assert!(says.contains("2 rows, 1 expired, 1 to do"), "{says}");
+}
+
 /// The plan counted the field of a record and the record as two: "3 rows, 3 expired, 6 to do". A record of somebody else's that names
 /// the customer is none of the customer's here: it expires by its own age.
 #[tokio::test]

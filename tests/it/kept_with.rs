@@ -21,10 +21,11 @@ fn shop(extra: &str) -> Shop {
          [records.order]\ntable = 'orders'\nowner = 'client'\nends.bill_to = 'clear'\nfields.placed = 'not personal'"
     );
     let mut shop = Shop::new(SCHEMA, &map, "customer = 'delete'\norder = 'delete'\naddress = 'delete'");
-    shop.policy += &format!(
+    let duty = format!(
         "\n[duties.books]\nclasses = ['order']\nneeds = ['order.bill_to']\nperiod = '7 years'\nstart = 'calendar_year'\n\
          law = 'the book-keeping act'\nground = '17(3)(b)'\nfrom = 'placed'\n{extra}"
     );
+    shop.policy += &duty;
     shop
 }
 

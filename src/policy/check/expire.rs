@@ -68,7 +68,6 @@ fn ages<'r>(rules: impl Iterator<Item = (&'r ClassName, &'r After)>) -> Vec<Duty
 }
 
 /// What the policy says of the records of a class that have no owner.
-#[derive(Clone, PartialEq)]
 struct OwnerlessRule {
     which: Ownerless,
     /// The policy does not say it: it follows from the records' age or duty.
@@ -116,7 +115,9 @@ pub(super) fn compile_ownerless(
         for name in own.into_iter().flat_map(|own| own.keys()) {
             let class = ClassName::from(name.as_str());
             let (theirs, ours) = (of(&entry.rules, &class), of(&document.rules, &class));
-            if theirs != ours {
+            let what =
+                |rule: &Option<OwnerlessRule>| rule.as_ref().map(|rule| (rule.which, rule.class.clone()));
+            if what(&theirs) != what(&ours) {
                 let is_said =
                     |rule: &Option<OwnerlessRule>| rule.as_ref().is_some_and(|rule| !rule.is_implied);
                 let which = if is_said(&theirs) || is_said(&ours) {
@@ -151,14 +152,22 @@ pub(super) fn compile_ownerless(
             }),
         );
     }
-    let dated = expiring.iter().filter_map(|(name, rule)| Some((name, rule.after.as_ref()?)));
-    let ages = ages(dated);
+    // The record may be any tenant's, so it has to reach the age that each of them says.
+    let mut after: BTreeMap<ClassName, Vec<After>> = BTreeMap::new();
+    let of_tenants = document.tenants.values().map(|entry| &entry.rules);
+    for known in std::iter::once(&document.rules).chain(of_tenants) {
+        for name in expiring.keys() {
+            let said = of(known, name).and_then(|rule| rule.after);
+            let list = after.entry(name.clone()).or_default();
+            list.extend(said.filter(|after| !list.contains(after)));
+        }
+    }
+    let each = after.iter().flat_map(|(name, list)| list.iter().map(move |after| (name, after)));
+    let ages = ages(each);
     rules.duties.extend(ages.iter().cloned());
     let rule = treatment_rule(map, &expiring.iter().map(|(name, rule)| (name, &rule.class)).collect());
     let treatment = compile(reader, (&rules, strategies), &rule, map);
     let implied = expiring.iter().filter(|(_, rule)| rule.is_implied).map(|(name, _)| name.clone()).collect();
-    let after =
-        expiring.iter().filter_map(|(name, rule)| Some((name.clone(), rule.after.clone()?))).collect();
     let rules = expiring.into_iter().map(|(name, rule)| (name, rule.which)).collect();
     Some(OwnerlessExpiry { rules, implied, after, treatment: Arc::new(treatment), ages })
 }

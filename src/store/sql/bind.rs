@@ -394,13 +394,16 @@ fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Ro
     Some(Rows { with: Vec::new(), without })
 }
 
+/// The fields of a class beside plain columns: [`BoundClass::json`], [`BoundClass::of`] and [`BoundClass::values`].
+type OwnFields = (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>, BTreeSet<(FieldName, String)>);
+
 /// Fields within documents, and fields that belong to somebody at the far end of a link.
 fn own_fields(
     reader: &mut Reader,
     foot: &Foot<'_>,
     fields: &BTreeMap<String, FieldMap>,
     links: &[BoundLink],
-) -> (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>, BTreeSet<(FieldName, String)>) {
+) -> OwnFields {
     let (mut json, mut of) = (BTreeMap::new(), BTreeMap::new());
     let mut values: BTreeSet<(FieldName, String)> = BTreeSet::new();
     for link in links.iter().filter(|link| link.by_value) {

@@ -15,6 +15,7 @@ use super::survey::{Before, CALLS, Surveyed};
 use super::{Claim, Engine, Error, Outcome};
 use crate::anonymise::{Seed, Unbound};
 use crate::customer::{Customer, Expected, Status};
+use crate::data_map::{Link, RecordClass};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
 use crate::ledger::{
@@ -462,8 +463,8 @@ impl Engine {
                     None => todo.push(run),
                 }
             }
-            if treatment.redacts() {
-                todo = self.look_for_uncertain(&treatment, todo).await?;
+            if treatment.redacts() || self.keeps_by_value(&treatment) {
+                todo = self.count_before(&treatment, todo).await?;
             }
             for run in &mut todo {
                 run.note(Event::Erasing(Step::Records));
@@ -517,13 +518,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Counts mentions that are not certain, for the certificate: afterwards nobody can tell. Gives back those of whom
-    /// they were counted.
-    async fn look_for_uncertain<'r, 'e>(
+    /// Whether a duty may keep records that are found by a value. Once the customer's own value is gone, they are not found.
+    fn keeps_by_value(&self, treatment: &Treatment) -> bool {
+        let keeps = treatment.classes().values().any(|class| !class.under_duty().is_empty());
+        keeps && self.data_map().classes().flat_map(RecordClass::links).any(Link::is_by_value)
+    }
+
+    /// Counts for the certificate what nobody can tell afterwards: mentions that are not certain, and what duties keep of
+    /// records that are found by a value. Gives back those of whom it was counted.
+    async fn count_before<'r, 'e>(
         &self,
         treatment: &Arc<Treatment>,
         runs: Vec<&'r mut Run<'e>>,
     ) -> Result<Vec<&'r mut Run<'e>>, Error> {
+        let by_value = self.keeps_by_value(treatment);
         // Of the others it was recorded before they were erased.
         let (uncounted, mut counted): (Vec<_>, Vec<_>) =
             runs.into_iter().partition(|run| run.progress.records_begun == 0);
@@ -544,6 +552,9 @@ impl Engine {
                 Some(Ok(tally)) => {
                     if !tally.uncertain.is_empty() {
                         run.note(Event::Uncertain(tally.uncertain));
+                    }
+                    if by_value && tally.kept.values().any(|kept| kept.rows > 0) {
+                        run.note(Event::Keeping(tally.kept));
                     }
                     counted.push(run);
                 }

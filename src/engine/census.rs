@@ -101,7 +101,7 @@ fn hangs_from<'c>(
 
 /// What the policy explains of records without an owner: those that expire without one are not left over.
 fn explained(policy: &Policy, class: &ClassName) -> Explained {
-    let rule = policy.ownerless().and_then(|ownerless| ownerless.rules().get(class));
+    let rule = policy.ownerless().and_then(|ownerless| ownerless.said(class));
     match rule {
         None => Explained::default(),
         Some(Ownerless::Gone) => Explained { gone: true, ..Explained::default() },

@@ -104,8 +104,16 @@ impl Engine {
     /// What was done, and what stays for now.
     fn result(&self, run: &Run<'_>, key: &EpochKey) -> ErasureResult {
         let progress = &run.progress;
-        let deferred = Deferred::counted(self.parts.policy.effective(run.new.tenant()), &run.verified);
-        let tombstones = Tombstones::of(&run.new.treatment, &run.verified, &deferred);
+        // What a duty keeps stays, whether or not it is still found.
+        let mut verified = run.verified.clone();
+        for (class, before) in &progress.keeping {
+            let kept = verified.kept.entry(class.clone()).or_default();
+            if kept.rows < before.rows {
+                kept.clone_from(before);
+            }
+        }
+        let deferred = Deferred::counted(self.parts.policy.effective(run.new.tenant()), &verified);
+        let tombstones = Tombstones::of(&run.new.treatment, &verified, &deferred);
         let deferred = deferred.into_iter().map(|found| {
             let duties = found.duties.into_iter().map(|by| by.duty.to_string()).collect();
             let rows = found.rows.unwrap_or_default();

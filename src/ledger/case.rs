@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{CustomerId, FormerStatus, GatewayName, Status, TenantId};
+use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::gateway::{GatewayAnswer, Receipt};
 use crate::ledger::Count;
-use crate::plan::{Approval, ApprovedPlan, Binding, CaseId, OperatorId, Step};
+use crate::plan::{Approval, ApprovedPlan, Binding, CaseId, Kept, OperatorId, Step};
 use crate::policy::Treatment;
 use crate::store::{Counts, Uncertain};
 
@@ -112,6 +113,9 @@ pub enum Event {
     /// Texts are about to be searched for the customer: mentions that are not certain, and will stay. Counted now,
     /// because nobody can tell once the customer's own values are gone.
     Uncertain(Uncertain),
+    /// Records are about to be treated: what duties keep. Counted now where records are found by a value, because nobody finds
+    /// them once the customer's own value is gone.
+    Keeping(BTreeMap<ClassName, Kept>),
     /// An irreversible step is about to be taken.
     Erasing(Step),
     /// A gateway answered for one of the customer's profiles there.
@@ -204,6 +208,8 @@ pub struct Progress {
     pub records_begun: u32,
     /// Mentions that are not certain, and stay.
     pub uncertain: Uncertain,
+    /// What duties keep, as far as it had to be counted before the records were treated.
+    pub keeping: BTreeMap<ClassName, Kept>,
     /// Counts so far.
     pub counts: Counts,
     /// The records are done; whether the counts are exact.
@@ -225,6 +231,7 @@ impl Progress {
             }
             Event::Deactivated(outcome) => self.deactivation = Some(*outcome),
             Event::Uncertain(counts) => self.uncertain.clone_from(counts),
+            Event::Keeping(kept) => self.keeping.clone_from(kept),
             Event::Erasing(step) => {
                 self.irreversible |= step.is_irreversible();
                 self.gateway_begun |= matches!(step, Step::Gateway(_));

@@ -12,7 +12,7 @@ use super::{Approval, ApprovalError, Tally, plural};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
-use crate::policy::{ClassTreatment, Guard, OwnerlessExpiry, Policy, RecordAction, Treatment};
+use crate::policy::{ClassTreatment, Guard, Policy, RecordAction, Treatment};
 
 /// Whose records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +191,14 @@ impl ExpiryPlan {
         expiring: Expiring,
         planned_at: DateTime<Utc>,
     ) -> Self {
-        let rules = policy.ownerless().into_iter().flat_map(OwnerlessExpiry::rules);
+        let rules = policy.ownerless().into_iter().flat_map(|ownerless| {
+            ownerless.rules().iter().map(|(class, which)| {
+                let after = ownerless.after().get(class).into_iter().flatten();
+                let says: Vec<String> =
+                    std::iter::once(format!("owner {which}")).chain(after.map(ToString::to_string)).collect();
+                (class.clone(), says.join(", "))
+            })
+        });
         let bound = Bound {
             version: 1,
             expiry: ExpiryOf::Ownerless,
@@ -201,7 +208,7 @@ impl ExpiryPlan {
         Self {
             digest: Digest::of(&bound),
             bound,
-            rules: rules.map(|(class, which)| (class.clone(), format!("owner {which}"))).collect(),
+            rules: rules.collect(),
             treatments: policy
                 .ownerless()
                 .map(|ownerless| Arc::clone(ownerless.treatment()))

@@ -151,6 +151,18 @@ impl Effective {
         UnderDuty { keep_from, time_zone: self.time_zone, ..under.clone() }
     }
 
+    /// The same, or nothing where none of the duties is meant.
+    pub(super) fn under_any(
+        &self,
+        duties: &[Duty],
+        class: &ClassName,
+        under: &UnderDuty,
+        at: DateTime<Utc>,
+    ) -> Option<UnderDuty> {
+        let mut meant = on(duties, class.as_str(), under.field.as_str());
+        meant.any(|duty| duty.needs() == under.needs).then(|| self.under(duties, class, under, at))
+    }
+
     /// The treatments by name.
     pub fn treatments(&self) -> &BTreeMap<TreatmentName, Arc<Treatment>> {
         &self.treatments

@@ -1,6 +1,6 @@
 //! What goes by its own age: records that expire, whoever they belong to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -87,13 +87,31 @@ impl Expiry {
 #[derive(Clone, Debug)]
 pub struct OwnerlessExpiry {
     pub(super) rules: BTreeMap<ClassName, Ownerless>,
+    /// Classes of which the policy does not say it: their records may be found by a value, and expire by age or after a duty.
+    pub(super) implied: BTreeSet<ClassName>,
+    /// What has to be over beside, for whatever tenant.
+    pub(super) after: BTreeMap<ClassName, Vec<After>>,
     pub(super) treatment: Arc<Treatment>,
+    /// The ages that records have to reach.
+    pub(super) ages: Vec<Duty>,
 }
 
 impl OwnerlessExpiry {
-    /// By class, which of its records count.
+    /// By class, which of its records count. A class of which the policy does not say it is here, too, where its records may
+    /// be found by a value and expire by their age or after a duty: what no customer has expires with them.
     pub fn rules(&self) -> &BTreeMap<ClassName, Ownerless> {
         &self.rules
+    }
+
+    /// The same as far as the policy says it.
+    pub(crate) fn said(&self, class: &ClassName) -> Option<Ownerless> {
+        self.rules.get(class).copied().filter(|_| !self.implied.contains(class))
+    }
+
+    /// By class, the ages that a record has to reach as well, and the duties that have to be over: of every tenant, because the
+    /// record may be any tenant's.
+    pub fn after(&self) -> &BTreeMap<ClassName, Vec<After>> {
+        &self.after
     }
 
     /// What is done to them. Stores get it [dated](super::Policy::ownerless_at).

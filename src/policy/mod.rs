@@ -146,10 +146,14 @@
 //!   read. Duties come first: what one of them
 //!   keeps expires when it has ended.
 //! * **`after = "duty"`:** when the last duty on the record has ended.
-//! * **`ownerless`:** because the owner is gone, whatever the age. `"gone"`: it names a customer who is not there,
+//! * **`ownerless`:** because the owner is gone. `"gone"`: it names a customer who is not there,
 //!   or hangs from a record that is not there. `"gone or none"`: or it names nobody. A foreign key may have been
 //!   cleared when its customer went; a guest's order never had one, and goes as well. Where the database writes `0`
-//!   or an empty text for nobody, that is a customer who is not there. Duties keep such records too.
+//!   or an empty text for nobody, that is a customer who is not there. Duties keep such records too. Beside `from` and
+//!   `after` a record without an owner goes only when it is old enough, by the age that every tenant says.
+//! * **Found by a value:** a record whose e-mail address leads to its customer may lead to nobody. It is a guest's, or the
+//!   customer was erased while a duty kept the record. No tenant reaches such a record. So a class that is found by a value,
+//!   and expires by age or after a duty, counts as if it said `ownerless = "gone or none"`: `Engine::plan_ownerless` plans it.
 //!
 //! A record that another one needs which has not expired stays as a tombstone until then. A link of another record
 //! to one that goes is cut, as in any treatment, whoever's that record is. Where a trigger copies what goes to
@@ -279,10 +283,10 @@ impl Policy {
         for (name, class) in &mut dated.classes {
             let mut keeps = Vec::new();
             for under in &class.under_duty {
-                for effective in
-                    self.all().filter(|e| e.duties_on(name.as_str(), under.field.as_str()).next().is_some())
-                {
-                    let keep = effective.under(effective.duties(), name, under, at);
+                for effective in self.all() {
+                    // Every tenant's age has to be reached, by every tenant's calendar.
+                    let duties = [effective.duties(), &ownerless.ages].concat();
+                    let Some(keep) = effective.under_any(&duties, name, under, at) else { continue };
                     if !keeps.contains(&keep) {
                         keeps.push(keep);
                     }

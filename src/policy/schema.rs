@@ -158,7 +158,7 @@ fn duty_rules() -> Vec<Json> {
 fn expire_rules() -> Vec<Json> {
     let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
-    let ownerless = "gone: it names a customer who is not there. gone or none: or it names nobody";
+    let ownerless = "gone: it names a customer who is not there. gone or none: or it names nobody. Beside from and after it has to be old enough";
     let ownerless = described(ownerless, &json!({ "enum": Ownerless::ALL.map(Ownerless::as_str) }));
     let common = [("keep", reasons), ("fields", fields), ("ownerless", ownerless)];
     let plain =

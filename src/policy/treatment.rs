@@ -198,6 +198,12 @@ fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
     !matches!(strategy, Strategy::Redact { .. }) && !strategy.holds(value)
 }
 
+/// The name of what is done to records that expire.
+pub(super) const EXPIRE: &str = "expire";
+
+/// What it says of the classes whose records do not.
+pub(super) const DOES_NOT_EXPIRE: &str = "does not expire";
+
 /// What is said of a class whose records lead to the person for as long as a duty keeps them.
 pub(crate) const WHILE_KEPT: &str = " (while a duty keeps it)";
 
@@ -264,6 +270,13 @@ impl Treatment {
     /// What is done at each gateway.
     pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
         &self.gateways
+    }
+
+    /// Whether it is about records that expire: their customers stay.
+    pub(crate) fn is_expiry(&self) -> bool {
+        let root = self.class(self.root.as_str()).map(ClassTreatment::action);
+        self.name.as_str() == EXPIRE
+            && matches!(root, Some(RecordAction::Keep { reason }) if reason == DOES_NOT_EXPIRE)
     }
 
     /// Whether the customer's own record goes.

@@ -3,7 +3,7 @@
 //! An age is held like a duty that keeps the record until it is reached, so everything that is known of duties holds for
 //! it: where the date is, which records stay with which, and what becomes of a record that another one still needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::duties::{self, check_date};
@@ -12,14 +12,15 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
+use crate::policy::treatment::{DOES_NOT_EXPIRE, EXPIRE};
 use crate::policy::{
     After, ClassTreatment, Duty, Expiry, Ground, Ownerless, OwnerlessExpiry, Period, RecordAction, StartRule,
     Treatment,
 };
 
 /// What is said of the classes that do not expire.
-const STAYS: &str = "does not expire";
-const TABLE: &str = "expire";
+const STAYS: &str = DOES_NOT_EXPIRE;
+const TABLE: &str = EXPIRE;
 
 /// What expires by its age or when its last duty ends, of one tenant or of everyone.
 pub(super) fn compile_expiry(
@@ -38,20 +39,11 @@ pub(super) fn compile_expiry(
     if expiring.is_empty() {
         return None;
     }
-    let mut ages = BTreeMap::new();
     for (name, (after, _)) in &expiring {
         check_after(reader, rules, name, after, map);
-        if let After::Age { from, period } = after {
-            // Records that have their age by the same field and period go together.
-            let key = format!("{period} after {from}");
-            ages.entry(key.clone())
-                .or_insert_with(|| age(key, *period))
-                .classes
-                .insert((*name).clone(), from.clone());
-        }
     }
     let mut with_ages = rules.clone();
-    with_ages.duties.extend(ages.into_values());
+    with_ages.duties.extend(ages(expiring.iter().map(|(name, (after, _))| (*name, *after))));
     let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (*name, *rule)).collect());
     let treatment = compile(reader, (&with_ages, strategies), &rule, map);
     Some(Expiry {
@@ -59,6 +51,54 @@ pub(super) fn compile_expiry(
         treatment: Arc::new(treatment),
         keeps: with_ages.duties,
     })
+}
+
+/// The ages that records have to reach, as duties.
+fn ages<'r>(rules: impl Iterator<Item = (&'r ClassName, &'r After)>) -> Vec<Duty> {
+    let mut ages = BTreeMap::new();
+    for (name, after) in rules {
+        if let After::Age { from, period } = after {
+            // Records that have their age by the same field and period go together.
+            let key = format!("{period} after {from}");
+            let age = ages.entry(key.clone()).or_insert_with(|| age(key, *period));
+            age.classes.insert(name.clone(), from.clone());
+        }
+    }
+    ages.into_values().collect()
+}
+
+/// What the policy says of the records of a class that have no owner.
+struct OwnerlessRule {
+    which: Ownerless,
+    /// The policy does not say it: it follows from the records' age or duty.
+    is_implied: bool,
+    after: Option<After>,
+    class: ClassRule,
+}
+
+impl OwnerlessRule {
+    /// Records whose customer is found by a value may have no customer: guests never had one, and the value of a customer who
+    /// left leads to nobody. No tenant reaches them, so those expire here that expire by their age or after a duty.
+    fn of(rules: &Rules, name: &ClassName, map: &DataMap) -> Option<Self> {
+        let rule = rules.expire.get(name)?;
+        let implied = || {
+            (rule.after.is_some() && is_by_value(map, name, &mut BTreeSet::new()))
+                .then_some(Ownerless::GoneOrNone)
+        };
+        Some(Self {
+            which: rule.ownerless.or_else(implied)?,
+            is_implied: rule.ownerless.is_none(),
+            after: rule.after.clone(),
+            class: rule.class.clone(),
+        })
+    }
+}
+
+/// Whether records of a class may have their customer by a value, or hang from such records.
+fn is_by_value<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+    let Some(class) = map.class(name.as_str()).filter(|_| seen.insert(name)) else { return false };
+    let mut owners = class.links().iter().filter(|link| link.is_owner());
+    owners.any(|link| link.is_by_value() || is_by_value(map, link.to(), seen))
 }
 
 /// What expires because its owner is gone. Whose it was nobody can say, so tenants cannot differ in it, and every tenant's
@@ -69,24 +109,31 @@ pub(super) fn compile_ownerless(
     map: &DataMap,
     strategies: &Strategies,
 ) -> Option<OwnerlessExpiry> {
-    let of = |rules: &Rules, name: &ClassName| {
-        let rule = rules.expire.get(name)?;
-        Some((rule.ownerless?, rule.class.clone()))
-    };
+    let of = |rules: &Rules, name: &ClassName| OwnerlessRule::of(rules, name, map);
     for (tenant, entry) in &document.tenants {
         let own = entry.own.get(TABLE).and_then(|own| own.as_object());
         for name in own.into_iter().flat_map(|own| own.keys()) {
             let class = ClassName::from(name.as_str());
-            if of(&entry.rules, &class) != of(&document.rules, &class) {
+            let (theirs, ours) = (of(&entry.rules, &class), of(&document.rules, &class));
+            let what =
+                |rule: &Option<OwnerlessRule>| rule.as_ref().map(|rule| (rule.which, rule.class.clone()));
+            if what(&theirs) != what(&ours) {
+                let is_said =
+                    |rule: &Option<OwnerlessRule>| rule.as_ref().is_some_and(|rule| !rule.is_implied);
+                let which = if is_said(&theirs) || is_said(&ours) {
+                    "records without an owner"
+                } else {
+                    "records that are found by a value, which may have no customer"
+                };
                 reader.problem(
                     join(&join("tenants", tenant.as_str()), &join(TABLE, name)),
-                    "says something else of records without an owner, and nobody can tell whose tenant's they were",
+                    format!("says something else of {which}, and nobody can tell whose tenant's they were"),
                     "say it once, for everyone; the tenant's own line has to repeat it, with the same action",
                 );
             }
         }
     }
-    let expiring: BTreeMap<ClassName, (Ownerless, ClassRule)> = document
+    let expiring: BTreeMap<ClassName, OwnerlessRule> = document
         .rules
         .expire
         .keys()
@@ -105,19 +152,33 @@ pub(super) fn compile_ownerless(
             }),
         );
     }
-    let rule = treatment_rule(map, &expiring.iter().map(|(name, (_, rule))| (name, rule)).collect());
+    // The record may be any tenant's, so it has to reach the age that each of them says.
+    let mut after: BTreeMap<ClassName, Vec<After>> = BTreeMap::new();
+    let of_tenants = document.tenants.values().map(|entry| &entry.rules);
+    for known in std::iter::once(&document.rules).chain(of_tenants) {
+        for name in expiring.keys() {
+            let said = of(known, name).and_then(|rule| rule.after);
+            let list = after.entry(name.clone()).or_default();
+            list.extend(said.filter(|after| !list.contains(after)));
+        }
+    }
+    let each = after.iter().flat_map(|(name, list)| list.iter().map(move |after| (name, after)));
+    let ages = ages(each);
+    rules.duties.extend(ages.iter().cloned());
+    let rule = treatment_rule(map, &expiring.iter().map(|(name, rule)| (name, &rule.class)).collect());
     let treatment = compile(reader, (&rules, strategies), &rule, map);
-    let rules = expiring.into_iter().map(|(name, (ownerless, _))| (name, ownerless)).collect();
-    Some(OwnerlessExpiry { rules, treatment: Arc::new(treatment) })
+    let implied = expiring.iter().filter(|(_, rule)| rule.is_implied).map(|(name, _)| name.clone()).collect();
+    let rules = expiring.into_iter().map(|(name, rule)| (name, rule.which)).collect();
+    Some(OwnerlessExpiry { rules, implied, after, treatment: Arc::new(treatment), ages })
 }
 
 /// Records that hang from others without an owner have none either: of both the same has to count, or one would go and
 /// the other point at nothing.
-fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, (Ownerless, ClassRule)>, map: &DataMap) {
-    for (name, (which, _)) in expiring {
+fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, OwnerlessRule>, map: &DataMap) {
+    for (name, rule) in expiring {
         let above = map.class(name.as_str()).into_iter().flat_map(RecordClass::hangs_from);
         for to in above.map(Link::to) {
-            if expiring.get(to).is_some_and(|(other, _)| other != which) {
+            if expiring.get(to).is_some_and(|other| other.which != rule.which) {
                 reader.problem(
                     join(&join(TABLE, name.as_str()), "ownerless"),
                     format!("is not what {to} says, from which its records hang"),

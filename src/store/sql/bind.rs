@@ -44,8 +44,10 @@ pub(crate) struct BoundClass {
     pub(crate) is_shared: bool,
     /// Fields that are values within a JSON document.
     pub(crate) json: BTreeMap<FieldName, JsonField>,
-    /// Fields that belong to whoever is at the far end of a link of this name.
+    /// Fields that belong to whoever is at the far end of a link of this name, and are written for that one alone.
     pub(crate) of: BTreeMap<FieldName, String>,
+    /// Columns whose value leads to a customer, and fields of that customer, each with the name of the link.
+    pub(crate) values: BTreeSet<(FieldName, String)>,
     /// Triggers of other mapped tables write to this one, so it is treated once more after those.
     pub(crate) is_written_by_triggers: bool,
     /// Every link that the map names is there. Otherwise problems were found.
@@ -71,6 +73,24 @@ impl BoundClass {
     /// Whether a column is the first of an index.
     pub(crate) fn is_indexed(&self, column: &str) -> bool {
         self.indexed.contains(&column.to_ascii_lowercase())
+    }
+
+    /// Whether a field is written when what a link leads to is due, whoever has the record. The value by which a link finds a
+    /// customer is such a field, too.
+    pub(crate) fn is_of(&self, field: &str, link: &BoundLink) -> bool {
+        self.of.get(field).is_some_and(|name| *name == link.name)
+            || self.values.iter().any(|(own, name)| own.as_str() == field && *name == link.name)
+    }
+
+    /// Whether there are such fields.
+    pub(crate) fn has_fields_of(&self, link: &BoundLink) -> bool {
+        self.of.values().any(|name| *name == link.name)
+            || self.values.iter().any(|(_, name)| *name == link.name)
+    }
+
+    /// Whether a field belongs to whoever a link leads to.
+    pub(crate) fn is_of_others(&self, field: &str) -> bool {
+        self.of.contains_key(field) || self.values.iter().any(|(own, _)| own.as_str() == field)
     }
 }
 
@@ -277,7 +297,7 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
         let record = record_of(&foot);
         let fields = record.map_or(&map.customers.fields, |record| &record.fields);
         let nobody = record.map_or_else(NobodyMap::default, |record| record.nobody.clone());
-        let (json, of) = own_fields(reader, &foot, fields, &links);
+        let (json, of, values) = own_fields(reader, &foot, fields, &links);
         classes.push(BoundClass {
             name: foot.class.clone(),
             table: foot.table.name.clone(),
@@ -288,6 +308,7 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
             is_shared: false,
             json,
             of,
+            values,
             is_written_by_triggers: false,
             has_all_links: bound,
             is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
@@ -376,14 +397,21 @@ fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Ro
     Some(Rows { with: Vec::new(), without })
 }
 
+/// The fields of a class beside plain columns: [`BoundClass::json`], [`BoundClass::of`] and [`BoundClass::values`].
+type OwnFields = (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>, BTreeSet<(FieldName, String)>);
+
 /// Fields within documents, and fields that belong to somebody at the far end of a link.
 fn own_fields(
     reader: &mut Reader,
     foot: &Foot<'_>,
     fields: &BTreeMap<String, FieldMap>,
     links: &[BoundLink],
-) -> (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>) {
+) -> OwnFields {
     let (mut json, mut of) = (BTreeMap::new(), BTreeMap::new());
+    let mut values: BTreeSet<(FieldName, String)> = BTreeSet::new();
+    for link in links.iter().filter(|link| link.by_value) {
+        values.extend(link.columns.iter().map(|column| (column.as_str().into(), link.name.clone())));
+    }
     for (column, field) in fields {
         let Some(own) = foot.table.column(column) else { continue };
         for pointer in field.json.keys() {
@@ -393,8 +421,26 @@ fn own_fields(
             json.insert(name, within);
         }
         let Some(link) = &field.of else { continue };
+        let leads = |link: &&BoundLink| link.by_value && link.columns.contains(&own.name);
+        if let Some(leads) = links.iter().find(leads) {
+            // The value is written with its record, and when the person leaves to whom it leads. Whom another link leads to
+            // has no say in that.
+            if !leads.name.eq_ignore_ascii_case(link) {
+                reader.problem(
+                    join(&join(&join(&foot.path, "fields"), column), "of"),
+                    format!("is said of the value by which {} finds its customer", leads.name),
+                    "leave `of` out: the value is written with its record, and when the person leaves to whom it leads",
+                );
+            }
+            continue;
+        }
         if let Some(known) = links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
-            of.insert(own.name.as_str().into(), known.name.clone());
+            if known.by_value {
+                // Without the value that customer would not be found: the field is written with it.
+                values.insert((own.name.as_str().into(), known.name.clone()));
+            } else {
+                of.insert(own.name.as_str().into(), known.name.clone());
+            }
         } else {
             let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
             reader.problem(
@@ -404,13 +450,7 @@ fn own_fields(
             );
         }
     }
-    // The value by which a link finds its customer belongs to that customer.
-    for link in links.iter().filter(|link| link.by_value) {
-        for column in &link.columns {
-            of.entry(column.as_str().into()).or_insert_with(|| link.name.clone());
-        }
-    }
-    (json, of)
+    (json, of, values)
 }
 
 /// The name of a field within a JSON document: the column, then the pointer.
@@ -848,7 +888,8 @@ fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Result<Dat
                 mapped = mapped
                     .computed_from(table.sources(&column.name).into_iter().map(FieldName::from).collect());
             }
-            if let Some(link) = class.of.get(&name) {
+            let leads = class.values.iter().find(|(own, _)| *own == name).map(|(_, link)| link);
+            if let Some(link) = class.of.get(&name).or(leads) {
                 mapped = mapped.of(link);
             }
             if is_linked(schema, classes, class, &column.name) {

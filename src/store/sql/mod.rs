@@ -96,6 +96,11 @@
 //! `"clear"`. A field that belongs to the person at the other end of a link says so:
 //! `referrer_name = { kind = "name", of = "referrer_id" }`.
 //!
+//! A column whose value leads to a customer (`to = "customer.email"`) is written with its record. It is also written when the
+//! customer leaves to whom the value leads, whoever has the record; plan and certificate count that record for this customer. Of
+//! several owner links only the first that is not empty counts: an address behind it gives the record to nobody, and blocks nobody
+//! where several customers have it.
+//!
 //! ```
 //! use relinquish::store::sql::SqlMap;
 //!

@@ -125,6 +125,15 @@ impl Shared {
                     || class.let_go.iter().any(|link| link.hands_over);
             }
         }
+        // Before anything is written: afterwards no value leads to a customer any more.
+        for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
+            for (n, counted) in self.count_theirs(transaction, class, readings)? {
+                let count = counts.get_mut(n).and_then(|counts| counts.classes.get_mut(&class.class));
+                if let Some(count) = count {
+                    *count += counted.rows;
+                }
+            }
+        }
         for class in classes.iter().filter(|class| !class.fields_of_others.is_empty()) {
             for write in &class.fields_of_others {
                 if readings.is_empty(write.from) {

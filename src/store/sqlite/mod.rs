@@ -583,18 +583,13 @@ impl Shared {
                     *tally = counted;
                 }
             }
-            let mut theirs = Vec::with_capacity(class.theirs.len());
-            for elsewhere in &class.theirs {
-                if readings.is_empty(elsewhere.from) {
-                    continue;
-                }
-                let is_picked = self.pick(transaction, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
-                theirs.push(elsewhere.over(is_picked));
-            }
-            for more in theirs.iter().map(AsRef::as_ref).chain(&class.mentioned) {
-                for (n, counted) in Self::count(transaction, &class.class, more)? {
+            let theirs = self.count_theirs(transaction, class, readings)?;
+            let mentioned = class.mentioned.iter().map(|more| Self::count(transaction, &class.class, more));
+            for more in std::iter::once(Ok(theirs)).chain(mentioned) {
+                for (n, counted) in more? {
                     let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
                     if let Some(tally) = tally {
+                        tally.rows += counted.rows;
                         tally.due += counted.due;
                     }
                 }
@@ -650,6 +645,24 @@ impl Shared {
         Ok(tallies)
     }
 
+    /// Rows in which fields belong to customers of the batch, beyond the rows that these customers have themselves.
+    fn count_theirs(
+        &self,
+        transaction: &Connection,
+        class: &ClassScript,
+        readings: &mut Readings<'_>,
+    ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
+        let mut all = Vec::new();
+        for elsewhere in &class.theirs {
+            if readings.is_empty(elsewhere.from) {
+                continue;
+            }
+            let is_picked = self.pick(transaction, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+            all.extend(Self::count(transaction, &class.class, &elsewhere.over(is_picked))?);
+        }
+        Ok(all)
+    }
+
     /// Text values of the fields by which a person is found. One of whom something cannot be read gets an error.
     fn identifiers(
         &self,
@@ -694,7 +707,7 @@ impl Shared {
                         is_binary,
                     ))
                 })
-                .filter(|(kind, _, _, field, _)| kind.identifies() && !class.of.contains_key(*field))
+                .filter(|(kind, _, _, field, _)| kind.identifies() && !class.is_of_others(field))
                 .collect();
             if fields.is_empty() {
                 continue;

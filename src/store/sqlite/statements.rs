@@ -446,6 +446,8 @@ pub(super) struct Target<'t> {
     name: String,
     pub(super) in_json: bool,
     pub(super) strategy: &'t Strategy,
+    /// True of rows in which the field is left as it is.
+    unless: Option<String>,
 }
 
 /// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced; where
@@ -495,6 +497,7 @@ fn targets<'t>(
             name: column.to_owned(),
             in_json: place.is_some(),
             strategy,
+            unless: None,
         });
         slots.push(reading.slot(field, column, treated_so, place));
     }
@@ -531,28 +534,29 @@ impl Writer<'_> {
         // Fields that belong to somebody at the far end of a link are written for that one alone.
         let reading = Reading::new(self.bound, class, treated);
         let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
-        let fields = targets(class, &reading, own, slots);
+        let fields = self.unless_theirs(class, targets(class, &reading, own, slots));
         let group = GroupScript::new(self.bound, number, class, treated, &fields, slots);
         let meanwhile = treated.tombstone().map(|tombstone| {
             let own = tombstone.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
-            targets(class, &reading, own, slots)
+            self.unless_theirs(class, targets(class, &reading, own, slots))
         });
         let goes = matches!(treated.action(), RecordAction::Delete);
-        let mut tally = Statement::default();
-        let pending_now = match treated.action() {
-            RecordAction::Keep { .. } => "0".to_owned(),
-            RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
-            RecordAction::Anonymise => pending(&mut tally, class, slots, &fields),
-        };
-        let pending_now = match &meanwhile {
-            Some(fields) if !matches!(treated.action(), RecordAction::Keep { .. }) => {
-                format!(
-                    "CASE WHEN relinquish_r.needed THEN {} ELSE {pending_now} END",
-                    pending(&mut tally, class, slots, fields)
-                )
+        let own_pending = |statement: &mut Statement, slots: &[Slot]| {
+            let now = match treated.action() {
+                RecordAction::Keep { .. } => return "0".to_owned(),
+                RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
+                RecordAction::Anonymise => pending(statement, class, slots, &fields),
+            };
+            match &meanwhile {
+                Some(fields) => {
+                    let meanwhile = pending(statement, class, slots, fields);
+                    format!("CASE WHEN relinquish_r.needed THEN {meanwhile} ELSE {now} END")
+                }
+                None => now,
             }
-            _ => pending_now,
         };
+        let mut tally = Statement::default();
+        let pending_now = own_pending(&mut tally, slots);
         let needs_rows = !matches!(pending_now.as_str(), "0" | "1");
         let of_rows = if needs_rows { &from } else { &known };
         let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
@@ -643,7 +647,7 @@ impl Writer<'_> {
                     distinct: touched.distinct(&which),
                 }
             });
-        let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots);
+        let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots, &own_pending);
         let let_go = if goes || treated.or_deletes() {
             self.let_go(number, class, treated, &free)
         } else {
@@ -838,14 +842,54 @@ impl Writer<'_> {
             .collect()
     }
 
+    /// The fields that are written with a row. The value by which somebody has the row who stays is left out: a row may be
+    /// treated because it goes along with something, and without the value that person would not be found to have it.
+    fn unless_theirs<'t>(&self, class: &BoundClass, mut fields: Vec<Target<'t>>) -> Vec<Target<'t>> {
+        if !class.links.iter().any(BoundLink::takes_along) {
+            return fields;
+        }
+        for field in &mut fields {
+            let mut stays = Vec::new();
+            for link in &class.links {
+                if !link.by_value || link.role == LinkRole::End || !class.is_of(&field.name, link) {
+                    continue;
+                }
+                for (number, head) in self.bound.classes.iter().enumerate() {
+                    if !link.heads.contains(&head.name) {
+                        continue;
+                    }
+                    let has_left = format!(
+                        "EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                        Set::Touched.of(number),
+                        is_row(head, "relinquish_head", "s")
+                    );
+                    let ends = (quoted(&class.table), "relinquish_head");
+                    stays.push(self.ways.scalar(
+                        link,
+                        class,
+                        head,
+                        (&ends.0, ends.1),
+                        &format!("max(NOT {has_left})"),
+                    ));
+                }
+            }
+            field.unless = (!stays.is_empty()).then(|| {
+                let each: Vec<String> = stays.iter().map(|stays| format!("coalesce({stays}, 0)")).collect();
+                each.join(" OR ")
+            });
+        }
+        fields
+    }
+
     /// Fields of the class that belong to whoever is at the far end of a link: written when that one is treated, whoever
-    /// has the row.
+    /// has the row. `own_pending` is true of a row that the treatment of the row itself still has to write to.
     fn fields_of_others(
         &self,
         number: usize,
         class: &BoundClass,
         treated: &ClassTreatment,
         slots: &mut Vec<Slot>,
+        own_pending: &dyn Fn(&mut Statement, &[Slot]) -> String,
     ) -> (Vec<Elsewhere>, Vec<Elsewhere>) {
         let (mut writes, mut counts) = (Vec::new(), Vec::new());
         if matches!(treated.action(), RecordAction::Keep { .. }) {
@@ -853,75 +897,83 @@ impl Writer<'_> {
         }
         let all = treated.field_strategies();
         let table = quoted(&class.table);
-        let links: BTreeSet<&String> = class.of.values().collect();
-        for link_name in links {
-            let of_link = all
-                .iter()
-                .filter(|(field, _)| class.of.get(field.as_str()) == Some(link_name))
-                .map(|(field, strategy)| (*field, *strategy));
-            let reading = Reading::new(self.bound, class, treated);
+        let reading = Reading::new(self.bound, class, treated);
+        // Where records expire nobody leaves: a value goes with its own record.
+        let stays = |link: &BoundLink| link.by_value && self.treatment.is_expiry();
+        for link in class.links.iter().filter(|link| class.has_fields_of(link) && !stays(link)) {
+            let of_link = all.iter().filter(|(field, _)| class.is_of(field.as_str(), link));
+            let of_link = of_link.map(|(field, strategy)| (*field, *strategy));
             let fields = targets(class, &reading, of_link, slots);
             if fields.is_empty() {
                 continue;
             }
-            for link in class.links.iter().filter(|link| link.name == *link_name) {
-                for (head_number, head) in self.bound.classes.iter().enumerate() {
-                    if !link.heads.contains(&head.name) {
-                        continue;
-                    }
-                    let (from, place) = if head.is_root && !link.by_value {
-                        (From::batch(self.bound), None)
-                    } else {
-                        let set = From::set(self.bound, Set::Touched, head_number);
-                        let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
-                        (set, Some((Set::Touched, head_number)))
-                    };
-                    let mut further = String::new();
-                    if let Some(kept) = self.kept.get(&number) {
-                        let _ = write!(further, " AND NOT {}", kept.is_kept(&self.ways, "x"));
-                    }
-                    if self.is_kept_with_others(class) {
-                        let _ = write!(
-                            further,
-                            " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
-                            Set::Whole.of(number),
-                            is_row(class, "x", "s")
-                        );
-                    }
-                    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
-                    let gives: Vec<String> = class
-                        .handle
-                        .iter()
-                        .enumerate()
-                        .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
-                        .collect();
-                    let gives = format!("{}, relinquish_r.n AS n", gives.join(", "));
-                    let along = self.ways.along(link, class, head, Toward::Foot, &from, &gives, None);
-                    let elsewhere = |mut statement: Statement, of: &dyn Fn(&str) -> String| {
-                        statement.sql = of(&along.sql);
-                        let reads = along.reads.clone();
-                        let reads = reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
-                        Elsewhere { statement, reads, from: place }
-                    };
-                    let mut write = Statement::default();
-                    let sets = assignments(&mut write, class, slots, &fields, None);
-                    writes.push(elsewhere(write, &|select| {
-                        format!(
-                            "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
-                            columns(&table, &class.handle),
-                            names.join(", "),
-                        )
-                    }));
-                    let mut count = Statement::default();
-                    let is_pending = pending(&mut count, class, slots, &fields);
-                    counts.push(elsewhere(count, &|select| {
-                        format!(
-                            "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) FROM ({select}{further}) AS relinquish_r \
-                             CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
-                            is_row(class, &table, "relinquish_r")
-                        )
-                    }));
+            for (head_number, head) in self.bound.classes.iter().enumerate() {
+                if !link.heads.contains(&head.name) {
+                    continue;
                 }
+                let (from, place) = if head.is_root && !link.by_value {
+                    (From::batch(self.bound), None)
+                } else {
+                    let set = From::set(self.bound, Set::Touched, head_number);
+                    let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
+                    (set, Some((Set::Touched, head_number)))
+                };
+                let mut further = String::new();
+                if let Some(kept) = self.kept.get(&number) {
+                    let _ = write!(further, " AND NOT {}", kept.is_kept(&self.ways, "x"));
+                }
+                if self.is_kept_with_others(class) {
+                    let _ = write!(
+                        further,
+                        " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                        Set::Whole.of(number),
+                        is_row(class, "x", "s")
+                    );
+                }
+                let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+                let gives: Vec<String> = class
+                    .handle
+                    .iter()
+                    .enumerate()
+                    .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
+                    .collect();
+                let gives = format!("{}, relinquish_r.n AS n", gives.join(", "));
+                let along = self.ways.along(link, class, head, Toward::Foot, &from, &gives, None);
+                let elsewhere = |mut statement: Statement, of: &dyn Fn(&str) -> String| {
+                    statement.sql = of(&along.sql);
+                    let reads = along.reads.clone();
+                    let reads = reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
+                    Elsewhere { statement, reads, from: place }
+                };
+                let mut write = Statement::default();
+                let sets = assignments(&mut write, class, slots, &fields, None);
+                writes.push(elsewhere(write, &|select| {
+                    format!(
+                        "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
+                        columns(&table, &class.handle),
+                        names.join(", "),
+                    )
+                }));
+                let mut count = Statement::default();
+                let is_pending = pending(&mut count, class, slots, &fields);
+                let is_own_pending = own_pending(&mut count, slots);
+                // The customer's own rows are counted as such. They are here only as far as there is nothing else to do.
+                let own = format!(
+                    "LEFT JOIN {} AS relinquish_own ON {} AND relinquish_own.n = relinquish_x.n{}",
+                    Set::Touched.of(number),
+                    same_parts("relinquish_own", "relinquish_x", class.handle.len()),
+                    if class.is_shared { " AND relinquish_own.had = 0" } else { "" }
+                );
+                counts.push(elsewhere(count, &|select| {
+                    format!(
+                        "SELECT relinquish_r.n, sum(NOT relinquish_r.own), \
+                         coalesce(sum(CASE WHEN relinquish_r.own AND ({is_own_pending}) THEN 0 ELSE ({is_pending}) END), 0) \
+                         FROM (SELECT relinquish_x.*, relinquish_own.n IS NOT NULL AS own, \
+                         coalesce(relinquish_own.needed, 0) AS needed FROM (SELECT DISTINCT * FROM ({select}{further})) AS relinquish_x {own}) AS relinquish_r \
+                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
+                        is_row(class, &table, "relinquish_r")
+                    )
+                }));
             }
         }
         (writes, counts)
@@ -1005,6 +1057,12 @@ impl Writer<'_> {
     }
 }
 
+/// True where two rows of sets have the same handle.
+fn same_parts(one: &str, other: &str, parts: usize) -> String {
+    let same: Vec<String> = (0..parts).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
+    same.join(" AND ")
+}
+
 /// True of touched rows that are treated.
 fn is_due(class: &BoundClass) -> &'static str {
     if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
@@ -1059,6 +1117,10 @@ fn assignments(
             Strategy::Constant(value) => statement.bind(value),
             _ => format!("relinquish_value({slot}, {column}, {key})"),
         };
+        let value = match &target.unless {
+            Some(unless) => format!("CASE WHEN {unless} THEN {old} ELSE {value} END"),
+            None => value,
+        };
         values.push((column, value));
     }
     if let Some(group) = group {
@@ -1078,7 +1140,7 @@ fn pending(statement: &mut Statement, class: &BoundClass, slots: &[Slot], fields
     let marked = reading::is_marked(fields);
     let conditions: Vec<String> = fields
         .iter()
-        .map(|target @ Target { slot, column, in_json, strategy, .. }| match strategy {
+        .map(|target @ Target { slot, column, in_json, strategy, .. }| (target, match strategy {
             Strategy::Redact { .. } => {
                 let arguments = format!("{slot}, {column}, relinquish_r.n, {key}");
                 let search = format!("relinquish_mentions({arguments})");
@@ -1093,6 +1155,10 @@ fn pending(statement: &mut Statement, class: &BoundClass, slots: &[Slot], fields
                 "({column} COLLATE BINARY IS NOT relinquish_of_day({slot}) AND NOT relinquish_holds({slot}, {column}))"
             ),
             _ => format!("NOT relinquish_holds({slot}, {column})"),
+        }))
+        .map(|(target, is_pending)| match &target.unless {
+            Some(unless) => format!("(NOT ({unless}) AND {is_pending})"),
+            None => is_pending,
         })
         .collect();
     if conditions.is_empty() { "0".to_owned() } else { conditions.join(" OR ") }

@@ -15,6 +15,7 @@ use crate::store::sql::{Bound, BoundClass, BoundLink, Compare};
 /// * the owner link is the only thing by which a row hangs, leads to rows of one class by their key, and has an index;
 /// * nobody else has the row, it goes along with nothing else, no link leads to it, and nothing hangs from it: no statement
 ///   reads its set but its own;
+/// * no field of the row belongs to whom a link leads to: rows that only lead to a customer are counted apart from the set;
 /// * nothing but the row's own treatment writes to the row or to the link before the row is treated.
 pub(super) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
     let each = bound.classes.iter().enumerate();
@@ -61,7 +62,8 @@ pub(super) fn is_one_persons<'b>(
 fn owner_finds<'b>(bound: &'b Bound, class: &'b BoundClass) -> Option<(&'b BoundLink, usize)> {
     let is_led_to =
         bound.classes.iter().flat_map(|foot| &foot.links).any(|link| link.heads.contains(&class.name));
-    if class.is_root || class.is_shared || class.is_written_by_triggers || is_led_to {
+    let has_fields_of_others = !class.values.is_empty() || !class.of.is_empty();
+    if class.is_root || class.is_shared || class.is_written_by_triggers || is_led_to || has_fields_of_others {
         return None;
     }
     let leads_on = |link: &BoundLink| link.role == LinkRole::Shared || link.holds || link.takes_along();

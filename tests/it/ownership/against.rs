@@ -14,7 +14,7 @@ use relinquish::store::{
 use relinquish::{Customer, PolicyDocument, SqlMap, SqliteStore};
 
 use super::oracle::{Fate, Ids, Oracle};
-use super::world::{CUSTOMERS, Id, Shape, World};
+use super::world::{Action, CUSTOMERS, Id, Shape, World};
 use super::written::{self, Cells, Written};
 
 /// What came of a world.
@@ -199,6 +199,7 @@ pub(super) async fn held(
 async fn counted(world: &World, host: &Host) -> Result<(), String> {
     let oracle = Oracle::new(world);
     let blocked = oracle.blocked();
+    let (whole, _) = oracle.kept();
     for (customer, tally) in host.tally().await? {
         if blocked.contains(&customer) {
             continue;
@@ -207,11 +208,20 @@ async fn counted(world: &World, host: &Host) -> Result<(), String> {
         let fates = oracle.fates(&Ids::from([customer]));
         for (c, class) in world.shape.classes.iter().enumerate() {
             // How a field of somebody else's is counted says nothing of whose the record is.
-            let of_others = class.fields.iter().any(|field| field.of.is_some())
-                || class.links.iter().any(|link| link.value.is_some());
-            if of_others {
+            let by_value: Vec<usize> =
+                (0..class.links.len()).filter(|nth| class.links[*nth].value.is_some()).collect();
+            if class.fields.iter().any(|field| field.of.is_some()) || by_value.len() > 1 {
                 continue;
             }
+            // A record that stays counts as far as it holds the value by which it leads to the customer.
+            let names_who_leaves = fates.fate.iter().filter(|(id, fate)| {
+                id.class == c && **fate == Fate::Stays && !fates.due.contains(id) && !whole.contains(id)
+            });
+            let names_who_leaves = names_who_leaves.filter(|(id, _)| {
+                class.action != Action::Keep
+                    && by_value.iter().any(|nth| oracle.heads(**id, *nth).contains(&customer))
+            });
+            let elsewhere = u64::try_from(names_who_leaves.count()).unwrap();
             let count = |wanted: &[Fate]| {
                 let fate = fates.fate.iter().filter(|(id, fate)| id.class == c && wanted.contains(fate));
                 u64::try_from(fate.count()).unwrap()
@@ -221,7 +231,7 @@ async fn counted(world: &World, host: &Host) -> Result<(), String> {
             let tombstones = tally.tombstones.get(class.name.as_str()).copied().unwrap_or_default();
             let said = (of_class.due, kept, tombstones);
             let due = [Fate::Deleted, Fate::Reassigned, Fate::Anonymised, Fate::Tombstone];
-            let should = (count(&due), count(&[Fate::Kept]), count(&[Fate::Tombstone]));
+            let should = (count(&due) + elsewhere, count(&[Fate::Kept]), count(&[Fate::Tombstone]));
             if said != should || of_class.rows < should.0 + should.1 {
                 return Err(format!(
                     "{customer:?}, {}: {} rows; due, kept and tombstones are {said:?}, and should be {should:?}",

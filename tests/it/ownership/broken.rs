@@ -31,6 +31,10 @@ pub(super) enum Twist {
     FieldsOfOthersWait,
     /// The value by which a record finds its customer stays.
     ValuesStay,
+    /// The value of a link is written only when the person leaves to whom it leads, and not with its record.
+    ValuesWaitForTheirPerson,
+    /// The value by which somebody has a record is written although that person stays.
+    ValuesOfThoseWhoStayGo,
     /// Values are compared letter by letter.
     ValuesAreExact,
     /// Links to deleted rows are left as they are.
@@ -43,6 +47,8 @@ pub(super) enum Twist {
     EveryOwnerLinkCounts,
     /// What is handed over is had by the stand-in, who never leaves.
     StandInIsAPerson,
+    /// A value behind an owner link that is not empty blocks those to whom it leads.
+    LinksThatDoNotCountBlock,
     /// Nobody is blocked.
     NobodyIsBlocked,
     /// A `same` that leads to two people is not noticed.
@@ -52,7 +58,7 @@ pub(super) enum Twist {
 }
 
 /// All of them.
-pub(super) const TWISTS: [Twist; 23] = [
+pub(super) const TWISTS: [Twist; 26] = [
     Twist::NobodyHasLeft,
     Twist::SharedGoesWithTheFirst,
     Twist::DeletedRecordsStillHave,
@@ -67,12 +73,15 @@ pub(super) const TWISTS: [Twist; 23] = [
     Twist::FieldsOfOthersGoWithTheRecord,
     Twist::FieldsOfOthersWait,
     Twist::ValuesStay,
+    Twist::ValuesWaitForTheirPerson,
+    Twist::ValuesOfThoseWhoStayGo,
     Twist::ValuesAreExact,
     Twist::LinksStay,
     Twist::EndsHang,
     Twist::LinksOfOthersDoNotShare,
     Twist::EveryOwnerLinkCounts,
     Twist::StandInIsAPerson,
+    Twist::LinksThatDoNotCountBlock,
     Twist::NobodyIsBlocked,
     Twist::SameIsNotLookedAt,
     Twist::OnlyThoseWhoHaveItAreBlocked,

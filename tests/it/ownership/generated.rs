@@ -307,7 +307,7 @@ impl Draft<'_> {
         let (table, action) = (self.shape.tables.len() - 1, any_action(self.rng));
         let name = name.to_owned();
         self.shape.classes.push(Class { name, table, when: When::Always, links: Vec::new(), fields, action });
-        match self.rng.u32(0..20) {
+        match self.rng.u32(0..22) {
             // Directly, or through another class.
             0..=4 => {
                 let link = self.link(class, earlier, Role::Owner);
@@ -367,7 +367,7 @@ impl Draft<'_> {
             _ => {
                 let link = self.link(class, earlier, Role::Owner);
                 self.push(class, link);
-                let link = if self.rng.bool() {
+                let link = if self.chance(70) {
                     self.value_link(class, Role::Owner)
                 } else {
                     self.link(class, 0, Role::Owner)
@@ -604,7 +604,7 @@ pub(super) fn world(rng: &mut Rng, shape: &Rc<Shape>) -> World {
             next[class.table] += 1;
             let mut row = any_row(rng, class, id);
             if class.table == 0 {
-                let who = if c == CUSTOMERS && chance(rng, 8) { 1 } else { id.n };
+                let who = if c == CUSTOMERS && chance(rng, 10) { 1 } else { id.n };
                 row.val[super::world::EMAIL] = Val::Text(email(rng, &who.to_string()));
             }
             world.rows.insert(id, row);

@@ -104,6 +104,13 @@ impl<'w> Left<'w> {
         self.along.contains(&id) || (self.touched.contains(&id) && !self.had.contains(&id))
     }
 
+    /// Somebody who stays has the record by the value of a link: without the value nobody would know that any more.
+    fn waits(&self, id: Id, nth: usize) -> bool {
+        let link = &self.before.shape.classes[id.class].links[nth];
+        let heads = self.oracle.heads(id, nth);
+        link.role != Role::End && self.oracle.counts(id, nth) && heads.iter().any(|head| !self.is_due(*head))
+    }
+
     fn action(&self, id: Id) -> Action {
         self.before.shape.action(id)
     }
@@ -120,7 +127,9 @@ impl<'w> Left<'w> {
             let class = &self.before.shape.classes[id.class];
             let of_due = |nth: usize| self.oracle.heads(*id, nth).iter().any(|head| self.is_due(*head));
             for (n, field) in class.fields.iter().enumerate() {
-                let may = field.of.map_or(due, of_due) && class.action != Action::Keep;
+                let of_value = field.of.is_some_and(|nth| class.links[nth].value.is_some());
+                let with_value = |nth| of_due(nth) || (of_value && due && !self.waits(*id, nth));
+                let may = field.of.map_or(due, with_value) && class.action != Action::Keep;
                 ensure!(
                     is.val[n] == was.val[n] || may,
                     "{} of {id:?} changed, and is nobody's who left",
@@ -132,7 +141,7 @@ impl<'w> Left<'w> {
                 let handed =
                     due && matches!(class.action, Action::Reassign { .. }) && link.role == Role::Owner;
                 let may = if link.value.is_some() {
-                    of_due(nth) && class.action != Action::Keep
+                    (of_due(nth) || (due && !self.waits(*id, nth))) && class.action != Action::Keep
                 } else {
                     gone || handed
                 };
@@ -161,11 +170,13 @@ impl<'w> Left<'w> {
                 );
             }
             for (nth, link) in class.links.iter().enumerate() {
-                ensure!(
-                    link.value.is_none() || is.to[nth] == To::Erased || !of_due(nth),
-                    "{} of {id:?} still names who left",
-                    link.name
-                );
+                let is_there = matches!(is.to[nth], To::Value(_));
+                ensure!(!is_there || !of_due(nth), "{} of {id:?} still names who left", link.name);
+                // Whoever has the record by the value, and stays, needs it.
+                let hangs = link.role != Role::End && self.oracle.counts(*id, nth);
+                let waits = hangs
+                    && self.oracle.heads(*id, nth).iter().any(|head| self.after.rows.contains_key(head));
+                ensure!(!is_there || !due || waits, "{} of {id:?} is still there", link.name);
                 let handed = due && !needed && matches!(class.action, Action::Reassign { .. });
                 ensure!(
                     !handed || link.role != Role::Owner || is.to[nth] == To::Row(STAND_IN),

@@ -214,3 +214,29 @@ fn a_store_does_what_the_oracle_says() {
 fn what_is_impossible_is_refused_with_its_place() {
     assert_for_each(100, Figures::impossible);
 }
+
+/// A case that is never drawn is never held against the store.
+#[test]
+fn what_is_said_of_values_is_drawn() {
+    let (mut kept, mut behind, mut ambiguous) = (0, 0, 0);
+    for seed in 0..400 {
+        let (world, ..) = drawn(seed);
+        let oracle = Oracle::new(&world);
+        for (id, row) in &world.rows {
+            let class = &world.shape.classes[id.class];
+            for (nth, _) in class.links.iter().enumerate().filter(|(_, link)| link.value.is_some()) {
+                let heads = oracle.heads(*id, nth);
+                let under_duty = world.shape.expires_by_itself(id.class) && row.made == world::Made::Lately;
+                kept += u32::from(under_duty && !heads.is_empty());
+                if !oracle.counts(*id, nth) {
+                    behind += u32::from(
+                        !heads.is_empty() && heads.iter().all(|head| !oracle.has(*id).contains(head)),
+                    );
+                    ambiguous += u32::from(heads.len() > 1);
+                }
+            }
+        }
+    }
+    // Kept by a duty; with an address of somebody else's behind an account; with one that several customers have.
+    assert!(kept > 0 && behind > 5 && ambiguous > 0, "{kept}, {behind}, {ambiguous}");
+}

@@ -106,13 +106,18 @@ impl<'w> Oracle<'w> {
         self.world.rows.keys().copied().filter(|id| id.class == CUSTOMERS && *id != STAND_IN)
     }
 
-    /// The owner link is the first one of the class that is not empty.
+    /// The owner link is the first one of the class that is not empty. Another one does not count.
+    pub(super) fn counts(&self, foot: Id, nth: usize) -> bool {
+        let links = &self.world.shape.classes[foot.class].links;
+        let before = |nth: usize| links[nth].role == Role::Owner && !self.world.is_empty_link(foot, nth);
+        links[nth].role != Role::Owner || !(0..nth).any(before)
+    }
+
     fn role(&self, arrow: &Arrow<'_>) -> Role {
-        let links = &self.world.shape.classes[arrow.foot.class].links;
-        let before =
-            |nth: usize| links[nth].role == Role::Owner && !self.world.is_empty_link(arrow.foot, nth);
         match arrow.link.role {
-            Role::Owner if (0..arrow.nth).any(before) && !self.is(Twist::EveryOwnerLinkCounts) => Role::End,
+            Role::Owner if !self.counts(arrow.foot, arrow.nth) && !self.is(Twist::EveryOwnerLinkCounts) => {
+                Role::End
+            }
             Role::End if self.is(Twist::EndsHang) => Role::Shared,
             role => role,
         }
@@ -245,12 +250,13 @@ impl<'w> Oracle<'w> {
     }
 
     /// Records of which it is unclear whose they are: a value that leads to several customers, a `same` that leads to two
-    /// people.
+    /// people. The value of an owner link behind one that is not empty tells nothing.
     pub(super) fn unclear(&self) -> Ids {
         let mut unclear = Ids::new();
         let mut before: Option<&Arrow<'_>> = None;
         for arrow in &self.arrows {
-            if before.is_some_and(|before| (before.foot, before.nth) == (arrow.foot, arrow.nth)) {
+            let counts = self.counts(arrow.foot, arrow.nth) || self.is(Twist::LinksThatDoNotCountBlock);
+            if counts && before.is_some_and(|before| (before.foot, before.nth) == (arrow.foot, arrow.nth)) {
                 unclear.insert(arrow.foot);
             }
             if arrow.link.gone == Some(Gone::Same) && !self.is(Twist::SameIsNotLookedAt) {
@@ -290,26 +296,39 @@ impl<'w> Oracle<'w> {
             let may_write = (!whole.contains(&id) || self.is(Twist::WholeIsWritten))
                 && (class.action != Action::Keep || self.is(Twist::KeptClassesAreWritten));
             let is_due = |nth: usize| self.heads(id, nth).iter().any(|head| due.contains(head));
-            // A field is written with its record; one of a link when what the link leads to is due, whoever has the record.
+            let with_record = matches!(fate[&id], Fate::Anonymised | Fate::Tombstone | Fate::Reassigned);
+            // The value of a link is written with its record, and when the person is due to whom it leads, whoever has the
+            // record. Only a value by which somebody who stays has the record waits for that person.
+            let by_value = |nth: usize| {
+                let is_theirs = class.links[nth].role != Role::End
+                    && self.counts(id, nth)
+                    && self.heads(id, nth).iter().any(|head| !due.contains(head));
+                is_due(nth)
+                    || (with_record
+                        && (!is_theirs || self.is(Twist::ValuesOfThoseWhoStayGo))
+                        && !self.is(Twist::ValuesWaitForTheirPerson))
+            };
+            // A field is written with its record; one of a link when what the link leads to is due, whoever has the record; one
+            // of a link by value with the value.
             for (field, value) in class.fields.iter().zip(&mut row.val) {
-                let with_record = matches!(fate[&id], Fate::Anonymised | Fate::Tombstone | Fate::Reassigned);
                 let written = match field.of {
                     None => with_record,
                     Some(_) if self.is(Twist::FieldsOfOthersGoWithTheRecord) => with_record,
+                    Some(nth) if class.links[nth].value.is_some() => by_value(nth),
                     Some(nth) => is_due(nth) && (with_record || !self.is(Twist::FieldsOfOthersWait)),
                 };
                 if may_write && written {
                     *value = Val::Erased;
                 }
             }
-            for arrow in self.arrows.iter().filter(|arrow| arrow.foot == id) {
+            for (nth, _) in class.links.iter().enumerate().filter(|(_, link)| link.value.is_some()) {
+                if may_write && by_value(nth) && !self.is(Twist::ValuesStay) {
+                    row.to[nth] = To::Erased;
+                }
+            }
+            for arrow in self.arrows.iter().filter(|arrow| arrow.foot == id && arrow.link.value.is_none()) {
                 let to = &mut row.to[arrow.nth];
-                if arrow.link.value.is_some() {
-                    // A value by which a link finds its person is such a field.
-                    if may_write && is_due(arrow.nth) && !self.is(Twist::ValuesStay) {
-                        *to = To::Erased;
-                    }
-                } else if fate[&id] == Fate::Reassigned && arrow.link.role == Role::Owner {
+                if fate[&id] == Fate::Reassigned && arrow.link.role == Role::Owner {
                     *to = To::Row(STAND_IN);
                 } else if fate[&arrow.head] == Fate::Deleted && !self.is(Twist::LinksStay) {
                     // Links to rows that are deleted are written as `ends` says, in whosever record they stand.

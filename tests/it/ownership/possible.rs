@@ -85,6 +85,17 @@ impl Shape {
         }
     }
 
+    /// A class by value that a duty keeps: the policy lets its records go when the duty is over, whoever has them by then. That
+    /// can be said of records that are one person's, and to which nothing leads.
+    pub(super) fn expires_by_itself(&self, class: usize) -> bool {
+        let table = self.classes[class].table;
+        self.classes[class].links.iter().any(|link| link.value.is_some())
+            && self.duties.iter().any(|duty| duty.classes.contains(&class))
+            && self.is_single(class, &mut BTreeSet::new())
+            && self.links().all(|(_, _, link)| link.value.is_some() || link.to != table)
+            && self.classes[class].links.iter().all(|link| link.hangs.is_empty())
+    }
+
     /// Whether a record may stay, or stay for a while, when what the link leads to is deleted.
     fn may_outlive_its_head(&self, class: usize, link: &Link) -> bool {
         let first_of_several =
@@ -123,7 +134,7 @@ impl Shape {
             {
                 return Some(Why::ValueStays);
             }
-            if self.may_be_needed().contains(&c) {
+            if self.may_be_needed().contains(&c) && !self.expires_by_itself(c) {
                 return Some(Why::ValueUnderDuty);
             }
         }

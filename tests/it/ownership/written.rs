@@ -431,6 +431,11 @@ fn policy(shape: &Shape) -> String {
         };
         writeln!(policy, "{} = {action}", class.name).unwrap();
     }
+    policy.push_str("[expire]\n");
+    for (c, class) in shape.classes.iter().enumerate().filter(|(c, _)| shape.expires_by_itself(*c)) {
+        assert_ne!(c, CUSTOMERS);
+        writeln!(policy, "{} = {{ after = \"duty\", action = \"delete\" }}", class.name).unwrap();
+    }
     policy
 }
 

@@ -122,8 +122,7 @@ impl Finder<'_> {
     /// Whether fields of other rows belong to whoever has rows of the class.
     fn has_fields_elsewhere(&self, number: usize) -> bool {
         let is_of = |(foot, link, head): &(usize, &BoundLink, usize)| {
-            *head == number
-                && self.class(*foot).is_some_and(|class| class.of.values().any(|name| *name == link.name))
+            *head == number && self.class(*foot).is_some_and(|class| class.has_fields_of(link))
         };
         self.links().iter().any(is_of)
     }
@@ -143,6 +142,15 @@ impl Finder<'_> {
         }
         if self.kept.contains_key(&number) || self.is_kept_with_others(number) {
             let _ = write!(sql, " AND NOT {}", is_in(Set::Whole));
+        }
+        // The set of what duties keep may be left empty, where nothing else depends on it. What goes along is touched, too.
+        if self.kept.contains_key(&number) {
+            let same = if is_host_row { is_row(class, alias, "s") } else { same_handle(class, "s", alias) };
+            let _ = write!(
+                sql,
+                " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {same} AND s.whole)",
+                Set::Touched.of(number)
+            );
         }
         format!("({sql})")
     }

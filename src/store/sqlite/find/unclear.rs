@@ -87,7 +87,8 @@ impl Finder<'_> {
 
     /// The customers of the batch to whom rows lead whose value several customers have.
     fn ambiguous(&self, foot: usize, class: &BoundClass, link: &BoundLink, root: usize) -> Option<String> {
-        let from = From::set(self.bound, Set::Unclear, foot);
+        // An owner link behind one that is not empty tells nothing, so there is nothing unclear about it.
+        let from = From::set(self.bound, Set::Unclear, foot).hanging();
         let gives = format!("{}, relinquish_r.n", listed("relinquish_r", &names_of(class)));
         let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives, None).sql;
         Some(format!(

@@ -1,0 +1,230 @@
+//! Records that a value leads to their customer: an order with an e-mail address, of a customer with an account or of a guest.
+
+use std::sync::Arc;
+
+use relinquish::engine::{Expired, PlannedExpiry};
+use relinquish::ledger::MemoryLedger;
+use relinquish::testing::ManualClock;
+use relinquish::{Approval, Asked, Engine, Outcome, PolicyDocument, TenantId};
+
+use crate::hosts::{self, BuildCounted as _, approved};
+use crate::shop::{CUSTOMERS, Shop, changes};
+
+const SCHEMA: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, email TEXT);
+    CREATE TABLE tickets (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients, contact TEXT, bought TEXT);
+    INSERT INTO clients VALUES (1, 'Maud Ash', 'maud@ash.org'), (2, 'Bob Elm', 'bob@elm.org');";
+
+/// The orders of a test, a treatment of them, and what else the policy says.
+fn shop(tickets: &str, treatment: &str, rules: &str) -> Shop {
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name', email = 'email' }}
+         [records.ticket]\ntable = 'tickets'\nnobody = 'of guests'
+         owner = {{ first = ['client', {{ column = 'contact', to = 'customer.email', compare = 'nocase' }}] }}
+         fields = {{ contact = 'email', bought = 'not personal' }}"
+    );
+    let sql = format!("{SCHEMA}\nINSERT INTO tickets VALUES {tickets};");
+    let mut shop = Shop::new(&sql, &map, &format!("customer = 'anonymise'\nticket = '{treatment}'\n"));
+    shop.policy += rules;
+    shop
+}
+
+/// An engine that reaches records without an owner as well, on a day.
+fn engine_on(shop: &Shop, day: &str) -> (Engine, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(format!("{day}T12:00:00Z").parse().unwrap()));
+    let store = Arc::new(shop.store().unwrap());
+    let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
+    let engine = Engine::builder(Arc::clone(&store), policy, MemoryLedger::new(), hosts::keys())
+        .ownerless(store)
+        .clock(Arc::clone(&clock))
+        .counted()
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    (engine, clock)
+}
+
+async fn expire(engine: &Engine, clock: &ManualClock, planned: PlannedExpiry) -> (String, Expired) {
+    use relinquish::engine::Clock as _;
+    let PlannedExpiry::Plan(plan) = planned else { panic!("nothing expires") };
+    let now = clock.now();
+    let approval = Approval::new(
+        "operator-1",
+        [TenantId::from("here")],
+        plan.digest(),
+        now,
+        now + chrono::TimeDelta::hours(1),
+    );
+    let says = plan.to_string();
+    let expired = engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    assert!(expired.is_complete(), "{expired}");
+    (says, expired)
+}
+
+async fn expire_ownerless(engine: &Engine, clock: &ManualClock) -> (String, Expired) {
+    let planned = engine.plan_ownerless().await.unwrap();
+    expire(engine, clock, planned).await
+}
+
+/// The address in a record of the customer stayed if it was another one than the customer's own, and the certificate said that
+/// it was anonymised. The customer's address in somebody else's record was written, and counted nowhere.
+#[tokio::test]
+async fn the_address_in_a_record_goes_with_the_record_and_with_the_person() {
+    let shop = shop(
+        "(1, 1, 'private@ash.org', NULL), (2, 2, 'MAUD@ash.org', NULL), (3, NULL, 'maud@ash.org', NULL),
+         (4, 2, 'bob@elm.org', NULL), (5, NULL, 'guest@fir.org', NULL)",
+        "anonymise",
+        "",
+    );
+    let before = shop.cells();
+    let engine = shop.engine();
+    let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+    let text = plan.plan().to_string();
+    assert!(text.contains("ticket               anonymise       3 rows"), "{text}");
+    let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
+    let text = certificate.to_string();
+    assert!(text.contains("ticket               anonymise          3"), "{text}");
+    let changed = changes(&before, &shop.cells());
+    let expected = [
+        "clients[1].email",
+        "clients[1].name",
+        "tickets[1].contact",
+        "tickets[2].contact",
+        "tickets[3].contact",
+    ];
+    assert_eq!(changed.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+/// Two customers with the same address blocked one another over a record that names its customer by the account.
+#[tokio::test]
+async fn an_address_behind_an_account_blocks_nobody() {
+    let shop = shop("(1, 1, 'maud@ash.org', NULL)", "anonymise", "");
+    rusqlite::Connection::open(shop.path())
+        .unwrap()
+        .execute_batch("UPDATE clients SET email = 'Maud@Ash.org' WHERE id = 2")
+        .unwrap();
+    assert!(matches!(shop.erase("2").await, Outcome::Erased(_)));
+    assert!(matches!(shop.erase("1").await, Outcome::Erased(_)));
+    assert_eq!(shop.text("SELECT count(*) || '' FROM tickets WHERE contact LIKE '%ash.org'"), "0");
+}
+
+/// An order without an account still says unclear if two customers have its address.
+#[tokio::test]
+async fn an_address_without_an_account_blocks_both() {
+    let shop = shop("(1, NULL, 'maud@ash.org', NULL)", "anonymise", "");
+    rusqlite::Connection::open(shop.path())
+        .unwrap()
+        .execute_batch("UPDATE clients SET email = 'Maud@Ash.org' WHERE id = 2")
+        .unwrap();
+    let engine = shop.engine();
+    let decision = engine.plan(&"1".into(), &Asked::request()).await;
+    assert!(format!("{decision:?}").contains("contact"), "{decision:?}");
+}
+
+/// Beside `from` and `after`, `ownerless` deleted an order of three days ago. A guest's order expired by no age at all.
+#[tokio::test]
+async fn a_guests_order_expires_by_its_age_and_not_before() {
+    for beside in ["", "ownerless = 'gone or none', "] {
+        let shop = shop(
+            "(1, NULL, 'guest@fir.org', '2023-01-01'), (2, NULL, 'guest@fir.org', '2026-05-30'),
+             (3, NULL, 'guest@fir.org', '0000-00-00'), (4, NULL, 'maud@ash.org', '2023-01-01'),
+             (5, 2, 'x@elm.org', '2023-01-01'), (6, NULL, NULL, '2023-01-01')",
+            "delete",
+            &format!(
+                "[expire]\nticket = {{ {beside}from = 'bought', after = '2 years', action = 'delete' }}\n"
+            ),
+        );
+        let (engine, clock) = engine_on(&shop, "2026-06-01");
+        let (says, expired) = expire_ownerless(&engine, &clock).await;
+        assert!(says.contains("owner gone or none, 2 years after bought"), "{says}");
+        assert!(says.contains("4 rows, 2 expired, 2 to do"), "{says}");
+        assert_eq!(expired.of[&None].records["ticket"], 2);
+        assert_eq!(shop.text("SELECT group_concat(id) FROM tickets"), "2,3,4,5");
+        let planned = engine.plan_expiry([TenantId::from("here")]).await.unwrap();
+        let (says, _) = expire(&engine, &clock, planned).await;
+        assert!(says.contains("2 rows, 2 expired, 2 to do"), "{says}");
+        assert_eq!(shop.text("SELECT group_concat(id) FROM tickets"), "2,3");
+    }
+}
+
+/// Whose tenant's a record is that nobody has, no one can tell: it waits for the longest age that a tenant says.
+#[tokio::test]
+async fn a_guests_order_waits_for_the_longest_age_of_all_tenants() {
+    let shop = shop(
+        "(1, NULL, 'guest@fir.org', '2023-01-01'), (2, NULL, 'guest@fir.org', '2020-01-01')",
+        "delete",
+        "[expire]\nticket = { from = 'bought', after = '2 years', action = 'delete' }\n\
+         [tenants.careful]\nexpire.ticket = { from = 'bought', after = '5 years', action = 'delete' }\n",
+    );
+    let (engine, _) = engine_on(&shop, "2026-06-01");
+    let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("nothing expires") };
+    let says = plan.to_string();
+    assert!(says.contains("owner gone or none, 2 years after bought, 5 years after bought"), "{says}");
+    assert!(says.contains("2 rows, 1 expired, 1 to do"), "{says}");
+}
+
+/// The plan counted the field of a record and the record as two: "3 rows, 3 expired, 6 to do". A record of somebody else's that names
+/// the customer is none of the customer's here: it expires by its own age.
+#[tokio::test]
+async fn a_record_that_is_found_by_a_value_is_counted_once() {
+    let shop = shop(
+        "(1, NULL, 'maud@ash.org', '2023-01-01'), (2, 2, 'maud@ash.org', '2023-01-01'), (3, 2, 'maud@ash.org', '2026-01-01')",
+        "delete",
+        "[expire]\nticket = { from = 'bought', after = '2 years', action = 'anonymise' }\n",
+    );
+    let (engine, clock) = engine_on(&shop, "2026-06-01");
+    let planned = engine.plan_expiry([TenantId::from("here")]).await.unwrap();
+    let (says, expired) = expire(&engine, &clock, planned).await;
+    assert!(says.contains("3 rows, 2 expired, 2 to do"), "{says}");
+    assert_eq!(expired.of[&Some("here".into())].customers, 2);
+    assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "3");
+}
+
+/// The certificate said that one record was kept where the plan had said two. When the duty was over nothing found the guest's
+/// order, and the address stayed for ever.
+#[tokio::test]
+async fn what_a_duty_kept_is_found_when_the_duty_is_over() {
+    let shop = shop(
+        "(1, 1, 'maud@ash.org', '2025-01-01'), (2, NULL, 'maud@ash.org', '2025-01-01'), (3, 2, 'bob@elm.org', '2025-01-01')",
+        "anonymise",
+        "[duties.books]\nclasses = ['ticket']\nperiod = '7 years'\nstart = 'calendar_year'\nlaw = 'the book-keeping act'\n\
+         ground = '17(3)(b)'\nfrom = 'bought'\n[expire]\nticket = { after = 'duty', action = 'delete' }\n",
+    );
+    let (engine, clock) = engine_on(&shop, "2026-11-21");
+    let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+    let text = plan.plan().to_string();
+    assert!(text.contains("2 rows of ticket must be kept until 2032-12-31"), "{text}");
+    let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
+    let text = certificate.to_string();
+    assert!(text.contains("2 of them kept as they are until 2032-12-31"), "{text}");
+    let (says, _) = expire_ownerless(&engine, &clock).await;
+    assert!(says.contains("1 row, 0 expired, 0 to do"), "{says}");
+
+    let (engine, clock) = engine_on(&shop, "2033-01-02");
+    let (says, _) = expire_ownerless(&engine, &clock).await;
+    assert!(says.contains("1 row, 1 expired, 1 to do"), "{says}");
+    assert_eq!(shop.text("SELECT group_concat(id) FROM tickets"), "1,3");
+}
+
+/// `of` beside such a value turned the error round: the customer's own address stayed in a guest's order.
+#[tokio::test]
+async fn a_value_that_leads_to_a_customer_is_of_no_other_link() {
+    let mut shop = shop("(1, 1, 'maud@ash.org', NULL)", "anonymise", "");
+    shop.map = shop.map.replace("contact = 'email'", "contact = { kind = 'email', of = 'client' }");
+    let says = shop.refused();
+    assert!(says.contains("records.ticket.fields.contact.of"), "{says}");
+    assert!(says.contains("leave `of` out"), "{says}");
+}
+
+/// The records of nobody counted as expired, and no address in them was written.
+#[tokio::test]
+async fn the_address_of_a_guest_is_written_when_the_order_expires() {
+    let shop = shop(
+        "(1, NULL, 'guest@fir.org', NULL), (2, NULL, 'maud@ash.org', NULL)",
+        "anonymise",
+        "[expire]\nticket = { ownerless = 'gone or none', action = 'anonymise' }\n",
+    );
+    let (engine, clock) = engine_on(&shop, "2026-06-01");
+    let (says, expired) = expire_ownerless(&engine, &clock).await;
+    assert!(says.contains("1 row, 1 expired, 1 to do"), "{says}");
+    assert_eq!(expired.of[&None].records["ticket"], 1);
+    assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "2");
+}

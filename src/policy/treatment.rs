@@ -273,6 +273,7 @@ impl Treatment {
     }
 
     /// Whether it is about records that expire: their customers stay.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn is_expiry(&self) -> bool {
         let root = self.class(self.root.as_str()).map(ClassTreatment::action);
         self.name.as_str() == EXPIRE

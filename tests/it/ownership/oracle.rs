@@ -179,9 +179,12 @@ impl<'w> Oracle<'w> {
             }
             whole.extend(reach(under.map(|(id, _)| *id), &needs));
         }
-        let mut needed = reach(whole.iter().copied(), &self.leading());
+        // A value needs no row that has it too.
+        let by_key = || self.arrows.iter().filter(|arrow| arrow.link.value.is_none());
+        let leading: Vec<(Id, Id)> = by_key().map(|arrow| (arrow.foot, arrow.head)).collect();
+        let mut needed = reach(whole.iter().copied(), &leading);
         if self.is(Twist::NeedsOneStep) {
-            let step = self.arrows.iter().filter(|arrow| whole.contains(&arrow.foot));
+            let step = by_key().filter(|arrow| whole.contains(&arrow.foot));
             needed = step.map(|arrow| arrow.head).chain(whole.iter().copied()).collect();
         }
         (whole, needed)

@@ -44,7 +44,9 @@ impl<'b> Finder<'b> {
         if self.kept.is_empty() {
             return duties;
         }
-        let links = self.links();
+        // A record that is kept needs what its keys lead to. A value stays what it is when the row goes that has it too.
+        let mut links = self.links();
+        links.retain(|(_, link, _)| !link.by_value);
         // Classes of which a record may be kept or needed, and so may need others.
         let mut keeping: BTreeSet<usize> = self.kept.keys().copied().collect();
         loop {

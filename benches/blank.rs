@@ -1,7 +1,12 @@
 //! How fast documents are blanked: `cargo bench --bench blank`.
 
 // It is a program that prints figures, and rounds them.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -7,7 +7,12 @@
 //! their own. The chain knows the same rules, reads the same facts, and says the same of every customer; that is checked.
 
 // It is a program that prints figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::alloc::System;
 use std::collections::HashMap;
@@ -253,7 +258,7 @@ fn main() {
         best[1] = best[1].min(start.elapsed().as_secs_f64());
     }
     // A figure for people: it is rounded anyway.
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
     let decided = (rounds * customers.len()) as f64;
     println!("decisions per second: {:.0}", decided / best[0]);
     println!("decisions per second, by hand: {:.0}", decided / best[1]);

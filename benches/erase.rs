@@ -11,7 +11,11 @@
 //! Ours goes from approved plans to certificates, with the ledger in a file of its own.
 
 // It is a program that prints figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

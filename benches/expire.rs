@@ -7,7 +7,11 @@
 //! looks at every customer, their holds and their records, and has its ledger in a file of its own.
 
 // It is a program that prints figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

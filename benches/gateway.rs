@@ -11,7 +11,12 @@
 //! * *cases*: whole cases under the first limit, from approved plans to certificates, in memory.
 
 // It is a program that prints figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -159,7 +164,7 @@ async fn erase_all(stripe: &Stripe, profiles: usize) -> (f64, f64) {
 }
 
 // Figures for people: they are rounded anyway.
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
 async fn erasures(profiles: usize) {
     let imitation = Imitation::start("erasures");
     let (stripe, counted) = imitation.adapter(Limits::per_second(100_000).erasures(ALLOWED));
@@ -172,7 +177,7 @@ async fn erasures(profiles: usize) {
 }
 
 // Figures for people: they are rounded anyway.
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
 async fn requests(profiles: usize) {
     let imitation = Imitation::start("requests");
     let (stripe, counted) = imitation.adapter(Limits::per_second(ALLOWED));
@@ -196,7 +201,7 @@ gateway.stripe = "erase"
 "#;
 
 // Figures for people: they are rounded anyway.
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
 async fn cases(profiles: usize) {
     let imitation = Imitation::start("erasures");
     let (stripe, counted) = imitation.adapter(Limits::per_second(100_000).erasures(ALLOWED));

@@ -7,7 +7,11 @@
 //! what Rust allocates; SQLite keeps a page cache of 2 MiB a connection beside it.
 
 // It is a program that prints figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::alloc::System;
 use std::ops::RangeInclusive;
@@ -69,7 +73,7 @@ fn main() {
 
 fn mebibytes(bytes: usize) -> f64 {
     // Exact up to 2⁵³.
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss, reason = "figures are printed with a few digits")]
     let bytes = bytes as f64;
     bytes / f64::from(1 << 20)
 }

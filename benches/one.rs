@@ -15,7 +15,11 @@
 //! the variants without indexes stands the CPU time of reading the shop's tables once.
 
 // It is a program that prints figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::fs;
 use std::path::Path;

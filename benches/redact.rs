@@ -6,7 +6,13 @@
 //! take turns block by block, so that a busy machine slows both.
 
 // It is a program that prints figures, and rounds them.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_precision_loss)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints figures, and stops where it cannot go on"
+)]
 
 use std::collections::BTreeSet;
 use std::hint::black_box;

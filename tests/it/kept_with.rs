@@ -45,3 +45,22 @@ async fn what_is_kept_with_an_order_leads_to_the_person_until_the_order_goes() {
     assert!(text.contains("1 of them kept as they are until 2032-12-31, by the duties: books"), "{text}");
     assert_eq!(shop.text("SELECT group_concat(id || street) FROM addresses"), "1Mill Lane 1,3Low Street 3");
 }
+
+/// A field of somebody else's in such a record stays with it. The address on Maud's kept invoice lost the name of whoever had
+/// noted it down, when that one left: only what the leaving person has was looked at for who needs it.
+#[tokio::test]
+async fn a_field_of_somebody_else_stays_in_what_is_kept_with_a_record() {
+    let mut shop = shop();
+    let change = "ALTER TABLE addresses ADD COLUMN noter INTEGER REFERENCES clients;
+        ALTER TABLE addresses ADD COLUMN noted_by TEXT;
+        UPDATE addresses SET noter = 2, noted_by = 'Bob Elm' WHERE id < 3;";
+    rusqlite::Connection::open(shop.path()).unwrap().execute_batch(change).unwrap();
+    shop.map = shop.map.replace(
+        "fields.street = 'address'",
+        "ends.noter = 'clear'\nfields = { street = 'address', noted_by = { kind = 'name', of = 'noter' } }",
+    );
+    let outcome = shop.erase("2").await;
+    assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    let names = "SELECT group_concat(id || coalesce(noted_by, '')) FROM addresses WHERE client = 1";
+    assert_eq!(shop.text(names), "1Bob Elm,2", "the second one is on no invoice that is kept");
+}

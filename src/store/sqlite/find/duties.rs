@@ -99,6 +99,13 @@ impl<'b> Finder<'b> {
             let from = From::set(self.bound, Set::Near, head);
             duties.near.extend(self.fill(ends, Toward::Foot, &from, Some((Set::Near, head)), Set::Near, ""));
         }
+        // A field that belongs to whom a link leads to is written in whosever record, so that one may be kept as well.
+        for (foot, link, head) in self.links().into_iter().filter(|(foot, ..)| wanted.contains(foot)) {
+            if self.class(foot).is_some_and(|class| class.has_fields_of(link)) {
+                let (from, place) = self.touched(head, link, Toward::Foot);
+                duties.near.extend(self.fill((foot, link, head), Toward::Foot, &from, place, Set::Near, ""));
+            }
+        }
         let can_be_near: BTreeSet<usize> = reached_by(&duties.near);
         duties
             .near

@@ -123,6 +123,7 @@
 
 pub mod anonymise;
 pub mod backup;
+pub mod case;
 pub mod customer;
 pub mod data_map;
 mod digest;

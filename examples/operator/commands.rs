@@ -345,14 +345,15 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
         let Some(last) = page.last() else { break };
         after = Some(last.new.id.clone());
         for case in page {
-            let progress = case.progress();
+            let progress = case.progress()?;
+            let blocked = progress.blocked();
             let (id, customer) = (&case.new.id, case.new.customer().as_str());
             lines.push(format!(
                 "  {id}  customer {customer}, opened {}",
                 case.new.opened_at.format("%F %T UTC")
             ));
-            lines.push(match &progress.blocked {
-                Some((step, reason)) => format!("    blocked at {step}: {reason}"),
+            lines.push(match blocked {
+                Some(obstacle) => format!("    blocked at {}: {}", obstacle.step, obstacle.reason),
                 None => "    interrupted: resume".to_owned(),
             });
             open.push(json!({
@@ -360,10 +361,10 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
                 "customer": customer,
                 "tenant": case.new.tenant(),
                 "opened_at": case.new.opened_at,
-                "state": if progress.blocked.is_some() { "blocked" } else { "interrupted" },
-                "step": progress.blocked.as_ref().map(|(step, _)| step),
-                "reason": progress.blocked.as_ref().map(|(_, reason)| reason),
-                "can_be_cancelled": !progress.irreversible,
+                "state": if blocked.is_some() { "blocked" } else { "interrupted" },
+                "step": blocked.map(|obstacle| &obstacle.step),
+                "reason": blocked.map(|obstacle| &obstacle.reason),
+                "can_be_cancelled": !progress.is_irreversible(),
             }));
         }
     }

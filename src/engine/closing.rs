@@ -1,86 +1,25 @@
-//! The end of a case: reading back, the entry in the ledger, the certificate.
+//! The end of a case: the entry in the ledger, and the certificate.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures_util::lock::MutexGuard;
 
-use super::case::{Obstacle, Run, after_the_others, not_tried, wait_all};
+use super::run::Run;
 use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon};
+use crate::case::{Before, Progress};
+use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::ledger::{
-    BackupResidue, Certificate, Circumstances, ClosedCase, Closing, DeactivationOutcome, DeferredRecords,
-    EpochKey, ErasureResult, GatewayResult, KeyRingError, NewCase,
+    BackupResidue, Certificate, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome,
+    DeferredRecords, EpochKey, ErasureResult, GatewayResult, KeyRingError, NewCase,
 };
 use crate::plan::{Deferred, Step, Tombstones};
-use crate::policy::{RecordAction, Treatment};
-use crate::store::{StoreError, TallyRequest};
+use crate::policy::RecordAction;
 
 impl Engine {
-    /// Step 6: a store's word is not enough; what is really there has to be as planned. Until it is read back it is this
-    /// batch's turn.
-    pub(super) async fn verify(&self, runs: &mut [Run<'_>], turn: MutexGuard<'_, ()>) -> Result<(), Error> {
-        let mut groups = BTreeMap::<Digest, (Arc<Treatment>, Vec<&mut Run<'_>>)>::new();
-        for run in runs.iter_mut().filter(|run| run.is_active()) {
-            let (digest, treatment) = self.dated(&run.new);
-            groups.entry(digest).or_insert_with(|| (treatment, Vec::new())).1.push(run);
-        }
-        let mut read_back = Vec::with_capacity(groups.len());
-        for (treatment, group) in groups.into_values() {
-            let customers = group.iter().map(|run| run.new.customer().clone()).collect();
-            let request = TallyRequest::new(customers, treatment).at(self.parts.clock.now());
-            read_back.push((group, self.parts.store.tally(&request).await));
-        }
-        // The next batch asks the store for its records before this one is closed.
-        drop(turn);
-        after_the_others().await;
-        for (group, answers) in read_back {
-            let mut answers = match answers {
-                Ok(answers) => answers.into_iter(),
-                Err(error) => {
-                    wait_all(group, &Step::Verify, error);
-                    continue;
-                }
-            };
-            for run in group {
-                match answers.next() {
-                    Some(Ok(tally)) if tally.due() == 0 => {
-                        tracing::info!(case = %run.id(), "read back: nothing is left to do");
-                        run.verified = tally;
-                    }
-                    Some(Ok(tally)) => {
-                        let left: Vec<_> = tally
-                            .classes
-                            .iter()
-                            .filter(|(_, class)| class.due > 0)
-                            .map(|(name, class)| format!("{} of {name}", class.due))
-                            .collect();
-                        let reason = format!(
-                            "the store says it is done, but records are left as they were: {}",
-                            left.join(", ")
-                        );
-                        self.block(run, Step::Verify, Obstacle::at_the_step(reason)).await?;
-                    }
-                    // A record that cannot be read is no better read later.
-                    Some(Err(error @ StoreError::Unreadable { .. })) => {
-                        self.block(run, Step::Verify, Obstacle::at_the_step(error.to_string())).await?;
-                    }
-                    Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
-                    None => run.wait(Step::Verify, &not_tried().into(), None),
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Step 7.
-    pub(super) async fn close(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
-        let done: Vec<&mut Run<'_>> = runs.iter_mut().filter(|run| run.is_active()).collect();
-        if done.is_empty() {
-            return Ok(());
-        }
+    pub(super) async fn close(&self, done: Vec<&mut Run<'_>>) -> Result<(), Error> {
         let key = self.current_key().await?;
         let mut circumstances = self.circumstances(&key, self.residue().await);
         let census = self.last_census().await?;
@@ -106,7 +45,12 @@ impl Engine {
         let progress = &run.progress;
         // What a duty keeps stays, whether or not it is still found.
         let mut verified = run.verified.clone();
-        for (class, before) in &progress.keeping {
+        let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
+        let (uncertain, keeping) = match before {
+            Some(Before::Records { uncertain, keeping }) => (uncertain.clone(), keeping.clone()),
+            Some(Before::Status { .. }) | None => Default::default(),
+        };
+        for (class, before) in &keeping {
             let kept = verified.kept.entry(class.clone()).or_default();
             if kept.rows < before.rows {
                 kept.clone_from(before);
@@ -125,22 +69,22 @@ impl Engine {
             .classes()
             .iter()
             .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
-        ErasureResult {
-            deactivation: progress.deactivation.unwrap_or(DeactivationOutcome::Unsupported),
-            records: treated.map(|(name, _)| (name.clone(), progress.count(name.as_str()))).collect(),
-            gateways: progress
-                .gateways
-                .iter()
-                .flat_map(|(gateway, answers)| {
-                    answers.iter().map(move |(profile, answer)| GatewayResult {
-                        gateway: gateway.clone(),
-                        profile: key.profile_token(gateway, *profile),
-                        answer: answer.clone(),
-                    })
+        let gateways = progress.steps().flat_map(|(step, done)| {
+            let gateway = if let Step::Gateway(gateway) = step { Some(gateway) } else { None };
+            gateway.into_iter().flat_map(|gateway| {
+                done.answers.iter().map(|(profile, answer)| GatewayResult {
+                    gateway: gateway.clone(),
+                    profile: key.profile_token(gateway, *profile),
+                    answer: answer.clone(),
                 })
-                .collect(),
-            waived: progress.waived.clone(),
-            uncertain: progress.uncertain.clone(),
+            })
+        });
+        ErasureResult {
+            deactivation: progress.deactivation().unwrap_or(DeactivationOutcome::Unsupported),
+            records: treated.map(|(name, _)| (name.clone(), count(progress, name))).collect(),
+            gateways: gateways.collect(),
+            waived: progress.waived().to_vec(),
+            uncertain,
             verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
             deferred: deferred.collect(),
             tombstones,
@@ -183,6 +127,15 @@ impl Engine {
     pub(super) fn closed(&self, case: &NewCase, closing: Closing, key: &EpochKey) -> Arc<ClosedCase> {
         let under = self.circumstances(key, Vec::new()).of(case);
         close_as(case, closing, key, under)
+    }
+}
+
+/// How many records of a class were treated.
+fn count(progress: &Progress, class: &ClassName) -> Count {
+    let counts = progress.step(&Step::Records).map(|step| &step.counts.classes);
+    match progress.counts_are_exact() {
+        Some(true) => Count::Exact(counts.and_then(|counts| counts.get(class)).copied().unwrap_or(0)),
+        Some(false) | None => Count::Unknown,
     }
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 
-use super::case::MOST_ROUNDS;
 use super::census::Counted;
+use super::steps::MOST_ROUNDS;
 use super::survey::CALLS;
 use super::tenants::Sought;
 use super::{Engine, Error, Expired, ExpiredOf, PlannedExpiry};

@@ -1,6 +1,6 @@
 //! Looking at customers without planning anything: why a decision is as it is, and what another policy would hit.
 
-use super::gateways::Accounts;
+use super::steps::Accounts;
 use super::survey::Surveyed;
 use super::tenants::Sought;
 use super::{Engine, Error};

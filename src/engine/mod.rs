@@ -23,31 +23,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::anonymise::Strategies;
 use crate::backup::BackupRetention;
+use crate::case::{Event, Obstacle, Waiver};
 use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
-use crate::data_map::{DataMap, DeactivationSupport};
+use crate::data_map::DataMap;
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
-use crate::ledger::{
-    CaseEvent, Certificate, Closing, Event, KeyRing, Ledger, LedgerError, SavedCase, Waiver,
-};
+use crate::ledger::{CaseEvent, Certificate, Closing, KeyRing, Ledger, LedgerError, SavedCase};
 use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
 };
 
-mod case;
 mod census;
 mod clock;
 mod closing;
+mod decide;
+mod drive;
 mod error;
 mod expired;
 mod expiry;
-mod gateways;
 mod impact;
 mod outcomes;
 mod reconcile;
 mod reviewed;
+mod run;
+mod steps;
 mod survey;
 mod tenants;
 mod unreadable;
@@ -63,6 +64,7 @@ pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
 use outcomes::Turns;
+use run::Run;
 
 /// How many customers are worked on at once, unless the host says otherwise.
 const BATCH: usize = 500;
@@ -254,8 +256,8 @@ pub struct OpenCase {
     pub tenant: TenantId,
     /// When it was opened.
     pub opened_at: chrono::DateTime<chrono::Utc>,
-    /// The step that was refused, and why. None: it was interrupted, and can be resumed.
-    pub blocked: Option<(Step, String)>,
+    /// What blocks it, if anything does. None: it was interrupted, and can be resumed.
+    pub blocked: Option<Obstacle>,
     /// Whether something that cannot be taken back was begun.
     pub irreversible: bool,
 }
@@ -467,8 +469,8 @@ impl Engine {
             let Some(last) = page.last().map(|case| case.new.id.clone()) else { return Ok(outcomes) };
             let mut claims = BTreeMap::new();
             for case in page {
-                match case.progress().blocked {
-                    Some((step, reason)) => {
+                match case.progress()?.blocked().cloned() {
+                    Some(Obstacle { step, reason, .. }) => {
                         outcomes.push(Outcome::Blocked { case: case.new.id, step, reason });
                     }
                     None => {
@@ -484,10 +486,10 @@ impl Engine {
                 let mut runs = Vec::with_capacity(claims.len());
                 for case in page {
                     if let Some(claim) = claims.remove(&case.new.id) {
-                        runs.push(case::run(as_approved(case)?, claim));
+                        runs.push(Run::new(as_approved(case)?, claim)?);
                     }
                 }
-                outcomes.extend(self.carry_out(runs, &Turns::default()).await?);
+                outcomes.extend(self.drive(runs, &Turns::default()).await?);
             }
             after = Some(last);
         }
@@ -506,7 +508,7 @@ impl Engine {
     /// [`Error::NotBlocked`], no such case, or a ledger out of reach.
     pub async fn retry(&self, case: &CaseId) -> Result<Outcome, Error> {
         let (saved, claim) = self.take(case).await?;
-        if saved.progress().blocked.is_none() {
+        if saved.progress()?.blocked().is_none() {
             return Err(Error::NotBlocked { case: case.clone() });
         }
         self.go_on(saved, claim, Event::Retried).await
@@ -527,9 +529,9 @@ impl Engine {
     ) -> Result<Outcome, Error> {
         let (saved, claim) = self.take(case).await?;
         by.over_all(&saved.new.binding)?;
-        let progress = saved.progress();
-        let blocks = progress.blocked.is_some_and(|(blocking, _)| blocking == step);
-        if !blocks || !progress.waivable || !matches!(step, Step::Gateway(_)) {
+        let progress = saved.progress()?;
+        let may = |obstacle: &Obstacle| obstacle.is_waivable() && obstacle.step == step;
+        if !progress.blocked().is_some_and(may) {
             return Err(Error::NotWaivable { case: case.clone(), step });
         }
         let operator = by.operator().clone();
@@ -542,7 +544,7 @@ impl Engine {
         let at = self.parts.clock.now();
         self.parts.ledger.record(&[CaseEvent { case: case.clone(), at, event: event.clone() }]).await?;
         saved.events.push(event);
-        self.carry_out(vec![case::run(saved, claim)], &Turns::default())
+        self.drive(vec![Run::new(saved, claim)?], &Turns::default())
             .await?
             .pop()
             .ok_or(Error::Running { case })
@@ -562,8 +564,8 @@ impl Engine {
     ) -> Result<(), Error> {
         let (saved, _claim) = self.take(case).await?;
         by.over_all(&saved.new.binding)?;
-        let progress = saved.progress();
-        if progress.irreversible {
+        let progress = saved.progress()?;
+        if progress.is_irreversible() {
             return Err(Error::TooLate { case: case.clone() });
         }
         self.take_back(&saved.new, &progress).await?;
@@ -579,20 +581,18 @@ impl Engine {
     /// A ledger out of reach.
     pub async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<OpenCase>, Error> {
         let cases = self.parts.ledger.open_cases(after, limit).await?;
-        Ok(cases
-            .into_iter()
-            .map(|case| {
-                let progress = case.progress();
-                OpenCase {
-                    customer: case.new.customer().clone(),
-                    tenant: case.new.tenant().clone(),
-                    case: case.new.id,
-                    opened_at: case.new.opened_at,
-                    blocked: progress.blocked,
-                    irreversible: progress.irreversible,
-                }
+        let open = |case: SavedCase| {
+            let progress = case.progress()?;
+            Ok(OpenCase {
+                customer: case.new.customer().clone(),
+                tenant: case.new.tenant().clone(),
+                case: case.new.id,
+                opened_at: case.new.opened_at,
+                blocked: progress.blocked().cloned(),
+                irreversible: progress.is_irreversible(),
             })
-            .collect())
+        };
+        cases.into_iter().map(open).collect()
     }
 
     /// The certificate of a closed case, as the ledger can prove it now. None if there is no such case or it
@@ -614,10 +614,6 @@ impl Engine {
         let through = self.parts.ledger.last().await?;
         scrub.scrub().await?;
         Ok(self.parts.ledger.scrubbed(through, self.parts.clock.now()).await?)
-    }
-
-    fn supports_deactivation(&self) -> bool {
-        *self.data_map().deactivation() == DeactivationSupport::Supported
     }
 
     /// Takes a case for this engine's work, until the claim is dropped.

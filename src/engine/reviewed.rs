@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::gateways::{Accounts, erase_or_look};
 use super::reconcile::{BLOCK, Matched};
+use super::steps::{Accounts, erase_or_look};
 use super::survey::CALLS;
 use super::{Engine, Error};
 use crate::customer::{Customer, CustomerId, GatewayName, ProfileId};

@@ -8,14 +8,13 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
-use super::gateways::Accounts;
+use super::steps::Accounts;
 use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
 use crate::ledger::{
-    ClosedCase, Closing, DeactivationOutcome, Entry, EpochKey, ErasureResult, KeyRingError, NewCase,
-    SubjectToken,
+    ClosedCase, Closing, DeactivationOutcome, Entry, EpochKey, ErasureResult, KeyRingError, SubjectToken,
 };
 use crate::plan::{Asked, Decision, Plan, Rest, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
@@ -186,14 +185,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// A case's treatment as it stood on the day on which the case was opened, under a digest of its own: what duties
-    /// kept then is kept to the end, however long the case waits.
-    pub(super) fn dated(&self, case: &NewCase) -> (Digest, Arc<Treatment>) {
-        let dated = self.parts.policy.dated(case.tenant(), &case.treatment, case.opened_at);
-        let digest = if dated.has_duties() { dated.digest() } else { case.binding.treatment_digest() };
-        (digest, dated)
     }
 
     pub(super) async fn tally(

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::case::OutOfOrder;
+pub use crate::case::{DeactivationOutcome, Waiver};
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
@@ -28,7 +30,7 @@ mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use case::{CaseEvent, DeactivationOutcome, Event, NewCase, Opened, Progress, SavedCase, Waiver};
+pub use case::{CaseEvent, NewCase, Opened, SavedCase};
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, Entry, EntryBody,
@@ -77,6 +79,16 @@ pub enum LedgerError {
         found: i64,
         /// The format this release reads.
         known: i64,
+    },
+    /// The case book holds an event that cannot have come to pass: somebody else wrote there.
+    #[error(
+        "case {case} holds events that cannot have come to pass; restore the case book, or ask who wrote to it"
+    )]
+    OutOfOrder {
+        /// The case.
+        case: CaseId,
+        /// What is wrong.
+        source: OutOfOrder,
     },
     /// No such open case.
     #[error("there is no open case {case}")]

@@ -166,6 +166,26 @@ pub struct Tally {
     pub tombstones: BTreeMap<ClassName, u64>,
 }
 
+/// How many records of each class were treated.
+///
+/// Every record of the class counts that the customer has, whatever was in its fields: a count of those that were
+/// written to would tell which fields were empty before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Counts {
+    /// By class.
+    pub classes: BTreeMap<ClassName, u64>,
+}
+
+impl Counts {
+    /// Adds others to these.
+    pub fn add(&mut self, other: &Self) {
+        for (class, count) in &other.classes {
+            *self.classes.entry(class.clone()).or_default() += count;
+        }
+    }
+}
+
 /// How many mentions are not certain, by class and field.
 pub type Uncertain = BTreeMap<ClassName, BTreeMap<FieldName, u64>>;
 

@@ -13,17 +13,15 @@
 //! A store knows no policy. It gets a [`Treatment`], which says what to do to each record class, field by
 //! field, and a [`Seed`] for what is random.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, Expected, FormerStatus, Identifiers, TenantId};
-use crate::data_map::{ClassName, DataMap};
+use crate::data_map::DataMap;
 use crate::policy::Treatment;
 
 mod by_record;
@@ -40,7 +38,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::plan::{ClassTally, Kept, Tally, Uncertain};
+pub use crate::plan::{ClassTally, Counts, Kept, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
@@ -109,26 +107,6 @@ impl EraseRequest {
     /// A request for some customers under a treatment.
     pub fn new(targets: Vec<Target>, treatment: Arc<Treatment>, seed: Seed, at: DateTime<Utc>) -> Self {
         Self { targets, treatment, seed, at }
-    }
-}
-
-/// How many records of each class were treated.
-///
-/// Every record of the class counts that the customer has, whatever was in its fields: a count of those that were
-/// written to would tell which fields were empty before.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Counts {
-    /// By class.
-    pub classes: BTreeMap<ClassName, u64>,
-}
-
-impl Counts {
-    /// Adds others to these.
-    pub fn add(&mut self, other: &Self) {
-        for (class, count) in &other.classes {
-            *self.classes.entry(class.clone()).or_default() += count;
-        }
     }
 }
 

@@ -125,8 +125,9 @@ impl<'c> Trial<'c> {
                 }
             }
             open = ledger.open_cases(None, 100).await.unwrap();
-            let is_blocked =
-                |case: &SavedCase| case.progress().blocked.is_some_and(|(_, reason)| !reason.is_empty());
+            let is_blocked = |case: &SavedCase| {
+                case.progress().unwrap().blocked().is_some_and(|obstacle| !obstacle.reason.is_empty())
+            };
             if open.iter().all(is_blocked) {
                 break;
             }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use relinquish::case::{DeactivationOutcome, Event, Obstacle, Proof};
 use relinquish::ledger::{
-    CaseEvent, Event, Ledger, LedgerError, MemoryKeyRing, MemoryLedger, NewCase, Opened, SqliteLedger,
-    TokenKey,
+    CaseEvent, Ledger, LedgerError, MemoryKeyRing, MemoryLedger, NewCase, Opened, SqliteLedger, TokenKey,
 };
 use relinquish::plan::{CaseId, Step};
 use relinquish::{Asked, FileKeyRing, Outcome};
@@ -99,19 +99,22 @@ async fn both_case_books_keep_one_open_case_per_customer_and_every_event() {
         assert_eq!(ledger.open(&[first]).await.unwrap(), [Opened::Open], "again");
         let conflict = Opened::Conflict { case: CaseId::from("a") };
         assert_eq!(ledger.open(&[second]).await.unwrap(), [conflict]);
+        let blocked = Obstacle { step: Step::Records, reason: "why".to_owned(), waivable: false };
+        let deactivated = Proof::Deactivated(DeactivationOutcome::Already);
         let events = [
-            event("a", Event::Erasing(Step::Records)),
-            event("a", Event::Blocked { step: Step::Records, reason: "why".to_owned(), waivable: false }),
+            event("a", Event::Done { step: Step::Deactivate, proof: deactivated.clone() }),
+            event("a", Event::Begun { step: Step::Records, before: None }),
+            event("a", Event::Blocked(blocked.clone())),
         ];
         ledger.record(&events).await.unwrap();
         let error = ledger.record(&[events[0].clone(), event("gone", Event::Retried)]).await.unwrap_err();
         assert!(matches!(error, LedgerError::NoSuchCase { .. }), "{error}");
         let open = ledger.open_cases(None, 10).await.unwrap();
         assert_eq!(open.len(), 1);
-        assert_eq!(open[0].events.len(), 2, "all of a write or nothing");
-        let progress = open[0].progress();
-        assert!(progress.irreversible);
-        assert_eq!(progress.blocked, Some((Step::Records, "why".to_owned())));
+        assert_eq!(open[0].events.len(), 3, "all of a write or nothing");
+        let progress = open[0].progress().unwrap();
+        assert!(progress.is_irreversible());
+        assert_eq!(progress.blocked(), Some(&blocked));
         assert!(ledger.open_cases(Some(&CaseId::from("a")), 10).await.unwrap().is_empty());
         assert!(ledger.open_case(&CaseId::from("b")).await.unwrap().is_none());
         assert_eq!(ledger.last().await.unwrap(), 0);

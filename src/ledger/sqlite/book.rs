@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Trouble, from_json, instant, number_of, read_treatment, to_json};
+use crate::case::Event;
 use crate::digest::Digest;
-use crate::ledger::{CaseEvent, Event, LedgerError, NewCase, Opened, SavedCase};
+use crate::ledger::{CaseEvent, LedgerError, NewCase, Opened, SavedCase};
 use crate::plan::{Approval, Binding, CaseId, Terms};
 use crate::policy::Treatment;
 use crate::sqlite::Fault;

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
 
-use super::case::{Obstacle, Run, wait_all, wait_for_gateway};
-use super::survey::CALLS;
-use super::{Engine, Error};
+use super::Perform;
+use crate::case::{Event, Obstacle, Proof};
 use crate::customer::{AccountId, GatewayName, ProfileId};
 use crate::digest::Digest;
+use crate::engine::drive::Batch;
+use crate::engine::run::{Run, at_the_step, by_a_guard, wait_all};
+use crate::engine::survey::CALLS;
+use crate::engine::{Engine, Error};
 use crate::gateway::{
     GatewayAnswer, GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileState,
 };
-use crate::ledger::Event;
 use crate::plan::{GuardFinding, Step};
 use crate::policy::Guard;
 
@@ -33,47 +36,51 @@ enum Profile {
     Failed(GatewayError),
 }
 
-impl Engine {
-    pub(super) async fn erase_at_gateways(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
-        // Even where the records were begun: if they were not done, a profile may have come while the case waited, and
-        // its id would go with them.
-        let mut todo: Vec<&mut Run<'_>> = runs
-            .iter_mut()
-            .filter(|run| run.is_active() && !gateways(run).is_empty() && run.progress.records_done.is_none())
-            .collect();
-        let ids: Vec<_> = todo.iter().map(|run| run.new.customer().clone()).collect();
-        let mut facts = match self.facts(&ids).await {
+/// Erases profiles at payment gateways: of all cases at once, of one case one after the other.
+pub(super) struct Gateways;
+
+#[async_trait]
+impl Perform for Gateways {
+    /// Guards are looked at again: of fresh facts here, and at the gateway right before each profile.
+    async fn look(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+        let ids: Vec<_> = runs.iter().map(|run| run.new.customer().clone()).collect();
+        let mut facts = match engine.facts(&ids).await {
             Ok(facts) => facts,
             Err(error) => {
-                wait_all(todo, &Step::Records, error);
+                wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Records, error);
                 return Ok(());
             }
         };
-        for run in &mut todo {
+        for run in runs {
             let Some(facts) = facts.remove(run.new.customer()) else {
-                if run.progress.records_begun > 0 {
+                if run.records_begun() > 0 {
                     // The records were erased, and the answer was lost: the root store comes after the gateways.
                     run.facts = None;
                     continue;
                 }
-                self.stop(run, Step::Records, Obstacle::by_a_guard("there is no such customer any more"))
-                    .await?;
+                let obstacle = by_a_guard(Step::Records, "there is no such customer any more");
+                engine.stop(run, obstacle).await?;
                 continue;
             };
             match run.changed(&facts) {
-                Some(obstacle) => {
+                Some(reason) => {
                     let step = gateways(run).into_iter().next().map_or(Step::Records, Step::Gateway);
-                    self.stop(run, step, obstacle).await?;
+                    engine.stop(run, by_a_guard(step, reason)).await?;
                 }
                 None => run.facts = Some(facts),
             }
         }
-        let accounts = Accounts::of(self);
-        let accounts = &accounts;
+        Ok(())
+    }
+
+    /// Even where the records were begun: if they were not done, a profile may have come while the case waited, and its id
+    /// would go with them.
+    async fn act(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+        let accounts = &Accounts::of(engine);
         let results: Vec<Result<(), Error>> = stream::iter({
             let mut calls: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
-            for run in todo.into_iter().filter(|run| run.is_active()) {
-                calls.push(Box::pin(self.gateways_of(run, accounts)));
+            for run in runs {
+                calls.push(Box::pin(engine.gateways_of(run, accounts)));
             }
             calls
         })
@@ -82,13 +89,16 @@ impl Engine {
         .await;
         results.into_iter().collect()
     }
+}
 
+impl Engine {
     async fn gateways_of(&self, run: &mut Run<'_>, accounts: &Accounts<'_>) -> Result<(), Error> {
         for name in gateways(run) {
             self.one_gateway(run, &name, accounts).await?;
             if !run.is_active() {
                 break;
             }
+            run.turn.settled(Step::Gateway(name));
         }
         Ok(())
     }
@@ -101,9 +111,8 @@ impl Engine {
     ) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
-            return self
-                .stop(run, step, Obstacle::at_the_step("the engine has no adapter for this gateway"))
-                .await;
+            let obstacle = at_the_step(step, "the engine has no adapter for this gateway");
+            return self.stop(run, obstacle).await;
         };
         let mut profiles: Vec<(ProfileId, Digest)> = run
             .facts
@@ -112,9 +121,8 @@ impl Engine {
             .filter(|profile| profile.gateway == *name)
             .map(|profile| (profile.id.clone(), Digest::of_bytes(profile.id.as_str().as_bytes())))
             .collect();
-        profiles.retain(|(_, digest)| {
-            !run.progress.gateways.get(name).is_some_and(|done| done.contains_key(digest))
-        });
+        let answers = run.progress.step(&step).map(|step| &step.answers);
+        profiles.retain(|(_, digest)| !answers.is_some_and(|done| done.contains_key(digest)));
         if profiles.is_empty() {
             return Ok(());
         }
@@ -124,28 +132,29 @@ impl Engine {
         };
         match ask {
             Ok(None) => {}
-            Ok(Some(obstacle)) => return self.stop(run, step, obstacle).await,
+            Ok(Some(obstacle)) => return self.stop(run, obstacle).await,
             Err(error) => return self.failed(run, step, error).await,
         }
         for (profile, digest) in profiles {
             // Looked at before the intent is recorded: what is refused here has begun nothing.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
-                Ok(Some(obstacle)) => return self.block(run, step, obstacle).await,
+                Ok(Some(obstacle)) => return self.block(run, obstacle).await,
                 Err(error) => return self.failed(run, step, error).await,
             }
-            run.note(Event::Erasing(step.clone()));
+            run.note(Event::Begun { step: step.clone(), before: None })?;
             self.save([&mut *run]).await?;
             if !run.is_active() {
                 return Ok(());
             }
             match self.erase_profile(run, &**gateway, &profile, digest).await? {
                 Profile::Done(answer) => {
-                    run.note(Event::Gateway { gateway: name.clone(), profile: digest, answer });
+                    let proof = Proof::Answer { profile: digest, answer };
+                    run.note(Event::Part { step: step.clone(), proof })?;
                     self.save([&mut *run]).await?;
                 }
                 Profile::Blocked(reason) => {
-                    return self.block(run, step, Obstacle::at_the_step(reason)).await;
+                    return self.block(run, at_the_step(step, reason)).await;
                 }
                 Profile::Failed(error) => return self.failed(run, step, error).await,
             }
@@ -157,10 +166,10 @@ impl Engine {
     /// A gateway out of reach: the case waits. One that refuses will refuse again: a person has to look.
     async fn failed(&self, run: &mut Run<'_>, step: Step, error: GatewayError) -> Result<(), Error> {
         if error.is_transient() {
-            wait_for_gateway(run, step, error);
+            run.wait_for_gateway(step, error);
             return Ok(());
         }
-        self.block(run, step, Obstacle::at_the_step(error.to_string())).await
+        self.block(run, at_the_step(step, error.to_string())).await
     }
 
     /// Right before the profile is erased: whose it is, and whether a guard forbids it by now.
@@ -170,12 +179,12 @@ impl Engine {
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
     ) -> Result<Option<Obstacle>, GatewayError> {
+        let step = Step::Gateway(gateway.gateway().clone());
         let state = self.again(|| gateway.state(profile)).await?;
         let ProfileState::Present(found) = state else { return Ok(None) };
         if found.owner.is_some_and(|owner| owner != *run.new.customer()) {
-            return Ok(Some(Obstacle::at_the_step(
-                "the profile names another customer as its owner; put the link right",
-            )));
+            let reason = "the profile names another customer as its owner; put the link right";
+            return Ok(Some(at_the_step(step, reason)));
         }
         for (guard, count) in [
             (Guard::ActiveSubscription, found.active_subscriptions),
@@ -183,7 +192,7 @@ impl Engine {
             (Guard::OpenDispute, found.open_disputes),
         ] {
             if count > 0 && run.binding().guards().get(&guard) == Some(&GuardFinding::Clear) {
-                return Ok(Some(Obstacle::by_a_guard(format!("{}; {}", guard.why(), guard.way_out()))));
+                return Ok(Some(by_a_guard(step, format!("{}; {}", guard.why(), guard.way_out()))));
             }
         }
         Ok(None)
@@ -202,8 +211,8 @@ impl Engine {
             // Of its own for each profile: a gateway answers a key that it knows with its earlier answer.
             idempotency_key: Digest::of(&(run.id(), gateway.gateway(), digest)).to_string(),
         };
-        let accepted =
-            run.progress.accepted.get(gateway.gateway()).and_then(|known| known.get(&digest)).cloned();
+        let step = Step::Gateway(gateway.gateway().clone());
+        let accepted = run.progress.step(&step).and_then(|step| step.accepted.get(&digest)).cloned();
         let first = match &accepted {
             // What was accepted before an interruption is not asked for a second time.
             Some(receipt) => self.again(|| gateway.poll(receipt)).await,
@@ -219,12 +228,7 @@ impl Engine {
             let GatewayOutcome::Accepted { receipt } = &answer.outcome else { break };
             let receipt = receipt.clone();
             if known.as_ref() != Some(&receipt) {
-                let event = Event::GatewayAccepted {
-                    gateway: gateway.gateway().clone(),
-                    profile: digest,
-                    receipt: receipt.clone(),
-                };
-                run.note(event);
+                run.note(Event::Accepted { step: step.clone(), item: digest, receipt: receipt.clone() })?;
                 self.save([&mut *run]).await?;
                 known = Some(receipt.clone());
             }
@@ -257,7 +261,7 @@ impl Engine {
 
     /// Asks again after a pause while the gateway is busy, a few times. Where it asks for a long pause, the case waits
     /// for a resume, and does not keep the others.
-    pub(super) async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
+    pub(in crate::engine) async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
@@ -265,7 +269,7 @@ impl Engine {
     }
 
     /// Asks once more if no answer comes. Where nothing was begun, waiting longer would only keep the others.
-    pub(super) async fn twice<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
+    pub(in crate::engine) async fn twice<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
@@ -300,14 +304,17 @@ impl Engine {
 fn other_account(run: &Run<'_>, name: &GatewayName, now: Option<&AccountId>) -> Option<Obstacle> {
     let planned = run.binding().accounts().get(name)?;
     (now != Some(planned)).then(|| {
-        Obstacle::by_a_guard(format!(
-            "the adapter's key is not of account {planned}, with which the plan was made; give it that account's key"
-        ))
+        let step = Step::Gateway(name.clone());
+        let way_out = "give it that account's key";
+        by_a_guard(
+            step,
+            format!("the adapter's key is not of account {planned}, with which the plan was made; {way_out}"),
+        )
     })
 }
 
 /// The accounts of the gateways, each asked once per run, by whoever needs it first.
-pub(super) struct Accounts<'e> {
+pub(in crate::engine) struct Accounts<'e> {
     engine: &'e Engine,
     known: BTreeMap<GatewayName, Mutex<Account>>,
 }
@@ -322,12 +329,12 @@ enum Account {
 }
 
 impl<'e> Accounts<'e> {
-    pub(super) fn of(engine: &'e Engine) -> Self {
+    pub(in crate::engine) fn of(engine: &'e Engine) -> Self {
         let known = engine.parts.gateways.keys().map(|name| (name.clone(), Mutex::default())).collect();
         Self { engine, known }
     }
 
-    pub(super) async fn ask(
+    pub(in crate::engine) async fn ask(
         &self,
         gateway: &dyn PaymentGatewayEraser,
     ) -> Result<Option<AccountId>, GatewayError> {
@@ -358,7 +365,7 @@ impl<'e> Accounts<'e> {
 
 /// Erases. If no answer comes, whether it took effect is not known: then the gateway is asked, and nothing is
 /// assumed.
-pub(super) async fn erase_or_look(
+pub(in crate::engine) async fn erase_or_look(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
 ) -> Result<GatewayAnswer, GatewayError> {

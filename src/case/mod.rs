@@ -1,0 +1,42 @@
+//! A case: the durable execution of one plan, as data.
+//!
+//! A case has [steps](Step), in the order of its plan. Whatever comes of it is an [`Event`], and what all its events add up
+//! to is its [`Progress`]. [`next`] says what a case does from here. Nothing in this room waits, reads a clock or speaks to
+//! anybody: the [engine](crate::engine) performs what [`next`] says and records what came of it.
+//!
+//! ```
+//! use relinquish::case::{Event, Next, Progress, Proof, DeactivationOutcome, Step, Turn, next};
+//!
+//! let mut progress = Progress::of(&[Step::Deactivate, Step::Records, Step::Verify]);
+//! let mut turn = Turn::default();
+//! assert_eq!(next(&progress, &turn), Next::Decide);
+//! turn.decided();
+//! assert_eq!(next(&progress, &turn), Next::Take(Step::Deactivate));
+//!
+//! // Records are erased only once it was recorded that they will be.
+//! let done = Event::Done { step: Step::Records, proof: Proof::Lost };
+//! assert!(progress.apply(&done).is_err());
+//!
+//! progress.apply(&Event::Done {
+//!     step: Step::Deactivate,
+//!     proof: Proof::Deactivated(DeactivationOutcome::Already),
+//! })?;
+//! progress.apply(&Event::Begun { step: Step::Records, before: None })?;
+//! progress.apply(&done)?;
+//! assert_eq!(next(&progress, &turn), Next::Take(Step::Verify));
+//! # Ok::<(), relinquish::case::OutOfOrder>(())
+//! ```
+
+mod answer;
+mod event;
+mod next;
+mod progress;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{GatewayAnswer, GatewayOutcome, Receipt};
+pub use event::{Before, DeactivationOutcome, Event, Obstacle, Proof, Waiver};
+pub use next::{Next, Turn, next};
+pub use progress::{OutOfOrder, Progress, StepProgress};
+
+pub use crate::plan::{CaseId, Step};

@@ -1,0 +1,236 @@
+//! The loop that carries cases out: *next → perform → record*, a batch at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Poll;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::lock::MutexGuard;
+
+use super::outcomes::Turns;
+use super::run::{Run, outcome_of};
+use super::steps;
+use super::{Engine, Error, Outcome};
+use crate::case::{Event, Next, Obstacle};
+use crate::customer::TenantId;
+use crate::digest::Digest;
+use crate::ledger::{CaseEvent, Closing, LedgerError, NewCase, Opened, SavedCase};
+use crate::plan::{ApprovedPlan, CaseId};
+use crate::policy::Treatment;
+
+/// What the cases of a batch share while they run.
+pub(super) struct Batch<'t> {
+    turns: &'t Turns,
+    /// Held from the first record that is erased until all are read back.
+    turn: Option<MutexGuard<'t, ()>>,
+    /// Treatments as they stood on a day: of a tenant, by the plain treatment's digest.
+    dated: BTreeMap<(TenantId, Digest, NaiveDate), (Digest, Arc<Treatment>)>,
+}
+
+impl<'t> Batch<'t> {
+    fn new(turns: &'t Turns) -> Self {
+        Self { turns, turn: None, dated: BTreeMap::new() }
+    }
+
+    /// Waits until it is this batch's turn at the records.
+    pub(super) async fn take_turn(&mut self) {
+        if self.turn.is_none() {
+            self.turn = Some(self.turns.lock().await);
+        }
+    }
+
+    /// The next batch asks the store for its records before this one is closed.
+    pub(super) async fn end_turn(&mut self) {
+        if self.turn.take().is_some() {
+            after_the_others().await;
+        }
+    }
+
+    /// A case's treatment as it stood on the day on which the case was opened, under a digest of its own: what duties kept
+    /// then is kept to the end, however long the case waits.
+    pub(super) fn date(&mut self, engine: &Engine, run: &mut Run<'_>) -> (Digest, Arc<Treatment>) {
+        if let Some(dated) = &run.dated {
+            return dated.clone();
+        }
+        let case = &run.new;
+        let plain = case.binding.treatment_digest();
+        let key = (case.tenant().clone(), plain, case.opened_at.date_naive());
+        let dated = self.dated.entry(key).or_insert_with(|| {
+            let dated = engine.parts.policy.dated(case.tenant(), &case.treatment, case.opened_at);
+            (if dated.has_duties() { dated.digest() } else { plain }, dated)
+        });
+        run.dated.insert(dated.clone()).clone()
+    }
+}
+
+impl Engine {
+    pub(super) async fn open_and_run(
+        &self,
+        plans: &[ApprovedPlan],
+        now: DateTime<Utc>,
+        turns: &Turns,
+    ) -> Result<Vec<Outcome>, Error> {
+        let mut cases = Vec::with_capacity(plans.len());
+        for plan in plans {
+            cases.push(NewCase::new(self.case_id()?, plan, now));
+        }
+        // Claimed before they are open, so that a resume at the same time leaves them alone.
+        let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
+        let opened = self.parts.ledger.open(&cases).await?;
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(cases.len());
+        let mut runs = Vec::with_capacity(cases.len());
+        for ((case, opened), claim) in cases.into_iter().zip(opened).zip(claims) {
+            match (opened, claim) {
+                (Opened::Open, Some(claim)) => {
+                    outcomes.push(None);
+                    runs.push(Run::new(SavedCase { new: case, events: Vec::new() }, claim)?);
+                }
+                (Opened::Conflict { case }, _) => outcomes.push(Some(Outcome::Conflict { case })),
+                (Opened::Open, None) => outcomes.push(Some(Outcome::Conflict { case: case.id })),
+            }
+        }
+        let mut ran = self.drive(runs, turns).await?.into_iter();
+        Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
+    }
+
+    /// Carries cases out until each has ended or rests.
+    pub(super) async fn drive(&self, mut runs: Vec<Run<'_>>, turns: &Turns) -> Result<Vec<Outcome>, Error> {
+        let mut batch = Batch::new(turns);
+        // Those that are behind go first, so that all of a batch are in one request wherever that is possible.
+        while let Some(next) = runs.iter().filter_map(Run::next).min() {
+            let waiting: Vec<_> = runs.iter_mut().filter(|run| is_now(run, &next)).collect();
+            self.perform(&next, waiting, &mut batch).await?;
+            for run in runs.iter_mut().filter(|run| run.next().as_ref() == Some(&next)) {
+                let step =
+                    if let Next::Take(step) = &next { step.clone() } else { crate::plan::Step::Verify };
+                let reason = "the step came to no end".to_owned();
+                run.end(Outcome::Waiting { case: run.id().clone(), step, reason, retry_after: None });
+            }
+        }
+        drop(batch);
+        self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
+        Ok(runs.into_iter().filter_map(|run| run.outcome).collect())
+    }
+
+    async fn perform(
+        &self,
+        next: &Next,
+        runs: Vec<&mut Run<'_>>,
+        batch: &mut Batch<'_>,
+    ) -> Result<(), Error> {
+        match next {
+            Next::Rest => {
+                for run in runs {
+                    if let Some(Obstacle { step, reason, .. }) = run.progress.blocked().cloned() {
+                        run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
+                    }
+                }
+                Ok(())
+            }
+            Next::Decide => self.decide_again(runs, batch).await,
+            Next::Take(step) => steps::of(step).perform(self, batch, runs).await,
+            Next::Close => {
+                batch.end_turn().await;
+                self.close(runs).await
+            }
+        }
+    }
+
+    /// A guard went up: superseded if nothing was begun, blocked otherwise.
+    pub(super) async fn stop(&self, run: &mut Run<'_>, obstacle: Obstacle) -> Result<(), Error> {
+        if run.progress.is_irreversible() {
+            self.block(run, obstacle).await
+        } else {
+            self.supersede(run, obstacle.reason).await
+        }
+    }
+
+    pub(super) async fn block(&self, run: &mut Run<'_>, obstacle: Obstacle) -> Result<(), Error> {
+        run.note(Event::Blocked(obstacle.clone()))?;
+        self.save([&mut *run]).await?;
+        if !run.is_active() {
+            return Ok(());
+        }
+        let Obstacle { step, reason, .. } = obstacle;
+        tracing::warn!(case = %run.id(), %step, "case blocked");
+        run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
+        Ok(())
+    }
+
+    /// Ends a case in which nothing irreversible was begun.
+    pub(super) async fn supersede(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
+        if let Err(error) = self.take_back(&run.new, &run.progress).await {
+            run.wait(crate::plan::Step::Deactivate, &error, None);
+            return Ok(());
+        }
+        let key = self.current_key().await?;
+        let closed = self.closed(&run.new, Closing::Superseded { reason: reason.clone() }, &key);
+        self.parts.ledger.close(&[closed]).await?;
+        run.end(Outcome::Superseded { case: run.id().clone(), reason });
+        Ok(())
+    }
+
+    /// Records what happened in these cases, in one write. One that somebody else has closed meanwhile ends as they
+    /// ended it: a write of an engine that was dropped may still have been on its way.
+    pub(super) async fn save<'r, 'e: 'r>(
+        &self,
+        runs: impl IntoIterator<Item = &'r mut Run<'e>>,
+    ) -> Result<(), Error> {
+        let at = self.parts.clock.now();
+        let mut runs: Vec<&mut Run<'_>> = runs.into_iter().filter(|run| !run.unsaved.is_empty()).collect();
+        while !runs.is_empty() {
+            let mut events = Vec::new();
+            for run in &runs {
+                let event = |event: &Event| CaseEvent { case: run.id().clone(), at, event: event.clone() };
+                events.extend(run.unsaved.iter().map(event));
+            }
+            let gone = match self.parts.ledger.record(&events).await {
+                Ok(()) => {
+                    for run in &mut runs {
+                        run.unsaved.clear();
+                    }
+                    return Ok(());
+                }
+                Err(LedgerError::NoSuchCase { case }) => case,
+                Err(error) => return Err(error.into()),
+            };
+            let entry = self.parts.ledger.entry(&gone).await?;
+            let (mine, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| *run.id() == gone);
+            for run in mine {
+                let ended = entry.as_ref().and_then(|entry| outcome_of(entry, &run.new));
+                run.end(ended.ok_or_else(|| LedgerError::NoSuchCase { case: gone.clone() })?);
+                run.unsaved.clear();
+            }
+            runs = others;
+        }
+        Ok(())
+    }
+
+    pub(super) fn case_id(&self) -> Result<CaseId, Error> {
+        let mut bytes = [0; 16];
+        self.parts.entropy.fill(&mut bytes)?;
+        Ok(CaseId::new(hex::encode(bytes)))
+    }
+}
+
+/// Whether a case takes part in what comes next. All gateways are asked in one go, whichever comes first for each case.
+fn is_now(run: &Run<'_>, next: &Next) -> bool {
+    match (run.next(), next) {
+        (Some(Next::Take(mine)), Next::Take(step)) => steps::are_alike(&mine, step),
+        (mine, next) => mine.as_ref() == Some(next),
+    }
+}
+
+/// Lets whatever else is ready go on first.
+async fn after_the_others() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

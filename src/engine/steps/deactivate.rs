@@ -1,0 +1,93 @@
+//! Step 3: the reversible first step.
+
+use async_trait::async_trait;
+
+use super::Perform;
+use crate::case::{Before, DeactivationOutcome, Event, Proof};
+use crate::customer::Status;
+use crate::engine::drive::Batch;
+use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
+use crate::engine::{Engine, Error};
+use crate::plan::Step;
+use crate::store::{Deactivated, Deactivation};
+
+pub(super) struct Deactivate;
+
+/// Whether an archived customer may be our own write, from before an interruption: the intent was there already.
+fn may_be_ours(run: &Run<'_>) -> bool {
+    let begun = run.progress.step(&Step::Deactivate).map_or(0, |step| step.begun);
+    let was_archived = run.facts.as_ref().is_some_and(|facts| facts.status.is_archived());
+    begun > 1 || (begun == 1 && was_archived)
+}
+
+#[async_trait]
+impl Perform for Deactivate {
+    async fn look(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+        for run in &mut *runs {
+            let Some(facts) = run.facts.as_ref() else { continue };
+            if !facts.status.is_archived() {
+                let before = Before::Status { status: facts.status, former: facts.former_status.clone() };
+                run.note(Event::Begun { step: Step::Deactivate, before: Some(before) })?;
+            }
+        }
+        engine.save(runs.iter_mut().map(|run| &mut **run)).await
+    }
+
+    async fn act(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+        let at = engine.parts.clock.now();
+        let step = Step::Deactivate;
+        let mut todo: Vec<&mut Run<'_>> = runs.iter_mut().map(|run| &mut **run).collect();
+        todo.retain(|run| run.facts.is_some());
+        let batch: Vec<Deactivation> = todo
+            .iter()
+            .filter_map(|run| {
+                let expected = run.facts.as_ref()?.expected();
+                Some(Deactivation { customer: run.new.customer().clone(), expected, at })
+            })
+            .collect();
+        let answers = match engine.parts.store.deactivate(&batch).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                wait_all(todo, &step, error);
+                return Ok(());
+            }
+        };
+        let mut answers = answers.into_iter();
+        for run in todo {
+            let outcome = match answers.next() {
+                Some(Ok(Deactivated::Done { .. })) => DeactivationOutcome::Done,
+                Some(Ok(Deactivated::Already)) if may_be_ours(run) => DeactivationOutcome::Done,
+                Some(Ok(Deactivated::Already)) => DeactivationOutcome::Already,
+                Some(Ok(Deactivated::Unsupported)) => DeactivationOutcome::Unsupported,
+                Some(Ok(Deactivated::Changed)) => {
+                    let reason = "the customer changed in the meantime; plan again".to_owned();
+                    engine.supersede(run, reason).await?;
+                    continue;
+                }
+                Some(Ok(Deactivated::Missing)) => {
+                    engine.supersede(run, "there is no such customer any more".to_owned()).await?;
+                    continue;
+                }
+                Some(Err(error)) if error.is_transient() => {
+                    run.wait(step.clone(), &error.into(), None);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    engine.block(run, at_the_step(step.clone(), error.to_string())).await?;
+                    continue;
+                }
+                None => {
+                    run.wait(step.clone(), &not_tried().into(), None);
+                    continue;
+                }
+            };
+            if let Some(facts) = run.facts.as_mut().filter(|_| outcome == DeactivationOutcome::Done) {
+                facts.status = Status::Archived;
+            }
+            tracing::info!(case = %run.id(), "deactivated");
+            // Recorded with the next intent. Whoever resumes before that finds the intent, and our own write.
+            run.note(Event::Done { step: step.clone(), proof: Proof::Deactivated(outcome) })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! One file per kind of step: how it is performed.
+
+use async_trait::async_trait;
+
+use super::drive::Batch;
+use super::run::Run;
+use super::{Engine, Error};
+use crate::plan::Step;
+
+mod deactivate;
+mod gateway;
+mod records;
+mod verify;
+
+pub(super) use gateway::{Accounts, erase_or_look};
+pub(super) use records::MOST_ROUNDS;
+
+/// Performs one kind of step, for many cases in as few requests as the ports allow.
+///
+/// Afterwards each of the cases is a step further, or has ended: it waits, is blocked, or is superseded. One that cannot be
+/// taken further says nothing of the others; an error is for what concerns all of them, such as a ledger out of reach.
+#[async_trait]
+pub(super) trait Perform: Sync {
+    /// Looks whether the step may be taken now, and records that it will be.
+    async fn look(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_>],
+    ) -> Result<(), Error>;
+
+    /// Takes it, reads back what came of it, and notes that.
+    async fn act(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_>],
+    ) -> Result<(), Error>;
+
+    /// Both, for those that may.
+    async fn perform<'e>(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        mut runs: Vec<&mut Run<'e>>,
+    ) -> Result<(), Error> {
+        self.look(engine, batch, &mut runs).await?;
+        runs.retain(|run| run.is_active());
+        if runs.is_empty() {
+            return Ok(());
+        }
+        self.act(engine, batch, &mut runs).await
+    }
+}
+
+/// Who performs a step.
+pub(super) fn of(step: &Step) -> &'static dyn Perform {
+    match step {
+        Step::Deactivate => &deactivate::Deactivate,
+        Step::Gateway(_) => &gateway::Gateways,
+        Step::Records => &records::Records,
+        Step::Verify => &verify::Verify,
+    }
+}
+
+/// Whether two steps are performed together.
+pub(super) fn are_alike(one: &Step, other: &Step) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}

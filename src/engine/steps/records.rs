@@ -1,0 +1,242 @@
+//! Step 5: the customer's records in the root store, last of what cannot be taken back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+
+use super::Perform;
+use crate::anonymise::Seed;
+use crate::case::{Before, Event, Proof};
+use crate::data_map::{Link, RecordClass};
+use crate::digest::Digest;
+use crate::engine::drive::Batch;
+use crate::engine::run::{Run, at_the_step, by_a_guard, not_tried, wait_all};
+use crate::engine::{Engine, Error};
+use crate::plan::{Step, Tally};
+use crate::policy::Treatment;
+use crate::store::{EraseRequest, Erased, StoreError};
+
+/// How many parts of one customer's records are erased before the case is left to a resume.
+pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
+
+/// Erases records: of all cases at once that share treatment and day.
+pub(super) struct Records;
+
+/// Cases whose records are erased by the same treatment, as it stood on the same day.
+pub(super) type Group<'g, 'e> = (Arc<Treatment>, Vec<&'g mut Run<'e>>);
+
+/// Cases in groups that share treatment and day.
+pub(super) fn groups<'g, 'e>(
+    engine: &Engine,
+    batch: &mut Batch<'_>,
+    runs: &'g mut [&mut Run<'e>],
+) -> Vec<Group<'g, 'e>> {
+    let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
+    for run in runs {
+        let (digest, treatment) = batch.date(engine, run);
+        let key = (digest, run.new.opened_at.date_naive());
+        groups.entry(key).or_insert_with(|| (treatment, Vec::new())).1.push(run);
+    }
+    groups.into_values().collect()
+}
+
+#[async_trait]
+impl Perform for Records {
+    /// Guards are looked at once more, and it is recorded what will be erased, before it is this batch's turn.
+    async fn look(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_>],
+    ) -> Result<(), Error> {
+        for (treatment, group) in groups(engine, batch, runs) {
+            let mut todo = Vec::with_capacity(group.len());
+            for run in group {
+                // From the first irreversible step on nothing is decided again, but guards still stop a step.
+                match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
+                    Some(reason) => engine.stop(run, by_a_guard(Step::Records, reason)).await?,
+                    None => todo.push(run),
+                }
+            }
+            engine.count_before(&treatment, todo).await?;
+        }
+        engine.save(runs.iter_mut().map(|run| &mut **run)).await
+    }
+
+    async fn act(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_>],
+    ) -> Result<(), Error> {
+        batch.take_turn().await;
+        for (treatment, group) in groups(engine, batch, runs) {
+            engine.erase_group(&treatment, group).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Erases the records of those who share treatment and day, part by part.
+    async fn erase_group(
+        &self,
+        treatment: &Arc<Treatment>,
+        mut todo: Vec<&mut Run<'_>>,
+    ) -> Result<(), Error> {
+        let mut seed = [0; 32];
+        self.parts.entropy.fill(&mut seed)?;
+        let seed = Seed::new(seed);
+        let mut rounds = 0_u32;
+        while let Some(first) = todo.first() {
+            rounds += 1;
+            if rounds > MOST_ROUNDS {
+                // The case stays open and resumes from here; a store that never comes to an end is seen.
+                wait_all(
+                    todo,
+                    &Step::Records,
+                    StoreError::Contended { doing: "erasing records, part by part" },
+                );
+                return Ok(());
+            }
+            let targets = todo.iter().map(|run| run.target()).collect();
+            let request =
+                EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), first.new.opened_at);
+            let answers = match self.parts.store.erase(&request).await {
+                Ok(answers) => answers,
+                Err(error @ StoreError::Treatment { .. }) => {
+                    for run in todo {
+                        self.refused(run, error.to_string()).await?;
+                    }
+                    return Ok(());
+                }
+                Err(error) => {
+                    wait_all(todo, &Step::Records, error);
+                    return Ok(());
+                }
+            };
+            todo = self.take_answers(todo, answers).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a duty may keep records that are found by a value. Once the customer's own value is gone, they are not found.
+    fn keeps_by_value(&self, treatment: &Treatment) -> bool {
+        let keeps = treatment.classes().values().any(|class| !class.under_duty().is_empty());
+        keeps && self.data_map().classes().flat_map(RecordClass::links).any(Link::is_by_value)
+    }
+
+    /// Notes that records will be erased, with what nobody can tell afterwards for the certificate: mentions that are not
+    /// certain, and what duties keep of records that are found by a value.
+    async fn count_before(&self, treatment: &Arc<Treatment>, runs: Vec<&mut Run<'_>>) -> Result<(), Error> {
+        let by_value = self.keeps_by_value(treatment);
+        let counts = treatment.redacts() || by_value;
+        // Of the others it was recorded before they were erased.
+        let (uncounted, counted): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|run| counts && run.records_begun() == 0);
+        let begun = |before| Event::Begun { step: Step::Records, before };
+        for run in counted {
+            run.note(begun(None))?;
+        }
+        if uncounted.is_empty() {
+            return Ok(());
+        }
+        let customers = uncounted.iter().map(|run| run.new.customer().clone()).collect();
+        let mut answers = match self.tally(customers, treatment).await {
+            Ok(answers) => answers.into_iter(),
+            Err(Error::Store(error)) => {
+                wait_all(uncounted, &Step::Records, error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        for run in uncounted {
+            match answers.next() {
+                Some(Ok(Tally { uncertain, kept, .. })) => {
+                    let keeps = by_value && kept.values().any(|kept| kept.rows > 0);
+                    let keeping = if keeps { kept } else { BTreeMap::new() };
+                    let is_nothing = uncertain.is_empty() && keeping.is_empty();
+                    let before = (!is_nothing).then_some(Before::Records { uncertain, keeping });
+                    run.note(begun(before))?;
+                }
+                Some(Err(error)) if error.is_transient() => run.wait(Step::Records, &error.into(), None),
+                // A record that cannot be read is no better read later.
+                Some(Err(error)) => {
+                    self.block(run, at_the_step(Step::Records, error.to_string())).await?;
+                }
+                None => run.wait(Step::Records, &not_tried().into(), None),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the store's answers in, and gives back those of whom there is more to do.
+    async fn take_answers<'r, 'e>(
+        &self,
+        runs: Vec<&'r mut Run<'e>>,
+        answers: crate::store::Batch<Erased>,
+    ) -> Result<Vec<&'r mut Run<'e>>, Error> {
+        let mut answers = answers.into_iter();
+        let mut more = Vec::new();
+        for run in runs {
+            // A second try cannot tell what the first one did.
+            let first_try = run.records_begun() == 1;
+            let proof = match answers.next() {
+                Some(Ok(Erased::Done(counts))) => Proof::Records(counts),
+                Some(Ok(Erased::More(counts))) if counts.classes.values().any(|count| *count > 0) => {
+                    run.note(Event::Part { step: Step::Records, proof: Proof::Records(counts) })?;
+                    more.push(run);
+                    continue;
+                }
+                Some(Ok(Erased::More(_))) => {
+                    let reason = "the store says there is more to do, and does none of it";
+                    self.block(run, at_the_step(Step::Records, reason)).await?;
+                    continue;
+                }
+                Some(Ok(Erased::Missing)) if !first_try || run.facts.is_none() => Proof::Lost,
+                // The store has touched nothing. Nor have we, unless a gateway was asked or this is a second try.
+                Some(Ok(Erased::Changed)) if first_try && !run.gateway_begun() => {
+                    self.supersede(run, "the customer changed in the meantime; plan again".to_owned())
+                        .await?;
+                    continue;
+                }
+                Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {
+                    let reason = match answer {
+                        Erased::Missing => {
+                            "there is no such customer any more, and it was not this case that erased them"
+                        }
+                        _ => "the customer changed in the meantime",
+                    };
+                    self.block(run, by_a_guard(Step::Records, reason)).await?;
+                    continue;
+                }
+                Some(Err(error)) if error.is_transient() => {
+                    run.wait(Step::Records, &error.into(), None);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.refused(run, error.to_string()).await?;
+                    continue;
+                }
+                None => {
+                    run.wait(Step::Records, &not_tried().into(), None);
+                    continue;
+                }
+            };
+            tracing::info!(case = %run.id(), "records erased");
+            // Recorded by the close. Whoever resumes before that erases again, which does nothing, and reads back.
+            run.note(Event::Done { step: Step::Records, proof })?;
+        }
+        self.save(more.iter_mut().map(|run| &mut **run)).await?;
+        more.retain(|run| run.is_active());
+        Ok(more)
+    }
+
+    /// The store refused a customer's records and, as its contract says, has touched none of them.
+    async fn refused(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
+        run.note(Event::Refused { step: Step::Records })?;
+        self.block(run, by_a_guard(Step::Records, reason)).await
+    }
+}

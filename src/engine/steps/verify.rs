@@ -1,0 +1,75 @@
+//! Step 6: a store's word is not enough; what is really there has to be as planned.
+
+use async_trait::async_trait;
+
+use super::Perform;
+use super::records::groups;
+use crate::engine::drive::Batch;
+use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
+use crate::engine::{Engine, Error};
+use crate::plan::Step;
+use crate::store::{StoreError, TallyRequest};
+
+/// Reads back. Until that is done it is this batch's turn.
+pub(super) struct Verify;
+
+#[async_trait]
+impl Perform for Verify {
+    async fn look(&self, _: &Engine, batch: &mut Batch<'_>, _: &mut [&mut Run<'_>]) -> Result<(), Error> {
+        batch.take_turn().await;
+        Ok(())
+    }
+
+    async fn act(
+        &self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_>],
+    ) -> Result<(), Error> {
+        let mut read_back = Vec::new();
+        for (treatment, group) in groups(engine, batch, runs) {
+            let customers = group.iter().map(|run| run.new.customer().clone()).collect();
+            let request = TallyRequest::new(customers, treatment).at(engine.parts.clock.now());
+            read_back.push((group, engine.parts.store.tally(&request).await));
+        }
+        batch.end_turn().await;
+        for (group, answers) in read_back {
+            let mut answers = match answers {
+                Ok(answers) => answers.into_iter(),
+                Err(error) => {
+                    wait_all(group, &Step::Verify, error);
+                    continue;
+                }
+            };
+            for run in group {
+                match answers.next() {
+                    Some(Ok(tally)) if tally.due() == 0 => {
+                        tracing::info!(case = %run.id(), "read back: nothing is left to do");
+                        run.verified = tally;
+                        run.turn.settled(Step::Verify);
+                    }
+                    Some(Ok(tally)) => {
+                        let left: Vec<_> = tally
+                            .classes
+                            .iter()
+                            .filter(|(_, class)| class.due > 0)
+                            .map(|(name, class)| format!("{} of {name}", class.due))
+                            .collect();
+                        let reason = format!(
+                            "the store says it is done, but records are left as they were: {}",
+                            left.join(", ")
+                        );
+                        engine.block(run, at_the_step(Step::Verify, reason)).await?;
+                    }
+                    // A record that cannot be read is no better read later.
+                    Some(Err(error @ StoreError::Unreadable { .. })) => {
+                        engine.block(run, at_the_step(Step::Verify, error.to_string())).await?;
+                    }
+                    Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
+                    None => run.wait(Step::Verify, &not_tried().into(), None),
+                }
+            }
+        }
+        Ok(())
+    }
+}

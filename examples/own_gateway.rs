@@ -30,6 +30,10 @@ impl PaymentGatewayEraser for DirectDebit {
         &self.name
     }
 
+    fn longest_call(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     /// Whatever tells one account from another: a creditor's identifier, a merchant's number.
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         Ok(Some("GB98MBNX00000000000123".into()))

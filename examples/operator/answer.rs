@@ -69,9 +69,11 @@ impl Answer {
                 }
                 Self { ending: Ending::Failed, text, json }
             }
-            Outcome::Superseded { .. } | Outcome::Blocked { .. } | Outcome::Conflict { .. } => {
-                Self::refused(&case_json(outcome), text)
-            }
+            Outcome::Superseded { .. }
+            | Outcome::Blocked { .. }
+            | Outcome::TakenOver { .. }
+            | Outcome::OtherRules { .. }
+            | Outcome::Conflict { .. } => Self::refused(&case_json(outcome), text),
         }
     }
 
@@ -121,7 +123,11 @@ fn case_ending(outcome: &Outcome) -> Ending {
     match outcome {
         Outcome::Erased(_) => Ending::Done,
         Outcome::Waiting { .. } => Ending::Failed,
-        Outcome::Superseded { .. } | Outcome::Blocked { .. } | Outcome::Conflict { .. } => Ending::Refused,
+        Outcome::Superseded { .. }
+        | Outcome::Blocked { .. }
+        | Outcome::TakenOver { .. }
+        | Outcome::OtherRules { .. }
+        | Outcome::Conflict { .. } => Ending::Refused,
     }
 }
 
@@ -135,6 +141,10 @@ fn case_text(outcome: &Outcome) -> String {
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
             format!("{outcome}\n  to go on: resume{when}")
+        }
+        Outcome::TakenOver { .. } => format!("{outcome}\n  see how far it is: status"),
+        Outcome::OtherRules { case, .. } => {
+            format!("{outcome}\n  to give it up: cancel --case {case}")
         }
         Outcome::Conflict { .. } => {
             format!("{outcome}\n  see how far it is: status; then resume, retry or cancel it")
@@ -150,6 +160,10 @@ fn case_json(outcome: &Outcome) -> Value {
         }
         Outcome::Blocked { case, step, reason } => {
             json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
+        }
+        Outcome::TakenOver { case } => json!({ "outcome": "taken_over", "case": case }),
+        Outcome::OtherRules { case, what, opened_under } => {
+            json!({ "outcome": "other_rules", "case": case, "what": what, "opened_under": opened_under })
         }
         Outcome::Waiting { case, step, reason, retry_after } => json!({
             "outcome": "waiting",

@@ -341,10 +341,10 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
-        let page = ledger.open_cases(after.as_ref(), PAGE).await?;
+        let page = ledger.list(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { break };
-        after = Some(last.new.id.clone());
-        for case in page {
+        after = Some(last.saved.new.id.clone());
+        for case in page.into_iter().map(|listed| listed.saved) {
             let progress = case.progress()?;
             let blocked = progress.blocked();
             let (id, customer) = (&case.new.id, case.new.customer().as_str());
@@ -419,7 +419,7 @@ impl Closed {
                         Closing::Superseded { .. } => closed.superseded += 1,
                         Closing::Cancelled { .. } => closed.cancelled += 1,
                     },
-                    EntryBody::Scrubbed { through, .. } => unscrubbed.retain(|seq| *seq > through),
+                    EntryBody::Scrubbed(scrubbed) => unscrubbed.retain(|seq| *seq > scrubbed.through),
                     // A later release may write more; none of it is a closed case.
                     _ => {}
                 }
@@ -449,7 +449,8 @@ impl Host {
 
 /// Goes on with every case that was interrupted.
 pub(crate) async fn resume(host: &Host) -> Result<Answer, Failure> {
-    let outcomes = host.engine().await?.resume().await?;
+    let resumed = host.engine().await?.resume().await?;
+    let outcomes: Vec<_> = resumed.into_iter().map(|case| case.outcome).collect();
     Ok(Answer::of_cases(&outcomes, "nothing to resume"))
 }
 

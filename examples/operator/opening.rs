@@ -95,7 +95,8 @@ impl Documents {
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
-        builder.build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
+        // A command that was interrupted is taken up by the next one.
+        builder.worker("operator").build().map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))
     }
 }
 
@@ -128,8 +129,8 @@ async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure
     }
     let ledger = ledger(path)?;
     let failed = |source| Failure::Ledger { file: path.to_owned(), source };
-    let names_nobody = ledger.last().await.map_err(failed)? == 0
-        && ledger.open_cases(None, 1).await.map_err(failed)?.is_empty();
+    let names_nobody =
+        ledger.last().await.map_err(failed)? == 0 && ledger.list(None, 1).await.map_err(failed)?.is_empty();
     let keys = if names_nobody {
         FileKeyRing::beside(path)?
     } else {

@@ -9,6 +9,7 @@ use super::{Engine, EngineBuilder, Error};
 use crate::data_map::{ClassName, DataMap, Link, LinkRole, RecordClass};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
+use crate::ledger::{EntryBody, EntryKey, Find};
 use crate::plan::acting;
 use crate::policy::{Ownerless, Policy, Treatment};
 use crate::store::{Census, CensusRequest, Explained};
@@ -147,7 +148,7 @@ impl Engine {
         };
         let request = census_request(&self.parts.policy, self.data_map(), self.parts.clock.now());
         let census = taker.census(&request).await?;
-        self.parts.ledger.counted(&census).await?;
+        self.parts.ledger.append(&[EntryBody::Counted(Arc::new(census.for_the_ledger()))]).await?;
         tracing::info!(clean = census.is_clean(), "census taken");
         Ok(Arc::new(census))
     }
@@ -170,7 +171,12 @@ impl Engine {
     /// # Errors
     /// A ledger out of reach.
     pub async fn last_census(&self) -> Result<Option<Arc<Census>>, Error> {
-        Ok(self.parts.ledger.last_census(self.data_map().digest()).await?)
+        let find = Find::last(EntryKey::census(self.data_map().digest()));
+        let entry = self.parts.ledger.find(&find).await?.pop();
+        Ok(entry.and_then(|entry| match entry.body {
+            EntryBody::Counted(census) => Some(census),
+            _ => None,
+        }))
     }
 
     /// What the last census says.

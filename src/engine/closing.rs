@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::run::Run;
-use super::{Engine, Error, Outcome};
+use super::run::{Run, lost_case, outcome_of};
+use super::{Engine, Error};
 use crate::backup::{BackupError, BackupRetention, Horizon};
 use crate::case::{Before, Progress};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::ledger::{
-    BackupResidue, Certificate, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome,
-    DeferredRecords, EpochKey, ErasureResult, GatewayResult, KeyRingError, NewCase,
+    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords, EpochKey,
+    ErasureResult, GatewayResult, KeyRingError, NewCase,
 };
 use crate::plan::{Deferred, Step, Tombstones};
 use crate::policy::RecordAction;
@@ -25,17 +25,39 @@ impl Engine {
         let census = self.last_census().await?;
         circumstances.unmapped.extend(census.iter().flat_map(|census| census.not_covered()));
         let mut closed = Vec::with_capacity(done.len());
-        for run in &done {
+        for run in done {
             let under = circumstances.of(&run.new);
-            closed.push(close_as(&run.new, Closing::Erased(self.result(run, &key)), &key, under));
+            let case = close_as(&run.new, Closing::Erased(self.result(run, &key)), &key, under)?;
+            closed.push((run, case));
         }
-        let entries = self.parts.ledger.close(&closed).await?;
-        for ((run, entry), closed) in done.into_iter().zip(entries).zip(closed) {
-            let entry_of = entry.closed().unwrap_or(&closed);
-            if let Some(certificate) = Certificate::of(entry.seq, entry_of, &run.new.treatment, None) {
-                tracing::info!(case = %run.id(), "case closed");
-                run.end(Outcome::Erased(Box::new(certificate)));
+        self.close_all(closed).await
+    }
+
+    /// Closes cases, each as it ended. One that somebody else has by now, or has closed, ends as it is there.
+    pub(super) async fn close_all(
+        &self,
+        mut todo: Vec<(&mut Run<'_>, Arc<ClosedCase>)>,
+    ) -> Result<(), Error> {
+        while let Some(fence) = todo.first().map(|(run, _)| run.fence) {
+            let cases: Vec<Arc<ClosedCase>> = todo.iter().map(|(_, case)| Arc::clone(case)).collect();
+            let lost = match self.parts.ledger.close(fence, &cases).await {
+                Ok(entries) => {
+                    for ((run, _), entry) in todo.into_iter().zip(entries) {
+                        if let Some(outcome) = outcome_of(&entry, &run.new) {
+                            tracing::info!(case = %run.id(), "case closed");
+                            run.end(outcome);
+                        }
+                    }
+                    return Ok(());
+                }
+                Err(error) => lost_case(error)?,
+            };
+            let is_lost = |run: &Run<'_>| *run.id() == lost;
+            let (mine, others): (Vec<_>, Vec<_>) = todo.into_iter().partition(|(run, _)| is_lost(run));
+            for (run, _) in mine {
+                self.end_as_found(run).await?;
             }
+            todo = others;
         }
         Ok(())
     }
@@ -124,7 +146,12 @@ impl Engine {
     }
 
     /// An end without an erasure.
-    pub(super) fn closed(&self, case: &NewCase, closing: Closing, key: &EpochKey) -> Arc<ClosedCase> {
+    pub(super) fn closed(
+        &self,
+        case: &NewCase,
+        closing: Closing,
+        key: &EpochKey,
+    ) -> Result<Arc<ClosedCase>, Error> {
         let under = self.circumstances(key, Vec::new()).of(case);
         close_as(case, closing, key, under)
     }
@@ -184,11 +211,11 @@ fn close_as(
     closing: Closing,
     key: &EpochKey,
     under: (Digest, Arc<Circumstances>),
-) -> Arc<ClosedCase> {
+) -> Result<Arc<ClosedCase>, Error> {
     let binding = &case.binding;
     let subject = key.token(binding.tenant(), binding.customer(), binding.registered());
     // The approval is of exactly this plan; that was checked when it was bound.
-    Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under))
+    Ok(Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under)?))
 }
 
 async fn look(backups: &dyn BackupRetention) -> Result<(crate::backup::Schedule, u64), BackupError> {

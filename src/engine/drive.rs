@@ -8,14 +8,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::lock::MutexGuard;
 
 use super::outcomes::Turns;
-use super::run::{Run, outcome_of};
+use super::run::{Run, lost_case, outcome_of};
 use super::steps;
 use super::{Engine, Error, Outcome};
 use crate::case::{Event, Next, Obstacle};
 use crate::customer::TenantId;
 use crate::digest::Digest;
-use crate::ledger::{CaseEvent, Closing, LedgerError, NewCase, Opened, SavedCase};
-use crate::plan::{ApprovedPlan, CaseId};
+use crate::ledger::{CaseEvent, Closing, NewCase, Opened, OpenedCases, SavedCase};
+use crate::plan::{ApprovedPlan, CaseId, Step};
 use crate::policy::Treatment;
 
 /// What the cases of a batch share while they run.
@@ -76,40 +76,80 @@ impl Engine {
         }
         // Claimed before they are open, so that a resume at the same time leaves them alone.
         let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
-        let opened = self.parts.ledger.open(&cases).await?;
+        let OpenedCases { fence, cases: opened } = self.parts.ledger.open(&cases, &self.parts.lease).await?;
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(cases.len());
         let mut runs = Vec::with_capacity(cases.len());
         for ((case, opened), claim) in cases.into_iter().zip(opened).zip(claims) {
             match (opened, claim) {
                 (Opened::Open, Some(claim)) => {
                     outcomes.push(None);
-                    runs.push(Run::new(SavedCase { new: case, events: Vec::new() }, claim)?);
+                    let saved = SavedCase { new: case, events: Vec::new() };
+                    runs.push(Run::new(saved, fence, now, claim)?);
                 }
                 (Opened::Conflict { case }, _) => outcomes.push(Some(Outcome::Conflict { case })),
                 (Opened::Open, None) => outcomes.push(Some(Outcome::Conflict { case: case.id })),
             }
         }
-        let mut ran = self.drive(runs, turns).await?.into_iter();
+        let mut ran = self.drive(runs, turns).await?.into_iter().map(|(_, outcome)| outcome);
         Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
     }
 
     /// Carries cases out until each has ended or rests.
-    pub(super) async fn drive(&self, mut runs: Vec<Run<'_>>, turns: &Turns) -> Result<Vec<Outcome>, Error> {
+    pub(super) async fn drive(
+        &self,
+        mut runs: Vec<Run<'_>>,
+        turns: &Turns,
+    ) -> Result<Vec<(NewCase, Outcome)>, Error> {
         let mut batch = Batch::new(turns);
         // Those that are behind go first, so that all of a batch are in one request wherever that is possible.
         while let Some(next) = runs.iter().filter_map(Run::next).min() {
             let waiting: Vec<_> = runs.iter_mut().filter(|run| is_now(run, &next)).collect();
             self.perform(&next, waiting, &mut batch).await?;
             for run in runs.iter_mut().filter(|run| run.next().as_ref() == Some(&next)) {
-                let step =
-                    if let Next::Take(step) = &next { step.clone() } else { crate::plan::Step::Verify };
-                let reason = "the step came to no end".to_owned();
-                run.end(Outcome::Waiting { case: run.id().clone(), step, reason, retry_after: None });
+                run.end(Outcome::Waiting {
+                    case: run.id().clone(),
+                    step: if let Next::Take(step) = &next { step.clone() } else { Step::Verify },
+                    reason: "the step came to no end".to_owned(),
+                    retry_after: None,
+                });
             }
         }
         drop(batch);
+        self.let_go(&mut runs).await?;
+        let ended = |run: Run<'_>| run.outcome.map(|outcome| (run.new, outcome));
+        Ok(runs.into_iter().filter_map(ended).collect())
+    }
+
+    /// Takes one step of a case, and what comes before it. Gives the outcome, unless there is more to do.
+    pub(super) async fn one_step(&self, run: Run<'_>) -> Result<Option<Outcome>, Error> {
+        let turns = Turns::default();
+        let mut batch = Batch::new(&turns);
+        let mut runs = [run];
+        while let [run] = &mut runs
+            && let Some(next) = run.next()
+        {
+            let before = run.progress.clone();
+            self.perform(&next, vec![run], &mut batch).await?;
+            // A step at which there was nothing to do is none.
+            if run.progress != before && run.next() != Some(Next::Close) {
+                break;
+            }
+        }
+        drop(batch);
+        self.let_go(&mut runs).await?;
+        let [run] = runs;
+        Ok(run.outcome)
+    }
+
+    /// Records what is not recorded yet, and gives back what is still open.
+    async fn let_go(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
-        Ok(runs.into_iter().filter_map(|run| run.outcome).collect())
+        let open: Vec<_> = runs.iter().filter(|run| !run.is_closed()).collect();
+        if let Some(fence) = open.first().map(|run| run.fence) {
+            let cases: Vec<_> = open.iter().map(|run| run.id().clone()).collect();
+            self.parts.ledger.release(fence, &cases).await?;
+        }
+        Ok(())
     }
 
     async fn perform(
@@ -160,14 +200,12 @@ impl Engine {
     /// Ends a case in which nothing irreversible was begun.
     pub(super) async fn supersede(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
         if let Err(error) = self.take_back(&run.new, &run.progress).await {
-            run.wait(crate::plan::Step::Deactivate, &error, None);
+            run.wait(Step::Deactivate, &error, None);
             return Ok(());
         }
         let key = self.current_key().await?;
-        let closed = self.closed(&run.new, Closing::Superseded { reason: reason.clone() }, &key);
-        self.parts.ledger.close(&[closed]).await?;
-        run.end(Outcome::Superseded { case: run.id().clone(), reason });
-        Ok(())
+        let closed = self.closed(&run.new, Closing::Superseded { reason }, &key)?;
+        self.close_all(vec![(run, closed)]).await
     }
 
     /// Records what happened in these cases, in one write. One that somebody else has closed meanwhile ends as they
@@ -184,25 +222,32 @@ impl Engine {
                 let event = |event: &Event| CaseEvent { case: run.id().clone(), at, event: event.clone() };
                 events.extend(run.unsaved.iter().map(event));
             }
-            let gone = match self.parts.ledger.record(&events).await {
+            let Some(fence) = runs.first().map(|run| run.fence) else { return Ok(()) };
+            let lost = match self.parts.ledger.record(fence, &events).await {
                 Ok(()) => {
                     for run in &mut runs {
                         run.unsaved.clear();
+                        run.renewed = at;
                     }
                     return Ok(());
                 }
-                Err(LedgerError::NoSuchCase { case }) => case,
-                Err(error) => return Err(error.into()),
+                Err(error) => lost_case(error)?,
             };
-            let entry = self.parts.ledger.entry(&gone).await?;
-            let (mine, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| *run.id() == gone);
+            let (mine, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| *run.id() == lost);
             for run in mine {
-                let ended = entry.as_ref().and_then(|entry| outcome_of(entry, &run.new));
-                run.end(ended.ok_or_else(|| LedgerError::NoSuchCase { case: gone.clone() })?);
-                run.unsaved.clear();
+                self.end_as_found(run).await?;
             }
             runs = others;
         }
+        Ok(())
+    }
+
+    /// Ends a case that is not this worker's any more: as somebody else has closed it, or as theirs.
+    pub(super) async fn end_as_found(&self, run: &mut Run<'_>) -> Result<(), Error> {
+        let entry = self.parts.ledger.entry(run.id()).await?;
+        let ended = entry.as_ref().and_then(|entry| outcome_of(entry, &run.new));
+        run.end(ended.unwrap_or_else(|| Outcome::TakenOver { case: run.id().clone() }));
+        run.unsaved.clear();
         Ok(())
     }
 

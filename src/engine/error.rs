@@ -167,6 +167,21 @@ pub enum Outcome {
         /// After how long it is worth trying, if that is known.
         retry_after: Option<Duration>,
     },
+    /// Another worker has taken the case over. This one has written nothing since.
+    TakenOver {
+        /// The case.
+        case: CaseId,
+    },
+    /// The case was opened under rules that this engine does not run. It stays open for an engine that does, or for whoever
+    /// [cancels](super::Engine::cancel) it.
+    OtherRules {
+        /// The case.
+        case: CaseId,
+        /// `policy` or `data map`.
+        what: &'static str,
+        /// The digest of those under which it was opened.
+        opened_under: Digest,
+    },
     /// The customer has another open case already. No new one was opened.
     Conflict {
         /// That case.
@@ -191,6 +206,11 @@ impl std::fmt::Display for Outcome {
             Self::Superseded { case, reason } => write!(f, "case {case} is superseded: {reason}"),
             Self::Blocked { case, step, reason } => write!(f, "case {case} is blocked at {step}: {reason}"),
             Self::Waiting { case, step, reason, .. } => write!(f, "case {case} waits at {step}: {reason}"),
+            Self::TakenOver { case } => write!(f, "case {case} was taken over by another worker"),
+            Self::OtherRules { case, what, opened_under } => write!(
+                f,
+                "case {case} was opened under {what} {opened_under}; resume it with an engine that runs this, or cancel it"
+            ),
             Self::Conflict { case } => write!(f, "the customer has an open case already: {case}"),
         }
     }

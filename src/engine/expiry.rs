@@ -20,7 +20,7 @@ use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::ledger::{ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun};
+use crate::ledger::{EntryBody, ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun};
 use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
 use crate::policy::{ClassTreatment, Effective, Guard, GuardRule, RecordAction, Treatment};
 use crate::store::{
@@ -38,6 +38,10 @@ const LOOKS: u32 = 3;
 const NOBODY_KNOWS: &str = "?";
 /// What a customer is held back by whose facts cannot be read.
 const UNREADABLE: &str = "unreadable";
+
+fn expiry(event: ExpiryEvent) -> EntryBody {
+    EntryBody::Expiry(Arc::new(event))
+}
 
 /// Records that have expired, by class, as they were counted.
 fn expired_of(treatment: &Treatment, tally: &Tally) -> BTreeMap<ClassName, u64> {
@@ -226,7 +230,7 @@ impl Engine {
                 at: self.parts.clock.now(),
                 backups: self.residue().await,
             };
-            let ended = self.parts.ledger.expiry(&ExpiryEvent::Ended(ended)).await;
+            let ended = self.parts.ledger.append(&[expiry(ExpiryEvent::Ended(ended))]).await;
             // Why it broke off comes first; that the ledger could not be written to, second.
             came_of_it?;
             ended?;
@@ -388,7 +392,7 @@ impl Run<'_> {
             approved_at: approval.approved_at(),
             at: self.at,
         };
-        self.engine.parts.ledger.expiry(&ExpiryEvent::Begun(begun)).await?;
+        self.engine.parts.ledger.append(&[expiry(ExpiryEvent::Begun(begun))]).await?;
         self.id = Some(run);
         Ok(())
     }

@@ -20,16 +20,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::anonymise::Strategies;
 use crate::backup::BackupRetention;
-use crate::case::{Event, Obstacle, Waiver};
-use crate::customer::{CustomerId, FormerStatus, GatewayName, TenantId};
+use crate::customer::{CustomerId, FormerStatus, GatewayName};
 use crate::data_map::DataMap;
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
-use crate::ledger::{CaseEvent, Certificate, Closing, KeyRing, Ledger, LedgerError, SavedCase};
-use crate::plan::{ApprovedPlan, Asked, Authority, CaseId, Decision, Step};
+use crate::ledger::{Certificate, EntryBody, KeyRing, Lease, Ledger, Scrubbed, WorkerId};
+use crate::plan::{ApprovedPlan, Asked, CaseId, Decision};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
@@ -46,6 +46,7 @@ mod expiry;
 mod impact;
 mod outcomes;
 mod reconcile;
+mod resume;
 mod reviewed;
 mod run;
 mod steps;
@@ -59,15 +60,16 @@ pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, ExpiredOf, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
+pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::{ProfileOutcome, ReviewOutcome};
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
-use outcomes::Turns;
-use run::Run;
-
 /// How many customers are worked on at once, unless the host says otherwise.
 const BATCH: usize = 500;
+
+/// For how long a worker has cases for itself, unless the host says otherwise.
+const LEASE: Duration = Duration::from_secs(300);
 
 /// Holds a host's adapters and policy, and carries plans out. Cheap to clone.
 #[derive(Clone)]
@@ -89,6 +91,8 @@ struct Parts {
     strategies: Strategies,
     batch: usize,
     census_days: u32,
+    /// This worker, and for how long it claims cases.
+    lease: Lease,
     /// The keys are those with which the ledger was written.
     keys_checked: AtomicBool,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
@@ -120,6 +124,8 @@ pub struct EngineBuilder {
     strategies: Strategies,
     batch: usize,
     census_days: u32,
+    worker: Option<WorkerId>,
+    lease: Duration,
 }
 
 impl EngineBuilder {
@@ -180,6 +186,23 @@ impl EngineBuilder {
         self
     }
 
+    /// The name of this worker, which no other process on the same ledger has: a process that is started anew under its name
+    /// goes on with its cases at once. Otherwise it gets a name of its own each time, and what it was working on when it
+    /// died waits until the [lease](Self::lease) has run out.
+    #[must_use]
+    pub fn worker(mut self, name: impl Into<WorkerId>) -> Self {
+        self.worker = Some(name.into());
+        self
+    }
+
+    /// For how long this worker has a case for itself after each sign of life: five minutes, unless this says otherwise. It
+    /// has to outlast every call to a gateway.
+    #[must_use]
+    pub fn lease(mut self, lasts: Duration) -> Self {
+        self.lease = lasts;
+        self
+    }
+
     /// Holds the policy against the store's data map and gives the engine.
     ///
     /// # Errors
@@ -213,6 +236,28 @@ impl EngineBuilder {
                 "give the builder one, or write { keep = \"reason\" } in the policy",
             ));
         }
+        for (name, gateway) in gateways.iter().filter(|(_, gateway)| gateway.longest_call() >= self.lease) {
+            problems.push(Problem::new(
+                format!("gateway {name}"),
+                format!(
+                    "may take {} s for one call, and a worker has a case for {} s",
+                    gateway.longest_call().as_secs(),
+                    self.lease.as_secs()
+                ),
+                "give EngineBuilder::lease more time, or the adapter less",
+            ));
+        }
+        let worker = self.worker.unwrap_or_else(|| {
+            let mut name = [0; 8];
+            if self.entropy.fill(&mut name).is_err() {
+                problems.push(Problem::new(
+                    "the worker's name",
+                    "cannot be drawn: there is no randomness",
+                    "give EngineBuilder::worker a name",
+                ));
+            }
+            WorkerId::new(hex::encode(name))
+        });
         if let (Some(rules), None) = (policy.ownerless(), &self.ownerless) {
             for class in rules.rules().keys() {
                 problems.push(Problem::new(
@@ -238,28 +283,12 @@ impl EngineBuilder {
                 strategies: self.strategies,
                 batch: self.batch,
                 census_days: self.census_days,
+                lease: Lease::new(worker, self.lease),
                 keys_checked: AtomicBool::new(false),
                 running: Mutex::default(),
             }),
         })
     }
-}
-
-/// An open case, for whoever watches over them.
-#[derive(Clone, Debug)]
-pub struct OpenCase {
-    /// The case.
-    pub case: CaseId,
-    /// Whose data. The host's own id.
-    pub customer: CustomerId,
-    /// Whose customer.
-    pub tenant: TenantId,
-    /// When it was opened.
-    pub opened_at: chrono::DateTime<chrono::Utc>,
-    /// What blocks it, if anything does. None: it was interrupted, and can be resumed.
-    pub blocked: Option<Obstacle>,
-    /// Whether something that cannot be taken back was begun.
-    pub irreversible: bool,
 }
 
 impl Engine {
@@ -284,6 +313,8 @@ impl Engine {
             strategies: Strategies::new(),
             batch: BATCH,
             census_days: census::DAYS,
+            worker: None,
+            lease: LEASE,
         }
     }
 
@@ -457,144 +488,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Goes on with every open case that was interrupted. Blocked cases are reported and left alone.
-    ///
-    /// # Errors
-    /// A ledger out of reach.
-    pub async fn resume(&self) -> Result<Vec<Outcome>, Error> {
-        let mut outcomes = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.parts.ledger.open_cases(after.as_ref(), self.parts.batch).await?;
-            let Some(last) = page.last().map(|case| case.new.id.clone()) else { return Ok(outcomes) };
-            let mut claims = BTreeMap::new();
-            for case in page {
-                match case.progress()?.blocked().cloned() {
-                    Some(Obstacle { step, reason, .. }) => {
-                        outcomes.push(Outcome::Blocked { case: case.new.id, step, reason });
-                    }
-                    None => {
-                        if let Some(claim) = self.claim(&case.new.id) {
-                            claims.insert(case.new.id, claim);
-                        }
-                    }
-                }
-            }
-            if !claims.is_empty() {
-                // Read again now that they are claimed: one may have moved on or been closed before.
-                let page = self.parts.ledger.open_cases(after.as_ref(), self.parts.batch).await?;
-                let mut runs = Vec::with_capacity(claims.len());
-                for case in page {
-                    if let Some(claim) = claims.remove(&case.new.id) {
-                        runs.push(Run::new(as_approved(case)?, claim)?);
-                    }
-                }
-                outcomes.extend(self.drive(runs, &Turns::default()).await?);
-            }
-            after = Some(last);
-        }
-    }
-
-    /// An open case, taken for this engine's work before it is read, so that nobody else changes it meanwhile.
-    async fn take(&self, case: &CaseId) -> Result<(SavedCase, Claim<'_>), Error> {
-        let claim = self.claim(case).ok_or_else(|| Error::Running { case: case.clone() })?;
-        let missing = || LedgerError::NoSuchCase { case: case.clone() };
-        Ok((as_approved(self.parts.ledger.open_case(case).await?.ok_or_else(missing)?)?, claim))
-    }
-
-    /// Tries a blocked case again.
-    ///
-    /// # Errors
-    /// [`Error::NotBlocked`], no such case, or a ledger out of reach.
-    pub async fn retry(&self, case: &CaseId) -> Result<Outcome, Error> {
-        let (saved, claim) = self.take(case).await?;
-        if saved.progress()?.blocked().is_none() {
-            return Err(Error::NotBlocked { case: case.clone() });
-        }
-        self.go_on(saved, claim, Event::Retried).await
-    }
-
-    /// Goes on with a blocked case without the step that blocks it. Only what a gateway refuses can be waived, and
-    /// no guard: the certificate then says who decided so and why, and that the gateway may still hold the profile.
-    ///
-    /// # Errors
-    /// [`Error::NotWaivable`], [`Error::Approval`] for an operator of other tenants, no such case, or a ledger out of
-    /// reach.
-    pub async fn waive(
-        &self,
-        case: &CaseId,
-        step: Step,
-        by: &Authority,
-        reason: impl Into<String> + Send,
-    ) -> Result<Outcome, Error> {
-        let (saved, claim) = self.take(case).await?;
-        by.over_all(&saved.new.binding)?;
-        let progress = saved.progress()?;
-        let may = |obstacle: &Obstacle| obstacle.is_waivable() && obstacle.step == step;
-        if !progress.blocked().is_some_and(may) {
-            return Err(Error::NotWaivable { case: case.clone(), step });
-        }
-        let operator = by.operator().clone();
-        let waiver = Waiver { step, operator, reason: reason.into(), at: self.parts.clock.now() };
-        self.go_on(saved, claim, Event::Waived(waiver)).await
-    }
-
-    async fn go_on(&self, mut saved: SavedCase, claim: Claim<'_>, event: Event) -> Result<Outcome, Error> {
-        let case = saved.new.id.clone();
-        let at = self.parts.clock.now();
-        self.parts.ledger.record(&[CaseEvent { case: case.clone(), at, event: event.clone() }]).await?;
-        saved.events.push(event);
-        self.drive(vec![Run::new(saved, claim)?], &Turns::default())
-            .await?
-            .pop()
-            .ok_or(Error::Running { case })
-    }
-
-    /// Gives a case up before anything that cannot be taken back: the customer is as before, and the ledger
-    /// says who cancelled and why.
-    ///
-    /// # Errors
-    /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
-    /// out of reach.
-    pub async fn cancel(
-        &self,
-        case: &CaseId,
-        by: &Authority,
-        reason: impl Into<String> + Send,
-    ) -> Result<(), Error> {
-        let (saved, _claim) = self.take(case).await?;
-        by.over_all(&saved.new.binding)?;
-        let progress = saved.progress()?;
-        if progress.is_irreversible() {
-            return Err(Error::TooLate { case: case.clone() });
-        }
-        self.take_back(&saved.new, &progress).await?;
-        let closing = Closing::Cancelled { operator: by.operator().clone(), reason: reason.into() };
-        let closed = self.closed(&saved.new, closing, &self.current_key().await?);
-        self.parts.ledger.close(&[closed]).await?;
-        Ok(())
-    }
-
-    /// So many open cases in the order of their ids, after one.
-    ///
-    /// # Errors
-    /// A ledger out of reach.
-    pub async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<OpenCase>, Error> {
-        let cases = self.parts.ledger.open_cases(after, limit).await?;
-        let open = |case: SavedCase| {
-            let progress = case.progress()?;
-            Ok(OpenCase {
-                customer: case.new.customer().clone(),
-                tenant: case.new.tenant().clone(),
-                case: case.new.id,
-                opened_at: case.new.opened_at,
-                blocked: progress.blocked().cloned(),
-                irreversible: progress.is_irreversible(),
-            })
-        };
-        cases.into_iter().map(open).collect()
-    }
-
     /// The certificate of a closed case, as the ledger can prove it now. None if there is no such case or it
     /// did not end in an erasure.
     ///
@@ -613,7 +506,9 @@ impl Engine {
         // What is closed while the scrub runs is not covered by it.
         let through = self.parts.ledger.last().await?;
         scrub.scrub().await?;
-        Ok(self.parts.ledger.scrubbed(through, self.parts.clock.now()).await?)
+        let scrubbed = EntryBody::Scrubbed(Scrubbed { through, at: self.parts.clock.now() });
+        self.parts.ledger.append(&[scrubbed]).await?;
+        Ok(())
     }
 
     /// Takes a case for this engine's work, until the claim is dropped.
@@ -632,15 +527,6 @@ struct Claim<'e> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.case);
-    }
-}
-
-/// A case from the case book, once it is known that its plan is the one that was approved.
-fn as_approved(saved: SavedCase) -> Result<SavedCase, Error> {
-    if saved.new.binding.digest() == saved.new.approval.digest() {
-        Ok(saved)
-    } else {
-        Err(LedgerError::Corrupt { doing: "reading the plan of an open case" }.into())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::gateway::{
     Finding, ListedProfile, MatchedBy, ProfileListing, ProfilePages, ReviewRow, Subscriptions,
 };
-use crate::ledger::SubjectToken;
+use crate::ledger::{EntryKey, Find, SubjectToken};
 use crate::store::{Page, PageRequest, StoreError};
 
 /// How many profiles are held against the customers at once.
@@ -342,9 +342,9 @@ impl Engine {
                     keys.iter().map(move |key| (key.profile_token(gateway, digest), n))
                 })
                 .collect();
-            let asked: Vec<SubjectToken> = tokens.keys().copied().collect();
+            let asked: Vec<EntryKey> = tokens.keys().copied().map(EntryKey::profile).collect();
             let mut known = HashSet::new();
-            for entry in self.parts.ledger.of_profiles(&asked).await? {
+            for entry in self.parts.ledger.find(&Find::all(asked)).await? {
                 known.extend(entry.profiles().filter_map(|token| tokens.get(&token).copied()));
             }
             for (n, one) in matched.iter_mut().enumerate() {

@@ -1,6 +1,7 @@
 //! Erasing at a gateway what a person confirmed in a review, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -15,7 +16,7 @@ use crate::gateway::{
     ApprovedReview, Finding, GatewayAnswer, GatewayError, GatewayOutcome, ListedProfile, MatchedBy,
     PaymentGatewayEraser, ProfileErasure, ProfileState, ReviewRow,
 };
-use crate::ledger::ProfileErased;
+use crate::ledger::{EntryBody, EntryKey, Find, ProfileErased};
 use crate::policy::{Guard, GuardRule};
 
 /// What came of one confirmed row.
@@ -151,7 +152,7 @@ impl Engine {
         let mut list = Vec::with_capacity(outcomes.len());
         for ((row, _), outcome) in rows.iter().zip(outcomes) {
             if let ProfileOutcome::Done(answer) = &outcome {
-                done.push(ProfileErased {
+                done.push(EntryBody::Profile(Arc::new(ProfileErased {
                     gateway: name.clone(),
                     account: row.account.clone(),
                     profile: key.profile_token(name, Digest::of_bytes(row.profile.as_str().as_bytes())),
@@ -161,12 +162,12 @@ impl Engine {
                     approved_at: review.approval.approved_at(),
                     at: self.parts.clock.now(),
                     answer: answer.clone(),
-                });
+                })));
             }
             list.push(ReviewOutcome { gateway: name.clone(), profile: row.profile.clone(), outcome });
         }
         if !done.is_empty() {
-            self.parts.ledger.profiles_erased(&done).await?;
+            self.parts.ledger.append(&done).await?;
             tracing::info!(gateway = %name, profiles = done.len(), review = %digest.short(), "profiles erased");
         }
         Ok(list)
@@ -274,8 +275,9 @@ impl Engine {
         let keys = self.keys().await?;
         if let Some(profile) = profile {
             let digest = Digest::of_bytes(profile.as_str().as_bytes());
-            let tokens: Vec<_> = keys.iter().map(|key| key.profile_token(gateway, digest)).collect();
-            if !self.parts.ledger.of_profiles(&tokens).await?.is_empty() {
+            let tokens: Vec<_> =
+                keys.iter().map(|key| EntryKey::profile(key.profile_token(gateway, digest))).collect();
+            if !self.parts.ledger.find(&Find::all(tokens)).await?.is_empty() {
                 return Ok(true);
             }
         }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{Claim, Error, Outcome};
 use crate::case::{DeactivationOutcome, Event, Next, Obstacle, Progress, Turn, next};
 use crate::customer::{Customer, Expected, Status};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
-use crate::ledger::{Certificate, Closing, Entry, LedgerError, NewCase, SavedCase};
+use crate::ledger::{Certificate, Closing, Entry, Fence, LedgerError, NewCase, SavedCase};
 use crate::plan::{Binding, CaseId, GuardFinding, Step, Tally};
 use crate::policy::{Guard, Treatment};
 use crate::store::{StoreError, Target};
@@ -38,11 +40,20 @@ pub(super) struct Run<'e> {
     pub(super) outcome: Option<Outcome>,
     /// What happened and is not recorded yet: it goes into the next write, or is found again by whoever resumes.
     pub(super) unsaved: Vec<Event>,
+    /// By which it is this worker's.
+    pub(super) fence: Fence,
+    /// When the lease began anew, by the engine's clock.
+    pub(super) renewed: DateTime<Utc>,
     _claim: Claim<'e>,
 }
 
 impl<'e> Run<'e> {
-    pub(super) fn new(saved: SavedCase, claim: Claim<'e>) -> Result<Self, LedgerError> {
+    pub(super) fn new(
+        saved: SavedCase,
+        fence: Fence,
+        renewed: DateTime<Utc>,
+        claim: Claim<'e>,
+    ) -> Result<Self, LedgerError> {
         Ok(Self {
             progress: saved.progress()?,
             new: saved.new,
@@ -52,6 +63,8 @@ impl<'e> Run<'e> {
             verified: Tally::default(),
             outcome: None,
             unsaved: Vec::new(),
+            fence,
+            renewed,
             _claim: claim,
         })
     }
@@ -68,9 +81,12 @@ impl<'e> Run<'e> {
         self.outcome.is_none()
     }
 
-    /// Its working memory is wiped.
+    /// Nothing is to be recorded of it any more: its working memory is wiped, or another worker has it.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Erased(_) | Outcome::Superseded { .. }))
+        matches!(
+            self.outcome,
+            Some(Outcome::Erased(_) | Outcome::Superseded { .. } | Outcome::TakenOver { .. })
+        )
     }
 
     /// What it does from here. None once this run of it has ended.
@@ -91,10 +107,15 @@ impl<'e> Run<'e> {
         self.wait(step, &error.into(), retry_after);
     }
 
+    /// Takes in what happened and is recorded.
+    pub(super) fn take_in(&mut self, event: &Event) -> Result<(), Error> {
+        let out_of_order = |source| LedgerError::OutOfOrder { case: self.new.id.clone(), source };
+        Ok(self.progress.apply(event).map_err(out_of_order)?)
+    }
+
     /// Takes in what happened. [`Engine::save`](super::Engine::save) records it.
     pub(super) fn note(&mut self, event: Event) -> Result<(), Error> {
-        let out_of_order = |source| LedgerError::OutOfOrder { case: self.new.id.clone(), source };
-        self.progress.apply(&event).map_err(out_of_order)?;
+        self.take_in(&event)?;
         self.unsaved.push(event);
         Ok(())
     }
@@ -156,6 +177,14 @@ pub(super) fn outcome_of(entry: &Entry, case: &NewCase) -> Option<Outcome> {
             Outcome::Superseded { case: closed.case.clone(), reason: reason.clone() }
         }
     })
+}
+
+/// The case that is open no more, or is another worker's by now. Everything else is an error.
+pub(super) fn lost_case(error: LedgerError) -> Result<CaseId, Error> {
+    match error {
+        LedgerError::NoSuchCase { case } | LedgerError::LostClaim { case } => Ok(case),
+        error => Err(error.into()),
+    }
 }
 
 pub(super) fn not_tried() -> StoreError {

@@ -14,7 +14,8 @@ use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
 use crate::ledger::{
-    ClosedCase, Closing, DeactivationOutcome, Entry, EpochKey, ErasureResult, KeyRingError, SubjectToken,
+    ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, EpochKey, ErasureResult, Find, KeyRingError,
+    SubjectToken,
 };
 use crate::plan::{Asked, Decision, Plan, Rest, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
@@ -237,9 +238,9 @@ impl Engine {
         if tokens.is_empty() {
             return Ok(HashMap::new());
         }
-        let subjects: Vec<SubjectToken> = tokens.keys().copied().collect();
+        let subjects: Vec<EntryKey> = tokens.keys().copied().map(EntryKey::subject).collect();
         let mut before = HashMap::<CustomerId, Before>::new();
-        for entry in self.parts.ledger.of_subjects(&subjects).await? {
+        for entry in self.parts.ledger.find(&Find::all(subjects)).await? {
             let Some(case) = entry.closed() else { continue };
             let Some(customer) = tokens.get(&case.subject) else { continue };
             let before = before.entry(customer.clone()).or_default();

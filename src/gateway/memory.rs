@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -58,6 +59,10 @@ impl MemoryGateway {
 impl PaymentGatewayEraser for MemoryGateway {
     fn gateway(&self) -> &GatewayName {
         &self.name
+    }
+
+    fn longest_call(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {

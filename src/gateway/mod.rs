@@ -158,6 +158,11 @@ pub trait PaymentGatewayEraser: Debug + Send + Sync + 'static {
     /// Its name, as the policy and the data map spell it.
     fn gateway(&self) -> &GatewayName;
 
+    /// How long [`erase`](Self::erase) or [`poll`](Self::poll) take at the most, waiting and whatever the adapter tries again
+    /// by itself among it. Either is begun only where the worker has the case for longer than that, so that no second
+    /// worker asks at the same time.
+    fn longest_call(&self) -> Duration;
+
     /// The account at the gateway whose profiles these are. None if the gateway knows no such thing.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
@@ -192,6 +197,10 @@ macro_rules! forward_gateway {
                 (**self).gateway()
             }
 
+            fn longest_call(&self) -> Duration {
+                (**self).longest_call()
+            }
+
             async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
                 (**self).account().await
             }
@@ -222,6 +231,7 @@ mockall::mock! {
     #[async_trait]
     impl PaymentGatewayEraser for PaymentGatewayEraser {
         fn gateway(&self) -> &GatewayName;
+        fn longest_call(&self) -> Duration;
         async fn account(&self) -> Result<Option<AccountId>, GatewayError>;
         async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError>;
         async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError>;

@@ -1,12 +1,14 @@
-//! An open case: what the working memory holds of it.
+//! Open cases: what the working memory holds of them, and who works on them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::LedgerError;
 use crate::case::{Event, Progress};
 use crate::customer::{CustomerId, TenantId};
+use crate::name::open_name;
 use crate::plan::{Approval, ApprovedPlan, Binding, CaseId};
 use crate::policy::Treatment;
 
@@ -100,4 +102,72 @@ impl SavedCase {
         }
         Ok(progress)
     }
+}
+
+open_name! {
+    /// Who works on cases: one process at a time. A process that is started anew under the same name goes on with its cases
+    /// at once; under another name it waits until the lease of the old one has run out.
+    WorkerId
+}
+
+/// For how long a worker has cases for itself. Each [record](super::CaseBook::record) begins that time anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How long.
+    pub lasts: Duration,
+}
+
+impl Lease {
+    /// A lease of a worker.
+    pub fn new(worker: impl Into<WorkerId>, lasts: Duration) -> Self {
+        Self { worker: worker.into(), lasts }
+    }
+}
+
+/// The number of a claim. Each claim has a higher one than all before it, so that a worker that was passed over is told from
+/// the one that came after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence(u64);
+
+impl Fence {
+    /// A claim of this number.
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What came of opening cases, which belong to the worker from the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedCases {
+    /// The claim on those that are open now.
+    pub fence: Fence,
+    /// One answer each, in order.
+    pub cases: Vec<Opened>,
+}
+
+/// Cases that a worker has for itself.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The claim.
+    pub fence: Fence,
+    /// Those of the cases asked for that are this worker's now, as they stand.
+    pub cases: Vec<SavedCase>,
+    /// Those that are open, and that another worker has.
+    pub held: Vec<CaseId>,
+}
+
+/// An open case in a list.
+#[derive(Clone, Debug)]
+pub struct ListedCase {
+    /// The case, as it stands.
+    pub saved: SavedCase,
+    /// Who has it. None where nobody does, or where the lease has run out.
+    pub held_by: Option<WorkerId>,
 }

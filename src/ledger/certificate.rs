@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    ErasureResult, GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
+    EntryBody, EntryKey, ErasureResult, Find, GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
 };
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
@@ -79,7 +79,11 @@ impl Certificate {
         let Some(treatment) = ledger.treatment(closed.under().treatment_digest).await? else {
             return Ok(None);
         };
-        let scrubbed = ledger.scrubbed_after(entry.seq).await?;
+        let scrubs = ledger.find(&Find::all([EntryKey::scrub()]).after(entry.seq)).await?;
+        let scrubbed = scrubs.iter().find_map(|scrub| match &scrub.body {
+            EntryBody::Scrubbed(scrubbed) if scrubbed.through >= entry.seq => Some(scrubbed.at),
+            _ => None,
+        });
         Ok(Self::of(entry.seq, closed, &treatment, scrubbed))
     }
 

@@ -1,12 +1,13 @@
 //! An entry of the ledger: one closed case, in as few words as prove it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DeactivationOutcome, KeyCheck, SubjectToken, Waiver};
+use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken, Waiver};
 use crate::backup::Horizon;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::ClassName;
@@ -230,8 +231,8 @@ pub struct Circumstances {
 
 /// A closed case.
 ///
-/// As JSON: `case`, `circumstances` (a digest), `closing`, `plan` and `subject`. A ledger keeps that text as it was
-/// written, and its digest is the case's [`leaf`](Self::leaf).
+/// Its entry's text says `case`, `circumstances` (a digest), `closing`, `plan` and `subject`. A ledger keeps that text as it
+/// was written, and its digest is the case's [`leaf`](Self::leaf).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedCase {
     /// The case.
@@ -244,24 +245,16 @@ pub struct ClosedCase {
     pub closing: Closing,
     under: Arc<Circumstances>,
     circumstances: Digest,
+    /// As it was written.
+    text: Arc<str>,
 }
 
-#[derive(Serialize)]
-struct Written<'c> {
-    case: &'c CaseId,
-    circumstances: Digest,
-    closing: &'c Closing,
-    plan: Digest,
-    subject: SubjectToken,
-}
-
-#[cfg(feature = "sqlite")]
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read {
-    case: CaseId,
+struct Written<'c> {
+    case: Cow<'c, CaseId>,
     circumstances: Digest,
-    closing: Closing,
+    closing: Cow<'c, Closing>,
     plan: Digest,
     subject: SubjectToken,
 }
@@ -283,8 +276,16 @@ impl ClosedCase {
         plan: Digest,
         closing: Closing,
         (circumstances, under): (Digest, Arc<Circumstances>),
-    ) -> Self {
-        Self { case, subject, plan, closing, under, circumstances }
+    ) -> Result<Self, LedgerError> {
+        let written = Written {
+            case: Cow::Borrowed(&case),
+            circumstances,
+            closing: Cow::Borrowed(&closing),
+            plan,
+            subject,
+        };
+        let text = text_of(&Said::Closed(written))?.into();
+        Ok(Self { case, subject, plan, closing, under, circumstances, text })
     }
 
     /// Under which circumstances.
@@ -297,33 +298,43 @@ impl ClosedCase {
         self.circumstances
     }
 
-    /// The text of the entry, as a ledger keeps it.
-    pub(crate) fn text(&self) -> String {
-        let written = Written {
-            case: &self.case,
-            circumstances: self.circumstances,
-            closing: &self.closing,
-            plan: self.plan,
-            subject: self.subject,
-        };
-        // Strings, numbers and digests only: there is nothing that JSON could not say.
-        serde_json::to_string(&written).unwrap_or_default()
-    }
-
-    /// The case of a text that a ledger kept. None if it is none.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn from_text(
-        text: &str,
-        under: impl FnOnce(Digest) -> Option<Arc<Circumstances>>,
-    ) -> Option<Self> {
-        let Read { case, circumstances, closing, plan, subject } = serde_json::from_str(text).ok()?;
-        Some(Self { case, subject, plan, closing, under: under(circumstances)?, circumstances })
-    }
-
-    /// The SHA-256 digest of the entry's text.
+    /// The digest of the entry's text: [`EntryBody::leaf`].
     pub fn leaf(&self) -> Digest {
-        Digest::of_bytes(self.text().as_bytes())
+        leaf_of(&self.text)
     }
+}
+
+/// The format of an entry's text.
+const FORMAT: u32 = 1;
+
+/// What an entry says, under the name of what it is.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Said<'e> {
+    Closed(Written<'e>),
+    Scrubbed(Cow<'e, Scrubbed>),
+    Profile(Cow<'e, ProfileErased>),
+    Expiry(Cow<'e, ExpiryEvent>),
+    Counted(Cow<'e, Census>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text<S> {
+    format: u32,
+    says: S,
+}
+
+fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
+    let failed = |error: serde_json::Error| LedgerError::Failed {
+        doing: "writing an entry",
+        what: format!("it has no canonical form: {error}"),
+    };
+    serde_json_canonicalizer::to_string(&Text { format: FORMAT, says }).map_err(failed)
+}
+
+/// The hash of a leaf of a Merkle tree, as RFC 6962, section 2.1, has it.
+fn leaf_of(text: &str) -> Digest {
+    Digest::of_bytes(&[&[0], text.as_bytes()].concat())
 }
 
 impl Circumstances {
@@ -333,6 +344,15 @@ impl Circumstances {
     }
 }
 
+/// That the store's files were scrubbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scrubbed {
+    /// Of everything erased up to this entry.
+    pub through: u64,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -340,18 +360,95 @@ pub enum EntryBody {
     /// A case was closed.
     Closed(Arc<ClosedCase>),
     /// The store's files were scrubbed of everything erased up to an entry.
-    Scrubbed {
-        /// That entry.
-        through: u64,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Scrubbed(Scrubbed),
     /// A profile at a gateway was erased by itself.
     Profile(Arc<ProfileErased>),
     /// Records expire, or have expired.
     Expiry(Arc<ExpiryEvent>),
     /// All rows of the store were counted. What depends on the values of single rows is left out.
     Counted(Arc<Census>),
+}
+
+impl EntryBody {
+    /// The text of the entry, as a ledger keeps it: canonical JSON (RFC 8785) of the `format` and of what it `says`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] for what JSON cannot say.
+    pub fn to_text(&self) -> Result<String, LedgerError> {
+        match self {
+            Self::Closed(case) => Ok(case.text.to_string()),
+            Self::Scrubbed(scrubbed) => text_of(&Said::Scrubbed(Cow::Borrowed(scrubbed))),
+            Self::Profile(profile) => text_of(&Said::Profile(Cow::Borrowed(profile))),
+            Self::Expiry(event) => text_of(&Said::Expiry(Cow::Borrowed(event))),
+            Self::Counted(census) => text_of(&Said::Counted(Cow::Borrowed(census))),
+        }
+    }
+
+    /// What a text says that a ledger kept, with the circumstances of a closed case by their digest.
+    ///
+    /// # Errors
+    /// [`LedgerError::Newer`] for the text of a later release, [`LedgerError::Corrupt`] for what is no entry, and for
+    /// circumstances that are not those of the digest. What goes wrong when these are read.
+    pub fn from_text<E: From<LedgerError>>(
+        text: &str,
+        circumstances: impl FnOnce(Digest) -> Result<Option<Arc<Circumstances>>, E>,
+    ) -> Result<Self, E> {
+        let corrupt = || LedgerError::Corrupt { doing: "reading an entry" };
+        let Text { format, says } =
+            serde_json::from_str::<Text<serde_json::Value>>(text).map_err(|_| corrupt())?;
+        if format > FORMAT {
+            return Err(LedgerError::Newer { found: format.into(), known: FORMAT.into() }.into());
+        }
+        Ok(match serde_json::from_value(says).map_err(|_| corrupt())? {
+            Said::Closed(Written { case, circumstances: digest, closing, plan, subject }) => {
+                let under = circumstances(digest)?.ok_or_else(corrupt)?;
+                if under.digest() != digest {
+                    return Err(corrupt().into());
+                }
+                Self::Closed(Arc::new(ClosedCase {
+                    case: case.into_owned(),
+                    subject,
+                    plan,
+                    closing: closing.into_owned(),
+                    under,
+                    circumstances: digest,
+                    text: text.into(),
+                }))
+            }
+            Said::Scrubbed(scrubbed) => Self::Scrubbed(scrubbed.into_owned()),
+            Said::Profile(profile) => Self::Profile(Arc::new(profile.into_owned())),
+            Said::Expiry(event) => Self::Expiry(Arc::new(event.into_owned())),
+            Said::Counted(census) => Self::Counted(Arc::new(census.into_owned())),
+        })
+    }
+
+    /// The closed case, if that is what it says.
+    pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
+        if let Self::Closed(case) = self { Some(case) } else { None }
+    }
+
+    /// By what a ledger finds the entry again.
+    pub fn keys(&self) -> Vec<EntryKey> {
+        match self {
+            Self::Closed(case) => {
+                let profiles = case.profiles().map(EntryKey::profile);
+                std::iter::once(EntryKey::subject(case.subject)).chain(profiles).collect()
+            }
+            Self::Scrubbed(_) => vec![EntryKey::scrub()],
+            Self::Profile(erased) => vec![EntryKey::profile(erased.profile)],
+            Self::Expiry(_) => Vec::new(),
+            Self::Counted(census) => vec![EntryKey::census(census.data_map)],
+        }
+    }
+
+    /// The digest of the entry's [text](Self::to_text) as a leaf of a Merkle tree: SHA-256 of a byte 0 and the text (RFC 6962,
+    /// section 2.1).
+    ///
+    /// # Errors
+    /// As [`to_text`](Self::to_text).
+    pub fn leaf(&self) -> Result<Digest, LedgerError> {
+        Ok(leaf_of(&self.to_text()?))
+    }
 }
 
 /// An entry of the ledger.
@@ -369,19 +466,13 @@ impl Entry {
         let (case, by_itself) = match &self.body {
             EntryBody::Closed(case) => (Some(case), None),
             EntryBody::Profile(erased) => (None, Some(erased.profile)),
-            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) | EntryBody::Counted(_) => (None, None),
+            EntryBody::Scrubbed(_) | EntryBody::Expiry(_) | EntryBody::Counted(_) => (None, None),
         };
         case.into_iter().flat_map(|case| case.profiles()).chain(by_itself)
     }
 
     /// The closed case, if that is what it says.
     pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
-        match &self.body {
-            EntryBody::Closed(case) => Some(case),
-            EntryBody::Scrubbed { .. }
-            | EntryBody::Profile(_)
-            | EntryBody::Expiry(_)
-            | EntryBody::Counted(_) => None,
-        }
+        self.body.closed()
     }
 }

@@ -6,28 +6,50 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::lease_clock::LeaseClock;
 use super::{
-    CaseBook, CaseEvent, ClosedCase, Entry, EntryBody, ExpiryEvent, Ledger, LedgerError, NewCase, Opened,
-    ProfileErased, SavedCase, SubjectToken,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
+    ListedCase, NewCase, Opened, OpenedCases, SavedCase,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
-use crate::store::Census;
 
 /// Case book and ledger in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryLedger {
     state: Mutex<State>,
+    clock: LeaseClock,
+}
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self { state: Mutex::default(), clock: LeaseClock::of_the_process() }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    open: BTreeMap<CaseId, SavedCase>,
+    open: BTreeMap<CaseId, Open>,
+    fences: u64,
+    claims: BTreeMap<Fence, Claim>,
     entries: Vec<Entry>,
     /// Where in the entries each case is.
     closed: BTreeMap<CaseId, usize>,
     treatments: BTreeMap<Digest, Arc<Treatment>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    saved: SavedCase,
+    fence: Option<Fence>,
+}
+
+#[derive(Debug)]
+struct Claim {
+    lease: Lease,
+    /// In milliseconds of the lease clock.
+    until: i64,
 }
 
 impl State {
@@ -40,12 +62,45 @@ impl State {
     fn closed(&self, case: &CaseId) -> Option<&Entry> {
         self.entries.get(*self.closed.get(case)?)
     }
+
+    fn new_claim(&mut self, lease: &Lease, now: i64) -> Fence {
+        let open = &self.open;
+        self.claims.retain(|fence, _| open.values().any(|case| case.fence == Some(*fence)));
+        self.fences += 1;
+        let fence = Fence::new(self.fences);
+        self.claims.insert(fence, Claim { lease: lease.clone(), until: now.saturating_add(millis(lease)) });
+        fence
+    }
+
+    /// Who has a case now.
+    fn holder(&self, case: &Open, now: i64) -> Option<&Lease> {
+        let claim = self.claims.get(&case.fence?)?;
+        (claim.until > now).then_some(&claim.lease)
+    }
+
+    fn is_held(&self, fence: Fence, case: &CaseId) -> Result<(), LedgerError> {
+        match self.open.get(case) {
+            None => Err(LedgerError::NoSuchCase { case: case.clone() }),
+            Some(open) if open.fence == Some(fence) => Ok(()),
+            Some(_) => Err(LedgerError::LostClaim { case: case.clone() }),
+        }
+    }
+}
+
+fn millis(lease: &Lease) -> i64 {
+    i64::try_from(lease.lasts.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl MemoryLedger {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// With another clock for the leases than the process's own.
+    #[must_use]
+    pub fn lease_clock(self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self { clock: LeaseClock::by(now), ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -55,55 +110,107 @@ impl MemoryLedger {
 
 #[async_trait]
 impl CaseBook for MemoryLedger {
-    async fn open(&self, cases: &[NewCase]) -> Result<Vec<Opened>, LedgerError> {
+    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
+        let now = self.clock.millis();
         let mut state = self.lock();
+        let fence = state.new_claim(lease, now);
         let mut answers = Vec::with_capacity(cases.len());
         for case in cases {
-            let other = state
-                .open
-                .values()
-                .find(|open| open.new.customer() == case.customer() && open.new.tenant() == case.tenant());
-            answers.push(match other {
-                Some(other) if other.new.id != case.id => Opened::Conflict { case: other.new.id.clone() },
-                _ => Opened::Open,
-            });
-            if other.is_none() {
-                state.treatments.insert(case.binding.treatment_digest(), case.treatment.clone());
-                let saved = SavedCase { new: case.clone(), events: Vec::new() };
-                state.open.insert(case.id.clone(), saved);
+            let (customer, tenant) = (case.customer(), case.tenant());
+            let is_theirs =
+                |open: &&Open| open.saved.new.customer() == customer && open.saved.new.tenant() == tenant;
+            match state.open.values().find(is_theirs).map(|other| other.saved.new.id.clone()) {
+                Some(other) if other != case.id => {
+                    answers.push(Opened::Conflict { case: other });
+                    continue;
+                }
+                Some(same) => {
+                    let is_theirs = state.open.get(&same).is_some_and(|open| {
+                        state.holder(open, now).is_some_and(|holder| holder.worker != lease.worker)
+                    });
+                    if let Some(open) = state.open.get_mut(&same).filter(|_| !is_theirs) {
+                        open.fence = Some(fence);
+                    }
+                }
+                None => {
+                    state.treatments.insert(case.binding.treatment_digest(), case.treatment.clone());
+                    let saved = SavedCase { new: case.clone(), events: Vec::new() };
+                    state.open.insert(case.id.clone(), Open { saved, fence: Some(fence) });
+                }
             }
+            answers.push(Opened::Open);
         }
-        Ok(answers)
+        Ok(OpenedCases { fence, cases: answers })
     }
 
-    async fn record(&self, events: &[CaseEvent]) -> Result<(), LedgerError> {
+    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
+        let now = self.clock.millis();
         let mut state = self.lock();
-        if let Some(event) = events.iter().find(|event| !state.open.contains_key(&event.case)) {
-            return Err(LedgerError::NoSuchCase { case: event.case.clone() });
+        let is_free = |case: &&CaseId| {
+            let open = state.open.get(*case);
+            open.is_some_and(|open| {
+                state.holder(open, now).is_none_or(|holder| holder.worker == lease.worker)
+            })
+        };
+        let open = cases.iter().filter(|case| state.open.contains_key(*case));
+        let (free, held): (Vec<CaseId>, Vec<CaseId>) = open.cloned().partition(|case| is_free(&case));
+        let fence = state.new_claim(lease, now);
+        let mut claimed = Vec::with_capacity(free.len());
+        for case in free {
+            if let Some(open) = state.open.get_mut(&case) {
+                open.fence = Some(fence);
+                claimed.push(open.saved.clone());
+            }
+        }
+        Ok(Claimed { fence, cases: claimed, held })
+    }
+
+    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
+        let now = self.clock.millis();
+        let mut state = self.lock();
+        for event in events {
+            state.is_held(fence, &event.case)?;
         }
         for event in events {
             if let Some(open) = state.open.get_mut(&event.case) {
-                open.events.push(event.event.clone());
+                open.saved.events.push(event.event.clone());
+            }
+        }
+        if let Some(claim) = state.claims.get_mut(&fence) {
+            claim.until = now.saturating_add(millis(&claim.lease));
+        }
+        Ok(())
+    }
+
+    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
+        let mut state = self.lock();
+        for case in cases {
+            if let Some(open) = state.open.get_mut(case).filter(|open| open.fence == Some(fence)) {
+                open.fence = None;
             }
         }
         Ok(())
     }
 
-    async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<SavedCase>, LedgerError> {
+    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
+        let now = self.clock.millis();
         let state = self.lock();
         let cases = state.open.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
-        Ok(cases.take(limit).map(|(_, case)| case.clone()).collect())
-    }
-
-    async fn open_case(&self, case: &CaseId) -> Result<Option<SavedCase>, LedgerError> {
-        Ok(self.lock().open.get(case).cloned())
+        let listed = |case: &Open| ListedCase {
+            saved: case.saved.clone(),
+            held_by: state.holder(case, now).map(|lease| lease.worker.clone()),
+        };
+        Ok(cases.take(limit).map(|(_, case)| listed(case)).collect())
     }
 }
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
         let mut state = self.lock();
+        for case in cases.iter().filter(|case| !state.closed.contains_key(&case.case)) {
+            state.is_held(fence, &case.case)?;
+        }
         let mut entries = Vec::with_capacity(cases.len());
         for case in cases {
             state.open.remove(&case.case);
@@ -117,44 +224,10 @@ impl Ledger for MemoryLedger {
         Ok(entries)
     }
 
-    async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.lock().append(EntryBody::Scrubbed { through, at });
-        Ok(())
-    }
-
-    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
+    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
+        super::of_no_case(entries)?;
         let mut state = self.lock();
-        for profile in profiles {
-            state.append(EntryBody::Profile(Arc::new(profile.clone())));
-        }
-        Ok(())
-    }
-
-    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-        let state = self.lock();
-        let of_them = |entry: &&Entry| match &entry.body {
-            EntryBody::Closed(case) => case.profiles().any(|profile| profiles.contains(&profile)),
-            EntryBody::Profile(erased) => profiles.contains(&erased.profile),
-            EntryBody::Scrubbed { .. } | EntryBody::Expiry(_) | EntryBody::Counted(_) => false,
-        };
-        Ok(state.entries.iter().filter(of_them).cloned().collect())
-    }
-
-    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
-        Ok(self.lock().append(EntryBody::Expiry(Arc::new(event.clone()))).seq)
-    }
-
-    async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
-        Ok(self.lock().append(EntryBody::Counted(Arc::new(census.for_the_ledger()))).seq)
-    }
-
-    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
-        let state = self.lock();
-        let mut censuses = state.entries.iter().rev().filter_map(|entry| match &entry.body {
-            EntryBody::Counted(census) => Some(census),
-            _ => None,
-        });
-        Ok(censuses.find(|census| census.data_map == data_map).cloned())
+        Ok(entries.iter().map(|body| state.append(body.clone())).collect())
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
@@ -162,32 +235,28 @@ impl Ledger for MemoryLedger {
         Ok(state.entries.iter().filter(|entry| entry.seq > after).take(limit).cloned().collect())
     }
 
-    async fn last(&self) -> Result<u64, LedgerError> {
-        Ok(self.lock().entries.len() as u64)
-    }
-
     async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError> {
         Ok(self.lock().closed(case).cloned())
     }
 
-    async fn of_subjects(&self, subjects: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
+    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
         let state = self.lock();
-        let of_them = |entry: &&Entry| entry.closed().is_some_and(|case| subjects.contains(&case.subject));
-        Ok(state.entries.iter().filter(of_them).cloned().collect())
+        let is_sought = |entry: &&Entry| {
+            entry.seq > find.after && entry.body.keys().iter().any(|key| find.keys.contains(key))
+        };
+        let sought = state.entries.iter().filter(is_sought);
+        Ok(if find.last_first {
+            sought.rev().take(find.limit).cloned().collect()
+        } else {
+            sought.take(find.limit).cloned().collect()
+        })
     }
 
     async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
         Ok(self.lock().treatments.get(&digest).cloned())
     }
 
-    async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
-        Ok(self.lock().entries.iter().find_map(|entry| match &entry.body {
-            EntryBody::Scrubbed { through, at } if *through >= seq => Some(*at),
-            EntryBody::Scrubbed { .. }
-            | EntryBody::Closed(_)
-            | EntryBody::Profile(_)
-            | EntryBody::Expiry(_)
-            | EntryBody::Counted(_) => None,
-        }))
+    async fn last(&self) -> Result<u64, LedgerError> {
+        Ok(self.lock().entries.len() as u64)
     }
 }

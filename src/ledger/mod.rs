@@ -13,30 +13,33 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use crate::case::OutOfOrder;
 pub use crate::case::{DeactivationOutcome, Waiver};
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
-use crate::store::Census;
 
 mod case;
 mod certificate;
 mod entry;
+mod find;
 mod key_ring;
+mod lease_clock;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use case::{CaseEvent, NewCase, Opened, SavedCase};
+pub use case::{
+    CaseEvent, Claimed, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases, SavedCase, WorkerId,
+};
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, Entry, EntryBody,
     ErasureResult, ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun, GatewayResult,
-    ProfileErased,
+    ProfileErased, Scrubbed,
 };
+pub use find::{EntryKey, Find};
 pub use key_ring::{
     EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,
 };
@@ -90,6 +93,12 @@ pub enum LedgerError {
         /// What is wrong.
         source: OutOfOrder,
     },
+    /// Another worker has the case by now. What this one wanted to write was not written.
+    #[error("case {case} has passed to another worker; leave it to that one")]
+    LostClaim {
+        /// The case.
+        case: CaseId,
+    },
     /// No such open case.
     #[error("there is no open case {case}")]
     NoSuchCase {
@@ -106,80 +115,64 @@ pub enum LedgerError {
     },
 }
 
-/// The working memory: open cases and how far they are.
+/// The working memory: open cases, how far they are, and who works on them.
+///
+/// Any number of processes may work on one case book. Each case belongs to one worker at a time, by a [claim](Fence) with an
+/// end. The case book's own clock tells when that is: a database's where there is one.
 #[async_trait]
 pub trait CaseBook: Debug + Send + Sync + 'static {
-    /// Opens cases, in one write. A customer who has an open case already gets no second one.
+    /// Opens cases, in one write, and claims them. A customer who has an open case already gets no second one.
     ///
-    /// **Idempotency:** a case that is open under the same id is [`Opened::Open`]. **Partial failure:** an
-    /// error means that none was opened. **Cancel safety:** all are open or none. **Errors:**
-    /// [`LedgerError`].
-    async fn open(&self, cases: &[NewCase]) -> Result<Vec<Opened>, LedgerError>;
+    /// **Idempotency:** a case that is open under the same id is [`Opened::Open`], and is claimed anew if it was this
+    /// worker's. **Partial failure:** an error means that none was opened. **Cancel safety:** all are open or none.
+    /// **Errors:** [`LedgerError`].
+    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError>;
 
-    /// Appends events to open cases, in one write.
+    /// Claims those of the cases that are open and that nobody has, whose lease has run out, or that this worker has
+    /// already. The others are left out.
     ///
-    /// **Idempotency:** none; an event that is there twice does no harm. **Partial failure:** none: all or
-    /// nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError::NoSuchCase`] if one is not open.
-    async fn record(&self, events: &[CaseEvent]) -> Result<(), LedgerError>;
+    /// **Idempotency:** again gives a new claim, and the one before is void. **Partial failure:** none. **Cancel safety:**
+    /// they may be claimed or not; the lease runs out. **Errors:** [`LedgerError`].
+    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError>;
+
+    /// Appends events to open cases, in one write, and begins the lease anew.
+    ///
+    /// **Idempotency:** none. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:**
+    /// [`LedgerError::NoSuchCase`] if one is not open, [`LedgerError::LostClaim`] if another claim has passed over this one.
+    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError>;
+
+    /// Gives cases back before the lease runs out. Those that are not this claim's any more are left as they are.
+    ///
+    /// **Idempotency:** again does nothing. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing.
+    /// **Errors:** [`LedgerError`].
+    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError>;
 
     /// So many open cases in the order of their ids, after one.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
-    async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<SavedCase>, LedgerError>;
-
-    /// One open case.
-    ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
-    /// **Errors:** [`LedgerError`].
-    async fn open_case(&self, case: &CaseId) -> Result<Option<SavedCase>, LedgerError>;
+    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError>;
 }
 
-/// The append-only record of closed cases.
+/// The append-only record of what was done.
+///
+/// An entry is a [text](EntryBody::to_text) that is kept as it is, under a number, and is found again by its
+/// [keys](EntryBody::keys). What a ledger keeps of it beside is the ledger's own affair.
 #[async_trait]
 pub trait Ledger: CaseBook {
-    /// Appends one entry per case and wipes its working memory, in one write.
+    /// Appends one entry per case and wipes its working memory, in one write. A case is closed once, by the worker who has
+    /// it.
     ///
     /// **Idempotency:** a case that is closed already keeps its first entry, which is returned. **Partial
-    /// failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError`].
-    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError>;
+    /// failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError::NoSuchCase`] if one is
+    /// neither open nor closed, [`LedgerError::LostClaim`] if another claim has passed over this one.
+    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError>;
 
-    /// Appends that the store's files were scrubbed of everything erased up to an entry.
+    /// Appends entries that are of no case, in one write.
     ///
-    /// **Idempotency:** none; again is harmless. **Partial failure:** none. **Cancel safety:** appended or
-    /// not. **Errors:** [`LedgerError`].
-    async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError>;
-
-    /// Appends that profiles were erased by themselves, under an approved review.
-    ///
-    /// **Idempotency:** none; again is harmless. **Partial failure:** none: all or nothing. **Cancel safety:** all or
-    /// nothing. **Errors:** [`LedgerError`].
-    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError>;
-
-    /// Every entry under which one of these profiles was erased, in order: closed cases, and profiles by themselves.
-    ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
-    /// **Errors:** [`LedgerError`].
-    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError>;
-
-    /// Appends what comes to pass in an expiry, and gives the entry's number.
-    ///
-    /// **Idempotency:** again appends again. **Partial failure:** none. **Cancel safety:** the entry may be written or not.
-    /// **Errors:** [`LedgerError`].
-    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError>;
-
-    /// Appends a census, and gives the entry's number. What depends on the values of single rows is left out: the ledger outlives
-    /// them.
-    ///
-    /// **Idempotency:** again appends again. **Partial failure:** none. **Cancel safety:** the entry may be written or not.
-    /// **Errors:** [`LedgerError`].
-    async fn counted(&self, census: &Census) -> Result<u64, LedgerError>;
-
-    /// The last census that was appended under a data map.
-    ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
-    /// **Errors:** [`LedgerError`].
-    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError>;
+    /// **Idempotency:** again appends again. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing.
+    /// **Errors:** [`LedgerError`]; also for a closed case, which [`close`](Self::close) takes.
+    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError>;
 
     /// So many entries in order, after a number. Numbers start at 1 and have no gaps.
     ///
@@ -187,23 +180,17 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError>;
 
-    /// The number of the last entry, or 0.
-    ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
-    /// **Errors:** [`LedgerError`].
-    async fn last(&self) -> Result<u64, LedgerError>;
-
     /// The entry of a closed case.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
     async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError>;
 
-    /// Every entry of these subjects, in order.
+    /// Entries that have one of some keys.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
-    async fn of_subjects(&self, subjects: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError>;
+    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError>;
 
     /// A treatment by its digest: every one under which a case was ever opened.
     ///
@@ -211,90 +198,82 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError>;
 
-    /// When the files were first scrubbed after an entry.
+    /// The number of the last entry, or 0.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
-    async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError>;
+    async fn last(&self) -> Result<u64, LedgerError>;
+}
+
+/// A case is closed by [`Ledger::close`] alone, which holds it against its claim.
+fn of_no_case(entries: &[EntryBody]) -> Result<(), LedgerError> {
+    match entries.iter().find_map(|entry| if let EntryBody::Closed(case) = entry { Some(case) } else { None })
+    {
+        None => Ok(()),
+        Some(case) => Err(LedgerError::Failed {
+            doing: "appending entries",
+            what: format!("case {} is closed by Ledger::close, by the worker who has it", case.case),
+        }),
+    }
 }
 
 macro_rules! forward_ledger {
     ($($pointer:ident),*) => {$(
         #[async_trait]
         impl<T: CaseBook + ?Sized> CaseBook for $pointer<T> {
-            async fn open(&self, cases: &[NewCase]) -> Result<Vec<Opened>, LedgerError> {
-                (**self).open(cases).await
+            async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
+                (**self).open(cases, lease).await
             }
 
-            async fn record(&self, events: &[CaseEvent]) -> Result<(), LedgerError> {
-                (**self).record(events).await
+            async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
+                (**self).claim(cases, lease).await
             }
 
-            async fn open_cases(
+            async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
+                (**self).record(fence, events).await
+            }
+
+            async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
+                (**self).release(fence, cases).await
+            }
+
+            async fn list(
                 &self,
                 after: Option<&CaseId>,
                 limit: usize,
-            ) -> Result<Vec<SavedCase>, LedgerError> {
-                (**self).open_cases(after, limit).await
-            }
-
-            async fn open_case(&self, case: &CaseId) -> Result<Option<SavedCase>, LedgerError> {
-                (**self).open_case(case).await
+            ) -> Result<Vec<ListedCase>, LedgerError> {
+                (**self).list(after, limit).await
             }
         }
 
         #[async_trait]
         impl<T: Ledger + ?Sized> Ledger for $pointer<T> {
-            async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
-                (**self).close(cases).await
+            async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+                (**self).close(fence, cases).await
             }
 
-            async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
-                (**self).scrubbed(through, at).await
-            }
-
-            async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
-                (**self).profiles_erased(profiles).await
-            }
-
-            async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-                (**self).of_profiles(profiles).await
-            }
-
-            async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
-                (**self).expiry(event).await
-            }
-
-            async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
-                (**self).counted(census).await
-            }
-
-            async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
-                (**self).last_census(data_map).await
+            async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
+                (**self).append(entries).await
             }
 
             async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
                 (**self).entries(after, limit).await
             }
 
-            async fn last(&self) -> Result<u64, LedgerError> {
-                (**self).last().await
-            }
-
             async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError> {
                 (**self).entry(case).await
             }
 
-            async fn of_subjects(&self, subjects: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-                (**self).of_subjects(subjects).await
+            async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
+                (**self).find(find).await
             }
 
             async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
                 (**self).treatment(digest).await
             }
 
-            async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
-                (**self).scrubbed_after(seq).await
+            async fn last(&self) -> Result<u64, LedgerError> {
+                (**self).last().await
             }
         }
     )*};

@@ -1,23 +1,24 @@
 //! Case book and ledger in one SQLite file of their own.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use super::lease_clock::LeaseClock;
 use super::{
-    CaseBook, CaseEvent, Circumstances, ClosedCase, Entry, EntryBody, ExpiryEvent, Ledger, LedgerError,
-    NewCase, Opened, ProfileErased, SavedCase, SubjectToken,
+    CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger,
+    LedgerError, ListedCase, NewCase, OpenedCases,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::policy::Treatment;
 use crate::sqlite::{self, Fault, Worker};
-use crate::store::Census;
 
 use book::Numbers;
 
@@ -41,7 +42,15 @@ const SCHEMA: &str = "
         registered TEXT,
         plan BLOB NOT NULL,
         terms INTEGER NOT NULL REFERENCES terms (id),
+        fence INTEGER,
         UNIQUE (tenant, customer)
+    );
+    CREATE TABLE claim (
+        fence INTEGER PRIMARY KEY AUTOINCREMENT,
+        worker TEXT NOT NULL,
+        lasts INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        cases INTEGER NOT NULL
     );
     CREATE TABLE event (
         n INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -52,25 +61,15 @@ const SCHEMA: &str = "
     );
     CREATE INDEX event_cases ON event (last, first);
     CREATE TABLE circumstances (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE entry (
-        seq INTEGER PRIMARY KEY,
-        case_id TEXT UNIQUE,
-        subject BLOB,
-        scrubbed_through INTEGER,
-        counted TEXT,
-        body TEXT NOT NULL
-    );
-    CREATE INDEX entry_subject ON entry (subject) WHERE subject IS NOT NULL;
-    CREATE INDEX entry_scrubbed ON entry (scrubbed_through) WHERE scrubbed_through IS NOT NULL;
-    CREATE INDEX entry_counted ON entry (counted) WHERE counted IS NOT NULL;
-    CREATE TABLE entry_profile (
-        profile TEXT NOT NULL,
+    CREATE TABLE entry (seq INTEGER PRIMARY KEY, case_id TEXT UNIQUE, body TEXT NOT NULL);
+    CREATE TABLE entry_key (
+        key BLOB NOT NULL,
         seq INTEGER NOT NULL REFERENCES entry (seq),
-        PRIMARY KEY (profile, seq)
+        PRIMARY KEY (key, seq)
     ) WITHOUT ROWID;
-    CREATE TRIGGER entry_profile_stays BEFORE DELETE ON entry_profile
+    CREATE TRIGGER entry_key_stays BEFORE DELETE ON entry_key
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-    CREATE TRIGGER entry_profile_unchanged BEFORE UPDATE ON entry_profile
+    CREATE TRIGGER entry_key_unchanged BEFORE UPDATE ON entry_key
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_stays BEFORE DELETE ON entry
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
@@ -90,6 +89,7 @@ const SCHEMA: &str = "
 pub struct SqliteLedger {
     worker: Worker,
     numbers: Arc<Numbers>,
+    clock: Option<LeaseClock>,
 }
 
 impl SqliteLedger {
@@ -120,7 +120,13 @@ impl SqliteLedger {
             }
         };
         let worker = Worker::spawn_tidying(connection, tidy).map_err(failed)?;
-        Ok(Self { worker, numbers: Arc::default() })
+        Ok(Self { worker, numbers: Arc::default(), clock: None })
+    }
+
+    /// With another clock for the leases than SQLite's, which is the machine's. All processes on one ledger need the same.
+    #[must_use]
+    pub fn lease_clock(self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self { clock: Some(LeaseClock::by(now)), ..self }
     }
 
     async fn call<T: Send + 'static>(
@@ -139,6 +145,12 @@ impl SqliteLedger {
 enum Trouble {
     Fault(Fault),
     Ledger(LedgerError),
+}
+
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
 }
 
 impl From<Fault> for Trouble {
@@ -203,56 +215,21 @@ fn instant(text: &str) -> Result<DateTime<Utc>, Trouble> {
     text.parse().map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
 
-/// What an entry about a scrub says.
-#[derive(Serialize, Deserialize)]
-struct Scrubbed {
-    through: u64,
-    at: DateTime<Utc>,
+/// A row of entries: its number, and its text.
+fn entry(row: &Row<'_>) -> Result<(i64, String), rusqlite::Error> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
-/// What an entry says that is of no case.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Beside {
-    Counted(Box<Census>),
-    Expiry(Box<ExpiryEvent>),
-    Scrubbed(Scrubbed),
-    Profile(Box<ProfileErased>),
+fn to_entry(connection: &Connection, (seq, body): (i64, String)) -> Result<Entry, Trouble> {
+    let body = EntryBody::from_text(&body, |digest| read_circumstances(connection, digest))?;
+    Ok(Entry { seq: seq_of(seq)?, body })
 }
 
-const NAME_PROFILE: &str = "INSERT OR IGNORE INTO entry_profile (profile, seq) VALUES (?1, ?2)";
-
-/// A row of entries: its number, whether it is of a case, its text.
-fn entry(row: &Row<'_>) -> Result<(i64, bool, String), rusqlite::Error> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+fn seq_of(seq: i64) -> Result<u64, Trouble> {
+    u64::try_from(seq).map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
 
-fn to_entry(connection: &Connection, (seq, of_a_case, body): (i64, bool, String)) -> Result<Entry, Trouble> {
-    let corrupt = || Trouble::Fault(Fault::Corrupt);
-    let seq = u64::try_from(seq).map_err(|_| corrupt())?;
-    if !of_a_case {
-        let body = match from_json(&body)? {
-            Beside::Counted(census) => EntryBody::Counted(Arc::new(*census)),
-            Beside::Expiry(event) => EntryBody::Expiry(Arc::new(*event)),
-            Beside::Scrubbed(Scrubbed { through, at }) => EntryBody::Scrubbed { through, at },
-            Beside::Profile(profile) => EntryBody::Profile(Arc::new(*profile)),
-        };
-        return Ok(Entry { seq, body });
-    }
-    let mut trouble = None;
-    let case = ClosedCase::from_text(&body, |digest| {
-        read_circumstances(connection, digest).unwrap_or_else(|error| {
-            trouble = Some(error);
-            None
-        })
-    });
-    match (trouble, case) {
-        (Some(trouble), _) => Err(trouble),
-        (None, case) => Ok(Entry { seq, body: EntryBody::Closed(Arc::new(case.ok_or_else(corrupt)?)) }),
-    }
-}
-
-/// Circumstances by their digest. None if they are not those that the digest names.
+/// Circumstances by their digest.
 fn read_circumstances(
     connection: &Connection,
     digest: Digest,
@@ -262,53 +239,64 @@ fn read_circumstances(
         .query_row([digest.to_string()], |row| row.get(0))
         .optional()?;
     let Some(body) = body else { return Ok(None) };
-    let circumstances: Circumstances = from_json(&body)?;
-    Ok((circumstances.digest() == digest).then(|| Arc::new(circumstances)))
+    Ok(Some(Arc::new(from_json(&body)?)))
 }
 
 /// One entry per case, and their working memory wiped.
 fn close(
     connection: &mut Connection,
     numbers: &Numbers,
+    fence: Fence,
     cases: &[Arc<ClosedCase>],
 ) -> Result<Vec<Entry>, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut entries = Vec::with_capacity(cases.len());
     {
-        let last = transaction.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0))?;
-        let mut last: i64 = last;
+        let mut last = last(&transaction)?;
         let mut keep = transaction
             .prepare_cached("INSERT OR IGNORE INTO circumstances (digest, body) VALUES (?1, ?2)")?;
-        let mut insert = transaction.prepare_cached(
-            "INSERT INTO entry (seq, case_id, subject, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (case_id) DO NOTHING",
-        )?;
-        let mut select = transaction
-            .prepare_cached("SELECT seq, case_id IS NOT NULL, body FROM entry WHERE case_id = ?1")?;
+        let mut select = transaction.prepare_cached("SELECT seq, body FROM entry WHERE case_id = ?1")?;
         let mut kept = None;
-        for case in cases {
+        let held = book::held(&transaction, numbers, cases.iter().map(|case| &case.case))?;
+        for (case, held) in cases.iter().zip(held) {
+            if let Some(closed) = select.query_row([case.case.as_str()], entry).optional()? {
+                entries.push(to_entry(&transaction, closed)?);
+                continue;
+            }
+            book::is_ours(held, fence, &case.case)?;
             let circumstances = case.circumstances();
             if kept != Some(circumstances) {
                 keep.execute(params![circumstances.to_string(), to_json(&**case.under())?])?;
                 kept = Some(circumstances);
             }
-            let id = case.case.as_str();
-            let appended = insert.execute(params![last + 1, id, case.subject.to_bytes(), case.text()])?;
-            entries.push(if appended == 1 {
-                last += 1;
-                for profile in case.profiles() {
-                    transaction.prepare_cached(NAME_PROFILE)?.execute(params![profile.to_string(), last])?;
-                }
-                let body = EntryBody::Closed(Arc::clone(case));
-                Entry { seq: u64::try_from(last).unwrap_or_default(), body }
-            } else {
-                to_entry(&transaction, select.query_row([&id], entry)?)?
-            });
+            last += 1;
+            let body = EntryBody::Closed(Arc::clone(case));
+            insert(&transaction, last, &body)?;
+            entries.push(Entry { seq: seq_of(last)?, body });
         }
-        book::wipe(&transaction, numbers, cases.iter().map(|case| &case.case))?;
+        book::wipe(&transaction, numbers, fence, cases.iter().map(|case| &case.case))?;
     }
     transaction.commit()?;
     Ok(entries)
+}
+
+fn last(connection: &Connection) -> Result<i64, Trouble> {
+    Ok(connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM entry")?
+        .query_row([], |row| row.get(0))?)
+}
+
+fn insert(connection: &Connection, seq: i64, body: &EntryBody) -> Result<(), Trouble> {
+    let case = body.closed().map(|case| case.case.as_str());
+    connection
+        .prepare_cached("INSERT INTO entry (seq, case_id, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![seq, case, body.to_text()?])?;
+    for key in body.keys() {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO entry_key (key, seq) VALUES (?1, ?2)")?
+            .execute(params![key.as_bytes(), seq])?;
+    }
+    Ok(())
 }
 
 /// What was wiped leaves the write-ahead log too.
@@ -339,31 +327,39 @@ fn read_treatment(connection: &Connection, digest: Digest) -> Result<Option<Arc<
 
 #[async_trait]
 impl CaseBook for SqliteLedger {
-    async fn open(&self, cases: &[NewCase]) -> Result<Vec<Opened>, LedgerError> {
-        let (cases, numbers) = (cases.to_vec(), Arc::clone(&self.numbers));
-        self.call("opening cases", move |connection| book::open(connection, &numbers, &cases)).await
-    }
-
-    async fn record(&self, events: &[CaseEvent]) -> Result<(), LedgerError> {
-        let (events, numbers) = (events.to_vec(), Arc::clone(&self.numbers));
-        self.call("recording what happened", move |connection| book::record(connection, &numbers, &events))
-            .await
-    }
-
-    async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<SavedCase>, LedgerError> {
-        let after = after.map(|case| case.as_str().to_owned());
-        self.call("reading open cases", move |connection| {
-            let transaction = connection.transaction()?;
-            book::saved(&transaction, "?1 IS NULL OR id > ?1", after.as_deref(), limit)
+    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
+        let (cases, lease) = (cases.to_vec(), lease.clone());
+        let (numbers, clock) = (Arc::clone(&self.numbers), self.clock.clone());
+        self.call("opening cases", move |connection| {
+            book::open(connection, &numbers, clock.as_ref(), &cases, &lease)
         })
         .await
     }
 
-    async fn open_case(&self, case: &CaseId) -> Result<Option<SavedCase>, LedgerError> {
-        let case = case.clone();
-        self.call("reading an open case", move |connection| {
+    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
+        let (cases, lease, clock) = (cases.to_vec(), lease.clone(), self.clock.clone());
+        self.call("claiming cases", move |connection| book::claim(connection, clock.as_ref(), &cases, &lease))
+            .await
+    }
+
+    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
+        let (events, numbers, clock) = (events.to_vec(), Arc::clone(&self.numbers), self.clock.clone());
+        self.call("recording what happened", move |connection| {
+            book::record(connection, &numbers, clock.as_ref(), fence, &events)
+        })
+        .await
+    }
+
+    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
+        let cases = cases.to_vec();
+        self.call("giving cases back", move |connection| book::release(connection, fence, &cases)).await
+    }
+
+    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
+        let (after, clock) = (after.map(|case| case.as_str().to_owned()), self.clock.clone());
+        self.call("reading open cases", move |connection| {
             let transaction = connection.transaction()?;
-            Ok(book::saved(&transaction, "id = ?1", Some(case.as_str()), 1)?.pop())
+            book::list(&transaction, clock.as_ref(), after.as_deref(), limit)
         })
         .await
     }
@@ -371,95 +367,25 @@ impl CaseBook for SqliteLedger {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
-    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
         let (cases, numbers) = (cases.to_vec(), Arc::clone(&self.numbers));
-        self.call("closing cases", move |connection| close(connection, &numbers, &cases)).await
+        self.call("closing cases", move |connection| close(connection, &numbers, fence, &cases)).await
     }
 
-    async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.call("recording a scrub", move |connection| {
-            let body = to_json(&Scrubbed { through, at })?;
-            connection.execute(
-                "INSERT INTO entry (seq, scrubbed_through, body)
-                 VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1, ?2)",
-                params![number(through), body],
-            )?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
-        let profiles = profiles.to_vec();
-        self.call("recording erased profiles", move |connection| {
+    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
+        super::of_no_case(entries)?;
+        let entries = entries.to_vec();
+        self.call("appending entries", move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for profile in &profiles {
-                let seq: i64 = transaction
-                    .prepare_cached(
-                        "INSERT INTO entry (seq, body) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1)
-                         RETURNING seq",
-                    )?
-                    .query_row([to_json(profile)?], |row| row.get(0))?;
-                transaction
-                    .prepare_cached(NAME_PROFILE)?
-                    .execute(params![profile.profile.to_string(), seq])?;
+            let mut seq = last(&transaction)?;
+            let mut appended = Vec::with_capacity(entries.len());
+            for body in entries {
+                seq += 1;
+                insert(&transaction, seq, &body)?;
+                appended.push(Entry { seq: seq_of(seq)?, body });
             }
-            Ok(transaction.commit()?)
-        })
-        .await
-    }
-
-    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-        let profiles: Vec<String> = profiles.iter().map(ToString::to_string).collect();
-        self.call("looking for erased profiles", move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT seq, case_id IS NOT NULL, body FROM entry WHERE seq IN (
-                         SELECT seq FROM entry_profile WHERE profile IN (SELECT value FROM json_each(?1))
-                     ) ORDER BY seq",
-                )?
-                .query_map([to_json(&profiles)?], entry)?
-                .map(|row| to_entry(connection, row?))
-                .collect()
-        })
-        .await
-    }
-
-    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
-        let event = event.clone();
-        self.call("recording an expiry", move |connection| {
-            let seq: i64 = connection
-                .prepare_cached(
-                    "INSERT INTO entry (seq, body) VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1)
-                     RETURNING seq",
-                )?
-                .query_row([to_json(&event)?], |row| row.get(0))?;
-            Ok(u64::try_from(seq).unwrap_or_default())
-        })
-        .await
-    }
-
-    async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
-        let census = census.for_the_ledger();
-        self.call("recording a census", move |connection| {
-            let seq: i64 = connection
-                .prepare_cached(
-                    "INSERT INTO entry (seq, counted, body)
-                     VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM entry), ?1, ?2) RETURNING seq",
-                )?
-                .query_row(params![census.data_map.to_string(), to_json(&census)?], |row| row.get(0))?;
-            Ok(u64::try_from(seq).unwrap_or_default())
-        })
-        .await
-    }
-
-    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
-        self.call("reading the ledger", move |connection| {
-            let body: Option<String> = connection
-                .prepare_cached("SELECT body FROM entry WHERE counted = ?1 ORDER BY seq DESC LIMIT 1")?
-                .query_row([data_map.to_string()], |row| row.get(0))
-                .optional()?;
-            Ok(body.as_deref().map(from_json).transpose()?.map(Arc::new))
+            transaction.commit()?;
+            Ok(appended)
         })
         .await
     }
@@ -467,21 +393,10 @@ impl Ledger for SqliteLedger {
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
         self.call("reading the ledger", move |connection| {
             connection
-                .prepare_cached(
-                    "SELECT seq, case_id IS NOT NULL, body FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-                )?
+                .prepare_cached("SELECT seq, body FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2")?
                 .query_map([number(after), number_of(limit)], entry)?
                 .map(|row| to_entry(connection, row?))
                 .collect()
-        })
-        .await
-    }
-
-    async fn last(&self) -> Result<u64, LedgerError> {
-        self.call("reading the ledger", move |connection| {
-            let last: i64 =
-                connection.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0))?;
-            Ok(u64::try_from(last).unwrap_or_default())
         })
         .await
     }
@@ -490,7 +405,7 @@ impl Ledger for SqliteLedger {
         let case = case.clone();
         self.call("reading the ledger", move |connection| {
             connection
-                .prepare_cached("SELECT seq, case_id IS NOT NULL, body FROM entry WHERE case_id = ?1")?
+                .prepare_cached("SELECT seq, body FROM entry WHERE case_id = ?1")?
                 .query_row([case.as_str()], entry)
                 .optional()?
                 .map(|row| to_entry(connection, row))
@@ -499,16 +414,28 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn of_subjects(&self, subjects: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-        let subjects: Vec<String> = subjects.iter().map(|subject| hex::encode(subject.to_bytes())).collect();
-        self.call("looking for earlier cases", move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT seq, case_id IS NOT NULL, body FROM entry
-                     WHERE subject IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY seq",
-                )?
-                .query_map([to_json(&subjects)?], entry)?
-                .map(|row| to_entry(connection, row?))
+    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
+        let find = find.clone();
+        self.call("looking for entries", move |connection| {
+            let mut of_key =
+                connection.prepare_cached("SELECT seq FROM entry_key WHERE key = ?1 AND seq > ?2")?;
+            let mut found = BTreeSet::new();
+            for key in &find.keys {
+                let rows = of_key.query_map(params![key.as_bytes(), number(find.after)], |row| row.get(0))?;
+                for seq in rows {
+                    let seq: i64 = seq?;
+                    found.insert(seq);
+                }
+            }
+            let mut found: Vec<i64> = found.into_iter().collect();
+            if find.last_first {
+                found.reverse();
+            }
+            let mut read = connection.prepare_cached("SELECT seq, body FROM entry WHERE seq = ?1")?;
+            found
+                .into_iter()
+                .take(find.limit)
+                .map(|seq| to_entry(connection, read.query_row([seq], entry)?))
                 .collect()
         })
         .await
@@ -518,15 +445,7 @@ impl Ledger for SqliteLedger {
         self.call("reading a treatment", move |connection| read_treatment(connection, digest)).await
     }
 
-    async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
-        self.call("reading the ledger", move |connection| {
-            let body: Option<String> = connection
-                .prepare_cached("SELECT body FROM entry WHERE scrubbed_through >= ?1 ORDER BY seq LIMIT 1")?
-                .query_row([number(seq)], |row| row.get(0))
-                .optional()?;
-            let scrubbed: Option<Scrubbed> = body.as_deref().map(from_json).transpose()?;
-            Ok(scrubbed.map(|scrubbed| scrubbed.at))
-        })
-        .await
+    async fn last(&self) -> Result<u64, LedgerError> {
+        self.call("reading the ledger", move |connection| seq_of(last(connection)?)).await
     }
 }

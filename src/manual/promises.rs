@@ -44,10 +44,14 @@
 //! * **What the map does not know.** A table without a foreign key to a customer, and not in the map, is not searched;
 //!   the certificate names it. A copy that another process makes elsewhere is not found. A trigger that writes to a
 //!   table which nobody mapped or ignored stops the start.
-//! * **Several processes.** One engine at a time works on a ledger. Two that resume the same case at the same time keep
-//!   the customer's data safe, but one of them may end with an error.
+//! * **A worker that is stopped between two instructions.** Any number of processes work on one ledger: each case is one
+//!   worker's at a time, for as long as its [lease](crate::engine::EngineBuilder::lease) lasts, and a worker that was passed over
+//!   writes nothing more to the ledger. It looks at its lease right before it asks a gateway to erase. If the process is
+//!   stopped after that look and before the call, until another worker has the case, the gateway is asked twice; the second
+//!   answer is *absent*. In the host's own database the second erasure finds nothing left to do.
 //! * **A map that changes while a case is half done.** From the first irreversible step on a case goes forward under the
-//!   map it was planned with; under another it is blocked until that one is back.
+//!   map it was planned with; an engine with another map leaves it alone, and says so. Before that step, so does an engine
+//!   with another policy, until the approval has run out: a rolling deployment supersedes nothing.
 //! * **Reassigned records** are treated and handed over in one transaction, and counted there; afterwards they belong to
 //!   the "Unknown Customer" with many others, so reading back can only show that none is the customer's any more; nor
 //!   can what hangs from them be read back. The same goes for a row that several customers shared and that is anonymised,

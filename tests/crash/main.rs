@@ -21,7 +21,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use relinquish::gateway::MemoryGateway;
-use relinquish::ledger::{CaseBook, Closing, Ledger, SavedCase};
+use relinquish::ledger::{CaseBook, Closing, Ledger, ListedCase};
 use relinquish::testing::ManualClock;
 use relinquish::{
     ApprovedPlan, Asked, CustomerId, Engine, FileKeyRing, Outcome, PolicyDocument, SqlMap, SqliteLedger,
@@ -107,6 +107,8 @@ impl<'c> Trial<'c> {
         )
         .gateway(Wired { inner: Arc::clone(&self.gateway), wire: wire() })
         .clock(ManualClock::at(hosts::now()))
+        // The process that is started anew.
+        .worker("one")
         .build()
         .unwrap_or_else(|problems| panic!("{}: {problems}", self.canonical.name))
     }
@@ -119,14 +121,14 @@ impl<'c> Trial<'c> {
         let mut tries = 0;
         loop {
             let outcomes = engine.resume().await.map_err(|error| format!("resume failed: {error}"))?;
-            for outcome in &outcomes {
+            for outcome in outcomes.iter().map(|case| &case.outcome) {
                 if !matches!(outcome, Outcome::Erased(_) | Outcome::Blocked { .. }) {
                     return Err(format!("resume ended with: {outcome}"));
                 }
             }
-            open = ledger.open_cases(None, 100).await.unwrap();
-            let is_blocked = |case: &SavedCase| {
-                case.progress().unwrap().blocked().is_some_and(|obstacle| !obstacle.reason.is_empty())
+            open = ledger.list(None, 100).await.unwrap();
+            let is_blocked = |case: &ListedCase| {
+                case.saved.progress().unwrap().blocked().is_some_and(|obstacle| !obstacle.reason.is_empty())
             };
             if open.iter().all(is_blocked) {
                 break;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use relinquish::ledger::{CaseBook as _, Ledger as _, MemoryLedger, NewCase};
+use relinquish::ledger::{CaseBook as _, EntryBody, Lease, Ledger as _, MemoryLedger, NewCase};
 use relinquish::plan::{CaseId, Step};
 use relinquish::store::{Census, CensusRequest, StoreError, TakeCensus};
 use relinquish::testing::ManualClock;
 use relinquish::{Asked, CustomerId, Decision, Engine, Error, Outcome, Planned, PolicyDocument};
 use rusqlite::Connection;
 
+use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, approved};
 use crate::shop::{CUSTOMERS, Shop};
 
@@ -159,7 +160,7 @@ async fn engine(shop: &Shop, last: Option<&Census>, now: DateTime<Utc>) -> Engin
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
     let ledger = MemoryLedger::new();
     if let Some(last) = last {
-        ledger.counted(last).await.unwrap();
+        ledger.append(&[EntryBody::Counted(Arc::new(last.clone()))]).await.unwrap();
     }
     Engine::builder(shop.store().unwrap(), policy, ledger, hosts::keys())
         .clock(ManualClock::at(now))
@@ -257,7 +258,7 @@ async fn a_resumed_case_waits_for_a_census() {
     let shop = shop(EXPLAINED);
     let taken = census(&shop).await;
     let ledger = Arc::new(MemoryLedger::new());
-    ledger.counted(&taken).await.unwrap();
+    ledger.append(&[EntryBody::Counted(Arc::new(taken.clone()))]).await.unwrap();
     let at = |now: DateTime<Utc>| {
         let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
         let clock = ManualClock::at(now);
@@ -268,13 +269,15 @@ async fn a_resumed_case_waits_for_a_census() {
     };
     let plan = approved(&at(hosts::now()), &"1".into(), &Asked::request()).await;
     let case = NewCase::new(CaseId::new("c1"), &plan, hosts::now());
-    ledger.open(&[case]).await.unwrap();
+    let lease = Lease::new("one", std::time::Duration::from_secs(60));
+    let opened = ledger.open(&[case], &lease).await.unwrap();
+    ledger.release(opened.fence, &[CaseId::from("c1")]).await.unwrap();
     let before = shop.cells();
     Connection::open(shop.path())
         .unwrap()
         .execute_batch("CREATE TRIGGER look BEFORE INSERT ON meta BEGIN SELECT 1; END")
         .unwrap();
-    let outcomes = at(hosts::now()).resume().await.unwrap();
+    let outcomes = at(hosts::now()).resumed().await;
     let [Outcome::Waiting { step: Step::Deactivate, reason, .. }] = outcomes.as_slice() else {
         panic!("{outcomes:?}")
     };
@@ -282,7 +285,7 @@ async fn a_resumed_case_waits_for_a_census() {
     assert_eq!(before, shop.cells());
     let counted = at(hosts::now());
     counted.census().await.unwrap();
-    let outcomes = counted.resume().await.unwrap();
+    let outcomes = counted.resumed().await;
     assert!(matches!(outcomes.as_slice(), [Outcome::Erased(_)]), "{outcomes:?}");
 }
 

@@ -27,6 +27,7 @@ use relinquish::{
 };
 use tempfile::TempDir;
 
+use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, BuildCounted as _, approved};
 use crate::shop::{CUSTOMERS, Shop};
 
@@ -386,7 +387,7 @@ async fn a_case_waits_for_an_object_store_that_fails_and_is_finished_later() {
     let said = outcome.to_string();
     assert!(said.contains("the object store failed") && !said.contains("Maud"), "{said}");
     fails.store(false, Ordering::SeqCst);
-    let finished = engine.resume().await.unwrap();
+    let finished = engine.resumed().await;
     assert!(matches!(finished[..], [Outcome::Erased(_)]), "{finished:?}");
     let files = archive.files();
     assert!(is_blank(&files["invoices/1/Maud Ashworth.pdf"]));

@@ -1119,6 +1119,10 @@ impl PaymentGatewayEraser for Silent {
         self.inner.gateway()
     }
 
+    fn longest_call(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         self.inner.account().await
     }

@@ -19,6 +19,7 @@ use relinquish::{
 };
 use rusqlite::Connection;
 
+use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, BuildCounted as _, approved, plan, request};
 use crate::shop::{CUSTOMERS, Shop};
 
@@ -283,7 +284,7 @@ async fn an_approval_that_expired_while_the_case_waited_is_none() {
     other.execute_batch("ROLLBACK").unwrap();
     drop(other);
     clock.turn(TimeDelta::days(400));
-    let outcomes = engine.resume().await.unwrap();
+    let outcomes = engine.resumed().await;
     let [Outcome::Superseded { reason, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
     assert!(reason.contains("expired"), "{reason}");
     assert_eq!((host.dump)(), before);
@@ -355,6 +356,10 @@ struct Late {
 impl PaymentGatewayEraser for Late {
     fn gateway(&self) -> &GatewayName {
         self.inner.gateway()
+    }
+
+    fn longest_call(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
     }
 
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
@@ -467,7 +472,7 @@ async fn the_engines_futures_can_be_spawned() {
     let spawned = tokio::spawn(async move {
         let plan = approved(&engine, &due, &Asked::request()).await;
         let outcome = engine.erase(plan).await.unwrap();
-        engine.resume().await.unwrap();
+        engine.resumed().await;
         engine.scrub().await.unwrap();
         outcome
     });

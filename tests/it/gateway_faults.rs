@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::gateways::fakes::server::{Fault, Server};
 use crate::gateways::{self, Shop, fakes};
+use crate::hosts::ResumeAll as _;
 use crate::hosts::approved;
 
 type StripeServer = Server<fakes::stripe::Stripe>;
@@ -200,7 +201,7 @@ async fn a_fault_at_the_erasure_is_resolved_by_reading_and_never_by_assuming() {
                 outcomes.iter().all(|one| matches!(one, Outcome::Waiting { .. } | Outcome::Erased(_))),
                 "{fault:?}: {outcomes:?}"
             );
-            outcomes = engine.resume().await.unwrap();
+            outcomes = engine.resumed().await;
         }
         assert_eq!(both.stripe.gateway.effects(), ["cus_2"], "{fault:?}");
         assert_eq!(both.authorize_net.gateway.effects(), ["103"], "{fault:?}");
@@ -333,7 +334,7 @@ async fn a_gateway_that_is_down_is_left_alone_and_does_not_hurt_the_others() {
     assert!(both.stripe.calls().len() <= 4, "nobody knocks on a closed door: {}", both.stripe.calls().len());
     // It is back, and so is the engine, with a fresh adapter.
     both.stripe.down(None);
-    let outcomes = both.engine().resume().await.unwrap();
+    let outcomes = both.engine().resumed().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.certificate().is_some()).count(), ids.len());
     assert_eq!(both.stripe.gateway.effects().len(), ids.len());
 }
@@ -352,7 +353,7 @@ async fn a_long_retry_after_is_told_to_the_case_and_kept_for_all() {
     assert_eq!(wait.as_secs(), 7200);
     assert!(outcomes[1].certificate().is_some());
     both.stripe.forget_calls();
-    let outcome = engine.resume().await.unwrap().pop().unwrap();
+    let outcome = engine.resumed().await.pop().unwrap();
     assert!(matches!(&outcome, Outcome::Waiting { retry_after: Some(_), .. }), "{outcome}");
     assert!(both.stripe.calls().is_empty(), "it asked to be left alone");
 }
@@ -372,7 +373,7 @@ async fn what_was_accepted_is_asked_for_after_a_restart_and_not_asked_for_twice(
     drop(engine);
     let mut outcome = outcome;
     for _ in 0..5 {
-        outcome = redacting().resume().await.unwrap().pop().unwrap();
+        outcome = redacting().resumed().await.pop().unwrap();
         if outcome.certificate().is_some() {
             break;
         }

@@ -9,6 +9,7 @@ use relinquish::{Asked, Engine, Outcome, PaymentGatewayEraser, Planned};
 use crate::gateways::fakes::server::{Fault, Server};
 use crate::gateways::{self, Shop, fakes};
 use crate::hosts;
+use crate::hosts::ResumeAll as _;
 
 /// A hanging gateway costs this much of a test's time.
 const TIMEOUT: Duration = Duration::from_millis(60);
@@ -44,7 +45,7 @@ async fn erase(engine: &Engine) -> Result<(), TestCaseError> {
         outcome = Some(match &outcome {
             Some(Outcome::Erased(_)) => return Ok(()),
             Some(Outcome::Blocked { case, .. }) => engine.retry(case).await.unwrap(),
-            Some(Outcome::Waiting { .. }) => engine.resume().await.unwrap().pop().unwrap(),
+            Some(Outcome::Waiting { .. }) => engine.resumed().await.pop().unwrap(),
             None | Some(Outcome::Superseded { .. }) => {
                 // A gateway that does not answer gives no plan.
                 let Ok(Planned::Plan(plan)) = engine.plan(&"1".into(), &Asked::request()).await else {

@@ -15,7 +15,7 @@ use relinquish::store::{MemoryRepository, Scrub};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
     Approval, ApprovedPlan, Asked, ByRecord, Customer, CustomerId, CustomerStore, DataMap, Engine,
-    MemoryLedger, Plan, Planned, PolicyDocument, Problems, SqlMap, SqliteStore,
+    MemoryLedger, Outcome, Plan, Planned, PolicyDocument, Problems, SqlMap, SqliteStore,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -115,6 +115,17 @@ impl BuildCounted for EngineBuilder {
         };
         std::thread::spawn(count).join().unwrap();
         Ok(engine)
+    }
+}
+
+/// Goes on with all open cases, and gives what came of them.
+pub(crate) trait ResumeAll {
+    async fn resumed(&self) -> Vec<Outcome>;
+}
+
+impl ResumeAll for Engine {
+    async fn resumed(&self) -> Vec<Outcome> {
+        self.resume().await.unwrap().into_iter().map(|case| case.outcome).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use relinquish::{
     ApprovedPlan, Asked, Engine, FileKeyRing, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 
+use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, Host, approved, request};
 use crate::wired::{NEVER, Tripwire, Wired, until_death};
 
@@ -29,6 +30,8 @@ fn engine(host: &Host, gateway: &Arc<MemoryGateway>, wire: &Arc<Tripwire>) -> En
     Engine::builder(store, policy, ledger, keys)
         .gateway(Wired { inner: Arc::clone(gateway), wire: wire() })
         .clock(relinquish::testing::ManualClock::at(hosts::now()))
+        // The process that is started anew.
+        .worker("one")
         .build()
         .unwrap()
 }
@@ -51,7 +54,7 @@ async fn trial(treatment: &str) -> Trial {
 /// At rest: untouched with no case, or erased as planned with one entry in the ledger and no working memory.
 async fn check(trial: &Trial, before: &hosts::Dump, what: &str) -> bool {
     let ledger = SqliteLedger::open(trial.host.folder.path().join("ledger.sqlite")).unwrap();
-    assert!(ledger.open_cases(None, 10).await.unwrap().is_empty(), "{what}: working memory is wiped");
+    assert!(ledger.list(None, 10).await.unwrap().is_empty(), "{what}: working memory is wiped");
     let mut entries = ledger.entries(0, 10).await.unwrap();
     entries.retain(|entry| entry.closed().is_some());
     if entries.is_empty() {
@@ -91,14 +94,14 @@ async fn a_case_that_dies_at_any_boundary_is_finished_by_resume() {
             }
             deaths += 1;
             let second = engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER));
-            let outcomes = second.resume().await.unwrap();
+            let outcomes = second.resumed().await;
             for outcome in &outcomes {
                 assert!(matches!(outcome, Outcome::Erased(_)), "{treatment} at {dies_at}: {outcome}");
             }
             let erased = check(&trial, &before, &format!("{treatment} at {dies_at}")).await;
             // Nothing to resume: it died before the case was open, or after it was closed.
             assert!(erased || outcomes.is_empty(), "{treatment} at {dies_at}");
-            assert!(second.resume().await.unwrap().is_empty());
+            assert!(second.resumed().await.is_empty());
         }
         assert!(deaths > 20, "{deaths} boundaries");
     }
@@ -128,7 +131,7 @@ async fn a_resume_that_dies_is_finished_by_the_next_one() {
         let second = engine(&trial.host, &trial.gateway, &wire);
         let survived = until_death(&wire, second.resume()).await.is_some();
         drop(second);
-        engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resume().await.unwrap();
+        engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resumed().await;
         assert!(check(&trial, &before, &format!("recovery at {dies_at}")).await);
         if survived {
             break;
@@ -148,7 +151,7 @@ async fn counts_are_unknown_after_a_lost_answer_and_never_invented() {
             break;
         }
         drop(first);
-        let outcomes = engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resume().await.unwrap();
+        let outcomes = engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resumed().await;
         for certificate in outcomes.iter().filter_map(Outcome::certificate) {
             let calls = certificate
                 .records()
@@ -186,7 +189,7 @@ async fn a_customer_who_changes_while_the_case_is_interrupted_is_not_erased() {
         ) == 1;
         rusqlite::Connection::open(trial.host.path()).unwrap().execute(sql, []).unwrap();
         let before = (trial.host.dump)();
-        for outcome in engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resume().await.unwrap() {
+        for outcome in engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resumed().await {
             match outcome {
                 Outcome::Superseded { reason, .. } => {
                     assert!(!started && !erased, "at {dies_at}");
@@ -219,7 +222,8 @@ async fn two_resumes_at_once_do_the_work_once() {
     let before_resume = (trial.host.dump)();
     let engine = engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER));
     let (one, other) = future::join(engine.resume(), engine.resume()).await;
-    let outcomes: Vec<Outcome> = one.unwrap().into_iter().chain(other.unwrap()).collect();
+    let all = one.unwrap().into_iter().chain(other.unwrap());
+    let outcomes: Vec<Outcome> = all.map(|case| case.outcome).collect();
     assert_eq!(outcomes.iter().filter(|outcome| outcome.certificate().is_some()).count(), 1, "{outcomes:?}");
     assert!(check(&trial, &before_resume, "two resumes").await);
     // Asking again finds nothing.
@@ -241,9 +245,9 @@ async fn a_case_that_somebody_else_finishes_meanwhile_ends_as_they_ended_it() {
         drop(first);
         let other = engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER));
         let wire = Tripwire::meanwhile(boundary, async move {
-            other.resume().await.unwrap();
+            other.resumed().await;
         });
-        let outcomes = engine(&trial.host, &trial.gateway, &wire).resume().await.unwrap();
+        let outcomes = engine(&trial.host, &trial.gateway, &wire).resumed().await;
         if wire.passed.load(Ordering::SeqCst) <= boundary {
             break;
         }

@@ -69,3 +69,4 @@ mod unreadable;
 mod ways_out;
 mod wired;
 mod word_for_word;
+mod workers;

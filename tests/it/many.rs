@@ -1,6 +1,7 @@
 //! Many customers: their plans come from an iterator, their outcomes go one by one, and only so many are in memory.
 
 use crate::hosts::BuildCounted as _;
+use crate::hosts::ResumeAll as _;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -169,7 +170,7 @@ async fn what_is_dropped_under_way_is_finished_by_resume_and_what_was_not_begun_
     drop(engine);
     let engine = open(folder.path(), &clock);
     while !engine.open_cases(None, 100).await.unwrap().is_empty() {
-        for outcome in engine.resume().await.unwrap() {
+        for outcome in engine.resumed().await {
             assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
         }
     }

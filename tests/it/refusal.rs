@@ -21,6 +21,7 @@ use relinquish::{
     PaymentGatewayEraser, Planned, PolicyDocument, RecordStore, TenantId,
 };
 
+use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, BuildCounted as _, Host, approval, approved, plan, request};
 
 #[tokio::test]
@@ -147,7 +148,7 @@ async fn a_refusal_at_a_gateway_blocks_the_case_with_the_step_and_the_reason() {
     let open = engine.open_cases(None, 10).await.unwrap();
     assert_eq!((open.len(), open[0].case == *case, open[0].irreversible), (1, true, false));
     // A resume leaves it alone.
-    assert!(matches!(engine.resume().await.unwrap()[..], [Outcome::Blocked { .. }]));
+    assert!(matches!(engine.resumed().await[..], [Outcome::Blocked { .. }]));
     // Put right at the gateway and tried again, it is done.
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     assert!(engine.retry(case).await.unwrap().certificate().is_some());
@@ -233,6 +234,10 @@ impl PaymentGatewayEraser for Scripted {
         self.inner.gateway()
     }
 
+    fn longest_call(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         self.inner.account().await
     }
@@ -310,7 +315,7 @@ async fn a_case_that_waits_for_a_gateway_goes_on_when_it_is_back() {
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let outcome = engine.erase(plan).await.unwrap();
     assert!(matches!(outcome, Outcome::Waiting { .. }), "{outcome}");
-    let outcomes = engine.resume().await.unwrap();
+    let outcomes = engine.resumed().await;
     assert!(matches!(outcomes[..], [Outcome::Erased(_)]), "{outcomes:?}");
     host.check_erased(&before);
 }
@@ -479,7 +484,7 @@ async fn a_profile_that_came_while_the_records_waited_is_erased_too() {
     gateway.insert("cus_new", Some(host.due.clone()), 0);
     let sql = "UPDATE clients SET stripe_id = 'cus_new' WHERE id = 17";
     rusqlite::Connection::open(host.path()).unwrap().execute(sql, []).unwrap();
-    let outcomes = engine.resume().await.unwrap();
+    let outcomes = engine.resumed().await;
     let [Outcome::Erased(certificate)] = &outcomes[..] else { panic!("{outcomes:?}") };
     assert_eq!(certificate.gateways().len(), 2);
     assert_eq!(gateway.state(&ProfileId::from("cus_new")).await.unwrap(), ProfileState::Absent);
@@ -565,6 +570,6 @@ async fn a_database_that_is_locked_is_waited_for_and_resumed() {
     other.execute_batch("ROLLBACK").unwrap();
     drop(other);
     assert_eq!((host.dump)(), before);
-    assert!(matches!(engine.resume().await.unwrap()[..], [Outcome::Erased(_)]));
+    assert!(matches!(engine.resumed().await[..], [Outcome::Erased(_)]));
     host.check_erased(&before);
 }

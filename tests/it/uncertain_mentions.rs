@@ -12,6 +12,7 @@ use relinquish::{
     Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 
+use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, BuildCounted as _, approved, plan};
 use crate::wired::{NEVER, Tripwire, Wired, until_death};
 
@@ -208,7 +209,7 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
         let wire = Tripwire::at(dies_at);
         let survived = until_death(&wire, engine(&wire).erase(approved)).await.is_some();
         deaths += usize::from(!survived);
-        engine(&calm).resume().await.unwrap();
+        engine(&calm).resumed().await;
         let book = SqliteLedger::open(&ledger).unwrap();
         for entry in book.entries(0, 10).await.unwrap() {
             let Some(closed) = entry.closed() else { continue };

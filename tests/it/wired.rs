@@ -5,21 +5,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures_util::future::{self, Either};
 use relinquish::customer::Identifiers;
 use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, ProfileErasure, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{
-    CaseBook, CaseEvent, ClosedCase, Entry, ExpiryEvent, Ledger, LedgerError, NewCase, Opened, ProfileErased,
-    SavedCase, SubjectToken,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
+    ListedCase, NewCase, OpenedCases,
 };
 use relinquish::plan::CaseId;
 use relinquish::policy::Treatment;
 use relinquish::store::{
-    Batch, Census, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated,
-    Reactivation, StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated, Reactivation,
+    StoreError, TakeCensus, Tally, TallyRequest,
 };
 use relinquish::{
     Customer, CustomerId, CustomerStore, DataMap, Digest, GatewayName, PaymentGatewayEraser, RecordStore,
@@ -134,6 +133,10 @@ impl<T: PaymentGatewayEraser> PaymentGatewayEraser for Wired<T> {
         self.inner.gateway()
     }
 
+    fn longest_call(&self) -> std::time::Duration {
+        self.inner.longest_call()
+    }
+
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         self.wire.around(self.inner.account()).await
     }
@@ -153,75 +156,55 @@ impl<T: PaymentGatewayEraser> PaymentGatewayEraser for Wired<T> {
 
 #[async_trait]
 impl<T: Ledger> CaseBook for Wired<T> {
-    async fn open(&self, cases: &[NewCase]) -> Result<Vec<Opened>, LedgerError> {
-        self.wire.around(self.inner.open(cases)).await
+    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
+        self.wire.around(self.inner.open(cases, lease)).await
     }
 
-    async fn record(&self, events: &[CaseEvent]) -> Result<(), LedgerError> {
-        self.wire.around(self.inner.record(events)).await
+    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
+        self.wire.around(self.inner.claim(cases, lease)).await
     }
 
-    async fn open_cases(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<SavedCase>, LedgerError> {
-        self.wire.around(self.inner.open_cases(after, limit)).await
+    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
+        self.wire.around(self.inner.record(fence, events)).await
     }
 
-    async fn open_case(&self, case: &CaseId) -> Result<Option<SavedCase>, LedgerError> {
-        self.wire.around(self.inner.open_case(case)).await
+    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
+        self.wire.around(self.inner.release(fence, cases)).await
+    }
+
+    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
+        self.wire.around(self.inner.list(after, limit)).await
     }
 }
 
 #[async_trait]
 impl<T: Ledger> Ledger for Wired<T> {
-    async fn close(&self, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.close(cases)).await
+    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+        self.wire.around(self.inner.close(fence, cases)).await
     }
 
-    async fn scrubbed(&self, through: u64, at: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.wire.around(self.inner.scrubbed(through, at)).await
-    }
-
-    async fn profiles_erased(&self, profiles: &[ProfileErased]) -> Result<(), LedgerError> {
-        self.wire.around(self.inner.profiles_erased(profiles)).await
-    }
-
-    async fn of_profiles(&self, profiles: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.of_profiles(profiles)).await
-    }
-
-    async fn expiry(&self, event: &ExpiryEvent) -> Result<u64, LedgerError> {
-        self.wire.around(self.inner.expiry(event)).await
-    }
-
-    async fn counted(&self, census: &Census) -> Result<u64, LedgerError> {
-        self.wire.around(self.inner.counted(census)).await
-    }
-
-    async fn last_census(&self, data_map: Digest) -> Result<Option<Arc<Census>>, LedgerError> {
-        self.wire.around(self.inner.last_census(data_map)).await
+    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
+        self.wire.around(self.inner.append(entries)).await
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
         self.wire.around(self.inner.entries(after, limit)).await
     }
 
-    async fn last(&self) -> Result<u64, LedgerError> {
-        self.wire.around(self.inner.last()).await
-    }
-
     async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError> {
         self.wire.around(self.inner.entry(case)).await
     }
 
-    async fn of_subjects(&self, subjects: &[SubjectToken]) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.of_subjects(subjects)).await
+    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
+        self.wire.around(self.inner.find(find)).await
     }
 
     async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
         self.wire.around(self.inner.treatment(digest)).await
     }
 
-    async fn scrubbed_after(&self, seq: u64) -> Result<Option<DateTime<Utc>>, LedgerError> {
-        self.wire.around(self.inner.scrubbed_after(seq)).await
+    async fn last(&self) -> Result<u64, LedgerError> {
+        self.wire.around(self.inner.last()).await
     }
 }
 

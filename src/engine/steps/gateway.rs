@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
@@ -215,8 +216,8 @@ impl Engine {
         let accepted = run.progress.step(&step).and_then(|step| step.accepted.get(&digest)).cloned();
         let first = match &accepted {
             // What was accepted before an interruption is not asked for a second time.
-            Some(receipt) => self.again(|| gateway.poll(receipt)).await,
-            None => self.again(|| erase_or_look(gateway, &erasure)).await,
+            Some(receipt) => self.with_the_lease(run.renewed, gateway, || gateway.poll(receipt)).await,
+            None => self.with_the_lease(run.renewed, gateway, || erase_or_look(gateway, &erasure)).await,
         };
         let mut answer = match first {
             Ok(answer) => answer,
@@ -234,7 +235,7 @@ impl Engine {
             }
             self.parts.clock.sleep(pause).await;
             pause *= 2;
-            answer = match gateway.poll(&receipt).await {
+            answer = match self.with_the_lease(run.renewed, gateway, || gateway.poll(&receipt)).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_transient() => continue,
                 Err(error) => return Ok(Profile::Failed(error)),
@@ -280,6 +281,40 @@ impl Engine {
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
+        self.while_it_may(|| true, most, ask).await
+    }
+
+    /// Asks for what changes something, as long as the case is this worker's for longer than the call can take. A resume asks
+    /// again later.
+    async fn with_the_lease<T, F>(
+        &self,
+        renewed: DateTime<Utc>,
+        gateway: &dyn PaymentGatewayEraser,
+        ask: impl Fn() -> F,
+    ) -> Result<T, GatewayError>
+    where
+        F: Future<Output = Result<T, GatewayError>>,
+    {
+        let outlasts = || {
+            let since = self.parts.clock.now().signed_duration_since(renewed).to_std();
+            let left = since.ok().and_then(|since| self.parts.lease.lasts.checked_sub(since));
+            left.is_some_and(|left| left > gateway.longest_call())
+        };
+        if !outlasts() {
+            return Err(GatewayError::Busy { gateway: gateway.gateway().clone(), retry_after: None });
+        }
+        self.while_it_may(outlasts, TRIES, ask).await
+    }
+
+    async fn while_it_may<T, F>(
+        &self,
+        may: impl Fn() -> bool,
+        most: u32,
+        ask: impl Fn() -> F,
+    ) -> Result<T, GatewayError>
+    where
+        F: Future<Output = Result<T, GatewayError>>,
+    {
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
@@ -293,6 +328,9 @@ impl Engine {
                     self.parts.clock.sleep(wait).await;
                     pause *= 2;
                     tries += 1;
+                    if !may() {
+                        return Err(error);
+                    }
                 }
                 answer => return answer,
             }

@@ -306,6 +306,11 @@ impl PaymentGatewayEraser for AuthorizeNet {
         self.line.gateway()
     }
 
+    /// A look at the profile and the request itself.
+    fn longest_call(&self) -> Duration {
+        self.line.longest(2)
+    }
+
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         let answer = self.ask(MERCHANT, About::default()).await?;
         if !answer.is_ok() {

@@ -8,7 +8,8 @@ use futures_timer::Delay;
 use futures_util::future::{Either, select};
 
 use super::breaker::Breaker;
-use super::pace::{Endpoint, Pace};
+
+use super::pace::{Endpoint, LONGEST_TURN, Pace};
 use super::{Cause, Limits, Request, Response, Transport, TransportError};
 use crate::gateway::{GatewayError, GatewayName};
 
@@ -46,6 +47,9 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// How much later than its own time-out a transport is given up.
+    const LATE: Duration = Duration::from_secs(1);
+
     pub(crate) fn new(gateway: GatewayName, transport: Arc<dyn Transport>, settings: &LineSettings) -> Self {
         Self {
             gateway,
@@ -58,6 +62,11 @@ impl Line {
 
     pub(crate) fn gateway(&self) -> &GatewayName {
         &self.gateway
+    }
+
+    /// How long so many requests take at the most, one after the other.
+    pub(crate) fn longest(&self, requests: u32) -> Duration {
+        (LONGEST_TURN + self.timeout + Self::LATE).saturating_mul(requests)
     }
 
     /// Sends a request when it is its turn, and gives the answer if it is one to read: 2xx, or a 4xx that says
@@ -124,7 +133,7 @@ impl Line {
 
     /// A transport of the host's may know no deadline.
     async fn in_time(&self, request: &Request) -> Result<Response, TransportError> {
-        let late = Delay::new(self.timeout + Duration::from_secs(1));
+        let late = Delay::new(self.timeout + Self::LATE);
         let answer = match select(self.transport.send(request), late).await {
             Either::Left((answer, _)) => answer?,
             Either::Right(_) => return Err(TransportError::Lost("no answer in time".into())),

@@ -9,6 +9,9 @@ use futures_util::lock::Mutex as Turn;
 /// The longest that a request waits for its turn before its case is told to come back later.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// The same at the gateway as a whole and at the endpoint, one after the other.
+pub(crate) const LONGEST_TURN: Duration = LONGEST.saturating_mul(2);
+
 /// How many requests a gateway allows per second.
 ///
 /// The gateway's own figures, as its manual has them: the adapter keeps three per cent below, so that requests that

@@ -435,6 +435,11 @@ impl PaymentGatewayEraser for Stripe {
         self.line.gateway()
     }
 
+    /// Two looks at the customer and the request itself.
+    fn longest_call(&self) -> Duration {
+        self.line.longest(3)
+    }
+
     async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
         if let Account::NotAsked = self.account {
             return Ok(None);

@@ -1,17 +1,21 @@
 //! The case book: open cases, and what came to them, in as few rows as a batch allows.
 
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Trouble, from_json, instant, number_of, read_treatment, to_json};
 use crate::case::Event;
 use crate::digest::Digest;
-use crate::ledger::{CaseEvent, LedgerError, NewCase, Opened, SavedCase};
+use crate::ledger::lease_clock::LeaseClock;
+use crate::ledger::{
+    CaseEvent, Claimed, Fence, Lease, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase,
+    WorkerId,
+};
 use crate::plan::{Approval, Binding, CaseId, Terms};
 use crate::policy::Treatment;
 use crate::sqlite::Fault;
@@ -32,26 +36,26 @@ impl Numbers {
         numbers.extend(known);
     }
 
-    /// The number of each case that is open, in order.
+    /// The number of each case that is open, and its claim, in order.
     fn of<'c>(
         &self,
         connection: &Connection,
         cases: impl Iterator<Item = &'c CaseId>,
-    ) -> Result<Vec<Option<i64>>, Trouble> {
+    ) -> Result<Vec<Option<Held>>, Trouble> {
         let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut read = connection.prepare_cached("SELECT no FROM open_case WHERE id = ?1")?;
+        let mut read = connection.prepare_cached("SELECT no, fence FROM open_case WHERE id = ?1")?;
         let known: Vec<_> = cases.map(|case| (case, numbers.get(case).copied())).collect();
         let still_open = StillOpen::among(connection, known.iter().filter_map(|(_, number)| *number))?;
         let mut found = Vec::with_capacity(known.len());
         for (case, number) in known {
             found.push(if let Some(number) = number {
-                still_open.has(connection, number)?.then_some(number)
+                still_open.get(connection, number)?
             } else {
-                let number = read.query_row([case.as_str()], |row| row.get(0)).optional()?;
-                if let Some(number) = number {
-                    numbers.insert(case.clone(), number);
+                let held = read.query_row([case.as_str()], Held::read).optional()?;
+                if let Some(held) = held {
+                    numbers.insert(case.clone(), held.number);
                 }
-                number
+                held
             });
         }
         Ok(found)
@@ -68,9 +72,22 @@ impl Numbers {
 /// Which of some numbers are still those of open cases. The cases of a batch were opened together and have numbers in a
 /// row: these are read at once.
 enum StillOpen {
-    Read(BTreeSet<i64>),
+    Read(BTreeMap<i64, Held>),
     /// They lie too far apart: each is looked up.
     Apart,
+}
+
+/// An open case: its number, and the claim on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    number: i64,
+    fence: Option<i64>,
+}
+
+impl Held {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { number: row.get(0)?, fence: row.get(1)? })
+    }
 }
 
 impl StillOpen {
@@ -82,19 +99,76 @@ impl StillOpen {
         if last.saturating_sub(first) > room {
             return Ok(Self::Apart);
         }
-        let mut read = connection.prepare_cached("SELECT no FROM open_case WHERE no BETWEEN ?1 AND ?2")?;
-        let found = read.query_map([first, last], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut read =
+            connection.prepare_cached("SELECT no, fence FROM open_case WHERE no BETWEEN ?1 AND ?2")?;
+        let found = read.query_map([first, last], Held::read)?;
+        let found = found.map(|held| held.map(|held| (held.number, held))).collect::<Result<_, _>>()?;
         Ok(Self::Read(found))
     }
 
-    fn has(&self, connection: &Connection, number: i64) -> Result<bool, Trouble> {
+    fn get(&self, connection: &Connection, number: i64) -> Result<Option<Held>, Trouble> {
         match self {
-            Self::Read(found) => Ok(found.contains(&number)),
-            Self::Apart => {
-                Ok(connection.prepare_cached("SELECT 1 FROM open_case WHERE no = ?1")?.exists([number])?)
-            }
+            Self::Read(found) => Ok(found.get(&number).copied()),
+            Self::Apart => Ok(connection
+                .prepare_cached("SELECT no, fence FROM open_case WHERE no = ?1")?
+                .query_row([number], Held::read)
+                .optional()?),
         }
     }
+}
+
+/// The claim on each case that is open, in order.
+pub(super) fn held<'c>(
+    connection: &Connection,
+    numbers: &Numbers,
+    cases: impl Iterator<Item = &'c CaseId>,
+) -> Result<Vec<Option<Held>>, Trouble> {
+    numbers.of(connection, cases)
+}
+
+/// The number of a case that is this claim's.
+pub(super) fn is_ours(held: Option<Held>, fence: Fence, case: &CaseId) -> Result<i64, LedgerError> {
+    match held {
+        None => Err(LedgerError::NoSuchCase { case: case.clone() }),
+        Some(held) if held.fence == Some(fence_number(fence)) => Ok(held.number),
+        Some(_) => Err(LedgerError::LostClaim { case: case.clone() }),
+    }
+}
+
+fn fence_number(fence: Fence) -> i64 {
+    i64::try_from(fence.get()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds by the lease clock: SQLite's own, unless the host has given another.
+fn millis(connection: &Connection, clock: Option<&LeaseClock>) -> Result<i64, Trouble> {
+    match clock {
+        Some(clock) => Ok(clock.millis()),
+        None => Ok(connection
+            .prepare_cached("SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)")?
+            .query_row([], |row| row.get(0))?),
+    }
+}
+
+/// A new claim on so many cases.
+fn new_claim(connection: &Connection, lease: &Lease, now: i64) -> Result<i64, Trouble> {
+    let lasts = i64::try_from(lease.lasts.as_millis()).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("INSERT INTO claim (worker, lasts, until, cases) VALUES (?1, ?2, ?3, 0)")?
+        .execute(params![lease.worker.as_str(), lasts, now.saturating_add(lasts)])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// A claim has so many cases more, or fewer. One that has none is forgotten.
+fn count(connection: &Connection, fence: i64, cases: i64) -> Result<(), Trouble> {
+    connection
+        .prepare_cached("UPDATE claim SET cases = cases + ?2 WHERE fence = ?1")?
+        .execute([fence, cases])?;
+    connection.prepare_cached("DELETE FROM claim WHERE fence = ?1 AND cases <= 0")?.execute([fence])?;
+    Ok(())
+}
+
+fn to_fence(number: i64) -> Result<Fence, Trouble> {
+    Ok(Fence::new(u64::try_from(number).map_err(|_| Trouble::Fault(Fault::Corrupt))?))
 }
 
 /// What open cases share.
@@ -115,9 +189,14 @@ struct Came {
 pub(super) fn open(
     connection: &mut Connection,
     numbers: &Numbers,
+    clock: Option<&LeaseClock>,
     cases: &[NewCase],
-) -> Result<Vec<Opened>, Trouble> {
+    lease: &Lease,
+) -> Result<OpenedCases, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = millis(&transaction, clock)?;
+    let fence = new_claim(&transaction, lease, now)?;
+    let mut ours = 0;
     let mut answers = Vec::with_capacity(cases.len());
     let mut opened = Vec::with_capacity(cases.len());
     {
@@ -125,8 +204,8 @@ pub(super) fn open(
             transaction.prepare_cached("INSERT OR IGNORE INTO treatment (digest, body) VALUES (?1, ?2)")?;
         let mut terms = transaction.prepare_cached("INSERT INTO terms (body) VALUES (?1)")?;
         let mut insert = transaction.prepare_cached(
-            "INSERT INTO open_case (id, tenant, customer, registered, plan, terms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant, customer) DO NOTHING",
+            "INSERT INTO open_case (id, tenant, customer, registered, plan, terms, fence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, customer) DO NOTHING",
         )?;
         let mut holder =
             transaction.prepare_cached("SELECT id FROM open_case WHERE tenant = ?1 AND customer = ?2")?;
@@ -155,13 +234,17 @@ pub(super) fn open(
                 case.binding.registered().map(|at| at.to_rfc3339()),
                 case.approval.digest().as_bytes(),
                 shared,
+                fence,
             ])?;
             answers.push(if inserted == 1 {
+                ours += 1;
                 opened.push((case.id.clone(), transaction.last_insert_rowid()));
                 Opened::Open
             } else {
                 let holder: String = holder.query_row([tenant, customer], |row| row.get(0))?;
                 if holder == case.id.as_str() {
+                    let taken = take(&transaction, &case.id, lease, now, fence)?;
+                    ours += i64::from(taken == Taken::Ours);
                     Opened::Open
                 } else {
                     Opened::Conflict { case: CaseId::new(holder) }
@@ -172,14 +255,112 @@ pub(super) fn open(
             transaction.execute("DELETE FROM terms WHERE id NOT IN (SELECT terms FROM open_case)", [])?;
         }
     }
+    count(&transaction, fence, ours)?;
     transaction.commit()?;
     numbers.remember(opened);
-    Ok(answers)
+    Ok(OpenedCases { fence: to_fence(fence)?, cases: answers })
+}
+
+/// What came of claiming a case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Ours,
+    Held,
+    NotOpen,
+}
+
+/// Puts an open case under a claim, unless another worker has it.
+fn take(
+    connection: &Connection,
+    case: &CaseId,
+    lease: &Lease,
+    now: i64,
+    fence: i64,
+) -> Result<Taken, Trouble> {
+    let open: Option<(i64, Option<i64>, bool)> = connection
+        .prepare_cached(
+            "SELECT no, open_case.fence, claim.until > ?2 AND claim.worker <> ?3
+             FROM open_case LEFT JOIN claim ON claim.fence = open_case.fence WHERE id = ?1",
+        )?
+        .query_row(params![case.as_str(), now, lease.worker.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<bool>>(2)?.unwrap_or_default()))
+        })
+        .optional()?;
+    let (number, before) = match open {
+        None => return Ok(Taken::NotOpen),
+        Some((_, _, true)) => return Ok(Taken::Held),
+        Some((number, before, false)) => (number, before),
+    };
+    connection.prepare_cached("UPDATE open_case SET fence = ?2 WHERE no = ?1")?.execute([number, fence])?;
+    if let Some(before) = before {
+        count(connection, before, -1)?;
+    }
+    Ok(Taken::Ours)
+}
+
+pub(super) fn claim(
+    connection: &mut Connection,
+    clock: Option<&LeaseClock>,
+    cases: &[CaseId],
+    lease: &Lease,
+) -> Result<Claimed, Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = millis(&transaction, clock)?;
+    let fence = new_claim(&transaction, lease, now)?;
+    let (mut taken, mut held) = (Vec::with_capacity(cases.len()), Vec::new());
+    for case in cases {
+        match take(&transaction, case, lease, now, fence)? {
+            Taken::Ours => taken.push(case.as_str()),
+            Taken::Held => held.push(case.clone()),
+            Taken::NotOpen => {}
+        }
+    }
+    count(&transaction, fence, i64::try_from(taken.len()).unwrap_or(i64::MAX))?;
+    let ids = to_json(&taken)?;
+    let cases = saved(&transaction, "id IN (SELECT value FROM json_each(?1))", Some(&ids), taken.len())?;
+    transaction.commit()?;
+    let cases = cases.into_iter().map(|(saved, _)| saved).collect();
+    Ok(Claimed { fence: to_fence(fence)?, cases, held })
+}
+
+pub(super) fn release(connection: &mut Connection, fence: Fence, cases: &[CaseId]) -> Result<(), Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let fence = fence_number(fence);
+    let mut given = 0;
+    for case in cases {
+        given += transaction
+            .prepare_cached("UPDATE open_case SET fence = NULL WHERE id = ?1 AND fence = ?2")?
+            .execute(params![case.as_str(), fence])?;
+    }
+    count(&transaction, fence, -i64::try_from(given).unwrap_or(i64::MAX))?;
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    clock: Option<&LeaseClock>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<ListedCase>, Trouble> {
+    let now = millis(connection, clock)?;
+    let mut holder = connection.prepare_cached("SELECT worker FROM claim WHERE fence = ?1 AND until > ?2")?;
+    let mut listed = Vec::new();
+    for (saved, fence) in saved(connection, "?1 IS NULL OR id > ?1", after, limit)? {
+        let held_by: Option<String> = match fence {
+            Some(fence) => holder.query_row([fence, now], |row| row.get(0)).optional()?,
+            None => None,
+        };
+        listed.push(ListedCase { saved, held_by: held_by.map(WorkerId::new) });
+    }
+    Ok(listed)
 }
 
 pub(super) fn record(
     connection: &mut Connection,
     numbers: &Numbers,
+    clock: Option<&LeaseClock>,
+    fence: Fence,
     events: &[CaseEvent],
 ) -> Result<(), Trouble> {
     let Some(first) = events.first() else { return Ok(()) };
@@ -187,9 +368,8 @@ pub(super) fn record(
     let found = numbers.of(&transaction, events.iter().map(|event| &event.case))?;
     let mut layers: Vec<Layer> = Vec::new();
     let mut seen = HashMap::<i64, usize>::new();
-    for (event, number) in events.iter().zip(found) {
-        let missing = || Trouble::Ledger(LedgerError::NoSuchCase { case: event.case.clone() });
-        let number = number.ok_or_else(missing)?;
+    for (event, held) in events.iter().zip(found) {
+        let number = is_ours(held, fence, &event.case)?;
         // What comes to one case in one write stays in order: the second of them is in the second layer.
         let layer = seen.entry(number).or_default();
         if layers.len() == *layer {
@@ -208,6 +388,9 @@ pub(super) fn record(
             insert.execute(params![at, layer.first, layer.last, layer.body()])?;
         }
     }
+    transaction
+        .prepare_cached("UPDATE claim SET until = ?2 + lasts WHERE fence = ?1")?
+        .execute([fence_number(fence), millis(&transaction, clock)?])?;
     transaction.commit()?;
     Ok(())
 }
@@ -262,12 +445,15 @@ impl Layer {
 pub(super) fn wipe<'c>(
     connection: &Connection,
     numbers: &Numbers,
+    fence: Fence,
     cases: impl Iterator<Item = &'c CaseId> + Clone,
 ) -> Result<(), Trouble> {
-    let mut wiped: Vec<i64> = numbers.of(connection, cases.clone())?.into_iter().flatten().collect();
+    let open = numbers.of(connection, cases.clone())?.into_iter().flatten();
+    let mut wiped: Vec<i64> = open.map(|held| held.number).collect();
     numbers.forget(cases);
     wiped.sort_unstable();
     let (Some(first), Some(last)) = (wiped.first(), wiped.last()) else { return Ok(()) };
+    count(connection, fence_number(fence), -i64::try_from(wiped.len()).unwrap_or(i64::MAX))?;
     let all = format!("{wiped:?}");
     connection
         .prepare_cached("DELETE FROM open_case WHERE no IN (SELECT value FROM json_each(?1))")?
@@ -317,15 +503,15 @@ fn without(ranges: &[(i64, i64)], numbers: &[i64]) -> Vec<(i64, i64)> {
     left
 }
 
-/// Open cases by a condition over `open_case`, in the order of their ids.
-pub(super) fn saved(
+/// Open cases by a condition over `open_case`, in the order of their ids, and the claim on each.
+fn saved(
     connection: &Connection,
     condition: &str,
     parameter: Option<&str>,
     limit: usize,
-) -> Result<Vec<SavedCase>, Trouble> {
+) -> Result<Vec<(SavedCase, Option<i64>)>, Trouble> {
     let mut cases = connection.prepare_cached(&format!(
-        "SELECT no, id, tenant, customer, registered, plan, terms FROM open_case WHERE {condition}
+        "SELECT no, id, tenant, customer, registered, plan, terms, fence FROM open_case WHERE {condition}
          ORDER BY id LIMIT ?2"
     ))?;
     let mut rows = cases.query(params![parameter, number_of(limit)])?;
@@ -341,7 +527,7 @@ pub(super) fn saved(
         let registered: Option<String> = row.get(4)?;
         let plan = Digest::from_bytes(row.get(5)?);
         places.insert(row.get(0)?, saved.len());
-        saved.push(SavedCase {
+        let case = SavedCase {
             new: NewCase {
                 id: CaseId::new(row.get::<_, String>(1)?),
                 binding: Arc::new(Binding::from_parts(
@@ -355,7 +541,8 @@ pub(super) fn saved(
                 opened_at: shared.opened_at,
             },
             events: Vec::new(),
-        });
+        };
+        saved.push((case, row.get(7)?));
     }
     let (Some((first, _)), Some((last, _))) = (places.first_key_value(), places.last_key_value()) else {
         return Ok(saved);
@@ -371,7 +558,7 @@ pub(super) fn saved(
                     return Err(Trouble::Fault(Fault::Corrupt));
                 }
                 for place in places.range(first..=last).map(|(_, place)| *place) {
-                    if let Some(case) = saved.get_mut(place) {
+                    if let Some((case, _)) = saved.get_mut(place) {
                         case.events.push(event.clone());
                     }
                 }
@@ -397,15 +584,16 @@ mod tests {
     #[test]
     fn what_somebody_else_has_closed_is_not_open_whether_it_is_read_at_once_or_looked_up() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE open_case (no INTEGER PRIMARY KEY)").unwrap();
+        connection.execute_batch("CREATE TABLE open_case (no INTEGER PRIMARY KEY, fence INTEGER)").unwrap();
         for number in (1..=20).filter(|number| *number != 7) {
-            connection.execute("INSERT INTO open_case VALUES (?1)", [number]).unwrap();
+            connection.execute("INSERT INTO open_case VALUES (?1, 5)", [number]).unwrap();
         }
         for (numbers, at_once) in [(vec![8, 5, 7, 6], true), (vec![1, 7, 20], false), (vec![7], true)] {
             let still_open = StillOpen::among(&connection, numbers.iter().copied()).ok().unwrap();
             assert_eq!(matches!(still_open, StillOpen::Read(_)), at_once, "{numbers:?}");
             for number in numbers {
-                assert_eq!(still_open.has(&connection, number).ok(), Some(number != 7), "{number}");
+                let held = (number != 7).then_some(Held { number, fence: Some(5) });
+                assert_eq!(still_open.get(&connection, number).ok(), Some(held), "{number}");
             }
         }
     }

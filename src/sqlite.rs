@@ -197,14 +197,20 @@ pub(crate) fn owned(value: rusqlite::types::ValueRef<'_>) -> rusqlite::Result<ru
 /// The oldest SQLite whose schema tells what the store has to know (`pragma_table_list`, and strict tables).
 const OLDEST: i32 = 3_037_000;
 
-/// Opens a file for reading and writing, with a busy time-out of five seconds.
-pub(crate) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
+/// Whether the SQLite that is linked is new enough.
+pub(crate) fn check_release() -> Result<(), Fault> {
     if rusqlite::version_number() < OLDEST {
         return Err(Fault::Other(format!(
             "SQLite {} is older than 3.37; turn on the feature `bundled`, or link a newer SQLite",
             rusqlite::version()
         )));
     }
+    Ok(())
+}
+
+/// Opens a file for reading and writing, with a busy time-out of five seconds.
+pub(crate) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
+    check_release()?;
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;

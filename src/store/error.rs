@@ -48,6 +48,16 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
+    /// A connection that the host has opened is not fit for erasing. Nothing was touched.
+    #[error("{doing}: {what}; {way_out}")]
+    Connection {
+        /// What was being done.
+        doing: &'static str,
+        /// What keeps it from that.
+        what: String,
+        /// What would lift it.
+        way_out: &'static str,
+    },
     /// The database refused a write, because a constraint forbids it. Nothing was written.
     #[error(
         "{doing}: the database refused: {constraint}; the policy's treatment of {class} has to respect it"

@@ -38,6 +38,7 @@ mod letters;
 mod many;
 mod model;
 mod operator;
+mod own_connection;
 mod own_strategies;
 mod ownership;
 mod passwords;

@@ -209,6 +209,11 @@
 //! `rest` covers, a `CREATE INDEX` line for each link without an index, foreign keys to tables that nobody mapped, and records
 //! that belong to a customer over other records while another link leads from them to a customer directly.
 //!
+//! # Over a connection of the host's own
+//! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. [`SqliteStore::over`](crate::SqliteStore::over) takes a connection that
+//! the host has opened, where a database needs more than a path: a key, a VFS, functions that its CHECKs and triggers call,
+//! collations, databases attached from which facts are read. What is set on it and what is refused is said there.
+//!
 //! # Schemas that fight back
 //! | what | how the map says it |
 //! |---|---|

@@ -34,6 +34,7 @@ use touched::Touched;
 
 mod census;
 mod checks;
+mod connection;
 mod drift;
 mod erase;
 mod facts;
@@ -59,9 +60,9 @@ const SCRIPTS: usize = 256;
 
 /// Customers in an SQLite database, described by a [`SqlMap`].
 ///
-/// The database is worked on by one connection on a thread of its own: foreign keys on, `secure_delete` on, a
-/// busy time-out of five seconds. A batch of customers is one transaction, and the number of its statements
-/// depends on the record classes, not on the rows.
+/// The database is worked on by one connection on a thread of its own: one that the store [opens](Self::open), with a busy
+/// time-out of five seconds, or one that the host has opened and [hands over](Self::over). Foreign keys and `secure_delete` are
+/// on. A batch of customers is one transaction, and the number of its statements depends on the record classes, not on the rows.
 #[derive(Debug)]
 pub struct SqliteStore {
     worker: Worker,
@@ -92,14 +93,69 @@ impl SqliteStore {
     /// ignored. Otherwise that the file is missing, locked, read-only or no database.
     pub fn open(path: impl AsRef<Path>, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
+        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| failure(doing, fault))?;
+        Self::on(connection, map, doing)
+    }
+
+    /// Works over a connection that the host has opened: in memory, encrypted, over a VFS of its own, with pragmas, functions
+    /// and collations that the database needs. The connection is the store's from now on, and moves to the store's own thread.
+    ///
+    /// ```
+    /// use relinquish::{SqlMap, SqliteStore};
+    /// use rusqlite::Connection;
+    /// use rusqlite::functions::FunctionFlags;
+    ///
+    /// let connection = Connection::open_in_memory()?;
+    /// // The key of an encrypted file would be said here, before anything else.
+    /// connection.create_scalar_function("is_code", 1, FunctionFlags::SQLITE_UTF8, |context| {
+    ///     Ok(context.get::<Option<String>>(0)?.is_none_or(|code| code.len() == 4))
+    /// })?;
+    /// connection.execute_batch(
+    ///     "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT, code TEXT CHECK (is_code(code)));",
+    /// )?;
+    /// let map = SqlMap::from_toml(
+    ///     r#"
+    ///     version = 1
+    ///     [customers]
+    ///     table = "clients"
+    ///     key = "id"
+    ///     tenant = { is = "shop" }
+    ///     deactivate = { none = "clients have no state" }
+    ///     fields = { email = "email", code = "customer_number" }
+    ///     "#,
+    /// )?;
+    /// let store = SqliteStore::over(connection, &map)?;
+    /// # drop(store);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// | of the connection | |
+    /// |---|---|
+    /// | `foreign_keys`, `secure_delete` of the main database | are turned on: an erasure relies on both |
+    /// | `temp_store` | becomes `MEMORY`, so that no key of a customer comes into a file beside the database |
+    /// | an open transaction | is refused: no erasure is a part of a transaction of the host's |
+    /// | a read-only database, `query_only` | is refused |
+    /// | `journal_mode = OFF`, triggers turned off | is refused: nothing could be undone, a full-text index would keep what is erased |
+    /// | tables, views and triggers in `temp` | are refused: they stand before the database's own, and would run with each erasure |
+    /// | functions whose names begin with `relinquish_` | are refused |
+    /// | time-out, busy handler | stay. Where the host set neither, another one who writes is an error at once: [`StoreError::Busy`] |
+    /// | functions, collations, hooks, authorizer, tracer | stay, and see the store's statements; a tracer that expands them sees keys |
+    /// | attached databases | stay. Scalar SQL of the map can read them; nothing in them is looked at or erased, and erasing takes their write locks too |
+    /// | everything else, such as the journal's mode and `synchronous` | stays |
+    ///
+    /// # Errors
+    /// [`StoreError::Connection`] with what keeps the connection from being used, [`StoreError::ReadOnly`], and what
+    /// [`open`](Self::open) gives.
+    pub fn over(connection: Connection, map: &SqlMap) -> Result<Self, StoreError> {
+        Self::on(connection, map, "taking over the connection")
+    }
+
+    fn on(connection: Connection, map: &SqlMap, doing: &'static str) -> Result<Self, StoreError> {
+        connection::take_over(&connection, doing)?;
         let failed = |fault: Fault| failure(doing, fault);
         let failed_sql = |error: rusqlite::Error| failure(doing, error.into());
-        let connection = sqlite::open(path.as_ref(), false).map_err(failed)?;
         let version = drift::version(&connection).map_err(failed_sql)?;
         let schema = introspect::schema(&connection).map_err(failed_sql)?;
-        if sqlite::is_read_only(&connection).map_err(failed_sql)? {
-            return Err(StoreError::ReadOnly { doing });
-        }
         let bound = bind(map, &schema);
         // Scalar SQL is looked at even where the map does not fit: everything is said at once.
         let facts = match schema.table(&map.customers.table) {
@@ -113,7 +169,6 @@ impl SqliteStore {
                 return Err(all.fold(Problems::default(), Problems::and).into());
             }
         };
-        connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed_sql)?;
         connection.execute_batch(&ownership::create_batch(&bound)).map_err(failed_sql)?;
         connection.execute_batch(&ownership::create_sets(&bound)).map_err(failed_sql)?;
         connection.execute_batch(&groups::create_rare()).map_err(failed_sql)?;

@@ -10,6 +10,9 @@ use futures_channel::oneshot;
 use rusqlite::ffi::{self, ErrorCode};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::store::sql::A_TRIGGER;
+pub(crate) use crate::store::sql::Fault;
+
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// How long nothing has to be done before a worker tidies up.
@@ -72,33 +75,13 @@ impl Worker {
     }
 }
 
-/// What is said of a constraint that is a trigger. SQLite does not tell which.
-pub(crate) const A_TRIGGER: &str = "a trigger";
-
-/// What SQLite's errors come down to. Its texts name columns and tables, never values.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Busy,
-    ReadOnly,
-    Corrupt,
-    NotFound,
-    Constraint(String),
-    /// The schema is another one than before: what has changed.
-    Drift(Vec<String>),
-    Other(String),
-}
-
-impl Fault {
-    /// What a statement's preparation came to. The text quotes the statement, which holds no value.
-    pub(crate) fn of_preparing(error: rusqlite::Error) -> Self {
-        match error {
-            rusqlite::Error::SqliteFailure(code, Some(message))
-                if code.extended_code == ffi::SQLITE_ERROR =>
-            {
-                Self::Other(message)
-            }
-            other => other.into(),
+/// What a statement's preparation came to. The text quotes the statement, which holds no value.
+pub(crate) fn unprepared(error: rusqlite::Error) -> Fault {
+    match error {
+        rusqlite::Error::SqliteFailure(code, Some(message)) if code.extended_code == ffi::SQLITE_ERROR => {
+            Fault::Other(message)
         }
+        other => other.into(),
     }
 }
 
@@ -186,12 +169,6 @@ pub(crate) fn is_read_only(connection: &Connection) -> rusqlite::Result<bool> {
     #[allow(unused_imports, clippy::wildcard_imports, reason = "the name is there in old releases only")]
     use rusqlite::*;
     connection.is_readonly(DatabaseName::Main)
-}
-
-/// A value of its own. Old releases of rusqlite do not turn the error of this conversion into theirs.
-pub(crate) fn owned(value: rusqlite::types::ValueRef<'_>) -> rusqlite::Result<rusqlite::types::Value> {
-    rusqlite::types::Value::try_from(value)
-        .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
 }
 
 /// The oldest SQLite whose schema tells what the store has to know (`pragma_table_list`, and strict tables).

@@ -275,9 +275,11 @@
 //! record with one is kept and never expires, and plans say how many there are.
 
 mod bind;
+mod cell;
 mod coverage;
 mod dates;
 mod draft;
+mod fault;
 pub(crate) mod keys;
 mod links;
 mod map;
@@ -286,6 +288,7 @@ mod mend;
 mod notes;
 mod paste;
 mod schema;
+mod session;
 mod shape;
 mod tokens;
 mod triggers;
@@ -296,12 +299,15 @@ pub use map::SqlMap;
 pub use notes::Note;
 
 pub(crate) use bind::{Bound, BoundClass, Rows, bind};
+pub(crate) use cell::Cell;
+pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
 pub(crate) use links::{Compare, Is};
 pub(crate) use map::{CustomersMap, DeactivateMap, Ignored, Source, TenantSource, UnknownMap, Written};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars,
 };
+pub(crate) use session::{Purpose, Row, Session};
 pub(crate) use shape::Shape;
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,

@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
-use rusqlite::functions::FunctionFlags;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Transaction};
+use chrono::{DateTime, Datelike as _, Utc};
 
-use super::functions::stored;
 use super::ownership::{Ways, of_class};
 use super::statements::quoted;
-use super::{Shared, SqliteStore, Trouble, natural};
+use super::{Shared, SqliteStore, Trouble};
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
 use crate::digest::Digest;
-use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Ignored, SqlMap};
+use crate::store::sql::{
+    Bound, BoundClass, BoundLink, Cell, Compare, Fault, Ignored, Purpose, Session, SqlMap,
+};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, StoreError, TableCensus, TakeCensus};
 
 /// How many values of a column are named.
@@ -23,26 +21,18 @@ const VALUES: usize = 10;
 /// How many characters of a value are shown.
 const CHARS: usize = 60;
 
-/// Registers `relinquish_unsearchable(value)`, which tells a text that cannot be searched, and `relinquish_no_date(n, value,
-/// day)`, which tells a value that date field `n` cannot be read from on a day, counted from the year 1.
-pub(super) fn register(connection: &Connection, bound: &Bound) -> rusqlite::Result<()> {
-    let flags =
-        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    let forms: Vec<DateForm> = dates(bound).into_iter().map(|date| date.form).collect();
-    connection.create_scalar_function("relinquish_no_date", 3, flags, move |context| {
-        let (n, day): (i64, i32) = (context.get(0)?, context.get(2)?);
-        let read = |form: &DateForm| {
-            form.read_stored(stored(context.get_raw(1)), NaiveDate::from_num_days_from_ce_opt(day))
-        };
-        Ok(usize::try_from(n).ok().and_then(|n| forms.get(n)).is_some_and(|form| read(form).is_unreadable()))
-    })?;
-    connection.create_scalar_function("relinquish_unsearchable", 1, flags, |context| {
-        Ok(match context.get_raw(0) {
-            ValueRef::Blob(_) => true,
-            ValueRef::Text(bytes) => std::str::from_utf8(bytes).is_err(),
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => false,
-        })
-    })
+/// Whether a text cannot be searched.
+pub(super) fn is_unsearchable(value: Cell<'_>) -> bool {
+    match value {
+        Cell::Blob(_) => true,
+        Cell::Text(bytes) => std::str::from_utf8(bytes).is_err(),
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) => false,
+    }
+}
+
+/// How the date fields store their dates, in the order in which the statements number them.
+pub(super) fn date_forms(bound: &Bound) -> Vec<DateForm> {
+    dates(bound).into_iter().map(|date| date.form).collect()
 }
 
 /// A date field of a class's records, in a column of its own.
@@ -86,18 +76,18 @@ struct Counts<'b> {
 }
 
 impl Shared {
-    fn census(&self, connection: &mut Connection, request: &CensusRequest) -> Result<Census, Trouble> {
+    fn census(&self, session: &mut dyn Session, request: &CensusRequest) -> Result<Census, Trouble> {
         let at = request.at;
-        let transaction = connection.transaction()?;
-        self.same_schema(&transaction)?;
+        let mut transaction = session.transaction(Purpose::Read)?;
+        self.same_schema(&mut *transaction)?;
         let mut names: Vec<&str> = self.bound.classes.iter().map(|class| class.table.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         let mut tables = BTreeMap::new();
         for table in names {
-            tables.insert(table.to_owned(), self.count_table(&transaction, table, request)?);
+            tables.insert(table.to_owned(), self.count_table(&mut *transaction, table, request)?);
         }
-        let customers = self.unreadable_facts(&transaction, at)?;
+        let customers = self.unreadable_facts(&mut *transaction, at)?;
         let root = tables.values_mut().find_map(|table| table.classes.get_mut(self.bound.data_map.root()));
         if let Some(root) = root {
             root.unreadable.extend(customers);
@@ -110,7 +100,7 @@ impl Shared {
     /// By fact, the customers of whom it cannot be read.
     fn unreadable_facts(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         at: DateTime<Utc>,
     ) -> Result<BTreeMap<String, u64>, Trouble> {
         let mut counts = BTreeMap::new();
@@ -121,19 +111,18 @@ impl Shared {
             self.facts.columns(),
             of_class(&table, &root.rows)
         );
-        let mut statement = transaction.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        session.query(&sql, &[], &mut |row| {
             for fact in self.facts.read(row, 0)?.unreadable_on(at.date_naive()) {
                 *counts.entry(fact.into_owned()).or_default() += 1;
             }
-        }
+            Ok(())
+        })?;
         Ok(counts)
     }
 
     fn count_table(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         table: &str,
         request: &CensusRequest,
     ) -> Result<TableCensus, Trouble> {
@@ -173,8 +162,8 @@ impl Shared {
             }
         }
         let sql = format!("SELECT {} FROM main.{} AS x", columns.join(", "), quoted(table));
-        let counted: Vec<u64> = transaction.prepare(&sql)?.query_row([], |row| {
-            (0..columns.len()).map(|column| natural(row, column)).collect::<rusqlite::Result<_>>()
+        let counted: Vec<u64> = session.one(&sql, &[], |row| {
+            (0..columns.len()).map(|column| row.natural(column)).collect::<Result<_, Fault>>()
         })?;
         let mut counted = counted.into_iter();
         let mut next = || counted.next().unwrap_or_default();
@@ -202,7 +191,7 @@ impl Shared {
         }
         if found.unclaimed.rows > 0 {
             for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
-                let values = values(transaction, table, &column, &is_unclaimed)?;
+                let values = values(session, table, &column, &is_unclaimed)?;
                 found.by_value.insert(column, values);
             }
         }
@@ -370,40 +359,38 @@ fn divides<'b>(map: &SqlMap, table: &str, classes: impl Iterator<Item = &'b Boun
 
 /// The most frequent values of a column in rows that no class claims.
 fn values(
-    transaction: &Transaction<'_>,
+    session: &mut dyn Session,
     table: &str,
     column: &str,
     is_unclaimed: &str,
-) -> rusqlite::Result<Vec<(String, u64)>> {
+) -> Result<Vec<(String, u64)>, Fault> {
     let sql = format!(
         "SELECT x.{} AS value, count(*) AS rows FROM main.{} AS x WHERE {is_unclaimed} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}",
         quoted(column),
         quoted(table),
     );
-    let mut statement = transaction.prepare(&sql)?;
-    let values = statement.query_map([], |row| {
-        let value = match row.get_ref(0)? {
-            ValueRef::Null => "NULL".to_owned(),
-            ValueRef::Integer(number) => number.to_string(),
-            ValueRef::Real(number) => number.to_string(),
-            ValueRef::Text(text) => String::from_utf8_lossy(text).chars().take(CHARS).collect(),
-            ValueRef::Blob(_) => "bytes".to_owned(),
+    session.rows(&sql, &[], |row| {
+        let value = match row.cell(0)? {
+            Cell::Null => "NULL".to_owned(),
+            Cell::Integer(number) => number.to_string(),
+            Cell::Real(number) => number.to_string(),
+            Cell::Text(text) => String::from_utf8_lossy(text).chars().take(CHARS).collect(),
+            Cell::Blob(_) => "bytes".to_owned(),
         };
-        Ok((value, natural(row, 1)?))
-    })?;
-    values.collect()
+        Ok((value, row.natural(1)?))
+    })
 }
 
 #[async_trait]
 impl TakeCensus for SqliteStore {
     async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError> {
         let request = request.clone();
-        self.call("taking a census", move |shared, connection| shared.census(connection, &request)).await
+        self.call("taking a census", move |shared, session| shared.census(session, &request)).await
     }
 
     async fn schema(&self) -> Result<Digest, StoreError> {
-        self.call("comparing the schema", |shared, connection| {
-            shared.same_schema(connection)?;
+        self.call("comparing the schema", |shared, session| {
+            shared.same_schema(session)?;
             Ok(shared.watch.digest())
         })
         .await

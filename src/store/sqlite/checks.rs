@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, ffi};
 
-use super::sql_value;
+use super::session::Parameter;
 use super::statements::quoted;
 use crate::data_map::{Check, Value};
 use crate::store::sql::Column;
@@ -82,7 +82,7 @@ impl Scratch {
         let transaction = self.connection.as_mut()?.transaction().ok()?;
         let inserted = transaction
             .prepare_cached(&self.insert)
-            .and_then(|mut insert| insert.execute([sql_value(value.clone())]));
+            .and_then(|mut insert| insert.execute([Parameter(value)]));
         match inserted {
             Ok(_) => Some(true),
             Err(rusqlite::Error::SqliteFailure(error, _))

@@ -3,7 +3,6 @@
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::failure;
 use crate::sqlite::{self, Fault};
 use crate::store::StoreError;
 
@@ -12,8 +11,8 @@ const OURS: &str = "relinquish\\_%";
 
 /// Makes a connection fit for erasing, or says what keeps it from that. Nothing of the database changes.
 pub(super) fn take_over(connection: &Connection, doing: &'static str) -> Result<(), StoreError> {
-    let failed = |error: rusqlite::Error| failure(doing, error.into());
-    sqlite::check_release().map_err(|fault| failure(doing, fault))?;
+    let failed = |error: rusqlite::Error| Fault::from(error).into_error(doing);
+    sqlite::check_release().map_err(|fault| fault.into_error(doing))?;
     if !connection.is_autocommit() {
         return Err(unfit(
             doing,
@@ -60,7 +59,7 @@ pub(super) fn take_over(connection: &Connection, doing: &'static str) -> Result<
         ));
     }
     for pragma in ["foreign_keys", "main.secure_delete"] {
-        turn_on(connection, pragma).map_err(|fault| failure(doing, fault))?;
+        turn_on(connection, pragma).map_err(|fault| fault.into_error(doing))?;
     }
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed)
 }

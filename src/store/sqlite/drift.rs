@@ -5,14 +5,11 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rusqlite::Connection;
-
 use super::facts::Facts;
-use super::{Shared, SqliteStore, Trouble, introspect};
+use super::{Shared, SqliteStore, Trouble};
 use crate::digest::Digest;
-use crate::sqlite::Fault;
 use crate::store::StoreError;
-use crate::store::sql::{Bound, Schema, Shape, SqlMap, bind};
+use crate::store::sql::{Bound, Fault, Purpose, Schema, Session, Shape, SqlMap, bind};
 
 /// The schema as it was when the map was held against it.
 #[derive(Debug)]
@@ -36,19 +33,14 @@ impl Watch {
     }
 }
 
-/// The number of the schema. SQLite counts it up with every change.
-pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))
-}
-
 impl Shared {
     /// Stops a transaction, before anything is touched, whose schema is another one than the map was held against.
-    pub(super) fn same_schema(&self, transaction: &Connection) -> Result<(), Trouble> {
-        let version = version(transaction)?;
+    pub(super) fn same_schema(&self, session: &mut dyn Session) -> Result<(), Trouble> {
+        let version = session.schema_version()?;
         if version == self.watch.version.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let changes = self.changes(transaction)?;
+        let changes = self.changes(session)?;
         if changes.is_empty() {
             self.watch.version.store(version, Ordering::Relaxed);
             return Ok(());
@@ -57,8 +49,8 @@ impl Shared {
     }
 
     /// What has changed since the store was opened.
-    fn changes(&self, connection: &Connection) -> Result<Vec<String>, Trouble> {
-        let schema = introspect::schema(connection)?;
+    fn changes(&self, session: &mut dyn Session) -> Result<Vec<String>, Trouble> {
+        let schema = session.schema()?;
         let mut changes = self.watch.shape.changes(&Shape::of(&self.bound, &schema));
         // What the map does not say of the new schema comes with a way out.
         let map = &self.watch.map;
@@ -66,7 +58,7 @@ impl Shared {
             changes.extend(problems.iter().map(ToString::to_string));
         }
         if schema.table(&map.customers.table).is_some()
-            && let Err(problems) = Facts::new(connection, &map.customers)
+            && let Err(problems) = Facts::new(session, &map.customers)
         {
             changes.extend(problems.iter().map(ToString::to_string));
         }
@@ -84,9 +76,9 @@ impl SqliteStore {
     /// # Errors
     /// The database cannot be read.
     pub async fn drift(&self) -> Result<Vec<String>, StoreError> {
-        self.call("comparing the schema", |shared, connection| {
-            let transaction = connection.transaction()?;
-            let changes = shared.changes(&transaction)?;
+        self.call("comparing the schema", |shared, session| {
+            let mut transaction = session.transaction(Purpose::Read)?;
+            let changes = shared.changes(&mut *transaction)?;
             transaction.commit()?;
             Ok(changes)
         })

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::rounds::Readings;
 use super::statements::{Act, BATCH, ClassScript, Script, Statement, Tombstone, quoted};
-use super::{Shared, Trouble, bind_all, facts, functions, natural, statements, status::written};
+use super::{Shared, Trouble, facts, statements, status::written, working};
 use crate::anonymise::Seed;
+use crate::data_map::Value;
 use crate::policy::Treatment;
-use crate::sqlite::Fault;
-use crate::store::sql::{CustomersMap, Source, TenantSource, UnknownMap, changed_otherwise};
+use crate::store::sql::{
+    CustomersMap, Fault, Purpose, Session, Source, TenantSource, UnknownMap, changed_otherwise,
+};
 use crate::store::{Batch, Counts, Erased, StoreError, Target};
 
 /// How often a drawn value may be taken already before the store gives up.
@@ -30,18 +31,17 @@ impl Shared {
     /// One transaction for all targets: done for everyone who is as expected, or for nobody.
     fn erase_together(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         targets: &[Target],
         work: &Work,
         attempt: u32,
     ) -> Result<Batch<Erased>, Trouble> {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        self.same_schema(&transaction)?;
-        transaction.pragma_update(None, "defer_foreign_keys", true)?;
-        self.fill(&transaction, targets.iter().map(|target| &target.customer))?;
-        let facts = self.batch_facts(&transaction)?;
+        let mut transaction = session.transaction(Purpose::Erase)?;
+        self.same_schema(&mut *transaction)?;
+        self.fill(&mut *transaction, targets.iter().map(|target| &target.customer))?;
+        let facts = self.batch_facts(&mut *transaction)?;
         self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
-        let mut unclear = self.unclear_customers(&transaction, &work.script)?;
+        let mut unclear = self.unclear_customers(&mut *transaction, &work.script)?;
         let mut answers: Vec<Option<Result<Erased, StoreError>>> = Vec::with_capacity(targets.len());
         for (n, target) in targets.iter().enumerate() {
             answers.push(match (facts.get(&n), unclear.remove(&n)) {
@@ -57,27 +57,27 @@ impl Shared {
         }
         let out: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
-        Self::leave_out(&transaction, &out)?;
+        Self::leave_out(&mut *transaction, &out)?;
         if out.len() < targets.len() {
-            let mut readings = self.find(&transaction, &work.script.finding, work.script.ends())?;
-            let unclaimed = self.unclaimed(&transaction, &work.treatment)?;
+            let mut readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
+            let unclaimed = self.unclaimed(&mut *transaction, &work.treatment)?;
             if !unclaimed.is_empty() {
                 let out: Vec<usize> = unclaimed.keys().copied().collect();
-                Self::leave_out(&transaction, &out)?;
+                Self::leave_out(&mut *transaction, &out)?;
                 for (n, error) in unclaimed {
                     if let Some(answer) = answers.get_mut(n) {
                         *answer = Some(Err(error));
                     }
                 }
-                readings = self.find(&transaction, &work.script.finding, work.script.ends())?;
+                readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
             }
-            self.look_for(&transaction, targets.len(), &work.treatment, &work.script)?;
-            Self::find_rare(&transaction, &work.script)?;
+            self.look_for(&mut *transaction, targets.len(), &work.treatment, &work.script)?;
+            Self::find_rare(&mut *transaction, &work.script)?;
             let acted_on = work.script.classes.iter().filter(|class| class.is_written());
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
             let mut counts = vec![nothing; targets.len()];
-            self.carry_out(&transaction, targets, work, &mut readings, &mut counts)?;
+            self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {
                     let nothing = counts.classes.values().all(|count| *count == 0);
@@ -86,7 +86,7 @@ impl Shared {
                 }
             }
         }
-        functions::set(&self.bench, None);
+        working::set(&self.bench, None);
         transaction.commit()?;
         Ok(answers.into_iter().flatten().collect())
     }
@@ -95,7 +95,7 @@ impl Shared {
     /// heads.
     fn carry_out(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         targets: &[Target],
         work: &Work,
         readings: &mut Readings<'_>,
@@ -104,10 +104,10 @@ impl Shared {
         let classes = &work.script.classes;
         let mut found: Vec<(&ClassScript, u64)> = Vec::new();
         let mut hands_over = false;
-        let each_once = self.each_is_once(transaction)?;
+        let each_once = self.each_is_once(session)?;
         for class in classes.iter().filter(|class| class.is_written()) {
             let mut rows = 0;
-            for (n, counted) in Self::count_rows(transaction, &class.class, &class.rows)? {
+            for (n, counted) in Self::count_rows(session, &class.class, &class.rows)? {
                 rows += counted;
                 let count = counts.get_mut(n).and_then(|counts| counts.classes.get_mut(&class.class));
                 if let Some(count) = count {
@@ -118,7 +118,7 @@ impl Shared {
                 let expected = if class.adds_up && each_once {
                     rows
                 } else {
-                    Self::number(transaction, &class.distinct).map_err(Trouble::at(&class.class))?
+                    Self::number(session, &class.distinct).map_err(Trouble::at(&class.class))?
                 };
                 found.push((class, expected));
                 hands_over |= matches!(class.act, Some(Act::HandOver { .. }))
@@ -127,7 +127,7 @@ impl Shared {
         }
         // Before anything is written: afterwards no value leads to a customer any more.
         for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
-            for (n, counted) in self.count_theirs(transaction, class, readings)? {
+            for (n, counted) in self.count_theirs(session, class, readings)? {
                 let count = counts.get_mut(n).and_then(|counts| counts.classes.get_mut(&class.class));
                 if let Some(count) = count {
                     *count += counted.rows;
@@ -139,64 +139,61 @@ impl Shared {
                 if readings.is_empty(write.from) {
                     continue;
                 }
-                let is_picked = self.pick(transaction, write.reads.as_ref(), write.from, readings)?;
-                self.execute(transaction, class, &write.over(is_picked))?;
+                let is_picked = self.pick(session, write.reads.as_ref(), write.from, readings)?;
+                self.execute(session, class, &write.over(is_picked))?;
             }
         }
         for class in classes {
             if let Some(redact) = &class.redact_shared {
-                self.execute(transaction, class, redact)?;
+                self.execute(session, class, redact)?;
             }
         }
         if hands_over {
-            self.stand_ins(transaction, targets, work.at)?;
+            self.stand_ins(session, targets, work.at)?;
         }
-        self.treat(transaction, &found, readings)?;
+        self.treat(session, &found, readings)?;
         // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
         if classes.iter().any(|class| class.again && class.is_treated()) {
-            self.find_more(transaction, &work.script.finding)?;
+            self.find_more(session, &work.script.finding)?;
             let again: Vec<(&ClassScript, u64)> = classes
                 .iter()
                 .filter(|class| class.again && class.is_treated())
                 .map(|class| (class, 0))
                 .collect();
-            self.write(transaction, &again)?;
-            self.delete(transaction, &again)?;
+            self.write(session, &again)?;
+            self.delete(session, &again)?;
         }
         Ok(())
     }
 
     /// Whether each customer is in the batch once, however the ids are spelled.
-    fn each_is_once(&self, transaction: &Transaction<'_>) -> Result<bool, Trouble> {
+    fn each_is_once(&self, session: &mut dyn Session) -> Result<bool, Trouble> {
         let parts = self.bound.root().map_or(1, |root| root.key.len());
         let key: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
         let sql = format!(
             "SELECT count(*) = (SELECT count(*) FROM (SELECT DISTINCT {} FROM {BATCH})) FROM {BATCH}",
             key.join(", ")
         );
-        Ok(transaction.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
+        Ok(session.one(&sql, &[], |row| row.flag(0))?)
     }
 
     /// Treats the rows that were found, each class with their number, and holds what was done against that.
     pub(super) fn treat(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         found: &[(&ClassScript, u64)],
         readings: &mut Readings<'_>,
     ) -> Result<(), Trouble> {
-        let mut done = self.write(transaction, found)?;
+        let mut done = self.write(session, found)?;
         for (class, _) in found {
             for link in &class.let_go {
-                let is_picked = self.pick(transaction, link.reads.as_ref(), Some(link.from), readings)?;
+                let is_picked = self.pick(session, link.reads.as_ref(), Some(link.from), readings)?;
                 let sql =
                     link.reads.as_ref().filter(|_| is_picked).map_or(&link.sql, |reads| &reads.of_picked);
-                transaction
-                    .prepare_cached(sql)
-                    .and_then(|mut statement| statement.execute([]))
-                    .map_err(Trouble::at(&link.class))?;
+                session.execute(sql, &[]).map_err(Trouble::at(&link.class))?;
             }
         }
-        for (done, deleted) in done.iter_mut().zip(self.delete(transaction, found)?) {
+        for (done, deleted) in done.iter_mut().zip(self.delete(session, found)?) {
             *done += deleted;
         }
         for ((class, expected), changed) in found.iter().zip(done) {
@@ -213,43 +210,34 @@ impl Shared {
     }
 
     /// Writes the fields of what stays, and hands over. Gives the number of rows by class.
-    fn write(
-        &self,
-        transaction: &Transaction<'_>,
-        found: &[(&ClassScript, u64)],
-    ) -> Result<Vec<u64>, Trouble> {
+    fn write(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
         let mut done = vec![0; found.len()];
         for ((class, _), done) in found.iter().zip(&mut done) {
             match &class.tombstone {
-                Some(Tombstone { act: Some(act), .. }) => *done += self.execute(transaction, class, act)?,
+                Some(Tombstone { act: Some(act), .. }) => *done += self.execute(session, class, act)?,
                 Some(tombstone) => {
-                    *done +=
-                        Self::number(transaction, &tombstone.distinct).map_err(Trouble::at(&class.class))?;
+                    *done += Self::number(session, &tombstone.distinct).map_err(Trouble::at(&class.class))?;
                 }
                 None => {}
             }
             if let Some(Act::Write(write)) = &class.act {
-                *done += self.execute(transaction, class, write)?;
+                *done += self.execute(session, class, write)?;
             }
         }
         for ((class, _), done) in found.iter().zip(&mut done) {
             if let Some(Act::HandOver { mark, write, .. }) = &class.act {
                 for mark in mark {
                     let mark = Statement { sql: mark.clone(), parameters: Vec::new() };
-                    self.execute(transaction, class, &mark)?;
+                    self.execute(session, class, &mark)?;
                 }
-                *done += self.execute(transaction, class, write)?;
+                *done += self.execute(session, class, write)?;
             }
         }
         Ok(done)
     }
 
     /// Deletes what goes. Gives the number of rows by class.
-    fn delete(
-        &self,
-        transaction: &Transaction<'_>,
-        found: &[(&ClassScript, u64)],
-    ) -> Result<Vec<u64>, Trouble> {
+    fn delete(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
         let mut done = Vec::with_capacity(found.len());
         for (class, _) in found {
             let Some(Act::Delete(sql) | Act::HandOver { delete: Some(sql), .. }) = &class.act else {
@@ -257,38 +245,35 @@ impl Shared {
                 continue;
             };
             let delete = Statement { sql: sql.clone(), parameters: Vec::new() };
-            done.push(self.execute(transaction, class, &delete)?);
+            done.push(self.execute(session, class, &delete)?);
         }
         Ok(done)
     }
 
     /// The one number that a statement gives.
-    fn number(transaction: &Transaction<'_>, sql: &str) -> rusqlite::Result<u64> {
-        transaction.prepare_cached(sql)?.query_row([], |row| natural(row, 0))
+    pub(super) fn number(session: &mut dyn Session, sql: &str) -> Result<u64, Fault> {
+        session.one(sql, &[], |row| row.natural(0))
     }
 
     /// Runs a statement of a class. Gives the number of rows.
     fn execute(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         class: &ClassScript,
         statement: &Statement,
     ) -> Result<u64, Trouble> {
-        let at = |error: rusqlite::Error| match functions::take_failure(&self.bench) {
-            Some(why) => Fault::Other(why).into(),
-            None => Trouble::at(&class.class)(error),
-        };
-        let mut prepared = transaction
-            .prepare_cached(&statement.sql)
-            .map_err(|error| self.unprepared(&class.class, error))?;
-        bind_all(&mut prepared, statement).map_err(at)?;
-        Ok(u64::try_from(prepared.raw_execute().map_err(at)?).unwrap_or_default())
+        session.execute(&statement.sql, &statement.parameters).map_err(|fault| {
+            match working::take_failure(&self.bench) {
+                Some(why) => Fault::Other(why).into(),
+                None => self.refused_at(&class.class)(fault),
+            }
+        })
     }
 
     /// Each tenant's "Unknown Customer": found, or made once.
     fn stand_ins(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         targets: &[Target],
         at: DateTime<Utc>,
     ) -> Result<(), Trouble> {
@@ -296,11 +281,8 @@ impl Shared {
         let tenants: Vec<&str> = targets.iter().map(|target| target.tenant.as_str()).collect();
         let tenants = serde_json::to_string(&tenants)
             .map_err(|_| Fault::Other("tenants cannot be written".to_owned()))?;
-        transaction
-            .prepare_cached(&format!(
-                "UPDATE {BATCH} SET tenant = (SELECT value FROM json_each(?1) WHERE key = n)"
-            ))?
-            .execute([&tenants])?;
+        let sql = format!("UPDATE {BATCH} SET tenant = (SELECT value FROM json_each(?1) WHERE key = n)");
+        session.execute(&sql, &[Value::Text(tenants)])?;
         let map = self.customers();
         let table = quoted(&map.table);
         let is_stand_in = facts::stand_in_sql(map, &table);
@@ -311,15 +293,12 @@ impl Shared {
             TenantSource::Is(_) => "1".to_owned(),
         };
         let (columns, values) = stand_in_row(map, unknown, at);
-        let root = Trouble::at(&map.class);
-        transaction
-            .prepare_cached(&format!(
-                "INSERT INTO main.{table} ({columns})
-                 SELECT {values} FROM (SELECT DISTINCT tenant FROM {BATCH}) AS b
-                 WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant})"
-            ))
-            .and_then(|mut statement| statement.execute([]))
-            .map_err(&root)?;
+        let sql = format!(
+            "INSERT INTO main.{table} ({columns})
+             SELECT {values} FROM (SELECT DISTINCT tenant FROM {BATCH}) AS b
+             WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant})"
+        );
+        session.execute(&sql, &[]).map_err(Trouble::at(&map.class))?;
         let keys: Vec<String> = map.key.iter().map(|key| format!("{table}.{}", quoted(key))).collect();
         let sets: Vec<String> = keys
             .iter()
@@ -332,10 +311,9 @@ impl Shared {
                 )
             })
             .collect();
-        transaction.prepare_cached(&format!("UPDATE {BATCH} AS b SET {}", sets.join(", ")))?.execute([])?;
-        let nobody: bool = transaction
-            .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {BATCH} WHERE s0 IS NULL)"))?
-            .query_row([], |row| row.get(0))?;
+        session.execute(&format!("UPDATE {BATCH} AS b SET {}", sets.join(", ")), &[])?;
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {BATCH} WHERE s0 IS NULL)");
+        let nobody = session.one(&sql, &[], |row| row.flag(0))?;
         if nobody {
             let what =
                 "a tenant's \"Unknown Customer\" was neither found nor made; mend customers.unknown_customer";
@@ -348,15 +326,15 @@ impl Shared {
     /// nobody else.
     pub(super) fn erase(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         targets: &[Target],
         work: &Work,
         answers: &mut Batch<Erased>,
     ) -> Result<(), Trouble> {
         let mut attempt = 0;
         let trouble = loop {
-            let erased = self.erase_together(connection, targets, work, attempt);
-            functions::set(&self.bench, None);
+            let erased = self.erase_together(session, targets, work, attempt);
+            working::set(&self.bench, None);
             match erased {
                 Ok(erased) => {
                     answers.extend(erased);
@@ -378,8 +356,8 @@ impl Shared {
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
                 let (first, second) = targets.split_at(targets.len() / 2);
-                self.erase(connection, first, work, answers)?;
-                self.erase(connection, second, work, answers)
+                self.erase(session, first, work, answers)?;
+                self.erase(session, second, work, answers)
             }
             _ => Err(trouble),
         }

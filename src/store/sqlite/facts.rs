@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 
-use super::functions::{from_sql, stored};
 use super::statements::{quoted, source_sql};
 use crate::customer::{
     Customer, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment, StateName, Status, TenantId,
@@ -14,8 +11,7 @@ use crate::customer::{
 };
 use crate::data_map::{DateForm, ReadDate, Value};
 use crate::document::{Problem, Problems};
-use crate::sqlite::Fault;
-use crate::store::sql::{CustomersMap, DeactivateMap, Source, TenantSource, keys};
+use crate::store::sql::{Cell, CustomersMap, DeactivateMap, Fault, Row, Session, Source, TenantSource, keys};
 
 /// The columns of a facts statement, and how to read them.
 #[derive(Clone, Debug)]
@@ -39,16 +35,16 @@ pub(super) struct Facts {
 const FIXED: usize = 9;
 
 impl Facts {
-    /// Makes the columns, and has SQLite prepare each piece of scalar SQL.
-    pub(super) fn new(connection: &Connection, map: &CustomersMap) -> Result<Self, Problems> {
+    /// Makes the columns, and has the database prepare each piece of scalar SQL.
+    pub(super) fn new(session: &mut dyn Session, map: &CustomersMap) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let mut column = |path: &str, source: Option<&Source>| {
             let Some(source) = source else { return "NULL".to_owned() };
             let sql = source_sql(&map.table, source);
             if let Source::Sql(written) = source {
                 let probe = format!("SELECT {sql} FROM main.{} LIMIT 0", quoted(&map.table));
-                if let Err(error) = connection.prepare(&probe) {
-                    let what = match Fault::of_preparing(error) {
+                if let Err(error) = session.prepare(&probe) {
+                    let what = match error {
                         Fault::Other(what) => what,
                         _ => "cannot be prepared".to_owned(),
                     };
@@ -116,13 +112,13 @@ impl Facts {
 
     /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
     /// nobody else.
-    pub(super) fn read(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Customer> {
+    pub(super) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
         let key =
             at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
-        let tenant = text(row.get_ref(at)?);
+        let tenant = text(row.cell(at)?);
         let mut unreadable = BTreeSet::new();
         let parts: Result<Vec<Value>, _> =
-            (key..key + self.key).map(|column| row.get_ref(column).map(key_part)).collect();
+            (key..key + self.key).map(|column| row.cell(column).map(key_part)).collect();
         let parts: Option<Vec<Value>> =
             parts?.into_iter().map(|part| (part != Value::Null).then_some(part)).collect();
         let id = parts.as_deref().and_then(keys::written);
@@ -140,12 +136,12 @@ impl Facts {
         };
         let mut customer = Customer::new(id, tenant);
         customer.unreadable = unreadable;
-        let number = |column: usize, empty: u32| match row.get_ref(at + column)? {
-            ValueRef::Null => Ok(Some(empty)),
-            ValueRef::Integer(number) => Ok(u32::try_from(number).ok()),
-            _ => Ok::<_, rusqlite::Error>(None),
+        let number = |column: usize, empty: u32| match row.cell(at + column)? {
+            Cell::Null => Ok(Some(empty)),
+            Cell::Integer(number) => Ok(u32::try_from(number).ok()),
+            _ => Ok::<_, Fault>(None),
         };
-        match (number(1, 1)?, names(row.get_ref(at + 1)?)) {
+        match (number(1, 1)?, names(row.cell(at + 1)?)) {
             (Some(tenants), _) => customer.tenants = tenants,
             (None, Ok(names)) => customer.connect(names),
             (None, Err(Unreadable)) => unreadable_fact(&mut customer, "tenants"),
@@ -162,18 +158,18 @@ impl Facts {
             Some(disputes) => customer.open_disputes = disputes,
             None => unreadable_fact(&mut customer, "open_disputes"),
         }
-        match holds(row.get_ref(at + 8)?) {
+        match holds(row.cell(at + 8)?) {
             Ok(holds) => customer.holds = holds,
             Err(Unreadable) => unreadable_fact(&mut customer, "holds"),
         }
         if let Some(statuses) = &self.statuses {
-            let status = text(row.get_ref(at + 2)?).ok().flatten();
+            let status = text(row.cell(at + 2)?).ok().flatten();
             match status.as_ref().and_then(|status| statuses.get(status)) {
                 Some(status) => customer.status = *status,
                 None => unreadable_fact(&mut customer, "status"),
             }
         }
-        match self.registered.read_stored(stored(row.get_ref(at + 4)?), None) {
+        match self.registered.read_stored(row.cell(at + 4)?.stored(), None) {
             ReadDate::None => {}
             ReadDate::Date(Moment::Day(day)) => {
                 customer.registered = Some(day.and_time(chrono::NaiveTime::MIN).and_utc());
@@ -182,20 +178,20 @@ impl Facts {
             ReadDate::Unreadable => unreadable_fact(&mut customer, "registered"),
         }
         customer.dates_from = self.dates_from;
-        customer.stand_in = matches!(row.get_ref(at + 5)?, ValueRef::Integer(flag) if flag != 0);
+        customer.stand_in = matches!(row.cell(at + 5)?, Cell::Integer(flag) if flag != 0);
         let mut column = at + FIXED;
         for name in &self.states {
-            match row.get_ref(column)? {
+            match row.cell(column)? {
                 // Not told of this customer, so the guard that looks at it is up.
-                ValueRef::Null => {}
-                ValueRef::Integer(flag @ 0..=1) => drop(customer.states.insert(name.clone(), flag == 1)),
+                Cell::Null => {}
+                Cell::Integer(flag @ 0..=1) => drop(customer.states.insert(name.clone(), flag == 1)),
                 _ => unreadable_fact(&mut customer, &format!("state {name}")),
             }
             column += 1;
         }
         for (name, form) in &self.dates {
             // Whether it lies too far ahead is seen by whoever knows the day.
-            match form.read_stored(stored(row.get_ref(column)?), None) {
+            match form.read_stored(row.cell(column)?.stored(), None) {
                 ReadDate::Date(moment) => drop(customer.dates.insert(name.clone(), moment)),
                 ReadDate::None => {}
                 ReadDate::Unreadable => unreadable_fact(&mut customer, &unreadable_date(name)),
@@ -203,7 +199,7 @@ impl Facts {
             column += 1;
         }
         for name in &self.gateways {
-            match profiles(row.get_ref(column)?) {
+            match profiles(row.cell(column)?) {
                 Ok(ids) => customer
                     .gateway_profiles
                     .extend(ids.into_iter().map(|id| GatewayProfile::new(name.clone(), id.as_str()))),
@@ -213,7 +209,7 @@ impl Facts {
         }
         let mut former = BTreeMap::<&str, Value>::new();
         for name in &self.written {
-            former.insert(name, from_sql(row.get_ref(column)?));
+            former.insert(name, row.cell(column)?.to_value());
             column += 1;
         }
         customer.former_status = FormerStatus::new(serde_json::to_string(&former).unwrap_or_default());
@@ -226,10 +222,10 @@ fn unreadable_fact(customer: &mut Customer, name: &str) {
 }
 
 /// A part of a key. Text that is no UTF-8 is none.
-fn key_part(value: ValueRef<'_>) -> Value {
+fn key_part(value: Cell<'_>) -> Value {
     match value {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Value::Null, Value::from),
-        other => from_sql(other),
+        Cell::Text(bytes) => std::str::from_utf8(bytes).map_or(Value::Null, Value::from),
+        other => other.to_value(),
     }
 }
 
@@ -259,21 +255,21 @@ pub(super) fn literal(value: &Value) -> String {
 struct Unreadable;
 
 /// A text in UTF-8.
-fn text(value: ValueRef<'_>) -> Result<Option<String>, Unreadable> {
+fn text(value: Cell<'_>) -> Result<Option<String>, Unreadable> {
     match value {
-        ValueRef::Null => Ok(None),
-        ValueRef::Text(bytes) => String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| Unreadable),
-        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Err(Unreadable),
+        Cell::Null => Ok(None),
+        Cell::Text(bytes) => String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| Unreadable),
+        Cell::Integer(_) | Cell::Real(_) | Cell::Blob(_) => Err(Unreadable),
     }
 }
 
 /// The kinds of holds: one, none (NULL or an empty array), or a JSON array. An empty text, a NULL within an array and a word
 /// that is no kind are holds of which nobody knows the kind.
-fn holds(value: ValueRef<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
+fn holds(value: Cell<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
     let text = match value {
-        ValueRef::Null => return Ok(BTreeSet::new()),
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
-        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => return Err(Unreadable),
+        Cell::Null => return Ok(BTreeSet::new()),
+        Cell::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
+        Cell::Integer(_) | Cell::Real(_) | Cell::Blob(_) => return Err(Unreadable),
     };
     let kinds: Vec<String> = if text.starts_with('[') {
         serde_json::from_str(text).map_err(|_| Unreadable)?
@@ -284,8 +280,8 @@ fn holds(value: ValueRef<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
 }
 
 /// The tenants with which an account is connected, by name: one, or a JSON array of texts and numbers.
-fn names(value: ValueRef<'_>) -> Result<Vec<TenantId>, Unreadable> {
-    let ValueRef::Text(bytes) = value else { return Err(Unreadable) };
+fn names(value: Cell<'_>) -> Result<Vec<TenantId>, Unreadable> {
+    let Cell::Text(bytes) = value else { return Err(Unreadable) };
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim();
     if !text.starts_with('[') {
         return if text.is_empty() { Err(Unreadable) } else { Ok(vec![text.into()]) };
@@ -300,12 +296,12 @@ fn names(value: ValueRef<'_>) -> Result<Vec<TenantId>, Unreadable> {
 }
 
 /// One id, none, or a JSON array of ids.
-fn profiles(value: ValueRef<'_>) -> Result<Vec<String>, Unreadable> {
+fn profiles(value: Cell<'_>) -> Result<Vec<String>, Unreadable> {
     let text = match value {
-        ValueRef::Null => return Ok(Vec::new()),
-        ValueRef::Integer(number) => return Ok(vec![number.to_string()]),
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
-        ValueRef::Real(_) | ValueRef::Blob(_) => return Err(Unreadable),
+        Cell::Null => return Ok(Vec::new()),
+        Cell::Integer(number) => return Ok(vec![number.to_string()]),
+        Cell::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim(),
+        Cell::Real(_) | Cell::Blob(_) => return Err(Unreadable),
     };
     if !text.starts_with('[') {
         return Ok(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] });

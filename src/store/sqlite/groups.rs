@@ -1,16 +1,13 @@
 //! Counting who shares what stays of a customer: one grouped statement for a whole batch, before anything is written.
 
-use rusqlite::Connection;
-
-use super::functions::Slot;
 use super::ownership::{Set, columns, of_class};
 use super::statements::{Script, Statement, Target, quoted, source_sql};
+use super::working::Slot;
 use super::{Shared, Trouble, facts};
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::{ClassTreatment, Standing};
-use crate::sqlite::Fault;
-use crate::store::sql::{Bound, BoundClass, TenantSource};
+use crate::store::sql::{Bound, BoundClass, Fault, Session, TenantSource};
 
 /// The customers of a batch with whom too few share what would stay of them.
 const RARE: &str = "temp.relinquish_rare";
@@ -159,7 +156,7 @@ impl GroupScript {
 
 impl Shared {
     /// Finds those of the batch with whom too few share what would stay. By now nothing is written.
-    pub(super) fn find_rare(connection: &Connection, script: &Script) -> Result<(), Trouble> {
+    pub(super) fn find_rare(session: &mut dyn Session, script: &Script) -> Result<(), Trouble> {
         for group in script.classes.iter().filter_map(|class| class.group.as_ref()) {
             if let Some(field) = &group.within_document {
                 let what = format!(
@@ -170,11 +167,8 @@ impl Shared {
                 return Err(Fault::Other(what).into());
             }
             let at = Trouble::at(&group.class);
-            connection
-                .prepare_cached(&format!("DELETE FROM {RARE}"))
-                .and_then(|mut s| s.execute([]))
-                .map_err(&at)?;
-            connection.prepare_cached(&group.fill).and_then(|mut s| s.execute([])).map_err(&at)?;
+            session.execute(&format!("DELETE FROM {RARE}"), &[]).map_err(&at)?;
+            session.execute(&group.fill, &[]).map_err(&at)?;
         }
         Ok(())
     }

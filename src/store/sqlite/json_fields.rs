@@ -1,23 +1,23 @@
-//! Fields that are values within a JSON document, as SQL functions: every other byte of the document stays.
+//! Fields that are values within a JSON document, and what is written to them: every other byte of the document stays.
 
-use rusqlite::types::{Value as SqlValue, ValueRef};
 use serde_json::Value as Json;
 
-use super::functions::{Place, Slot, Working, from_sql, holds, key_of, owned};
 use super::reading::{Unreadable, document};
+use super::working::{Place, Slot, Working, holds, key_of};
 use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
 use crate::anonymise::readable::Unread;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{RecordKey, Value};
+use crate::store::sql::Cell;
 
 impl Working {
     /// What becomes of a document, or of a value within it.
     pub(super) fn treated<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
-    ) -> Result<SqlValue, Unreadable> {
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Unreadable> {
         if matches!(slot.strategy, Strategy::Redact { .. }) {
             return self.redacted(slot, value, key);
         }
@@ -29,11 +29,11 @@ impl Working {
     pub(super) fn redacted<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
-    ) -> Result<SqlValue, Unreadable> {
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Unreadable> {
         match self.people.redact(slot, value, &key) {
-            Ok(Some(text)) => Ok(SqlValue::Text(text)),
+            Ok(Some(text)) => Ok(Value::Text(text)),
             Ok(None) => as_it_is(slot, value, key),
             Err(why) => self.instead(slot, value, key, why),
         }
@@ -43,13 +43,13 @@ impl Working {
     pub(super) fn released<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
-    ) -> Result<SqlValue, Unreadable> {
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Unreadable> {
         let after = slot.after_duty.as_ref().filter(|_| self.people.is_of_erased(slot, key.clone()));
         let Some(after) = after else { return self.redacted(slot, value, key) };
-        if value == ValueRef::Null {
-            return Ok(SqlValue::Null);
+        if value == Cell::Null {
+            return Ok(Value::Null);
         }
         match &slot.place {
             Some(Place { pointer, .. }) if !pointer.as_str().is_empty() => {
@@ -65,9 +65,9 @@ impl Working {
         &self,
         slot: &Slot,
         strategy: &Strategy,
-        value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
-    ) -> Result<SqlValue, Unreadable> {
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Unreadable> {
         let document = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
         let Some((text, Place { pointer, .. })) = document.zip(slot.place.as_ref()) else {
             return as_it_is(slot, value, key);
@@ -87,7 +87,7 @@ impl Working {
             Some(Edit::Write(json_of(self.fresh(slot, strategy, &format!("{row}#{n}"), seed, &old))))
         });
         match edited {
-            Ok(Some(edited)) => Ok(SqlValue::Text(edited)),
+            Ok(Some(edited)) => Ok(Value::Text(edited)),
             Ok(None) => as_it_is(slot, value, key),
             Err(why) => Err(Unreadable::new(slot, &why, key)),
         }
@@ -103,10 +103,10 @@ impl Working {
     fn instead<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
         why: Unreadable,
-    ) -> Result<SqlValue, Unreadable> {
+    ) -> Result<Value, Unreadable> {
         match &slot.otherwise {
             Some(otherwise) => self.replaced(slot, otherwise, value, key),
             None => Err(why),
@@ -118,15 +118,15 @@ impl Working {
         &self,
         slot: &Slot,
         strategy: &Strategy,
-        value: ValueRef<'v>,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
-    ) -> Result<SqlValue, Unreadable> {
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Unreadable> {
         if holds(strategy, value) {
             return as_it_is(slot, value, key);
         }
         let seed =
             self.seed.as_ref().ok_or_else(|| Unreadable::new(slot, &"there is no seed", key.clone()))?;
-        Ok(owned(self.fresh(slot, strategy, &key_of(key), seed, &from_sql(value))))
+        Ok(self.fresh(slot, strategy, &key_of(key), seed, &value.to_value()))
     }
 
     /// Whether something is still to be done to a value. One that cannot be read stops a count, unless the policy says
@@ -134,7 +134,7 @@ impl Working {
     pub(super) fn is_pending(
         &self,
         slot: &Slot,
-        value: ValueRef<'_>,
+        value: Cell<'_>,
         pending: Result<bool, Unreadable>,
     ) -> Result<bool, Unreadable> {
         match (pending, slot.is_replaced(value)) {
@@ -149,23 +149,23 @@ impl Working {
 /// The same value, to write back.
 fn as_it_is<'v>(
     slot: &Slot,
-    value: ValueRef<'v>,
-    key: impl Iterator<Item = ValueRef<'v>>,
-) -> Result<SqlValue, Unreadable> {
-    SqlValue::try_from(value).map_err(|_| Unreadable::new(slot, &Unread::Encoding, key))
+    value: Cell<'v>,
+    key: impl Iterator<Item = Cell<'v>>,
+) -> Result<Value, Unreadable> {
+    value.to_exact_value().ok_or_else(|| Unreadable::new(slot, &Unread::Encoding, key))
 }
 
 /// Whether everything that a field names is as a strategy leaves it: the values within a document, or the whole.
 pub(super) fn is_held<'v>(
     slot: &Slot,
     strategy: &Strategy,
-    value: ValueRef<'v>,
-    key: impl Iterator<Item = ValueRef<'v>> + Clone,
+    value: Cell<'v>,
+    key: impl Iterator<Item = Cell<'v>> + Clone,
 ) -> Result<bool, Unreadable> {
     let is_released = slot.after_duty.as_ref() == Some(strategy);
     let Some(Place { pointer, .. }) = slot.place.as_ref().filter(|place| !place.pointer.as_str().is_empty())
     else {
-        return Ok((is_released && value == ValueRef::Null) || holds(strategy, value));
+        return Ok((is_released && value == Cell::Null) || holds(strategy, value));
     };
     let Some(text) = document(value).map_err(|why| Unreadable::new(slot, &why, key.clone()))? else {
         return Ok(true);
@@ -178,7 +178,7 @@ pub(super) fn is_held<'v>(
 }
 
 /// The texts that a field names in a document, in words why not.
-pub(super) fn texts(value: ValueRef<'_>, pointer: &Pointer) -> Result<Vec<String>, String> {
+pub(super) fn texts(value: Cell<'_>, pointer: &Pointer) -> Result<Vec<String>, String> {
     let Some(text) = document(value).map_err(|why| why.to_string())? else { return Ok(Vec::new()) };
     let found = values(text, pointer).map_err(|why| why.to_string())?;
     Ok(found

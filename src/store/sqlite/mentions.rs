@@ -3,21 +3,18 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
-
-use super::functions::{self, Place, Slot, key_of};
 use super::reading::{Unreadable, searched};
 use super::statements::{Script, quoted};
 use super::touched::Touched;
-use super::{Shared, Trouble, bind_all, natural};
+use super::working::{self, Place, Slot, key_of};
+use super::{Shared, Trouble};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::NotJson;
 use crate::anonymise::readable::IDENTIFIER_WAY_OUT;
 use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
 use crate::policy::Treatment;
-use crate::sqlite::Fault;
+use crate::store::sql::{Cell, Fault, Row, Session};
 
 /// The customers of a batch, ready to be looked for, and whose each record is.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +45,7 @@ impl People {
     }
 
     /// The same of one of those whose a record is.
-    pub(super) fn is_of_erased<'v>(&self, slot: &Slot, key: impl Iterator<Item = ValueRef<'v>>) -> bool {
+    pub(super) fn is_of_erased<'v>(&self, slot: &Slot, key: impl Iterator<Item = Cell<'v>>) -> bool {
         !self.erased.is_empty() && self.owners(slot, key_of(key)).any(|n| self.is_erased(n))
     }
 
@@ -56,8 +53,8 @@ impl People {
     pub(super) fn redact<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'v>,
-        key: &(impl Iterator<Item = ValueRef<'v>> + Clone),
+        value: Cell<'v>,
+        key: &(impl Iterator<Item = Cell<'v>> + Clone),
     ) -> Result<Option<String>, Unreadable> {
         let text = searched(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
         let Some(text) = text else { return Ok(None) };
@@ -73,7 +70,7 @@ impl People {
 
     /// How many mentions of the customer in a text are not certain. A value that cannot be read has none; it is an error
     /// elsewhere.
-    pub(super) fn uncertain(&self, slot: &Slot, value: ValueRef<'_>, customer: usize) -> usize {
+    pub(super) fn uncertain(&self, slot: &Slot, value: Cell<'_>, customer: usize) -> usize {
         let Some(matcher) = self.matchers.get(customer) else { return 0 };
         match (searched(slot, value), &slot.place) {
             (Ok(Some(text)), None) => slot.strategy.uncertain(&text, matcher),
@@ -88,9 +85,9 @@ impl People {
     pub(super) fn mentions<'v>(
         &self,
         slot: &Slot,
-        value: ValueRef<'v>,
+        value: Cell<'v>,
         customer: usize,
-        key: impl Iterator<Item = ValueRef<'v>> + Clone,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
     ) -> Result<bool, Unreadable> {
         let Some(matcher) = self.matchers.get(customer) else { return Ok(false) };
         let text = searched(slot, value).map_err(|why| Unreadable::new(slot, &why, key.clone()))?;
@@ -104,7 +101,7 @@ impl Shared {
     /// values are still there.
     pub(super) fn look_for(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         customers: usize,
         treatment: &Treatment,
         script: &Script,
@@ -113,7 +110,7 @@ impl Shared {
             return Ok(());
         }
         let redacted = |slot: &&Slot| matches!(slot.strategy, Strategy::Redact { .. });
-        let identifiers = self.batch_identifiers(connection, customers, |class, field, value| {
+        let identifiers = self.batch_identifiers(session, customers, |class, field, value| {
             !treatment.is_erased(class, field, value)
         })?;
         // A document that cannot be read is replaced or refused where it is treated; a name that cannot be read could not
@@ -124,7 +121,7 @@ impl Shared {
                 way_out: IDENTIFIER_WAY_OUT.to_owned(),
             };
             let fault = Fault::Other(unread.to_string());
-            functions::put_unreadable(&self.bench, unread);
+            working::put_unreadable(&self.bench, unread);
             return Err(fault.into());
         }
         let matchers: Result<Vec<Matcher>, _> =
@@ -140,30 +137,26 @@ impl Shared {
             let key: Vec<String> =
                 class.key.iter().map(|column| format!("{table}.{}", quoted(column))).collect();
             let sql = Touched::by_link(&self.bound, class, number).held(&key.join(", "), true);
-            let mut statement = connection.prepare_cached(&sql).map_err(&at)?;
-            let mut rows = statement.query([]).map_err(&at)?;
-            while let Some(row) = rows.next().map_err(&at)? {
-                let n = natural(row, 0).map_err(&at)?;
-                let values: Result<Vec<ValueRef<'_>>, _> =
-                    (1..=key.len()).map(|column| row.get_ref(column)).collect();
-                let key = key_of(values.map_err(&at)?.into_iter());
+            let read = |row: &dyn Row| {
+                let n: usize = row.natural(0)?;
+                let values: Result<Vec<Cell<'_>>, Fault> =
+                    (1..=key.len()).map(|column| row.cell(column)).collect();
+                Ok((n, key_of(values?.into_iter())))
+            };
+            for (n, key) in session.rows(&sql, &[], read).map_err(&at)? {
                 owners.entry((class.name.clone(), key)).or_default().push(n);
             }
         }
         let mut erased = BTreeSet::new();
         if let Some((class, statement)) = &script.erased {
             let at = Trouble::at(class);
-            let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
-            bind_all(&mut prepared, statement).map_err(&at)?;
-            let mut rows = prepared.raw_query();
-            while let Some(row) = rows.next().map_err(&at)? {
-                if row.get(1).map_err(&at)? {
-                    erased.insert(natural(row, 0).map_err(&at)?);
-                }
-            }
+            let read = |row: &dyn Row| Ok((row.natural(0)?, row.flag(1)?));
+            let all: Vec<(usize, bool)> =
+                session.rows(&statement.sql, &statement.parameters, read).map_err(&at)?;
+            erased.extend(all.into_iter().filter(|(_, is_erased)| *is_erased).map(|(n, _)| n));
         }
         let people = People { matchers: matchers.into(), owners: Arc::new(owners), erased: Arc::new(erased) };
-        functions::search_for(&self.bench, people);
+        working::search_for(&self.bench, people);
         Ok(())
     }
 }

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use rusqlite::{Connection, Statement as Prepared};
+use rusqlite::Connection;
 
 use super::by_record::fits;
-use super::sql::{Bound, CustomersMap, Note, SqlMap, bind, keys, refused_by, unprepared};
+use super::sql::{
+    A_TRIGGER, Bound, CustomersMap, Fault, Note, Purpose, Row, Session, SqlMap, Trouble, bind, keys,
+    refused_by, unprepared,
+};
 use super::{
     Batch, ClassTally, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Kept, Page,
     PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
@@ -21,16 +24,17 @@ use crate::data_map::{ClassName, DataMap, Datatype, FieldName, Kind, Value};
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::policy::Treatment;
-use crate::sqlite::{self, A_TRIGGER, Fault, Worker};
+use crate::sqlite::{self, Worker};
 
 use erase::Work;
 use facts::Facts;
 use find::{Finder, Finding};
-use functions::{Bench, Working};
 use reading::Unreadable;
 use rounds::Readings;
+use session::SqliteSession;
 use statements::{BATCH, ClassScript, Script, Statement, quoted};
 use touched::Touched;
+use working::{Bench, Working};
 
 mod census;
 mod checks;
@@ -50,10 +54,12 @@ mod paging;
 mod reading;
 mod rounds;
 mod scrub;
+mod session;
 mod statements;
 mod status;
 mod touched;
 mod unclaimed;
+mod working;
 
 /// How many treatments are kept as statements.
 const SCRIPTS: usize = 256;
@@ -93,7 +99,7 @@ impl SqliteStore {
     /// ignored. Otherwise that the file is missing, locked, read-only or no database.
     pub fn open(path: impl AsRef<Path>, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
-        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| failure(doing, fault))?;
+        let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
         Self::on(connection, map, doing)
     }
 
@@ -152,14 +158,15 @@ impl SqliteStore {
 
     fn on(connection: Connection, map: &SqlMap, doing: &'static str) -> Result<Self, StoreError> {
         connection::take_over(&connection, doing)?;
-        let failed = |fault: Fault| failure(doing, fault);
-        let failed_sql = |error: rusqlite::Error| failure(doing, error.into());
-        let version = drift::version(&connection).map_err(failed_sql)?;
-        let schema = introspect::schema(&connection).map_err(failed_sql)?;
+        let failed = |fault: Fault| fault.into_error(doing);
+        let session: &mut dyn Session = &mut SqliteSession { connection: &connection };
+        // Read before the schema: the first transaction finds a change in between.
+        let version = session.schema_version().map_err(failed)?;
+        let schema = session.schema().map_err(failed)?;
         let bound = bind(map, &schema);
         // Scalar SQL is looked at even where the map does not fit: everything is said at once.
         let facts = match schema.table(&map.customers.table) {
-            Some(_) => Facts::new(&connection, &map.customers),
+            Some(_) => Facts::new(session, &map.customers),
             None => Err(Problems::default()),
         };
         let (bound, facts) = match (bound, facts) {
@@ -169,12 +176,13 @@ impl SqliteStore {
                 return Err(all.fold(Problems::default(), Problems::and).into());
             }
         };
+        let failed_sql = |error: rusqlite::Error| failed(error.into());
         connection.execute_batch(&ownership::create_batch(&bound)).map_err(failed_sql)?;
         connection.execute_batch(&ownership::create_sets(&bound)).map_err(failed_sql)?;
         connection.execute_batch(&groups::create_rare()).map_err(failed_sql)?;
         let bench = Bench::default();
         functions::register(&connection, &bench).map_err(failed_sql)?;
-        census::register(&connection, &bound).map_err(failed_sql)?;
+        functions::register_census(&connection, &bound).map_err(failed_sql)?;
         connection.set_prepared_statement_cache_capacity(1_024);
         let held = {
             let without_set = touched::need_no_set(&bound);
@@ -193,7 +201,18 @@ impl SqliteStore {
         &self.shared.bound.notes
     }
 
+    /// Does a piece of work over the database, on the connection's thread.
     async fn call<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Shared, &mut dyn Session) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.call_connection(doing, |shared, connection| work(shared, &mut SqliteSession { connection }))
+            .await
+    }
+
+    /// The same of what only SQLite has.
+    async fn call_connection<T: Send + 'static>(
         &self,
         doing: &'static str,
         work: impl FnOnce(&Shared, &mut Connection) -> Result<T, Trouble> + Send + 'static,
@@ -211,39 +230,6 @@ impl SqliteStore {
     }
 }
 
-/// What goes wrong on the connection's thread, and at which class.
-struct Trouble {
-    class: Option<ClassName>,
-    fault: Fault,
-}
-
-impl Trouble {
-    fn at(class: &ClassName) -> impl Fn(rusqlite::Error) -> Self {
-        move |error| Self { class: Some(class.clone()), fault: error.into() }
-    }
-
-    fn into_error(self, doing: &'static str, root: &ClassName) -> StoreError {
-        match (self.fault, self.class) {
-            (Fault::Constraint(constraint), class) => {
-                StoreError::Constraint { doing, class: class.unwrap_or_else(|| root.clone()), constraint }
-            }
-            (fault, _) => failure(doing, fault),
-        }
-    }
-}
-
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
-        Self { class: None, fault }
-    }
-}
-
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Self {
-        Self { class: None, fault: error.into() }
-    }
-}
-
 /// An error that says which triggers may have refused a statement.
 fn named(bound: &Bound, error: StoreError) -> StoreError {
     match error {
@@ -255,25 +241,16 @@ fn named(bound: &Bound, error: StoreError) -> StoreError {
     }
 }
 
-fn failure(doing: &'static str, fault: Fault) -> StoreError {
-    match fault {
-        Fault::Busy => StoreError::Busy { doing },
-        Fault::ReadOnly => StoreError::ReadOnly { doing },
-        Fault::Corrupt => StoreError::Corrupt { doing },
-        Fault::NotFound => StoreError::NotFound { doing },
-        Fault::Drift(changes) => StoreError::Drift { doing, changes },
-        Fault::Constraint(what) | Fault::Other(what) => StoreError::failed(doing, what),
-    }
-}
-
 impl Shared {
-    /// A statement of a class that cannot be prepared, with the trigger that is the cause if one is.
-    fn unprepared(&self, class: &ClassName, error: rusqlite::Error) -> Trouble {
-        let fault = match Fault::of_preparing(error) {
-            Fault::Other(message) => Fault::Other(unprepared(&self.bound, message)),
-            other => other,
-        };
-        Trouble { class: Some(class.clone()), fault }
+    /// A statement of a class that the database does not take, with the trigger that is the cause if one is.
+    fn refused_at(&self, class: &ClassName) -> impl Fn(Fault) -> Trouble {
+        move |fault| {
+            let fault = match fault {
+                Fault::Other(message) => Fault::Other(unprepared(&self.bound, message)),
+                other => other,
+            };
+            Trouble { class: Some(class.clone()), fault }
+        }
     }
 
     fn customers(&self) -> &CustomersMap {
@@ -296,7 +273,7 @@ impl Shared {
     /// to nobody.
     fn fill<'i>(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         customers: impl Iterator<Item = &'i CustomerId>,
     ) -> Result<(), Trouble> {
         let types = self.key_types();
@@ -309,9 +286,9 @@ impl Shared {
         };
         let ways: Vec<Vec<Vec<Value>>> =
             customers.map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default()).collect();
-        connection.prepare_cached(&format!("DELETE FROM {BATCH}"))?.execute([])?;
+        session.execute(&format!("DELETE FROM {BATCH}"), &[])?;
         if let Some(keys) = plain_keys(&ways) {
-            return fill_plain(connection, types.len(), &keys);
+            return fill_plain(session, types.len(), &keys);
         }
         let mut ids = Vec::new();
         for (n, ways) in ways.iter().enumerate() {
@@ -342,17 +319,16 @@ impl Shared {
         let is_there: Vec<String> =
             map.key.iter().zip(&names).map(|(key, name)| format!("x.{} = way.{name}", quoted(key))).collect();
         // Of several ways to read an id the one counts that is somebody's.
-        connection
-            .prepare_cached(&format!(
-                "INSERT OR REPLACE INTO {BATCH} (n, {names}) SELECT n, {names} FROM (
-                     SELECT json_extract(value, '$.n') AS n, json_extract(value, '$.way') AS way, {values} FROM json_each(?1)
-                 ) AS way ORDER BY n, EXISTS (SELECT 1 FROM main.{table} AS x WHERE way.way > 0 AND {is_there}), way DESC",
-                names = names.join(", "),
-                values = values.join(", "),
-                table = quoted(&map.table),
-                is_there = is_there.join(" AND "),
-            ))?
-            .execute([ids])?;
+        let sql = format!(
+            "INSERT OR REPLACE INTO {BATCH} (n, {names}) SELECT n, {names} FROM (
+                 SELECT json_extract(value, '$.n') AS n, json_extract(value, '$.way') AS way, {values} FROM json_each(?1)
+             ) AS way ORDER BY n, EXISTS (SELECT 1 FROM main.{table} AS x WHERE way.way > 0 AND {is_there}), way DESC",
+            names = names.join(", "),
+            values = values.join(", "),
+            table = quoted(&map.table),
+            is_there = is_there.join(" AND "),
+        );
+        session.execute(&sql, &[Value::Text(ids)])?;
         Ok(())
     }
 
@@ -379,19 +355,18 @@ impl Shared {
     }
 
     /// Takes customers out of the batch table again.
-    fn leave_out(connection: &Connection, numbers: &[usize]) -> Result<(), Trouble> {
+    fn leave_out(session: &mut dyn Session, numbers: &[usize]) -> Result<(), Trouble> {
         if numbers.is_empty() {
             return Ok(());
         }
         let list = format!("{numbers:?}");
-        connection
-            .prepare_cached(&format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))"))?
-            .execute([list])?;
+        let sql = format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))");
+        session.execute(&sql, &[Value::Text(list)])?;
         Ok(())
     }
 
     /// The facts of the batch, by number.
-    fn batch_facts(&self, connection: &Connection) -> Result<HashMap<usize, Customer>, Trouble> {
+    fn batch_facts(&self, session: &mut dyn Session) -> Result<HashMap<usize, Customer>, Trouble> {
         let table = quoted(&self.customers().table);
         let Some(root) = self.bound.root() else { return Ok(HashMap::new()) };
         let same: Vec<String> = root
@@ -411,17 +386,12 @@ impl Shared {
             same.join(" AND "),
             ownership::of_class(&table, &root.rows),
         );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([])?;
-        let mut facts = HashMap::new();
-        while let Some(row) = rows.next()? {
-            facts.insert(natural(row, 0)?, self.facts.read(row, 1)?);
-        }
-        Ok(facts)
+        let facts = session.rows(&sql, &[], |row| Ok((row.natural(0)?, self.facts.read(row, 1)?)))?;
+        Ok(facts.into_iter().collect())
     }
 
     fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
-        functions::set(
+        working::set(
             &self.bench,
             Some(Working::new(Arc::clone(&script.slots), Arc::clone(&script.duties), seed, date, attempt)),
         );
@@ -429,105 +399,83 @@ impl Shared {
 
     /// Rows and rows with something to do, per customer of the batch, for one class.
     fn count(
-        connection: &Connection,
+        session: &mut dyn Session,
         class: &ClassName,
         statement: &Statement,
     ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
-        let at = Trouble::at(class);
-        let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
-        bind_all(&mut prepared, statement).map_err(&at)?;
-        let mut rows = prepared.raw_query();
-        let mut counted = Vec::new();
-        while let Some(row) = rows.next().map_err(&at)? {
-            let tally =
-                ClassTally { rows: natural(row, 1).map_err(&at)?, due: natural(row, 2).map_err(&at)? };
-            counted.push((natural(row, 0).map_err(&at)?, tally));
-        }
-        Ok(counted)
+        let read =
+            |row: &dyn Row| Ok((row.natural(0)?, ClassTally { rows: row.natural(1)?, due: row.natural(2)? }));
+        session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
     }
 
     /// Rows that will be treated, per customer of the batch, for one class.
     fn count_rows(
-        connection: &Connection,
+        session: &mut dyn Session,
         class: &ClassName,
         sql: &str,
     ) -> Result<Vec<(usize, u64)>, Trouble> {
-        let at = Trouble::at(class);
-        let mut prepared = connection.prepare_cached(sql).map_err(&at)?;
-        let mut rows = prepared.raw_query();
-        let mut counted = Vec::new();
-        while let Some(row) = rows.next().map_err(&at)? {
-            counted.push((natural(row, 0).map_err(&at)?, natural(row, 1).map_err(&at)?));
-        }
-        Ok(counted)
+        session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?))).map_err(Trouble::at(class))
     }
 
     /// Rows that a duty keeps, per customer of the batch, for one class.
     fn kept(
-        connection: &Connection,
+        session: &mut dyn Session,
         class: &ClassName,
         statement: &Statement,
         fields: &[FieldName],
     ) -> Result<Vec<(usize, Kept)>, Trouble> {
-        let at = Trouble::at(class);
-        let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
-        let mut rows = prepared.raw_query();
-        let mut counted = Vec::new();
-        while let Some(row) = rows.next().map_err(&at)? {
-            let mut kept = Kept { rows: natural(row, 1).map_err(&at)?, ..Kept::default() };
+        let read = |row: &dyn Row| {
+            let mut kept = Kept { rows: row.natural(1)?, ..Kept::default() };
             for (n, field) in fields.iter().enumerate() {
                 for column in [3 * n + 2, 3 * n + 3] {
-                    let date: Option<String> = row.get(column).map_err(&at)?;
-                    kept.add(field, date.and_then(|day| day.parse().ok()));
+                    kept.add(field, row.text(column)?.and_then(|day| day.parse().ok()));
                 }
                 // By the same field a record may be kept for several tenants.
                 if !kept.unreadable.contains_key(field) {
-                    kept.add_unreadable(field, natural(row, 3 * n + 4).map_err(&at)?);
+                    kept.add_unreadable(field, row.natural(3 * n + 4)?);
                 }
             }
-            counted.push((natural(row, 0).map_err(&at)?, kept));
-        }
-        Ok(counted)
+            Ok((row.natural(0)?, kept))
+        };
+        session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
     }
 
     /// Mentions that are not certain, per customer of the batch and field, for one class.
     fn uncertain(
-        connection: &Connection,
+        session: &mut dyn Session,
         class: &ClassName,
         statement: &Statement,
         fields: &[FieldName],
         tallies: &mut [Tally],
     ) -> Result<(), Trouble> {
-        let at = Trouble::at(class);
-        let mut prepared = connection.prepare_cached(&statement.sql).map_err(&at)?;
-        let mut rows = prepared.raw_query();
-        while let Some(row) = rows.next().map_err(&at)? {
-            let Some(tally) = tallies.get_mut(natural::<usize>(row, 0).map_err(&at)?) else { continue };
+        let mut each = |row: &dyn Row| {
+            let Some(tally) = tallies.get_mut(row.natural::<usize>(0)?) else { return Ok(()) };
             for (n, field) in fields.iter().enumerate() {
-                let count: u64 = natural(row, n + 1).map_err(&at)?;
+                let count: u64 = row.natural(n + 1)?;
                 if count > 0 {
                     tally.uncertain.entry(class.clone()).or_default().insert(field.clone(), count);
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        session.query(&statement.sql, &statement.parameters, &mut each).map_err(Trouble::at(class))
     }
 
     fn tally_together(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         customers: &[CustomerId],
         treatment: &Treatment,
         day: NaiveDate,
     ) -> Result<Batch<Tally>, Trouble> {
         let script = self.script(treatment);
-        let transaction = connection.transaction()?;
-        self.same_schema(&transaction)?;
+        let mut transaction = session.transaction(Purpose::Read)?;
+        self.same_schema(&mut *transaction)?;
         // Each plan is of one customer who leaves alone. What goes along with others is worked out for each by itself.
         let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
         let mut tallies = Vec::with_capacity(customers.len());
         for part in customers.chunks(most) {
-            tallies.extend(self.tally_part(&transaction, part, treatment, &script, day)?);
+            tallies.extend(self.tally_part(&mut *transaction, part, treatment, &script, day)?);
         }
         transaction.commit()?;
         Ok(tallies)
@@ -537,15 +485,15 @@ impl Shared {
     /// of the others.
     fn tally(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         customers: &[CustomerId],
         treatment: &Treatment,
         day: NaiveDate,
         answers: &mut Batch<Tally>,
     ) -> Result<(), Trouble> {
-        let counted = self.tally_together(connection, customers, treatment, day);
-        let unread = functions::take_unreadable(&self.bench);
-        functions::set(&self.bench, None);
+        let counted = self.tally_together(session, customers, treatment, day);
+        let unread = working::take_unreadable(&self.bench);
+        working::set(&self.bench, None);
         let trouble = match counted {
             Ok(tallies) => {
                 answers.extend(tallies);
@@ -564,8 +512,8 @@ impl Shared {
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
                 let (first, second) = customers.split_at(customers.len() / 2);
-                self.tally(connection, first, treatment, day, answers)?;
-                self.tally(connection, second, treatment, day, answers)
+                self.tally(session, first, treatment, day, answers)?;
+                self.tally(session, second, treatment, day, answers)
             }
             _ => Err(trouble),
         }
@@ -573,36 +521,36 @@ impl Shared {
 
     fn tally_part(
         &self,
-        transaction: &Connection,
+        session: &mut dyn Session,
         customers: &[CustomerId],
         treatment: &Treatment,
         script: &Script,
         day: NaiveDate,
     ) -> Result<Batch<Tally>, Trouble> {
-        self.fill(transaction, customers.iter())?;
+        self.fill(session, customers.iter())?;
         self.work(script, None, day, 0);
-        let mut unclear = self.unclear_customers(transaction, script)?;
+        let mut unclear = self.unclear_customers(session, script)?;
         let out: Vec<usize> = unclear.keys().copied().collect();
-        Self::leave_out(transaction, &out)?;
-        let find = || {
+        Self::leave_out(session, &out)?;
+        let find = |session: &mut dyn Session| {
             if script.finding.goes_along() {
-                self.find(transaction, &script.finding, script.counts())
+                self.find(session, &script.finding, script.counts())
             } else {
-                self.find_each(transaction, &script.finding, script.counts())
+                self.find_each(session, &script.finding, script.counts())
             }
         };
-        let mut readings = find()?;
-        let unclaimed = self.unclaimed(transaction, treatment)?;
+        let mut readings = find(session)?;
+        let unclaimed = self.unclaimed(session, treatment)?;
         if !unclaimed.is_empty() {
             let out: Vec<usize> = unclaimed.keys().copied().collect();
-            Self::leave_out(transaction, &out)?;
+            Self::leave_out(session, &out)?;
             unclear.extend(unclaimed);
-            readings = find()?;
+            readings = find(session)?;
         }
-        functions::stop_at_unreadable(&self.bench);
-        self.look_for(transaction, customers.len(), treatment, script)?;
-        Self::find_rare(transaction, script)?;
-        let tallies = self.count_by(transaction, &script.classes, customers.len(), &mut readings)?;
+        working::stop_at_unreadable(&self.bench);
+        self.look_for(session, customers.len(), treatment, script)?;
+        Self::find_rare(session, script)?;
+        let tallies = self.count_by(session, &script.classes, customers.len(), &mut readings)?;
         let each = tallies.into_iter().enumerate();
         Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
     }
@@ -610,11 +558,11 @@ impl Shared {
     /// The customers of the batch of whom not everything can be told, each with the first reason.
     fn unclear_customers(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         script: &Script,
     ) -> Result<HashMap<usize, StoreError>, Trouble> {
         let mut customers = HashMap::new();
-        for (n, class, link, rows) in self.unclear(connection, &script.finding)? {
+        for (n, class, link, rows) in self.unclear(session, &script.finding)? {
             customers.entry(n).or_insert_with(|| StoreError::Unclear { class, link, rows });
         }
         Ok(customers)
@@ -623,7 +571,7 @@ impl Shared {
     /// What a treatment's statements count, for so many.
     fn count_by(
         &self,
-        transaction: &Connection,
+        session: &mut dyn Session,
         classes: &[ClassScript],
         customers: usize,
         readings: &mut Readings<'_>,
@@ -632,40 +580,36 @@ impl Shared {
         nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
         let mut tallies = vec![nothing; customers];
         for class in classes {
-            for (n, counted) in Self::count(transaction, &class.class, &class.tally)? {
+            for (n, counted) in Self::count(session, &class.class, &class.tally)? {
                 let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
                 if let Some(tally) = tally {
                     *tally = counted;
                 }
             }
-            let theirs = self.count_theirs(transaction, class, readings)?;
-            let mentioned = class.mentioned.iter().map(|more| Self::count(transaction, &class.class, more));
-            for more in std::iter::once(Ok(theirs)).chain(mentioned) {
-                for (n, counted) in more? {
-                    let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
-                    if let Some(tally) = tally {
-                        tally.rows += counted.rows;
-                        tally.due += counted.due;
+            let theirs = self.count_theirs(session, class, readings)?;
+            let mentioned = match &class.mentioned {
+                Some(mentioned) => Self::count(session, &class.class, mentioned)?,
+                None => Vec::new(),
+            };
+            for (n, counted) in theirs.into_iter().chain(mentioned) {
+                let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
+                if let Some(tally) = tally {
+                    tally.rows += counted.rows;
+                    tally.due += counted.due;
+                }
+            }
+            if let Some(others) = &class.others {
+                for (n, others) in Self::count_rows(session, &class.class, others)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        tally.others.insert(class.class.clone(), others);
                     }
                 }
             }
-            for (n, others) in class
-                .others
-                .iter()
-                .map(|sql| Self::count_rows(transaction, &class.class, sql))
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-            {
-                if let Some(tally) = tallies.get_mut(n) {
-                    tally.others.insert(class.class.clone(), others);
-                }
-            }
             if let Some((statement, fields)) = &class.uncertain {
-                Self::uncertain(transaction, &class.class, statement, fields, &mut tallies)?;
+                Self::uncertain(session, &class.class, statement, fields, &mut tallies)?;
             }
             if let Some(group) = &class.group {
-                for (n, rare) in Self::count(transaction, &class.class, &group.tally)? {
+                for (n, rare) in Self::count(session, &class.class, &group.tally)? {
                     if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
                         tally.rare.insert(class.class.clone(), rare.rows);
                         if rare.due > 0 {
@@ -675,21 +619,21 @@ impl Shared {
                 }
             }
             if let Some(tombstone) = &class.tombstone {
-                for (n, counted) in Self::count(transaction, &class.class, &tombstone.rows)? {
+                for (n, counted) in Self::count(session, &class.class, &tombstone.rows)? {
                     if let Some(tally) = tallies.get_mut(n) {
                         tally.tombstones.insert(class.class.clone(), counted.rows);
                     }
                 }
             }
             if let Some((statement, fields)) = &class.kept {
-                for (n, kept) in Self::kept(transaction, &class.class, statement, fields)? {
+                for (n, kept) in Self::kept(session, &class.class, statement, fields)? {
                     if let Some(tally) = tallies.get_mut(n) {
                         tally.kept.insert(class.class.clone(), kept);
                     }
                 }
             }
             for (statement, fields) in &class.keepers {
-                for (n, keepers) in Self::kept(transaction, &class.class, statement, fields)? {
+                for (n, keepers) in Self::kept(session, &class.class, statement, fields)? {
                     let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
                     if let Some(kept) = kept {
                         kept.and(&keepers);
@@ -703,7 +647,7 @@ impl Shared {
     /// Rows in which fields belong to customers of the batch, beyond the rows that these customers have themselves.
     fn count_theirs(
         &self,
-        transaction: &Connection,
+        session: &mut dyn Session,
         class: &ClassScript,
         readings: &mut Readings<'_>,
     ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
@@ -712,8 +656,8 @@ impl Shared {
             if readings.is_empty(elsewhere.from) {
                 continue;
             }
-            let is_picked = self.pick(transaction, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
-            all.extend(Self::count(transaction, &class.class, &elsewhere.over(is_picked))?);
+            let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+            all.extend(Self::count(session, &class.class, &elsewhere.over(is_picked))?);
         }
         Ok(all)
     }
@@ -721,13 +665,13 @@ impl Shared {
     /// Text values of the fields by which a person is found. One of whom something cannot be read gets an error.
     fn identifiers(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         customers: &[CustomerId],
     ) -> Result<Batch<Identifiers>, Trouble> {
-        let transaction = connection.transaction()?;
-        self.fill(&transaction, customers.iter())?;
-        self.find_each(&transaction, &self.held, std::iter::empty())?;
-        let list = self.batch_identifiers(&transaction, customers.len(), |_, _, _| true)?;
+        let mut transaction = session.transaction(Purpose::Read)?;
+        self.fill(&mut *transaction, customers.iter())?;
+        self.find_each(&mut *transaction, &self.held, std::iter::empty())?;
+        let list = self.batch_identifiers(&mut *transaction, customers.len(), |_, _, _| true)?;
         transaction.commit()?;
         let doing = "reading identifiers";
         let answer = |(identifiers, unread): (Identifiers, Unread)| match unread.value.or(unread.document) {
@@ -740,7 +684,7 @@ impl Shared {
     /// Of everybody in the batch, as far as a value of a class's field counts.
     fn batch_identifiers(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         customers: usize,
         counts: impl Fn(&str, &str, &Value) -> bool,
     ) -> Result<Vec<(Identifiers, Unread)>, Trouble> {
@@ -771,13 +715,13 @@ impl Shared {
             let columns: Vec<String> =
                 fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
             let sql = Touched::by_link(&self.bound, class, number).held(&columns.join(", "), false);
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let Some((identifiers, unread)) = list.get_mut(natural::<usize>(row, 0)?) else { continue };
+            session.query(&sql, &[], &mut |row| {
+                let Some((identifiers, unread)) = list.get_mut(row.natural::<usize>(0)?) else {
+                    return Ok(());
+                };
                 for (n, (kind, _, pointer, field, is_binary)) in fields.iter().enumerate() {
                     let counts = |value: &Value| counts(class.name.as_str(), field, value);
-                    let value = row.get_ref(n + 1)?;
+                    let value = row.cell(n + 1)?;
                     let found = match pointer {
                         Some(pointer) => json_fields::texts(value, pointer),
                         None => reading::identifier(value)
@@ -792,7 +736,7 @@ impl Shared {
                         }
                         // A column of bytes holds no text by which anybody is found.
                         Err(_) if *is_binary => {}
-                        Err(_) if pointer.is_none() && !counts(&functions::from_sql(value)) => {}
+                        Err(_) if pointer.is_none() && !counts(&value.to_value()) => {}
                         Err(why) => {
                             let place =
                                 if pointer.is_some() { &mut unread.document } else { &mut unread.value };
@@ -802,7 +746,8 @@ impl Shared {
                         }
                     }
                 }
-            }
+                Ok(())
+            })?;
         }
         Ok(list)
     }
@@ -835,7 +780,7 @@ fn plain_keys(ways: &[Vec<Vec<Value>>]) -> Option<Vec<serde_json::Value>> {
 }
 
 /// Puts such keys into the batch table, each under its place in the list.
-fn fill_plain(connection: &Connection, parts: usize, keys: &[serde_json::Value]) -> Result<(), Trouble> {
+fn fill_plain(session: &mut dyn Session, parts: usize, keys: &[serde_json::Value]) -> Result<(), Trouble> {
     let keys = serde_json::to_string(keys).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
     let names: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
     let values: Vec<String> = if parts == 1 {
@@ -848,31 +793,8 @@ fn fill_plain(connection: &Connection, parts: usize, keys: &[serde_json::Value])
         names.join(", "),
         values.join(", ")
     );
-    connection.prepare_cached(&sql)?.execute([keys])?;
+    session.execute(&sql, &[Value::Text(keys)])?;
     Ok(())
-}
-
-/// A number that is never negative.
-fn natural<T: TryFrom<i64>>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let number: i64 = row.get(column)?;
-    T::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
-}
-
-fn bind_all(prepared: &mut Prepared<'_>, statement: &Statement) -> rusqlite::Result<()> {
-    for (n, value) in statement.parameters.iter().enumerate() {
-        prepared.raw_bind_parameter(n + 1, sql_value(value.clone()))?;
-    }
-    Ok(())
-}
-
-fn sql_value(value: Value) -> rusqlite::types::Value {
-    match value {
-        Value::Null => rusqlite::types::Value::Null,
-        Value::Integer(number) => rusqlite::types::Value::Integer(number),
-        Value::Real(number) => rusqlite::types::Value::Real(number),
-        Value::Text(text) => rusqlite::types::Value::Text(text),
-        Value::Blob(bytes) => rusqlite::types::Value::Blob(bytes),
-    }
 }
 
 #[async_trait]
@@ -888,10 +810,10 @@ impl RecordStore for SqliteStore {
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
-        self.call("counting records", move |shared, connection| {
+        self.call("counting records", move |shared, session| {
             let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
             let mut answers = Vec::with_capacity(request.customers.len());
-            shared.tally(connection, &request.customers, &request.treatment, day, &mut answers)?;
+            shared.tally(session, &request.customers, &request.treatment, day, &mut answers)?;
             Ok(answers)
         })
         .await
@@ -900,7 +822,7 @@ impl RecordStore for SqliteStore {
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
-        self.call("erasing records", move |shared, connection| {
+        self.call("erasing records", move |shared, session| {
             let work = Work {
                 script: shared.script(&request.treatment),
                 treatment: request.treatment,
@@ -908,7 +830,7 @@ impl RecordStore for SqliteStore {
                 at: request.at,
             };
             let mut answers = Vec::with_capacity(request.targets.len());
-            match shared.erase(connection, &request.targets, &work, &mut answers) {
+            match shared.erase(session, &request.targets, &work, &mut answers) {
                 // Those answered so far are committed; the others count as not tried.
                 Err(trouble) if answers.is_empty() => Err(trouble),
                 Ok(()) | Err(_) => Ok(answers),
@@ -923,10 +845,10 @@ impl RecordStore for SqliteStore {
 impl CustomerStore for SqliteStore {
     async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
         let customers = customers.to_vec();
-        self.call("reading customers", move |shared, connection| {
-            let transaction = connection.transaction()?;
-            shared.fill(&transaction, customers.iter())?;
-            let facts = shared.batch_facts(&transaction)?;
+        self.call("reading customers", move |shared, session| {
+            let mut transaction = session.transaction(Purpose::Read)?;
+            shared.fill(&mut *transaction, customers.iter())?;
+            let facts = shared.batch_facts(&mut *transaction)?;
             transaction.commit()?;
             Ok(facts.into_values().collect())
         })
@@ -935,20 +857,19 @@ impl CustomerStore for SqliteStore {
 
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
         let request = request.clone();
-        self.call("reading customers", move |shared, connection| shared.page(connection, &request)).await
+        self.call("reading customers", move |shared, session| shared.page(session, &request)).await
     }
 
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
         let customers = customers.to_vec();
-        self.call("reading identifiers", move |shared, connection| shared.identifiers(connection, &customers))
-            .await
+        self.call("reading identifiers", move |shared, session| shared.identifiers(session, &customers)).await
     }
 
     async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {
         let batch = batch.to_vec();
-        self.call("deactivating customers", move |shared, connection| {
+        self.call("deactivating customers", move |shared, session| {
             let mut answers = Vec::with_capacity(batch.len());
-            match shared.deactivate(connection, &batch, &mut answers) {
+            match shared.deactivate(session, &batch, &mut answers) {
                 Err(trouble) if answers.is_empty() => Err(trouble),
                 Ok(()) | Err(_) => Ok(answers),
             }
@@ -959,15 +880,14 @@ impl CustomerStore for SqliteStore {
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
         let batch = batch.to_vec();
-        self.call("reactivating customers", move |shared, connection| shared.reactivate(connection, &batch))
-            .await
+        self.call("reactivating customers", move |shared, session| shared.reactivate(session, &batch)).await
     }
 }
 
 #[async_trait]
 impl Scrub for SqliteStore {
     async fn scrub(&self) -> Result<(), StoreError> {
-        self.call("scrubbing the database's files", |shared, connection| {
+        self.call_connection("scrubbing the database's files", |shared, connection| {
             Ok(scrub::scrub(connection, &shared.bound.indexes)?)
         })
         .await
@@ -1051,13 +971,13 @@ mod tests {
         let treatment = Arc::clone(&policy.treatments()["x"]);
         let request = EraseRequest::new(targets, treatment, Seed::new([1; 32]), DateTime::UNIX_EPOCH);
         let traced: Result<(), StoreError> = store
-            .call("tracing", |_, connection| {
+            .call_connection("tracing", |_, connection| {
                 let count = |_: rusqlite::trace::TraceEvent<'_>| {
                     STATEMENTS.fetch_add(1, Ordering::SeqCst);
                 };
                 connection
                     .trace_v2(rusqlite::trace::TraceEventCodes::SQLITE_TRACE_STMT, Some(count))
-                    .map_err(Trouble::from)
+                    .map_err(|error| Trouble::from(Fault::from(error)))
             })
             .await;
         traced.unwrap();

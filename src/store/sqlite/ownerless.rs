@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
 use super::erase::Work;
-use super::functions::from_sql;
 use super::rounds::Readings;
 use super::statements::{ClassScript, Part, Script};
-use super::{Shared, SqliteStore, Trouble, functions, named, sql_value};
+use super::{Shared, SqliteStore, Trouble, named, working};
 use crate::anonymise::Seed;
 use crate::data_map::{ClassName, Value};
 use crate::policy::RecordAction;
-use crate::sqlite::Fault;
+use crate::store::sql::{Fault, Purpose, Session};
 use crate::store::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest, StoreError, Tally};
 
 /// How many rows are treated in one transaction.
@@ -57,7 +54,7 @@ struct Nobodys {
 
 /// What came of touching a part.
 struct Touched<'n> {
-    rows: usize,
+    rows: u64,
     /// The key of the last one.
     last: Vec<Value>,
     readings: Readings<'n>,
@@ -67,44 +64,39 @@ impl Shared {
     /// Touches the next rows of a class, after a key. None once there are none any more.
     fn touch_part<'n>(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         nobodys: &'n Nobodys,
         part: &Part,
         after: Option<&[Value]>,
         limit: usize,
     ) -> Result<Option<Touched<'n>>, Trouble> {
-        Self::forget(transaction, &nobodys.script.finding)?;
+        Self::forget(session, &nobodys.script.finding)?;
         let sql = if after.is_some() { &part.after } else { &part.first };
-        let limit = SqlValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-        let values = std::iter::once(limit).chain(after.into_iter().flatten().cloned().map(sql_value));
-        let rows = transaction.prepare_cached(sql)?.execute(params_from_iter(values))?;
+        let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
+        let values: Vec<Value> = std::iter::once(limit).chain(after.into_iter().flatten().cloned()).collect();
+        let rows = session.execute(sql, &values)?;
         if rows == 0 {
             return Ok(None);
         }
-        let mut last = transaction.prepare_cached(&part.last)?;
-        let columns = last.column_count();
-        let last = last.query_row([], |row| {
-            (0..columns).map(|n| Ok(from_sql(row.get_ref(n)?))).collect::<rusqlite::Result<Vec<Value>>>()
+        let last = session.one(&part.last, &[], |row| {
+            (0..part.key).map(|n| Ok(row.cell(n)?.to_value())).collect::<Result<Vec<Value>, Fault>>()
         })?;
         let readings =
-            self.find_around(transaction, &nobodys.script.finding, part.number, nobodys.script.ends())?;
+            self.find_around(session, &nobodys.script.finding, part.number, nobodys.script.ends())?;
         Ok(Some(Touched { rows, last, readings }))
     }
 
     /// Does to the touched rows what is done to their class. Gives the number of rows that went, or were written to.
     fn treat_part(
         &self,
-        transaction: &Transaction<'_>,
+        session: &mut dyn Session,
         class: &ClassScript,
         readings: &mut Readings<'_>,
     ) -> Result<u64, Trouble> {
         let at = Trouble::at(&class.class);
-        let rows = transaction
-            .prepare_cached(&class.distinct)
-            .and_then(|mut statement| statement.query_row([], |row| super::natural(row, 0)))
-            .map_err(at)?;
+        let rows = Self::number(session, &class.distinct).map_err(at)?;
         if rows > 0 {
-            self.treat(transaction, &[(class, rows)], readings)?;
+            self.treat(session, &[(class, rows)], readings)?;
         }
         Ok(rows)
     }
@@ -113,7 +105,7 @@ impl Shared {
     /// blame, which is passed over.
     fn erase_ownerless(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         nobodys: &Nobodys,
         work: &Work,
         after: Option<&OwnerlessPlace>,
@@ -129,16 +121,15 @@ impl Shared {
                 (next, after) = (rest.next(), None);
                 continue;
             }
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            self.same_schema(&transaction)?;
-            transaction.pragma_update(None, "defer_foreign_keys", true)?;
+            let mut transaction = session.transaction(Purpose::Erase)?;
+            self.same_schema(&mut *transaction)?;
             self.work(&nobodys.script, Some(work.seed.clone()), work.at.date_naive(), 0);
-            let touched = self.touch_part(&transaction, nobodys, part, after.as_deref(), limit)?;
+            let touched = self.touch_part(&mut *transaction, nobodys, part, after.as_deref(), limit)?;
             let Some(mut touched) = touched else {
                 (next, after) = (rest.next(), None);
                 continue;
             };
-            let done = self.treat_part(&transaction, class, &mut touched.readings);
+            let done = self.treat_part(&mut *transaction, class, &mut touched.readings);
             let done = done.and_then(|done| {
                 transaction.commit().map_err(Trouble::at(&class.class))?;
                 Ok(done)
@@ -147,7 +138,7 @@ impl Shared {
             match done {
                 Ok(done) => drop(erased.counts.classes.insert(class.class.clone(), done)),
                 Err(Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) if touched.rows > 1 => {
-                    limit = touched.rows / 2;
+                    limit = usize::try_from(touched.rows / 2).unwrap_or(MOST_AT_ONCE);
                     continue;
                 }
                 Err(trouble @ Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) => {
@@ -166,22 +157,22 @@ impl Shared {
 
     fn count_ownerless(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         nobodys: &Nobodys,
         at: DateTime<Utc>,
     ) -> Result<Tally, Trouble> {
-        let transaction = connection.transaction()?;
-        self.same_schema(&transaction)?;
+        let mut transaction = session.transaction(Purpose::Read)?;
+        self.same_schema(&mut *transaction)?;
         self.work(&nobodys.script, None, at.date_naive(), 0);
         let mut all = Tally::default();
         for (class, part) in &nobodys.parts {
-            Self::forget(&transaction, &nobodys.script.finding)?;
-            transaction.prepare_cached(&part.all)?.execute([])?;
+            Self::forget(&mut *transaction, &nobodys.script.finding)?;
+            transaction.execute(&part.all, &[])?;
             let counts = nobodys.script.counts();
             let mut readings =
-                self.find_around(&transaction, &nobodys.script.finding, part.number, counts)?;
+                self.find_around(&mut *transaction, &nobodys.script.finding, part.number, counts)?;
             let only = std::slice::from_ref(class);
-            let tally = self.count_by(&transaction, only, 1, &mut readings)?.pop().unwrap_or_default();
+            let tally = self.count_by(&mut *transaction, only, 1, &mut readings)?.pop().unwrap_or_default();
             all.classes.extend(tally.classes);
             all.kept.extend(tally.kept);
             all.tombstones.extend(tally.tombstones);
@@ -195,9 +186,9 @@ impl Shared {
 impl OwnerlessRecords for SqliteStore {
     async fn count_ownerless(&self, request: &OwnerlessRequest) -> Result<Tally, StoreError> {
         let (nobodys, at) = (self.nobodys(request)?, request.at);
-        self.call("counting records without an owner", move |shared, connection| {
-            let counted = shared.count_ownerless(connection, &nobodys, at);
-            functions::set(&shared.bench, None);
+        self.call("counting records without an owner", move |shared, session| {
+            let counted = shared.count_ownerless(session, &nobodys, at);
+            working::set(&shared.bench, None);
             counted
         })
         .await
@@ -217,9 +208,9 @@ impl OwnerlessRecords for SqliteStore {
             at: request.at,
         };
         let after = after.cloned();
-        self.call("erasing records without an owner", move |shared, connection| {
-            let erased = shared.erase_ownerless(connection, &nobodys, &work, after.as_ref());
-            functions::set(&shared.bench, None);
+        self.call("erasing records without an owner", move |shared, session| {
+            let erased = shared.erase_ownerless(session, &nobodys, &work, after.as_ref());
+            working::set(&shared.bench, None);
             erased
         })
         .await

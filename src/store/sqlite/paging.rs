@@ -3,13 +3,12 @@
 //! A cursor holds the last row's key as the database stores it, each value with its storage class. So no spelling of an id
 //! comes in between, and a page always begins behind the one before.
 
-use rusqlite::Connection;
-use rusqlite::types::{Value as SqlValue, ValueRef};
 use serde::{Deserialize, Serialize};
 
 use super::statements::quoted;
 use super::{Shared, Trouble, facts, ownership};
-use crate::sqlite::Fault;
+use crate::data_map::Value;
+use crate::store::sql::{Cell, Fault, Session};
 use crate::store::{Cursor, Page, PageRequest};
 
 /// One value of a key.
@@ -29,36 +28,34 @@ enum Part {
 
 impl Part {
     /// None of NULL, which no key that is paged over holds.
-    fn of(value: ValueRef<'_>) -> Option<Self> {
+    fn of(value: Cell<'_>) -> Option<Self> {
         match value {
-            ValueRef::Null => None,
-            ValueRef::Integer(number) => Some(Self::Integer(number)),
-            ValueRef::Real(number) => Some(Self::Real(number.to_bits())),
-            ValueRef::Text(bytes) => Some(Self::Text(hex::encode(bytes))),
-            ValueRef::Blob(bytes) => Some(Self::Blob(hex::encode(bytes))),
+            Cell::Null => None,
+            Cell::Integer(number) => Some(Self::Integer(number)),
+            Cell::Real(number) => Some(Self::Real(number.to_bits())),
+            Cell::Text(bytes) => Some(Self::Text(hex::encode(bytes))),
+            Cell::Blob(bytes) => Some(Self::Blob(hex::encode(bytes))),
         }
     }
 
     /// The parameter, and how a statement takes it.
-    fn bind(&self, place: usize) -> Option<(SqlValue, String)> {
+    fn bind(&self, place: usize) -> Option<(Value, String)> {
         Some(match self {
-            Self::Integer(number) => (SqlValue::Integer(*number), format!("?{place}")),
-            Self::Real(bits) => (SqlValue::Real(f64::from_bits(*bits)), format!("?{place}")),
-            Self::Text(bytes) => {
-                (SqlValue::Blob(hex::decode(bytes).ok()?), format!("CAST(?{place} AS TEXT)"))
-            }
-            Self::Blob(bytes) => (SqlValue::Blob(hex::decode(bytes).ok()?), format!("?{place}")),
+            Self::Integer(number) => (Value::Integer(*number), format!("?{place}")),
+            Self::Real(bits) => (Value::Real(f64::from_bits(*bits)), format!("?{place}")),
+            Self::Text(bytes) => (Value::Blob(hex::decode(bytes).ok()?), format!("CAST(?{place} AS TEXT)")),
+            Self::Blob(bytes) => (Value::Blob(hex::decode(bytes).ok()?), format!("?{place}")),
         })
     }
 }
 
 impl Shared {
-    pub(super) fn page(&self, connection: &Connection, request: &PageRequest) -> Result<Page, Trouble> {
+    pub(super) fn page(&self, session: &mut dyn Session, request: &PageRequest) -> Result<Page, Trouble> {
         let Some(root) = self.bound.root() else { return Ok(Page::default()) };
         let table = quoted(&root.table);
         let key = ownership::columns(&table, &root.key);
         let listed = ownership::listed(&table, &root.key);
-        let mut values = vec![SqlValue::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
+        let mut values = vec![Value::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
         let mut after = "1".to_owned();
         if let Some(cursor) = &request.after {
             let mut places = Vec::new();
@@ -80,23 +77,22 @@ impl Shared {
             ownership::of_class(&table, &root.rows),
             facts::stand_in_sql(self.customers(), &table)
         );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         let (mut customers, mut last) = (Vec::new(), None);
-        while let Some(row) = rows.next()? {
+        session.query(&sql, &values, &mut |row| {
             customers.push(self.facts.read(row, root.key.len())?);
             if customers.len() == request.limit {
-                let parts = (0..root.key.len()).map(|part| Ok(Part::of(row.get_ref(part)?)));
-                last = parts.collect::<rusqlite::Result<Option<Vec<Part>>>>()?;
+                let parts = (0..root.key.len()).map(|part| Ok(Part::of(row.cell(part)?)));
+                last = parts.collect::<Result<Option<Vec<Part>>, Fault>>()?;
             }
-        }
+            Ok(())
+        })?;
         let next = last.as_ref().and_then(|last| serde_json::to_string(last).ok()).map(Cursor::new);
         Ok(Page::new(customers, next))
     }
 }
 
 /// The values of a cursor, and how a statement takes each.
-fn read(cursor: &Cursor, parts: usize) -> Result<Vec<(SqlValue, String)>, Trouble> {
+fn read(cursor: &Cursor, parts: usize) -> Result<Vec<(Value, String)>, Trouble> {
     let list: Option<Vec<Part>> = serde_json::from_str(cursor.as_str()).ok();
     let list = list.filter(|list| list.len() == parts);
     // The first parameter is the limit.

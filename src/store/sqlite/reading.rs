@@ -3,16 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use rusqlite::types::ValueRef;
-
-use super::functions::{Place, Slot, holds};
 use super::statements::{Statement, Target, quoted};
 use super::touched::Touched;
+use super::working::{Place, Slot, holds};
 use crate::anonymise::Strategy;
 use crate::anonymise::readable::{self, Unread};
 use crate::data_map::{ClassName, DataMap, FieldName, Role};
 use crate::policy::{ClassTreatment, marks};
-use crate::store::sql::{Bound, BoundClass};
+use crate::store::sql::{Bound, BoundClass, Cell};
 
 /// A value that cannot be read, in words: the class, the field, why, and a way out. Nothing of the value is in it.
 #[derive(Clone, Debug)]
@@ -32,7 +30,7 @@ impl Unreadable {
     pub(super) fn new<'v>(
         slot: &Slot,
         why: &dyn std::fmt::Display,
-        key: impl Iterator<Item = ValueRef<'v>>,
+        key: impl Iterator<Item = Cell<'v>>,
     ) -> Self {
         let key = slot.shows_key.then(|| shown(key)).flatten();
         let record = key.map_or_else(String::new, |key| format!(" (key {key})"));
@@ -44,22 +42,22 @@ impl Unreadable {
 }
 
 /// A key as it is shown: numbers and short plain texts.
-fn shown<'v>(key: impl Iterator<Item = ValueRef<'v>>) -> Option<String> {
+fn shown<'v>(key: impl Iterator<Item = Cell<'v>>) -> Option<String> {
     let mut text = String::new();
     for value in key {
         let comma = if text.is_empty() { "" } else { ", " };
         match value {
-            ValueRef::Integer(number) => {
+            Cell::Integer(number) => {
                 // Writing to a String never fails.
                 let _ = write!(text, "{comma}{number}");
             }
-            ValueRef::Text(bytes) => {
+            Cell::Text(bytes) => {
                 let part = std::str::from_utf8(bytes).ok()?;
                 let is_plain = part.len() <= 64
                     && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'));
                 let _ = write!(text, "{comma}{}", is_plain.then_some(part)?);
             }
-            ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => return None,
+            Cell::Null | Cell::Real(_) | Cell::Blob(_) => return None,
         }
     }
     (!text.is_empty()).then_some(text)
@@ -136,19 +134,19 @@ pub(super) fn are_erased(number: usize, class: &BoundClass, targets: &[Target<'_
 }
 
 /// What is searched: a column's text, or its document. NULL and an empty document mention nobody.
-pub(super) fn searched<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<Cow<'v, str>>, Unread> {
+pub(super) fn searched<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<Cow<'v, str>>, Unread> {
     if slot.place.is_some() {
         return document(value).map(|text| text.map(Cow::Borrowed));
     }
     match value {
-        ValueRef::Null => Ok(None),
-        ValueRef::Text(bytes) => {
+        Cell::Null => Ok(None),
+        Cell::Text(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
             readable::redactable(text).map(|text| Some(text.into()))
         }
-        ValueRef::Integer(number) => Ok(Some(number.to_string().into())),
-        ValueRef::Real(number) => Ok(Some(number.to_string().into())),
-        ValueRef::Blob(bytes) => {
+        Cell::Integer(number) => Ok(Some(number.to_string().into())),
+        Cell::Real(number) => Ok(Some(number.to_string().into())),
+        Cell::Blob(bytes) => {
             if bytes.is_empty() {
                 Ok(None)
             } else {
@@ -159,24 +157,22 @@ pub(super) fn searched<'v>(slot: &Slot, value: ValueRef<'v>) -> Result<Option<Co
 }
 
 /// The JSON document of a column. An empty or blank text holds nothing; a number holds no text and no member.
-pub(super) fn document(value: ValueRef<'_>) -> Result<Option<&str>, Unread> {
+pub(super) fn document(value: Cell<'_>) -> Result<Option<&str>, Unread> {
     match value {
-        ValueRef::Text(bytes) => {
-            std::str::from_utf8(bytes).map(readable::document).map_err(|_| Unread::Encoding)
-        }
-        ValueRef::Blob(bytes) if !bytes.is_empty() => Err(Unread::Bytes),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Ok(None),
+        Cell::Text(bytes) => std::str::from_utf8(bytes).map(readable::document).map_err(|_| Unread::Encoding),
+        Cell::Blob(bytes) if !bytes.is_empty() => Err(Unread::Bytes),
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) | Cell::Blob(_) => Ok(None),
     }
 }
 
 /// A text by which a person is found, in a column of its own.
-pub(super) fn identifier(value: ValueRef<'_>) -> Result<Option<String>, Unread> {
+pub(super) fn identifier(value: Cell<'_>) -> Result<Option<String>, Unread> {
     match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+        Cell::Text(bytes) | Cell::Blob(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
             readable::searchable(text).map(|text| Some(text.to_owned()))
         }
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Ok(None),
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) => Ok(None),
     }
 }
 
@@ -193,7 +189,7 @@ impl Slot {
     }
 
     /// Whether a value that cannot be read is what stands in place of one already.
-    pub(super) fn is_replaced(&self, value: ValueRef<'_>) -> Option<bool> {
+    pub(super) fn is_replaced(&self, value: Cell<'_>) -> Option<bool> {
         self.otherwise.as_ref().map(|otherwise| holds(otherwise, value))
     }
 }

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use rusqlite::Connection;
-
 use super::find::{Fill, Finding, Place};
 use super::ownership::{Reads, Set, listed, picked};
 use super::statements::quoted;
 use super::{Shared, Trouble};
 use crate::data_map::ClassName;
+use crate::store::sql::Session;
 
 /// What has been found so far, and which tables were read for it.
 #[derive(Debug, Default)]
@@ -59,137 +58,133 @@ impl Shared {
     /// will follow links afterwards.
     pub(super) fn find<'f>(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         finding: &'f Finding,
         ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
     ) -> Result<Readings<'f>, Trouble> {
         let mut readings = Readings::of(finding, ends);
-        empty(connection, &finding.used)?;
-        self.find_from(connection, finding, &mut readings, &finding.sharing.stay)?;
+        empty(session, &finding.used)?;
+        self.find_from(session, finding, &mut readings, &finding.sharing.stay)?;
         Ok(readings)
     }
 
     /// The same where each customer of the batch leaves alone.
     pub(super) fn find_each<'f>(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         finding: &'f Finding,
         ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
     ) -> Result<Readings<'f>, Trouble> {
         let mut readings = Readings::of(finding, ends);
-        empty(connection, &finding.used)?;
-        self.find_from(connection, finding, &mut readings, &finding.sharing.anybody)?;
+        empty(session, &finding.used)?;
+        self.find_from(session, finding, &mut readings, &finding.sharing.anybody)?;
         Ok(readings)
     }
 
     /// The same over what was found before: what triggers have written since is added.
-    pub(super) fn find_more(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
+    pub(super) fn find_more(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
         let mut readings = Readings::of(finding, std::iter::empty());
         readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
-        self.find_from(connection, finding, &mut readings, &finding.sharing.stay)
+        self.find_from(session, finding, &mut readings, &finding.sharing.stay)
     }
 
     /// What hangs together with rows that are touched already: nobody's, when these expire.
     pub(super) fn find_around<'f>(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         finding: &'f Finding,
         touched: usize,
         ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
     ) -> Result<Readings<'f>, Trouble> {
         let mut readings = Readings::of(finding, ends);
         readings.grown.of.insert((Set::Touched, touched), 1);
-        self.spread(connection, 4, &finding.touch, &mut readings)?;
+        self.spread(session, 4, &finding.touch, &mut readings)?;
         let duties = &finding.duties;
         for (phase, fills) in
             [&duties.near, &duties.whole, &duties.needs, &duties.needed].into_iter().enumerate()
         {
-            self.spread(connection, phase, fills, &mut readings)?;
+            self.spread(session, phase, fills, &mut readings)?;
         }
-        self.mark(connection, finding)?;
+        self.mark(session, finding)?;
         Ok(readings)
     }
 
     /// Empties the sets and the batch.
-    pub(super) fn forget(connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
-        connection.prepare_cached(&format!("DELETE FROM {}", super::statements::BATCH))?.execute([])?;
-        empty(connection, &finding.used)
+    pub(super) fn forget(session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
+        session.execute(&format!("DELETE FROM {}", super::statements::BATCH), &[])?;
+        empty(session, &finding.used)
     }
 
-    fn mark(&self, connection: &Connection, finding: &Finding) -> Result<(), Trouble> {
+    fn mark(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
         for ((_, number), sql) in &finding.marks {
-            self.run(connection, sql, *number)?;
+            self.run(session, sql, *number)?;
         }
         Ok(())
     }
 
     fn find_from(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         finding: &Finding,
         readings: &mut Readings<'_>,
         stay: &[Fill],
     ) -> Result<(), Trouble> {
-        self.spread(connection, 0, &finding.start, readings)?;
+        self.spread(session, 0, &finding.start, readings)?;
         if let Some(name_people) = &finding.name_people {
-            connection.prepare_cached(name_people)?.execute([])?;
+            session.execute(name_people, &[])?;
         }
-        self.spread(connection, 1, &finding.touch, readings)?;
-        self.spread(connection, 10, &finding.along, readings)?;
+        self.spread(session, 1, &finding.touch, readings)?;
+        self.spread(session, 10, &finding.along, readings)?;
         loop {
-            self.spread(connection, 1, &finding.touch, readings)?;
+            self.spread(session, 1, &finding.touch, readings)?;
             let (duties, sharing) = (&finding.duties, &finding.sharing);
-            self.spread(connection, 2, &sharing.above, readings)?;
-            self.spread(connection, 3, &duties.near, readings)?;
-            self.spread(connection, 4, &duties.whole, readings)?;
-            self.spread(connection, 5, &duties.needs, readings)?;
-            self.spread(connection, 6, &duties.needed, readings)?;
+            self.spread(session, 2, &sharing.above, readings)?;
+            self.spread(session, 3, &duties.near, readings)?;
+            self.spread(session, 4, &duties.whole, readings)?;
+            self.spread(session, 5, &duties.needs, readings)?;
+            self.spread(session, 6, &duties.needed, readings)?;
             let had: BTreeSet<Place> =
                 sharing.stay.iter().chain(&sharing.had).map(|fill| fill.into).collect();
-            empty(connection, &had)?;
+            empty(session, &had)?;
             let before = readings.grown.clone();
             readings.grown.seen.clear();
-            self.spread(connection, 7, stay, readings)?;
-            self.spread(connection, 8, &sharing.had, readings)?;
+            self.spread(session, 7, stay, readings)?;
+            self.spread(session, 8, &sharing.had, readings)?;
             // Which rows go may have changed, whatever has grown.
             readings.grown = Grown { of: before.of.clone(), seen: HashSet::new() };
-            self.spread(connection, 9, &finding.goes, readings)?;
+            self.spread(session, 9, &finding.goes, readings)?;
             let is_settled = readings.grown.of == before.of;
             readings.grown.seen = before.seen;
             if is_settled {
                 break;
             }
         }
-        self.mark(connection, finding)
+        self.mark(session, finding)
     }
 
     /// Only what the customers of the batch have, and what of it somebody else has too.
     pub(super) fn unclear(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         finding: &Finding,
     ) -> Result<Vec<(usize, ClassName, String, u64)>, Trouble> {
         let unclear = &finding.unclear;
         if unclear.found.is_empty() {
             return Ok(Vec::new());
         }
-        empty(connection, &unclear.used)?;
+        empty(session, &unclear.used)?;
         let wanted = unclear.near.iter().filter_map(Fill::reading).collect();
         let mut readings = Readings { wanted, ..Readings::default() };
         let root: BTreeSet<Place> = finding.start.first().map(|fill| fill.into).into_iter().collect();
-        empty(connection, &root)?;
+        empty(session, &root)?;
         let start: Vec<Fill> = finding.start.first().cloned().into_iter().collect();
-        self.spread(connection, 0, &start, &mut readings)?;
-        self.spread(connection, 1, &unclear.near, &mut readings)?;
+        self.spread(session, 0, &start, &mut readings)?;
+        self.spread(session, 1, &unclear.near, &mut readings)?;
         let mut list = Vec::new();
         for (class, link, _, sql) in &unclear.found {
             let at = Trouble::at(class);
-            let mut statement = connection.prepare_cached(sql).map_err(&at)?;
-            let mut rows = statement.query([]).map_err(&at)?;
-            while let Some(row) = rows.next().map_err(&at)? {
-                let n = super::natural(row, 0).map_err(&at)?;
-                list.push((n, class.clone(), link.clone(), super::natural(row, 1).map_err(&at)?));
-            }
+            let found = session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?))).map_err(&at)?;
+            list.extend(found.into_iter().map(|(n, rows)| (n, class.clone(), link.clone(), rows)));
         }
         Ok(list)
     }
@@ -197,7 +192,7 @@ impl Shared {
     /// Runs statements until nothing is added any more. One whose source has not grown since is passed over.
     fn spread(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         phase: usize,
         fills: &[Fill],
         readings: &mut Readings<'_>,
@@ -210,10 +205,10 @@ impl Shared {
                 if version == 0 || !readings.grown.seen.insert((phase, n, version)) {
                     continue;
                 }
-                let is_picked = self.pick(connection, fill.reads.as_ref(), fill.from, readings)?;
+                let is_picked = self.pick(session, fill.reads.as_ref(), fill.from, readings)?;
                 let sql =
                     fill.reads.as_ref().filter(|_| is_picked).map_or(&fill.sql, |reads| &reads.of_picked);
-                if self.run(connection, sql, fill.into.1)? > 0 {
+                if self.run(session, sql, fill.into.1)? > 0 {
                     let grown = &mut readings.grown.of;
                     *grown.entry(fill.into).or_insert(0) += 1;
                     // A row that was touched before may go now, and what leads to it with it.
@@ -233,7 +228,7 @@ impl Shared {
     /// where the statement is to read the table itself: it has an index, or nobody else needs a reading.
     pub(super) fn pick(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         reads: Option<&Reads>,
         from: Option<Place>,
         readings: &mut Readings<'_>,
@@ -258,7 +253,7 @@ impl Shared {
         };
         let into = picked(reads.table);
         if readings.filled.insert(reads.table) {
-            connection.prepare_cached(&format!("DELETE FROM {into}"))?.execute([])?;
+            session.execute(&format!("DELETE FROM {into}"), &[])?;
         }
         let conditions: BTreeSet<&str> = pending.iter().map(|(_, may_be, _)| may_be.as_str()).collect();
         let sql = format!(
@@ -267,23 +262,22 @@ impl Shared {
             quoted(&class.table),
             conditions.into_iter().collect::<Vec<_>>().join(" OR "),
         );
-        self.run(connection, &sql, reads.table)?;
+        self.run(session, &sql, reads.table)?;
         readings.picked.extend(pending);
         Ok(true)
     }
 
-    fn run(&self, connection: &Connection, sql: &str, class: usize) -> Result<usize, Trouble> {
-        let done = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
-        done.map_err(|error| match self.bound.classes.get(class) {
-            Some(class) => Trouble::at(&class.name)(error),
-            None => Trouble::from(error),
+    fn run(&self, session: &mut dyn Session, sql: &str, class: usize) -> Result<u64, Trouble> {
+        session.execute(sql, &[]).map_err(|fault| match self.bound.classes.get(class) {
+            Some(class) => Trouble::at(&class.name)(fault),
+            None => Trouble::from(fault),
         })
     }
 }
 
-fn empty(connection: &Connection, places: &BTreeSet<Place>) -> Result<(), Trouble> {
+fn empty(session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trouble> {
     for (set, number) in places {
-        connection.prepare_cached(&format!("DELETE FROM {}", set.of(*number)))?.execute([])?;
+        session.execute(&format!("DELETE FROM {}", set.of(*number)), &[])?;
     }
     Ok(())
 }
@@ -294,14 +288,14 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use chrono::DateTime;
-    use rusqlite::StatementStatus;
     use rusqlite::trace::{TraceEvent, TraceEventCodes};
+    use rusqlite::{Connection, StatementStatus};
 
     use super::*;
     use crate::anonymise::Seed;
     use crate::customer::CustomerId;
     use crate::policy::PolicyDocument;
-    use crate::store::sql::SqlMap;
+    use crate::store::sql::{Fault, SqlMap};
     use crate::store::sqlite::SqliteStore;
     use crate::store::{CustomerStore, EraseRequest, Erased, RecordStore, StoreError, Target};
 
@@ -448,8 +442,10 @@ mod tests {
         let at = DateTime::parse_from_rfc3339("2026-06-01T10:00:00Z").unwrap().to_utc();
         let request = EraseRequest::new(targets.collect(), treatment, Seed::new([1; 32]), at);
         let traced: Result<(), StoreError> = store
-            .call("tracing", |_, connection| {
-                connection.trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(count)).map_err(Trouble::from)
+            .call_connection("tracing", |_, connection| {
+                connection
+                    .trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(count))
+                    .map_err(|error| Trouble::from(Fault::from(error)))
             })
             .await;
         traced.unwrap();

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::find::{self, Expression, Finder, Finding};
-use super::functions::{Place, Slot};
 use super::groups::GroupScript;
 use super::ownership::{self, From, Reads, Set, Toward, Ways, columns, handle_names, is_row, listed};
 use super::reading::{self, Reading};
 use super::touched::{Touched, is_one_persons, need_no_set_for};
+use super::working::{Place, Slot};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, FieldName, LinkRole, Value, WhenGone};
@@ -304,6 +304,7 @@ impl Script {
             first: insert("", " LIMIT ?1"),
             after: insert(&after, " LIMIT ?1"),
             all: insert("", ""),
+            key: class.key.len(),
             last: format!(
                 "SELECT {0} FROM {1} AS relinquish_r CROSS JOIN main.{2} AS x ON {3} ORDER BY {4} LIMIT 1",
                 listed("x", &class.key),
@@ -334,6 +335,8 @@ pub(super) struct Part {
     pub(super) all: String,
     /// The key of the last one that is touched.
     pub(super) last: String,
+    /// How many columns the key has.
+    pub(super) key: usize,
 }
 
 /// `?2` or `(?2, ?3)`

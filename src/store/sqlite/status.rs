@@ -3,24 +3,22 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 
 use super::statements::quoted;
-use super::{Shared, Trouble, facts, sql_value};
+use super::{Shared, Trouble, facts};
 use crate::data_map::Value;
-use crate::sqlite::Fault;
-use crate::store::sql::{CustomersMap, DeactivateMap, Written};
+use crate::store::sql::{CustomersMap, DeactivateMap, Fault, Purpose, Session, Written};
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
 impl Shared {
     /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
     pub(super) fn deactivate(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         batch: &[Deactivation],
         answers: &mut Batch<Deactivated>,
     ) -> Result<(), Trouble> {
-        let trouble = match self.deactivate_together(connection, batch) {
+        let trouble = match self.deactivate_together(session, batch) {
             Ok(done) => {
                 answers.extend(done.into_iter().map(Ok));
                 return Ok(());
@@ -34,8 +32,8 @@ impl Shared {
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
                 let (first, second) = batch.split_at(batch.len() / 2);
-                self.deactivate(connection, first, answers)?;
-                self.deactivate(connection, second, answers)
+                self.deactivate(session, first, answers)?;
+                self.deactivate(session, second, answers)
             }
             _ => Err(trouble),
         }
@@ -43,16 +41,16 @@ impl Shared {
 
     fn deactivate_together(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         batch: &[Deactivation],
     ) -> Result<Vec<Deactivated>, Trouble> {
         let DeactivateMap::Write(writes) = &self.customers().deactivate else {
             return Ok(vec![Deactivated::Unsupported; batch.len()]);
         };
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        self.same_schema(&transaction)?;
-        self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
-        let mut facts = self.batch_facts(&transaction)?;
+        let mut transaction = session.transaction(Purpose::Write)?;
+        self.same_schema(&mut *transaction)?;
+        self.fill(&mut *transaction, batch.iter().map(|one| &one.customer))?;
+        let mut facts = self.batch_facts(&mut *transaction)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut out = Vec::new();
         for (n, one) in batch.iter().enumerate() {
@@ -67,7 +65,7 @@ impl Shared {
             }
             answers.push(answer);
         }
-        Self::leave_out(&transaction, &out)?;
+        Self::leave_out(&mut *transaction, &out)?;
         if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
             let sets: Vec<String> = writes
                 .iter()
@@ -82,11 +80,7 @@ impl Shared {
                 sets.join(", "),
                 self.in_batch("")
             );
-            transaction
-                .prepare_cached(&sql)
-                .map_err(|error| self.unprepared(&map.class, error))?
-                .execute([])
-                .map_err(Trouble::at(&map.class))?;
+            transaction.execute(&sql, &[]).map_err(self.refused_at(&map.class))?;
         }
         transaction.commit()?;
         Ok(answers)
@@ -117,15 +111,15 @@ impl Shared {
     /// Together if that works, otherwise one by one: a customer whose former values are refused does not fail the others.
     pub(super) fn reactivate(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         batch: &[Reactivation],
     ) -> Result<Batch<Reactivated>, Trouble> {
-        match self.reactivate_together(connection, batch) {
+        match self.reactivate_together(session, batch) {
             Ok(done) => Ok(done.into_iter().map(Ok).collect()),
             Err(Trouble { fault: Fault::Constraint(_), .. }) if batch.len() > 1 => {
                 let mut answers = Vec::with_capacity(batch.len());
                 for one in batch {
-                    answers.extend(self.reactivate(connection, std::slice::from_ref(one))?);
+                    answers.extend(self.reactivate(session, std::slice::from_ref(one))?);
                 }
                 Ok(answers)
             }
@@ -138,16 +132,16 @@ impl Shared {
 
     fn reactivate_together(
         &self,
-        connection: &mut Connection,
+        session: &mut dyn Session,
         batch: &[Reactivation],
     ) -> Result<Vec<Reactivated>, Trouble> {
         let DeactivateMap::Write(writes) = &self.customers().deactivate else {
             return Ok(vec![Reactivated::Unsupported; batch.len()]);
         };
         let map = self.customers();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        self.fill(&transaction, batch.iter().map(|one| &one.customer))?;
-        let facts = self.batch_facts(&transaction)?;
+        let mut transaction = session.transaction(Purpose::Write)?;
+        self.fill(&mut *transaction, batch.iter().map(|one| &one.customer))?;
+        let facts = self.batch_facts(&mut *transaction)?;
         let sets: Vec<String> =
             (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
         let sql = format!(
@@ -166,15 +160,11 @@ impl Shared {
                         .map_err(|_| {
                             Fault::Other("what undoes the deactivation is not this store's".to_owned())
                         })?;
-                    let mut values = vec![rusqlite::types::Value::Integer(i64::try_from(n).unwrap_or(-1))];
+                    let mut values = vec![Value::Integer(i64::try_from(n).unwrap_or(-1))];
                     for column in writes.keys() {
-                        values.push(sql_value(former.remove(column).unwrap_or(Value::Null)));
+                        values.push(former.remove(column).unwrap_or(Value::Null));
                     }
-                    transaction
-                        .prepare_cached(&sql)
-                        .map_err(|error| self.unprepared(&map.class, error))?
-                        .execute(params_from_iter(values))
-                        .map_err(Trouble::at(&map.class))?;
+                    transaction.execute(&sql, &values).map_err(self.refused_at(&map.class))?;
                     Reactivated::Done
                 }
             });

@@ -5,14 +5,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
-
 use super::ownership::{From, Set, Toward, Ways};
-use super::{Shared, Trouble, natural};
+use super::{Shared, Trouble};
 use crate::data_map::{ClassName, LinkRole};
 use crate::policy::{RecordAction, Treatment};
 use crate::store::StoreError;
-use crate::store::sql::{Bound, BoundClass, Ignored, Rows, SqlMap};
+use crate::store::sql::{Bound, BoundClass, Ignored, Rows, Session, SqlMap};
 
 /// A table with rows that may be of no class.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ impl Shared {
     /// in which the treatment does something.
     pub(super) fn unclaimed(
         &self,
-        connection: &Connection,
+        session: &mut dyn Session,
         treatment: &Treatment,
     ) -> Result<HashMap<usize, StoreError>, Trouble> {
         let mut customers = HashMap::new();
@@ -89,11 +87,9 @@ impl Shared {
         };
         for found in self.unclaimed.iter().filter(|found| found.classes.iter().any(is_treated)) {
             for sql in &found.counts {
-                let mut statement = connection.prepare_cached(sql)?;
-                let mut rows = statement.query([])?;
-                while let Some(row) = rows.next()? {
-                    let (table, rows) = (found.table.clone(), natural(row, 1)?);
-                    customers.entry(natural(row, 0)?).or_insert(StoreError::Unclaimed { table, rows });
+                for (n, rows) in session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?)))? {
+                    let table = found.table.clone();
+                    customers.entry(n).or_insert(StoreError::Unclaimed { table, rows });
                 }
             }
         }

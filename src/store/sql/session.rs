@@ -1,0 +1,169 @@
+//! What executes statements: one connection of a database, synchronous, on a thread that may wait.
+//!
+//! The control flow of counting and erasing is plain code over a [`Session`], written once. SQLite's session runs on the thread
+//! that owns the connection. A database with an asynchronous client runs its session on a blocking thread that waits for it.
+
+use std::ops::{Deref, DerefMut};
+
+use super::cell::Cell;
+use super::fault::Fault;
+use super::schema::Schema;
+use crate::data_map::Value;
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everything is read as of one instant.
+    Read,
+    /// Takes the right to write at once, so that what was read stays true until it is written.
+    Write,
+    /// The same; foreign keys are held against the rows when the transaction commits.
+    Erase,
+}
+
+/// A connection that executes statements.
+pub(crate) trait Session {
+    /// Begins a transaction. [`Transaction`] is the way to call it.
+    fn begin(&mut self, purpose: Purpose) -> Result<(), Fault>;
+
+    fn commit(&mut self) -> Result<(), Fault>;
+
+    /// Undoes the transaction, if one is open. A database may have undone it by itself.
+    fn rollback(&mut self) -> Result<(), Fault>;
+
+    /// Runs a statement. Gives the number of rows that it wrote.
+    ///
+    /// The statement is kept prepared: the same text comes again. Where it cannot be prepared, the fault is
+    /// [`Fault::Other`] with the database's own words, which quote the statement and hold no value.
+    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault>;
+
+    /// Runs a statement and gives each of its rows to a closure, as they come.
+    fn query(
+        &mut self,
+        sql: &str,
+        parameters: &[Value],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault>;
+
+    /// Has a statement prepared that is not run: whether the database takes it.
+    fn prepare(&mut self, sql: &str) -> Result<(), Fault>;
+
+    /// A number that is another one after each change of the schema.
+    fn schema_version(&mut self) -> Result<i64, Fault>;
+
+    /// The live schema.
+    fn schema(&mut self) -> Result<Schema, Fault>;
+}
+
+impl dyn Session + '_ {
+    /// Begins a transaction that is undone unless it is committed.
+    pub(crate) fn transaction(&mut self, purpose: Purpose) -> Result<Transaction<'_>, Fault> {
+        let transaction = Transaction { session: self, is_open: true };
+        transaction.session.begin(purpose)?;
+        Ok(transaction)
+    }
+
+    /// What a statement gives, row by row.
+    pub(crate) fn rows<T>(
+        &mut self,
+        sql: &str,
+        parameters: &[Value],
+        mut read: impl FnMut(&dyn Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut list = Vec::new();
+        self.query(sql, parameters, &mut |row| {
+            list.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(list)
+    }
+
+    /// What a statement gives that gives one row.
+    pub(crate) fn one<T>(
+        &mut self,
+        sql: &str,
+        parameters: &[Value],
+        read: impl FnMut(&dyn Row) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let first = self.rows(sql, parameters, read)?.into_iter().next();
+        first.ok_or_else(|| Fault::Other("a query gave no row".to_owned()))
+    }
+}
+
+/// A row of a result. Columns are counted from 0.
+pub(crate) trait Row {
+    fn cell(&self, column: usize) -> Result<Cell<'_>, Fault>;
+}
+
+impl dyn Row + '_ {
+    /// A whole number that is never negative.
+    pub(crate) fn natural<T: TryFrom<i64>>(&self, column: usize) -> Result<T, Fault> {
+        match self.cell(column)? {
+            Cell::Integer(number) => {
+                T::try_from(number).map_err(|_| Fault::Other("a number was out of range".to_owned()))
+            }
+            _ => Err(unexpected(column, "whole number")),
+        }
+    }
+
+    /// Whether a condition is true.
+    pub(crate) fn flag(&self, column: usize) -> Result<bool, Fault> {
+        match self.cell(column)? {
+            Cell::Integer(number) => Ok(number != 0),
+            _ => Err(unexpected(column, "condition")),
+        }
+    }
+
+    /// A text, or NULL.
+    pub(crate) fn text(&self, column: usize) -> Result<Option<String>, Fault> {
+        match self.cell(column)? {
+            Cell::Null => Ok(None),
+            Cell::Text(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(_) => Err(Fault::Other("a text is not UTF-8".to_owned())),
+            },
+            _ => Err(unexpected(column, "text")),
+        }
+    }
+}
+
+fn unexpected(column: usize, wanted: &str) -> Fault {
+    Fault::Other(format!("column {} of a result holds no {wanted}", column + 1))
+}
+
+/// A transaction that is undone when it is dropped before it was committed.
+pub(crate) struct Transaction<'s> {
+    session: &'s mut (dyn Session + 's),
+    is_open: bool,
+}
+
+impl Transaction<'_> {
+    pub(crate) fn commit(mut self) -> Result<(), Fault> {
+        self.session.commit()?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl<'s> Deref for Transaction<'s> {
+    type Target = dyn Session + 's;
+
+    fn deref(&self) -> &Self::Target {
+        self.session
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.session
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            // A database that cannot even undo refuses to begin the next transaction, and that error is said.
+            drop(self.session.rollback());
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A connection of SQLite's as a [`Session`].
+
+use rusqlite::Connection;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+
+use super::introspect;
+use crate::data_map::Value;
+use crate::sqlite::{Fault, unprepared};
+use crate::store::sql::{Cell, Purpose, Row, Schema, Session};
+
+/// The connection, on the thread that owns it.
+pub(super) struct SqliteSession<'c> {
+    pub(super) connection: &'c Connection,
+}
+
+impl Session for SqliteSession<'_> {
+    fn begin(&mut self, purpose: Purpose) -> Result<(), Fault> {
+        let sql = match purpose {
+            Purpose::Read => "BEGIN DEFERRED",
+            Purpose::Write => "BEGIN IMMEDIATE",
+            // SQLite turns it off again when the transaction ends.
+            Purpose::Erase => "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON",
+        };
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+
+    fn rollback(&mut self) -> Result<(), Fault> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        Ok(self.connection.execute_batch("ROLLBACK")?)
+    }
+
+    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(unprepared)?;
+        bind(&mut statement, parameters)?;
+        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(u64::MAX))
+    }
+
+    fn query(
+        &mut self,
+        sql: &str,
+        parameters: &[Value],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(unprepared)?;
+        bind(&mut statement, parameters)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            each(row)?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, sql: &str) -> Result<(), Fault> {
+        self.connection.prepare(sql).map(drop).map_err(unprepared)
+    }
+
+    /// SQLite counts the changes of a schema. VACUUM counts as one.
+    fn schema_version(&mut self) -> Result<i64, Fault> {
+        Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
+    }
+
+    fn schema(&mut self) -> Result<Schema, Fault> {
+        Ok(introspect::schema(self.connection)?)
+    }
+}
+
+fn bind(statement: &mut rusqlite::Statement<'_>, parameters: &[Value]) -> Result<(), Fault> {
+    for (n, value) in parameters.iter().enumerate() {
+        statement.raw_bind_parameter(n + 1, Parameter(value))?;
+    }
+    Ok(())
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn cell(&self, column: usize) -> Result<Cell<'_>, Fault> {
+        Ok(cell(self.get_ref(column)?))
+    }
+}
+
+/// A value as SQLite gives it.
+pub(super) fn cell(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(bytes) => Cell::Text(bytes),
+        ValueRef::Blob(bytes) => Cell::Blob(bytes),
+    }
+}
+
+/// A value as SQLite takes it.
+pub(super) struct Parameter<'v>(pub(super) &'v Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(work: impl FnOnce(&Connection, &mut dyn Session)) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (x)").unwrap();
+        work(&connection, &mut SqliteSession { connection: &connection });
+    }
+
+    fn rows(session: &mut dyn Session) -> u64 {
+        session.one("SELECT count(*) FROM t", &[], |row| row.natural(0)).unwrap()
+    }
+
+    #[test]
+    fn a_transaction_that_is_dropped_is_undone() {
+        with(|connection, session| {
+            for purpose in [Purpose::Read, Purpose::Write, Purpose::Erase] {
+                let mut transaction = session.transaction(purpose).unwrap();
+                assert_eq!(transaction.execute("INSERT INTO t VALUES (?1)", &[Value::from("x")]).unwrap(), 1);
+                drop(transaction);
+                assert!(connection.is_autocommit());
+                assert_eq!(rows(session), 0, "{purpose:?}");
+            }
+            let mut transaction = session.transaction(Purpose::Erase).unwrap();
+            transaction.execute("INSERT INTO t VALUES (1)", &[]).unwrap();
+            transaction.commit().unwrap();
+            assert_eq!(rows(session), 1);
+        });
+    }
+
+    #[test]
+    fn an_error_half_way_through_the_rows_ends_the_statement() {
+        with(|connection, session| {
+            session.execute("INSERT INTO t VALUES (1), (-1), (2)", &[]).unwrap();
+            let error = session.rows("SELECT x FROM t", &[], |row| row.natural::<u64>(0)).unwrap_err();
+            assert!(matches!(error, Fault::Other(_)), "{error:?}");
+            // A statement that were still running would keep the table from being dropped.
+            connection.execute_batch("DROP TABLE t").unwrap();
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_prepared_is_told_in_sqlites_own_words() {
+        with(|_, session| {
+            let Err(Fault::Other(what)) = session.execute("UPDATE t SET y = 1", &[]) else {
+                panic!("it ran")
+            };
+            assert!(what.contains("no such column: y"), "{what}");
+            assert!(session.prepare("SELECT x FROM t").is_ok());
+            assert!(session.prepare("SELECT x FROM u").is_err());
+        });
+    }
+}

@@ -1,0 +1,343 @@
+//! What is written to the fields of records, and whether it is there already: computed in Rust, from one value at a time.
+//!
+//! A database that runs our functions asks here from within its statements. Another one would have the values of the rows that
+//! were found computed here, and joined to them by key.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::json_fields;
+use super::mentions::People;
+use super::reading::Unreadable;
+use crate::anonymise::json::Pointer;
+use crate::anonymise::{Draw, Reveals, Seed, Strategy};
+use crate::data_map::{ClassName, FieldName, ReadDate, RecordKey, Value};
+use crate::policy::{UnderDuty, as_it_stays};
+use crate::store::sql::{Cell, Compare};
+
+/// A field and what is written to it.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) class: ClassName,
+    pub(super) field: FieldName,
+    pub(super) strategy: Strategy,
+    /// Where it is in the JSON document that the column holds, if it is within one.
+    pub(super) place: Option<Place>,
+    /// What becomes of a value that cannot be read. None: it stops the erasure of its customer.
+    pub(super) otherwise: Option<Strategy>,
+    /// What becomes of a searched text that a duty has released, once nobody can be looked for.
+    pub(super) after_duty: Option<Strategy>,
+    /// Whether the record's key may be named.
+    pub(super) shows_key: bool,
+}
+
+/// A place in the document of a column.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) pointer: Pointer,
+    /// What is left out there, because it is a field of its own.
+    pub(super) others: Vec<Pointer>,
+}
+
+/// What the functions work with while a treatment is carried out or counted.
+#[derive(Clone, Debug)]
+pub(super) struct Working {
+    pub(super) slots: Arc<[Slot]>,
+    /// What duties keep, in the order of the script.
+    pub(super) duties: Arc<[UnderDuty]>,
+    pub(super) seed: Option<Seed>,
+    pub(super) date: NaiveDate,
+    pub(super) attempt: u32,
+    /// What each slot writes where that is the same for every row.
+    same: Vec<Option<String>>,
+    /// What was last found to be what a slot writes, where that is the same for every row of a day.
+    held: Vec<Option<String>>,
+    /// Whom texts are searched for.
+    pub(super) people: People,
+    /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
+    pub(super) stops_at_unreadable: bool,
+    /// Why a function failed: SQLite's own words for it would not say.
+    failed: Option<Unreadable>,
+}
+
+impl Working {
+    pub(super) fn new(
+        slots: Arc<[Slot]>,
+        duties: Arc<[UnderDuty]>,
+        seed: Option<Seed>,
+        date: NaiveDate,
+        attempt: u32,
+    ) -> Self {
+        let same = slots
+            .iter()
+            .map(|slot| match &slot.strategy {
+                Strategy::Placeholder(template) => template.of_day(date),
+                _ => None,
+            })
+            .collect();
+        let held = vec![None; slots.len()];
+        let people = People::default();
+        let (stops_at_unreadable, failed) = (false, None);
+        Self { slots, duties, seed, date, attempt, same, held, people, stops_at_unreadable, failed }
+    }
+}
+
+/// Shared between the connection's functions and whoever sets the work.
+pub(super) type Bench = Arc<Mutex<Option<Working>>>;
+
+pub(super) fn set(bench: &Bench, working: Option<Working>) {
+    *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
+}
+
+/// Whom the texts are searched for, from now on.
+pub(super) fn search_for(bench: &Bench, people: People) {
+    if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        working.people = people;
+    }
+}
+
+/// A value that cannot be read stops the count from now on.
+pub(super) fn stop_at_unreadable(bench: &Bench) {
+    if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        working.stops_at_unreadable = true;
+    }
+}
+
+/// Why a function failed, if one has.
+pub(super) fn take_failure(bench: &Bench) -> Option<String> {
+    take_unreadable(bench).map(|why| why.to_string())
+}
+
+/// The same, with the way out apart.
+pub(super) fn take_unreadable(bench: &Bench) -> Option<Unreadable> {
+    bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
+}
+
+/// Something cannot be read, as if a function had failed at it.
+pub(super) fn put_unreadable(bench: &Bench, why: Unreadable) {
+    if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        working.failed = Some(why);
+    }
+}
+
+/// Why a value cannot be computed: a mistake of ours, or a value that cannot be read.
+pub(super) enum Failure {
+    Ours(&'static str),
+    Unreadable(Unreadable),
+}
+
+impl From<Unreadable> for Failure {
+    fn from(why: Unreadable) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+/// Does something while a treatment is carried out or counted. Why a value cannot be read is kept: the database's own words
+/// would not say.
+pub(super) fn with<T>(
+    bench: &Bench,
+    work: impl FnOnce(&mut Working) -> Result<T, Failure>,
+) -> Result<T, &'static str> {
+    let mut guard = bench.lock().unwrap_or_else(PoisonError::into_inner);
+    let working = guard.as_mut().ok_or("nothing is being treated")?;
+    work(working).map_err(|failure| match failure {
+        Failure::Ours(what) => what,
+        Failure::Unreadable(why) => {
+            working.failed = Some(why);
+            "a value cannot be read"
+        }
+    })
+}
+
+impl Working {
+    /// What is to be written for a slot.
+    fn slot(&self, n: usize) -> Result<&Slot, Failure> {
+        self.slots.get(n).ok_or(Failure::Ours("no such field"))
+    }
+
+    /// What becomes of a value.
+    pub(super) fn value<'v>(
+        &self,
+        n: usize,
+        old: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Failure> {
+        let slot = self.slot(n)?;
+        if matches!(slot.strategy, Strategy::Redact { .. }) {
+            return Ok(self.redacted(slot, old, key)?);
+        }
+        if holds(&slot.strategy, old) {
+            return old.to_exact_value().ok_or(Failure::Ours("a text is not UTF-8"));
+        }
+        if let Some(Some(text)) = self.same.get(n) {
+            return Ok(Value::Text(text.clone()));
+        }
+        let seed = self.seed.as_ref().ok_or(Failure::Ours("no seed"))?;
+        let key = RecordKey::new(key_of(key));
+        let draw = Draw {
+            seed,
+            class: &slot.class,
+            key: &key,
+            field: &slot.field,
+            attempt: self.attempt,
+            date: self.date,
+        };
+        Ok(slot.strategy.fresh(&old.to_value(), &draw))
+    }
+
+    /// Whether a value is what a slot writes. Most rows of a placeholder have the same text, which is looked at once.
+    pub(super) fn holds(&mut self, n: usize, value: Cell<'_>) -> Result<bool, Failure> {
+        let slot = self.slots.get(n).ok_or(Failure::Ours("no such field"))?;
+        let last = self.held.get_mut(n).ok_or(Failure::Ours("no such field"))?;
+        if let (Some(last), Cell::Text(bytes)) = (&last, value)
+            && last.as_bytes() == bytes
+        {
+            return Ok(true);
+        }
+        let holds = holds(&slot.strategy, value);
+        if let (true, Strategy::Placeholder(template), Cell::Text(bytes)) = (holds, &slot.strategy, value)
+            && !template.is_unique()
+        {
+            *last = std::str::from_utf8(bytes).ok().map(str::to_owned);
+        }
+        Ok(holds)
+    }
+
+    /// What is left of a value once it is made general.
+    pub(super) fn general(&self, n: usize, value: Cell<'_>) -> Result<Value, Failure> {
+        let general = match self.slot(n)?.strategy.reveals() {
+            Reveals::Only(general) => Some(general),
+            _ => None,
+        };
+        Ok(as_it_stays(general, &value.to_value(), self.date))
+    }
+
+    /// What a placeholder is on the day, where it is the same for every row.
+    pub(super) fn of_day(&self, n: usize) -> Result<Option<String>, Failure> {
+        self.slot(n)?;
+        Ok(self.same.get(n).cloned().flatten())
+    }
+
+    /// What becomes of a document, or of a value within it.
+    pub(super) fn json<'v>(
+        &self,
+        n: usize,
+        old: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Failure> {
+        Ok(self.treated(self.slot(n)?, old, key)?)
+    }
+
+    /// Whether a value within a document is erased.
+    pub(super) fn json_holds<'v>(
+        &self,
+        n: usize,
+        value: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<bool, Failure> {
+        let slot = self.slot(n)?;
+        let held = json_fields::is_held(slot, &slot.strategy, value, key);
+        Ok(self.is_pending(slot, value, held.map(|held| !held)).map(|pending| !pending)?)
+    }
+
+    /// Whether a text mentions a customer of the batch.
+    pub(super) fn mentions<'v>(
+        &self,
+        n: usize,
+        value: Cell<'v>,
+        customer: usize,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<bool, Failure> {
+        let slot = self.slot(n)?;
+        Ok(self.is_pending(slot, value, self.people.mentions(slot, value, customer, key))?)
+    }
+
+    /// The same of a text that a duty has released.
+    pub(super) fn is_released<'v>(
+        &self,
+        n: usize,
+        value: Cell<'v>,
+        customer: usize,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<bool, Failure> {
+        let slot = self.slot(n)?;
+        let pending = match slot.after_duty.as_ref().filter(|_| self.people.is_erased(customer)) {
+            Some(after) => json_fields::is_held(slot, after, value, key).map(|held| !held),
+            None => self.people.mentions(slot, value, customer, key),
+        };
+        Ok(self.is_pending(slot, value, pending)?)
+    }
+
+    /// What becomes of a text that a duty has released.
+    pub(super) fn release<'v>(
+        &self,
+        n: usize,
+        old: Cell<'v>,
+        key: impl Iterator<Item = Cell<'v>> + Clone,
+    ) -> Result<Value, Failure> {
+        Ok(self.released(self.slot(n)?, old, key)?)
+    }
+
+    /// How many mentions of a customer in a text are not certain.
+    pub(super) fn uncertain(&self, n: usize, value: Cell<'_>, customer: usize) -> Result<usize, Failure> {
+        Ok(self.people.uncertain(self.slot(n)?, value, customer))
+    }
+
+    /// A duty by its number, and a record's date as the duty's field stores it. Nobody counts by a day that is not known.
+    pub(super) fn duty(&self, n: usize, date: Cell<'_>) -> Result<(&UnderDuty, ReadDate), Failure> {
+        let duty = self.duties.get(n).ok_or(Failure::Ours("no such duty"))?;
+        let today = (self.date != NaiveDate::MIN).then_some(self.date);
+        Ok((duty, duty.form.read_stored(date.stored(), today)))
+    }
+}
+
+/// [`Strategy::holds`], without taking a copy of a text.
+pub(super) fn holds(strategy: &Strategy, value: Cell<'_>) -> bool {
+    match value {
+        Cell::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| strategy.holds_text(text)),
+        other => strategy.holds(&other.to_value()),
+    }
+}
+
+/// A value as text, to be compared. NULL and bytes are none.
+fn as_text(value: Cell<'_>) -> Option<String> {
+    match value {
+        Cell::Text(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        Cell::Integer(number) => Some(number.to_string()),
+        Cell::Real(number) => Some(format!("{number:?}")),
+        Cell::Null | Cell::Blob(_) => None,
+    }
+}
+
+/// A value as a link compares it.
+pub(super) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
+    let text = as_text(value)?;
+    Some(match compare {
+        Compare::Exact | Compare::Text => text,
+        Compare::NoCase => caseless::default_case_fold_str(&text),
+        Compare::Normalised => {
+            let composed: String = text.trim().nfc().collect();
+            caseless::default_case_fold_str(&composed).nfc().collect()
+        }
+    })
+}
+
+/// A key's values, each with its type and its length before it, so that no two keys look the same.
+pub(super) fn key_of<'v>(values: impl Iterator<Item = Cell<'v>>) -> String {
+    let mut text = String::new();
+    for value in values {
+        let (kind, part) = match value {
+            Cell::Null => ('n', String::new()),
+            Cell::Integer(number) => ('i', number.to_string()),
+            Cell::Real(number) => ('r', number.to_string()),
+            Cell::Text(bytes) => ('t', String::from_utf8_lossy(bytes).into_owned()),
+            Cell::Blob(bytes) => ('b', hex::encode(bytes)),
+        };
+        // Writing to a String never fails.
+        let _ = write!(text, "{kind}{}:{part}", part.len());
+    }
+    text
+}

@@ -280,37 +280,41 @@ mod coverage;
 mod dates;
 mod draft;
 mod fault;
-pub(crate) mod keys;
+mod keys;
 mod links;
 mod map;
 mod map_schema;
 mod mend;
 mod notes;
 mod paste;
+mod run;
 mod schema;
+mod script;
 mod session;
 mod shape;
+mod spelling;
 mod tokens;
 mod triggers;
+pub(crate) mod values;
 mod way;
+mod whose;
 mod written;
 
 pub use map::SqlMap;
 pub use notes::Note;
 
-pub(crate) use bind::{Bound, BoundClass, Rows, bind};
+pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
 pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
-pub(crate) use links::{Compare, Is};
-pub(crate) use map::{CustomersMap, DeactivateMap, Ignored, Source, TenantSource, UnknownMap, Written};
+pub(crate) use links::Compare;
+pub(crate) use run::{Frame, Work, date_forms, is_unsearchable, named};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
     declared_chars,
 };
 pub(crate) use session::{Purpose, Row, Session};
-pub(crate) use shape::Shape;
+pub(crate) use spelling::quoted;
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
 };
-pub(crate) use triggers::{changed_otherwise, refused_by, trigger_text, unprepared};
-pub(crate) use way::BoundLink;
+pub(crate) use triggers::trigger_text;

@@ -6,9 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, ffi};
 
 use super::session::Parameter;
-use super::statements::quoted;
 use crate::data_map::{Check, Value};
-use crate::store::sql::Column;
+use crate::store::sql::{Column, quoted};
 
 /// So many answers are kept: a policy of a thousand tenants asks the same of each of them.
 const ANSWERS: usize = 4_096;

@@ -1,4 +1,4 @@
-//! The functions that SQLite's statements call: thin doors to [`Working`](super::working::Working).
+//! The functions that SQLite's statements call: thin doors to [`Working`].
 
 use std::sync::Arc;
 
@@ -7,12 +7,11 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue};
 
-use super::census::{date_forms, is_unsearchable};
 use super::session::cell;
-use super::working::{self, Bench, Failure, Working, compared};
 use crate::data_map::{DateForm, ReadDate, Value};
 use crate::policy::UnderDuty;
-use crate::store::sql::{Bound, Cell, Compare};
+use crate::store::sql::values::{self, Bench, Failure, Working, compared};
+use crate::store::sql::{Bound, Cell, Compare, date_forms, is_unsearchable};
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
 /// dated if so, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)`
@@ -125,7 +124,7 @@ impl Door<'_> {
     ) -> rusqlite::Result<()> {
         let bench = Arc::clone(self.bench);
         self.connection.create_scalar_function(name, arguments, FLAGS | further, move |context| {
-            let value = working::with(&bench, |working| work(working, context)).map_err(failure)?;
+            let value = values::with(&bench, |working| work(working, context)).map_err(failure)?;
             Ok(ToSqlOutput::Owned(value))
         })
     }
@@ -140,7 +139,7 @@ fn register_duty(
 ) -> rusqlite::Result<()> {
     let bench = Arc::clone(bench);
     connection.create_scalar_function(name, 2, FLAGS, move |context| {
-        let answered = working::with(&bench, |working| {
+        let answered = values::with(&bench, |working| {
             let (duty, date) = working.duty(number(context, 0)?, argument(context, 1))?;
             Ok(answer(duty, date))
         });

@@ -2,8 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::statements::quoted;
-use crate::sqlite::Fault;
+use crate::store::sql::{Fault, quoted};
 
 /// Full-text indexes and statistics that sample values are made anew, the whole file is rewritten, and the logs are
 /// emptied.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{Fill, Finder, Unclear, names_of};
 use crate::data_map::WhenGone;
-use crate::store::sql::{BoundClass, BoundLink};
-use crate::store::sqlite::ownership::{From, Set, Toward, handle_names, listed};
-use crate::store::sqlite::statements::quoted;
+use crate::store::sql::bind::BoundClass;
+use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{From, Set, Toward, handle_names};
 
 impl Finder<'_> {
     /// Rows whose owner cannot be told, as far as links lead from them to the batch.

@@ -5,29 +5,34 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::Frame;
 use super::rounds::Readings;
-use super::statements::{Act, BATCH, ClassScript, Script, Statement, Tombstone, quoted};
-use super::{Shared, Trouble, facts, statements, status::written, working};
+use super::status::written;
 use crate::anonymise::Seed;
 use crate::data_map::Value;
 use crate::policy::Treatment;
-use crate::store::sql::{
-    CustomersMap, Fault, Purpose, Session, Source, TenantSource, UnknownMap, changed_otherwise,
-};
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::map::{CustomersMap, Source, TenantSource, UnknownMap};
+use crate::store::sql::script::{Act, ClassScript, Script, Statement, Tombstone};
+use crate::store::sql::session::{Purpose, Session};
+use crate::store::sql::spelling::{literal, quoted, source_sql};
+use crate::store::sql::triggers::changed_otherwise;
+use crate::store::sql::values;
+use crate::store::sql::whose::{BATCH, stand_in_sql};
 use crate::store::{Batch, Counts, Erased, StoreError, Target};
 
 /// How often a drawn value may be taken already before the store gives up.
 const ATTEMPTS: u32 = 3;
 
 /// What an erasure works with.
-pub(super) struct Work {
-    pub(super) treatment: Arc<Treatment>,
-    pub(super) script: Arc<Script>,
-    pub(super) seed: Seed,
-    pub(super) at: DateTime<Utc>,
+pub(crate) struct Work {
+    pub(crate) treatment: Arc<Treatment>,
+    pub(crate) script: Arc<Script>,
+    pub(crate) seed: Seed,
+    pub(crate) at: DateTime<Utc>,
 }
 
-impl Shared {
+impl Frame {
     /// One transaction for all targets: done for everyone who is as expected, or for nobody.
     fn erase_together(
         &self,
@@ -86,7 +91,7 @@ impl Shared {
                 }
             }
         }
-        working::set(&self.bench, None);
+        values::set(&self.bench, None);
         transaction.commit()?;
         Ok(answers.into_iter().flatten().collect())
     }
@@ -178,7 +183,7 @@ impl Shared {
     }
 
     /// Treats the rows that were found, each class with their number, and holds what was done against that.
-    pub(super) fn treat(
+    pub(crate) fn treat(
         &self,
         session: &mut dyn Session,
         found: &[(&ClassScript, u64)],
@@ -251,7 +256,7 @@ impl Shared {
     }
 
     /// The one number that a statement gives.
-    pub(super) fn number(session: &mut dyn Session, sql: &str) -> Result<u64, Fault> {
+    pub(crate) fn number(session: &mut dyn Session, sql: &str) -> Result<u64, Fault> {
         session.one(sql, &[], |row| row.natural(0))
     }
 
@@ -263,7 +268,7 @@ impl Shared {
         statement: &Statement,
     ) -> Result<u64, Trouble> {
         session.execute(&statement.sql, &statement.parameters).map_err(|fault| {
-            match working::take_failure(&self.bench) {
+            match values::take_failure(&self.bench) {
                 Some(why) => Fault::Other(why).into(),
                 None => self.refused_at(&class.class)(fault),
             }
@@ -285,10 +290,10 @@ impl Shared {
         session.execute(&sql, &[Value::Text(tenants)])?;
         let map = self.customers();
         let table = quoted(&map.table);
-        let is_stand_in = facts::stand_in_sql(map, &table);
+        let is_stand_in = stand_in_sql(map, &table);
         let of_tenant = match &map.tenant {
             TenantSource::From(source) => {
-                format!("CAST({} AS TEXT) = b.tenant", statements::source_sql(&map.table, source))
+                format!("CAST({} AS TEXT) = b.tenant", source_sql(&map.table, source))
             }
             TenantSource::Is(_) => "1".to_owned(),
         };
@@ -324,7 +329,7 @@ impl Shared {
 
     /// Together if that works; where a constraint forbids it, in halves, so that one poisoned customer fails
     /// nobody else.
-    pub(super) fn erase(
+    pub(crate) fn erase(
         &self,
         session: &mut dyn Session,
         targets: &[Target],
@@ -334,7 +339,7 @@ impl Shared {
         let mut attempt = 0;
         let trouble = loop {
             let erased = self.erase_together(session, targets, work, attempt);
-            working::set(&self.bench, None);
+            values::set(&self.bench, None);
             match erased {
                 Ok(erased) => {
                     answers.extend(erased);
@@ -371,7 +376,7 @@ fn stand_in_row(map: &CustomersMap, unknown: &UnknownMap, at: DateTime<Utc>) -> 
         .iter()
         .map(|(column, value)| (quoted(column), written(map, column, value, at)))
         .collect();
-    row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), facts::literal(value))));
+    row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), literal(value))));
     if let TenantSource::From(Source::Column(column)) = &map.tenant {
         row.insert(quoted(column), "b.tenant".to_owned());
     }

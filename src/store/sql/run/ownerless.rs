@@ -2,27 +2,26 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::erase::Work;
 use super::rounds::Readings;
-use super::statements::{ClassScript, Part, Script};
-use super::{Shared, SqliteStore, Trouble, named, working};
-use crate::anonymise::Seed;
+use super::{Frame, named};
 use crate::data_map::{ClassName, Value};
 use crate::policy::RecordAction;
-use crate::store::sql::{Fault, Purpose, Session};
-use crate::store::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest, StoreError, Tally};
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::script::{ClassScript, Part, Script};
+use crate::store::sql::session::{Purpose, Session};
+use crate::store::{OwnerlessErased, OwnerlessPlace, OwnerlessRequest, StoreError, Tally};
 
 /// How many rows are treated in one transaction.
 const MOST_AT_ONCE: usize = 10_000;
 
-impl SqliteStore {
+impl Frame {
     /// The statements for the classes that the request names. Classes that it says nothing of, and that another store may
     /// hold, are none of ours.
-    fn nobodys(&self, request: &OwnerlessRequest) -> Result<Arc<Nobodys>, StoreError> {
-        let bound = &self.shared.bound;
+    pub(crate) fn ownerless(&self, request: &OwnerlessRequest) -> Result<Arc<Nobodys>, StoreError> {
+        let bound = &self.bound;
         let acts = |class: &ClassName| {
             let treated = request.treatment.class(class.as_str());
             !treated.is_none_or(|treated| matches!(treated.action(), RecordAction::Keep { .. }))
@@ -47,8 +46,8 @@ impl SqliteStore {
 
 /// The statements for records that nobody owns.
 #[derive(Debug)]
-struct Nobodys {
-    script: Arc<Script>,
+pub(crate) struct Nobodys {
+    pub(crate) script: Arc<Script>,
     parts: Vec<(ClassScript, Part)>,
 }
 
@@ -60,7 +59,7 @@ struct Touched<'n> {
     readings: Readings<'n>,
 }
 
-impl Shared {
+impl Frame {
     /// Touches the next rows of a class, after a key. None once there are none any more.
     fn touch_part<'n>(
         &self,
@@ -103,7 +102,7 @@ impl Shared {
 
     /// The next part, in a transaction of its own. One that is refused is tried in halves, down to the one row that is to
     /// blame, which is passed over.
-    fn erase_ownerless(
+    pub(crate) fn erase_ownerless(
         &self,
         session: &mut dyn Session,
         nobodys: &Nobodys,
@@ -155,7 +154,7 @@ impl Shared {
         Ok(OwnerlessErased::default())
     }
 
-    fn count_ownerless(
+    pub(crate) fn count_ownerless(
         &self,
         session: &mut dyn Session,
         nobodys: &Nobodys,
@@ -179,40 +178,5 @@ impl Shared {
         }
         transaction.commit()?;
         Ok(all)
-    }
-}
-
-#[async_trait]
-impl OwnerlessRecords for SqliteStore {
-    async fn count_ownerless(&self, request: &OwnerlessRequest) -> Result<Tally, StoreError> {
-        let (nobodys, at) = (self.nobodys(request)?, request.at);
-        self.call("counting records without an owner", move |shared, session| {
-            let counted = shared.count_ownerless(session, &nobodys, at);
-            working::set(&shared.bench, None);
-            counted
-        })
-        .await
-    }
-
-    async fn erase_ownerless(
-        &self,
-        request: &OwnerlessRequest,
-        seed: &Seed,
-        after: Option<&OwnerlessPlace>,
-    ) -> Result<OwnerlessErased, StoreError> {
-        let nobodys = self.nobodys(request)?;
-        let work = Work {
-            treatment: Arc::clone(&request.treatment),
-            script: Arc::clone(&nobodys.script),
-            seed: seed.clone(),
-            at: request.at,
-        };
-        let after = after.cloned();
-        self.call("erasing records without an owner", move |shared, session| {
-            let erased = shared.erase_ownerless(session, &nobodys, &work, after.as_ref());
-            working::set(&shared.bench, None);
-            erased
-        })
-        .await
     }
 }

@@ -1,224 +1,18 @@
-//! Whose a row is, as SQL: along a link from known rows to others, and the sets of rows that come of it.
-//!
-//! Each set is a table of the connection's own, one for each class. It holds rows by their [handle](BoundClass::handle). A
-//! statement reads one set and adds to another; how often it runs is said in [`rounds`](super::rounds).
+//! Selects along links.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::facts::{literal, stand_in_sql};
-use super::statements::{BATCH, affinity, quoted};
-use crate::data_map::{ClassName, Datatype, LinkRole, Value};
-use crate::store::sql::{Bound, BoundClass, BoundLink, Compare, Is, Rows};
-
-/// A set of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Set {
-    /// What the customers of the batch have, with the customer's number and what was found out about the row.
-    Touched,
-    /// What is treated because of what its link leads to, whoever has it.
-    Along,
-    /// From what is touched and may be shared, up to everybody who has it.
-    Above,
-    /// What somebody has who stays.
-    Had,
-    /// Rows that lead to what is touched, and may be kept by a duty.
-    Near,
-    /// What a duty keeps.
-    Whole,
-    /// What such a record leads to.
-    Needed,
-    /// Rows from which links lead to the batch, and whose owner may not be told.
-    Unclear,
-}
-
-impl Set {
-    pub(super) const ALL: [Self; 8] = [
-        Self::Touched,
-        Self::Along,
-        Self::Above,
-        Self::Had,
-        Self::Near,
-        Self::Whole,
-        Self::Needed,
-        Self::Unclear,
-    ];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Touched => "touched",
-            Self::Along => "along",
-            Self::Above => "above",
-            Self::Had => "had",
-            Self::Near => "near",
-            Self::Whole => "whole",
-            Self::Needed => "needed",
-            Self::Unclear => "unclear",
-        }
-    }
-
-    /// Whether its rows bear the number of a customer.
-    pub(super) fn is_numbered(self) -> bool {
-        matches!(self, Self::Touched | Self::Unclear)
-    }
-
-    /// The table of a class.
-    pub(super) fn of(self, class: usize) -> String {
-        format!("temp.relinquish_{}_{class}", self.word())
-    }
-}
-
-/// Makes the sets of every class.
-pub(super) fn create_sets(bound: &Bound) -> String {
-    let mut sql = String::new();
-    for (number, class) in bound.classes.iter().enumerate() {
-        let handle = handle_names(class);
-        // An index serves a comparison only where both sides are of one type.
-        let described = bound.data_map.class(class.name.as_str());
-        let typed = class.handle.iter().enumerate().map(|(part, column)| {
-            let field = described.and_then(|described| described.find(column));
-            let is_number = field.is_none() && class.handle.len() == 1;
-            let datatype = field.map(|field| field.constraints().datatype);
-            format!("h{part} {}", if is_number { "INTEGER" } else { datatype.map_or("", affinity) })
-        });
-        let typed = typed.collect::<Vec<_>>().join(", ");
-        for set in Set::ALL {
-            let (columns, key) = match set {
-                Set::Touched => (
-                    ", n INTEGER NOT NULL, whole INTEGER NOT NULL DEFAULT 0, had INTEGER NOT NULL DEFAULT 0, \
-                     needed INTEGER NOT NULL DEFAULT 0, instead INTEGER NOT NULL DEFAULT 0, \
-                     beside INTEGER NOT NULL DEFAULT 0",
-                    ", n",
-                ),
-                Set::Unclear => (", n INTEGER NOT NULL", ", n"),
-                Set::Had => (", person TEXT NOT NULL", ", person"),
-                Set::Whole => (", needs INTEGER NOT NULL", ", needs"),
-                _ => ("", ""),
-            };
-            // Writing to a String never fails.
-            let _ = write!(
-                sql,
-                "CREATE TABLE IF NOT EXISTS {} ({typed}{columns}, PRIMARY KEY ({handle}{key})) WITHOUT ROWID;",
-                set.of(number)
-            );
-        }
-        let _ = write!(
-            sql,
-            "CREATE TABLE IF NOT EXISTS {} ({typed}, PRIMARY KEY ({handle})) WITHOUT ROWID;",
-            picked(number)
-        );
-    }
-    sql
-}
-
-/// `h0, h1`
-pub(super) fn handle_names(class: &BoundClass) -> String {
-    let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
-    names.join(", ")
-}
-
-/// Columns of a row as a select gives them.
-pub(super) fn listed(alias: &str, names: &[String]) -> String {
-    let list: Vec<String> = names.iter().map(|name| format!("{alias}.{}", quoted(name))).collect();
-    list.join(", ")
-}
-
-/// Columns of a row, alone or as a row value.
-pub(super) fn columns(alias: &str, names: &[String]) -> String {
-    let list = listed(alias, names);
-    if names.len() == 1 { list } else { format!("({list})") }
-}
-
-/// True of the row of a class, under an alias, that a row of a set names.
-pub(super) fn is_row(class: &BoundClass, alias: &str, set: &str) -> String {
-    let same = class.handle.iter().enumerate();
-    let same = same.map(|(part, column)| format!("{alias}.{} = {set}.h{part}", quoted(column)));
-    same.collect::<Vec<_>>().join(" AND ")
-}
-
-/// True of a row, under an alias, with a value of these.
-fn holds(alias: &str, column: &str, is: &Is) -> String {
-    let column = format!("{alias}.{}", quoted(column));
-    let each = |word: &str, values: &[Value], between: &str| {
-        let each: Vec<String> =
-            values.iter().map(|value| format!("{column} {word} {}", literal(value))).collect();
-        if each.len() == 1 { each.concat() } else { format!("({})", each.join(between)) }
-    };
-    match is {
-        Is::OneOf(values) => each("IS", values, " OR "),
-        Is::NoneOf(values) => each("IS NOT", values, " AND "),
-        Is::Null => format!("{column} IS NULL"),
-        Is::NotNull => format!("{column} IS NOT NULL"),
-    }
-}
-
-/// ` AND owner_type IS 'customer'`: conditions on a row.
-fn conditions(alias: &str, when: &[(String, Is)]) -> String {
-    when.iter().fold(String::new(), |mut sql, (column, is)| {
-        let _ = write!(sql, " AND {}", holds(alias, column, is));
-        sql
-    })
-}
-
-/// Conditions under which a row of the table is of the class.
-pub(super) fn of_class(alias: &str, rows: &Rows) -> String {
-    let mut sql = conditions(alias, &rows.with);
-    for other in &rows.without {
-        let each: Vec<String> = other.iter().map(|(column, is)| holds(alias, column, is)).collect();
-        let _ =
-            write!(sql, " AND NOT ({})", if each.is_empty() { "1".to_owned() } else { each.join(" AND ") });
-    }
-    sql
-}
-
-/// Conditions under which a link of a row leads anywhere.
-pub(super) fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
-    let mut sql = conditions(alias, &link.when);
-    let is_empty = |columns: &[String], none: &[Value]| {
-        let mut empty = vec![Value::from("")];
-        empty.extend(none.iter().cloned());
-        let each: Vec<String> = columns
-            .iter()
-            .flat_map(|column| {
-                let column = format!("{alias}.{}", quoted(column));
-                let nulls = std::iter::once(format!("{column} IS NULL"));
-                let values: Vec<String> =
-                    empty.iter().map(|value| format!("{column} IS {}", literal(value))).collect();
-                nulls.chain(values)
-            })
-            .collect();
-        format!("({})", each.join(" OR "))
-    };
-    let values: Vec<String> = link.none.iter().filter(|value| **value != Value::Null).map(literal).collect();
-    for column in &link.columns {
-        let column = format!("{alias}.{}", quoted(column));
-        if !values.is_empty() {
-            let _ = write!(sql, " AND {column} NOT IN ({})", values.join(", "));
-        }
-        if link.by_value {
-            let _ = write!(sql, " AND {column} <> ''");
-        }
-    }
-    // Of several owner links the first counts that is not empty. What the others hold is told by them all the same.
-    for (columns, none) in link.unless.iter().filter(|_| hangs) {
-        let _ = write!(sql, " AND {}", is_empty(columns, none));
-    }
-    sql
-}
-
-/// What a column is compared as.
-fn compared(compare: Compare, column: &str) -> String {
-    match compare {
-        Compare::Exact => column.to_owned(),
-        Compare::Text => format!("CAST({column} AS TEXT)"),
-        Compare::NoCase => format!("relinquish_nocase({column})"),
-        Compare::Normalised => format!("relinquish_normalised({column})"),
-    }
-}
+use super::{BATCH, Set, compared, conditions, is_row, leads, of_class, stand_in_sql};
+use crate::data_map::{ClassName, Datatype, LinkRole};
+use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::links::Compare;
+use crate::store::sql::spelling::quoted;
+use crate::store::sql::way::BoundLink;
 
 /// Where a statement gets the rows from which it goes along a link: a table under the alias `r`.
 #[derive(Clone, Debug)]
-pub(super) struct From {
+pub(crate) struct From {
     table: String,
     /// Conditions on its rows.
     which: String,
@@ -230,7 +24,7 @@ pub(super) struct From {
 
 impl From {
     /// A set of a class.
-    pub(super) fn set(bound: &Bound, set: Set, class: usize) -> Self {
+    pub(crate) fn set(bound: &Bound, set: Set, class: usize) -> Self {
         let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
         let has =
             handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
@@ -238,20 +32,20 @@ impl From {
     }
 
     /// The customers of the batch by their key, whether their own row is there or not.
-    pub(super) fn batch(bound: &Bound) -> Self {
+    pub(crate) fn batch(bound: &Bound) -> Self {
         let key = bound.root().map_or(&[][..], |root| &root.key);
         let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
         Self { table: BATCH.to_owned(), which: String::new(), has: has.collect(), hangs: false }
     }
 
     /// Along links by which rows hang.
-    pub(super) fn hanging(mut self) -> Self {
+    pub(crate) fn hanging(mut self) -> Self {
         self.hangs = true;
         self
     }
 
     /// Only rows that meet a further condition on `r`.
-    pub(super) fn which(mut self, condition: &str) -> Self {
+    pub(crate) fn which(mut self, condition: &str) -> Self {
         let _ = write!(self.which, " AND {condition}");
         self
     }
@@ -262,7 +56,7 @@ impl From {
     }
 
     /// The source as touched rows of another class of which nothing more is known than whose they are.
-    pub(super) fn as_touched(&self) -> String {
+    pub(crate) fn as_touched(&self) -> String {
         let own: Vec<&str> =
             self.has.iter().map(|(_, column)| column.trim_start_matches("relinquish_r.")).collect();
         format!(
@@ -273,12 +67,12 @@ impl From {
     }
 
     /// The columns that hold these columns of the class.
-    pub(super) fn listed(&self, names: &[String]) -> String {
+    pub(crate) fn listed(&self, names: &[String]) -> String {
         names.iter().filter_map(|name| self.column(name)).collect::<Vec<_>>().join(", ")
     }
 
     /// True of a row, under an alias, whose link leads to a row of the source by columns that the source has.
-    pub(super) fn is_led_to(&self, link: &BoundLink, alias: &str) -> String {
+    pub(crate) fn is_led_to(&self, link: &BoundLink, alias: &str) -> String {
         let both = link.columns.iter().zip(&link.to_columns);
         let same =
             both.filter_map(|(near, to)| Some(format!("{alias}.{} = {}", quoted(near), self.column(to)?)));
@@ -293,7 +87,7 @@ impl From {
 
 /// Which way along a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Toward {
+pub(crate) enum Toward {
     /// From what links lead to, to the rows in which they stand: these are `x`.
     Foot,
     /// From rows to what their link leads to: that is `x`.
@@ -302,26 +96,26 @@ pub(super) enum Toward {
 
 /// A select along a link.
 #[derive(Clone, Debug)]
-pub(super) struct Along {
-    pub(super) sql: String,
+pub(crate) struct Along {
+    pub(crate) sql: String,
     /// Where it reads the feet's table from end to end: how it does without.
-    pub(super) reads: Option<Reads>,
+    pub(crate) reads: Option<Reads>,
 }
 
 /// A table that is read from end to end, because no index leads to the feet of a link. Where several selects need that, the
 /// rows that matter to any of them are [picked](picked) out in one reading.
 #[derive(Clone, Debug)]
-pub(super) struct Reads {
+pub(crate) struct Reads {
     /// The first class of the table.
-    pub(super) table: usize,
+    pub(crate) table: usize,
     /// True of a row, as `x`, whose link may lead to a row of the source.
-    pub(super) may_be: String,
+    pub(crate) may_be: String,
     /// The same select over picked rows.
-    pub(super) of_picked: String,
+    pub(crate) of_picked: String,
 }
 
 /// The handles of rows that were picked out of the table of a class.
-pub(super) fn picked(table: usize) -> String {
+pub(crate) fn picked(table: usize) -> String {
     format!("temp.relinquish_picked_{table}")
 }
 
@@ -337,8 +131,8 @@ fn may_lead(link: &BoundLink, near: &[String], far: &[String], known: &str) -> S
 
 /// Writes selects along links.
 #[derive(Clone, Debug)]
-pub(super) struct Ways<'b> {
-    pub(super) bound: &'b Bound,
+pub(crate) struct Ways<'b> {
+    pub(crate) bound: &'b Bound,
 }
 
 impl Ways<'_> {
@@ -377,7 +171,7 @@ impl Ways<'_> {
     /// The select that goes along a link from known rows, with what it gives of each row `x` and of `r`. If `among` is said,
     /// only rows of that table of handles count as feet.
     #[allow(clippy::too_many_arguments, reason = "each is one part of the select")]
-    pub(super) fn along(
+    pub(crate) fn along(
         &self,
         link: &BoundLink,
         foot: &BoundClass,
@@ -503,7 +297,7 @@ impl Ways<'_> {
     }
 
     /// True of a row of the customers that is no stand-in.
-    pub(super) fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
+    pub(crate) fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
         if head.is_root && self.bound.customers.unknown.is_some() {
             format!(" AND NOT coalesce({}, 0)", stand_in_sql(&self.bound.customers, alias))
         } else {
@@ -512,7 +306,7 @@ impl Ways<'_> {
     }
 
     /// A value of what a link of a row leads to, as one expression. None of a stand-in.
-    pub(super) fn scalar(
+    pub(crate) fn scalar(
         &self,
         link: &BoundLink,
         foot: &BoundClass,
@@ -537,7 +331,7 @@ impl Ways<'_> {
 
     /// The customer from whom a row hangs by owner links alone, however many come one after another: as one expression,
     /// from the customer's row under the alias `person`. None where there is none.
-    pub(super) fn of_person(&self, class: &BoundClass, alias: &str, value: &str) -> Option<String> {
+    pub(crate) fn of_person(&self, class: &BoundClass, alias: &str, value: &str) -> Option<String> {
         let classes = &self.bound.classes;
         let number = |name: &ClassName| classes.iter().position(|class| class.name == *name);
         let start = number(&class.name)?;
@@ -602,7 +396,7 @@ impl Ways<'_> {
     }
 
     /// A column of a row, under an alias; or of what the row hangs from, class by class. None where no link leads there.
-    pub(super) fn column_above(
+    pub(crate) fn column_above(
         &self,
         class: &BoundClass,
         through: &[&BoundClass],
@@ -627,7 +421,7 @@ impl Ways<'_> {
 
     /// True of rows, under an alias, whose owner link leads nowhere, or to a row of which that is true. `depth` bounds a
     /// circle of classes: what lies deeper has an owner for all we know.
-    pub(super) fn is_ownerless(
+    pub(crate) fn is_ownerless(
         &self,
         class: &BoundClass,
         alias: &str,
@@ -734,26 +528,4 @@ fn hops_from_head(link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
         arrives = hop.arrives.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
     }
     (sql, arrives)
-}
-
-/// Makes the batch table. Its key columns take keys as the customers' own key columns do.
-pub(super) fn create_batch(bound: &Bound) -> String {
-    let types: Vec<&str> = bound.root().map_or_else(Vec::new, |root| {
-        let described = bound.data_map.class(root.name.as_str());
-        let datatype = |column: &String| {
-            described
-                .and_then(|class| class.find(column))
-                .map_or("", |field| affinity(field.constraints().datatype))
-        };
-        root.key.iter().map(datatype).collect()
-    });
-    let parts = |name: &str| {
-        let parts = types.iter().enumerate().map(|(part, of)| format!("{name}{part} {of}"));
-        parts.collect::<Vec<_>>().join(", ")
-    };
-    format!(
-        "CREATE TABLE IF NOT EXISTS {BATCH} (n INTEGER PRIMARY KEY, {}, tenant TEXT, person TEXT, {});",
-        parts("k"),
-        parts("s")
-    )
 }

@@ -4,18 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::statements::{quoted, source_sql};
 use crate::customer::{
     Customer, FormerStatus, GatewayName, GatewayProfile, HoldKind, Moment, StateName, Status, TenantId,
     unreadable_date,
 };
 use crate::data_map::{DateForm, ReadDate, Value};
 use crate::document::{Problem, Problems};
-use crate::store::sql::{Cell, CustomersMap, DeactivateMap, Fault, Row, Session, Source, TenantSource, keys};
+use crate::store::sql::cell::Cell;
+use crate::store::sql::fault::Fault;
+use crate::store::sql::keys;
+use crate::store::sql::map::{CustomersMap, DeactivateMap, Source, TenantSource};
+use crate::store::sql::session::{Row, Session};
+use crate::store::sql::spelling::{quoted, source_sql};
+use crate::store::sql::whose::stand_in_sql;
 
 /// The columns of a facts statement, and how to read them.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     columns: String,
     tenant: Option<TenantId>,
     statuses: Option<BTreeMap<String, Status>>,
@@ -36,7 +41,7 @@ const FIXED: usize = 9;
 
 impl Facts {
     /// Makes the columns, and has the database prepare each piece of scalar SQL.
-    pub(super) fn new(session: &mut dyn Session, map: &CustomersMap) -> Result<Self, Problems> {
+    pub(crate) fn new(session: &mut dyn Session, map: &CustomersMap) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let mut column = |path: &str, source: Option<&Source>| {
             let Some(source) = source else { return "NULL".to_owned() };
@@ -106,13 +111,13 @@ impl Facts {
         })
     }
 
-    pub(super) fn columns(&self) -> &str {
+    pub(crate) fn columns(&self) -> &str {
         &self.columns
     }
 
     /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
     /// nobody else.
-    pub(super) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
+    pub(crate) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
         let key =
             at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
         let tenant = text(row.cell(at)?);
@@ -226,28 +231,6 @@ fn key_part(value: Cell<'_>) -> Value {
     match value {
         Cell::Text(bytes) => std::str::from_utf8(bytes).map_or(Value::Null, Value::from),
         other => other.to_value(),
-    }
-}
-
-/// Whether a row, under an alias, is the tenant's "Unknown Customer".
-pub(super) fn stand_in_sql(map: &CustomersMap, alias: &str) -> String {
-    let Some(unknown) = &map.unknown else { return "0".to_owned() };
-    let conditions: Vec<String> = unknown
-        .find
-        .iter()
-        .map(|(column, value)| format!("{alias}.{} IS {}", quoted(column), literal(value)))
-        .collect();
-    format!("({})", conditions.join(" AND "))
-}
-
-/// A value of the map as an SQL literal.
-pub(super) fn literal(value: &Value) -> String {
-    match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => format!("{number:?}"),
-        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
-        Value::Blob(bytes) => format!("x'{}'", hex::encode(bytes)),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::ownership::{From, Set, columns, is_row, leads, of_class};
-use super::statements::quoted;
+use super::{From, Set, is_row, leads, of_class};
 use crate::data_map::{ClassName, LinkRole, WhenGone};
 use crate::policy::{RecordAction, Treatment};
-use crate::store::sql::{Bound, BoundClass, BoundLink, Compare};
+use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::links::Compare;
+use crate::store::sql::spelling::{columns, quoted};
+use crate::store::sql::way::BoundLink;
 
 /// The classes whose touched rows need no [set](Set::Touched), because their owner link finds them at any time.
 ///
@@ -17,13 +19,13 @@ use crate::store::sql::{Bound, BoundClass, BoundLink, Compare};
 ///   reads its set but its own;
 /// * no field of the row belongs to whom a link leads to: rows that only lead to a customer are counted apart from the set;
 /// * nothing but the row's own treatment writes to the row or to the link before the row is treated.
-pub(super) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
+pub(crate) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
     let each = bound.classes.iter().enumerate();
     each.filter(|(_, class)| owner_finds(bound, class).is_some()).map(|(number, _)| number).collect()
 }
 
 /// Those of them for which a treatment writes nothing beside the rows either.
-pub(super) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
+pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
     let is_plain = |number: &usize| {
         let treated = bound.classes.get(*number).map(|class| treatment.class(class.name.as_str()));
         treated.flatten().is_none_or(|treated| {
@@ -38,7 +40,7 @@ pub(super) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<
 
 /// Whether a row of the class is found through one customer at most: it hangs by its owner link alone, and so does what it
 /// hangs from.
-pub(super) fn is_one_persons<'b>(
+pub(crate) fn is_one_persons<'b>(
     bound: &'b Bound,
     class: &'b BoundClass,
     seen: &mut BTreeSet<&'b ClassName>,
@@ -90,7 +92,7 @@ fn owner_finds<'b>(bound: &'b Bound, class: &'b BoundClass) -> Option<(&'b Bound
 
 /// The touched rows of a class.
 #[derive(Clone, Debug)]
-pub(super) struct Touched<'b> {
+pub(crate) struct Touched<'b> {
     class: &'b BoundClass,
     number: usize,
     /// Where the rows are found without a set: the owner link, and whence it is followed.
@@ -99,12 +101,12 @@ pub(super) struct Touched<'b> {
 
 impl<'b> Touched<'b> {
     /// Rows that are in their set.
-    pub(super) fn in_set(class: &'b BoundClass, number: usize) -> Self {
+    pub(crate) fn in_set(class: &'b BoundClass, number: usize) -> Self {
         Self { class, number, owner: None }
     }
 
     /// Rows that the owner link finds, where it does.
-    pub(super) fn by_link(bound: &'b Bound, class: &'b BoundClass, number: usize) -> Self {
+    pub(crate) fn by_link(bound: &'b Bound, class: &'b BoundClass, number: usize) -> Self {
         let owner = owner_finds(bound, class).map(|(link, head)| {
             let is_root = bound.classes.get(head).is_some_and(|head| head.is_root);
             (link, if is_root { From::batch(bound) } else { From::set(bound, Set::Touched, head) })
@@ -113,7 +115,7 @@ impl<'b> Touched<'b> {
     }
 
     /// What is known of each row, as `relinquish_r`.
-    pub(super) fn known(&self) -> String {
+    pub(crate) fn known(&self) -> String {
         match &self.owner {
             None => format!("FROM {} AS relinquish_r", Set::Touched.of(self.number)),
             Some(_) => self.rows(),
@@ -121,7 +123,7 @@ impl<'b> Touched<'b> {
     }
 
     /// The same, and the rows themselves under their table's name.
-    pub(super) fn rows(&self) -> String {
+    pub(crate) fn rows(&self) -> String {
         let table = quoted(&self.class.table);
         match &self.owner {
             None => format!(
@@ -143,7 +145,7 @@ impl<'b> Touched<'b> {
     }
 
     /// True of a row, under its table's name, that is touched and meets a condition on `relinquish_r`.
-    pub(super) fn are(&self, which: &str) -> String {
+    pub(crate) fn are(&self, which: &str) -> String {
         let table = quoted(&self.class.table);
         match &self.owner {
             None => {
@@ -167,7 +169,7 @@ impl<'b> Touched<'b> {
     }
 
     /// How many rows meet a condition, each once.
-    pub(super) fn distinct(&self, which: &str) -> String {
+    pub(crate) fn distinct(&self, which: &str) -> String {
         if self.owner.is_some() {
             let table = quoted(&self.class.table);
             return format!("SELECT count(*) FROM main.{table} AS {table} WHERE {}", self.are(which));
@@ -179,7 +181,7 @@ impl<'b> Touched<'b> {
 
     /// The rows that customers of the batch have, by number; if asked for, those that somebody else has as well, and those
     /// that go along.
-    pub(super) fn held(&self, gives: &str, with_shared: bool) -> String {
+    pub(crate) fn held(&self, gives: &str, with_shared: bool) -> String {
         let which = match (with_shared, self.class.is_shared) {
             (true, _) => "",
             (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",

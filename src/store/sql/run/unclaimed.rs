@@ -5,16 +5,19 @@
 
 use std::collections::HashMap;
 
-use super::ownership::{From, Set, Toward, Ways};
-use super::{Shared, Trouble};
+use super::Frame;
 use crate::data_map::{ClassName, LinkRole};
 use crate::policy::{RecordAction, Treatment};
 use crate::store::StoreError;
-use crate::store::sql::{Bound, BoundClass, Ignored, Rows, Session, SqlMap};
+use crate::store::sql::bind::{Bound, BoundClass, Rows};
+use crate::store::sql::fault::Trouble;
+use crate::store::sql::map::{Ignored, SqlMap};
+use crate::store::sql::session::Session;
+use crate::store::sql::whose::{From, Set, Toward, Ways};
 
 /// A table with rows that may be of no class.
 #[derive(Debug)]
-pub(super) struct Unclaimed {
+pub(crate) struct Unclaimed {
     table: String,
     classes: Vec<ClassName>,
     /// Each counts, per customer of the batch, the rows to which one link leads.
@@ -22,7 +25,7 @@ pub(super) struct Unclaimed {
 }
 
 /// The tables whose classes do not claim all rows, and for whose other rows the map gives no reason.
-pub(super) fn tables(bound: &Bound, map: &SqlMap) -> Vec<Unclaimed> {
+pub(crate) fn tables(bound: &Bound, map: &SqlMap) -> Vec<Unclaimed> {
     let mut tables: Vec<Unclaimed> = Vec::new();
     for class in &bound.classes {
         let classes: Vec<&BoundClass> =
@@ -72,10 +75,10 @@ fn counts(bound: &Bound, class: &BoundClass, rows: &Rows) -> Vec<String> {
     .collect()
 }
 
-impl Shared {
+impl Frame {
     /// The customers of the batch from whom rows hang that no class claims, once their records were found. Only tables count
     /// in which the treatment does something.
-    pub(super) fn unclaimed(
+    pub(crate) fn unclaimed(
         &self,
         session: &mut dyn Session,
         treatment: &Treatment,

@@ -2,17 +2,17 @@
 
 use serde_json::Value as Json;
 
-use super::reading::{Unreadable, document};
+use super::unreadable::{Unreadable, document};
 use super::working::{Place, Slot, Working, holds, key_of};
 use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
 use crate::anonymise::readable::Unread;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{RecordKey, Value};
-use crate::store::sql::Cell;
+use crate::store::sql::cell::Cell;
 
 impl Working {
     /// What becomes of a document, or of a value within it.
-    pub(super) fn treated<'v>(
+    pub(crate) fn treated<'v>(
         &self,
         slot: &Slot,
         value: Cell<'v>,
@@ -26,7 +26,7 @@ impl Working {
     }
 
     /// A text or a document without its customers.
-    pub(super) fn redacted<'v>(
+    pub(crate) fn redacted<'v>(
         &self,
         slot: &Slot,
         value: Cell<'v>,
@@ -40,7 +40,7 @@ impl Working {
     }
 
     /// A text that a duty has released: treated whole, if nobody can be looked for any more.
-    pub(super) fn released<'v>(
+    pub(crate) fn released<'v>(
         &self,
         slot: &Slot,
         value: Cell<'v>,
@@ -131,7 +131,7 @@ impl Working {
 
     /// Whether something is still to be done to a value. One that cannot be read stops a count, unless the policy says
     /// what becomes of it.
-    pub(super) fn is_pending(
+    pub(crate) fn is_pending(
         &self,
         slot: &Slot,
         value: Cell<'_>,
@@ -156,7 +156,7 @@ fn as_it_is<'v>(
 }
 
 /// Whether everything that a field names is as a strategy leaves it: the values within a document, or the whole.
-pub(super) fn is_held<'v>(
+pub(crate) fn is_held<'v>(
     slot: &Slot,
     strategy: &Strategy,
     value: Cell<'v>,
@@ -178,7 +178,7 @@ pub(super) fn is_held<'v>(
 }
 
 /// The texts that a field names in a document, in words why not.
-pub(super) fn texts(value: Cell<'_>, pointer: &Pointer) -> Result<Vec<String>, String> {
+pub(crate) fn texts(value: Cell<'_>, pointer: &Pointer) -> Result<Vec<String>, String> {
     let Some(text) = document(value).map_err(|why| why.to_string())? else { return Ok(Vec::new()) };
     let found = values(text, pointer).map_err(|why| why.to_string())?;
     Ok(found

@@ -1,21 +1,25 @@
 //! Whether the live schema is still the one that the map was held against.
 //!
-//! SQLite counts the changes of a schema: `PRAGMA schema_version`. Each transaction that counts or changes records reads
-//! that number first. Only another number means reading the schema again, because VACUUM changes the number too.
+//! Each transaction that counts or changes records asks first for the [number](Session::schema_version) of the schema. Only
+//! another number means reading the schema again: it may be the same all the same.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::Frame;
 use super::facts::Facts;
-use super::{Shared, SqliteStore, Trouble};
 use crate::digest::Digest;
-use crate::store::StoreError;
-use crate::store::sql::{Bound, Fault, Purpose, Schema, Session, Shape, SqlMap, bind};
+use crate::store::sql::bind::{Bound, bind};
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::map::SqlMap;
+use crate::store::sql::schema::Schema;
+use crate::store::sql::session::{Purpose, Session};
+use crate::store::sql::shape::Shape;
 
 /// The schema as it was when the map was held against it.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// The map as the host wrote it.
-    pub(super) map: SqlMap,
+    pub(crate) map: SqlMap,
     shape: Shape,
     /// The number of the last schema that was found to fit.
     version: AtomicI64,
@@ -23,19 +27,19 @@ pub(super) struct Watch {
 
 impl Watch {
     /// `version` has to be read before `schema`: a change in between is then found by the first transaction.
-    pub(super) fn new(map: &SqlMap, bound: &Bound, schema: &Schema, version: i64) -> Self {
+    pub(crate) fn new(map: &SqlMap, bound: &Bound, schema: &Schema, version: i64) -> Self {
         Self { map: map.clone(), shape: Shape::of(bound, schema), version: AtomicI64::new(version) }
     }
 
     /// Names the schema, as far as it matters to the map.
-    pub(super) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.shape.digest()
     }
 }
 
-impl Shared {
+impl Frame {
     /// Stops a transaction, before anything is touched, whose schema is another one than the map was held against.
-    pub(super) fn same_schema(&self, session: &mut dyn Session) -> Result<(), Trouble> {
+    pub(crate) fn same_schema(&self, session: &mut dyn Session) -> Result<(), Trouble> {
         let version = session.schema_version()?;
         if version == self.watch.version.load(Ordering::Relaxed) {
             return Ok(());
@@ -64,24 +68,12 @@ impl Shared {
         }
         Ok(changes)
     }
-}
 
-impl SqliteStore {
-    /// What has changed in the database's schema since the store was opened, as far as it matters to the map: a list of
-    /// sentences, empty where everything is as it was.
-    ///
-    /// Every count and every erasure asks the same by itself, and stops with [`StoreError::Drift`] where the list is not
-    /// empty. The store has to be opened again then.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn drift(&self) -> Result<Vec<String>, StoreError> {
-        self.call("comparing the schema", |shared, session| {
-            let mut transaction = session.transaction(Purpose::Read)?;
-            let changes = shared.changes(&mut *transaction)?;
-            transaction.commit()?;
-            Ok(changes)
-        })
-        .await
+    /// The same, in a transaction of its own.
+    pub(crate) fn drift(&self, session: &mut dyn Session) -> Result<Vec<String>, Trouble> {
+        let mut transaction = session.transaction(Purpose::Read)?;
+        let changes = self.changes(&mut *transaction)?;
+        transaction.commit()?;
+        Ok(changes)
     }
 }

@@ -1,102 +1,103 @@
 //! Finding the rows of a batch: what its customers have, who else has it, what a duty keeps, and what goes along.
 //!
-//! The statements follow from the map and the treatment alone. Each adds rows to a [set](super::ownership::Set), and runs
+//! The statements follow from the map and the treatment alone. Each adds rows to a [set](super::Set), and runs
 //! again only when the set that it reads has grown: in a tree of rows once a level, elsewhere once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::ownership::{From, Reads, Set, Toward, Ways, handle_names, is_row, listed};
-use super::statements::quoted;
+use super::{BATCH, From, Reads, Set, Toward, Ways, handle_names, is_row, of_class};
 use crate::data_map::{ClassName, LinkRole};
 use crate::policy::{ClassTreatment, RecordAction, Treatment};
-use crate::store::sql::{Bound, BoundClass, BoundLink};
+use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::way::BoundLink;
 
 mod duties;
 mod sharing;
 mod unclear;
 
 /// A set of the rows of a class.
-pub(super) type Place = (Set, usize);
+pub(crate) type Place = (Set, usize);
 
 /// A statement that adds to one set what it finds from another.
 #[derive(Clone, Debug)]
-pub(super) struct Fill {
-    pub(super) sql: String,
+pub(crate) struct Fill {
+    pub(crate) sql: String,
     /// Where it reads a whole table of the host's: how it does without.
-    pub(super) reads: Option<Reads>,
+    pub(crate) reads: Option<Reads>,
     /// The set that it reads. None: the batch.
-    pub(super) from: Option<Place>,
-    pub(super) into: Place,
+    pub(crate) from: Option<Place>,
+    pub(crate) into: Place,
 }
 
 impl Fill {
     /// The table that it may have to read, and the set for whose rows.
-    pub(super) fn reading(&self) -> Option<(&Reads, Option<Place>)> {
+    pub(crate) fn reading(&self) -> Option<(&Reads, Option<Place>)> {
         self.reads.as_ref().map(|reads| (reads, self.from))
     }
 }
 
 /// How the rows of a treatment's batch are found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// Sets that are emptied before.
-    pub(super) used: BTreeSet<Place>,
+    pub(crate) used: BTreeSet<Place>,
     /// The customers' own rows.
-    pub(super) start: Vec<Fill>,
+    pub(crate) start: Vec<Fill>,
     /// Rows that go along with a customer.
-    pub(super) along: Vec<Fill>,
+    pub(crate) along: Vec<Fill>,
     /// What hangs from what is touched.
-    pub(super) touch: Vec<Fill>,
+    pub(crate) touch: Vec<Fill>,
     /// What duties keep.
-    pub(super) duties: Duties,
+    pub(crate) duties: Duties,
     /// Who else has what may be shared.
-    pub(super) sharing: Sharing,
+    pub(crate) sharing: Sharing,
     /// Rows that go along with rows that are deleted.
-    pub(super) goes: Vec<Fill>,
+    pub(crate) goes: Vec<Fill>,
     /// Writes beside each customer of the batch how the customer is named among the people who have a row.
-    pub(super) name_people: Option<String>,
+    pub(crate) name_people: Option<String>,
     /// What is written down beside the touched rows in the end: the set that says it, and the statement.
-    pub(super) marks: Vec<(Place, String)>,
+    pub(crate) marks: Vec<(Place, String)>,
     /// Rows whose owner cannot be told.
-    pub(super) unclear: Unclear,
+    pub(crate) unclear: Unclear,
 }
 
 impl Finding {
     /// Whether what becomes of a customer's records may depend on who else is in the batch, beyond who has them.
-    pub(super) fn goes_along(&self) -> bool {
+    pub(crate) fn goes_along(&self) -> bool {
         !self.along.is_empty() || !self.goes.is_empty()
     }
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Duties {
+pub(crate) struct Duties {
     /// Rows that lead to touched ones and may be kept.
-    pub(super) near: Vec<Fill>,
+    pub(crate) near: Vec<Fill>,
     /// Which of all these a duty keeps.
-    pub(super) whole: Vec<Fill>,
+    pub(crate) whole: Vec<Fill>,
     /// What such records need to keep their meaning.
-    pub(super) needs: Vec<Fill>,
+    pub(crate) needs: Vec<Fill>,
     /// Everything that they lead to.
-    pub(super) needed: Vec<Fill>,
+    pub(crate) needed: Vec<Fill>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sharing {
-    pub(super) above: Vec<Fill>,
+pub(crate) struct Sharing {
+    pub(crate) above: Vec<Fill>,
     /// The people who stay when the batch leaves.
-    pub(super) stay: Vec<Fill>,
+    pub(crate) stay: Vec<Fill>,
     /// Everybody who has not left: of a plan each customer leaves alone.
-    pub(super) anybody: Vec<Fill>,
-    pub(super) had: Vec<Fill>,
+    pub(crate) anybody: Vec<Fill>,
+    pub(crate) had: Vec<Fill>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unclear {
-    pub(super) used: BTreeSet<Place>,
-    pub(super) near: Vec<Fill>,
+pub(crate) struct Unclear {
+    pub(crate) used: BTreeSet<Place>,
+    pub(crate) near: Vec<Fill>,
     /// Per class and link: the customers of the batch to whom an unclear row leads.
-    pub(super) found: Vec<(ClassName, String, usize, String)>,
+    pub(crate) found: Vec<(ClassName, String, usize, String)>,
 }
 
 /// Whether one row hangs from another, and from which side the link says it.
@@ -110,7 +111,7 @@ struct Hanging<'b> {
 }
 
 /// Writes the statements.
-pub(super) struct Finder<'b> {
+pub(crate) struct Finder<'b> {
     bound: &'b Bound,
     ways: Ways<'b>,
     treatment: Option<&'b Treatment>,
@@ -125,12 +126,12 @@ pub(super) struct Finder<'b> {
 }
 
 /// An expression over a row of the host's, under an alias.
-pub(super) type Expression<'b> = Box<dyn Fn(&str) -> String + 'b>;
+pub(crate) type Expression<'b> = Box<dyn Fn(&str) -> String + 'b>;
 
 impl<'b> Finder<'b> {
     /// For a treatment; `without_set` are the classes whose rows are found without, `kept` says of a class which of its rows
     /// a duty keeps, `has_left` who has left.
-    pub(super) fn new(
+    pub(crate) fn new(
         bound: &'b Bound,
         treatment: Option<&'b Treatment>,
         without_set: BTreeSet<usize>,
@@ -330,10 +331,10 @@ impl<'b> Finder<'b> {
                     Set::Touched.of(root),
                     handle_names(class),
                     listed("x", &class.handle),
-                    super::statements::BATCH,
+                    BATCH,
                     quoted(&class.table),
                     same.join(" AND "),
-                    super::ownership::of_class("x", &class.rows),
+                    of_class("x", &class.rows),
                 ),
                 reads: None,
                 from: None,
@@ -352,7 +353,7 @@ impl<'b> Finder<'b> {
     }
 
     /// Everything that the treatment has to know.
-    pub(super) fn finding(&self) -> Finding {
+    pub(crate) fn finding(&self) -> Finding {
         let (start, touch) = self.touch();
         let mut finding = Finding { start, touch, ..Finding::default() };
         self.put_along(&mut finding);
@@ -378,7 +379,7 @@ impl<'b> Finder<'b> {
     }
 
     /// What customers have, and what of it somebody else has too, whatever a treatment does.
-    pub(super) fn held(&self) -> Finding {
+    pub(crate) fn held(&self) -> Finding {
         let (start, touch) = self.touch();
         let mut finding = Finding { start, touch, sharing: self.sharing(false), ..Finding::default() };
         self.put_marks(&mut finding);
@@ -434,10 +435,10 @@ impl<'b> Finder<'b> {
         if let Some(root) = self.class(self.root()).filter(|_| !finding.sharing.had.is_empty()) {
             finding.name_people = Some(format!(
                 "UPDATE {0} SET person = (SELECT {1} FROM {2} AS t WHERE t.n = {3}.n)",
-                super::statements::BATCH,
+                BATCH,
                 person(root, "t"),
                 Set::Touched.of(self.root()),
-                super::statements::BATCH.trim_start_matches("temp."),
+                BATCH.trim_start_matches("temp."),
             ));
         }
         for (number, class) in self.bound.classes.iter().enumerate() {
@@ -451,7 +452,7 @@ impl<'b> Finder<'b> {
                      (SELECT b.person FROM {} AS b WHERE b.n = {alias}.n))",
                     Set::Had.of(number),
                     same_handle(class, "s", alias),
-                    super::statements::BATCH,
+                    BATCH,
                 );
                 if finding.along.iter().chain(&finding.goes).any(|fill| fill.into == (Set::Along, number)) {
                     let _ = write!(sql, " AND NOT {}", is_in(Set::Along));

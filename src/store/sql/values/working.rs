@@ -10,61 +10,62 @@ use chrono::NaiveDate;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::json_fields;
-use super::mentions::People;
-use super::reading::Unreadable;
+use super::people::People;
+use super::unreadable::Unreadable;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
 use crate::data_map::{ClassName, FieldName, ReadDate, RecordKey, Value};
 use crate::policy::{UnderDuty, as_it_stays};
-use crate::store::sql::{Cell, Compare};
+use crate::store::sql::cell::Cell;
+use crate::store::sql::links::Compare;
 
 /// A field and what is written to it.
 #[derive(Clone, Debug)]
-pub(super) struct Slot {
-    pub(super) class: ClassName,
-    pub(super) field: FieldName,
-    pub(super) strategy: Strategy,
+pub(crate) struct Slot {
+    pub(crate) class: ClassName,
+    pub(crate) field: FieldName,
+    pub(crate) strategy: Strategy,
     /// Where it is in the JSON document that the column holds, if it is within one.
-    pub(super) place: Option<Place>,
+    pub(crate) place: Option<Place>,
     /// What becomes of a value that cannot be read. None: it stops the erasure of its customer.
-    pub(super) otherwise: Option<Strategy>,
+    pub(crate) otherwise: Option<Strategy>,
     /// What becomes of a searched text that a duty has released, once nobody can be looked for.
-    pub(super) after_duty: Option<Strategy>,
+    pub(crate) after_duty: Option<Strategy>,
     /// Whether the record's key may be named.
-    pub(super) shows_key: bool,
+    pub(crate) shows_key: bool,
 }
 
 /// A place in the document of a column.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) pointer: Pointer,
+pub(crate) struct Place {
+    pub(crate) pointer: Pointer,
     /// What is left out there, because it is a field of its own.
-    pub(super) others: Vec<Pointer>,
+    pub(crate) others: Vec<Pointer>,
 }
 
 /// What the functions work with while a treatment is carried out or counted.
 #[derive(Clone, Debug)]
-pub(super) struct Working {
-    pub(super) slots: Arc<[Slot]>,
+pub(crate) struct Working {
+    pub(crate) slots: Arc<[Slot]>,
     /// What duties keep, in the order of the script.
-    pub(super) duties: Arc<[UnderDuty]>,
-    pub(super) seed: Option<Seed>,
-    pub(super) date: NaiveDate,
-    pub(super) attempt: u32,
+    pub(crate) duties: Arc<[UnderDuty]>,
+    pub(crate) seed: Option<Seed>,
+    pub(crate) date: NaiveDate,
+    pub(crate) attempt: u32,
     /// What each slot writes where that is the same for every row.
     same: Vec<Option<String>>,
     /// What was last found to be what a slot writes, where that is the same for every row of a day.
     held: Vec<Option<String>>,
     /// Whom texts are searched for.
-    pub(super) people: People,
+    pub(crate) people: People,
     /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
-    pub(super) stops_at_unreadable: bool,
+    pub(crate) stops_at_unreadable: bool,
     /// Why a function failed: SQLite's own words for it would not say.
     failed: Option<Unreadable>,
 }
 
 impl Working {
-    pub(super) fn new(
+    pub(crate) fn new(
         slots: Arc<[Slot]>,
         duties: Arc<[UnderDuty]>,
         seed: Option<Seed>,
@@ -86,45 +87,45 @@ impl Working {
 }
 
 /// Shared between the connection's functions and whoever sets the work.
-pub(super) type Bench = Arc<Mutex<Option<Working>>>;
+pub(crate) type Bench = Arc<Mutex<Option<Working>>>;
 
-pub(super) fn set(bench: &Bench, working: Option<Working>) {
+pub(crate) fn set(bench: &Bench, working: Option<Working>) {
     *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
 }
 
 /// Whom the texts are searched for, from now on.
-pub(super) fn search_for(bench: &Bench, people: People) {
+pub(crate) fn search_for(bench: &Bench, people: People) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.people = people;
     }
 }
 
 /// A value that cannot be read stops the count from now on.
-pub(super) fn stop_at_unreadable(bench: &Bench) {
+pub(crate) fn stop_at_unreadable(bench: &Bench) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.stops_at_unreadable = true;
     }
 }
 
 /// Why a function failed, if one has.
-pub(super) fn take_failure(bench: &Bench) -> Option<String> {
+pub(crate) fn take_failure(bench: &Bench) -> Option<String> {
     take_unreadable(bench).map(|why| why.to_string())
 }
 
 /// The same, with the way out apart.
-pub(super) fn take_unreadable(bench: &Bench) -> Option<Unreadable> {
+pub(crate) fn take_unreadable(bench: &Bench) -> Option<Unreadable> {
     bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
 }
 
 /// Something cannot be read, as if a function had failed at it.
-pub(super) fn put_unreadable(bench: &Bench, why: Unreadable) {
+pub(crate) fn put_unreadable(bench: &Bench, why: Unreadable) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.failed = Some(why);
     }
 }
 
 /// Why a value cannot be computed: a mistake of ours, or a value that cannot be read.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Ours(&'static str),
     Unreadable(Unreadable),
 }
@@ -137,7 +138,7 @@ impl From<Unreadable> for Failure {
 
 /// Does something while a treatment is carried out or counted. Why a value cannot be read is kept: the database's own words
 /// would not say.
-pub(super) fn with<T>(
+pub(crate) fn with<T>(
     bench: &Bench,
     work: impl FnOnce(&mut Working) -> Result<T, Failure>,
 ) -> Result<T, &'static str> {
@@ -159,7 +160,7 @@ impl Working {
     }
 
     /// What becomes of a value.
-    pub(super) fn value<'v>(
+    pub(crate) fn value<'v>(
         &self,
         n: usize,
         old: Cell<'v>,
@@ -189,7 +190,7 @@ impl Working {
     }
 
     /// Whether a value is what a slot writes. Most rows of a placeholder have the same text, which is looked at once.
-    pub(super) fn holds(&mut self, n: usize, value: Cell<'_>) -> Result<bool, Failure> {
+    pub(crate) fn holds(&mut self, n: usize, value: Cell<'_>) -> Result<bool, Failure> {
         let slot = self.slots.get(n).ok_or(Failure::Ours("no such field"))?;
         let last = self.held.get_mut(n).ok_or(Failure::Ours("no such field"))?;
         if let (Some(last), Cell::Text(bytes)) = (&last, value)
@@ -207,7 +208,7 @@ impl Working {
     }
 
     /// What is left of a value once it is made general.
-    pub(super) fn general(&self, n: usize, value: Cell<'_>) -> Result<Value, Failure> {
+    pub(crate) fn general(&self, n: usize, value: Cell<'_>) -> Result<Value, Failure> {
         let general = match self.slot(n)?.strategy.reveals() {
             Reveals::Only(general) => Some(general),
             _ => None,
@@ -216,13 +217,13 @@ impl Working {
     }
 
     /// What a placeholder is on the day, where it is the same for every row.
-    pub(super) fn of_day(&self, n: usize) -> Result<Option<String>, Failure> {
+    pub(crate) fn of_day(&self, n: usize) -> Result<Option<String>, Failure> {
         self.slot(n)?;
         Ok(self.same.get(n).cloned().flatten())
     }
 
     /// What becomes of a document, or of a value within it.
-    pub(super) fn json<'v>(
+    pub(crate) fn json<'v>(
         &self,
         n: usize,
         old: Cell<'v>,
@@ -232,7 +233,7 @@ impl Working {
     }
 
     /// Whether a value within a document is erased.
-    pub(super) fn json_holds<'v>(
+    pub(crate) fn json_holds<'v>(
         &self,
         n: usize,
         value: Cell<'v>,
@@ -244,7 +245,7 @@ impl Working {
     }
 
     /// Whether a text mentions a customer of the batch.
-    pub(super) fn mentions<'v>(
+    pub(crate) fn mentions<'v>(
         &self,
         n: usize,
         value: Cell<'v>,
@@ -256,7 +257,7 @@ impl Working {
     }
 
     /// The same of a text that a duty has released.
-    pub(super) fn is_released<'v>(
+    pub(crate) fn is_released<'v>(
         &self,
         n: usize,
         value: Cell<'v>,
@@ -272,7 +273,7 @@ impl Working {
     }
 
     /// What becomes of a text that a duty has released.
-    pub(super) fn release<'v>(
+    pub(crate) fn release<'v>(
         &self,
         n: usize,
         old: Cell<'v>,
@@ -282,12 +283,12 @@ impl Working {
     }
 
     /// How many mentions of a customer in a text are not certain.
-    pub(super) fn uncertain(&self, n: usize, value: Cell<'_>, customer: usize) -> Result<usize, Failure> {
+    pub(crate) fn uncertain(&self, n: usize, value: Cell<'_>, customer: usize) -> Result<usize, Failure> {
         Ok(self.people.uncertain(self.slot(n)?, value, customer))
     }
 
     /// A duty by its number, and a record's date as the duty's field stores it. Nobody counts by a day that is not known.
-    pub(super) fn duty(&self, n: usize, date: Cell<'_>) -> Result<(&UnderDuty, ReadDate), Failure> {
+    pub(crate) fn duty(&self, n: usize, date: Cell<'_>) -> Result<(&UnderDuty, ReadDate), Failure> {
         let duty = self.duties.get(n).ok_or(Failure::Ours("no such duty"))?;
         let today = (self.date != NaiveDate::MIN).then_some(self.date);
         Ok((duty, duty.form.read_stored(date.stored(), today)))
@@ -295,7 +296,7 @@ impl Working {
 }
 
 /// [`Strategy::holds`], without taking a copy of a text.
-pub(super) fn holds(strategy: &Strategy, value: Cell<'_>) -> bool {
+pub(crate) fn holds(strategy: &Strategy, value: Cell<'_>) -> bool {
     match value {
         Cell::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| strategy.holds_text(text)),
         other => strategy.holds(&other.to_value()),
@@ -313,7 +314,7 @@ fn as_text(value: Cell<'_>) -> Option<String> {
 }
 
 /// A value as a link compares it.
-pub(super) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
+pub(crate) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
     let text = as_text(value)?;
     Some(match compare {
         Compare::Exact | Compare::Text => text,
@@ -326,7 +327,7 @@ pub(super) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
 }
 
 /// A key's values, each with its type and its length before it, so that no two keys look the same.
-pub(super) fn key_of<'v>(values: impl Iterator<Item = Cell<'v>>) -> String {
+pub(crate) fn key_of<'v>(values: impl Iterator<Item = Cell<'v>>) -> String {
     let mut text = String::new();
     for value in values {
         let (kind, part) = match value {

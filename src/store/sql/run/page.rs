@@ -5,10 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::statements::quoted;
-use super::{Shared, Trouble, facts, ownership};
+use super::Frame;
 use crate::data_map::Value;
-use crate::store::sql::{Cell, Fault, Session};
+use crate::store::sql::cell::Cell;
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::session::Session;
+use crate::store::sql::spelling::{columns, listed, quoted};
+use crate::store::sql::whose::{of_class, stand_in_sql};
 use crate::store::{Cursor, Page, PageRequest};
 
 /// One value of a key.
@@ -49,12 +52,12 @@ impl Part {
     }
 }
 
-impl Shared {
-    pub(super) fn page(&self, session: &mut dyn Session, request: &PageRequest) -> Result<Page, Trouble> {
+impl Frame {
+    pub(crate) fn page(&self, session: &mut dyn Session, request: &PageRequest) -> Result<Page, Trouble> {
         let Some(root) = self.bound.root() else { return Ok(Page::default()) };
         let table = quoted(&root.table);
-        let key = ownership::columns(&table, &root.key);
-        let listed = ownership::listed(&table, &root.key);
+        let key = columns(&table, &root.key);
+        let listed = listed(&table, &root.key);
         let mut values = vec![Value::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
         let mut after = "1".to_owned();
         if let Some(cursor) = &request.after {
@@ -74,8 +77,8 @@ impl Shared {
              ORDER BY {listed} LIMIT ?1",
             self.facts.columns(),
             is_there.join(" AND "),
-            ownership::of_class(&table, &root.rows),
-            facts::stand_in_sql(self.customers(), &table)
+            of_class(&table, &root.rows),
+            stand_in_sql(self.customers(), &table)
         );
         let (mut customers, mut last) = (Vec::new(), None);
         session.query(&sql, &values, &mut |row| {

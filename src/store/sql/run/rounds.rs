@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::find::{Fill, Finding, Place};
-use super::ownership::{Reads, Set, listed, picked};
-use super::statements::quoted;
-use super::{Shared, Trouble};
+use super::Frame;
 use crate::data_map::ClassName;
-use crate::store::sql::Session;
+use crate::store::sql::fault::Trouble;
+use crate::store::sql::session::Session;
+use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::whose::{BATCH, Fill, Finding, Place, Reads, Set, picked};
 
 /// What has been found so far, and which tables were read for it.
 #[derive(Debug, Default)]
-pub(super) struct Readings<'f> {
+pub(crate) struct Readings<'f> {
     grown: Grown,
     /// Everything for which a table may have to be read, with the set that it starts from.
     wanted: Vec<(&'f Reads, Option<Place>)>,
@@ -35,7 +35,7 @@ impl<'f> Readings<'f> {
     }
 
     /// Whether nothing was found from which a statement starts.
-    pub(super) fn is_empty(&self, from: Option<Place>) -> bool {
+    pub(crate) fn is_empty(&self, from: Option<Place>) -> bool {
         self.grown.version(from) == 0
     }
 }
@@ -53,10 +53,10 @@ impl Grown {
     }
 }
 
-impl Shared {
+impl Frame {
     /// Finds everything that the treatment has to know of the batch, when all of it leaves; `ends` are the statements that
     /// will follow links afterwards.
-    pub(super) fn find<'f>(
+    pub(crate) fn find<'f>(
         &self,
         session: &mut dyn Session,
         finding: &'f Finding,
@@ -69,7 +69,7 @@ impl Shared {
     }
 
     /// The same where each customer of the batch leaves alone.
-    pub(super) fn find_each<'f>(
+    pub(crate) fn find_each<'f>(
         &self,
         session: &mut dyn Session,
         finding: &'f Finding,
@@ -82,14 +82,14 @@ impl Shared {
     }
 
     /// The same over what was found before: what triggers have written since is added.
-    pub(super) fn find_more(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
+    pub(crate) fn find_more(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
         let mut readings = Readings::of(finding, std::iter::empty());
         readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
         self.find_from(session, finding, &mut readings, &finding.sharing.stay)
     }
 
     /// What hangs together with rows that are touched already: nobody's, when these expire.
-    pub(super) fn find_around<'f>(
+    pub(crate) fn find_around<'f>(
         &self,
         session: &mut dyn Session,
         finding: &'f Finding,
@@ -110,8 +110,8 @@ impl Shared {
     }
 
     /// Empties the sets and the batch.
-    pub(super) fn forget(session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
-        session.execute(&format!("DELETE FROM {}", super::statements::BATCH), &[])?;
+    pub(crate) fn forget(session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
+        session.execute(&format!("DELETE FROM {BATCH}"), &[])?;
         empty(session, &finding.used)
     }
 
@@ -163,7 +163,7 @@ impl Shared {
     }
 
     /// Only what the customers of the batch have, and what of it somebody else has too.
-    pub(super) fn unclear(
+    pub(crate) fn unclear(
         &self,
         session: &mut dyn Session,
         finding: &Finding,
@@ -226,7 +226,7 @@ impl Shared {
 
     /// Picks the rows of a table that a statement needs, and those that other statements will need, in one reading. False
     /// where the statement is to read the table itself: it has an index, or nobody else needs a reading.
-    pub(super) fn pick(
+    pub(crate) fn pick(
         &self,
         session: &mut dyn Session,
         reads: Option<&Reads>,
@@ -280,212 +280,4 @@ fn empty(session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trou
         session.execute(&format!("DELETE FROM {}", set.of(*number)), &[])?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::sync::{Arc, Mutex};
-
-    use chrono::DateTime;
-    use rusqlite::trace::{TraceEvent, TraceEventCodes};
-    use rusqlite::{Connection, StatementStatus};
-
-    use super::*;
-    use crate::anonymise::Seed;
-    use crate::customer::CustomerId;
-    use crate::policy::PolicyDocument;
-    use crate::store::sql::{Fault, SqlMap};
-    use crate::store::sqlite::SqliteStore;
-    use crate::store::{CustomerStore, EraseRequest, Erased, RecordStore, StoreError, Target};
-
-    /// Links are said by the map alone, so that SQLite itself has none to check.
-    const SCHEMA: &str = "
-        CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT);
-        CREATE TABLE customers (
-            id INTEGER PRIMARY KEY, address_id INTEGER, name TEXT, state TEXT NOT NULL DEFAULT 'active'
-        );
-        CREATE TABLE orders (
-            id INTEGER PRIMARY KEY, customer_id INTEGER, shipping_id INTEGER, billing_id INTEGER, note TEXT
-        );
-        CREATE TABLE lines (id INTEGER PRIMARY KEY, order_id INTEGER, text TEXT);
-        CREATE TABLE follows (id INTEGER PRIMARY KEY, follower_id INTEGER, followed_id INTEGER, since TEXT);
-        CREATE TABLE comments (id INTEGER PRIMARY KEY, customer_id INTEGER, reply_to INTEGER, text TEXT);
-        CREATE TABLE invoices (id INTEGER PRIMARY KEY, order_id INTEGER, address_id INTEGER, booked_on TEXT, name TEXT);
-        INSERT INTO addresses VALUES (1, 'Home'), (2, 'Shared');
-        INSERT INTO customers (id, address_id, name) VALUES (1, 1, 'Maud'), (2, 2, 'Ada');
-        INSERT INTO orders VALUES (1, 1, 1, 2, 'Ring twice'), (2, 2, 2, 2, 'Ring once');
-        INSERT INTO lines VALUES (1, 1, 'A lamp'), (2, 2, 'A lamp');
-        INSERT INTO follows VALUES (1, 1, 2, '2024-05-06'), (2, 2, 1, '2024-05-06');
-        INSERT INTO comments VALUES (1, 1, NULL, 'I like the lamp'), (2, 2, 1, 'So do I');
-        INSERT INTO invoices VALUES (1, 1, 1, '2026-02-03', 'Maud'), (2, 2, 2, '2026-02-03', 'Ada');";
-
-    const LINKS: [(&str, &str); 11] = [
-        ("customers", "address_id"),
-        ("orders", "customer_id"),
-        ("orders", "shipping_id"),
-        ("orders", "billing_id"),
-        ("lines", "order_id"),
-        ("follows", "follower_id"),
-        ("follows", "followed_id"),
-        ("comments", "customer_id"),
-        ("comments", "reply_to"),
-        ("invoices", "order_id"),
-        ("invoices", "address_id"),
-    ];
-
-    const MAP: &str = r#"
-        version = 1
-        [customers]
-        table = "customers"
-        key = "id"
-        tenant = { is = "shop" }
-        status = { column = "state", active = "active", archived = "archived" }
-        deactivate = { state = "archived" }
-        ends = { address_id = { to = "address", gone = "clear" } }
-        fields = { name = "name" }
-        [records.address]
-        table = "addresses"
-        key = "id"
-        shared = ["order.shipping_id", "order.billing_id", "customer.address_id"]
-        fields = { street = "address" }
-        [records.order]
-        table = "orders"
-        key = "id"
-        owner = { column = "customer_id", to = "customer" }
-        ends = { shipping_id = { to = "address", gone = "clear" }, billing_id = { to = "address", gone = "clear" } }
-        fields = { note = "free_text" }
-        [records.line]
-        table = "lines"
-        key = "id"
-        owner = { column = "order_id", to = "order" }
-        fields = { text = "free_text" }
-        [records.follow]
-        table = "follows"
-        key = "id"
-        owner = { column = "follower_id", to = "customer" }
-        ends = { followed_id = { to = "customer", gone = "goes" } }
-        fields = { since = "communication" }
-        [records.comment]
-        table = "comments"
-        key = "id"
-        owner = { column = "customer_id", to = "customer" }
-        ends = { reply_to = { to = "comment", gone = "clear" } }
-        fields = { text = "free_text" }
-        [records.invoice]
-        table = "invoices"
-        key = "id"
-        owner = { column = "order_id", to = "order" }
-        ends = { address_id = { to = "address", gone = "clear" } }
-        fields = { name = "name", booked_on = "not personal" }"#;
-
-    const POLICY: &str = r#"
-        version = 1
-        sweep = false
-        triggers.requested = { treatment = "clear" }
-        guards = { active_subscription = { ignore = "none" }, not_archived = { ignore = "it is" } }
-        anonymise = { name = "token", address = "remove", communication = "remove", free_text = "clear" }
-        [treatments.clear]
-        customer = "anonymise"
-        address = "delete"
-        order = "anonymise"
-        line = "delete"
-        follow = "delete"
-        comment = "delete"
-        invoice = "delete"
-        [duties.bookkeeping]
-        classes = ["invoice"]
-        statute = "SE/BFL/7:2"
-        from = "booked_on"
-        needs = ["invoice.address_id"]"#;
-
-    /// Rows of nobody's that make a table large.
-    const LARGE: i32 = 2_000;
-
-    /// Steps through whole tables, by statement. One test alone counts.
-    static STEPS: Mutex<BTreeMap<String, i32>> = Mutex::new(BTreeMap::new());
-
-    fn count(event: TraceEvent<'_>) {
-        if let TraceEvent::Profile(statement, _) = event {
-            // A cached statement goes on counting.
-            let status = [StatementStatus::FullscanStep, StatementStatus::AutoIndex];
-            let steps = status.into_iter().map(|status| statement.get_status(status)).sum();
-            STEPS.lock().unwrap().insert(statement.sql().into_owned(), steps);
-        }
-    }
-
-    /// How often erasing one customer reads a large table, and in which statements.
-    async fn reads(path: &Path, table: &str, with_indexes: bool) -> (i32, String) {
-        let connection = Connection::open(path).unwrap();
-        connection.execute_batch(SCHEMA).unwrap();
-        if with_indexes {
-            for (table, column) in LINKS {
-                let sql = format!("CREATE INDEX {table}_{column} ON {table} ({column})");
-                connection.execute_batch(&sql).unwrap();
-            }
-        }
-        let rows = format!(
-            "INSERT INTO {table} (id) SELECT 100 + value FROM (
-                 WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {LARGE}) SELECT value FROM n
-             )"
-        );
-        connection.execute_batch(&rows).unwrap();
-        let store = SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap();
-        let policy = PolicyDocument::from_toml(POLICY).unwrap().check(store.data_map()).unwrap();
-        let facts = store.facts(&[CustomerId::new("1")]).await.unwrap();
-        let targets = facts.into_iter().map(|facts| Target {
-            expected: facts.expected(),
-            customer: facts.id,
-            tenant: facts.tenant,
-        });
-        let treatment = Arc::clone(&policy.treatments()["clear"]);
-        let at = DateTime::parse_from_rfc3339("2026-06-01T10:00:00Z").unwrap().to_utc();
-        let request = EraseRequest::new(targets.collect(), treatment, Seed::new([1; 32]), at);
-        let traced: Result<(), StoreError> = store
-            .call_connection("tracing", |_, connection| {
-                connection
-                    .trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(count))
-                    .map_err(|error| Trouble::from(Fault::from(error)))
-            })
-            .await;
-        traced.unwrap();
-        STEPS.lock().unwrap().clear();
-        let answers = store.erase(&request).await.unwrap();
-        assert!(answers.iter().all(|answer| matches!(answer, Ok(Erased::Done(_)))), "{answers:?}");
-        // It did what it should: a read saved would be nothing saved otherwise.
-        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-        assert_eq!(count("SELECT count(*) FROM follows WHERE since IS NOT NULL"), 0);
-        assert_eq!(count("SELECT count(*) FROM comments WHERE text IS NOT NULL AND reply_to IS NULL"), 1);
-        assert_eq!(count("SELECT count(*) FROM addresses WHERE street IS NOT NULL"), 2);
-        assert_eq!(count("SELECT count(*) FROM invoices WHERE name IS NOT NULL"), 2);
-        let steps = STEPS.lock().unwrap();
-        let all: i32 = steps.values().sum();
-        let large = steps.iter().filter(|(_, steps)| **steps > LARGE / 2);
-        let large: Vec<String> = large.map(|(sql, steps)| format!("{steps} steps: {sql}")).collect();
-        (all / LARGE, large.join("\n"))
-    }
-
-    #[tokio::test]
-    async fn a_table_is_read_once_a_pass_without_indexes_and_never_with_them() {
-        // For what customers have; for who else has it, or is kept by a duty with it, and whose link lets go; and where the
-        // way to a duty comes by the table twice, for that.
-        let most = [
-            ("addresses", 0),
-            ("customers", 1),
-            ("orders", 3),
-            ("lines", 1),
-            ("follows", 1),
-            ("comments", 2),
-            ("invoices", 2),
-        ];
-        for (table, most) in most {
-            for with_indexes in [false, true] {
-                let folder = tempfile::tempdir().unwrap();
-                let (reads, statements) =
-                    reads(&folder.path().join("shop.sqlite"), table, with_indexes).await;
-                let most = if with_indexes { 0 } else { most };
-                assert_eq!(reads, most, "{table}, with indexes: {with_indexes}:\n{statements}");
-            }
-        }
-    }
 }

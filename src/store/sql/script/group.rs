@@ -1,32 +1,34 @@
 //! Counting who shares what stays of a customer: one grouped statement for a whole batch, before anything is written.
 
-use super::ownership::{Set, columns, of_class};
-use super::statements::{Script, Statement, Target, quoted, source_sql};
-use super::working::Slot;
-use super::{Shared, Trouble, facts};
+use super::Statement;
+use super::targets::Target;
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::{ClassTreatment, Standing};
-use crate::store::sql::{Bound, BoundClass, Fault, Session, TenantSource};
+use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::map::TenantSource;
+use crate::store::sql::spelling::{columns, quoted, source_sql};
+use crate::store::sql::values::Slot;
+use crate::store::sql::whose::{Set, of_class, stand_in_sql};
 
 /// The customers of a batch with whom too few share what would stay of them.
-const RARE: &str = "temp.relinquish_rare";
+pub(crate) const RARE: &str = "temp.relinquish_rare";
 
 /// Makes the table. Alone is with whom too few share even what is one step more general.
-pub(super) fn create_rare() -> String {
+pub(crate) fn create_rare() -> String {
     format!("CREATE TABLE IF NOT EXISTS {RARE} (n INTEGER PRIMARY KEY, alone INTEGER);")
 }
 
 /// What a smallest group takes.
 #[derive(Clone, Debug)]
-pub(super) struct GroupScript {
-    pub(super) class: ClassName,
+pub(crate) struct GroupScript {
+    pub(crate) class: ClassName,
     /// Puts those into the table with whom too few share what stays.
-    fill: String,
+    pub(crate) fill: String,
     /// Per customer: rows in which something is left of it, and those among them that are cleared.
-    pub(super) tally: Statement,
+    pub(crate) tally: Statement,
     /// A field that is a value within a document, by which nobody can be counted.
-    within_document: Option<FieldName>,
+    pub(crate) within_document: Option<FieldName>,
     columns: Vec<Column>,
     is_rare: String,
     is_alone: String,
@@ -97,7 +99,7 @@ impl GroupScript {
                      SELECT {values} FROM main.{table} AS {table} WHERE NOT coalesce({}, 0){}
                      GROUP BY {values} HAVING count(*) >= {}
                  )",
-                facts::stand_in_sql(&bound.customers, &table),
+                stand_in_sql(&bound.customers, &table),
                 of_class(&table, &class.rows),
                 smallest.least(),
             )
@@ -151,25 +153,5 @@ impl GroupScript {
             let cleared = format!("WHEN {} THEN {} ", self.is_rare, written(*cleared));
             values.push((name, format!("CASE {step}{cleared}ELSE {otherwise} END")));
         }
-    }
-}
-
-impl Shared {
-    /// Finds those of the batch with whom too few share what would stay. By now nothing is written.
-    pub(super) fn find_rare(session: &mut dyn Session, script: &Script) -> Result<(), Trouble> {
-        for group in script.classes.iter().filter_map(|class| class.group.as_ref()) {
-            if let Some(field) = &group.within_document {
-                let what = format!(
-                    "{field} of {} is within a document, and nobody can be counted by it; clear it, or leave \
-                     smallest_group out",
-                    group.class
-                );
-                return Err(Fault::Other(what).into());
-            }
-            let at = Trouble::at(&group.class);
-            session.execute(&format!("DELETE FROM {RARE}"), &[]).map_err(&at)?;
-            session.execute(&group.fill, &[]).map_err(&at)?;
-        }
-        Ok(())
     }
 }

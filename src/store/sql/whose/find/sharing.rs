@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Fill, Finder, Sharing, in_set, names_of, person, row_in_set, same_handle};
-use crate::store::sql::{BoundClass, BoundLink};
-use crate::store::sqlite::ownership::{From, Set, Toward, handle_names, is_row, listed};
-use crate::store::sqlite::statements::quoted;
+use crate::store::sql::bind::BoundClass;
+use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 
 impl Finder<'_> {
     /// Who else has what may be shared: from there up to everybody who has it, and down again from those who stay.

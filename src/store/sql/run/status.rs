@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::statements::quoted;
-use super::{Shared, Trouble, facts};
+use super::Frame;
 use crate::data_map::Value;
-use crate::store::sql::{CustomersMap, DeactivateMap, Fault, Purpose, Session, Written};
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::map::{CustomersMap, DeactivateMap, Written};
+use crate::store::sql::session::{Purpose, Session};
+use crate::store::sql::spelling::{literal, quoted};
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
-impl Shared {
+impl Frame {
     /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
-    pub(super) fn deactivate(
+    pub(crate) fn deactivate(
         &self,
         session: &mut dyn Session,
         batch: &[Deactivation],
@@ -109,7 +111,7 @@ impl Shared {
     }
 
     /// Together if that works, otherwise one by one: a customer whose former values are refused does not fail the others.
-    pub(super) fn reactivate(
+    pub(crate) fn reactivate(
         &self,
         session: &mut dyn Session,
         batch: &[Reactivation],
@@ -176,14 +178,14 @@ impl Shared {
 
 /// A value that the map writes to a column, as an expression. The instant is written as the column stores dates. `b.tenant`
 /// is the tenant's name where there is one.
-pub(super) fn written(map: &CustomersMap, column: &str, value: &Written, at: DateTime<Utc>) -> String {
+pub(crate) fn written(map: &CustomersMap, column: &str, value: &Written, at: DateTime<Utc>) -> String {
     match value {
-        Written::Constant(value) => facts::literal(value),
-        Written::Now => facts::literal(&map.form_of(column).write(at)),
+        Written::Constant(value) => literal(value),
+        Written::Now => literal(&map.form_of(column).write(at)),
         Written::Tenant { before, after } => format!(
             "{} || b.tenant || {}",
-            facts::literal(&Value::from(before.as_str())),
-            facts::literal(&Value::from(after.as_str()))
+            literal(&Value::from(before.as_str())),
+            literal(&Value::from(after.as_str()))
         ),
     }
 }

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Datelike as _, Utc};
 
-use super::ownership::{Ways, of_class};
-use super::statements::quoted;
-use super::{Shared, SqliteStore, Trouble};
+use super::Frame;
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
-use crate::digest::Digest;
-use crate::store::sql::{
-    Bound, BoundClass, BoundLink, Cell, Compare, Fault, Ignored, Purpose, Session, SqlMap,
-};
-use crate::store::{Census, CensusRequest, ClassCensus, Counted, StoreError, TableCensus, TakeCensus};
+use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::cell::Cell;
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::links::Compare;
+use crate::store::sql::map::{Ignored, SqlMap};
+use crate::store::sql::session::{Purpose, Session};
+use crate::store::sql::spelling::quoted;
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{Ways, of_class};
+use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
 
 /// How many values of a column are named.
 const VALUES: usize = 10;
@@ -22,7 +24,7 @@ const VALUES: usize = 10;
 const CHARS: usize = 60;
 
 /// Whether a text cannot be searched.
-pub(super) fn is_unsearchable(value: Cell<'_>) -> bool {
+pub(crate) fn is_unsearchable(value: Cell<'_>) -> bool {
     match value {
         Cell::Blob(_) => true,
         Cell::Text(bytes) => std::str::from_utf8(bytes).is_err(),
@@ -31,7 +33,7 @@ pub(super) fn is_unsearchable(value: Cell<'_>) -> bool {
 }
 
 /// How the date fields store their dates, in the order in which the statements number them.
-pub(super) fn date_forms(bound: &Bound) -> Vec<DateForm> {
+pub(crate) fn date_forms(bound: &Bound) -> Vec<DateForm> {
     dates(bound).into_iter().map(|date| date.form).collect()
 }
 
@@ -75,8 +77,12 @@ struct Counts<'b> {
     texts: Vec<(FieldName, String)>,
 }
 
-impl Shared {
-    fn census(&self, session: &mut dyn Session, request: &CensusRequest) -> Result<Census, Trouble> {
+impl Frame {
+    pub(crate) fn census(
+        &self,
+        session: &mut dyn Session,
+        request: &CensusRequest,
+    ) -> Result<Census, Trouble> {
         let at = request.at;
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
@@ -311,7 +317,7 @@ struct Nobodys {
 
 /// True of rows under `x` to which a link of another class leads that holds them.
 fn is_held(foot: &BoundClass, link: &BoundLink) -> String {
-    let of = |alias: &str, columns: &[String]| super::ownership::columns(alias, columns);
+    let of = |alias: &str, columns: &[String]| crate::store::sql::spelling::columns(alias, columns);
     let mut is_there = String::new();
     for column in &link.columns {
         // Writing to a String never fails.
@@ -320,7 +326,7 @@ fn is_held(foot: &BoundClass, link: &BoundLink) -> String {
     format!(
         "coalesce({} IN (SELECT {} FROM main.{} AS relinquish_foot WHERE 1{}{is_there}), 0)",
         of("x", &link.to_columns),
-        super::ownership::listed("relinquish_foot", &link.columns),
+        crate::store::sql::spelling::listed("relinquish_foot", &link.columns),
         quoted(&foot.table),
         of_class("relinquish_foot", &foot.rows),
     )
@@ -379,20 +385,4 @@ fn values(
         };
         Ok((value, row.natural(1)?))
     })
-}
-
-#[async_trait]
-impl TakeCensus for SqliteStore {
-    async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError> {
-        let request = request.clone();
-        self.call("taking a census", move |shared, session| shared.census(session, &request)).await
-    }
-
-    async fn schema(&self) -> Result<Digest, StoreError> {
-        self.call("comparing the schema", |shared, session| {
-            shared.same_schema(session)?;
-            Ok(shared.watch.digest())
-        })
-        .await
-    }
 }

@@ -1,0 +1,146 @@
+//! The control flow of counting and erasing, over a [`Session`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+
+use super::bind::{Bound, bind};
+use super::fault::{A_TRIGGER, Fault, Trouble};
+use super::map::{CustomersMap, SqlMap};
+use super::script::{Script, create_rare};
+use super::session::Session;
+use super::triggers::{refused_by, unprepared};
+use super::values::{self, Bench, Working};
+use super::whose::{Finder, Finding, create_batch, create_sets, need_no_set};
+use crate::anonymise::Seed;
+use crate::data_map::ClassName;
+use crate::digest::Digest;
+use crate::document::Problems;
+use crate::policy::Treatment;
+use crate::store::{Batch, StoreError};
+
+mod batch;
+mod census;
+mod drift;
+mod erase;
+mod facts;
+mod identifiers;
+mod ownerless;
+mod page;
+mod rounds;
+mod status;
+mod tally;
+mod unclaimed;
+
+pub(crate) use census::{date_forms, is_unsearchable};
+pub(crate) use erase::Work;
+use facts::Facts;
+
+/// How many treatments are kept as statements.
+const SCRIPTS: usize = 256;
+
+/// What a store over a database knows of it, whichever database it is.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) bound: Bound,
+    facts: Facts,
+    pub(crate) bench: Bench,
+    scripts: Mutex<BTreeMap<Digest, Arc<Script>>>,
+    /// What customers have, whatever is done to it.
+    held: Finding,
+    /// The schema that the map was held against.
+    pub(crate) watch: drift::Watch,
+    /// Tables in which rows may be of no class.
+    unclaimed: Vec<unclaimed::Unclaimed>,
+}
+
+impl Frame {
+    /// Holds a map against the live schema, and makes the tables of the session's own.
+    pub(crate) fn new(
+        session: &mut dyn Session,
+        map: &SqlMap,
+        doing: &'static str,
+    ) -> Result<Self, StoreError> {
+        let failed = |fault: Fault| fault.into_error(doing);
+        // Read before the schema: the first transaction finds a change in between.
+        let version = session.schema_version().map_err(failed)?;
+        let schema = session.schema().map_err(failed)?;
+        let bound = bind(map, &schema);
+        // Scalar SQL is looked at even where the map does not fit: everything is said at once.
+        let facts = match schema.table(&map.customers.table) {
+            Some(_) => Facts::new(session, &map.customers),
+            None => Err(Problems::default()),
+        };
+        let (bound, facts) = match (bound, facts) {
+            (Ok(bound), Ok(facts)) => (bound, facts),
+            (bound, facts) => {
+                let all = bound.err().into_iter().chain(facts.err());
+                return Err(all.fold(Problems::default(), Problems::and).into());
+            }
+        };
+        let mut tables = vec![create_batch(&bound), create_rare()];
+        tables.extend(create_sets(&bound));
+        for sql in tables {
+            session.execute(&sql, &[]).map_err(failed)?;
+        }
+        let held = {
+            let without_set = need_no_set(&bound);
+            Finder::new(&bound, None, without_set, BTreeMap::new(), BTreeMap::new(), None).held()
+        };
+        let watch = drift::Watch::new(map, &bound, &schema, version);
+        let unclaimed = unclaimed::tables(&bound, map);
+        let (bench, scripts) = (Bench::default(), Mutex::default());
+        Ok(Self { bound, facts, bench, scripts, held, watch, unclaimed })
+    }
+
+    /// Answers of which each error says which triggers may have refused a statement.
+    pub(crate) fn naming_in<T>(&self, answers: Batch<T>) -> Batch<T> {
+        answers.into_iter().map(|answer| answer.map_err(|error| named(&self.bound, error))).collect()
+    }
+
+    /// A statement of a class that the database does not take, with the trigger that is the cause if one is.
+    fn refused_at(&self, class: &ClassName) -> impl Fn(Fault) -> Trouble {
+        move |fault| {
+            let fault = match fault {
+                Fault::Other(message) => Fault::Other(unprepared(&self.bound, message)),
+                other => other,
+            };
+            Trouble { class: Some(class.clone()), fault }
+        }
+    }
+
+    fn customers(&self) -> &CustomersMap {
+        &self.bound.customers
+    }
+
+    pub(crate) fn script(&self, treatment: &Treatment) -> Arc<Script> {
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        // One a day for each tenant with a duty: yesterday's are not asked for again.
+        if scripts.len() >= SCRIPTS {
+            scripts.clear();
+        }
+        let script = scripts
+            .entry(treatment.digest())
+            .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
+        Arc::clone(script)
+    }
+
+    fn work(&self, script: &Script, seed: Option<Seed>, date: NaiveDate, attempt: u32) {
+        values::set(
+            &self.bench,
+            Some(Working::new(Arc::clone(&script.slots), Arc::clone(&script.duties), seed, date, attempt)),
+        );
+    }
+}
+
+/// An error that says which triggers may have refused a statement.
+pub(crate) fn named(bound: &Bound, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Constraint { doing, class, constraint } if constraint == A_TRIGGER => {
+            let constraint = refused_by(bound, &class);
+            StoreError::Constraint { doing, class, constraint }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,301 @@
+//! Counting what a treatment would do.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+
+use super::Frame;
+use super::rounds::Readings;
+use crate::customer::CustomerId;
+use crate::data_map::{ClassName, FieldName};
+use crate::policy::Treatment;
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::script::{ClassScript, RARE, Script, Statement};
+use crate::store::sql::session::{Purpose, Row, Session};
+use crate::store::sql::values::{self, Unreadable};
+use crate::store::{Batch, ClassTally, Kept, StoreError, Tally};
+
+impl Frame {
+    /// Rows and rows with something to do, per customer of the batch, for one class.
+    pub(super) fn count(
+        session: &mut dyn Session,
+        class: &ClassName,
+        statement: &Statement,
+    ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
+        let read =
+            |row: &dyn Row| Ok((row.natural(0)?, ClassTally { rows: row.natural(1)?, due: row.natural(2)? }));
+        session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
+    }
+
+    /// Rows that will be treated, per customer of the batch, for one class.
+    pub(super) fn count_rows(
+        session: &mut dyn Session,
+        class: &ClassName,
+        sql: &str,
+    ) -> Result<Vec<(usize, u64)>, Trouble> {
+        session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?))).map_err(Trouble::at(class))
+    }
+
+    /// Rows that a duty keeps, per customer of the batch, for one class.
+    pub(super) fn kept(
+        session: &mut dyn Session,
+        class: &ClassName,
+        statement: &Statement,
+        fields: &[FieldName],
+    ) -> Result<Vec<(usize, Kept)>, Trouble> {
+        let read = |row: &dyn Row| {
+            let mut kept = Kept { rows: row.natural(1)?, ..Kept::default() };
+            for (n, field) in fields.iter().enumerate() {
+                for column in [3 * n + 2, 3 * n + 3] {
+                    kept.add(field, row.text(column)?.and_then(|day| day.parse().ok()));
+                }
+                // By the same field a record may be kept for several tenants.
+                if !kept.unreadable.contains_key(field) {
+                    kept.add_unreadable(field, row.natural(3 * n + 4)?);
+                }
+            }
+            Ok((row.natural(0)?, kept))
+        };
+        session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
+    }
+
+    /// Mentions that are not certain, per customer of the batch and field, for one class.
+    pub(super) fn uncertain(
+        session: &mut dyn Session,
+        class: &ClassName,
+        statement: &Statement,
+        fields: &[FieldName],
+        tallies: &mut [Tally],
+    ) -> Result<(), Trouble> {
+        let mut each = |row: &dyn Row| {
+            let Some(tally) = tallies.get_mut(row.natural::<usize>(0)?) else { return Ok(()) };
+            for (n, field) in fields.iter().enumerate() {
+                let count: u64 = row.natural(n + 1)?;
+                if count > 0 {
+                    tally.uncertain.entry(class.clone()).or_default().insert(field.clone(), count);
+                }
+            }
+            Ok(())
+        };
+        session.query(&statement.sql, &statement.parameters, &mut each).map_err(Trouble::at(class))
+    }
+
+    pub(super) fn tally_together(
+        &self,
+        session: &mut dyn Session,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        day: NaiveDate,
+    ) -> Result<Batch<Tally>, Trouble> {
+        let script = self.script(treatment);
+        let mut transaction = session.transaction(Purpose::Read)?;
+        self.same_schema(&mut *transaction)?;
+        // Each plan is of one customer who leaves alone. What goes along with others is worked out for each by itself.
+        let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
+        let mut tallies = Vec::with_capacity(customers.len());
+        for part in customers.chunks(most) {
+            tallies.extend(self.tally_part(&mut *transaction, part, treatment, &script, day)?);
+        }
+        transaction.commit()?;
+        Ok(tallies)
+    }
+
+    /// Together if that works; where a value cannot be read, in halves, so that one customer's broken record says nothing
+    /// of the others.
+    pub(crate) fn tally(
+        &self,
+        session: &mut dyn Session,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        day: NaiveDate,
+        answers: &mut Batch<Tally>,
+    ) -> Result<(), Trouble> {
+        let counted = self.tally_together(session, customers, treatment, day);
+        let unread = values::take_unreadable(&self.bench);
+        values::set(&self.bench, None);
+        let trouble = match counted {
+            Ok(tallies) => {
+                answers.extend(tallies);
+                return Ok(());
+            }
+            Err(trouble) => trouble,
+        };
+        match (&trouble.fault, customers) {
+            (Fault::Constraint(_) | Fault::Other(_), [_]) => {
+                let doing = "counting records";
+                answers.push(Err(match unread {
+                    Some(Unreadable { what, way_out }) => StoreError::Unreadable { doing, what, way_out },
+                    None => trouble.into_error(doing, self.bound.data_map.root()),
+                }));
+                Ok(())
+            }
+            (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
+                let (first, second) = customers.split_at(customers.len() / 2);
+                self.tally(session, first, treatment, day, answers)?;
+                self.tally(session, second, treatment, day, answers)
+            }
+            _ => Err(trouble),
+        }
+    }
+
+    pub(super) fn tally_part(
+        &self,
+        session: &mut dyn Session,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        script: &Script,
+        day: NaiveDate,
+    ) -> Result<Batch<Tally>, Trouble> {
+        self.fill(session, customers.iter())?;
+        self.work(script, None, day, 0);
+        let mut unclear = self.unclear_customers(session, script)?;
+        let out: Vec<usize> = unclear.keys().copied().collect();
+        Self::leave_out(session, &out)?;
+        let find = |session: &mut dyn Session| {
+            if script.finding.goes_along() {
+                self.find(session, &script.finding, script.counts())
+            } else {
+                self.find_each(session, &script.finding, script.counts())
+            }
+        };
+        let mut readings = find(session)?;
+        let unclaimed = self.unclaimed(session, treatment)?;
+        if !unclaimed.is_empty() {
+            let out: Vec<usize> = unclaimed.keys().copied().collect();
+            Self::leave_out(session, &out)?;
+            unclear.extend(unclaimed);
+            readings = find(session)?;
+        }
+        values::stop_at_unreadable(&self.bench);
+        self.look_for(session, customers.len(), treatment, script)?;
+        Self::find_rare(session, script)?;
+        let tallies = self.count_by(session, &script.classes, customers.len(), &mut readings)?;
+        let each = tallies.into_iter().enumerate();
+        Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
+    }
+
+    /// The customers of the batch of whom not everything can be told, each with the first reason.
+    pub(super) fn unclear_customers(
+        &self,
+        session: &mut dyn Session,
+        script: &Script,
+    ) -> Result<HashMap<usize, StoreError>, Trouble> {
+        let mut customers = HashMap::new();
+        for (n, class, link, rows) in self.unclear(session, &script.finding)? {
+            customers.entry(n).or_insert_with(|| StoreError::Unclear { class, link, rows });
+        }
+        Ok(customers)
+    }
+
+    /// What a treatment's statements count, for so many.
+    pub(super) fn count_by(
+        &self,
+        session: &mut dyn Session,
+        classes: &[ClassScript],
+        customers: usize,
+        readings: &mut Readings<'_>,
+    ) -> Result<Vec<Tally>, Trouble> {
+        let mut nothing = Tally::default();
+        nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
+        let mut tallies = vec![nothing; customers];
+        for class in classes {
+            for (n, counted) in Self::count(session, &class.class, &class.tally)? {
+                let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
+                if let Some(tally) = tally {
+                    *tally = counted;
+                }
+            }
+            let theirs = self.count_theirs(session, class, readings)?;
+            let mentioned = match &class.mentioned {
+                Some(mentioned) => Self::count(session, &class.class, mentioned)?,
+                None => Vec::new(),
+            };
+            for (n, counted) in theirs.into_iter().chain(mentioned) {
+                let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
+                if let Some(tally) = tally {
+                    tally.rows += counted.rows;
+                    tally.due += counted.due;
+                }
+            }
+            if let Some(others) = &class.others {
+                for (n, others) in Self::count_rows(session, &class.class, others)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        tally.others.insert(class.class.clone(), others);
+                    }
+                }
+            }
+            if let Some((statement, fields)) = &class.uncertain {
+                Self::uncertain(session, &class.class, statement, fields, &mut tallies)?;
+            }
+            if let Some(group) = &class.group {
+                for (n, rare) in Self::count(session, &class.class, &group.tally)? {
+                    if let Some(tally) = tallies.get_mut(n).filter(|_| rare.rows > 0) {
+                        tally.rare.insert(class.class.clone(), rare.rows);
+                        if rare.due > 0 {
+                            tally.alone.insert(class.class.clone(), rare.due);
+                        }
+                    }
+                }
+            }
+            if let Some(tombstone) = &class.tombstone {
+                for (n, counted) in Self::count(session, &class.class, &tombstone.rows)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        tally.tombstones.insert(class.class.clone(), counted.rows);
+                    }
+                }
+            }
+            if let Some((statement, fields)) = &class.kept {
+                for (n, kept) in Self::kept(session, &class.class, statement, fields)? {
+                    if let Some(tally) = tallies.get_mut(n) {
+                        tally.kept.insert(class.class.clone(), kept);
+                    }
+                }
+            }
+            for (statement, fields) in &class.keepers {
+                for (n, keepers) in Self::kept(session, &class.class, statement, fields)? {
+                    let kept = tallies.get_mut(n).and_then(|tally| tally.kept.get_mut(&class.class));
+                    if let Some(kept) = kept {
+                        kept.and(&keepers);
+                    }
+                }
+            }
+        }
+        Ok(tallies)
+    }
+
+    /// Rows in which fields belong to customers of the batch, beyond the rows that these customers have themselves.
+    pub(super) fn count_theirs(
+        &self,
+        session: &mut dyn Session,
+        class: &ClassScript,
+        readings: &mut Readings<'_>,
+    ) -> Result<Vec<(usize, ClassTally)>, Trouble> {
+        let mut all = Vec::new();
+        for elsewhere in &class.theirs {
+            if readings.is_empty(elsewhere.from) {
+                continue;
+            }
+            let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+            all.extend(Self::count(session, &class.class, &elsewhere.over(is_picked))?);
+        }
+        Ok(all)
+    }
+
+    /// Finds those of the batch with whom too few share what would stay. By now nothing is written.
+    pub(crate) fn find_rare(session: &mut dyn Session, script: &Script) -> Result<(), Trouble> {
+        for group in script.classes.iter().filter_map(|class| class.group.as_ref()) {
+            if let Some(field) = &group.within_document {
+                let what = format!(
+                    "{field} of {} is within a document, and nobody can be counted by it; clear it, or leave \
+                     smallest_group out",
+                    group.class
+                );
+                return Err(Fault::Other(what).into());
+            }
+            let at = Trouble::at(&group.class);
+            session.execute(&format!("DELETE FROM {RARE}"), &[]).map_err(&at)?;
+            session.execute(&group.fill, &[]).map_err(&at)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,292 @@
+//! The statements of a class.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::kept::Kept;
+use super::targets::{Reading, Target, assignments, pending, targets, uncertain_in};
+use super::{Act, ClassScript, GroupScript, Statement, Tombstone};
+use crate::anonymise::Strategy;
+use crate::data_map::{FieldName, LinkRole};
+use crate::policy::{ClassTreatment, RecordAction, Treatment};
+use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::spelling::quoted;
+use crate::store::sql::values::Slot;
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{From, Set, Touched, Toward, Ways, is_one_persons, is_row};
+
+/// Writes the statements of the classes.
+pub(super) struct Writer<'b> {
+    pub(super) bound: &'b Bound,
+    pub(super) ways: Ways<'b>,
+    pub(super) treatment: &'b Treatment,
+    /// Classes whose touched rows need no set.
+    pub(super) without_set: &'b BTreeSet<usize>,
+    pub(super) kept: &'b BTreeMap<usize, Kept<'b>>,
+}
+
+impl Writer<'_> {
+    #[allow(clippy::too_many_lines, reason = "one statement after another, in the order in which they run")]
+    pub(super) fn class(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        slots: &mut Vec<Slot>,
+    ) -> ClassScript {
+        let table = quoted(&class.table);
+        let touched = if self.without_set.contains(&number) {
+            Touched::by_link(self.bound, class, number)
+        } else {
+            Touched::in_set(class, number)
+        };
+        let (known, from) = (touched.known(), touched.rows());
+        let due = is_due(class);
+        // Fields that belong to somebody at the far end of a link are written for that one alone.
+        let reading = Reading::new(self.bound, class, treated);
+        let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
+        let fields = self.unless_theirs(class, targets(class, &reading, own, slots));
+        let group = GroupScript::new(self.bound, number, class, treated, &fields, slots);
+        let meanwhile = treated.tombstone().map(|tombstone| {
+            let own = tombstone.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
+            self.unless_theirs(class, targets(class, &reading, own, slots))
+        });
+        let goes = matches!(treated.action(), RecordAction::Delete);
+        let own_pending = |statement: &mut Statement, slots: &[Slot]| {
+            let now = match treated.action() {
+                RecordAction::Keep { .. } => return "0".to_owned(),
+                RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
+                RecordAction::Anonymise => pending(statement, class, slots, &fields),
+            };
+            match &meanwhile {
+                Some(fields) => {
+                    let meanwhile = pending(statement, class, slots, fields);
+                    format!("CASE WHEN relinquish_r.needed THEN {meanwhile} ELSE {now} END")
+                }
+                None => now,
+            }
+        };
+        let mut tally = Statement::default();
+        let pending_now = own_pending(&mut tally, slots);
+        let needs_rows = !matches!(pending_now.as_str(), "0" | "1");
+        let of_rows = if needs_rows { &from } else { &known };
+        let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
+        // What a duty keeps is not read.
+        tally.sql = format!(
+            "SELECT relinquish_r.n, count(*), coalesce(sum(CASE WHEN relinquish_r.whole THEN 0 ELSE ({pending_now}) END), 0) {of_rows}{is_had} GROUP BY relinquish_r.n"
+        );
+        let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
+            let sql = format!(
+                "SELECT relinquish_r.n, {counts} {from} WHERE relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+            );
+            (Statement { sql, parameters: Vec::new() }, names)
+        });
+        let kept = self.kept.get(&number).filter(|_| treated.is_deferred()).map(|kept| {
+            let mut dates = String::new();
+            for arguments in kept.arguments(&self.ways, &table) {
+                // None of a record that this duty does not keep.
+                let day = format!("relinquish_day({arguments})");
+                let _ = write!(dates, ", max({day}), min({day}), sum(relinquish_unreadable({arguments}))");
+            }
+            let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
+            let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
+            (Statement { sql, parameters: Vec::new() }, fields)
+        });
+        let kept = kept.or_else(|| {
+            let with_others = self.is_kept_with_others(class);
+            let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+            let sql = format!("SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.whole{had} GROUP BY relinquish_r.n");
+            let is_kept_anyway = matches!(treated.action(), RecordAction::Keep { .. });
+            (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
+        });
+        let keepers = match &kept {
+            Some((_, fields)) if fields.is_empty() => self.dates_of_keepers(number, class),
+            Some(_) | None => Vec::new(),
+        };
+        let redacted: Vec<Target<'_>> = fields
+            .iter()
+            .filter(|field| class.is_shared && matches!(field.strategy, Strategy::Redact { .. }))
+            .cloned()
+            .collect();
+        let mentioned = (!redacted.is_empty()).then(|| {
+            let mut statement = Statement::default();
+            let is_pending = pending(&mut statement, class, slots, &redacted);
+            statement.sql = format!(
+                "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) {from} WHERE relinquish_r.had AND relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+            );
+            statement
+        });
+        let redact_shared = (!redacted.is_empty()).then(|| {
+            let mut statement = Statement::default();
+            let sets = assignments(&mut statement, class, slots, &redacted, None);
+            let which = touched.are("relinquish_r.had AND relinquish_r.whole = 0");
+            statement.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
+            statement
+        });
+        let free =
+            if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.to_owned() };
+        let act = match treated.action() {
+            RecordAction::Keep { .. } => None,
+            RecordAction::Delete => {
+                Some(Act::Delete(format!("DELETE FROM main.{table} WHERE {}", touched.are(&free))))
+            }
+            RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
+            RecordAction::Anonymise => {
+                // Every row is written, and what is erased already comes out as it went in: whether a row was written
+                // must not tell what was in it.
+                let mut act = Statement::default();
+                let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
+                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", touched.are(due));
+                Some(Act::Write(act))
+            }
+            RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
+        };
+        let tombstone = meanwhile
+            .as_ref()
+            .filter(|_| goes || treated.or_deletes() || *treated.action() == RecordAction::Reassign)
+            .map(|fields| {
+                let mut act = Statement::default();
+                let sets = assignments(&mut act, class, slots, fields, None);
+                let which = format!("{due} AND relinquish_r.needed");
+                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", touched.are(&which));
+                let counted = format!(
+                    "SELECT relinquish_r.n, count(*), count(*) {known} WHERE {which} GROUP BY relinquish_r.n"
+                );
+                Tombstone {
+                    rows: Statement { sql: counted, parameters: Vec::new() },
+                    act: (!fields.is_empty()).then_some(act),
+                    distinct: touched.distinct(&which),
+                }
+            });
+        let (fields_of_others, theirs) = self.fields_of_others(number, class, treated, slots, &own_pending);
+        let let_go = if goes || treated.or_deletes() {
+            self.let_go(number, class, treated, &free)
+        } else {
+            Vec::new()
+        };
+        ClassScript {
+            class: class.name.clone(),
+            rows: format!("SELECT relinquish_r.n, count(*) {known} WHERE {due} GROUP BY relinquish_r.n"),
+            tally,
+            theirs,
+            others: class.is_shared.then(|| {
+                format!(
+                    "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had GROUP BY relinquish_r.n"
+                )
+            }),
+            mentioned,
+            uncertain,
+            group,
+            kept,
+            keepers,
+            tombstone,
+            distinct: touched.distinct(due),
+            adds_up: is_one_persons(self.bound, class, &mut BTreeSet::new()),
+            act,
+            fields_of_others,
+            redact_shared,
+            let_go,
+            again: class.is_written_by_triggers,
+            may_shrink: class.is_cascaded_to,
+        }
+    }
+
+    pub(super) fn is_kept_with_others(&self, class: &BoundClass) -> bool {
+        !self.needed_over(class).is_empty()
+    }
+
+    /// The links over which a kept record needs rows of the class: the number of what its duty needs, and where the link is.
+    fn needed_over(&self, class: &BoundClass) -> Vec<(usize, usize, &BoundLink)> {
+        let mut links = Vec::new();
+        for (group, needs) in self.treatment.kept_together().into_iter().enumerate() {
+            for (number, foot) in self.bound.classes.iter().enumerate() {
+                let leads = foot.links.iter().filter(|link| link.heads.contains(&class.name));
+                let is_named = |link: &&BoundLink| {
+                    needs.iter().any(|(name, known)| *name == foot.name && *known == link.name)
+                };
+                links.extend(leads.filter(is_named).map(|link| (group, number, link)));
+            }
+        }
+        links
+    }
+
+    /// Per customer of the batch, between which dates the records lie for whose sake rows of the class are kept. None where
+    /// these are kept for others' sake in turn: nothing is known of the dates then.
+    fn dates_of_keepers(&self, number: usize, class: &BoundClass) -> Vec<(Statement, Vec<FieldName>)> {
+        let mut statements = Vec::new();
+        for (group, at, link) in self.needed_over(class) {
+            let Some(foot) = self.bound.classes.get(at) else { continue };
+            let Some(kept) = self.kept.get(&at).filter(|_| !self.is_kept_with_others(foot)) else {
+                return Vec::new();
+            };
+            let handle = class.handle.iter().enumerate();
+            let mut gives: Vec<String> =
+                handle.map(|(part, column)| format!("x.{} AS h{part}", quoted(column))).collect();
+            let mut dates = String::new();
+            for (n, arguments) in kept.arguments(&self.ways, "y").enumerate() {
+                gives.push(format!("relinquish_day({arguments}) AS d{n}"));
+                gives.push(format!("relinquish_unreadable({arguments}) AS u{n}"));
+                // Writing to a String never fails.
+                let _ = write!(dates, ", max(w.d{n}), min(w.d{n}), sum(w.u{n})");
+            }
+            let keepers =
+                From::set(self.bound, Set::Whole, at).which(&format!("relinquish_r.needs = {group}"));
+            let rows =
+                self.ways.along(link, foot, class, Toward::Head, &keepers, &gives.join(", "), None).sql;
+            let same = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part} = w.h{part}"));
+            let sql = format!(
+                "SELECT relinquish_r.n, 0{dates} FROM ({rows}) AS w CROSS JOIN {} AS relinquish_r ON {} \
+                 WHERE relinquish_r.whole GROUP BY relinquish_r.n",
+                Set::Touched.of(number),
+                same.collect::<Vec<_>>().join(" AND "),
+            );
+            let fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
+            statements.push((Statement { sql, parameters: Vec::new() }, fields));
+        }
+        statements
+    }
+
+    /// The fields that are written with a row. The value by which somebody has the row who stays is left out: a row may be
+    /// treated because it goes along with something, and without the value that person would not be found to have it.
+    fn unless_theirs<'t>(&self, class: &BoundClass, mut fields: Vec<Target<'t>>) -> Vec<Target<'t>> {
+        if !class.links.iter().any(BoundLink::takes_along) {
+            return fields;
+        }
+        for field in &mut fields {
+            let mut stays = Vec::new();
+            for link in &class.links {
+                if !link.by_value || link.role == LinkRole::End || !class.is_of(&field.name, link) {
+                    continue;
+                }
+                for (number, head) in self.bound.classes.iter().enumerate() {
+                    if !link.heads.contains(&head.name) {
+                        continue;
+                    }
+                    let has_left = format!(
+                        "EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                        Set::Touched.of(number),
+                        is_row(head, "relinquish_head", "s")
+                    );
+                    let ends = (quoted(&class.table), "relinquish_head");
+                    stays.push(self.ways.scalar(
+                        link,
+                        class,
+                        head,
+                        (&ends.0, ends.1),
+                        &format!("max(NOT {has_left})"),
+                    ));
+                }
+            }
+            field.unless = (!stays.is_empty()).then(|| {
+                let each: Vec<String> = stays.iter().map(|stays| format!("coalesce({stays}, 0)")).collect();
+                each.join(" OR ")
+            });
+        }
+        fields
+    }
+}
+
+/// True of touched rows that are treated.
+fn is_due(class: &BoundClass) -> &'static str {
+    if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
+}

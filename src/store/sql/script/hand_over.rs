@@ -1,0 +1,122 @@
+//! Rows that go to the tenant's stand-in.
+
+use super::class::Writer;
+use super::targets::{Target, assignments};
+use super::{Act, Statement};
+use crate::data_map::LinkRole;
+use crate::policy::ClassTreatment;
+use crate::store::sql::bind::BoundClass;
+use crate::store::sql::links::Compare;
+use crate::store::sql::spelling::{columns, listed, quoted};
+use crate::store::sql::values::Slot;
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{BATCH, Set, Touched, is_row};
+
+impl Writer<'_> {
+    /// The row goes to the tenant's stand-in, or is deleted where that one has an equal row.
+    pub(super) fn hand_over(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        slots: &[Slot],
+        fields: &[Target<'_>],
+        free: &str,
+    ) -> Act {
+        let table = quoted(&class.table);
+        let owner = class.links.iter().find(|link| link.role == LinkRole::Owner);
+        let owner_columns = owner.map_or(&[][..], |link| &link.columns);
+        let in_set = Touched::in_set(class, number);
+        let mut write = Statement::default();
+        let mut sets: Vec<String> = owner.map_or_else(Vec::new, |link| self.stand_in(link, &table));
+        let written = assignments(&mut write, class, slots, fields, None);
+        if !written.is_empty() {
+            sets.push(written);
+        }
+        let which = if treated.or_deletes() {
+            format!("{free} AND relinquish_r.instead = 0")
+        } else {
+            free.to_owned()
+        };
+        write.sql = format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), in_set.are(&which));
+        if !treated.or_deletes() {
+            return Act::HandOver { mark: Vec::new(), write, delete: None };
+        }
+        let touched = Set::Touched.of(number);
+        let is_owner = |column: &String| owner_columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+        let held_apart = class.unique.iter().filter(|columns| columns.iter().any(is_owner));
+        let mark = held_apart
+            .map(|unique| {
+                let rest = |one: &str, other: &str| -> String {
+                    let rest = unique.iter().filter(|column| !is_owner(column));
+                    let each: Vec<String> =
+                        rest.map(|column| format!(" AND {one}.{0} = {other}.{0}", quoted(column))).collect();
+                    each.concat()
+                };
+                let of_stand_in: Vec<String> = owner_columns
+                    .iter()
+                    .enumerate()
+                    .map(|(part, column)| format!("z.{} = b.s{part}", quoted(column)))
+                    .collect();
+                let same_stand_in: Vec<String> =
+                    (0..owner_columns.len()).map(|part| format!("c.s{part} = b.s{part}")).collect();
+                let handles: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+                let before = format!("{} < {}", columns("q", &handles), columns("p", &handles));
+                format!(
+                    "UPDATE {touched} SET instead = 1 WHERE {handle} IN (
+                         SELECT {p} FROM {touched} AS p CROSS JOIN main.{table} AS x ON {is_x}
+                         CROSS JOIN {BATCH} AS b ON b.n = p.n
+                         WHERE EXISTS (SELECT 1 FROM main.{table} AS z WHERE {stand_in}{same})
+                            OR EXISTS (SELECT 1 FROM {touched} AS q CROSS JOIN main.{table} AS z ON {is_z}
+                                       CROSS JOIN {BATCH} AS c ON c.n = q.n
+                                       WHERE {same_stand_in}{same} AND {before} AND {due})
+                     )",
+                    handle = columns("relinquish", &handles).replace("relinquish.", ""),
+                    p = listed("p", &handles),
+                    is_x = is_row(class, "x", "p"),
+                    is_z = is_row(class, "z", "q"),
+                    stand_in = of_stand_in.join(" AND "),
+                    same = rest("z", "x"),
+                    same_stand_in = same_stand_in.join(" AND "),
+                    due = free.replace("relinquish_r.", "q."),
+                )
+            })
+            .collect();
+        let instead = format!("{free} AND relinquish_r.instead");
+        Act::HandOver {
+            mark,
+            write,
+            delete: Some(format!("DELETE FROM main.{table} WHERE {}", in_set.are(&instead))),
+        }
+    }
+
+    /// `owner = the stand-in of the customer to whom it leads now`, for each of the columns.
+    pub(super) fn stand_in(&self, link: &BoundLink, alias: &str) -> Vec<String> {
+        let key = self.bound.root().map_or(&[][..], |root| &root.key);
+        let place = |to: &String| key.iter().position(|key| key.eq_ignore_ascii_case(to));
+        let same: Vec<String> = link
+            .columns
+            .iter()
+            .zip(&link.to_columns)
+            .filter_map(|(near, to)| {
+                let (key, near) = (format!("b.k{}", place(to)?), format!("{alias}.{}", quoted(near)));
+                Some(match link.compare {
+                    Compare::Exact => format!("{key} = {near}"),
+                    _ => format!("CAST({key} AS TEXT) = CAST({near} AS TEXT)"),
+                })
+            })
+            .collect();
+        link.columns
+            .iter()
+            .zip(&link.to_columns)
+            .filter_map(|(near, to)| {
+                let part = place(to)?;
+                Some(format!(
+                    "{} = (SELECT b.s{part} FROM {BATCH} AS b WHERE {})",
+                    quoted(near),
+                    same.join(" AND ")
+                ))
+            })
+            .collect()
+    }
+}

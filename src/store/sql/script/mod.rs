@@ -1,0 +1,281 @@
+//! A treatment as statements: their number depends on the record classes, never on the rows.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::bind::Bound;
+use super::spelling::quoted;
+use super::values::Slot;
+use super::whose::{Expression, Finder, Finding, Place, Reads, Ways, need_no_set_for};
+use crate::anonymise::Strategy;
+use crate::data_map::{ClassName, FieldName, Value};
+use crate::policy::{Treatment, UnderDuty};
+
+mod class;
+mod group;
+mod hand_over;
+mod kept;
+mod others;
+mod part;
+mod targets;
+
+use class::Writer;
+pub(crate) use group::{GroupScript, RARE, create_rare};
+use kept::Kept;
+pub(crate) use part::Part;
+use targets::{Reading, are_erased, targets};
+
+/// What is done to one class.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassScript {
+    pub(crate) class: ClassName,
+    /// Per customer: rows, those that a duty keeps left out.
+    pub(crate) rows: String,
+    /// Per customer: rows, and rows to which there is something to do.
+    pub(crate) tally: Statement,
+    /// Per customer: fields of other people's rows that belong to the customer, and those to which there is something to do.
+    pub(crate) theirs: Vec<Elsewhere>,
+    /// Per customer: rows that somebody has who stays. None where nobody shares them.
+    pub(crate) others: Option<String>,
+    /// Per customer: rows that somebody shares whose texts mention the customer.
+    pub(crate) mentioned: Option<Statement>,
+    /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
+    pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
+    /// The dates of the records for whose sake rows are kept that no duty of their own keeps.
+    pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
+    /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
+    pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
+    /// Who is counted, where what stays has to be shared.
+    pub(crate) group: Option<GroupScript>,
+    /// Rows that a row needs which a duty keeps. None where there can be none.
+    pub(crate) tombstone: Option<Tombstone>,
+    /// How many rows it will be, each once.
+    pub(crate) distinct: String,
+    /// No two customers have the same row: the rows per customer add up.
+    pub(crate) adds_up: bool,
+    /// What is done to it. None where nothing is ever to be done.
+    pub(crate) act: Option<Act>,
+    /// Fields of whoever's rows that belong to those who leave.
+    pub(crate) fields_of_others: Vec<Elsewhere>,
+    /// Texts of rows that stay because somebody else has them.
+    pub(crate) redact_shared: Option<Statement>,
+    /// Links to rows that are deleted, in any class.
+    pub(crate) let_go: Vec<LetGo>,
+    /// Triggers may have written to it by the end: it is done once more.
+    pub(crate) again: bool,
+    /// Rows may go with others of the same table.
+    pub(crate) may_shrink: bool,
+}
+
+impl ClassScript {
+    /// Whether anything is ever done to its rows as such.
+    pub(crate) fn is_treated(&self) -> bool {
+        self.act.is_some()
+    }
+
+    /// Whether anything is ever written to its rows. Where a row has no field but its customer's e-mail address, it is
+    /// written through the link that compares it.
+    pub(crate) fn is_written(&self) -> bool {
+        self.is_treated() || !self.fields_of_others.is_empty()
+    }
+}
+
+/// What is done to the rows of a class, in the order in which it is done.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Their fields are written.
+    Write(Statement),
+    /// They are handed over. Where the stand-in has an equal row, they are marked first and deleted.
+    HandOver { mark: Vec<String>, write: Statement, delete: Option<String> },
+    /// They are deleted.
+    Delete(String),
+}
+
+/// A link to rows that are deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct LetGo {
+    /// In this class.
+    pub(crate) class: ClassName,
+    pub(crate) sql: String,
+    /// Where that reads a whole table: how it does without.
+    pub(crate) reads: Option<Reads>,
+    /// The rows from which the links let go.
+    pub(crate) from: Place,
+    /// It takes the tenant's stand-in.
+    pub(crate) hands_over: bool,
+}
+
+/// A statement about whoever's rows, along a link.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    statement: Statement,
+    /// Where that reads a whole table: how it does without.
+    pub(crate) reads: Option<Reads>,
+    /// The set to whose rows the link leads. None: the batch.
+    pub(crate) from: Option<Place>,
+}
+
+impl Elsewhere {
+    /// The statement itself, or over rows that were picked before.
+    pub(crate) fn over(&self, is_picked: bool) -> Cow<'_, Statement> {
+        match self.reads.as_ref().filter(|_| is_picked) {
+            None => Cow::Borrowed(&self.statement),
+            Some(reads) => Cow::Owned(Statement {
+                sql: reads.of_picked.clone(),
+                parameters: self.statement.parameters.clone(),
+            }),
+        }
+    }
+}
+
+/// What is done to rows that go only with the last row that needs them.
+#[derive(Clone, Debug)]
+pub(crate) struct Tombstone {
+    /// Per customer: rows.
+    pub(crate) rows: Statement,
+    /// What anonymises them meanwhile. None where nothing in them is personal.
+    pub(crate) act: Option<Statement>,
+    /// How many they are.
+    pub(crate) distinct: String,
+}
+
+/// A statement and what is bound to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) parameters: Vec<Value>,
+}
+
+impl Statement {
+    pub(crate) fn bind(&mut self, value: &Value) -> String {
+        self.parameters.push(value.clone());
+        format!("?{}", self.parameters.len())
+    }
+}
+
+/// A treatment as statements.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) finding: Finding,
+    pub(crate) classes: Vec<ClassScript>,
+    pub(crate) slots: Arc<[Slot]>,
+    /// The duties that rows are held against.
+    pub(crate) duties: Arc<[UnderDuty]>,
+    /// Per customer, whether their own values are erased, where texts are treated by that.
+    pub(crate) erased: Option<(ClassName, Statement)>,
+}
+
+impl Script {
+    /// For customers of a batch.
+    pub(crate) fn new(bound: &Bound, treatment: &Treatment) -> Self {
+        Self::written(bound, treatment, &need_no_set_for(bound, treatment))
+    }
+
+    /// The tables that may have to be read while rows are treated.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
+        let links = self.classes.iter().flat_map(|class| &class.let_go);
+        let links = links.filter_map(|link| Some((link.reads.as_ref()?, Some(link.from))));
+        let fields = self.classes.iter().flat_map(|class| &class.fields_of_others);
+        links.chain(fields.filter_map(|field| Some((field.reads.as_ref()?, field.from))))
+    }
+
+    /// The tables that may have to be read while rows are counted.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
+        let fields = self.classes.iter().flat_map(|class| &class.theirs);
+        fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
+    }
+
+    /// For rows that are put into their sets from elsewhere.
+    pub(crate) fn of_sets(bound: &Bound, treatment: &Treatment) -> Self {
+        Self::written(bound, treatment, &BTreeSet::new())
+    }
+
+    fn written(bound: &Bound, treatment: &Treatment, without_set: &BTreeSet<usize>) -> Self {
+        let mut slots = Vec::new();
+        let mut duties = Vec::new();
+        let ways = &Ways { bound };
+        let kept: BTreeMap<usize, Kept> = bound
+            .classes
+            .iter()
+            .enumerate()
+            .filter_map(|(number, class)| Some((number, Kept::of(ways, class, treatment, &mut duties)?)))
+            .collect();
+        let has_left = has_left(bound, treatment, &mut slots);
+        let expressions = kept.iter().map(|(number, kept)| {
+            let expression: Expression<'_> = Box::new(move |alias: &str| kept.is_kept(ways, alias));
+            (*number, expression)
+        });
+        let needs: Vec<_> = treatment.kept_together().into_iter().cloned().collect();
+        let needs = &needs;
+        let by_needs = kept.iter().map(|(number, kept)| {
+            let each = needs.iter().enumerate().map(move |(group, needs)| {
+                let expression: Expression<'_> =
+                    Box::new(move |alias: &str| kept.is_kept_by(ways, alias, needs));
+                (i64::try_from(group).unwrap_or(i64::MAX), expression)
+            });
+            (*number, each.collect())
+        });
+        let finder = Finder::new(
+            bound,
+            Some(treatment),
+            without_set.clone(),
+            expressions.collect(),
+            by_needs.collect(),
+            has_left,
+        );
+        let finding = finder.finding();
+        drop(finder);
+        let writer = Writer { bound, ways: ways.clone(), treatment, without_set, kept: &kept };
+        let classes = bound
+            .classes
+            .iter()
+            .enumerate()
+            .filter_map(|(number, class)| {
+                let treated = treatment.class(class.name.as_str())?;
+                Some(writer.class(number, class, treated, &mut slots))
+            })
+            .collect();
+        let erased = erased(bound, treatment, &mut slots);
+        Self { finding, classes, slots: slots.into(), duties: duties.into(), erased }
+    }
+}
+
+/// Whether the customers' own values are erased, where a text is treated by that.
+fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<(ClassName, Statement)> {
+    treatment.classes().values().find(|class| !class.after_duty().is_empty())?;
+    let number = bound.classes.iter().position(|class| class.is_root)?;
+    let class = bound.classes.get(number)?;
+    let treated = treatment.class(class.name.as_str())?;
+    let fields = treated.tombstone().map_or(treated.fields(), |tombstone| tombstone.fields());
+    let written = targets(class, &Reading::new(bound, class, treated), fields, slots);
+    Some((class.name.clone(), are_erased(number, class, &written)?))
+}
+
+/// True of a customer's row that shows that the customer has left: the treatment has nothing more to do to it, and a field
+/// that it writes holds a placeholder or a token. None where the treatment leaves no such sign.
+fn has_left<'b>(bound: &'b Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<Expression<'b>> {
+    let root = bound.root()?;
+    let treated = treatment.class(root.name.as_str())?;
+    let fields = treated.sign_fields();
+    let found: Vec<(usize, String, bool)> = targets(root, &Reading::new(bound, root, treated), fields, slots)
+        .into_iter()
+        .filter(|target| !target.in_json && !matches!(target.strategy, Strategy::Redact { .. }))
+        .map(|target| (target.slot, target.name.clone(), target.strategy.is_sign()))
+        .collect();
+    if !found.iter().any(|(.., is_sign)| *is_sign) {
+        return None;
+    }
+    Some(Box::new(move |alias: &str| {
+        let holds = |(slot, name, _): &(usize, String, bool)| {
+            format!("relinquish_holds({slot}, {alias}.{})", quoted(name))
+        };
+        let all: Vec<String> = found.iter().map(holds).collect();
+        let signs: Vec<String> = found
+            .iter()
+            .filter(|(.., is_sign)| *is_sign)
+            .map(|field| format!("({alias}.{} IS NOT NULL AND {})", quoted(&field.1), holds(field)))
+            .collect();
+        format!("({} AND ({}))", all.join(" AND "), signs.join(" OR "))
+    }))
+}

@@ -1,0 +1,199 @@
+//! What is written to other rows than those that are treated: fields that belong to whom a link leads to, and links to rows that
+//! are deleted.
+
+use std::fmt::Write as _;
+
+use super::class::Writer;
+use super::targets::{Reading, assignments, pending, targets};
+use super::{Elsewhere, LetGo, Statement};
+use crate::data_map::WhenGone;
+use crate::policy::{ClassTreatment, RecordAction};
+use crate::store::sql::bind::{BoundClass, Rows};
+use crate::store::sql::spelling::{columns, listed, literal, quoted};
+use crate::store::sql::values::Slot;
+use crate::store::sql::way::BoundLink;
+use crate::store::sql::whose::{From, Reads, Set, Toward, is_row};
+
+impl Writer<'_> {
+    /// Fields of the class that belong to whoever is at the far end of a link: written when that one is treated, whoever
+    /// has the row. `own_pending` is true of a row that the treatment of the row itself still has to write to.
+    pub(super) fn fields_of_others(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        slots: &mut Vec<Slot>,
+        own_pending: &dyn Fn(&mut Statement, &[Slot]) -> String,
+    ) -> (Vec<Elsewhere>, Vec<Elsewhere>) {
+        let (mut writes, mut counts) = (Vec::new(), Vec::new());
+        if matches!(treated.action(), RecordAction::Keep { .. }) {
+            return (writes, counts);
+        }
+        let all = treated.field_strategies();
+        let table = quoted(&class.table);
+        let reading = Reading::new(self.bound, class, treated);
+        // Where records expire nobody leaves: a value goes with its own record.
+        let stays = |link: &BoundLink| link.by_value && self.treatment.is_expiry();
+        for link in class.links.iter().filter(|link| class.has_fields_of(link) && !stays(link)) {
+            let of_link = all.iter().filter(|(field, _)| class.is_of(field.as_str(), link));
+            let of_link = of_link.map(|(field, strategy)| (*field, *strategy));
+            let fields = targets(class, &reading, of_link, slots);
+            if fields.is_empty() {
+                continue;
+            }
+            for (head_number, head) in self.bound.classes.iter().enumerate() {
+                if !link.heads.contains(&head.name) {
+                    continue;
+                }
+                let (from, place) = if head.is_root && !link.by_value {
+                    (From::batch(self.bound), None)
+                } else {
+                    let set = From::set(self.bound, Set::Touched, head_number);
+                    let set = if head.is_shared { set.which("relinquish_r.had = 0") } else { set };
+                    (set, Some((Set::Touched, head_number)))
+                };
+                let mut further = String::new();
+                if let Some(kept) = self.kept.get(&number) {
+                    let _ = write!(further, " AND NOT {}", kept.is_kept(&self.ways, "x"));
+                }
+                if self.is_kept_with_others(class) {
+                    let _ = write!(
+                        further,
+                        " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                        Set::Whole.of(number),
+                        is_row(class, "x", "s")
+                    );
+                }
+                let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
+                let gives: Vec<String> = class
+                    .handle
+                    .iter()
+                    .enumerate()
+                    .map(|(part, column)| format!("x.{} AS h{part}", quoted(column)))
+                    .collect();
+                let gives = format!("{}, relinquish_r.n AS n", gives.join(", "));
+                let along = self.ways.along(link, class, head, Toward::Foot, &from, &gives, None);
+                let elsewhere = |mut statement: Statement, of: &dyn Fn(&str) -> String| {
+                    statement.sql = of(&along.sql);
+                    let reads = along.reads.clone();
+                    let reads = reads.map(|reads| Reads { of_picked: of(&reads.of_picked), ..reads });
+                    Elsewhere { statement, reads, from: place }
+                };
+                let mut write = Statement::default();
+                let sets = assignments(&mut write, class, slots, &fields, None);
+                writes.push(elsewhere(write, &|select| {
+                    format!(
+                        "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
+                        columns(&table, &class.handle),
+                        names.join(", "),
+                    )
+                }));
+                let mut count = Statement::default();
+                let is_pending = pending(&mut count, class, slots, &fields);
+                let is_own_pending = own_pending(&mut count, slots);
+                // The customer's own rows are counted as such. They are here only as far as there is nothing else to do.
+                let own = format!(
+                    "LEFT JOIN {} AS relinquish_own ON {} AND relinquish_own.n = relinquish_x.n{}",
+                    Set::Touched.of(number),
+                    same_parts("relinquish_own", "relinquish_x", class.handle.len()),
+                    if class.is_shared { " AND relinquish_own.had = 0" } else { "" }
+                );
+                counts.push(elsewhere(count, &|select| {
+                    format!(
+                        "SELECT relinquish_r.n, sum(NOT relinquish_r.own), \
+                         coalesce(sum(CASE WHEN relinquish_r.own AND ({is_own_pending}) THEN 0 ELSE ({is_pending}) END), 0) \
+                         FROM (SELECT relinquish_x.*, relinquish_own.n IS NOT NULL AS own, \
+                         coalesce(relinquish_own.needed, 0) AS needed FROM (SELECT DISTINCT * FROM ({select}{further})) AS relinquish_x {own}) AS relinquish_r \
+                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
+                        is_row(class, &table, "relinquish_r")
+                    )
+                }));
+            }
+        }
+        (writes, counts)
+    }
+
+    /// Links to rows of the class that are deleted, in whosever rows they stand.
+    pub(super) fn let_go(
+        &self,
+        number: usize,
+        class: &BoundClass,
+        treated: &ClassTreatment,
+        free: &str,
+    ) -> Vec<LetGo> {
+        let mut list = Vec::new();
+        let deleted = match treated.action() {
+            RecordAction::Reassign => format!("{free} AND relinquish_r.instead"),
+            _ => free.to_owned(),
+        };
+        for foot in &self.bound.classes {
+            let Some(treated) = self.treatment.class(foot.name.as_str()) else { continue };
+            let goes_along = *treated.action() == RecordAction::Delete;
+            for link in foot.links.iter().filter(|link| link.heads.contains(&class.name) && !link.by_value) {
+                let is_cleared = match link.gone {
+                    WhenGone::Clear | WhenGone::StandIn => true,
+                    WhenGone::Goes | WhenGone::Same => !goes_along,
+                    WhenGone::Keep { .. } | WhenGone::Forbids => false,
+                };
+                if !is_cleared {
+                    continue;
+                }
+                let table = quoted(&foot.table);
+                let hands_over = link.gone == WhenGone::StandIn;
+                let sets = if hands_over {
+                    self.stand_in(link, &table)
+                } else {
+                    let sets = link.cleared.iter();
+                    sets.map(|(column, value)| format!("{} = {}", quoted(column), literal(value))).collect()
+                };
+                if sets.is_empty() {
+                    continue;
+                }
+                let from = From::set(self.bound, Set::Touched, number).which(&deleted);
+                let every = self.with_unclaimed(foot);
+                let gives = listed("x", &foot.handle);
+                let along = self.ways.along(link, &every, class, Toward::Foot, &from, &gives, None);
+                let update = |select: &str| {
+                    format!(
+                        "UPDATE main.{table} SET {} WHERE {} IN ({select})",
+                        sets.join(", "),
+                        columns(&table, &foot.handle),
+                    )
+                };
+                // What a trigger writes after the rows were picked is not among them.
+                let mut of_table =
+                    self.bound.classes.iter().filter(|class| class.table.eq_ignore_ascii_case(&foot.table));
+                let is_same_as_picked = of_table.all(|class| !class.is_written_by_triggers);
+                let reads = along.reads.filter(|_| is_same_as_picked);
+                list.push(LetGo {
+                    class: foot.name.clone(),
+                    sql: update(&along.sql),
+                    reads: reads.map(|reads| Reads { of_picked: update(&reads.of_picked), ..reads }),
+                    from: (Set::Touched, number),
+                    hands_over,
+                });
+            }
+        }
+        list
+    }
+
+    /// A class together with the rows of its table that no class claims: their links let go like those of the class.
+    fn with_unclaimed(&self, class: &BoundClass) -> BoundClass {
+        let of_table: Vec<&BoundClass> =
+            self.bound.classes.iter().filter(|other| other.table == class.table).collect();
+        let covers = |class: &&BoundClass| class.rows.with.is_empty();
+        let mut wide = class.clone();
+        if !of_table.iter().any(covers) {
+            let others = of_table.into_iter().filter(|other| other.name != class.name);
+            wide.rows =
+                Rows { with: Vec::new(), without: others.map(|other| other.rows.with.clone()).collect() };
+        }
+        wide
+    }
+}
+
+/// True where two rows of sets have the same handle.
+fn same_parts(one: &str, other: &str, parts: usize) -> String {
+    let same: Vec<String> = (0..parts).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
+    same.join(" AND ")
+}

@@ -1,0 +1,96 @@
+//! The records that nobody owns, a part at a time.
+
+use super::Script;
+use super::kept::Kept;
+use crate::data_map::ClassName;
+use crate::policy::{Ownerless, Treatment};
+use crate::store::sql::bind::Bound;
+use crate::store::sql::spelling::{columns, listed, quoted};
+use crate::store::sql::whose::{Set, Ways, handle_names, is_row, of_class};
+
+/// How the rows that nobody owns are taken part by part.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// The class's place among the classes.
+    pub(crate) number: usize,
+    /// Touches the first rows, so many of them.
+    pub(crate) first: String,
+    /// Touches those after a key, which comes after how many.
+    pub(crate) after: String,
+    /// Touches all of them.
+    pub(crate) all: String,
+    /// The key of the last one that is touched.
+    pub(crate) last: String,
+    /// How many columns the key has.
+    pub(crate) key: usize,
+}
+
+impl Script {
+    /// The rows of a class whose owner is gone: so many of them after a key, put among the touched ones.
+    pub(crate) fn ownerless(
+        bound: &Bound,
+        treatment: &Treatment,
+        class: &ClassName,
+        which: Ownerless,
+    ) -> Option<Part> {
+        let number = bound.classes.iter().position(|bound| bound.name == *class)?;
+        let class = bound.classes.get(number)?;
+        let ways = Ways { bound };
+        let is_ownerless = ways.is_ownerless(class, "x", which == Ownerless::GoneOrNone, 0);
+        let (key, places) = (columns("x", &class.key), places(2, class.key.len()));
+        let has_key: Vec<String> =
+            class.key.iter().map(|column| format!("x.{} IS NOT NULL", quoted(column))).collect();
+        let rows = of_class("x", &class.rows);
+        let select = |gives: &str, after: &str, limit: &str| {
+            format!(
+                "SELECT {gives} FROM main.{} AS x WHERE {is_ownerless} AND {}{rows}{after} ORDER BY {}{limit}",
+                quoted(&class.table),
+                has_key.join(" AND "),
+                listed("x", &class.key),
+            )
+        };
+        // The duties are numbered as in the script of the same treatment.
+        let mut duties = Vec::new();
+        let kept: Vec<Option<Kept<'_>>> =
+            bound.classes.iter().map(|class| Kept::of(&ways, class, treatment, &mut duties)).collect();
+        let whole = kept
+            .get(number)
+            .and_then(Option::as_ref)
+            .map_or_else(|| "0".to_owned(), |kept| kept.is_kept(&ways, "x"));
+        let insert = |after: &str, limit: &str| {
+            format!(
+                "INSERT INTO {} ({}, n, whole) {}",
+                Set::Touched.of(number),
+                handle_names(class),
+                select(&format!("{}, 0, {whole}", listed("x", &class.handle)), after, limit)
+            )
+        };
+        let after = format!(" AND {key} > {places}");
+        Some(Part {
+            number,
+            first: insert("", " LIMIT ?1"),
+            after: insert(&after, " LIMIT ?1"),
+            all: insert("", ""),
+            key: class.key.len(),
+            last: format!(
+                "SELECT {0} FROM {1} AS relinquish_r CROSS JOIN main.{2} AS x ON {3} ORDER BY {4} LIMIT 1",
+                listed("x", &class.key),
+                Set::Touched.of(number),
+                quoted(&class.table),
+                is_row(class, "x", "relinquish_r"),
+                class
+                    .key
+                    .iter()
+                    .map(|column| format!("x.{} DESC", quoted(column)))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+        })
+    }
+}
+
+/// `?2` or `(?2, ?3)`
+fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("?{place}")).collect();
+    if count == 1 { places.concat() } else { format!("({})", places.join(", ")) }
+}

@@ -1,0 +1,14 @@
+//! What Rust computes of the values of records: what is written to them, whether it is there already, whom a text mentions.
+
+mod json_fields;
+mod people;
+mod unreadable;
+mod working;
+
+pub(crate) use json_fields::texts;
+pub(crate) use people::People;
+pub(crate) use unreadable::{Unreadable, identifier};
+pub(crate) use working::{
+    Bench, Failure, Place, Slot, Working, compared, key_of, put_unreadable, search_for, set,
+    stop_at_unreadable, take_failure, take_unreadable, with,
+};

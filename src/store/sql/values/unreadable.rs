@@ -1,0 +1,122 @@
+//! Values that cannot be read, and what of a value is searched.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use super::working::{Place, Slot, holds};
+use crate::anonymise::Strategy;
+use crate::anonymise::readable::{self, Unread};
+use crate::data_map::{ClassName, FieldName};
+use crate::store::sql::cell::Cell;
+
+/// A value that cannot be read, in words: the class, the field, why, and a way out. Nothing of the value is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) what: String,
+    pub(crate) way_out: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.way_out)
+    }
+}
+
+impl Unreadable {
+    /// Of a value in a slot. The key, with its values, is named where it is nothing personal.
+    pub(crate) fn new<'v>(
+        slot: &Slot,
+        why: &dyn std::fmt::Display,
+        key: impl Iterator<Item = Cell<'v>>,
+    ) -> Self {
+        let key = slot.shows_key.then(|| shown(key)).flatten();
+        let record = key.map_or_else(String::new, |key| format!(" (key {key})"));
+        let doing = if slot.place.is_some() { "erased within its document" } else { "searched" };
+        // The name of a field within a document begins with the column's.
+        let what = format!("{} of {}{record} cannot be {doing}: {why}", slot.field, slot.class);
+        Self { what, way_out: readable::way_out(&slot.class) }
+    }
+}
+
+/// A key as it is shown: numbers and short plain texts.
+fn shown<'v>(key: impl Iterator<Item = Cell<'v>>) -> Option<String> {
+    let mut text = String::new();
+    for value in key {
+        let comma = if text.is_empty() { "" } else { ", " };
+        match value {
+            Cell::Integer(number) => {
+                // Writing to a String never fails.
+                let _ = write!(text, "{comma}{number}");
+            }
+            Cell::Text(bytes) => {
+                let part = std::str::from_utf8(bytes).ok()?;
+                let is_plain = part.len() <= 64
+                    && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'));
+                let _ = write!(text, "{comma}{}", is_plain.then_some(part)?);
+            }
+            Cell::Null | Cell::Real(_) | Cell::Blob(_) => return None,
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// What is searched: a column's text, or its document. NULL and an empty document mention nobody.
+pub(crate) fn searched<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<Cow<'v, str>>, Unread> {
+    if slot.place.is_some() {
+        return document(value).map(|text| text.map(Cow::Borrowed));
+    }
+    match value {
+        Cell::Null => Ok(None),
+        Cell::Text(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
+            readable::redactable(text).map(|text| Some(text.into()))
+        }
+        Cell::Integer(number) => Ok(Some(number.to_string().into())),
+        Cell::Real(number) => Ok(Some(number.to_string().into())),
+        Cell::Blob(bytes) => {
+            if bytes.is_empty() {
+                Ok(None)
+            } else {
+                Err(Unread::Bytes)
+            }
+        }
+    }
+}
+
+/// The JSON document of a column. An empty or blank text holds nothing; a number holds no text and no member.
+pub(crate) fn document(value: Cell<'_>) -> Result<Option<&str>, Unread> {
+    match value {
+        Cell::Text(bytes) => std::str::from_utf8(bytes).map(readable::document).map_err(|_| Unread::Encoding),
+        Cell::Blob(bytes) if !bytes.is_empty() => Err(Unread::Bytes),
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) | Cell::Blob(_) => Ok(None),
+    }
+}
+
+/// A text by which a person is found, in a column of its own.
+pub(crate) fn identifier(value: Cell<'_>) -> Result<Option<String>, Unread> {
+    match value {
+        Cell::Text(bytes) | Cell::Blob(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
+            readable::searchable(text).map(|text| Some(text.to_owned()))
+        }
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) => Ok(None),
+    }
+}
+
+impl Slot {
+    /// A slot of which nothing more is said.
+    pub(crate) fn plain(
+        class: &ClassName,
+        field: &FieldName,
+        strategy: Strategy,
+        place: Option<Place>,
+    ) -> Self {
+        let (class, field) = (class.clone(), field.clone());
+        Self { class, field, strategy, place, otherwise: None, after_duty: None, shows_key: false }
+    }
+
+    /// Whether a value that cannot be read is what stands in place of one already.
+    pub(crate) fn is_replaced(&self, value: Cell<'_>) -> Option<bool> {
+        self.otherwise.as_ref().map(|otherwise| holds(otherwise, value))
+    }
+}

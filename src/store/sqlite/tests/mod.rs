@@ -1,0 +1,4 @@
+//! How many statements a batch takes, and how often a table is read.
+
+mod readings;
+mod statements;

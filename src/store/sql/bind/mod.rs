@@ -1,0 +1,515 @@
+//! Holding a map against the live schema: what is missing, what nobody classified, what nobody mapped.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::coverage::check_coverage;
+use super::links::{Is, NobodyMap, SharedMap, When};
+use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
+use super::mend::{Mended, fold_alike, mended};
+use super::notes::{Note, notes};
+use super::schema::{OnDelete, Schema, Table};
+use super::triggers::{all_triggers, calls, check_table_triggers};
+use super::way::{Binder, BoundLink, Foot, bind_when};
+use crate::anonymise::json::Pointer;
+use crate::data_map::{ClassName, DataMap, FieldName, Link, LinkRole, RecordClass, TableTrigger, WhenGone};
+use crate::document::{Problem, Problems, Reader, join, suggest};
+
+mod checks;
+mod described;
+
+pub(super) use checks::{check_column, is_told_apart, mapped, names, own_name};
+use checks::{check_customers, check_key, check_tables};
+use described::data_map;
+pub(super) use described::{field, implied, is_condition};
+
+/// A record class and its table.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
+pub(crate) struct BoundClass {
+    pub(crate) name: ClassName,
+    pub(crate) table: String,
+    pub(crate) key: Vec<String>,
+    /// The columns by which the store names a row within a transaction.
+    pub(crate) handle: Vec<String>,
+    /// The class of the customers themselves.
+    pub(crate) is_root: bool,
+    /// Which rows of the table are of this class.
+    pub(crate) rows: Rows,
+    pub(crate) links: Vec<BoundLink>,
+    /// Why rows may have no owner.
+    pub(crate) nobody: NobodyMap,
+    /// Somebody else may have a record that an erasure reaches: it belongs to several people, or hangs from one that goes
+    /// along with somebody.
+    pub(crate) is_shared: bool,
+    /// Fields that are values within a JSON document.
+    pub(crate) json: BTreeMap<FieldName, JsonField>,
+    /// Fields that belong to whoever is at the far end of a link of this name, and are written for that one alone.
+    pub(crate) of: BTreeMap<FieldName, String>,
+    /// Columns whose value leads to a customer, and fields of that customer, each with the name of the link.
+    pub(crate) values: BTreeSet<(FieldName, String)>,
+    /// Triggers of other mapped tables write to this one, so it is treated once more after those.
+    pub(crate) is_written_by_triggers: bool,
+    /// Every link that the map names is there. Otherwise problems were found.
+    pub(crate) has_all_links: bool,
+    /// Rows may go when rows go to which they lead.
+    pub(crate) is_cascaded_to: bool,
+    /// Columns with which a whole index begins.
+    pub(crate) indexed: BTreeSet<String>,
+    /// The columns of each unique index and of the primary key.
+    pub(crate) unique: Vec<Vec<String>>,
+}
+
+/// Which rows of a table are of a class.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    /// Rows that match these.
+    pub(crate) with: Vec<(String, Is)>,
+    /// And none of these.
+    pub(crate) without: Vec<Vec<(String, Is)>>,
+}
+
+impl BoundClass {
+    /// Whether a column is the first of an index.
+    pub(crate) fn is_indexed(&self, column: &str) -> bool {
+        self.indexed.contains(&column.to_ascii_lowercase())
+    }
+
+    /// Whether a field is written when what a link leads to is due, whoever has the record. The value by which a link finds a
+    /// customer is such a field, too.
+    pub(crate) fn is_of(&self, field: &str, link: &BoundLink) -> bool {
+        self.of.get(field).is_some_and(|name| *name == link.name)
+            || self.values.iter().any(|(own, name)| own.as_str() == field && *name == link.name)
+    }
+
+    /// Whether there are such fields.
+    pub(crate) fn has_fields_of(&self, link: &BoundLink) -> bool {
+        self.of.values().any(|name| *name == link.name)
+            || self.values.iter().any(|(_, name)| *name == link.name)
+    }
+
+    /// Whether a field belongs to whoever a link leads to.
+    pub(crate) fn is_of_others(&self, field: &str) -> bool {
+        self.of.contains_key(field) || self.values.iter().any(|(own, _)| own.as_str() == field)
+    }
+}
+
+/// A field that is a value within a JSON document.
+#[derive(Clone, Debug)]
+pub(crate) struct JsonField {
+    pub(crate) column: String,
+    pub(crate) pointer: Pointer,
+    /// The longest document that the column takes, in characters.
+    pub(crate) max_chars: Option<u32>,
+}
+
+/// A map that fits the schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) data_map: DataMap,
+    pub(crate) customers: CustomersMap,
+    /// Every class, those whose rows lead to others first, the customers last.
+    pub(crate) classes: Vec<BoundClass>,
+    /// Full-text indexes over mapped tables.
+    pub(crate) indexes: Vec<String>,
+    /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
+    pub(crate) triggers: Vec<TableTrigger>,
+    /// Triggers and the functions that they call.
+    pub(crate) calls: Vec<(String, BTreeSet<String>)>,
+    /// What a person should look at.
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Bound {
+    /// The class of the customers.
+    pub(crate) fn root(&self) -> Option<&BoundClass> {
+        self.classes.iter().find(|class| class.is_root)
+    }
+
+    /// A class with its table.
+    pub(crate) fn class(&self, name: &ClassName) -> Option<&BoundClass> {
+        self.classes.iter().find(|class| class.name == *name)
+    }
+}
+
+pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
+    let mut reader = Reader::default();
+    let mended = mended(&mut reader, map, schema);
+    let map = &mended.map;
+    check_tables(&mut reader, map, schema);
+    let mut classes = Vec::new();
+    if let Some(root) = schema.table(&map.customers.table) {
+        let has_lost = mended.unresolved.get("customers").is_some_and(|lost| *lost > 0);
+        check_customers(&mut reader, map, root, has_lost);
+        classes = bind_classes(&mut reader, &mended, schema, root);
+    }
+    check_coverage(&mut reader, &mended, schema, &classes);
+    check_table_triggers(&mut reader, map, schema);
+    Problems::none_or(fold_alike(reader.into_problems(), map))?;
+    mark_echoes(schema, &mut classes);
+    let data_map = data_map(map, schema, &classes)?;
+    let shared = data_map.shared_classes();
+    check_same(&data_map)?;
+    let reached = reached_along(&data_map);
+    for class in &mut classes {
+        class.is_shared = shared.contains(&class.name) || reached.contains(&class.name);
+    }
+    let is_mapped = |table: &str| classes.iter().any(|class| class.table.eq_ignore_ascii_case(table));
+    let indexes = schema
+        .others
+        .iter()
+        .filter(|other| other.is_full_text() && other.content.as_deref().is_some_and(is_mapped))
+        .map(|other| other.name.clone())
+        .collect();
+    let classes = feet_first(classes);
+    let triggers = all_triggers(schema);
+    let notes = notes(map, schema, &classes);
+    let calls = calls(schema);
+    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, calls, notes })
+}
+
+/// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.
+fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+    if name == map.root() || !seen.insert(name) {
+        return true;
+    }
+    let Some(class) = map.class(name.as_str()) else { return false };
+    let is_held = map.links_to(name).any(|(_, link)| link.is_holding());
+    let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
+    let mut owners = class.links().iter().filter(|link| link.role() == LinkRole::Owner).peekable();
+    !is_held
+        && !is_shared
+        && owners.peek().is_some()
+        && owners.all(|owner| is_one_persons(map, owner.to(), seen))
+}
+
+/// Classes whose records hang from records that go along with somebody else's.
+fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
+    let goes = |class: &&RecordClass| class.links().iter().any(Link::goes_along);
+    let mut above: BTreeSet<ClassName> =
+        map.classes().filter(goes).map(|class| class.name().clone()).collect();
+    let mut reached = BTreeSet::new();
+    loop {
+        let mut more = BTreeSet::new();
+        for class in map.classes() {
+            for link in class.links() {
+                if link.is_owner() && above.contains(link.to()) {
+                    more.insert(class.name().clone());
+                }
+                if link.is_holding() && above.contains(class.name()) {
+                    more.insert(link.to().clone());
+                }
+            }
+        }
+        let before = reached.len();
+        reached.extend(more.iter().cloned());
+        above.extend(more);
+        if reached.len() == before {
+            return reached;
+        }
+    }
+}
+
+/// Both ends of a link can be held to be one person's only where each is.
+fn check_same(map: &DataMap) -> Result<(), Problems> {
+    let mut problems = Vec::new();
+    for class in map.classes() {
+        for link in class.links().iter().filter(|link| *link.gone() == WhenGone::Same) {
+            let several = [class.name(), link.to()]
+                .into_iter()
+                .find(|name| !is_one_persons(map, name, &mut BTreeSet::new()));
+            if let Some(several) = several {
+                problems.push(Problem::new(
+                    join(&join(&join("records", class.name().as_str()), "ends"), link.name()),
+                    format!(
+                        "says that both ends are the same person's, and {several} may be several people's, or nobody's"
+                    ),
+                    "write \"goes\", or another word for that end",
+                ));
+            }
+        }
+    }
+    Problems::none_or(problems)
+}
+
+/// Every class with its links. The customers come first.
+fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Table) -> Vec<BoundClass> {
+    let map = &mended.map;
+    let mut named = vec![(map.customers.class.clone(), root.name.clone(), map.customers.key.clone())];
+    for (name, record) in &map.records {
+        let Some(table) = schema.table(&record.table) else { continue };
+        named.push((name.clone(), table.name.clone(), key_of(record, table)));
+    }
+    let binder = Binder {
+        map,
+        schema,
+        classes: &named,
+        has_lost_tables: mended.lost_tables > 0,
+        named: RefCell::default(),
+    };
+    let feet = feet_of(reader, map, schema, &named);
+    let record_of = |foot: &Foot<'_>| map.records.get(foot.class).filter(|_| foot.path != "customers");
+    let ends_of = |foot: &Foot<'_>| record_of(foot).map_or(&map.customers.ends, |record| &record.ends);
+    let mut bound = Vec::with_capacity(feet.len());
+    let mut links: Vec<Vec<BoundLink>> = feet
+        .iter()
+        .map(|foot| {
+            let record = record_of(foot);
+            let owner = record.map_or(&[][..], |record| &record.owner);
+            let shared = record.map_or(&[][..], |record| &record.shared);
+            let (links, are_all) = binder.links(reader, foot, owner, shared, ends_of(foot));
+            bound.push(are_all);
+            links
+        })
+        .collect();
+    for (held, record) in &map.records {
+        let at = join("records", held.as_str());
+        for (n, shared) in record.shared.iter().enumerate() {
+            let SharedMap::Of(class, link) = shared else { continue };
+            let Some(at_foot) = feet.iter().position(|foot| foot.class == class) else {
+                if map.records.contains_key(class) {
+                    continue; // Its table is not there, and that is said.
+                }
+                let known: Vec<&str> = feet.iter().map(|foot| foot.class.as_str()).collect();
+                reader.problem(
+                    format!("{}[{n}]", join(&at, "shared")),
+                    format!("{class} is no record class"),
+                    suggest(class.as_str(), known),
+                );
+                continue;
+            };
+            if let (Some(foot), Some(links)) = (feet.get(at_foot), links.get_mut(at_foot)) {
+                binder.hold(reader, (&at, n), foot, link, held, ends_of(foot), links);
+            }
+        }
+    }
+    binder.say_named(reader);
+    let missed = missed_holders(reader, map);
+    for ((foot, links), bound) in feet.iter().zip(&mut links).zip(&bound) {
+        // What a link that is wrong would have covered is no fault of its own.
+        if *bound {
+            binder.check_foreign_keys(reader, foot, ends_of(foot), links, &missed);
+        }
+    }
+    let rows: Vec<Option<Rows>> = feet.iter().map(|foot| rows_of(reader, foot, &feet)).collect();
+    let mut classes = Vec::with_capacity(feet.len());
+    for (((foot, links), rows), bound) in feet.into_iter().zip(links).zip(rows).zip(bound) {
+        let record = record_of(&foot);
+        let fields = record.map_or(&map.customers.fields, |record| &record.fields);
+        let nobody = record.map_or_else(NobodyMap::default, |record| record.nobody.clone());
+        let (json, of, values) = own_fields(reader, &foot, fields, &links);
+        classes.push(BoundClass {
+            name: foot.class.clone(),
+            table: foot.table.name.clone(),
+            handle: foot.table.handle(),
+            is_root: record.is_none(),
+            rows: rows.unwrap_or_default(),
+            nobody,
+            is_shared: false,
+            json,
+            of,
+            values,
+            is_written_by_triggers: false,
+            has_all_links: bound,
+            is_cascaded_to: foot.table.foreign_keys.iter().any(|key| key.on_delete == OnDelete::Cascade),
+            indexed: foot.table.leading.clone(),
+            unique: foot.table.unique_columns(),
+            key: foot.key,
+            links,
+        });
+    }
+    classes
+}
+
+/// Classes of which `shared` names a link of another class that is not there. A foreign key that leads to one of them may be what
+/// was meant.
+fn missed_holders(reader: &Reader, map: &SqlMap) -> BTreeSet<ClassName> {
+    let is_missed = |class: &&ClassName| {
+        let path = format!("{}.shared[", join("records", class.as_str()));
+        // A name that was mended has found its link.
+        let is_it = |problem: &Problem| {
+            problem.path.starts_with(&path) && !problem.way_out.starts_with("did you mean")
+        };
+        reader.problems().iter().any(is_it)
+    };
+    map.records.keys().filter(is_missed).cloned().collect()
+}
+
+/// Every class with its place in the map, its table and its key.
+fn feet_of<'s>(
+    reader: &mut Reader,
+    map: &'s SqlMap,
+    schema: &'s Schema,
+    named: &'s [(ClassName, String, Vec<String>)],
+) -> Vec<Foot<'s>> {
+    let mut feet = Vec::with_capacity(named.len());
+    for (n, (class, table, key)) in named.iter().enumerate() {
+        let Some(table) = schema.table(table) else { continue };
+        let record = map.records.get(class).filter(|_| n > 0);
+        let path = record.map_or_else(|| "customers".to_owned(), |_| join("records", class.as_str()));
+        let place = match record {
+            Some(record) if record.alike.is_some() => Vec::new(),
+            Some(_) => vec!["records", class.as_str()],
+            None => vec!["customers"],
+        };
+        check_key(reader, &join(&path, "key"), &place, table, key);
+        let when = record.map_or(&map.customers.when, |record| &record.when);
+        let key = if table.primary_key.is_empty() && *key == table.handle() {
+            key.clone()
+        } else {
+            key.iter().filter_map(|column| own_name(table, column)).collect()
+        };
+        let divides = map.conditions(&table.name);
+        feet.push(Foot { path, class, table, when, key, divides });
+    }
+    feet
+}
+
+/// The key that the map names, or the table's primary key.
+pub(in crate::store::sql) fn key_of(record: &RecordMap, table: &Table) -> Vec<String> {
+    match &record.key {
+        Some(key) => key.clone(),
+        None if table.primary_key.is_empty() => table.handle(),
+        None => table.primary_key.clone(),
+    }
+}
+
+/// Which rows of its table a class claims.
+fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Rows> {
+    let path = join(&foot.path, "when");
+    if *foot.when != When::Rest {
+        let with = bind_when(reader, &path, foot.table, foot.when)?;
+        return Some(Rows { with, without: Vec::new() });
+    }
+    let others: Vec<&Foot<'_>> = feet
+        .iter()
+        .filter(|other| other.table.name == foot.table.name && other.class != foot.class)
+        .collect();
+    if others.is_empty() {
+        reader.problem(path, "is the rest of nothing: no other class has this table", "leave it out");
+        return None;
+    }
+    let mut without = Vec::new();
+    for other in others {
+        // What is wrong with the others is said there.
+        without.push(bind_when(&mut Reader::default(), &path, foot.table, other.when)?);
+    }
+    Some(Rows { with: Vec::new(), without })
+}
+
+/// The fields of a class beside plain columns: [`BoundClass::json`], [`BoundClass::of`] and [`BoundClass::values`].
+type OwnFields = (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>, BTreeSet<(FieldName, String)>);
+
+/// Fields within documents, and fields that belong to somebody at the far end of a link.
+fn own_fields(
+    reader: &mut Reader,
+    foot: &Foot<'_>,
+    fields: &BTreeMap<String, FieldMap>,
+    links: &[BoundLink],
+) -> OwnFields {
+    let (mut json, mut of) = (BTreeMap::new(), BTreeMap::new());
+    let mut values: BTreeSet<(FieldName, String)> = BTreeSet::new();
+    for link in links.iter().filter(|link| link.by_value) {
+        values.extend(link.columns.iter().map(|column| (column.as_str().into(), link.name.clone())));
+    }
+    for (column, field) in fields {
+        let Some(own) = foot.table.column(column) else { continue };
+        for pointer in field.json.keys() {
+            let name = json_field(&own.name, pointer);
+            let within =
+                JsonField { column: own.name.clone(), pointer: pointer.clone(), max_chars: own.max_chars };
+            json.insert(name, within);
+        }
+        let Some(link) = &field.of else { continue };
+        let leads = |link: &&BoundLink| link.by_value && link.columns.contains(&own.name);
+        if let Some(leads) = links.iter().find(leads) {
+            // The value is written with its record, and when the person leaves to whom it leads. Whom another link leads to
+            // has no say in that.
+            if !leads.name.eq_ignore_ascii_case(link) {
+                reader.problem(
+                    join(&join(&join(&foot.path, "fields"), column), "of"),
+                    format!("is said of the value by which {} finds its customer", leads.name),
+                    "leave `of` out: the value is written with its record, and when the person leaves to whom it leads",
+                );
+            }
+            continue;
+        }
+        if let Some(known) = links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
+            if known.by_value {
+                // Without the value that customer would not be found: the field is written with it.
+                values.insert((own.name.as_str().into(), known.name.clone()));
+            } else {
+                of.insert(own.name.as_str().into(), known.name.clone());
+            }
+        } else {
+            let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+            reader.problem(
+                join(&join(&join(&foot.path, "fields"), column), "of"),
+                format!("{link} is no link of {}", foot.class),
+                suggest(link, known),
+            );
+        }
+    }
+    (json, of, values)
+}
+
+/// The name of a field within a JSON document: the column, then the pointer.
+fn json_field(column: &str, pointer: &Pointer) -> FieldName {
+    FieldName::new(format!("{column}{}", pointer.as_str()))
+}
+
+/// Marks the classes to whose tables triggers of other mapped tables write, directly or through one another.
+fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
+    let tables: BTreeSet<String> = classes.iter().map(|class| class.table.clone()).collect();
+    for from in &tables {
+        let reached = written_from(schema, from);
+        for class in classes.iter_mut().filter(|class| class.table != *from) {
+            class.is_written_by_triggers |= reached.contains(&class.table.to_ascii_lowercase());
+        }
+    }
+}
+
+/// The tables to which triggers of a table write, directly or through one another, in lower case.
+fn written_from(schema: &Schema, table: &str) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut todo = vec![table.to_ascii_lowercase()];
+    while let Some(table) = todo.pop() {
+        for written in
+            schema.table(&table).into_iter().flat_map(|table| &table.triggers).flat_map(|t| &t.writes)
+        {
+            let written = written.to_ascii_lowercase();
+            if reached.insert(written.clone()) {
+                todo.push(written);
+            }
+        }
+    }
+    reached
+}
+
+/// Classes whose rows lead to others come before those, so that each row goes before what it leads to. The customers come
+/// last.
+fn feet_first(classes: Vec<BoundClass>) -> Vec<BoundClass> {
+    let leads = |class: &BoundClass, other: &BoundClass, role: &dyn Fn(&BoundLink) -> bool| {
+        class.name != other.name
+            && class.links.iter().any(|link| {
+                role(link)
+                    && (link.heads.contains(&other.name) || link.to_table.eq_ignore_ascii_case(&other.table))
+            })
+    };
+    let mut rest = classes;
+    let mut ordered = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        // One to which nothing else leads; in a circle of foreign keys, which are deferred to the commit, one from which
+        // nothing hangs.
+        let free = |role: &dyn Fn(&BoundLink) -> bool| {
+            rest.iter()
+                .position(|class| !class.is_root && !rest.iter().any(|other| leads(other, class, role)))
+        };
+        let next = free(&|_| true)
+            .or_else(|| free(&|link| link.role != LinkRole::End))
+            .or_else(|| rest.iter().position(|class| !class.is_root))
+            .unwrap_or(0);
+        ordered.push(rest.remove(next));
+    }
+    ordered
+}

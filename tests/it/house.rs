@@ -98,6 +98,37 @@ fn what_sql_stores_share_knows_no_database() {
     never("store/sql", &["rusqlite", "sqlite::", "::sqlite", "Sqlite", "tokio"]);
 }
 
+/// What another database spells otherwise is in the dialect, and nowhere in the statements themselves.
+#[test]
+fn statements_are_spelled_by_the_dialect() {
+    let words = [
+        "json_each",
+        "json_extract",
+        "json_type",
+        "CROSS JOIN",
+        "\"main.",
+        " main.",
+        "temp.",
+        "INSERT OR",
+        "COLLATE",
+        "quote(",
+        "PRAGMA",
+        "\"?",
+        " ?1",
+        " IS {",
+        " IS NOT {",
+        "WHERE 1",
+        "AS INTEGER",
+        "relinquish_value(",
+        "relinquish_holds(",
+        "relinquish_kept(",
+        "relinquish_nocase(",
+    ];
+    for room in ["store/sql/whose", "store/sql/script", "store/sql/run"] {
+        never(room, &words);
+    }
+}
+
 #[test]
 fn the_clock_is_read_in_one_place() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

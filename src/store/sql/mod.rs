@@ -278,6 +278,7 @@ mod bind;
 mod cell;
 mod coverage;
 mod dates;
+mod dialect;
 mod draft;
 mod fault;
 mod keys;
@@ -305,6 +306,7 @@ pub use notes::Note;
 
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
+pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable};
 pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use run::{Frame, Work, date_forms, is_unsearchable, named};
@@ -313,6 +315,8 @@ pub(crate) use schema::{
     declared_chars,
 };
 pub(crate) use session::{Purpose, Row, Session};
+#[cfg(test)]
+pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,

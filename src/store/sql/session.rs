@@ -6,6 +6,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::cell::Cell;
+use super::dialect::Dialect;
 use super::fault::Fault;
 use super::schema::Schema;
 use crate::data_map::Value;
@@ -50,6 +51,9 @@ pub(crate) trait Session {
 
     /// A number that is another one after each change of the schema.
     fn schema_version(&mut self) -> Result<i64, Fault>;
+
+    /// How its SQL is spelled.
+    fn dialect(&self) -> &'static dyn Dialect;
 
     /// The live schema.
     fn schema(&mut self) -> Result<Schema, Fault>;

@@ -1,7 +1,9 @@
 //! Names and values as SQL text.
 
+use serde_json::Value as Json;
+
 use super::map::Source;
-use crate::data_map::{Datatype, Value};
+use crate::data_map::Value;
 
 /// A name as SQL quotes it.
 pub(crate) fn quoted(name: &str) -> String {
@@ -17,26 +19,27 @@ pub(crate) fn source_sql(table: &str, source: &Source) -> String {
     }
 }
 
-/// What a column is declared as to take keys as the customers' own key column does.
-pub(crate) fn affinity(key: Datatype) -> &'static str {
-    match key {
-        Datatype::Text => "TEXT",
-        Datatype::Integer => "INTEGER",
-        Datatype::Real => "REAL",
-        Datatype::Numeric => "NUMERIC",
-        Datatype::Blob | Datatype::Any => "",
-    }
+/// A condition as the number that is written down of it.
+pub(crate) fn flag(condition: &str) -> String {
+    format!("CASE WHEN {condition} THEN 1 ELSE 0 END")
 }
 
-/// A value of the map as an SQL literal.
-pub(crate) fn literal(value: &Value) -> String {
-    match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => format!("{number:?}"),
-        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
-        Value::Blob(bytes) => format!("x'{}'", hex::encode(bytes)),
-    }
+/// The number of rows of which a condition is true.
+pub(crate) fn count_if(condition: &str) -> String {
+    format!("coalesce(sum({}), 0)", flag(condition))
+}
+
+/// Rows as [`Dialect::rows`](super::dialect::Dialect::rows) reads them. Bytes stand in an object, in hexadecimal.
+pub(crate) fn json_rows(rows: impl IntoIterator<Item = Vec<Value>>) -> Value {
+    let spelled = |value: Value| match value {
+        Value::Null => Json::Null,
+        Value::Integer(number) => Json::from(number),
+        Value::Real(number) => Json::from(number),
+        Value::Text(text) => Json::String(text),
+        Value::Blob(bytes) => serde_json::json!({ "bytes": hex::encode(bytes) }),
+    };
+    let rows = rows.into_iter().map(|row| Json::Array(row.into_iter().map(spelled).collect()));
+    Value::Text(Json::Array(rows.collect()).to_string())
 }
 
 /// Columns of a row as a select gives them.

@@ -15,6 +15,7 @@ use session::SqliteSession;
 
 mod checks;
 mod connection;
+mod dialect;
 mod functions;
 mod introspect;
 mod ports;

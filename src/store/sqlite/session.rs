@@ -3,10 +3,11 @@
 use rusqlite::Connection;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
+use super::dialect::SqliteDialect;
 use super::introspect;
 use crate::data_map::Value;
 use crate::sqlite::{Fault, unprepared};
-use crate::store::sql::{Cell, Purpose, Row, Schema, Session};
+use crate::store::sql::{Cell, Dialect, Purpose, Row, Schema, Session};
 
 /// The connection, on the thread that owns it.
 pub(super) struct SqliteSession<'c> {
@@ -63,6 +64,10 @@ impl Session for SqliteSession<'_> {
     /// SQLite counts the changes of a schema. VACUUM counts as one.
     fn schema_version(&mut self) -> Result<i64, Fault> {
         Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        &SqliteDialect
     }
 
     fn schema(&mut self) -> Result<Schema, Fault> {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::check_coverage;
+use super::dialect::Dialect;
 use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
 use super::mend::{Mended, fold_alike, mended};
@@ -118,6 +119,8 @@ pub(crate) struct Bound {
     pub(crate) calls: Vec<(String, BTreeSet<String>)>,
     /// What a person should look at.
     pub(crate) notes: Vec<Note>,
+    /// How the SQL of its database is spelled.
+    pub(crate) dialect: &'static dyn Dialect,
 }
 
 impl Bound {
@@ -126,13 +129,18 @@ impl Bound {
         self.classes.iter().find(|class| class.is_root)
     }
 
+    /// A table of the host's, as statements name it.
+    pub(crate) fn table(&self, name: &str) -> String {
+        self.dialect.table(name)
+    }
+
     /// A class with its table.
     pub(crate) fn class(&self, name: &ClassName) -> Option<&BoundClass> {
         self.classes.iter().find(|class| class.name == *name)
     }
 }
 
-pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
+pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect) -> Result<Bound, Problems> {
     let mut reader = Reader::default();
     let mended = mended(&mut reader, map, schema);
     let map = &mended.map;
@@ -165,7 +173,16 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema) -> Result<Bound, Problems> {
     let triggers = all_triggers(schema);
     let notes = notes(map, schema, &classes);
     let calls = calls(schema);
-    Ok(Bound { data_map, customers: map.customers.clone(), classes, indexes, triggers, calls, notes })
+    Ok(Bound {
+        data_map,
+        customers: map.customers.clone(),
+        classes,
+        indexes,
+        triggers,
+        calls,
+        notes,
+        dialect,
+    })
 }
 
 /// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.

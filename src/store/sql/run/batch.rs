@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use super::Frame;
 use crate::customer::{Customer, CustomerId};
 use crate::data_map::{Datatype, Value};
-use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::fault::Trouble;
 use crate::store::sql::keys;
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::{columns, quoted};
-use crate::store::sql::whose::{BATCH, of_class};
+use crate::store::sql::spelling::{columns, flag, json_rows, quoted};
+use crate::store::sql::whose::{batch, of_class};
 
 impl Frame {
     /// The facts of customers, those of them that are there.
@@ -32,59 +32,44 @@ impl Frame {
         session: &mut dyn Session,
         customers: impl Iterator<Item = &'i CustomerId>,
     ) -> Result<(), Trouble> {
-        let types = self.key_types();
-        let spelled = |value: &Value| match value {
-            Value::Blob(bytes) => serde_json::json!(["b", hex::encode(bytes)]),
-            Value::Integer(number) => serde_json::json!(["i", number]),
-            Value::Real(number) => serde_json::json!(["r", number]),
-            Value::Text(text) => serde_json::json!(["t", text]),
-            Value::Null => serde_json::json!(["n", null]),
-        };
+        let (map, dialect) = (self.customers(), self.bound.dialect);
+        let (types, batch) = (self.key_types(), batch(&self.bound));
         let ways: Vec<Vec<Vec<Value>>> =
             customers.map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default()).collect();
-        session.execute(&format!("DELETE FROM {BATCH}"), &[])?;
-        if let Some(keys) = plain_keys(&ways) {
-            return fill_plain(session, types.len(), &keys);
-        }
-        let mut ids = Vec::new();
-        for (n, ways) in ways.iter().enumerate() {
-            if ways.is_empty() {
-                ids.push(serde_json::json!({ "n": n, "way": 0, "key": [] }));
-            }
-            for (way, parts) in ways.iter().enumerate() {
-                let key: Vec<serde_json::Value> = parts.iter().map(spelled).collect();
-                ids.push(serde_json::json!({ "n": n, "way": way, "key": key }));
+        session.execute(&format!("DELETE FROM {batch}"), &[])?;
+        let is_read_in_one_way = ways.iter().all(|ways| ways.len() < 2);
+        let mut rows = Vec::new();
+        for (n, ways) in ways.into_iter().enumerate() {
+            let nobody = ways.is_empty().then(|| vec![Value::Null; types.len()]);
+            for (way, key) in ways.into_iter().chain(nobody).enumerate() {
+                let numbers = [n, way].into_iter().map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+                rows.push(numbers.map(Value::Integer).chain(key).collect());
             }
         }
-        let ids =
-            serde_json::to_string(&ids).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
-        let parts = 0..types.len();
-        let names: Vec<String> = parts.clone().map(|part| format!("k{part}")).collect();
-        let values: Vec<String> = parts
-            .map(|part| {
-                let at = |n: usize| format!("json_extract(value, '$.key[{part}][{n}]')");
-                format!(
-                    "CASE {} WHEN 'b' THEN relinquish_bytes({}) ELSE {} END AS k{part}",
-                    at(0),
-                    at(1),
-                    at(1)
-                )
-            })
-            .collect();
-        let map = self.customers();
-        let is_there: Vec<String> =
-            map.key.iter().zip(&names).map(|(key, name)| format!("x.{} = way.{name}", quoted(key))).collect();
-        // Of several ways to read an id the one counts that is somebody's.
-        let sql = format!(
-            "INSERT OR REPLACE INTO {BATCH} (n, {names}) SELECT n, {names} FROM (
-                 SELECT json_extract(value, '$.n') AS n, json_extract(value, '$.way') AS way, {values} FROM json_each(?1)
-             ) AS way ORDER BY n, EXISTS (SELECT 1 FROM main.{table} AS x WHERE way.way > 0 AND {is_there}), way DESC",
-            names = names.join(", "),
-            values = values.join(", "),
-            table = quoted(&map.table),
-            is_there = is_there.join(" AND "),
-        );
-        session.execute(&sql, &[Value::Text(ids)])?;
+        let names: Vec<String> = (0..types.len()).map(|part| format!("k{part}")).collect();
+        let mut columns = vec![("n".to_owned(), Datatype::Integer), ("way".to_owned(), Datatype::Integer)];
+        columns.extend(names.iter().cloned().zip(types));
+        let (names, list) = (names.join(", "), dialect.rows(1, &columns));
+        let sql = if is_read_in_one_way {
+            format!("INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM {list} AS list")
+        } else {
+            // Of several ways to read an id the one counts that is somebody's.
+            let is_there: Vec<String> = (0..)
+                .zip(&map.key)
+                .map(|(part, key): (usize, _)| format!("x.{} = list.k{part}", quoted(key)))
+                .collect();
+            format!(
+                "INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM (
+                     SELECT list.*, row_number() OVER (PARTITION BY n ORDER BY {}, way) AS choice FROM {list} AS list
+                 ) AS ways WHERE choice = 1",
+                flag(&format!(
+                    "NOT EXISTS (SELECT 1 FROM {} AS x WHERE {})",
+                    self.bound.table(&map.table),
+                    is_there.join(" AND ")
+                ))
+            )
+        };
+        session.execute(&sql, &[json_rows(rows)])?;
         Ok(())
     }
 
@@ -103,17 +88,23 @@ impl Frame {
         let map = self.customers();
         let names: Vec<String> = (0..map.key.len()).map(|part| format!("k{part}")).collect();
         let own = self.bound.root().map_or(&[][..], |root| &root.key);
-        format!("{} IN (SELECT {} FROM {BATCH}{which})", columns(&quoted(&map.table), own), names.join(", "))
+        format!(
+            "{} IN (SELECT {} FROM {}{which})",
+            columns(&quoted(&map.table), own),
+            names.join(", "),
+            batch(&self.bound)
+        )
     }
 
     /// Takes customers out of the batch table again.
-    pub(super) fn leave_out(session: &mut dyn Session, numbers: &[usize]) -> Result<(), Trouble> {
+    pub(super) fn leave_out(&self, session: &mut dyn Session, numbers: &[usize]) -> Result<(), Trouble> {
         if numbers.is_empty() {
             return Ok(());
         }
-        let list = format!("{numbers:?}");
-        let sql = format!("DELETE FROM {BATCH} WHERE n IN (SELECT value FROM json_each(?1))");
-        session.execute(&sql, &[Value::Text(list)])?;
+        let list = self.bound.dialect.rows(1, &[("n".to_owned(), Datatype::Integer)]);
+        let sql = format!("DELETE FROM {} WHERE n IN (SELECT n FROM {list} AS list)", batch(&self.bound));
+        let rows = numbers.iter().map(|n| vec![Value::Integer(i64::try_from(*n).unwrap_or(i64::MAX))]);
+        session.execute(&sql, &[json_rows(rows)])?;
         Ok(())
     }
 
@@ -131,51 +122,14 @@ impl Frame {
             (0..root.key.len()).map(|part| format!("k{part} AS relinquish_{part}")).collect();
         // Names that scalar SQL of the host's cannot mean.
         let sql = format!(
-            "SELECT relinquish_b.relinquish_n, {} FROM (SELECT n AS relinquish_n, {} FROM {BATCH}) AS relinquish_b
-             CROSS JOIN main.{table} AS {table} ON {}{}",
+            "SELECT relinquish_b.relinquish_n, {} FROM (SELECT n AS relinquish_n, {} FROM {}) AS relinquish_b{} WHERE TRUE{}",
             self.facts.columns(),
             parts.join(", "),
-            same.join(" AND "),
-            of_class(&table, &root.rows),
+            batch(&self.bound),
+            self.bound.dialect.then(&self.bound.table(&root.table), &table, &same.join(" AND ")),
+            of_class(&self.bound, &table, &root.rows),
         );
         let facts = session.rows(&sql, &[], |row| Ok((row.natural(0)?, self.facts.read(row, 1)?)))?;
         Ok(facts.into_iter().collect())
     }
-}
-
-/// The keys of a batch as JSON says them, NULL for nobody's; where each id is read in one way at most, and as what JSON
-/// has.
-fn plain_keys(ways: &[Vec<Vec<Value>>]) -> Option<Vec<serde_json::Value>> {
-    let plain = |value: &Value| match value {
-        Value::Integer(number) => Some(serde_json::json!(number)),
-        Value::Text(text) => Some(serde_json::json!(text)),
-        Value::Blob(_) | Value::Real(_) | Value::Null => None,
-    };
-    let key = |ways: &Vec<Vec<Value>>| match ways.as_slice() {
-        [] => Some(serde_json::Value::Null),
-        [key] => match key.as_slice() {
-            [part] => plain(part),
-            parts => parts.iter().map(plain).collect::<Option<Vec<_>>>().map(serde_json::Value::Array),
-        },
-        _ => None,
-    };
-    ways.iter().map(key).collect()
-}
-
-/// Puts such keys into the batch table, each under its place in the list.
-fn fill_plain(session: &mut dyn Session, parts: usize, keys: &[serde_json::Value]) -> Result<(), Trouble> {
-    let keys = serde_json::to_string(keys).map_err(|_| Fault::Other("ids cannot be written".to_owned()))?;
-    let names: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
-    let values: Vec<String> = if parts == 1 {
-        vec!["value".to_owned()]
-    } else {
-        (0..parts).map(|part| format!("json_extract(value, '$[{part}]')")).collect()
-    };
-    let sql = format!(
-        "INSERT INTO {BATCH} (n, {}) SELECT key, {} FROM json_each(?1)",
-        names.join(", "),
-        values.join(", ")
-    );
-    session.execute(&sql, &[Value::Text(keys)])?;
-    Ok(())
 }

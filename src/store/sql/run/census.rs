@@ -9,11 +9,12 @@ use super::Frame;
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::cell::Cell;
+use crate::store::sql::dialect::Computed;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::links::Compare;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::quoted;
+use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, of_class};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
@@ -61,13 +62,8 @@ fn dates(bound: &Bound) -> Vec<Dated> {
 }
 
 /// True of the rows of the table, under `x`, that a class claims.
-fn claims(class: &BoundClass) -> String {
-    format!("coalesce((1{}), 0)", of_class("x", &class.rows))
-}
-
-/// The number of rows of which a condition is true.
-fn count(condition: &str) -> String {
-    format!("coalesce(sum({condition}), 0)")
+fn claims(bound: &Bound, class: &BoundClass) -> String {
+    format!("coalesce((TRUE{}), FALSE)", of_class(bound, "x", &class.rows))
 }
 
 /// A class, and what one pass over its table counts of it.
@@ -113,9 +109,10 @@ impl Frame {
         let Some(root) = self.bound.root() else { return Ok(counts) };
         let table = quoted(&root.table);
         let sql = format!(
-            "SELECT {} FROM main.{table} AS {table} WHERE 1{}",
+            "SELECT {} FROM {} AS {table} WHERE TRUE{}",
             self.facts.columns(),
-            of_class(&table, &root.rows)
+            self.bound.table(&root.table),
+            of_class(&self.bound, &table, &root.rows)
         );
         session.query(&sql, &[], &mut |row| {
             for fact in self.facts.read(row, 0)?.unreadable_on(at.date_naive()) {
@@ -132,7 +129,7 @@ impl Frame {
         table: &str,
         request: &CensusRequest,
     ) -> Result<TableCensus, Trouble> {
-        let dates = dates(&self.bound);
+        let (dates, dialect) = (dates(&self.bound), self.bound.dialect);
         let counts = |date: &Dated| {
             let named = request.dates.get(&date.class);
             !date.form.is_plain() || named.is_some_and(|fields| fields.contains(&date.field))
@@ -145,29 +142,32 @@ impl Frame {
             .filter(|class| class.table == table)
             .map(|class| Counts { class, texts: self.personal_texts(class) })
             .collect();
-        let is_claimed: Vec<String> = classes.iter().map(|counts| claims(counts.class)).collect();
+        let is_claimed: Vec<String> =
+            classes.iter().map(|counts| claims(&self.bound, counts.class)).collect();
         let is_unclaimed = format!("NOT ({})", is_claimed.join(" OR "));
-        let mut columns = vec!["count(*)".to_owned(), count(&is_unclaimed)];
+        let mut columns = vec!["count(*)".to_owned(), count_if(&is_unclaimed)];
         for Counts { class, texts } in &classes {
-            let is_claimed = claims(class);
+            let is_claimed = claims(&self.bound, class);
             let Nobodys { none, gone, by_itself } = self.nobodys(class);
-            columns.push(count(&is_claimed));
-            columns.push(count(&format!("{is_claimed} AND {none}")));
-            columns.push(count(&format!("{is_claimed} AND {none} AND {by_itself}")));
-            columns.push(count(&format!("{is_claimed} AND {gone}")));
-            columns.push(count(&format!("{is_claimed} AND {gone} AND {by_itself}")));
+            columns.push(count_if(&is_claimed));
+            columns.push(count_if(&format!("{is_claimed} AND {none}")));
+            columns.push(count_if(&format!("{is_claimed} AND {none} AND {by_itself}")));
+            columns.push(count_if(&format!("{is_claimed} AND {gone}")));
+            columns.push(count_if(&format!("{is_claimed} AND {gone} AND {by_itself}")));
             for (_, column) in texts {
-                columns
-                    .push(count(&format!("{is_claimed} AND relinquish_unsearchable(x.{})", quoted(column))));
+                let value = format!("x.{}", quoted(column));
+                let is_unsearchable = dialect.computed(&Computed::Unsearchable { value: &value });
+                columns.push(count_if(&format!("{is_claimed} AND {is_unsearchable}")));
             }
             for (n, date) in
                 dates.iter().enumerate().filter(|(_, date)| date.class == class.name && counts(date))
             {
-                let column = quoted(date.field.as_str());
-                columns.push(count(&format!("{is_claimed} AND relinquish_no_date({n}, x.{column}, {day})")));
+                let value = format!("x.{}", quoted(date.field.as_str()));
+                let no_date = dialect.computed(&Computed::NoDate { field: n, value: &value, day });
+                columns.push(count_if(&format!("{is_claimed} AND {no_date}")));
             }
         }
-        let sql = format!("SELECT {} FROM main.{} AS x", columns.join(", "), quoted(table));
+        let sql = format!("SELECT {} FROM {} AS x", columns.join(", "), self.bound.table(table));
         let counted: Vec<u64> = session.one(&sql, &[], |row| {
             (0..columns.len()).map(|column| row.natural(column)).collect::<Result<_, Fault>>()
         })?;
@@ -197,7 +197,7 @@ impl Frame {
         }
         if found.unclaimed.rows > 0 {
             for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
-                let values = values(session, table, &column, &is_unclaimed)?;
+                let values = values(&self.bound, session, table, &column, &is_unclaimed)?;
                 found.by_value.insert(column, values);
             }
         }
@@ -256,9 +256,13 @@ impl Frame {
         let cannot_be_told =
             holders.iter().any(|(_, link)| !link.hops.is_empty() || link.compare != Compare::Exact);
         if class.is_root || cannot_be_told || (own.is_empty() && holders.is_empty()) {
-            return Nobodys { none: "0".to_owned(), gone: "0".to_owned(), by_itself: "0".to_owned() };
+            return Nobodys {
+                none: "FALSE".to_owned(),
+                gone: "FALSE".to_owned(),
+                by_itself: "FALSE".to_owned(),
+            };
         }
-        let is_held = holders.iter().map(|(foot, link)| is_held(foot, link));
+        let is_held = holders.iter().map(|(foot, link)| is_held(&self.bound, foot, link));
         let leads = own.iter().flat_map(|link| {
             let heads = link.heads.iter().filter_map(|name| self.bound.class(name));
             heads.map(|head| {
@@ -273,12 +277,12 @@ impl Frame {
                 format!("({})", is_set.collect::<Vec<_>>().join(" AND "))
             })
             .collect();
-        let names_one = if names_one.is_empty() { "0".to_owned() } else { names_one.join(" OR ") };
-        let is_nobodys = format!("NOT coalesce({}, 0)", is_somebodys.join(" OR "));
+        let names_one = if names_one.is_empty() { "FALSE".to_owned() } else { names_one.join(" OR ") };
+        let is_nobodys = format!("NOT coalesce({}, FALSE)", is_somebodys.join(" OR "));
         Nobodys {
             none: format!("({is_nobodys} AND NOT ({names_one}))"),
             gone: format!("({is_nobodys} AND ({names_one}))"),
-            by_itself: "1".to_owned(),
+            by_itself: "TRUE".to_owned(),
         }
     }
 
@@ -316,19 +320,18 @@ struct Nobodys {
 }
 
 /// True of rows under `x` to which a link of another class leads that holds them.
-fn is_held(foot: &BoundClass, link: &BoundLink) -> String {
-    let of = |alias: &str, columns: &[String]| crate::store::sql::spelling::columns(alias, columns);
+fn is_held(bound: &Bound, foot: &BoundClass, link: &BoundLink) -> String {
     let mut is_there = String::new();
     for column in &link.columns {
         // Writing to a String never fails.
         let _ = write!(is_there, " AND relinquish_foot.{} IS NOT NULL", quoted(column));
     }
     format!(
-        "coalesce({} IN (SELECT {} FROM main.{} AS relinquish_foot WHERE 1{}{is_there}), 0)",
-        of("x", &link.to_columns),
-        crate::store::sql::spelling::listed("relinquish_foot", &link.columns),
-        quoted(&foot.table),
-        of_class("relinquish_foot", &foot.rows),
+        "coalesce({} IN (SELECT {} FROM {} AS relinquish_foot WHERE TRUE{}{is_there}), FALSE)",
+        columns("x", &link.to_columns),
+        listed("relinquish_foot", &link.columns),
+        bound.table(&foot.table),
+        of_class(bound, "relinquish_foot", &foot.rows),
     )
 }
 
@@ -365,15 +368,16 @@ fn divides<'b>(map: &SqlMap, table: &str, classes: impl Iterator<Item = &'b Boun
 
 /// The most frequent values of a column in rows that no class claims.
 fn values(
+    bound: &Bound,
     session: &mut dyn Session,
     table: &str,
     column: &str,
     is_unclaimed: &str,
 ) -> Result<Vec<(String, u64)>, Fault> {
     let sql = format!(
-        "SELECT x.{} AS value, count(*) AS rows FROM main.{} AS x WHERE {is_unclaimed} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}",
+        "SELECT x.{} AS value, count(*) AS count FROM {} AS x WHERE {is_unclaimed} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES}",
         quoted(column),
-        quoted(table),
+        bound.table(table),
     );
     session.rows(&sql, &[], |row| {
         let value = match row.cell(0)? {

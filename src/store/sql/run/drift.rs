@@ -58,7 +58,7 @@ impl Frame {
         let mut changes = self.watch.shape.changes(&Shape::of(&self.bound, &schema));
         // What the map does not say of the new schema comes with a way out.
         let map = &self.watch.map;
-        if let Err(problems) = bind(map, &schema) {
+        if let Err(problems) = bind(map, &schema, session.dialect()) {
             changes.extend(problems.iter().map(ToString::to_string));
         }
         if schema.table(&map.customers.table).is_some()

@@ -9,16 +9,17 @@ use super::Frame;
 use super::rounds::Readings;
 use super::status::written;
 use crate::anonymise::Seed;
-use crate::data_map::Value;
+use crate::data_map::{Datatype, Value};
 use crate::policy::Treatment;
+use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, Source, TenantSource, UnknownMap};
 use crate::store::sql::script::{Act, ClassScript, Script, Statement, Tombstone};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::{literal, quoted, source_sql};
+use crate::store::sql::spelling::{json_rows, quoted, source_sql};
 use crate::store::sql::triggers::changed_otherwise;
 use crate::store::sql::values;
-use crate::store::sql::whose::{BATCH, stand_in_sql};
+use crate::store::sql::whose::{batch, stand_in_sql};
 use crate::store::{Batch, Counts, Erased, StoreError, Target};
 
 /// How often a drawn value may be taken already before the store gives up.
@@ -62,13 +63,13 @@ impl Frame {
         }
         let out: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| answer.is_some()).map(|(n, _)| n).collect();
-        Self::leave_out(&mut *transaction, &out)?;
+        self.leave_out(&mut *transaction, &out)?;
         if out.len() < targets.len() {
             let mut readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
             let unclaimed = self.unclaimed(&mut *transaction, &work.treatment)?;
             if !unclaimed.is_empty() {
                 let out: Vec<usize> = unclaimed.keys().copied().collect();
-                Self::leave_out(&mut *transaction, &out)?;
+                self.leave_out(&mut *transaction, &out)?;
                 for (n, error) in unclaimed {
                     if let Some(answer) = answers.get_mut(n) {
                         *answer = Some(Err(error));
@@ -77,7 +78,7 @@ impl Frame {
                 readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
             }
             self.look_for(&mut *transaction, targets.len(), &work.treatment, &work.script)?;
-            Self::find_rare(&mut *transaction, &work.script)?;
+            self.find_rare(&mut *transaction, &work.script)?;
             let acted_on = work.script.classes.iter().filter(|class| class.is_written());
             let mut nothing = Counts::default();
             nothing.classes.extend(acted_on.map(|class| (class.class.clone(), 0)));
@@ -176,8 +177,9 @@ impl Frame {
         let parts = self.bound.root().map_or(1, |root| root.key.len());
         let key: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
         let sql = format!(
-            "SELECT count(*) = (SELECT count(*) FROM (SELECT DISTINCT {} FROM {BATCH})) FROM {BATCH}",
-            key.join(", ")
+            "SELECT count(*) = (SELECT count(*) FROM (SELECT DISTINCT {} FROM {batch}) AS keys) FROM {batch}",
+            key.join(", "),
+            batch = batch(&self.bound)
         );
         Ok(session.one(&sql, &[], |row| row.flag(0))?)
     }
@@ -283,25 +285,30 @@ impl Frame {
         at: DateTime<Utc>,
     ) -> Result<(), Trouble> {
         let Some(unknown) = &self.customers().unknown else { return Ok(()) };
-        let tenants: Vec<&str> = targets.iter().map(|target| target.tenant.as_str()).collect();
-        let tenants = serde_json::to_string(&tenants)
-            .map_err(|_| Fault::Other("tenants cannot be written".to_owned()))?;
-        let sql = format!("UPDATE {BATCH} SET tenant = (SELECT value FROM json_each(?1) WHERE key = n)");
-        session.execute(&sql, &[Value::Text(tenants)])?;
+        let (dialect, batch) = (self.bound.dialect, batch(&self.bound));
+        let tenants = (0..)
+            .zip(targets)
+            .map(|(n, target)| vec![Value::Integer(n), Value::from(target.tenant.as_str())]);
+        let columns = [("place", Datatype::Integer), ("name", Datatype::Text)];
+        let list = dialect.rows(1, &columns.map(|(name, datatype)| (name.to_owned(), datatype)));
+        let sql = format!(
+            "UPDATE {batch} AS b SET tenant = (SELECT list.name FROM {list} AS list WHERE list.place = b.n)"
+        );
+        session.execute(&sql, &[json_rows(tenants)])?;
         let map = self.customers();
-        let table = quoted(&map.table);
-        let is_stand_in = stand_in_sql(map, &table);
+        let (table, host) = (quoted(&map.table), self.bound.table(&map.table));
+        let is_stand_in = stand_in_sql(dialect, map, &table);
         let of_tenant = match &map.tenant {
             TenantSource::From(source) => {
                 format!("CAST({} AS TEXT) = b.tenant", source_sql(&map.table, source))
             }
-            TenantSource::Is(_) => "1".to_owned(),
+            TenantSource::Is(_) => "TRUE".to_owned(),
         };
-        let (columns, values) = stand_in_row(map, unknown, at);
+        let (columns, values) = stand_in_row(dialect, map, unknown, at);
         let sql = format!(
-            "INSERT INTO main.{table} ({columns})
-             SELECT {values} FROM (SELECT DISTINCT tenant FROM {BATCH}) AS b
-             WHERE NOT EXISTS (SELECT 1 FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant})"
+            "INSERT INTO {host} ({columns})
+             SELECT {values} FROM (SELECT DISTINCT tenant FROM {batch}) AS b
+             WHERE NOT EXISTS (SELECT 1 FROM {host} AS {table} WHERE {is_stand_in} AND {of_tenant})"
         );
         session.execute(&sql, &[]).map_err(Trouble::at(&map.class))?;
         let keys: Vec<String> = map.key.iter().map(|key| format!("{table}.{}", quoted(key))).collect();
@@ -310,14 +317,14 @@ impl Frame {
             .enumerate()
             .map(|(part, key)| {
                 format!(
-                    "s{part} = (SELECT {key} FROM main.{table} AS {table} WHERE {is_stand_in} AND {of_tenant}
+                    "s{part} = (SELECT {key} FROM {host} AS {table} WHERE {is_stand_in} AND {of_tenant}
                      ORDER BY {} LIMIT 1)",
                     keys.join(", ")
                 )
             })
             .collect();
-        session.execute(&format!("UPDATE {BATCH} AS b SET {}", sets.join(", ")), &[])?;
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM {BATCH} WHERE s0 IS NULL)");
+        session.execute(&format!("UPDATE {batch} AS b SET {}", sets.join(", ")), &[])?;
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {batch} WHERE s0 IS NULL)");
         let nobody = session.one(&sql, &[], |row| row.flag(0))?;
         if nobody {
             let what =
@@ -370,13 +377,18 @@ impl Frame {
 }
 
 /// Columns and values of a new "Unknown Customer".
-fn stand_in_row(map: &CustomersMap, unknown: &UnknownMap, at: DateTime<Utc>) -> (String, String) {
+fn stand_in_row(
+    dialect: &dyn Dialect,
+    map: &CustomersMap,
+    unknown: &UnknownMap,
+    at: DateTime<Utc>,
+) -> (String, String) {
     let mut row: BTreeMap<String, String> = unknown
         .create
         .iter()
-        .map(|(column, value)| (quoted(column), written(map, column, value, at)))
+        .map(|(column, value)| (quoted(column), written(dialect, map, column, value, at)))
         .collect();
-    row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), literal(value))));
+    row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), dialect.literal(value))));
     if let TenantSource::From(Source::Column(column)) = &map.tenant {
         row.insert(quoted(column), "b.tenant".to_owned());
     }

@@ -42,12 +42,12 @@ const FIXED: usize = 9;
 impl Facts {
     /// Makes the columns, and has the database prepare each piece of scalar SQL.
     pub(crate) fn new(session: &mut dyn Session, map: &CustomersMap) -> Result<Self, Problems> {
-        let mut problems = Vec::new();
+        let (mut problems, dialect) = (Vec::new(), session.dialect());
         let mut column = |path: &str, source: Option<&Source>| {
             let Some(source) = source else { return "NULL".to_owned() };
             let sql = source_sql(&map.table, source);
             if let Source::Sql(written) = source {
-                let probe = format!("SELECT {sql} FROM main.{} LIMIT 0", quoted(&map.table));
+                let probe = format!("SELECT {sql} FROM {} LIMIT 0", dialect.table(&map.table));
                 if let Err(error) = session.prepare(&probe) {
                     let what = match error {
                         Fault::Other(what) => what,
@@ -55,7 +55,7 @@ impl Facts {
                     };
                     problems.push(Problem::new(
                         format!("customers.{path}.sql"),
-                        format!("SQLite refuses ({written}): {what}"),
+                        format!("{} refuses ({written}): {what}", dialect.name()),
                         "write one scalar expression, such as SELECT count(*) FROM …",
                     ));
                 }
@@ -72,7 +72,7 @@ impl Facts {
             format!("CAST({} AS TEXT)", column("status", map.status.as_ref().map(|status| &status.source))),
             column("active_subscriptions", map.active_subscriptions.as_ref()),
             column("registered", map.registered.as_ref()),
-            stand_in_sql(map, &quoted(&map.table)),
+            stand_in_sql(dialect, map, &quoted(&map.table)),
             column("unpaid_invoices", map.unpaid_invoices.as_ref()),
             column("open_disputes", map.open_disputes.as_ref()),
             format!("CAST({} AS TEXT)", column("holds", map.holds.as_ref())),

@@ -66,7 +66,7 @@ impl Frame {
         // Read before the schema: the first transaction finds a change in between.
         let version = session.schema_version().map_err(failed)?;
         let schema = session.schema().map_err(failed)?;
-        let bound = bind(map, &schema);
+        let bound = bind(map, &schema, session.dialect());
         // Scalar SQL is looked at even where the map does not fit: everything is said at once.
         let facts = match schema.table(&map.customers.table) {
             Some(_) => Facts::new(session, &map.customers),
@@ -79,7 +79,7 @@ impl Frame {
                 return Err(all.fold(Problems::default(), Problems::and).into());
             }
         };
-        let mut tables = vec![create_batch(&bound), create_rare()];
+        let mut tables = vec![create_batch(&bound), create_rare(&bound)];
         tables.extend(create_sets(&bound));
         for sql in tables {
             session.execute(&sql, &[]).map_err(failed)?;

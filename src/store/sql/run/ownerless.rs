@@ -69,7 +69,7 @@ impl Frame {
         after: Option<&[Value]>,
         limit: usize,
     ) -> Result<Option<Touched<'n>>, Trouble> {
-        Self::forget(session, &nobodys.script.finding)?;
+        self.forget(session, &nobodys.script.finding)?;
         let sql = if after.is_some() { &part.after } else { &part.first };
         let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
         let values: Vec<Value> = std::iter::once(limit).chain(after.into_iter().flatten().cloned()).collect();
@@ -165,7 +165,7 @@ impl Frame {
         self.work(&nobodys.script, None, at.date_naive(), 0);
         let mut all = Tally::default();
         for (class, part) in &nobodys.parts {
-            Self::forget(&mut *transaction, &nobodys.script.finding)?;
+            self.forget(&mut *transaction, &nobodys.script.finding)?;
             transaction.execute(&part.all, &[])?;
             let counts = nobodys.script.counts();
             let mut readings =

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Frame;
 use crate::data_map::Value;
 use crate::store::sql::cell::Cell;
+use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::session::Session;
 use crate::store::sql::spelling::{columns, listed, quoted};
@@ -42,12 +43,13 @@ impl Part {
     }
 
     /// The parameter, and how a statement takes it.
-    fn bind(&self, place: usize) -> Option<(Value, String)> {
+    fn bind(&self, dialect: &dyn Dialect, place: usize) -> Option<(Value, String)> {
+        let place = dialect.parameter(place);
         Some(match self {
-            Self::Integer(number) => (Value::Integer(*number), format!("?{place}")),
-            Self::Real(bits) => (Value::Real(f64::from_bits(*bits)), format!("?{place}")),
-            Self::Text(bytes) => (Value::Blob(hex::decode(bytes).ok()?), format!("CAST(?{place} AS TEXT)")),
-            Self::Blob(bytes) => (Value::Blob(hex::decode(bytes).ok()?), format!("?{place}")),
+            Self::Integer(number) => (Value::Integer(*number), place),
+            Self::Real(bits) => (Value::Real(f64::from_bits(*bits)), place),
+            Self::Text(bytes) => (Value::Blob(hex::decode(bytes).ok()?), dialect.text_of_bytes(&place)),
+            Self::Blob(bytes) => (Value::Blob(hex::decode(bytes).ok()?), place),
         })
     }
 }
@@ -59,10 +61,10 @@ impl Frame {
         let key = columns(&table, &root.key);
         let listed = listed(&table, &root.key);
         let mut values = vec![Value::Integer(i64::try_from(request.limit).unwrap_or(i64::MAX))];
-        let mut after = "1".to_owned();
+        let mut after = "TRUE".to_owned();
         if let Some(cursor) = &request.after {
             let mut places = Vec::new();
-            for (value, place) in read(cursor, root.key.len())? {
+            for (value, place) in read(self.bound.dialect, cursor, root.key.len())? {
                 values.push(value);
                 places.push(place);
             }
@@ -73,12 +75,14 @@ impl Frame {
             root.key.iter().map(|column| format!("{table}.{} IS NOT NULL", quoted(column))).collect();
         let which = if request.stand_ins { "" } else { "NOT " };
         let sql = format!(
-            "SELECT {listed}, {} FROM main.{table} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, 0)
-             ORDER BY {listed} LIMIT ?1",
+            "SELECT {listed}, {} FROM {} AS {table} WHERE {after} AND {}{} AND {which}coalesce({}, FALSE)
+             ORDER BY {listed} LIMIT {}",
             self.facts.columns(),
+            self.bound.table(&root.table),
             is_there.join(" AND "),
-            of_class(&table, &root.rows),
-            stand_in_sql(self.customers(), &table)
+            of_class(&self.bound, &table, &root.rows),
+            stand_in_sql(self.bound.dialect, self.customers(), &table),
+            self.bound.dialect.parameter(1),
         );
         let (mut customers, mut last) = (Vec::new(), None);
         session.query(&sql, &values, &mut |row| {
@@ -95,11 +99,12 @@ impl Frame {
 }
 
 /// The values of a cursor, and how a statement takes each.
-fn read(cursor: &Cursor, parts: usize) -> Result<Vec<(Value, String)>, Trouble> {
+fn read(dialect: &dyn Dialect, cursor: &Cursor, parts: usize) -> Result<Vec<(Value, String)>, Trouble> {
     let list: Option<Vec<Part>> = serde_json::from_str(cursor.as_str()).ok();
     let list = list.filter(|list| list.len() == parts);
     // The first parameter is the limit.
-    let bound = list.and_then(|list| list.iter().zip(2..).map(|(part, place)| part.bind(place)).collect());
+    let bound =
+        list.and_then(|list| list.iter().zip(2..).map(|(part, place)| part.bind(dialect, place)).collect());
     bound.ok_or_else(|| {
         let what = "the cursor is not of this store and this map; begin with the first page";
         Fault::Other(what.to_owned()).into()

@@ -7,8 +7,8 @@ use super::Frame;
 use crate::data_map::ClassName;
 use crate::store::sql::fault::Trouble;
 use crate::store::sql::session::Session;
-use crate::store::sql::spelling::{listed, quoted};
-use crate::store::sql::whose::{BATCH, Fill, Finding, Place, Reads, Set, picked};
+use crate::store::sql::spelling::listed;
+use crate::store::sql::whose::{Fill, Finding, Place, Reads, Set, batch, handle_names, picked};
 
 /// What has been found so far, and which tables were read for it.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Frame {
         ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
     ) -> Result<Readings<'f>, Trouble> {
         let mut readings = Readings::of(finding, ends);
-        empty(session, &finding.used)?;
+        self.empty(session, &finding.used)?;
         self.find_from(session, finding, &mut readings, &finding.sharing.stay)?;
         Ok(readings)
     }
@@ -76,7 +76,7 @@ impl Frame {
         ends: impl Iterator<Item = (&'f Reads, Option<Place>)>,
     ) -> Result<Readings<'f>, Trouble> {
         let mut readings = Readings::of(finding, ends);
-        empty(session, &finding.used)?;
+        self.empty(session, &finding.used)?;
         self.find_from(session, finding, &mut readings, &finding.sharing.anybody)?;
         Ok(readings)
     }
@@ -110,9 +110,9 @@ impl Frame {
     }
 
     /// Empties the sets and the batch.
-    pub(crate) fn forget(session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
-        session.execute(&format!("DELETE FROM {BATCH}"), &[])?;
-        empty(session, &finding.used)
+    pub(crate) fn forget(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
+        session.execute(&format!("DELETE FROM {}", batch(&self.bound)), &[])?;
+        self.empty(session, &finding.used)
     }
 
     fn mark(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
@@ -145,7 +145,7 @@ impl Frame {
             self.spread(session, 6, &duties.needed, readings)?;
             let had: BTreeSet<Place> =
                 sharing.stay.iter().chain(&sharing.had).map(|fill| fill.into).collect();
-            empty(session, &had)?;
+            self.empty(session, &had)?;
             let before = readings.grown.clone();
             readings.grown.seen.clear();
             self.spread(session, 7, stay, readings)?;
@@ -172,11 +172,11 @@ impl Frame {
         if unclear.found.is_empty() {
             return Ok(Vec::new());
         }
-        empty(session, &unclear.used)?;
+        self.empty(session, &unclear.used)?;
         let wanted = unclear.near.iter().filter_map(Fill::reading).collect();
         let mut readings = Readings { wanted, ..Readings::default() };
         let root: BTreeSet<Place> = finding.start.first().map(|fill| fill.into).into_iter().collect();
-        empty(session, &root)?;
+        self.empty(session, &root)?;
         let start: Vec<Fill> = finding.start.first().cloned().into_iter().collect();
         self.spread(session, 0, &start, &mut readings)?;
         self.spread(session, 1, &unclear.near, &mut readings)?;
@@ -251,17 +251,18 @@ impl Frame {
             readings.read.insert(own);
             return Ok(false);
         };
-        let into = picked(reads.table);
+        let into = picked(&self.bound, reads.table);
         if readings.filled.insert(reads.table) {
             session.execute(&format!("DELETE FROM {into}"), &[])?;
         }
         let conditions: BTreeSet<&str> = pending.iter().map(|(_, may_be, _)| may_be.as_str()).collect();
-        let sql = format!(
-            "INSERT OR IGNORE INTO {into} SELECT {} FROM main.{} AS x WHERE {}",
+        let select = format!(
+            "SELECT {} FROM {} AS x WHERE {}",
             listed("x", &class.handle),
-            quoted(&class.table),
+            self.bound.table(&class.table),
             conditions.into_iter().collect::<Vec<_>>().join(" OR "),
         );
+        let sql = self.bound.dialect.add(&into, &handle_names(class), &select);
         self.run(session, &sql, reads.table)?;
         readings.picked.extend(pending);
         Ok(true)
@@ -273,11 +274,11 @@ impl Frame {
             None => Trouble::from(fault),
         })
     }
-}
 
-fn empty(session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trouble> {
-    for (set, number) in places {
-        session.execute(&format!("DELETE FROM {}", set.of(*number)), &[])?;
+    fn empty(&self, session: &mut dyn Session, places: &BTreeSet<Place>) -> Result<(), Trouble> {
+        for (set, number) in places {
+            session.execute(&format!("DELETE FROM {}", set.of(&self.bound, *number)), &[])?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::Frame;
 use crate::data_map::Value;
+use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, DeactivateMap, Written};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::{literal, quoted};
+use crate::store::sql::spelling::quoted;
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
 impl Frame {
@@ -67,18 +68,22 @@ impl Frame {
             }
             answers.push(answer);
         }
-        Self::leave_out(&mut *transaction, &out)?;
+        self.leave_out(&mut *transaction, &out)?;
         if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
             let sets: Vec<String> = writes
                 .iter()
                 .map(|(column, value)| {
-                    format!("{} = {}", quoted(column), written(self.customers(), column, value, first.at))
+                    format!(
+                        "{} = {}",
+                        quoted(column),
+                        written(self.bound.dialect, self.customers(), column, value, first.at)
+                    )
                 })
                 .collect();
             let map = self.customers();
             let sql = format!(
-                "UPDATE main.{} SET {} WHERE {}",
-                quoted(&map.table),
+                "UPDATE {} SET {} WHERE {}",
+                self.bound.table(&map.table),
                 sets.join(", "),
                 self.in_batch("")
             );
@@ -144,13 +149,15 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Write)?;
         self.fill(&mut *transaction, batch.iter().map(|one| &one.customer))?;
         let facts = self.batch_facts(&mut *transaction)?;
-        let sets: Vec<String> =
-            (2..).zip(writes.keys()).map(|(n, column)| format!("{} = ?{n}", quoted(column))).collect();
+        let sets: Vec<String> = (2..)
+            .zip(writes.keys())
+            .map(|(n, column)| format!("{} = {}", quoted(column), self.bound.dialect.parameter(n)))
+            .collect();
         let sql = format!(
-            "UPDATE main.{} SET {} WHERE {}",
-            quoted(&map.table),
+            "UPDATE {} SET {} WHERE {}",
+            self.bound.table(&map.table),
             sets.join(", "),
-            self.in_batch(" WHERE n = ?1")
+            self.in_batch(&format!(" WHERE n = {}", self.bound.dialect.parameter(1)))
         );
         let mut answers = Vec::with_capacity(batch.len());
         for (n, one) in batch.iter().enumerate() {
@@ -178,14 +185,20 @@ impl Frame {
 
 /// A value that the map writes to a column, as an expression. The instant is written as the column stores dates. `b.tenant`
 /// is the tenant's name where there is one.
-pub(crate) fn written(map: &CustomersMap, column: &str, value: &Written, at: DateTime<Utc>) -> String {
+pub(crate) fn written(
+    dialect: &dyn Dialect,
+    map: &CustomersMap,
+    column: &str,
+    value: &Written,
+    at: DateTime<Utc>,
+) -> String {
     match value {
-        Written::Constant(value) => literal(value),
-        Written::Now => literal(&map.form_of(column).write(at)),
+        Written::Constant(value) => dialect.literal(value),
+        Written::Now => dialect.literal(&map.form_of(column).write(at)),
         Written::Tenant { before, after } => format!(
             "{} || b.tenant || {}",
-            literal(&Value::from(before.as_str())),
-            literal(&Value::from(after.as_str()))
+            dialect.literal(&Value::from(before.as_str())),
+            dialect.literal(&Value::from(after.as_str()))
         ),
     }
 }

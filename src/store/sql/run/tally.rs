@@ -10,7 +10,7 @@ use crate::customer::CustomerId;
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::Treatment;
 use crate::store::sql::fault::{Fault, Trouble};
-use crate::store::sql::script::{ClassScript, RARE, Script, Statement};
+use crate::store::sql::script::{ClassScript, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values::{self, Unreadable};
 use crate::store::{Batch, ClassTally, Kept, StoreError, Tally};
@@ -150,7 +150,7 @@ impl Frame {
         self.work(script, None, day, 0);
         let mut unclear = self.unclear_customers(session, script)?;
         let out: Vec<usize> = unclear.keys().copied().collect();
-        Self::leave_out(session, &out)?;
+        self.leave_out(session, &out)?;
         let find = |session: &mut dyn Session| {
             if script.finding.goes_along() {
                 self.find(session, &script.finding, script.counts())
@@ -162,13 +162,13 @@ impl Frame {
         let unclaimed = self.unclaimed(session, treatment)?;
         if !unclaimed.is_empty() {
             let out: Vec<usize> = unclaimed.keys().copied().collect();
-            Self::leave_out(session, &out)?;
+            self.leave_out(session, &out)?;
             unclear.extend(unclaimed);
             readings = find(session)?;
         }
         values::stop_at_unreadable(&self.bench);
         self.look_for(session, customers.len(), treatment, script)?;
-        Self::find_rare(session, script)?;
+        self.find_rare(session, script)?;
         let tallies = self.count_by(session, &script.classes, customers.len(), &mut readings)?;
         let each = tallies.into_iter().enumerate();
         Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
@@ -282,7 +282,7 @@ impl Frame {
     }
 
     /// Finds those of the batch with whom too few share what would stay. By now nothing is written.
-    pub(crate) fn find_rare(session: &mut dyn Session, script: &Script) -> Result<(), Trouble> {
+    pub(crate) fn find_rare(&self, session: &mut dyn Session, script: &Script) -> Result<(), Trouble> {
         for group in script.classes.iter().filter_map(|class| class.group.as_ref()) {
             if let Some(field) = &group.within_document {
                 let what = format!(
@@ -293,7 +293,7 @@ impl Frame {
                 return Err(Fault::Other(what).into());
             }
             let at = Trouble::at(&group.class);
-            session.execute(&format!("DELETE FROM {RARE}"), &[]).map_err(&at)?;
+            session.execute(&format!("DELETE FROM {}", rare(&self.bound)), &[]).map_err(&at)?;
             session.execute(&group.fill, &[]).map_err(&at)?;
         }
         Ok(())

@@ -70,7 +70,7 @@ fn counts(bound: &Bound, class: &BoundClass, rows: &Rows) -> Vec<String> {
             From::set(bound, Set::Touched, number)
         };
         let rows = ways.along(link, &beside, head, Toward::Foot, &from, "relinquish_r.n AS n", None).sql;
-        Some(format!("SELECT n, count(*) FROM ({rows}) GROUP BY n"))
+        Some(format!("SELECT n, count(*) FROM ({rows}) AS found GROUP BY n"))
     })
     .collect()
 }

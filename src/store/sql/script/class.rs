@@ -10,7 +10,7 @@ use crate::anonymise::Strategy;
 use crate::data_map::{FieldName, LinkRole};
 use crate::policy::{ClassTreatment, RecordAction, Treatment};
 use crate::store::sql::bind::{Bound, BoundClass};
-use crate::store::sql::spelling::quoted;
+use crate::store::sql::spelling::{count_if, flag, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Touched, Toward, Ways, is_one_persons, is_row};
@@ -34,11 +34,12 @@ impl Writer<'_> {
         treated: &ClassTreatment,
         slots: &mut Vec<Slot>,
     ) -> ClassScript {
-        let table = quoted(&class.table);
+        let (table, host, dialect) =
+            (quoted(&class.table), self.bound.table(&class.table), self.bound.dialect);
         let touched = if self.without_set.contains(&number) {
             Touched::by_link(self.bound, class, number)
         } else {
-            Touched::in_set(class, number)
+            Touched::in_set(self.bound, class, number)
         };
         let (known, from) = (touched.known(), touched.rows());
         let due = is_due(class);
@@ -54,28 +55,30 @@ impl Writer<'_> {
         let goes = matches!(treated.action(), RecordAction::Delete);
         let own_pending = |statement: &mut Statement, slots: &[Slot]| {
             let now = match treated.action() {
-                RecordAction::Keep { .. } => return "0".to_owned(),
-                RecordAction::Delete | RecordAction::Reassign => "1".to_owned(),
-                RecordAction::Anonymise => pending(statement, class, slots, &fields),
+                RecordAction::Keep { .. } => return "FALSE".to_owned(),
+                RecordAction::Delete | RecordAction::Reassign => "TRUE".to_owned(),
+                RecordAction::Anonymise => pending(dialect, statement, class, slots, &fields),
             };
             match &meanwhile {
                 Some(fields) => {
-                    let meanwhile = pending(statement, class, slots, fields);
-                    format!("CASE WHEN relinquish_r.needed THEN {meanwhile} ELSE {now} END")
+                    let meanwhile = pending(dialect, statement, class, slots, fields);
+                    format!("CASE WHEN relinquish_r.needed = 1 THEN {meanwhile} ELSE {now} END")
                 }
                 None => now,
             }
         };
         let mut tally = Statement::default();
         let pending_now = own_pending(&mut tally, slots);
-        let needs_rows = !matches!(pending_now.as_str(), "0" | "1");
+        let needs_rows = !matches!(pending_now.as_str(), "FALSE" | "TRUE");
         let of_rows = if needs_rows { &from } else { &known };
         let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
         // What a duty keeps is not read.
         tally.sql = format!(
-            "SELECT relinquish_r.n, count(*), coalesce(sum(CASE WHEN relinquish_r.whole THEN 0 ELSE ({pending_now}) END), 0) {of_rows}{is_had} GROUP BY relinquish_r.n"
+            "SELECT relinquish_r.n, count(*), \
+             coalesce(sum(CASE WHEN relinquish_r.whole = 1 THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END), 0) \
+             {of_rows}{is_had} GROUP BY relinquish_r.n"
         );
-        let uncertain = uncertain_in(slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
+        let uncertain = uncertain_in(dialect, slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
             let sql = format!(
                 "SELECT relinquish_r.n, {counts} {from} WHERE relinquish_r.whole = 0 GROUP BY relinquish_r.n"
             );
@@ -83,19 +86,18 @@ impl Writer<'_> {
         });
         let kept = self.kept.get(&number).filter(|_| treated.is_deferred()).map(|kept| {
             let mut dates = String::new();
-            for arguments in kept.arguments(&self.ways, &table) {
-                // None of a record that this duty does not keep.
-                let day = format!("relinquish_day({arguments})");
-                let _ = write!(dates, ", max({day}), min({day}), sum(relinquish_unreadable({arguments}))");
+            // None of a record that this duty does not keep.
+            for (day, is_unreadable) in kept.days(&self.ways, &table) {
+                let _ = write!(dates, ", max({day}), min({day}), {}", count_if(&is_unreadable));
             }
-            let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
+            let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole = 1{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
             let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
             (Statement { sql, parameters: Vec::new() }, fields)
         });
         let kept = kept.or_else(|| {
             let with_others = self.is_kept_with_others(class);
             let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
-            let sql = format!("SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.whole{had} GROUP BY relinquish_r.n");
+            let sql = format!("SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.whole = 1{had} GROUP BY relinquish_r.n");
             let is_kept_anyway = matches!(treated.action(), RecordAction::Keep { .. });
             (with_others && !is_kept_anyway).then(|| (Statement { sql, parameters: Vec::new() }, Vec::new()))
         });
@@ -110,17 +112,19 @@ impl Writer<'_> {
             .collect();
         let mentioned = (!redacted.is_empty()).then(|| {
             let mut statement = Statement::default();
-            let is_pending = pending(&mut statement, class, slots, &redacted);
+            let is_pending = pending(dialect, &mut statement, class, slots, &redacted);
             statement.sql = format!(
-                "SELECT relinquish_r.n, 0, coalesce(sum({is_pending}), 0) {from} WHERE relinquish_r.had AND relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+                "SELECT relinquish_r.n, 0, {} {from} WHERE relinquish_r.had = 1 AND relinquish_r.whole = 0 \
+                 GROUP BY relinquish_r.n",
+                count_if(&is_pending)
             );
             statement
         });
         let redact_shared = (!redacted.is_empty()).then(|| {
             let mut statement = Statement::default();
-            let sets = assignments(&mut statement, class, slots, &redacted, None);
-            let which = touched.are("relinquish_r.had AND relinquish_r.whole = 0");
-            statement.sql = format!("UPDATE main.{table} SET {sets} WHERE {which}");
+            let sets = assignments(dialect, &mut statement, class, slots, &redacted, None);
+            let which = touched.are("relinquish_r.had = 1 AND relinquish_r.whole = 0");
+            statement.sql = format!("UPDATE {host} SET {sets} WHERE {which}");
             statement
         });
         let free =
@@ -128,15 +132,15 @@ impl Writer<'_> {
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
             RecordAction::Delete => {
-                Some(Act::Delete(format!("DELETE FROM main.{table} WHERE {}", touched.are(&free))))
+                Some(Act::Delete(format!("DELETE FROM {host} WHERE {}", touched.are(&free))))
             }
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
                 // Every row is written, and what is erased already comes out as it went in: whether a row was written
                 // must not tell what was in it.
                 let mut act = Statement::default();
-                let sets = assignments(&mut act, class, slots, &fields, group.as_ref());
-                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", touched.are(due));
+                let sets = assignments(dialect, &mut act, class, slots, &fields, group.as_ref());
+                act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(due));
                 Some(Act::Write(act))
             }
             RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
@@ -146,9 +150,9 @@ impl Writer<'_> {
             .filter(|_| goes || treated.or_deletes() || *treated.action() == RecordAction::Reassign)
             .map(|fields| {
                 let mut act = Statement::default();
-                let sets = assignments(&mut act, class, slots, fields, None);
-                let which = format!("{due} AND relinquish_r.needed");
-                act.sql = format!("UPDATE main.{table} SET {sets} WHERE {}", touched.are(&which));
+                let sets = assignments(dialect, &mut act, class, slots, fields, None);
+                let which = format!("{due} AND relinquish_r.needed = 1");
+                act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(&which));
                 let counted = format!(
                     "SELECT relinquish_r.n, count(*), count(*) {known} WHERE {which} GROUP BY relinquish_r.n"
                 );
@@ -171,7 +175,7 @@ impl Writer<'_> {
             theirs,
             others: class.is_shared.then(|| {
                 format!(
-                    "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had GROUP BY relinquish_r.n"
+                    "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had = 1 GROUP BY relinquish_r.n"
                 )
             }),
             mentioned,
@@ -223,9 +227,9 @@ impl Writer<'_> {
             let mut gives: Vec<String> =
                 handle.map(|(part, column)| format!("x.{} AS h{part}", quoted(column))).collect();
             let mut dates = String::new();
-            for (n, arguments) in kept.arguments(&self.ways, "y").enumerate() {
-                gives.push(format!("relinquish_day({arguments}) AS d{n}"));
-                gives.push(format!("relinquish_unreadable({arguments}) AS u{n}"));
+            for (n, (day, is_unreadable)) in kept.days(&self.ways, "y").into_iter().enumerate() {
+                gives.push(format!("{day} AS d{n}"));
+                gives.push(format!("{} AS u{n}", flag(&is_unreadable)));
                 // Writing to a String never fails.
                 let _ = write!(dates, ", max(w.d{n}), min(w.d{n}), sum(w.u{n})");
             }
@@ -235,10 +239,13 @@ impl Writer<'_> {
                 self.ways.along(link, foot, class, Toward::Head, &keepers, &gives.join(", "), None).sql;
             let same = (0..class.handle.len()).map(|part| format!("relinquish_r.h{part} = w.h{part}"));
             let sql = format!(
-                "SELECT relinquish_r.n, 0{dates} FROM ({rows}) AS w CROSS JOIN {} AS relinquish_r ON {} \
-                 WHERE relinquish_r.whole GROUP BY relinquish_r.n",
-                Set::Touched.of(number),
-                same.collect::<Vec<_>>().join(" AND "),
+                "SELECT relinquish_r.n, 0{dates} FROM ({rows}) AS w{} WHERE relinquish_r.whole = 1 \
+                 GROUP BY relinquish_r.n",
+                self.bound.dialect.then(
+                    &Set::Touched.of(self.bound, number),
+                    "relinquish_r",
+                    &same.collect::<Vec<_>>().join(" AND ")
+                ),
             );
             let fields = kept.duties.iter().map(|(_, field, _)| field.clone()).collect();
             statements.push((Statement { sql, parameters: Vec::new() }, fields));
@@ -264,7 +271,7 @@ impl Writer<'_> {
                     }
                     let has_left = format!(
                         "EXISTS (SELECT 1 FROM {} AS s WHERE {})",
-                        Set::Touched.of(number),
+                        Set::Touched.of(self.bound, number),
                         is_row(head, "relinquish_head", "s")
                     );
                     let ends = (quoted(&class.table), "relinquish_head");
@@ -273,12 +280,13 @@ impl Writer<'_> {
                         class,
                         head,
                         (&ends.0, ends.1),
-                        &format!("max(NOT {has_left})"),
+                        &format!("max({})", flag(&format!("NOT {has_left}"))),
                     ));
                 }
             }
             field.unless = (!stays.is_empty()).then(|| {
-                let each: Vec<String> = stays.iter().map(|stays| format!("coalesce({stays}, 0)")).collect();
+                let each: Vec<String> =
+                    stays.iter().map(|stays| format!("coalesce({stays}, 0) = 1")).collect();
                 each.join(" OR ")
             });
         }

@@ -6,17 +6,23 @@ use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::{ClassTreatment, Standing};
 use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::dialect::{Computed, Dialect, Holds, OwnTable};
 use crate::store::sql::map::TenantSource;
-use crate::store::sql::spelling::{columns, quoted, source_sql};
+use crate::store::sql::spelling::{columns, count_if, flag, quoted, source_sql};
 use crate::store::sql::values::Slot;
 use crate::store::sql::whose::{Set, of_class, stand_in_sql};
 
 /// The customers of a batch with whom too few share what would stay of them.
-pub(crate) const RARE: &str = "temp.relinquish_rare";
+const RARE: &str = "relinquish_rare";
+
+pub(crate) fn rare(bound: &Bound) -> String {
+    bound.dialect.own_table(RARE)
+}
 
 /// Makes the table. Alone is with whom too few share even what is one step more general.
-pub(crate) fn create_rare() -> String {
-    format!("CREATE TABLE IF NOT EXISTS {RARE} (n INTEGER PRIMARY KEY, alone INTEGER);")
+pub(crate) fn create_rare(bound: &Bound) -> String {
+    let columns = vec![("n".to_owned(), Holds::Number), ("alone".to_owned(), Holds::Flag)];
+    bound.dialect.create(&OwnTable { name: RARE.to_owned(), columns, key: vec!["n".to_owned()] })
 }
 
 /// What a smallest group takes.
@@ -54,6 +60,8 @@ impl GroupScript {
     ) -> Option<Self> {
         let smallest = treated.smallest_group()?;
         let table = quoted(&class.table);
+        let dialect = bound.dialect;
+        let general = |slot: usize, value: &str| dialect.computed(&Computed::General { slot, value });
         let mut shared = Vec::new();
         if let TenantSource::From(source) = &bound.customers.tenant {
             shared.push(source_sql(&bound.customers.table, source));
@@ -68,15 +76,15 @@ impl GroupScript {
         for field in smallest.fields().keys() {
             let name = format!("{table}.{}", quoted(field.as_str()));
             shared.push(match targets.iter().find(|target| target.column == name && !target.in_json) {
-                Some(target) => format!("relinquish_general({}, {name})", target.slot),
+                Some(target) => general(target.slot, &name),
                 None => name.clone(),
             });
             let step = before.remove(field).filter(|_| smallest.coarser().contains_key(field));
             let (cleared, coarser) = (slot(field, at_last.remove(field))?, slot(field, step));
-            coarse.extend(coarser.map(|slot| format!("relinquish_general({slot}, {name})")));
+            coarse.extend(coarser.map(|slot| general(slot, &name)));
             of_group.push(Column { name, cleared, coarser });
         }
-        let touched = Set::Touched.of(number);
+        let touched = Set::Touched.of(bound, number);
         let parts = 0..class.handle.len();
         let handles: Vec<String> =
             parts.clone().map(|part| format!("h{part} AS relinquish_h{part}")).collect();
@@ -86,47 +94,55 @@ impl GroupScript {
             .collect();
         // Names that scalar SQL of the host's cannot mean.
         let from = format!(
-            "FROM (SELECT {}, n AS relinquish_n FROM {touched}) AS relinquish_r CROSS JOIN main.{table} AS {table} ON {}",
+            "FROM (SELECT {}, n AS relinquish_n FROM {touched}) AS relinquish_r{}",
             handles.join(", "),
-            same.join(" AND ")
+            dialect.then(&bound.table(&class.table), &table, &same.join(" AND "))
         );
         let shared_by_too_few = |values: &[String]| {
             // Quoted, NULL is a value like others, and 1 is not '1'.
-            let values: Vec<String> = values.iter().map(|value| format!("quote({value})")).collect();
+            let values: Vec<String> = values.iter().map(|value| dialect.spelled(value)).collect();
             let values = values.join(", ");
             format!(
                 "({values}) NOT IN (
-                     SELECT {values} FROM main.{table} AS {table} WHERE NOT coalesce({}, 0){}
+                     SELECT {values} FROM {} AS {table} WHERE NOT coalesce({}, FALSE){}
                      GROUP BY {values} HAVING count(*) >= {}
                  )",
-                stand_in_sql(&bound.customers, &table),
-                of_class(&table, &class.rows),
+                bound.table(&class.table),
+                stand_in_sql(dialect, &bound.customers, &table),
+                of_class(bound, &table, &class.rows),
                 smallest.least(),
             )
         };
-        let alone = if smallest.coarser().is_empty() { "1".to_owned() } else { shared_by_too_few(&coarse) };
-        let fill = format!(
-            "INSERT OR IGNORE INTO {RARE} (n, alone) SELECT relinquish_r.relinquish_n, {alone} {from} WHERE {}",
-            shared_by_too_few(&shared),
+        let alone =
+            if smallest.coarser().is_empty() { "TRUE".to_owned() } else { shared_by_too_few(&coarse) };
+        let select = format!(
+            "SELECT relinquish_r.relinquish_n, {} {from} WHERE {}",
+            flag(&alone),
+            shared_by_too_few(&shared)
         );
+        let rare = rare(bound);
+        let fill = dialect.add(&rare, "n, alone", &select);
         let names: Vec<String> =
             (0..class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
         let is_in = |which: &str| {
             format!(
-                "{} IN (SELECT {} FROM {touched} AS relinquish_r CROSS JOIN {RARE} AS rare ON rare.n = relinquish_r.n{which})",
+                "{} IN (SELECT {} FROM {touched} AS relinquish_r{}{which})",
                 columns(&table, &class.handle),
-                names.join(", ")
+                names.join(", "),
+                dialect.then(&rare, "rare", "rare.n = relinquish_r.n")
             )
         };
-        let (is_rare, is_alone) = (is_in(""), is_in(" WHERE rare.alone"));
+        let (is_rare, is_alone) = (is_in(""), is_in(" WHERE rare.alone = 1"));
         let holds = |slot: &dyn Fn(&Column) -> usize| {
-            let each =
-                of_group.iter().map(|column| format!("relinquish_holds({}, {})", slot(column), column.name));
+            let each = of_group
+                .iter()
+                .map(|column| dialect.computed(&Computed::Holds { slot: slot(column), value: &column.name }));
             each.collect::<Vec<_>>().join(" AND ")
         };
         let tally = format!(
-            "SELECT relinquish_r.relinquish_n, count(*), sum({is_alone}) {from}
+            "SELECT relinquish_r.relinquish_n, count(*), {} {from}
              WHERE {is_rare} AND NOT CASE WHEN {is_alone} THEN {} ELSE {} END GROUP BY relinquish_r.relinquish_n",
+            count_if(&is_alone),
             holds(&|column| column.cleared),
             holds(&|column| column.coarser.unwrap_or(column.cleared)),
         );
@@ -142,11 +158,16 @@ impl GroupScript {
     }
 
     /// Has the columns made more general or cleared where too few share them. They get what they had got anyway elsewhere.
-    pub(super) fn put_into<'s>(&'s self, values: &mut Vec<(&'s str, String)>, key: &str) {
+    pub(super) fn put_into<'s>(
+        &'s self,
+        dialect: &dyn Dialect,
+        values: &mut Vec<(&'s str, String)>,
+        key: &str,
+    ) {
         for Column { name, cleared, coarser } in &self.columns {
             let before = values.iter().position(|(column, _)| column == name).map(|at| values.remove(at).1);
             let otherwise = before.as_ref().unwrap_or(name);
-            let written = |slot: usize| format!("relinquish_value({slot}, {name}, {key})");
+            let written = |slot: usize| dialect.computed(&Computed::Value { slot, old: name, key });
             let step = coarser.map_or_else(String::new, |coarser| {
                 format!("WHEN {} AND NOT {} THEN {} ", self.is_rare, self.is_alone, written(coarser))
             });

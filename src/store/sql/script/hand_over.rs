@@ -10,7 +10,7 @@ use crate::store::sql::links::Compare;
 use crate::store::sql::spelling::{columns, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
-use crate::store::sql::whose::{BATCH, Set, Touched, is_row};
+use crate::store::sql::whose::{Set, Touched, batch, is_row};
 
 impl Writer<'_> {
     /// The row goes to the tenant's stand-in, or is deleted where that one has an equal row.
@@ -23,13 +23,14 @@ impl Writer<'_> {
         fields: &[Target<'_>],
         free: &str,
     ) -> Act {
-        let table = quoted(&class.table);
+        let (bound, dialect) = (self.bound, self.bound.dialect);
+        let (table, host) = (quoted(&class.table), bound.table(&class.table));
         let owner = class.links.iter().find(|link| link.role == LinkRole::Owner);
         let owner_columns = owner.map_or(&[][..], |link| &link.columns);
-        let in_set = Touched::in_set(class, number);
+        let in_set = Touched::in_set(self.bound, class, number);
         let mut write = Statement::default();
         let mut sets: Vec<String> = owner.map_or_else(Vec::new, |link| self.stand_in(link, &table));
-        let written = assignments(&mut write, class, slots, fields, None);
+        let written = assignments(self.bound.dialect, &mut write, class, slots, fields, None);
         if !written.is_empty() {
             sets.push(written);
         }
@@ -38,11 +39,12 @@ impl Writer<'_> {
         } else {
             free.to_owned()
         };
-        write.sql = format!("UPDATE main.{table} SET {} WHERE {}", sets.join(", "), in_set.are(&which));
+        write.sql = format!("UPDATE {host} SET {} WHERE {}", sets.join(", "), in_set.are(&which));
         if !treated.or_deletes() {
             return Act::HandOver { mark: Vec::new(), write, delete: None };
         }
-        let touched = Set::Touched.of(number);
+        let touched = Set::Touched.of(bound, number);
+        let batch = batch(bound);
         let is_owner = |column: &String| owner_columns.iter().any(|own| own.eq_ignore_ascii_case(column));
         let held_apart = class.unique.iter().filter(|columns| columns.iter().any(is_owner));
         let mark = held_apart
@@ -64,17 +66,17 @@ impl Writer<'_> {
                 let before = format!("{} < {}", columns("q", &handles), columns("p", &handles));
                 format!(
                     "UPDATE {touched} SET instead = 1 WHERE {handle} IN (
-                         SELECT {p} FROM {touched} AS p CROSS JOIN main.{table} AS x ON {is_x}
-                         CROSS JOIN {BATCH} AS b ON b.n = p.n
-                         WHERE EXISTS (SELECT 1 FROM main.{table} AS z WHERE {stand_in}{same})
-                            OR EXISTS (SELECT 1 FROM {touched} AS q CROSS JOIN main.{table} AS z ON {is_z}
-                                       CROSS JOIN {BATCH} AS c ON c.n = q.n
+                         SELECT {p} FROM {touched} AS p{x}{b}
+                         WHERE EXISTS (SELECT 1 FROM {host} AS z WHERE {stand_in}{same})
+                            OR EXISTS (SELECT 1 FROM {touched} AS q{z}{c}
                                        WHERE {same_stand_in}{same} AND {before} AND {due})
                      )",
                     handle = columns("relinquish", &handles).replace("relinquish.", ""),
                     p = listed("p", &handles),
-                    is_x = is_row(class, "x", "p"),
-                    is_z = is_row(class, "z", "q"),
+                    x = dialect.then(&host, "x", &is_row(class, "x", "p")),
+                    b = dialect.then(&batch, "b", "b.n = p.n"),
+                    z = dialect.then(&host, "z", &is_row(class, "z", "q")),
+                    c = dialect.then(&batch, "c", "c.n = q.n"),
                     stand_in = of_stand_in.join(" AND "),
                     same = rest("z", "x"),
                     same_stand_in = same_stand_in.join(" AND "),
@@ -82,11 +84,11 @@ impl Writer<'_> {
                 )
             })
             .collect();
-        let instead = format!("{free} AND relinquish_r.instead");
+        let instead = format!("{free} AND relinquish_r.instead = 1");
         Act::HandOver {
             mark,
             write,
-            delete: Some(format!("DELETE FROM main.{table} WHERE {}", in_set.are(&instead))),
+            delete: Some(format!("DELETE FROM {host} WHERE {}", in_set.are(&instead))),
         }
     }
 
@@ -112,8 +114,9 @@ impl Writer<'_> {
             .filter_map(|(near, to)| {
                 let part = place(to)?;
                 Some(format!(
-                    "{} = (SELECT b.s{part} FROM {BATCH} AS b WHERE {})",
+                    "{} = (SELECT b.s{part} FROM {} AS b WHERE {})",
                     quoted(near),
+                    batch(self.bound),
                     same.join(" AND ")
                 ))
             })

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::{Treatment, UnderDuty};
 use crate::store::sql::bind::BoundClass;
+use crate::store::sql::dialect::Computed;
 use crate::store::sql::whose::Ways;
 
 /// Which rows of a class duties keep, and by which dates.
@@ -37,36 +38,50 @@ impl<'b> Kept<'b> {
         (!list.is_empty()).then_some(Self { class, duties: list, needs })
     }
 
-    /// The arguments of the functions that are asked for a duty. A date that cannot be found is not known, and such a row
+    /// Each duty, and the date by which it counts. A date that cannot be found is not known, and such a row
     /// is kept.
-    pub(super) fn arguments<'s>(
-        &'s self,
-        ways: &'s Ways<'b>,
-        alias: &'s str,
-    ) -> impl Iterator<Item = String> + 's {
+    fn dates<'s>(&'s self, ways: &'s Ways<'b>, alias: &'s str) -> impl Iterator<Item = (usize, String)> + 's {
         self.duties.iter().map(move |(number, field, through)| {
             let date = through
                 .as_ref()
                 .and_then(|through| ways.column_above(self.class, through, alias, field.as_str()));
-            format!("{number}, {}", date.as_deref().unwrap_or("NULL"))
+            (*number, date.unwrap_or_else(|| "NULL".to_owned()))
         })
     }
 
-    /// The same of the duties alone that need this.
+    /// On which day each duty dates a row, if it keeps it; and whether the date cannot be read.
+    pub(super) fn days(&self, ways: &Ways<'b>, alias: &str) -> Vec<(String, String)> {
+        let dialect = ways.bound.dialect;
+        let days = self.dates(ways, alias).map(|(duty, date)| {
+            let date = date.as_str();
+            (
+                dialect.computed(&Computed::Day { duty, date }),
+                dialect.computed(&Computed::Unreadable { duty, date }),
+            )
+        });
+        days.collect()
+    }
+
+    /// True of the rows that a duty keeps, of those alone that need this.
     pub(super) fn is_kept_by(
         &self,
         ways: &Ways<'b>,
         alias: &str,
         needs: &BTreeSet<(ClassName, String)>,
     ) -> String {
-        let each = self.arguments(ways, alias).zip(&self.needs).filter(|(_, own)| *own == needs);
-        let each: Vec<String> = each.map(|(arguments, _)| format!("relinquish_kept({arguments})")).collect();
-        if each.is_empty() { "0".to_owned() } else { format!("({})", each.join(" OR ")) }
+        let each = self.dates(ways, alias).zip(&self.needs).filter(|(_, own)| *own == needs);
+        any_keeps(ways, each.map(|(dated, _)| dated))
     }
 
+    /// True of the rows that a duty keeps.
     pub(super) fn is_kept(&self, ways: &Ways<'b>, alias: &str) -> String {
-        let each: Vec<String> =
-            self.arguments(ways, alias).map(|arguments| format!("relinquish_kept({arguments})")).collect();
-        format!("({})", each.join(" OR "))
+        any_keeps(ways, self.dates(ways, alias))
     }
+}
+
+fn any_keeps(ways: &Ways<'_>, dated: impl Iterator<Item = (usize, String)>) -> String {
+    let kept =
+        |(duty, date): (usize, String)| ways.bound.dialect.computed(&Computed::Kept { duty, date: &date });
+    let each: Vec<String> = dated.map(kept).collect();
+    if each.is_empty() { "FALSE".to_owned() } else { format!("({})", each.join(" OR ")) }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bind::Bound;
+use super::dialect::{Computed, Dialect};
 use super::spelling::quoted;
 use super::values::Slot;
 use super::whose::{Expression, Finder, Finding, Place, Reads, Ways, need_no_set_for};
@@ -21,7 +22,7 @@ mod part;
 mod targets;
 
 use class::Writer;
-pub(crate) use group::{GroupScript, RARE, create_rare};
+pub(crate) use group::{GroupScript, create_rare, rare};
 use kept::Kept;
 pub(crate) use part::Part;
 use targets::{Reading, are_erased, targets};
@@ -148,9 +149,9 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    pub(crate) fn bind(&mut self, value: &Value) -> String {
+    pub(crate) fn bind(&mut self, dialect: &dyn Dialect, value: &Value) -> String {
         self.parameters.push(value.clone());
-        format!("?{}", self.parameters.len())
+        dialect.parameter(self.parameters.len())
     }
 }
 
@@ -249,7 +250,7 @@ fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option
     let treated = treatment.class(class.name.as_str())?;
     let fields = treated.tombstone().map_or(treated.fields(), |tombstone| tombstone.fields());
     let written = targets(class, &Reading::new(bound, class, treated), fields, slots);
-    Some((class.name.clone(), are_erased(number, class, &written)?))
+    Some((class.name.clone(), are_erased(bound, number, class, &written)?))
 }
 
 /// True of a customer's row that shows that the customer has left: the treatment has nothing more to do to it, and a field
@@ -268,7 +269,8 @@ fn has_left<'b>(bound: &'b Bound, treatment: &Treatment, slots: &mut Vec<Slot>) 
     }
     Some(Box::new(move |alias: &str| {
         let holds = |(slot, name, _): &(usize, String, bool)| {
-            format!("relinquish_holds({slot}, {alias}.{})", quoted(name))
+            let value = format!("{alias}.{}", quoted(name));
+            bound.dialect.computed(&Computed::Holds { slot: *slot, value: &value })
         };
         let all: Vec<String> = found.iter().map(holds).collect();
         let signs: Vec<String> = found

@@ -9,7 +9,7 @@ use super::{Elsewhere, LetGo, Statement};
 use crate::data_map::WhenGone;
 use crate::policy::{ClassTreatment, RecordAction};
 use crate::store::sql::bind::{BoundClass, Rows};
-use crate::store::sql::spelling::{columns, listed, literal, quoted};
+use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Reads, Set, Toward, is_row};
@@ -30,7 +30,7 @@ impl Writer<'_> {
             return (writes, counts);
         }
         let all = treated.field_strategies();
-        let table = quoted(&class.table);
+        let (table, host) = (quoted(&class.table), self.bound.table(&class.table));
         let reading = Reading::new(self.bound, class, treated);
         // Where records expire nobody leaves: a value goes with its own record.
         let stays = |link: &BoundLink| link.by_value && self.treatment.is_expiry();
@@ -60,7 +60,7 @@ impl Writer<'_> {
                     let _ = write!(
                         further,
                         " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
-                        Set::Whole.of(number),
+                        Set::Whole.of(self.bound, number),
                         is_row(class, "x", "s")
                     );
                 }
@@ -80,32 +80,33 @@ impl Writer<'_> {
                     Elsewhere { statement, reads, from: place }
                 };
                 let mut write = Statement::default();
-                let sets = assignments(&mut write, class, slots, &fields, None);
+                let sets = assignments(self.bound.dialect, &mut write, class, slots, &fields, None);
                 writes.push(elsewhere(write, &|select| {
                     format!(
-                        "UPDATE main.{table} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}))",
+                        "UPDATE {host} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}) AS found)",
                         columns(&table, &class.handle),
                         names.join(", "),
                     )
                 }));
                 let mut count = Statement::default();
-                let is_pending = pending(&mut count, class, slots, &fields);
+                let is_pending = pending(self.bound.dialect, &mut count, class, slots, &fields);
                 let is_own_pending = own_pending(&mut count, slots);
                 // The customer's own rows are counted as such. They are here only as far as there is nothing else to do.
                 let own = format!(
                     "LEFT JOIN {} AS relinquish_own ON {} AND relinquish_own.n = relinquish_x.n{}",
-                    Set::Touched.of(number),
+                    Set::Touched.of(self.bound, number),
                     same_parts("relinquish_own", "relinquish_x", class.handle.len()),
                     if class.is_shared { " AND relinquish_own.had = 0" } else { "" }
                 );
                 counts.push(elsewhere(count, &|select| {
                     format!(
-                        "SELECT relinquish_r.n, sum(NOT relinquish_r.own), \
-                         coalesce(sum(CASE WHEN relinquish_r.own AND ({is_own_pending}) THEN 0 ELSE ({is_pending}) END), 0) \
+                        "SELECT relinquish_r.n, {}, coalesce(sum(CASE \
+                         WHEN relinquish_r.own AND ({is_own_pending}) THEN 0 WHEN {is_pending} THEN 1 ELSE 0 END), 0) \
                          FROM (SELECT relinquish_x.*, relinquish_own.n IS NOT NULL AS own, \
-                         coalesce(relinquish_own.needed, 0) AS needed FROM (SELECT DISTINCT * FROM ({select}{further})) AS relinquish_x {own}) AS relinquish_r \
-                         CROSS JOIN main.{table} AS {table} ON {} GROUP BY relinquish_r.n",
-                        is_row(class, &table, "relinquish_r")
+                         coalesce(relinquish_own.needed, 0) AS needed FROM (SELECT DISTINCT * FROM ({select}{further}) AS found) AS relinquish_x {own}) AS relinquish_r \
+                         {} GROUP BY relinquish_r.n",
+                        count_if("NOT relinquish_r.own"),
+                        self.bound.dialect.then(&host, &table, &is_row(class, &table, "relinquish_r"))
                     )
                 }));
             }
@@ -123,7 +124,7 @@ impl Writer<'_> {
     ) -> Vec<LetGo> {
         let mut list = Vec::new();
         let deleted = match treated.action() {
-            RecordAction::Reassign => format!("{free} AND relinquish_r.instead"),
+            RecordAction::Reassign => format!("{free} AND relinquish_r.instead = 1"),
             _ => free.to_owned(),
         };
         for foot in &self.bound.classes {
@@ -144,7 +145,10 @@ impl Writer<'_> {
                     self.stand_in(link, &table)
                 } else {
                     let sets = link.cleared.iter();
-                    sets.map(|(column, value)| format!("{} = {}", quoted(column), literal(value))).collect()
+                    sets.map(|(column, value)| {
+                        format!("{} = {}", quoted(column), self.bound.dialect.literal(value))
+                    })
+                    .collect()
                 };
                 if sets.is_empty() {
                     continue;
@@ -155,7 +159,8 @@ impl Writer<'_> {
                 let along = self.ways.along(link, &every, class, Toward::Foot, &from, &gives, None);
                 let update = |select: &str| {
                     format!(
-                        "UPDATE main.{table} SET {} WHERE {} IN ({select})",
+                        "UPDATE {} SET {} WHERE {} IN ({select})",
+                        self.bound.table(&foot.table),
                         sets.join(", "),
                         columns(&table, &foot.handle),
                     )

@@ -5,7 +5,7 @@ use super::kept::Kept;
 use crate::data_map::ClassName;
 use crate::policy::{Ownerless, Treatment};
 use crate::store::sql::bind::Bound;
-use crate::store::sql::spelling::{columns, listed, quoted};
+use crate::store::sql::spelling::{columns, flag, listed, quoted};
 use crate::store::sql::whose::{Set, Ways, handle_names, is_row, of_class};
 
 /// How the rows that nobody owns are taken part by part.
@@ -37,14 +37,14 @@ impl Script {
         let class = bound.classes.get(number)?;
         let ways = Ways { bound };
         let is_ownerless = ways.is_ownerless(class, "x", which == Ownerless::GoneOrNone, 0);
-        let (key, places) = (columns("x", &class.key), places(2, class.key.len()));
+        let (key, places) = (columns("x", &class.key), places(bound, 2, class.key.len()));
         let has_key: Vec<String> =
             class.key.iter().map(|column| format!("x.{} IS NOT NULL", quoted(column))).collect();
-        let rows = of_class("x", &class.rows);
+        let rows = of_class(bound, "x", &class.rows);
         let select = |gives: &str, after: &str, limit: &str| {
             format!(
-                "SELECT {gives} FROM main.{} AS x WHERE {is_ownerless} AND {}{rows}{after} ORDER BY {}{limit}",
-                quoted(&class.table),
+                "SELECT {gives} FROM {} AS x WHERE {is_ownerless} AND {}{rows}{after} ORDER BY {}{limit}",
+                bound.table(&class.table),
                 has_key.join(" AND "),
                 listed("x", &class.key),
             )
@@ -56,28 +56,28 @@ impl Script {
         let whole = kept
             .get(number)
             .and_then(Option::as_ref)
-            .map_or_else(|| "0".to_owned(), |kept| kept.is_kept(&ways, "x"));
+            .map_or_else(|| "FALSE".to_owned(), |kept| kept.is_kept(&ways, "x"));
         let insert = |after: &str, limit: &str| {
             format!(
                 "INSERT INTO {} ({}, n, whole) {}",
-                Set::Touched.of(number),
+                Set::Touched.of(bound, number),
                 handle_names(class),
-                select(&format!("{}, 0, {whole}", listed("x", &class.handle)), after, limit)
+                select(&format!("{}, 0, {}", listed("x", &class.handle), flag(&whole)), after, limit)
             )
         };
         let after = format!(" AND {key} > {places}");
+        let limit = format!(" LIMIT {}", bound.dialect.parameter(1));
         Some(Part {
             number,
-            first: insert("", " LIMIT ?1"),
-            after: insert(&after, " LIMIT ?1"),
+            first: insert("", &limit),
+            after: insert(&after, &limit),
             all: insert("", ""),
             key: class.key.len(),
             last: format!(
-                "SELECT {0} FROM {1} AS relinquish_r CROSS JOIN main.{2} AS x ON {3} ORDER BY {4} LIMIT 1",
+                "SELECT {0} FROM {1} AS relinquish_r{2} ORDER BY {3} LIMIT 1",
                 listed("x", &class.key),
-                Set::Touched.of(number),
-                quoted(&class.table),
-                is_row(class, "x", "relinquish_r"),
+                Set::Touched.of(bound, number),
+                bound.dialect.then(&bound.table(&class.table), "x", &is_row(class, "x", "relinquish_r")),
                 class
                     .key
                     .iter()
@@ -90,7 +90,7 @@ impl Script {
 }
 
 /// `?2` or `(?2, ?3)`
-fn places(first: usize, count: usize) -> String {
-    let places: Vec<String> = (first..first + count).map(|place| format!("?{place}")).collect();
+fn places(bound: &Bound, first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| bound.dialect.parameter(place)).collect();
     if count == 1 { places.concat() } else { format!("({})", places.join(", ")) }
 }

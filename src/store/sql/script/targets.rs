@@ -8,7 +8,8 @@ use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, DataMap, FieldName, Role};
 use crate::policy::{ClassTreatment, marks};
 use crate::store::sql::bind::{Bound, BoundClass};
-use crate::store::sql::spelling::quoted;
+use crate::store::sql::dialect::{Computed, Dialect};
+use crate::store::sql::spelling::{flag, quoted};
 use crate::store::sql::values::{Place, Slot};
 use crate::store::sql::whose::Touched;
 
@@ -121,32 +122,38 @@ impl<'t> Reading<'t> {
 }
 
 /// The condition on which a record shows that it was treated before. None where no field can show it.
-pub(super) fn is_marked(targets: &[Target<'_>]) -> Option<String> {
+pub(super) fn is_marked(dialect: &dyn Dialect, targets: &[Target<'_>]) -> Option<String> {
     let conditions: Vec<String> = targets
         .iter()
         .filter(|target| !target.in_json && marks(target.strategy))
-        .map(|Target { slot, column, .. }| format!("relinquish_holds({slot}, {column})"))
+        .map(|Target { slot, column, .. }| dialect.computed(&Computed::Holds { slot: *slot, value: column }))
         .collect();
     (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
 }
 
 /// Per customer of the batch, whether their own values are erased: their record is as the treatment leaves it.
-pub(super) fn are_erased(number: usize, class: &BoundClass, targets: &[Target<'_>]) -> Option<Statement> {
+pub(super) fn are_erased(
+    bound: &Bound,
+    number: usize,
+    class: &BoundClass,
+    targets: &[Target<'_>],
+) -> Option<Statement> {
+    let dialect = bound.dialect;
     let (mut statement, key) = (Statement::default(), key_of_row(class));
     let written = targets.iter().filter(|target| !matches!(target.strategy, Strategy::Redact { .. }));
     let conditions: Vec<String> = written
-        .map(|Target { slot, column, in_json, strategy, .. }| match strategy {
-            _ if *in_json => format!("relinquish_json_holds({slot}, {column}, {key})"),
-            Strategy::Clear => format!("{column} IS NULL"),
-            Strategy::Constant(value) => format!("{column} IS {}", statement.bind(value)),
-            _ => format!("relinquish_holds({slot}, {column})"),
+        .map(|Target { slot, column: value, in_json, strategy, .. }| match strategy {
+            _ if *in_json => dialect.computed(&Computed::JsonHolds { slot: *slot, value, key: &key }),
+            Strategy::Clear => format!("{value} IS NULL"),
+            Strategy::Constant(constant) => dialect.is(value, &statement.bind(dialect, constant)),
+            _ => dialect.computed(&Computed::Holds { slot: *slot, value }),
         })
         .collect();
     if conditions.is_empty() {
         return None;
     }
     let condition = conditions.join(" AND ");
-    statement.sql = Touched::in_set(class, number).held(&format!("({condition})"), false);
+    statement.sql = Touched::in_set(bound, class, number).held(&format!("({condition})"), false);
     Some(statement)
 }
 
@@ -176,18 +183,18 @@ pub(super) fn key_of_row(class: &BoundClass) -> String {
 /// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,
 /// those count that are searched meanwhile.
 pub(super) fn uncertain_in(
+    dialect: &dyn Dialect,
     slots: &[Slot],
     fields: &[Target<'_>],
     meanwhile: Option<&Vec<Target<'_>>>,
 ) -> Option<(String, Vec<FieldName>)> {
-    let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "relinquish_r.needed"));
-    let searched = fields.iter().map(|field| (field, "1")).chain(meanwhile);
+    let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "relinquish_r.needed = 1"));
+    let searched = fields.iter().map(|field| (field, "TRUE")).chain(meanwhile);
     let searched = searched.filter(|(field, _)| matches!(field.strategy, Strategy::Redact { .. }));
     let (counts, names): (Vec<String>, Vec<FieldName>) = searched
         .filter_map(|(Target { slot, column, .. }, when)| {
-            let count = format!(
-                "sum(CASE WHEN {when} THEN relinquish_uncertain({slot}, {column}, relinquish_r.n) ELSE 0 END)"
-            );
+            let mentions = Computed::Uncertain { slot: *slot, value: column, n: "relinquish_r.n" };
+            let count = format!("sum(CASE WHEN {when} THEN {} ELSE 0 END)", dialect.computed(&mentions));
             Some((count, slots.get(*slot)?.field.clone()))
         })
         .unzip();
@@ -196,6 +203,7 @@ pub(super) fn uncertain_in(
 
 /// `field = value, …`, each column once.
 pub(super) fn assignments(
+    dialect: &dyn Dialect,
     statement: &mut Statement,
     class: &BoundClass,
     slots: &[Slot],
@@ -204,7 +212,7 @@ pub(super) fn assignments(
 ) -> String {
     let table = quoted(&class.table);
     let key = key_of_row(class);
-    let marked = is_marked(fields);
+    let marked = is_marked(dialect, fields);
     let mut values: Vec<(&str, String)> = Vec::with_capacity(fields.len());
     for target @ Target { slot, column, in_json, strategy, .. } in fields {
         // Several values of one document: what became of it goes into the next.
@@ -212,15 +220,18 @@ pub(super) fn assignments(
         let old = before.as_ref().unwrap_or(column);
         let value = match strategy {
             Strategy::Redact { .. } => {
-                let name = if *in_json { "json" } else { "value" };
-                let search = format!("relinquish_{name}({slot}, {old}, {key})");
-                let released = format!("relinquish_release({slot}, {old}, {key})");
-                unless_marked(target, slots, marked.as_deref(), search, &released)
+                let search = if *in_json {
+                    Computed::Json { slot: *slot, old, key: &key }
+                } else {
+                    Computed::Value { slot: *slot, old, key: &key }
+                };
+                let released = dialect.computed(&Computed::Release { slot: *slot, old, key: &key });
+                unless_marked(target, slots, marked.as_deref(), dialect.computed(&search), &released)
             }
-            _ if *in_json => format!("relinquish_json({slot}, {old}, {key})"),
+            _ if *in_json => dialect.computed(&Computed::Json { slot: *slot, old, key: &key }),
             Strategy::Clear => "NULL".to_owned(),
-            Strategy::Constant(value) => statement.bind(value),
-            _ => format!("relinquish_value({slot}, {column}, {key})"),
+            Strategy::Constant(value) => statement.bind(dialect, value),
+            _ => dialect.computed(&Computed::Value { slot: *slot, old: column, key: &key }),
         };
         let value = match &target.unless {
             Some(unless) => format!("CASE WHEN {unless} THEN {old} ELSE {value} END"),
@@ -229,7 +240,7 @@ pub(super) fn assignments(
         values.push((column, value));
     }
     if let Some(group) = group {
-        group.put_into(&mut values, &key);
+        group.put_into(dialect, &mut values, &key);
     }
     let own = format!("{table}.");
     let sets: Vec<String> = values
@@ -241,35 +252,47 @@ pub(super) fn assignments(
 
 /// True of a row in which a field is not erased yet.
 pub(super) fn pending(
+    dialect: &dyn Dialect,
     statement: &mut Statement,
     class: &BoundClass,
     slots: &[Slot],
     fields: &[Target<'_>],
 ) -> String {
     let key = key_of_row(class);
-    let marked = is_marked(fields);
-    let conditions: Vec<String> = fields
-        .iter()
-        .map(|target @ Target { slot, column, in_json, strategy, .. }| (target, match strategy {
+    let marked = is_marked(dialect, fields);
+    let mut conditions = Vec::with_capacity(fields.len());
+    for target @ Target { slot, column: value, in_json, strategy, .. } in fields {
+        let slot = *slot;
+        let is_pending = match strategy {
             Strategy::Redact { .. } => {
-                let arguments = format!("{slot}, {column}, relinquish_r.n, {key}");
-                let search = format!("relinquish_mentions({arguments})");
-                let released = format!("relinquish_released({arguments})");
+                let n = "relinquish_r.n";
+                let search = dialect.computed(&Computed::Mentions { slot, value, n, key: &key });
+                let released = dialect.computed(&Computed::Released { slot, value, n, key: &key });
                 unless_marked(target, slots, marked.as_deref(), search, &released)
             }
-            _ if *in_json => format!("NOT relinquish_json_holds({slot}, {column}, {key})"),
-            Strategy::Clear => format!("{column} IS NOT NULL"),
-            Strategy::Constant(value) => format!("{column} IS NOT {}", statement.bind(value)),
-            // Read back, nearly every row has this very text: SQLite compares it without a call for each of them.
-            Strategy::Placeholder(template) if !template.is_unique() => format!(
-                "({column} COLLATE BINARY IS NOT relinquish_of_day({slot}) AND NOT relinquish_holds({slot}, {column}))"
-            ),
-            _ => format!("NOT relinquish_holds({slot}, {column})"),
-        }))
-        .map(|(target, is_pending)| match &target.unless {
+            _ if *in_json => {
+                format!("NOT {}", dialect.computed(&Computed::JsonHolds { slot, value, key: &key }))
+            }
+            Strategy::Clear => format!("{value} IS NOT NULL"),
+            Strategy::Constant(constant) => dialect.is_not(value, &statement.bind(dialect, constant)),
+            Strategy::Placeholder(template) if !template.is_unique() => {
+                format!("NOT {}", dialect.computed(&Computed::HoldsOfDay { slot, value }))
+            }
+            _ => format!("NOT {}", dialect.computed(&Computed::Holds { slot, value })),
+        };
+        conditions.push(match &target.unless {
             Some(unless) => format!("(NOT ({unless}) AND {is_pending})"),
             None => is_pending,
-        })
-        .collect();
-    if conditions.is_empty() { "0".to_owned() } else { conditions.join(" OR ") }
+        });
+    }
+    match conditions.as_slice() {
+        [] => "FALSE".to_owned(),
+        [one] => one.clone(),
+        // Added up, so that the database looks at each of them: with OR it may stop at the first that is true, and a value
+        // further on that cannot be read would not be found.
+        several => {
+            let each: Vec<String> = several.iter().map(|condition| flag(condition)).collect();
+            format!("({}) > 0", each.join(" + "))
+        }
+    }
 }

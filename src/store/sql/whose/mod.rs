@@ -6,11 +6,12 @@
 use std::fmt::Write as _;
 
 use super::bind::{Bound, BoundClass, Rows};
-use super::links::{Compare, Is};
+use super::dialect::{Dialect, Holds, OwnTable};
+use super::links::Is;
 use super::map::CustomersMap;
-use super::spelling::{affinity, literal, quoted};
+use super::spelling::quoted;
 use super::way::BoundLink;
-use crate::data_map::Value;
+use crate::data_map::{Datatype, Value};
 
 mod find;
 mod touched;
@@ -20,8 +21,12 @@ pub(crate) use find::{Expression, Fill, Finder, Finding, Place};
 pub(crate) use touched::{Touched, is_one_persons, need_no_set, need_no_set_for};
 pub(crate) use ways::{From, Reads, Toward, Ways, picked};
 
-/// The customers of a batch, in a table of the connection's own.
-pub(crate) const BATCH: &str = "temp.relinquish_batch";
+/// The customers of a batch, in a table of the session's own.
+pub(crate) fn batch(bound: &Bound) -> String {
+    bound.dialect.own_table(BATCH)
+}
+
+const BATCH: &str = "relinquish_batch";
 
 /// A set of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,9 +79,13 @@ impl Set {
         matches!(self, Self::Touched | Self::Unclear)
     }
 
+    fn name(self, class: usize) -> String {
+        format!("relinquish_{}_{class}", self.word())
+    }
+
     /// The table of a class.
-    pub(crate) fn of(self, class: usize) -> String {
-        format!("temp.relinquish_{}_{class}", self.word())
+    pub(crate) fn of(self, bound: &Bound, class: usize) -> String {
+        bound.dialect.own_table(&self.name(class))
     }
 }
 
@@ -84,40 +93,50 @@ impl Set {
 pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
     let mut tables = Vec::new();
     for (number, class) in bound.classes.iter().enumerate() {
-        let handle = handle_names(class);
-        // An index serves a comparison only where both sides are of one type.
-        let described = bound.data_map.class(class.name.as_str());
-        let typed = class.handle.iter().enumerate().map(|(part, column)| {
-            let field = described.and_then(|described| described.find(column));
-            let is_number = field.is_none() && class.handle.len() == 1;
-            let datatype = field.map(|field| field.constraints().datatype);
-            format!("h{part} {}", if is_number { "INTEGER" } else { datatype.map_or("", affinity) })
-        });
-        let typed = typed.collect::<Vec<_>>().join(", ");
-        for set in Set::ALL {
-            let (columns, key) = match set {
-                Set::Touched => (
-                    ", n INTEGER NOT NULL, whole INTEGER NOT NULL DEFAULT 0, had INTEGER NOT NULL DEFAULT 0, \
-                     needed INTEGER NOT NULL DEFAULT 0, instead INTEGER NOT NULL DEFAULT 0, \
-                     beside INTEGER NOT NULL DEFAULT 0",
-                    ", n",
-                ),
-                Set::Unclear => (", n INTEGER NOT NULL", ", n"),
-                Set::Had => (", person TEXT NOT NULL", ", person"),
-                Set::Whole => (", needs INTEGER NOT NULL", ", needs"),
-                _ => ("", ""),
+        // What nobody described is the number that the database gives each row.
+        let number_of_row = (class.handle.len() == 1).then_some(Datatype::Integer);
+        let handle = typed(bound, class, "h", &class.handle, number_of_row);
+        let mut create = |name: String, columns: &[(&str, Holds)], further: Option<&str>| {
+            let names = handle.iter().map(|(name, _)| name.as_str());
+            let own = columns.iter().map(|(name, holds)| ((*name).to_owned(), *holds));
+            let table = OwnTable {
+                name,
+                key: names.chain(further).map(str::to_owned).collect(),
+                columns: handle.iter().cloned().chain(own).collect(),
             };
-            tables.push(format!(
-                "CREATE TABLE IF NOT EXISTS {} ({typed}{columns}, PRIMARY KEY ({handle}{key})) WITHOUT ROWID",
-                set.of(number)
-            ));
+            tables.push(bound.dialect.create(&table));
+        };
+        for set in Set::ALL {
+            let flags = ["whole", "had", "needed", "instead", "beside"].map(|flag| (flag, Holds::Flag));
+            let (columns, key) = match set {
+                Set::Touched => ([("n", Holds::Number)].into_iter().chain(flags).collect(), Some("n")),
+                Set::Unclear => (vec![("n", Holds::Number)], Some("n")),
+                Set::Had => (vec![("person", Holds::Text)], Some("person")),
+                Set::Whole => (vec![("needs", Holds::Number)], Some("needs")),
+                Set::Along | Set::Above | Set::Near | Set::Needed => (Vec::new(), None),
+            };
+            create(set.name(number), &columns, key);
         }
-        tables.push(format!(
-            "CREATE TABLE IF NOT EXISTS {} ({typed}, PRIMARY KEY ({handle})) WITHOUT ROWID",
-            picked(number)
-        ));
+        create(ways::picked_name(number), &[], None);
     }
     tables
+}
+
+/// Columns that hold values of columns of a class.
+fn typed(
+    bound: &Bound,
+    class: &BoundClass,
+    name: &str,
+    columns: &[String],
+    undescribed: Option<Datatype>,
+) -> Vec<(String, Holds)> {
+    let described = bound.data_map.class(class.name.as_str());
+    let typed = columns.iter().enumerate().map(|(part, column)| {
+        let field = described.and_then(|described| described.find(column));
+        let datatype = field.map(|field| field.constraints().datatype).or(undescribed);
+        (format!("{name}{part}"), Holds::Like(datatype))
+    });
+    typed.collect()
 }
 
 /// `h0, h1`
@@ -134,43 +153,45 @@ pub(crate) fn is_row(class: &BoundClass, alias: &str, set: &str) -> String {
 }
 
 /// True of a row, under an alias, with a value of these.
-fn holds(alias: &str, column: &str, is: &Is) -> String {
+fn holds(bound: &Bound, alias: &str, column: &str, is: &Is) -> String {
     let column = format!("{alias}.{}", quoted(column));
-    let each = |word: &str, values: &[Value], between: &str| {
-        let each: Vec<String> =
-            values.iter().map(|value| format!("{column} {word} {}", literal(value))).collect();
+    let each = |values: &[Value], between: &str, is: &dyn Fn(&str) -> String| {
+        let each: Vec<String> = values.iter().map(|value| is(&bound.dialect.literal(value))).collect();
         if each.len() == 1 { each.concat() } else { format!("({})", each.join(between)) }
     };
     match is {
-        Is::OneOf(values) => each("IS", values, " OR "),
-        Is::NoneOf(values) => each("IS NOT", values, " AND "),
+        Is::OneOf(values) => each(values, " OR ", &|value| bound.dialect.is(&column, value)),
+        Is::NoneOf(values) => each(values, " AND ", &|value| bound.dialect.is_not(&column, value)),
         Is::Null => format!("{column} IS NULL"),
         Is::NotNull => format!("{column} IS NOT NULL"),
     }
 }
 
 /// ` AND owner_type IS 'customer'`: conditions on a row.
-fn conditions(alias: &str, when: &[(String, Is)]) -> String {
+fn conditions(bound: &Bound, alias: &str, when: &[(String, Is)]) -> String {
     when.iter().fold(String::new(), |mut sql, (column, is)| {
-        let _ = write!(sql, " AND {}", holds(alias, column, is));
+        let _ = write!(sql, " AND {}", holds(bound, alias, column, is));
         sql
     })
 }
 
 /// Conditions under which a row of the table is of the class.
-pub(crate) fn of_class(alias: &str, rows: &Rows) -> String {
-    let mut sql = conditions(alias, &rows.with);
+pub(crate) fn of_class(bound: &Bound, alias: &str, rows: &Rows) -> String {
+    let mut sql = conditions(bound, alias, &rows.with);
     for other in &rows.without {
-        let each: Vec<String> = other.iter().map(|(column, is)| holds(alias, column, is)).collect();
-        let _ =
-            write!(sql, " AND NOT ({})", if each.is_empty() { "1".to_owned() } else { each.join(" AND ") });
+        let each: Vec<String> = other.iter().map(|(column, is)| holds(bound, alias, column, is)).collect();
+        let _ = write!(
+            sql,
+            " AND NOT ({})",
+            if each.is_empty() { "TRUE".to_owned() } else { each.join(" AND ") }
+        );
     }
     sql
 }
 
 /// Conditions under which a link of a row leads anywhere.
-pub(crate) fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
-    let mut sql = conditions(alias, &link.when);
+pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -> String {
+    let mut sql = conditions(bound, alias, &link.when);
     let is_empty = |columns: &[String], none: &[Value]| {
         let mut empty = vec![Value::from("")];
         empty.extend(none.iter().cloned());
@@ -179,14 +200,15 @@ pub(crate) fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
             .flat_map(|column| {
                 let column = format!("{alias}.{}", quoted(column));
                 let nulls = std::iter::once(format!("{column} IS NULL"));
-                let values: Vec<String> =
-                    empty.iter().map(|value| format!("{column} IS {}", literal(value))).collect();
+                let is = |value| bound.dialect.is(&column, &bound.dialect.literal(value));
+                let values: Vec<String> = empty.iter().map(is).collect();
                 nulls.chain(values)
             })
             .collect();
         format!("({})", each.join(" OR "))
     };
-    let values: Vec<String> = link.none.iter().filter(|value| **value != Value::Null).map(literal).collect();
+    let none = link.none.iter().filter(|value| **value != Value::Null);
+    let values: Vec<String> = none.map(|value| bound.dialect.literal(value)).collect();
     for column in &link.columns {
         let column = format!("{alias}.{}", quoted(column));
         if !values.is_empty() {
@@ -203,45 +225,24 @@ pub(crate) fn leads(alias: &str, link: &BoundLink, hangs: bool) -> String {
     sql
 }
 
-/// What a column is compared as.
-fn compared(compare: Compare, column: &str) -> String {
-    match compare {
-        Compare::Exact => column.to_owned(),
-        Compare::Text => format!("CAST({column} AS TEXT)"),
-        Compare::NoCase => format!("relinquish_nocase({column})"),
-        Compare::Normalised => format!("relinquish_normalised({column})"),
-    }
-}
-
 /// Whether a row, under an alias, is the tenant's "Unknown Customer".
-pub(crate) fn stand_in_sql(map: &CustomersMap, alias: &str) -> String {
-    let Some(unknown) = &map.unknown else { return "0".to_owned() };
+pub(crate) fn stand_in_sql(dialect: &dyn Dialect, map: &CustomersMap, alias: &str) -> String {
+    let Some(unknown) = &map.unknown else { return "FALSE".to_owned() };
     let conditions: Vec<String> = unknown
         .find
         .iter()
-        .map(|(column, value)| format!("{alias}.{} IS {}", quoted(column), literal(value)))
+        .map(|(column, value)| dialect.is(&format!("{alias}.{}", quoted(column)), &dialect.literal(value)))
         .collect();
     format!("({})", conditions.join(" AND "))
 }
 
 /// Makes the batch table. Its key columns take keys as the customers' own key columns do.
 pub(crate) fn create_batch(bound: &Bound) -> String {
-    let types: Vec<&str> = bound.root().map_or_else(Vec::new, |root| {
-        let described = bound.data_map.class(root.name.as_str());
-        let datatype = |column: &String| {
-            described
-                .and_then(|class| class.find(column))
-                .map_or("", |field| affinity(field.constraints().datatype))
-        };
-        root.key.iter().map(datatype).collect()
-    });
-    let parts = |name: &str| {
-        let parts = types.iter().enumerate().map(|(part, of)| format!("{name}{part} {of}"));
-        parts.collect::<Vec<_>>().join(", ")
-    };
-    format!(
-        "CREATE TABLE IF NOT EXISTS {BATCH} (n INTEGER PRIMARY KEY, {}, tenant TEXT, person TEXT, {});",
-        parts("k"),
-        parts("s")
-    )
+    let parts =
+        |name: &str| bound.root().map_or_else(Vec::new, |root| typed(bound, root, name, &root.key, None));
+    let mut columns = vec![("n".to_owned(), Holds::Number)];
+    columns.extend(parts("k"));
+    columns.extend(["tenant", "person"].map(|name| (name.to_owned(), Holds::MaybeText)));
+    columns.extend(parts("s"));
+    bound.dialect.create(&OwnTable { name: BATCH.to_owned(), columns, key: vec!["n".to_owned()] })
 }

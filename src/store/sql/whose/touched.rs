@@ -93,6 +93,7 @@ fn owner_finds<'b>(bound: &'b Bound, class: &'b BoundClass) -> Option<(&'b Bound
 /// The touched rows of a class.
 #[derive(Clone, Debug)]
 pub(crate) struct Touched<'b> {
+    bound: &'b Bound,
     class: &'b BoundClass,
     number: usize,
     /// Where the rows are found without a set: the owner link, and whence it is followed.
@@ -101,8 +102,8 @@ pub(crate) struct Touched<'b> {
 
 impl<'b> Touched<'b> {
     /// Rows that are in their set.
-    pub(crate) fn in_set(class: &'b BoundClass, number: usize) -> Self {
-        Self { class, number, owner: None }
+    pub(crate) fn in_set(bound: &'b Bound, class: &'b BoundClass, number: usize) -> Self {
+        Self { bound, class, number, owner: None }
     }
 
     /// Rows that the owner link finds, where it does.
@@ -111,13 +112,13 @@ impl<'b> Touched<'b> {
             let is_root = bound.classes.get(head).is_some_and(|head| head.is_root);
             (link, if is_root { From::batch(bound) } else { From::set(bound, Set::Touched, head) })
         });
-        Self { class, number, owner }
+        Self { bound, class, number, owner }
     }
 
     /// What is known of each row, as `relinquish_r`.
     pub(crate) fn known(&self) -> String {
         match &self.owner {
-            None => format!("FROM {} AS relinquish_r", Set::Touched.of(self.number)),
+            None => format!("FROM {} AS relinquish_r", Set::Touched.of(self.bound, self.number)),
             Some(_) => self.rows(),
         }
     }
@@ -125,23 +126,23 @@ impl<'b> Touched<'b> {
     /// The same, and the rows themselves under their table's name.
     pub(crate) fn rows(&self) -> String {
         let table = quoted(&self.class.table);
-        match &self.owner {
-            None => format!(
-                "{} CROSS JOIN main.{table} AS {table} ON {}",
-                self.known(),
-                is_row(self.class, &table, "relinquish_r")
+        let (first, on) = match &self.owner {
+            None => (self.known(), is_row(self.class, &table, "relinquish_r")),
+            Some((link, from)) => (
+                format!("FROM {}", from.as_touched()),
+                format!("{}{}", from.is_led_to(link, &table), self.conditions(link, &table)),
             ),
-            Some((link, from)) => format!(
-                "FROM {} CROSS JOIN main.{table} AS {table} ON {}{}",
-                from.as_touched(),
-                from.is_led_to(link, &table),
-                self.conditions(link, &table),
-            ),
-        }
+        };
+        format!("{first}{}", self.bound.dialect.then(&self.host(), &table, &on))
+    }
+
+    /// Their table.
+    fn host(&self) -> String {
+        self.bound.table(&self.class.table)
     }
 
     fn conditions(&self, link: &BoundLink, alias: &str) -> String {
-        format!("{}{}", leads(alias, link, true), of_class(alias, &self.class.rows))
+        format!("{}{}", leads(self.bound, alias, link, true), of_class(self.bound, alias, &self.class.rows))
     }
 
     /// True of a row, under its table's name, that is touched and meets a condition on `relinquish_r`.
@@ -172,11 +173,15 @@ impl<'b> Touched<'b> {
     pub(crate) fn distinct(&self, which: &str) -> String {
         if self.owner.is_some() {
             let table = quoted(&self.class.table);
-            return format!("SELECT count(*) FROM main.{table} AS {table} WHERE {}", self.are(which));
+            return format!("SELECT count(*) FROM {} AS {table} WHERE {}", self.host(), self.are(which));
         }
         let names: Vec<String> =
             (0..self.class.handle.len()).map(|part| format!("relinquish_r.h{part}")).collect();
-        format!("SELECT count(*) FROM (SELECT DISTINCT {} {} WHERE {which})", names.join(", "), self.known())
+        format!(
+            "SELECT count(*) FROM (SELECT DISTINCT {} {} WHERE {which}) AS found",
+            names.join(", "),
+            self.known()
+        )
     }
 
     /// The rows that customers of the batch have, by number; if asked for, those that somebody else has as well, and those

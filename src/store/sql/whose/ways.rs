@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{BATCH, Set, compared, conditions, is_row, leads, of_class, stand_in_sql};
+use super::{Set, batch, conditions, is_row, leads, of_class, stand_in_sql};
 use crate::data_map::{ClassName, Datatype, LinkRole};
 use crate::store::sql::bind::{Bound, BoundClass};
+use crate::store::sql::dialect::Dialect;
 use crate::store::sql::links::Compare;
 use crate::store::sql::spelling::quoted;
 use crate::store::sql::way::BoundLink;
@@ -28,14 +29,14 @@ impl From {
         let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
         let has =
             handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
-        Self { table: set.of(class), which: String::new(), has: has.collect(), hangs: false }
+        Self { table: set.of(bound, class), which: String::new(), has: has.collect(), hangs: false }
     }
 
     /// The customers of the batch by their key, whether their own row is there or not.
     pub(crate) fn batch(bound: &Bound) -> Self {
         let key = bound.root().map_or(&[][..], |root| &root.key);
         let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
-        Self { table: BATCH.to_owned(), which: String::new(), has: has.collect(), hangs: false }
+        Self { table: batch(bound), which: String::new(), has: has.collect(), hangs: false }
     }
 
     /// Along links by which rows hang.
@@ -115,14 +116,18 @@ pub(crate) struct Reads {
 }
 
 /// The handles of rows that were picked out of the table of a class.
-pub(crate) fn picked(table: usize) -> String {
-    format!("temp.relinquish_picked_{table}")
+pub(crate) fn picked(bound: &Bound, table: usize) -> String {
+    bound.dialect.own_table(&picked_name(table))
+}
+
+pub(super) fn picked_name(table: usize) -> String {
+    format!("relinquish_picked_{table}")
 }
 
 /// True of a row `x` whose link may lead to one of these.
-fn may_lead(link: &BoundLink, near: &[String], far: &[String], known: &str) -> String {
+fn may_lead(dialect: &dyn Dialect, link: &BoundLink, near: &[String], far: &[String], known: &str) -> String {
     let each = |columns: &[String]| -> String {
-        let compared = columns.iter().map(|column| compared(link.compare, column));
+        let compared = columns.iter().map(|column| dialect.compared(link.compare, column));
         compared.collect::<Vec<_>>().join(", ")
     };
     let own = if near.len() == 1 { each(near) } else { format!("({})", each(near)) };
@@ -139,22 +144,9 @@ impl Ways<'_> {
     /// Both ends compared, near side first.
     fn same(&self, link: &BoundLink, foot: &BoundClass, near: &[String], far: &[String]) -> String {
         let each = near.iter().zip(far).zip(&link.to_columns).map(|((near, far), to)| {
-            let (exact, text) = (link.compare == Compare::Exact, link.compare == Compare::Text);
-            if exact {
-                return format!("{near} = {far}");
-            }
-            let types = text
-                .then(|| Some((self.datatype(foot, link.columns.first()?)?, self.head_datatype(link, to)?)));
-            match types.flatten() {
-                // Each side as the other one's type, so that an index on either side serves.
-                Some((Datatype::Text, Datatype::Integer)) => {
-                    format!("{near} = CAST({far} AS TEXT) AND {far} = CAST({near} AS INTEGER)")
-                }
-                Some((Datatype::Integer, Datatype::Text)) => {
-                    format!("{near} = CAST({far} AS INTEGER) AND {far} = CAST({near} AS TEXT)")
-                }
-                _ => format!("{} = {}", compared(link.compare, near), compared(link.compare, far)),
-            }
+            let near_type = link.columns.first().and_then(|column| self.datatype(foot, column));
+            let far_type = self.head_datatype(link, to);
+            self.bound.dialect.equal(link.compare, (near, near_type), (far, far_type))
         });
         each.collect::<Vec<_>>().join(" AND ")
     }
@@ -196,9 +188,10 @@ impl Ways<'_> {
         gives: &str,
         among: Option<&str>,
     ) -> Along {
-        let (r, foot_table) =
-            (format!("{} AS relinquish_r", from.table), format!("main.{} AS x", quoted(&foot.table)));
-        let of_x = format!("{}{}", leads("x", link, from.hangs), of_class("x", &foot.rows));
+        let (bound, dialect) = (self.bound, self.bound.dialect);
+        let r = format!("{} AS relinquish_r", from.table);
+        let then_feet = |on: &str| dialect.then(&bound.table(&foot.table), "x", on);
+        let of_x = format!("{}{}", leads(bound, "x", link, from.hangs), of_class(bound, "x", &foot.rows));
         let which = format!("{of_x}{}", from.which);
         let near: Vec<String> = link.columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         let direct: Option<Vec<String>> =
@@ -207,18 +200,19 @@ impl Ways<'_> {
         let (heads, far) = if let Some(far) = direct {
             (String::new(), far)
         } else {
-            let table = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&head.table), from.is_row("y"));
+            let table = dialect.then(&bound.table(&head.table), "y", &from.is_row("y"));
             (table, link.to_columns.iter().map(|column| format!("y.{}", quoted(column))).collect())
         };
         if !link.hops.is_empty() {
-            let (hops, arrives) = hops_from_head(link, &far);
+            let (hops, arrives) = hops_from_head(bound, link, &far);
             let same: Vec<String> =
                 near.iter().zip(arrives).map(|(near, far)| format!("{near} = {far}")).collect();
             let among = among.map_or_else(String::new, |set| {
                 format!(" AND EXISTS (SELECT 1 FROM {set} AS picked WHERE {})", is_row(foot, "x", "picked"))
             });
             let sql = format!(
-                "SELECT {gives} FROM {r}{heads}{hops} JOIN {foot_table} ON {} WHERE 1{which}{among}",
+                "SELECT {gives} FROM {r}{heads}{hops} JOIN {} AS x ON {} WHERE TRUE{which}{among}",
+                bound.table(&foot.table),
                 same.join(" AND ")
             );
             return Along { sql, reads: None };
@@ -227,18 +221,19 @@ impl Ways<'_> {
         let same = self.same(link, foot, &near, &far);
         let is_indexed = !is_made && link.columns.first().is_some_and(|column| foot.is_indexed(column));
         if is_indexed && among.is_none() {
-            let sql =
-                format!("SELECT {gives} FROM {r}{heads} CROSS JOIN {foot_table} ON {same} WHERE 1{which}");
+            let sql = format!("SELECT {gives} FROM {r}{heads}{} WHERE TRUE{which}", then_feet(&same));
             return Along { sql, reads: None };
         }
-        let may_be = may_lead(link, &near, &far, &format!("{r}{heads}"));
+        let may_be = may_lead(dialect, link, &near, &far, &format!("{r}{heads}"));
         // From the feet on, whichever they are. What is compared is made or looked up once.
         let over = |feet: &str| {
             if heads.is_empty() && !is_made {
-                return format!("SELECT {gives} FROM {feet} CROSS JOIN {r} ON {same} WHERE 1{which}");
+                let sources = dialect.then(&from.table, "relinquish_r", &same);
+                return format!("SELECT {gives} FROM {feet}{sources} WHERE TRUE{which}");
             }
-            let compared =
-                |column: &String| if is_made { compared(link.compare, column) } else { column.clone() };
+            let compared = |column: &String| {
+                if is_made { dialect.compared(link.compare, column) } else { column.clone() }
+            };
             let values = far.iter().enumerate().map(|(n, far)| format!("{} AS value{n}", compared(far)));
             let known: Vec<String> = (0..far.len()).map(|n| format!("relinquish_r.value{n}")).collect();
             let same = if is_made {
@@ -248,21 +243,21 @@ impl Ways<'_> {
                 self.same(link, foot, &near, &known)
             };
             format!(
-                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} FROM {r}{heads} WHERE 1{}) \
-                 SELECT {gives} FROM {feet} CROSS JOIN known AS relinquish_r ON {same} WHERE 1{of_x}",
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} FROM {r}{heads} WHERE TRUE{}) \
+                 SELECT {gives} FROM {feet}{} WHERE TRUE{of_x}",
                 values.collect::<Vec<_>>().join(", "),
                 from.which,
+                dialect.then("known", "relinquish_r", &same),
             )
         };
-        let of =
-            |set: &str| format!("{set} AS picked CROSS JOIN {foot_table} ON {}", is_row(foot, "x", "picked"));
+        let of = |set: &str| format!("{set} AS picked{}", then_feet(&is_row(foot, "x", "picked")));
         if let Some(set) = among {
             return Along { sql: over(&of(set)), reads: None };
         }
-        let sql = over(&foot_table);
+        let sql = over(&format!("{} AS x", bound.table(&foot.table)));
         let is_own = |class: &BoundClass| class.table.eq_ignore_ascii_case(&foot.table);
-        let table = self.bound.classes.iter().position(is_own);
-        let reads = table.map(|table| Reads { table, may_be, of_picked: over(&of(&picked(table))) });
+        let table = bound.classes.iter().position(is_own);
+        let reads = table.map(|table| Reads { table, may_be, of_picked: over(&of(&picked(bound, table))) });
         Along { sql, reads }
     }
 
@@ -274,32 +269,37 @@ impl Ways<'_> {
         from: &From,
         gives: &str,
     ) -> String {
+        let (bound, dialect) = (self.bound, self.bound.dialect);
         let r = format!("{} AS relinquish_r", from.table);
-        let feet = format!(" CROSS JOIN main.{} AS y ON {}", quoted(&foot.table), from.is_row("y"));
-        let head_table = format!("main.{} AS x", quoted(&head.table));
-        let is_head = format!("{}{}", of_class("x", &head.rows), self.is_somebody(head, "x"));
-        let which = format!("{}{}", leads("y", link, from.hangs), from.which);
+        let feet = dialect.then(&bound.table(&foot.table), "y", &from.is_row("y"));
+        let is_head = format!("{}{}", of_class(bound, "x", &head.rows), self.is_somebody(head, "x"));
+        let which = format!("{}{}", leads(bound, "y", link, from.hangs), from.which);
         let near: Vec<String> = link.columns.iter().map(|column| format!("y.{}", quoted(column))).collect();
         let far: Vec<String> = link.to_columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         if matches!(link.compare, Compare::NoCase | Compare::Normalised) {
-            let value = near.first().map_or_else(String::new, |near| compared(link.compare, near));
-            let value_of = far.first().map_or_else(String::new, |far| compared(link.compare, far));
+            let compared = |columns: &[String]| {
+                columns.first().map_or_else(String::new, |column| dialect.compared(link.compare, column))
+            };
+            let on = format!("relinquish_r.value = {}", compared(&far));
             return format!(
-                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {value} AS value FROM {r}{feet} WHERE 1{which}) \
-                 SELECT {gives} FROM {head_table} CROSS JOIN known AS relinquish_r ON relinquish_r.value = {value_of} WHERE 1{is_head}"
+                "WITH known AS MATERIALIZED (SELECT relinquish_r.*, {} AS value FROM {r}{feet} WHERE TRUE{which}) \
+                 SELECT {gives} FROM {} AS x{} WHERE TRUE{is_head}",
+                compared(&near),
+                bound.table(&head.table),
+                dialect.then("known", "relinquish_r", &on),
             );
         }
-        let (hops, leaves) = hops_from_foot(link, near);
+        let (hops, leaves) = hops_from_foot(bound, link, near);
         let same = self.same(link, foot, &leaves, &far);
-        format!(
-            "SELECT {gives} FROM {r}{feet}{hops} CROSS JOIN {head_table} ON {same} WHERE 1{which}{is_head}"
-        )
+        let heads = dialect.then(&bound.table(&head.table), "x", &same);
+        format!("SELECT {gives} FROM {r}{feet}{hops}{heads} WHERE TRUE{which}{is_head}")
     }
 
     /// True of a row of the customers that is no stand-in.
     pub(crate) fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
         if head.is_root && self.bound.customers.unknown.is_some() {
-            format!(" AND NOT coalesce({}, 0)", stand_in_sql(&self.bound.customers, alias))
+            let is_stand_in = stand_in_sql(self.bound.dialect, &self.bound.customers, alias);
+            format!(" AND NOT coalesce({is_stand_in}, FALSE)")
         } else {
             String::new()
         }
@@ -318,13 +318,13 @@ impl Ways<'_> {
             link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
         let far: Vec<String> =
             link.to_columns.iter().map(|column| format!("{end}.{}", quoted(column))).collect();
-        let (hops, leaves) = hops_from_foot(link, near);
+        let (hops, leaves) = hops_from_foot(self.bound, link, near);
         let same = self.same(link, foot, &leaves, &far);
         format!(
-            "(SELECT {value} FROM (SELECT 1) AS here{hops} JOIN main.{} AS {end} WHERE {same}{}{}{})",
-            quoted(&head.table),
-            leads(alias, link, true),
-            of_class(end, &head.rows),
+            "(SELECT {value} FROM (SELECT 1) AS here{hops} JOIN {} AS {end} ON {same} WHERE TRUE{}{}{})",
+            self.bound.table(&head.table),
+            leads(self.bound, alias, link, true),
+            of_class(self.bound, end, &head.rows),
             self.is_somebody(head, end),
         )
     }
@@ -354,9 +354,13 @@ impl Ways<'_> {
         let parts = of_each.map(|class| class.handle.len()).max()?;
         // No column has a type of its own, so that each is compared as the class's own.
         let row = |at: usize, class: &BoundClass, alias: &str| {
-            let own = class.handle.iter().map(|column| format!("+{alias}.{}", quoted(column)));
+            let columns = class.handle.iter().map(|column| format!("{alias}.{}", quoted(column)));
+            let own = columns.map(|column| self.bound.dialect.untyped(&column));
             let own: Vec<String> = own.chain(std::iter::repeat("NULL".to_owned())).take(parts).collect();
             format!("{at}, {}", own.join(", "))
+        };
+        let then = |class: &BoundClass, alias: &str, on: &str| {
+            self.bound.dialect.then(&self.bound.table(&class.table), alias, on)
         };
         let names: Vec<String> = (0..parts).map(|part| format!("h{part}")).collect();
         let mut sql = format!(
@@ -369,18 +373,15 @@ impl Ways<'_> {
             let near = link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
             let far: Vec<String> =
                 link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
-            let (hops, leaves) = hops_from_foot(link, near);
+            let (hops, leaves) = hops_from_foot(self.bound, link, near);
             let _ = write!(
                 sql,
-                " UNION SELECT {} FROM up CROSS JOIN main.{} AS below ON {}{hops} CROSS JOIN main.{} AS higher ON {} \
-                 WHERE up.class = {at}{}{}{}",
+                " UNION SELECT {} FROM up{}{hops}{} WHERE up.class = {at}{}{}{}",
                 row(to, head, "higher"),
-                quoted(&foot.table),
-                is_row(foot, "below", "up"),
-                quoted(&head.table),
-                self.same(link, foot, &leaves, &far),
-                leads("below", link, true),
-                of_class("higher", &head.rows),
+                then(foot, "below", &is_row(foot, "below", "up")),
+                then(head, "higher", &self.same(link, foot, &leaves, &far)),
+                leads(self.bound, "below", link, true),
+                of_class(self.bound, "higher", &head.rows),
                 self.is_somebody(head, "higher"),
             );
         }
@@ -388,9 +389,8 @@ impl Ways<'_> {
         let root = classes.get(at)?;
         let _ = write!(
             sql,
-            ") SELECT {value} FROM up CROSS JOIN main.{} AS person ON {} WHERE up.class = {at} LIMIT 1)",
-            quoted(&root.table),
-            is_row(root, "person", "up"),
+            ") SELECT {value} FROM up{} WHERE up.class = {at} LIMIT 1)",
+            then(root, "person", &is_row(root, "person", "up")),
         );
         Some(sql)
     }
@@ -431,7 +431,7 @@ impl Ways<'_> {
         let owners: Vec<&BoundLink> =
             class.links.iter().filter(|link| link.role == LinkRole::Owner).collect();
         if owners.is_empty() || depth > self.bound.classes.len() {
-            return "0".to_owned();
+            return "FALSE".to_owned();
         }
         let mut nowhere = Vec::new();
         let mut empty = Vec::new();
@@ -440,24 +440,24 @@ impl Ways<'_> {
                 link.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
             let is_set =
                 near.iter().map(|column| format!("{column} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-            let applies = format!("{is_set}{}", leads(alias, link, true));
+            let applies = format!("{is_set}{}", leads(self.bound, alias, link, true));
             let end = format!("end{depth}");
-            let (hops, leaves) = hops_from_foot(link, near.clone());
+            let (hops, leaves) = hops_from_foot(self.bound, link, near.clone());
             let far: Vec<String> =
                 link.to_columns.iter().map(|column| format!("{end}.{}", quoted(column))).collect();
             let same = self.same(link, class, &leaves, &far);
-            let table = format!("main.{} AS {end}", quoted(&link.to_table));
+            let table = format!("{} AS {end}", self.bound.table(&link.to_table));
             let found = if hops.is_empty() {
                 format!("SELECT 1 FROM {table} WHERE {same}")
             } else {
-                format!("SELECT 1 FROM (SELECT 1) AS here{hops} JOIN {table} WHERE {same}")
+                format!("SELECT 1 FROM (SELECT 1) AS here{hops} JOIN {table} ON {same} WHERE TRUE")
             };
             if link.by_value {
                 // An address that no customer has is a guest's, who was never there.
-                empty.push(format!("NOT coalesce({applies} AND EXISTS ({found}), 0)"));
+                empty.push(format!("NOT coalesce({applies} AND EXISTS ({found}), FALSE)"));
                 continue;
             }
-            empty.push(format!("NOT coalesce({applies}, 0)"));
+            empty.push(format!("NOT coalesce({applies}, FALSE)"));
             let mut ways = vec![format!("NOT EXISTS ({found})")];
             if link.hops.is_empty() {
                 for head in
@@ -467,7 +467,7 @@ impl Ways<'_> {
                         continue;
                     }
                     let above = self.is_ownerless(head, &end, with_none, depth + 1);
-                    let of_head = of_class(&end, &head.rows);
+                    let of_head = of_class(self.bound, &end, &head.rows);
                     ways.push(format!("EXISTS ({found}{of_head} AND {above})"));
                 }
             }
@@ -477,14 +477,14 @@ impl Ways<'_> {
             nowhere.push(format!("({})", empty.join(" AND ")));
         }
         if nowhere.is_empty() {
-            return "0".to_owned();
+            return "FALSE".to_owned();
         }
-        format!("coalesce({}, 0)", nowhere.join(" OR "))
+        format!("coalesce({}, FALSE)", nowhere.join(" OR "))
     }
 }
 
 /// The tables between a row and what its link leads to, joined from the row on; and the columns that lead to the far end.
-fn hops_from_foot(link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) {
+fn hops_from_foot(bound: &Bound, link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) {
     let mut sql = String::new();
     let mut leaves = near;
     for (n, hop) in link.hops.iter().enumerate() {
@@ -496,10 +496,10 @@ fn hops_from_foot(link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) 
             .collect();
         let _ = write!(
             sql,
-            " JOIN main.{} AS {alias} ON {}{}",
-            quoted(&hop.table),
+            " JOIN {} AS {alias} ON {}{}",
+            bound.table(&hop.table),
             same.join(" AND "),
-            conditions(&alias, &hop.when)
+            conditions(bound, &alias, &hop.when)
         );
         leaves = hop.columns.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
     }
@@ -507,7 +507,7 @@ fn hops_from_foot(link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) 
 }
 
 /// The same from the far end on; and the columns at which the link arrives from the row.
-fn hops_from_head(link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
+fn hops_from_head(bound: &Bound, link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
     let mut sql = String::new();
     let mut arrives = far.to_vec();
     for (n, hop) in link.hops.iter().enumerate().rev() {
@@ -520,10 +520,10 @@ fn hops_from_head(link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
             .collect();
         let _ = write!(
             sql,
-            " JOIN main.{} AS {alias} ON {}{}",
-            quoted(&hop.table),
+            " JOIN {} AS {alias} ON {}{}",
+            bound.table(&hop.table),
             same.join(" AND "),
-            conditions(&alias, &hop.when)
+            conditions(bound, &alias, &hop.when)
         );
         arrives = hop.arrives.iter().map(|column| format!("{alias}.{}", quoted(column))).collect();
     }

@@ -6,7 +6,7 @@ use super::{Duties, Fill, Finder};
 use crate::data_map::LinkRole;
 use crate::policy::Treatment;
 use crate::store::sql::bind::BoundClass;
-use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::spelling::listed;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 
@@ -113,9 +113,9 @@ impl<'b> Finder<'b> {
             .retain(|fill| fill.from.is_none_or(|(set, at)| set != Set::Near || can_be_near.contains(&at)));
         for number in wanted.iter().copied() {
             let (Some(class), Some(kept)) = (self.class(number), self.kept.get(&number)) else { continue };
-            let columns = handle_names(class);
+            let columns = format!("{}, needs", handle_names(class));
             let into = (Set::Whole, number);
-            let insert = format!("INSERT OR IGNORE INTO {} ({columns}, needs)", Set::Whole.of(number));
+            let whole = Set::Whole.of(self.bound, number);
             // Whatever a duty needs: a number that none has.
             let mut each = vec![(-1, kept("x"))];
             each.extend(
@@ -126,15 +126,21 @@ impl<'b> Finder<'b> {
                     if set == Set::Near && !can_be_near.contains(&number) {
                         continue;
                     }
-                    let touched = if set == Set::Touched { " AND relinquish_r.whole" } else { "" };
+                    let touched = if set == Set::Touched { " AND relinquish_r.whole = 1" } else { "" };
                     duties.whole.push(Fill {
-                        sql: format!(
-                            "{insert} SELECT DISTINCT {}, {needs} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {} \
-                             WHERE {kept}{touched}",
-                            listed("x", &class.handle),
-                            set.of(number),
-                            quoted(&class.table),
-                            is_row(class, "x", "relinquish_r"),
+                        sql: self.bound.dialect.add(
+                            &whole,
+                            &columns,
+                            &format!(
+                                "SELECT DISTINCT {}, {needs} FROM {} AS relinquish_r{} WHERE {kept}{touched}",
+                                listed("x", &class.handle),
+                                set.of(self.bound, number),
+                                self.bound.dialect.then(
+                                    &self.bound.table(&class.table),
+                                    "x",
+                                    &is_row(class, "x", "relinquish_r")
+                                ),
+                            ),
                         ),
                         reads: None,
                         from: Some((set, number)),

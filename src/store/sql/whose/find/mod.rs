@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{BATCH, From, Reads, Set, Toward, Ways, handle_names, is_row, of_class};
+use super::{From, Reads, Set, Toward, Ways, batch, handle_names, is_row, of_class};
 use crate::data_map::{ClassName, LinkRole};
 use crate::policy::{ClassTreatment, RecordAction, Treatment};
 use crate::store::sql::bind::{Bound, BoundClass};
-use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::spelling::{flag, listed, quoted};
 use crate::store::sql::way::BoundLink;
 
 mod duties;
@@ -288,15 +288,14 @@ impl<'b> Finder<'b> {
         if into == Set::Touched
             && let Some(kept) = self.kept.get(&at)
         {
-            gives.push_str(", ");
-            gives.push_str(&kept("x"));
+            let _ = write!(gives, ", {}", flag(&kept("x")));
             columns.push_str(", whole");
         }
         // Who has what may be shared is asked of the rows that were reached on the way up, and of no others.
-        let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(at));
+        let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(self.bound, at));
         let select = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
-        let insert =
-            |select: &str| format!("INSERT OR IGNORE INTO {} ({columns}) {select}{further}", into.of(at));
+        let table = into.of(self.bound, at);
+        let insert = |select: &str| self.bound.dialect.add(&table, &columns, &format!("{select}{further}"));
         let reads = select.reads.map(|reads| Reads { of_picked: insert(&reads.of_picked), ..reads });
         Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at) })
     }
@@ -323,18 +322,19 @@ impl<'b> Finder<'b> {
                 .enumerate()
                 .map(|(part, key)| format!("x.{} = relinquish_r.k{part}", quoted(key)))
                 .collect();
-            let kept = self.kept.get(&root).map(|kept| kept("x"));
+            let kept = self.kept.get(&root).map(|kept| flag(&kept("x")));
             let (whole, column) = kept.map_or_else(Default::default, |kept| (format!(", {kept}"), ", whole"));
             start.push(Fill {
-                sql: format!(
-                    "INSERT OR IGNORE INTO {} ({}, n{column}) SELECT {}, relinquish_r.n{whole} FROM {} AS relinquish_r CROSS JOIN main.{} AS x ON {}{}",
-                    Set::Touched.of(root),
-                    handle_names(class),
-                    listed("x", &class.handle),
-                    BATCH,
-                    quoted(&class.table),
-                    same.join(" AND "),
-                    of_class("x", &class.rows),
+                sql: self.bound.dialect.add(
+                    &Set::Touched.of(self.bound, root),
+                    &format!("{}, n{column}", handle_names(class)),
+                    &format!(
+                        "SELECT {}, relinquish_r.n{whole} FROM {} AS relinquish_r{} WHERE TRUE{}",
+                        listed("x", &class.handle),
+                        batch(self.bound),
+                        self.bound.dialect.then(&self.bound.table(&class.table), "x", &same.join(" AND ")),
+                        of_class(self.bound, "x", &class.rows),
+                    ),
                 ),
                 reads: None,
                 from: None,
@@ -416,8 +416,8 @@ impl<'b> Finder<'b> {
 
     /// True of touched rows, under `r`, that are deleted, before that is written down beside them.
     fn is_deleted(&self, number: usize) -> String {
-        let Some(class) = self.class(number) else { return "0".to_owned() };
-        let is_in = |set: Set| in_set(class, set, number, "relinquish_r");
+        let Some(class) = self.class(number) else { return "FALSE".to_owned() };
+        let is_in = |set: Set| self.in_set(class, set, number, "relinquish_r");
         let mut sql = "relinquish_r.whole = 0".to_owned();
         if self.may_be_needed(number) {
             let _ = write!(sql, " AND NOT {}", is_in(Set::Needed));
@@ -434,25 +434,23 @@ impl<'b> Finder<'b> {
     fn put_marks(&self, finding: &mut Finding) {
         if let Some(root) = self.class(self.root()).filter(|_| !finding.sharing.had.is_empty()) {
             finding.name_people = Some(format!(
-                "UPDATE {0} SET person = (SELECT {1} FROM {2} AS t WHERE t.n = {3}.n)",
-                BATCH,
-                person(root, "t"),
-                Set::Touched.of(self.root()),
-                BATCH.trim_start_matches("temp."),
+                "UPDATE {} AS b SET person = (SELECT {} FROM {} AS t WHERE t.n = b.n)",
+                batch(self.bound),
+                self.person(root, "t"),
+                Set::Touched.of(self.bound, self.root()),
             ));
         }
         for (number, class) in self.bound.classes.iter().enumerate() {
-            let touched = Set::Touched.of(number);
-            let is_in = |set: Set| in_set(class, set, number, &touched);
+            let touched = format!("{} AS t", Set::Touched.of(self.bound, number));
+            let is_in = |set: Set| self.in_set(class, set, number, "t");
             let has = |fills: &[Fill], set: Set| fills.iter().any(|fill| fill.into == (set, number));
             if has(&finding.sharing.had, Set::Had) {
-                let alias = touched.strip_prefix("temp.").unwrap_or(&touched);
+                let own = format!("(SELECT b.person FROM {} AS b WHERE b.n = t.n)", batch(self.bound));
                 let mut sql = format!(
-                    "UPDATE {touched} SET had = 1 WHERE EXISTS (SELECT 1 FROM {} AS s WHERE {} AND s.person IS NOT \
-                     (SELECT b.person FROM {} AS b WHERE b.n = {alias}.n))",
-                    Set::Had.of(number),
-                    same_handle(class, "s", alias),
-                    BATCH,
+                    "UPDATE {touched} SET had = 1 WHERE EXISTS (SELECT 1 FROM {} AS s WHERE {} AND {})",
+                    Set::Had.of(self.bound, number),
+                    same_handle(class, "s", "t"),
+                    self.bound.dialect.is_not("s.person", &own),
                 );
                 if finding.along.iter().chain(&finding.goes).any(|fill| fill.into == (Set::Along, number)) {
                     let _ = write!(sql, " AND NOT {}", is_in(Set::Along));
@@ -471,10 +469,25 @@ impl<'b> Finder<'b> {
     }
 }
 
-/// A customer in one text, by the row of a set.
-fn person(class: &BoundClass, alias: &str) -> String {
-    let parts: Vec<String> = names_of(class).iter().map(|part| format!("quote({alias}.{part})")).collect();
-    parts.join(" || ',' || ")
+impl Finder<'_> {
+    /// A customer in one text, by the row of a set.
+    fn person(&self, class: &BoundClass, alias: &str) -> String {
+        let names = names_of(class);
+        let parts = names.iter().map(|part| self.bound.dialect.spelled(&format!("{alias}.{part}")));
+        parts.collect::<Vec<_>>().join(" || ',' || ")
+    }
+
+    /// True of a row of one set, under an alias, that is in another.
+    fn in_set(&self, class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
+        let table = set.of(self.bound, number);
+        format!("EXISTS (SELECT 1 FROM {table} AS s WHERE {})", same_handle(class, "s", alias))
+    }
+
+    /// True of a row of the host's, under an alias, that is in a set.
+    fn row_in_set(&self, class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
+        let table = set.of(self.bound, number);
+        format!("EXISTS (SELECT 1 FROM {table} AS s WHERE {})", is_row(class, alias, "s"))
+    }
 }
 
 fn names_of(class: &BoundClass) -> Vec<String> {
@@ -485,15 +498,4 @@ fn same_handle(class: &BoundClass, one: &str, other: &str) -> String {
     let same: Vec<String> =
         (0..class.handle.len()).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
     same.join(" AND ")
-}
-
-/// True of a row of one set, under an alias, that is in another.
-fn in_set(class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
-    let alias = alias.strip_prefix("temp.").unwrap_or(alias);
-    format!("EXISTS (SELECT 1 FROM {} AS s WHERE {})", set.of(number), same_handle(class, "s", alias))
-}
-
-/// True of a row of the host's, under an alias, that is in a set.
-fn row_in_set(class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
-    format!("EXISTS (SELECT 1 FROM {} AS s WHERE {})", set.of(number), is_row(class, alias, "s"))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Fill, Finder, Sharing, in_set, names_of, person, row_in_set, same_handle};
+use super::{Fill, Finder, Sharing, names_of, same_handle};
 use crate::store::sql::bind::BoundClass;
-use crate::store::sql::spelling::{listed, quoted};
+use crate::store::sql::spelling::listed;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 
@@ -28,10 +28,13 @@ impl Finder<'_> {
             let Some(class) = self.class(number) else { continue };
             let columns = handle_names(class);
             sharing.above.push(Fill {
-                sql: format!(
-                    "INSERT OR IGNORE INTO {} ({columns}) SELECT DISTINCT {columns} FROM {}",
-                    Set::Above.of(number),
-                    Set::Touched.of(number)
+                sql: self.bound.dialect.add(
+                    &Set::Above.of(self.bound, number),
+                    &columns,
+                    &format!(
+                        "SELECT DISTINCT {columns} FROM {} WHERE TRUE",
+                        Set::Touched.of(self.bound, number)
+                    ),
                 ),
                 reads: None,
                 from: Some((Set::Touched, number)),
@@ -65,24 +68,29 @@ impl Finder<'_> {
             let columns = handle_names(class);
             let in_batch = format!(
                 " AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {})",
-                Set::Touched.of(root),
+                Set::Touched.of(self.bound, root),
                 same_handle(class, "t", "relinquish_r")
             );
             let somebody = self.ways.is_somebody(class, "x");
             let has_left = self
                 .has_left
                 .as_ref()
-                .map_or_else(String::new, |left| format!(" AND NOT coalesce({}, 0)", left("x")));
+                .map_or_else(String::new, |left| format!(" AND NOT coalesce({}, FALSE)", left("x")));
             let people = |further: &str| Fill {
-                sql: format!(
-                    "INSERT OR IGNORE INTO {} ({columns}, person) SELECT {}, {} FROM {} AS relinquish_r \
-                     CROSS JOIN main.{} AS x ON {} WHERE 1{further}{somebody}{has_left}",
-                    Set::Had.of(root),
-                    listed("relinquish_r", &names_of(class)),
-                    person(class, "relinquish_r"),
-                    Set::Above.of(root),
-                    quoted(&class.table),
-                    is_row(class, "x", "relinquish_r"),
+                sql: self.bound.dialect.add(
+                    &Set::Had.of(self.bound, root),
+                    &format!("{columns}, person"),
+                    &format!(
+                        "SELECT {}, {} FROM {} AS relinquish_r{} WHERE TRUE{further}{somebody}{has_left}",
+                        listed("relinquish_r", &names_of(class)),
+                        self.person(class, "relinquish_r"),
+                        Set::Above.of(self.bound, root),
+                        self.bound.dialect.then(
+                            &self.bound.table(&class.table),
+                            "x",
+                            &is_row(class, "x", "relinquish_r")
+                        ),
+                    ),
                 ),
                 reads: None,
                 from: Some((Set::Above, root)),
@@ -99,7 +107,7 @@ impl Finder<'_> {
             };
             let mut further = match toward {
                 Toward::Foot => String::new(),
-                Toward::Head => format!(" AND {}", row_in_set(held, Set::Above, hanging.held, "x")),
+                Toward::Head => format!(" AND {}", self.row_in_set(held, Set::Above, hanging.held, "x")),
             };
             if goes {
                 // A row that goes along and is deleted lets go of what hangs from it, and hangs from nothing itself.
@@ -132,9 +140,9 @@ impl Finder<'_> {
     fn goes_away(&self, class: &BoundClass, number: usize, alias: &str, is_host_row: bool) -> String {
         let is_in = |set: Set| {
             if is_host_row {
-                row_in_set(class, set, number, alias)
+                self.row_in_set(class, set, number, alias)
             } else {
-                in_set(class, set, number, alias)
+                self.in_set(class, set, number, alias)
             }
         };
         let mut sql = is_in(Set::Along);
@@ -149,8 +157,8 @@ impl Finder<'_> {
             let same = if is_host_row { is_row(class, alias, "s") } else { same_handle(class, "s", alias) };
             let _ = write!(
                 sql,
-                " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {same} AND s.whole)",
-                Set::Touched.of(number)
+                " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {same} AND s.whole = 1)",
+                Set::Touched.of(self.bound, number)
             );
         }
         format!("({sql})")

@@ -53,10 +53,10 @@ impl Finder<'_> {
         if let Some(class) = self.class(root) {
             let columns = handle_names(class);
             let start = Fill {
-                sql: format!(
-                    "INSERT OR IGNORE INTO {} ({columns}, n) SELECT {columns}, n FROM {}",
-                    Set::Unclear.of(root),
-                    Set::Touched.of(root)
+                sql: self.bound.dialect.add(
+                    &Set::Unclear.of(self.bound, root),
+                    &format!("{columns}, n"),
+                    &format!("SELECT {columns}, n FROM {} WHERE TRUE", Set::Touched.of(self.bound, root)),
                 ),
                 reads: None,
                 from: Some((Set::Touched, root)),
@@ -93,7 +93,7 @@ impl Finder<'_> {
         let gives = format!("{}, relinquish_r.n", listed("relinquish_r", &names_of(class)));
         let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives, None).sql;
         Some(format!(
-            "SELECT n, count(*) FROM (SELECT n FROM ({select}) GROUP BY {}, n HAVING count(*) > 1) GROUP BY n",
+            "SELECT n, count(*) FROM (SELECT n FROM ({select}) AS found GROUP BY {}, n HAVING count(*) > 1) AS counted GROUP BY n",
             handle_names(class)
         ))
     }
@@ -108,18 +108,21 @@ impl Finder<'_> {
             self.person_of(head_class, "x")?
         );
         let select = self.ways.along(link, class, head_class, Toward::Head, &from, &gives, None).sql;
-        Some(format!("SELECT n, count(*) FROM ({select}) WHERE one <> other GROUP BY n"))
+        Some(format!("SELECT n, count(*) FROM ({select}) AS counted WHERE one <> other GROUP BY n"))
     }
 
     /// The key of the one customer who has a row and has not left.
     fn person_of(&self, class: &BoundClass, alias: &str) -> Option<String> {
         let root = self.class(self.root())?;
         let key_of = |alias: &str| {
-            let key: Vec<String> =
-                root.key.iter().map(|key| format!("quote({alias}.{})", quoted(key))).collect();
+            let key: Vec<String> = root
+                .key
+                .iter()
+                .map(|key| self.bound.dialect.spelled(&format!("{alias}.{}", quoted(key))))
+                .collect();
             let key = key.join(" || ',' || ");
             match &self.has_left {
-                Some(left) => format!("CASE WHEN coalesce({}, 0) THEN NULL ELSE {key} END", left(alias)),
+                Some(left) => format!("CASE WHEN coalesce({}, FALSE) THEN NULL ELSE {key} END", left(alias)),
                 None => key,
             }
         };

@@ -1,0 +1,222 @@
+//! SQL as SQLite spells it.
+
+use crate::data_map::{Datatype, Value};
+use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, quoted};
+
+/// SQLite's dialect.
+#[derive(Debug)]
+pub(super) struct SqliteDialect;
+
+impl Dialect for SqliteDialect {
+    fn name(&self) -> &'static str {
+        "SQLite"
+    }
+
+    fn table(&self, name: &str) -> String {
+        format!("main.{}", quoted(name))
+    }
+
+    fn own_table(&self, name: &str) -> String {
+        format!("temp.{name}")
+    }
+
+    fn create(&self, table: &OwnTable) -> String {
+        let declared = |(name, holds): &(String, Holds)| match holds {
+            Holds::Like(datatype) => format!("{name} {}", datatype.map_or("", affinity)),
+            Holds::Number => format!("{name} INTEGER NOT NULL"),
+            Holds::Flag => format!("{name} INTEGER NOT NULL DEFAULT 0"),
+            Holds::Text => format!("{name} TEXT NOT NULL"),
+            Holds::MaybeText => format!("{name} TEXT"),
+        };
+        let columns: Vec<String> = table.columns.iter().map(declared).collect();
+        let own = self.own_table(&table.name);
+        let (columns, key) = (columns.join(", "), table.key.join(", "));
+        let is_number = |(name, holds): &(String, Holds)| *name == key && matches!(holds, Holds::Number);
+        // A number alone is the row's own.
+        let without = if table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
+        format!("CREATE TABLE IF NOT EXISTS {own} ({columns}, PRIMARY KEY ({key})){without}")
+    }
+
+    fn parameter(&self, n: usize) -> String {
+        format!("?{n}")
+    }
+
+    fn rows(&self, parameter: usize, columns: &[(String, Datatype)]) -> String {
+        let read = |(n, (name, datatype)): (usize, &(String, Datatype))| {
+            let value = format!("json_extract(value, '$[{n}]')");
+            match datatype {
+                Datatype::Blob | Datatype::Any | Datatype::Numeric | Datatype::Text => format!(
+                    "CASE json_type(value, '$[{n}]') WHEN 'object' \
+                     THEN relinquish_bytes(json_extract(value, '$[{n}].bytes')) ELSE {value} END AS {name}"
+                ),
+                Datatype::Integer | Datatype::Real => format!("{value} AS {name}"),
+            }
+        };
+        let values: Vec<String> = columns.iter().enumerate().map(read).collect();
+        format!("(SELECT {} FROM json_each({}))", values.join(", "), self.parameter(parameter))
+    }
+
+    fn literal(&self, value: &Value) -> String {
+        match value {
+            Value::Null => "NULL".to_owned(),
+            Value::Integer(number) => number.to_string(),
+            Value::Real(number) => format!("{number:?}"),
+            Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+            Value::Blob(bytes) => format!("x'{}'", hex::encode(bytes)),
+        }
+    }
+
+    fn text_of_bytes(&self, parameter: &str) -> String {
+        format!("CAST({parameter} AS TEXT)")
+    }
+
+    fn is(&self, one: &str, other: &str) -> String {
+        format!("{one} IS {other}")
+    }
+
+    fn is_not(&self, one: &str, other: &str) -> String {
+        format!("{one} IS NOT {other}")
+    }
+
+    fn add(&self, table: &str, columns: &str, select: &str) -> String {
+        format!("INSERT OR IGNORE INTO {table} ({columns}) {select}")
+    }
+
+    /// Without statistics SQLite takes what stands before for a million rows. `CROSS JOIN` is how it is told the order.
+    fn then(&self, table: &str, alias: &str, on: &str) -> String {
+        format!(" CROSS JOIN {table} AS {alias} ON {on}")
+    }
+
+    fn compared(&self, compare: Compare, value: &str) -> String {
+        match compare {
+            Compare::Exact => value.to_owned(),
+            Compare::Text => format!("CAST({value} AS TEXT)"),
+            Compare::NoCase => format!("relinquish_nocase({value})"),
+            Compare::Normalised => format!("relinquish_normalised({value})"),
+        }
+    }
+
+    fn equal(
+        &self,
+        compare: Compare,
+        (near, near_type): (&str, Option<Datatype>),
+        (far, far_type): (&str, Option<Datatype>),
+    ) -> String {
+        match (compare, near_type, far_type) {
+            (Compare::Exact, ..) => format!("{near} = {far}"),
+            // Each side as the other one's type, so that an index on either side serves.
+            (Compare::Text, Some(Datatype::Text), Some(Datatype::Integer)) => {
+                format!("{near} = CAST({far} AS TEXT) AND {far} = CAST({near} AS INTEGER)")
+            }
+            (Compare::Text, Some(Datatype::Integer), Some(Datatype::Text)) => {
+                format!("{near} = CAST({far} AS INTEGER) AND {far} = CAST({near} AS TEXT)")
+            }
+            _ => format!("{} = {}", self.compared(compare, near), self.compared(compare, far)),
+        }
+    }
+
+    fn spelled(&self, value: &str) -> String {
+        format!("quote({value})")
+    }
+
+    /// Without an affinity of its own, so that each side of a comparison is taken as it is.
+    fn untyped(&self, column: &str) -> String {
+        format!("+{column}")
+    }
+
+    /// A call of one of our [functions](super::functions).
+    fn computed(&self, what: &Computed<'_>) -> String {
+        match what {
+            Computed::Value { slot, old, key } => format!("relinquish_value({slot}, {old}, {key})"),
+            Computed::Json { slot, old, key } => format!("relinquish_json({slot}, {old}, {key})"),
+            Computed::Release { slot, old, key } => format!("relinquish_release({slot}, {old}, {key})"),
+            Computed::General { slot, value } => format!("relinquish_general({slot}, {value})"),
+            Computed::Holds { slot, value } => format!("relinquish_holds({slot}, {value})"),
+            // Read back, nearly every row has this very text: SQLite compares it without a call for each of them.
+            Computed::HoldsOfDay { slot, value } => format!(
+                "({value} COLLATE BINARY IS relinquish_of_day({slot}) OR relinquish_holds({slot}, {value}))"
+            ),
+            Computed::JsonHolds { slot, value, key } => {
+                format!("relinquish_json_holds({slot}, {value}, {key})")
+            }
+            Computed::Mentions { slot, value, n, key } => {
+                format!("relinquish_mentions({slot}, {value}, {n}, {key})")
+            }
+            Computed::Released { slot, value, n, key } => {
+                format!("relinquish_released({slot}, {value}, {n}, {key})")
+            }
+            Computed::Uncertain { slot, value, n } => format!("relinquish_uncertain({slot}, {value}, {n})"),
+            Computed::Kept { duty, date } => format!("relinquish_kept({duty}, {date})"),
+            Computed::Day { duty, date } => format!("relinquish_day({duty}, {date})"),
+            Computed::Unreadable { duty, date } => format!("relinquish_unreadable({duty}, {date})"),
+            Computed::NoDate { field, value, day } => format!("relinquish_no_date({field}, {value}, {day})"),
+            Computed::Unsearchable { value } => format!("relinquish_unsearchable({value})"),
+        }
+    }
+}
+
+/// What a column is declared as to take values as a column of the host's does.
+fn affinity(datatype: Datatype) -> &'static str {
+    match datatype {
+        Datatype::Text => "TEXT",
+        Datatype::Integer => "INTEGER",
+        Datatype::Real => "REAL",
+        Datatype::Numeric => "NUMERIC",
+        Datatype::Blob | Datatype::Any => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::store::sql::values::Bench;
+    use crate::store::sql::{Session, json_rows};
+    use crate::store::sqlite::functions;
+    use crate::store::sqlite::session::SqliteSession;
+
+    /// A list that is bound as one parameter comes out as it went in, each value with its storage class.
+    #[test]
+    fn a_parameter_holds_rows() {
+        let connection = Connection::open_in_memory().unwrap();
+        functions::register(&connection, &Bench::default()).unwrap();
+        let session: &mut dyn Session = &mut SqliteSession { connection: &connection };
+        let values = [
+            Value::Null,
+            Value::Integer(i64::MIN),
+            Value::Integer(9_007_199_254_740_993),
+            Value::Real(0.1),
+            Value::from("it's \"so\", {\"bytes\": \"00\"}\u{1f600}"),
+            Value::from(""),
+            Value::Blob(Vec::new()),
+            Value::Blob(vec![0, 255, 39]),
+        ];
+        for datatype in [Datatype::Any, Datatype::Text, Datatype::Blob, Datatype::Numeric] {
+            let columns = [("n".to_owned(), Datatype::Integer), ("x".to_owned(), datatype)];
+            let rows = (0..).zip(&values).map(|(n, value)| vec![Value::Integer(n), value.clone()]);
+            let sql = format!("SELECT n, x FROM {} AS list", SqliteDialect.rows(1, &columns));
+            let found = session
+                .rows(&sql, &[json_rows(rows)], |row| Ok((row.natural(0)?, row.cell(1)?.to_value())))
+                .unwrap();
+            let wanted: Vec<(usize, Value)> = values.iter().cloned().enumerate().collect();
+            assert_eq!(found, wanted, "{datatype:?}");
+        }
+    }
+
+    #[test]
+    fn a_constant_is_spelled_so_that_it_comes_back() {
+        let connection = Connection::open_in_memory().unwrap();
+        let session: &mut dyn Session = &mut SqliteSession { connection: &connection };
+        for value in [
+            Value::Null,
+            Value::Integer(-7),
+            Value::Real(1e300),
+            Value::from("it's"),
+            Value::Blob(vec![0, 255]),
+        ] {
+            let sql = format!("SELECT {}", SqliteDialect.literal(&value));
+            assert_eq!(session.one(&sql, &[], |row| Ok(row.cell(0)?.to_value())).unwrap(), value);
+        }
+    }
+}

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     ReadOnly,
     Corrupt,
     NotFound,
+    /// A constraint forbids a write. Its words begin with the kind, as SQLite spells it: `UNIQUE`, `NOT NULL`, `CHECK`, `FOREIGN
+    /// KEY`; of a trigger it is [`A_TRIGGER`].
     Constraint(String),
     /// The schema is another one than before: what has changed.
     Drift(Vec<String>),

@@ -28,9 +28,9 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// The n-th parameter, counted from 1. In PostgreSQL `$1`.
     fn parameter(&self, n: usize) -> String;
 
-    /// A parameter as a table with these columns: a JSON array that holds an array for each row, as
-    /// [`json_rows`](super::spelling::json_rows) writes it. In PostgreSQL `jsonb_array_elements($1)`, with a cast to each column's
-    /// type.
+    /// A parameter as a table with these columns, and with `place`, which counts the rows from 0: a JSON array as
+    /// [`json_rows`](super::spelling::json_rows) writes it, of an array for each row, or of the values where there is one column.
+    /// In PostgreSQL `jsonb_array_elements($1) WITH ORDINALITY`, with a cast to each column's type.
     fn rows(&self, parameter: usize, columns: &[(String, Datatype)]) -> String;
 
     /// A constant. PostgreSQL writes bytes as `'\x00'::bytea`.

@@ -38,7 +38,13 @@ pub(crate) fn json_rows(rows: impl IntoIterator<Item = Vec<Value>>) -> Value {
         Value::Text(text) => Json::String(text),
         Value::Blob(bytes) => serde_json::json!({ "bytes": hex::encode(bytes) }),
     };
-    let rows = rows.into_iter().map(|row| Json::Array(row.into_iter().map(spelled).collect()));
+    let rows = rows.into_iter().map(|row| {
+        let mut values: Vec<Json> = row.into_iter().map(spelled).collect();
+        match (values.pop(), values.is_empty()) {
+            (Some(only), true) => only,
+            (last, _) => Json::Array(values.into_iter().chain(last).collect()),
+        }
+    });
     Value::Text(Json::Array(rows.collect()).to_string())
 }
 

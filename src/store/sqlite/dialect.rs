@@ -42,18 +42,26 @@ impl Dialect for SqliteDialect {
     }
 
     fn rows(&self, parameter: usize, columns: &[(String, Datatype)]) -> String {
+        // One column comes without an array around it: nothing has to be parsed twice.
+        let value = |n: usize| match columns.len() {
+            1 => ("type".to_owned(), "value".to_owned(), "json_extract(value, '$.bytes')".to_owned()),
+            _ => (
+                format!("json_type(value, '$[{n}]')"),
+                format!("json_extract(value, '$[{n}]')"),
+                format!("json_extract(value, '$[{n}].bytes')"),
+            ),
+        };
         let read = |(n, (name, datatype)): (usize, &(String, Datatype))| {
-            let value = format!("json_extract(value, '$[{n}]')");
+            let (kind, value, bytes) = value(n);
             match datatype {
                 Datatype::Blob | Datatype::Any | Datatype::Numeric | Datatype::Text => format!(
-                    "CASE json_type(value, '$[{n}]') WHEN 'object' \
-                     THEN relinquish_bytes(json_extract(value, '$[{n}].bytes')) ELSE {value} END AS {name}"
+                    "CASE {kind} WHEN 'object' THEN relinquish_bytes({bytes}) ELSE {value} END AS {name}"
                 ),
                 Datatype::Integer | Datatype::Real => format!("{value} AS {name}"),
             }
         };
         let values: Vec<String> = columns.iter().enumerate().map(read).collect();
-        format!("(SELECT {} FROM json_each({}))", values.join(", "), self.parameter(parameter))
+        format!("(SELECT key AS place, {} FROM json_each({}))", values.join(", "), self.parameter(parameter))
     }
 
     fn literal(&self, value: &Value) -> String {
@@ -172,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::store::sql::values::Bench;
-    use crate::store::sql::{Session, json_rows};
+    use crate::store::sql::{Row, Session, json_rows};
     use crate::store::sqlite::functions;
     use crate::store::sqlite::session::SqliteSession;
 
@@ -192,15 +200,20 @@ mod tests {
             Value::Blob(Vec::new()),
             Value::Blob(vec![0, 255, 39]),
         ];
+        let wanted: Vec<(usize, Value)> = values.iter().cloned().enumerate().collect();
         for datatype in [Datatype::Any, Datatype::Text, Datatype::Blob, Datatype::Numeric] {
-            let columns = [("n".to_owned(), Datatype::Integer), ("x".to_owned(), datatype)];
-            let rows = (0..).zip(&values).map(|(n, value)| vec![Value::Integer(n), value.clone()]);
-            let sql = format!("SELECT n, x FROM {} AS list", SqliteDialect.rows(1, &columns));
-            let found = session
-                .rows(&sql, &[json_rows(rows)], |row| Ok((row.natural(0)?, row.cell(1)?.to_value())))
-                .unwrap();
-            let wanted: Vec<(usize, Value)> = values.iter().cloned().enumerate().collect();
-            assert_eq!(found, wanted, "{datatype:?}");
+            let (n, x) = (("n".to_owned(), Datatype::Integer), ("x".to_owned(), datatype));
+            let both = (0..).zip(&values).map(|(n, value)| vec![Value::Integer(n), value.clone()]);
+            let sql = format!("SELECT n, x, place FROM {} AS list", SqliteDialect.rows(1, &[n, x.clone()]));
+            let read = |row: &dyn Row| {
+                assert_eq!(row.natural::<u64>(0)?, row.natural::<u64>(2)?);
+                Ok((row.natural(0)?, row.cell(1)?.to_value()))
+            };
+            assert_eq!(session.rows(&sql, &[json_rows(both)], read).unwrap(), wanted, "{datatype:?}");
+            let alone = values.iter().map(|value| vec![value.clone()]);
+            let sql = format!("SELECT place, x FROM {} AS list", SqliteDialect.rows(1, &[x]));
+            let read = |row: &dyn Row| Ok((row.natural(0)?, row.cell(1)?.to_value()));
+            assert_eq!(session.rows(&sql, &[json_rows(alone)], read).unwrap(), wanted, "{datatype:?}");
         }
     }
 

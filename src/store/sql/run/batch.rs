@@ -37,38 +37,44 @@ impl Frame {
         let ways: Vec<Vec<Vec<Value>>> =
             customers.map(|customer| keys::read(customer.as_str(), &types).unwrap_or_default()).collect();
         session.execute(&format!("DELETE FROM {batch}"), &[])?;
-        let is_read_in_one_way = ways.iter().all(|ways| ways.len() < 2);
+        let names: Vec<String> = (0..types.len()).map(|part| format!("k{part}")).collect();
+        let mut columns: Vec<(String, Datatype)> = names.iter().cloned().zip(types).collect();
+        let names = names.join(", ");
+        let nobody = || vec![Value::Null; columns.len()];
+        if ways.iter().all(|ways| ways.len() < 2) {
+            let rows = ways.into_iter().map(|ways| ways.into_iter().next().unwrap_or_else(nobody));
+            let parameter = json_rows(rows);
+            let list = dialect.rows(1, &columns);
+            let sql = format!("INSERT INTO {batch} (n, {names}) SELECT place, {names} FROM {list} AS list");
+            session.execute(&sql, &[parameter])?;
+            return Ok(());
+        }
+        // Of several ways to read an id the one counts that is somebody's; of none that is, the likeliest.
         let mut rows = Vec::new();
         for (n, ways) in ways.into_iter().enumerate() {
-            let nobody = ways.is_empty().then(|| vec![Value::Null; types.len()]);
+            let nobody = ways.is_empty().then(nobody);
             for (way, key) in ways.into_iter().chain(nobody).enumerate() {
                 let numbers = [n, way].into_iter().map(|number| i64::try_from(number).unwrap_or(i64::MAX));
                 rows.push(numbers.map(Value::Integer).chain(key).collect());
             }
         }
-        let names: Vec<String> = (0..types.len()).map(|part| format!("k{part}")).collect();
-        let mut columns = vec![("n".to_owned(), Datatype::Integer), ("way".to_owned(), Datatype::Integer)];
-        columns.extend(names.iter().cloned().zip(types));
-        let (names, list) = (names.join(", "), dialect.rows(1, &columns));
-        let sql = if is_read_in_one_way {
-            format!("INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM {list} AS list")
-        } else {
-            // Of several ways to read an id the one counts that is somebody's.
-            let is_there: Vec<String> = (0..)
-                .zip(&map.key)
-                .map(|(part, key): (usize, _)| format!("x.{} = list.k{part}", quoted(key)))
-                .collect();
-            format!(
-                "INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM (
-                     SELECT list.*, row_number() OVER (PARTITION BY n ORDER BY {}, way) AS choice FROM {list} AS list
-                 ) AS ways WHERE choice = 1",
-                flag(&format!(
-                    "NOT EXISTS (SELECT 1 FROM {} AS x WHERE {})",
-                    self.bound.table(&map.table),
-                    is_there.join(" AND ")
-                ))
-            )
-        };
+        columns.splice(0..0, ["n", "way"].map(|name| (name.to_owned(), Datatype::Integer)));
+        let is_there: Vec<String> = (0..)
+            .zip(&map.key)
+            .map(|(part, key): (usize, _)| format!("x.{} = list.k{part}", quoted(key)))
+            .collect();
+        let is_nobodys = format!(
+            "NOT (way > 0 AND EXISTS (SELECT 1 FROM {} AS x WHERE {}))",
+            self.bound.table(&map.table),
+            is_there.join(" AND ")
+        );
+        let sql = format!(
+            "INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM (
+                 SELECT list.*, row_number() OVER (PARTITION BY n ORDER BY {}, way) AS choice FROM {} AS list
+             ) AS ways WHERE choice = 1",
+            flag(&is_nobodys),
+            dialect.rows(1, &columns)
+        );
         session.execute(&sql, &[json_rows(rows)])?;
         Ok(())
     }

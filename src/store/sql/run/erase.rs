@@ -286,13 +286,10 @@ impl Frame {
     ) -> Result<(), Trouble> {
         let Some(unknown) = &self.customers().unknown else { return Ok(()) };
         let (dialect, batch) = (self.bound.dialect, batch(&self.bound));
-        let tenants = (0..)
-            .zip(targets)
-            .map(|(n, target)| vec![Value::Integer(n), Value::from(target.tenant.as_str())]);
-        let columns = [("place", Datatype::Integer), ("name", Datatype::Text)];
-        let list = dialect.rows(1, &columns.map(|(name, datatype)| (name.to_owned(), datatype)));
+        let tenants = targets.iter().map(|target| vec![Value::from(target.tenant.as_str())]);
+        let list = dialect.rows(1, &[("tenant".to_owned(), Datatype::Text)]);
         let sql = format!(
-            "UPDATE {batch} AS b SET tenant = (SELECT list.name FROM {list} AS list WHERE list.place = b.n)"
+            "UPDATE {batch} AS b SET tenant = (SELECT list.tenant FROM {list} AS list WHERE list.place = b.n)"
         );
         session.execute(&sql, &[json_rows(tenants)])?;
         let map = self.customers();

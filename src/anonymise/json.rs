@@ -52,6 +52,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value as Json;
 
+use super::php::{self, NotPhp};
+use super::readable::{self, Unread};
 use super::text::{Matcher, Sought};
 
 /// Arrays and objects within one another: as deep as SQLite reads them.
@@ -217,12 +219,28 @@ impl fmt::Debug for Edit {
     }
 }
 
-/// A text that is no JSON, and the byte at which that shows. Nothing of the text is in it.
+/// A text that is no JSON, or a document with a text in which nobody can be looked for; and the byte at which that shows. Nothing
+/// of the text is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is no JSON: {what} at byte {at}")]
+#[error("{fault} at byte {at}")]
 pub struct NotJson {
-    what: &'static str,
+    fault: Unfit,
     at: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unfit {
+    Json(&'static str),
+    Text(Unread),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(what) => write!(f, "it is no JSON: {what}"),
+            Self::Text(why) => write!(f, "a text within it cannot be searched: {why}; that text begins"),
+        }
+    }
 }
 
 /// Asks for every value that the pointer leads to, in order, what becomes of it; `None` leaves it as it is. Gives the
@@ -285,20 +303,41 @@ fn redact_once(
     with: &str,
 ) -> Result<Option<String>, NotJson> {
     let left_out = places(text, others)?;
-    let with = Json::from(with).to_string();
-    let with = with.strip_prefix('"').and_then(|with| with.strip_suffix('"')).unwrap_or_default();
+    let spelled_with = bare(with);
     let mut search = sought.search();
+    let mut unread = None;
     let cuts = walk(text, pointer, |scan, cuts| {
         scan.texts(&mut |spelled: Spelled<'_>| {
             if left_out.iter().any(|range| range.contains(&spelled.at)) {
                 return;
             }
-            let certain = search.ranges(&spelled.read());
-            cuts.extend(spelled.ranges(&certain).map(|range| (range, with.to_owned())));
+            let words = spelled.read();
+            // Data that PHP serialised gets its new lengths: all of it is written anew.
+            match php::strings(&words, &mut |words| sought.redact(words, with)) {
+                Some(Ok(None)) => {}
+                Some(Ok(Some(less))) => cuts.push((spelled.range(), bare(&less))),
+                Some(Err(NotPhp)) => drop(unread.get_or_insert((Unread::Php, spelled.at))),
+                None => match readable::searchable(&words) {
+                    Ok(words) => {
+                        let certain = search.ranges(words);
+                        cuts.extend(spelled.ranges(&certain).map(|range| (range, spelled_with.clone())));
+                    }
+                    Err(why) => drop(unread.get_or_insert((why, spelled.at))),
+                },
+            }
         })?;
         Ok(Fate::Stays)
     })?;
-    Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts)))
+    match unread {
+        Some((why, at)) => Err(NotJson { fault: Unfit::Text(why), at }),
+        None => Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts))),
+    }
+}
+
+/// A text as JSON spells it, without the quotes.
+fn bare(text: &str) -> String {
+    let quoted = Json::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
 /// How many mentions in those texts are not certain, and so stay.
@@ -314,7 +353,13 @@ pub(crate) fn uncertain_but(
     walk(text, pointer, |scan, _| {
         scan.texts(&mut |spelled: Spelled<'_>| {
             if !left_out.iter().any(|range| range.contains(&spelled.at)) {
-                count += search.uncertain(&spelled.read());
+                let words = spelled.read();
+                let mut of_php = 0;
+                let php = php::strings(&words, &mut |words| {
+                    of_php += search.uncertain(words);
+                    None
+                });
+                count += if matches!(php, Some(Ok(_))) { of_php } else { search.uncertain(&words) };
             }
         })?;
         Ok(Fate::Stays)
@@ -478,7 +523,7 @@ impl<'t> Scan<'t> {
     }
 
     fn fault(&self, what: &'static str) -> NotJson {
-        NotJson { what, at: self.at }
+        NotJson { fault: Unfit::Json(what), at: self.at }
     }
 
     fn since(&self, start: usize) -> &'t str {
@@ -671,6 +716,11 @@ impl<'t> Spelled<'t> {
         } else {
             Cow::Borrowed(self.inner)
         }
+    }
+
+    /// Where in the document it stands, without the quotes.
+    fn range(self) -> Range<usize> {
+        self.at..self.at + self.inner.len()
     }
 
     /// Where in the document ranges of what it says are spelled. They are in order, and do not overlap.

@@ -73,3 +73,61 @@ async fn what_php_cannot_read_blocks_its_customer_until_the_policy_says_more() {
         assert_eq!(shop.text("SELECT body FROM notes"), "", "{text}");
     }
 }
+
+fn in_json(document: &str, treatment: &str) -> Shop {
+    let sql = format!(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, mail TEXT);
+         CREATE TABLE notes (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients(id), body TEXT);
+         INSERT INTO clients VALUES (1, 'Ylva Åsen', 'ylva@ask.test'), (2, 'Bo', 'b@ask.test');
+         INSERT INTO notes VALUES (1, 1, '{document}');"
+    );
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name', mail = 'email' }}\n[records.note]\ntable = 'notes'\nowner = 'client'\n\
+         fields.body = {{ json = {{ '/v' = 'free_text' }}, rest = 'free_text' }}\n"
+    );
+    Shop::new(&sql, &map, treatment)
+}
+
+const REDACT_JSON: &str = "customer = 'anonymise'\n\
+    note = { action = 'anonymise', fields = { body = 'redact', 'body/v' = 'redact' } }\n";
+
+/// Within a JSON document the lengths stayed as they were.
+#[tokio::test]
+async fn a_redacted_string_of_php_within_json_gets_its_new_length() {
+    for (text, redacted) in [
+        (r#"{"v": "s:13:\"ylva@ask.test\";", "n": 1.0}"#, r#"{"v": "s:8:\"[erased]\";", "n": 1.0}"#),
+        (
+            r#"{"v": 1, "w": ["a:1:{i:0;s:13:\"ylva@ask.test\";}", "ylva@ask.test"]}"#,
+            r#"{"v": 1, "w": ["a:1:{i:0;s:8:\"[erased]\";}", "[erased]"]}"#,
+        ),
+        // A member's name, and escapes: the length counts the bytes of what is meant.
+        (r#"{"s:14:\"ylva@ask.test\u0020\";": 1}"#, r#"{"s:9:\"[erased] \";": 1}"#),
+        (r#"{"v": "s:16:\"\u00e9 ylva@ask.test\";"}"#, r#"{"v": "s:11:\"é [erased]\";"}"#),
+        (r#"{"v": "s:2:\"hi\";"}"#, r#"{"v": "s:2:\"hi\";"}"#),
+    ] {
+        let shop = in_json(text, REDACT_JSON);
+        shop.erase("1").await;
+        assert_eq!(shop.text("SELECT body FROM notes"), redacted, "{text}");
+    }
+}
+
+/// What PHP could not read any more, or nobody can search, passed for a text without a mention.
+#[tokio::test]
+async fn a_text_within_json_that_cannot_be_searched_blocks_its_customer() {
+    for (text, why) in [
+        (r#"{"v": "a:1:{i:0;s:9:\"ylva@ask.test\";}"}"#, "starts like data that PHP serialised"),
+        (r#"{"w": ["x", "s:3:\"ylva@ask.test\";"]}"#, "starts like data that PHP serialised"),
+        (r#"{"v": "y\u0000l\u0000v\u0000a"}"#, "NUL characters between letters"),
+    ] {
+        let blocked = in_json(text, REDACT_JSON).engine().plan(&"1".into(), &Asked::request()).await.unwrap();
+        let Planned::Refused(Decision::Blocked(blocked)) = blocked else { panic!("{text}: {blocked:?}") };
+        let said = format!("{}; {}", blocked.by[0].why, blocked.by[0].way_out);
+        for part in ["of note", "a text within it cannot be searched", why, "otherwise = \"remove\""] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("ylva"), "{said}");
+        let shop = in_json(text, &REDACT_JSON.replace("fields", "otherwise = 'remove', fields"));
+        shop.erase("1").await;
+        assert_eq!(shop.text("SELECT body FROM notes"), "", "{text}");
+    }
+}

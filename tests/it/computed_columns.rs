@@ -53,3 +53,36 @@ async fn each_way_out_of_a_computed_column_works() {
     keeps.erase("1").await;
     assert_eq!(Vec::from_iter(changes(&before, &keeps.cells())), ["clients[1].handle"]);
 }
+
+/// Of two columns from which a third is computed one was written, and the other went on naming the person in it.
+#[tokio::test]
+async fn a_computed_column_is_refused_where_one_of_its_sources_still_names_the_person() {
+    let shop = |treatment: &str| {
+        let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, first TEXT, last TEXT, city TEXT, rank TEXT,
+                label TEXT AS (coalesce(first, '') || ' ' || coalesce(last, '') || coalesce(city, '') || coalesce(rank, '')));
+            INSERT INTO clients (id, first, last, city, rank) VALUES (1, 'Ragna', 'Ek', 'Sund', 'a'), (2, 'Bo', 'Berg', 'Ask', 'b');";
+        let fields = "first = 'name', last = 'name', city = 'city', rank = 'not personal', label = 'name'";
+        let mut shop = Shop::new(sql, &format!("{CUSTOMERS}fields = {{ {fields} }}"), treatment);
+        shop.policy =
+            shop.policy.replace("name = 'remove'", "name = 'remove'\ncity = { keep = 'figures by town' }");
+        shop
+    };
+    let keeps = "customer = { action = 'anonymise', keep = { last = 'law' } }";
+    let said = shop(keeps).policy_refused();
+    for part in ["treatments.x.customer.label", "of which last is not written", "write a rule for last"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(said.lines().count(), 1, "{said}");
+    // Both ways out are, and a town that stays names nobody.
+    for (treatment, label) in [
+        ("customer = 'anonymise'", " Sunda"),
+        (
+            "customer = { action = 'anonymise', keep = { last = 'law', label = 'the last name is in it' } }",
+            " EkSunda",
+        ),
+    ] {
+        let shop = shop(treatment);
+        shop.erase("1").await;
+        assert_eq!(shop.text("SELECT label FROM clients WHERE id = 1"), label, "{treatment}");
+    }
+}

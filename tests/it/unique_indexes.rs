@@ -158,3 +158,92 @@ async fn a_link_that_is_cleared_to_one_value_is_refused_under_unique() {
     free.erase("1").await;
     assert_eq!(free.text("SELECT sum(topic) || '' FROM votes"), "0");
 }
+
+fn archived_by(columns: &str, more: &str, deactivate: &str) -> Shop {
+    let sql = format!(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, shop TEXT NOT NULL DEFAULT 'x', state TEXT DEFAULT 'on'{columns});
+         {more};
+         INSERT INTO clients (id, name) VALUES (1, 'Ragna');"
+    );
+    let map = format!(
+        "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = {{ is = 'here' }}\n\
+         status = {{ column = 'state', active = 'on', archived = ['off', 'gone'] }}\ndeactivate = {deactivate}\n\
+         rest = 'not personal'\nfields = {{ name = 'name' }}\n"
+    );
+    Shop::new(&sql, &map, "customer = 'anonymise'\n")
+}
+
+/// What deactivating writes was held against plain indexes and CHECKs of one column alone: with these the first customer was
+/// archived, and everybody after that was blocked, or nobody could be archived at all.
+#[tokio::test]
+async fn what_deactivating_writes_is_held_against_every_index_and_check_that_it_decides() {
+    let twice = "refuses a second such row";
+    let together = "together refused by CHECK";
+    let cases = [
+        (", slot TEXT", "CREATE UNIQUE INDEX u ON clients(lower(state))", "{ state = 'off' }", twice),
+        (
+            ", slot TEXT",
+            "CREATE UNIQUE INDEX u ON clients(coalesce(slot, 'x')) WHERE state = 'off'",
+            "{ state = 'off', slot = 'a' }",
+            twice,
+        ),
+        (", same TEXT AS (upper(state)) UNIQUE", "", "{ state = 'off' }", twice),
+        (
+            ", gone_at TEXT, CHECK (state <> 'off' OR gone_at IS NOT NULL)",
+            "",
+            "{ state = 'off', gone_at = 'never' }",
+            "",
+        ),
+        (
+            ", level INTEGER, CHECK (state <> 'off' OR level > 3)",
+            "",
+            "{ state = 'off', level = 1 }",
+            together,
+        ),
+        (", level INTEGER, CHECK (state <> 'off' OR level > 3)", "", "{ state = 'off', level = 4 }", ""),
+        // Other rows of it are not known, so nothing is certain.
+        ("", "CREATE UNIQUE INDEX u ON clients(name) WHERE state = 'off'", "{ state = 'off' }", ""),
+        (
+            ", level INTEGER NOT NULL DEFAULT 5, CHECK (state <> 'off' OR level > 3)",
+            "",
+            "{ state = 'off' }",
+            "",
+        ),
+        ("", "CREATE UNIQUE INDEX u ON clients(lower(state)) WHERE state = 'off'", "{ state = 'gone' }", ""),
+    ];
+    for (columns, more, deactivate, wanted) in cases {
+        let shop = archived_by(columns, more, deactivate);
+        if wanted.is_empty() {
+            shop.store().unwrap_or_else(|error| panic!("{columns} {more} {deactivate}: {error}"));
+            assert!(matches!(shop.erase("1").await, relinquish::Outcome::Erased(_)), "{columns} {more}");
+            continue;
+        }
+        let said = shop.refused();
+        assert!(said.contains("customers.deactivate.") && said.contains(wanted), "{columns} {more}: {said}");
+        // It is so.
+        let values = deactivate.trim_matches(['{', '}', ' ']).to_owned();
+        let connection = rusqlite::Connection::open(shop.path()).unwrap();
+        connection.execute("INSERT INTO clients (id, name, state) VALUES (2, 'Bo', NULL)", []).unwrap();
+        assert!(connection.execute(&format!("UPDATE clients SET {values}"), []).is_err(), "{columns} {more}");
+    }
+}
+
+/// The same of the "Unknown Customer": a CHECK over several of its columns was met when the first record was handed over.
+#[test]
+fn the_unknown_customer_is_held_against_checks_of_several_columns() {
+    let shop = |level: i64| {
+        let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, ghost INTEGER DEFAULT 0, level INTEGER DEFAULT 1,
+            CHECK (ghost = 0 OR level = 0));";
+        let map = format!(
+            "{CUSTOMERS}rest = 'not personal'\n[customers.unknown_customer]\nfind = {{ ghost = 1 }}\ncreate = {{ level = {level} }}\n\
+             [customers.fields]\nname = 'name'\n"
+        );
+        Shop::new(sql, &map, "customer = 'anonymise'\n")
+    };
+    let said = shop(1).refused();
+    assert!(
+        said.contains("customers.unknown_customer.find.ghost") && said.contains("together refused by CHECK"),
+        "{said}"
+    );
+    shop(0).store().unwrap_or_else(|error| panic!("{error}"));
+}

@@ -450,10 +450,28 @@ fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled
                     .iter()
                     .any(|part| is_within(&part, source) && compiled.fields.contains_key(part.name()))
         };
+        let names = field.sources().iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
         if field.sources().iter().any(is_written) {
+            // What else goes into it may name the person as well.
+            let names_person = |source: &&FieldName| {
+                let of_source = class.find(source.as_str()).and_then(Field::kind);
+                of_source.is_some_and(|of_source| of_source == kind || of_source.identifies())
+            };
+            let stays = field.sources().iter().filter(|source| !is_written(source)).filter(names_person);
+            let stays: Vec<&str> = stays.map(FieldName::as_str).collect();
+            if !stays.is_empty() {
+                let (name, stays) = (field.name(), stays.join(", "));
+                reader.problem(
+                    join(path, name.as_str()),
+                    format!(
+                        "is personal ({kind}), and the database computes it from {names}, of which {stays} is not written: so {name} \
+                         would still hold {stays}"
+                    ),
+                    format!("write a rule for {stays} that is not keep; or write keep = {{ {name} = \"reason\" }}"),
+                );
+            }
             continue;
         }
-        let names = field.sources().iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
         let is_plain = |source: &FieldName| {
             class
                 .find(source.as_str())

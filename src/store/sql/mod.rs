@@ -311,8 +311,8 @@ pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use run::{Frame, Work, date_forms, is_unsearchable, named};
 pub(crate) use schema::{
-    Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, datatype,
-    declared_chars,
+    Column, ForeignKey, OnDelete, RowRule, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars,
+    datatype, declared_chars,
 };
 pub(crate) use session::{Purpose, Row, Session};
 #[cfg(test)]

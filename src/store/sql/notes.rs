@@ -10,6 +10,7 @@ use super::links::Compare;
 use super::map::SqlMap;
 use super::schema::{Schema, Table};
 use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
+use crate::document::key;
 
 /// Something about a map that is no error and that a person should look at.
 ///
@@ -66,6 +67,12 @@ pub enum Note {
         /// The link that leads to a customer directly.
         link: String,
     },
+    /// `ignore.triggers` names a trigger that is not there. It may have been dropped for a run; or the name is wrong, and then the
+    /// trigger that was meant is not ignored.
+    NoTrigger {
+        /// The name.
+        trigger: String,
+    },
 }
 
 impl fmt::Display for Note {
@@ -94,6 +101,13 @@ impl fmt::Display for Note {
                 "{class}: belongs to whoever has the {through} to which {owner} leads, and {link} leads to a customer directly, who \
                  may be somebody else"
             ),
+            Self::NoTrigger { trigger } => {
+                write!(
+                    f,
+                    "ignore.triggers.{}: there is no such trigger; if it was dropped for good, leave the line out",
+                    key(trigger)
+                )
+            }
         }
     }
 }
@@ -109,6 +123,10 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
         leads_out(table, class, classes, &mut notes);
         indexes(schema, class, &mut missing, &mut notes);
     }
+    let there = schema.tables().flat_map(|table| &table.triggers);
+    let is_there = |name: &String| there.clone().any(|trigger| trigger.name.eq_ignore_ascii_case(name));
+    let missing = map.ignored_triggers.keys().filter(|name| !is_there(name));
+    notes.extend(missing.map(|name| Note::NoTrigger { trigger: name.clone() }));
     notes
 }
 

@@ -1,10 +1,11 @@
 //! A live schema, as a database tells it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::tokens::{TriggerEvent, index_text, is_strict};
 use super::triggers::TriggerText;
-use crate::data_map::{Check, Datatype};
+use crate::data_map::{Check, Datatype, Value};
 
 /// A column as it is.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub(crate) enum OnDelete {
 /// A unique index.
 #[derive(Clone, Debug)]
 pub(crate) struct UniqueIndex {
+    pub(crate) name: String,
     /// As errors name it.
     pub(crate) text: String,
     /// The plain columns.
@@ -56,6 +58,31 @@ pub(crate) struct UniqueIndex {
     pub(crate) null_counts: Vec<String>,
     /// It holds for some of the rows only, or for expressions.
     pub(crate) partial: bool,
+}
+
+/// What the database holds several columns of a row to, asked with values for all of them.
+#[derive(Clone)]
+pub(crate) struct RowRule {
+    /// As errors name it.
+    pub(crate) text: String,
+    /// The columns on which it depends, and no others.
+    pub(crate) columns: Vec<String>,
+    /// It refuses a second row that has the same.
+    pub(crate) is_unique: bool,
+    /// Whether it takes these values of the columns. None: nobody can tell.
+    pub(crate) accepts: Arc<RowAccepts>,
+}
+
+/// The values are in the order of the columns.
+pub(crate) type RowAccepts = dyn Fn(&[Value]) -> Option<bool> + Send + Sync;
+
+impl std::fmt::Debug for RowRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RowRule")
+            .field("text", &self.text)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A table as it is.
@@ -70,6 +97,8 @@ pub(crate) struct Table {
     pub(crate) triggers: Vec<Trigger>,
     /// The expressions of its CHECKs.
     pub(crate) checks: Vec<String>,
+    /// The CHECKs of several columns, and the unique indexes that are no plain ones.
+    pub(crate) rules: Vec<RowRule>,
     /// The columns with which indexes over all rows begin, in lower case.
     pub(crate) leading: BTreeSet<String>,
     /// It has no number of its own for each row.
@@ -165,7 +194,8 @@ impl UniqueIndex {
             _ if through.is_empty() => format!("UNIQUE ({})", columns.join(", ")),
             _ => format!("UNIQUE ({}), which is computed from {}", columns.join(", "), through.join(", ")),
         };
-        Self { text, columns, through, null_counts, partial: of_some || has_expressions }
+        let (name, partial) = (name.to_owned(), of_some || has_expressions);
+        Self { name, text, columns, through, null_counts, partial }
     }
 
     /// Whether more than the values of its columns decide what collides.

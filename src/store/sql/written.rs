@@ -1,10 +1,12 @@
 //! What the map itself writes, held against the constraints of the columns: `customers.deactivate` and
 //! `customers.unknown_customer`. A conflict is found when the store is opened, before anybody approves anything.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::map::{CustomersMap, DeactivateMap, Source, Written};
-use super::schema::{Column, Table};
+use super::schema::{Column, RowRule, Table};
 use crate::data_map::{Datatype, Value};
 use crate::document::{Reader, join};
 
@@ -59,6 +61,46 @@ pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, ta
             "deactivate by a column whose values need not differ",
         );
     }
+    for (rule, first) in refused_together(customers, table, writes) {
+        if rule.columns.iter().any(personal) {
+            continue;
+        }
+        let (what, way_out) = if rule.is_unique {
+            (
+                format!("writes the same for every customer, and {} refuses a second such row", rule.text),
+                "deactivate by a column whose values need not differ",
+            )
+        } else {
+            let names = rule.columns.join(", ");
+            (
+                format!("what is written to {names} is together refused by {}", rule.text),
+                "write values that the columns take together, or deactivate by another column",
+            )
+        };
+        reader.problem(join(path, first), what, way_out);
+    }
+}
+
+/// What holds several columns together, where all of them are written: the text, whether it is about a second row, and the first
+/// of the columns.
+fn refused_together<'r>(
+    customers: &'r CustomersMap,
+    table: &'r Table,
+    writes: &'r BTreeMap<String, Written>,
+) -> impl Iterator<Item = (&'r RowRule, &'r str)> + 'r {
+    let value_of = |column: &String| {
+        let (_, written) = writes.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?;
+        match written {
+            Written::Constant(value) => Some(value.clone()),
+            Written::Now => Some(customers.form_of(column).write(NOW)),
+            Written::Tenant { .. } => None,
+        }
+    };
+    table.rules.iter().filter_map(move |rule| {
+        let values: Vec<Value> = rule.columns.iter().map(value_of).collect::<Option<_>>()?;
+        let first = rule.columns.first()?;
+        ((rule.accepts)(&values) == Some(false)).then_some((rule, first.as_str()))
+    })
 }
 
 /// What the "Unknown Customer" of a tenant is made of must fit its columns.
@@ -71,6 +113,18 @@ pub(super) fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table
         if let Some(what) = table.column(name).and_then(|column| refused(customers, column, &value)) {
             reader.problem(join(&join(path, part), name), what, "write a value that the column takes");
         }
+    }
+    let found = unknown.find.iter().map(|(name, value)| (name.clone(), Written::Constant(value.clone())));
+    let all = unknown.create.clone().into_iter().chain(found).collect();
+    for (rule, first) in refused_together(customers, table, &all).filter(|(rule, _)| !rule.is_unique) {
+        let part =
+            if unknown.find.keys().any(|name| name.eq_ignore_ascii_case(first)) { "find" } else { "create" };
+        let names = rule.columns.join(", ");
+        reader.problem(
+            join(&join(path, part), first),
+            format!("what is written to {names} is together refused by {}", rule.text),
+            "write values that the columns take together",
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::checks::Held;
+use super::checks::{Held, check_of_several, index_of_several};
 use crate::store::sql::{
     Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars, checks,
     collation, datatype, declared_chars, generated_from, trigger_event, trigger_text, virtual_table,
@@ -24,6 +24,7 @@ pub(super) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     for (name, sql, without_rowid, is_strict) in list {
         let mut table = table(connection, name, &sql, without_rowid)?;
         put_checks(connection, &mut table, &sql, is_strict)?;
+        put_index_rules(connection, &mut table, &sql)?;
         schema.push(table);
     }
     let mut others = connection.prepare(
@@ -109,15 +110,50 @@ fn put_checks(
         let named = |column: &Column| words.iter().any(|word| word.eq_ignore_ascii_case(&column.name));
         let columns: Vec<usize> =
             table.columns.iter().enumerate().filter(|(_, column)| named(column)).map(|(n, _)| n).collect();
-        let [only] = columns.as_slice() else { continue };
+        let declared_as = |table: &str, column: &str| -> rusqlite::Result<String> {
+            connection
+                .prepare_cached("SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2")?
+                .query_row([table, column], |row| row.get(0))
+        };
+        let [only] = columns.as_slice() else {
+            let columns: Vec<&Column> = columns.iter().filter_map(|n| table.columns.get(*n)).collect();
+            // What is computed would need what it is computed from.
+            if columns.iter().any(|column| column.computed) {
+                continue;
+            }
+            let declared: Vec<String> = columns
+                .iter()
+                .map(|column| declared_as(&table.name, &column.name))
+                .collect::<rusqlite::Result<_>>()?;
+            let held = columns.into_iter().zip(&declared);
+            let held: Vec<Held<'_>> = held
+                .map(|(column, declared)| Held { table: &table.name, column, declared, is_strict })
+                .collect();
+            table.rules.extend(check_of_several(&held, &expression));
+            continue;
+        };
         let Some(column) = table.columns.get_mut(*only) else { continue };
-        let declared: String = connection
-            .prepare_cached("SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2")?
-            .query_row([&table.name, &column.name], |row| row.get(0))?;
+        let declared = declared_as(&table.name, &column.name)?;
         let held = Held { table: &table.name, column, declared: &declared, is_strict };
         let check = held.to(&expression);
         column.checks.push(check);
     }
+    Ok(())
+}
+
+/// The unique indexes over expressions, over computed columns or over some of the rows.
+fn put_index_rules(connection: &Connection, table: &mut Table, sql: &str) -> rusqlite::Result<()> {
+    let mut rules = Vec::new();
+    for index in table.unique.iter().filter(|index| index.is_tangled()) {
+        // One that came with the table has no statement of its own.
+        let created: String = connection
+            .prepare_cached(
+                "SELECT coalesce(sql, '') FROM main.sqlite_schema WHERE type = 'index' AND name = ?1",
+            )?
+            .query_row([&index.name], |row| row.get(0))?;
+        rules.push(index_of_several(table, sql, index, &created));
+    }
+    table.rules.extend(rules);
     Ok(())
 }
 

@@ -90,6 +90,80 @@ fn filled_in(lines: &str, choice: usize) -> String {
     lines.lines().map(fill).collect::<Vec<_>>().join("\n")
 }
 
+/// An alternative that stands as comments beside lines: `# or, in [place]…: line`, and `#   and, in [place]: line`.
+struct Alternative {
+    /// What stands between the place and the line.
+    instead: String,
+    /// Each with its header.
+    lines: Vec<(String, String)>,
+}
+
+fn alternatives(paste: &str) -> Vec<Alternative> {
+    let mut all: Vec<Alternative> = Vec::new();
+    for line in paste.lines() {
+        let (rest, is_new) = match (line.strip_prefix("# or, in "), line.strip_prefix("#   and, in ")) {
+            (Some(rest), _) => (rest, true),
+            (_, Some(rest)) => (rest, false),
+            (None, None) => {
+                assert!(!line.starts_with("# or"), "{line}");
+                continue;
+            }
+        };
+        // A quoted key may hold a bracket.
+        let end = rest.find("]:").or_else(|| rest.find("],")).unwrap_or_else(|| panic!("{line}")) + 1;
+        let (header, rest) = rest.split_at(end);
+        let (instead, line) = rest.split_once(": ").unwrap_or_else(|| panic!("{line}"));
+        if is_new {
+            all.push(Alternative { instead: instead.to_owned(), lines: Vec::new() });
+        }
+        all.last_mut().unwrap().lines.push((header.to_owned(), line.to_owned()));
+    }
+    all
+}
+
+impl Alternative {
+    /// The map with the alternative in place of what a person would have to choose.
+    fn pasted(&self, map: &str, paste: &str) -> String {
+        let is_ignored = self.lines.iter().any(|(header, _)| header == "[ignore]");
+        // What is not the choice itself is pasted all the same.
+        let (mut kept, mut header) = (String::new(), "");
+        for line in paste.lines().filter(|line| !line.starts_with('#') && !is_ignored) {
+            if line.starts_with('[') {
+                header = line;
+            }
+            let of_fields = self.lines.iter().any(|(_, line)| line.starts_with("rest = "));
+            let is_choice =
+                line.contains("\"TODO\"") && header.ends_with(if of_fields { ".fields]" } else { ".ends]" });
+            if !is_choice {
+                let _ = writeln!(kept, "{line}");
+            }
+        }
+        let mut mended = pasted(map, &filled_in(&kept, 0));
+        for (header, line) in &self.lines {
+            mended = pasted(&mended, &format!("{header}\n{line}"));
+            if self.instead == ", instead of owner" && line.starts_with("shared = ") {
+                mended = without_owner(&mended, header);
+            }
+        }
+        mended
+    }
+}
+
+/// A class without the line of its owner.
+fn without_owner(map: &str, header: &str) -> String {
+    let (mut at, mut lines) = ("", Vec::new());
+    for line in map.lines() {
+        if line.starts_with('[') {
+            at = line;
+        }
+        if at != header || !line.starts_with("owner = ") {
+            lines.push(line);
+        }
+    }
+    assert_ne!(lines.len(), map.lines().count(), "{header} has no owner in a line of its own\n{map}");
+    lines.join("\n")
+}
+
 fn said(problems: &[Problem]) -> BTreeSet<(String, String)> {
     problems.iter().map(|problem| (problem.path.clone(), problem.what.clone())).collect()
 }
@@ -106,8 +180,9 @@ fn assert_lines_mend(database: &Database, map: &str) -> usize {
             let left = database.problems(&pasted(map, paste));
             assert!(!left.is_empty() && left.iter().all(|left| left.what.contains("filled in")), "{left:?}");
         }
-        for choice in 0..3 {
-            let mended = pasted(map, &filled_in(paste, choice));
+        let chosen = (0..3).map(|choice| pasted(map, &filled_in(paste, choice)));
+        let instead: Vec<Alternative> = alternatives(paste);
+        for mended in chosen.chain(instead.iter().map(|other| other.pasted(map, paste))) {
             let after = said(&database.problems(&mended));
             assert!(
                 !after.contains(&(problem.path.clone(), problem.what.clone())),

@@ -110,3 +110,180 @@ fn a_key_of_several_columns_is_offered_no_column_of_a_joined_name() {
         passes(&Shop::new(sql, &map(&end), "customer = 'delete'\nplace = 'delete'\ncall = 'delete'\n"));
     }
 }
+
+/// A small host of which a treatment is checked: what is in the map, and what is done to each class.
+#[derive(Clone, Debug)]
+struct Host {
+    null: &'static str,
+    unique: &'static str,
+    unknown: bool,
+    /// What the map says of the owner links of topics and of notes.
+    owner_ends: [String; 2],
+    topic_end: String,
+    actions: [String; 3],
+}
+
+/// The data map of each schema and map, and the rest of the policy.
+type Known = std::collections::HashMap<String, (Option<relinquish::DataMap>, String)>;
+
+impl Host {
+    /// The schema, the map and the treatment.
+    fn texts(&self) -> (String, String, String) {
+        let Self { null, unique, unknown, owner_ends: [of_topic, of_note], topic_end, actions } = self;
+        let sql = format!(
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, mail TEXT);
+             CREATE TABLE topics (id INTEGER PRIMARY KEY, client INTEGER REFERENCES clients(id), title TEXT);
+             CREATE TABLE notes (id INTEGER PRIMARY KEY, client INTEGER {null} REFERENCES clients(id),
+                 topic INTEGER {null} REFERENCES topics(id), body TEXT{unique});"
+        );
+        let unknown =
+            if *unknown { "[customers.unknown_customer]\nfind = { name = 'Unknown' }\n" } else { "" };
+        let map = format!(
+            "{CUSTOMERS}{unknown}[customers.fields]\nname = 'name'\nmail = 'email'\n\
+             [records.topic]\ntable = 'topics'\nowner = 'client'\nfields.title = 'free_text'\n{of_topic}\n\
+             [records.note]\ntable = 'notes'\nowner = 'client'\nfields.body = 'free_text'\nends.topic = {topic_end}\n{of_note}\n"
+        );
+        let [customer, topic, note] = actions;
+        let each = [("customer", customer), ("topic", topic), ("note", note)];
+        let lines = each.into_iter().filter(|(_, action)| !action.is_empty());
+        let treatment: Vec<String> = lines.map(|(class, action)| format!("{class} = {action}\n")).collect();
+        (sql, map, treatment.concat())
+    }
+
+    /// What is said, by path; None where the map itself does not fit.
+    fn said(&self, known: &mut Known) -> Option<Vec<relinquish::Problem>> {
+        let (sql, map, treatment) = self.texts();
+        let place = format!("{sql}{map}");
+        let (data_map, policy) = known.entry(place).or_insert_with(|| {
+            let shop = Shop::new(&sql, &map, "");
+            (shop.store().ok().map(|store| store.data_map().clone()), shop.policy)
+        });
+        let policy = PolicyDocument::from_toml(&format!("{policy}{treatment}")).unwrap();
+        Some(match policy.check(data_map.as_ref()?) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().cloned().collect(),
+        })
+    }
+
+    fn action(&mut self, class: &str) -> &mut String {
+        let place = ["customer", "topic", "note"].iter().position(|name| *name == class);
+        &mut self.actions[place.unwrap_or_else(|| panic!("{class}"))]
+    }
+
+    /// The host after an alternative of a way out. Every alternative has to be of a form that is known here.
+    fn after(&self, (path, what): (&str, &str), alternative: &str) -> Self {
+        let mut host = self.clone();
+        if let Some((first, second)) = alternative.split_once(", and ") {
+            return self.after((path, what), first).after((path, what), second);
+        }
+        let class = path.strip_prefix("treatments.x.").unwrap_or_else(|| panic!("{path}"));
+        let class = class.split('.').next().unwrap();
+        let bare = alternative.split(" in the map").next().unwrap().trim_start_matches("write ");
+        let alternative = alternative
+            .find("ends.")
+            .map_or(bare, |at| alternative[at..].split(" in the map").next().unwrap());
+        if let Some((end, word)) = alternative.split_once(" = ").filter(|(end, _)| end.starts_with("ends.")) {
+            match end {
+                "ends.topic" => word.clone_into(&mut host.topic_end),
+                "ends.client" => {
+                    let at = usize::from(what.contains("note.client"));
+                    host.owner_ends[at] = format!("ends.client = {word}");
+                }
+                _ => panic!("{alternative}"),
+            }
+        } else if alternative.ends_with(" take NULL in the database") {
+            host.null = "";
+        } else if alternative == "anonymise this class" {
+            *host.action(class) = "'anonymise'".to_owned();
+        } else if let Some(other) = alternative.strip_prefix("delete ") {
+            *host.action(other) = "'delete'".to_owned();
+        } else if alternative.starts_with('"') || alternative.starts_with('{') {
+            *host.action(class) = alternative.replace("reason", "a reason");
+        } else {
+            panic!("{path}: an alternative of an unknown form: {alternative}");
+        }
+        host
+    }
+}
+
+/// The alternatives of a way out: `write "delete", { keep = "reason" } or "anonymise", or delete note`.
+fn alternatives(way_out: &str) -> Vec<String> {
+    let plain = way_out.replace(", or ", "\n").replace("; or ", "\n").replace(" or ", "\n");
+    let mut parts = vec![String::new()];
+    let mut depth = 0;
+    let mut rest = plain.as_str();
+    while let Some(letter) = rest.chars().next() {
+        depth += match letter {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        // A comma between two words of a list.
+        let is_between = depth == 0 && (rest.starts_with(", \"") || rest.starts_with(", {"));
+        if letter == '\n' || is_between {
+            parts.push(String::new());
+        } else {
+            parts.last_mut().unwrap().push(letter);
+        }
+        rest = &rest[letter.len_utf8()..];
+    }
+    let bare = parts.iter().map(|part| part.split(", so that").next().unwrap_or_default().trim().to_owned());
+    bare.filter(|part| !part.is_empty()).collect()
+}
+
+/// Each alternative makes the problem go away, and leads to no other at the same place.
+#[test]
+fn every_alternative_of_a_treatments_problem_lets_it_pass() {
+    let actions = ["'delete'", "'anonymise'", "'reassign'", "{ keep = 'law' }", ""];
+    let (mut tried, mut wrong, mut known) = (0, Vec::new(), Known::new());
+    for null in ["", "NOT NULL"] {
+        for unique in ["", ", UNIQUE (client)", ", UNIQUE (client, body)", ", UNIQUE (topic)"] {
+            for unknown in [false, true] {
+                for topic_end in ["'clear'", "'goes'", "{ keep = 'no need' }", "{ clear = 0 }"] {
+                    for customer in ["'delete'", "'anonymise'"] {
+                        for (topic, note) in
+                            actions.iter().flat_map(|topic| actions.iter().map(move |note| (*topic, *note)))
+                        {
+                            let actions = [customer, topic, note].map(str::to_owned);
+                            let topic_end = topic_end.to_owned();
+                            let host = Host {
+                                null,
+                                unique,
+                                unknown,
+                                owner_ends: Default::default(),
+                                topic_end,
+                                actions,
+                            };
+                            let Some(before) = host.said(&mut known) else { continue };
+                            for problem in &before {
+                                for alternative in alternatives(&problem.way_out) {
+                                    tried += 1;
+                                    let Some(after) = host
+                                        .after((&problem.path, &problem.what), &alternative)
+                                        .said(&mut known)
+                                    else {
+                                        wrong.push(format!(
+                                            "{host:?}\n{problem}\n-> {alternative}: the map does not fit"
+                                        ));
+                                        continue;
+                                    };
+                                    let is_new = |other: &&relinquish::Problem| {
+                                        other.path == problem.path
+                                            && (other.what == problem.what
+                                                || before.iter().all(|known| known.what != other.what))
+                                    };
+                                    if let Some(other) = after.iter().find(is_new) {
+                                        wrong.push(format!("{host:?}\n{problem}\n-> {alternative}: {other}"));
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let shown = wrong.iter().step_by(1 + wrong.len() / 12).cloned().collect::<Vec<_>>().join("\n\n");
+    assert!(wrong.is_empty(), "{} of {tried}\n{shown}", wrong.len());
+    assert!(tried > 1_000, "{tried}");
+}

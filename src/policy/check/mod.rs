@@ -12,20 +12,21 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, LetGo, Link, LinkRole,
-    RecordClass, Role, StateName, Unclaimed, WhenGone,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, RecordClass, Role, StateName,
 };
 use crate::digest::Digest;
-use crate::document::{Problems, Reader, join, key, suggest};
+use crate::document::{Problems, Reader, join, suggest};
 
 mod duties;
 mod expire;
 mod field;
 mod group;
 mod reading;
+mod references;
 mod triggers;
 
 use field::{Impossible, Resolved, resolve};
+use references::{actions, check_references};
 
 pub(super) fn check(
     document: &PolicyDocument,
@@ -296,11 +297,7 @@ fn compile_classes(
     for class in map.classes() {
         let path = join(path, class.name().as_str());
         let Some(rule) = treatment.classes.get(class.name()) else {
-            reader.problem(
-                path,
-                "is not covered",
-                actions(treatment, class, class.name() != map.root() && class.is_reassignable()),
-            );
+            reader.problem(path, "is not covered", actions(treatment, class, map));
             continue;
         };
         let is_root = class.name() == map.root();
@@ -311,26 +308,13 @@ fn compile_classes(
                 "its records cannot be reassigned: the data map names no \"Unknown Customer\", or they do not belong \
                  to a customer directly"
             };
-            reader.problem(&path, what, actions(treatment, class, false));
+            reader.problem(&path, what, actions(treatment, class, map));
         }
         let mut compiled = compile_class(reader, &path, rules, rule, class);
         group::put_in_group(reader, &path, rule, &mut compiled, class, map);
         classes.insert(class.name().clone(), compiled);
     }
     classes
-}
-
-/// The actions that a class can take in a treatment, of those that need nothing else.
-fn actions(treatment: &TreatmentRule, class: &RecordClass, is_reassignable: bool) -> String {
-    let mut words = vec!["\"delete\""];
-    let stays = may_stay(treatment, class);
-    words.extend(stays.then_some("\"anonymise\""));
-    words.extend(is_reassignable.then_some("\"reassign\""));
-    words.extend(stays.then_some("{ keep = \"reason\" }"));
-    match words.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("write {} or {last}", others.join(", ")),
-        _ => format!("write {}", words.concat()),
-    }
 }
 
 fn compile_class(
@@ -494,314 +478,6 @@ fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled
             },
         );
     }
-}
-
-/// Deletes that something which stays forbids.
-fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
-    check_first(reader, path, rule, map);
-    for class in map.classes() {
-        let path = join(path, class.name().as_str());
-        let Some(own) = rule.classes.get(class.name()) else { continue };
-        if own.action == RecordAction::Reassign {
-            check_hand_over(reader, &path, (own, rule), class);
-            if let Some(link) = class.links().iter().find(|link| link.goes_along()) {
-                reader.problem(
-                    &path,
-                    format!(
-                        "cannot be reassigned: {}.{} goes with what it leads to",
-                        class.name(),
-                        link.name()
-                    ),
-                    "write \"delete\" or \"anonymise\", or another word for that end in the map",
-                );
-            }
-        }
-        if own.action != RecordAction::Delete && !own.or_deletes {
-            continue;
-        }
-        for needed in class.needed() {
-            reader.problem(
-                &path,
-                format!("cannot be deleted: {needed} points at it and is ignored by the data map"),
-                "map that table and say what happens to it, or anonymise this class",
-            );
-        }
-        for rows in class.unclaimed() {
-            let Unclaimed { table, columns, on_delete, so } = rows;
-            reader.problem(
-                &path,
-                format!(
-                    "cannot be deleted: the data map ignores the rows of table {table} that no class claims, and their \
-                     foreign key on {columns} leads to it (ON DELETE {on_delete}), so {so}"
-                ),
-                format!(
-                    "map these rows: [records.…] with table = \"{table}\", when = \"rest\" and owner = \"{columns}\"; or \
-                     anonymise this class"
-                ),
-            );
-        }
-        if own.action == RecordAction::Reassign
-            && let Some((other, link)) = map.links_to(class.name()).find(|(_, link)| link.goes_along())
-        {
-            reader.problem(
-                join(&path, "else"),
-                format!("deletes some records, and {}.{} goes with those alone", other.name(), link.name()),
-                "anonymise this class, or write another word for that end in the map",
-            );
-        }
-        for (other, link) in map.links_to(class.name()) {
-            let Some(of_other) = rule.classes.get(other.name()).map(|rule| &rule.action) else { continue };
-            let name = format!("{}.{}", other.name(), link.name());
-            let name = name.trim_end_matches('.');
-            if may_outlive(other, link, of_other, map) && !link.is_by_value() {
-                check_let_go(reader, &path, (other, link));
-            }
-            if let Some(why) = stays_behind(other, link, of_other, map) {
-                let ways = ways_out(rule, (own, class), (of_other, other, link), map);
-                reader.problem(&path, format!("cannot be deleted: {name} {why}"), ways.join(", or "));
-            }
-        }
-    }
-}
-
-/// Whether a record can stay in this treatment: nothing goes to which it has to lead.
-fn may_stay(rule: &TreatmentRule, class: &RecordClass) -> bool {
-    let goes = |link: &Link| {
-        rule.classes.get(link.to()).is_some_and(|head| head.action == RecordAction::Delete || head.or_deletes)
-    };
-    !class.links().iter().any(|link| goes(link) && !link.lets_go() && !link.is_by_value())
-}
-
-/// What can be done where a record that stays leads to one that is deleted: only what no other check refuses.
-fn ways_out(
-    rule: &TreatmentRule,
-    (own, class): (&ClassRule, &RecordClass),
-    (of_other, other, link): (&RecordAction, &RecordClass, &Link),
-    map: &DataMap,
-) -> Vec<String> {
-    let takes_null = link.fields().iter().any(|field| {
-        other.find(field.as_str()).is_some_and(|field| {
-            field.constraints().nullable
-                && !field.is_linked()
-                && !matches!(field.role(), Role::Key | Role::Computed)
-        })
-    });
-    let mut ways = Vec::new();
-    let is_single = link.role() == LinkRole::Owner;
-    if *of_other != RecordAction::Delete && stays_behind(other, link, &RecordAction::Delete, map).is_none() {
-        ways.push(format!("delete {}", other.name()));
-    }
-    let end = format!("ends.{}", key(link.name()));
-    let may_go = match of_other {
-        RecordAction::Delete => true,
-        RecordAction::Anonymise => takes_null,
-        RecordAction::Keep { .. } | RecordAction::Reassign => false,
-    };
-    let is_whole = own.action == RecordAction::Delete && !own.or_deletes;
-    if may_go && is_whole && !is_single && other.name() != map.root() && !link.goes_along() {
-        ways.push(format!("write {end} = \"goes\" in the map, so that it is treated along"));
-    }
-    if takes_null && *link.gone() != WhenGone::Clear {
-        ways.push(format!("write {end} = \"clear\" in the map, so that the link lets go of it"));
-    }
-    if may_stay(rule, class) {
-        ways.push("anonymise this class".to_owned());
-    }
-    if ways.is_empty() {
-        ways.push(format!("say in the map that the link lets go of it, with a value that means nobody: {end} = {{ clear = 0 }}"));
-    }
-    ways
-}
-
-/// Whether a record may stay, or stay for a while, when what its link leads to is deleted.
-fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> bool {
-    match action {
-        RecordAction::Anonymise | RecordAction::Keep { .. } => true,
-        RecordAction::Reassign => link.role() != LinkRole::Owner,
-        RecordAction::Delete => {
-            let owners = || class.links().iter().filter(|link| link.role() == LinkRole::Owner);
-            let several_owners = owners().map(Link::name).collect::<BTreeSet<_>>().len() > 1;
-            let ways: BTreeSet<&str> =
-                class.links().iter().filter(|link| link.is_owner()).map(Link::name).collect();
-            let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
-            let is_shared = class.links().iter().any(|link| link.role() == LinkRole::Shared);
-            let hangs_once = ways.len() == 1 && !is_held;
-            let goes_with_it = match link.role() {
-                LinkRole::Owner => hangs_once || (!is_held && !is_shared && !several_owners),
-                LinkRole::Shared => hangs_once,
-                LinkRole::End => false,
-            };
-            !goes_with_it && !link.goes_along()
-        }
-    }
-}
-
-/// Why a record may lead to one that is deleted, and stay.
-fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> Option<String> {
-    // A value goes with its customer.
-    if link.is_by_value() {
-        return None;
-    }
-    if link.goes_along() && matches!(action, RecordAction::Keep { .. }) {
-        return Some(format!("goes with it, and its records are not deleted ({})", action.as_str()));
-    }
-    if !may_outlive(class, link, action, map) {
-        return None;
-    }
-    let why = match link.gone() {
-        WhenGone::StandIn => return None,
-        WhenGone::Keep { .. } if !link.is_enforced() => return None,
-        WhenGone::Clear | WhenGone::Goes | WhenGone::Same if link.is_clearable() => return None,
-        WhenGone::Keep { .. } => {
-            "keeps its link, and a foreign key forbids one that leads nowhere".to_owned()
-        }
-        WhenGone::Clear => "cannot be cleared: it tells the classes of its table apart".to_owned(),
-        WhenGone::Goes | WhenGone::Same => "goes with it, is anonymised, and cannot be cleared".to_owned(),
-        WhenGone::Forbids => match action {
-            RecordAction::Delete | RecordAction::Reassign if link.role() == LinkRole::End => {
-                "may lead to it from records of other customers".to_owned()
-            }
-            RecordAction::Delete => {
-                "leads to it, and such a record stays while somebody else has it".to_owned()
-            }
-            _ => format!("leads to it and stays ({})", action.as_str()),
-        },
-    };
-    // What hangs from a record goes after it.
-    let goes_after =
-        *link.gone() == WhenGone::Forbids && link.is_holding() && *action == RecordAction::Delete;
-    (!goes_after).then_some(why)
-}
-
-/// Of several owner links the first counts that is not empty. One that is cleared would make a new way.
-fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
-    for class in map.classes() {
-        let Some(action) = rule.classes.get(class.name()).map(|rule| &rule.action) else { continue };
-        let owners: Vec<&Link> = class.links().iter().filter(|link| link.role() == LinkRole::Owner).collect();
-        let is_held = map.links_to(class.name()).any(|(_, link)| link.is_holding());
-        let is_exclusive = !is_held && class.links().iter().all(|link| link.role() != LinkRole::Shared);
-        for (n, link) in owners.iter().enumerate() {
-            let is_last = owners.iter().skip(n + 1).all(|other| other.name() == link.name());
-            if is_last {
-                continue;
-            }
-            let head_goes = rule
-                .classes
-                .get(link.to())
-                .is_some_and(|head| head.action == RecordAction::Delete || head.or_deletes);
-            let stays = !head_goes
-                || matches!(link.gone(), WhenGone::Keep { .. } | WhenGone::StandIn)
-                || (*action == RecordAction::Delete && is_exclusive);
-            if link.is_by_value() || !stays {
-                reader.problem(
-                    join(path, class.name().as_str()),
-                    format!(
-                        "{}.{} may be emptied, and then its records would belong to whom the next of `first` leads to",
-                        class.name(),
-                        link.name()
-                    ),
-                    "put that link last, or delete the records",
-                );
-            }
-        }
-    }
-}
-
-/// Handing over writes the owner link, and the "Unknown Customer" may have an equal record.
-fn check_hand_over(
-    reader: &mut Reader,
-    path: &str,
-    (rule, treatment): (&ClassRule, &TreatmentRule),
-    class: &RecordClass,
-) {
-    let or_anonymise = if may_stay(treatment, class) { " or \"anonymise\"" } else { "" };
-    let owners = class.links().iter().filter(|link| link.is_owner());
-    let owner: BTreeSet<&FieldName> = owners.flat_map(Link::fields).collect();
-    for unique in class.unique().iter().filter(|unique| unique.iter().any(|field| owner.contains(field))) {
-        let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
-        if unique.iter().all(|field| owner.contains(field)) {
-            reader.problem(
-                path,
-                format!(
-                    "cannot be reassigned: UNIQUE ({}) leaves the \"Unknown Customer\" one record",
-                    names.join(", ")
-                ),
-                format!("write \"delete\"{or_anonymise}"),
-            );
-        } else if !rule.or_deletes {
-            reader.problem(
-                path,
-                format!(
-                    "reassigns, and UNIQUE ({}) refuses a record that the \"Unknown Customer\" has already",
-                    names.join(", ")
-                ),
-                format!(
-                    "write {{ action = \"reassign\", else = \"delete\" }}{}",
-                    or_anonymise.replace(" or", ", or")
-                ),
-            );
-        }
-    }
-    // Which of these records the "Unknown Customer" has already only the database can tell.
-    for unique in class.unique_through() {
-        if unique.fields.iter().any(|field| owner.contains(field)) {
-            reader.problem(
-                path,
-                format!(
-                    "cannot be reassigned: {} may refuse a record that the \"Unknown Customer\" has already",
-                    unique.text
-                ),
-                format!("write \"delete\"{or_anonymise}"),
-            );
-        }
-    }
-}
-
-/// A link that is let go gets the same value in every record, which a unique index may refuse.
-fn check_let_go(reader: &mut Reader, path: &str, (class, link): (&RecordClass, &Link)) {
-    let Some(to) = link.let_go_to() else { return };
-    let is_own = |field: &FieldName| link.fields().contains(field);
-    let plain = class.unique().iter().filter(|unique| to == LetGo::Value && unique.iter().any(is_own));
-    let plain = plain.map(|unique| {
-        let names: Vec<&str> = unique.iter().map(FieldName::as_str).collect();
-        format!("UNIQUE ({})", names.join(", "))
-    });
-    let tangled = class.unique_through().iter().filter(|unique| {
-        let fields = if to == LetGo::Value { &unique.fields } else { &unique.null_counts };
-        fields.iter().any(is_own)
-    });
-    let refusing: BTreeSet<String> = plain.chain(tangled.map(|unique| unique.text.clone())).collect();
-    if refusing.is_empty() {
-        return;
-    }
-    let takes_null = |field: &FieldName| {
-        let is_counted = class.unique_through().iter().any(|unique| unique.null_counts.contains(field));
-        class
-            .find(field.as_str())
-            .is_some_and(|field| field.constraints().nullable && field.role() == Role::Value)
-            && !is_counted
-    };
-    let end = format!("ends.{}", key(link.name()));
-    let mut ways = vec![format!("write {end} = \"goes\" in the map")];
-    if to == LetGo::Value && link.fields().iter().all(takes_null) {
-        ways.push(format!("write {end} = \"clear\" in the map"));
-    }
-    ways.push("anonymise this class".to_owned());
-    let what = match (to, link.gone()) {
-        (LetGo::Null, _) => "NULL",
-        (LetGo::Value, WhenGone::StandIn) => "the \"Unknown Customer\"",
-        (LetGo::Value, _) => "one value",
-    };
-    reader.problem(
-        path,
-        format!(
-            "cannot be deleted: {}.{} gets {what} in every record then, and {} refuses a second such record",
-            class.name(),
-            link.name(),
-            refusing.into_iter().collect::<Vec<_>>().join(" or ")
-        ),
-        ways.join(", or "),
-    );
 }
 
 /// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::links::{Compare, LinkMap, When};
+use super::links::{Compare, EndMap, LinkMap, LinkRef, SharedMap, When};
 use super::map::{Ends, SqlMap};
 use super::paste;
 use super::schema::{Column, ForeignKey, Table};
 use super::way::{Binder, BoundLink, Foot, clearable, is_covered, is_fixed_at_null};
-use crate::data_map::{ClassName, Datatype, LinkRole, is_reserved};
+use crate::data_map::{ClassName, Datatype, LinkRole, WhenGone, is_reserved};
 use crate::document::{Reader, join};
 
 impl<'s> Binder<'s> {
@@ -36,18 +36,100 @@ impl<'s> Binder<'s> {
         if is_key && self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
             ways.push(end("stand-in", "the \"Unknown Customer\" takes that place"));
         }
+        if is_record && is_plain && !self.is_root(&key.to_table) {
+            ways.push(Way::Keep { name: name.clone() });
+        }
         // Columns that are joined are no column of the table.
         let has_name = key.columns.len() == 1 || self.map.links.contains_key(&name);
         if is_record && is_plain && has_name {
-            ways.push(Way::Shared { name: name.clone() });
+            let shared = self.shared_as_well(foot, links, &name, Some(&link));
+            ways.extend(shared.map(|shared| Way::Shared { shared, is_own: true }));
         }
         if is_plain
+            && takes_null
             && !self.is_root(&key.to_table)
             && let [class] = self.classes_of(&key.to_table).as_slice()
+            && let Some(held) = self.foot_of(class)
         {
-            ways.push(Way::Holds { class: class.clone(), link: format!("{}.{name}", foot.class) });
+            let own = self.own_links(&held);
+            let shared = self.shared_as_well(&held, &own, &format!("{}.{name}", foot.class), None);
+            ways.extend(shared.map(|shared| Way::Shared { shared, is_own: false }));
         }
         ways
+    }
+
+    /// What a class of the map says of who shares its records, with one link more: `own`, or a link of another class. Each link by
+    /// which such a record hangs has to let go when what it leads to leaves, because the record may stay with somebody else.
+    fn shared_as_well(
+        &self,
+        foot: &Foot<'s>,
+        links: &[BoundLink],
+        more: &str,
+        own: Option<&BoundLink>,
+    ) -> Option<Shared> {
+        let record = self.map.records.get(foot.class).filter(|record| record.alike.is_none())?;
+        // Both ends can be held to be one person's only where nobody shares them.
+        let is_same = |end: &EndMap| end.gone == WhenGone::Same;
+        let ends = self.map.records.values().flat_map(|record| record.ends.links.values());
+        if ends.chain(self.map.customers.ends.links.values()).any(is_same) {
+            return None;
+        }
+        let (mut list, mut ends) = (Vec::new(), Vec::new());
+        let owner = record.owner.iter().map(|link| match link {
+            LinkRef::Word(word) if record.owner.len() == 1 => Some(word.clone()),
+            LinkRef::Word(_) | LinkRef::Full(_) => None,
+        });
+        let shared = record.shared.iter().map(|shared| match shared {
+            SharedMap::Own(LinkRef::Word(word)) => Some(word.clone()),
+            SharedMap::Own(LinkRef::Full(_)) => None,
+            SharedMap::Of(class, link) => Some(format!("{class}.{link}")),
+        });
+        for name in owner.chain(shared) {
+            list.push(name?);
+        }
+        for link in links.iter().filter(|link| link.role != LinkRole::End).chain(own) {
+            let is_key = matches!(link.compare, Compare::Exact | Compare::Text) && !link.by_value;
+            let to_root = link.heads.len() == 1 && link.heads.first() == Some(&self.map.customers.class);
+            let name = if own.is_some_and(|own| std::ptr::eq(own, link)) { more } else { &link.name };
+            match &link.gone {
+                WhenGone::Clear | WhenGone::StandIn => {}
+                WhenGone::Forbids if !clearable(foot, link, &[]).is_empty() => {
+                    ends.push((name.to_owned(), "clear"))
+                }
+                WhenGone::Forbids
+                    if is_key && to_root && self.map.customers.unknown.is_some() && link.hops.is_empty() =>
+                {
+                    ends.push((name.to_owned(), "stand-in"));
+                }
+                WhenGone::Forbids | WhenGone::Goes | WhenGone::Same | WhenGone::Keep { .. } => return None,
+            }
+        }
+        if !ends.is_empty() && record.ends.is_word {
+            return None;
+        }
+        list.push(more.to_owned());
+        let instead_of_owner = !record.owner.is_empty();
+        Some(Shared { class: foot.class.clone(), list, instead_of_owner, ends })
+    }
+
+    /// A class of the map with its place and its table.
+    fn foot_of(&self, class: &'s ClassName) -> Option<Foot<'s>> {
+        let (_, table, key) = self.classes.iter().find(|(name, ..)| name == class)?;
+        let (record, table) = (self.map.records.get(class)?, self.schema.table(table)?);
+        Some(Foot {
+            path: join("records", class.as_str()),
+            class,
+            table,
+            when: &record.when,
+            key: key.clone(),
+            divides: self.map.conditions(&table.name),
+        })
+    }
+
+    /// The links of such a class, as far as they are right.
+    fn own_links(&self, foot: &Foot<'s>) -> Vec<BoundLink> {
+        let Some(record) = self.map.records.get(foot.class) else { return Vec::new() };
+        self.links(&mut Reader::default(), foot, &record.owner, &record.shared, &record.ends).0
     }
 
     /// A link with the first comparison that both of its ends allow: they may differ in type or in how they compare.
@@ -74,11 +156,10 @@ impl<'s> Binder<'s> {
         if words.is_empty() {
             // All that is left is that the other record hangs from this one.
             return ways.iter().find_map(|way| {
-                let Way::Holds { class, link } = way else { return None };
-                let is_free = self.map.records.get(class).is_some_and(|record| record.shared.is_empty());
-                is_free.then(|| {
-                    paste::set(&["records", class.as_str()], "shared", &format!("[{}]", paste::text(link)))
-                })
+                let Way::Shared { shared, is_own: false } = way else { return None };
+                let is_one_line = !shared.instead_of_owner && shared.ends.is_empty();
+                is_one_line
+                    .then(|| paste::set(&["records", shared.class.as_str()], "shared", &shared.value()))
             });
         }
         // A class that says `ends = "schema"` has no table to paste into.
@@ -88,8 +169,8 @@ impl<'s> Binder<'s> {
         let mut lines = paste::header(&[&place[..], &["ends"]].concat());
         lines.push('\n');
         lines.push_str(&end_to_choose(name, ways));
-        for other in others {
-            lines.push_str("\n# or, ");
+        for other in others.flatten() {
+            lines.push('\n');
             lines.push_str(&other);
         }
         Some(lines)
@@ -229,10 +310,40 @@ pub(super) fn free_name(map: &SqlMap, table: &str) -> ClassName {
 pub(super) enum Way {
     /// A word for the end.
     End { name: String, compare: Option<Compare>, word: &'static str, when: &'static str },
-    /// The record belongs to that end as well.
-    Shared { name: String },
-    /// What the key leads to belongs to whoever has the record.
-    Holds { class: ClassName, link: String },
+    /// The link stays as it is.
+    Keep { name: String },
+    /// The record belongs to that end as well; or what the key leads to belongs to whoever has the record.
+    Shared { shared: Shared, is_own: bool },
+}
+
+/// What a class would say of who shares its records.
+pub(super) struct Shared {
+    class: ClassName,
+    list: Vec<String>,
+    /// Its owner is one of them then.
+    instead_of_owner: bool,
+    /// What its links need in order to let go.
+    ends: Vec<(String, &'static str)>,
+}
+
+impl Shared {
+    /// `["sender_id", "reader_id"]`
+    fn value(&self) -> String {
+        format!("[{}]", self.list.iter().map(|name| paste::text(name)).collect::<Vec<_>>().join(", "))
+    }
+
+    /// As comments to lines.
+    fn lines(&self) -> Vec<String> {
+        let place = ["records", self.class.as_str()];
+        let instead = if self.instead_of_owner { ", instead of owner" } else { "" };
+        let mut lines =
+            vec![format!("# or, in {}{instead}: shared = {}", paste::header(&place), self.value())];
+        let header = paste::header(&[&place[..], &["ends"]].concat());
+        for (name, word) in &self.ends {
+            lines.push(format!("#   and, in {header}: {} = {}", paste::key(name), paste::text(word)));
+        }
+        lines
+    }
 }
 
 /// A word for an end, with how the link compares where that has to be said.
@@ -257,23 +368,21 @@ impl Way {
     fn word(&self) -> Option<String> {
         match self {
             Self::End { word, .. } => Some(paste::text(word)),
-            Self::Shared { .. } | Self::Holds { .. } => None,
+            Self::Keep { .. } | Self::Shared { .. } => None,
         }
     }
 
-    /// What is written somewhere else instead of a word.
-    fn elsewhere(&self, own: &str, is_alike: bool) -> Option<String> {
+    /// What is written instead of a word, as comments to lines.
+    fn elsewhere(&self, own: &str, is_alike: bool) -> Option<Vec<String>> {
         match self {
             Self::End { .. } => None,
-            Self::Shared { .. } if is_alike => None,
-            Self::Shared { name } => {
-                Some(format!("in {}: shared = [{}, …]", paste::header(&["records", own]), paste::text(name)))
-            }
-            Self::Holds { class, link } => Some(format!(
-                "in {}: shared = [{}]",
-                paste::header(&["records", class.as_str()]),
-                paste::text(link)
-            )),
+            Self::Keep { .. } | Self::Shared { is_own: true, .. } if is_alike => None,
+            Self::Keep { name } => Some(vec![format!(
+                "# or, in {}, where what it leads to is never deleted: {} = {{ keep = \"reason\" }}",
+                paste::header(&["records", own, "ends"]),
+                paste::key(name)
+            )]),
+            Self::Shared { shared, .. } => Some(shared.lines()),
         }
     }
 }
@@ -285,13 +394,29 @@ impl fmt::Display for Way {
                 let end = end(*compare, word);
                 write!(f, "ends.{} = {end} where {when}", paste::key(name))
             }
-            Self::Shared { name } => {
-                write!(f, "shared = [\"{name}\", …] where the record belongs to that end as well")
-            }
-            Self::Holds { class, link } => write!(
+            Self::Keep { name } => write!(
                 f,
-                "shared = [\"{link}\"] at records.{class} where that record belongs to whoever has this one"
+                "ends.{} = {{ keep = \"reason\" }} where what it leads to is never deleted, and the link stays",
+                paste::key(name)
             ),
+            Self::Shared { shared, is_own } => {
+                write!(f, "shared = {}", shared.value())?;
+                if shared.instead_of_owner {
+                    f.write_str(" instead of owner")?;
+                }
+                if !is_own {
+                    write!(f, " at records.{}", shared.class)?;
+                }
+                for (n, (name, word)) in shared.ends.iter().enumerate() {
+                    let and = if n == 0 { ", with" } else { " and" };
+                    write!(f, "{and} ends.{} = {}", paste::key(name), paste::text(word))?;
+                }
+                f.write_str(if *is_own {
+                    ", where the record belongs to that end as well"
+                } else {
+                    ", where that record belongs to whoever has this one"
+                })
+            }
         }
     }
 }

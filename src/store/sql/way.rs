@@ -409,9 +409,16 @@ impl<'s> Binder<'s> {
         }
         own_columns(reader, path, to, &next.columns)?;
         let is_there = |column: &String| to.column(column).is_some();
-        let of_head = |class: &ClassName| self.map.records.get(class).map(|record| record.owner.as_slice());
-        let same = link.heads.iter().filter_map(of_head).any(|owner| {
-            owner.iter().any(|owner| {
+        let of_head = |class: &ClassName| {
+            let record = self.map.records.get(class)?;
+            let shared = record.shared.iter().filter_map(|shared| match shared {
+                SharedMap::Own(link) => Some(link),
+                SharedMap::Of(..) => None,
+            });
+            Some(record.owner.iter().chain(shared))
+        };
+        let same = link.heads.iter().filter_map(of_head).any(|mut owners| {
+            owners.any(|owner| {
                 let first = self.resolve(owner);
                 // An owner that is not there is said of that class.
                 !first.columns.iter().all(is_there)

@@ -20,6 +20,7 @@ pub struct DataMapBuilder {
     pub(super) deactivation: DeactivationSupport,
     pub(super) ignored: BTreeMap<String, String>,
     pub(super) counts_groups: bool,
+    pub(super) tells_who_shares: bool,
     pub(super) unmapped: Vec<String>,
     pub(super) source: Option<Digest>,
 }
@@ -65,6 +66,14 @@ impl DataMapBuilder {
     #[must_use]
     pub fn counts_groups(mut self) -> Self {
         self.counts_groups = true;
+        self
+    }
+
+    /// The store can tell whose else a record is. A policy that treats records which several people may have is refused where
+    /// nobody can.
+    #[must_use]
+    pub fn tells_who_shares(mut self) -> Self {
+        self.tells_who_shares = true;
         self
     }
 
@@ -145,6 +154,7 @@ impl DataMapBuilder {
             deactivation: self.deactivation,
             ignored: self.ignored,
             counts_groups: self.counts_groups,
+            tells_who_shares: self.tells_who_shares,
             unmapped: self.unmapped,
             source: self.source,
             digest: None,

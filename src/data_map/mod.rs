@@ -619,6 +619,7 @@ pub struct DataMap {
     /// Not digested: it says what the store can do, not what it holds.
     #[serde(skip)]
     counts_groups: bool,
+    tells_who_shares: bool,
     /// Not digested: a table that has nothing to do with customers voids no approval.
     #[serde(skip)]
     unmapped: Vec<String>,
@@ -641,6 +642,7 @@ impl DataMap {
             deactivation: DeactivationSupport::Supported,
             ignored: BTreeMap::new(),
             counts_groups: false,
+            tells_who_shares: false,
             unmapped: Vec::new(),
             source: None,
         }
@@ -690,6 +692,11 @@ impl DataMap {
     /// [smallest group](crate::policy::SmallestGroup) takes.
     pub fn counts_groups(&self) -> bool {
         self.counts_groups
+    }
+
+    /// Whether the store can tell whose else a record is.
+    pub fn tells_who_shares(&self) -> bool {
+        self.tells_who_shares
     }
 
     /// What belongs to customers and is left out of the map on purpose, with the reason. Certificates say so.

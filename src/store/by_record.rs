@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     Kept, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus, Tally,
-    TallyRequest, Target, Uncertain,
+    TallyRequest, Target, Uncertain, WhoShares,
 };
 use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
@@ -140,12 +140,13 @@ const TRIES: usize = 5;
 pub struct ByRecord<R> {
     repository: R,
     groups: Option<Arc<dyn CountGroups>>,
+    sharing: Option<Arc<dyn WhoShares>>,
 }
 
 impl<R: Repository> ByRecord<R> {
     /// Wraps a repository.
     pub fn new(repository: R) -> Self {
-        Self { repository, groups: None }
+        Self { repository, groups: None, sharing: None }
     }
 
     /// With somebody who counts customers that share what stays of one, for policies that demand a smallest group. The
@@ -153,6 +154,14 @@ impl<R: Repository> ByRecord<R> {
     #[must_use]
     pub fn counting(mut self, groups: impl CountGroups) -> Self {
         self.groups = Some(Arc::new(groups));
+        self
+    }
+
+    /// With somebody who tells who else has a record, for data maps in which several people may have one. The data map has to say
+    /// so: [`tells_who_shares`](crate::data_map::DataMapBuilder::tells_who_shares).
+    #[must_use]
+    pub fn sharing(mut self, who: impl WhoShares) -> Self {
+        self.sharing = Some(Arc::new(who));
         self
     }
 
@@ -226,6 +235,41 @@ impl<R: Repository> ByRecord<R> {
         Ok(standings)
     }
 
+    /// Whether somebody else has each of a customer's records as well, who stays.
+    async fn are_others_too(
+        &self,
+        customer: &CustomerId,
+        records: &[Record],
+        treatment: &Treatment,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut others = vec![false; records.len()];
+        let shared = self.repository.data_map().shared_classes();
+        let is_treated = |record: &Record| {
+            let treated = treatment.class(record.class.as_str());
+            treated.is_some_and(|class| !matches!(class.action(), RecordAction::Keep { .. }))
+        };
+        let asked = records.iter().zip(&mut others);
+        let asked = asked.filter(|(record, _)| shared.contains(&record.class) && is_treated(record));
+        let (asked, answers): (Vec<Record>, Vec<&mut bool>) =
+            asked.map(|(record, answer)| (record.clone(), answer)).unzip();
+        if asked.is_empty() {
+            return Ok(others);
+        }
+        let Some(who) = &self.sharing else {
+            let what = "it treats records that several people may have, and nobody tells who else has one; use ByRecord::sharing";
+            return Err(StoreError::Treatment { what: what.to_owned() });
+        };
+        let told = who.have_others(customer, &asked).await?;
+        if told.len() != asked.len() {
+            let what = "not of every record was told who else has it";
+            return Err(StoreError::failed("asking who else has records", what));
+        }
+        for (answer, told) in answers.into_iter().zip(told) {
+            *answer = told;
+        }
+        Ok(others)
+    }
+
     async fn tally_one(
         &self,
         customer: &CustomerId,
@@ -245,8 +289,17 @@ impl<R: Repository> ByRecord<R> {
         let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
         let tenant = facts.as_ref().map(|facts| &facts.tenant);
         let standings = self.standings(&records, treatment, tenant, day).await?;
-        for (record, standing) in records.iter().zip(standings) {
+        let shared = self.are_others_too(customer, &records, treatment).await?;
+        let mut others = BTreeMap::new();
+        for ((record, standing), is_others_too) in records.iter().zip(standings).zip(shared) {
             let tally = classes.entry(record.class.clone()).or_default();
+            if is_others_too {
+                *others.entry(record.class.clone()).or_default() += 1;
+                // It stays with the others, without this customer in its texts.
+                let texts = self.texts(record, standing, treatment, people.as_ref(), is_erased)?;
+                tally.due += u64::from(!texts.is_empty());
+                continue;
+            }
             tally.rows += 1;
             let counted = people.as_ref().map(|people| treatment.uncertain(record, standing, map, people));
             for (field, count) in counted.into_iter().flatten() {
@@ -282,7 +335,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, alone, uncertain, others: BTreeMap::new(), tombstones })
+        Ok(Tally { classes, kept, rare, alone, uncertain, others, tombstones })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
@@ -307,8 +360,13 @@ impl<R: Repository> ByRecord<R> {
             let is_erased = request.treatment.is_customer_erased(&loaded.records);
             let tenant = facts.as_ref().map(|facts| &facts.tenant);
             let standings = self.standings(&loaded.records, &request.treatment, tenant, date).await?;
-            for (record, standing) in loaded.records.into_iter().zip(standings) {
-                let change = request.treatment.treat(&record, standing, &request.seed, date, attempt);
+            let shared = self.are_others_too(&target.customer, &loaded.records, &request.treatment).await?;
+            for ((record, standing), is_others_too) in loaded.records.into_iter().zip(standings).zip(shared) {
+                let change = if is_others_too {
+                    RecordChange::Nothing
+                } else {
+                    request.treatment.treat(&record, standing, &request.seed, date, attempt)
+                };
                 let texts = self.texts(&record, standing, &request.treatment, people.as_ref(), is_erased)?;
                 let written = texts.into_iter().map(|(field, text)| {
                     let (class, key, seed) = (&record.class, &record.key, &request.seed);
@@ -319,7 +377,7 @@ impl<R: Repository> ByRecord<R> {
                 let change = with_redacted(change, written.collect());
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
-                if is_treated && standing != Standing::Kept {
+                if is_treated && standing != Standing::Kept && !is_others_too {
                     *counts.classes.entry(record.class.clone()).or_default() += 1;
                 }
                 if change != RecordChange::Nothing {

@@ -33,6 +33,7 @@ mod groups;
 mod memory;
 mod ownerless;
 mod page;
+mod sharing;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -47,6 +48,7 @@ pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
 pub use ownerless::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
+pub use sharing::WhoShares;
 
 /// One result per item, in the order of the request. A missing answer means that the item was not tried; a
 /// failed item says nothing of its neighbours.

@@ -7,6 +7,7 @@ mod after_duty;
 mod anonymise;
 mod backups;
 mod before_approval;
+mod by_record_sharing;
 mod by_value;
 mod census;
 mod column_checks;

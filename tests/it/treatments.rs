@@ -65,6 +65,7 @@ fn map() -> DataMap {
     .class(RecordClass::new("total").field(Field::key("id")).field(Field::plain("sum")))
     .knows(Fact::Status)
     .date("created")
+    .tells_who_shares()
     .build()
     .unwrap()
 }

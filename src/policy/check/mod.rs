@@ -102,6 +102,7 @@ fn compile(
         duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
         reading::put_after_duty(reader, &path, (rules, strategies), rule, &mut classes, map);
+        check_who_shares(reader, &path, &classes, map);
         check_signs(reader, &path, &classes, map);
         check_values(reader, &path, &classes, rules, map);
         check_gateways(reader, &path, rule, map);
@@ -476,6 +477,28 @@ fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled
             } else {
                 format!("classify {} in the data map as the personal data it holds; or write {keep}", plain.join(", "))
             },
+        );
+    }
+}
+
+/// A record that several people may have is treated with the last of them, so somebody has to tell who else has it.
+fn check_who_shares(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &DataMap,
+) {
+    if map.tells_who_shares() {
+        return;
+    }
+    for name in map.shared_classes() {
+        if classes.get(name).is_none_or(|class| matches!(class.action, RecordAction::Keep { .. })) {
+            continue;
+        }
+        reader.problem(
+            join(path, name.as_str()),
+            "may be several people's records, and nothing tells who else has one",
+            "write { keep = \"reason\" }; or give ByRecord::sharing somebody who tells, and write tells_who_shares() in the data map",
         );
     }
 }

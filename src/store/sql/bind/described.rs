@@ -210,7 +210,7 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
     if let DeactivateMap::None { reason } = &customers.deactivate {
         builder = builder.without_deactivation(reason);
     }
-    builder = builder.source(map.digest).counts_groups();
+    builder = builder.source(map.digest).counts_groups().tells_who_shares();
     let beside = beside(map, schema);
     if !beside.is_empty() {
         builder =

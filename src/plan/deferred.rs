@@ -33,6 +33,9 @@ pub struct Deferred {
     /// known.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
+    /// No duty names the class: its records are kept because records need them that a duty keeps.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub for_others: bool,
 }
 
 /// One duty that defers, with what a refusal has to name.
@@ -113,7 +116,8 @@ impl Deferred {
                 DeferredBy::new(duty, latest(duty, field).and_then(ends))
             })
             .collect();
-        if duties.is_empty() && rows.is_some() {
+        let for_others = duties.is_empty() && rows.is_some();
+        if for_others {
             // They are kept with records of other classes, perhaps of others, for as long as these are kept.
             let with_others = policy.duties().iter().filter(|duty| !duty.needs().is_empty());
             duties.extend(with_others.map(|duty| {
@@ -130,7 +134,7 @@ impl Deferred {
         }
         let until = duties.iter().filter_map(|duty| duty.until).max();
         let unreadable = BTreeMap::new();
-        Self { class: class.clone(), rows, duties, until, free_from: None, unreadable }
+        Self { class: class.clone(), rows, duties, until, free_from: None, unreadable, for_others }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a duty keeps with a record, because the record needs it to keep its meaning.
 
-use relinquish::{Asked, Outcome};
+use relinquish::plan::letter::{self, Language, Letterhead, Lingering};
+use relinquish::{Asked, Outcome, PolicyDocument, RecordStore as _};
 
-use crate::hosts::approved;
+use crate::hosts::{self, approved};
 use crate::shop::{CUSTOMERS, Shop};
 
 const SCHEMA: &str = "
@@ -65,4 +66,51 @@ async fn a_field_of_somebody_else_stays_in_what_is_kept_with_a_record() {
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
     let names = "SELECT group_concat(id || coalesce(noted_by, '')) FROM addresses WHERE client = 1";
     assert_eq!(shop.text(names), "1Bob Elm,2", "the second one is on no invoice that is kept");
+}
+
+/// The letter said that the address was kept because of a law, as if a law said so of addresses. It is kept because an invoice
+/// needs it: what is kept, why and until when. The statement did not mention it at all.
+#[tokio::test]
+async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_when() {
+    let shop = shop();
+    let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
+    let head = Letterhead::new("Ash & Elm", "the Authority", "R-1", "2026-11-21".parse().unwrap());
+    let until = "2032-12-31".parse().unwrap();
+    let letter = |language| {
+        let done = "2026-11-21".parse().unwrap();
+        letter::confirmation(
+            language,
+            &head,
+            plan.treatment(),
+            plan.deferred(),
+            done,
+            Some(until),
+            &Lingering::Days(30),
+        )
+    };
+    let text = letter(Language::English);
+    for part in [
+        "Of that, the law requires us to keep the following for now. It was not touched:",
+        "* **address**: kept until 31 December 2032 at the latest, because records need this that we have to keep for as long by the \
+         following law: the book-keeping act (Art. 17(3)(b) GDPR).",
+        "* **order**: kept until 31 December 2032 at the latest, because of the following law: the book-keeping act (Art. 17(3)(b) \
+         GDPR).",
+        "pseudonymised, and not anonymous",
+        "until 31 December 2032",
+        "Art. 77 and 79",
+    ] {
+        assert!(text.contains(part), "{part}\nis missing in\n{text}");
+    }
+    assert!(!text.contains("nothing in our records says who you are"), "{text}");
+    assert!(
+        letter(Language::Swedish).contains("eftersom det behövs i uppgifter som vi måste spara lika länge")
+    );
+    // Bob's letter names his own address alone, and Maud's second address is on no invoice that is kept.
+    assert_eq!(plan.deferred().iter().find(|kept| kept.class.as_str() == "address").unwrap().rows, Some(1));
+    let store = shop.store().unwrap();
+    let policy = PolicyDocument::from_toml(&shop.policy).unwrap().check(store.data_map()).unwrap();
+    let statement = letter::statement(Language::English, &head, policy.everyone(), &Lingering::Days(30));
+    let said =
+        "**order**: what is entered there under bill to is kept for as long, because such a record needs it.";
+    assert!(statement.contains(said), "{statement}");
 }

@@ -74,6 +74,7 @@ pub(super) const WORDS: Words = Words {
     while_kept: "{what} (only what the law requires to be kept)",
     duty: "**{what}**: we must keep this for {period}, because of the following law: {law} ({ground}). How long exactly \
            depends on the date of each record. What the rules above say is done when that time is over.",
+    duty_needs: "**{of}**: what is entered there under {what} is kept for as long, because such a record needs it.",
     expires: "What goes by itself, even while you are our customer",
     expires_deleted: "**{what}**: deleted {when}.",
     expires_anonymised: "**{what}**: everything in it that says who you are is removed {when}.",
@@ -101,6 +102,8 @@ pub(super) const WORDS: Words = Words {
     deferred_too: "Even then the law requires us to keep the following for a while:",
     deferred_of_that: "Of that, the law requires us to keep the following for now. It was not touched:",
     deferred: "**{what}**: kept {until}, because of the following law: {laws}.",
+    deferred_for_others: "**{what}**: kept {until}, because records need this that we have to keep for as long by the following \
+                          law: {laws}.",
     deferred_law: "{law} ({ground})",
     deferred_until: [
         "until {date} at the latest",

@@ -143,6 +143,7 @@ struct Words {
     while_kept: &'static str,
     until_no_date: &'static str,
     duty: &'static str,
+    duty_needs: &'static str,
     expires: &'static str,
     expires_deleted: &'static str,
     expires_anonymised: &'static str,
@@ -163,6 +164,7 @@ struct Words {
     deferred_too: &'static str,
     deferred_of_that: &'static str,
     deferred: &'static str,
+    deferred_for_others: &'static str,
     deferred_law: &'static str,
     deferred_until: [&'static str; 3],
     deferred_then: &'static str,
@@ -347,7 +349,7 @@ impl<'h> Writer<'h> {
         let words = self.words;
         self.paragraph(intro);
         self.text.push('\n');
-        for Deferred { class, rows, duties, until: last, .. } in deferred {
+        for Deferred { class, rows, duties, until: last, for_others, .. } in deferred {
             let until = |until: &Option<NaiveDate>| {
                 let [counted, at_most, unknown] = words.deferred_until;
                 let text = match (until, rows) {
@@ -371,7 +373,8 @@ impl<'h> Writer<'h> {
                 ("until", &*until(last)),
                 ("laws", &*laws.join("; ")),
             ];
-            self.item(&fill(words.deferred, &parts));
+            let text = if *for_others { words.deferred_for_others } else { words.deferred };
+            self.item(&fill(text, &parts));
         }
         self.paragraph(words.deferred_then);
     }
@@ -443,6 +446,10 @@ pub fn statement(language: Language, head: &Letterhead, policy: &Effective, ling
         let parts =
             [("what", &*classes.join(words.and)), ("period", &*period), ("law", &*law), ("ground", &*ground)];
         writer.paragraph(&fill(words.duty, &parts));
+        for (class, link) in duty.needs() {
+            let (of, what) = (writer.name(class.as_str()), writer.name(link.as_str()));
+            writer.paragraph(&fill(words.duty_needs, &[("what", &what), ("of", &of)]));
+        }
     }
     if let Some(expiry) = policy.expiry().filter(|_| policy.sweeps()) {
         writer.expiry(expiry);

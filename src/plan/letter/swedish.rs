@@ -129,6 +129,7 @@ pub(super) const WORDS: Words = Words {
     while_kept: "{what} (endast det som lagen kräver att vi sparar)",
     duty: "**{what}**: detta måste vi spara i {period}, på grund av följande lag: {law} ({ground}). Exakt hur länge beror på \
            varje uppgifts datum. Det som reglerna ovan säger görs när den tiden är slut.",
+    duty_needs: "**{of}**: det som anges där under {what} sparas lika länge, eftersom en sådan uppgift behöver det.",
     expires: "Vad som försvinner av sig självt, även medan du är kund",
     expires_deleted: "**{what}**: raderas {when}.",
     expires_anonymised: "**{what}**: allt i det som visar vem du är tas bort {when}.",
@@ -156,6 +157,8 @@ pub(super) const WORDS: Words = Words {
     deferred_too: "Även då kräver lagen att vi sparar följande en tid:",
     deferred_of_that: "Av detta kräver lagen att vi sparar följande tills vidare. Det har inte ändrats:",
     deferred: "**{what}**: sparas {until}, på grund av följande lag: {laws}.",
+    deferred_for_others: "**{what}**: sparas {until}, eftersom det behövs i uppgifter som vi måste spara lika länge på grund av \
+                          följande lag: {laws}.",
     deferred_law: "{law} ({ground})",
     deferred_until: [
         "längst till och med {date}",

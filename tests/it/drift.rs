@@ -10,9 +10,13 @@ use relinquish::store::{
     CustomerStore, Deactivation, EraseRequest, Erased, OwnerlessRecords, OwnerlessRequest, RecordStore,
     StoreError, TallyRequest, Target,
 };
-use relinquish::{PolicyDocument, SqliteStore, policy::Treatment};
+use relinquish::testing::ManualClock;
+use relinquish::{
+    Asked, Engine, Error, MemoryLedger, Outcome, PolicyDocument, SqliteStore, policy::Treatment,
+};
 use rusqlite::Connection;
 
+use crate::hosts::{self, BuildCounted as _, approved};
 use crate::shop::Shop;
 
 const SCHEMA: &str = "
@@ -201,4 +205,36 @@ async fn counting_deactivating_and_the_records_of_nobody_stop_as_well() {
     is_drift(open.store.count_ownerless(&request).await.unwrap_err());
     is_drift(open.store.erase_ownerless(&request, &Seed::new([1; 32]), None).await.unwrap_err());
     assert_eq!(before, open.shop.cells());
+}
+
+/// A column that a migration adds under `rest` is noticed while the store is open, and after it is opened again: the new column is
+/// listed, and nothing runs that was approved before.
+#[tokio::test]
+async fn a_new_column_under_rest_is_noticed() {
+    let open = Open::new();
+    let rest = |store: &SqliteStore| -> Vec<String> {
+        let notes = store.notes().iter().map(ToString::to_string);
+        notes.filter(|note| note.contains("rest = ")).collect()
+    };
+    assert_eq!(rest(&open.store), [] as [String; 0]);
+    let ledger = Arc::new(MemoryLedger::new());
+    let builder = |shop: &Shop| {
+        let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
+        Engine::builder(shop.store().unwrap(), policy, Arc::clone(&ledger), hosts::keys())
+            .clock(ManualClock::at(hosts::now()))
+    };
+    let (one, asked) = (CustomerId::from("1"), Asked::request());
+    let before = approved(&builder(&open.shop).counted().unwrap(), &one, &asked).await;
+    open.change("ALTER TABLE orders ADD COLUMN greeting TEXT");
+    open.stops("column orders.greeting is new").await;
+    // Opened again, the map fits: `rest` covers the column.
+    let uncounted = builder(&open.shop).build().unwrap();
+    let planned = uncounted.plan(&one, &asked).await;
+    assert!(matches!(planned, Err(Error::Census { .. })), "the census was of other columns: {planned:?}");
+    let again = builder(&open.shop).counted().unwrap();
+    assert_eq!(rest(&open.shop.store().unwrap()), ["order: rest = \"not personal\" covers greeting"]);
+    let refused = again.erase(before).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("data map"), "what was approved is of another map: {refused}");
+    let plan = approved(&again, &one, &asked).await;
+    assert!(matches!(again.erase(plan).await.unwrap(), Outcome::Erased(_)));
 }

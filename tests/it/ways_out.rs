@@ -194,9 +194,9 @@ impl Host {
         } else if alternative.ends_with(" take NULL in the database") {
             host.null = "";
         } else if alternative == "anonymise this class" {
-            *host.action(class) = "'anonymise'".to_owned();
+            "'anonymise'".clone_into(host.action(class));
         } else if let Some(other) = alternative.strip_prefix("delete ") {
-            *host.action(other) = "'delete'".to_owned();
+            "'delete'".clone_into(host.action(other));
         } else if alternative.starts_with('"') || alternative.starts_with('{') {
             *host.action(class) = alternative.replace("reason", "a reason");
         } else {

@@ -94,7 +94,7 @@ impl<'s> Binder<'s> {
             match &link.gone {
                 WhenGone::Clear | WhenGone::StandIn => {}
                 WhenGone::Forbids if !clearable(foot, link, &[]).is_empty() => {
-                    ends.push((name.to_owned(), "clear"))
+                    ends.push((name.to_owned(), "clear"));
                 }
                 WhenGone::Forbids
                     if is_key && to_root && self.map.customers.unknown.is_some() && link.hops.is_empty() =>

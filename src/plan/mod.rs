@@ -160,6 +160,11 @@ pub struct Tally {
     /// By class, records of the customer that somebody else has too who stays: they stay with that one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<ClassName, u64>,
+    /// By class and link, records that are treated although the link leads to another customer: a field of such a record belongs to
+    /// that customer, or the record belongs to somebody over other records only. The plan says so, because a map with the wrong
+    /// owner would take other people's records.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub named_others: BTreeMap<ClassName, BTreeMap<String, u64>>,
     /// By class, records that would go and that a record needs which stays. They are due only as long as they are not
     /// anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -407,6 +412,8 @@ impl Plan {
                     "unreadable": described(class.unreadable()),
                     "after_duty": described(class.after_duty()),
                     "uncertain_mentions": self.tally.uncertain.get(name),
+                    "others": self.tally.others.get(name),
+                    "names_others": self.tally.named_others.get(name),
                     "smallest_group": class.smallest_group().map(|group| json!({
                         "least": group.least(),
                         "fields": group.fields().keys().collect::<Vec<_>>(),
@@ -655,6 +662,10 @@ impl fmt::Display for Plan {
             if let Some(others) = self.tally.others.get(name).filter(|others| **others > 0) {
                 let (have, stay) = if *others == 1 { ("is", "it stays") } else { ("are", "they stay") };
                 writeln!(f, "      {others} more {have} also somebody else's: {stay} with that one")?;
+            }
+            for (link, rows) in self.tally.named_others.get(name).into_iter().flatten() {
+                let name = if *rows == 1 { "names" } else { "name" };
+                writeln!(f, "      {rows} of these {name} another customer in {link}")?;
             }
             for (field, strategy) in class.fields() {
                 writeln!(f, "      {field:<28} {}", strategy.describe())?;

@@ -335,7 +335,7 @@ impl<R: Repository> ByRecord<R> {
                 }
             }
         }
-        Ok(Tally { classes, kept, rare, alone, uncertain, others, tombstones })
+        Ok(Tally { classes, kept, rare, alone, uncertain, others, tombstones, ..Tally::default() })
     }
 
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {

@@ -86,6 +86,22 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
+    /// The treatment would delete or write to records of another tenant's customer. Nothing of the customer was touched.
+    #[error(
+        "{rows} of {class} {belong} to customers of another tenant, and would be treated because {class}.{link} leads to this \
+         customer or to a record of theirs: no approval for this customer covers that tenant. Mend the data; or let \
+         customers.tenants of the data map name that tenant too, so that whoever approves has to be its operator as well",
+        rows = if *rows == 1 { "1 record".to_owned() } else { format!("{rows} records") },
+        belong = if *rows == 1 { "belongs" } else { "belong" }
+    )]
+    OtherTenant {
+        /// The record class.
+        class: ClassName,
+        /// The link that leads to the customer, or to a record of the customer.
+        link: String,
+        /// How many records.
+        rows: u64,
+    },
     /// Rows hang from the customer that no record class claims. Nothing of the customer was touched.
     #[error(
         "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \
@@ -112,6 +128,21 @@ pub enum StoreError {
         columns: String,
         /// The constraint or trigger.
         constraint: String,
+        /// What to do about it.
+        way_out: &'static str,
+    },
+    /// What `customers.deactivate` of the data map writes, or what taking it back writes, came to nothing: read back, the
+    /// customer is as before. Nothing was written.
+    #[error(
+        "{doing}: customers.deactivate of the data map writes {columns}, and read back the customer is as before: {cause}; {way_out}"
+    )]
+    NotDeactivated {
+        /// What was being done.
+        doing: &'static str,
+        /// The columns that the map writes.
+        columns: String,
+        /// The triggers that may have done so, or that none is known.
+        cause: String,
         /// What to do about it.
         way_out: &'static str,
     },

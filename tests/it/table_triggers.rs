@@ -5,7 +5,9 @@ use std::path::Path;
 use relinquish::data_map::{Field, Kind, RecordClass, TableTrigger, TriggerEffect, TriggerOn};
 use relinquish::store::StoreError;
 use relinquish::testing::{ManualClock, RepeatableEntropy};
-use relinquish::{Asked, DataMap, Engine, MemoryLedger, PolicyDocument, RecordStore, SqlMap, SqliteStore};
+use relinquish::{
+    Asked, DataMap, Engine, MemoryLedger, Outcome, PolicyDocument, RecordStore, SqlMap, SqliteStore,
+};
 use rusqlite::Connection;
 
 use crate::hosts::{self, BuildCounted as _, approved};
@@ -220,4 +222,95 @@ async fn a_trigger_that_calls_an_unknown_function_is_named() {
         assert!(found.contains(part), "{part}: {found}");
     }
     assert!(!found.contains("trigger fine"), "{found}");
+}
+
+/// What customers.deactivate writes was swallowed or written back, and the case came back as superseded for ever: the customer who
+/// was not archived was never seen to be.
+#[tokio::test]
+async fn a_deactivation_that_comes_to_nothing_names_the_trigger() {
+    let ignored = |names: &str| format!("{MAP}[ignore.triggers]\n{names}");
+    let cases = [
+        (
+            "CREATE TRIGGER held BEFORE UPDATE OF state ON people BEGIN SELECT RAISE(IGNORE); END;",
+            ignored("held = 'it lets this program pass'"),
+            "trigger held of table people (BEFORE UPDATE) leaves",
+        ),
+        (
+            "CREATE TRIGGER back AFTER UPDATE OF state ON people WHEN new.state = 'off'
+             BEGIN UPDATE people SET state = 'on' WHERE id = new.id; END;",
+            ignored("back = 'it lets this program pass'"),
+            "trigger back of table people (AFTER UPDATE) writes to state again",
+        ),
+        // A trigger of another table, which no check sees.
+        (
+            "CREATE TABLE log (person INTEGER);
+             CREATE TRIGGER logs AFTER UPDATE OF state ON people BEGIN INSERT INTO log VALUES (new.id); END;
+             CREATE TRIGGER far AFTER INSERT ON log BEGIN UPDATE people SET state = 'on' WHERE id = new.person; END;",
+            format!("{MAP}[ignore]\nlog = 'numbers only'\n"),
+            "look for triggers of other tables",
+        ),
+    ];
+    for (trigger, map, wanted) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("care.sqlite");
+        let store = open(&path, trigger, &map).unwrap_or_else(|error| panic!("{error}"));
+        let engine =
+            Engine::builder(store, policy("'anonymise'", "'delete'"), MemoryLedger::new(), hosts::keys())
+                .clock(ManualClock::at(hosts::now()))
+                .entropy(RepeatableEntropy::new(1))
+                .counted()
+                .unwrap();
+        let plan = approved(&engine, &"1".into(), &Asked::request()).await;
+        let outcome = engine.erase(plan).await.unwrap();
+        let Outcome::Blocked { case, .. } = &outcome else { panic!("{outcome}") };
+        let text = outcome.to_string();
+        for part in [
+            "customers.deactivate of the data map writes state",
+            "read back the customer is as before",
+            wanted,
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let count = |sql: &str| -> i64 {
+            Connection::open(&path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(
+            count("SELECT count(*) FROM notes") + count("SELECT count(*) FROM people WHERE name IS NOT NULL"),
+            5
+        );
+        // The way out is one.
+        let drop = "DROP TRIGGER IF EXISTS held; DROP TRIGGER IF EXISTS back; DROP TRIGGER IF EXISTS far;";
+        Connection::open(&path).unwrap().execute_batch(drop).unwrap();
+        let again = engine.retry(case).await.unwrap();
+        assert!(matches!(again, Outcome::Erased(_)), "{again}");
+    }
+}
+
+/// A link that a trigger keeps was taken for one that had let go: where no foreign key holds it, it was left dangling.
+#[tokio::test]
+async fn a_link_that_does_not_let_go_names_the_trigger() {
+    let held = "CREATE TABLE links (id INTEGER PRIMARY KEY, person INTEGER NOT NULL REFERENCES people, note INTEGER, word TEXT);
+        INSERT INTO links VALUES (1, 2, 1, 'x');
+        CREATE TRIGGER held BEFORE UPDATE ON links WHEN new.note IS NULL BEGIN SELECT RAISE(IGNORE); END;";
+    let map = format!(
+        "{MAP}[records.link]\ntable = 'links'\nowner = 'person'\nfields = {{ word = 'free_text' }}\n\
+         ends = {{ note = {{ to = 'note', gone = 'clear' }} }}\n[ignore]\ntriggers.held = 'for now'\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let store =
+        open(&folder.path().join("care.sqlite"), held, &map).unwrap_or_else(|error| panic!("{error}"));
+    let text = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
+         guards.active_subscription = { ignore = 'none is sold' }\nguards.not_archived = { ignore = 'first' }\n\
+         anonymise = { name = 'remove', free_text = 'remove' }\n\
+         treatments.t = { customer = 'anonymise', note = 'delete', link = 'delete' }";
+    let policy = PolicyDocument::from_toml(text).unwrap();
+    let engine = Engine::builder(store, policy, MemoryLedger::new(), hosts::keys())
+        .clock(ManualClock::at(hosts::now()))
+        .counted()
+        .unwrap();
+    let outcome =
+        engine.erase(approved(&engine, &"1".into(), &Asked::request()).await).await.unwrap().to_string();
+    for part in ["1 rows of link still lead to rows that are to be deleted", "trigger held of table links"] {
+        assert!(outcome.contains(part), "{part}: {outcome}");
+    }
 }

@@ -146,6 +146,11 @@
 //! If a value leads to several customers, nobody can tell whose the record is. Everybody to whom it may lead is blocked, with
 //! class, link and count ([`StoreError::Unclear`](crate::store::StoreError::Unclear)), until the rows are mended.
 //!
+//! A customer is blocked, too, from whom a link would reach records of another tenant's customer: records that go along, links that
+//! would be cleared, fields that belong to the customer ([`StoreError::OtherTenant`](crate::store::StoreError::OtherTenant)). The
+//! mandate covers the customer's own tenants. Where `customers.tenants` names the other tenant as well, the mandate has to cover
+//! both, and nobody is blocked.
+//!
 //! # A short map
 //! | to say less | write |
 //! |---|---|

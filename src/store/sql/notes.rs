@@ -9,7 +9,8 @@ use super::bind::{BoundClass, field, implied, is_condition, names};
 use super::links::Compare;
 use super::map::SqlMap;
 use super::schema::{Schema, Table};
-use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
+use super::way::BoundLink;
+use crate::data_map::{ClassName, FieldName, Kind, LinkRole};
 use crate::document::key;
 
 /// Something about a map that is no error and that a person should look at.
@@ -152,15 +153,12 @@ fn rest(map: &SqlMap, table: &Table, class: &BoundClass) -> Option<Note> {
 
 /// An owner that is further away than a customer to whom another link leads.
 fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
-    let is_direct = |link: &&super::way::BoundLink| link.heads.contains(root) && link.hops.is_empty();
-    let mut belongs = class.links.iter().filter(|link| link.role != LinkRole::End);
-    if class.is_root || belongs.clone().any(|link| is_direct(&link)) {
+    let owner = class.links.iter().find(|link| link.role != LinkRole::End)?;
+    let is_direct = |link: &&BoundLink| link.heads.contains(root) && link.hops.is_empty();
+    if class.links.iter().any(|link| link.role != LinkRole::End && is_direct(&link)) {
         return None;
     }
-    let owner = belongs.next()?;
-    // Where both ends are the same person's, the erasure holds the rows to it.
-    let ends = class.links.iter().filter(|link| link.role == LinkRole::End && link.gone != WhenGone::Same);
-    let link = ends.into_iter().find(is_direct)?;
+    let link = class.links_to_others(root).find(is_direct)?;
     Some(Note::LongerWay {
         class: class.name.clone(),
         owner: owner.name.clone(),

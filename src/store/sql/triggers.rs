@@ -243,6 +243,20 @@ pub(crate) fn changed_otherwise(bound: &Bound, class: &ClassName) -> String {
     }
 }
 
+/// Why the customers are as before although the map's own statement was carried out, and a way out.
+pub(crate) fn came_to_nothing(bound: &Bound, class: &ClassName) -> (String, &'static str) {
+    let undoes = |trigger: &TableTrigger| {
+        trigger.on() == TriggerOn::Update && *trigger.effect() != TriggerEffect::Forbids
+    };
+    match triggers_of(bound, class, undoes) {
+        none if none.is_empty() => (
+            "no trigger of the table is known to do so".to_owned(),
+            "write what customers.status reads as archived, and look for triggers of other tables that write to this one",
+        ),
+        triggers => (triggers, "let the trigger accept these values, or deactivate by another column"),
+    }
+}
+
 /// Which triggers may have refused a statement. SQLite does not tell, and the text of a trigger may hold a value.
 pub(crate) fn refused_by(bound: &Bound, class: &ClassName) -> String {
     let forbids = |trigger: &TableTrigger| *trigger.effect() == TriggerEffect::Forbids;

@@ -330,7 +330,9 @@ impl Shop {
                     row.add("amount", Sql::Integer(count * 7 + 1), Rule::Plain);
                     if table.second.is_some() {
                         let to = i64::try_from(hash(&format!("{}/{n}/{count}", self.salt)) % 3).unwrap();
-                        let to = if to == 0 { Sql::Null } else { Sql::Integer(self.id(to)) };
+                        // A link into another tenant blocks whoever it leads to: that has tests of its own.
+                        let is_own = to != 0 && customer.is_none_or(|customer| customer % 2 == to % 2);
+                        let to = if is_own { Sql::Integer(self.id(to)) } else { Sql::Null };
                         row.add("other", to, Rule::Link);
                     }
                     self.fill(&mut row, &table.columns, twist);

@@ -89,6 +89,22 @@ impl BoundClass {
             || self.values.iter().any(|(_, name)| *name == link.name)
     }
 
+    /// Links by which a record may name somebody else than those who have it: a field belongs to whoever the link leads to, or the
+    /// link leads to a customer directly while the record belongs to somebody over other records.
+    pub(crate) fn links_to_others<'c>(
+        &'c self,
+        root: &'c ClassName,
+    ) -> impl Iterator<Item = &'c BoundLink> + 'c {
+        let is_direct = |link: &BoundLink| link.heads.contains(root) && link.hops.is_empty();
+        let mut belongs = self.links.iter().filter(|link| link.role != LinkRole::End).peekable();
+        let is_far = !self.is_root && belongs.peek().is_some() && !belongs.any(is_direct);
+        self.links.iter().filter(move |link| {
+            // Where both ends are the same person's, the erasure holds the rows to it.
+            let is_other_end = link.role == LinkRole::End && link.gone != WhenGone::Same;
+            is_other_end && (self.of.values().any(|name| *name == link.name) || (is_far && is_direct(link)))
+        })
+    }
+
     /// Whether a field belongs to whoever a link leads to.
     pub(crate) fn is_of_others(&self, field: &str) -> bool {
         self.of.contains_key(field) || self.values.iter().any(|(own, _)| own.as_str() == field)

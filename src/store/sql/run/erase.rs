@@ -1,6 +1,6 @@
 //! Carrying a treatment out: a batch of customers is one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use super::Frame;
 use super::rounds::Readings;
 use super::status::written;
 use crate::anonymise::Seed;
+use crate::customer::TenantId;
 use crate::data_map::{Datatype, Value};
 use crate::policy::Treatment;
 use crate::store::sql::dialect::Dialect;
@@ -66,11 +67,19 @@ impl Frame {
         self.leave_out(&mut *transaction, &out)?;
         if out.len() < targets.len() {
             let mut readings = self.find(&mut *transaction, &work.script.finding, work.script.ends())?;
-            let unclaimed = self.unclaimed(&mut *transaction, &work.treatment)?;
-            if !unclaimed.is_empty() {
-                let out: Vec<usize> = unclaimed.keys().copied().collect();
+            let tenants: Vec<BTreeSet<TenantId>> = targets
+                .iter()
+                .enumerate()
+                .map(|(n, target)| {
+                    let connected = facts.get(&n).map(|facts| facts.connected.clone()).unwrap_or_default();
+                    connected.into_iter().chain([target.tenant.clone()]).collect()
+                })
+                .collect();
+            let blocked = self.blocked(&mut *transaction, &work.treatment, &work.script, &tenants)?;
+            if !blocked.is_empty() {
+                let out: Vec<usize> = blocked.keys().copied().collect();
                 self.leave_out(&mut *transaction, &out)?;
-                for (n, error) in unclaimed {
+                for (n, error) in blocked {
                     if let Some(answer) = answers.get_mut(n) {
                         *answer = Some(Err(error));
                     }
@@ -198,6 +207,15 @@ impl Frame {
                 let sql =
                     link.reads.as_ref().filter(|_| is_picked).map_or(&link.sql, |reads| &reads.of_picked);
                 session.execute(sql, &[]).map_err(Trouble::at(&link.class))?;
+                let left = link.left.as_ref().map(|sql| Self::number(session, sql));
+                if let Some(left) = left.transpose()?.filter(|left| *left > 0) {
+                    let what = format!(
+                        "{left} rows of {} still lead to rows that are to be deleted: {}",
+                        link.class,
+                        changed_otherwise(&self.bound, &link.class)
+                    );
+                    return Err(Fault::Other(what).into());
+                }
             }
         }
         for (done, deleted) in done.iter_mut().zip(self.delete(session, found)?) {

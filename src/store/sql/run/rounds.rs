@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Frame;
-use crate::data_map::ClassName;
+use crate::customer::TenantId;
+use crate::data_map::{ClassName, Value};
 use crate::store::sql::fault::Trouble;
-use crate::store::sql::session::Session;
-use crate::store::sql::spelling::listed;
+use crate::store::sql::session::{Row, Session};
+use crate::store::sql::spelling::{json_rows, listed};
 use crate::store::sql::whose::{Fill, Finding, Place, Reads, Set, batch, handle_names, picked};
 
 /// What has been found so far, and which tables were read for it.
@@ -184,6 +185,35 @@ impl Frame {
         for (class, link, _, sql) in &unclear.found {
             let at = Trouble::at(class);
             let found = session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?))).map_err(&at)?;
+            list.extend(found.into_iter().map(|(n, rows)| (n, class.clone(), link.clone(), rows)));
+        }
+        Ok(list)
+    }
+
+    /// Per customer of the batch, class and link, how many rows of other tenants' customers the treatment would reach; once all
+    /// sets are there. `tenants` are the customers' own, by number.
+    pub(super) fn abroad(
+        &self,
+        session: &mut dyn Session,
+        finding: &Finding,
+        tenants: &[BTreeSet<TenantId>],
+    ) -> Result<Vec<(usize, ClassName, String, u64)>, Trouble> {
+        let abroad = &finding.abroad;
+        if abroad.found.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.empty(session, &abroad.used)?;
+        let mut readings = Readings::default();
+        readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
+        self.spread(session, 0, &abroad.fills, &mut readings)?;
+        let own = (0..).zip(tenants).flat_map(|(n, tenants)| {
+            tenants.iter().map(move |tenant| vec![Value::Integer(n), Value::from(tenant.as_str())])
+        });
+        let own = [json_rows(own)];
+        let mut list = Vec::new();
+        for (class, link, sql) in &abroad.found {
+            let read = |row: &dyn Row| Ok((row.natural(0)?, row.natural(1)?));
+            let found = session.rows(sql, &own, read).map_err(Trouble::at(class))?;
             list.extend(found.into_iter().map(|(n, rows)| (n, class.clone(), link.clone(), rows)));
         }
         Ok(list)

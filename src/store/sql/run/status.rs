@@ -7,11 +7,15 @@ use chrono::{DateTime, Utc};
 use super::Frame;
 use crate::data_map::Value;
 use crate::store::sql::dialect::Dialect;
-use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::fault::{A_TRIGGER, Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, DeactivateMap, Written};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::quoted;
+use crate::store::sql::triggers::{came_to_nothing, refused_by};
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
+
+/// The statement was carried out, and read back the customer is as before.
+const CAME_TO_NOTHING: &str = "it came to nothing";
 
 impl Frame {
     /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
@@ -88,6 +92,12 @@ impl Frame {
                 self.in_batch("")
             );
             transaction.execute(&sql, &[]).map_err(self.refused_at(&map.class))?;
+            // A trigger may leave the row as it was, or write it back, and the database reports no error.
+            let after = self.batch_facts(&mut *transaction)?;
+            let is_archived = |n: &usize| after.get(n).is_some_and(|facts| facts.status.is_archived());
+            if !(0..batch.len()).filter(|n| !out.contains(n)).all(|n| is_archived(&n)) {
+                return Err(Fault::Constraint(CAME_TO_NOTHING.to_owned()).into());
+            }
         }
         transaction.commit()?;
         Ok(answers)
@@ -101,6 +111,13 @@ impl Frame {
         let Fault::Constraint(constraint) = trouble.fault else {
             return trouble.into_error(doing, self.bound.data_map.root());
         };
+        let class = self.bound.data_map.root();
+        let columns = writes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        if constraint == CAME_TO_NOTHING {
+            let (cause, way_out) = came_to_nothing(&self.bound, class);
+            return StoreError::NotDeactivated { doing, columns, cause, way_out };
+        }
+        let constraint = if constraint == A_TRIGGER { refused_by(&self.bound, class) } else { constraint };
         let way_out = if constraint.starts_with("UNIQUE") {
             "another row of the table has these values already: erase or change that row, and retry; or deactivate by a column \
              that is no part of the constraint"
@@ -111,7 +128,6 @@ impl Frame {
         } else {
             "let the trigger accept these values, or deactivate by another column"
         };
-        let columns = writes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         StoreError::Deactivation { doing, columns, constraint, way_out }
     }
 
@@ -177,6 +193,12 @@ impl Frame {
                     Reactivated::Done
                 }
             });
+        }
+        let after = self.batch_facts(&mut *transaction)?;
+        let is_archived = |n: usize| after.get(&n).is_some_and(|facts| facts.status.is_archived());
+        let done = answers.iter().enumerate().filter(|(_, answer)| **answer == Reactivated::Done);
+        if done.into_iter().any(|(n, _)| is_archived(n)) {
+            return Err(Fault::Constraint(CAME_TO_NOTHING.to_owned()).into());
         }
         transaction.commit()?;
         Ok(answers)

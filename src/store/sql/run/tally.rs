@@ -1,12 +1,12 @@
 //! Counting what a treatment would do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::Frame;
 use super::rounds::Readings;
-use crate::customer::CustomerId;
+use crate::customer::{CustomerId, TenantId};
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::Treatment;
 use crate::store::sql::fault::{Fault, Trouble};
@@ -159,11 +159,20 @@ impl Frame {
             }
         };
         let mut readings = find(session)?;
-        let unclaimed = self.unclaimed(session, treatment)?;
-        if !unclaimed.is_empty() {
-            let out: Vec<usize> = unclaimed.keys().copied().collect();
+        let mut tenants = vec![BTreeSet::new(); customers.len()];
+        if script.finding.reaches_abroad() {
+            for (n, facts) in self.batch_facts(session)? {
+                if let Some(own) = tenants.get_mut(n) {
+                    *own = facts.connected;
+                    own.insert(facts.tenant);
+                }
+            }
+        }
+        let blocked = self.blocked(session, treatment, script, &tenants)?;
+        if !blocked.is_empty() {
+            let out: Vec<usize> = blocked.keys().copied().collect();
             self.leave_out(session, &out)?;
-            unclear.extend(unclaimed);
+            unclear.extend(blocked);
             readings = find(session)?;
         }
         values::stop_at_unreadable(&self.bench);
@@ -183,6 +192,22 @@ impl Frame {
         let mut customers = HashMap::new();
         for (n, class, link, rows) in self.unclear(session, &script.finding)? {
             customers.entry(n).or_insert_with(|| StoreError::Unclear { class, link, rows });
+        }
+        Ok(customers)
+    }
+
+    /// The customers of the batch of whom nothing may be touched, once their records were found: rows hang from them that no class
+    /// claims, or the treatment would reach rows of other tenants than these.
+    pub(super) fn blocked(
+        &self,
+        session: &mut dyn Session,
+        treatment: &Treatment,
+        script: &Script,
+        tenants: &[BTreeSet<TenantId>],
+    ) -> Result<HashMap<usize, StoreError>, Trouble> {
+        let mut customers = self.unclaimed(session, treatment)?;
+        for (n, class, link, rows) in self.abroad(session, &script.finding, tenants)? {
+            customers.entry(n).or_insert(StoreError::OtherTenant { class, link, rows });
         }
         Ok(customers)
     }
@@ -221,6 +246,14 @@ impl Frame {
                 for (n, others) in Self::count_rows(session, &class.class, others)? {
                     if let Some(tally) = tallies.get_mut(n) {
                         tally.others.insert(class.class.clone(), others);
+                    }
+                }
+            }
+            for (link, sql) in &class.named_others {
+                for (n, rows) in Self::count_rows(session, &class.class, sql)? {
+                    if let Some(tally) = tallies.get_mut(n).filter(|_| rows > 0) {
+                        let of_class = tally.named_others.entry(class.class.clone()).or_default();
+                        of_class.insert(link.clone(), rows);
                     }
                 }
             }

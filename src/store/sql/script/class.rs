@@ -178,6 +178,7 @@ impl Writer<'_> {
                     "SELECT relinquish_r.n, count(*) {known} WHERE relinquish_r.had = 1 GROUP BY relinquish_r.n"
                 )
             }),
+            named_others: self.named_others(number, class, treated),
             mentioned,
             uncertain,
             group,
@@ -295,6 +296,6 @@ impl Writer<'_> {
 }
 
 /// True of touched rows that are treated.
-fn is_due(class: &BoundClass) -> &'static str {
+pub(super) fn is_due(class: &BoundClass) -> &'static str {
     if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
 }

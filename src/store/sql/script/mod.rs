@@ -17,6 +17,7 @@ mod class;
 mod group;
 mod hand_over;
 mod kept;
+mod named;
 mod others;
 mod part;
 mod targets;
@@ -39,6 +40,8 @@ pub(crate) struct ClassScript {
     pub(crate) theirs: Vec<Elsewhere>,
     /// Per customer: rows that somebody has who stays. None where nobody shares them.
     pub(crate) others: Option<String>,
+    /// Per customer and link: rows that are treated and whose link leads to somebody else.
+    pub(crate) named_others: Vec<(String, String)>,
     /// Per customer: rows that somebody shares whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
     /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
@@ -105,6 +108,8 @@ pub(crate) struct LetGo {
     pub(crate) from: Place,
     /// It takes the tenant's stand-in.
     pub(crate) hands_over: bool,
+    /// How many links have not let go. None where no trigger of the table can be to blame.
+    pub(crate) left: Option<String>,
 }
 
 /// A statement about whoever's rows, along a link.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::class::Writer;
 use super::targets::{Reading, assignments, pending, targets};
 use super::{Elsewhere, LetGo, Statement};
-use crate::data_map::WhenGone;
+use crate::data_map::{TriggerEffect, TriggerOn, WhenGone};
 use crate::policy::{ClassTreatment, RecordAction};
 use crate::store::sql::bind::{BoundClass, Rows};
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
@@ -169,6 +169,9 @@ impl Writer<'_> {
                 let mut of_table =
                     self.bound.classes.iter().filter(|class| class.table.eq_ignore_ascii_case(&foot.table));
                 let is_same_as_picked = of_table.all(|class| !class.is_written_by_triggers);
+                let left = self
+                    .may_be_undone(foot)
+                    .then(|| format!("SELECT count(*) FROM ({}) AS found", along.sql));
                 let reads = along.reads.filter(|_| is_same_as_picked);
                 list.push(LetGo {
                     class: foot.name.clone(),
@@ -176,10 +179,20 @@ impl Writer<'_> {
                     reads: reads.map(|reads| Reads { of_picked: update(&reads.of_picked), ..reads }),
                     from: (Set::Touched, number),
                     hands_over,
+                    left,
                 });
             }
         }
         list
+    }
+
+    /// Whether a trigger of the class's table may leave an update without effect and report no error.
+    fn may_be_undone(&self, class: &BoundClass) -> bool {
+        self.bound.triggers.iter().any(|trigger| {
+            trigger.table().eq_ignore_ascii_case(&class.table)
+                && trigger.on() == TriggerOn::Update
+                && *trigger.effect() != TriggerEffect::Forbids
+        })
     }
 
     /// A class together with the rows of its table that no class claims: their links let go like those of the class.

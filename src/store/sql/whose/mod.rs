@@ -47,10 +47,12 @@ pub(crate) enum Set {
     Needed,
     /// Rows from which links lead to the batch, and whose owner may not be told.
     Unclear,
+    /// Rows of others that a customer of the batch reaches, and from there up to everybody who has them.
+    Abroad,
 }
 
 impl Set {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Touched,
         Self::Along,
         Self::Above,
@@ -59,6 +61,7 @@ impl Set {
         Self::Whole,
         Self::Needed,
         Self::Unclear,
+        Self::Abroad,
     ];
 
     fn word(self) -> &'static str {
@@ -71,12 +74,13 @@ impl Set {
             Self::Whole => "whole",
             Self::Needed => "needed",
             Self::Unclear => "unclear",
+            Self::Abroad => "abroad",
         }
     }
 
     /// Whether its rows bear the number of a customer.
     pub(crate) fn is_numbered(self) -> bool {
-        matches!(self, Self::Touched | Self::Unclear)
+        matches!(self, Self::Touched | Self::Unclear | Self::Abroad)
     }
 
     fn name(self, class: usize) -> String {
@@ -96,28 +100,29 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
         // What nobody described is the number that the database gives each row.
         let number_of_row = (class.handle.len() == 1).then_some(Datatype::Integer);
         let handle = typed(bound, class, "h", &class.handle, number_of_row);
-        let mut create = |name: String, columns: &[(&str, Holds)], further: Option<&str>| {
+        let mut create = |name: String, columns: &[(&str, Holds)], further: &[&str]| {
             let names = handle.iter().map(|(name, _)| name.as_str());
             let own = columns.iter().map(|(name, holds)| ((*name).to_owned(), *holds));
             let table = OwnTable {
                 name,
-                key: names.chain(further).map(str::to_owned).collect(),
+                key: names.chain(further.iter().copied()).map(str::to_owned).collect(),
                 columns: handle.iter().cloned().chain(own).collect(),
             };
             tables.push(bound.dialect.create(&table));
         };
         for set in Set::ALL {
             let flags = ["whole", "had", "needed", "instead", "beside"].map(|flag| (flag, Holds::Flag));
-            let (columns, key) = match set {
-                Set::Touched => ([("n", Holds::Number)].into_iter().chain(flags).collect(), Some("n")),
-                Set::Unclear => (vec![("n", Holds::Number)], Some("n")),
-                Set::Had => (vec![("person", Holds::Text)], Some("person")),
-                Set::Whole => (vec![("needs", Holds::Number)], Some("needs")),
-                Set::Along | Set::Above | Set::Near | Set::Needed => (Vec::new(), None),
+            let (columns, key): (_, &[&str]) = match set {
+                Set::Touched => ([("n", Holds::Number)].into_iter().chain(flags).collect(), &["n"]),
+                Set::Unclear => (vec![("n", Holds::Number)], &["n"]),
+                Set::Abroad => (vec![("n", Holds::Number), ("seed", Holds::Text)], &["n", "seed"]),
+                Set::Had => (vec![("person", Holds::Text)], &["person"]),
+                Set::Whole => (vec![("needs", Holds::Number)], &["needs"]),
+                Set::Along | Set::Above | Set::Near | Set::Needed => (Vec::new(), &[]),
             };
             create(set.name(number), &columns, key);
         }
-        create(ways::picked_name(number), &[], None);
+        create(ways::picked_name(number), &[], &[]);
     }
     tables
 }

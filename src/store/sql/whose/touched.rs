@@ -26,6 +26,10 @@ pub(crate) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
 
 /// Those of them for which a treatment writes nothing beside the rows either.
 pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
+    let names_others = |number: &usize| {
+        let class = bound.classes.get(*number);
+        class.is_some_and(|class| class.links_to_others(&bound.customers.class).next().is_some())
+    };
     let is_plain = |number: &usize| {
         let treated = bound.classes.get(*number).map(|class| treatment.class(class.name.as_str()));
         treated.flatten().is_none_or(|treated| {
@@ -35,7 +39,7 @@ pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<
                 && *treated.action() != RecordAction::Reassign
         })
     };
-    need_no_set(bound).into_iter().filter(is_plain).collect()
+    need_no_set(bound).into_iter().filter(|number| is_plain(number) && !names_others(number)).collect()
 }
 
 /// Whether a row of the class is found through one customer at most: it hangs by its owner link alone, and so does what it

@@ -15,6 +15,7 @@ use crate::store::sql::way::BoundLink;
 
 mod duties;
 mod sharing;
+mod tenants;
 mod unclear;
 
 /// A set of the rows of a class.
@@ -61,12 +62,19 @@ pub(crate) struct Finding {
     pub(crate) marks: Vec<(Place, String)>,
     /// Rows whose owner cannot be told.
     pub(crate) unclear: Unclear,
+    /// Rows of other tenants' customers.
+    pub(crate) abroad: Abroad,
 }
 
 impl Finding {
     /// Whether what becomes of a customer's records may depend on who else is in the batch, beyond who has them.
     pub(crate) fn goes_along(&self) -> bool {
         !self.along.is_empty() || !self.goes.is_empty()
+    }
+
+    /// Whether rows of other tenants' customers may be reached.
+    pub(crate) fn reaches_abroad(&self) -> bool {
+        !self.abroad.found.is_empty()
     }
 }
 
@@ -98,6 +106,16 @@ pub(crate) struct Unclear {
     pub(crate) near: Vec<Fill>,
     /// Per class and link: the customers of the batch to whom an unclear row leads.
     pub(crate) found: Vec<(ClassName, String, usize, String)>,
+}
+
+/// How rows of other tenants' customers are found, once all sets are there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Abroad {
+    pub(crate) used: BTreeSet<Place>,
+    pub(crate) fills: Vec<Fill>,
+    /// Per class and link: how many rows of others' tenants each customer of the batch would reach. Bound are the customers' own
+    /// tenants, each with the customer's number.
+    pub(crate) found: Vec<(ClassName, String, String)>,
 }
 
 /// Whether one row hangs from another, and from which side the link says it.
@@ -263,6 +281,10 @@ impl<'b> Finder<'b> {
             gives.push_str(", relinquish_r.n");
             columns.push_str(", n");
         }
+        if into == Set::Abroad {
+            gives.push_str(", relinquish_r.seed");
+            columns.push_str(", seed");
+        }
         if into == Set::Had {
             gives.push_str(", relinquish_r.person");
             columns.push_str(", person");
@@ -361,6 +383,7 @@ impl<'b> Finder<'b> {
         finding.duties = self.duties();
         self.put_marks(&mut finding);
         finding.unclear = self.unclear();
+        finding.abroad = self.abroad();
         let fills = [
             &finding.start,
             &finding.along,

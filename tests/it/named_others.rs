@@ -1,0 +1,94 @@
+//! Records that are treated although they name another customer: the plan counts them, so that a map with the wrong owner is seen
+//! before it takes other people's records.
+
+use relinquish::Asked;
+
+use crate::hosts;
+use crate::shop::{CUSTOMERS, Shop};
+
+const THREADS: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+    CREATE TABLE threads (id INTEGER PRIMARY KEY, opener INTEGER NOT NULL REFERENCES clients ON DELETE CASCADE, title TEXT);
+    CREATE TABLE posts (id INTEGER PRIMARY KEY, thread INTEGER NOT NULL REFERENCES threads ON DELETE CASCADE,
+        author INTEGER REFERENCES clients ON DELETE CASCADE, body TEXT);
+    INSERT INTO clients VALUES (1, 'Vigdis'), (2, 'Bo'), (3, 'Runa');
+    INSERT INTO threads VALUES (1, 1, 'pears'), (2, 2, 'slugs');
+    INSERT INTO posts VALUES (1, 1, 1, 'a'), (2, 1, 2, 'b'), (3, 1, 3, 'c'), (4, 1, NULL, 'd'), (5, 2, 1, 'e');";
+
+async fn said(shop: &Shop, customer: &str) -> (String, serde_json::Value) {
+    let plan = hosts::plan(&shop.engine(), &customer.into(), &Asked::request()).await;
+    (plan.to_string(), plan.to_json())
+}
+
+fn of_class(plan: &serde_json::Value, class: &str) -> serde_json::Value {
+    let records = plan["records"].as_array().unwrap();
+    let record = records.iter().find(|record| record["class"] == class).unwrap();
+    record["names_others"].clone()
+}
+
+/// The posts of others went with the thread, and nothing in the plan said whose they were.
+#[tokio::test]
+async fn posts_that_go_with_the_thread_of_somebody_else_are_counted() {
+    let map = |post: &str| {
+        format!(
+            "{CUSTOMERS}fields = {{ name = 'name' }}\n\
+             [records.thread]\ntable = 'threads'\nowner = 'opener'\nfields.title = 'free_text'\n\
+             [records.post]\ntable = 'posts'\n{post}\nfields.body = 'free_text'\n"
+        )
+    };
+    let treatment = "customer = 'delete'\nthread = 'delete'\npost = 'delete'\n";
+    let shop = Shop::new(THREADS, &map("owner = 'thread'\nends = { author = 'goes' }"), treatment);
+    let (text, json) = said(&shop, "1").await;
+    // Posts 1 to 4 go with the thread, post 5 with its author; nobody is named by post 4, and the customer by post 1.
+    assert!(text.contains("      2 of these name another customer in author"), "{text}");
+    assert_eq!(of_class(&json, "post"), serde_json::json!({ "author": 2 }));
+    // In her own thread there is nobody else's post.
+    let (text, json) = said(&shop, "3").await;
+    assert!(!text.contains("another customer"), "{text}");
+    assert!(of_class(&json, "post").is_null());
+    // Where the author has the post there is nothing to be said.
+    let right = "owner = 'author'\nnobody = 'of authors who left'\nends = { thread = 'goes' }";
+    let shop = Shop::new(THREADS, &map(right), treatment);
+    let (text, _) = said(&shop, "2").await;
+    assert!(!text.contains("another customer"), "{text}");
+}
+
+const TOPICS: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+    CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients, editor INTEGER REFERENCES clients,
+        editor_nick TEXT, body TEXT);
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, quoted INTEGER REFERENCES posts,
+        quoted_nick TEXT, text TEXT);
+    INSERT INTO clients VALUES (1, 'Vigdis'), (2, 'Bo'), (3, 'Runa');
+    INSERT INTO posts VALUES (1, 1, 2, 'bo', 'a'), (2, 1, 1, 'vig', 'b'), (3, 1, NULL, NULL, 'c'), (4, 2, 1, 'vig', 'd');
+    INSERT INTO notes VALUES (1, 1, 4, 'bo', 'x'), (2, 1, 1, 'vig', 'y'), (3, 3, 1, 'vig', 'z');";
+
+/// A field of somebody else goes with the record in which it stands.
+#[tokio::test]
+async fn records_with_a_field_of_somebody_else_are_counted() {
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name' }}\n\
+         [records.post]\ntable = 'posts'\nowner = 'author'\nends = {{ editor = 'clear' }}\n\
+         fields = {{ body = 'free_text', editor_nick = {{ kind = 'username', of = 'editor' }} }}\n\
+         [records.note]\ntable = 'notes'\nowner = 'client'\nends = {{ quoted = 'clear' }}\n\
+         fields = {{ text = 'free_text', quoted_nick = {{ kind = 'username', of = 'quoted' }} }}\n"
+    );
+    for action in ["delete", "anonymise"] {
+        let shop = Shop::new(
+            TOPICS,
+            &map,
+            &format!("customer = 'anonymise'\npost = '{action}'\nnote = '{action}'\n"),
+        );
+        let (text, json) = said(&shop, "1").await;
+        assert!(text.contains("      1 of these names another customer in editor"), "{text}");
+        assert_eq!(of_class(&json, "post"), serde_json::json!({ "editor": 1 }), "{action}");
+        // The note quotes a post that somebody else has.
+        assert_eq!(of_class(&json, "note"), serde_json::json!({ "quoted": 1 }), "{action}");
+        let (_, json) = said(&shop, "3").await;
+        assert_eq!(of_class(&json, "note"), serde_json::json!({ "quoted": 1 }), "{action}");
+    }
+    let shop =
+        Shop::new(TOPICS, &map, "customer = 'anonymise'\npost = { keep = 'they stay' }\nnote = 'delete'\n");
+    let (_, json) = said(&shop, "1").await;
+    assert!(of_class(&json, "post").is_null(), "what stays is not treated: {json}");
+}

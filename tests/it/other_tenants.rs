@@ -1,0 +1,178 @@
+//! Records of another tenant's customer are neither deleted nor written to: the mandate for a customer covers the customer's own
+//! tenants.
+
+use relinquish::store::StoreError;
+use relinquish::{Asked, Engine, Error, Outcome, Planned};
+use rusqlite::Connection;
+
+use crate::hosts::{self, approval};
+use crate::shop::{Shop, changes};
+
+/// Two tenants, 'north' and 'south', in one database. Client 9 is of both.
+const SQL: &str = "
+    CREATE TABLE clients (id INTEGER PRIMARY KEY, club TEXT NOT NULL, clubs TEXT, name TEXT, helper INTEGER REFERENCES clients);
+    CREATE TABLE follows (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients,
+        target INTEGER NOT NULL REFERENCES clients, why TEXT);
+    CREATE TABLE photos (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, title TEXT);
+    CREATE TABLE likes (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients,
+        photo INTEGER NOT NULL REFERENCES photos, why TEXT);
+    CREATE TABLE stars (like_id INTEGER NOT NULL REFERENCES likes, id INTEGER PRIMARY KEY, why TEXT);
+    CREATE TABLE pages (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients, editor INTEGER REFERENCES clients,
+        editor_nick TEXT, cover INTEGER REFERENCES photos);
+    INSERT INTO clients VALUES (1, 'north', NULL, 'Vigdis', NULL), (2, 'north', NULL, 'Bo', NULL), (3, 'south', NULL, 'Runa', NULL),
+        (9, 'north', '[\"north\", \"south\"]', 'Una', NULL);";
+
+const MAP: &str = "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = 'club'\ntenants = 'clubs'\n\
+    deactivate = { none = 'no status' }\nends = { helper = 'clear' }\nfields = { name = 'name' }\n\
+    [records.follow]\ntable = 'follows'\nowner = 'client'\nends = { target = 'goes' }\nfields = { why = 'free_text' }\n\
+    [records.photo]\ntable = 'photos'\nowner = 'client'\nfields = { title = 'free_text' }\n\
+    [records.like]\ntable = 'likes'\nowner = 'client'\nends = { photo = 'goes' }\nfields = { why = 'free_text' }\n\
+    [records.star]\ntable = 'stars'\nowner = 'like_id'\nfields = { why = 'free_text' }\n\
+    [records.page]\ntable = 'pages'\nowner = 'client'\nends = { editor = 'clear', cover = 'clear' }\n\
+    fields = { editor_nick = { kind = 'username', of = 'editor' } }\n";
+
+const DELETE: &str = "customer = 'delete'\nfollow = 'delete'\nphoto = 'delete'\nlike = 'delete'\nstar = 'delete'\npage = 'delete'\n";
+const ANONYMISE: &str = "customer = 'anonymise'\nfollow = 'delete'\nphoto = 'anonymise'\nlike = 'delete'\nstar = 'delete'\npage = 'anonymise'\n";
+
+fn shop(rows: &str, treatment: &str) -> Shop {
+    Shop::new(&format!("{SQL}{rows}"), MAP, treatment)
+}
+
+async fn erased(engine: &Engine, customer: &str) -> Outcome {
+    let plan = hosts::plan(engine, &customer.into(), &Asked::request()).await;
+    let tenants = ["north", "south"].map(Into::into);
+    let approval =
+        relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), approval(&plan).expires_at());
+    engine.erase(plan.approve(approval, hosts::now()).unwrap()).await.unwrap()
+}
+
+/// Records of another tenant's customer went along because their link led to the customer, under a mandate that did not cover that
+/// tenant.
+#[tokio::test]
+async fn a_customer_who_reaches_records_of_another_tenant_is_blocked() {
+    let cases = [
+        (
+            "a record that goes along",
+            DELETE,
+            "follow",
+            "target",
+            "INSERT INTO follows VALUES (1, 3, 1, 'x'), (2, 3, 1, 'x');",
+            2,
+        ),
+        (
+            "and where the customer stays",
+            ANONYMISE,
+            "follow",
+            "target",
+            "INSERT INTO follows VALUES (1, 3, 1, 'x');",
+            1,
+        ),
+        (
+            "one that goes with a record",
+            DELETE,
+            "like",
+            "photo",
+            "INSERT INTO photos VALUES (1, 1, 'a'); INSERT INTO likes VALUES (1, 3, 1, 'x'); INSERT INTO stars VALUES (1, 1, 'x');",
+            1,
+        ),
+        (
+            "a link to the customer",
+            DELETE,
+            "customer",
+            "helper",
+            "UPDATE clients SET helper = 1 WHERE id = 3;",
+            1,
+        ),
+        (
+            "a link to a record",
+            DELETE,
+            "page",
+            "cover",
+            "INSERT INTO photos VALUES (1, 1, 'a'); INSERT INTO pages VALUES (1, 3, NULL, NULL, 1);",
+            1,
+        ),
+        ("a field", ANONYMISE, "page", "editor", "INSERT INTO pages VALUES (1, 3, 1, 'vig', NULL);", 1),
+    ];
+    for (what, treatment, class, link, rows, count) in cases {
+        let shop = shop(rows, treatment);
+        let before = shop.cells();
+        let engine = shop.engine();
+        let planned = engine.plan(&"1".into(), &Asked::request()).await;
+        let Err(Error::Store(error @ StoreError::OtherTenant { .. })) = planned else {
+            panic!("{what}: {planned:?}")
+        };
+        let StoreError::OtherTenant { class: at, link: over, rows } = &error else { unreachable!() };
+        assert_eq!((at.as_str(), over.as_str(), *rows), (class, link, count), "{what}");
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("{class}.{link}")) && text.contains("customers.tenants"),
+            "{what}: {text}"
+        );
+        assert!(changes(&before, &shop.cells()).is_empty(), "{what}");
+        // Nobody else is blocked.
+        assert!(matches!(erased(&engine, "2").await, Outcome::Erased(_)), "{what}");
+        // The other tenant's customer may leave first, and then there is nothing in the way.
+        assert!(matches!(erased(&engine, "3").await, Outcome::Erased(_)), "{what}");
+        if treatment == DELETE {
+            assert!(matches!(erased(&engine, "1").await, Outcome::Erased(_)), "{what}");
+        }
+    }
+}
+
+/// What came in after the approval blocks the case, and nothing of the customer is touched.
+#[tokio::test]
+async fn a_record_of_another_tenant_that_came_in_since_blocks_the_case() {
+    let shop = shop("INSERT INTO follows VALUES (1, 2, 1, 'x');", DELETE);
+    let engine = shop.engine();
+    let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
+    let plan = plan.clone().approve(approval_of(&plan, &["north"]), hosts::now()).unwrap();
+    Connection::open(shop.path()).unwrap().execute("INSERT INTO follows VALUES (2, 3, 1, 'x')", []).unwrap();
+    let before = shop.cells();
+    let outcome = engine.erase(plan).await.unwrap().to_string();
+    assert!(
+        outcome.contains("belongs to customers of another tenant") && outcome.contains("follow.target"),
+        "{outcome}"
+    );
+    assert!(changes(&before, &shop.cells()).is_empty());
+}
+
+fn approval_of(plan: &relinquish::Plan, tenants: &[&str]) -> relinquish::Approval {
+    let tenants = tenants.iter().map(|tenant| (*tenant).into());
+    relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), approval(plan).expires_at())
+}
+
+/// The way out that the error names: where the map tells the other tenant, an approval has to cover it, and then the record goes.
+#[tokio::test]
+async fn a_mandate_for_both_tenants_covers_the_records_of_both() {
+    let rows = "INSERT INTO follows VALUES (1, 3, 9, 'x'), (2, 2, 9, 'x'), (3, 3, 2, 'x');";
+    let shop = shop(rows, DELETE);
+    let engine = shop.engine();
+    let plan = hosts::plan(&engine, &"9".into(), &Asked::request()).await;
+    assert!(plan.clone().approve(approval_of(&plan, &["north"]), hosts::now()).is_err());
+    let before = shop.cells();
+    assert!(matches!(erased(&engine, "9").await, Outcome::Erased(_)));
+    let gone: Vec<String> = changes(&before, &shop.cells()).into_iter().collect();
+    assert_eq!(gone, ["- clients[9]", "- follows[1]", "- follows[2]"]);
+}
+
+/// A record that a customer has together with another tenant's customer is this customer's as well.
+#[tokio::test]
+async fn a_record_that_both_have_blocks_nobody() {
+    let sql = "
+        CREATE TABLE clients (id INTEGER PRIMARY KEY, club TEXT NOT NULL, name TEXT);
+        CREATE TABLE mails (id INTEGER PRIMARY KEY, sender INTEGER REFERENCES clients, reader INTEGER REFERENCES clients, body TEXT);
+        INSERT INTO clients VALUES (1, 'north', 'Vigdis'), (2, 'south', 'Bo');
+        INSERT INTO mails VALUES (1, 1, 2, 'x');";
+    let map = "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = 'club'\ndeactivate = { none = 'no status' }\n\
+        fields = { name = 'name' }\n[records.mail]\ntable = 'mails'\nshared = ['sender', 'reader']\n\
+        ends = { sender = 'clear', reader = 'clear' }\nfields = { body = 'free_text' }\n";
+    let shop = Shop::new(sql, map, "customer = 'delete'\nmail = 'delete'\n");
+    let engine = shop.engine();
+    let before = shop.cells();
+    assert!(matches!(erased(&engine, "1").await, Outcome::Erased(_)));
+    assert_eq!(
+        changes(&before, &shop.cells()).into_iter().collect::<Vec<_>>(),
+        ["- clients[1]", "mails[1].sender"]
+    );
+    assert!(matches!(engine.plan(&"2".into(), &Asked::request()).await.unwrap(), Planned::Plan(_)));
+}

@@ -103,7 +103,10 @@ fn check_text(documents: &Documents, map: &DataMap, policy: &Policy) -> String {
     lines.extend(policy.treatments().values().map(|treatment| {
         let because = match treatment.links() {
             [] => String::new(),
-            stays => format!(", because these stay: {}", stays.join(", ")),
+            stays => {
+                let stays: Vec<String> = stays.iter().map(ToString::to_string).collect();
+                format!(", because these stay: {}", stays.join(", "))
+            }
         };
         format!(
             "  treatment  {}: afterwards the person is {}{because}",
@@ -128,13 +131,13 @@ fn check_json(map: &DataMap, policy: &Policy) -> Value {
             "name": treatment.name(),
             "digest": treatment.digest(),
             "outcome": treatment.outcome(),
-            "links": treatment.links(),
+            "links": treatment.links().iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     });
     let triggers = policy.triggers().iter();
     json!({
         "policy": { "name": policy.name(), "digest": policy.digest(), "sweep": policy.sweeps() },
-        "beside": map.unmapped(),
+        "beside": map.unmapped().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "data_map": {
             "digest": policy.map_digest(),
             "classes": map.classes().count(),

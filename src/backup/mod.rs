@@ -91,8 +91,60 @@ pub enum Horizon {
     /// The rule could not be read when the case was closed.
     Unknown {
         /// Why not.
-        reason: String,
+        because: NoHorizon,
     },
+}
+
+/// Why nobody can tell until when copies linger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NoHorizon {
+    /// The place of the copies could not be read.
+    OutOfReach {
+        /// The place.
+        place: String,
+    },
+    /// Something lies among the copies that is none by its name.
+    Unrecognised {
+        /// The place.
+        place: String,
+        /// How copies are named.
+        pattern: String,
+    },
+    /// The pattern of the copies' names tells no day.
+    Pattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The adapter of the host says so, in words of its own that are not kept.
+    Failed,
+}
+
+impl fmt::Display for NoHorizon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfReach { place } => write!(f, "{place} could not be read"),
+            Self::Unrecognised { place, pattern } => {
+                write!(f, "something in {place} is named like no copy ({pattern})")
+            }
+            Self::Pattern { pattern } => write!(f, "the pattern {pattern} does not tell the day of a copy"),
+            Self::Failed => f.write_str("the backups could not be asked"),
+        }
+    }
+}
+
+impl From<&BackupError> for NoHorizon {
+    fn from(error: &BackupError) -> Self {
+        match error {
+            BackupError::Io { place, .. } => Self::OutOfReach { place: place.clone() },
+            BackupError::Unrecognised { place, pattern, .. } => {
+                Self::Unrecognised { place: place.clone(), pattern: pattern.clone() }
+            }
+            BackupError::Pattern { pattern } => Self::Pattern { pattern: pattern.clone() },
+            BackupError::Failed(_) => Self::Failed,
+        }
+    }
 }
 
 impl fmt::Display for Horizon {
@@ -101,7 +153,7 @@ impl fmt::Display for Horizon {
             Self::Until { day } => write!(f, "until {day} at the latest"),
             Self::AfterCopies { copies } => write!(f, "until {copies} newer copies have been taken"),
             Self::Unbounded => f.write_str("without end: the rule lets no copy go"),
-            Self::Unknown { reason } => write!(f, "until when is not known: {reason}"),
+            Self::Unknown { because } => write!(f, "until when is not known: {because}"),
         }
     }
 }

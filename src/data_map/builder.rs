@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ClassName, DataMap, DeactivationSupport, Fact, FieldName, GatewayName, Link, RecordClass, Role, StateName,
+    ClassName, DataMap, DeactivationSupport, Fact, FieldName, GatewayName, IgnoredPart, Link, NotCovered,
+    RecordClass, Role, StateName,
 };
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
@@ -18,10 +19,10 @@ pub struct DataMapBuilder {
     pub(super) dates: BTreeSet<String>,
     pub(super) gateways: BTreeSet<GatewayName>,
     pub(super) deactivation: DeactivationSupport,
-    pub(super) ignored: BTreeMap<String, String>,
+    pub(super) ignored: BTreeMap<IgnoredPart, String>,
     pub(super) counts_groups: bool,
     pub(super) tells_who_shares: bool,
-    pub(super) unmapped: Vec<String>,
+    pub(super) unmapped: Vec<NotCovered>,
     pub(super) source: Option<Digest>,
 }
 
@@ -79,14 +80,14 @@ impl DataMapBuilder {
 
     /// Something that belongs to customers is left out on purpose. Certificates say so.
     #[must_use]
-    pub fn ignores(mut self, what: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub fn ignores(mut self, what: impl Into<IgnoredPart>, reason: impl Into<String>) -> Self {
         self.ignored.insert(what.into(), reason.into());
         self
     }
 
     /// The store holds something that the map does not speak of. Certificates say so.
     #[must_use]
-    pub fn leaves_out(mut self, what: impl Into<String>) -> Self {
+    pub fn leaves_out(mut self, what: impl Into<NotCovered>) -> Self {
         self.unmapped.push(what.into());
         self
     }

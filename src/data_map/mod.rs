@@ -30,7 +30,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::digest::Digest;
 #[cfg(feature = "object-store")]
@@ -43,8 +43,11 @@ mod date_form;
 mod kind;
 mod link;
 mod moment;
+mod not_covered;
 mod record;
 mod trigger;
+mod unclaimed;
+mod unique;
 
 pub use builder::DataMapBuilder;
 #[cfg(feature = "sqlite")]
@@ -58,8 +61,13 @@ pub use kind::{Kind, UnknownKind};
 pub(crate) use link::LetGo;
 pub use link::{Link, LinkRole, WhenGone};
 pub use moment::Moment;
+pub use not_covered::{IgnoredPart, NotCovered, RowsBecause, UnreachedRows};
 pub use record::{Record, RecordKey, Value};
 pub use trigger::{TableTrigger, TriggerEffect, TriggerOn};
+#[cfg(feature = "sqlite")]
+pub(crate) use unclaimed::RowOnDelete;
+pub(crate) use unclaimed::Unclaimed;
+pub(crate) use unique::{UniqueRule, UniqueThrough};
 
 open_name! {
     /// The name of a payment gateway, as the policy and the data map spell it: `stripe`.
@@ -149,10 +157,10 @@ pub struct Field {
     of: Option<String>,
     /// The indexes over expressions, computed fields or some of the records that make its values differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    differs_by: Vec<String>,
+    differs_by: Vec<UniqueRule>,
     /// Of these, one in which NULL collides like a value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    null_counts_in: Option<String>,
+    null_counts_in: Option<UniqueRule>,
     /// The fields from which the database computes it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     computed_from: Vec<FieldName>,
@@ -280,22 +288,22 @@ impl Field {
 
     /// A unique index depends on it, by more than its value alone.
     #[cfg(any(test, feature = "sqlite"))]
-    pub(crate) fn differing_by(mut self, text: &str, null_counts: bool) -> Self {
-        self.differs_by.push(text.to_owned());
+    pub(crate) fn differing_by(mut self, rule: &UniqueRule, null_counts: bool) -> Self {
+        self.differs_by.push(rule.clone());
         if null_counts {
-            self.null_counts_in.get_or_insert_with(|| text.to_owned());
+            self.null_counts_in.get_or_insert_with(|| rule.clone());
         }
         self
     }
 
     /// The indexes that make its values differ, where they are no plain ones.
-    pub(crate) fn differs_by(&self) -> &[String] {
+    pub(crate) fn differs_by(&self) -> &[UniqueRule] {
         &self.differs_by
     }
 
     /// A unique index in which NULL collides like a value.
-    pub(crate) fn null_counts_in(&self) -> Option<&str> {
-        self.null_counts_in.as_deref()
+    pub(crate) fn null_counts_in(&self) -> Option<&UniqueRule> {
+        self.null_counts_in.as_ref()
     }
 
     /// The database computes it from these fields of the record.
@@ -391,29 +399,6 @@ impl Field {
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }
-}
-
-/// A unique index that is over expressions, over computed fields, or over some of the records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct UniqueThrough {
-    /// As errors name it.
-    pub(crate) text: String,
-    /// Every field on which it depends.
-    pub(crate) fields: BTreeSet<FieldName>,
-    /// Of these, the fields in which NULL collides like a value.
-    pub(crate) null_counts: BTreeSet<FieldName>,
-}
-
-/// Rows of a mapped table that no class claims, and that a foreign key ties to the records of a class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Unclaimed {
-    pub(crate) table: String,
-    /// The columns of the foreign key.
-    pub(crate) columns: String,
-    /// What the database does to such a row when the record is deleted.
-    pub(crate) on_delete: &'static str,
-    /// What that means for the erasure.
-    pub(crate) so: &'static str,
 }
 
 /// One kind of record that shares one rule (DIN 66398: *Datenart*).
@@ -615,18 +600,24 @@ pub struct DataMap {
     dates: BTreeSet<String>,
     gateways: BTreeSet<GatewayName>,
     deactivation: DeactivationSupport,
-    ignored: BTreeMap<String, String>,
+    #[serde(serialize_with = "parts")]
+    ignored: BTreeMap<IgnoredPart, String>,
     /// Not digested: it says what the store can do, not what it holds.
     #[serde(skip)]
     counts_groups: bool,
     tells_who_shares: bool,
     /// Not digested: a table that has nothing to do with customers voids no approval.
     #[serde(skip)]
-    unmapped: Vec<String>,
+    unmapped: Vec<NotCovered>,
     /// Where the records are found: digested, because a plan holds for these and no others.
     source: Option<Digest>,
     #[serde(skip)]
     digest: Option<Digest>,
+}
+
+/// As pairs: the keys of a JSON object are texts.
+fn parts<S: Serializer>(ignored: &BTreeMap<IgnoredPart, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ignored)
 }
 
 impl DataMap {
@@ -700,13 +691,13 @@ impl DataMap {
     }
 
     /// What belongs to customers and is left out of the map on purpose, with the reason. Certificates say so.
-    pub fn ignored(&self) -> &BTreeMap<String, String> {
+    pub fn ignored(&self) -> &BTreeMap<IgnoredPart, String> {
         &self.ignored
     }
 
     /// What the store holds beside: tables that nobody mapped and no foreign key ties to a customer, triggers that
     /// may make copies. Certificates say so.
-    pub fn unmapped(&self) -> &[String] {
+    pub fn unmapped(&self) -> &[NotCovered] {
         &self.unmapped
     }
 
@@ -715,7 +706,7 @@ impl DataMap {
     pub(crate) fn with_class(
         mut self,
         class: RecordClass,
-        left_out: String,
+        left_out: NotCovered,
         place: &str,
     ) -> Result<Self, Problems> {
         let path = class.name.to_string();

@@ -70,8 +70,8 @@ impl Counted<'_> {
         })
     }
 
-    /// What the census found that no erasure reaches, in sentences.
-    pub(super) fn not_covered(&self) -> Vec<String> {
+    /// What the census found that no erasure reaches.
+    pub(super) fn not_covered(&self) -> Vec<crate::data_map::NotCovered> {
         match &self.found {
             Some(Ok(census)) => census.not_covered(),
             Some(Err(_)) | None => Vec::new(),

@@ -125,11 +125,11 @@ impl Engine {
                     copies: Some(copies),
                     horizon: schedule.horizon(now),
                 },
-                Err(error) => BackupResidue {
-                    backups: name.clone(),
-                    copies: None,
-                    horizon: Horizon::Unknown { reason: error.to_string() },
-                },
+                Err(error) => {
+                    tracing::warn!(backups = %name, %error, "backups out of reach");
+                    let horizon = Horizon::Unknown { because: (&error).into() };
+                    BackupResidue { backups: name.clone(), copies: None, horizon }
+                }
             });
         }
         list
@@ -172,7 +172,7 @@ struct Around<'e> {
     key: &'e EpochKey,
     backups: Vec<BackupResidue>,
     /// What the store holds beside, and what the last census found that nobody claims or owns.
-    unmapped: Vec<String>,
+    unmapped: Vec<crate::data_map::NotCovered>,
     closed_at: DateTime<Utc>,
     /// The case before, and its circumstances: most cases of a batch share them.
     last: Option<(NewCase, (Digest, Arc<Circumstances>))>,

@@ -17,7 +17,7 @@ use crate::customer::{Customer, Status};
 use crate::digest::Digest;
 use crate::gateway::GatewayError;
 use crate::ledger::{Entry, NewCase};
-use crate::plan::{Asked, Binding, Decision, Step};
+use crate::plan::{Asked, Decision, Step};
 use crate::policy::{Treatment, Trigger};
 use crate::store::Reactivated;
 
@@ -170,20 +170,18 @@ impl Engine {
             _ => Asked::Sweep,
         };
         let mut surveyed = [Ok(Surveyed::new(&self.parts.policy, facts, &asked, before.treated, now))];
-        if surveyed.iter().flatten().any(|one| !one.before.is_empty()) {
+        let may_keep_less = binding.may_keep_less(&self.parts.policy, now);
+        if may_keep_less || surveyed.iter().flatten().any(|one| !one.before.is_empty()) {
             self.settle(&mut surveyed, &asked, now).await?;
         }
         let [one] = surveyed;
-        let Surveyed { decision, facts, .. } = one?;
-        let due = match decision {
+        let one = one?;
+        let due = match &one.decision {
             Decision::Due(due) => due,
             other => return Ok(Some(other.to_string())),
         };
-        // The approval is of the binding's digest: bindings that are equal have the same one.
-        let now_binds = Binding::draft(&self.parts.policy, self.data_map(), &facts, &due);
-        let holds = now_binds.is_some_and(|now_binds| now_binds == *binding);
-        let changed = "what the decision depended on has changed; plan again and approve the new plan";
-        Ok((!holds).then(|| changed.to_owned()))
+        let changed = binding.changed(&self.parts.policy, self.data_map(), &one.facts, due, one.tally());
+        Ok(changed.map(|changed| changed.to_string()))
     }
 
     /// Takes our own deactivation back, if there was one.

@@ -13,7 +13,7 @@ use super::{
     EntryBody, EntryKey, ErasureResult, Find, GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
 };
 use crate::customer::TenantId;
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain, links_of, not_certain};
@@ -261,8 +261,8 @@ impl Certificate {
     }
 
     /// What this certificate says nothing about.
-    pub fn not_covered(&self) -> Vec<&str> {
-        self.under().unmapped.iter().chain(self.treatment.not_covered()).map(String::as_str).collect()
+    pub fn not_covered(&self) -> Vec<&NotCovered> {
+        self.under().unmapped.iter().chain(self.treatment.not_covered()).collect()
     }
 }
 
@@ -294,13 +294,15 @@ impl Serialize for Certificate {
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;
-        map.serialize_entry("not_covered", &self.not_covered())?;
+        let not_covered = self.not_covered();
+        map.serialize_entry("not_covered", &not_covered.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         map.end()
     }
 }
 
 fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
-    let mut links = links_of(treatment, |class| result.deferred.contains_key(class), &result.tombstones);
+    let leads = links_of(treatment, |class| result.deferred.contains_key(class), &result.tombstones);
+    let mut links: Vec<String> = leads.iter().map(ToString::to_string).collect();
     links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
     links.extend(result.gateways.iter().filter_map(|result| match &result.answer.outcome {
         GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),

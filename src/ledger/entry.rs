@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken, Waiver};
 use crate::backup::Horizon;
 use crate::customer::{AccountId, GatewayName, TenantId};
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
 use crate::plan::{CaseId, ExpiryOf, OperatorId, Tombstones, Uncertain};
@@ -224,7 +224,7 @@ pub struct Circumstances {
     /// Where backup copies linger.
     pub backups: Vec<BackupResidue>,
     /// What the store held beside, of which the data map does not speak.
-    pub unmapped: Vec<String>,
+    pub unmapped: Vec<NotCovered>,
     /// Whether the store has files that a scrub can free of the old bytes.
     pub scrubbable: bool,
 }

@@ -40,6 +40,7 @@ const SCHEMA: &str = "
         tenant TEXT NOT NULL,
         customer TEXT NOT NULL,
         registered TEXT,
+        keeps TEXT,
         plan BLOB NOT NULL,
         terms INTEGER NOT NULL REFERENCES terms (id),
         fence INTEGER,

@@ -3,7 +3,7 @@
 //! Everything here is pure: no clock, no I/O. [`decide`] says what the policy says of a customer; a [`Plan`]
 //! says step by step what will happen, what stays, and why; its digest is what an [`Approval`] binds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,26 +11,28 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName, WhenGone};
+use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
+use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName, NotCovered, WhenGone};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
-    ClassTreatment, GatewayAction, Guard, Policy, RecordAction, SmallestGroup, Treatment, TreatmentName,
-    Trigger,
+    ClassTreatment, GatewayAction, Lead, Policy, RecordAction, SmallestGroup, Treatment, Trigger,
 };
 
 mod approval;
+mod binding;
 mod decide;
 mod deferred;
 mod expiry;
 mod explain;
 mod impact;
+mod keeps;
 pub mod letter;
 mod request_clock;
 mod tombstones;
 
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, OperatorId};
+pub use binding::{Binding, Terms};
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
@@ -40,6 +42,8 @@ pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, 
 pub(crate) use expiry::{acting, holds_back};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
+pub(crate) use keeps::Keeps;
+pub use keeps::{Changed, KeptClass};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
 pub use tombstones::Tombstones;
 
@@ -79,53 +83,6 @@ impl fmt::Display for Step {
             Self::Verify => f.write_str("verify"),
         }
     }
-}
-
-/// What the digest of a plan is made of, and all that is: everything the decision depended on. No counts, no
-/// instants of planning, nothing that will be erased.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Binding {
-    customer: CustomerId,
-    tenant: TenantId,
-    /// Row ids are reused: the customer is this one only with this instant of registration.
-    registered: Option<DateTime<Utc>>,
-    #[serde(flatten)]
-    terms: Arc<Terms>,
-}
-
-/// What plans have in common that come from the same decision: all of a [`Binding`] but the customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
-    version: u32,
-    trigger: Trigger,
-    treatment: TreatmentName,
-    treatment_digest: Digest,
-    guards: BTreeMap<Guard, GuardFinding>,
-    steps: Vec<Step>,
-    /// Only what a duty had deferred before is done, and nobody chose anew.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    deferred: bool,
-    /// With how many tenants the customer is connected.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    tenants: u32,
-    /// Which these are, where the store can name them.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    connected: BTreeSet<TenantId>,
-    /// The accounts at the gateways where the customer has profiles.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    accounts: BTreeMap<GatewayName, AccountId>,
-    policy: Digest,
-    data_map: Digest,
-}
-
-fn one() -> u32 {
-    1
-}
-
-// Serde asks for a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_one(tenants: &u32) -> bool {
-    *tenants == 1
 }
 
 /// How many records of a class a customer has.
@@ -264,10 +221,10 @@ pub struct Plan {
     treatment: Arc<Treatment>,
     tally: Tally,
     tombstones: Vec<Tombstones>,
-    links: Vec<String>,
+    links: Vec<Lead>,
     no_deactivation: Option<String>,
     links_cut: Vec<String>,
-    not_covered: Vec<String>,
+    not_covered: Vec<NotCovered>,
     planned_at: DateTime<Utc>,
 }
 
@@ -283,7 +240,8 @@ impl Plan {
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
         let treatment = effective.treatments().get(&due.treatment)?;
-        let binding = Binding::draft(policy, map, customer, due)?;
+        let keeps = Keeps::counted(effective, &tally);
+        let binding = Binding::draft(policy, map, customer, due, keeps)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
         let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
@@ -306,7 +264,7 @@ impl Plan {
     }
 
     /// With more that it does not cover. That is no part of the digest.
-    pub(crate) fn beside(mut self, not_covered: &[String]) -> Self {
+    pub(crate) fn beside(mut self, not_covered: &[NotCovered]) -> Self {
         self.not_covered.extend_from_slice(not_covered);
         self
     }
@@ -328,17 +286,17 @@ impl Plan {
 
     /// Whose data.
     pub fn customer(&self) -> &CustomerId {
-        &self.binding.customer
+        self.binding.customer()
     }
 
     /// Whose customer.
     pub fn tenant(&self) -> &TenantId {
-        &self.binding.tenant
+        self.binding.tenant()
     }
 
     /// What made the customer due.
     pub fn trigger(&self) -> Trigger {
-        self.binding.terms.trigger
+        self.binding.trigger()
     }
 
     /// What is done to the records.
@@ -348,7 +306,7 @@ impl Plan {
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
-        &self.binding.terms.steps
+        self.binding.steps()
     }
 
     /// How many records there are, as counted for this plan. Not part of the digest.
@@ -367,7 +325,7 @@ impl Plan {
     }
 
     /// What still leads to the person afterwards. If anything does, the honest word is *pseudonymised*.
-    pub fn links(&self) -> &[String] {
+    pub fn links(&self) -> &[Lead] {
         &self.links
     }
 
@@ -440,9 +398,9 @@ impl Plan {
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.outcome(),
-            "links": self.links(),
+            "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links_cut": self.links_cut,
-            "not_covered": self.not_covered,
+            "not_covered": self.not_covered.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 }
@@ -455,19 +413,12 @@ fn described(
     Some(described.collect()).filter(|fields: &BTreeMap<_, _>| !fields.is_empty())
 }
 
-#[cfg(feature = "sqlite")]
-impl Terms {
-    pub(crate) fn treatment_digest(&self) -> Digest {
-        self.treatment_digest
-    }
-}
-
 /// What leads to a customer of whom this stays.
 pub(crate) fn links_of(
     treatment: &Treatment,
     is_kept: impl Fn(&str) -> bool,
     tombstones: &[Tombstones],
-) -> Vec<String> {
+) -> Vec<Lead> {
     treatment
         .links_with(|class| is_kept(class) || tombstones.iter().any(|stays| stays.class.as_str() == class))
 }
@@ -492,157 +443,26 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
     names
 }
 
-impl Binding {
-    /// What a plan for a customer who is due would bind now.
-    pub(crate) fn draft(policy: &Policy, map: &DataMap, customer: &Customer, due: &Due) -> Option<Self> {
-        let effective = policy.effective(&customer.tenant);
-        let treatment = effective.treatments().get(&due.treatment)?;
-        let mut steps = Vec::new();
-        if *map.deactivation() == DeactivationSupport::Supported {
-            steps.push(Step::Deactivate);
-        }
-        let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
-        steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
-        steps.extend([Step::Records, Step::Verify]);
-        Some(Self {
-            customer: customer.id.clone(),
-            tenant: customer.tenant.clone(),
-            registered: customer.registered,
-            terms: Arc::new(Terms {
-                version: 1,
-                trigger: due.trigger,
-                treatment: due.treatment.clone(),
-                treatment_digest: effective.treatment_digest(&due.treatment)?,
-                guards: due.guards.clone(),
-                steps,
-                deferred: due.is_deferred(),
-                tenants: customer.tenants,
-                connected: customer.connected.clone(),
-                accounts: customer.gateway_accounts.clone(),
-                policy: effective.digest(),
-                data_map: policy.map_digest(),
-            }),
-        })
-    }
-
-    /// A binding from what it was saved as.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn from_parts(
-        customer: CustomerId,
-        tenant: TenantId,
-        registered: Option<DateTime<Utc>>,
-        terms: Arc<Terms>,
-    ) -> Self {
-        Self { customer, tenant, registered, terms }
-    }
-
-    /// The name of this plan.
-    pub(crate) fn digest(&self) -> Digest {
-        Digest::of(self)
-    }
-
-    /// Whether only the customer is another one.
-    pub(crate) fn shares_terms(&self, other: &Self) -> bool {
-        self.tenant == other.tenant && self.terms == other.terms
-    }
-
-    /// What it has in common with others.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn terms(&self) -> &Arc<Terms> {
-        &self.terms
-    }
-
-    pub(crate) fn customer(&self) -> &CustomerId {
-        &self.customer
-    }
-
-    pub(crate) fn tenant(&self) -> &TenantId {
-        &self.tenant
-    }
-
-    /// Whether an operator of these tenants may act on the customer: each tenant with which the customer is connected has
-    /// to be among them. Where only a number is known, there must be no other tenant, unless the policy says with a
-    /// reason that it does not look.
-    pub(crate) fn within(
-        &self,
-        operator: &OperatorId,
-        tenants: &BTreeSet<TenantId>,
-    ) -> Result<(), ApprovalError> {
-        let terms = &self.terms;
-        let mut connected = std::iter::once(&self.tenant).chain(&terms.connected);
-        if let Some(tenant) = connected.find(|tenant| !tenants.contains(*tenant)) {
-            let (operator, tenant) = (operator.clone(), tenant.clone());
-            return Err(ApprovalError::OtherTenant { operator, tenant });
-        }
-        let looks_away = terms.guards.get(&Guard::SeveralTenants) == Some(&GuardFinding::Ignored);
-        if terms.tenants != 1 && terms.connected.is_empty() && !looks_away {
-            return Err(ApprovalError::UnnamedTenants { operator: operator.clone(), tenants: terms.tenants });
-        }
-        Ok(())
-    }
-
-    pub(crate) fn registered(&self) -> Option<DateTime<Utc>> {
-        self.registered
-    }
-
-    pub(crate) fn trigger(&self) -> Trigger {
-        self.terms.trigger
-    }
-
-    pub(crate) fn treatment(&self) -> &TreatmentName {
-        &self.terms.treatment
-    }
-
-    pub(crate) fn treatment_digest(&self) -> Digest {
-        self.terms.treatment_digest
-    }
-
-    /// Whether only what a duty had deferred before is done.
-    pub(crate) fn is_deferred(&self) -> bool {
-        self.terms.deferred
-    }
-
-    pub(crate) fn steps(&self) -> &[Step] {
-        &self.terms.steps
-    }
-
-    pub(crate) fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
-        &self.terms.guards
-    }
-
-    pub(crate) fn accounts(&self) -> &BTreeMap<GatewayName, AccountId> {
-        &self.terms.accounts
-    }
-
-    pub(crate) fn policy(&self) -> Digest {
-        self.terms.policy
-    }
-
-    pub(crate) fn data_map(&self) -> Digest {
-        self.terms.data_map
-    }
-}
-
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binding = &self.binding;
         writeln!(f, "Plan {}", self.digest)?;
-        writeln!(f, "  customer   {} of tenant {}", binding.customer.as_str(), binding.tenant)?;
-        write!(f, "  because    {}", binding.terms.trigger)?;
-        if binding.terms.deferred {
+        writeln!(f, "  customer   {} of tenant {}", binding.customer().as_str(), binding.tenant())?;
+        write!(f, "  because    {}", binding.trigger())?;
+        if binding.is_deferred() {
             write!(f, ", {}", Missing::Deferred)?;
         }
         writeln!(f)?;
-        writeln!(f, "  treatment  {}", binding.terms.treatment)?;
+        writeln!(f, "  treatment  {}", binding.treatment())?;
         writeln!(f, "  steps")?;
         if let Some(reason) = &self.no_deactivation {
             writeln!(f, "    -  no deactivation: {reason}")?;
         }
-        for (n, step) in binding.terms.steps.iter().enumerate() {
+        for (n, step) in binding.steps().iter().enumerate() {
             let what = match step {
                 Step::Deactivate => "deactivate the customer; this can be taken back".to_owned(),
                 Step::Gateway(name) => {
-                    let account = binding.terms.accounts.get(name);
+                    let account = binding.accounts().get(name);
                     let account = account.map_or_else(String::new, |account| format!(" (account {account})"));
                     format!("erase the profiles at {name}{account}; this CANNOT be taken back")
                 }
@@ -714,7 +534,8 @@ impl fmt::Display for Plan {
         let word = self.outcome();
         write!(f, "  afterwards the person is {word}")?;
         if !self.links().is_empty() {
-            write!(f, ", because these stay: {}", self.links().join(", "))?;
+            let links: Vec<String> = self.links.iter().map(ToString::to_string).collect();
+            write!(f, ", because these stay: {}", links.join(", "))?;
         }
         for what in &self.not_covered {
             write!(f, "\n  not covered: {what}")?;
@@ -762,35 +583,6 @@ pub(crate) fn plural(count: u64, word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn binding() -> Binding {
-        let digest = Digest::of(&"one");
-        let terms = Terms {
-            version: 1,
-            trigger: Trigger::Requested,
-            treatment: "clear".into(),
-            treatment_digest: digest,
-            guards: BTreeMap::new(),
-            steps: vec![Step::Records, Step::Verify],
-            deferred: false,
-            tenants: 1,
-            connected: BTreeSet::new(),
-            accounts: BTreeMap::new(),
-            policy: digest,
-            data_map: digest,
-        };
-        Binding { customer: "1".into(), tenant: "acme".into(), registered: None, terms: Arc::new(terms) }
-    }
-
-    /// Who else's terms a ledger may keep in their place.
-    #[test]
-    fn plans_share_their_terms_where_only_the_customer_is_another_one() {
-        let one = binding();
-        assert!(one.shares_terms(&Binding { customer: "2".into(), ..binding() }));
-        assert!(!one.shares_terms(&Binding { tenant: "umbrella".into(), ..binding() }));
-        let terms = Terms { trigger: Trigger::Listed, ..Terms::clone(&one.terms) };
-        assert!(!one.shares_terms(&Binding { terms: Arc::new(terms), ..binding() }));
-    }
 
     #[test]
     fn what_a_gateway_or_the_store_has_erased_cannot_be_taken_back() {

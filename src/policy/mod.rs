@@ -198,6 +198,7 @@ mod expiry;
 mod fiscal_year;
 mod group;
 mod guard;
+mod lead;
 mod period;
 mod reading;
 mod schema;
@@ -216,6 +217,7 @@ pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
+pub use lead::Lead;
 pub use period::{NotAPeriod, Period};
 pub(crate) use reading::NewText;
 #[cfg(feature = "sqlite")]
@@ -226,7 +228,6 @@ pub(crate) use schema::{DRAFT, object};
 pub use standing::Standing;
 pub use statute::{StartRule, Statute};
 pub use time_zone::{NotATimeZone, TimeZone};
-pub(crate) use treatment::WHILE_KEPT;
 pub use treatment::{
     ClassTreatment, GatewayAction, RecordAction, RecordChange, Tombstone, Treatment, TreatmentName,
 };

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{SmallestGroup, Standing, UnderDuty};
+use super::{Lead, SmallestGroup, Standing, UnderDuty};
 use crate::anonymise::json::Pointer;
 use crate::anonymise::readable::{document_in, text_in};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
-use crate::data_map::{ClassName, DataMap, Field, FieldName, Record, Value};
+use crate::data_map::{ClassName, DataMap, Field, FieldName, NotCovered, Record, Value};
 use crate::digest::Digest;
 use crate::name::open_name;
 
@@ -201,11 +201,8 @@ fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
 /// The name of what is done to records that expire.
 pub(super) const EXPIRE: &str = "expire";
 
-/// What it says of the classes whose records do not.
-pub(super) const DOES_NOT_EXPIRE: &str = "does not expire";
-
-/// What is said of a class whose records lead to the person for as long as a duty keeps them.
-pub(crate) const WHILE_KEPT: &str = " (while a duty keeps it)";
+/// The code by which it keeps the classes whose records do not. Nobody is shown it.
+pub(super) const DOES_NOT_EXPIRE: &str = "does_not_expire";
 
 /// What is done to the profiles at a payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,8 +239,11 @@ pub struct Treatment {
     pub(crate) root: ClassName,
     pub(crate) classes: BTreeMap<ClassName, ClassTreatment>,
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
-    pub(crate) links: Vec<String>,
-    pub(crate) not_covered: Vec<String>,
+    pub(crate) links: Vec<Lead>,
+    pub(crate) not_covered: Vec<NotCovered>,
+    /// It is about records that expire: their customers stay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) expiry: bool,
 }
 
 impl Treatment {
@@ -275,9 +275,7 @@ impl Treatment {
     /// Whether it is about records that expire: their customers stay.
     #[cfg(feature = "sqlite")]
     pub(crate) fn is_expiry(&self) -> bool {
-        let root = self.class(self.root.as_str()).map(ClassTreatment::action);
-        self.name.as_str() == EXPIRE
-            && matches!(root, Some(RecordAction::Keep { reason }) if reason == DOES_NOT_EXPIRE)
+        self.expiry
     }
 
     /// Whether the customer's own record goes.
@@ -418,7 +416,7 @@ impl Treatment {
 
     /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there
     /// is any, the honest word is *pseudonymised*.
-    pub fn links(&self) -> &[String] {
+    pub fn links(&self) -> &[Lead] {
         &self.links
     }
 
@@ -438,16 +436,13 @@ impl Treatment {
     }
 
     /// The [links](Self::links) of one customer: a class that a duty may keep is none where it keeps none of theirs.
-    pub(crate) fn links_with(&self, is_kept: impl Fn(&str) -> bool) -> Vec<String> {
-        let leads = |link: &&String| {
-            let class = link.strip_suffix(WHILE_KEPT).and_then(|link| link.split('.').next());
-            class.is_none_or(&is_kept)
-        };
+    pub(crate) fn links_with(&self, is_kept: impl Fn(&str) -> bool) -> Vec<Lead> {
+        let leads = |lead: &&Lead| lead.class_while_kept().is_none_or(|class| is_kept(class.as_str()));
         self.links.iter().filter(leads).cloned().collect()
     }
 
     /// What it does not reach.
-    pub fn not_covered(&self) -> &[String] {
+    pub fn not_covered(&self) -> &[NotCovered] {
         &self.not_covered
     }
 
@@ -465,20 +460,26 @@ impl Treatment {
         for (name, class) in &self.classes {
             let goes = !matches!(class.action, RecordAction::Keep { .. });
             if (class.is_deferred() || (goes && is_needed(name))) && holds_personal(name) {
-                self.links.push(format!("{name}{WHILE_KEPT}"));
+                self.links.push(Lead::Class { class: name.clone(), while_kept: true });
             }
             let meanwhile = class.tombstone.iter().flat_map(|tombstone| tombstone.kept.keys());
-            self.links.extend(meanwhile.map(|field| format!("{name}.{field}{WHILE_KEPT}")));
+            let field = |field: &FieldName, while_kept| {
+                let (class, field) = (name.clone(), field.clone());
+                Lead::Field { class, field, while_kept }
+            };
+            self.links.extend(meanwhile.map(|kept| field(kept, true)));
             match class.action {
-                RecordAction::Keep { .. } if holds_personal(name) => self.links.push(name.to_string()),
+                RecordAction::Keep { .. } if holds_personal(name) => {
+                    self.links.push(Lead::Class { class: name.clone(), while_kept: false });
+                }
                 RecordAction::Keep { .. } | RecordAction::Delete => {}
                 RecordAction::Anonymise | RecordAction::Reassign => {
-                    self.links.extend(class.kept.keys().map(|field| format!("{name}.{field}")));
+                    self.links.extend(class.kept.keys().map(|kept| field(kept, false)));
                 }
             }
         }
         let kept = self.gateways.iter().filter(|(_, action)| **action != GatewayAction::Erase);
-        self.links.extend(kept.map(|(name, _)| format!("gateway.{name}")));
+        self.links.extend(kept.map(|(name, _)| Lead::Gateway(name.clone())));
         self
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use crate::data_map::{ClassName, FieldName};
+use crate::data_map::{ClassName, FieldName, NotCovered, RowsBecause, UnreachedRows};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 
@@ -142,6 +142,15 @@ impl Counted {
         self.rows.saturating_sub(self.hanging)
     }
 
+    /// Why they are so.
+    fn because(&self) -> RowsBecause {
+        match &self.reason {
+            Some(reason) => RowsBecause::Given(reason.clone()),
+            None if self.by_themselves() == 0 => RowsBecause::Hanging,
+            None => RowsBecause::NotGiven,
+        }
+    }
+
     /// There are some, and the map gives no reason.
     fn is_open(&self) -> bool {
         self.by_themselves() > 0 && self.reason.is_none()
@@ -252,42 +261,28 @@ impl Census {
         self.problems().iter().next().is_none()
     }
 
-    /// What no erasure reaches, in sentences for a plan or a certificate: with number, reason and the time of the census.
-    pub fn not_covered(&self) -> Vec<String> {
-        let at = self.at.format("%F %H:%M UTC");
-        let mut lines = Vec::new();
-        let mut say = |what: String, counted: &Counted| {
-            if counted.rows > 0 {
-                let reason = match &counted.reason {
-                    Some(reason) => reason,
-                    None if counted.by_themselves() == 0 => "they hang from records that nobody has",
-                    None => "the map gives no reason",
-                };
-                lines.push(format!("{what}: {reason} (census of {at})"));
-            }
-        };
+    /// What no erasure reaches, for a plan or a certificate: with number, reason and the time of the census.
+    pub fn not_covered(&self) -> Vec<NotCovered> {
+        let mut found: Vec<(UnreachedRows, u64, RowsBecause)> = Vec::new();
         for (name, table) in &self.tables {
-            let rows = &table.unclaimed;
-            say(format!("{} of {name} that no record class claims", these(rows.rows, "row")), rows);
+            let counted = &table.unclaimed;
+            found.push((UnreachedRows::Unclaimed { table: name.clone() }, counted.rows, counted.because()));
             for (class, counted) in &table.classes {
-                let of = |counted: &Counted| format!("{} of {class}", these(counted.rows, "record"));
-                say(format!("{} without an owner", of(&counted.nobody)), &counted.nobody);
-                say(format!("{} whose owner is not there", of(&counted.gone)), &counted.gone);
-                for (field, rows) in &counted.unsearchable {
-                    let what = format!("{} of {class}.{field}", these(*rows, "value"));
-                    let reason =
-                        Some("bytes, or text that is not UTF-8, are not searched for people".to_owned());
-                    say(what, &Counted { rows: *rows, reason, ..Counted::default() });
-                }
-                for (field, rows) in &counted.unreadable {
-                    let what =
-                        format!("{} of {class} of which the {field} cannot be read", these(*rows, "record"));
-                    let reason = Some("nothing is due by it, and no duty ends by it".to_owned());
-                    say(what, &Counted { rows: *rows, reason, ..Counted::default() });
-                }
+                let (nobody, gone) = (&counted.nobody, &counted.gone);
+                found.push((UnreachedRows::NoOwner { class: class.clone() }, nobody.rows, nobody.because()));
+                found.push((UnreachedRows::OwnerGone { class: class.clone() }, gone.rows, gone.because()));
+                found.extend(counted.unsearchable.iter().map(|(field, rows)| {
+                    let which = UnreachedRows::Unsearchable { class: class.clone(), field: field.clone() };
+                    (which, *rows, RowsBecause::NotText)
+                }));
+                found.extend(counted.unreadable.iter().map(|(fact, rows)| {
+                    let which = UnreachedRows::Unreadable { class: class.clone(), fact: fact.clone() };
+                    (which, *rows, RowsBecause::NoDate)
+                }));
             }
         }
-        lines
+        let some = found.into_iter().filter(|(_, rows, _)| *rows > 0);
+        some.map(|(which, rows, because)| NotCovered::Rows { which, rows, because, at: self.at }).collect()
     }
 }
 

@@ -69,7 +69,7 @@ use super::{
 };
 use crate::anonymise::document::{HEAD, is_blank, may_be_blank};
 use crate::customer::{Customer, CustomerId, Identifiers};
-use crate::data_map::{ClassName, DataMap, Datatype, Field, Kind, Record, RecordClass, Value};
+use crate::data_map::{ClassName, DataMap, Datatype, Field, Kind, NotCovered, Record, RecordClass, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::policy::{RecordAction, RecordChange, Standing, Treatment};
@@ -148,9 +148,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             .field(Field::key(PATH))
             .field(Field::plain(WRITTEN).required().dated())
             .field(Field::personal(FILE, Kind::Document).datatype(Datatype::Blob));
-        let left_out = format!(
-            "older versions, replicas and backups of the objects of {class}: an object store does not tell of them"
-        );
+        let left_out = NotCovered::ObjectVersions(class.clone());
         let documents = Documents { store, place };
         if let Some((other, _)) = self.classes.iter().find(|(_, other)| documents.may_share(other)) {
             Problems::none_or(vec![Problem::new(

@@ -75,7 +75,7 @@ async fn each_way_out_leads_out() {
     let ignored = "nobody = { none = 'of visitors', gone = 'of clients who left' }\n[ignore]\nmeta = { rest = 'of goods' }";
     let explained = census(&shop(ignored)).await;
     assert!(explained.is_clean(), "{:?}", problems(&explained));
-    let lines = explained.not_covered();
+    let lines: Vec<String> = explained.not_covered().iter().map(ToString::to_string).collect();
     for line in [
         "4 rows of meta that no record class claims: of goods",
         "1 record of phone without an owner: of visitors",
@@ -116,7 +116,9 @@ async fn texts_that_cannot_be_searched_are_counted() {
     connection.execute_batch("UPDATE meta SET v = x'00ff' WHERE id = 1; UPDATE meta SET v = CAST(x'ff41' AS TEXT) WHERE id = 2; UPDATE meta SET v = x'00' WHERE id = 5").unwrap();
     let census = census(&shop).await;
     assert_eq!(census.tables["meta"].classes["phone"].unsearchable["v"], 2);
-    assert!(census.not_covered().iter().any(|line| line.starts_with("2 values of phone.v: bytes")));
+    assert!(
+        census.not_covered().iter().any(|line| line.to_string().starts_with("2 values of phone.v: bytes"))
+    );
 }
 
 /// A record that several people have is nobody's when none of them is there.
@@ -181,7 +183,8 @@ async fn plans_and_certificates_quote_the_census() {
     let quoted = "4 rows of meta that no record class claims: of goods (census of 2026-11-21 12:00 UTC)";
     assert!(plan.plan().to_string().contains(quoted), "{}", plan.plan());
     let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
-    assert!(certificate.not_covered().contains(&quoted), "{certificate}");
+    let quotes = certificate.not_covered().iter().any(|line| line.to_string() == quoted);
+    assert!(quotes, "{certificate}");
 }
 
 async fn refused(engine: &Engine, why: &str) {
@@ -404,7 +407,7 @@ async fn dates_that_cannot_be_read_are_counted() {
     assert_eq!(census.tables["clients"].classes["customer"].unreadable["date created"], 2);
     assert_eq!(census.tables["bills"].classes["bill"].unreadable["booked"], 1);
     assert!(census.to_string().contains("1 record of which the booked cannot be read"), "{census}");
-    let lines = census.not_covered();
+    let lines: Vec<String> = census.not_covered().iter().map(ToString::to_string).collect();
     assert!(
         lines
             .iter()

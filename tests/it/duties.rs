@@ -92,7 +92,7 @@ fields = { name = "name", booked_on = "not personal" }
 
 /// A date as a host may hold it.
 #[derive(Clone, Debug)]
-enum Held {
+pub(crate) enum Held {
     Day(NaiveDate),
     Instant(DateTime<Utc>),
     Seconds(DateTime<Utc>),
@@ -112,7 +112,7 @@ impl Held {
     }
 
     /// The day in Stockholm, by the rule of the last Sundays.
-    fn day(&self) -> Option<NaiveDate> {
+    pub(crate) fn day(&self) -> Option<NaiveDate> {
         match self {
             Self::Day(day) => Some(*day),
             Self::Instant(at) | Self::Seconds(at) => Some(stockholm(*at)),
@@ -121,7 +121,7 @@ impl Held {
     }
 }
 
-fn stockholm(at: DateTime<Utc>) -> NaiveDate {
+pub(crate) fn stockholm(at: DateTime<Utc>) -> NaiveDate {
     let switch = |month| {
         let mut day = NaiveDate::from_ymd_opt(at.year(), month, 31).unwrap();
         while day.weekday() != chrono::Weekday::Sun {
@@ -134,14 +134,14 @@ fn stockholm(at: DateTime<Utc>) -> NaiveDate {
 }
 
 #[derive(Clone, Debug)]
-struct Row {
-    invoice: bool,
-    booked: Held,
-    issued: Held,
+pub(crate) struct Row {
+    pub(crate) invoice: bool,
+    pub(crate) booked: Held,
+    pub(crate) issued: Held,
 }
 
 /// The oracle: until when a row must be kept. `None` inside: for ever, as far as anybody knows.
-fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
+pub(crate) fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
     let fiscal_year_end = |day: NaiveDate| {
         let year = if late || day.month() <= 6 { day.year() } else { day.year() + 1 };
         NaiveDate::from_ymd_opt(year, 12, 31).unwrap()
@@ -161,7 +161,7 @@ fn kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
 }
 
 /// The same of the line that hangs from an invoice: it has no date of its own, and is under the first duty alone.
-fn line_kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
+pub(crate) fn line_kept_until(row: &Row, late: bool) -> Option<NaiveDate> {
     kept_until(&Row { invoice: false, ..row.clone() }, late)
 }
 
@@ -186,7 +186,7 @@ fn any_held() -> impl Strategy<Value = Held> {
     ]
 }
 
-fn any_rows() -> impl Strategy<Value = Vec<Row>> {
+pub(crate) fn any_rows() -> impl Strategy<Value = Vec<Row>> {
     let row = (any::<bool>(), any_held(), any_held()).prop_map(|(invoice, booked, issued)| Row {
         invoice,
         booked,
@@ -204,7 +204,7 @@ fn sql(value: &Value) -> rusqlite::types::Value {
 }
 
 /// Customer 1 with these rows, and customer 2 with the same ones.
-fn sqlite(path: &Path, tenant: &str, rows: &[Row]) -> SqliteStore {
+pub(crate) fn sqlite(path: &Path, tenant: &str, rows: &[Row]) -> SqliteStore {
     let database = Connection::open(path).unwrap();
     database.execute_batch(SCHEMA).unwrap();
     for customer in [1_i64, 2] {
@@ -264,7 +264,7 @@ fn memory_map() -> DataMap {
     .unwrap()
 }
 
-fn memory(tenant: &str, rows: &[Row]) -> MemoryStore {
+pub(crate) fn memory(tenant: &str, rows: &[Row]) -> MemoryStore {
     let repository = MemoryRepository::new(memory_map());
     for customer in ["1", "2"] {
         let mut records =
@@ -289,7 +289,7 @@ fn memory(tenant: &str, rows: &[Row]) -> MemoryStore {
     ByRecord::new(repository)
 }
 
-fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Engine {
+pub(crate) fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Engine {
     let keys = MemoryKeyRing::new(TokenKey::new([7; 32]));
     Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), MemoryLedger::new(), keys)
         .clock(Arc::clone(clock))
@@ -298,7 +298,7 @@ fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Engine {
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-async fn plan(engine: &Engine) -> Result<Box<Plan>, String> {
+pub(crate) async fn plan(engine: &Engine) -> Result<Box<Plan>, String> {
     match engine.plan(&"1".into(), &Asked::request()).await.unwrap() {
         Planned::Plan(plan) => Ok(plan),
         Planned::Refused(decision) => Err(decision.to_string()),
@@ -321,9 +321,9 @@ async fn erase(engine: &Engine, plan: Plan, now: DateTime<Utc>) {
 }
 
 /// Every row, spelled out, by class and key.
-type Dump = BTreeMap<(&'static str, String), String>;
+pub(crate) type Dump = BTreeMap<(&'static str, String), String>;
 
-fn dump_sqlite(path: &Path) -> Dump {
+pub(crate) fn dump_sqlite(path: &Path) -> Dump {
     let database = Connection::open(path).unwrap();
     let mut dump = Dump::new();
     let tables =
@@ -341,7 +341,7 @@ fn dump_sqlite(path: &Path) -> Dump {
     dump
 }
 
-fn dump_memory(store: &MemoryStore) -> Dump {
+pub(crate) fn dump_memory(store: &MemoryStore) -> Dump {
     let mut dump = Dump::new();
     for customer in ["1", "2"] {
         for record in store.repository().records(&customer.into()) {
@@ -363,7 +363,13 @@ fn dump_memory(store: &MemoryStore) -> Dump {
 }
 
 /// What must be true after an erasure on a day: row by row, by the oracle.
-fn assert_as_the_oracle_says(rows: &[Row], late: bool, today: NaiveDate, before: &Dump, after: &Dump) {
+pub(crate) fn assert_as_the_oracle_says(
+    rows: &[Row],
+    late: bool,
+    today: NaiveDate,
+    before: &Dump,
+    after: &Dump,
+) {
     for ((class, key), was) in before {
         let is = after.get(&(*class, key.clone()));
         let n: usize = key.parse().unwrap();
@@ -416,7 +422,7 @@ fn assert_said(plan: &Plan, rows: &[Row], late: bool, today: NaiveDate) {
     }
 }
 
-fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
 }
 

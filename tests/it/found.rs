@@ -159,7 +159,14 @@ async fn the_certificate_names_what_the_map_does_not_speak_of() {
         "customer = 'delete'",
     );
     let outcome = shop.erase("1").await;
-    let not_covered = outcome.certificate().unwrap().not_covered().join("\n");
+    let not_covered = outcome
+        .certificate()
+        .unwrap()
+        .not_covered()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
     for name in ["beside", "audit", "search", "trigger keep on table clients"] {
         assert!(not_covered.contains(name), "{name} in {not_covered}");
     }

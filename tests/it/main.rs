@@ -5,6 +5,7 @@
 
 mod after_duty;
 mod anonymise;
+mod approved_keeps;
 mod backups;
 mod before_approval;
 mod by_record_sharing;

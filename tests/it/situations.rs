@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use relinquish::customer::{Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
 use relinquish::plan::decide;
-use relinquish::policy::{GatewayAction, Ownerless, RecordAction};
+use relinquish::policy::{GatewayAction, Lead, Ownerless, RecordAction};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
 
 /// Classes with the kinds of what they hold.
@@ -192,7 +192,10 @@ fn a_ticket_office_keeps_the_postcode_for_marketing_or_hands_the_orders_over() {
     let marketing = &policy.treatments()["marketing"];
     assert_eq!(
         (marketing.outcome(), marketing.links()),
-        ("pseudonymised", &["customer.postcode".to_owned()][..])
+        (
+            "pseudonymised",
+            &[Lead::Field { class: "customer".into(), field: "postcode".into(), while_kept: false }][..]
+        )
     );
     assert_eq!(*policy.treatments()["remove"].class("order").unwrap().action(), RecordAction::Reassign);
 }

@@ -129,8 +129,10 @@ async fn what_stays_is_shared_by_enough_customers_of_the_tenant_and_the_plan_say
             "born + postcode: fewer than 3 customers share what would stay, so it goes: born: cleared, postcode: cleared",
         );
         assert!(shown.contains(if id < 5 { stays } else { goes }), "{id}: {shown}");
+        // The first line has the digest, in which any four digits may stand.
+        let (_, said) = shown.split_once('\n').unwrap();
         assert!(
-            shown.contains("stays: reporting") && !shown.contains("SW1A") && !shown.contains("1984"),
+            said.contains("stays: reporting") && !said.contains("SW1A") && !said.contains("1984"),
             "{shown}"
         );
         let group = &drafted.to_json()["records"][0]["smallest_group"];

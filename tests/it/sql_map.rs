@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use relinquish::data_map::{Constraints, Datatype, DeactivationSupport, Fact, Kind, Link, RecordClass, Role};
+use relinquish::data_map::{
+    Constraints, Datatype, DeactivationSupport, Fact, IgnoredPart, Kind, Link, RecordClass, Role,
+};
 use relinquish::store::{
     CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, RecordStore, StoreError, Target,
 };
@@ -476,7 +478,7 @@ fn a_table_that_a_foreign_key_ties_to_a_customer_is_mapped_or_ignored() {
     ]);
     let store =
         open(&edited(SCHEMA, &[("", notes)]), &edited(MAP, &[("", "[ignore]\nnotes = 'hashes'")])).unwrap();
-    assert_eq!(store.data_map().ignored()["table notes"], "hashes");
+    assert_eq!(store.data_map().ignored()[&IgnoredPart::Table("notes".to_owned())], "hashes");
     assert_eq!(
         store.data_map().class("customer").unwrap().needed(),
         ["notes"],

@@ -16,7 +16,7 @@ use crate::ledger::{
     CaseEvent, Claimed, Fence, Lease, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase,
     WorkerId,
 };
-use crate::plan::{Approval, Binding, CaseId, Terms};
+use crate::plan::{Approval, Binding, CaseId, Keeps, Terms};
 use crate::policy::Treatment;
 use crate::sqlite::Fault;
 
@@ -171,6 +171,11 @@ fn to_fence(number: i64) -> Result<Fence, Trouble> {
     Ok(Fence::new(u64::try_from(number).map_err(|_| Trouble::Fault(Fault::Corrupt))?))
 }
 
+/// What duties keep of a customer, if they keep anything.
+fn keeps_text(keeps: &Keeps) -> Result<Option<String>, Trouble> {
+    (!keeps.is_empty()).then(|| to_json(keeps)).transpose()
+}
+
 /// What open cases share.
 #[derive(Serialize, Deserialize)]
 struct Shared {
@@ -204,8 +209,8 @@ pub(super) fn open(
             transaction.prepare_cached("INSERT OR IGNORE INTO treatment (digest, body) VALUES (?1, ?2)")?;
         let mut terms = transaction.prepare_cached("INSERT INTO terms (body) VALUES (?1)")?;
         let mut insert = transaction.prepare_cached(
-            "INSERT INTO open_case (id, tenant, customer, registered, plan, terms, fence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, customer) DO NOTHING",
+            "INSERT INTO open_case (id, tenant, customer, registered, plan, terms, fence, keeps)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant, customer) DO NOTHING",
         )?;
         let mut holder =
             transaction.prepare_cached("SELECT id FROM open_case WHERE tenant = ?1 AND customer = ?2")?;
@@ -235,6 +240,7 @@ pub(super) fn open(
                 case.approval.digest().as_bytes(),
                 shared,
                 fence,
+                keeps_text(case.binding.keeps())?,
             ])?;
             answers.push(if inserted == 1 {
                 ours += 1;
@@ -511,7 +517,7 @@ fn saved(
     limit: usize,
 ) -> Result<Vec<(SavedCase, Option<i64>)>, Trouble> {
     let mut cases = connection.prepare_cached(&format!(
-        "SELECT no, id, tenant, customer, registered, plan, terms, fence FROM open_case WHERE {condition}
+        "SELECT no, id, tenant, customer, registered, plan, terms, fence, keeps FROM open_case WHERE {condition}
          ORDER BY id LIMIT ?2"
     ))?;
     let mut rows = cases.query(params![parameter, number_of(limit)])?;
@@ -526,6 +532,8 @@ fn saved(
         let Some((shared, treatment)) = shared.get(&id) else { continue };
         let registered: Option<String> = row.get(4)?;
         let plan = Digest::from_bytes(row.get(5)?);
+        let keeps =
+            row.get::<_, Option<String>>(8)?.as_deref().map(from_json).transpose()?.unwrap_or_default();
         places.insert(row.get(0)?, saved.len());
         let case = SavedCase {
             new: NewCase {
@@ -534,6 +542,7 @@ fn saved(
                     row.get::<_, String>(3)?.into(),
                     row.get::<_, String>(2)?.into(),
                     registered.as_deref().map(instant).transpose()?,
+                    keeps,
                     Arc::clone(&shared.binding),
                 )),
                 approval: shared.approval.of_plan(plan),

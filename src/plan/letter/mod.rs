@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use super::{Blocked, Decision, Deferred, Due, Holidays, RequestClock};
 use crate::policy::{
     After, ClassTreatment, Effective, Expiry, GatewayAction, Guard, GuardRule, Period, RecordAction,
-    Treatment, Trigger, TriggerRule, WHILE_KEPT,
+    Treatment, Trigger, TriggerRule,
 };
 
 mod english;
@@ -324,10 +324,13 @@ impl<'h> Writer<'h> {
                 let links: Vec<String> = links
                     .iter()
                     .map(|link| {
-                        let class = link.strip_suffix(WHILE_KEPT);
-                        let parts = class.unwrap_or(link).split('.').map(|part| self.name(part));
-                        let name = parts.collect::<Vec<_>>().join(": ");
-                        if class.is_some() { fill(words.while_kept, &[("what", &name)]) } else { name }
+                        let names: Vec<_> = link.names().into_iter().map(|name| self.name(name)).collect();
+                        let name = names.join(": ");
+                        if link.class_while_kept().is_some() {
+                            fill(words.while_kept, &[("what", &name)])
+                        } else {
+                            name
+                        }
                     })
                     .collect();
                 let until = until.map_or_else(

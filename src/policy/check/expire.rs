@@ -18,7 +18,7 @@ use crate::policy::{
     Treatment,
 };
 
-/// What is said of the classes that do not expire.
+/// By which code the classes are kept that do not expire.
 const STAYS: &str = DOES_NOT_EXPIRE;
 const TABLE: &str = EXPIRE;
 
@@ -318,5 +318,6 @@ fn compile(
         gateways: BTreeMap::new(),
         links: Vec::new(),
         not_covered: not_covered(map),
+        expiry: true,
     }
 }

@@ -266,7 +266,10 @@ fn clear(field: &Field) -> Result<Strategy, Cannot> {
 fn must_differ(field: &Field) -> String {
     match field.differs_by() {
         [] => "its values must differ".to_owned(),
-        indexes => format!("its values must differ, by {}", indexes.join(" and by ")),
+        indexes => {
+            let indexes: Vec<String> = indexes.iter().map(ToString::to_string).collect();
+            format!("its values must differ, by {}", indexes.join(" and by "))
+        }
     }
 }
 

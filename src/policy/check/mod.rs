@@ -12,7 +12,8 @@ use super::{
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, RecordClass, Role, StateName,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecordClass, Role,
+    StateName,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -115,6 +116,7 @@ fn compile(
             gateways: rule.gateways.clone(),
             links: Vec::new(),
             not_covered: not_covered(map),
+            expiry: false,
         }
         .with_links(map);
         treatments.insert(name.clone(), Arc::new(treatment));
@@ -171,21 +173,11 @@ fn check_strategies(reader: &mut Reader, rules: &Rules, strategies: &Strategies)
 }
 
 /// What no treatment of this release reaches, whatever the policy says: certificates repeat it.
-fn not_covered(map: &DataMap) -> Vec<String> {
-    let mut list: Vec<String> = map
-        .ignored()
-        .iter()
-        .map(|(what, reason)| format!("{what}, ignored by the data map: {reason}"))
-        .collect();
-    list.extend(
-        [
-            "mentions of the person in fields that stay, or in records of others",
-            "databases, documents, logs and search indexes outside this store",
-            "backup copies, until they age out",
-        ]
-        .map(str::to_owned),
-    );
-    list
+fn not_covered(map: &DataMap) -> Vec<NotCovered> {
+    let ignored = map.ignored().iter();
+    let ignored =
+        ignored.map(|(what, reason)| NotCovered::Ignored { what: what.clone(), reason: reason.clone() });
+    ignored.chain([NotCovered::Mentions, NotCovered::OtherSystems, NotCovered::Backups]).collect()
 }
 
 fn check_triggers(reader: &mut Reader, rules: &Rules, map: &DataMap) {

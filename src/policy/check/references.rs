@@ -111,7 +111,8 @@ fn check_class(
         );
     }
     for rows in class.unclaimed() {
-        let Unclaimed { table, columns, on_delete, so } = rows;
+        let Unclaimed { table, columns, on_delete } = rows;
+        let (columns, so) = (columns.join(", "), on_delete.consequence());
         reader.problem(
                 &path,
                 format!(
@@ -362,7 +363,7 @@ fn check_hand_over(
                 path,
                 format!(
                     "cannot be reassigned: {} may refuse a record that the \"Unknown Customer\" has already",
-                    unique.text
+                    unique.rule
                 ),
                 actions(),
             );
@@ -388,7 +389,7 @@ fn check_let_go(
         let fields = if to == LetGo::Value { &unique.fields } else { &unique.null_counts };
         fields.iter().any(is_own)
     });
-    let refusing: BTreeSet<String> = plain.chain(tangled.map(|unique| unique.text.clone())).collect();
+    let refusing: BTreeSet<String> = plain.chain(tangled.map(|unique| unique.rule.to_string())).collect();
     if refusing.is_empty() {
         return;
     }

@@ -878,14 +878,15 @@ fn the_honest_word_is_pseudonymised_while_anything_leads_back() {
         );
         let policy = policy(&lines).check(&map).unwrap();
         let treatment = &policy.treatments()["t"];
-        assert_eq!((treatment.outcome(), treatment.links().join(" ").as_str()), (word, links), "{lines}");
+        let found: Vec<String> = treatment.links().iter().map(ToString::to_string).collect();
+        assert_eq!((treatment.outcome(), found.join(" ").as_str()), (word, links), "{lines}");
     }
     // Kept for everybody by its kind.
     let lines = "anonymise.postcode = { keep = 'statistics' }\nanonymise.free_text = 'clear'\n\
                  treatments.t = { customer = 'anonymise', order = 'anonymise', total = 'delete', \
                  gateway.stripe = 'erase' }";
     let policy = policy(lines).check(&map).unwrap();
-    assert_eq!(policy.treatments()["t"].links(), ["customer.postcode"]);
+    assert_eq!(policy.treatments()["t"].links()[0].to_string(), "customer.postcode");
 }
 
 #[test]
@@ -894,8 +895,8 @@ fn what_the_map_leaves_out_is_said_in_every_treatment() {
     let policy = policy("treatments.t.customer = 'delete'\ntreatments.u.customer = 'anonymise'").check(&map);
     for treatment in policy.unwrap().treatments().values() {
         let list = treatment.not_covered();
-        assert_eq!(list[0], "table audit_marks, ignored by the data map: hashes only");
-        assert!(list.iter().any(|line| line.contains("backup copies")), "{list:?}");
+        assert_eq!(list[0].to_string(), "table audit_marks, ignored by the data map: hashes only");
+        assert!(list.contains(&NotCovered::Backups), "{list:?}");
     }
 }
 

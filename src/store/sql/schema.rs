@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::tokens::{TriggerEvent, index_text, is_strict};
 use super::triggers::TriggerText;
-use crate::data_map::{Check, Datatype, Value};
+use crate::data_map::{Check, Datatype, UniqueRule, Value};
 
 /// A column as it is.
 #[derive(Clone, Debug)]
@@ -35,7 +37,8 @@ pub(crate) struct ForeignKey {
 }
 
 /// What the database does to a row when the row goes to which its foreign key leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum OnDelete {
     Cascade,
     SetNull,
@@ -49,7 +52,7 @@ pub(crate) enum OnDelete {
 pub(crate) struct UniqueIndex {
     pub(crate) name: String,
     /// As errors name it.
-    pub(crate) text: String,
+    pub(crate) rule: UniqueRule,
     /// The plain columns.
     pub(crate) columns: Vec<String>,
     /// Columns of which its expressions, its condition and its computed columns are made.
@@ -187,15 +190,16 @@ impl UniqueIndex {
         }
         let null_counts =
             risky.into_iter().filter(|name| !safe.iter().any(|other| is(name, other))).collect();
-        let text = match sql.split_once(['(']) {
-            Some((_, behind)) if has_expressions || of_some => {
-                format!("unique index {name} ({}", behind.split_whitespace().collect::<Vec<_>>().join(" "))
-            }
-            _ if through.is_empty() => format!("UNIQUE ({})", columns.join(", ")),
-            _ => format!("UNIQUE ({}), which is computed from {}", columns.join(", "), through.join(", ")),
+        let rule = match sql.split_once(['(']) {
+            Some((_, behind)) if has_expressions || of_some => UniqueRule::Index {
+                name: name.to_owned(),
+                over: behind.split_whitespace().collect::<Vec<_>>().join(" "),
+            },
+            _ if through.is_empty() => UniqueRule::Columns(columns.clone()),
+            _ => UniqueRule::Computed { columns: columns.clone(), from: through.clone() },
         };
         let (name, partial) = (name.to_owned(), of_some || has_expressions);
-        Self { name, text, columns, through, null_counts, partial }
+        Self { name, rule, columns, through, null_counts, partial }
     }
 
     /// Whether more than the values of its columns decide what collides.

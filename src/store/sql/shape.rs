@@ -1,23 +1,71 @@
 //! What of a live schema a map was held against, part by part, so that a later schema can be compared with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Value as Json, json};
 
 use super::bind::Bound;
 use super::schema::{ForeignKey, Schema, Table};
 use crate::digest::Digest;
 
+/// A part of a schema, by its place. `Display` names it for a person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Table(String),
+    Column { table: String, column: String },
+    Check { table: String, expression: String },
+    UniqueIndex { table: String, columns: Vec<String>, of_some: bool },
+    ForeignKey { table: String, columns: Vec<String>, to: String },
+    Trigger { table: String, trigger: String },
+    FullText(String),
+}
+
+impl Part {
+    /// Whether it refuses or writes something by itself.
+    fn forbids(&self) -> bool {
+        matches!(self, Self::Trigger { .. } | Self::Check { .. })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => write!(f, "table {table}"),
+            Self::Column { table, column } => write!(f, "column {table}.{column}"),
+            Self::Check { table, expression } => write!(f, "CHECK ({expression}) of {table}"),
+            Self::UniqueIndex { table, columns, of_some } => {
+                write!(f, "unique index on {table} ({})", columns.join(", "))?;
+                if *of_some { f.write_str(" for some rows") } else { Ok(()) }
+            }
+            Self::ForeignKey { table, columns, to } => {
+                write!(f, "foreign key {table} ({}) to {to}", columns.join(", "))
+            }
+            Self::Trigger { table, trigger } => write!(f, "trigger {trigger} on {table}"),
+            Self::FullText(name) => write!(f, "full-text index {name}"),
+        }
+    }
+}
+
 /// The parts of a schema that matter to a map: each by its place, with its definition.
 ///
 /// The mapped tables are in it whole, and so are the tables through which links lead. Of other tables only the foreign keys
 /// are in it that lead to one of these.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Shape {
-    parts: BTreeMap<String, String>,
+    /// What is digested are names and definitions of the schema, and no word of this crate.
+    #[serde(serialize_with = "pairs")]
+    parts: BTreeMap<Part, Json>,
     /// Columns of links that an index begins with. Without the index each search along the link reads a whole table.
     #[serde(skip)]
     indexed: BTreeSet<String>,
+}
+
+/// As pairs: the keys of a JSON object are texts.
+fn pairs<S: Serializer>(parts: &BTreeMap<Part, Json>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(parts)
 }
 
 impl Shape {
@@ -59,48 +107,59 @@ impl Shape {
         }
         for other in &schema.others {
             if other.content.as_deref().is_some_and(matters) {
-                shape.parts.insert(format!("full-text index {}", other.name), other.module.clone());
+                shape.parts.insert(Part::FullText(other.name.clone()), json!(other.module));
             }
         }
         shape
     }
 
     fn add(&mut self, table: &Table) {
-        let name = &table.name;
+        let name = || table.name.clone();
         self.parts.insert(
-            format!("table {name}"),
-            format!("{:?} {} {}", table.primary_key, table.without_rowid, table.key_is_rowid),
+            Part::Table(name()),
+            json!({
+                "primary_key": table.primary_key,
+                "without_rowid": table.without_rowid,
+                "key_is_rowid": table.key_is_rowid,
+            }),
         );
         for column in &table.columns {
-            let definition = (
-                (column.datatype, column.nullable, column.max_chars, column.has_default),
-                (column.computed, &column.computed_from, &column.collation),
-            );
-            self.parts.insert(format!("column {name}.{}", column.name), format!("{definition:?}"));
+            let definition = json!({
+                "datatype": column.datatype,
+                "nullable": column.nullable,
+                "max_chars": column.max_chars,
+                "has_default": column.has_default,
+                "computed": column.computed,
+                "computed_from": column.computed_from,
+                "collation": column.collation,
+            });
+            self.parts.insert(Part::Column { table: name(), column: column.name.clone() }, definition);
         }
         for check in &table.checks {
-            self.parts.insert(format!("CHECK ({check}) of {name}"), String::new());
+            self.parts.insert(Part::Check { table: name(), expression: check.clone() }, Json::Null);
         }
         for index in &table.unique {
-            let columns = index.columns.join(", ");
-            let of_some = if index.partial { " for some rows" } else { "" };
-            let made_of = if index.through.is_empty() { String::new() } else { index.text.clone() };
-            self.parts.insert(format!("unique index on {name} ({columns}){of_some}"), made_of);
+            let part =
+                Part::UniqueIndex { table: name(), columns: index.columns.clone(), of_some: index.partial };
+            let made_of = if index.through.is_empty() { Json::Null } else { json!(index.rule) };
+            self.parts.insert(part, made_of);
         }
         for key in &table.foreign_keys {
             self.add_foreign_key(table, key);
         }
         for trigger in &table.triggers {
-            self.parts.insert(format!("trigger {} on {name}", trigger.name), trigger.sql.clone());
+            self.parts
+                .insert(Part::Trigger { table: name(), trigger: trigger.name.clone() }, json!(trigger.sql));
         }
     }
 
     fn add_foreign_key(&mut self, table: &Table, key: &ForeignKey) {
-        let (columns, to) = (key.columns.join(", "), &key.to_table);
-        self.parts.insert(
-            format!("foreign key {} ({columns}) to {to}", table.name),
-            format!("{:?} {:?}", key.to_columns, key.on_delete),
-        );
+        let part = Part::ForeignKey {
+            table: table.name.clone(),
+            columns: key.columns.clone(),
+            to: key.to_table.clone(),
+        };
+        self.parts.insert(part, json!({ "to_columns": key.to_columns, "on_delete": key.on_delete }));
     }
 
     /// Names the schema, as far as it matters to the map.
@@ -121,8 +180,7 @@ impl Shape {
                 Some(_) => {}
             }
         }
-        let forbids = |part: &str| part.starts_with("trigger ") || part.starts_with("CHECK ");
-        let gone = self.parts.keys().filter(|part| !later.parts.contains_key(*part) && !forbids(part));
+        let gone = self.parts.keys().filter(|part| !later.parts.contains_key(*part) && !part.forbids());
         changes.extend(gone.map(|part| format!("{part} is gone")));
         let lost = self.indexed.difference(&later.indexed);
         changes.extend(lost.map(|column| {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::checks::sources;
 use super::{BoundClass, json_field, written_from};
 use crate::data_map::{
-    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, Kind, Link, LinkRole,
-    RecordClass, Role, Unclaimed, UniqueThrough, Value, WhenGone,
+    ClassName, Constraints, DataMap, DataMapBuilder, Fact, Field, FieldName, IgnoredPart, Kind, Link,
+    LinkRole, NotCovered, RecordClass, Role, RowOnDelete, Unclaimed, UniqueThrough, Value, WhenGone,
 };
 use crate::document::Problems;
 use crate::store::sql::coverage::{beside, ignored_echoes};
@@ -130,7 +130,7 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
             mapped = column.checks.iter().cloned().fold(mapped, Field::held_to);
             for index in table.unique.iter().filter(|index| index.is_tangled() && index.names(&column.name)) {
                 let null_counts = index.null_counts.iter().any(is);
-                mapped = mapped.differing_by(&index.text, null_counts);
+                mapped = mapped.differing_by(&index.rule, null_counts);
             }
             if column.computed {
                 mapped = mapped
@@ -192,7 +192,7 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
             |columns: &[String]| columns.iter().map(|column| FieldName::from(column.as_str())).collect();
         for index in table.unique.iter().filter(|index| index.is_tangled()) {
             built = built.held_apart_through(UniqueThrough {
-                text: index.text.clone(),
+                rule: index.rule.clone(),
                 fields: names(&[index.columns.as_slice(), &index.through].concat()),
                 null_counts: names(&index.null_counts),
             });
@@ -214,21 +214,20 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
     let beside = beside(map, schema);
     if !beside.is_empty() {
         builder =
-            builder.leaves_out(format!("tables that the data map does not name: {}", beside.join(", ")));
+            builder.leaves_out(NotCovered::Tables(beside.iter().map(|&name| name.to_owned()).collect()));
     }
     for (trigger, table, ignored) in ignored_echoes(map, schema) {
-        builder = builder.leaves_out(format!("what trigger {trigger} on table {table} writes to {ignored}"));
+        let [trigger, table, to] = [trigger, table, ignored].map(str::to_owned);
+        builder = builder.leaves_out(NotCovered::WrittenByTrigger { trigger, table, to });
     }
     for (table, ignored) in &map.ignore {
         builder = match ignored {
-            Ignored::Table(reason) => builder.ignores(format!("table {table}"), reason),
-            Ignored::Rest(reason) => {
-                builder.ignores(format!("rows of table {table} that no class claims"), reason)
-            }
+            Ignored::Table(reason) => builder.ignores(IgnoredPart::Table(table.clone()), reason),
+            Ignored::Rest(reason) => builder.ignores(IgnoredPart::RestOf(table.clone()), reason),
         };
     }
     for (trigger, reason) in &map.ignored_triggers {
-        builder = builder.ignores(format!("trigger {trigger}"), reason);
+        builder = builder.ignores(IgnoredPart::Trigger(trigger.clone()), reason);
     }
     builder.build()
 }
@@ -250,15 +249,13 @@ pub(super) fn unclaimed(
     for table in schema.tables().filter(has_rest) {
         let keys = table.foreign_keys.iter().filter(|key| key.to_table.eq_ignore_ascii_case(to_table));
         list.extend(keys.map(|key| {
-            let (on_delete, so) = match key.on_delete {
-                OnDelete::Cascade => ("CASCADE", "the database would delete rows that nobody counted"),
-                OnDelete::SetNull => ("SET NULL", "the database would write to rows that nobody counted"),
-                OnDelete::SetDefault => {
-                    ("SET DEFAULT", "the database would write to rows that nobody counted")
-                }
-                OnDelete::Nothing => ("NO ACTION", "such rows would block the erasure of their customer"),
+            let on_delete = match key.on_delete {
+                OnDelete::Cascade => RowOnDelete::Cascade,
+                OnDelete::SetNull => RowOnDelete::SetNull,
+                OnDelete::SetDefault => RowOnDelete::SetDefault,
+                OnDelete::Nothing => RowOnDelete::NoAction,
             };
-            Unclaimed { table: table.name.clone(), columns: key.columns.join(", "), on_delete, so }
+            Unclaimed { table: table.name.clone(), columns: key.columns.clone(), on_delete }
         }));
     }
     list

@@ -1,0 +1,224 @@
+//! What no erasure reaches, as facts. The sentences are made of them where a person reads them.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{ClassName, FieldName};
+
+/// Something that a data map leaves out on purpose. `Display` has it in words: `table audit_marks`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IgnoredPart {
+    /// A table.
+    Table(String),
+    /// The rows of a table that no record class claims.
+    RestOf(String),
+    /// A trigger.
+    Trigger(String),
+    /// Something else, in the host's words.
+    Other(String),
+}
+
+impl From<&str> for IgnoredPart {
+    fn from(what: &str) -> Self {
+        Self::Other(what.to_owned())
+    }
+}
+
+impl From<String> for IgnoredPart {
+    fn from(what: String) -> Self {
+        Self::Other(what)
+    }
+}
+
+impl fmt::Display for IgnoredPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => write!(f, "table {table}"),
+            Self::RestOf(table) => write!(f, "rows of table {table} that no class claims"),
+            Self::Trigger(trigger) => write!(f, "trigger {trigger}"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Something that an erasure does not reach. Plans and certificates name each.
+///
+/// As JSON it is a fact: names, numbers, and the words of the host's own map. `Display` makes a sentence of it.
+///
+/// ```
+/// use relinquish::data_map::NotCovered;
+///
+/// assert_eq!(NotCovered::Backups.to_string(), "backup copies, until they age out");
+/// assert_eq!(serde_json::to_string(&NotCovered::Backups)?, "\"backups\"");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NotCovered {
+    /// The data map leaves it out on purpose.
+    Ignored {
+        /// What.
+        what: IgnoredPart,
+        /// Why, in the map's words.
+        reason: String,
+    },
+    /// Mentions of the person in fields that stay, or in records of others.
+    Mentions,
+    /// Databases, documents, logs and search indexes outside the store.
+    OtherSystems,
+    /// Backup copies.
+    Backups,
+    /// Tables that the data map does not name, and that no foreign key ties to a customer.
+    Tables(Vec<String>),
+    /// What a trigger on a mapped table writes to a table that the map ignores.
+    WrittenByTrigger {
+        /// The trigger.
+        trigger: String,
+        /// Its table.
+        table: String,
+        /// The table to which it writes.
+        to: String,
+    },
+    /// Older versions, replicas and backups of the objects of a class in an object store.
+    ObjectVersions(ClassName),
+    /// Rows that a census counted.
+    Rows {
+        /// Which rows.
+        which: UnreachedRows,
+        /// How many.
+        rows: u64,
+        /// Why they are so.
+        because: RowsBecause,
+        /// When they were counted.
+        at: DateTime<Utc>,
+    },
+    /// Something else, in the host's words.
+    Other(String),
+}
+
+/// Rows that a census counted, and that no erasure reaches.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UnreachedRows {
+    /// Rows of a table that no record class claims.
+    Unclaimed {
+        /// The table.
+        table: String,
+    },
+    /// Records that name no owner.
+    NoOwner {
+        /// The class.
+        class: ClassName,
+    },
+    /// Records that name an owner who is not there.
+    OwnerGone {
+        /// The class.
+        class: ClassName,
+    },
+    /// Values that cannot be searched for people.
+    Unsearchable {
+        /// The class.
+        class: ClassName,
+        /// The field.
+        field: FieldName,
+    },
+    /// Records of which a date or a state cannot be read.
+    Unreadable {
+        /// The class.
+        class: ClassName,
+        /// The field of the records, or the fact of the customers: `date created`.
+        fact: String,
+    },
+}
+
+/// Why a census counted rows that no erasure reaches.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RowsBecause {
+    /// The map gives this reason.
+    Given(String),
+    /// They hang from records that nobody has.
+    Hanging,
+    /// The map gives no reason.
+    NotGiven,
+    /// Bytes, or text that is not UTF-8, are not searched.
+    NotText,
+    /// Nothing is due by a date that cannot be read, and no duty ends by it.
+    NoDate,
+}
+
+impl From<&str> for NotCovered {
+    fn from(what: &str) -> Self {
+        Self::Other(what.to_owned())
+    }
+}
+
+impl From<String> for NotCovered {
+    fn from(what: String) -> Self {
+        Self::Other(what)
+    }
+}
+
+impl fmt::Display for NotCovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ignored { what, reason } => write!(f, "{what}, ignored by the data map: {reason}"),
+            Self::Mentions => {
+                f.write_str("mentions of the person in fields that stay, or in records of others")
+            }
+            Self::OtherSystems => {
+                f.write_str("databases, documents, logs and search indexes outside this store")
+            }
+            Self::Backups => f.write_str("backup copies, until they age out"),
+            Self::Tables(tables) => {
+                write!(f, "tables that the data map does not name: {}", tables.join(", "))
+            }
+            Self::WrittenByTrigger { trigger, table, to } => {
+                write!(f, "what trigger {trigger} on table {table} writes to {to}")
+            }
+            Self::ObjectVersions(class) => write!(
+                f,
+                "older versions, replicas and backups of the objects of {class}: an object store does not tell of them"
+            ),
+            Self::Rows { which, rows, because, at } => {
+                which.write(f, *rows)?;
+                write!(f, ": {because} (census of {})", at.format("%F %H:%M UTC"))
+            }
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+impl UnreachedRows {
+    fn write(&self, f: &mut fmt::Formatter<'_>, rows: u64) -> fmt::Result {
+        let s = if rows == 1 { "" } else { "s" };
+        match self {
+            Self::Unclaimed { table } => write!(f, "{rows} row{s} of {table} that no record class claims"),
+            Self::NoOwner { class } => write!(f, "{rows} record{s} of {class} without an owner"),
+            Self::OwnerGone { class } => write!(f, "{rows} record{s} of {class} whose owner is not there"),
+            Self::Unsearchable { class, field } => write!(f, "{rows} value{s} of {class}.{field}"),
+            Self::Unreadable { class, fact } => {
+                write!(f, "{rows} record{s} of {class} of which the {fact} cannot be read")
+            }
+        }
+    }
+}
+
+impl fmt::Display for RowsBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Given(reason) => reason,
+            Self::Hanging => "they hang from records that nobody has",
+            Self::NotGiven => "the map gives no reason",
+            Self::NotText => "bytes, or text that is not UTF-8, are not searched for people",
+            Self::NoDate => "nothing is due by it, and no duty ends by it",
+        })
+    }
+}

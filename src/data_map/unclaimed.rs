@@ -1,0 +1,46 @@
+//! Rows of a mapped table that no class claims, and that lead to the records of a class.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Rows of a mapped table that no class claims, and that a foreign key ties to the records of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Unclaimed {
+    pub(crate) table: String,
+    /// The columns of the foreign key.
+    pub(crate) columns: Vec<String>,
+    pub(crate) on_delete: RowOnDelete,
+}
+
+/// What the database does to a row when the record to which its foreign key leads is deleted. `Display` has it as SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RowOnDelete {
+    Cascade,
+    SetNull,
+    SetDefault,
+    NoAction,
+}
+
+impl RowOnDelete {
+    /// What that means for an erasure.
+    pub(crate) fn consequence(self) -> &'static str {
+        match self {
+            Self::Cascade => "the database would delete rows that nobody counted",
+            Self::SetNull | Self::SetDefault => "the database would write to rows that nobody counted",
+            Self::NoAction => "such rows would block the erasure of their customer",
+        }
+    }
+}
+
+impl fmt::Display for RowOnDelete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+            Self::NoAction => "NO ACTION",
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! Unique indexes that compare more than the plain values of their columns.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::FieldName;
+
+/// A unique index, as the schema has it. `Display` names it for a person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UniqueRule {
+    /// `UNIQUE (email, tenant)`
+    Columns(Vec<String>),
+    /// Some of its columns are computed.
+    Computed {
+        columns: Vec<String>,
+        /// The columns from which they are computed.
+        from: Vec<String>,
+    },
+    /// It is over expressions, or over some of the rows.
+    Index {
+        name: String,
+        /// What the schema writes after the opening bracket: `lower(email)) WHERE left_at IS NULL`.
+        over: String,
+    },
+}
+
+impl fmt::Display for UniqueRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Columns(columns) => write!(f, "UNIQUE ({})", columns.join(", ")),
+            Self::Computed { columns, from } => {
+                write!(f, "UNIQUE ({}), which is computed from {}", columns.join(", "), from.join(", "))
+            }
+            Self::Index { name, over } => write!(f, "unique index {name} ({over}"),
+        }
+    }
+}
+
+/// A unique index that is over expressions, over computed fields, or over some of the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UniqueThrough {
+    pub(crate) rule: UniqueRule,
+    /// Every field on which it depends.
+    pub(crate) fields: BTreeSet<FieldName>,
+    /// Of these, the fields in which NULL collides like a value.
+    pub(crate) null_counts: BTreeSet<FieldName>,
+}

@@ -1,0 +1,281 @@
+//! What an approval binds: the facts of which the digest of a plan is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{ApprovalError, Changed, Due, GuardFinding, Keeps, OperatorId, Step, Tally};
+use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
+use crate::data_map::{DataMap, DeactivationSupport};
+use crate::digest::Digest;
+use crate::policy::{GatewayAction, Guard, Policy, TreatmentName, Trigger};
+
+/// What the digest of a plan is made of, and all that is: everything the decision depended on, and what duties keep. No
+/// instants of planning, nothing that will be erased, and no sentence: only names, numbers, dates and digests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    customer: CustomerId,
+    tenant: TenantId,
+    /// Row ids are reused: the customer is this one only with this instant of registration.
+    registered: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Keeps::is_empty")]
+    keeps: Keeps,
+    #[serde(flatten)]
+    terms: Arc<Terms>,
+}
+
+/// What plans have in common that come from the same decision: all of a [`Binding`] but the customer, and what duties keep
+/// of theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    version: u32,
+    trigger: Trigger,
+    treatment: TreatmentName,
+    treatment_digest: Digest,
+    guards: BTreeMap<Guard, GuardFinding>,
+    steps: Vec<Step>,
+    /// Only what a duty had deferred before is done, and nobody chose anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deferred: bool,
+    /// With how many tenants the customer is connected.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    tenants: u32,
+    /// Which these are, where the store can name them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    connected: BTreeSet<TenantId>,
+    /// The accounts at the gateways where the customer has profiles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    accounts: BTreeMap<GatewayName, AccountId>,
+    policy: Digest,
+    data_map: Digest,
+}
+
+fn one() -> u32 {
+    1
+}
+
+// Serde asks for a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(tenants: &u32) -> bool {
+    *tenants == 1
+}
+
+#[cfg(feature = "sqlite")]
+impl Terms {
+    pub(crate) fn treatment_digest(&self) -> Digest {
+        self.treatment_digest
+    }
+}
+
+impl Binding {
+    /// What a plan for a customer who is due would bind now.
+    pub(crate) fn draft(
+        policy: &Policy,
+        map: &DataMap,
+        customer: &Customer,
+        due: &Due,
+        keeps: Keeps,
+    ) -> Option<Self> {
+        let effective = policy.effective(&customer.tenant);
+        let treatment = effective.treatments().get(&due.treatment)?;
+        let mut steps = Vec::new();
+        if *map.deactivation() == DeactivationSupport::Supported {
+            steps.push(Step::Deactivate);
+        }
+        let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
+        steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
+        steps.extend([Step::Records, Step::Verify]);
+        Some(Self {
+            customer: customer.id.clone(),
+            tenant: customer.tenant.clone(),
+            registered: customer.registered,
+            keeps,
+            terms: Arc::new(Terms {
+                version: 1,
+                trigger: due.trigger,
+                treatment: due.treatment.clone(),
+                treatment_digest: effective.treatment_digest(&due.treatment)?,
+                guards: due.guards.clone(),
+                steps,
+                deferred: due.is_deferred(),
+                tenants: customer.tenants,
+                connected: customer.connected.clone(),
+                accounts: customer.gateway_accounts.clone(),
+                policy: effective.digest(),
+                data_map: policy.map_digest(),
+            }),
+        })
+    }
+
+    /// A binding from what it was saved as.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_parts(
+        customer: CustomerId,
+        tenant: TenantId,
+        registered: Option<DateTime<Utc>>,
+        keeps: Keeps,
+        terms: Arc<Terms>,
+    ) -> Self {
+        Self { customer, tenant, registered, keeps, terms }
+    }
+
+    /// The name of this plan.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// What has changed since the approval, if anything has. Without a count, what duties keep is not compared: see
+    /// [`may_keep_less`](Self::may_keep_less).
+    pub(crate) fn changed(
+        &self,
+        policy: &Policy,
+        map: &DataMap,
+        customer: &Customer,
+        due: &Due,
+        tally: Option<&Tally>,
+    ) -> Option<Changed> {
+        let keeps = tally.map_or_else(
+            || self.keeps.clone(),
+            |tally| Keeps::counted(policy.effective(&customer.tenant), tally),
+        );
+        let Some(now) = Self::draft(policy, map, customer, due, keeps) else { return Some(Changed::Terms) };
+        // The approval is of the binding's digest: bindings that are equal have the same one.
+        if now == *self { None } else { Some(self.keeps.changed(&now.keeps).unwrap_or(Changed::Terms)) }
+    }
+
+    /// Whether a duty may have ended since, so that less is kept than was approved. Then the records have to be counted
+    /// again. Where this says no, time alone has changed nothing of what duties keep.
+    pub(crate) fn may_keep_less(&self, policy: &Policy, at: DateTime<Utc>) -> bool {
+        let effective = policy.effective(&self.tenant);
+        // Whom a record is needed by may be somebody else's, and their dates are not known here.
+        let with_others = effective
+            .treatments()
+            .get(&self.terms.treatment)
+            .is_none_or(|treatment| !treatment.kept_together().is_empty());
+        !self.keeps.is_empty() && (with_others || self.keeps.may_end_by(effective.time_zone().day(at)))
+    }
+
+    /// What duties keep, as it was approved.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn keeps(&self) -> &Keeps {
+        &self.keeps
+    }
+
+    /// Whether only the customer is another one, or what duties keep of theirs.
+    pub(crate) fn shares_terms(&self, other: &Self) -> bool {
+        self.tenant == other.tenant && self.terms == other.terms
+    }
+
+    /// What it has in common with others.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+
+    pub(crate) fn customer(&self) -> &CustomerId {
+        &self.customer
+    }
+
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Whether an operator of these tenants may act on the customer: each tenant with which the customer is connected has
+    /// to be among them. Where only a number is known, there must be no other tenant, unless the policy says with a
+    /// reason that it does not look.
+    pub(crate) fn within(
+        &self,
+        operator: &OperatorId,
+        tenants: &BTreeSet<TenantId>,
+    ) -> Result<(), ApprovalError> {
+        let terms = &self.terms;
+        let mut connected = std::iter::once(&self.tenant).chain(&terms.connected);
+        if let Some(tenant) = connected.find(|tenant| !tenants.contains(*tenant)) {
+            let (operator, tenant) = (operator.clone(), tenant.clone());
+            return Err(ApprovalError::OtherTenant { operator, tenant });
+        }
+        let looks_away = terms.guards.get(&Guard::SeveralTenants) == Some(&GuardFinding::Ignored);
+        if terms.tenants != 1 && terms.connected.is_empty() && !looks_away {
+            return Err(ApprovalError::UnnamedTenants { operator: operator.clone(), tenants: terms.tenants });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn registered(&self) -> Option<DateTime<Utc>> {
+        self.registered
+    }
+
+    pub(crate) fn trigger(&self) -> Trigger {
+        self.terms.trigger
+    }
+
+    pub(crate) fn treatment(&self) -> &TreatmentName {
+        &self.terms.treatment
+    }
+
+    pub(crate) fn treatment_digest(&self) -> Digest {
+        self.terms.treatment_digest
+    }
+
+    /// Whether only what a duty had deferred before is done.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.terms.deferred
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.terms.steps
+    }
+
+    pub(crate) fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
+        &self.terms.guards
+    }
+
+    pub(crate) fn accounts(&self) -> &BTreeMap<GatewayName, AccountId> {
+        &self.terms.accounts
+    }
+
+    pub(crate) fn policy(&self) -> Digest {
+        self.terms.policy
+    }
+
+    pub(crate) fn data_map(&self) -> Digest {
+        self.terms.data_map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding() -> Binding {
+        let digest = Digest::of(&"one");
+        let terms = Terms {
+            version: 1,
+            trigger: Trigger::Requested,
+            treatment: "clear".into(),
+            treatment_digest: digest,
+            guards: BTreeMap::new(),
+            steps: vec![Step::Records, Step::Verify],
+            deferred: false,
+            tenants: 1,
+            connected: BTreeSet::new(),
+            accounts: BTreeMap::new(),
+            policy: digest,
+            data_map: digest,
+        };
+        let (customer, tenant) = ("1".into(), "acme".into());
+        Binding { customer, tenant, registered: None, keeps: Keeps::default(), terms: Arc::new(terms) }
+    }
+
+    /// Who else's terms a ledger may keep in their place.
+    #[test]
+    fn plans_share_their_terms_where_only_the_customer_is_another_one() {
+        let one = binding();
+        assert!(one.shares_terms(&Binding { customer: "2".into(), ..binding() }));
+        assert!(!one.shares_terms(&Binding { tenant: "umbrella".into(), ..binding() }));
+        let terms = Terms { trigger: Trigger::Listed, ..Terms::clone(&one.terms) };
+        assert!(!one.shares_terms(&Binding { terms: Arc::new(terms), ..binding() }));
+    }
+}

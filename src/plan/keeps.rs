@@ -1,0 +1,160 @@
+//! What duties keep of a customer's records, as the facts that an approval binds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::{Deferred, Tally, plural};
+use crate::data_map::{ClassName, FieldName};
+use crate::policy::Effective;
+
+/// What duties keep of one class, as it was counted for a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeptClass {
+    /// How many records.
+    pub rows: u64,
+    /// By duty, the last day on which it keeps any of them. None where no end is known.
+    pub duties: BTreeMap<String, Option<NaiveDate>>,
+    /// The first day on which any of them may be free. None where no end is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_from: Option<NaiveDate>,
+    /// By field, how many of them hold a date that cannot be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, u64>,
+}
+
+/// `1 row (bookkeeping until 2026-12-31)`
+impl fmt::Display for KeptClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let duties: Vec<String> = self
+            .duties
+            .iter()
+            .map(|(duty, until)| match until {
+                Some(until) => format!("{duty} until {until}"),
+                None => format!("{duty} with no end that is known"),
+            })
+            .collect();
+        write!(f, "{} {}", self.rows, plural(self.rows, "row"))?;
+        if duties.is_empty() { Ok(()) } else { write!(f, " ({})", duties.join(", ")) }
+    }
+}
+
+/// What stays of a customer because of duties.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Keeps {
+    /// Records that duties keep, by class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    classes: BTreeMap<ClassName, KeptClass>,
+    /// Records that stay, anonymised, because a record needs them that a duty keeps: how many, by class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tombstones: BTreeMap<ClassName, u64>,
+}
+
+impl Keeps {
+    /// By what was counted.
+    pub(crate) fn counted(policy: &Effective, tally: &Tally) -> Self {
+        let classes = Deferred::counted(policy, tally).into_iter().map(|deferred| {
+            let duties = deferred.duties.iter().map(|by| (by.duty.to_string(), by.until)).collect();
+            let kept = KeptClass {
+                rows: deferred.rows.unwrap_or_default(),
+                duties,
+                free_from: deferred.free_from,
+                unreadable: deferred.unreadable,
+            };
+            (deferred.class, kept)
+        });
+        let some = tally.tombstones.iter().filter(|(_, rows)| **rows > 0);
+        Self {
+            classes: classes.collect(),
+            tombstones: some.map(|(class, rows)| (class.clone(), *rows)).collect(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.classes.is_empty() && self.tombstones.is_empty()
+    }
+
+    /// Whether a day is known by which one of them may be free, and has come; or no such day is known, because somebody
+    /// else's record may need them.
+    pub(super) fn may_end_by(&self, day: NaiveDate) -> bool {
+        let is_over = |kept: &KeptClass| kept.free_from.is_some_and(|from| from <= day);
+        !self.tombstones.is_empty() || self.classes.values().any(is_over)
+    }
+
+    /// The first class of which something else stays now.
+    pub(super) fn changed(&self, now: &Self) -> Option<Changed> {
+        let names: BTreeSet<&ClassName> = self.classes.keys().chain(now.classes.keys()).collect();
+        let kept = names.into_iter().find_map(|class| {
+            let (approved, now) = (self.classes.get(class), now.classes.get(class));
+            (approved != now).then(|| Changed::Kept {
+                class: class.clone(),
+                approved: approved.cloned(),
+                now: now.cloned(),
+            })
+        });
+        kept.or_else(|| {
+            let rows = |keeps: &Self, class: &ClassName| keeps.tombstones.get(class).copied().unwrap_or(0);
+            let names: BTreeSet<&ClassName> = self.tombstones.keys().chain(now.tombstones.keys()).collect();
+            let class = names.into_iter().find(|class| rows(self, class) != rows(now, class))?;
+            let (approved, now) = (rows(self, class), rows(now, class));
+            Some(Changed::Needed { class: class.clone(), approved, now })
+        })
+    }
+}
+
+/// What has changed since a plan was approved. The plan is void, and nothing was touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Changed {
+    /// Duties keep other records of a class than those of the plan: a duty has ended, or records have come or gone.
+    Kept {
+        /// The class.
+        class: ClassName,
+        /// What they kept when the plan was made. None: nothing.
+        approved: Option<KeptClass>,
+        /// What they keep now. None: nothing.
+        now: Option<KeptClass>,
+    },
+    /// Another number of records of a class stays because records need them that duties keep.
+    Needed {
+        /// The class.
+        class: ClassName,
+        /// How many when the plan was made.
+        approved: u64,
+        /// How many now.
+        now: u64,
+    },
+    /// Facts of the customer, the policy or the data map.
+    Terms,
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kept { class, approved, now } => {
+                let says = |kept: &Option<KeptClass>| {
+                    kept.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
+                };
+                write!(
+                    f,
+                    "what duties keep of {class} has changed: the plan keeps {}, and now they keep {}",
+                    says(approved),
+                    says(now)
+                )?;
+            }
+            Self::Needed { class, approved, now } => write!(
+                f,
+                "what stays of {class} for records that duties keep has changed: the plan keeps {approved} {}, and now \
+                 {now} {} needed",
+                plural(*approved, "row"),
+                if *now == 1 { "is" } else { "are" }
+            )?,
+            Self::Terms => f.write_str("what the decision depended on has changed")?,
+        }
+        f.write_str("; plan again and approve the new plan")
+    }
+}

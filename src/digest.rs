@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
@@ -16,17 +17,36 @@ pub struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest of a document in its canonical form.
+    ///
+    /// A document that has no canonical form gets a digest that nothing else has, at no other time either: no approval
+    /// holds for such a document. Those of this crate have string keys and finite numbers, and so always have a form.
     pub(crate) fn of<T: Serialize>(document: &T) -> Self {
-        // What is digested here are this crate's own documents: string keys and integers, which always
-        // have a canonical form. Were one ever without, it must not share a digest with another.
-        let bytes = serde_json::to_value(document)
-            .map(|mut value| {
-                name_large_integers(&mut value);
-                value
-            })
-            .and_then(|value| serde_json_canonicalizer::to_vec(&value))
-            .unwrap_or_else(|error| format!("no canonical form: {error}").into_bytes());
-        Self::of_bytes(&bytes)
+        let value = serde_json::to_value(document).map(|mut value| {
+            name_large_integers(&mut value);
+            value
+        });
+        let bytes = value.as_ref().map(serde_json_canonicalizer::to_vec);
+        match bytes {
+            Ok(Ok(bytes)) => {
+                let digest = Self::of_bytes(&bytes);
+                #[cfg(test)]
+                facts::remember(digest, &value.unwrap_or_default());
+                digest
+            }
+            Ok(Err(error)) => Self::of_nothing_else(&error),
+            Err(error) => Self::of_nothing_else(error),
+        }
+    }
+
+    /// A digest that no document has.
+    fn of_nothing_else(error: &serde_json::Error) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        tracing::error!(%error, "a document has no canonical form, so no approval can hold for it");
+        let mut random = [0; 32];
+        // Without randomness, it is one of its own in this process at least: digests of documents are of JSON text.
+        let is_random = getrandom::fill(&mut random).is_ok();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::of_bytes(format!("no document {is_random} {count} {}", hex::encode(random)).as_bytes())
     }
 
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
@@ -123,6 +143,9 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 #[cfg(test)]
+mod facts;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -142,6 +165,16 @@ mod tests {
     fn large_numbers_do_not_run_together() {
         let [one, other] = [(1_i64 << 53) + 1, 1_i64 << 53].map(|number| Digest::of(&number));
         assert_ne!(one, other);
+    }
+
+    /// All documents without a canonical form had one digest, that of the error's text: an approval of one of them held for
+    /// every other.
+    #[test]
+    fn documents_without_a_form_share_no_digest() {
+        let odd = |n: u32| std::collections::BTreeMap::from([(vec![n], n)]);
+        let digests = [Digest::of(&odd(1)), Digest::of(&odd(2)), Digest::of(&odd(1))];
+        assert_ne!(digests[0], digests[1]);
+        assert_ne!(digests[0], digests[2], "nobody can approve such a document");
     }
 
     #[test]

@@ -722,7 +722,8 @@ impl DataMap {
         Ok(self)
     }
 
-    /// Names the map: classes, fields, constraints and all.
+    /// Names the map: classes, fields, constraints, and the reasons in the author's words. No sentence of this crate is part
+    /// of it.
     pub fn digest(&self) -> Digest {
         self.digest.unwrap_or_else(|| Digest::of(self))
     }

@@ -16,6 +16,7 @@ pub(crate) struct Unclaimed {
 /// What the database does to a row when the record to which its foreign key leads is deleted. `Display` has it as SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only a schema says it"))]
 pub(crate) enum RowOnDelete {
     Cascade,
     SetNull,

@@ -10,6 +10,7 @@ use super::FieldName;
 /// A unique index, as the schema has it. `Display` names it for a person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(not(any(test, feature = "sqlite")), expect(dead_code, reason = "only a schema says it"))]
 pub(crate) enum UniqueRule {
     /// `UNIQUE (email, tenant)`
     Columns(Vec<String>),

@@ -6,7 +6,7 @@
 //! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
 //!    aggregate over what the plan keeps.
 //! 3. **No effect without an approval** whose digest matches. Approvals expire, after 30 days at most, are bound to tenants, and
-//!    are used once.
+//!    are used once. What duties keep is part of the digest: where a duty has ended since, nothing is touched.
 //!    That of an [expiry](#what-expires) is of the rules: it holds for whatever has expired, as often as it is asked for.
 //!    An operator acts within their tenants: a customer who is connected to one more is refused. Where the data map tells
 //!    how many tenants there are and not which, more than one is refused, unless the policy ignores `several_tenants`

@@ -333,7 +333,9 @@ impl Policy {
         self.everyone.treatments()
     }
 
-    /// Names the document as it is written. TOML and JSON of the same content have the same digest.
+    /// Names the document as it is written, the reasons that its author gives among it: these are the author's facts, and
+    /// plans and certificates quote them. No sentence of this crate is part of it. TOML and JSON of the same content have the
+    /// same digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }

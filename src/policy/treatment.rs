@@ -291,7 +291,8 @@ impl Treatment {
         rest
     }
 
-    /// Names the treatment with everything in it.
+    /// Names the treatment with everything in it: actions, strategies, what they write, and the reasons of policy and map in
+    /// their authors' words. No sentence of this crate is part of it.
     pub fn digest(&self) -> Digest {
         Digest::of(self)
     }

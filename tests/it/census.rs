@@ -183,8 +183,8 @@ async fn plans_and_certificates_quote_the_census() {
     let quoted = "4 rows of meta that no record class claims: of goods (census of 2026-11-21 12:00 UTC)";
     assert!(plan.plan().to_string().contains(quoted), "{}", plan.plan());
     let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
-    let quotes = certificate.not_covered().iter().any(|line| line.to_string() == quoted);
-    assert!(quotes, "{certificate}");
+    let says_so = certificate.not_covered().iter().any(|line| line.to_string() == quoted);
+    assert!(says_so, "{certificate}");
 }
 
 async fn refused(engine: &Engine, why: &str) {

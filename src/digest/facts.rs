@@ -90,7 +90,7 @@ fn every_place_that_digests_is_looked_at() {
         // Of the map as the host wrote it. The digest of the data map has it as its source.
         "store/sql/map.rs",
         // Keys by which a gateway knows a call again: names and digests.
-        "engine/gateways.rs",
+        "engine/steps/gateway.rs",
         "engine/reviewed.rs",
         "digest.rs",
         "plan/approval.rs",

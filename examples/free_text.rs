@@ -103,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Arc::clone(&store),
         PolicyDocument::from_toml(POLICY)?,
         SqliteLedger::open(&ledger)?,
-        FileKeyRing::beside(&ledger)?,
+        FileKeyRing::create_beside(&ledger)?,
     )
     .scrub(store)
     .build()?;

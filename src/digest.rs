@@ -65,7 +65,7 @@ impl Digest {
     }
 
     /// The 64 hexadecimal digits, in a place for them.
-    fn hex<'p>(&self, place: &'p mut [u8; 64]) -> &'p str {
+    fn hex<'p>(&self, place: &'p mut [u8; 64]) -> Option<&'p str> {
         hex_in(&self.0, place)
     }
 
@@ -77,13 +77,12 @@ impl Digest {
     }
 }
 
-/// 32 bytes as 64 hexadecimal digits, in a place for them: the entries of the ledger are full of these.
-pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> &'p str {
-    // The place has the right size, and digits are ASCII.
-    match hex::encode_to_slice(bytes, place) {
-        Ok(()) => std::str::from_utf8(place).unwrap_or_default(),
-        Err(_) => "",
-    }
+/// 32 bytes as 64 hexadecimal digits, in a place for them: the entries of the ledger are full of these. The place has the
+/// right size and digits are ASCII, so there is always a text; were there none, whoever asks has to say so, and never writes
+/// an empty one.
+pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'p str> {
+    hex::encode_to_slice(bytes, place).ok()?;
+    std::str::from_utf8(place).ok()
 }
 
 /// RFC 8785 writes every number as a double, in which whole numbers beyond 2⁵³ run together. Those are digested as
@@ -105,7 +104,7 @@ fn name_large_integers(value: &mut Value) {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.hex(&mut [0; 64]))
+        f.write_str(self.hex(&mut [0; 64]).ok_or(fmt::Error)?)
     }
 }
 
@@ -132,7 +131,9 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.hex(&mut [0; 64]))
+        let mut place = [0; 64];
+        let hex = self.hex(&mut place).ok_or_else(|| serde::ser::Error::custom("a digest has no digits"))?;
+        serializer.serialize_str(hex)
     }
 }
 

@@ -84,7 +84,7 @@
 //!     Arc::clone(&store),
 //!     policy,
 //!     SqliteLedger::open(&ledger)?,
-//!     FileKeyRing::beside(&ledger)?,
+//!     FileKeyRing::create_beside(&ledger)?, // for a new ledger; from then on open_beside
 //! )
 //! .scrub(store)
 //! .build()?;

@@ -117,6 +117,14 @@ fn is_json(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
+/// The keys of a ledger that names nobody: those that are there, or new ones.
+fn first_keys(ledger: &Path) -> Result<FileKeyRing, Failure> {
+    match FileKeyRing::open_beside(ledger) {
+        Err(error) if error.is_missing() => Ok(FileKeyRing::create_beside(ledger)?),
+        opened => Ok(opened?),
+    }
+}
+
 /// Opens a ledger and its keys; makes both at the first erasure.
 ///
 /// A ledger that names somebody and has no keys is one whose keys were lost. New ones would find nobody in it, so
@@ -124,20 +132,14 @@ fn is_json(file: &Path) -> bool {
 async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure> {
     if !path.exists() {
         // The keys first: should this process die in between, no ledger is left without.
-        let keys = FileKeyRing::beside(path)?;
+        let keys = first_keys(path)?;
         return Ok((ledger(path)?, keys));
     }
     let ledger = ledger(path)?;
     let failed = |source| Failure::Ledger { file: path.to_owned(), source };
     let names_nobody =
         ledger.last().await.map_err(failed)? == 0 && ledger.list(None, 1).await.map_err(failed)?.is_empty();
-    let keys = if names_nobody {
-        FileKeyRing::beside(path)?
-    } else {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".keys");
-        FileKeyRing::open(beside)?
-    };
+    let keys = if names_nobody { first_keys(path)? } else { FileKeyRing::open_beside(path)? };
     Ok((ledger, keys))
 }
 

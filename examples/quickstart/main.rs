@@ -41,12 +41,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(SqliteStore::open(&database, &map)?);
     let ledger = folder.path().join("ledger.sqlite");
     let policy = PolicyDocument::from_toml(include_str!("policy.toml"))?;
-    let engine =
-        Engine::builder(store.clone(), policy, SqliteLedger::open(&ledger)?, FileKeyRing::beside(&ledger)?)
-            .gateway(Arc::clone(&gateway))
-            .backups("nightly", backups)
-            .scrub(store)
-            .build()?;
+    let engine = Engine::builder(
+        store.clone(),
+        policy,
+        SqliteLedger::open(&ledger)?,
+        FileKeyRing::create_beside(&ledger)?,
+    )
+    .gateway(Arc::clone(&gateway))
+    .backups("nightly", backups)
+    .scrub(store)
+    .build()?;
     // Counts all rows. Nothing is planned while some are there that the map does not explain.
     let census = engine.census().await?;
     heading("A provider with 300 clients");

@@ -8,11 +8,13 @@ use super::run::{Run, lost_case, outcome_of};
 use super::{Engine, Error};
 use crate::backup::{BackupError, BackupRetention, Horizon};
 use crate::case::{Before, Progress};
+use crate::customer::GatewayName;
 use crate::data_map::ClassName;
 use crate::digest::Digest;
+use crate::gateway::GatewayAnswer;
 use crate::ledger::{
-    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords, EpochKey,
-    ErasureResult, GatewayResult, KeyRingError, NewCase,
+    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
+    ErasureResult, GatewayResult, KeyRingError, NewCase, Signed, TokenOf,
 };
 use crate::plan::{Deferred, Step, Tombstones};
 use crate::policy::RecordAction;
@@ -20,14 +22,15 @@ use crate::policy::RecordAction;
 impl Engine {
     /// Step 7.
     pub(super) async fn close(&self, done: Vec<&mut Run<'_>>) -> Result<(), Error> {
-        let key = self.current_key().await?;
-        let mut circumstances = self.circumstances(&key, self.residue().await);
+        let signed = self.sign(done.iter().flat_map(|run| named(run)).collect()).await?;
+        let mut circumstances = self.circumstances(&signed, self.residue().await);
         let census = self.last_census().await?;
         circumstances.unmapped.extend(census.iter().flat_map(|census| census.not_covered()));
         let mut closed = Vec::with_capacity(done.len());
         for run in done {
             let under = circumstances.of(&run.new);
-            let case = close_as(&run.new, Closing::Erased(self.result(run, &key)), &key, under)?;
+            let result = self.result(run, &signed)?;
+            let case = close_as(&run.new, Closing::Erased(result), &signed, under)?;
             closed.push((run, case));
         }
         self.close_all(closed).await
@@ -63,7 +66,7 @@ impl Engine {
     }
 
     /// What was done, and what stays for now.
-    fn result(&self, run: &Run<'_>, key: &EpochKey) -> ErasureResult {
+    fn result(&self, run: &Run<'_>, signed: &Signed) -> Result<ErasureResult, KeyRingError> {
         let progress = &run.progress;
         // What a duty keeps stays, whether or not it is still found.
         let mut verified = run.verified.clone();
@@ -91,26 +94,23 @@ impl Engine {
             .classes()
             .iter()
             .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
-        let gateways = progress.steps().flat_map(|(step, done)| {
-            let gateway = if let Step::Gateway(gateway) = step { Some(gateway) } else { None };
-            gateway.into_iter().flat_map(|gateway| {
-                done.answers.iter().map(|(profile, answer)| GatewayResult {
-                    gateway: gateway.clone(),
-                    profile: key.profile_token(gateway, *profile),
-                    answer: answer.clone(),
-                })
+        let gateways: Result<Vec<_>, KeyRingError> = answers(progress)
+            .map(|(gateway, profile, answer)| {
+                let of = TokenOf::Profile { gateway: gateway.clone(), profile };
+                let profile = signed.token(&of)?;
+                Ok(GatewayResult { gateway: gateway.clone(), profile, answer: answer.clone() })
             })
-        });
-        ErasureResult {
+            .collect();
+        Ok(ErasureResult {
             deactivation: progress.deactivation().unwrap_or(DeactivationOutcome::Unsupported),
             records: treated.map(|(name, _)| (name.clone(), count(progress, name))).collect(),
-            gateways: gateways.collect(),
+            gateways: gateways?,
             waived: progress.waived().to_vec(),
             uncertain,
             verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
             deferred: deferred.collect(),
             tombstones,
-        }
+        })
     }
 
     /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
@@ -135,25 +135,16 @@ impl Engine {
         list
     }
 
-    /// The key of the current epoch.
-    pub(super) async fn current_key(&self) -> Result<EpochKey, Error> {
-        Ok(self.keys().await?.pop().ok_or(KeyRingError::Empty)?)
-    }
-
-    fn circumstances<'e>(&'e self, key: &'e EpochKey, backups: Vec<BackupResidue>) -> Around<'e> {
+    fn circumstances<'e>(&'e self, signed: &'e Signed, backups: Vec<BackupResidue>) -> Around<'e> {
         let unmapped = self.data_map().unmapped().to_vec();
-        Around { engine: self, key, backups, unmapped, closed_at: self.parts.clock.now(), last: None }
+        Around { engine: self, signed, backups, unmapped, closed_at: self.parts.clock.now(), last: None }
     }
 
     /// An end without an erasure.
-    pub(super) fn closed(
-        &self,
-        case: &NewCase,
-        closing: Closing,
-        key: &EpochKey,
-    ) -> Result<Arc<ClosedCase>, Error> {
-        let under = self.circumstances(key, Vec::new()).of(case);
-        close_as(case, closing, key, under)
+    pub(super) async fn closed(&self, case: &NewCase, closing: Closing) -> Result<Arc<ClosedCase>, Error> {
+        let signed = self.sign(vec![subject(case)]).await?;
+        let under = self.circumstances(&signed, Vec::new()).of(case);
+        close_as(case, closing, &signed, under)
     }
 }
 
@@ -169,7 +160,7 @@ fn count(progress: &Progress, class: &ClassName) -> Count {
 /// What is around when cases are closed.
 struct Around<'e> {
     engine: &'e Engine,
-    key: &'e EpochKey,
+    signed: &'e Signed,
     backups: Vec<BackupResidue>,
     /// What the store holds beside, and what the last census found that nobody claims or owns.
     unmapped: Vec<crate::data_map::NotCovered>,
@@ -186,7 +177,7 @@ impl Around<'_> {
         let binding = &case.binding;
         let under = Circumstances {
             tenant: binding.tenant().clone(),
-            key: self.key.check(),
+            key: self.signed.check().clone(),
             trigger: binding.trigger(),
             policy: binding.policy(),
             data_map: binding.data_map(),
@@ -209,13 +200,39 @@ impl Around<'_> {
 fn close_as(
     case: &NewCase,
     closing: Closing,
-    key: &EpochKey,
+    signed: &Signed,
     under: (Digest, Arc<Circumstances>),
 ) -> Result<Arc<ClosedCase>, Error> {
-    let binding = &case.binding;
-    let subject = key.token(binding.tenant(), binding.customer(), binding.registered());
+    let subject = signed.token(&subject(case))?;
     // The approval is of exactly this plan; that was checked when it was bound.
     Ok(Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under)?))
+}
+
+/// Whom the entry of a case names.
+fn subject(case: &NewCase) -> TokenOf {
+    let binding = &case.binding;
+    TokenOf::Customer {
+        tenant: binding.tenant().clone(),
+        customer: binding.customer().clone(),
+        registered: binding.registered(),
+    }
+}
+
+/// Everybody and everything that the entry of an erasure names.
+fn named(run: &Run<'_>) -> Vec<TokenOf> {
+    let profiles = answers(&run.progress)
+        .map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
+    std::iter::once(subject(&run.new)).chain(profiles).collect()
+}
+
+/// What gateways answered, each by the digest of the profile's id.
+fn answers(progress: &Progress) -> impl Iterator<Item = (&GatewayName, Digest, &GatewayAnswer)> {
+    progress.steps().flat_map(|(step, done)| {
+        let gateway = if let Step::Gateway(gateway) = step { Some(gateway) } else { None };
+        let each =
+            move |gateway| done.answers.iter().map(move |(profile, answer)| (gateway, *profile, answer));
+        gateway.into_iter().flat_map(each)
+    })
 }
 
 async fn look(backups: &dyn BackupRetention) -> Result<(crate::backup::Schedule, u64), BackupError> {

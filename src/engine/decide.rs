@@ -113,10 +113,9 @@ impl Engine {
                 Err(error) => run.wait_for_gateway(Step::Deactivate, error),
             }
         }
-        let keys = self.keys().await?;
         let undecided = |run: &Run<'_>| run.is_active() && !run.progress.is_irreversible();
         let mut before = self
-            .treated_before(&keys, &runs.iter().filter_map(|run| run.facts.as_ref()).collect::<Vec<_>>())
+            .treated_before(&runs.iter().filter_map(|run| run.facts.as_ref()).collect::<Vec<_>>())
             .await?;
         for run in runs.iter_mut().filter(|run| undecided(run)) {
             let done = run.facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();

@@ -203,8 +203,7 @@ impl Engine {
             run.wait(Step::Deactivate, &error, None);
             return Ok(());
         }
-        let key = self.current_key().await?;
-        let closed = self.closed(&run.new, Closing::Superseded { reason }, &key)?;
+        let closed = self.closed(&run.new, Closing::Superseded { reason }).await?;
         self.close_all(vec![(run, closed)]).await
     }
 

@@ -17,8 +17,7 @@ impl Engine {
     pub async fn explain(&self, customer: &CustomerId, asked: &Asked) -> Result<Explanation, Error> {
         let facts = self.facts(std::slice::from_ref(customer)).await?.remove(customer);
         let facts = self.with_gateways(facts.ok_or(Error::NoSuchCustomer)?, &Accounts::of(self)).await?;
-        let keys = self.keys().await?;
-        let before = self.treated_before(&keys, &[&facts]).await?.remove(&facts.id).unwrap_or_default();
+        let before = self.treated_before(&[&facts]).await?.remove(&facts.id).unwrap_or_default();
         let now = self.parts.clock.now();
         let policy = &self.parts.policy;
         let mut surveyed = [Ok(Surveyed::new(policy, facts, asked, before.treated, now))];
@@ -45,7 +44,6 @@ impl Engine {
     /// reach.
     pub async fn impact(&self, new: &Policy) -> Result<Impact, Error> {
         let now = self.parts.clock.now();
-        let keys = self.keys().await?;
         let mut impact = Impact::default();
         let mut sought = Sought::new(new, []);
         let mut after = None;
@@ -53,7 +51,7 @@ impl Engine {
             let request = PageRequest::new(self.parts.batch).after(after);
             let Page { customers: page, next, .. } = self.parts.store.page(&request).await?;
             sought.meet(&page);
-            let mut before = self.treated_before(&keys, &page.iter().collect::<Vec<_>>()).await?;
+            let mut before = self.treated_before(&page.iter().collect::<Vec<_>>()).await?;
             for customer in &page {
                 let mut before = before.remove(&customer.id).unwrap_or_default();
                 // Nobody counts here: see `Impact::add`.

@@ -18,7 +18,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ use crate::customer::{CustomerId, FormerStatus, GatewayName};
 use crate::data_map::DataMap;
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
-use crate::ledger::{Certificate, EntryBody, KeyRing, Lease, Ledger, Scrubbed, WorkerId};
+use crate::ledger::{Certificate, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, WorkerId};
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
@@ -44,6 +43,7 @@ mod error;
 mod expired;
 mod expiry;
 mod impact;
+mod keys;
 mod outcomes;
 mod reconcile;
 mod resume;
@@ -94,7 +94,7 @@ struct Parts {
     /// This worker, and for how long it claims cases.
     lease: Lease,
     /// The keys are those with which the ledger was written.
-    keys_checked: AtomicBool,
+    epochs: Mutex<Vec<Epoch>>,
     /// Cases that this engine is working on, so that a resume does not take them up a second time.
     running: Mutex<BTreeSet<CaseId>>,
 }
@@ -284,7 +284,7 @@ impl EngineBuilder {
                 batch: self.batch,
                 census_days: self.census_days,
                 lease: Lease::new(worker, self.lease),
-                keys_checked: AtomicBool::new(false),
+                epochs: Mutex::default(),
                 running: Mutex::default(),
             }),
         })

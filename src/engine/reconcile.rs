@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::gateway::{
     Finding, ListedProfile, MatchedBy, ProfileListing, ProfilePages, ReviewRow, Subscriptions,
 };
-use crate::ledger::{EntryKey, Find, SubjectToken};
+use crate::ledger::{EntryKey, Find, SubjectToken, TokenOf};
 use crate::store::{Page, PageRequest, StoreError};
 
 /// How many profiles are held against the customers at once.
@@ -327,21 +327,18 @@ impl Engine {
         block: &[ListedProfile],
         matched: &mut [Matched],
     ) -> Result<(), Error> {
-        let keys = self.keys().await?;
         for (profiles, matched) in block.chunks(self.parts.batch).zip(matched.chunks_mut(self.parts.batch)) {
             let customers: Vec<&Customer> = matched
                 .iter()
                 .filter_map(|one| one.customer.as_ref().map(|(customer, _)| customer))
                 .collect();
-            let before = self.treated_before(&keys, &customers).await?;
-            let tokens: HashMap<SubjectToken, usize> = profiles
-                .iter()
-                .enumerate()
-                .flat_map(|(n, profile)| {
-                    let digest = Digest::of_bytes(profile.id.as_str().as_bytes());
-                    keys.iter().map(move |key| (key.profile_token(gateway, digest), n))
-                })
-                .collect();
+            let before = self.treated_before(&customers).await?;
+            let of = profiles.iter().map(|profile| TokenOf::Profile {
+                gateway: gateway.clone(),
+                profile: Digest::of_bytes(profile.id.as_str().as_bytes()),
+            });
+            let tokens = self.all_tokens(&of.collect::<Vec<_>>()).await?;
+            let tokens: HashMap<SubjectToken, usize> = tokens.into_iter().collect();
             let asked: Vec<EntryKey> = tokens.keys().copied().map(EntryKey::profile).collect();
             let mut known = HashSet::new();
             for entry in self.parts.ledger.find(&Find::all(asked)).await? {

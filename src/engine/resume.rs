@@ -9,7 +9,7 @@ use super::run::Run;
 use super::{Claim, Engine, Error, Outcome};
 use crate::case::{Event, Obstacle, Waiver};
 use crate::customer::{CustomerId, TenantId};
-use crate::ledger::{CaseEvent, Closing, Entry, EntryKey, Find, LedgerError, SavedCase, WorkerId};
+use crate::ledger::{CaseEvent, Closing, Entry, EntryKey, Find, LedgerError, SavedCase, TokenOf, WorkerId};
 use crate::plan::{Authority, CaseId, Step};
 
 /// After how long a case that waits is worth another turn, where nobody says otherwise.
@@ -284,7 +284,7 @@ impl Engine {
             return self.refuse(&run, error).await;
         }
         let closing = Closing::Cancelled { operator: by.operator().clone(), reason: reason.into() };
-        let closed = self.closed(&saved.new, closing, &self.current_key().await?)?;
+        let closed = self.closed(&saved.new, closing).await?;
         self.parts.ledger.close(run.fence, &[closed]).await?;
         Ok(())
     }
@@ -323,8 +323,9 @@ impl Engine {
         customer: &CustomerId,
         registered: Option<DateTime<Utc>>,
     ) -> Result<Vec<Entry>, Error> {
-        let keys = self.keys().await?;
-        let tokens = keys.iter().map(|key| EntryKey::subject(key.token(tenant, customer, registered)));
+        let of = TokenOf::Customer { tenant: tenant.clone(), customer: customer.clone(), registered };
+        let tokens = self.all_tokens(&[of]).await?;
+        let tokens = tokens.into_iter().map(|(token, _)| EntryKey::subject(token));
         Ok(self.parts.ledger.find(&Find::all(tokens)).await?)
     }
 }

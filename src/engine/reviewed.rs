@@ -16,7 +16,7 @@ use crate::gateway::{
     ApprovedReview, Finding, GatewayAnswer, GatewayError, GatewayOutcome, ListedProfile, MatchedBy,
     PaymentGatewayEraser, ProfileErasure, ProfileState, ReviewRow,
 };
-use crate::ledger::{EntryBody, EntryKey, Find, ProfileErased};
+use crate::ledger::{EntryBody, EntryKey, Find, ProfileErased, TokenOf};
 use crate::policy::{Guard, GuardRule};
 
 /// What came of one confirmed row.
@@ -147,7 +147,13 @@ impl Engine {
             .map(|(row, matched)| self.erase_row(&**gateway, accounts, digest, row, matched))
             .collect();
         let outcomes: Vec<ProfileOutcome> = stream::iter(calls).buffered(CALLS).collect().await;
-        let key = self.current_key().await?;
+        let profile = |row: &ReviewRow| TokenOf::Profile {
+            gateway: name.clone(),
+            profile: Digest::of_bytes(row.profile.as_str().as_bytes()),
+        };
+        let is_done = |outcome: &ProfileOutcome| matches!(outcome, ProfileOutcome::Done(_));
+        let erased = rows.iter().zip(&outcomes).filter(|(_, outcome)| is_done(outcome));
+        let signed = self.sign(erased.map(|((row, _), _)| profile(row)).collect()).await?;
         let mut done = Vec::new();
         let mut list = Vec::with_capacity(outcomes.len());
         for ((row, _), outcome) in rows.iter().zip(outcomes) {
@@ -155,8 +161,8 @@ impl Engine {
                 done.push(EntryBody::Profile(Arc::new(ProfileErased {
                     gateway: name.clone(),
                     account: row.account.clone(),
-                    profile: key.profile_token(name, Digest::of_bytes(row.profile.as_str().as_bytes())),
-                    key: key.check(),
+                    profile: signed.token(&profile(row))?,
+                    key: signed.check().clone(),
                     review: digest,
                     operator: review.approval.operator().clone(),
                     approved_at: review.approval.approved_at(),
@@ -272,11 +278,11 @@ impl Engine {
         profile: Option<&ProfileId>,
         owner: Option<&CustomerId>,
     ) -> Result<bool, Error> {
-        let keys = self.keys().await?;
         if let Some(profile) = profile {
-            let digest = Digest::of_bytes(profile.as_str().as_bytes());
-            let tokens: Vec<_> =
-                keys.iter().map(|key| EntryKey::profile(key.profile_token(gateway, digest))).collect();
+            let profile = Digest::of_bytes(profile.as_str().as_bytes());
+            let of = TokenOf::Profile { gateway: gateway.clone(), profile };
+            let tokens = self.all_tokens(&[of]).await?;
+            let tokens: Vec<_> = tokens.into_iter().map(|(token, _)| EntryKey::profile(token)).collect();
             if !self.parts.ledger.find(&Find::all(tokens)).await?.is_empty() {
                 return Ok(true);
             }
@@ -287,7 +293,7 @@ impl Engine {
             // The row is gone, and with it the tenant, without which the ledger cannot be asked.
             return Ok(false);
         };
-        let before = self.treated_before(&keys, &[customer]).await?;
+        let before = self.treated_before(&[customer]).await?;
         Ok(before.get(owner).is_some_and(|before| !before.treated.is_empty()))
     }
 }

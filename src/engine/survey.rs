@@ -2,27 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
+use super::keys::token_of;
 use super::steps::Accounts;
 use super::{Engine, Error, Planned};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
 use crate::ledger::{
-    ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, EpochKey, ErasureResult, Find, KeyRingError,
-    SubjectToken,
+    ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, ErasureResult, Find, SubjectToken,
 };
 use crate::plan::{Asked, Decision, Plan, Rest, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
 use crate::store::{Batch, StoreError, TallyRequest};
 
-/// How many of the latest entries are looked at to tell whether the keys are the ledger's.
-const CHECKED: u64 = 100;
 /// How many gateway calls are under way at once.
 pub(super) const CALLS: usize = 32;
 
@@ -47,9 +44,8 @@ impl Engine {
         }
         let asked_gateways: Vec<_> = stream::iter(asking).buffered(CALLS).collect().await;
         let now = self.parts.clock.now();
-        let keys = self.keys().await?;
         let known: Vec<&Customer> = asked_gateways.iter().filter_map(|facts| facts.as_ref().ok()).collect();
-        let mut before = self.treated_before(&keys, &known).await?;
+        let mut before = self.treated_before(&known).await?;
         let mut surveyed: Vec<Result<Surveyed, Error>> = asked_gateways
             .into_iter()
             .map(|facts| {
@@ -203,38 +199,15 @@ impl Engine {
         }
     }
 
-    /// The keys, once it is known that the ledger was written with them. With another key, nobody who was erased
-    /// before would be recognised.
-    pub(super) async fn keys(&self) -> Result<Vec<EpochKey>, Error> {
-        let keys = self.parts.keys.keys().await?;
-        if self.parts.keys_checked.load(Ordering::Acquire) {
-            return Ok(keys);
-        }
-        let last = self.parts.ledger.last().await?;
-        for entry in self.parts.ledger.entries(last.saturating_sub(CHECKED), usize::MAX).await? {
-            let Some(case) = entry.closed() else { continue };
-            let epoch = case.subject.epoch();
-            if keys.iter().any(|key| key.epoch == epoch && key.check() != case.under().key) {
-                return Err(KeyRingError::Another { epoch }.into());
-            }
-        }
-        self.parts.keys_checked.store(true, Ordering::Release);
-        Ok(keys)
-    }
-
     /// What the ledger says was done to customers before.
     pub(super) async fn treated_before(
         &self,
-        keys: &[EpochKey],
         customers: &[&Customer],
     ) -> Result<HashMap<CustomerId, Before>, Error> {
-        let tokens: HashMap<SubjectToken, CustomerId> = customers
-            .iter()
-            .flat_map(|facts| {
-                keys.iter()
-                    .map(|key| (key.token(&facts.tenant, &facts.id, facts.registered), facts.id.clone()))
-            })
-            .collect();
+        let of: Vec<_> = customers.iter().map(|facts| token_of(facts)).collect();
+        let tokens = self.all_tokens(&of).await?.into_iter();
+        let tokens: HashMap<SubjectToken, CustomerId> =
+            tokens.filter_map(|(token, n)| Some((token, customers.get(n)?.id.clone()))).collect();
         if tokens.is_empty() {
             return Ok(HashMap::new());
         }

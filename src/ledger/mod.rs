@@ -40,8 +40,9 @@ pub use entry::{
     ProfileErased, Scrubbed,
 };
 pub use find::{EntryKey, Find};
+pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
 pub use key_ring::{
-    EpochKey, FileKeyRing, KeyCheck, KeyRing, KeyRingError, MemoryKeyRing, SubjectToken, TokenKey,
+    FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
 };
 pub use memory::MemoryLedger;
 #[cfg(feature = "sqlite")]

@@ -103,7 +103,10 @@ impl<'c> Trial<'c> {
             Wired { inner: store, wire: wire() },
             policy,
             Wired { inner: ledger, wire: wire() },
-            FileKeyRing::beside(self.ledger()).unwrap(),
+            match FileKeyRing::open_beside(self.ledger()) {
+                Err(error) if error.is_missing() => FileKeyRing::create_beside(self.ledger()).unwrap(),
+                opened => opened.unwrap(),
+            },
         )
         .gateway(Wired { inner: Arc::clone(&self.gateway), wire: wire() })
         .clock(ManualClock::at(hosts::now()))

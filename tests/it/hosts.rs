@@ -15,7 +15,7 @@ use relinquish::store::{MemoryRepository, Scrub};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
     Approval, ApprovedPlan, Asked, ByRecord, Customer, CustomerId, CustomerStore, DataMap, Engine,
-    MemoryLedger, Outcome, Plan, Planned, PolicyDocument, Problems, SqlMap, SqliteStore,
+    FileKeyRing, MemoryLedger, Outcome, Plan, Planned, PolicyDocument, Problems, SqlMap, SqliteStore,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -134,6 +134,14 @@ pub(crate) async fn acts(ledger: &dyn Ledger) -> Vec<Entry> {
     let mut entries = ledger.entries(0, usize::MAX).await.unwrap();
     entries.retain(|entry| !matches!(entry.body, EntryBody::Counted(_)));
     entries
+}
+
+/// The keys in a file beside a ledger, made where the ledger is new.
+pub(crate) fn keys_beside(ledger: &Path) -> FileKeyRing {
+    match FileKeyRing::open_beside(ledger) {
+        Err(error) if error.is_missing() => FileKeyRing::create_beside(ledger).unwrap(),
+        opened => opened.unwrap(),
+    }
 }
 
 pub(crate) fn keys() -> MemoryKeyRing {

@@ -10,9 +10,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future;
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{CaseBook, Closing, Ledger};
-use relinquish::{
-    ApprovedPlan, Asked, Engine, FileKeyRing, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
-};
+use relinquish::{ApprovedPlan, Asked, Engine, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 
 use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, Host, approved, request};
@@ -25,7 +23,7 @@ fn engine(host: &Host, gateway: &Arc<MemoryGateway>, wire: &Arc<Tripwire>) -> En
     let wire = || Arc::clone(wire);
     let store = Wired { inner: SqliteStore::open(host.path(), &map).unwrap(), wire: wire() };
     let policy = PolicyDocument::from_toml(&host.policy).unwrap();
-    let keys = FileKeyRing::beside(&ledger).unwrap();
+    let keys = crate::hosts::keys_beside(&ledger);
     let ledger = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: wire() };
     Engine::builder(store, policy, ledger, keys)
         .gateway(Wired { inner: Arc::clone(gateway), wire: wire() })

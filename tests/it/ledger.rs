@@ -12,7 +12,7 @@ use relinquish::ledger::{
     NewCase, Opened, SqliteLedger, TokenKey,
 };
 use relinquish::plan::{CaseId, Step};
-use relinquish::{Asked, FileKeyRing, Outcome};
+use relinquish::{Asked, Outcome};
 
 use crate::hosts::{self, BuildCounted as _, approved};
 
@@ -39,7 +39,7 @@ async fn nothing_of_the_person_is_left_in_the_ledger_after_a_case() {
             .unwrap();
     }
     host.gateway.as_ref().unwrap().insert("cus_000017", None, 0);
-    let engine = host.builder(Arc::clone(&ledger), FileKeyRing::beside(&path).unwrap()).counted().unwrap();
+    let engine = host.builder(Arc::clone(&ledger), hosts::keys_beside(&path)).counted().unwrap();
     let plan = approved(&engine, &"918273645".into(), &Asked::Sweep).await;
     let outcome = engine.erase(plan).await.unwrap();
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
@@ -264,24 +264,4 @@ async fn a_file_that_is_no_ledger_is_refused_and_left_alone() {
     assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Newer { found: 99, .. })));
     let error = SqliteLedger::open(host.folder.path().join("no/such/folder/ledger")).unwrap_err();
     assert!(matches!(error, LedgerError::NotFound { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_key_that_is_not_the_ledgers_is_refused_before_anything_is_done() {
-    let host = hosts::sqlite();
-    let path = host.folder.path().join("ledger.sqlite");
-    let engine = host
-        .builder(SqliteLedger::open(&path).unwrap(), FileKeyRing::beside(&path).unwrap())
-        .counted()
-        .unwrap();
-    let plan = approved(&engine, &host.due, &Asked::Sweep).await;
-    engine.erase(plan).await.unwrap();
-    // The key file is lost, and a new one is made in its place.
-    std::fs::remove_file(host.folder.path().join("ledger.sqlite.keys")).unwrap();
-    let engine = host
-        .builder(SqliteLedger::open(&path).unwrap(), FileKeyRing::beside(&path).unwrap())
-        .counted()
-        .unwrap();
-    let error = engine.plan(&"13".into(), &Asked::request()).await.unwrap_err();
-    assert!(error.to_string().contains("restore the key file"), "{error}");
 }

@@ -34,6 +34,7 @@ mod house;
 mod interruption;
 mod json;
 mod kept_with;
+mod keys;
 mod laws;
 mod ledger;
 mod letters;

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::testing::ManualClock;
 use relinquish::{
-    Approval, ApprovedPlan, Asked, CustomerId, Engine, Error, FileKeyRing, Outcome, Planned, PolicyDocument,
-    SqlMap, SqliteLedger, SqliteStore,
+    Approval, ApprovedPlan, Asked, CustomerId, Engine, Error, Outcome, Planned, PolicyDocument, SqlMap,
+    SqliteLedger, SqliteStore,
 };
 use rusqlite::Connection;
 
@@ -52,7 +52,7 @@ fn open(folder: &Path, clock: &Arc<ManualClock>) -> Engine {
     let store = SqliteStore::open(folder.join("shop.sqlite"), &SqlMap::from_toml(MAP).unwrap()).unwrap();
     let ledger = folder.join("ledger.sqlite");
     let policy = PolicyDocument::from_toml(POLICY).unwrap();
-    let keys = FileKeyRing::beside(&ledger).unwrap();
+    let keys = crate::hosts::keys_beside(&ledger);
     Engine::builder(store, policy, SqliteLedger::open(&ledger).unwrap(), keys)
         .clock(Arc::clone(clock))
         .batch(BATCH)

@@ -12,8 +12,8 @@ use relinquish::ledger::MemoryKeyRing;
 use relinquish::store::MemoryRepository;
 use relinquish::testing::{ManualClock, strategy_keeps_its_word};
 use relinquish::{
-    Asked, Customer, CustomerStore, DataMap, Engine, FileKeyRing, MemoryLedger, MemoryStore, Outcome,
-    PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
+    Asked, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome, PolicyDocument,
+    SqlMap, SqliteLedger, SqliteStore,
 };
 
 use crate::hosts::ResumeAll as _;
@@ -260,7 +260,7 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
             let wire = || std::sync::Arc::clone(wire);
             let policy = PolicyDocument::from_toml(policy).unwrap();
             let book = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: wire() };
-            let keys = FileKeyRing::beside(&ledger).unwrap();
+            let keys = crate::hosts::keys_beside(&ledger);
             Engine::builder(Wired { inner: sqlite(&path), wire: wire() }, policy, book, keys)
                 .clock(ManualClock::at(hosts::now()))
                 .strategies(strategies)

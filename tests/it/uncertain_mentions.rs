@@ -8,8 +8,8 @@ use relinquish::ledger::{Ledger, MemoryKeyRing, TokenKey};
 use relinquish::store::MemoryRepository;
 use relinquish::testing::ManualClock;
 use relinquish::{
-    Asked, Certificate, Customer, CustomerStore, DataMap, Engine, FileKeyRing, MemoryLedger, MemoryStore,
-    Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
+    Asked, Certificate, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome,
+    PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 
 use crate::hosts::ResumeAll as _;
@@ -197,7 +197,7 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
         let engine = |wire: &Arc<Tripwire>| {
             let store = Wired { inner: sqlite(&path), wire: Arc::clone(wire) };
             let book = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: Arc::clone(wire) };
-            let keys = FileKeyRing::beside(&ledger).unwrap();
+            let keys = crate::hosts::keys_beside(&ledger);
             Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), book, keys)
                 .clock(ManualClock::at(hosts::now()))
                 .build()

@@ -8,9 +8,7 @@ use relinquish::engine::{Advance, EngineBuilder};
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{CaseBook as _, Closing, Ledger as _};
 use relinquish::testing::ManualClock;
-use relinquish::{
-    ApprovedPlan, Asked, Engine, FileKeyRing, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
-};
+use relinquish::{ApprovedPlan, Asked, Engine, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 
 use crate::hosts::{self, Host, ResumeAll as _, approved, request};
 use crate::wired::{NEVER, Tripwire, Wired, until_death};
@@ -68,7 +66,7 @@ fn builder(
         Wired { inner: store, wire: wire() },
         PolicyDocument::from_toml(&host.policy).unwrap(),
         Wired { inner: SqliteLedger::open(&path).unwrap().lease_clock(clock), wire: wire() },
-        FileKeyRing::beside(&path).unwrap(),
+        crate::hosts::keys_beside(&path),
     )
     .gateway(Wired { inner: Arc::clone(gateway), wire: wire() })
     .clock(ManualClock::at(hosts::now()))

@@ -6,24 +6,22 @@ use super::Words;
 use crate::customer::HoldKind;
 use crate::policy::{Guard, Period, Trigger};
 
-const MONTHS: [&str; 12] = [
-    "januari",
-    "februari",
-    "mars",
-    "april",
-    "maj",
-    "juni",
-    "juli",
-    "augusti",
-    "september",
-    "oktober",
-    "november",
-    "december",
-];
-
 fn date(date: NaiveDate) -> String {
-    let month = usize::try_from(date.month0()).ok().and_then(|month| MONTHS.get(month)).copied();
-    format!("den {} {} {}", date.day(), month.unwrap_or_default(), date.year())
+    let month = match date.month() {
+        1 => "januari",
+        2 => "februari",
+        3 => "mars",
+        4 => "april",
+        5 => "maj",
+        6 => "juni",
+        7 => "juli",
+        8 => "augusti",
+        9 => "september",
+        10 => "oktober",
+        11 => "november",
+        _ => "december",
+    };
+    format!("den {} {month} {}", date.day(), date.year())
 }
 
 fn period(period: Period) -> String {

@@ -1,0 +1,88 @@
+//! Tokens for whole batches, from a key ring of which it is known that the ledger was written with it.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use super::{Engine, Error};
+use crate::customer::Customer;
+use crate::ledger::{
+    Entry, EntryBody, Epoch, KeyCheck, KeyRingError, Signed, SubjectToken, TokenOf, epochs, tokens,
+};
+
+/// How many entries are read at once, from the latest back, until one is found that was written with a key.
+const CHECKED: u64 = 100;
+
+impl Engine {
+    /// The epochs of the key ring, the current one last, once it is known that the ledger was written with these keys. With
+    /// another key, nobody who was erased before would be recognised.
+    pub(super) async fn epochs(&self) -> Result<Vec<Epoch>, Error> {
+        let numbers = self.parts.keys.epochs().await?;
+        let Some(current) = numbers.last().copied() else { return Err(KeyRingError::Empty.into()) };
+        {
+            let known = self.parts.epochs.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.iter().map(|epoch| epoch.number).eq(numbers.iter().copied()) {
+                return Ok(known.clone());
+            }
+        }
+        let found = epochs(&*self.parts.keys, &numbers).await?;
+        for (epoch, check) in self.last_keys().await? {
+            match found.iter().find(|known| known.number == epoch) {
+                Some(known) if known.check != check => return Err(KeyRingError::Another { epoch }.into()),
+                None if epoch > current => {
+                    return Err(KeyRingError::Older { ledger: epoch, ring: current }.into());
+                }
+                // The key of an epoch before may have been destroyed.
+                Some(_) | None => {}
+            }
+        }
+        self.parts.epochs.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&found);
+        Ok(found)
+    }
+
+    /// With which keys the latest entries were written that were written with any: censuses and expiries are not.
+    async fn last_keys(&self) -> Result<BTreeMap<u32, KeyCheck>, Error> {
+        let mut before = self.parts.ledger.last().await?;
+        while before > 0 {
+            let after = before.saturating_sub(CHECKED);
+            let count = usize::try_from(before - after).unwrap_or(usize::MAX);
+            let entries = self.parts.ledger.entries(after, count).await?;
+            let keys: BTreeMap<u32, KeyCheck> = entries.iter().filter_map(key_of).collect();
+            if !keys.is_empty() {
+                return Ok(keys);
+            }
+            before = after;
+        }
+        Ok(BTreeMap::new())
+    }
+
+    /// Tokens under the current key, in one request.
+    pub(super) async fn sign(&self, of: Vec<TokenOf>) -> Result<Signed, Error> {
+        let current = self.epochs().await?.pop().ok_or(KeyRingError::Empty)?;
+        Ok(Signed::new(&*self.parts.keys, current, of).await?)
+    }
+
+    /// Tokens under every key that still exists, each with the place of the one whom it names. One request per epoch.
+    pub(super) async fn all_tokens(&self, of: &[TokenOf]) -> Result<Vec<(SubjectToken, usize)>, Error> {
+        let tokens = tokens(&*self.parts.keys, &self.epochs().await?, of).await?;
+        let places = (0..of.len()).cycle();
+        Ok(tokens.into_iter().zip(places).collect())
+    }
+}
+
+/// The epoch of the key with which an entry was written, and the key's check value.
+fn key_of(entry: &Entry) -> Option<(u32, KeyCheck)> {
+    match &entry.body {
+        EntryBody::Closed(case) => Some((case.subject.epoch(), case.under().key.clone())),
+        EntryBody::Profile(erased) => Some((erased.profile.epoch(), erased.key.clone())),
+        EntryBody::Scrubbed(_) | EntryBody::Expiry(_) | EntryBody::Counted(_) => None,
+    }
+}
+
+/// Whom the token of a customer names.
+pub(super) fn token_of(customer: &Customer) -> TokenOf {
+    TokenOf::Customer {
+        tenant: customer.tenant.clone(),
+        customer: customer.id.clone(),
+        registered: customer.registered,
+    }
+}

@@ -1,0 +1,194 @@
+//! Keys in a file.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::zeroize::{Zeroize, Zeroizing};
+
+use super::{KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, TokenKey};
+
+/// Keys in a file next to the ledger, one line each: epoch and key. Readable by its owner only.
+///
+/// [`create`](Self::create) makes the file once, for a new ledger. [`open`](Self::open) never makes one: a file that was lost
+/// is restored from its backup, because a new key recognises nobody who was erased before. An engine whose ledger was written
+/// with another key says so and does nothing.
+///
+/// Back the file up apart from the ledger: who has both can tell whether a customer of a known id was erased.
+///
+/// ```
+/// use relinquish::{FileKeyRing, SqliteLedger};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("ledger.sqlite");
+/// // The keys first: a ledger is never without.
+/// let keys = if path.exists() { FileKeyRing::open_beside(&path)? } else { FileKeyRing::create_beside(&path)? };
+/// let ledger = SqliteLedger::open(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileKeyRing {
+    keys: MemoryKeyRing,
+}
+
+impl FileKeyRing {
+    /// The key file next to a ledger: its path with `.keys` at the end.
+    pub fn path_beside(ledger: impl AsRef<Path>) -> PathBuf {
+        let mut path = ledger.as_ref().as_os_str().to_owned();
+        path.push(".keys");
+        PathBuf::from(path)
+    }
+
+    /// Opens the file [next to a ledger](Self::path_beside).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_beside(ledger: impl AsRef<Path>) -> Result<Self, KeyRingError> {
+        Self::open(Self::path_beside(ledger))
+    }
+
+    /// Makes the file [next to a ledger](Self::path_beside), for a ledger that is new.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_beside(ledger: impl AsRef<Path>) -> Result<Self, KeyRingError> {
+        Self::create(Self::path_beside(ledger))
+    }
+
+    /// Makes a key file with a new key from the operating system.
+    ///
+    /// # Errors
+    /// [`KeyRingError::Exists`] where there is a file already; no folder, no right to write, no randomness. Nothing is left
+    /// behind then.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
+        let path = path.as_ref();
+        write_new(path)?;
+        Self::open(path)
+    }
+
+    /// Opens a key file. It is never made here.
+    ///
+    /// # Errors
+    /// [`KeyRingError::Missing`]; unreadable, open to others, empty, or no whole key file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
+        let path = path.as_ref();
+        let shown = || path.display().to_string();
+        let io = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => KeyRingError::Missing { path: shown() },
+            _ => KeyRingError::Io { doing: "read", path: shown(), source },
+        };
+        let mut file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if is_open_to_others(&metadata) {
+            return Err(KeyRingError::Open { path: shown() });
+        }
+        // With room for all of it, so that no copy of the keys is left where the text was before it grew.
+        let room = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+        file.read_to_end(&mut bytes).map_err(io)?;
+        let mut keys = BTreeMap::new();
+        // A last line without its end was cut off, or was written by hand: the digits tell.
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        if text.is_empty() {
+            return Err(KeyRingError::Empty);
+        }
+        for (n, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            let malformed = || KeyRingError::Malformed { path: shown(), line: n + 1 };
+            let (epoch, key) = read_key(line).ok_or_else(malformed)?;
+            if keys.insert(epoch, Arc::new(key)).is_some() {
+                return Err(malformed());
+            }
+        }
+        Ok(Self { keys: MemoryKeyRing::of(keys) })
+    }
+}
+
+/// `1 00ff…`
+fn read_key(line: &[u8]) -> Option<(u32, TokenKey)> {
+    let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
+    let (epoch, digits) = line.split_once(' ')?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    let key = TokenKey::new(bytes);
+    bytes.zeroize();
+    Some((epoch.parse().ok()?, key))
+}
+
+#[async_trait]
+impl KeyRing for FileKeyRing {
+    async fn epochs(&self) -> Result<Vec<u32>, KeyRingError> {
+        self.keys.epochs().await
+    }
+
+    async fn macs(&self, request: &MacRequest) -> Result<Vec<Mac>, KeyRingError> {
+        self.keys.macs(request).await
+    }
+}
+
+/// Makes the file with a new key, whole or not at all: written aside first, then linked to its name, which
+/// fails if the name is taken.
+fn write_new(path: &Path) -> Result<(), KeyRingError> {
+    let shown = || path.display().to_string();
+    let io = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => KeyRingError::Exists { path: shown() },
+        _ => KeyRingError::Io { doing: "made", path: shown(), source },
+    };
+    let mut random = Zeroizing::new([0; 40]);
+    getrandom::fill(&mut *random).map_err(|_| KeyRingError::Entropy)?;
+    let (key, name) = random.split_at(32);
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".new-{}", hex::encode(name)));
+    let aside = PathBuf::from(aside);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    owner_only(&mut options);
+    let written = options.open(&aside).and_then(|mut file| {
+        let mut digits = Zeroizing::new([0; 64]);
+        hex::encode_to_slice(key, &mut *digits).map_err(io::Error::other)?;
+        file.write_all(b"1 ")?;
+        file.write_all(&*digits)?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    });
+    let linked = written.and_then(|()| fs::hard_link(&aside, path));
+    let removed = match fs::remove_file(&aside) {
+        // It was never made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    };
+    linked.and_then(|()| sync_folder(path)).map_err(io)?;
+    removed.map_err(io)
+}
+
+/// The name has to outlive a crash, as the entries do that are written with the key.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn owner_only(options: &mut OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(not(unix))]
+fn owner_only(_: &mut OpenOptions) {}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &fs::Metadata) -> bool {
+    false
+}

@@ -1,0 +1,77 @@
+//! What the engine asks of a key ring: epochs with their checks, and tokens in batches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{KeyCheck, KeyRing, KeyRingError, MacRequest, SubjectToken, TokenOf};
+
+/// An epoch, and the check value of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch {
+    pub(crate) number: u32,
+    pub(crate) check: KeyCheck,
+}
+
+/// The epochs of these numbers, with the check values of their keys.
+pub(crate) async fn epochs(ring: &dyn KeyRing, numbers: &[u32]) -> Result<Vec<Epoch>, KeyRingError> {
+    let mut found = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let macs = ring.macs(&MacRequest::new(*number, [Vec::new()])).await?;
+        let [mac] = macs.as_slice() else {
+            return Err(KeyRingError::Answer { asked: 1, answered: macs.len() });
+        };
+        found.push(Epoch { number: *number, check: KeyCheck::of(mac) });
+    }
+    Ok(found)
+}
+
+/// The tokens under the keys of these epochs: for each epoch in turn, one for each of the named, in order. One request per
+/// epoch.
+pub(crate) async fn tokens(
+    ring: &dyn KeyRing,
+    epochs: &[Epoch],
+    of: &[TokenOf],
+) -> Result<Vec<SubjectToken>, KeyRingError> {
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let messages: Arc<[Vec<u8>]> = of.iter().map(TokenOf::message).collect();
+    let mut tokens = Vec::with_capacity(epochs.len() * of.len());
+    for epoch in epochs {
+        let macs = ring.macs(&MacRequest::new(epoch.number, Arc::clone(&messages))).await?;
+        if macs.len() != of.len() {
+            return Err(KeyRingError::Answer { asked: of.len(), answered: macs.len() });
+        }
+        tokens.extend(macs.into_iter().map(|mac| SubjectToken::new(epoch.number, mac)));
+    }
+    Ok(tokens)
+}
+
+/// Tokens that were computed in one go, under the key of the current epoch.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    epoch: Epoch,
+    tokens: HashMap<TokenOf, SubjectToken>,
+}
+
+impl Signed {
+    pub(crate) async fn new(
+        ring: &dyn KeyRing,
+        epoch: Epoch,
+        of: Vec<TokenOf>,
+    ) -> Result<Self, KeyRingError> {
+        let tokens = tokens(ring, std::slice::from_ref(&epoch), &of).await?;
+        Ok(Self { epoch, tokens: of.into_iter().zip(tokens).collect() })
+    }
+
+    /// The check value of the key.
+    pub(crate) fn check(&self) -> &KeyCheck {
+        &self.epoch.check
+    }
+
+    /// One of the tokens. Only what was asked for can be found.
+    pub(crate) fn token(&self, of: &TokenOf) -> Result<SubjectToken, KeyRingError> {
+        let (asked, answered) = (self.tokens.len() + 1, self.tokens.len());
+        self.tokens.get(of).copied().ok_or(KeyRingError::Answer { asked, answered })
+    }
+}

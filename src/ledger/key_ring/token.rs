@@ -1,0 +1,132 @@
+//! Tokens: keyed digests that name a customer, or a profile at a gateway, and show neither.
+
+use std::fmt::{self, Debug};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::Mac;
+use crate::customer::{CustomerId, GatewayName, TenantId};
+use crate::digest::{Digest, hex_in};
+
+/// A customer, named by a keyed digest:
+/// `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`, each part with its length before it,
+/// the instant in UTC seconds or left out. Written as `1:` and 64 hexadecimal digits, the epoch first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectToken {
+    epoch: u32,
+    mac: Mac,
+}
+
+impl SubjectToken {
+    pub(super) fn new(epoch: u32, mac: Mac) -> Self {
+        Self { epoch, mac }
+    }
+
+    /// The epoch of the key.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Epoch and digest, the epoch with its high byte first.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn to_bytes(self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        let (epoch, mac) = bytes.split_at_mut(4);
+        epoch.copy_from_slice(&self.epoch.to_be_bytes());
+        mac.copy_from_slice(&self.mac);
+        bytes
+    }
+}
+
+impl fmt::Display for SubjectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, hex_in(&self.mac, &mut [0; 64]).ok_or(fmt::Error)?)
+    }
+}
+
+impl Debug for SubjectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubjectToken({self})")
+    }
+}
+
+impl Serialize for SubjectToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for SubjectToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || D::Error::custom("a token is an epoch, a colon and 64 hexadecimal digits");
+        let (epoch, digits) = text.split_once(':').ok_or_else(wrong)?;
+        let mut mac = [0; 32];
+        hex::decode_to_slice(digits, &mut mac).map_err(|_| wrong())?;
+        Ok(Self { epoch: epoch.parse().map_err(|_| wrong())?, mac })
+    }
+}
+
+/// Whom a token names. Its `Debug` shows nobody.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TokenOf {
+    Customer {
+        tenant: TenantId,
+        customer: CustomerId,
+        registered: Option<DateTime<Utc>>,
+    },
+    /// A profile, by the digest of its id, so that a profile that comes back is known again.
+    Profile {
+        gateway: GatewayName,
+        profile: Digest,
+    },
+}
+
+impl TokenOf {
+    /// The bytes of which a key ring computes the HMAC: each part with its length before it. The first part of a profile
+    /// is a fixed word; a customer's parts are never of this form, because the third of them has 8 bytes or is left out.
+    pub(super) fn message(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut add = |part: &[u8]| {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        };
+        match self {
+            Self::Customer { tenant, customer, registered } => {
+                add(tenant.as_str().as_bytes());
+                add(customer.as_str().as_bytes());
+                if let Some(instant) = registered {
+                    add(&instant.timestamp().to_be_bytes());
+                }
+            }
+            Self::Profile { gateway, profile } => {
+                add(b"gateway profile");
+                add(gateway.as_str().as_bytes());
+                add(profile.as_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+impl Debug for TokenOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Customer { .. } => "TokenOf::Customer(…)",
+            Self::Profile { .. } => "TokenOf::Profile(…)",
+        })
+    }
+}
+
+/// Tells keys apart without telling anything of them: the first 8 bytes of an HMAC of nothing, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyCheck(String);
+
+impl KeyCheck {
+    pub(super) fn of(mac_of_nothing: &Mac) -> Self {
+        let (start, _) = mac_of_nothing.split_at(8);
+        Self(hex::encode(start))
+    }
+}

@@ -368,7 +368,7 @@ fn ours(
         Arc::clone(&store),
         PolicyDocument::from_toml(POLICY).unwrap(),
         SqliteLedger::open(&ledger).unwrap(),
-        FileKeyRing::create_beside(&ledger).unwrap(),
+        FileKeyRing::open_beside(&ledger).or_else(|_| FileKeyRing::create_beside(&ledger)).unwrap(),
     )
     .scrub(store)
     .batch(BATCH)

@@ -213,7 +213,7 @@ fn ours(runtime: &tokio::runtime::Runtime, folder: &Path, original: &Path) -> (D
     }
     let store = SqliteStore::open(&path, &SqlMap::from_toml(MAP).unwrap()).unwrap();
     let policy = PolicyDocument::from_toml(POLICY).unwrap();
-    let keys = FileKeyRing::create_beside(&ledger).unwrap();
+    let keys = FileKeyRing::open_beside(&ledger).or_else(|_| FileKeyRing::create_beside(&ledger)).unwrap();
     let engine = Engine::builder(store, policy, SqliteLedger::open(&ledger).unwrap(), keys).build().unwrap();
     let took = runtime.block_on(async {
         let shop = TenantId::from("shop");

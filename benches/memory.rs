@@ -89,7 +89,7 @@ fn peak(customers: usize) -> usize {
         SqliteStore::open(&path, &SqlMap::from_toml(MAP).unwrap()).unwrap(),
         PolicyDocument::from_toml(POLICY).unwrap(),
         SqliteLedger::open(&ledger).unwrap(),
-        FileKeyRing::create_beside(&ledger).unwrap(),
+        FileKeyRing::open_beside(&ledger).or_else(|_| FileKeyRing::create_beside(&ledger)).unwrap(),
     )
     .batch(PAGE)
     .build()

@@ -320,7 +320,7 @@ async fn each(folder: &Path, path: &Path, size: u32, customers: u32) -> (Duratio
         SqliteStore::open(path, &SqlMap::from_toml(MAP).unwrap()).unwrap(),
         PolicyDocument::from_toml(POLICY).unwrap(),
         SqliteLedger::open(&ledger).unwrap(),
-        FileKeyRing::create_beside(&ledger).unwrap(),
+        FileKeyRing::open_beside(&ledger).or_else(|_| FileKeyRing::create_beside(&ledger)).unwrap(),
     )
     .build()
     .unwrap();

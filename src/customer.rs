@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::data_map::{GatewayName, Moment, StateName};
-use crate::data_map::{Kind, is_filler, is_plausible};
+use crate::data_map::{Kind, is_filler, is_plain_instant, is_plausible};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
@@ -261,6 +261,20 @@ impl Customer {
         named.chain(registered).chain(dates.map(|(name, _)| Cow::Owned(unreadable_date(name))))
     }
 
+    /// Whether every fact can be read on a day: [`unreadable_on`](Self::unreadable_on) names none.
+    pub(crate) fn is_readable_on(&self, day: NaiveDate) -> bool {
+        let is_ahead =
+            |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
+        // Beyond the calendar of dates that may be true nothing is taken at a glance.
+        let is_calendar = day.year() <= 9_999;
+        let midnight =
+            if is_calendar { day.and_time(NaiveTime::MIN).and_utc().timestamp() } else { i64::MIN };
+        let is_plain = |moment| self.dates_from.is_none() && is_plain_instant(moment, midnight);
+        self.unreadable.is_empty()
+            && !self.registered.as_ref().is_some_and(|at| at.timestamp() >= midnight && is_ahead(at))
+            && self.dates.values().all(|moment| is_plain(*moment) || self.is_date(*moment, day))
+    }
+
     /// A date that can be read on a day. None where there is none; an error where there is one that cannot be read.
     pub(crate) fn date_on(&self, name: &str, day: NaiveDate) -> Result<Option<Moment>, UnreadableDate> {
         let moment = self.dates.get(name).copied();
@@ -395,6 +409,40 @@ impl fmt::Debug for Identifiers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is taken at a glance is what a closer look finds.
+    #[test]
+    fn every_fact_is_readable_where_none_is_named_as_unreadable() {
+        let days = ["1899-12-31", "1970-01-01", "1970-01-02", "2026-06-15", "2038-01-19", "9999-12-31"];
+        let days: Vec<NaiveDate> = days.iter().map(|day| day.parse().unwrap()).collect();
+        let mut seconds = vec![i64::from(i32::MAX), i64::from(u32::MAX), 253_402_300_800, -2_208_988_800];
+        for around in [0, 86_400, 14 * 3_600, 1_781_481_600, 1_781_568_000, 4_937_155_200, 4_937_241_600] {
+            seconds.extend([-900, -1, 0, 1, 900].map(|step| around + step));
+        }
+        let instants = seconds.iter().filter_map(|at| DateTime::from_timestamp(*at, 0)).map(Moment::Instant);
+        let moments: Vec<Moment> = instants.chain(days.iter().copied().map(Moment::Day)).collect();
+        let mut readable = [0_u32; 2];
+        for on in &days {
+            for moment in &moments {
+                for from in [None, Some(NaiveDate::MIN), Some(days[3])] {
+                    let mut customer = Customer::new("1", "acme");
+                    customer.dates_from = from;
+                    customer.dates.insert("created".to_owned(), *moment);
+                    let mut registered = Customer::new("1", "acme");
+                    registered.registered = match moment {
+                        Moment::Instant(at) => Some(*at),
+                        Moment::Day(_) => None,
+                    };
+                    for customer in [customer, registered] {
+                        let named = customer.unreadable_on(*on).next().is_some();
+                        assert_eq!(customer.is_readable_on(*on), !named, "{moment:?} on {on}, from {from:?}");
+                        readable[usize::from(named)] += 1;
+                    }
+                }
+            }
+        }
+        assert!(readable.iter().all(|count| *count > 100), "{readable:?}");
+    }
 
     #[test]
     fn debug_shows_nobody() {

@@ -391,12 +391,35 @@ fn first_of(year: i32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(NaiveDate::MIN)
 }
 
+/// The first day that may be true, unless the store names another.
+const FIRST: NaiveDate = match NaiveDate::from_ymd_opt(1_900, 1, 1) {
+    Some(first) => first,
+    None => NaiveDate::MIN,
+};
+
 /// Whether a date may be true: from 1900, or the day that is named, to 100 years after the day on which somebody asks.
 pub(crate) fn is_plausible(moment: Moment, from: Option<NaiveDate>, on: Option<NaiveDate>) -> bool {
     let day = moment.day();
-    let earliest = from.unwrap_or(first_of(1900));
-    let latest = on.and_then(|on| on.checked_add_months(Months::new(1_200)));
-    day >= earliest && day.year() <= 9_999 && latest.is_none_or(|latest| day <= latest)
+    // Most dates are of days that have been: only one that is ahead needs the calendar.
+    let is_near_enough = |on: NaiveDate| {
+        day <= on || on.checked_add_months(Months::new(1_200)).is_none_or(|latest| day <= latest)
+    };
+    day >= from.unwrap_or(FIRST) && day.year() <= 9_999 && on.is_none_or(is_near_enough)
+}
+
+/// Whether a date is [plausible](is_plausible) and no [filler](is_filler), by a look at its seconds. Most instants are: they lie
+/// between 1970 and the day on which somebody asks, `until` in seconds. Where this says no, the others have to be asked.
+pub(crate) fn is_plain_instant(moment: Moment, until: i64) -> bool {
+    match moment {
+        Moment::Instant(at) => {
+            let seconds = at.timestamp();
+            seconds > FURTHEST
+                && seconds < until
+                && seconds != i64::from(i32::MAX)
+                && seconds != i64::from(u32::MAX)
+        }
+        Moment::Day(_) => false,
+    }
 }
 
 /// Whether programs write this date for "no date", or for "for ever".
@@ -408,7 +431,10 @@ pub(crate) fn is_filler(moment: Moment) -> bool {
                 || day == first_of(1970) - TimeDelta::days(1)
         }
         Moment::Instant(at) => {
-            is_first_somewhere(at) || [i64::from(i32::MAX), i64::from(u32::MAX)].contains(&at.timestamp())
+            let seconds = at.timestamp();
+            // The latest of the years that stand for "no date" is 1970, so most instants are past all of them.
+            (seconds <= FURTHEST && is_first_somewhere(at))
+                || [i64::from(i32::MAX), i64::from(u32::MAX)].contains(&seconds)
         }
     }
 }

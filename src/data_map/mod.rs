@@ -56,7 +56,7 @@ pub use check::Check;
 #[cfg(feature = "sqlite")]
 pub(crate) use date_form::Stored;
 pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
-pub(crate) use date_form::{is_filler, is_plausible};
+pub(crate) use date_form::{is_filler, is_plain_instant, is_plausible};
 pub use kind::{Kind, UnknownKind};
 pub(crate) use link::LetGo;
 pub use link::{Link, LinkRole, WhenGone};

@@ -84,7 +84,7 @@ impl Engine {
         let deferred = Deferred::counted(self.parts.policy.effective(run.new.tenant()), &verified);
         let tombstones = Tombstones::of(&run.new.treatment, &verified, &deferred);
         let deferred = deferred.into_iter().map(|found| {
-            let duties = found.duties.into_iter().map(|by| by.duty.to_string()).collect();
+            let duties = found.duties.iter().map(|by| by.duty.to_string()).collect();
             let rows = found.rows.unwrap_or_default();
             (found.class, DeferredRecords { rows, duties, from: found.free_from, until: found.until })
         });

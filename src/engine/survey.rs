@@ -150,16 +150,9 @@ impl Engine {
                     if !counted.contains_key(&due.treatment) =>
                 {
                     let policy = self.parts.policy.effective(&facts.tenant);
-                    let treatment = policy.treatments().get(&due.treatment);
                     // A duty is dated for each tenant, so its treatment is one of its own.
-                    let dated = treatment.map(|treatment| policy.dated(treatment, now));
-                    dated
-                        .zip(policy.treatment_digest(&due.treatment))
-                        .map(|(dated, plain)| {
-                            let digest = if dated.has_duties() { dated.digest() } else { plain };
-                            (dated, digest)
-                        })
-                        .map(|found| (found, facts.id.clone()))
+                    let found = policy.dated_with_digest(&due.treatment, now);
+                    found.map(|found| (found, facts.id.clone()))
                 }
                 Ok(_) | Err(_) => None,
             };

@@ -168,12 +168,12 @@ pub struct BlockedBy {
     /// The guard, if it is one.
     pub guard: Option<Guard>,
     /// Why.
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// The ground in law on which a request is refused. None where nothing is refused in law: something has to be
     /// put right first, and the clock of a request runs on.
     pub ground: Option<Ground>,
     /// What would lift it.
-    pub way_out: String,
+    pub way_out: Cow<'static, str>,
 }
 
 /// Why nothing is to be done.
@@ -238,7 +238,7 @@ pub(super) fn decide_aloud(
     why: &mut impl Listener,
 ) -> Decision {
     let policy = policy.effective(&customer.tenant);
-    let today = policy.time_zone().day(at);
+    let today = policy.time_zone().today(at);
     why.hears(|| Reason::InForce {
         tenant: policy.tenant().cloned(),
         today,
@@ -247,13 +247,13 @@ pub(super) fn decide_aloud(
     if customer.stand_in {
         return Decision::Nothing(Nothing::StandIn);
     }
-    let is_readable = customer.unreadable_on(today).next().is_none();
+    let is_readable = customer.is_readable_on(today);
     if !is_readable {
         why.hears(|| Reason::Unreadable {
             facts: customer.unreadable_on(today).map(Cow::into_owned).collect(),
         });
     }
-    let chosen = match triggered(policy, customer, asked, today, why) {
+    let chosen = match triggered(policy, customer, asked, (today, is_readable), why) {
         Ok((trigger, treatment, since)) => {
             let is_request = matches!(asked, Asked::Request { .. });
             Chosen { trigger, treatment, since, is_request }
@@ -298,8 +298,13 @@ fn weigh(
     why: &mut impl Listener,
 ) -> Decision {
     let treatment = chosen.treatment;
-    let Some((treated, digest)) = policy.treatments().get(treatment).zip(policy.treatment_digest(treatment))
-    else {
+    let Some(treated) = policy.treatments().get(treatment) else {
+        return Decision::Nothing(Nothing::NoSuchTreatment { treatment: treatment.clone() });
+    };
+    if before.is_empty() {
+        return guarded(policy, customer, chosen, treated, None, today, why);
+    }
+    let Some(digest) = policy.treatment_digest(treatment) else {
         return Decision::Nothing(Nothing::NoSuchTreatment { treatment: treatment.clone() });
     };
     match treated_before(treated, digest, customer, before) {
@@ -340,8 +345,7 @@ fn guarded(
         why.hears(|| Reason::Again(again.clone()));
     }
     let mut by = obstacles(policy, customer, trigger, treated, today);
-    let mut guards = BTreeMap::new();
-    for (guard, rule) in policy.guards() {
+    let finding = |guard: &Guard, rule: &GuardRule| {
         let is_up = guard.is_up(customer);
         let finding = match (rule, is_up) {
             (GuardRule::Ignore { .. }, _) => Some(GuardFinding::Ignored),
@@ -349,17 +353,25 @@ fn guarded(
             (GuardRule::BlockSweep, true) if is_request => Some(GuardFinding::Passed),
             (GuardRule::Block | GuardRule::BlockBecause { .. } | GuardRule::BlockSweep, true) => None,
         };
+        (is_up, finding)
+    };
+    for (guard, rule) in policy.guards() {
+        let (is_up, finding) = finding(guard, rule);
         why.hears(|| Reason::Guard { guard: guard.clone(), is_up, finding });
-        match finding {
-            Some(finding) => drop(guards.insert(guard.clone(), finding)),
-            None => by.push(BlockedBy::guard(guard, rule)),
+        if finding.is_none() {
+            by.push(BlockedBy::guard(guard, rule));
         }
     }
-    if by.is_empty() {
-        Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, deferred })
-    } else {
-        Decision::Blocked(Blocked { trigger: Some(trigger), by, deferred })
+    if !by.is_empty() {
+        return Decision::Blocked(Blocked { trigger: Some(trigger), by, deferred });
     }
+    let mut guards = BTreeMap::new();
+    for (guard, rule) in policy.guards() {
+        if let (_, Some(finding)) = finding(guard, rule) {
+            guards.insert(guard.clone(), finding);
+        }
+    }
+    Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, deferred })
 }
 
 /// What the schedule decides where nothing is due anew: duties may have deferred something in a case before, and have
@@ -393,8 +405,7 @@ fn with_rest(
             continue;
         }
         // Who cannot be read is blocked, whether or not they came back.
-        let is_readable = customer.unreadable_on(today).next().is_none();
-        if is_readable && came_back(policy, customer, done, rest) {
+        if customer.is_readable_on(today) && came_back(policy, customer, done, rest) {
             why.hears(|| Reason::CameBack { case: done.case.clone() });
             continue;
         }
@@ -477,7 +488,7 @@ impl Decision {
 impl Due {
     /// Blocked by a record that cannot be read: nobody can say whether the customer is in it.
     pub(crate) fn blocked_by_a_record(&self, what: &str, way_out: &str) -> Blocked {
-        let by = vec![BlockedBy::fact(what, way_out)];
+        let by = vec![BlockedBy::fact(what.to_owned(), way_out.to_owned())];
         Blocked { trigger: Some(self.trigger), by, deferred: self.deferred.clone() }
     }
 }
@@ -486,7 +497,7 @@ impl BlockedBy {
     fn guard(guard: &Guard, rule: &GuardRule) -> Self {
         let (why, ground, way_out) = match rule {
             GuardRule::BlockBecause { reason, ground, way_out } => {
-                (Some(reason.clone()), Some(*ground), way_out.clone())
+                (Some(Cow::Owned(reason.clone())), Some(*ground), way_out.clone().map(Cow::Owned))
             }
             GuardRule::Block | GuardRule::BlockSweep | GuardRule::Ignore { .. } => {
                 (None, guard.ground(), None)
@@ -494,14 +505,14 @@ impl BlockedBy {
         };
         Self {
             guard: Some(guard.clone()),
-            why: why.unwrap_or_else(|| guard.why().into_owned()),
+            why: why.unwrap_or_else(|| guard.why()),
             ground,
-            way_out: way_out.unwrap_or_else(|| guard.way_out().into_owned()),
+            way_out: way_out.unwrap_or_else(|| guard.way_out()),
         }
     }
 
     /// Something that is no guard: it has to be put right, and refuses nobody.
-    fn fact(why: impl Into<String>, way_out: impl Into<String>) -> Self {
+    fn fact(why: impl Into<Cow<'static, str>>, way_out: impl Into<Cow<'static, str>>) -> Self {
         Self { guard: None, why: why.into(), ground: None, way_out: way_out.into() }
     }
 }
@@ -531,7 +542,10 @@ fn obstacles(
     treatment: &Treatment,
     today: NaiveDate,
 ) -> Vec<BlockedBy> {
-    let mut by: Vec<BlockedBy> = unreadable(customer, today).collect();
+    let mut by: Vec<BlockedBy> = Vec::new();
+    if !customer.is_readable_on(today) {
+        by.extend(unreadable(customer, today));
+    }
     let unknown = |profile: &&GatewayProfile| !treatment.gateways().contains_key(&profile.gateway);
     by.extend(customer.gateway_profiles.iter().filter(unknown).map(|profile| {
         BlockedBy::fact(
@@ -589,7 +603,7 @@ fn triggered<'p>(
     policy: &'p Effective,
     customer: &Customer,
     asked: &'p Asked,
-    today: NaiveDate,
+    (today, is_readable): (NaiveDate, bool),
     why: &mut impl Listener,
 ) -> Result<Found<'p>, Decision> {
     if let Asked::Request { treatment } = asked {
@@ -620,7 +634,14 @@ fn triggered<'p>(
         let Some(after) = rule.after() else { return Ok((trigger, rule.treatment(), None)) };
         let mut dates = rule.since().iter();
         // The first date that the customer has. One that cannot be read may be that date, so no other is taken.
-        let found = dates.find_map(|name| Some((name, customer.date_on(name, today).transpose()?)));
+        let date = |name: &String| {
+            if is_readable {
+                customer.dates.get(name).copied().map(Ok)
+            } else {
+                customer.date_on(name, today).transpose()
+            }
+        };
+        let found = dates.find_map(|name| Some((name, date(name)?)));
         let Some((name, moment)) = found else {
             why.hears(|| Reason::NoDate { trigger, since: rule.since().to_vec() });
             nothing = Nothing::NoDate { trigger, since: Arc::clone(&rule.since) };

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{Months, NaiveDate};
+use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
 use super::{Kept, Tally};
 use crate::data_map::{ClassName, FieldName};
-use crate::policy::{Duty, Effective, Ground, Period, StartRule, Treatment};
+use crate::policy::{DeferredBy, Duty, Effective, Treatment};
 
 /// Records of a class that must be kept for now. What the treatment says of them is done when the last duty on them has
 /// ended.
@@ -21,7 +21,8 @@ pub struct Deferred {
     /// How many records are kept for now. None where nobody has counted them: then there may be some.
     pub rows: Option<u64>,
     /// Every duty on them.
-    pub duties: Vec<DeferredBy>,
+    #[serde(serialize_with = "each")]
+    pub duties: Arc<[DeferredBy]>,
     /// The last day on which any of them is kept: of several duties the latest end wins. Of records that were counted it
     /// is the day of the latest, as far as their dates are known; where nobody has counted, it is that of a record dated
     /// today, and there can be none that is kept longer but one dated ahead. None where no end is known.
@@ -38,57 +39,27 @@ pub struct Deferred {
     pub for_others: bool,
 }
 
-/// One duty that defers, with what a refusal has to name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct DeferredBy {
-    /// Its name in the policy.
-    pub duty: Arc<str>,
-    /// For how long and from when.
-    pub terms: DutyTerms,
-    /// The law that requires it.
-    pub law: Arc<str>,
-    /// The code of the statute, if it is one of the [table](crate::policy::statute).
-    pub statute: Option<&'static str>,
-    /// The ground on which it stands against a request.
-    pub ground: Ground,
-    /// The last day on which it keeps any of the records: known as that of [`Deferred::until`].
-    pub until: Option<NaiveDate>,
-}
-
-/// For how long a duty keeps, and from when. `Display` has it in words, and so has JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DutyTerms {
-    /// For how long.
-    pub period: Period,
-    /// From when.
-    pub start: StartRule,
-}
-
-impl fmt::Display for DutyTerms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from {}", self.period, self.start.describe())
-    }
-}
-
-impl Serialize for DutyTerms {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+fn each<S: Serializer>(duties: &Arc<[DeferredBy]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(duties.iter())
 }
 
 impl Deferred {
     /// What the duties of a policy may defer, before anybody has counted: they keep a record dated today the longest.
     pub(super) fn at_most(policy: &Effective, treatment: &Treatment, today: NaiveDate) -> Vec<Self> {
-        if !treatment.has_duties() {
+        if policy.duties().is_empty() {
             return Vec::new();
         }
-        let classes = treatment.classes().iter().filter(|(_, class)| class.is_deferred());
-        // The last day of a record's own fiscal year may lie ahead: one that begins today has up to eighteen months.
-        let ahead = || today.checked_add_months(Months::new(18));
-        let latest = |duty: &Duty| if duty.is_by_fiscal_year() { ahead() } else { Some(today) };
-        classes.map(|(class, _)| Self::of(policy, class, None, |duty, _| latest(duty))).collect()
+        let at_most = policy.deferred_at_most(treatment, today);
+        let each = at_most.iter().map(|at_most| Self {
+            class: at_most.class.clone(),
+            rows: None,
+            duties: Arc::clone(&at_most.duties),
+            until: at_most.until,
+            free_from: None,
+            unreadable: BTreeMap::new(),
+            for_others: false,
+        });
+        each.collect()
     }
 
     /// What they do defer, by the records that were counted.
@@ -98,7 +69,7 @@ impl Deferred {
             let latest = |_: &Duty, field: &FieldName| kept.latest.get(field).copied();
             let free_from = free_from(policy, class, kept);
             let unreadable = kept.unreadable.clone();
-            Self { free_from, unreadable, ..Self::of(policy, class, Some(kept.rows), latest) }
+            Self { free_from, unreadable, ..Self::of(policy, class, kept.rows, latest) }
         })
         .collect()
     }
@@ -106,7 +77,7 @@ impl Deferred {
     fn of(
         policy: &Effective,
         class: &ClassName,
-        rows: Option<u64>,
+        rows: u64,
         latest: impl Fn(&Duty, &FieldName) -> Option<NaiveDate>,
     ) -> Self {
         let on_class = policy.duties().iter().filter_map(|duty| Some((duty, duty.classes().get(class)?)));
@@ -116,7 +87,7 @@ impl Deferred {
                 DeferredBy::new(duty, latest(duty, field).and_then(ends))
             })
             .collect();
-        let for_others = duties.is_empty() && rows.is_some();
+        let for_others = duties.is_empty();
         if for_others {
             // They are kept with records of other classes, perhaps of others, for as long as these are kept.
             let with_others = policy.duties().iter().filter(|duty| !duty.needs().is_empty());
@@ -134,7 +105,8 @@ impl Deferred {
         }
         let until = duties.iter().filter_map(|duty| duty.until).max();
         let unreadable = BTreeMap::new();
-        Self { class: class.clone(), rows, duties, until, free_from: None, unreadable, for_others }
+        let (class, rows, duties) = (class.clone(), Some(rows), duties.into());
+        Self { class, rows, duties, until, free_from: None, unreadable, for_others }
     }
 }
 
@@ -148,19 +120,6 @@ fn free_from(policy: &Effective, class: &ClassName, kept: &Kept) -> Option<Naive
         ends.collect::<Option<Vec<_>>>()?.into_iter().max()
     });
     ends.min()?.succ_opt()
-}
-
-impl DeferredBy {
-    fn new(duty: &Duty, until: Option<NaiveDate>) -> Self {
-        Self {
-            duty: Arc::clone(&duty.name),
-            terms: DutyTerms { period: duty.period(), start: duty.start() },
-            law: Arc::clone(&duty.law),
-            statute: duty.statute().map(|statute| statute.code),
-            ground: duty.ground(),
-            until,
-        }
-    }
 }
 
 /// `3 rows of invoice must be kept until 2033-12-31 at the latest: bookkeeping: 7 years from …, by … (Art. 17(3)(b) GDPR)`
@@ -186,12 +145,5 @@ impl fmt::Display for Deferred {
             write!(f, "{} {duty}", if n == 0 { ":" } else { ";" })?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for DeferredBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { duty, terms, law, ground, .. } = self;
-        write!(f, "{duty}: {terms}, by {law} ({ground})")
     }
 }

@@ -31,13 +31,14 @@ pub mod letter;
 mod request_clock;
 mod tombstones;
 
+pub use crate::policy::{DeferredBy, DutyTerms};
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, OperatorId};
 pub use binding::{Binding, Terms};
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
 };
-pub use deferred::{Deferred, DeferredBy, DutyTerms};
+pub use deferred::Deferred;
 pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, NothingExpires};
 pub(crate) use expiry::{acting, holds_back};
 pub use explain::{Explanation, Reason, explain};

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::deferred::DeferredAtMost;
+use super::of_day::OfDay;
 use super::{
     Duty, Expiry, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule,
     UnderDuty,
@@ -56,6 +58,10 @@ pub struct Effective {
     pub(super) expiry: Option<Expiry>,
     pub(super) digest: Digest,
     pub(super) lines: Vec<Line>,
+    /// What duties defer of a treatment at most.
+    pub(super) at_most: OfDay<Arc<[DeferredAtMost]>>,
+    /// A treatment as it stands, and its digest.
+    pub(super) as_it_stands: OfDay<(Arc<Treatment>, Digest)>,
 }
 
 impl Effective {
@@ -111,6 +117,25 @@ impl Effective {
         self.dated_by(&self.duties, treatment, at)
     }
 
+    /// One of the policy's own treatments as it stands at an instant, with its digest: computed once a day. A treatment that a
+    /// duty dates has a digest of its own.
+    pub(crate) fn dated_with_digest(
+        &self,
+        name: &TreatmentName,
+        at: DateTime<Utc>,
+    ) -> Option<(Arc<Treatment>, Digest)> {
+        let (treatment, digest) = (self.treatments.get(name)?, self.treatment_digest(name)?);
+        if !treatment.has_duties() {
+            return Some((self.dated(treatment, at), digest));
+        }
+        // Duties count days: on the same day they keep the same.
+        Some(self.as_it_stands.get(self.time_zone.today(at), name, || {
+            let dated = self.dated(treatment, at);
+            let digest = dated.digest();
+            (dated, digest)
+        }))
+    }
+
     /// What expires for this tenant by its age or when its last duty ends. None where nothing does.
     pub fn expiry(&self) -> Option<&Expiry> {
         self.expiry.as_ref()
@@ -144,7 +169,7 @@ impl Effective {
         under: &UnderDuty,
         at: DateTime<Utc>,
     ) -> UnderDuty {
-        let today = self.time_zone.day(at);
+        let today = self.time_zone.today(at);
         let keep =
             on(duties, class.as_str(), under.field.as_str()).filter(|duty| duty.needs() == under.needs);
         let keep_from = keep.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();

@@ -181,7 +181,7 @@
 //! [`Policy::effective`] says what is in force for a tenant, and where each line comes from. What one tenant has of its
 //! own touches no other: plans of theirs keep their digests.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -190,7 +190,9 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
 
+mod by_tenant;
 mod check;
+mod deferred;
 mod document;
 mod duty;
 mod effective;
@@ -199,6 +201,7 @@ mod fiscal_year;
 mod group;
 mod guard;
 mod lead;
+mod of_day;
 mod period;
 mod reading;
 mod schema;
@@ -208,6 +211,8 @@ mod time_zone;
 mod treatment;
 mod trigger;
 
+use by_tenant::ByTenant;
+pub use deferred::{DeferredBy, DutyTerms};
 pub use document::{Choice, PolicyDocument};
 pub use duty::{Duty, UnderDuty};
 pub use effective::{Effective, Line, Origin};
@@ -238,7 +243,7 @@ pub use trigger::{Trigger, TriggerRule};
 pub struct Policy {
     name: Option<String>,
     everyone: Arc<Effective>,
-    tenants: HashMap<TenantId, Arc<Effective>>,
+    tenants: ByTenant,
     ownerless: Option<OwnerlessExpiry>,
     digest: Digest,
     map_digest: Digest,

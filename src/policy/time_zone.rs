@@ -1,9 +1,10 @@
 //! The zone in which a policy counts days.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -15,6 +16,20 @@ use crate::customer::Moment;
 /// It says on which day an instant falls. A date that the store holds as a day stays that day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeZone(chrono_tz::Tz);
+
+/// A day of a zone, and the seconds in which it is that day.
+#[derive(Clone, Copy)]
+struct DayOfZone {
+    zone: TimeZone,
+    from: i64,
+    until: i64,
+    day: NaiveDate,
+}
+
+thread_local! {
+    /// The days that were asked for last.
+    static TODAY: Cell<[Option<DayOfZone>; 4]> = const { Cell::new([None; 4]) };
+}
 
 impl TimeZone {
     /// Coordinated universal time.
@@ -30,6 +45,51 @@ impl TimeZone {
         let naive = at.naive_utc();
         let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &naive);
         naive.checked_add_offset(chrono::Offset::fix(&offset)).unwrap_or(naive).date()
+    }
+
+    /// The day on which an instant falls, for an instant of which it is asked again and again: that of a run.
+    ///
+    /// A conversion costs as much as all the rest of a decision. So each thread remembers the days that it was asked for
+    /// last, each with its bounds.
+    pub(crate) fn today(self, at: DateTime<Utc>) -> NaiveDate {
+        if self.0 == chrono_tz::Tz::UTC {
+            return at.date_naive();
+        }
+        let seconds = at.timestamp();
+        TODAY.with(|days| {
+            let found = days
+                .get()
+                .into_iter()
+                .flatten()
+                .find(|day| day.zone == self && (day.from..day.until).contains(&seconds));
+            if let Some(found) = found {
+                return found.day;
+            }
+            let day = self.day(at);
+            if let Some(found) = self.bounds(day, at) {
+                let [first, second, third, _] = days.get();
+                days.set([Some(found), first, second, third]);
+            }
+            day
+        })
+    }
+
+    /// The seconds in which it is a day. None where the clock is put forward or back on that day.
+    fn bounds(self, day: NaiveDate, at: DateTime<Utc>) -> Option<DayOfZone> {
+        const HOURS: [i64; 5] = [0, 6, 12, 18, 24];
+        let offset = |at: DateTime<Utc>| self.wall(at).signed_duration_since(at.naive_utc());
+        let now = offset(at);
+        let start = day.and_time(NaiveTime::MIN).checked_sub_signed(now)?.and_utc();
+        // No zone has ever changed its offset twice within six hours.
+        let same = |hours: &i64| {
+            let at = start.checked_add_signed(TimeDelta::hours(*hours))?;
+            // The last second of the day, and no second of the next.
+            let at = if *hours == 24 { at.checked_sub_signed(TimeDelta::seconds(1))? } else { at };
+            Some(offset(at) == now)
+        };
+        let is_steady = HOURS.iter().all(|hours| same(hours) == Some(true));
+        let from = start.timestamp();
+        is_steady.then_some(DayOfZone { zone: self, from, until: from + 86_400, day })
     }
 
     /// The day that a store's date means.
@@ -103,6 +163,34 @@ pub struct NotATimeZone;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is remembered of a day never reaches into another one, and zones do not get into each other's way.
+    #[test]
+    fn a_day_that_is_remembered_is_the_day_that_is_computed() {
+        let start: DateTime<Utc> = "2026-03-27T00:00:00Z".parse().unwrap();
+        for (n, name) in TimeZone::names().enumerate() {
+            let zone: TimeZone = name.parse().unwrap();
+            let other = TimeZone::from_str(["Europe/Stockholm", "Pacific/Apia"][n % 2]).unwrap();
+            // Over the days on which clocks are put forward and back, by an odd step, back and forth.
+            for season in [0, 217] {
+                let mut at = start + TimeDelta::days(season);
+                for step in [5_003, -1_009, 12_007, 1, 86_399].into_iter().cycle().take(60) {
+                    at += TimeDelta::seconds(step);
+                    assert_eq!(zone.today(at), zone.day(at), "{name} {at}");
+                    assert_eq!(other.today(at), other.day(at), "{other} {at}");
+                }
+                let midnight = zone.instant(zone.day(at).and_time(NaiveTime::MIN)).unwrap();
+                for second in [-1, 0, 1, 86_399, 86_400] {
+                    let at = midnight + TimeDelta::seconds(second);
+                    assert_eq!(zone.today(at), zone.day(at), "{name} {at}");
+                }
+            }
+        }
+        for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            let zone: TimeZone = "Pacific/Apia".parse().unwrap();
+            assert_eq!(zone.today(end), zone.day(end));
+        }
+    }
 
     #[test]
     fn a_day_begins_at_midnight_of_the_zone() {

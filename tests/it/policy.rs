@@ -489,7 +489,7 @@ fn archived(dates: &[(&str, &str)]) -> Customer {
 
 /// A decision in a line.
 fn short(decision: &Decision) -> String {
-    let name = |by: &BlockedBy| by.guard.as_ref().map_or(by.why.clone(), Guard::to_string);
+    let name = |by: &BlockedBy| by.guard.as_ref().map_or_else(|| by.why.to_string(), Guard::to_string);
     match decision {
         Decision::Due(due) => {
             let since = due.since.map_or(String::new(), |day| format!(" since {day}"));

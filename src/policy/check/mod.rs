@@ -1,11 +1,13 @@
 //! Holding a policy against a data map: every impossible line, all at once, before anything runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::by_tenant::ByTenant;
 use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule, own_path};
+use super::of_day::OfDay;
 use super::{
     ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
 };
@@ -44,7 +46,7 @@ pub(super) fn check(
     }
     let everyone = compile(&mut reader, &document.rules, None, map, strategies);
     let everyone_wrong = reader.problems().to_vec();
-    let mut tenants = HashMap::new();
+    let mut tenants = ByTenant::default();
     for (tenant, entry) in &document.tenants {
         let mut merged = Reader::default();
         let mut effective = compile(&mut merged, &entry.rules, Some((tenant, &entry.own)), map, strategies);
@@ -135,6 +137,8 @@ fn compile(
         treatments,
         digest: Digest::of(&rules.json),
         lines: effective::lines(&rules.json, own),
+        at_most: OfDay::default(),
+        as_it_stands: OfDay::default(),
     }
 }
 

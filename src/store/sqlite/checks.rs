@@ -95,7 +95,7 @@ pub(super) fn index_of_several(
     let insert = insert(&table.name, &all);
     let create = format!("PRAGMA ignore_check_constraints = 1; {created}; {created_index}");
     RowRule {
-        text: index.text.clone(),
+        text: index.rule.to_string(),
         columns: names,
         is_unique: true,
         accepts: Arc::new(move |values| {

@@ -1,5 +1,7 @@
 //! A campaign of crashes: every plan below dies at every boundary of its case, and again at every boundary of each
-//! recovery; and its future is dropped at every await.
+//! recovery; its future is dropped at every await; and at every boundary its worker stalls beyond its lease, while another
+//! worker takes the case over. After that, real processes work on one ledger and are killed and stopped at random moments
+//! (`kill.rs`).
 //!
 //! `cargo test --release --all-features --test crash`. Not part of `cargo test`, because it takes minutes; the same with fewer
 //! plans is in `tests/it/interruption.rs`.
@@ -18,8 +20,10 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll};
 
+use chrono::TimeDelta;
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{CaseBook, Closing, Ledger, ListedCase};
 use relinquish::testing::ManualClock;
@@ -30,6 +34,7 @@ use relinquish::{
 
 #[path = "../it/hosts.rs"]
 mod hosts;
+mod kill;
 mod plans;
 #[path = "../it/shop.rs"]
 mod shop;
@@ -47,6 +52,8 @@ enum Death {
     At(usize),
     /// The future is dropped when it waits for the n-th time.
     Dropped(usize),
+    /// At a boundary of a port it stands still until its lease has run out and another worker has done everything.
+    Stalled(usize),
 }
 
 /// What is left when nothing happens any more.
@@ -64,6 +71,8 @@ struct Trial<'c> {
     gateway: Arc<MemoryGateway>,
     before: Cells,
     plans: Vec<ApprovedPlan>,
+    /// By which leases run out.
+    minutes: Arc<AtomicI64>,
 }
 
 impl<'c> Trial<'c> {
@@ -75,7 +84,8 @@ impl<'c> Trial<'c> {
         for (profile, owner, subscriptions) in &canonical.profiles {
             gateway.insert(*profile, owner.map(CustomerId::from), *subscriptions);
         }
-        let mut trial = Self { canonical, before: shop.cells(), shop, gateway, plans: Vec::new() };
+        let minutes = Arc::default();
+        let mut trial = Self { canonical, before: shop.cells(), shop, gateway, plans: Vec::new(), minutes };
         let engine = trial.engine(&Tripwire::at(NEVER));
         engine.ensure_census().await.unwrap();
         for id in &canonical.customers {
@@ -92,26 +102,28 @@ impl<'c> Trial<'c> {
         self.shop.folder.path().join("ledger.sqlite")
     }
 
-    /// An engine over the files as they are, opened anew.
+    /// An engine over the files as they are, opened anew by the same worker.
     fn engine(&self, wire: &Arc<Tripwire>) -> Engine {
+        self.worker("one", wire)
+    }
+
+    fn worker(&self, name: &str, wire: &Arc<Tripwire>) -> Engine {
         let wire = || Arc::clone(wire);
         let policy = PolicyDocument::from_toml(&self.shop.policy).unwrap();
         let store = SqliteStore::open(self.shop.path(), &SqlMap::from_toml(&self.shop.map).unwrap());
         let store = store.unwrap_or_else(|error| panic!("{}: {error}", self.canonical.name));
-        let ledger = SqliteLedger::open(self.ledger()).unwrap();
+        let minutes = Arc::clone(&self.minutes);
+        let clock = move || hosts::now() + TimeDelta::minutes(minutes.load(Ordering::SeqCst));
+        let ledger = SqliteLedger::open(self.ledger()).unwrap().lease_clock(clock);
         Engine::builder(
             Wired { inner: store, wire: wire() },
             policy,
             Wired { inner: ledger, wire: wire() },
-            match FileKeyRing::open_beside(self.ledger()) {
-                Err(error) if error.is_missing() => FileKeyRing::create_beside(self.ledger()).unwrap(),
-                opened => opened.unwrap(),
-            },
+            keys_beside(&self.ledger()),
         )
         .gateway(Wired { inner: Arc::clone(&self.gateway), wire: wire() })
         .clock(ManualClock::at(hosts::now()))
-        // The process that is started anew.
-        .worker("one")
+        .worker(name)
         .build()
         .unwrap_or_else(|problems| panic!("{}: {problems}", self.canonical.name))
     }
@@ -193,13 +205,31 @@ async fn run(
     second: usize,
 ) -> (bool, bool, Result<AtRest, String>) {
     let trial = Trial::new(canonical, original).await;
-    let wire = Tripwire::at(if let Death::At(boundary) = first { boundary } else { NEVER });
+    let wire = match first {
+        Death::At(boundary) => Tripwire::at(boundary),
+        Death::Dropped(_) => Tripwire::at(NEVER),
+        Death::Stalled(boundary) => {
+            let (other, minutes) = (trial.worker("two", &Tripwire::at(NEVER)), Arc::clone(&trial.minutes));
+            Tripwire::meanwhile(boundary, async move {
+                minutes.fetch_add(6, Ordering::SeqCst);
+                other.resume().await.unwrap();
+            })
+        }
+    };
     let engine = trial.engine(&wire);
     let work = engine.execute(trial.plans.clone());
     let died = match first {
         Death::At(_) => until_death(&wire, work).await.is_none(),
         Death::Dropped(waits) => DroppedAt { future: Box::pin(work), waits }.await.is_none(),
+        Death::Stalled(boundary) => {
+            let came_of_it = work.await;
+            if let Err(error) = came_of_it {
+                return (true, false, Err(format!("the worker that stalled ended with: {error}")));
+            }
+            wire.passed.load(Ordering::SeqCst) > boundary
+        }
     };
+    trial.minutes.fetch_add(6, Ordering::SeqCst);
     drop(engine);
     let mut died_again = false;
     if died && second != NEVER {
@@ -272,10 +302,20 @@ async fn campaign(canonical: &Canonical) -> Tally {
         tally.waits += 1;
         judge(&mut tally, format!("{} is dropped at wait {waits}", canonical.name), end);
     }
+    for boundary in 0.. {
+        let (stalled, _, end) = run(canonical, &original, Death::Stalled(boundary), NEVER).await;
+        if !stalled {
+            break;
+        }
+        judge(&mut tally, format!("{} stalls at {boundary}", canonical.name), end);
+    }
     tally
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = kill::as_worker() {
+        return code;
+    }
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted =
@@ -306,7 +346,16 @@ fn main() -> ExitCode {
             });
         }
     });
-    let (plans, runs, violations) = total.into_inner().unwrap();
+    let (plans, runs, mut violations) = total.into_inner().unwrap();
     println!("plans: {plans}\nruns: {runs}\nviolations: {violations}");
+    violations += kill::campaign(&wanted);
     ExitCode::from(u8::from(violations > 0 || plans == 0))
+}
+
+/// The keys beside a ledger.
+fn keys_beside(ledger: &std::path::Path) -> FileKeyRing {
+    match FileKeyRing::open_beside(ledger) {
+        Err(error) if error.is_missing() => FileKeyRing::create_beside(ledger).unwrap(),
+        opened => opened.unwrap(),
+    }
 }

@@ -289,6 +289,10 @@ async fn the_case_book_has_what_duties_keep() {
     let path = shop.folder.path().join("ledger.sqlite");
     let lease = Lease::new("one", std::time::Duration::from_secs(60));
     SqliteLedger::open(&path).unwrap().open(std::slice::from_ref(&case), &lease).await.unwrap();
-    let saved = SqliteLedger::open_existing(&path).unwrap().claim(&[case.id.clone()], &lease).await.unwrap();
+    let saved = SqliteLedger::open_existing(&path)
+        .unwrap()
+        .claim(std::slice::from_ref(&case.id), &lease)
+        .await
+        .unwrap();
     assert_eq!(*saved.cases[0].new.binding, *case.binding);
 }

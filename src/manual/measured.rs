@@ -19,6 +19,10 @@
 //! `cargo bench --bench expire` deletes the call records of 10,000 customers that have expired: about 2.6 times the time of a
 //! `DELETE` written by hand that counts afterwards. Ours looks at every customer's holds first and reads back what it did.
 //!
+//! `cargo bench --bench decide` decides with a realistic policy, four duties among it, at some 0.65 of the rate of a chain of `if`s
+//! written by hand for that one policy. `cargo bench --bench plan` plans 10,000 customers who are all due: about 3.2 times the
+//! time of reading the same facts and counts by hand. Nearly all of it is SQLite's.
+//!
 //! # Gateways, texts and documents
 //!
 //! `cargo bench --bench gateway` erases profiles at an imitation of Stripe that answers after 50 ms: how much of what the

@@ -100,8 +100,8 @@ pub struct Due {
     /// The customer was treated before, and only what is missing is due.
     pub again: Option<Again>,
     /// What duties defer of it, class by class.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub deferred: Vec<Deferred>,
+    #[serde(skip_serializing_if = "is_none")]
+    pub deferred: Arc<[Deferred]>,
 }
 
 /// That a customer who was treated before is due again, for what is missing and only that.
@@ -158,8 +158,8 @@ pub struct Blocked {
     /// The guards, or facts that could not be read. Never empty.
     pub by: Vec<BlockedBy>,
     /// What duties would defer even if nothing blocked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub deferred: Vec<Deferred>,
+    #[serde(skip_serializing_if = "is_none")]
+    pub deferred: Arc<[Deferred]>,
 }
 
 /// One thing that forbids.
@@ -210,8 +210,8 @@ pub enum Nothing {
         /// When.
         at: DateTime<Utc>,
         /// What duties still defer.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        deferred: Vec<Deferred>,
+        #[serde(skip_serializing_if = "is_none")]
+        deferred: Arc<[Deferred]>,
     },
     /// This is the tenant's "Unknown Customer".
     StandIn,
@@ -238,7 +238,7 @@ pub(super) fn decide_aloud(
     why: &mut impl Listener,
 ) -> Decision {
     let policy = policy.effective(&customer.tenant);
-    let today = policy.time_zone().today(at);
+    let today = policy.time_zone().day(at);
     why.hears(|| Reason::InForce {
         tenant: policy.tenant().cloned(),
         today,
@@ -263,11 +263,15 @@ pub(super) fn decide_aloud(
             let rests_on_facts = policy.sweeps() && !matches!(asked, Asked::Request { .. });
             let decision = if rests_on_facts && !is_readable {
                 let by = unreadable(customer, today).collect();
-                Decision::Blocked(Blocked { trigger: None, by, deferred: Vec::new() })
+                Decision::Blocked(Blocked { trigger: None, by, deferred: Arc::default() })
             } else {
                 decision
             };
-            return with_rest(policy, customer, asked, before, decision, today, why);
+            return if before.is_empty() {
+                decision
+            } else {
+                with_rest(policy, customer, asked, before, decision, today, why)
+            };
         }
     };
     why.hears(|| Reason::Due {
@@ -276,6 +280,9 @@ pub(super) fn decide_aloud(
         since: chosen.since,
     });
     let decision = weigh(policy, customer, &chosen, before, today, why);
+    if before.is_empty() {
+        return decision;
+    }
     with_rest(policy, customer, asked, before, decision, today, why)
 }
 
@@ -321,12 +328,17 @@ fn deferred(
     treatment: &Treatment,
     today: NaiveDate,
     why: &mut impl Listener,
-) -> Vec<Deferred> {
-    let deferred = Deferred::at_most(policy, treatment, today);
-    for deferred in &deferred {
+) -> Arc<[Deferred]> {
+    let deferred = policy.deferred_at_most(treatment, today);
+    for deferred in deferred.iter() {
         why.hears(|| Reason::Deferred(deferred.clone()));
     }
     deferred
+}
+
+/// Nothing is deferred.
+fn is_none(deferred: &Arc<[Deferred]>) -> bool {
+    deferred.is_empty()
 }
 
 /// Whether anything forbids what was chosen.
@@ -387,7 +399,7 @@ fn with_rest(
     why: &mut impl Listener,
 ) -> Decision {
     let mut decided = decision;
-    if *asked != Asked::Sweep || before.is_empty() {
+    if *asked != Asked::Sweep {
         return decided;
     }
     let order = |done: &TreatedBefore| (done.at, done.case.clone());
@@ -478,7 +490,7 @@ impl Decision {
             Self::Due(Due { deferred, .. })
             | Self::Blocked(Blocked { deferred, .. })
             | Self::Nothing(Nothing::TreatedBefore { deferred, .. }) => {
-                *deferred = Deferred::counted(policy, tally);
+                *deferred = Deferred::counted(policy, tally).into();
             }
             Self::NotYet(_) | Self::Nothing(_) => {}
         }

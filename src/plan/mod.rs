@@ -31,14 +31,13 @@ pub mod letter;
 mod request_clock;
 mod tombstones;
 
-pub use crate::policy::{DeferredBy, DutyTerms};
+pub use crate::policy::{Deferred, DeferredBy, DutyTerms};
 pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, OperatorId};
 pub use binding::{Binding, Terms};
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
 };
-pub use deferred::Deferred;
 pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, NothingExpires};
 pub(crate) use expiry::{acting, holds_back};
 pub use explain::{Explanation, Reason, explain};
@@ -249,7 +248,7 @@ impl Plan {
         Some(Self {
             digest: binding.digest(),
             binding: Arc::new(binding),
-            due: Due { deferred: deferred.clone(), ..due.clone() },
+            due: Due { deferred: deferred.as_slice().into(), ..due.clone() },
             treatment: treatment.clone(),
             links: links_of(treatment, is_kept, &tombstones),
             tombstones,

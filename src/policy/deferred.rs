@@ -1,5 +1,6 @@
-//! What a policy's duties defer at most: what of it depends on the day alone, and is the same for every customer.
+//! What duties defer: which records stay for now, by which law, and until when.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +8,34 @@ use chrono::{Months, NaiveDate};
 use serde::{Serialize, Serializer};
 
 use super::{Duty, Effective, Ground, Period, StartRule, Treatment};
-use crate::data_map::ClassName;
+use crate::data_map::{ClassName, FieldName};
+
+/// Records of a class that must be kept for now. What the treatment says of them is done when the last duty on them has
+/// ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Deferred {
+    /// The record class.
+    pub class: ClassName,
+    /// How many records are kept for now. None where nobody has counted them: then there may be some.
+    pub rows: Option<u64>,
+    /// Every duty on them.
+    pub duties: Arc<[DeferredBy]>,
+    /// The last day on which any of them is kept: of several duties the latest end wins. Of records that were counted it
+    /// is the day of the latest, as far as their dates are known; where nobody has counted, it is that of a record dated
+    /// today, and there can be none that is kept longer but one dated ahead. None where no end is known.
+    pub until: Option<NaiveDate>,
+    /// The first day on which any of the records that were counted may be free. None where nobody has counted, and where
+    /// none has a date.
+    pub free_from: Option<NaiveDate>,
+    /// How many of the records that were counted hold a date that cannot be read, by field. Their duty has no end that is
+    /// known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, u64>,
+    /// No duty names the class: its records are kept because records need them that a duty keeps.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub for_others: bool,
+}
 
 /// One duty that defers, with what a refusal has to name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +51,7 @@ pub struct DeferredBy {
     pub statute: Option<&'static str>,
     /// The ground on which it stands against a request.
     pub ground: Ground,
-    /// The last day on which it keeps any of the records: known as that of [`Deferred::until`](crate::plan::Deferred::until).
+    /// The last day on which it keeps any of the records: known as that of [`Deferred::until`].
     pub until: Option<NaiveDate>,
 }
 
@@ -69,21 +97,43 @@ impl fmt::Display for DeferredBy {
     }
 }
 
-/// What duties defer of a class at most: they keep a record dated today the longest.
-#[derive(Debug)]
-pub(crate) struct DeferredAtMost {
-    pub(crate) class: ClassName,
-    pub(crate) duties: Arc<[DeferredBy]>,
-    pub(crate) until: Option<NaiveDate>,
+/// `3 rows of invoice must be kept until 2033-12-31 at the latest: bookkeeping: 7 years from …, by … (Art. 17(3)(b) GDPR)`
+impl fmt::Display for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { class, rows, duties, until, unreadable, .. } = self;
+        match (rows, until) {
+            (Some(1), _) => write!(f, "1 row of {class} must be kept")?,
+            (Some(rows), _) => write!(f, "{rows} rows of {class} must be kept")?,
+            (None, _) => write!(f, "{class} must be kept, if there is any,")?,
+        }
+        match (rows, until) {
+            (Some(_), Some(until)) => write!(f, " until {until} at the latest")?,
+            (None, Some(until)) => write!(f, " until {until} at most")?,
+            (_, None) => write!(f, " with no end that is known")?,
+        }
+        for (n, (field, rows)) in unreadable.iter().enumerate() {
+            let (before, after) =
+                (if n == 0 { " (" } else { ", " }, if n + 1 == unreadable.len() { ")" } else { "" });
+            write!(f, "{before}{field} of {rows} cannot be read{after}")?;
+        }
+        for (n, duty) in duties.iter().enumerate() {
+            write!(f, "{} {duty}", if n == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
 }
 
 impl Effective {
-    /// What duties defer at most of one of the policy's own treatments.
-    pub(crate) fn deferred_at_most(&self, treatment: &Treatment, today: NaiveDate) -> Arc<[DeferredAtMost]> {
+    /// What the duties of a policy may defer of one of its own treatments, before anybody has counted: they keep a record
+    /// dated today the longest. It is the same for every customer.
+    pub(crate) fn deferred_at_most(&self, treatment: &Treatment, today: NaiveDate) -> Arc<[Deferred]> {
+        if self.duties.is_empty() {
+            return Arc::default();
+        }
         self.at_most.get(today, treatment.name(), || self.compute_at_most(treatment, today))
     }
 
-    fn compute_at_most(&self, treatment: &Treatment, today: NaiveDate) -> Arc<[DeferredAtMost]> {
+    fn compute_at_most(&self, treatment: &Treatment, today: NaiveDate) -> Arc<[Deferred]> {
         // The last day of a record's own fiscal year may lie ahead: one that begins today has up to eighteen months.
         let ahead = today.checked_add_months(Months::new(18));
         let latest = |duty: &Duty| if duty.is_by_fiscal_year() { ahead } else { Some(today) };
@@ -97,7 +147,8 @@ impl Effective {
                 })
                 .collect();
             let until = duties.iter().filter_map(|duty| duty.until).max();
-            DeferredAtMost { class: class.clone(), duties: duties.into(), until }
+            let (class, duties, unreadable) = (class.clone(), duties.into(), BTreeMap::new());
+            Deferred { class, rows: None, duties, until, free_from: None, unreadable, for_others: false }
         });
         each.collect()
     }

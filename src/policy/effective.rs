@@ -8,11 +8,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::deferred::DeferredAtMost;
 use super::of_day::OfDay;
 use super::{
-    Duty, Expiry, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger, TriggerRule,
-    UnderDuty,
+    Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger,
+    TriggerRule, UnderDuty,
 };
 use crate::customer::TenantId;
 use crate::data_map::ClassName;
@@ -59,7 +58,7 @@ pub struct Effective {
     pub(super) digest: Digest,
     pub(super) lines: Vec<Line>,
     /// What duties defer of a treatment at most.
-    pub(super) at_most: OfDay<Arc<[DeferredAtMost]>>,
+    pub(super) at_most: OfDay<Arc<[Deferred]>>,
     /// A treatment as it stands, and its digest.
     pub(super) as_it_stands: OfDay<(Arc<Treatment>, Digest)>,
 }
@@ -129,7 +128,7 @@ impl Effective {
             return Some((self.dated(treatment, at), digest));
         }
         // Duties count days: on the same day they keep the same.
-        Some(self.as_it_stands.get(self.time_zone.today(at), name, || {
+        Some(self.as_it_stands.get(self.time_zone.day(at), name, || {
             let dated = self.dated(treatment, at);
             let digest = dated.digest();
             (dated, digest)
@@ -169,7 +168,7 @@ impl Effective {
         under: &UnderDuty,
         at: DateTime<Utc>,
     ) -> UnderDuty {
-        let today = self.time_zone.today(at);
+        let today = self.time_zone.day(at);
         let keep =
             on(duties, class.as_str(), under.field.as_str()).filter(|duty| duty.needs() == under.needs);
         let keep_from = keep.map(|duty| duty.keep_from(today, self.fiscal_year_ends)).min();

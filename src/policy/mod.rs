@@ -212,7 +212,7 @@ mod treatment;
 mod trigger;
 
 use by_tenant::ByTenant;
-pub use deferred::{DeferredBy, DutyTerms};
+pub use deferred::{Deferred, DeferredBy, DutyTerms};
 pub use document::{Choice, PolicyDocument};
 pub use duty::{Duty, UnderDuty};
 pub use effective::{Effective, Line, Origin};

@@ -1,10 +1,10 @@
 //! The zone in which a policy counts days.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -17,18 +17,30 @@ use crate::customer::Moment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeZone(chrono_tz::Tz);
 
-/// A day of a zone, and the seconds in which it is that day.
+/// A UTC day in a zone: the local day in which it begins, the next one, and the second at which that begins.
 #[derive(Clone, Copy)]
-struct DayOfZone {
+struct Turn {
     zone: TimeZone,
-    from: i64,
-    until: i64,
-    day: NaiveDate,
+    day: i64,
+    at: i64,
+    before: NaiveDate,
+    after: NaiveDate,
+    /// The clock is neither put forward nor back on that day. Otherwise all this is not so.
+    is_steady: bool,
 }
 
+/// The seconds of a day.
+const SECONDS: i64 = 86_400;
+
+/// So many days are remembered, each in a place of its own: some eleven years, less than 200 KiB.
+const REMEMBERED: usize = 4_096;
+/// The bits of a day that say where it is remembered.
+const PLACES: i64 = 4_095;
+
 thread_local! {
-    /// The days that were asked for last.
-    static TODAY: Cell<[Option<DayOfZone>; 4]> = const { Cell::new([None; 4]) };
+    /// To find a day in the zone's table costs as much as all the rest of a decision, and the days of customers' dates are few.
+    /// So each thread remembers those that it was asked for.
+    static TURNS: RefCell<Vec<Option<Turn>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl TimeZone {
@@ -41,55 +53,56 @@ impl TimeZone {
         if self.0 == chrono_tz::Tz::UTC {
             return at.date_naive();
         }
+        // A thread that is about to end remembers nothing.
+        TURNS
+            .try_with(|turns| self.remembered(&mut *turns.try_borrow_mut().ok()?, at))
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| self.convert(at))
+    }
+
+    /// The day by what this thread remembers, or remembers from now on. None of a day on which the offset changes, and at the
+    /// ends of the calendar.
+    fn remembered(self, turns: &mut Vec<Option<Turn>>, at: DateTime<Utc>) -> Option<NaiveDate> {
+        if turns.is_empty() {
+            turns.resize(REMEMBERED, None);
+        }
+        let seconds = at.timestamp();
+        let day = seconds.div_euclid(SECONDS);
+        let known = turns.get_mut(usize::try_from(day & PLACES).ok()?)?;
+        if known.as_ref().is_none_or(|turn| turn.day != day || turn.zone != self) {
+            *known = Some(self.turn(day)?);
+        }
+        let turn = known.as_ref().filter(|turn| turn.is_steady)?;
+        Some(if seconds < turn.at { turn.before } else { turn.after })
+    }
+
+    /// The same, by the zone's table.
+    fn convert(self, at: DateTime<Utc>) -> NaiveDate {
         // At the ends of the calendar there is no other day to go to.
         let naive = at.naive_utc();
         let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &naive);
         naive.checked_add_offset(chrono::Offset::fix(&offset)).unwrap_or(naive).date()
     }
 
-    /// The day on which an instant falls, for an instant of which it is asked again and again: that of a run.
-    ///
-    /// A conversion costs as much as all the rest of a decision. So each thread remembers the days that it was asked for
-    /// last, each with its bounds.
-    pub(crate) fn today(self, at: DateTime<Utc>) -> NaiveDate {
-        if self.0 == chrono_tz::Tz::UTC {
-            return at.date_naive();
-        }
-        let seconds = at.timestamp();
-        TODAY.with(|days| {
-            let found = days
-                .get()
-                .into_iter()
-                .flatten()
-                .find(|day| day.zone == self && (day.from..day.until).contains(&seconds));
-            if let Some(found) = found {
-                return found.day;
-            }
-            let day = self.day(at);
-            if let Some(found) = self.bounds(day, at) {
-                let [first, second, third, _] = days.get();
-                days.set([Some(found), first, second, third]);
-            }
-            day
-        })
-    }
-
-    /// The seconds in which it is a day. None where the clock is put forward or back on that day.
-    fn bounds(self, day: NaiveDate, at: DateTime<Utc>) -> Option<DayOfZone> {
-        const HOURS: [i64; 5] = [0, 6, 12, 18, 24];
-        let offset = |at: DateTime<Utc>| self.wall(at).signed_duration_since(at.naive_utc());
-        let now = offset(at);
-        let start = day.and_time(NaiveTime::MIN).checked_sub_signed(now)?.and_utc();
-        // No zone has ever changed its offset twice within six hours.
-        let same = |hours: &i64| {
-            let at = start.checked_add_signed(TimeDelta::hours(*hours))?;
-            // The last second of the day, and no second of the next.
-            let at = if *hours == 24 { at.checked_sub_signed(TimeDelta::seconds(1))? } else { at };
-            Some(offset(at) == now)
+    /// What there is to know of a UTC day. None at the ends of the calendar.
+    fn turn(self, day: i64) -> Option<Turn> {
+        let start = DateTime::from_timestamp(day.checked_mul(SECONDS)?, 0)?;
+        let offset = |at: DateTime<Utc>| {
+            let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &at.naive_utc());
+            i64::from(chrono::Offset::fix(&offset).local_minus_utc())
         };
-        let is_steady = HOURS.iter().all(|hours| same(hours) == Some(true));
-        let from = start.timestamp();
-        is_steady.then_some(DayOfZone { zone: self, from, until: from + 86_400, day })
+        let now = offset(start);
+        // No zone has ever changed its offset twice within six hours.
+        let is_steady = [6, 12, 18, 24].iter().all(|hours| {
+            // The last second of the day, and no second of the next.
+            let at = start.checked_add_signed(TimeDelta::hours(*hours) - TimeDelta::seconds(1));
+            at.map(offset) == Some(now)
+        });
+        let before = self.convert(start);
+        let after = before.succ_opt()?;
+        let at = start.timestamp() + SECONDS - now.rem_euclid(SECONDS);
+        Some(Turn { zone: self, day, at, before, after, is_steady })
     }
 
     /// The day that a store's date means.
@@ -176,19 +189,19 @@ mod tests {
                 let mut at = start + TimeDelta::days(season);
                 for step in [5_003, -1_009, 12_007, 1, 86_399].into_iter().cycle().take(60) {
                     at += TimeDelta::seconds(step);
-                    assert_eq!(zone.today(at), zone.day(at), "{name} {at}");
-                    assert_eq!(other.today(at), other.day(at), "{other} {at}");
+                    assert_eq!(zone.day(at), zone.convert(at), "{name} {at}");
+                    assert_eq!(other.day(at), other.convert(at), "{other} {at}");
                 }
-                let midnight = zone.instant(zone.day(at).and_time(NaiveTime::MIN)).unwrap();
+                let midnight = zone.instant(zone.convert(at).and_time(chrono::NaiveTime::MIN)).unwrap();
                 for second in [-1, 0, 1, 86_399, 86_400] {
                     let at = midnight + TimeDelta::seconds(second);
-                    assert_eq!(zone.today(at), zone.day(at), "{name} {at}");
+                    assert_eq!(zone.day(at), zone.convert(at), "{name} {at}");
                 }
             }
         }
         for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
             let zone: TimeZone = "Pacific/Apia".parse().unwrap();
-            assert_eq!(zone.today(end), zone.day(end));
+            assert_eq!(zone.day(end), zone.convert(end));
         }
     }
 

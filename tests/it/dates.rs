@@ -569,7 +569,7 @@ async fn a_date_of_another_record_is_read_in_the_form_of_that_record() {
     shop.policy += "\n[duties.books]\nclasses = ['bill', 'line']\nperiod = '6 years'\nstart = 'calendar_year'\n\
         law = 'the act'\nground = '17(3)(b)'\nfrom = 'booked'";
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
-    for deferred in &plan.due().deferred {
+    for deferred in plan.due().deferred.iter() {
         assert_eq!((deferred.rows, deferred.unreadable.get("booked")), (Some(3), Some(&2)), "{deferred}");
     }
     shop.erase("1").await;

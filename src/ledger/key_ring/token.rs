@@ -29,7 +29,6 @@ impl SubjectToken {
     }
 
     /// Epoch and digest, the epoch with its high byte first.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn to_bytes(self) -> [u8; 36] {
         let mut bytes = [0; 36];
         let (epoch, mac) = bytes.split_at_mut(4);

@@ -56,6 +56,8 @@ fn open(folder: &Path, clock: &Arc<ManualClock>) -> Engine {
     Engine::builder(store, policy, SqliteLedger::open(&ledger).unwrap(), keys)
         .clock(Arc::clone(clock))
         .batch(BATCH)
+        // The process that is started anew.
+        .worker("one")
         .counted()
         .unwrap()
 }

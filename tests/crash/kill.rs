@@ -137,7 +137,7 @@ fn start(canonical: &Canonical, folder: &Path, name: &str) -> Child {
 fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // It may have come to its end by itself.
-        drop(kill_process(pid, signal));
+        kill_process(pid, signal).ok();
     }
 }
 

@@ -27,7 +27,7 @@ const CLIENTS: &str = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, 
 const HEAD: &str = "[customers]\ntable = 'clients'\nkey = 'id'\ntenant = { is = 'here' }\nregistered = 'made'\n\
      status = { column = 'state', active = 'active', archived = 'archived' }\n";
 const FIELDS: &str = "[customers.fields]\nname = 'name'\nemail = 'email'\npay = 'payment_profile'\nothers = 'not personal'\nstand_in = 'not personal'\n";
-const ORDERS: &str = "[records.order]\ntable = 'orders'\nkey = 'id'\nowner = 'client'\n[records.order.fields]\nnote = 'free_text'\n\
+const ORDERS: &str = "[records.order]\ntable = 'orders'\nkey = 'id'\nowner = 'client'\nends.referrer = 'clear'\n[records.order.fields]\nnote = 'free_text'\n\
      referrer = 'not personal'\nprofile = { json = { '/name' = 'name' }, rest = 'not personal' }\n";
 const RULES: &str = "version = 1\nsweep = true\n[triggers]\nrequested = { treatment = 'x' }\n[guards]\n\
      several_tenants = { ignore = 'one' }\nnot_archived = { ignore = 'each case archives' }\nACTIVE\n\

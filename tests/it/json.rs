@@ -218,6 +218,8 @@ proptest! {
         let mut document = document;
         document.swap("\"x\"", MENTION);
         let text = document.text();
+        // A text with NUL characters between letters is one of another encoding, and blocks its customer.
+        prop_assume!(!text.contains("\\u0000"));
         document.places(&steps, &mut |place| place.swap(MENTION, r#""\/ [\"x\"]\u0020 \n""#));
         let expected = document.text();
         let redacted = redact(&text, &pointer_of(&steps), &maud(), "[\"x\"]").unwrap();

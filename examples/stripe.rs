@@ -8,14 +8,14 @@
 use chrono::{TimeDelta, Utc};
 use relinquish::customer::{GatewayProfile, Status};
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
-use relinquish::engine::ProfileOutcome;
 use relinquish::gateway::http::Mode;
 use relinquish::gateway::stripe::EventSubject;
 use relinquish::gateway::{Review, ReviewWriter, Stripe};
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::store::MemoryRepository;
 use relinquish::{
-    Approval, Asked, ByRecord, Customer, DataMap, Engine, MemoryLedger, Planned, PolicyDocument, TenantId,
+    Approval, Asked, ByRecord, Customer, DataMap, Engine, MemoryLedger, Outcome, Planned, PolicyDocument,
+    TenantId,
 };
 
 mod fakes;
@@ -122,8 +122,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let review = Review::from_csv(csv.replace("\n,stripe", "\nerase,stripe").as_bytes())?;
     let approval = Approval::new("operator-7", [TenantId::from("shop")], review.digest(), now, until);
     for one in engine.erase_profiles(&review.approve(approval, now)?).await? {
-        let ProfileOutcome::Done(answer) = one.outcome else { return Err("not erased".into()) };
-        println!("a profile nobody knew of: {answer}");
+        println!("a profile nobody knew of: {}", one.outcome);
+        let Outcome::Profile { answer: Some(_), .. } = one.outcome else { return Err("not erased".into()) };
     }
     Ok(())
 }

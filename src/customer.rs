@@ -406,6 +406,30 @@ impl fmt::Debug for Identifiers {
     }
 }
 
+/// Where the next page of customers begins. What is in it is the store's own business.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// For a store: the text from which it finds the place again, such as the key of the page's last customer.
+    pub fn new(place: impl Into<String>) -> Self {
+        Self(place.into())
+    }
+
+    /// For a store: its own text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// It may hold a customer's key.
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cursor(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -129,6 +129,7 @@ pub mod data_map;
 mod digest;
 mod document;
 pub mod engine;
+mod format;
 pub mod gateway;
 pub mod ledger;
 pub mod manual;

@@ -69,7 +69,10 @@ impl Answer {
                 }
                 Self { ending: Ending::Failed, text, json }
             }
+            Outcome::Expired(expired) => Self::of_expired(expired),
+            Outcome::Profile { .. } => Self::done(text, case_json(outcome)),
             Outcome::Superseded { .. }
+            | Outcome::Cancelled { .. }
             | Outcome::Blocked { .. }
             | Outcome::TakenOver { .. }
             | Outcome::OtherRules { .. }
@@ -86,7 +89,7 @@ impl Answer {
             }
             return Self { ending: Ending::Failed, text, json };
         }
-        if expired.of.values().any(|of| of.changed > 0) {
+        if expired.ended_early.is_some() || expired.of.values().any(|of| of.changed > 0) {
             Self::refused(&json, text)
         } else {
             Self::done(text, json)
@@ -121,9 +124,12 @@ fn pretty(json: &Value) -> String {
 
 fn case_ending(outcome: &Outcome) -> Ending {
     match outcome {
-        Outcome::Erased(_) => Ending::Done,
+        Outcome::Erased(_) | Outcome::Profile { .. } => Ending::Done,
+        Outcome::Expired(expired) if expired.is_complete() => Ending::Done,
         Outcome::Waiting { .. } => Ending::Failed,
         Outcome::Superseded { .. }
+        | Outcome::Expired(_)
+        | Outcome::Cancelled { .. }
         | Outcome::Blocked { .. }
         | Outcome::TakenOver { .. }
         | Outcome::OtherRules { .. }
@@ -133,7 +139,9 @@ fn case_ending(outcome: &Outcome) -> Ending {
 
 fn case_text(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Erased(_) => outcome.to_string(),
+        Outcome::Erased(_) | Outcome::Expired(_) | Outcome::Profile { .. } | Outcome::Cancelled { .. } => {
+            outcome.to_string()
+        }
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
         Outcome::Blocked { case, .. } => format!(
             "{outcome}\n  when the cause is gone: retry --case {case}\n  to give it up: cancel --case {case}"
@@ -155,9 +163,15 @@ fn case_text(outcome: &Outcome) -> String {
 fn case_json(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Erased(certificate) => json!({ "outcome": "erased", "certificate": certificate }),
-        Outcome::Superseded { case, reason } => {
-            json!({ "outcome": "superseded", "case": case, "reason": reason })
+        Outcome::Expired(expired) => json!({ "outcome": "expired", "expiry": expired.to_json() }),
+        Outcome::Profile { case, gateway, answer } => {
+            json!({ "outcome": "profile", "case": case, "gateway": gateway, "answer": answer })
         }
+        Outcome::Superseded { case, because } => {
+            let reason = because.to_string();
+            json!({ "outcome": "superseded", "case": case, "because": because, "reason": reason })
+        }
+        Outcome::Cancelled { case } => json!({ "outcome": "cancelled", "case": case }),
         Outcome::Blocked { case, step, reason } => {
             json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
         }

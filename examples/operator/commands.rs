@@ -350,11 +350,10 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
         for case in page.into_iter().map(|listed| listed.saved) {
             let progress = case.progress()?;
             let blocked = progress.blocked();
-            let (id, customer) = (&case.new.id, case.new.customer().as_str());
-            lines.push(format!(
-                "  {id}  customer {customer}, opened {}",
-                case.new.opened_at.format("%F %T UTC")
-            ));
+            let (id, task) = (&case.new.id, &case.new.task);
+            let customer = task.customer().map(|(customer, _)| customer.as_str());
+            let what = customer.map_or_else(|| task.to_string(), |customer| format!("customer {customer}"));
+            lines.push(format!("  {id}  {what}, opened {}", case.new.opened_at.format("%F %T UTC")));
             lines.push(match blocked {
                 Some(obstacle) => format!("    blocked at {}: {}", obstacle.step, obstacle.reason),
                 None => "    interrupted: resume".to_owned(),
@@ -362,7 +361,7 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
             open.push(json!({
                 "case": id,
                 "customer": customer,
-                "tenant": case.new.tenant(),
+                "tenant": task.customer().map(|(_, tenant)| tenant),
                 "opened_at": case.new.opened_at,
                 "state": if blocked.is_some() { "blocked" } else { "interrupted" },
                 "step": blocked.map(|obstacle| &obstacle.step),
@@ -419,8 +418,11 @@ impl Closed {
                             closed.erased += 1;
                             unscrubbed.push(entry.seq);
                         }
+                        Closing::Expired(_) => unscrubbed.push(entry.seq),
                         Closing::Superseded { .. } => closed.superseded += 1,
                         Closing::Cancelled { .. } => closed.cancelled += 1,
+                        // A profile was erased at a gateway; nothing of it was in the files.
+                        _ => {}
                     },
                     EntryBody::Scrubbed(scrubbed) => unscrubbed.retain(|seq| *seq > scrubbed.through),
                     // A later release may write more; none of it is a closed case.
@@ -495,7 +497,8 @@ pub(crate) async fn cancel(args: &CancelArgs) -> Result<Answer, Failure> {
     let engine = args.host.engine().await?;
     // Who runs this on the database's own machine has authority over whatever tenant the case is of.
     let open = engine.open_cases(None, usize::MAX).await?;
-    let tenants = open.into_iter().filter(|open| open.case == case).map(|open| open.tenant);
+    let concerned = open.into_iter().filter(|open| open.case == case).flat_map(|open| open.task.tenants());
+    let tenants = concerned.chain(engine.policy().tenants().cloned());
     let by = Authority::new(args.approver.as_str(), tenants);
     match engine.cancel(&case, &by, args.reason.as_str()).await {
         Ok(()) => {

@@ -76,8 +76,8 @@ pub(crate) async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
     let approval = Approval::new(approver.as_str(), args.tenants(), digest, now, now + TimeDelta::hours(1));
     match plan.approve(approval, now) {
         Ok(plan) => {
-            let expired = engine.expire(&plan).await?;
-            Ok(Answer::of_expired(&expired))
+            let outcome = engine.expire(&plan).await?;
+            Ok(Answer::of_case(&outcome))
         }
         Err(error) => refused(error.to_string()),
     }

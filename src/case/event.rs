@@ -9,7 +9,7 @@ use super::{GatewayAnswer, Receipt};
 use crate::customer::{FormerStatus, Status};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::plan::{Counts, Kept, OperatorId, Step, Uncertain};
+use crate::plan::{Counts, ExpiryPart, Kept, OperatorId, Step, Uncertain};
 
 /// How the reversible first step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ pub enum Proof {
     Records(Counts),
     /// It is done, and the answer that said how much was lost.
     Lost,
+    /// Some of what has expired was treated, and what was left.
+    Expired(Box<ExpiryPart>),
 }
 
 /// Why a step is not taken.

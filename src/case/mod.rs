@@ -28,6 +28,7 @@
 //! ```
 
 mod answer;
+mod because;
 mod event;
 mod next;
 mod progress;
@@ -35,8 +36,9 @@ mod progress;
 mod tests;
 
 pub use answer::{GatewayAnswer, GatewayOutcome, Receipt};
+pub use because::{Because, NotDue, ProfileChanged};
 pub use event::{Before, DeactivationOutcome, Event, Obstacle, Proof, Waiver};
 pub use next::{Next, Turn, next};
-pub use progress::{OutOfOrder, Progress, StepProgress};
+pub use progress::{Expiries, OutOfOrder, Progress, StepProgress};
 
 pub use crate::plan::{CaseId, Step};

@@ -55,7 +55,7 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     // Only a look at what others hold settles a step for a while. What we do ourselves is done or it is not.
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
-        Step::Deactivate | Step::Records => false,
+        Step::Deactivate | Step::Records | Step::Expire => false,
     };
     steps
         .find(|step| !progress.is_waived(step) && !is_settled(step))

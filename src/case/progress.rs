@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, Receipt, Waiver};
-use crate::customer::{FormerStatus, Status};
+use crate::customer::{FormerStatus, Status, TenantId};
 use crate::digest::Digest;
-use crate::plan::{Counts, Step};
+use crate::plan::{Counts, ExpiredOf, ExpiryPart, ExpiryPlace, Step};
 
 /// An event that cannot come to pass where a case stands. A case book that holds one was written to by somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum OutOfOrder {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepProgress {
-    /// How often it was begun, less the tries that touched nothing.
+    /// How often it was begun, less the tries that touched nothing. Of an expiry: since the last part that was recorded.
     pub begun: u32,
     /// What was known right before it was first begun.
     pub before: Option<Before>,
@@ -69,8 +69,36 @@ pub struct StepProgress {
     pub answers: BTreeMap<Digest, GatewayAnswer>,
     /// Records treated so far.
     pub counts: Counts,
+    /// What came of an expiry so far.
+    pub expired: Expiries,
     /// Done; for records, whether the counts are exact.
     done: Option<Ended>,
+}
+
+/// What came of an expiry so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Expiries {
+    /// Where it goes on. None: from the start.
+    pub place: Option<ExpiryPlace>,
+    /// Records that had something to do, as they were counted before.
+    pub found: u64,
+    /// What came of it for each tenant; under none, of records whose owner is gone.
+    pub of: BTreeMap<Option<TenantId>, ExpiredOf>,
+    /// What came of a part was lost, so that the counts may be too small.
+    pub lost: bool,
+}
+
+impl Expiries {
+    /// Adds what came of a part. `begun`: how often it was begun.
+    fn add(&mut self, part: &ExpiryPart, begun: u32) {
+        self.place = Some(part.place.clone());
+        self.found = self.found.saturating_add(part.found);
+        for (tenant, of) in &part.of {
+            self.of.entry(tenant.clone()).or_default().and(of.clone());
+        }
+        self.lost |= begun > 1;
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +116,11 @@ impl StepProgress {
 
     /// Whether anything may have come of it already.
     pub fn may_have_touched(&self) -> bool {
-        self.begun > 0 || !self.counts.classes.is_empty() || !self.answers.is_empty() || self.done.is_some()
+        self.begun > 0
+            || !self.counts.classes.is_empty()
+            || !self.answers.is_empty()
+            || self.expired.place.is_some()
+            || self.done.is_some()
     }
 }
 
@@ -140,6 +172,9 @@ impl Progress {
                         progress.answers.insert(*profile, answer.clone());
                     }
                     (Step::Records, Proof::Records(counts)) => progress.counts.add(counts),
+                    (Step::Expire, Proof::Expired(part)) => {
+                        progress.expired.add(part, std::mem::take(&mut progress.begun));
+                    }
                     _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
                 }
             }
@@ -166,6 +201,10 @@ impl Progress {
                         if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
                     }
                     (Step::Records, Proof::Lost) => Ended::Lost,
+                    (Step::Expire, Proof::Expired(part)) => {
+                        progress.expired.add(part, progress.begun);
+                        if progress.expired.lost { Ended::Lost } else { Ended::Counted }
+                    }
                     _ => return Err(OutOfOrder::NoProof { step: step.clone() }),
                 });
             }

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
-use crate::plan::Counts;
+use crate::plan::{Counts, ExpiredOf, ExpiryPart, ExpiryPlace};
 
 fn profile(n: u8) -> Digest {
     Digest::of_bytes(&[n])
@@ -24,8 +24,22 @@ fn answer(n: u8) -> Proof {
     Proof::Answer { profile: profile(n), answer: GatewayOutcome::Erased.into() }
 }
 
-/// The steps of a case, as a plan lists them.
+fn expired(found: u64) -> Proof {
+    let place = ExpiryPlace::Customers { stand_ins: false, after: None };
+    let of = ExpiredOf { customers: found, ..ExpiredOf::default() };
+    Proof::Expired(Box::new(ExpiryPart { place, found, of: vec![(None, of)] }))
+}
+
+/// The steps of a case: of an erasure as a plan lists them, of an expiry, or of a profile by itself.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop_oneof![
+        4 => erasure(),
+        1 => Just(vec![Step::Expire]),
+        1 => Just(vec![Step::Gateway("cards".into())]),
+    ]
+}
+
+fn erasure() -> impl Strategy<Value = Vec<Step>> {
     (any::<bool>(), 0_usize..3).prop_map(|(deactivates, gateways)| {
         let gateways = ["cards", "debits"].into_iter().take(gateways).map(|name| Step::Gateway(name.into()));
         let first = deactivates.then_some(Step::Deactivate).into_iter();
@@ -42,6 +56,8 @@ fn step() -> impl Strategy<Value = Step> {
         Step::Records,
         Step::Records,
         Step::Verify,
+        Step::Expire,
+        Step::Expire,
     ])
 }
 
@@ -51,6 +67,7 @@ fn proof() -> impl Strategy<Value = Proof> {
         (0_u8..3).prop_map(answer),
         (0_u64..3).prop_map(|rows| Proof::Records(counts(rows))),
         Just(Proof::Lost),
+        (0_u64..3).prop_map(expired),
     ]
 }
 
@@ -132,9 +149,13 @@ impl History<'_> {
         earlier.into_iter().all(|earlier| earlier.is_irreversible() || self.is_done(earlier))
     }
 
-    /// Whether it was begun and no try of it is refused.
+    /// Whether it was begun and no try of it is refused. Each part of an expiry is begun by itself.
     fn is_begun(&self, step: &Step) -> bool {
-        let sum = self.events.iter().map(|event| match event {
+        let is_part = |event: &Event| {
+            *step == Step::Expire && matches!(event, Event::Part { step: at, .. } if at == step)
+        };
+        let since = self.events.iter().rposition(is_part).map_or(0, |part| part + 1);
+        let sum = self.events.iter().skip(since).map(|event| match event {
             Event::Begun { step: begun, .. } if begun == step => 1,
             Event::Refused { step: refused } if refused == step && step.is_irreversible() => -1,
             _ => 0,
@@ -174,7 +195,7 @@ impl History<'_> {
                 under_way(step)
                     && match (step, proof) {
                         (Step::Gateway(_), Proof::Answer { profile, .. }) => !self.is_answered(step, profile),
-                        (Step::Records, Proof::Records(_)) => true,
+                        (Step::Records, Proof::Records(_)) | (Step::Expire, Proof::Expired(_)) => true,
                         _ => false,
                     }
             }
@@ -185,6 +206,7 @@ impl History<'_> {
                 let fits = match proof {
                     Proof::Deactivated(_) => *step == Step::Deactivate,
                     Proof::Records(_) | Proof::Lost => *step == Step::Records,
+                    Proof::Expired(_) => *step == Step::Expire,
                     Proof::Answer { .. } => false,
                 };
                 fits && under_way(step) && self.comes_in_order(step)
@@ -250,6 +272,10 @@ fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
                 progress.apply(&Event::Done { step, proof: Proof::Records(counts(1)) }).unwrap();
             }
             Step::Verify => turn.settled(step),
+            Step::Expire => {
+                happens(Event::Begun { step: step.clone(), before: None });
+                progress.apply(&Event::Done { step, proof: expired(1) }).unwrap();
+            }
         },
         Next::Close => return false,
     }
@@ -283,7 +309,8 @@ proptest! {
             turns += 1;
             prop_assert!(turns <= steps.len() + 2, "{progress:?}");
         }
-        prop_assert!(progress.counts_are_exact().is_some(), "closed with records that are not done");
+        let is_done = |step: &Step| progress.step(step).is_none_or(StepProgress::is_done);
+        prop_assert!(is_done(&Step::Records) && is_done(&Step::Expire), "closed with records that are not done");
     }
 
     #[test]

@@ -74,24 +74,24 @@ fn a_sentence_among_facts_is_seen() {
 #[test]
 fn every_place_that_digests_is_looked_at() {
     // What is looked at below by its digest; and what digests no document: idempotency keys and ids.
-    const LOOKED_AT: [&str; 10] = [
+    const LOOKED_AT: [&str; 11] = [
         "data_map/builder.rs",
         "data_map/mod.rs",
         "gateway/review.rs",
         "ledger/entry.rs",
         "plan/binding.rs",
         "plan/expiry.rs",
+        "plan/mandate.rs",
         "policy/check/mod.rs",
         "policy/document/mod.rs",
         "policy/treatment.rs",
         "store/sql/shape.rs",
     ];
-    const OTHERS: [&str; 5] = [
+    const OTHERS: [&str; 4] = [
         // Of the map as the host wrote it. The digest of the data map has it as its source.
         "store/sql/map.rs",
-        // Keys by which a gateway knows a call again: names and digests.
+        // A key by which a gateway knows a call again: names and digests.
         "engine/steps/gateway.rs",
-        "engine/reviewed.rs",
         "digest.rs",
         "plan/approval.rs",
     ];
@@ -155,8 +155,9 @@ mod in_a_whole_run {
     use super::*;
     use crate::backup::{DirectoryBackups, Schedule};
     use crate::engine::{Engine, PlannedExpiry};
-    use crate::ledger::{MemoryKeyRing, TokenKey};
-    use crate::plan::{Approval, Asked};
+    use crate::ledger::{Ledger as _, MemoryKeyRing, TokenKey};
+    use crate::plan::{Approval, Asked, Authority, ReplayPlan, StandingApproval};
+    use crate::policy::Trigger;
     use crate::store::TakeCensus as _;
     use crate::testing::{ManualClock, RepeatableEntropy};
     use crate::{MemoryLedger, Outcome, Planned, PolicyDocument, SqlMap, SqliteStore};
@@ -278,10 +279,11 @@ sweep = false
         let now: DateTime<Utc> = "2026-12-01T12:00:00Z".parse().unwrap();
         let store = Arc::new(SqliteStore::open(&path, &SqlMap::from_toml(MAP).unwrap()).unwrap());
         let policy = PolicyDocument::from_toml(POLICY).unwrap();
+        let ledger = Arc::new(MemoryLedger::new());
         let engine = Engine::builder(
             Arc::clone(&store),
             policy,
-            MemoryLedger::new(),
+            Arc::clone(&ledger),
             MemoryKeyRing::new(TokenKey::new([7; 32])),
         )
         .clock(Arc::new(ManualClock::at(now)))
@@ -309,9 +311,20 @@ sweep = false
         let of_expiry = engine.policy().everyone().expiry().unwrap().treatment().digest();
         digests.insert("treatment of expiry", of_expiry);
         let approved = plan.clone().approve(approval(plan.digest()), now).unwrap();
-        let Outcome::Erased(certificate) = engine.erase(approved).await.unwrap() else {
+        let Outcome::Erased(certificate) = engine.erase(approved.clone()).await.unwrap() else {
             panic!("not erased")
         };
+        let again = engine.erase(approved).await.unwrap();
+        assert!(matches!(again, Outcome::Superseded { .. }), "{again}");
+        let approved = expiry.clone().approve(approval(expiry.digest()), now).unwrap();
+        let expired = engine.expire(&approved).await.unwrap();
+        assert!(expired.expired().is_some(), "{expired}");
+        let by = Authority::new("op", ["t1".into()]);
+        let until = now + TimeDelta::days(300);
+        let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], 10, now, until);
+        digests.insert("standing approval", standing.digest());
+        let replay = ReplayPlan::new(vec![(certificate.case().clone(), (*plan).clone())]);
+        digests.insert("replay", replay.digest());
         digests.extend(certificate.digests().into_iter().filter(|(name, _)| *name != "plan"));
 
         let host = format!("{SCHEMA}\n{MAP}\n{POLICY}");
@@ -319,6 +332,12 @@ sweep = false
         for (name, digest) in &digests {
             let found = prose(&document(*digest), &format!("{host}\n{one_line}"));
             assert_eq!(found, BTreeSet::new(), "in what is digested of the {name}");
+        }
+        let entries = ledger.entries(0, 100).await.unwrap();
+        assert_eq!(entries.len(), 5, "two censuses, and three cases");
+        for entry in entries {
+            let text: Value = serde_json::from_str(&entry.body.to_text().unwrap()).unwrap();
+            assert_eq!(prose(&text, &host), BTreeSet::new(), "in the text of {entry:?}");
         }
         let names: Vec<&str> = digests.keys().copied().collect();
         assert_eq!(
@@ -330,7 +349,9 @@ sweep = false
                 "plan",
                 "policy",
                 "policy of a tenant",
+                "replay",
                 "schema",
+                "standing approval",
                 "treatment",
                 "treatment kept",
                 "treatment of expiry"

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::run::{Run, lost_case, outcome_of};
-use super::{Engine, Error};
+use super::run::{Run, Work, lost_case};
+use super::work::{ErasureWork, ExpiryWork, ProfileWork};
+use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon};
 use crate::case::{Before, Progress};
 use crate::customer::GatewayName;
@@ -13,49 +14,96 @@ use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::gateway::GatewayAnswer;
 use crate::ledger::{
-    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    ErasureResult, GatewayResult, KeyRingError, NewCase, Signed, TokenOf,
+    About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
+    EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult,
+    KeyRingError, NewCase, ProfileResult, Rules, Salts, Sealed, Signed, SubjectToken, Task, TokenOf,
+    WaivedStep, Waiver,
 };
-use crate::plan::{Deferred, Step, Tombstones};
+use crate::plan::{Deferred, OperatorId, Step, Tombstones};
 use crate::policy::RecordAction;
 
 impl Engine {
-    /// Step 7.
-    pub(super) async fn close(&self, done: Vec<&mut Run<'_>>) -> Result<(), Error> {
-        let signed = self.sign(done.iter().flat_map(|run| named(run)).collect()).await?;
-        let mut circumstances = self.circumstances(&signed, self.residue().await);
+    /// Closes erasures that were verified.
+    pub(super) async fn close_erased(&self, done: Vec<&mut Run<'_, ErasureWork>>) -> Result<(), Error> {
+        let signed = self.sign(done.iter().flat_map(|run| named(&run.new, &run.progress)).collect()).await?;
+        let mut around = self.around(&signed, self.residue().await)?;
         let census = self.last_census().await?;
-        circumstances.unmapped.extend(census.iter().flat_map(|census| census.not_covered()));
+        around.unmapped.extend(census.iter().flat_map(|census| census.not_covered()));
         let mut closed = Vec::with_capacity(done.len());
         for run in done {
-            let under = circumstances.of(&run.new);
-            let result = self.result(run, &signed)?;
-            let case = close_as(&run.new, Closing::Erased(result), &signed, under)?;
+            let result = self.result(run, &mut around)?;
+            let case = around.close(&run.new, Closing::Erased(Arc::new(result)))?;
+            closed.push((run, case));
+        }
+        self.close_all(closed).await
+    }
+
+    /// Closes expiries in which all was looked at, or which end early.
+    pub(super) async fn close_expired(
+        &self,
+        done: Vec<&mut Run<'_, ExpiryWork>>,
+        ended_early: Option<EndedEarly>,
+    ) -> Result<(), Error> {
+        let signed = self.sign(Vec::new()).await?;
+        let mut around = self.around(&signed, self.residue().await)?;
+        let mut closed = Vec::with_capacity(done.len());
+        for run in done {
+            let so_far = run.progress.step(&Step::Expire);
+            let expired = so_far.iter().flat_map(|step| &step.expired.of).map(|(tenant, of)| {
+                ExpiredRecords { tenant: tenant.clone(), records: of.records.clone(), left: of.left() }
+            });
+            // One that ends early with a part under way has lost what came of it.
+            let exact = so_far.is_none_or(|step| !step.expired.lost && (step.is_done() || step.begun == 0));
+            let result = ExpiryResult { expired: expired.collect(), exact, ended_early: ended_early.clone() };
+            let case = around.close(&run.new, Closing::Expired(Arc::new(result)))?;
+            closed.push((run, case));
+        }
+        self.close_all(closed).await
+    }
+
+    /// Ends an expiry before all was looked at. What was done stays done.
+    pub(super) async fn end_early(
+        &self,
+        run: &mut Run<'_, ExpiryWork>,
+        why: EndedEarly,
+    ) -> Result<(), Error> {
+        tracing::warn!(case = %run.id(), "an expiry ends early");
+        self.close_expired(vec![run], Some(why)).await
+    }
+
+    /// Closes erasures of profiles by themselves.
+    pub(super) async fn close_profiles(&self, done: Vec<&mut Run<'_, ProfileWork>>) -> Result<(), Error> {
+        let signed = self.sign(done.iter().flat_map(|run| named(&run.new, &run.progress)).collect()).await?;
+        let mut around = self.around(&signed, Vec::new())?;
+        let mut closed = Vec::with_capacity(done.len());
+        for run in done {
+            let answer = answers(&run.progress).map(|(_, _, answer)| answer.clone()).next();
+            let result = ProfileResult { answer, waived: around.waived(run.progress.waived())? };
+            let case = around.close(&run.new, Closing::Profile(Arc::new(result)))?;
             closed.push((run, case));
         }
         self.close_all(closed).await
     }
 
     /// Closes cases, each as it ended. One that somebody else has by now, or has closed, ends as it is there.
-    pub(super) async fn close_all(
+    pub(super) async fn close_all<W: Work>(
         &self,
-        mut todo: Vec<(&mut Run<'_>, Arc<ClosedCase>)>,
+        mut todo: Vec<(&mut Run<'_, W>, Arc<ClosedCase>)>,
     ) -> Result<(), Error> {
         while let Some(fence) = todo.first().map(|(run, _)| run.fence) {
             let cases: Vec<Arc<ClosedCase>> = todo.iter().map(|(_, case)| Arc::clone(case)).collect();
             let lost = match self.parts.ledger.close(fence, &cases).await {
                 Ok(entries) => {
                     for ((run, _), entry) in todo.into_iter().zip(entries) {
-                        if let Some(outcome) = outcome_of(&entry, &run.new) {
-                            tracing::info!(case = %run.id(), "case closed");
-                            run.end(outcome);
-                        }
+                        tracing::info!(case = %run.id(), "case closed");
+                        let outcome = W::outcome(run, &entry);
+                        run.end(outcome.unwrap_or_else(|| Outcome::TakenOver { case: run.id().clone() }));
                     }
                     return Ok(());
                 }
                 Err(error) => lost_case(error)?,
             };
-            let is_lost = |run: &Run<'_>| *run.id() == lost;
+            let is_lost = |run: &Run<'_, W>| *run.id() == lost;
             let (mine, others): (Vec<_>, Vec<_>) = todo.into_iter().partition(|(run, _)| is_lost(run));
             for (run, _) in mine {
                 self.end_as_found(run).await?;
@@ -66,10 +114,10 @@ impl Engine {
     }
 
     /// What was done, and what stays for now.
-    fn result(&self, run: &Run<'_>, signed: &Signed) -> Result<ErasureResult, KeyRingError> {
+    fn result(&self, run: &Run<'_, ErasureWork>, around: &mut Around<'_>) -> Result<ErasureResult, Error> {
         let progress = &run.progress;
         // What a duty keeps stays, whether or not it is still found.
-        let mut verified = run.verified.clone();
+        let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
         let (uncertain, keeping) = match before {
             Some(Before::Records { uncertain, keeping }) => (uncertain.clone(), keeping.clone()),
@@ -81,23 +129,23 @@ impl Engine {
                 kept.clone_from(before);
             }
         }
-        let deferred = Deferred::counted(self.parts.policy.effective(run.new.tenant()), &verified);
-        let tombstones = Tombstones::of(&run.new.treatment, &verified, &deferred);
+        let deferred = Deferred::counted(self.parts.policy.effective(run.binding().tenant()), &verified);
+        let tombstones = Tombstones::of(&run.work.treatment, &verified, &deferred);
         let deferred = deferred.into_iter().map(|found| {
             let duties = found.duties.iter().map(|by| by.duty.to_string()).collect();
             let rows = found.rows.unwrap_or_default();
             (found.class, DeferredRecords { rows, duties, from: found.free_from, until: found.until })
         });
         let treated = run
-            .new
+            .work
             .treatment
             .classes()
             .iter()
             .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }));
-        let gateways: Result<Vec<_>, KeyRingError> = answers(progress)
+        let gateways: Result<Vec<_>, Error> = answers(progress)
             .map(|(gateway, profile, answer)| {
                 let of = TokenOf::Profile { gateway: gateway.clone(), profile };
-                let profile = signed.token(&of)?;
+                let profile = around.token(&of)?;
                 Ok(GatewayResult { gateway: gateway.clone(), profile, answer: answer.clone() })
             })
             .collect();
@@ -105,9 +153,15 @@ impl Engine {
             deactivation: progress.deactivation().unwrap_or(DeactivationOutcome::Unsupported),
             records: treated.map(|(name, _)| (name.clone(), count(progress, name))).collect(),
             gateways: gateways?,
-            waived: progress.waived().to_vec(),
+            waived: around.waived(progress.waived())?,
             uncertain,
-            verified: run.verified.classes.iter().map(|(name, class)| (name.clone(), class.rows)).collect(),
+            verified: run
+                .work
+                .verified
+                .classes
+                .iter()
+                .map(|(name, class)| (name.clone(), class.rows))
+                .collect(),
             deferred: deferred.collect(),
             tombstones,
         })
@@ -135,16 +189,25 @@ impl Engine {
         list
     }
 
-    fn circumstances<'e>(&'e self, signed: &'e Signed, backups: Vec<BackupResidue>) -> Around<'e> {
+    fn around<'e>(&'e self, signed: &'e Signed, backups: Vec<BackupResidue>) -> Result<Around<'e>, Error> {
         let unmapped = self.data_map().unmapped().to_vec();
-        Around { engine: self, signed, backups, unmapped, closed_at: self.parts.clock.now(), last: None }
+        let mut drawn = [0; 32];
+        self.parts.entropy.fill(&mut drawn)?;
+        let (salts, closed_at) = (Salts::new(drawn), self.parts.clock.now());
+        Ok(Around { engine: self, signed, salts, backups, unmapped, closed_at, last: None })
     }
 
-    /// An end without an erasure.
+    /// An end without an effect.
     pub(super) async fn closed(&self, case: &NewCase, closing: Closing) -> Result<Arc<ClosedCase>, Error> {
-        let signed = self.sign(vec![subject(case)]).await?;
-        let under = self.circumstances(&signed, Vec::new()).of(case);
-        close_as(case, closing, &signed, under)
+        let signed = self.sign(subject(&case.task).into_iter().collect()).await?;
+        self.around(&signed, Vec::new())?.close(case, closing)
+    }
+
+    /// Somebody's name, as an entry keeps it.
+    pub(super) fn sealed(&self, operator: &OperatorId) -> Result<Sealed<OperatorId>, Error> {
+        let mut drawn = [0; 32];
+        self.parts.entropy.fill(&mut drawn)?;
+        Ok(Sealed::new(Salts::new(drawn).draw(), operator.clone())?)
     }
 }
 
@@ -161,6 +224,7 @@ fn count(progress: &Progress, class: &ClassName) -> Count {
 struct Around<'e> {
     engine: &'e Engine,
     signed: &'e Signed,
+    salts: Salts,
     backups: Vec<BackupResidue>,
     /// What the store holds beside, and what the last census found that nobody claims or owns.
     unmapped: Vec<crate::data_map::NotCovered>,
@@ -170,21 +234,64 @@ struct Around<'e> {
 }
 
 impl Around<'_> {
-    fn of(&mut self, case: &NewCase) -> (Digest, Arc<Circumstances>) {
+    fn token(&mut self, of: &TokenOf) -> Result<Sealed<SubjectToken>, Error> {
+        Ok(Sealed::new(self.salts.draw(), self.signed.token(of)?)?)
+    }
+
+    fn waived(&mut self, waived: &[Waiver]) -> Result<Vec<WaivedStep>, Error> {
+        let sealed = waived.iter().map(|waiver| {
+            Ok(WaivedStep {
+                step: waiver.step.clone(),
+                operator: Sealed::new(self.salts.draw(), waiver.operator.clone())?,
+                reason: waiver.reason.clone(),
+                at: waiver.at,
+            })
+        });
+        sealed.collect()
+    }
+
+    fn close(&mut self, case: &NewCase, closing: Closing) -> Result<Arc<ClosedCase>, Error> {
+        let named = subject(&case.task).map(|of| self.token(&of)).transpose()?;
+        let about = match (&case.task, named) {
+            (Task::Profile(profile), Some(token)) => About::Profile {
+                gateway: profile.row.gateway.clone(),
+                account: profile.row.account.clone(),
+                profile: token,
+            },
+            (_, Some(subject)) => About::Customer(subject),
+            (Task::Expiry(expiry), None) => About::Expiry(expiry.terms.of().clone()),
+            // INVARIANT: a customer and a profile have tokens.
+            (Task::Erasure(_) | Task::Profile(_), None) => return Err(KeyRingError::Empty.into()),
+        };
+        let under = self.under(case)?;
+        Ok(Arc::new(ClosedCase::new(case.id.clone(), about, case.task.digest(), closing, under)?))
+    }
+
+    fn under(&mut self, case: &NewCase) -> Result<(Digest, Arc<Circumstances>), Error> {
         if let Some((_, under)) = self.last.as_ref().filter(|(last, _)| last.shares_terms(case)) {
-            return (under.0, Arc::clone(&under.1));
+            return Ok((under.0, Arc::clone(&under.1)));
         }
-        let binding = &case.binding;
+        let rules = match &case.task {
+            Task::Erasure(Erasure { binding, .. }) => Rules::Erasure(Arc::new(ErasureRules {
+                tenant: binding.tenant().clone(),
+                trigger: binding.trigger(),
+                policy: binding.policy(),
+                data_map: binding.data_map(),
+                treatment: binding.treatment().clone(),
+                treatment_digest: binding.treatment_digest(),
+            })),
+            Task::Expiry(expiry) => Rules::Expiry {
+                policies: expiry.terms.policies().collect(),
+                data_map: expiry.terms.data_map(),
+            },
+            Task::Profile(_) => Rules::Review,
+        };
         let under = Circumstances {
-            tenant: binding.tenant().clone(),
-            key: self.signed.check().clone(),
-            trigger: binding.trigger(),
-            policy: binding.policy(),
-            data_map: binding.data_map(),
-            treatment: binding.treatment().clone(),
-            treatment_digest: binding.treatment_digest(),
-            operator: case.approval.operator().clone(),
-            approved_at: case.approval.approved_at(),
+            rules,
+            mandate: case.mandate.kind(),
+            operator: Sealed::new(self.salts.draw(), case.mandate.operator().clone())?,
+            approved_at: case.mandate.given_at(),
+            key: subject(&case.task).map(|_| self.signed.check().clone()),
             opened_at: case.opened_at,
             closed_at: self.closed_at,
             backups: self.backups.clone(),
@@ -193,36 +300,31 @@ impl Around<'_> {
         };
         let under = (under.digest(), Arc::new(under));
         self.last = Some((case.clone(), (under.0, Arc::clone(&under.1))));
-        under
+        Ok(under)
     }
 }
 
-fn close_as(
-    case: &NewCase,
-    closing: Closing,
-    signed: &Signed,
-    under: (Digest, Arc<Circumstances>),
-) -> Result<Arc<ClosedCase>, Error> {
-    let subject = signed.token(&subject(case))?;
-    // The approval is of exactly this plan; that was checked when it was bound.
-    Ok(Arc::new(ClosedCase::new(case.id.clone(), subject, case.approval.digest(), closing, under)?))
-}
-
-/// Whom the entry of a case names.
-fn subject(case: &NewCase) -> TokenOf {
-    let binding = &case.binding;
-    TokenOf::Customer {
-        tenant: binding.tenant().clone(),
-        customer: binding.customer().clone(),
-        registered: binding.registered(),
+/// Whom or what the entry of a case names.
+fn subject(task: &Task) -> Option<TokenOf> {
+    match task {
+        Task::Erasure(Erasure { binding, .. }) => Some(TokenOf::Customer {
+            tenant: binding.tenant().clone(),
+            customer: binding.customer().clone(),
+            registered: binding.registered(),
+        }),
+        Task::Profile(profile) => Some(TokenOf::Profile {
+            gateway: profile.row.gateway.clone(),
+            profile: Digest::of_bytes(profile.row.profile.as_str().as_bytes()),
+        }),
+        Task::Expiry(_) => None,
     }
 }
 
-/// Everybody and everything that the entry of an erasure names.
-fn named(run: &Run<'_>) -> Vec<TokenOf> {
-    let profiles = answers(&run.progress)
-        .map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
-    std::iter::once(subject(&run.new)).chain(profiles).collect()
+/// Everybody and everything that the entry of a case names.
+fn named(case: &NewCase, progress: &Progress) -> Vec<TokenOf> {
+    let profiles =
+        answers(progress).map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
+    subject(&case.task).into_iter().chain(profiles).collect()
 }
 
 /// What gateways answered, each by the digest of the profile's id.

@@ -8,13 +8,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::lock::MutexGuard;
 
 use super::outcomes::Turns;
-use super::run::{Run, lost_case, outcome_of};
+use super::run::{Run, Work, lost_case};
 use super::steps;
+use super::work::ErasureWork;
 use super::{Engine, Error, Outcome};
-use crate::case::{Event, Next, Obstacle};
+use crate::case::{Because, Event, Next, Obstacle, OutOfOrder};
 use crate::customer::TenantId;
 use crate::digest::Digest;
-use crate::ledger::{CaseEvent, Closing, NewCase, Opened, OpenedCases, SavedCase};
+use crate::ledger::{CaseEvent, Closing, NewCase, Opened, OpenedCases, SavedCase, Task};
 use crate::plan::{ApprovedPlan, CaseId, Step};
 use crate::policy::Treatment;
 
@@ -48,18 +49,23 @@ impl<'t> Batch<'t> {
 
     /// A case's treatment as it stood on the day on which the case was opened, under a digest of its own: what duties kept
     /// then is kept to the end, however long the case waits.
-    pub(super) fn date(&mut self, engine: &Engine, run: &mut Run<'_>) -> (Digest, Arc<Treatment>) {
-        if let Some(dated) = &run.dated {
+    pub(super) fn date(
+        &mut self,
+        engine: &Engine,
+        run: &mut Run<'_, ErasureWork>,
+    ) -> (Digest, Arc<Treatment>) {
+        if let Some(dated) = &run.work.dated {
             return dated.clone();
         }
-        let case = &run.new;
-        let plain = case.binding.treatment_digest();
-        let key = (case.tenant().clone(), plain, case.opened_at.date_naive());
+        let (tenant, opened_at) = (run.binding().tenant(), run.new.opened_at);
+        let plain = run.binding().treatment_digest();
+        let key = (tenant.clone(), plain, opened_at.date_naive());
         let dated = self.dated.entry(key).or_insert_with(|| {
-            let dated = engine.parts.policy.dated(case.tenant(), &case.treatment, case.opened_at);
+            let dated = engine.parts.policy.dated(tenant, &run.work.treatment, opened_at);
             (if dated.has_duties() { dated.digest() } else { plain }, dated)
         });
-        run.dated.insert(dated.clone()).clone()
+        let dated = dated.clone();
+        run.work.dated.insert(dated).clone()
     }
 }
 
@@ -74,38 +80,57 @@ impl Engine {
         for plan in plans {
             cases.push(NewCase::new(self.case_id()?, plan, now));
         }
+        let work = |case: &NewCase| match &case.task {
+            Task::Erasure(erasure) => Some(ErasureWork::new(erasure)),
+            _ => None,
+        };
+        let (runs, outcomes) = self.open(cases, now, work).await?;
+        let mut ran = self.drive(runs, turns).await?.into_iter().map(|(_, outcome)| outcome);
+        Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
+    }
+
+    /// Opens cases. Those that are open run; of the others there is an outcome, in order, and none in the place of each that
+    /// runs.
+    pub(super) async fn open<W: Work>(
+        &self,
+        cases: Vec<NewCase>,
+        now: DateTime<Utc>,
+        mut work: impl FnMut(&NewCase) -> Option<W>,
+    ) -> Result<(Vec<Run<'_, W>>, Vec<Option<Outcome>>), Error> {
         // Claimed before they are open, so that a resume at the same time leaves them alone.
         let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
         let OpenedCases { fence, cases: opened } = self.parts.ledger.open(&cases, &self.parts.lease).await?;
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(cases.len());
         let mut runs = Vec::with_capacity(cases.len());
         for ((case, opened), claim) in cases.into_iter().zip(opened).zip(claims) {
-            match (opened, claim) {
-                (Opened::Open, Some(claim)) => {
+            match (opened, claim, work(&case)) {
+                (Opened::Open, Some(claim), Some(work)) => {
                     outcomes.push(None);
                     let saved = SavedCase { new: case, events: Vec::new() };
-                    runs.push(Run::new(saved, fence, now, claim)?);
+                    runs.push(Run::new(saved, work, fence, now, claim)?);
                 }
-                (Opened::Conflict { case }, _) => outcomes.push(Some(Outcome::Conflict { case })),
-                (Opened::Open, None) => outcomes.push(Some(Outcome::Conflict { case: case.id })),
+                (Opened::Conflict { case }, _, _) => outcomes.push(Some(Outcome::Conflict { case })),
+                (Opened::Open, _, _) => outcomes.push(Some(Outcome::Conflict { case: case.id })),
             }
         }
-        let mut ran = self.drive(runs, turns).await?.into_iter().map(|(_, outcome)| outcome);
-        Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
+        Ok((runs, outcomes))
     }
 
     /// Carries cases out until each has ended or rests.
-    pub(super) async fn drive(
+    pub(super) async fn drive<W: Work>(
         &self,
-        mut runs: Vec<Run<'_>>,
+        mut runs: Vec<Run<'_, W>>,
         turns: &Turns,
     ) -> Result<Vec<(NewCase, Outcome)>, Error> {
         let mut batch = Batch::new(turns);
         // Those that are behind go first, so that all of a batch are in one request wherever that is possible.
         while let Some(next) = runs.iter().filter_map(Run::next).min() {
-            let waiting: Vec<_> = runs.iter_mut().filter(|run| is_now(run, &next)).collect();
+            let mut waiting: Vec<_> = runs.iter_mut().filter(|run| is_now(run, &next)).collect();
+            for run in &mut waiting {
+                run.moved = false;
+            }
             self.perform(&next, waiting, &mut batch).await?;
-            for run in runs.iter_mut().filter(|run| run.next().as_ref() == Some(&next)) {
+            for run in runs.iter_mut().filter(|run| !run.moved && run.next().as_ref() == Some(&next)) {
                 run.end(Outcome::Waiting {
                     case: run.id().clone(),
                     step: if let Next::Take(step) = &next { step.clone() } else { Step::Verify },
@@ -116,12 +141,12 @@ impl Engine {
         }
         drop(batch);
         self.let_go(&mut runs).await?;
-        let ended = |run: Run<'_>| run.outcome.map(|outcome| (run.new, outcome));
+        let ended = |run: Run<'_, W>| run.outcome.map(|outcome| (run.new, outcome));
         Ok(runs.into_iter().filter_map(ended).collect())
     }
 
     /// Takes one step of a case, and what comes before it. Gives the outcome, unless there is more to do.
-    pub(super) async fn one_step(&self, run: Run<'_>) -> Result<Option<Outcome>, Error> {
+    pub(super) async fn one_step<W: Work>(&self, run: Run<'_, W>) -> Result<Option<Outcome>, Error> {
         let turns = Turns::default();
         let mut batch = Batch::new(&turns);
         let mut runs = [run];
@@ -142,7 +167,7 @@ impl Engine {
     }
 
     /// Records what is not recorded yet, and gives back what is still open.
-    async fn let_go(&self, runs: &mut [Run<'_>]) -> Result<(), Error> {
+    async fn let_go<W: Work>(&self, runs: &mut [Run<'_, W>]) -> Result<(), Error> {
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         let open: Vec<_> = runs.iter().filter(|run| !run.is_closed()).collect();
         if let Some(fence) = open.first().map(|run| run.fence) {
@@ -152,10 +177,10 @@ impl Engine {
         Ok(())
     }
 
-    async fn perform(
+    async fn perform<W: Work>(
         &self,
         next: &Next,
-        runs: Vec<&mut Run<'_>>,
+        runs: Vec<&mut Run<'_, W>>,
         batch: &mut Batch<'_>,
     ) -> Result<(), Error> {
         match next {
@@ -167,25 +192,38 @@ impl Engine {
                 }
                 Ok(())
             }
-            Next::Decide => self.decide_again(runs, batch).await,
-            Next::Take(step) => steps::of(step).perform(self, batch, runs).await,
+            Next::Decide => W::decide(self, batch, runs).await,
+            Next::Take(step) => {
+                if let Some(performer) = W::performer(step) {
+                    return performer.perform(self, batch, runs).await;
+                }
+                let none = || OutOfOrder::NoSuchStep { step: step.clone() };
+                runs.first().map_or(Ok(()), |run| Err(run.out_of_order(none())))
+            }
             Next::Close => {
                 batch.end_turn().await;
-                self.close(runs).await
+                W::close(self, runs).await
             }
         }
     }
 
-    /// A guard went up: superseded if nothing was begun, blocked otherwise.
-    pub(super) async fn stop(&self, run: &mut Run<'_>, obstacle: Obstacle) -> Result<(), Error> {
+    /// A guard went up, or something else forbids it: superseded if nothing was begun, blocked otherwise.
+    pub(super) async fn stop<W: Work>(
+        &self,
+        run: &mut Run<'_, W>,
+        step: Step,
+        because: Because,
+    ) -> Result<(), Error> {
         if run.progress.is_irreversible() {
-            self.block(run, obstacle).await
+            // Without an adapter a person may do; of all else nobody can do without.
+            let waivable = matches!(because, Because::NoAdapter { .. });
+            self.block(run, Obstacle { step, reason: because.to_string(), waivable }).await
         } else {
-            self.supersede(run, obstacle.reason).await
+            self.supersede(run, because).await
         }
     }
 
-    pub(super) async fn block(&self, run: &mut Run<'_>, obstacle: Obstacle) -> Result<(), Error> {
+    pub(super) async fn block<W: Work>(&self, run: &mut Run<'_, W>, obstacle: Obstacle) -> Result<(), Error> {
         run.note(Event::Blocked(obstacle.clone()))?;
         self.save([&mut *run]).await?;
         if !run.is_active() {
@@ -198,23 +236,27 @@ impl Engine {
     }
 
     /// Ends a case in which nothing irreversible was begun.
-    pub(super) async fn supersede(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
+    pub(super) async fn supersede<W: Work>(
+        &self,
+        run: &mut Run<'_, W>,
+        because: Because,
+    ) -> Result<(), Error> {
         if let Err(error) = self.take_back(&run.new, &run.progress).await {
             run.wait(Step::Deactivate, &error, None);
             return Ok(());
         }
-        let closed = self.closed(&run.new, Closing::Superseded { reason }).await?;
+        let closed = self.closed(&run.new, Closing::Superseded { because }).await?;
         self.close_all(vec![(run, closed)]).await
     }
 
     /// Records what happened in these cases, in one write. One that somebody else has closed meanwhile ends as they
     /// ended it: a write of an engine that was dropped may still have been on its way.
-    pub(super) async fn save<'r, 'e: 'r>(
+    pub(super) async fn save<'r, 'e: 'r, W: Work>(
         &self,
-        runs: impl IntoIterator<Item = &'r mut Run<'e>>,
+        runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
     ) -> Result<(), Error> {
         let at = self.parts.clock.now();
-        let mut runs: Vec<&mut Run<'_>> = runs.into_iter().filter(|run| !run.unsaved.is_empty()).collect();
+        let mut runs: Vec<&mut Run<'_, W>> = runs.into_iter().filter(|run| !run.unsaved.is_empty()).collect();
         while !runs.is_empty() {
             let mut events = Vec::new();
             for run in &runs {
@@ -242,9 +284,9 @@ impl Engine {
     }
 
     /// Ends a case that is not this worker's any more: as somebody else has closed it, or as theirs.
-    pub(super) async fn end_as_found(&self, run: &mut Run<'_>) -> Result<(), Error> {
+    pub(super) async fn end_as_found<W: Work>(&self, run: &mut Run<'_, W>) -> Result<(), Error> {
         let entry = self.parts.ledger.entry(run.id()).await?;
-        let ended = entry.as_ref().and_then(|entry| outcome_of(entry, &run.new));
+        let ended = entry.as_ref().and_then(|entry| W::outcome(run, entry));
         run.end(ended.unwrap_or_else(|| Outcome::TakenOver { case: run.id().clone() }));
         run.unsaved.clear();
         Ok(())
@@ -258,7 +300,7 @@ impl Engine {
 }
 
 /// Whether a case takes part in what comes next. All gateways are asked in one go, whichever comes first for each case.
-fn is_now(run: &Run<'_>, next: &Next) -> bool {
+fn is_now<W>(run: &Run<'_, W>, next: &Next) -> bool {
     match (run.next(), next) {
         (Some(Next::Take(mine)), Next::Take(step)) => steps::are_alike(&mine, step),
         (mine, next) => mine.as_ref() == Some(next),

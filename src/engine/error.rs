@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::NoEntropy;
+use super::{Expired, NoEntropy};
+use crate::case::{Because, GatewayAnswer};
+use crate::customer::GatewayName;
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::gateway::GatewayError;
-use crate::ledger::{Certificate, KeyRingError, LedgerError};
+use crate::ledger::{Certificate, Closing, KeyRingError, LedgerError};
 use crate::plan::{ApprovalError, CaseId, Decision, Plan, Step};
 use crate::policy::TreatmentName;
 use crate::store::StoreError;
@@ -64,17 +66,13 @@ pub enum Error {
         /// The digest of ours.
         ours: Digest,
     },
-    /// Far more has expired by now than the plan said that was approved. The run has stopped: records without an owner were not
-    /// touched; of customers, batches that were within the plan may be done, and the ledger says so.
-    #[error(
-        "{found} records or more have expired by now, and the approved plan spoke of {planned}; look why, plan again and \
-         approve the new plan"
-    )]
-    MoreThanPlanned {
-        /// As the plan counted them.
-        planned: u64,
-        /// As they are now, as far as they were looked at.
-        found: u64,
+    /// The case that a replay names is not one that can be carried out again for this customer.
+    #[error("case {case} cannot be carried out again: {why}; plan the customer's erasure by itself")]
+    Replay {
+        /// The case.
+        case: CaseId,
+        /// Why not.
+        why: &'static str,
     },
     /// The case is not one that a person has to look at.
     #[error("case {case} is not blocked; resume it")]
@@ -108,7 +106,7 @@ pub enum Error {
     #[error("the engine has no adapter for gateway {gateway}; give the builder one")]
     NoSuchGateway {
         /// The gateway.
-        gateway: crate::customer::GatewayName,
+        gateway: GatewayName,
     },
     /// The host demands a census, and there is none that does; or nothing can take one. Nothing was touched.
     #[error("{why}; {way_out}")]
@@ -138,12 +136,28 @@ pub enum Planned {
 pub enum Outcome {
     /// Erased as planned, and verified.
     Erased(Box<Certificate>),
-    /// What the decision depended on has changed. Nothing was touched, or the deactivation was taken back.
+    /// What had expired was treated.
+    Expired(Box<Expired>),
+    /// A profile at a gateway was erased by itself.
+    Profile {
+        /// The case.
+        case: CaseId,
+        /// Which gateway.
+        gateway: GatewayName,
+        /// What it answered. None if a person decided to do without it.
+        answer: Option<GatewayAnswer>,
+    },
+    /// What was approved is not so any more. Nothing was touched, or the deactivation was taken back.
     Superseded {
         /// The case.
         case: CaseId,
         /// What has changed.
-        reason: String,
+        because: Because,
+    },
+    /// A person has cancelled the case meanwhile. Nothing was touched, or the deactivation was taken back.
+    Cancelled {
+        /// The case.
+        case: CaseId,
     },
     /// A step was refused. The customer stays deactivated; a person decides:
     /// [`Engine::retry`](super::Engine::retry), [`waive`](super::Engine::waive) or
@@ -182,7 +196,7 @@ pub enum Outcome {
         /// The digest of those under which it was opened.
         opened_under: Digest,
     },
-    /// The customer has another open case already. No new one was opened.
+    /// The customer, the profile or the expiring records have another open case already. No new one was opened.
     Conflict {
         /// That case.
         case: CaseId,
@@ -190,6 +204,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// How a case ended that touched nothing in the end.
+    pub(super) fn without_effect(case: &CaseId, closing: &Closing) -> Option<Self> {
+        match closing {
+            Closing::Superseded { because } => {
+                Some(Self::Superseded { case: case.clone(), because: because.clone() })
+            }
+            Closing::Cancelled { .. } => Some(Self::Cancelled { case: case.clone() }),
+            Closing::Erased(_) | Closing::Expired(_) | Closing::Profile(_) => None,
+        }
+    }
+
+    /// What came of an expiry, if it is one that ended.
+    pub fn expired(&self) -> Option<&Expired> {
+        if let Self::Expired(expired) = self { Some(expired) } else { None }
+    }
+
     /// The certificate, if there is one.
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
@@ -203,7 +233,15 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Erased(certificate) => write!(f, "{certificate}"),
-            Self::Superseded { case, reason } => write!(f, "case {case} is superseded: {reason}"),
+            Self::Expired(expired) => write!(f, "{expired}"),
+            Self::Profile { case, gateway, answer: Some(answer) } => {
+                write!(f, "case {case}: gateway.{gateway} {answer}")
+            }
+            Self::Profile { case, gateway, answer: None } => {
+                write!(f, "case {case}: gateway.{gateway} was waived, and may still hold the profile")
+            }
+            Self::Superseded { case, because } => write!(f, "case {case} is superseded: {because}"),
+            Self::Cancelled { case } => write!(f, "case {case} was cancelled"),
             Self::Blocked { case, step, reason } => write!(f, "case {case} is blocked at {step}: {reason}"),
             Self::Waiting { case, step, reason, .. } => write!(f, "case {case} waits at {step}: {reason}"),
             Self::TakenOver { case } => write!(f, "case {case} was taken over by another worker"),
@@ -211,7 +249,7 @@ impl std::fmt::Display for Outcome {
                 f,
                 "case {case} was opened under {what} {opened_under}; resume it with an engine that runs this, or cancel it"
             ),
-            Self::Conflict { case } => write!(f, "the customer has an open case already: {case}"),
+            Self::Conflict { case } => write!(f, "there is an open case for the same already: {case}"),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Records that expire: by their own age, when their last duty ends, or because their owner is gone.
 //!
-//! No case is opened. Nobody is erased here: records go that have expired, and their customers stay as they are. Each
-//! batch of customers is one transaction of the store, and what has expired stays so until it is done, so an interrupted
-//! run is finished by the next one. The ledger says before the first record is touched that a run begins, and at the end
-//! what came of it.
+//! Nobody is erased here: records go that have expired, and their customers stay as they are. An expiry is a case like an
+//! erasure, with one step. Each batch of customers is one transaction of the store, and a part of the step.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,49 +10,41 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 
 use super::census::Counted;
-use super::steps::MOST_ROUNDS;
+use super::run::Run;
 use super::survey::CALLS;
 use super::tenants::Sought;
-use super::{Engine, Error, Expired, ExpiredOf, PlannedExpiry};
-use crate::anonymise::Seed;
-use crate::customer::{Customer, CustomerId, TenantId};
+use super::work::ExpiryWork;
+use super::{Engine, Error, Outcome, PlannedExpiry};
+use crate::customer::{Customer, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::ledger::{EntryBody, ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun};
-use crate::plan::{ApprovedExpiry, Expiring, ExpiryOf, ExpiryPlan, NothingExpires, Tally, holds_back};
-use crate::policy::{ClassTreatment, Effective, Guard, GuardRule, RecordAction, Treatment};
+use crate::ledger::{Expiry, NewCase, Task};
+use crate::plan::{
+    ApprovedExpiry, ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, ExpiryPlan, ExpiryTerms, Mandate,
+    NothingExpires, Tally, holds_back,
+};
+use crate::policy::{Effective, Guard, GuardRule, Treatment};
 use crate::store::{
-    Counts, Cursor, CustomerStore, EraseRequest, Erased, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
-    PageRequest, StoreError, Target,
+    Counts, Cursor, CustomerStore, OwnerlessRecords, OwnerlessRequest, PageRequest, StoreError,
 };
 
-/// How many records more than twice those of the plan may have expired by the time of the run.
-const LEEWAY: u64 = 100;
-/// After how many parts of records without an owner a store is no longer believed that there are more.
-const MOST_PARTS: u32 = 1_000_000;
-/// How often records without an owner are counted again: triggers may have written more of them.
-const LOOKS: u32 = 3;
 /// Stands for the tenant of those whose tenant cannot be read.
 const NOBODY_KNOWS: &str = "?";
 /// What a customer is held back by whose facts cannot be read.
 const UNREADABLE: &str = "unreadable";
 
-fn expiry(event: ExpiryEvent) -> EntryBody {
-    EntryBody::Expiry(Arc::new(event))
-}
-
 /// Records that have expired, by class, as they were counted.
-fn expired_of(treatment: &Treatment, tally: &Tally) -> BTreeMap<ClassName, u64> {
+pub(super) fn expired_of(treatment: &Treatment, tally: &Tally) -> BTreeMap<ClassName, u64> {
     let mut counted = Expiring::default();
     counted.add(treatment, tally);
     counted.classes.into_iter().map(|(name, class)| (name, class.expired)).collect()
 }
 
 /// A customer of whom something has expired.
-struct Due {
-    facts: Customer,
+pub(super) struct Due {
+    pub(super) facts: Customer,
     /// Records treated so far.
-    done: Counts,
+    pub(super) done: Counts,
 }
 
 /// Goes through all customers, those that stand in for nobody known last.
@@ -67,7 +57,18 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn new() -> Self {
-        Self { stand_ins: false, after: None, ended: false }
+        Self::at(false, None)
+    }
+
+    /// From a place on.
+    pub(super) fn at(stand_ins: bool, after: Option<Cursor>) -> Self {
+        Self { stand_ins, after, ended: false }
+    }
+
+    /// Where the next page begins. None once there is none.
+    pub(super) fn place(&self) -> Option<ExpiryPlace> {
+        let place = || ExpiryPlace::Customers { stand_ins: self.stand_ins, after: self.after.clone() };
+        (!self.ended).then(place)
     }
 
     /// The next page that is not empty.
@@ -92,14 +93,14 @@ impl Pages {
 }
 
 /// The treatments of the tenants, as they stand at one instant. Tenants without an entry of their own share one.
-struct Dated<'e> {
+pub(super) struct Dated<'e> {
     engine: &'e Engine,
     at: DateTime<Utc>,
     known: HashMap<Digest, Option<Arc<Treatment>>>,
 }
 
 impl<'e> Dated<'e> {
-    fn new(engine: &'e Engine, at: DateTime<Utc>) -> Self {
+    pub(super) fn new(engine: &'e Engine, at: DateTime<Utc>) -> Self {
         Self { engine, at, known: HashMap::new() }
     }
 
@@ -200,65 +201,70 @@ impl Engine {
     }
 
     /// Erases what has expired, under an approved plan: what has expired by now, whether or not it had when the plan was
-    /// made. The ledger has an entry before anything is touched, and one at the end. Dropping the future interrupts the
-    /// run; while the approval holds, the same plan does the rest.
+    /// made. It is a case: recorded before the first record is touched, and [resumed](Self::resume) after an interruption. An
+    /// expiry of the same records that is open already is gone on with.
+    ///
+    /// [`Outcome::Expired`] says what came of it. It ends early once more is found than twice what the plan said and 100
+    /// records, or once the approval does not hold any more: what was done stays done. [`Outcome::Waiting`] if the store or a
+    /// gateway is out of reach.
     ///
     /// # Errors
     /// Before anything is touched: [`Error::Approval`] if the approval does not hold now, [`Error::OtherRules`] if policy
-    /// or data map are others. [`Error::MoreThanPlanned`] once more is found than twice what the plan said and 100 records.
-    /// A store or ledger out of reach: what was done stays done, and the ledger's entry of the end says why the run broke off.
-    pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Expired, Error> {
+    /// or data map are others, [`Error::Census`] without a [census](Self::census) that does. A ledger out of reach.
+    pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Outcome, Error> {
         let now = self.parts.clock.now();
         approved.approval.valid_at(now)?;
-        self.holds_still(&approved.plan)?;
-        let mut run = Run { engine: self, approved, at: now, id: None, of: BTreeMap::new() };
-        let came_of_it = match approved.plan.of() {
-            ExpiryOf::Tenants(tenants) => run.tenants(tenants).await,
-            ExpiryOf::Ownerless => run.ownerless().await,
-        };
-        let Run { id, of, .. } = run;
-        if let Some(id) = &id {
-            let expired = of.iter().map(|(tenant, of)| ExpiredRecords {
-                tenant: tenant.clone(),
-                records: of.records.clone(),
-                left: of.left(),
-            });
-            let ended = ExpiryEnded {
-                run: id.clone(),
-                expired: expired.collect(),
-                broken_off: came_of_it.as_ref().err().map(ToString::to_string),
-                at: self.parts.clock.now(),
-                backups: self.residue().await,
-            };
-            let ended = self.parts.ledger.append(&[expiry(ExpiryEvent::Ended(ended))]).await;
-            // Why it broke off comes first; that the ledger could not be written to, second.
-            came_of_it?;
-            ended?;
-            tracing::info!(run = %id, plan = %approved.plan.digest().short(), "records expired");
-        } else {
-            came_of_it?;
+        if let Some((what, plan, ours)) = self.other_expiry_rules(approved.plan.terms()) {
+            return Err(Error::OtherRules { what, plan, ours });
         }
-        Ok(Expired { run: id, of })
+        let expiry = Expiry { terms: Arc::clone(approved.plan.terms()), planned: approved.plan.due() };
+        self.may_expire_by(&expiry, now).await?;
+        let mandate = Mandate::Approval(approved.approval.clone());
+        let case = NewCase::of(self.case_id()?, Task::Expiry(expiry), mandate, now);
+        let work = |case: &NewCase| match &case.task {
+            Task::Expiry(expiry) => Some(ExpiryWork::new(expiry)),
+            _ => None,
+        };
+        let (runs, opened) = self.open(vec![case], now, work).await?;
+        match opened.into_iter().flatten().next() {
+            Some(Outcome::Conflict { case }) => self.go_on_with(&case).await,
+            Some(other) => Ok(other),
+            None => self.drive_one(runs).await,
+        }
     }
 
-    /// Whether a plan was made under the rules that are in force.
-    fn holds_still(&self, plan: &ExpiryPlan) -> Result<(), Error> {
+    /// The rules under which an expiry was planned and that are not in force, if there are any: what they are, their digest
+    /// and the one in force.
+    pub(super) fn other_expiry_rules(&self, terms: &ExpiryTerms) -> Option<(&'static str, Digest, Digest)> {
         let policy = &self.parts.policy;
-        let ours: Vec<Digest> = match plan.of() {
+        let ours: Vec<Digest> = match terms.of() {
             ExpiryOf::Tenants(tenants) => {
                 tenants.iter().map(|tenant| policy.effective(tenant).digest()).collect()
             }
             ExpiryOf::Ownerless => vec![policy.digest()],
         };
-        let policies = plan.policies().zip(ours).map(|(plan, ours)| ("policy", plan, ours));
-        let map = ("data map", plan.data_map(), policy.map_digest());
-        match policies.chain([map]).find(|(_, plan, ours)| plan != ours) {
-            Some((what, plan, ours)) => Err(Error::OtherRules { what, plan, ours }),
-            None => Ok(()),
+        let policies = terms.policies().zip(ours).map(|(plan, ours)| ("policy", plan, ours));
+        let map = ("data map", terms.data_map(), policy.map_digest());
+        policies.chain([map]).find(|(_, plan, ours)| plan != ours)
+    }
+
+    /// Whether the census lets records expire in a case.
+    pub(super) async fn may_expire(&self, run: &Run<'_, ExpiryWork>) -> Result<(), Error> {
+        self.may_expire_by(&run.work.expiry, run.new.opened_at).await
+    }
+
+    async fn may_expire_by(&self, expiry: &Expiry, at: DateTime<Utc>) -> Result<(), Error> {
+        let counted = self.counted(self.parts.clock.now()).await?;
+        match expiry.terms.of() {
+            ExpiryOf::Tenants(tenants) => Dated::new(self, at).allowed(&counted, tenants),
+            ExpiryOf::Ownerless => match self.ownerless(at) {
+                Some((_, request)) => counted.allows(&request.treatment),
+                None => Ok(()),
+            },
         }
     }
 
-    fn ownerless(&self, at: DateTime<Utc>) -> Option<(&dyn OwnerlessRecords, OwnerlessRequest)> {
+    pub(super) fn ownerless(&self, at: DateTime<Utc>) -> Option<(&dyn OwnerlessRecords, OwnerlessRequest)> {
         let policy = &self.parts.policy;
         let (port, rules) = (self.parts.ownerless.as_deref()?, policy.ownerless()?);
         let treatment = policy.ownerless_at(at)?;
@@ -267,7 +273,7 @@ impl Engine {
 
     /// Looks at a page of customers: whose records have expired, and of whom nothing may be touched. One of whom that cannot be
     /// told says nothing of the others.
-    async fn look(
+    pub(super) async fn look(
         &self,
         page: Vec<Customer>,
         tenants: &BTreeSet<TenantId>,
@@ -361,205 +367,4 @@ impl Engine {
         let mut guards = policy.guards().filter(|(guard, rule)| holds_back(guard) && blocks(rule));
         guards.find(|(guard, _)| guard.is_up(facts)).map(|(guard, _)| guard.to_string())
     }
-}
-
-/// A run that is under way.
-struct Run<'e> {
-    engine: &'e Engine,
-    approved: &'e ApprovedExpiry,
-    at: DateTime<Utc>,
-    /// Once the ledger has its beginning.
-    id: Option<ExpiryRun>,
-    /// What came of it so far.
-    of: BTreeMap<Option<TenantId>, ExpiredOf>,
-}
-
-impl Run<'_> {
-    /// The ledger says that the run begins, before the first record is touched.
-    async fn begin(&mut self) -> Result<(), Error> {
-        if self.id.is_some() {
-            return Ok(());
-        }
-        let ApprovedExpiry { plan, approval } = self.approved;
-        let run = self.engine.case_id()?;
-        let begun = ExpiryBegun {
-            run: run.clone(),
-            plan: plan.digest(),
-            of: plan.of().clone(),
-            data_map: plan.data_map(),
-            policies: plan.policies().collect(),
-            operator: approval.operator().clone(),
-            approved_at: approval.approved_at(),
-            at: self.at,
-        };
-        self.engine.parts.ledger.append(&[expiry(ExpiryEvent::Begun(begun))]).await?;
-        self.id = Some(run);
-        Ok(())
-    }
-
-    fn seed(&self) -> Result<Seed, Error> {
-        let mut seed = [0; 32];
-        self.engine.parts.entropy.fill(&mut seed)?;
-        Ok(Seed::new(seed))
-    }
-
-    fn of(&mut self, tenant: TenantId) -> &mut ExpiredOf {
-        self.of.entry(Some(tenant)).or_default()
-    }
-
-    /// A plan that was approved of a few records is none of all of them: a person looks first what has come to pass. Customers
-    /// are looked at batch by batch, so those before are done by then.
-    fn within_the_plan(&self, found: u64) -> Result<(), Error> {
-        let planned = self.approved.plan.due();
-        if found > planned.saturating_mul(2).saturating_add(LEEWAY) {
-            return Err(Error::MoreThanPlanned { planned, found });
-        }
-        Ok(())
-    }
-
-    async fn tenants(&mut self, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
-        let (mut dated, mut pages) = (Dated::new(self.engine, self.at), Pages::new());
-        dated.allowed(&self.engine.counted(self.at).await?, tenants)?;
-        let mut found = 0;
-        while let Some(page) = pages.next(&*self.engine.parts.store, self.engine.parts.batch).await? {
-            let mut counted = BTreeMap::new();
-            let mut settled = BTreeMap::new();
-            let looked = self.engine.look(page, tenants, &mut dated, &mut counted, &mut settled).await?;
-            for (tenant, of) in settled {
-                self.of(tenant).and(of);
-            }
-            let due = counted.values().flat_map(|counted: &Expiring| counted.classes.values());
-            found += due.map(|class| class.due).sum::<u64>();
-            self.within_the_plan(found)?;
-            for (treatment, due) in looked {
-                self.begin().await?;
-                self.batch(&treatment, due).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Erases what has expired of some customers, and reads back.
-    async fn batch(&mut self, treatment: &Arc<Treatment>, mut todo: Vec<Due>) -> Result<(), Error> {
-        let seed = self.seed()?;
-        let mut done = Vec::with_capacity(todo.len());
-        let mut rounds = 0;
-        while !todo.is_empty() {
-            rounds += 1;
-            if rounds > MOST_ROUNDS {
-                return Err(StoreError::Contended { doing: "erasing what has expired, part by part" }.into());
-            }
-            let targets = todo.iter().map(|due| Target {
-                customer: due.facts.id.clone(),
-                tenant: due.facts.tenant.clone(),
-                expected: due.facts.expected(),
-            });
-            let request = EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), self.at);
-            let mut answers = self.engine.parts.store.erase(&request).await?.into_iter();
-            let mut more = Vec::new();
-            for mut due in todo {
-                let of = self.of(due.facts.tenant.clone());
-                match answers.next() {
-                    Some(Ok(Erased::Done(counts))) => {
-                        due.done.add(&counts);
-                        done.push(due);
-                    }
-                    Some(Ok(Erased::More(counts))) => {
-                        due.done.add(&counts);
-                        more.push(due);
-                    }
-                    Some(Ok(Erased::Changed | Erased::Missing)) => of.changed += 1,
-                    Some(Err(error)) => of.failed(error),
-                    None => of.failed("the store gave no answer; it was not tried"),
-                }
-            }
-            todo = more;
-        }
-        let ids: Vec<CustomerId> = done.iter().map(|due| due.facts.id.clone()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        for (due, tally) in done.into_iter().zip(self.engine.tally(ids, treatment).await?) {
-            let of = self.of(due.facts.tenant);
-            match tally {
-                Ok(tally) if tally.due() == 0 => {
-                    of.customers += 1;
-                    of.add(treatment, &due.done.classes);
-                }
-                // How much of it is done nobody can say.
-                Ok(_) => of.failed("records that have expired are there still after they were erased"),
-                Err(error) => of.failed(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Erases what has no owner any more, part by part, and reads back.
-    async fn ownerless(&mut self) -> Result<(), Error> {
-        let Some((port, request)) = self.engine.ownerless(self.at) else { return Ok(()) };
-        self.engine.counted(self.at).await?.allows(&request.treatment)?;
-        let mut tally = port.count_ownerless(&request).await?;
-        self.within_the_plan(tally.due())?;
-        let mut of = ExpiredOf::default();
-        // What triggers wrote meanwhile is found by another look; where one changed nothing, the next will not either.
-        for _ in 0..LOOKS {
-            let before = tally.due();
-            if before == 0 {
-                break;
-            }
-            self.begin().await?;
-            of.failed.clear();
-            let parts = self.parts(port, &request, &mut of).await;
-            // What went is known even if nothing more can be read.
-            self.of.insert(None, of.clone());
-            tally = port.count_ownerless(&request).await?;
-            self.of.insert(None, with_what_stays(&of, &request.treatment, &tally));
-            parts?;
-            if tally.due() >= before {
-                break;
-            }
-        }
-        if tally.due() > 0 && of.failed.is_empty() {
-            of.failed("records without an owner are there still after they were erased");
-        }
-        self.of.insert(None, with_what_stays(&of, &request.treatment, &tally));
-        Ok(())
-    }
-
-    async fn parts(
-        &self,
-        port: &dyn OwnerlessRecords,
-        request: &OwnerlessRequest,
-        of: &mut ExpiredOf,
-    ) -> Result<(), Error> {
-        let seed = self.seed()?;
-        let mut after = None;
-        for _ in 0..MOST_PARTS {
-            let OwnerlessErased { counts, refused, next } =
-                port.erase_ownerless(request, &seed, after.as_ref()).await?;
-            // What stays anonymised is counted where it stays.
-            for (class, count) in counts.classes {
-                let action = request.treatment.class(class.as_str()).map(ClassTreatment::action);
-                if action == Some(&RecordAction::Delete) {
-                    *of.records.entry(class).or_default() += count;
-                }
-            }
-            for (why, count) in refused {
-                *of.failed.entry(why).or_default() += count;
-            }
-            let Some(next) = next else { return Ok(()) };
-            after = Some(next);
-        }
-        Err(StoreError::Contended { doing: "erasing records without an owner, part by part" }.into())
-    }
-}
-
-/// What went, which was counted as it went, and what is there still and treated.
-fn with_what_stays(went: &ExpiredOf, treatment: &Treatment, tally: &Tally) -> ExpiredOf {
-    let mut of = went.clone();
-    for (class, stays) in expired_of(treatment, tally) {
-        let pending = tally.classes.get(&class).map_or(0, |class| class.due);
-        *of.records.entry(class).or_default() += stays.saturating_sub(pending);
-    }
-    of
 }

@@ -1,6 +1,5 @@
 //! Looking at customers without planning anything: why a decision is as it is, and what another policy would hit.
 
-use super::steps::Accounts;
 use super::survey::Surveyed;
 use super::tenants::Sought;
 use super::{Engine, Error};
@@ -16,12 +15,12 @@ impl Engine {
     /// [`Error::NoSuchCustomer`], or a store, gateway or ledger out of reach.
     pub async fn explain(&self, customer: &CustomerId, asked: &Asked) -> Result<Explanation, Error> {
         let facts = self.facts(std::slice::from_ref(customer)).await?.remove(customer);
-        let facts = self.with_gateways(facts.ok_or(Error::NoSuchCustomer)?, &Accounts::of(self)).await?;
+        let facts = facts.ok_or(Error::NoSuchCustomer)?;
         let before = self.treated_before(&[&facts]).await?.remove(&facts.id).unwrap_or_default();
         let now = self.parts.clock.now();
         let policy = &self.parts.policy;
         let mut surveyed = [Ok(Surveyed::new(policy, facts, asked, before.treated, now))];
-        self.settle(&mut surveyed, asked, now).await?;
+        self.settle(&mut surveyed, now).await?;
         let [one] = surveyed;
         let one = one?;
         let mut found = explain(policy, &one.facts, asked, &one.before, now);

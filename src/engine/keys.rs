@@ -5,9 +5,7 @@ use std::sync::PoisonError;
 
 use super::{Engine, Error};
 use crate::customer::Customer;
-use crate::ledger::{
-    Entry, EntryBody, Epoch, KeyCheck, KeyRingError, Signed, SubjectToken, TokenOf, epochs, tokens,
-};
+use crate::ledger::{Entry, Epoch, KeyCheck, KeyRingError, Signed, SubjectToken, TokenOf, epochs, tokens};
 
 /// How many entries are read at once, from the latest back, until one is found that was written with a key.
 const CHECKED: u64 = 100;
@@ -71,11 +69,7 @@ impl Engine {
 
 /// The epoch of the key with which an entry was written, and the key's check value.
 fn key_of(entry: &Entry) -> Option<(u32, KeyCheck)> {
-    match &entry.body {
-        EntryBody::Closed(case) => Some((case.subject.epoch(), case.under().key.clone())),
-        EntryBody::Profile(erased) => Some((erased.profile.epoch(), erased.key.clone())),
-        EntryBody::Scrubbed(_) | EntryBody::Expiry(_) | EntryBody::Counted(_) => None,
-    }
+    entry.closed()?.key()
 }
 
 /// Whom the token of a customer names.

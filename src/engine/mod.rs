@@ -16,7 +16,7 @@
 //! dies, [`Engine::resume`] goes on. At rest every customer is untouched, erased as planned, or blocked with
 //! the step and the reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,8 +27,11 @@ use crate::customer::{CustomerId, FormerStatus, GatewayName};
 use crate::data_map::DataMap;
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
-use crate::ledger::{Certificate, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, WorkerId};
-use crate::plan::{ApprovedPlan, Asked, CaseId, Decision};
+use crate::ledger::{
+    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken, TokenOf,
+    WorkerId,
+};
+use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Mandate};
 use crate::policy::{GatewayAction, Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
@@ -37,7 +40,6 @@ use crate::store::{
 mod census;
 mod clock;
 mod closing;
-mod decide;
 mod drive;
 mod error;
 mod expired;
@@ -53,15 +55,16 @@ mod steps;
 mod survey;
 mod tenants;
 mod unreadable;
+mod work;
 
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
-pub use expired::{Expired, ExpiredOf, PlannedExpiry};
+pub use expired::{Expired, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
-pub use reviewed::{ProfileOutcome, ReviewOutcome};
+pub use reviewed::ReviewOutcome;
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
@@ -470,11 +473,51 @@ impl Engine {
             self.admit(plan, now)?;
             counted.allows(plan.plan.treatment())?;
         }
+        self.admit_replays(plans).await
+    }
+
+    /// A case is carried out again for the customer whom it was about, and with the treatment with which they were erased.
+    async fn admit_replays(&self, plans: &[ApprovedPlan]) -> Result<(), Error> {
+        let replays = plans.iter().filter_map(|plan| match &plan.mandate {
+            Mandate::Replay(replay) => Some((replay.closed(), plan.plan.binding())),
+            _ => None,
+        });
+        let replays: Vec<_> = replays.collect();
+        let of: Vec<TokenOf> = replays
+            .iter()
+            .map(|(_, binding)| TokenOf::Customer {
+                tenant: binding.tenant().clone(),
+                customer: binding.customer().clone(),
+                registered: binding.registered(),
+            })
+            .collect();
+        if of.is_empty() {
+            return Ok(());
+        }
+        let tokens: HashSet<(SubjectToken, usize)> = self.all_tokens(&of).await?.into_iter().collect();
+        for (n, (case, binding)) in replays.into_iter().enumerate() {
+            let not = |why| Err(Error::Replay { case: case.clone(), why });
+            let entry = self.parts.ledger.entry(case).await?;
+            let Some(closed) = entry.as_ref().and_then(Entry::closed) else {
+                return not("the ledger has no such closed case");
+            };
+            if !matches!(closed.closing, Closing::Erased(_)) {
+                return not("nobody was erased in it");
+            }
+            if !closed.subject().is_some_and(|subject| tokens.contains(&(subject, n))) {
+                return not("it is about another customer");
+            }
+            let treatment = closed.erasure().map(|rules| rules.treatment_digest);
+            if treatment != Some(binding.treatment_digest()) {
+                return not("it was carried out with another treatment");
+            }
+        }
         Ok(())
     }
 
     fn admit(&self, plan: &ApprovedPlan, now: chrono::DateTime<chrono::Utc>) -> Result<(), Error> {
-        plan.approval.valid_at(now)?;
+        plan.mandate.valid_at(now)?;
+        plan.mandate.covers(plan.plan.binding())?;
         let binding = plan.plan.binding();
         let policy = &self.parts.policy;
         for (what, plan, ours) in [

@@ -5,12 +5,16 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcomes::Turns;
-use super::run::Run;
+use super::run::{Run, Work};
+use super::work::{ErasureWork, ExpiryWork, ProfileWork};
 use super::{Claim, Engine, Error, Outcome};
-use crate::case::{Event, Obstacle, Waiver};
+use crate::case::{Event, Obstacle, Progress, Waiver};
 use crate::customer::{CustomerId, TenantId};
-use crate::ledger::{CaseEvent, Closing, Entry, EntryKey, Find, LedgerError, SavedCase, TokenOf, WorkerId};
-use crate::plan::{Authority, CaseId, Step};
+use crate::ledger::{
+    CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, SavedCase, Task,
+    TokenOf, WorkerId,
+};
+use crate::plan::{ApprovalError, Authority, CaseId, ExpiryOf, Step};
 
 /// After how long a case that waits is worth another turn, where nobody says otherwise.
 const A_WHILE: TimeDelta = TimeDelta::seconds(60);
@@ -20,10 +24,8 @@ const A_WHILE: TimeDelta = TimeDelta::seconds(60);
 pub struct OpenCase {
     /// The case.
     pub case: CaseId,
-    /// Whose data. The host's own id.
-    pub customer: CustomerId,
-    /// Whose customer.
-    pub tenant: TenantId,
+    /// What it is to do.
+    pub task: Task,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
     /// What blocks it, if anything does. None: it was interrupted, and can be resumed.
@@ -37,10 +39,8 @@ pub struct OpenCase {
 /// What came of an open case that was taken up again.
 #[derive(Clone, Debug)]
 pub struct ResumedCase {
-    /// Whose data. The host's own id.
-    pub customer: CustomerId,
-    /// Whose customer.
-    pub tenant: TenantId,
+    /// What it was to do: [`Task::customer`] says whose data, by the host's own id.
+    pub task: Task,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -86,7 +86,7 @@ impl Resumed<'_> {
 }
 
 fn resumed(saved: &SavedCase, outcome: Outcome) -> ResumedCase {
-    ResumedCase { customer: saved.new.customer().clone(), tenant: saved.new.tenant().clone(), outcome }
+    ResumedCase { task: saved.new.task.clone(), outcome }
 }
 
 impl Engine {
@@ -134,18 +134,32 @@ impl Engine {
         }
         let now = self.parts.clock.now();
         let claimed = self.parts.ledger.claim(&wanted, &self.parts.lease).await?;
-        let mut runs = Vec::with_capacity(claimed.cases.len());
+        let mut sorted = Sorted::default();
         for saved in claimed.cases {
             // One may have moved on since it was listed.
             if let Some(claim) = claims.remove(&saved.new.id) {
-                runs.push(Run::new(as_approved(saved)?, claimed.fence, now, claim)?);
+                sorted.add(as_mandated(saved)?, claimed.fence, now, claim)?;
             }
         }
-        for (case, outcome) in self.drive(runs, &Turns::default()).await? {
-            let (customer, tenant) = (case.customer().clone(), case.tenant().clone());
-            outcomes.push(ResumedCase { customer, tenant, outcome });
-        }
+        outcomes.extend(self.drive_all(sorted).await?);
         Ok(Some(outcomes))
+    }
+
+    /// Carries cases of every kind out.
+    async fn drive_all(&self, sorted: Sorted<'_>) -> Result<Vec<ResumedCase>, Error> {
+        let turns = Turns::default();
+        let mut ran = self.drive(sorted.erasures, &turns).await?;
+        ran.extend(self.drive(sorted.profiles, &turns).await?);
+        ran.extend(self.drive(sorted.expiries, &turns).await?);
+        Ok(ran.into_iter().map(|(case, outcome)| ResumedCase { task: case.task, outcome }).collect())
+    }
+
+    /// Carries out the one case that was opened.
+    pub(super) async fn drive_one<W: Work>(&self, runs: Vec<Run<'_, W>>) -> Result<Outcome, Error> {
+        let doing = "carrying out a case";
+        let lost = || LedgerError::Failed { doing, what: "the case book opened none".to_owned() };
+        let (_, outcome) = self.drive(runs, &Turns::default()).await?.pop().ok_or_else(lost)?;
+        Ok(outcome)
     }
 
     /// Whether a case was opened under rules that this engine does not run. Once something cannot be taken back, what is
@@ -153,39 +167,45 @@ impl Engine {
     /// any rules: whoever finds it ends it.
     fn other_rules(&self, saved: &SavedCase) -> Result<Option<Outcome>, Error> {
         let irreversible = saved.progress()?.is_irreversible();
-        let binding = &saved.new.binding;
         let policy = &self.parts.policy;
-        let rules = [
-            ("data map", binding.data_map(), policy.map_digest()),
-            ("policy", binding.policy(), policy.effective(binding.tenant()).digest()),
-        ];
+        let other = match &saved.new.task {
+            Task::Erasure(Erasure { binding, .. }) => {
+                let rules = [
+                    ("data map", binding.data_map(), policy.map_digest()),
+                    ("policy", binding.policy(), policy.effective(binding.tenant()).digest()),
+                ];
+                let matters = |what: &str| !(irreversible && what == "policy");
+                rules.into_iter().find(|(what, theirs, ours)| theirs != ours && matters(what))
+            }
+            Task::Expiry(expiry) => self.other_expiry_rules(&expiry.terms),
+            // The review says what is erased, and the policy of the day whether a guard forbids it.
+            Task::Profile(_) => None,
+        };
         let now = self.parts.clock.now();
-        let other = rules
-            .into_iter()
-            .find(|(what, theirs, ours)| theirs != ours && !(irreversible && *what == "policy"));
-        Ok(other.filter(|_| irreversible || saved.new.approval.valid_at(now).is_ok()).map(
+        let has_begun = irreversible && matches!(saved.new.task, Task::Erasure(_));
+        Ok(other.filter(|_| has_begun || saved.new.mandate.valid_at(now).is_ok()).map(
             |(what, opened_under, _)| Outcome::OtherRules { case: saved.new.id.clone(), what, opened_under },
         ))
     }
 
     /// An open case, taken for this engine's work before it is read, so that nobody else changes it meanwhile.
-    async fn take(&self, case: &CaseId) -> Result<(SavedCase, Run<'_>), Error> {
+    async fn take(&self, case: &CaseId) -> Result<Taken<'_>, Error> {
         let running = || Error::Running { case: case.clone() };
         let claim: Claim<'_> = self.claim(case).ok_or_else(running)?;
-        let now = self.parts.clock.now();
+        let since = self.parts.clock.now();
         let mut claimed = self.parts.ledger.claim(std::slice::from_ref(case), &self.parts.lease).await?;
         let Some(saved) = claimed.cases.pop() else {
             let missing = LedgerError::NoSuchCase { case: case.clone() };
             return Err(if claimed.held.is_empty() { missing.into() } else { running() });
         };
-        let saved = as_approved(saved)?;
-        let run = Run::new(saved.clone(), claimed.fence, now, claim)?;
-        Ok((saved, run))
+        let saved = as_mandated(saved)?;
+        let progress = saved.progress()?;
+        Ok(Taken { saved, progress, fence: claimed.fence, since, claim })
     }
 
     /// Gives a case back that was taken, and the error because of which.
-    async fn refuse<T>(&self, run: &Run<'_>, error: Error) -> Result<T, Error> {
-        self.parts.ledger.release(run.fence, std::slice::from_ref(run.id())).await?;
+    async fn refuse<T>(&self, taken: &Taken<'_>, error: Error) -> Result<T, Error> {
+        self.parts.ledger.release(taken.fence, std::slice::from_ref(&taken.saved.new.id)).await?;
         Err(error)
     }
 
@@ -194,11 +214,27 @@ impl Engine {
     /// # Errors
     /// [`Error::NotBlocked`], no such case, or a ledger out of reach.
     pub async fn retry(&self, case: &CaseId) -> Result<Outcome, Error> {
-        let (_, run) = self.take(case).await?;
-        if run.progress.blocked().is_none() {
-            return self.refuse(&run, Error::NotBlocked { case: case.clone() }).await;
+        let taken = self.take(case).await?;
+        if taken.progress.blocked().is_none() {
+            return self.refuse(&taken, Error::NotBlocked { case: case.clone() }).await;
         }
-        self.go_on(run, Event::Retried).await
+        self.go_on(taken, Some(Event::Retried)).await
+    }
+
+    /// Goes on with an open case, blocked or not, on the word of whoever has asked for the same again. Where another worker has
+    /// it, it is left to that one.
+    pub(super) async fn go_on_with(&self, case: &CaseId) -> Result<Outcome, Error> {
+        let taken = match self.take(case).await {
+            Ok(taken) => taken,
+            Err(Error::Running { case }) => return Ok(Outcome::Conflict { case }),
+            Err(error) => return Err(error),
+        };
+        if let Some(outcome) = self.other_rules(&taken.saved)? {
+            self.parts.ledger.release(taken.fence, std::slice::from_ref(case)).await?;
+            return Ok(outcome);
+        }
+        let retried = taken.progress.blocked().map(|_| Event::Retried);
+        self.go_on(taken, retried).await
     }
 
     /// Goes on with a blocked case without the step that blocks it. Only what a gateway refuses can be waived, and
@@ -214,29 +250,33 @@ impl Engine {
         by: &Authority,
         reason: impl Into<String> + Send,
     ) -> Result<Outcome, Error> {
-        let (saved, run) = self.take(case).await?;
-        if let Err(error) = by.over_all(&saved.new.binding) {
-            return self.refuse(&run, error.into()).await;
+        let taken = self.take(case).await?;
+        if let Err(error) = self.has_authority(by, &taken.saved.new.task) {
+            return self.refuse(&taken, error.into()).await;
         }
         let may = |obstacle: &Obstacle| obstacle.is_waivable() && obstacle.step == step;
-        if !run.progress.blocked().is_some_and(may) {
-            return self.refuse(&run, Error::NotWaivable { case: case.clone(), step }).await;
+        if !taken.progress.blocked().is_some_and(may) {
+            return self.refuse(&taken, Error::NotWaivable { case: case.clone(), step }).await;
         }
         let operator = by.operator().clone();
         let waiver = Waiver { step, operator, reason: reason.into(), at: self.parts.clock.now() };
-        self.go_on(run, Event::Waived(waiver)).await
+        self.go_on(taken, Some(Event::Waived(waiver))).await
     }
 
-    async fn go_on(&self, mut run: Run<'_>, event: Event) -> Result<Outcome, Error> {
-        let case = run.id().clone();
-        let at = self.parts.clock.now();
-        // Recorded at once: what a person decided is not lost with what comes of it.
-        let decided = CaseEvent { case: case.clone(), at, event: event.clone() };
-        self.parts.ledger.record(run.fence, &[decided]).await?;
-        run.take_in(&event)?;
-        let (_, outcome) =
-            self.drive(vec![run], &Turns::default()).await?.pop().ok_or(Error::Running { case })?;
-        Ok(outcome)
+    async fn go_on(&self, taken: Taken<'_>, event: Option<Event>) -> Result<Outcome, Error> {
+        let Taken { mut saved, fence, since, claim, .. } = taken;
+        let case = saved.new.id.clone();
+        if let Some(event) = event {
+            // Recorded at once: what a person decided is not lost with what comes of it.
+            let at = self.parts.clock.now();
+            let decided = CaseEvent { case: case.clone(), at, event: event.clone() };
+            self.parts.ledger.record(fence, &[decided]).await?;
+            saved.events.push(event);
+        }
+        let mut sorted = Sorted::default();
+        sorted.add(saved, fence, since, claim)?;
+        let resumed = self.drive_all(sorted).await?.pop().ok_or(Error::Running { case })?;
+        Ok(resumed.outcome)
     }
 
     /// Takes one turn of a case: one step, and what has to be looked at before it. For hosts with a scheduler of their own,
@@ -245,13 +285,13 @@ impl Engine {
     /// # Errors
     /// [`Error::Running`] if another worker has it, no such open case, or a ledger out of reach.
     pub async fn advance(&self, case: &CaseId) -> Result<Advance, Error> {
-        let (saved, run) = self.take(case).await?;
-        if let Some(outcome) = self.other_rules(&saved)? {
-            self.parts.ledger.release(run.fence, std::slice::from_ref(case)).await?;
+        let taken = self.take(case).await?;
+        if let Some(outcome) = self.other_rules(&taken.saved)? {
+            self.parts.ledger.release(taken.fence, std::slice::from_ref(case)).await?;
             return Ok(Advance::Ended(outcome));
         }
         let now = self.parts.clock.now();
-        Ok(match self.one_step(run).await? {
+        Ok(match self.one_turn(taken).await? {
             None => Advance::Again,
             Some(Outcome::Waiting { retry_after, .. }) => {
                 let wait = retry_after.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or(A_WHILE);
@@ -261,8 +301,20 @@ impl Engine {
         })
     }
 
+    async fn one_turn(&self, taken: Taken<'_>) -> Result<Option<Outcome>, Error> {
+        let Taken { saved, fence, since, claim, .. } = taken;
+        let mut sorted = Sorted::default();
+        sorted.add(saved, fence, since, claim)?;
+        Ok(match (sorted.erasures.pop(), sorted.profiles.pop(), sorted.expiries.pop()) {
+            (Some(run), _, _) => self.one_step(run).await?,
+            (None, Some(run), _) => self.one_step(run).await?,
+            (None, None, Some(run)) => self.one_step(run).await?,
+            (None, None, None) => None,
+        })
+    }
+
     /// Gives a case up before anything that cannot be taken back: the customer is as before, and the ledger
-    /// says who cancelled and why.
+    /// says who cancelled and why. An expiry can be given up at any time: what was done stays done.
     ///
     /// # Errors
     /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
@@ -273,20 +325,48 @@ impl Engine {
         by: &Authority,
         reason: impl Into<String> + Send,
     ) -> Result<(), Error> {
-        let (saved, run) = self.take(case).await?;
-        if let Err(error) = by.over_all(&saved.new.binding) {
-            return self.refuse(&run, error.into()).await;
+        let taken = self.take(case).await?;
+        if let Err(error) = self.has_authority(by, &taken.saved.new.task) {
+            return self.refuse(&taken, error.into()).await;
         }
-        if run.progress.is_irreversible() {
-            return self.refuse(&run, Error::TooLate { case: case.clone() }).await;
+        let (operator, reason) = (self.sealed(by.operator())?, reason.into());
+        if let Task::Expiry(_) = &taken.saved.new.task {
+            let Taken { saved, fence, since, claim, .. } = taken;
+            let mut sorted = Sorted::default();
+            sorted.add(saved, fence, since, claim)?;
+            for run in &mut sorted.expiries {
+                let why = EndedEarly::Cancelled { operator: operator.clone(), reason: reason.clone() };
+                self.end_early(run, why).await?;
+            }
+            return Ok(());
         }
-        if let Err(error) = self.take_back(&saved.new, &run.progress).await {
-            return self.refuse(&run, error).await;
+        if taken.progress.is_irreversible() {
+            return self.refuse(&taken, Error::TooLate { case: case.clone() }).await;
         }
-        let closing = Closing::Cancelled { operator: by.operator().clone(), reason: reason.into() };
-        let closed = self.closed(&saved.new, closing).await?;
-        self.parts.ledger.close(run.fence, &[closed]).await?;
+        if let Err(error) = self.take_back(&taken.saved.new, &taken.progress).await {
+            return self.refuse(&taken, error).await;
+        }
+        let closed = self.closed(&taken.saved.new, Closing::Cancelled { operator, reason }).await?;
+        self.parts.ledger.close(taken.fence, &[closed]).await?;
         Ok(())
+    }
+
+    /// Whether a person has authority over everybody whom a case concerns.
+    fn has_authority(&self, by: &Authority, task: &Task) -> Result<(), ApprovalError> {
+        match task {
+            Task::Erasure(erasure) => by.over_all(&erasure.binding),
+            Task::Expiry(_) | Task::Profile(_) => {
+                by.operator().check()?;
+                task.tenants().iter().try_for_each(|tenant| by.over(tenant))?;
+                match task {
+                    // They may be any tenant's.
+                    Task::Expiry(expiry) if *expiry.terms.of() == ExpiryOf::Ownerless => {
+                        self.parts.policy.tenants().try_for_each(|tenant| by.over(tenant))
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
     }
 
     /// So many open cases in the order of their ids, after one.
@@ -299,8 +379,7 @@ impl Engine {
             let progress = listed.saved.progress()?;
             let case = listed.saved.new;
             open.push(OpenCase {
-                customer: case.customer().clone(),
-                tenant: case.tenant().clone(),
+                task: case.task,
                 opened_at: case.opened_at,
                 case: case.id,
                 blocked: progress.blocked().cloned(),
@@ -330,11 +409,53 @@ impl Engine {
     }
 }
 
-/// A case from the case book, once it is known that its plan is the one that was approved.
-fn as_approved(saved: SavedCase) -> Result<SavedCase, Error> {
-    if saved.new.binding.digest() == saved.new.approval.digest() {
-        Ok(saved)
-    } else {
-        Err(LedgerError::Corrupt { doing: "reading the plan of an open case" }.into())
+/// A case that was taken to be worked on.
+struct Taken<'e> {
+    saved: SavedCase,
+    progress: Progress,
+    fence: Fence,
+    since: DateTime<Utc>,
+    claim: Claim<'e>,
+}
+
+/// Cases by their kind.
+#[derive(Default)]
+struct Sorted<'e> {
+    erasures: Vec<Run<'e, ErasureWork>>,
+    profiles: Vec<Run<'e, ProfileWork>>,
+    expiries: Vec<Run<'e, ExpiryWork>>,
+}
+
+impl<'e> Sorted<'e> {
+    fn add(
+        &mut self,
+        saved: SavedCase,
+        fence: Fence,
+        since: DateTime<Utc>,
+        claim: Claim<'e>,
+    ) -> Result<(), LedgerError> {
+        match &saved.new.task {
+            Task::Erasure(erasure) => {
+                let work = ErasureWork::new(erasure);
+                self.erasures.push(Run::new(saved, work, fence, since, claim)?);
+            }
+            Task::Profile(profile) => {
+                let work = ProfileWork::new(profile, None);
+                self.profiles.push(Run::new(saved, work, fence, since, claim)?);
+            }
+            Task::Expiry(expiry) => {
+                let work = ExpiryWork::new(expiry);
+                self.expiries.push(Run::new(saved, work, fence, since, claim)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A case from the case book, once it is known that its mandate is for this very task.
+fn as_mandated(saved: SavedCase) -> Result<SavedCase, Error> {
+    match saved.new.is_mandated() {
+        Ok(()) => Ok(saved),
+        Err(_) => Err(LedgerError::Corrupt { doing: "reading the mandate of an open case" }.into()),
     }
 }

@@ -2,102 +2,111 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt};
-
+use super::outcomes::Turns;
 use super::reconcile::{BLOCK, Matched};
-use super::steps::{Accounts, erase_or_look};
-use super::survey::CALLS;
-use super::{Engine, Error};
+use super::work::ProfileWork;
+use super::{Engine, Error, Outcome};
 use crate::customer::{Customer, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
-use crate::gateway::{
-    ApprovedReview, Finding, GatewayAnswer, GatewayError, GatewayOutcome, ListedProfile, MatchedBy,
-    PaymentGatewayEraser, ProfileErasure, ProfileState, ReviewRow,
-};
-use crate::ledger::{EntryBody, EntryKey, Find, ProfileErased, TokenOf};
+use crate::gateway::{ApprovedReview, ListedProfile, MatchedBy, ReviewRow};
+use crate::ledger::{EntryKey, Find, NewCase, ReviewedProfile, Task, TokenOf};
+use crate::plan::Mandate;
 use crate::policy::{Guard, GuardRule};
 
 /// What came of one confirmed row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ReviewOutcome {
     /// Which gateway.
     pub gateway: GatewayName,
     /// Which profile.
     pub profile: ProfileId,
     /// What came of it.
-    pub outcome: ProfileOutcome,
-}
-
-/// How the erasure of a profile by itself ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProfileOutcome {
-    /// It is gone, and was read back. The ledger has the gateway's answer.
-    Done(GatewayAnswer),
-    /// It is not as it was in the review. Nothing was touched.
-    Changed {
-        /// What has changed.
-        reason: String,
-    },
-    /// A guard or the gateway forbids it.
-    Blocked {
-        /// Why.
-        reason: String,
-    },
-    /// The gateway is out of reach, or has not finished. Erase the same review again, while its approval holds.
-    Waiting {
-        /// What it waits for.
-        reason: String,
-        /// After how long it is worth trying, if that is known.
-        retry_after: Option<Duration>,
-    },
-}
-
-impl ProfileOutcome {
-    fn changed(reason: &str) -> Self {
-        Self::Changed { reason: format!("{reason}; reconcile again") }
-    }
-
-    fn failed(error: &GatewayError) -> Self {
-        let reason = error.to_string();
-        if error.is_transient() {
-            Self::Waiting { reason, retry_after: error.retry_after() }
-        } else {
-            Self::Blocked { reason }
-        }
-    }
+    pub outcome: Outcome,
 }
 
 impl Engine {
-    /// Erases the profiles that a person confirmed in a review: one outcome each, in the review's order.
+    /// Erases the profiles that a person confirmed in a review: one outcome each, by gateway and in the review's order. Each is
+    /// a case of its own: recorded before the gateway is asked, and resumed after an interruption.
     ///
     /// Each is matched again first, and looked at at the gateway. Where the account, the customer or the name at the
-    /// gateway is another one by now, or a subscription runs, an invoice is unpaid or a payment disputed, it stays. What
-    /// was done is in the ledger, with the review's digest. Interrupted, it can be done again: what is gone is found
-    /// absent.
+    /// gateway is another one by now, or a guard forbids it, or a subscription runs, an invoice is unpaid or a payment
+    /// disputed, it stays: [`Outcome::Superseded`]. A profile that has an open case already is tried again.
     ///
     /// # Errors
-    /// [`Error::Approval`] if the approval has expired; nothing is touched then. A store or ledger out of reach.
+    /// [`Error::Approval`] if the approval has expired, [`Error::NoSuchGateway`] for a gateway without an adapter; nothing is
+    /// touched then. A store or ledger out of reach.
     pub async fn erase_profiles(&self, review: &ApprovedReview) -> Result<Vec<ReviewOutcome>, Error> {
-        review.approval.valid_at(self.parts.clock.now())?;
+        let now = self.parts.clock.now();
+        review.approval.valid_at(now)?;
         let mut by_gateway = BTreeMap::<&GatewayName, Vec<&ReviewRow>>::new();
         for row in review.review.rows() {
             by_gateway.entry(&row.gateway).or_default().push(row);
         }
+        if let Some(name) = by_gateway.keys().find(|name| !self.parts.gateways.contains_key(**name)) {
+            return Err(Error::NoSuchGateway { gateway: (*name).clone() });
+        }
         let mut outcomes = Vec::with_capacity(review.review.rows().len());
         for (name, rows) in by_gateway {
             for rows in rows.chunks(BLOCK) {
-                let listed: Vec<ListedProfile> = rows.iter().map(|row| listed(row)).collect();
-                let mut matched = self.match_block(name, &listed).await?;
-                self.match_by_address(rows, &mut matched).await?;
-                let pairs: Vec<(&ReviewRow, &Matched)> = rows.iter().copied().zip(&matched).collect();
-                for pairs in pairs.chunks(self.parts.batch) {
-                    outcomes.extend(self.erase_rows(review, name, pairs).await?);
+                let mut matched = self.match_rows(name, rows).await?.into_iter();
+                for rows in rows.chunks(self.parts.batch) {
+                    let matched: Vec<Matched> = matched.by_ref().take(rows.len()).collect();
+                    outcomes.extend(self.erase_rows(review, rows, matched).await?);
                 }
             }
         }
         Ok(outcomes)
+    }
+
+    async fn erase_rows(
+        &self,
+        review: &ApprovedReview,
+        rows: &[&ReviewRow],
+        matched: Vec<Matched>,
+    ) -> Result<Vec<ReviewOutcome>, Error> {
+        let now = self.parts.clock.now();
+        let mut cases = Vec::with_capacity(rows.len());
+        for row in rows {
+            let task = Task::Profile(ReviewedProfile {
+                review: review.review.digest(),
+                row: Arc::new((*row).clone()),
+            });
+            let mandate = Mandate::Approval(review.approval.clone());
+            cases.push(NewCase::of(self.case_id()?, task, mandate, now));
+        }
+        let mut matched = matched.into_iter();
+        let work = |case: &NewCase| {
+            let matched = matched.next();
+            let Task::Profile(reviewed) = &case.task else { return None };
+            Some(ProfileWork::new(reviewed, matched))
+        };
+        let (runs, opened) = self.open(cases, now, work).await?;
+        let mut ran = self.drive(runs, &Turns::default()).await?.into_iter().map(|(_, outcome)| outcome);
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for (row, opened) in rows.iter().zip(opened) {
+            let outcome = match opened {
+                // Whoever erases a profile once more wants it tried again.
+                Some(Outcome::Conflict { case }) => Some(self.go_on_with(&case).await?),
+                Some(other) => Some(other),
+                None => ran.next(),
+            };
+            let (gateway, profile) = (row.gateway.clone(), row.profile.clone());
+            outcomes.extend(outcome.map(|outcome| ReviewOutcome { gateway, profile, outcome }));
+        }
+        Ok(outcomes)
+    }
+
+    /// Whose the profiles of a review are now.
+    pub(super) async fn match_rows(
+        &self,
+        gateway: &GatewayName,
+        rows: &[&ReviewRow],
+    ) -> Result<Vec<Matched>, Error> {
+        let listed: Vec<ListedProfile> = rows.iter().map(|row| row.as_listed()).collect();
+        let mut matched = self.match_block(gateway, &listed).await?;
+        self.match_by_address(rows, &mut matched).await?;
+        Ok(matched)
     }
 
     /// Those that a person confirmed although only the address says whose they are: the review does not keep addresses,
@@ -122,7 +131,7 @@ impl Engine {
 
     /// A guard that forbids to erase anything of this customer's. To be archived is not asked for: of two profiles of an
     /// active customer one can go.
-    fn forbids(&self, customer: &Customer) -> Option<Guard> {
+    pub(super) fn forbids(&self, customer: &Customer) -> Option<Guard> {
         let policy = self.parts.policy.effective(&customer.tenant);
         policy
             .guards()
@@ -130,138 +139,6 @@ impl Engine {
                 **guard != Guard::NotArchived && **rule == GuardRule::Block && guard.is_up(customer)
             })
             .map(|(guard, _)| guard.clone())
-    }
-
-    async fn erase_rows(
-        &self,
-        review: &ApprovedReview,
-        name: &GatewayName,
-        rows: &[(&ReviewRow, &Matched)],
-    ) -> Result<Vec<ReviewOutcome>, Error> {
-        let gateway = self.parts.gateways.get(name);
-        let gateway = gateway.ok_or_else(|| Error::NoSuchGateway { gateway: name.clone() })?;
-        let accounts = &Accounts::of(self);
-        let digest = review.review.digest();
-        let calls: Vec<_> = rows
-            .iter()
-            .map(|(row, matched)| self.erase_row(&**gateway, accounts, digest, row, matched))
-            .collect();
-        let outcomes: Vec<ProfileOutcome> = stream::iter(calls).buffered(CALLS).collect().await;
-        let profile = |row: &ReviewRow| TokenOf::Profile {
-            gateway: name.clone(),
-            profile: Digest::of_bytes(row.profile.as_str().as_bytes()),
-        };
-        let is_done = |outcome: &ProfileOutcome| matches!(outcome, ProfileOutcome::Done(_));
-        let erased = rows.iter().zip(&outcomes).filter(|(_, outcome)| is_done(outcome));
-        let signed = self.sign(erased.map(|((row, _), _)| profile(row)).collect()).await?;
-        let mut done = Vec::new();
-        let mut list = Vec::with_capacity(outcomes.len());
-        for ((row, _), outcome) in rows.iter().zip(outcomes) {
-            if let ProfileOutcome::Done(answer) = &outcome {
-                done.push(EntryBody::Profile(Arc::new(ProfileErased {
-                    gateway: name.clone(),
-                    account: row.account.clone(),
-                    profile: signed.token(&profile(row))?,
-                    key: signed.check().clone(),
-                    review: digest,
-                    operator: review.approval.operator().clone(),
-                    approved_at: review.approval.approved_at(),
-                    at: self.parts.clock.now(),
-                    answer: answer.clone(),
-                })));
-            }
-            list.push(ReviewOutcome { gateway: name.clone(), profile: row.profile.clone(), outcome });
-        }
-        if !done.is_empty() {
-            self.parts.ledger.append(&done).await?;
-            tracing::info!(gateway = %name, profiles = done.len(), review = %digest.short(), "profiles erased");
-        }
-        Ok(list)
-    }
-
-    async fn erase_row(
-        &self,
-        gateway: &dyn PaymentGatewayEraser,
-        accounts: &Accounts<'_>,
-        review: Digest,
-        row: &ReviewRow,
-        matched: &Matched,
-    ) -> ProfileOutcome {
-        match self.try_row(gateway, accounts, review, row, matched).await {
-            Ok(outcome) => outcome,
-            Err(error) => ProfileOutcome::failed(&error),
-        }
-    }
-
-    async fn try_row(
-        &self,
-        gateway: &dyn PaymentGatewayEraser,
-        accounts: &Accounts<'_>,
-        review: Digest,
-        row: &ReviewRow,
-        matched: &Matched,
-    ) -> Result<ProfileOutcome, GatewayError> {
-        let now = matched.customer.as_ref().map(|(customer, by)| (&customer.id, &customer.tenant, *by));
-        let then = row.customer.as_ref().map(|(id, tenant, by)| (id, tenant, *by));
-        if matched.ambiguous {
-            return Ok(ProfileOutcome::changed("it may be of several customers by now"));
-        }
-        if now != then {
-            return Ok(ProfileOutcome::changed("it is another customer's by now, or nobody's"));
-        }
-        if accounts.ask(gateway).await? != row.account {
-            return Ok(ProfileOutcome::changed("the adapter's key is of another account"));
-        }
-        if let Some((customer, _)) = &matched.customer {
-            if let Some(guard) = self.forbids(customer) {
-                return Ok(blocked(&format!("{}; {}", guard.why(), guard.way_out())));
-            }
-            if !row.findings.iter().all(|found| still(*found, matched, row)) {
-                return Ok(ProfileOutcome::changed("the customer is no more as the review says"));
-            }
-        }
-        let profile = &row.profile;
-        if let ProfileState::Present(found) = self.again(|| gateway.state(profile)).await? {
-            if found.owner != row.named_owner {
-                return Ok(ProfileOutcome::changed("it names another owner at the gateway"));
-            }
-            for (count, reason) in [
-                (found.active_subscriptions, "a subscription runs at the gateway; end it first"),
-                (found.unpaid_invoices, "an invoice is unpaid at the gateway; settle or void it first"),
-                (found.open_disputes, "a payment is disputed at the gateway; wait until it is settled"),
-            ] {
-                if count > 0 {
-                    return Ok(blocked(reason));
-                }
-            }
-        }
-        let digest = Digest::of_bytes(profile.as_str().as_bytes());
-        let erasure = ProfileErasure {
-            profile: profile.clone(),
-            owner: row.named_owner.clone(),
-            idempotency_key: Digest::of(&("review", review, gateway.gateway(), digest)).to_string(),
-        };
-        let mut answer = self.again(|| erase_or_look(gateway, &erasure)).await?;
-        for _ in 0..5 {
-            let GatewayOutcome::Accepted { receipt } = &answer.outcome else { break };
-            let receipt = receipt.clone();
-            self.parts.clock.sleep(Duration::from_secs(1)).await;
-            answer = self.again(|| gateway.poll(&receipt)).await?;
-        }
-        Ok(match &answer.outcome {
-            GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent => {
-                match self.again(|| gateway.state(profile)).await? {
-                    ProfileState::Absent => ProfileOutcome::Done(answer),
-                    ProfileState::Present(_) => blocked("the gateway says it is gone, and still has it"),
-                }
-            }
-            GatewayOutcome::Blocked { reason } => blocked(reason),
-            GatewayOutcome::Retained { what, .. } => blocked(&format!("the gateway keeps {what}")),
-            GatewayOutcome::Accepted { .. } => {
-                let reason = "the gateway has accepted it and will finish it later".to_owned();
-                ProfileOutcome::Waiting { reason, retry_after: None }
-            }
-        })
     }
 
     /// Whether a profile at a gateway is of a customer who was erased, or was erased itself: for whoever takes in a
@@ -295,29 +172,5 @@ impl Engine {
         };
         let before = self.treated_before(&[customer]).await?;
         Ok(before.get(owner).is_some_and(|before| !before.treated.is_empty()))
-    }
-}
-
-fn blocked(reason: &str) -> ProfileOutcome {
-    ProfileOutcome::Blocked { reason: reason.to_owned() }
-}
-
-/// The profile as it stands in the review.
-fn listed(row: &ReviewRow) -> ListedProfile {
-    let mut profile = ListedProfile::new(row.profile.clone());
-    profile.owner.clone_from(&row.named_owner);
-    profile
-}
-
-/// Whether what the review says of the customer still holds.
-fn still(found: Finding, matched: &Matched, row: &ReviewRow) -> bool {
-    let now = matched.findings(&listed(row));
-    match found {
-        // An archived customer who was erased since is as good as before.
-        Finding::OwnerArchived => {
-            now.contains(&Finding::OwnerArchived) || now.contains(&Finding::OwnerErased)
-        }
-        Finding::OwnerErased => now.contains(&Finding::OwnerErased),
-        _ => true,
     }
 }

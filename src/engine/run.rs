@@ -1,19 +1,18 @@
 //! A case while it runs.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Claim, Error, Outcome};
-use crate::case::{DeactivationOutcome, Event, Next, Obstacle, Progress, Turn, next};
-use crate::customer::{Customer, Expected, Status};
-use crate::digest::Digest;
+use super::drive::Batch;
+use super::steps::Perform;
+use super::{Claim, Engine, Error, Outcome};
+use crate::case::{Event, Next, Obstacle, OutOfOrder, Progress, Turn, next};
 use crate::gateway::GatewayError;
-use crate::ledger::{Certificate, Closing, Entry, Fence, LedgerError, NewCase, SavedCase};
-use crate::plan::{Binding, CaseId, GuardFinding, Step, Tally};
-use crate::policy::{Guard, Treatment};
-use crate::store::{StoreError, Target};
+use crate::ledger::{Entry, Fence, LedgerError, NewCase, SavedCase};
+use crate::plan::{CaseId, Step};
+use crate::store::StoreError;
 
 /// A step that is not taken because a guard forbids the whole erasure. Nobody can do without a guard.
 pub(super) fn by_a_guard(step: Step, reason: impl Into<String>) -> Obstacle {
@@ -25,21 +24,39 @@ pub(super) fn at_the_step(step: Step, reason: impl Into<String>) -> Obstacle {
     Obstacle { step, reason: reason.into(), waivable: true }
 }
 
+/// What a kind of case knows and does: how it is decided again, by whom its steps are performed, and how it is closed.
+#[async_trait]
+pub(super) trait Work: Sized + Send + Sync + 'static {
+    /// Who performs a step. None for a step that such a case never has.
+    fn performer(step: &Step) -> Option<&'static dyn Perform<Self>>;
+
+    /// Looks whether what was approved still holds. Those of which it does are marked so; the others end.
+    async fn decide(
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        runs: Vec<&mut Run<'_, Self>>,
+    ) -> Result<(), Error>;
+
+    /// Closes cases in which all is done.
+    async fn close(engine: &Engine, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error>;
+
+    /// How a case ended that is closed. None where somebody else closed it, and the entry does not say enough.
+    fn outcome(run: &Run<'_, Self>, entry: &Entry) -> Option<Outcome>;
+}
+
 /// A case while it runs.
-pub(super) struct Run<'e> {
+pub(super) struct Run<'e, W> {
     pub(super) new: NewCase,
+    /// What this kind of case knows.
+    pub(super) work: W,
     pub(super) progress: Progress,
     /// What was looked at since it was taken up.
     pub(super) turn: Turn,
-    /// Fresh facts; none once the customer's own record is gone.
-    pub(super) facts: Option<Customer>,
-    /// The treatment as it stood on the day on which the case was opened, and its digest.
-    pub(super) dated: Option<(Digest, Arc<Treatment>)>,
-    /// Records per class that were read back at the end.
-    pub(super) verified: Tally,
     pub(super) outcome: Option<Outcome>,
     /// What happened and is not recorded yet: it goes into the next write, or is found again by whoever resumes.
     pub(super) unsaved: Vec<Event>,
+    /// Whether anything happened since this was last set to false.
+    pub(super) moved: bool,
     /// By which it is this worker's.
     pub(super) fence: Fence,
     /// When the lease began anew, by the engine's clock.
@@ -47,9 +64,10 @@ pub(super) struct Run<'e> {
     _claim: Claim<'e>,
 }
 
-impl<'e> Run<'e> {
+impl<'e, W> Run<'e, W> {
     pub(super) fn new(
         saved: SavedCase,
+        work: W,
         fence: Fence,
         renewed: DateTime<Utc>,
         claim: Claim<'e>,
@@ -57,12 +75,11 @@ impl<'e> Run<'e> {
         Ok(Self {
             progress: saved.progress()?,
             new: saved.new,
+            work,
             turn: Turn::default(),
-            facts: None,
-            dated: None,
-            verified: Tally::default(),
             outcome: None,
             unsaved: Vec::new(),
+            moved: false,
             fence,
             renewed,
             _claim: claim,
@@ -73,20 +90,29 @@ impl<'e> Run<'e> {
         &self.new.id
     }
 
-    pub(super) fn binding(&self) -> &Binding {
-        &self.new.binding
-    }
-
     pub(super) fn is_active(&self) -> bool {
         self.outcome.is_none()
     }
 
     /// Nothing is to be recorded of it any more: its working memory is wiped, or another worker has it.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(
-            self.outcome,
-            Some(Outcome::Erased(_) | Outcome::Superseded { .. } | Outcome::TakenOver { .. })
-        )
+        match &self.outcome {
+            Some(
+                Outcome::Erased(_)
+                | Outcome::Expired(_)
+                | Outcome::Profile { .. }
+                | Outcome::Superseded { .. }
+                | Outcome::Cancelled { .. }
+                | Outcome::TakenOver { .. },
+            ) => true,
+            Some(
+                Outcome::Blocked { .. }
+                | Outcome::Waiting { .. }
+                | Outcome::OtherRules { .. }
+                | Outcome::Conflict { .. },
+            )
+            | None => false,
+        }
     }
 
     /// What it does from here. None once this run of it has ended.
@@ -109,8 +135,13 @@ impl<'e> Run<'e> {
 
     /// Takes in what happened and is recorded.
     pub(super) fn take_in(&mut self, event: &Event) -> Result<(), Error> {
-        let out_of_order = |source| LedgerError::OutOfOrder { case: self.new.id.clone(), source };
-        Ok(self.progress.apply(event).map_err(out_of_order)?)
+        self.progress.apply(event).map_err(|source| self.out_of_order(source))?;
+        self.moved = true;
+        Ok(())
+    }
+
+    pub(super) fn out_of_order(&self, source: OutOfOrder) -> Error {
+        LedgerError::OutOfOrder { case: self.new.id.clone(), source }.into()
     }
 
     /// Takes in what happened. [`Engine::save`](super::Engine::save) records it.
@@ -119,64 +150,6 @@ impl<'e> Run<'e> {
         self.unsaved.push(event);
         Ok(())
     }
-
-    /// How often the records were begun.
-    pub(super) fn records_begun(&self) -> u32 {
-        self.progress.step(&Step::Records).map_or(0, |step| step.begun)
-    }
-
-    /// Whether a profile at a gateway may be erased already.
-    pub(super) fn gateway_begun(&self) -> bool {
-        let mut steps = self.progress.steps();
-        steps.any(|(step, progress)| matches!(step, Step::Gateway(_)) && progress.may_have_touched())
-    }
-
-    /// A guard that was clear when the plan was made, and forbids now.
-    pub(super) fn guard_up(&self, facts: &Customer) -> Option<Guard> {
-        self.binding()
-            .guards()
-            .iter()
-            .find(|(guard, finding)| **finding == GuardFinding::Clear && guard.is_up(facts))
-            .map(|(guard, _)| guard.clone())
-    }
-
-    /// Why the customer cannot be erased now: it is another one, a guard, or somebody brought them back.
-    pub(super) fn changed(&self, facts: &Customer) -> Option<String> {
-        let binding = self.binding();
-        if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
-            return Some("another customer has this id now, and must not be touched".to_owned());
-        }
-        if let Some(guard) = self.guard_up(facts) {
-            return Some(format!("{}; {}", guard.why(), guard.way_out()));
-        }
-        let archived =
-            self.progress.deactivation().is_some_and(|done| done != DeactivationOutcome::Unsupported);
-        (archived && !facts.status.is_archived())
-            .then(|| "the customer was brought back while the case was open".to_owned())
-    }
-
-    /// Whom the store is to erase, and how they are expected to be.
-    pub(super) fn target(&self) -> Target {
-        let gone = || Expected { revision: Customer::new("", "").revision(), status: Status::Archived };
-        Target {
-            customer: self.new.customer().clone(),
-            tenant: self.new.tenant().clone(),
-            expected: self.facts.as_ref().map_or_else(gone, Customer::expected),
-        }
-    }
-}
-
-/// How a case ended that is closed.
-pub(super) fn outcome_of(entry: &Entry, case: &NewCase) -> Option<Outcome> {
-    let closed = entry.closed()?;
-    Some(match &closed.closing {
-        Closing::Erased(_) => {
-            Outcome::Erased(Box::new(Certificate::of(entry.seq, closed, &case.treatment, None)?))
-        }
-        Closing::Superseded { reason } | Closing::Cancelled { reason, .. } => {
-            Outcome::Superseded { case: closed.case.clone(), reason: reason.clone() }
-        }
-    })
 }
 
 /// The case that is open no more, or is another worker's by now. Everything else is an error.
@@ -192,8 +165,8 @@ pub(super) fn not_tried() -> StoreError {
 }
 
 /// The store cannot be reached, or fails: every case stays as it is, to be resumed.
-pub(super) fn wait_all<'r, 'e: 'r>(
-    runs: impl IntoIterator<Item = &'r mut Run<'e>>,
+pub(super) fn wait_all<'r, 'e: 'r, W: 'r>(
+    runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
     step: &Step,
     error: StoreError,
 ) {

@@ -14,9 +14,10 @@ use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
 use crate::ledger::{
-    ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, ErasureResult, Find, SubjectToken,
+    ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, ErasureResult, ErasureRules, Find,
+    SubjectToken,
 };
-use crate::plan::{Asked, Decision, Plan, Rest, Tally, TreatedBefore, decide};
+use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Tally, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
 use crate::store::{Batch, StoreError, TallyRequest};
 
@@ -31,54 +32,67 @@ impl Engine {
         asked: &Asked,
     ) -> Result<Vec<Result<Planned, Error>>, Error> {
         let mut found = self.facts(customers).await?;
-        let accounts = Accounts::of(self);
-        let accounts = &accounts;
-        let mut asking: Vec<BoxFuture<'_, Result<Customer, Error>>> = Vec::with_capacity(customers.len());
-        for id in customers {
-            asking.push(match found.remove(id) {
-                Some(facts) => {
-                    Box::pin(async move { self.with_gateways(facts, accounts).await.map_err(Error::from) })
-                }
-                None => Box::pin(std::future::ready(Err(Error::NoSuchCustomer))),
-            });
-        }
-        let asked_gateways: Vec<_> = stream::iter(asking).buffered(CALLS).collect().await;
         let now = self.parts.clock.now();
-        let known: Vec<&Customer> = asked_gateways.iter().filter_map(|facts| facts.as_ref().ok()).collect();
-        let mut before = self.treated_before(&known).await?;
-        let mut surveyed: Vec<Result<Surveyed, Error>> = asked_gateways
-            .into_iter()
-            .map(|facts| {
-                facts.map(|facts| {
-                    let before = before.remove(&facts.id).unwrap_or_default().treated;
-                    Surveyed::new(&self.parts.policy, facts, asked, before, now)
-                })
+        let mut before = self.treated_before(&found.values().collect::<Vec<_>>()).await?;
+        let mut surveyed: Vec<Result<Surveyed, Error>> = customers
+            .iter()
+            .map(|id| {
+                let facts = found.remove(id).ok_or(Error::NoSuchCustomer)?;
+                let before = before.remove(&facts.id).unwrap_or_default().treated;
+                Ok(Surveyed::new(&self.parts.policy, facts, asked, before, now))
             })
             .collect();
-        self.settle(&mut surveyed, asked, now).await?;
+        self.settle(&mut surveyed, now).await?;
         Ok(surveyed.into_iter().map(|one| Ok(self.planned(one?, now))).collect())
     }
 
-    /// Counts, and decides again by what was counted, until every decision rests on a count of its own: where nothing is
-    /// left under one treatment, something may be under another.
+    /// Counts, asks the gateways about those who are due, and decides again by what was found, until every decision rests on
+    /// a count and on answers of its own: where nothing is left under one treatment, something may be under another.
     pub(super) async fn settle(
         &self,
         surveyed: &mut [Result<Surveyed, Error>],
-        asked: &Asked,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        while surveyed.iter().any(|one| one.as_ref().is_ok_and(Surveyed::is_open)) {
-            self.count(surveyed, now).await?;
-            for one in surveyed.iter_mut().filter_map(|one| one.as_mut().ok()) {
-                one.decide_again(&self.parts.policy, asked, now);
+        loop {
+            while surveyed.iter().flatten().any(Surveyed::is_open) {
+                self.count(surveyed, now).await?;
+                for one in surveyed.iter_mut().flatten() {
+                    one.decide_again(&self.parts.policy, now);
+                }
             }
+            if !surveyed.iter().flatten().any(Surveyed::is_unasked) {
+                break;
+            }
+            self.ask_gateways(surveyed, now).await;
         }
-        for one in surveyed.iter_mut().filter_map(|one| one.as_mut().ok()) {
+        for one in surveyed.iter_mut().flatten() {
             if let Some(tally) = one.tally().cloned() {
                 one.decision.counted(self.parts.policy.effective(&one.facts.tenant), &tally);
             }
         }
         Ok(())
+    }
+
+    /// Asks the gateways about those who are due, and decides again. One whose gateway gives no answer gets the error.
+    async fn ask_gateways(&self, surveyed: &mut [Result<Surveyed, Error>], now: DateTime<Utc>) {
+        let accounts = &Accounts::of(self);
+        let mut asking: Vec<BoxFuture<'_, Result<Customer, GatewayError>>> = Vec::new();
+        for one in surveyed.iter().flatten().filter(|one| one.is_unasked()) {
+            let facts = one.facts.clone();
+            asking.push(Box::pin(self.with_gateways(facts, accounts)));
+        }
+        let answers: Vec<_> = stream::iter(asking).buffered(CALLS).collect().await;
+        let unasked = surveyed.iter_mut().filter(|one| one.as_ref().is_ok_and(Surveyed::is_unasked));
+        for (one, answer) in unasked.zip(answers) {
+            match (answer, &mut *one) {
+                (Ok(facts), Ok(surveyed)) => {
+                    (surveyed.facts, surveyed.asked_gateways) = (facts, true);
+                    surveyed.decide_again(&self.parts.policy, now);
+                }
+                (Err(error), _) => *one = Err(error.into()),
+                (Ok(_), Err(_)) => {}
+            }
+        }
     }
 
     fn planned(&self, one: Surveyed, now: chrono::DateTime<chrono::Utc>) -> Planned {
@@ -208,12 +222,14 @@ impl Engine {
         let mut before = HashMap::<CustomerId, Before>::new();
         for entry in self.parts.ledger.find(&Find::all(subjects)).await? {
             let Some(case) = entry.closed() else { continue };
-            let Some(customer) = tokens.get(&case.subject) else { continue };
+            let customer = case.subject().and_then(|subject| tokens.get(&subject));
+            let (Some(customer), Some(rules)) = (customer, case.erasure()) else { continue };
             let before = before.entry(customer.clone()).or_default();
-            before.used.push((case.plan, case.under().approved_at));
+            let under = case.under();
+            before.used.push((case.plan, under.approved_at, under.mandate.clone()));
             before.entries.push(entry.clone());
             if let Closing::Erased(result) = &case.closing {
-                before.treated.push(self.treated(case, result));
+                before.treated.push(self.treated(case, rules, result));
             }
         }
         Ok(before)
@@ -221,18 +237,17 @@ impl Engine {
 }
 
 impl Engine {
-    fn treated(&self, case: &ClosedCase, result: &ErasureResult) -> TreatedBefore {
-        let under = case.under();
+    fn treated(&self, case: &ClosedCase, rules: &ErasureRules, result: &ErasureResult) -> TreatedBefore {
         // Under another policy the days are others.
-        let is_same_policy = under.policy == self.parts.policy.effective(&under.tenant).digest();
+        let is_same_policy = rules.policy == self.parts.policy.effective(&rules.tenant).digest();
         // A class in which no date can be read is free on no day that is known: the others say when to look.
         let from = result.deferred.values().filter_map(|deferred| deferred.from).min();
         TreatedBefore {
             case: case.case.clone(),
-            at: under.closed_at,
-            trigger: under.trigger,
-            name: under.treatment.clone(),
-            treatment: under.treatment_digest,
+            at: case.under().closed_at,
+            trigger: rules.trigger,
+            name: rules.treatment.clone(),
+            treatment: rules.treatment_digest,
             anything_left: true,
             rest: (!result.deferred.is_empty()).then(|| Rest {
                 from: from.filter(|_| is_same_policy),
@@ -261,8 +276,8 @@ fn add(facts: &mut Customer, state: &ProfileState) {
 pub(super) struct Before {
     /// How they were treated.
     pub(super) treated: Vec<TreatedBefore>,
-    /// Approvals that were used: of which plan, and when they were given.
-    pub(super) used: Vec<(Digest, DateTime<Utc>)>,
+    /// Mandates that were used: for which plan, when they were given, and of what kind.
+    pub(super) used: Vec<(Digest, DateTime<Utc>, MandateKind)>,
     /// The entries themselves.
     pub(super) entries: Vec<Entry>,
 }
@@ -273,6 +288,12 @@ pub(super) struct Surveyed {
     pub(super) decision: Decision,
     /// What was done before. As long as nobody has counted, something may be left.
     pub(super) before: Vec<TreatedBefore>,
+    /// What the host asked.
+    asked: Asked,
+    /// Whether the decision has to rest on a count.
+    counts: bool,
+    /// Whether the gateways were asked.
+    asked_gateways: bool,
     /// What was counted, by treatment.
     counted: BTreeMap<TreatmentName, Tally>,
     /// The treatment that was chosen now, whether or not anything is left under it.
@@ -290,13 +311,35 @@ impl Surveyed {
         now: DateTime<Utc>,
     ) -> Self {
         let decision = decide(policy, &facts, asked, &before, now);
-        let (counted, unread) = (BTreeMap::new(), BTreeMap::new());
-        Self { facts, decision, before, counted, chosen: None, unread }
+        Self {
+            facts,
+            decision,
+            before,
+            asked: asked.clone(),
+            counts: true,
+            asked_gateways: false,
+            counted: BTreeMap::new(),
+            chosen: None,
+            unread: BTreeMap::new(),
+        }
+    }
+
+    /// The decision need not rest on a count: what was approved does not depend on one.
+    pub(super) fn uncounted(self) -> Self {
+        Self { counts: false, ..self }
     }
 
     /// Whether the decision rests on records that nobody has counted.
     fn is_open(&self) -> bool {
-        matches!(&self.decision, Decision::Due(due) if !self.counted.contains_key(&due.treatment))
+        let counted = |due: &Due| self.counted.contains_key(&due.treatment);
+        self.counts && matches!(&self.decision, Decision::Due(due) if !counted(due))
+    }
+
+    /// Whether the decision rests on what gateways were not asked.
+    fn is_unasked(&self) -> bool {
+        !self.asked_gateways
+            && matches!(self.decision, Decision::Due(_))
+            && !self.facts.gateway_profiles.is_empty()
     }
 
     /// The records were counted under the treatment that the decision names.
@@ -337,8 +380,8 @@ impl Surveyed {
         self.counted.get(treatment?)
     }
 
-    fn decide_again(&mut self, policy: &Policy, asked: &Asked, now: DateTime<Utc>) {
-        self.decision = decide(policy, &self.facts, asked, &self.before, now);
+    fn decide_again(&mut self, policy: &Policy, now: DateTime<Utc>) {
+        self.decision = decide(policy, &self.facts, &self.asked, &self.before, now);
         self.block_unread();
     }
 

@@ -15,7 +15,7 @@ use std::io::{Read, Write};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, GatewayName, ProfileId};
+use super::{AccountId, GatewayName, ListedProfile, ProfileId};
 use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, suggest};
@@ -23,7 +23,9 @@ use crate::plan::{Approval, ApprovalError};
 
 /// The word that confirms a row.
 const ERASE: &str = "erase";
-const COLUMNS: [&str; 12] = [
+/// The format of the rows.
+const FORMAT: u32 = 1;
+const COLUMNS: [&str; 13] = [
     "confirm",
     "gateway",
     "account",
@@ -35,6 +37,7 @@ const COLUMNS: [&str; 12] = [
     "named_owner",
     "active_subscriptions",
     "ended_subscriptions",
+    "format",
     "row",
 ];
 
@@ -103,7 +106,7 @@ impl fmt::Display for MatchedBy {
 }
 
 /// A profile for a person to check. Its `Debug` shows nobody.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReviewRow {
     /// Which gateway.
@@ -123,6 +126,7 @@ pub struct ReviewRow {
     /// Subscriptions that have ended, if the listing tells.
     pub ended_subscriptions: Option<u32>,
     /// The e-mail address at the gateway. Shown only if the writer is asked to.
+    #[serde(skip)]
     pub email: Option<String>,
 }
 
@@ -136,6 +140,13 @@ impl fmt::Debug for ReviewRow {
 }
 
 impl ReviewRow {
+    /// The profile as it stands in the review.
+    pub(crate) fn as_listed(&self) -> ListedProfile {
+        let mut profile = ListedProfile::new(self.profile.clone());
+        profile.owner.clone_from(&self.named_owner);
+        profile
+    }
+
     /// Names the row, without the address.
     fn digest(&self) -> Digest {
         let customer = self.customer.as_ref().map(|(id, tenant, by)| (id, tenant, by));
@@ -170,6 +181,7 @@ impl ReviewRow {
             self.named_owner.as_ref().map_or_else(String::new, |owner| owner.as_str().to_owned()),
             number(self.active_subscriptions),
             number(self.ended_subscriptions),
+            FORMAT.to_string(),
             self.digest().to_string(),
         ]
     }
@@ -280,6 +292,11 @@ impl Review {
                     "put the link right in the host's database or at the gateway, and reconcile again",
                 )),
                 Ok(row) => rows.push(row),
+                Err("format") => problems.push(Problem::new(
+                    at("format"),
+                    format!("is not {FORMAT}, which this release reads"),
+                    "write the review anew with this release, or read it with the one that wrote it",
+                )),
                 Err(column) => problems.push(Problem::new(
                     at(column),
                     "is not as it was written",
@@ -330,7 +347,11 @@ fn no_csv(error: &csv::Error) -> Problems {
 
 /// A row from its cells, or the name of the column that is not as it was written.
 fn row(cells: &[&str; COLUMNS.len()]) -> Result<ReviewRow, &'static str> {
-    let [_, gateway, account, profile, findings, customer, tenant, by, named, active, ended, digest] = *cells;
+    let [_, gateway, account, profile, findings, customer, tenant, by, named, active, ended, format, digest] =
+        *cells;
+    if format.parse() != Ok(FORMAT) {
+        return Err("format");
+    }
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let number = |text: &str, column| match text {
         "" => Ok(None),

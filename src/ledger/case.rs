@@ -1,59 +1,203 @@
 //! Open cases: what the working memory holds of them, and who works on them.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
 use crate::case::{Event, Progress};
 use crate::customer::{CustomerId, TenantId};
+use crate::digest::Digest;
+use crate::format::Format;
+use crate::gateway::ReviewRow;
 use crate::name::open_name;
-use crate::plan::{Approval, ApprovedPlan, Binding, CaseId};
+use crate::plan::{ApprovalError, ApprovedPlan, Binding, CaseId, ExpiryOf, ExpiryTerms, Mandate, Step};
 use crate::policy::Treatment;
 
-/// A case to open: the plan, by what its digest is made of, and its approval.
-#[derive(Clone, Debug)]
+/// A case to open: what is to be done, and on whose word.
+///
+/// As JSON it has a `format`: a host's own case book can keep it so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NewCase {
+    format: Format<1>,
     /// Its id.
     pub id: CaseId,
-    /// What the plan's digest is made of. Holds the host's own customer id.
-    pub binding: Arc<Binding>,
-    /// The approval.
-    pub approval: Approval,
-    /// The treatment that the plan names. Saved once, however many cases share it.
-    pub treatment: Arc<Treatment>,
+    /// What is to be done.
+    pub task: Task,
+    /// On whose word.
+    pub mandate: Mandate,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
+}
+
+/// What a case is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Task {
+    /// Erase a customer.
+    Erasure(Erasure),
+    /// Treat what has expired.
+    Expiry(Expiry),
+    /// Erase a profile by itself, under a review.
+    Profile(ReviewedProfile),
+}
+
+/// The erasure of a customer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Erasure {
+    /// What the plan's digest is made of. Holds the host's own customer id.
+    pub binding: Arc<Binding>,
+    /// The treatment that the plan names. Many cases share it.
+    pub treatment: Arc<Treatment>,
+}
+
+/// An expiry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// What the plan's digest is made of.
+    pub terms: Arc<ExpiryTerms>,
+    /// How many records there were to treat by the plan. Far more of them end it.
+    pub planned: u64,
+}
+
+/// The erasure of a profile by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewedProfile {
+    /// The review that was approved, by its digest.
+    pub review: Digest,
+    /// Its row. Holds the profile's id at the gateway.
+    pub row: Arc<ReviewRow>,
+}
+
+impl Task {
+    /// The digest of what was approved: of the plan, or of the review.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Erasure(erasure) => erasure.binding.digest(),
+            Self::Expiry(expiry) => expiry.terms.digest(),
+            Self::Profile(profile) => profile.review,
+        }
+    }
+
+    /// Its steps, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        match self {
+            Self::Erasure(erasure) => erasure.binding.steps().to_vec(),
+            Self::Expiry(_) => vec![Step::Expire],
+            Self::Profile(profile) => vec![Step::Gateway(profile.row.gateway.clone())],
+        }
+    }
+
+    /// The customer and their tenant, if it is about one.
+    pub fn customer(&self) -> Option<(&CustomerId, &TenantId)> {
+        match self {
+            Self::Erasure(erasure) => Some((erasure.binding.customer(), erasure.binding.tenant())),
+            Self::Expiry(_) | Self::Profile(_) => None,
+        }
+    }
+
+    /// The tenants whom it concerns, as far as they are named: none where the owners of what expires are gone, or where nobody
+    /// has the profile.
+    pub fn tenants(&self) -> BTreeSet<TenantId> {
+        match self {
+            Self::Erasure(erasure) => erasure.binding.tenants().cloned().collect(),
+            Self::Expiry(expiry) => match expiry.terms.of() {
+                ExpiryOf::Tenants(tenants) => tenants.clone(),
+                ExpiryOf::Ownerless => BTreeSet::new(),
+            },
+            Self::Profile(profile) => {
+                profile.row.customer.iter().map(|(_, tenant, _)| tenant.clone()).collect()
+            }
+        }
+    }
+
+    /// What the case has for itself while it is open, as text: a customer, an expiry of the same records, or a profile. A case
+    /// book opens no two cases of the same.
+    pub fn holds(&self) -> String {
+        let json = match self {
+            Self::Erasure(erasure) => {
+                serde_json::json!(["customer", erasure.binding.tenant(), erasure.binding.customer()])
+            }
+            Self::Expiry(expiry) => serde_json::json!(["expiry", expiry.terms.of()]),
+            Self::Profile(profile) => {
+                serde_json::json!(["profile", profile.row.gateway, profile.row.profile])
+            }
+        };
+        json.to_string()
+    }
+}
+
+/// Without the ids of a customer or a profile.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Erasure(erasure) => {
+                write!(f, "erasure of a customer of tenant {}", erasure.binding.tenant())
+            }
+            Self::Expiry(expiry) => match expiry.terms.of() {
+                ExpiryOf::Tenants(tenants) => {
+                    let tenants: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
+                    write!(f, "expiry of records of tenants {}", tenants.join(", "))
+                }
+                ExpiryOf::Ownerless => f.write_str("expiry of records without an owner"),
+            },
+            Self::Profile(profile) => write!(f, "erasure of a profile at gateway {}", profile.row.gateway),
+        }
+    }
 }
 
 impl NewCase {
     /// A case for an approved plan.
     pub fn new(id: CaseId, plan: &ApprovedPlan, opened_at: DateTime<Utc>) -> Self {
-        Self {
-            id,
+        let erasure = Erasure {
             binding: Arc::clone(plan.plan.binding()),
-            approval: plan.approval.clone(),
             treatment: Arc::clone(plan.plan.treatment()),
-            opened_at,
+        };
+        Self::of(id, Task::Erasure(erasure), plan.mandate.clone(), opened_at)
+    }
+
+    /// A case for a task.
+    pub(crate) fn of(id: CaseId, task: Task, mandate: Mandate, opened_at: DateTime<Utc>) -> Self {
+        Self { format: Format, id, task, mandate, opened_at }
+    }
+
+    /// Whether the mandate is for this very task.
+    ///
+    /// # Errors
+    /// [`ApprovalError`]: it is for something else.
+    pub fn is_mandated(&self) -> Result<(), ApprovalError> {
+        if let Task::Erasure(erasure) = &self.task {
+            return self.mandate.covers(&erasure.binding);
+        }
+        let plan = self.task.digest();
+        match &self.mandate {
+            Mandate::Approval(approval) if approval.digest() == plan => Ok(()),
+            Mandate::Approval(approval) => {
+                Err(ApprovalError::OtherPlan { approved: approval.digest(), plan })
+            }
+            // They are for customers alone.
+            Mandate::Standing(standing) => {
+                Err(ApprovalError::OtherPlan { approved: standing.digest(), plan })
+            }
+            Mandate::Replay(replay) => Err(ApprovalError::OtherPlan { approved: replay.plan(), plan }),
         }
     }
 
-    /// Whether two cases differ in nothing but the customer: same tenant, rules, approval and opening.
+    /// Whether two cases differ in nothing but the customer, or the profile: same rules, mandate and opening.
     pub(crate) fn shares_terms(&self, other: &Self) -> bool {
-        self.opened_at == other.opened_at
-            && self.binding.shares_terms(&other.binding)
-            && self.approval.given_with(&other.approval)
-    }
-
-    /// Whose data.
-    pub fn customer(&self) -> &CustomerId {
-        self.binding.customer()
-    }
-
-    /// Whose customer.
-    pub fn tenant(&self) -> &TenantId {
-        self.binding.tenant()
+        let alike = match (&self.task, &other.task) {
+            (Task::Erasure(one), Task::Erasure(other)) => one.binding.shares_terms(&other.binding),
+            (Task::Expiry(one), Task::Expiry(other)) => one == other,
+            (Task::Profile(one), Task::Profile(other)) => one.review == other.review,
+            _ => false,
+        };
+        alike && self.opened_at == other.opened_at && self.mandate.given_with(&other.mandate)
     }
 }
 
@@ -62,7 +206,7 @@ impl NewCase {
 pub enum Opened {
     /// It is open.
     Open,
-    /// The customer has another open case.
+    /// The customer, the profile or the records have another open case.
     Conflict {
         /// That one.
         case: CaseId,
@@ -95,7 +239,7 @@ impl SavedCase {
     /// # Errors
     /// [`LedgerError::OutOfOrder`]: somebody else wrote to the case book.
     pub fn progress(&self) -> Result<Progress, LedgerError> {
-        let mut progress = Progress::of(self.new.binding.steps());
+        let mut progress = Progress::of(&self.new.task.steps());
         for event in &self.events {
             let out_of_order = |source| LedgerError::OutOfOrder { case: self.new.id.clone(), source };
             progress.apply(event).map_err(out_of_order)?;

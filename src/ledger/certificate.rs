@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, Find, GatewayResult, Ledger, LedgerError, SubjectToken, Waiver,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, SubjectToken,
+    WaivedStep,
 };
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
@@ -63,6 +64,8 @@ pub struct CertifiedClass {
 pub struct Certificate {
     entry: u64,
     closed: Arc<ClosedCase>,
+    rules: Arc<ErasureRules>,
+    result: Arc<ErasureResult>,
     treatment: Arc<Treatment>,
     file_slack: FileSlack,
 }
@@ -76,9 +79,8 @@ impl Certificate {
     pub async fn read<L: Ledger + ?Sized>(ledger: &L, case: &CaseId) -> Result<Option<Self>, LedgerError> {
         let Some(entry) = ledger.entry(case).await? else { return Ok(None) };
         let Some(closed) = entry.closed() else { return Ok(None) };
-        let Some(treatment) = ledger.treatment(closed.under().treatment_digest).await? else {
-            return Ok(None);
-        };
+        let Some(rules) = closed.erasure() else { return Ok(None) };
+        let Some(treatment) = ledger.treatment(rules.treatment_digest).await? else { return Ok(None) };
         let scrubs = ledger.find(&Find::all([EntryKey::scrub()]).after(entry.seq)).await?;
         let scrubbed = scrubs.iter().find_map(|scrub| match &scrub.body {
             EntryBody::Scrubbed(scrubbed) if scrubbed.through >= entry.seq => Some(scrubbed.at),
@@ -94,32 +96,20 @@ impl Certificate {
         treatment: &Arc<Treatment>,
         scrubbed_at: Option<DateTime<Utc>>,
     ) -> Option<Self> {
-        let Closing::Erased(_) = &closed.closing else { return None };
+        let (Closing::Erased(result), Some(rules)) = (&closed.closing, closed.erasure()) else { return None };
         let file_slack = match (closed.under().scrubbable, scrubbed_at) {
             (_, Some(at)) => FileSlack::Scrubbed { at },
             (true, None) => FileSlack::Pending,
             (false, None) => FileSlack::NotKnown,
         };
-        Some(Self { entry, closed: Arc::clone(closed), treatment: Arc::clone(treatment), file_slack })
+        let (closed, treatment) = (Arc::clone(closed), Arc::clone(treatment));
+        let (rules, result) = (Arc::clone(rules), Arc::clone(result));
+        Some(Self { entry, closed, rules, result, treatment, file_slack })
     }
 
     /// What was done.
     fn result(&self) -> &ErasureResult {
-        static NOTHING: ErasureResult = ErasureResult {
-            deactivation: DeactivationOutcome::Unsupported,
-            records: BTreeMap::new(),
-            gateways: Vec::new(),
-            waived: Vec::new(),
-            verified: BTreeMap::new(),
-            deferred: BTreeMap::new(),
-            uncertain: BTreeMap::new(),
-            tombstones: Vec::new(),
-        };
-        match &self.closed.closing {
-            Closing::Erased(result) => result,
-            // INVARIANT: `of` makes a certificate of an erasure only.
-            Closing::Superseded { .. } | Closing::Cancelled { .. } => &NOTHING,
-        }
+        &self.result
     }
 
     fn under(&self) -> &Circumstances {
@@ -141,14 +131,14 @@ impl Certificate {
         self.closed.leaf()
     }
 
-    /// Whose data, as a keyed digest.
-    pub fn subject(&self) -> SubjectToken {
-        self.closed.subject
+    /// Whose data, as a keyed digest. None once it was destroyed.
+    pub fn subject(&self) -> Option<SubjectToken> {
+        self.closed.subject()
     }
 
     /// Whose customer.
     pub fn tenant(&self) -> &TenantId {
-        &self.under().tenant
+        &self.rules.tenant
     }
 
     /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person.
@@ -164,28 +154,28 @@ impl Certificate {
 
     /// What made the customer due.
     pub fn trigger(&self) -> Trigger {
-        self.under().trigger
+        self.rules.trigger
     }
 
     /// The treatment.
     pub fn treatment(&self) -> &TreatmentName {
-        &self.under().treatment
+        &self.rules.treatment
     }
 
     /// The digests of `plan`, `policy`, `data_map`, `treatment`, and of the `circumstances` that the entry names.
     pub fn digests(&self) -> BTreeMap<&'static str, Digest> {
         BTreeMap::from([
             ("plan", self.closed.plan),
-            ("policy", self.under().policy),
-            ("data_map", self.under().data_map),
-            ("treatment", self.under().treatment_digest),
+            ("policy", self.rules.policy),
+            ("data_map", self.rules.data_map),
+            ("treatment", self.rules.treatment_digest),
             ("circumstances", self.closed.circumstances()),
         ])
     }
 
-    /// Who approved.
-    pub fn approved_by(&self) -> &OperatorId {
-        &self.under().operator
+    /// Who approved. None once that was destroyed.
+    pub fn approved_by(&self) -> Option<&OperatorId> {
+        self.under().operator.get()
     }
 
     /// When.
@@ -230,7 +220,7 @@ impl Certificate {
     }
 
     /// Steps that a person decided to do without.
-    pub fn waived(&self) -> &[Waiver] {
+    pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
     }
 
@@ -280,16 +270,25 @@ impl Serialize for Certificate {
         map.serialize_entry("trigger", &self.trigger())?;
         map.serialize_entry("treatment", self.treatment())?;
         map.serialize_entry("digests", &self.digests())?;
-        map.serialize_entry("approved_by", self.approved_by())?;
+        map.serialize_entry("approved_by", &self.approved_by())?;
         map.serialize_entry("approved_at", &self.approved_at())?;
         map.serialize_entry("opened_at", &self.opened_at())?;
         map.serialize_entry("closed_at", &self.closed_at())?;
         map.serialize_entry("deactivation", &self.deactivation())?;
         map.serialize_entry("records", &self.records())?;
-        map.serialize_entry("gateways", self.gateways())?;
+        let gateways = self.gateways().iter().map(|result| {
+            serde_json::json!({
+                "gateway": result.gateway, "profile": result.profile.get(), "answer": result.answer,
+            })
+        });
+        map.serialize_entry("gateways", &gateways.collect::<Vec<_>>())?;
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
         map.serialize_entry("tombstones", self.tombstones())?;
-        map.serialize_entry("waived", self.waived())?;
+        let waived = self.waived().iter().map(|waived| {
+            let WaivedStep { step, operator, reason, at } = waived;
+            serde_json::json!({ "step": step, "operator": operator.get(), "reason": reason, "at": at })
+        });
+        map.serialize_entry("waived", &waived.collect::<Vec<_>>())?;
         map.serialize_entry("verified", &self.verified())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
@@ -373,13 +372,19 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> 
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Certificate of erasure, case {}", self.case())?;
-        writeln!(f, "  subject    {} (a token that only the ledger's key can match)", self.subject())?;
+        match self.subject() {
+            Some(subject) => {
+                writeln!(f, "  subject    {subject} (a token that only the ledger's key can match)")?;
+            }
+            None => writeln!(f, "  subject    destroyed")?,
+        }
         writeln!(f, "  outcome    {}", self.outcome())?;
         let links = self.links();
         if !links.is_empty() {
             writeln!(f, "  because of {}", links.join(", "))?;
         }
-        writeln!(f, "  approved   by {} at {}", self.approved_by(), self.approved_at().format("%F %T UTC"))?;
+        let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
+        writeln!(f, "  approved   by {by} at {at}")?;
         writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
         for class in self.records() {
             let treated = match class.treated {

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken, Waiver};
+use super::sealed::{Gather, Open, Sealed, Visit};
+use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken};
 use crate::backup::Horizon;
+use crate::case::Because;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::Digest;
-use crate::gateway::GatewayAnswer;
-use crate::plan::{CaseId, ExpiryOf, OperatorId, Tombstones, Uncertain};
+use crate::gateway::{GatewayAnswer, GatewayOutcome};
+use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, Step, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
 use crate::store::Census;
 
@@ -33,84 +35,22 @@ pub struct GatewayResult {
     /// Which gateway.
     pub gateway: GatewayName,
     /// Which profile, as a keyed digest: who holds the key can tell a profile that comes back.
-    pub profile: SubjectToken,
+    pub profile: Sealed<SubjectToken>,
     /// What it answered.
     pub answer: GatewayAnswer,
 }
 
-/// A profile at a gateway that was erased by itself, under an approved review of what had been forgotten there.
+/// A step that a person decided to do without.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProfileErased {
-    /// Which gateway.
-    pub gateway: GatewayName,
-    /// The host's account there.
-    pub account: Option<AccountId>,
-    /// Which profile, as a keyed digest.
-    pub profile: SubjectToken,
-    /// The check value of the key of that digest.
-    pub key: KeyCheck,
-    /// The review that was approved.
-    pub review: Digest,
-    /// Who approved.
-    pub operator: OperatorId,
-    /// When.
-    pub approved_at: DateTime<Utc>,
-    /// When the gateway was asked.
-    pub at: DateTime<Utc>,
-    /// What it answered.
-    pub answer: GatewayAnswer,
-}
-
-/// Which run of an expiry: random, so it says nothing of anybody.
-pub type ExpiryRun = CaseId;
-
-/// What the ledger says of a run in which records expired. There is one entry before anything is touched and one when all
-/// is done; a run without its second entry was interrupted, and how much it did is not known. The next run does the rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "expiry", rename_all = "snake_case")]
-pub enum ExpiryEvent {
-    /// It was approved and is about to begin.
-    Begun(ExpiryBegun),
-    /// It has come to its end, and what it treated was read back.
-    Ended(ExpiryEnded),
-}
-
-/// That an expiry was approved and is about to begin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExpiryBegun {
-    /// The run.
-    pub run: ExpiryRun,
-    /// The plan that was approved.
-    pub plan: Digest,
-    /// Whose records.
-    pub of: ExpiryOf,
-    /// The data map.
-    pub data_map: Digest,
-    /// The policies in force: of each tenant in the order of their names, or of all where the owner is gone.
-    pub policies: Vec<Digest>,
-    /// Who approved.
-    pub operator: OperatorId,
-    /// When.
-    pub approved_at: DateTime<Utc>,
-    /// The instant at which what has expired expired.
-    pub at: DateTime<Utc>,
-}
-
-/// That an expiry has come to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExpiryEnded {
-    /// The run.
-    pub run: ExpiryRun,
-    /// What was treated.
-    pub expired: Vec<ExpiredRecords>,
-    /// Why it came to an end before it was done, if it did. What was not read back by then is not counted; the next run does
-    /// the rest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broken_off: Option<String>,
+pub struct WaivedStep {
+    /// Which step.
+    pub step: Step,
+    /// Who decided.
+    pub operator: Sealed<OperatorId>,
+    /// Why, with nothing of the customer in it.
+    pub reason: String,
     /// When.
     pub at: DateTime<Utc>,
-    /// Where backup copies linger.
-    pub backups: Vec<BackupResidue>,
 }
 
 /// Records of a tenant, or of nobody, that expired in a run.
@@ -124,6 +64,73 @@ pub struct ExpiredRecords {
     /// Customers of whom nothing was touched: held back by a guard, changed meanwhile, or refused by the store. The next
     /// run looks at them again.
     pub left: u64,
+}
+
+/// What came of an expiry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryResult {
+    /// What was treated.
+    pub expired: Vec<ExpiredRecords>,
+    /// Whether that is all of it. An answer of a store may have been lost; the records are treated then, and not counted.
+    pub exact: bool,
+    /// Why it came to an end before all was looked at, if it did. The next one does the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<EndedEarly>,
+}
+
+/// Why an expiry came to an end before all was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndedEarly {
+    /// Far more had expired than the plan said that was approved.
+    MoreThanPlanned {
+        /// As the plan counted them.
+        planned: u64,
+        /// As they were by then, as far as they were looked at.
+        found: u64,
+    },
+    /// The approval does not hold any more.
+    Mandate {
+        /// From when on.
+        expired: Option<DateTime<Utc>>,
+    },
+    /// A person ended it.
+    Cancelled {
+        /// Who.
+        operator: Sealed<OperatorId>,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::MoreThanPlanned { planned, found } => write!(
+                f,
+                "{found} records or more have expired by now, and the approved plan spoke of {planned}; look why, plan again \
+                 and approve the new plan"
+            ),
+            Self::Mandate { expired: Some(at) } => {
+                write!(f, "the approval expired at {at}; plan again and approve the new plan")
+            }
+            Self::Mandate { expired: None } => {
+                f.write_str("the approval does not hold now; plan again and approve the new plan")
+            }
+            Self::Cancelled { operator, reason } => write!(f, "cancelled by {operator}: {reason}"),
+        }
+    }
+}
+
+/// What came of erasing a profile by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileResult {
+    /// What the gateway answered. None if a person decided to do without it.
+    pub answer: Option<GatewayAnswer>,
+    /// Steps that a person decided to do without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<WaivedStep>,
 }
 
 /// Where backup copies may still hold what was erased, and until when.
@@ -147,7 +154,7 @@ pub struct ErasureResult {
     /// What gateways answered, per profile. A gateway that is not here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,
     /// Steps that a person decided to do without.
-    pub waived: Vec<Waiver>,
+    pub waived: Vec<WaivedStep>,
     /// Records of each class that belonged to the customer when everything was read back, none of which the
     /// treatment would still change.
     pub verified: BTreeMap<ClassName, u64>,
@@ -178,45 +185,104 @@ pub struct DeferredRecords {
 /// How a case ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Closing {
     /// Erased as planned, and verified.
-    Erased(ErasureResult),
-    /// What the decision depended on had changed. Nothing was touched, or the deactivation was taken back.
+    Erased(Arc<ErasureResult>),
+    /// What had expired was treated.
+    Expired(Arc<ExpiryResult>),
+    /// A profile was erased by itself.
+    Profile(Arc<ProfileResult>),
+    /// What was approved is not so any more. Nothing was touched, or the deactivation was taken back.
     Superseded {
         /// What had changed.
-        reason: String,
+        because: Because,
     },
     /// A person cancelled it before anything irreversible.
     Cancelled {
         /// Who.
-        operator: OperatorId,
+        operator: Sealed<OperatorId>,
         /// Why.
         reason: String,
     },
 }
 
+impl Closing {
+    fn visit(&mut self, visit: &mut impl Visit) -> Result<(), LedgerError> {
+        match self {
+            Self::Erased(result) => {
+                let result = Arc::make_mut(result);
+                for gateway in &mut result.gateways {
+                    visit.sealed(&mut gateway.profile)?;
+                }
+                result.waived.iter_mut().try_for_each(|waived| visit.sealed(&mut waived.operator))
+            }
+            Self::Profile(result) => {
+                let waived = &mut Arc::make_mut(result).waived;
+                waived.iter_mut().try_for_each(|waived| visit.sealed(&mut waived.operator))
+            }
+            Self::Expired(result) => match &mut Arc::make_mut(result).ended_early {
+                Some(EndedEarly::Cancelled { operator, .. }) => visit.sealed(operator),
+                Some(_) | None => Ok(()),
+            },
+            Self::Cancelled { operator, .. } => visit.sealed(operator),
+            Self::Superseded { .. } => Ok(()),
+        }
+    }
+}
+
+/// What a case was about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum About {
+    /// A customer, as a keyed digest.
+    Customer(Sealed<SubjectToken>),
+    /// Records that have expired.
+    Expiry(ExpiryOf),
+    /// A profile at a gateway, under a review of what had been forgotten there.
+    Profile {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The host's account there.
+        account: Option<AccountId>,
+        /// Which profile, as a keyed digest.
+        profile: Sealed<SubjectToken>,
+    },
+}
+
+impl About {
+    /// The keyed digest of whom or what it names.
+    fn token(&self) -> Option<SubjectToken> {
+        match self {
+            Self::Customer(token) | Self::Profile { profile: token, .. } => token.get().copied(),
+            Self::Expiry(_) => None,
+        }
+    }
+
+    fn visit(&mut self, visit: &mut impl Visit) -> Result<(), LedgerError> {
+        match self {
+            Self::Customer(token) | Self::Profile { profile: token, .. } => visit.sealed(token),
+            Self::Expiry(_) => Ok(()),
+        }
+    }
+}
+
 /// What the cases of a batch have in common: who approved, under which rules, and what was around when they were
 /// closed. Kept once for all of them; each entry names it by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Circumstances {
-    /// Whose customers.
-    pub tenant: TenantId,
-    /// The check value of the key of the subjects' tokens.
-    pub key: KeyCheck,
-    /// What made the customers due.
-    pub trigger: Trigger,
-    /// The policy.
-    pub policy: Digest,
-    /// The data map.
-    pub data_map: Digest,
-    /// The treatment, by name and digest.
-    pub treatment: TreatmentName,
-    /// The treatment's digest.
-    pub treatment_digest: Digest,
-    /// Who approved.
-    pub operator: OperatorId,
+    /// The rules.
+    pub rules: Rules,
+    /// On what kind of word.
+    pub mandate: MandateKind,
+    /// Who gave it.
+    pub operator: Sealed<OperatorId>,
     /// When.
     pub approved_at: DateTime<Utc>,
+    /// The check value of the key of the tokens. None where nobody is named.
+    pub key: Option<KeyCheck>,
     /// When the cases were opened.
     pub opened_at: DateTime<Utc>,
     /// When they were closed.
@@ -229,17 +295,53 @@ pub struct Circumstances {
     pub scrubbable: bool,
 }
 
+/// The rules under which a case ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rules {
+    /// Of an erasure.
+    Erasure(Arc<ErasureRules>),
+    /// Of an expiry.
+    Expiry {
+        /// The policies in force: of each tenant in the order of their names, or of all where the owner is gone.
+        policies: Vec<Digest>,
+        /// The data map.
+        data_map: Digest,
+    },
+    /// A profile by itself is erased as the review says that was approved.
+    Review,
+}
+
+/// The rules of an erasure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasureRules {
+    /// Whose customers.
+    pub tenant: TenantId,
+    /// What made the customers due.
+    pub trigger: Trigger,
+    /// The policy.
+    pub policy: Digest,
+    /// The data map.
+    pub data_map: Digest,
+    /// The treatment, by name and digest.
+    pub treatment: TreatmentName,
+    /// The treatment's digest.
+    pub treatment_digest: Digest,
+}
+
 /// A closed case.
 ///
-/// Its entry's text says `case`, `circumstances` (a digest), `closing`, `plan` and `subject`. A ledger keeps that text as it
-/// was written, and its digest is the case's [`leaf`](Self::leaf).
+/// Its entry's text says what it was `about`, its id (`case`), `circumstances` (a digest), `closing` and `plan`. A ledger keeps
+/// that text as it was written, and its digest is the case's [`leaf`](Self::leaf). Beside the text it keeps the
+/// [openings](EntryBody::beside) of what is [sealed](Sealed) in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedCase {
     /// The case.
     pub case: CaseId,
-    /// Whose data, as a keyed digest.
-    pub subject: SubjectToken,
-    /// The plan that was approved.
+    /// What it was about.
+    pub about: About,
+    /// The digest of what was approved: of the plan, or of the review.
     pub plan: Digest,
     /// How it ended.
     pub closing: Closing,
@@ -247,45 +349,74 @@ pub struct ClosedCase {
     circumstances: Digest,
     /// As it was written.
     text: Arc<str>,
+    /// What is sealed in it.
+    beside: Option<Arc<str>>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written<'c> {
+    about: Cow<'c, About>,
     case: Cow<'c, CaseId>,
     circumstances: Digest,
     closing: Cow<'c, Closing>,
     plan: Digest,
-    subject: SubjectToken,
 }
 
 impl ClosedCase {
-    /// The tokens of the profiles at gateways that were erased with the customer.
+    /// The tokens of the profiles at gateways of which it says that they were erased, or that the gateway answered for them.
     pub fn profiles(&self) -> impl Iterator<Item = SubjectToken> {
-        let results = match &self.closing {
+        let with_the_customer = match &self.closing {
             Closing::Erased(result) => result.gateways.as_slice(),
-            Closing::Superseded { .. } | Closing::Cancelled { .. } => &[],
+            _ => &[],
         };
-        results.iter().map(|result| result.profile)
+        let gone = |answer: &GatewayAnswer| {
+            matches!(answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
+        };
+        let by_itself = match &self.closing {
+            Closing::Profile(result) if result.answer.as_ref().is_some_and(gone) => self.about.token(),
+            _ => None,
+        };
+        let with_the_customer = with_the_customer.iter().filter_map(|result| result.profile.get().copied());
+        with_the_customer.chain(by_itself)
     }
 
     /// A closed case. The digest is that of the circumstances: [`Circumstances::digest`].
     pub(crate) fn new(
         case: CaseId,
-        subject: SubjectToken,
+        mut about: About,
         plan: Digest,
-        closing: Closing,
+        mut closing: Closing,
         (circumstances, under): (Digest, Arc<Circumstances>),
     ) -> Result<Self, LedgerError> {
+        let mut gather = Gather::default();
+        about.visit(&mut gather)?;
+        closing.visit(&mut gather)?;
         let written = Written {
+            about: Cow::Borrowed(&about),
             case: Cow::Borrowed(&case),
             circumstances,
             closing: Cow::Borrowed(&closing),
             plan,
-            subject,
         };
-        let text = text_of(&Said::Closed(written))?.into();
-        Ok(Self { case, subject, plan, closing, under, circumstances, text })
+        let text = text_of(&Said::Closed(Box::new(written)))?.into();
+        let beside = gather.text()?.map(Into::into);
+        Ok(Self { case, about, plan, closing, under, circumstances, text, beside })
+    }
+
+    /// Whose data, as a keyed digest. None if it was about no customer, or once the token was destroyed.
+    pub fn subject(&self) -> Option<SubjectToken> {
+        if let About::Customer(subject) = &self.about { subject.get().copied() } else { None }
+    }
+
+    /// The epoch of the key of its tokens, and the key's check value.
+    pub(crate) fn key(&self) -> Option<(u32, KeyCheck)> {
+        Some((self.about.token()?.epoch(), self.under.key.clone()?))
+    }
+
+    /// The rules, if it was about a customer.
+    pub fn erasure(&self) -> Option<&Arc<ErasureRules>> {
+        if let Rules::Erasure(rules) = &self.under.rules { Some(rules) } else { None }
     }
 
     /// Under which circumstances.
@@ -311,10 +442,8 @@ const FORMAT: u32 = 1;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Said<'e> {
-    Closed(Written<'e>),
+    Closed(Box<Written<'e>>),
     Scrubbed(Cow<'e, Scrubbed>),
-    Profile(Cow<'e, ProfileErased>),
-    Expiry(Cow<'e, ExpiryEvent>),
     Counted(Cow<'e, Census>),
 }
 
@@ -325,11 +454,8 @@ struct Text<S> {
 }
 
 fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
-    let failed = |error: serde_json::Error| LedgerError::Failed {
-        doing: "writing an entry",
-        what: format!("it has no canonical form: {error}"),
-    };
-    serde_json_canonicalizer::to_string(&Text { format: FORMAT, says }).map_err(failed)
+    serde_json_canonicalizer::to_string(&Text { format: FORMAT, says })
+        .map_err(|error| no_canonical_form(&error))
 }
 
 /// The hash of a leaf of a Merkle tree, as RFC 6962, section 2.1, has it.
@@ -342,6 +468,36 @@ impl Circumstances {
     pub fn digest(&self) -> Digest {
         Digest::of(self)
     }
+
+    /// Their text, as a ledger keeps it, and beside it the openings of what is [sealed](Sealed) in it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] for what JSON cannot say.
+    pub fn to_text(&self) -> Result<(String, Option<String>), LedgerError> {
+        let mut gather = Gather::default();
+        gather.sealed(&mut self.operator.clone())?;
+        Ok((
+            serde_json_canonicalizer::to_string(self).map_err(|error| no_canonical_form(&error))?,
+            gather.text()?,
+        ))
+    }
+
+    /// Circumstances from their text and what was kept beside it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] for what are none.
+    pub fn from_text(text: &str, beside: Option<&str>) -> Result<Self, LedgerError> {
+        let corrupt = |_| LedgerError::Corrupt { doing: "reading circumstances" };
+        let mut read: Self = serde_json::from_str(text).map_err(corrupt)?;
+        let mut open = Open::by(beside)?;
+        open.sealed(&mut read.operator)?;
+        open.finish()?;
+        Ok(read)
+    }
+}
+
+fn no_canonical_form(error: &serde_json::Error) -> LedgerError {
+    LedgerError::Failed { doing: "writing an entry", what: format!("it has no canonical form: {error}") }
 }
 
 /// That the store's files were scrubbed.
@@ -361,10 +517,6 @@ pub enum EntryBody {
     Closed(Arc<ClosedCase>),
     /// The store's files were scrubbed of everything erased up to an entry.
     Scrubbed(Scrubbed),
-    /// A profile at a gateway was erased by itself.
-    Profile(Arc<ProfileErased>),
-    /// Records expire, or have expired.
-    Expiry(Arc<ExpiryEvent>),
     /// All rows of the store were counted. What depends on the values of single rows is left out.
     Counted(Arc<Census>),
 }
@@ -378,19 +530,28 @@ impl EntryBody {
         match self {
             Self::Closed(case) => Ok(case.text.to_string()),
             Self::Scrubbed(scrubbed) => text_of(&Said::Scrubbed(Cow::Borrowed(scrubbed))),
-            Self::Profile(profile) => text_of(&Said::Profile(Cow::Borrowed(profile))),
-            Self::Expiry(event) => text_of(&Said::Expiry(Cow::Borrowed(event))),
             Self::Counted(census) => text_of(&Said::Counted(Cow::Borrowed(census))),
         }
     }
 
-    /// What a text says that a ledger kept, with the circumstances of a closed case by their digest.
+    /// What a ledger keeps beside the text: salts and values of what is [sealed](Sealed) in it. Destroyed, the text and its
+    /// [leaf](Self::leaf) are as before, and nobody can tell any more whom it names. None where it names nobody.
+    pub fn beside(&self) -> Option<&str> {
+        match self {
+            Self::Closed(case) => case.beside.as_deref(),
+            Self::Scrubbed(_) | Self::Counted(_) => None,
+        }
+    }
+
+    /// What a text says that a ledger kept, with what it kept beside it, and with the circumstances of a closed case by their
+    /// digest.
     ///
     /// # Errors
-    /// [`LedgerError::Newer`] for the text of a later release, [`LedgerError::Corrupt`] for what is no entry, and for
-    /// circumstances that are not those of the digest. What goes wrong when these are read.
+    /// [`LedgerError::Newer`] for the text of a later release, [`LedgerError::Corrupt`] for what is no entry, for what
+    /// does not belong beside it, and for circumstances that are not those of the digest. What goes wrong when these are read.
     pub fn from_text<E: From<LedgerError>>(
         text: &str,
+        beside: Option<&str>,
         circumstances: impl FnOnce(Digest) -> Result<Option<Arc<Circumstances>>, E>,
     ) -> Result<Self, E> {
         let corrupt = || LedgerError::Corrupt { doing: "reading an entry" };
@@ -399,27 +560,33 @@ impl EntryBody {
         if format > FORMAT {
             return Err(LedgerError::Newer { found: format.into(), known: FORMAT.into() }.into());
         }
-        Ok(match serde_json::from_value(says).map_err(|_| corrupt())? {
-            Said::Closed(Written { case, circumstances: digest, closing, plan, subject }) => {
+        let mut open = Open::by(beside)?;
+        let body = match serde_json::from_value(says).map_err(|_| corrupt())? {
+            Said::Closed(written) => {
+                let Written { about, case, circumstances: digest, closing, plan } = *written;
                 let under = circumstances(digest)?.ok_or_else(corrupt)?;
                 if under.digest() != digest {
                     return Err(corrupt().into());
                 }
+                let (mut about, mut closing) = (about.into_owned(), closing.into_owned());
+                about.visit(&mut open)?;
+                closing.visit(&mut open)?;
                 Self::Closed(Arc::new(ClosedCase {
                     case: case.into_owned(),
-                    subject,
+                    about,
                     plan,
-                    closing: closing.into_owned(),
+                    closing,
                     under,
                     circumstances: digest,
                     text: text.into(),
+                    beside: beside.map(Into::into),
                 }))
             }
             Said::Scrubbed(scrubbed) => Self::Scrubbed(scrubbed.into_owned()),
-            Said::Profile(profile) => Self::Profile(Arc::new(profile.into_owned())),
-            Said::Expiry(event) => Self::Expiry(Arc::new(event.into_owned())),
             Said::Counted(census) => Self::Counted(Arc::new(census.into_owned())),
-        })
+        };
+        open.finish()?;
+        Ok(body)
     }
 
     /// The closed case, if that is what it says.
@@ -432,11 +599,9 @@ impl EntryBody {
         match self {
             Self::Closed(case) => {
                 let profiles = case.profiles().map(EntryKey::profile);
-                std::iter::once(EntryKey::subject(case.subject)).chain(profiles).collect()
+                case.subject().map(EntryKey::subject).into_iter().chain(profiles).collect()
             }
             Self::Scrubbed(_) => vec![EntryKey::scrub()],
-            Self::Profile(erased) => vec![EntryKey::profile(erased.profile)],
-            Self::Expiry(_) => Vec::new(),
             Self::Counted(census) => vec![EntryKey::census(census.data_map)],
         }
     }
@@ -463,12 +628,7 @@ pub struct Entry {
 impl Entry {
     /// The tokens of the profiles at gateways of which it says that they were erased.
     pub fn profiles(&self) -> impl Iterator<Item = SubjectToken> {
-        let (case, by_itself) = match &self.body {
-            EntryBody::Closed(case) => (Some(case), None),
-            EntryBody::Profile(erased) => (None, Some(erased.profile)),
-            EntryBody::Scrubbed(_) | EntryBody::Expiry(_) | EntryBody::Counted(_) => (None, None),
-        };
-        case.into_iter().flat_map(|case| case.profiles()).chain(by_itself)
+        self.closed().into_iter().flat_map(|case| case.profiles())
     }
 
     /// The closed case, if that is what it says.

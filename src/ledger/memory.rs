@@ -1,6 +1,6 @@
 //! Case book and ledger in memory: for tests and for trying things out. It proves nothing after a restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 
 use super::lease_clock::LeaseClock;
 use super::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, NewCase, Opened, OpenedCases, SavedCase,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Lease, Ledger,
+    LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -31,6 +31,8 @@ impl Default for MemoryLedger {
 #[derive(Debug, Default)]
 struct State {
     open: BTreeMap<CaseId, Open>,
+    /// What open cases have for themselves.
+    holds: HashMap<String, CaseId>,
     fences: u64,
     claims: BTreeMap<Fence, Claim>,
     entries: Vec<Entry>,
@@ -116,10 +118,7 @@ impl CaseBook for MemoryLedger {
         let fence = state.new_claim(lease, now);
         let mut answers = Vec::with_capacity(cases.len());
         for case in cases {
-            let (customer, tenant) = (case.customer(), case.tenant());
-            let is_theirs =
-                |open: &&Open| open.saved.new.customer() == customer && open.saved.new.tenant() == tenant;
-            match state.open.values().find(is_theirs).map(|other| other.saved.new.id.clone()) {
+            match state.holds.get(&case.task.holds()).cloned() {
                 Some(other) if other != case.id => {
                     answers.push(Opened::Conflict { case: other });
                     continue;
@@ -133,7 +132,10 @@ impl CaseBook for MemoryLedger {
                     }
                 }
                 None => {
-                    state.treatments.insert(case.binding.treatment_digest(), case.treatment.clone());
+                    if let Task::Erasure(Erasure { binding, treatment }) = &case.task {
+                        state.treatments.insert(binding.treatment_digest(), Arc::clone(treatment));
+                    }
+                    state.holds.insert(case.task.holds(), case.id.clone());
                     let saved = SavedCase { new: case.clone(), events: Vec::new() };
                     state.open.insert(case.id.clone(), Open { saved, fence: Some(fence) });
                 }
@@ -213,7 +215,9 @@ impl Ledger for MemoryLedger {
         }
         let mut entries = Vec::with_capacity(cases.len());
         for case in cases {
-            state.open.remove(&case.case);
+            if let Some(open) = state.open.remove(&case.case) {
+                state.holds.remove(&open.saved.new.task.holds());
+            }
             let entry = state.closed(&case.case).cloned().unwrap_or_else(|| {
                 let place = state.entries.len();
                 state.closed.insert(case.case.clone(), place);

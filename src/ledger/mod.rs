@@ -1,7 +1,7 @@
 //! What was done: the ports [`CaseBook`], [`Ledger`] and [`KeyRing`], and their adapters.
 //!
-//! The **case book** is the working memory: one open case per customer, with the host's own customer id,
-//! wiped when the case closes. The **ledger** is append-only: tokens, digests and outcomes, nothing else. One
+//! The **case book** is the working memory: one open case per customer, with the host's own customer id, one per expiry of the
+//! same records, and one per profile of a review. It is wiped when the case closes. The **ledger** is append-only: tokens, digests and outcomes, nothing else. One
 //! adapter holds both, and it must live outside of what is backed up with the customers: a restore that
 //! brought the customers back must not take away the proof that they were erased.
 //!
@@ -27,17 +27,19 @@ mod find;
 mod key_ring;
 mod lease_clock;
 mod memory;
+mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use case::{
-    CaseEvent, Claimed, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases, SavedCase, WorkerId,
+    CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases,
+    ReviewedProfile, SavedCase, Task, WorkerId,
 };
 pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
-    BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, Entry, EntryBody,
-    ErasureResult, ExpiredRecords, ExpiryBegun, ExpiryEnded, ExpiryEvent, ExpiryRun, GatewayResult,
-    ProfileErased, Scrubbed,
+    About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
+    EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, ProfileResult,
+    Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
@@ -45,6 +47,8 @@ pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
 };
 pub use memory::MemoryLedger;
+pub(crate) use sealed::Salts;
+pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
 
@@ -122,7 +126,7 @@ pub enum LedgerError {
 /// end. The case book's own clock tells when that is: a database's where there is one.
 #[async_trait]
 pub trait CaseBook: Debug + Send + Sync + 'static {
-    /// Opens cases, in one write, and claims them. A customer who has an open case already gets no second one.
+    /// Opens cases, in one write, and claims them. What has an open case already gets no second one: see [`Task::holds`].
     ///
     /// **Idempotency:** a case that is open under the same id is [`Opened::Open`], and is claimed anew if it was this
     /// worker's. **Partial failure:** an error means that none was opened. **Cancel safety:** all are open or none.

@@ -24,27 +24,26 @@ use book::Numbers;
 
 mod book;
 
-/// The format of the file, in its `user_version`.
-const FORMAT: i64 = 1;
 /// "rlnq", in the file's `application_id`, so that no other database is taken for a ledger.
 const APPLICATION: i64 = 0x726c_6e71;
 
+/// What makes each format of the file out of the one before, the first of an empty file. A file says in its `user_version`
+/// how many of these it has had. Those that a release has shipped with are never changed.
+const FORMATS: [&str; 1] = [FIRST];
+
 /// Entries are never changed or removed: triggers refuse it, whoever tries. What many cases share is kept once: the
 /// terms of open ones, the circumstances of closed ones, and an event that came to a whole batch.
-const SCHEMA: &str = "
+const FIRST: &str = "
     CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
     CREATE TABLE open_case (
         no INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
-        tenant TEXT NOT NULL,
-        customer TEXT NOT NULL,
-        registered TEXT,
-        keeps TEXT,
+        holds TEXT NOT NULL UNIQUE,
+        own TEXT NOT NULL,
         plan BLOB NOT NULL,
         terms INTEGER NOT NULL REFERENCES terms (id),
-        fence INTEGER,
-        UNIQUE (tenant, customer)
+        fence INTEGER
     );
     CREATE TABLE claim (
         fence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -61,8 +60,8 @@ const SCHEMA: &str = "
         body TEXT NOT NULL
     );
     CREATE INDEX event_cases ON event (last, first);
-    CREATE TABLE circumstances (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE entry (seq INTEGER PRIMARY KEY, case_id TEXT UNIQUE, body TEXT NOT NULL);
+    CREATE TABLE circumstances (digest TEXT PRIMARY KEY, body TEXT NOT NULL, beside TEXT) WITHOUT ROWID;
+    CREATE TABLE entry (seq INTEGER PRIMARY KEY, case_id TEXT UNIQUE, body TEXT NOT NULL, beside TEXT);
     CREATE TABLE entry_key (
         key BLOB NOT NULL,
         seq INTEGER NOT NULL REFERENCES entry (seq),
@@ -113,7 +112,7 @@ impl SqliteLedger {
     fn with(path: &Path, create: bool) -> Result<Self, LedgerError> {
         let failed = |fault: Fault| failure("opening the ledger", fault);
         let mut connection = sqlite::open(path, create).map_err(failed)?;
-        prepare(&mut connection, create)?;
+        prepare(&mut connection, create, &FORMATS)?;
         let tidy = |connection: &mut Connection| {
             // Where somebody reads the ledger right now, it stays until the next time.
             if let Err(error) = empty_log(connection) {
@@ -177,7 +176,8 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
     }
 }
 
-fn prepare(connection: &mut Connection, create: bool) -> Result<(), LedgerError> {
+/// Makes a ledger of an empty file, and brings one of an earlier release to the format of this one.
+fn prepare(connection: &mut Connection, create: bool, formats: &[&str]) -> Result<(), LedgerError> {
     let doing = "opening the ledger";
     let failed = |error: rusqlite::Error| failure(doing, error.into());
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
@@ -187,15 +187,22 @@ fn prepare(connection: &mut Connection, create: bool) -> Result<(), LedgerError>
         transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
     let (application, format) =
         (pragma("application_id").map_err(failed)?, pragma("user_version").map_err(failed)?);
-    match (tables, application, format) {
-        (0, 0, 0) if create => {
-            transaction.execute_batch(SCHEMA).map_err(failed)?;
-            transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
-            transaction.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
-        }
-        (_, APPLICATION, FORMAT) => {}
-        (_, APPLICATION, found) => return Err(LedgerError::Newer { found, known: FORMAT }),
-        _ => return Err(LedgerError::Corrupt { doing }),
+    let known = number_of(formats.len());
+    let is_ledger = application == APPLICATION && format > 0;
+    let is_empty = (tables, application, format) == (0, 0, 0);
+    if !(is_ledger || (is_empty && create)) {
+        return Err(LedgerError::Corrupt { doing });
+    }
+    if format > known {
+        return Err(LedgerError::Newer { found: format, known });
+    }
+    let had = usize::try_from(format).unwrap_or_default();
+    for step in formats.iter().skip(had) {
+        transaction.execute_batch(step).map_err(failed)?;
+    }
+    if format < known {
+        transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+        transaction.pragma_update(None, "user_version", known).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
     // Only now is it known to be a ledger. Where the file system cannot share memory, SQLite keeps its other journal.
@@ -212,17 +219,16 @@ fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
     serde_json::from_str(text).map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, Trouble> {
-    text.parse().map_err(|_| Trouble::Fault(Fault::Corrupt))
+/// A row of entries: its number, its text, and what is kept beside it.
+type EntryRow = (i64, String, Option<String>);
+
+fn entry(row: &Row<'_>) -> Result<EntryRow, rusqlite::Error> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
-/// A row of entries: its number, and its text.
-fn entry(row: &Row<'_>) -> Result<(i64, String), rusqlite::Error> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-fn to_entry(connection: &Connection, (seq, body): (i64, String)) -> Result<Entry, Trouble> {
-    let body = EntryBody::from_text(&body, |digest| read_circumstances(connection, digest))?;
+fn to_entry(connection: &Connection, (seq, body, beside): EntryRow) -> Result<Entry, Trouble> {
+    let read = |digest| read_circumstances(connection, digest);
+    let body = EntryBody::from_text(&body, beside.as_deref(), read)?;
     Ok(Entry { seq: seq_of(seq)?, body })
 }
 
@@ -235,12 +241,12 @@ fn read_circumstances(
     connection: &Connection,
     digest: Digest,
 ) -> Result<Option<Arc<Circumstances>>, Trouble> {
-    let body: Option<String> = connection
-        .prepare_cached("SELECT body FROM circumstances WHERE digest = ?1")?
-        .query_row([digest.to_string()], |row| row.get(0))
+    let kept: Option<(String, Option<String>)> = connection
+        .prepare_cached("SELECT body, beside FROM circumstances WHERE digest = ?1")?
+        .query_row([digest.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(body) = body else { return Ok(None) };
-    Ok(Some(Arc::new(from_json(&body)?)))
+    let Some((body, beside)) = kept else { return Ok(None) };
+    Ok(Some(Arc::new(Circumstances::from_text(&body, beside.as_deref())?)))
 }
 
 /// One entry per case, and their working memory wiped.
@@ -254,9 +260,11 @@ fn close(
     let mut entries = Vec::with_capacity(cases.len());
     {
         let mut last = last(&transaction)?;
-        let mut keep = transaction
-            .prepare_cached("INSERT OR IGNORE INTO circumstances (digest, body) VALUES (?1, ?2)")?;
-        let mut select = transaction.prepare_cached("SELECT seq, body FROM entry WHERE case_id = ?1")?;
+        let mut keep = transaction.prepare_cached(
+            "INSERT OR IGNORE INTO circumstances (digest, body, beside) VALUES (?1, ?2, ?3)",
+        )?;
+        let mut select =
+            transaction.prepare_cached("SELECT seq, body, beside FROM entry WHERE case_id = ?1")?;
         let mut kept = None;
         let held = book::held(&transaction, numbers, cases.iter().map(|case| &case.case))?;
         for (case, held) in cases.iter().zip(held) {
@@ -267,7 +275,8 @@ fn close(
             book::is_ours(held, fence, &case.case)?;
             let circumstances = case.circumstances();
             if kept != Some(circumstances) {
-                keep.execute(params![circumstances.to_string(), to_json(&**case.under())?])?;
+                let (body, beside) = case.under().to_text()?;
+                keep.execute(params![circumstances.to_string(), body, beside])?;
                 kept = Some(circumstances);
             }
             last += 1;
@@ -290,8 +299,8 @@ fn last(connection: &Connection) -> Result<i64, Trouble> {
 fn insert(connection: &Connection, seq: i64, body: &EntryBody) -> Result<(), Trouble> {
     let case = body.closed().map(|case| case.case.as_str());
     connection
-        .prepare_cached("INSERT INTO entry (seq, case_id, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![seq, case, body.to_text()?])?;
+        .prepare_cached("INSERT INTO entry (seq, case_id, body, beside) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![seq, case, body.to_text()?, body.beside()])?;
     for key in body.keys() {
         connection
             .prepare_cached("INSERT OR IGNORE INTO entry_key (key, seq) VALUES (?1, ?2)")?
@@ -394,7 +403,7 @@ impl Ledger for SqliteLedger {
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
         self.call("reading the ledger", move |connection| {
             connection
-                .prepare_cached("SELECT seq, body FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2")?
+                .prepare_cached("SELECT seq, body, beside FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2")?
                 .query_map([number(after), number_of(limit)], entry)?
                 .map(|row| to_entry(connection, row?))
                 .collect()
@@ -406,7 +415,7 @@ impl Ledger for SqliteLedger {
         let case = case.clone();
         self.call("reading the ledger", move |connection| {
             connection
-                .prepare_cached("SELECT seq, body FROM entry WHERE case_id = ?1")?
+                .prepare_cached("SELECT seq, body, beside FROM entry WHERE case_id = ?1")?
                 .query_row([case.as_str()], entry)
                 .optional()?
                 .map(|row| to_entry(connection, row))
@@ -432,7 +441,7 @@ impl Ledger for SqliteLedger {
             if find.last_first {
                 found.reverse();
             }
-            let mut read = connection.prepare_cached("SELECT seq, body FROM entry WHERE seq = ?1")?;
+            let mut read = connection.prepare_cached("SELECT seq, body, beside FROM entry WHERE seq = ?1")?;
             found
                 .into_iter()
                 .take(find.limit)
@@ -448,5 +457,40 @@ impl Ledger for SqliteLedger {
 
     async fn last(&self) -> Result<u64, LedgerError> {
         self.call("reading the ledger", move |connection| seq_of(last(connection)?)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_an_earlier_format_is_brought_to_the_one_of_today_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let formats = [FIRST, "ALTER TABLE entry ADD COLUMN noted TEXT"];
+        let version = |connection: &Connection| {
+            connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap()
+        };
+        let mut connection = Connection::open(&path).unwrap();
+        prepare(&mut connection, true, &formats[..1]).unwrap();
+        connection.execute("INSERT INTO entry (seq, body) VALUES (1, 'kept')", []).unwrap();
+        assert_eq!(version(&connection), 1);
+        drop(connection);
+        let mut connection = Connection::open(&path).unwrap();
+        prepare(&mut connection, false, &formats).unwrap();
+        let kept: (String, Option<String>) = connection
+            .query_row("SELECT body, noted FROM entry", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!((kept, version(&connection)), (("kept".to_owned(), None), 2));
+        prepare(&mut connection, false, &formats).unwrap();
+        // An earlier release touches nothing of it.
+        let error = prepare(&mut connection, true, &formats[..1]).unwrap_err();
+        assert!(matches!(error, LedgerError::Newer { found: 2, known: 1 }), "{error}");
+        // One step that fails leaves the file as it was.
+        let broken = [formats[0], formats[1], "CREATE TABLE more (x); nonsense"];
+        prepare(&mut connection, true, &broken).unwrap_err();
+        assert_eq!(version(&connection), 2);
+        assert!(connection.prepare("SELECT * FROM more").is_err());
     }
 }

@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Binding, Plan};
+use super::{Binding, Mandate, NotStanding, Plan};
 use crate::customer::TenantId;
 use crate::digest::Digest;
+use crate::format::Format;
 use crate::name::open_name;
 
 open_name! {
@@ -76,6 +77,11 @@ impl Authority {
         &self.operator
     }
 
+    /// Over which tenants they have authority.
+    pub fn tenants(&self) -> &BTreeSet<TenantId> {
+        &self.tenants
+    }
+
     /// Whether they have authority over a tenant.
     ///
     /// # Errors
@@ -99,6 +105,7 @@ impl Authority {
 /// That an operator approved one plan, by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
+    format: Format<1>,
     operator: OperatorId,
     tenants: BTreeSet<TenantId>,
     digest: Digest,
@@ -123,6 +130,7 @@ impl Approval {
         expires_at: DateTime<Utc>,
     ) -> Self {
         Self {
+            format: Format,
             operator: operator.into(),
             tenants: tenants.into_iter().collect(),
             digest,
@@ -165,6 +173,11 @@ impl Approval {
         self.expires_at
     }
 
+    /// Whether the operator has authority over every tenant with which a plan's customer is connected.
+    pub(super) fn over(&self, binding: &Binding) -> Result<(), ApprovalError> {
+        binding.within(&self.operator, &self.tenants)
+    }
+
     /// Whether it is of this digest, by an operator of these tenants, and holds at an instant.
     pub(crate) fn holds_for<'t>(
         &self,
@@ -189,17 +202,25 @@ impl Approval {
     /// [`ApprovalError::Operator`], [`ApprovalError::TooLong`], [`ApprovalError::Expired`], [`ApprovalError::NotYet`].
     pub fn valid_at(&self, at: DateTime<Utc>) -> Result<(), ApprovalError> {
         self.operator.check()?;
-        if self.expires_at.signed_duration_since(self.approved_at) > Self::LONGEST {
-            let (approved_at, expires_at) = (self.approved_at, self.expires_at);
-            return Err(ApprovalError::TooLong { approved_at, expires_at });
-        }
-        if at < self.approved_at {
-            Err(ApprovalError::NotYet { approved_at: self.approved_at })
-        } else if at >= self.expires_at {
-            Err(ApprovalError::Expired { expires_at: self.expires_at })
-        } else {
-            Ok(())
-        }
+        holds_between((self.approved_at, self.expires_at), Self::LONGEST, at)
+    }
+}
+
+/// Whether something that was given at one instant and ends at another holds, and was given for no longer than it may.
+pub(super) fn holds_between(
+    (approved_at, expires_at): (DateTime<Utc>, DateTime<Utc>),
+    longest: TimeDelta,
+    at: DateTime<Utc>,
+) -> Result<(), ApprovalError> {
+    if expires_at.signed_duration_since(approved_at) > longest {
+        return Err(ApprovalError::TooLong { approved_at, expires_at, days: longest.num_days() });
+    }
+    if at < approved_at {
+        Err(ApprovalError::NotYet { approved_at })
+    } else if at >= expires_at {
+        Err(ApprovalError::Expired { expires_at })
+    } else {
+        Ok(())
     }
 }
 
@@ -240,19 +261,35 @@ pub enum ApprovalError {
     /// Nobody is named in a way that the ledger can keep.
     #[error(transparent)]
     Operator(#[from] NotAnOperatorId),
-    /// It is valid for longer than [`Approval::LONGEST`].
+    /// It is valid for longer than [`Approval::LONGEST`], or than [`StandingApproval::LONGEST`](super::StandingApproval::LONGEST).
     #[error(
-        "the approval is valid from {approved_at} to {expires_at}, and {} days is the longest; give an end that is at most \
-         {} days after the start",
-        Approval::LONGEST.num_days(),
-        Approval::LONGEST.num_days()
+        "the approval is valid from {approved_at} to {expires_at}, and {days} days is the longest; give an end that is at most \
+         {days} days after the start"
     )]
     TooLong {
         /// When it was given.
         approved_at: DateTime<Utc>,
         /// Until when it was to count.
         expires_at: DateTime<Utc>,
+        /// How many days it may be valid at most.
+        days: i64,
     },
+    /// A standing approval is for fewer customers in one go.
+    #[error(
+        "{plans} plans were put under a standing approval for at most {at_most}; look why there are so many, and approve \
+         them, or raise the limit of a new standing approval"
+    )]
+    TooMany {
+        /// How many plans.
+        plans: usize,
+        /// How many the approval is for.
+        at_most: usize,
+    },
+    /// A standing approval does not cover the plan.
+    #[error(
+        "the standing approval does not cover the plan: {0}; approve the plan itself, or give a new standing approval"
+    )]
+    NotStanding(NotStanding),
     /// It has expired.
     #[error("the approval expired at {expires_at}; approve the plan again")]
     Expired {
@@ -272,7 +309,7 @@ pub enum ApprovalError {
 #[derive(Clone, Debug)]
 pub struct ApprovedPlan {
     pub(crate) plan: Plan,
-    pub(crate) approval: Approval,
+    pub(crate) mandate: Mandate,
 }
 
 impl ApprovedPlan {
@@ -281,9 +318,9 @@ impl ApprovedPlan {
         &self.plan
     }
 
-    /// The approval.
-    pub fn approval(&self) -> &Approval {
-        &self.approval
+    /// On whose word it may be executed.
+    pub fn mandate(&self) -> &Mandate {
+        &self.mandate
     }
 }
 
@@ -300,7 +337,7 @@ impl Plan {
         approval.operator.check()?;
         self.binding.within(&approval.operator, &approval.tenants)?;
         approval.valid_at(now)?;
-        Ok(ApprovedPlan { plan: self, approval })
+        Ok(ApprovedPlan { plan: self, mandate: Mandate::Approval(approval) })
     }
 }
 
@@ -342,7 +379,7 @@ mod tests {
         };
         assert_eq!(approval("op-1", 30 * 24).valid_at(at(1)), Ok(()));
         let (approved_at, expires_at) = (at(0), at(30 * 24 + 1));
-        let long = ApprovalError::TooLong { approved_at, expires_at };
+        let long = ApprovalError::TooLong { approved_at, expires_at, days: 30 };
         assert_eq!(approval("op-1", 30 * 24 + 1).valid_at(at(1)), Err(long.clone()));
         assert!(long.to_string().contains("at most 30 days after the start"), "{long}");
         let for_ever = Approval::new(

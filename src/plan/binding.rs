@@ -182,6 +182,11 @@ impl Binding {
         &self.tenant
     }
 
+    /// The tenants with which the customer is connected, as far as they are named.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        std::iter::once(&self.tenant).chain(&self.terms.connected)
+    }
+
     /// Whether an operator of these tenants may act on the customer: each tenant with which the customer is connected has
     /// to be among them. Where only a number is known, there must be no other tenant, unless the policy says with a
     /// reason that it does not look.
@@ -191,8 +196,7 @@ impl Binding {
         tenants: &BTreeSet<TenantId>,
     ) -> Result<(), ApprovalError> {
         let terms = &self.terms;
-        let mut connected = std::iter::once(&self.tenant).chain(&terms.connected);
-        if let Some(tenant) = connected.find(|tenant| !tenants.contains(*tenant)) {
+        if let Some(tenant) = self.tenants().find(|tenant| !tenants.contains(*tenant)) {
             let (operator, tenant) = (operator.clone(), tenant.clone());
             return Err(ApprovalError::OtherTenant { operator, tenant });
         }

@@ -116,13 +116,34 @@ pub(crate) fn holds_back(guard: &Guard) -> bool {
 }
 
 /// What the digest of such a plan is made of: no counts, no instants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Bound {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryTerms {
     version: u32,
     expiry: ExpiryOf,
     /// The policy in force: of each tenant, or of all where the owner is gone.
     policies: BTreeMap<String, Digest>,
     data_map: Digest,
+}
+
+impl ExpiryTerms {
+    /// Whose records.
+    pub fn of(&self) -> &ExpiryOf {
+        &self.expiry
+    }
+
+    /// The name of such a plan.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// The policies in force: of each tenant in the order of their names, or of all where the owner is gone.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = Digest> {
+        self.policies.values().copied()
+    }
+
+    pub(crate) fn data_map(&self) -> Digest {
+        self.data_map
+    }
 }
 
 /// What expires, class by class. A person approves its digest; what has expired by then goes, and nothing else.
@@ -131,7 +152,7 @@ struct Bound {
 /// of the run it does not bind: more of them expire every day.
 #[derive(Clone, Debug)]
 pub struct ExpiryPlan {
-    bound: Bound,
+    bound: Arc<ExpiryTerms>,
     digest: Digest,
     rules: BTreeMap<ClassName, String>,
     treatments: Vec<Arc<Treatment>>,
@@ -166,15 +187,15 @@ impl ExpiryPlan {
             }
         }
         let several = |says: BTreeSet<String>| says.into_iter().collect::<Vec<_>>().join(", or ");
-        let bound = Bound {
+        let bound = ExpiryTerms {
             version: 1,
             expiry: ExpiryOf::Tenants(tenants.clone()),
             policies,
             data_map: map.digest(),
         };
         Self {
-            digest: Digest::of(&bound),
-            bound,
+            digest: bound.digest(),
+            bound: Arc::new(bound),
             rules: rules.into_iter().map(|(class, says)| (class, several(says))).collect(),
             treatments,
             expiring: expiring.into_iter().map(|(tenant, counted)| (Some(tenant), counted)).collect(),
@@ -199,15 +220,15 @@ impl ExpiryPlan {
                 (class.clone(), says.join(", "))
             })
         });
-        let bound = Bound {
+        let bound = ExpiryTerms {
             version: 1,
             expiry: ExpiryOf::Ownerless,
             policies: BTreeMap::from([(String::new(), policy.digest())]),
             data_map: map.digest(),
         };
         Self {
-            digest: Digest::of(&bound),
-            bound,
+            digest: bound.digest(),
+            bound: Arc::new(bound),
             rules: rules.collect(),
             treatments: policy
                 .ownerless()
@@ -246,12 +267,9 @@ impl ExpiryPlan {
         self.expiring.values().flat_map(|counted| counted.classes.values()).map(|class| class.due).sum()
     }
 
-    pub(crate) fn policies(&self) -> impl Iterator<Item = Digest> {
-        self.bound.policies.values().copied()
-    }
-
-    pub(crate) fn data_map(&self) -> Digest {
-        self.bound.data_map
+    /// What its digest is made of.
+    pub(crate) fn terms(&self) -> &Arc<ExpiryTerms> {
+        &self.bound
     }
 
     /// Binds an approval to this plan.
@@ -273,7 +291,7 @@ impl ExpiryPlan {
             .collect();
         json!({
             "digest": self.digest,
-            "binds": self.bound,
+            "binds": *self.bound,
             "planned_at": self.planned_at,
             "rules": self.rules,
             "treatments": self.treatments.iter().map(|treatment| treatment_json(treatment)).collect::<Vec<_>>(),

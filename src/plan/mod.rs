@@ -23,11 +23,13 @@ mod approval;
 mod binding;
 mod decide;
 mod deferred;
+mod expired;
 mod expiry;
 mod explain;
 mod impact;
 mod keeps;
 pub mod letter;
+mod mandate;
 mod request_clock;
 mod tombstones;
 
@@ -38,12 +40,16 @@ pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
 };
-pub use expiry::{ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, NothingExpires};
+pub use expired::{ExpiredOf, ExpiryPart, ExpiryPlace};
+pub use expiry::{
+    ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, ExpiryTerms, NothingExpires,
+};
 pub(crate) use expiry::{acting, holds_back};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
 pub(crate) use keeps::Keeps;
 pub use keeps::{Changed, KeptClass};
+pub use mandate::{Mandate, MandateKind, NotStanding, Replay, ReplayPlan, StandingApproval};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
 pub use tombstones::Tombstones;
 
@@ -65,12 +71,14 @@ pub enum Step {
     Records,
     /// Reading back.
     Verify,
+    /// Records that have expired, whoever they belong to.
+    Expire,
 }
 
 impl Step {
     /// Whether it cannot be taken back.
     pub fn is_irreversible(&self) -> bool {
-        matches!(self, Self::Gateway(_) | Self::Records)
+        matches!(self, Self::Gateway(_) | Self::Records | Self::Expire)
     }
 }
 
@@ -81,6 +89,7 @@ impl fmt::Display for Step {
             Self::Gateway(name) => write!(f, "gateway.{name}"),
             Self::Records => f.write_str("records"),
             Self::Verify => f.write_str("verify"),
+            Self::Expire => f.write_str("expire"),
         }
     }
 }
@@ -468,6 +477,7 @@ impl fmt::Display for Plan {
                 }
                 Step::Records => "erase the records below; this CANNOT be taken back".to_owned(),
                 Step::Verify => "read back, then issue the certificate".to_owned(),
+                Step::Expire => "erase what has expired; this CANNOT be taken back".to_owned(),
             };
             writeln!(f, "    {}  {what}", n + 1)?;
         }

@@ -46,7 +46,7 @@ pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeC
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
-pub use ownerless::{OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest};
+pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
 pub use sharing::WhoShares;
 

@@ -1,7 +1,7 @@
 //! Records whose owner is gone.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Counts, StoreError, Tally};
 use crate::anonymise::Seed;
-use crate::data_map::{ClassName, Value};
+use crate::customer::Cursor;
+use crate::data_map::ClassName;
 use crate::policy::{Ownerless, Treatment};
 
 /// A request about records whose owner is gone.
@@ -35,22 +36,6 @@ impl OwnerlessRequest {
     }
 }
 
-/// How far a run has come through the records whose owner is gone: a class, and the key of its last record.
-#[derive(Clone, PartialEq)]
-pub struct OwnerlessPlace {
-    /// The class.
-    pub class: ClassName,
-    /// The key's values. None: before the first record.
-    pub key: Option<Vec<Value>>,
-}
-
-/// A key may be somebody's e-mail address.
-impl fmt::Debug for OwnerlessPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnerlessPlace").field("class", &self.class).finish_non_exhaustive()
-    }
-}
-
 /// What came of erasing a part of the records whose owner is gone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnerlessErased {
@@ -59,7 +44,7 @@ pub struct OwnerlessErased {
     /// Records that the store refused to treat, by the reason. They are passed over, so that one stops no others.
     pub refused: BTreeMap<String, u64>,
     /// From where it goes on; none once all were looked at.
-    pub next: Option<OwnerlessPlace>,
+    pub next: Option<Cursor>,
 }
 
 /// A small port of its own: a store that can tell which records have no owner any more, because their customer was deleted
@@ -85,7 +70,7 @@ pub trait OwnerlessRecords: Debug + Send + Sync + 'static {
         &self,
         request: &OwnerlessRequest,
         seed: &Seed,
-        after: Option<&OwnerlessPlace>,
+        after: Option<&Cursor>,
     ) -> Result<OwnerlessErased, StoreError>;
 }
 
@@ -101,7 +86,7 @@ macro_rules! forward_ownerless {
                 &self,
                 request: &OwnerlessRequest,
                 seed: &Seed,
-                after: Option<&OwnerlessPlace>,
+                after: Option<&Cursor>,
             ) -> Result<OwnerlessErased, StoreError> {
                 (**self).erase_ownerless(request, seed, after).await
             }

@@ -1,31 +1,7 @@
 //! Customers a page at a time.
 
-use std::fmt;
-
+pub use crate::customer::Cursor;
 use crate::customer::Customer;
-
-/// Where the next page of customers begins. What is in it is the store's own business.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Cursor(String);
-
-impl Cursor {
-    /// For a store: the text from which it finds the place again, such as the key of the page's last customer.
-    pub fn new(place: impl Into<String>) -> Self {
-        Self(place.into())
-    }
-
-    /// For a store: its own text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// It may hold a customer's key.
-impl fmt::Debug for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cursor(…)")
-    }
-}
 
 /// Which page of customers.
 #[derive(Clone, Debug, PartialEq, Eq)]

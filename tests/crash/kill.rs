@@ -200,7 +200,7 @@ async fn trial(canonical: &Canonical, random: &mut fastrand::Rng, disturbed: boo
     let end = End {
         profiles: std::fs::read_dir(&gateway).unwrap().count(),
         entries: erased.len(),
-        subjects: erased.iter().map(|case| case.subject).collect::<BTreeSet<_>>().len(),
+        subjects: erased.iter().filter_map(|case| case.subject()).collect::<BTreeSet<_>>().len(),
         open: ledger.list(None, 100).await.unwrap().len(),
         changes: changes(&before, &Shop { folder, map: String::new(), policy: String::new() }.cells()),
     };

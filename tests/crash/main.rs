@@ -163,7 +163,8 @@ impl<'c> Trial<'c> {
         {
             return Err(format!("an entry of no erasure: {:?}", other.closed().unwrap().closing));
         }
-        let subjects: BTreeSet<_> = entries.iter().map(|entry| entry.closed().unwrap().subject).collect();
+        let subjects: BTreeSet<_> =
+            entries.iter().map(|entry| entry.closed().unwrap().subject().unwrap()).collect();
         if subjects.len() != entries.len() {
             return Err("a customer has two entries".to_owned());
         }

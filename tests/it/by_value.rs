@@ -54,7 +54,7 @@ async fn expire(engine: &Engine, clock: &ManualClock, planned: PlannedExpiry) ->
         now + chrono::TimeDelta::hours(1),
     );
     let says = plan.to_string();
-    let expired = engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    let expired = hosts::expired(engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap());
     assert!(expired.is_complete(), "{expired}");
     (says, expired)
 }

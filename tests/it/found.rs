@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use relinquish::case::Because;
 use relinquish::customer::GatewayProfile;
 use relinquish::data_map::Record;
 use relinquish::gateway::{
@@ -292,8 +293,8 @@ async fn an_approval_that_expired_while_the_case_waited_is_none() {
     drop(other);
     clock.turn(TimeDelta::days(400));
     let outcomes = engine.resumed().await;
-    let [Outcome::Superseded { reason, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
-    assert!(reason.contains("expired"), "{reason}");
+    let [Outcome::Superseded { because, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert!(matches!(because, Because::Mandate { expired: Some(_) }), "{because}");
     assert_eq!((host.dump)(), before);
 }
 
@@ -311,8 +312,8 @@ async fn a_cancelled_approval_is_used_up() {
     let before = (host.dump)();
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     let outcome = engine.erase(plan).await.unwrap();
-    let Outcome::Superseded { reason, .. } = &outcome else { panic!("{outcome}") };
-    assert!(reason.contains("used for another case"), "{reason}");
+    let Outcome::Superseded { because, .. } = &outcome else { panic!("{outcome}") };
+    assert_eq!(*because, Because::Used);
     assert_eq!((host.dump)(), before);
 }
 

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use relinquish::case::Because;
 use relinquish::customer::Status;
-use relinquish::engine::ProfileOutcome;
 use relinquish::gateway::stripe::{EventSubject, StripeExport};
-use relinquish::gateway::{Finding, ProfileListing, Review, ReviewRow, ReviewWriter, Stripe};
-use relinquish::ledger::{EntryBody, Ledger};
+use relinquish::gateway::{Finding, GatewayOutcome, ProfileListing, Review, ReviewRow, ReviewWriter, Stripe};
+use relinquish::ledger::{About, Closing, Ledger};
 use relinquish::plan::ApprovalError;
 use relinquish::{
-    Approval, Asked, Engine, Error, MemoryLedger, PaymentGatewayEraser, SqliteLedger, TenantId,
+    Approval, Asked, Engine, Error, MemoryLedger, Outcome, PaymentGatewayEraser, SqliteLedger, TenantId,
 };
 
 use crate::gateways::fakes::server::{Fault, Server};
@@ -106,7 +106,16 @@ fn approval(review: &Review) -> Approval {
     Approval::new("operator-7", [TenantId::from("shop")], review.digest(), hosts::now(), end)
 }
 
-async fn erase(engine: &Engine, review: Review) -> BTreeMap<String, ProfileOutcome> {
+fn is_done(outcome: &Outcome) -> bool {
+    let Outcome::Profile { answer: Some(answer), .. } = outcome else { return false };
+    matches!(answer.outcome, GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent)
+}
+
+fn is_guarded(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Superseded { because: Because::Guard(_), .. })
+}
+
+async fn erase(engine: &Engine, review: Review) -> BTreeMap<String, Outcome> {
     let approval = approval(&review);
     let review = review.approve(approval, hosts::now()).unwrap();
     let outcomes = engine.erase_profiles(&review).await.unwrap();
@@ -175,20 +184,23 @@ async fn exactly_what_was_confirmed_is_erased_and_the_ledger_proves_it() {
     assert!(matches!(refused, Err(ApprovalError::OtherPlan { .. })));
     assert!(forgotten.erased().is_empty());
     let outcomes = erase(&engine, review.clone()).await;
-    assert!(outcomes.values().all(|outcome| matches!(outcome, ProfileOutcome::Done(_))), "{outcomes:?}");
+    assert!(outcomes.values().all(is_done), "{outcomes:?}");
     assert_eq!(forgotten.erased(), ["cus_of_nobody", "cus_old", "cus_orphan"].map(str::to_owned).into());
     let entries = forgotten.shop.ledger.entries(0, 100).await.unwrap();
     let shown = format!("{entries:?}");
     assert_eq!(entries.len(), 3);
     for entry in &entries {
-        let EntryBody::Profile(erased) = &entry.body else { panic!("{entry:?}") };
-        assert_eq!((erased.review, erased.operator.as_str()), (digest, "operator-7"));
-        assert!(erased.answer.request_id.as_ref().is_some_and(|id| id.starts_with("req_")));
+        let closed = entry.closed().unwrap();
+        let Closing::Profile(erased) = &closed.closing else { panic!("{entry:?}") };
+        let operator = closed.under().operator.get().unwrap();
+        assert_eq!((closed.plan, operator.as_str()), (digest, "operator-7"));
+        assert!(matches!(&closed.about, About::Profile { gateway, .. } if gateway.as_str() == "stripe"));
+        assert!(erased.answer.as_ref().unwrap().request_id.as_ref().is_some_and(|id| id.starts_with("req_")));
     }
     assert!(!shown.contains("cus_") && !shown.contains("example.org"), "{shown}");
     // Again, after a crash before the ledger was written, say: nothing more happens.
     let outcomes = erase(&engine, review).await;
-    assert!(outcomes.values().all(|outcome| matches!(outcome, ProfileOutcome::Done(_))), "{outcomes:?}");
+    assert!(outcomes.values().all(is_done), "{outcomes:?}");
     assert_eq!(forgotten.server.gateway.effects().len(), 3);
 }
 
@@ -219,12 +231,8 @@ async fn what_changed_since_the_review_stays() {
     assert_eq!(outcomes.len(), all.len());
     for (profile, outcome) in &outcomes {
         let blocked = ["cus_ended", "cus_new"].contains(&profile.as_str());
-        let right = match outcome {
-            ProfileOutcome::Changed { .. } => !blocked,
-            ProfileOutcome::Blocked { .. } => blocked,
-            ProfileOutcome::Done(_) | ProfileOutcome::Waiting { .. } => false,
-        };
-        assert!(right, "{profile}: {outcome:?}");
+        let is_superseded = matches!(outcome, Outcome::Superseded { .. });
+        assert!(is_superseded && is_guarded(outcome) == blocked, "{profile}: {outcome:?}");
     }
     assert!(forgotten.erased().is_empty(), "{:?}", forgotten.erased());
 }
@@ -237,16 +245,13 @@ async fn keys_of_another_account_erase_nothing_and_faults_are_resolved() {
     let review = Review::from_csv(confirm(&text, &["cus_orphan"]).as_bytes()).unwrap();
     forgotten.server.gateway.account("acct_other");
     let outcome = erase(&engine, review.clone()).await.remove("cus_orphan").unwrap();
-    assert!(
-        matches!(&outcome, ProfileOutcome::Changed { reason } if reason.contains("account")),
-        "{outcome:?}"
-    );
+    assert!(matches!(&outcome, Outcome::Superseded { because: Because::Account { .. }, .. }), "{outcome:?}");
     forgotten.server.gateway.account(fakes::stripe::ACCOUNT);
     for fault in [Fault::ErrorAfter(500), Fault::TooMany(Some("0"))] {
         forgotten.server.fault("erase", fault);
     }
     let outcome = erase(&engine, review).await.remove("cus_orphan").unwrap();
-    assert!(matches!(outcome, ProfileOutcome::Done(_)), "{outcome:?}");
+    assert!(is_done(&outcome), "{outcome:?}");
     assert_eq!(forgotten.server.gateway.effects(), ["cus_orphan"], "once, and nobody else");
 }
 
@@ -290,8 +295,8 @@ async fn an_export_is_reconciled_like_the_gateway_itself() {
         .change("cus_ended", |customer| customer.subscriptions = vec!["active".to_owned()]);
     let review = Review::from_csv(confirm(&text, &["cus_ended", "cus_orphan"]).as_bytes()).unwrap();
     let outcomes = erase(&engine, review).await;
-    assert!(matches!(outcomes["cus_ended"], ProfileOutcome::Blocked { .. }), "{outcomes:?}");
-    assert!(matches!(outcomes["cus_orphan"], ProfileOutcome::Done(_)), "{outcomes:?}");
+    assert!(is_guarded(&outcomes["cus_ended"]), "{outcomes:?}");
+    assert!(is_done(&outcomes["cus_orphan"]), "{outcomes:?}");
     assert_eq!(forgotten.server.gateway.effects(), ["cus_orphan"]);
     std::fs::write(&path, "Plan,id\n,cus_1\n,nobody\n").unwrap();
     let mut reconciliation = engine.reconcile(&export).await.unwrap();
@@ -325,7 +330,7 @@ async fn profiles_of_authorize_net_are_reconciled_too() {
     );
     let review = Review::from_csv(confirm(&csv(&rows, false), &["103"]).as_bytes()).unwrap();
     let outcomes = erase(&engine, review).await;
-    assert!(matches!(outcomes["103"], ProfileOutcome::Done(_)), "{outcomes:?}");
+    assert!(is_done(&outcomes["103"]), "{outcomes:?}");
     assert_eq!(server.gateway.left(), ["101", "102"]);
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use relinquish::customer::{GatewayProfile, Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
-use relinquish::engine::EngineBuilder;
+use relinquish::engine::{EngineBuilder, Expired};
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{Entry, EntryBody, KeyRing, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::store::{MemoryRepository, Scrub};
@@ -158,6 +158,16 @@ pub(crate) async fn plan(engine: &Engine, customer: &CustomerId, asked: &Asked) 
 pub(crate) fn approval(plan: &Plan) -> Approval {
     let end = now() + chrono::TimeDelta::hours(1);
     Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now(), end)
+}
+
+/// Of how many customers something expired.
+pub(crate) fn touched(expired: &Expired) -> u64 {
+    expired.of.values().map(|of| of.customers).sum()
+}
+
+/// What came of an expiry that ended.
+pub(crate) fn expired(outcome: Outcome) -> Expired {
+    if let Outcome::Expired(expired) = outcome { *expired } else { panic!("{outcome}") }
 }
 
 pub(crate) async fn approved(engine: &Engine, customer: &CustomerId, asked: &Asked) -> ApprovedPlan {

@@ -189,9 +189,9 @@ async fn a_customer_who_changes_while_the_case_is_interrupted_is_not_erased() {
         let before = (trial.host.dump)();
         for outcome in engine(&trial.host, &trial.gateway, &Tripwire::at(NEVER)).resumed().await {
             match outcome {
-                Outcome::Superseded { reason, .. } => {
+                Outcome::Superseded { because, .. } => {
                     assert!(!started && !erased, "at {dies_at}");
-                    assert!(reason.contains("subscription"), "{reason}");
+                    assert!(because.to_string().contains("subscription"), "{because}");
                     superseded += 1;
                     let status = "SELECT count(*) FROM clients WHERE id = 17 AND status = 'cancelled'";
                     assert_eq!(hosts::sum(&trial.host.path(), status), 1, "brought back: at {dies_at}");

@@ -1,4 +1,4 @@
-//! Both ledgers keep the same promises, and hold nothing that identifies anybody.
+//! All ledgers keep the same promises, and hold nothing that identifies anybody.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -112,17 +112,22 @@ fn lease(worker: &str) -> Lease {
     Lease::new(worker, Duration::from_secs(600))
 }
 
-/// Both ledgers, with clocks that the test turns.
-fn ledgers(folder: &Path, minutes: &Minutes) -> [Box<dyn Ledger>; 2] {
+/// A ledger as a host writes it.
+#[path = "../../examples/own_ledger/text_ledger.rs"]
+mod text_ledger;
+
+/// All ledgers, with clocks that the test turns.
+fn ledgers(folder: &Path, minutes: &Minutes) -> [Box<dyn Ledger>; 3] {
     let sqlite = SqliteLedger::open(folder.join("ledger.sqlite")).unwrap();
     [
         Box::new(sqlite.lease_clock(minutes.clock())),
         Box::new(MemoryLedger::new().lease_clock(minutes.clock())),
+        Box::new(text_ledger::TextLedger::new(minutes.clock())),
     ]
 }
 
 #[tokio::test]
-async fn both_case_books_keep_one_open_case_per_customer_and_every_event() {
+async fn all_case_books_keep_one_open_case_per_customer_and_every_event() {
     let folder = tempfile::tempdir().unwrap();
     for ledger in ledgers(folder.path(), &Minutes::default()) {
         let (first, second) = (case("a").await, case("b").await);
@@ -218,7 +223,8 @@ async fn a_case_closes_once_and_by_the_worker_who_has_it() {
         let body = EntryBody::Closed(closed);
         let text = body.to_text().unwrap().replace(entry.closed().unwrap().case.as_str(), "a");
         let under = Arc::clone(entry.closed().unwrap().under());
-        let body = EntryBody::from_text::<LedgerError>(&text, |_| Ok(Some(under))).unwrap();
+        let beside = body.beside();
+        let body = EntryBody::from_text::<LedgerError>(&text, beside, |_| Ok(Some(under))).unwrap();
         let other = std::slice::from_ref(body.closed().unwrap());
         let error = ledger.close(Fence::new(opened.fence.get() + 1), other).await.unwrap_err();
         assert!(matches!(error, LedgerError::LostClaim { .. }), "{error}");
@@ -227,7 +233,7 @@ async fn a_case_closes_once_and_by_the_worker_who_has_it() {
         assert!(ledger.list(None, 10).await.unwrap().is_empty(), "wiped");
         assert_eq!(ledger.last().await.unwrap(), before + 1);
         // Both are found by their subject, the last one first if so asked.
-        let key = EntryKey::subject(entry.closed().unwrap().subject);
+        let key = EntryKey::subject(entry.closed().unwrap().subject().unwrap());
         assert_eq!(ledger.find(&Find::all([key.clone()])).await.unwrap().len(), 2);
         assert_eq!(ledger.find(&Find::last(key.clone())).await.unwrap()[0].seq, before + 1);
         assert_eq!(ledger.find(&Find::all([key]).after(before)).await.unwrap()[0].seq, before + 1);

@@ -286,10 +286,10 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
         for outcome in wrong.resumed().await {
             assert_eq!(rows(&path), dead, "nothing is touched");
             match outcome {
-                Outcome::Superseded { reason, .. } => {
+                Outcome::Superseded { because, .. } => {
                     superseded += 1;
-                    assert_eq!(dead, before, "it had not begun: {reason}");
-                    assert!(reason.contains("no strategy card_region, version 1"), "{reason}");
+                    assert_eq!(dead, before, "it had not begun: {because}");
+                    assert!(because.to_string().contains("no strategy card_region, version 1"), "{because}");
                 }
                 // It had not begun, and waits for an engine that runs the policy.
                 Outcome::OtherRules { .. } => {

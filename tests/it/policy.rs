@@ -10,7 +10,8 @@ use relinquish::data_map::{DataMap, DataMapBuilder, Fact, Field, Kind, Record, R
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
 use relinquish::plan::{
-    Approval, ApprovalError, Asked, BlockedBy, Decision, GuardFinding, Nothing, Plan, TreatedBefore, decide,
+    Approval, ApprovalError, Asked, BlockedBy, Decision, GuardFinding, Mandate, Nothing, Plan, TreatedBefore,
+    decide,
 };
 use relinquish::policy::{Guard, GuardRule, Policy, PolicyDocument, Trigger};
 use relinquish::store::{ByRecord, MemoryRepository};
@@ -1057,5 +1058,5 @@ async fn an_approval_holds_for_one_plan_its_tenant_and_its_time() {
     }
     let approval = Approval::new("op-1", ["acme".into()], own, now(), hours(1));
     let approved = plan.clone().approve(approval.clone(), now()).unwrap();
-    assert_eq!((approved.plan().digest(), approved.approval()), (own, &approval));
+    assert_eq!((approved.plan().digest(), approved.mandate()), (own, &Mandate::Approval(approval)));
 }

@@ -574,7 +574,8 @@ async fn a_tombstone_goes_by_the_sweep_alone_with_the_last_record_that_needs_it(
             let now = clock.now();
             let approval =
                 Approval::new("op", ["here".into()], plan.digest(), now, now + TimeDelta::hours(1));
-            let expired = engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+            let expired =
+                crate::hosts::expired(engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap());
             assert!(expired.is_complete(), "{expired}");
             assert!(there("customer") && !there("line") && !there("invoice"));
         }

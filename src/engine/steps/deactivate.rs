@@ -3,28 +3,35 @@
 use async_trait::async_trait;
 
 use super::Perform;
-use crate::case::{Before, DeactivationOutcome, Event, Proof};
+use crate::case::{Because, Before, DeactivationOutcome, Event, Proof};
 use crate::customer::Status;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
+use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{Deactivated, Deactivation};
 
-pub(super) struct Deactivate;
+/// Archives customers, if that can be taken back.
+pub(in crate::engine) struct Deactivate;
 
 /// Whether an archived customer may be our own write, from before an interruption: the intent was there already.
-fn may_be_ours(run: &Run<'_>) -> bool {
+fn may_be_ours(run: &Run<'_, ErasureWork>) -> bool {
     let begun = run.progress.step(&Step::Deactivate).map_or(0, |step| step.begun);
-    let was_archived = run.facts.as_ref().is_some_and(|facts| facts.status.is_archived());
+    let was_archived = run.work.facts.as_ref().is_some_and(|facts| facts.status.is_archived());
     begun > 1 || (begun == 1 && was_archived)
 }
 
 #[async_trait]
-impl Perform for Deactivate {
-    async fn look(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+impl Perform<ErasureWork> for Deactivate {
+    async fn look(
+        &self,
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_, ErasureWork>],
+    ) -> Result<(), Error> {
         for run in &mut *runs {
-            let Some(facts) = run.facts.as_ref() else { continue };
+            let Some(facts) = run.work.facts.as_ref() else { continue };
             if !facts.status.is_archived() {
                 let before = Before::Status { status: facts.status, former: facts.former_status.clone() };
                 run.note(Event::Begun { step: Step::Deactivate, before: Some(before) })?;
@@ -33,16 +40,21 @@ impl Perform for Deactivate {
         engine.save(runs.iter_mut().map(|run| &mut **run)).await
     }
 
-    async fn act(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+    async fn act(
+        &self,
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_, ErasureWork>],
+    ) -> Result<(), Error> {
         let at = engine.parts.clock.now();
         let step = Step::Deactivate;
-        let mut todo: Vec<&mut Run<'_>> = runs.iter_mut().map(|run| &mut **run).collect();
-        todo.retain(|run| run.facts.is_some());
+        let mut todo: Vec<&mut Run<'_, ErasureWork>> = runs.iter_mut().map(|run| &mut **run).collect();
+        todo.retain(|run| run.work.facts.is_some());
         let batch: Vec<Deactivation> = todo
             .iter()
             .filter_map(|run| {
-                let expected = run.facts.as_ref()?.expected();
-                Some(Deactivation { customer: run.new.customer().clone(), expected, at })
+                let expected = run.work.facts.as_ref()?.expected();
+                Some(Deactivation { customer: run.binding().customer().clone(), expected, at })
             })
             .collect();
         let answers = match engine.parts.store.deactivate(&batch).await {
@@ -60,12 +72,11 @@ impl Perform for Deactivate {
                 Some(Ok(Deactivated::Already)) => DeactivationOutcome::Already,
                 Some(Ok(Deactivated::Unsupported)) => DeactivationOutcome::Unsupported,
                 Some(Ok(Deactivated::Changed)) => {
-                    let reason = "the customer changed in the meantime; plan again".to_owned();
-                    engine.supersede(run, reason).await?;
+                    engine.supersede(run, Because::CustomerChanged).await?;
                     continue;
                 }
                 Some(Ok(Deactivated::Missing)) => {
-                    engine.supersede(run, "there is no such customer any more".to_owned()).await?;
+                    engine.supersede(run, Because::NoCustomer).await?;
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => {
@@ -81,7 +92,7 @@ impl Perform for Deactivate {
                     continue;
                 }
             };
-            if let Some(facts) = run.facts.as_mut().filter(|_| outcome == DeactivationOutcome::Done) {
+            if let Some(facts) = run.work.facts.as_mut().filter(|_| outcome == DeactivationOutcome::Done) {
                 facts.status = Status::Archived;
             }
             tracing::info!(case = %run.id(), "deactivated");

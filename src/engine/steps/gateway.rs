@@ -10,15 +10,17 @@ use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
 
 use super::Perform;
-use crate::case::{Event, Obstacle, Proof};
-use crate::customer::{AccountId, GatewayName, ProfileId};
+use crate::case::{Because, Event, Obstacle, Proof};
+use crate::customer::{AccountId, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
-use crate::engine::run::{Run, at_the_step, by_a_guard, wait_all};
+use crate::engine::run::{Run, Work, at_the_step, by_a_guard, wait_all};
 use crate::engine::survey::CALLS;
+use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::gateway::{
-    GatewayAnswer, GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileState,
+    GatewayAnswer, GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileFacts,
+    ProfileState,
 };
 use crate::plan::{GuardFinding, Step};
 use crate::policy::Guard;
@@ -37,46 +39,56 @@ enum Profile {
     Failed(GatewayError),
 }
 
+/// Why a profile is not erased that was looked at right before.
+pub(in crate::engine) enum Refusal {
+    /// A person has to look.
+    Blocked(Obstacle),
+    /// What was approved is not so any more.
+    Over(Because),
+}
+
+/// A kind of case that erases profiles at gateways.
+#[async_trait]
+pub(in crate::engine) trait AtGateways: Work {
+    /// Guards are looked at again, on fresh facts. Whom one forbids ends.
+    async fn look_again(engine: &Engine, runs: &mut [&mut Run<'_, Self>]) -> Result<(), Error>;
+
+    /// The profiles at a gateway.
+    fn profiles(&self, gateway: &GatewayName) -> Vec<ProfileId>;
+
+    /// Whether the adapter's key is of another account than what was approved, and of which that was.
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because>;
+
+    /// The customer whom the gateway has to name as the owner, if it names one.
+    fn owner(&self) -> Option<&CustomerId>;
+
+    /// What forbids to erase a profile as it is found at the gateway.
+    fn forbids(&self, step: &Step, found: &ProfileFacts) -> Option<Refusal>;
+}
+
 /// Erases profiles at payment gateways: of all cases at once, of one case one after the other.
-pub(super) struct Gateways;
+pub(in crate::engine) struct Gateways;
 
 #[async_trait]
-impl Perform for Gateways {
+impl<W: AtGateways> Perform<W> for Gateways {
     /// Guards are looked at again: of fresh facts here, and at the gateway right before each profile.
-    async fn look(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
-        let ids: Vec<_> = runs.iter().map(|run| run.new.customer().clone()).collect();
-        let mut facts = match engine.facts(&ids).await {
-            Ok(facts) => facts,
-            Err(error) => {
-                wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Records, error);
-                return Ok(());
-            }
-        };
-        for run in runs {
-            let Some(facts) = facts.remove(run.new.customer()) else {
-                if run.records_begun() > 0 {
-                    // The records were erased, and the answer was lost: the root store comes after the gateways.
-                    run.facts = None;
-                    continue;
-                }
-                let obstacle = by_a_guard(Step::Records, "there is no such customer any more");
-                engine.stop(run, obstacle).await?;
-                continue;
-            };
-            match run.changed(&facts) {
-                Some(reason) => {
-                    let step = gateways(run).into_iter().next().map_or(Step::Records, Step::Gateway);
-                    engine.stop(run, by_a_guard(step, reason)).await?;
-                }
-                None => run.facts = Some(facts),
-            }
-        }
-        Ok(())
+    async fn look(
+        &self,
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_, W>],
+    ) -> Result<(), Error> {
+        W::look_again(engine, runs).await
     }
 
     /// Even where the records were begun: if they were not done, a profile may have come while the case waited, and its id
     /// would go with them.
-    async fn act(&self, engine: &Engine, _: &mut Batch<'_>, runs: &mut [&mut Run<'_>]) -> Result<(), Error> {
+    async fn act(
+        &self,
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_, W>],
+    ) -> Result<(), Error> {
         let accounts = &Accounts::of(engine);
         let results: Vec<Result<(), Error>> = stream::iter({
             let mut calls: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
@@ -93,7 +105,11 @@ impl Perform for Gateways {
 }
 
 impl Engine {
-    async fn gateways_of(&self, run: &mut Run<'_>, accounts: &Accounts<'_>) -> Result<(), Error> {
+    async fn gateways_of<W: AtGateways>(
+        &self,
+        run: &mut Run<'_, W>,
+        accounts: &Accounts<'_>,
+    ) -> Result<(), Error> {
         for name in gateways(run) {
             self.one_gateway(run, &name, accounts).await?;
             if !run.is_active() {
@@ -104,43 +120,41 @@ impl Engine {
         Ok(())
     }
 
-    async fn one_gateway(
+    async fn one_gateway<W: AtGateways>(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run<'_, W>,
         name: &GatewayName,
         accounts: &Accounts<'_>,
     ) -> Result<(), Error> {
         let step = Step::Gateway(name.clone());
         let Some(gateway) = self.parts.gateways.get(name) else {
-            let obstacle = at_the_step(step, "the engine has no adapter for this gateway");
-            return self.stop(run, obstacle).await;
+            return self.stop(run, step, Because::NoAdapter { gateway: name.clone() }).await;
         };
         let mut profiles: Vec<(ProfileId, Digest)> = run
-            .facts
-            .iter()
-            .flat_map(|facts| &facts.gateway_profiles)
-            .filter(|profile| profile.gateway == *name)
-            .map(|profile| (profile.id.clone(), Digest::of_bytes(profile.id.as_str().as_bytes())))
+            .work
+            .profiles(name)
+            .into_iter()
+            .map(|profile| (profile.clone(), Digest::of_bytes(profile.as_str().as_bytes())))
             .collect();
         let answers = run.progress.step(&step).map(|step| &step.answers);
         profiles.retain(|(_, digest)| !answers.is_some_and(|done| done.contains_key(digest)));
         if profiles.is_empty() {
             return Ok(());
         }
-        let ask = match accounts.ask(&**gateway).await {
-            Ok(now) => Ok(other_account(run, name, now.as_ref())),
-            Err(error) => Err(error),
-        };
-        match ask {
-            Ok(None) => {}
-            Ok(Some(obstacle)) => return self.stop(run, obstacle).await,
+        match accounts.ask(&**gateway).await {
+            Ok(now) => {
+                if let Some(because) = run.work.other_account(name, now.as_ref()) {
+                    return self.stop(run, step, because).await;
+                }
+            }
             Err(error) => return self.failed(run, step, error).await,
         }
         for (profile, digest) in profiles {
             // Looked at before the intent is recorded: what is refused here has begun nothing.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
-                Ok(Some(obstacle)) => return self.block(run, obstacle).await,
+                Ok(Some(Refusal::Blocked(obstacle))) => return self.block(run, obstacle).await,
+                Ok(Some(Refusal::Over(because))) => return self.stop(run, step, because).await,
                 Err(error) => return self.failed(run, step, error).await,
             }
             run.note(Event::Begun { step: step.clone(), before: None })?;
@@ -165,7 +179,12 @@ impl Engine {
     }
 
     /// A gateway out of reach: the case waits. One that refuses will refuse again: a person has to look.
-    async fn failed(&self, run: &mut Run<'_>, step: Step, error: GatewayError) -> Result<(), Error> {
+    async fn failed<W: Work>(
+        &self,
+        run: &mut Run<'_, W>,
+        step: Step,
+        error: GatewayError,
+    ) -> Result<(), Error> {
         if error.is_transient() {
             run.wait_for_gateway(step, error);
             return Ok(());
@@ -174,41 +193,30 @@ impl Engine {
     }
 
     /// Right before the profile is erased: whose it is, and whether a guard forbids it by now.
-    async fn look_before(
+    async fn look_before<W: AtGateways>(
         &self,
-        run: &Run<'_>,
+        run: &Run<'_, W>,
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
-    ) -> Result<Option<Obstacle>, GatewayError> {
-        let step = Step::Gateway(gateway.gateway().clone());
-        let state = self.again(|| gateway.state(profile)).await?;
-        let ProfileState::Present(found) = state else { return Ok(None) };
-        if found.owner.is_some_and(|owner| owner != *run.new.customer()) {
-            let reason = "the profile names another customer as its owner; put the link right";
-            return Ok(Some(at_the_step(step, reason)));
-        }
-        for (guard, count) in [
-            (Guard::ActiveSubscription, found.active_subscriptions),
-            (Guard::UnpaidInvoice, found.unpaid_invoices),
-            (Guard::OpenDispute, found.open_disputes),
-        ] {
-            if count > 0 && run.binding().guards().get(&guard) == Some(&GuardFinding::Clear) {
-                return Ok(Some(by_a_guard(step, format!("{}; {}", guard.why(), guard.way_out()))));
+    ) -> Result<Option<Refusal>, GatewayError> {
+        match self.again(|| gateway.state(profile)).await? {
+            ProfileState::Present(found) => {
+                Ok(run.work.forbids(&Step::Gateway(gateway.gateway().clone()), &found))
             }
+            ProfileState::Absent => Ok(None),
         }
-        Ok(None)
     }
 
-    async fn erase_profile(
+    async fn erase_profile<W: AtGateways>(
         &self,
-        run: &mut Run<'_>,
+        run: &mut Run<'_, W>,
         gateway: &dyn PaymentGatewayEraser,
         profile: &ProfileId,
         digest: Digest,
     ) -> Result<Profile, Error> {
         let erasure = ProfileErasure {
             profile: profile.clone(),
-            owner: Some(run.new.customer().clone()),
+            owner: run.work.owner().cloned(),
             // Of its own for each profile: a gateway answers a key that it knows with its earlier answer.
             idempotency_key: Digest::of(&(run.id(), gateway.gateway(), digest)).to_string(),
         };
@@ -338,19 +346,6 @@ impl Engine {
     }
 }
 
-/// A gateway's key that belongs to another account than the one that the plan names.
-fn other_account(run: &Run<'_>, name: &GatewayName, now: Option<&AccountId>) -> Option<Obstacle> {
-    let planned = run.binding().accounts().get(name)?;
-    (now != Some(planned)).then(|| {
-        let step = Step::Gateway(name.clone());
-        let way_out = "give it that account's key";
-        by_a_guard(
-            step,
-            format!("the adapter's key is not of account {planned}, with which the plan was made; {way_out}"),
-        )
-    })
-}
-
 /// The accounts of the gateways, each asked once per run, by whoever needs it first.
 pub(in crate::engine) struct Accounts<'e> {
     engine: &'e Engine,
@@ -403,7 +398,7 @@ impl<'e> Accounts<'e> {
 
 /// Erases. If no answer comes, whether it took effect is not known: then the gateway is asked, and nothing is
 /// assumed.
-pub(in crate::engine) async fn erase_or_look(
+async fn erase_or_look(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
 ) -> Result<GatewayAnswer, GatewayError> {
@@ -420,14 +415,76 @@ pub(in crate::engine) async fn erase_or_look(
 
 /// Gateways that the plan names and that nobody waived. Each is looked at again on every run: a profile may have
 /// come since the others were erased.
-fn gateways(run: &Run<'_>) -> Vec<GatewayName> {
-    run.binding()
-        .steps()
-        .iter()
-        .filter(|step| !run.progress.is_waived(step))
-        .filter_map(|step| match step {
-            Step::Gateway(name) => Some(name.clone()),
-            _ => None,
-        })
-        .collect()
+pub(super) fn gateways<W>(run: &Run<'_, W>) -> Vec<GatewayName> {
+    let open = run.progress.steps().map(|(step, _)| step).filter(|step| !run.progress.is_waived(step));
+    open.filter_map(|step| if let Step::Gateway(name) = step { Some(name.clone()) } else { None }).collect()
+}
+
+#[async_trait]
+impl AtGateways for ErasureWork {
+    async fn look_again(engine: &Engine, runs: &mut [&mut Run<'_, Self>]) -> Result<(), Error> {
+        let ids: Vec<_> = runs.iter().map(|run| run.binding().customer().clone()).collect();
+        let mut facts = match engine.facts(&ids).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Records, error);
+                return Ok(());
+            }
+        };
+        for run in runs {
+            let Some(facts) = facts.remove(run.binding().customer()) else {
+                if run.records_begun() > 0 {
+                    // The records were erased, and the answer was lost: the root store comes after the gateways.
+                    run.work.facts = None;
+                    continue;
+                }
+                engine.stop(run, Step::Records, Because::NoCustomer).await?;
+                continue;
+            };
+            match run.changed(&facts) {
+                Some(because) => {
+                    let step = gateways(run).into_iter().next().map_or(Step::Records, Step::Gateway);
+                    engine.stop(run, step, because).await?;
+                }
+                None => run.work.facts = Some(facts),
+            }
+        }
+        Ok(())
+    }
+
+    fn profiles(&self, gateway: &GatewayName) -> Vec<ProfileId> {
+        let profiles = self.facts.iter().flat_map(|facts| &facts.gateway_profiles);
+        profiles.filter(|profile| profile.gateway == *gateway).map(|profile| profile.id.clone()).collect()
+    }
+
+    fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because> {
+        let planned = self.binding.accounts().get(gateway)?;
+        let because = || Because::Account { gateway: gateway.clone(), planned: Some(planned.clone()) };
+        (now != Some(planned)).then(because)
+    }
+
+    fn owner(&self) -> Option<&CustomerId> {
+        Some(self.binding.customer())
+    }
+
+    fn forbids(&self, step: &Step, found: &ProfileFacts) -> Option<Refusal> {
+        if found.owner.as_ref().is_some_and(|owner| owner != self.binding.customer()) {
+            let reason = "the profile names another customer as its owner; put the link right";
+            return Some(Refusal::Blocked(at_the_step(step.clone(), reason)));
+        }
+        let guards = self.binding.guards();
+        let forbids =
+            |(guard, count): &(Guard, u32)| *count > 0 && guards.get(guard) == Some(&GuardFinding::Clear);
+        let (guard, _) = open_items(found).into_iter().find(forbids)?;
+        Some(Refusal::Blocked(by_a_guard(step.clone(), Because::Guard(guard).to_string())))
+    }
+}
+
+/// What a profile has open, by the guard that it puts up.
+pub(in crate::engine) fn open_items(found: &ProfileFacts) -> [(Guard, u32); 3] {
+    [
+        (Guard::ActiveSubscription, found.active_subscriptions),
+        (Guard::UnpaidInvoice, found.unpaid_invoices),
+        (Guard::OpenDispute, found.open_disputes),
+    ]
 }

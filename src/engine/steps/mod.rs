@@ -3,30 +3,34 @@
 use async_trait::async_trait;
 
 use super::drive::Batch;
-use super::run::Run;
+use super::run::{Run, Work};
 use super::{Engine, Error};
 use crate::plan::Step;
 
 mod deactivate;
+mod expire;
 mod gateway;
 mod records;
 mod verify;
 
-pub(super) use gateway::{Accounts, erase_or_look};
-pub(super) use records::MOST_ROUNDS;
+pub(super) use deactivate::Deactivate;
+pub(super) use expire::{DueOnes, Expire};
+pub(super) use gateway::{Accounts, AtGateways, Gateways, Refusal, open_items};
+pub(super) use records::{MOST_ROUNDS, Records};
+pub(super) use verify::Verify;
 
 /// Performs one kind of step, for many cases in as few requests as the ports allow.
 ///
 /// Afterwards each of the cases is a step further, or has ended: it waits, is blocked, or is superseded. One that cannot be
 /// taken further says nothing of the others; an error is for what concerns all of them, such as a ledger out of reach.
 #[async_trait]
-pub(super) trait Perform: Sync {
+pub(super) trait Perform<W: Work>: Sync {
     /// Looks whether the step may be taken now, and records that it will be.
     async fn look(
         &self,
         engine: &Engine,
         batch: &mut Batch<'_>,
-        runs: &mut [&mut Run<'_>],
+        runs: &mut [&mut Run<'_, W>],
     ) -> Result<(), Error>;
 
     /// Takes it, reads back what came of it, and notes that.
@@ -34,15 +38,15 @@ pub(super) trait Perform: Sync {
         &self,
         engine: &Engine,
         batch: &mut Batch<'_>,
-        runs: &mut [&mut Run<'_>],
+        runs: &mut [&mut Run<'_, W>],
     ) -> Result<(), Error>;
 
     /// Both, for those that may.
-    async fn perform<'e>(
+    async fn perform(
         &self,
         engine: &Engine,
         batch: &mut Batch<'_>,
-        mut runs: Vec<&mut Run<'e>>,
+        mut runs: Vec<&mut Run<'_, W>>,
     ) -> Result<(), Error> {
         self.look(engine, batch, &mut runs).await?;
         runs.retain(|run| run.is_active());
@@ -50,16 +54,6 @@ pub(super) trait Perform: Sync {
             return Ok(());
         }
         self.act(engine, batch, &mut runs).await
-    }
-}
-
-/// Who performs a step.
-pub(super) fn of(step: &Step) -> &'static dyn Perform {
-    match step {
-        Step::Deactivate => &deactivate::Deactivate,
-        Step::Gateway(_) => &gateway::Gateways,
-        Step::Records => &records::Records,
-        Step::Verify => &verify::Verify,
     }
 }
 

@@ -8,11 +8,12 @@ use chrono::NaiveDate;
 
 use super::Perform;
 use crate::anonymise::Seed;
-use crate::case::{Before, Event, Proof};
+use crate::case::{Because, Before, Event, Proof};
 use crate::data_map::{Link, RecordClass};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, by_a_guard, not_tried, wait_all};
+use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::{Step, Tally};
 use crate::policy::Treatment;
@@ -22,16 +23,16 @@ use crate::store::{EraseRequest, Erased, StoreError};
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
 
 /// Erases records: of all cases at once that share treatment and day.
-pub(super) struct Records;
+pub(in crate::engine) struct Records;
 
 /// Cases whose records are erased by the same treatment, as it stood on the same day.
-pub(super) type Group<'g, 'e> = (Arc<Treatment>, Vec<&'g mut Run<'e>>);
+pub(super) type Group<'g, 'e> = (Arc<Treatment>, Vec<&'g mut Run<'e, ErasureWork>>);
 
 /// Cases in groups that share treatment and day.
 pub(super) fn groups<'g, 'e>(
     engine: &Engine,
     batch: &mut Batch<'_>,
-    runs: &'g mut [&mut Run<'e>],
+    runs: &'g mut [&mut Run<'e, ErasureWork>],
 ) -> Vec<Group<'g, 'e>> {
     let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
     for run in runs {
@@ -43,20 +44,20 @@ pub(super) fn groups<'g, 'e>(
 }
 
 #[async_trait]
-impl Perform for Records {
+impl Perform<ErasureWork> for Records {
     /// Guards are looked at once more, and it is recorded what will be erased, before it is this batch's turn.
     async fn look(
         &self,
         engine: &Engine,
         batch: &mut Batch<'_>,
-        runs: &mut [&mut Run<'_>],
+        runs: &mut [&mut Run<'_, ErasureWork>],
     ) -> Result<(), Error> {
         for (treatment, group) in groups(engine, batch, runs) {
             let mut todo = Vec::with_capacity(group.len());
             for run in group {
                 // From the first irreversible step on nothing is decided again, but guards still stop a step.
-                match run.facts.as_ref().and_then(|facts| run.changed(facts)) {
-                    Some(reason) => engine.stop(run, by_a_guard(Step::Records, reason)).await?,
+                match run.work.facts.as_ref().and_then(|facts| run.changed(facts)) {
+                    Some(because) => engine.stop(run, Step::Records, because).await?,
                     None => todo.push(run),
                 }
             }
@@ -69,7 +70,7 @@ impl Perform for Records {
         &self,
         engine: &Engine,
         batch: &mut Batch<'_>,
-        runs: &mut [&mut Run<'_>],
+        runs: &mut [&mut Run<'_, ErasureWork>],
     ) -> Result<(), Error> {
         batch.take_turn().await;
         for (treatment, group) in groups(engine, batch, runs) {
@@ -84,7 +85,7 @@ impl Engine {
     async fn erase_group(
         &self,
         treatment: &Arc<Treatment>,
-        mut todo: Vec<&mut Run<'_>>,
+        mut todo: Vec<&mut Run<'_, ErasureWork>>,
     ) -> Result<(), Error> {
         let mut seed = [0; 32];
         self.parts.entropy.fill(&mut seed)?;
@@ -130,7 +131,11 @@ impl Engine {
 
     /// Notes that records will be erased, with what nobody can tell afterwards for the certificate: mentions that are not
     /// certain, and what duties keep of records that are found by a value.
-    async fn count_before(&self, treatment: &Arc<Treatment>, runs: Vec<&mut Run<'_>>) -> Result<(), Error> {
+    async fn count_before(
+        &self,
+        treatment: &Arc<Treatment>,
+        runs: Vec<&mut Run<'_, ErasureWork>>,
+    ) -> Result<(), Error> {
         let by_value = self.keeps_by_value(treatment);
         let counts = treatment.redacts() || by_value;
         // Of the others it was recorded before they were erased.
@@ -143,7 +148,7 @@ impl Engine {
         if uncounted.is_empty() {
             return Ok(());
         }
-        let customers = uncounted.iter().map(|run| run.new.customer().clone()).collect();
+        let customers = uncounted.iter().map(|run| run.binding().customer().clone()).collect();
         let mut answers = match self.tally(customers, treatment).await {
             Ok(answers) => answers.into_iter(),
             Err(Error::Store(error)) => {
@@ -175,9 +180,9 @@ impl Engine {
     /// Takes the store's answers in, and gives back those of whom there is more to do.
     async fn take_answers<'r, 'e>(
         &self,
-        runs: Vec<&'r mut Run<'e>>,
+        runs: Vec<&'r mut Run<'e, ErasureWork>>,
         answers: crate::store::Batch<Erased>,
-    ) -> Result<Vec<&'r mut Run<'e>>, Error> {
+    ) -> Result<Vec<&'r mut Run<'e, ErasureWork>>, Error> {
         let mut answers = answers.into_iter();
         let mut more = Vec::new();
         for run in runs {
@@ -195,11 +200,10 @@ impl Engine {
                     self.block(run, at_the_step(Step::Records, reason)).await?;
                     continue;
                 }
-                Some(Ok(Erased::Missing)) if !first_try || run.facts.is_none() => Proof::Lost,
+                Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
                 // The store has touched nothing. Nor have we, unless a gateway was asked or this is a second try.
                 Some(Ok(Erased::Changed)) if first_try && !run.gateway_begun() => {
-                    self.supersede(run, "the customer changed in the meantime; plan again".to_owned())
-                        .await?;
+                    self.supersede(run, Because::CustomerChanged).await?;
                     continue;
                 }
                 Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {
@@ -235,7 +239,7 @@ impl Engine {
     }
 
     /// The store refused a customer's records and, as its contract says, has touched none of them.
-    async fn refused(&self, run: &mut Run<'_>, reason: String) -> Result<(), Error> {
+    async fn refused(&self, run: &mut Run<'_, ErasureWork>, reason: String) -> Result<(), Error> {
         run.note(Event::Refused { step: Step::Records })?;
         self.block(run, by_a_guard(Step::Records, reason)).await
     }

@@ -6,16 +6,22 @@ use super::Perform;
 use super::records::groups;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
+use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{StoreError, TallyRequest};
 
 /// Reads back. Until that is done it is this batch's turn.
-pub(super) struct Verify;
+pub(in crate::engine) struct Verify;
 
 #[async_trait]
-impl Perform for Verify {
-    async fn look(&self, _: &Engine, batch: &mut Batch<'_>, _: &mut [&mut Run<'_>]) -> Result<(), Error> {
+impl Perform<ErasureWork> for Verify {
+    async fn look(
+        &self,
+        _: &Engine,
+        batch: &mut Batch<'_>,
+        _: &mut [&mut Run<'_, ErasureWork>],
+    ) -> Result<(), Error> {
         batch.take_turn().await;
         Ok(())
     }
@@ -24,11 +30,11 @@ impl Perform for Verify {
         &self,
         engine: &Engine,
         batch: &mut Batch<'_>,
-        runs: &mut [&mut Run<'_>],
+        runs: &mut [&mut Run<'_, ErasureWork>],
     ) -> Result<(), Error> {
         let mut read_back = Vec::new();
         for (treatment, group) in groups(engine, batch, runs) {
-            let customers = group.iter().map(|run| run.new.customer().clone()).collect();
+            let customers = group.iter().map(|run| run.binding().customer().clone()).collect();
             let request = TallyRequest::new(customers, treatment).at(engine.parts.clock.now());
             read_back.push((group, engine.parts.store.tally(&request).await));
         }
@@ -45,7 +51,7 @@ impl Perform for Verify {
                 match answers.next() {
                     Some(Ok(tally)) if tally.due() == 0 => {
                         tracing::info!(case = %run.id(), "read back: nothing is left to do");
-                        run.verified = tally;
+                        run.work.verified = tally;
                         run.turn.settled(Step::Verify);
                     }
                     Some(Ok(tally)) => {

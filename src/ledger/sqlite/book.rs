@@ -1,5 +1,6 @@
 //! The case book: open cases, and what came to them, in as few rows as a batch allows.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +9,17 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Trouble, from_json, instant, number_of, read_treatment, to_json};
+use super::{Trouble, from_json, number_of, read_treatment, to_json};
 use crate::case::Event;
+use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
+use crate::gateway::ReviewRow;
 use crate::ledger::lease_clock::LeaseClock;
 use crate::ledger::{
-    CaseEvent, Claimed, Fence, Lease, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase,
-    WorkerId,
+    CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, LedgerError, ListedCase, NewCase, Opened, OpenedCases,
+    ReviewedProfile, SavedCase, Task, WorkerId,
 };
-use crate::plan::{Approval, Binding, CaseId, Keeps, Terms};
+use crate::plan::{Binding, CaseId, Keeps, Mandate, Terms};
 use crate::policy::Treatment;
 use crate::sqlite::Fault;
 
@@ -171,17 +174,95 @@ fn to_fence(number: i64) -> Result<Fence, Trouble> {
     Ok(Fence::new(u64::try_from(number).map_err(|_| Trouble::Fault(Fault::Corrupt))?))
 }
 
-/// What duties keep of a customer, if they keep anything.
-fn keeps_text(keeps: &Keeps) -> Result<Option<String>, Trouble> {
-    (!keeps.is_empty()).then(|| to_json(keeps)).transpose()
-}
-
 /// What open cases share.
 #[derive(Serialize, Deserialize)]
 struct Shared {
-    binding: Arc<Terms>,
-    approval: Approval,
+    task: SharedTask,
+    mandate: Mandate,
     opened_at: DateTime<Utc>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SharedTask {
+    Erasure(Arc<Terms>),
+    Expiry(Expiry),
+    Review(Digest),
+}
+
+/// What a case does not share.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Own<'c> {
+    Erasure(Box<OwnErasure<'c>>),
+    Expiry,
+    Profile(Cow<'c, ReviewRow>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct OwnErasure<'c> {
+    tenant: Cow<'c, TenantId>,
+    customer: Cow<'c, CustomerId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registered: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "keeps_nothing")]
+    keeps: Cow<'c, Keeps>,
+}
+
+fn keeps_nothing(keeps: &Keeps) -> bool {
+    keeps.is_empty()
+}
+
+impl Shared {
+    fn of(case: &NewCase) -> Self {
+        let task = match &case.task {
+            Task::Erasure(erasure) => SharedTask::Erasure(Arc::clone(erasure.binding.terms())),
+            Task::Expiry(expiry) => SharedTask::Expiry(expiry.clone()),
+            Task::Profile(profile) => SharedTask::Review(profile.review),
+        };
+        Self { task, mandate: case.mandate.clone(), opened_at: case.opened_at }
+    }
+
+    /// The digest of the treatment, which is kept by itself.
+    fn treatment(&self) -> Option<Digest> {
+        if let SharedTask::Erasure(terms) = &self.task { Some(terms.treatment_digest()) } else { None }
+    }
+}
+
+impl<'c> Own<'c> {
+    fn of(case: &'c NewCase) -> Self {
+        match &case.task {
+            Task::Erasure(Erasure { binding, .. }) => Self::Erasure(Box::new(OwnErasure {
+                tenant: Cow::Borrowed(binding.tenant()),
+                customer: Cow::Borrowed(binding.customer()),
+                registered: binding.registered(),
+                keeps: Cow::Borrowed(binding.keeps()),
+            })),
+            Task::Expiry(_) => Self::Expiry,
+            Task::Profile(profile) => Self::Profile(Cow::Borrowed(&profile.row)),
+        }
+    }
+
+    /// The task, from what is its own and what it shares.
+    fn task(self, shared: &SharedTask, treatment: Option<&Arc<Treatment>>) -> Result<Task, Trouble> {
+        Ok(match (self, shared, treatment) {
+            (Self::Erasure(own), SharedTask::Erasure(terms), Some(treatment)) => Task::Erasure(Erasure {
+                binding: Arc::new(Binding::from_parts(
+                    own.customer.into_owned(),
+                    own.tenant.into_owned(),
+                    own.registered,
+                    own.keeps.into_owned(),
+                    Arc::clone(terms),
+                )),
+                treatment: Arc::clone(treatment),
+            }),
+            (Self::Expiry, SharedTask::Expiry(expiry), _) => Task::Expiry(expiry.clone()),
+            (Self::Profile(row), SharedTask::Review(review), _) => {
+                Task::Profile(ReviewedProfile { review: *review, row: Arc::new(row.into_owned()) })
+            }
+            _ => return Err(Trouble::Fault(Fault::Corrupt)),
+        })
+    }
 }
 
 /// An event, and the cases that it came to: ranges of numbers, both ends included.
@@ -209,45 +290,39 @@ pub(super) fn open(
             transaction.prepare_cached("INSERT OR IGNORE INTO treatment (digest, body) VALUES (?1, ?2)")?;
         let mut terms = transaction.prepare_cached("INSERT INTO terms (body) VALUES (?1)")?;
         let mut insert = transaction.prepare_cached(
-            "INSERT INTO open_case (id, tenant, customer, registered, plan, terms, fence, keeps)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant, customer) DO NOTHING",
+            "INSERT INTO open_case (id, holds, own, plan, terms, fence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (holds) DO NOTHING",
         )?;
-        let mut holder =
-            transaction.prepare_cached("SELECT id FROM open_case WHERE tenant = ?1 AND customer = ?2")?;
+        let mut holder = transaction.prepare_cached("SELECT id FROM open_case WHERE holds = ?1")?;
         let mut last: Option<(&NewCase, i64)> = None;
         for case in cases {
             let shared = match last {
                 Some((before, id)) if before.shares_terms(case) => id,
                 _ => {
-                    let digest = case.binding.treatment_digest();
-                    treatment.execute(params![digest.to_string(), to_json(&*case.treatment)?])?;
-                    let shared = Shared {
-                        binding: Arc::clone(case.binding.terms()),
-                        approval: case.approval.clone(),
-                        opened_at: case.opened_at,
-                    };
-                    terms.execute([to_json(&shared)?])?;
+                    if let Task::Erasure(erasure) = &case.task {
+                        let digest = erasure.binding.treatment_digest().to_string();
+                        treatment.execute(params![digest, to_json(&*erasure.treatment)?])?;
+                    }
+                    terms.execute([to_json(&Shared::of(case))?])?;
                     transaction.last_insert_rowid()
                 }
             };
             last = Some((case, shared));
-            let (tenant, customer) = (case.tenant().as_str(), case.customer().as_str());
+            let holds = case.task.holds();
             let inserted = insert.execute(params![
                 case.id.as_str(),
-                tenant,
-                customer,
-                case.binding.registered().map(|at| at.to_rfc3339()),
-                case.approval.digest().as_bytes(),
+                holds,
+                to_json(&Own::of(case))?,
+                case.task.digest().as_bytes(),
                 shared,
                 fence,
-                keeps_text(case.binding.keeps())?,
             ])?;
             answers.push(if inserted == 1 {
                 ours += 1;
                 opened.push((case.id.clone(), transaction.last_insert_rowid()));
                 Opened::Open
             } else {
-                let holder: String = holder.query_row([tenant, customer], |row| row.get(0))?;
+                let holder: String = holder.query_row([holds], |row| row.get(0))?;
                 if holder == case.id.as_str() {
                     let taken = take(&transaction, &case.id, lease, now, fence)?;
                     ours += i64::from(taken == Taken::Ours);
@@ -517,41 +592,30 @@ fn saved(
     limit: usize,
 ) -> Result<Vec<(SavedCase, Option<i64>)>, Trouble> {
     let mut cases = connection.prepare_cached(&format!(
-        "SELECT no, id, tenant, customer, registered, plan, terms, fence, keeps FROM open_case WHERE {condition}
-         ORDER BY id LIMIT ?2"
+        "SELECT no, id, own, plan, terms, fence FROM open_case WHERE {condition} ORDER BY id LIMIT ?2"
     ))?;
     let mut rows = cases.query(params![parameter, number_of(limit)])?;
-    let mut shared = BTreeMap::<i64, (Shared, Arc<Treatment>)>::new();
+    let mut shared = BTreeMap::<i64, (Shared, Option<Arc<Treatment>>)>::new();
     let mut saved = Vec::new();
     let mut places = BTreeMap::<i64, usize>::new();
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(6)?;
+        let id: i64 = row.get(4)?;
         if let std::collections::btree_map::Entry::Vacant(vacant) = shared.entry(id) {
             vacant.insert(read_shared(connection, id)?);
         }
         let Some((shared, treatment)) = shared.get(&id) else { continue };
-        let registered: Option<String> = row.get(4)?;
-        let plan = Digest::from_bytes(row.get(5)?);
-        let keeps =
-            row.get::<_, Option<String>>(8)?.as_deref().map(from_json).transpose()?.unwrap_or_default();
+        let own: Own<'_> = from_json(&row.get::<_, String>(2)?)?;
         places.insert(row.get(0)?, saved.len());
         let case = SavedCase {
-            new: NewCase {
-                id: CaseId::new(row.get::<_, String>(1)?),
-                binding: Arc::new(Binding::from_parts(
-                    row.get::<_, String>(3)?.into(),
-                    row.get::<_, String>(2)?.into(),
-                    registered.as_deref().map(instant).transpose()?,
-                    keeps,
-                    Arc::clone(&shared.binding),
-                )),
-                approval: shared.approval.of_plan(plan),
-                treatment: Arc::clone(treatment),
-                opened_at: shared.opened_at,
-            },
+            new: NewCase::of(
+                CaseId::new(row.get::<_, String>(1)?),
+                own.task(&shared.task, treatment.as_ref())?,
+                shared.mandate.of_plan(Digest::from_bytes(row.get(3)?)),
+                shared.opened_at,
+            ),
             events: Vec::new(),
         };
-        saved.push((case, row.get(7)?));
+        saved.push((case, row.get(5)?));
     }
     let (Some((first, _)), Some((last, _))) = (places.first_key_value(), places.last_key_value()) else {
         return Ok(saved);
@@ -577,13 +641,16 @@ fn saved(
     Ok(saved)
 }
 
-fn read_shared(connection: &Connection, id: i64) -> Result<(Shared, Arc<Treatment>), Trouble> {
+fn read_shared(connection: &Connection, id: i64) -> Result<(Shared, Option<Arc<Treatment>>), Trouble> {
     let body: String = connection
         .prepare_cached("SELECT body FROM terms WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
     let shared: Shared = from_json(&body)?;
-    let treatment = read_treatment(connection, shared.binding.treatment_digest())?;
-    Ok((shared, treatment.ok_or(Trouble::Fault(Fault::Corrupt))?))
+    let treatment = match shared.treatment() {
+        Some(digest) => Some(read_treatment(connection, digest)?.ok_or(Trouble::Fault(Fault::Corrupt))?),
+        None => None,
+    };
+    Ok((shared, treatment))
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use crate::digest::Digest;
 use crate::store::by_record::fits;
 use crate::store::sql::{Work, values};
 use crate::store::{
-    Batch, Census, CensusRequest, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    OwnerlessErased, OwnerlessPlace, OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated,
-    Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
+    OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated, Reactivation,
+    RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
 };
 
 #[async_trait]
@@ -140,7 +140,7 @@ impl OwnerlessRecords for SqliteStore {
         &self,
         request: &OwnerlessRequest,
         seed: &Seed,
-        after: Option<&OwnerlessPlace>,
+        after: Option<&Cursor>,
     ) -> Result<OwnerlessErased, StoreError> {
         let nobodys = self.frame.ownerless(request)?;
         let work = Work {

@@ -89,8 +89,8 @@ fn a_value_that_is_taken_for_a_fact_is_found_in_what_is_made_of_it() {
 fn a_case_book_that_keeps_what_it_should_wipe_is_found_out() {
     let (ear, shop) = (Ear::open(), shop());
     let keeping = telling(&shop, ERASED, |_, ledger| {
-        let sql = "CREATE TABLE kept (customer TEXT);
-             CREATE TRIGGER keep BEFORE DELETE ON open_case BEGIN INSERT INTO kept VALUES (old.customer); END";
+        let sql = "CREATE TABLE kept (own TEXT);
+             CREATE TRIGGER keep BEFORE DELETE ON open_case BEGIN INSERT INTO kept VALUES (old.own); END";
         edit(ledger, sql);
         Ok(())
     });

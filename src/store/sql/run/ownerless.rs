@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::erase::Work;
+use super::page::Part as KeyPart;
 use super::rounds::Readings;
 use super::{Frame, named};
 use crate::data_map::{ClassName, Value};
@@ -12,10 +13,35 @@ use crate::policy::RecordAction;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, Part, Script};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::{OwnerlessErased, OwnerlessPlace, OwnerlessRequest, StoreError, Tally};
+use crate::store::{Cursor, OwnerlessErased, OwnerlessRequest, StoreError, Tally};
 
 /// How many rows are treated in one transaction.
 const MOST_AT_ONCE: usize = 10_000;
+
+/// How far the parts have come: a class, and the key of its last record.
+struct Place {
+    class: ClassName,
+    key: Vec<Value>,
+}
+
+impl Place {
+    fn cursor(&self) -> Result<Cursor, Fault> {
+        let key: Option<Vec<KeyPart>> = self.key.iter().map(KeyPart::of_value).collect();
+        let failed = |error: serde_json::Error| Fault::Other(format!("the place cannot be written: {error}"));
+        Ok(Cursor::new(serde_json::to_string(&(&self.class, key)).map_err(failed)?))
+    }
+
+    fn read(cursor: &Cursor) -> Result<Self, Fault> {
+        let read: Option<(ClassName, Vec<KeyPart>)> = serde_json::from_str(cursor.as_str()).ok();
+        let place = read.and_then(|(class, key)| {
+            let key: Option<Vec<Value>> = key.iter().map(KeyPart::value).collect();
+            Some(Self { class, key: key? })
+        });
+        place.ok_or_else(|| {
+            Fault::Other("the cursor is not of this store; begin with the first part".to_owned())
+        })
+    }
+}
 
 impl Frame {
     /// The statements for the classes that the request names. Classes that it says nothing of, and that another store may
@@ -107,11 +133,13 @@ impl Frame {
         session: &mut dyn Session,
         nobodys: &Nobodys,
         work: &Work,
-        after: Option<&OwnerlessPlace>,
+        after: Option<&Cursor>,
     ) -> Result<OwnerlessErased, Trouble> {
         let parts = &nobodys.parts;
-        let at = after.and_then(|place| parts.iter().position(|(class, _)| class.class == place.class));
-        let mut after = after.and_then(|place| place.key.clone());
+        let place = after.map(Place::read).transpose()?;
+        let at =
+            place.as_ref().and_then(|place| parts.iter().position(|(class, _)| class.class == place.class));
+        let mut after = place.map(|place| place.key);
         let mut limit = MOST_AT_ONCE;
         let mut rest = parts.iter().skip(at.unwrap_or(0));
         let mut next = rest.next();
@@ -148,7 +176,7 @@ impl Frame {
                 }
                 Err(trouble) => return Err(trouble),
             }
-            erased.next = Some(OwnerlessPlace { class: class.class.clone(), key: Some(touched.last) });
+            erased.next = Some(Place { class: class.class.clone(), key: touched.last }.cursor()?);
             return Ok(erased);
         }
         Ok(OwnerlessErased::default())

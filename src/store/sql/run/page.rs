@@ -17,7 +17,7 @@ use crate::store::{Cursor, Page, PageRequest};
 
 /// One value of a key.
 #[derive(Serialize, Deserialize)]
-enum Part {
+pub(super) enum Part {
     #[serde(rename = "i")]
     Integer(i64),
     /// The bits of a number.
@@ -40,6 +40,27 @@ impl Part {
             Cell::Text(bytes) => Some(Self::Text(hex::encode(bytes))),
             Cell::Blob(bytes) => Some(Self::Blob(hex::encode(bytes))),
         }
+    }
+
+    /// The same of a value.
+    pub(super) fn of_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::Integer(number) => Some(Self::Integer(*number)),
+            Value::Real(number) => Some(Self::Real(number.to_bits())),
+            Value::Text(text) => Some(Self::Text(hex::encode(text))),
+            Value::Blob(bytes) => Some(Self::Blob(hex::encode(bytes))),
+        }
+    }
+
+    /// The value. None of a text that is none.
+    pub(super) fn value(&self) -> Option<Value> {
+        Some(match self {
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Real(bits) => Value::Real(f64::from_bits(*bits)),
+            Self::Text(bytes) => Value::Text(String::from_utf8(hex::decode(bytes).ok()?).ok()?),
+            Self::Blob(bytes) => Value::Blob(hex::decode(bytes).ok()?),
+        })
     }
 
     /// The parameter, and how a statement takes it.
@@ -93,8 +114,9 @@ impl Frame {
             }
             Ok(())
         })?;
-        let next = last.as_ref().and_then(|last| serde_json::to_string(last).ok()).map(Cursor::new);
-        Ok(Page::new(customers, next))
+        let failed = |error: serde_json::Error| Fault::Other(format!("the place cannot be written: {error}"));
+        let next = last.map(|last| serde_json::to_string(&last)).transpose().map_err(failed)?;
+        Ok(Page::new(customers, next.map(Cursor::new)))
     }
 }
 

@@ -1,0 +1,327 @@
+//! A ledger of a host's own, over whatever keeps texts: here maps in memory, in a service its own tables or a key-value store.
+//!
+//! It keeps each case, event, treatment, entry and circumstance as the text that the crate gives, and reads it back from
+//! there. What it has to do by itself is what its documentation asks: one write for one call, and claims.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use relinquish::Digest;
+use relinquish::case::Event;
+use relinquish::ledger::{
+    CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, EntryKey, Fence, Find, Lease,
+    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task, WorkerId,
+};
+use relinquish::plan::CaseId;
+use relinquish::policy::Treatment;
+
+/// By which clock leases run out.
+type LeaseClock = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Case book and ledger as texts.
+pub(crate) struct TextLedger {
+    tables: Mutex<Tables>,
+    now: LeaseClock,
+}
+
+impl std::fmt::Debug for TextLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextLedger").finish_non_exhaustive()
+    }
+}
+
+/// What a database would have as tables.
+#[derive(Clone, Default)]
+struct Tables {
+    cases: BTreeMap<CaseId, CaseRow>,
+    claims: BTreeMap<Fence, ClaimRow>,
+    last_fence: u64,
+    treatments: BTreeMap<Digest, String>,
+    entries: Vec<EntryRow>,
+    circumstances: BTreeMap<Digest, (String, Option<String>)>,
+}
+
+#[derive(Clone)]
+struct CaseRow {
+    case: String,
+    /// What it has for itself: no other case may be open with the same.
+    holds: String,
+    events: Vec<String>,
+    fence: Option<Fence>,
+}
+
+#[derive(Clone)]
+struct ClaimRow {
+    worker: WorkerId,
+    lasts: Duration,
+    until: DateTime<Utc>,
+}
+
+#[derive(Clone)]
+struct EntryRow {
+    case: Option<CaseId>,
+    keys: Vec<EntryKey>,
+    text: String,
+    /// Salts and values of those whom it names. Destroy it, and the text says the rest.
+    beside: Option<String>,
+}
+
+fn failed(doing: &'static str, error: impl std::fmt::Display) -> LedgerError {
+    LedgerError::Failed { doing, what: error.to_string() }
+}
+
+fn until(lasts: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::from_std(lasts).unwrap_or(TimeDelta::MAX)
+}
+
+impl TextLedger {
+    /// An empty one, with the clock by which leases run out: in a database, the database's own.
+    pub(crate) fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self { tables: Mutex::default(), now: Box::new(now) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of it or nothing, as a transaction has it.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Tables, DateTime<Utc>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let mut tables = self.lock();
+        let mut changed = tables.clone();
+        let answer = work(&mut changed, (self.now)())?;
+        *tables = changed;
+        Ok(answer)
+    }
+}
+
+impl Tables {
+    fn saved(row: &CaseRow) -> Result<SavedCase, LedgerError> {
+        let read = |error: serde_json::Error| failed("reading a case", error);
+        let new: NewCase = serde_json::from_str(&row.case).map_err(read)?;
+        let events = row.events.iter().map(|event| serde_json::from_str::<Event>(event).map_err(read));
+        let events = events.collect::<Result<_, _>>()?;
+        Ok(SavedCase { new, events })
+    }
+
+    fn new_claim(&mut self, lease: &Lease, now: DateTime<Utc>) -> Fence {
+        self.last_fence += 1;
+        let fence = Fence::new(self.last_fence);
+        let until = until(lease.lasts, now);
+        self.claims.insert(fence, ClaimRow { worker: lease.worker.clone(), lasts: lease.lasts, until });
+        fence
+    }
+
+    /// Who has a case now.
+    fn holder(&self, row: &CaseRow, now: DateTime<Utc>) -> Option<&WorkerId> {
+        let claim = self.claims.get(&row.fence?)?;
+        (claim.until > now).then_some(&claim.worker)
+    }
+
+    fn is_free_for(&self, row: &CaseRow, worker: &WorkerId, now: DateTime<Utc>) -> bool {
+        self.holder(row, now).is_none_or(|holder| holder == worker)
+    }
+
+    /// The case of this claim.
+    fn of_claim(&mut self, case: &CaseId, fence: Fence) -> Result<&mut CaseRow, LedgerError> {
+        match self.cases.get_mut(case) {
+            None => Err(LedgerError::NoSuchCase { case: case.clone() }),
+            Some(row) if row.fence == Some(fence) => Ok(row),
+            Some(_) => Err(LedgerError::LostClaim { case: case.clone() }),
+        }
+    }
+
+    fn place_of(&self, case: &CaseId) -> Option<usize> {
+        self.entries.iter().position(|row| row.case.as_ref() == Some(case))
+    }
+
+    fn entry(&self, place: usize) -> Result<Option<Entry>, LedgerError> {
+        let Some(row) = self.entries.get(place) else { return Ok(None) };
+        let body = EntryBody::from_text(&row.text, row.beside.as_deref(), |digest| {
+            let Some((text, beside)) = self.circumstances.get(&digest) else { return Ok(None) };
+            Circumstances::from_text(text, beside.as_deref()).map(|read| Some(Arc::new(read)))
+        })?;
+        Ok(Some(Entry { seq: place as u64 + 1, body }))
+    }
+
+    fn append(&mut self, body: &EntryBody) -> Result<usize, LedgerError> {
+        if let Some(closed) = body.closed() {
+            self.circumstances.insert(closed.circumstances(), closed.under().to_text()?);
+        }
+        self.entries.push(EntryRow {
+            case: body.closed().map(|closed| closed.case.clone()),
+            keys: body.keys(),
+            text: body.to_text()?,
+            beside: body.beside().map(str::to_owned),
+        });
+        Ok(self.entries.len() - 1)
+    }
+
+    fn read(&self, places: impl Iterator<Item = usize>) -> Result<Vec<Entry>, LedgerError> {
+        places.filter_map(|place| self.entry(place).transpose()).collect()
+    }
+}
+
+#[async_trait]
+impl CaseBook for TextLedger {
+    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
+        self.write(|tables, now| {
+            let fence = tables.new_claim(lease, now);
+            let mut opened = Vec::with_capacity(cases.len());
+            for new in cases {
+                let holds = new.task.holds();
+                let other = tables.cases.iter().find(|(_, row)| row.holds == holds);
+                match other.map(|(id, row)| (id.clone(), row.clone())) {
+                    Some((case, _)) if case != new.id => {
+                        opened.push(Opened::Conflict { case });
+                        continue;
+                    }
+                    Some((case, row)) => {
+                        if tables.is_free_for(&row, &lease.worker, now) {
+                            tables.cases.insert(case, CaseRow { fence: Some(fence), ..row });
+                        }
+                    }
+                    None => {
+                        if let Task::Erasure(erasure) = &new.task {
+                            let text = serde_json::to_string(&*erasure.treatment);
+                            let text = text.map_err(|error| failed("keeping a treatment", error))?;
+                            tables.treatments.insert(erasure.treatment.digest(), text);
+                        }
+                        let case = serde_json::to_string(new);
+                        let case = case.map_err(|error| failed("opening a case", error))?;
+                        let row = CaseRow { case, holds, events: Vec::new(), fence: Some(fence) };
+                        tables.cases.insert(new.id.clone(), row);
+                    }
+                }
+                opened.push(Opened::Open);
+            }
+            Ok(OpenedCases { fence, cases: opened })
+        })
+    }
+
+    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
+        self.write(|tables, now| {
+            let fence = tables.new_claim(lease, now);
+            let (mut claimed, mut held) = (Vec::new(), Vec::new());
+            for case in cases {
+                let Some(row) = tables.cases.get(case).cloned() else { continue };
+                if !tables.is_free_for(&row, &lease.worker, now) {
+                    held.push(case.clone());
+                    continue;
+                }
+                claimed.push(Tables::saved(&row)?);
+                tables.cases.insert(case.clone(), CaseRow { fence: Some(fence), ..row });
+            }
+            Ok(Claimed { fence, cases: claimed, held })
+        })
+    }
+
+    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
+        self.write(|tables, now| {
+            for event in events {
+                let text = serde_json::to_string(&event.event);
+                let text = text.map_err(|error| failed("recording an event", error))?;
+                tables.of_claim(&event.case, fence)?.events.push(text);
+            }
+            if let Some(claim) = tables.claims.get_mut(&fence) {
+                claim.until = until(claim.lasts, now);
+            }
+            Ok(())
+        })
+    }
+
+    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
+        self.write(|tables, _| {
+            for case in cases {
+                if let Ok(row) = tables.of_claim(case, fence) {
+                    row.fence = None;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
+        let (tables, now) = (self.lock(), (self.now)());
+        let rows = tables.cases.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let listed = rows.take(limit).map(|(_, row)| {
+            Ok(ListedCase { saved: Tables::saved(row)?, held_by: tables.holder(row, now).cloned() })
+        });
+        listed.collect()
+    }
+}
+
+#[async_trait]
+impl Ledger for TextLedger {
+    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+        self.write(|tables, _| {
+            let mut entries = Vec::with_capacity(cases.len());
+            for closed in cases {
+                let first = tables.place_of(&closed.case);
+                let place = if let Some(first) = first {
+                    first
+                } else {
+                    tables.of_claim(&closed.case, fence)?;
+                    tables.append(&EntryBody::Closed(Arc::clone(closed)))?
+                };
+                tables.cases.remove(&closed.case);
+                entries.extend(tables.entry(place)?);
+            }
+            Ok(entries)
+        })
+    }
+
+    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
+        self.write(|tables, _| {
+            let mut appended = Vec::with_capacity(entries.len());
+            for body in entries {
+                if body.closed().is_some() {
+                    return Err(failed("appending entries", "a case is closed by whoever has it"));
+                }
+                let place = tables.append(body)?;
+                appended.extend(tables.entry(place)?);
+            }
+            Ok(appended)
+        })
+    }
+
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        let tables = self.lock();
+        let first = usize::try_from(after).unwrap_or(usize::MAX);
+        tables.read((first..tables.entries.len()).take(limit))
+    }
+
+    async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError> {
+        let tables = self.lock();
+        tables.place_of(case).map_or(Ok(None), |place| tables.entry(place))
+    }
+
+    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
+        let tables = self.lock();
+        let rows = tables.entries.iter().enumerate().filter(|(place, row)| {
+            *place as u64 + 1 > find.after && row.keys.iter().any(|key| find.keys.contains(key))
+        });
+        let mut places: Vec<usize> = rows.map(|(place, _)| place).collect();
+        if find.last_first {
+            places.reverse();
+        }
+        tables.read(places.into_iter().take(find.limit))
+    }
+
+    async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
+        let tables = self.lock();
+        let Some(text) = tables.treatments.get(&digest) else { return Ok(None) };
+        let read: Treatment =
+            serde_json::from_str(text).map_err(|error| failed("reading a treatment", error))?;
+        Ok(Some(Arc::new(read)))
+    }
+
+    async fn last(&self) -> Result<u64, LedgerError> {
+        Ok(self.lock().entries.len() as u64)
+    }
+}

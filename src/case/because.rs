@@ -1,0 +1,241 @@
+//! Why a case came to an end before anything was touched: as facts, which are digested, and as a sentence for a person.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::customer::{AccountId, GatewayName};
+use crate::plan::{ApprovalError, CaseId, Changed, Decision, Nothing};
+use crate::policy::{Guard, TreatmentName, Trigger};
+
+/// Why a case is superseded: what it was approved for is not so any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Because {
+    /// The customer is gone.
+    NoCustomer,
+    /// Another customer has the id by now.
+    AnotherCustomer,
+    /// Somebody brought the customer back.
+    BroughtBack,
+    /// Facts of the customer changed between the look and the act.
+    CustomerChanged,
+    /// A guard forbids it that did not when the plan was made.
+    Guard(Guard),
+    /// The mandate does not hold any more, or not yet.
+    Mandate {
+        /// From when on it holds no longer. None where it is for another plan, or not yet in force.
+        expired: Option<DateTime<Utc>>,
+    },
+    /// The approval was used for another case before.
+    Used,
+    /// The host's program lacks a strategy of its own, or has another version of it.
+    Strategy {
+        /// Which.
+        name: String,
+        /// The version that the plan names.
+        version: u32,
+        /// The one that there is.
+        found: Option<u32>,
+    },
+    /// The policy says something else of the customer by now.
+    NotDue(NotDue),
+    /// The customer is due in the same way, and the plan would be another one.
+    Plan(Changed),
+    /// The gateway's adapter has the key of another account than the plan or the review names.
+    Account {
+        /// Which gateway.
+        gateway: GatewayName,
+        /// The account of the plan.
+        planned: Option<AccountId>,
+    },
+    /// The engine has no adapter for the gateway.
+    NoAdapter {
+        /// Which gateway.
+        gateway: GatewayName,
+    },
+    /// A profile of a review is not as the review says.
+    Profile(ProfileChanged),
+}
+
+/// What the policy says of a customer who is not due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NotDue {
+    /// Not before a day.
+    NotYet {
+        /// What will make the customer due.
+        trigger: Trigger,
+        /// That day.
+        until: NaiveDate,
+    },
+    /// Something forbids it.
+    Blocked {
+        /// Guards.
+        guards: BTreeSet<Guard>,
+        /// Facts or records cannot be read.
+        unreadable: bool,
+    },
+    /// The policy's switch is off.
+    SweepOff,
+    /// No trigger applies.
+    NoTrigger,
+    /// There is no date from which the trigger could count.
+    NoDate(Trigger),
+    /// The period ends beyond the calendar.
+    Never(Trigger),
+    /// There is no such treatment.
+    NoSuchTreatment(TreatmentName),
+    /// The customer was treated before, and nothing is missing.
+    TreatedBefore(CaseId),
+    /// The customer stands in for nobody known.
+    StandIn,
+}
+
+/// What has changed of a profile since it was put before a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProfileChanged {
+    /// It may be of several customers.
+    Ambiguous,
+    /// It is another customer's, or nobody's.
+    Customer,
+    /// The customer is not archived or erased any more.
+    Findings,
+    /// It names another owner at the gateway.
+    Owner,
+}
+
+impl Because {
+    /// A mandate that does not hold.
+    pub(crate) fn mandate(error: &ApprovalError) -> Self {
+        let expired =
+            if let ApprovalError::Expired { expires_at } = error { Some(*expires_at) } else { None };
+        Self::Mandate { expired }
+    }
+
+    /// A decision that is not the one that was approved.
+    pub(crate) fn not_due(decision: &Decision) -> Self {
+        match decision {
+            Decision::Due(_) => Self::Plan(Changed::Terms),
+            Decision::NotYet(not_yet) => {
+                Self::NotDue(NotDue::NotYet { trigger: not_yet.trigger, until: not_yet.until })
+            }
+            Decision::Blocked(blocked) => Self::NotDue(NotDue::Blocked {
+                guards: blocked.by.iter().filter_map(|by| by.guard.clone()).collect(),
+                unreadable: blocked.by.iter().any(|by| by.guard.is_none()),
+            }),
+            Decision::Nothing(nothing) => Self::NotDue(match nothing {
+                Nothing::SweepOff => NotDue::SweepOff,
+                Nothing::NoTrigger => NotDue::NoTrigger,
+                Nothing::NoDate { trigger, .. } => NotDue::NoDate(*trigger),
+                Nothing::Never { trigger } => NotDue::Never(*trigger),
+                Nothing::NoSuchTreatment { treatment } => NotDue::NoSuchTreatment(treatment.clone()),
+                Nothing::TreatedBefore { case, .. } => NotDue::TreatedBefore(case.clone()),
+                Nothing::StandIn => NotDue::StandIn,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCustomer => f.write_str("there is no such customer any more"),
+            Self::AnotherCustomer => f.write_str("another customer has this id now, and must not be touched"),
+            Self::BroughtBack => f.write_str("the customer was brought back while the case was open"),
+            Self::CustomerChanged => f.write_str("the customer changed in the meantime; plan again"),
+            Self::Guard(guard) => write!(f, "{}; {}", guard.why(), guard.way_out()),
+            Self::Mandate { expired: Some(at) } => {
+                write!(f, "the approval expired at {at}; approve the plan again")
+            }
+            Self::Mandate { expired: None } => {
+                f.write_str("the approval does not hold for this plan now; approve the plan again")
+            }
+            Self::Used => f.write_str("the approval was used for another case before; approve a new plan"),
+            Self::Strategy { name, version, found } => {
+                write!(f, "this program has no strategy {name}, version {version}")?;
+                if let Some(found) = found {
+                    write!(f, ", but a version {found} of that name")?;
+                }
+                f.write_str("; give it to EngineBuilder::strategies, or plan again under the policy of today")
+            }
+            Self::NotDue(not_due) => write!(f, "{not_due}"),
+            Self::Plan(changed) => write!(f, "{changed}"),
+            Self::Account { gateway, planned: Some(planned) } => write!(
+                f,
+                "the key of the adapter of {gateway} is not of account {planned}, with which the plan was made; give it \
+                 that account's key"
+            ),
+            Self::Account { gateway, planned: None } => write!(
+                f,
+                "the key of the adapter of {gateway} is of another account than before; give it the one from before, or \
+                 plan again"
+            ),
+            Self::NoAdapter { gateway } => {
+                write!(f, "the engine has no adapter for gateway {gateway}; give the builder one")
+            }
+            Self::Profile(changed) => write!(f, "{changed}; reconcile again"),
+        }
+    }
+}
+
+impl fmt::Display for NotDue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotYet { trigger, until } => {
+                write!(f, "not yet: {trigger} makes the customer due on {until}")
+            }
+            Self::Blocked { guards, unreadable } => {
+                f.write_str("refused: ")?;
+                let mut several = false;
+                for guard in guards {
+                    write!(f, "{}{}; {}", separator(&mut several), guard.why(), guard.way_out())?;
+                }
+                if *unreadable {
+                    write!(
+                        f,
+                        "{}facts or records of the customer cannot be read; plan again to see which",
+                        separator(&mut several)
+                    )?;
+                }
+                Ok(())
+            }
+            Self::SweepOff => f.write_str("nothing to do: the policy's sweep is off, and nobody asked"),
+            Self::NoTrigger => f.write_str("nothing to do: no trigger of the policy applies"),
+            Self::NoDate(trigger) => {
+                write!(f, "nothing to do: the customer has no date from which {trigger} counts")
+            }
+            Self::Never(trigger) => {
+                write!(f, "nothing to do: the period of {trigger} ends beyond the calendar")
+            }
+            Self::NoSuchTreatment(treatment) => {
+                write!(f, "nothing to do: the policy has no treatment {treatment}")
+            }
+            Self::TreatedBefore(case) => {
+                write!(f, "nothing to do: treated the same way in case {case}, and nothing is missing")
+            }
+            Self::StandIn => f.write_str("nothing to do: the customer stands in for nobody known"),
+        }
+    }
+}
+
+fn separator(several: &mut bool) -> &'static str {
+    if std::mem::replace(several, true) { "; also: " } else { "" }
+}
+
+impl fmt::Display for ProfileChanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ambiguous => "it may be of several customers by now",
+            Self::Customer => "it is another customer's by now, or nobody's",
+            Self::Findings => "the customer is no more as the review says",
+            Self::Owner => "it names another owner at the gateway",
+        })
+    }
+}

@@ -1,0 +1,313 @@
+//! The one step of an expiry: a part of what has expired is looked at, and treated.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{MOST_ROUNDS, Perform};
+use crate::anonymise::Seed;
+use crate::case::{Event, Proof};
+use crate::customer::CustomerId;
+use crate::engine::drive::Batch;
+use crate::engine::expiry::{Dated, Due, Pages, expired_of};
+use crate::engine::run::Run;
+use crate::engine::work::{ExpiryWork, Looked};
+use crate::engine::{Engine, Error};
+use crate::ledger::EndedEarly;
+use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, Step, Tally};
+use crate::policy::{ClassTreatment, RecordAction, Treatment};
+use crate::store::{EraseRequest, Erased, OwnerlessErased, StoreError, Target};
+
+/// How many records more than twice those of the plan may have expired by the time of the run.
+const LEEWAY: u64 = 100;
+/// How many pages of customers of whom nothing is due make one part.
+const PAGES: usize = 20;
+/// After how many parts of records without an owner a store is no longer believed that there are more.
+const MOST_PARTS: u32 = 1_000_000;
+/// How often records without an owner are counted again: triggers may have written more of them.
+const LOOKS: u32 = 3;
+
+/// Whom a part is to treat.
+#[derive(Default)]
+pub(in crate::engine) enum DueOnes {
+    #[default]
+    Nobody,
+    /// Customers, by treatment.
+    Customers(Vec<(Arc<Treatment>, Vec<Due>)>),
+    /// Records whose owner is gone.
+    Ownerless,
+}
+
+/// Treats what has expired, part by part.
+pub(in crate::engine) struct Expire;
+
+#[async_trait]
+impl Perform<ExpiryWork> for Expire {
+    /// Looks at the next part, and records that it will be treated.
+    async fn look(
+        &self,
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_, ExpiryWork>],
+    ) -> Result<(), Error> {
+        for run in &mut *runs {
+            let looked = match run.place() {
+                ExpiryPlace::Customers { .. } => engine.look_at_customers(run).await,
+                ExpiryPlace::Ownerless { .. } => engine.look_at_ownerless(run).await,
+            };
+            match looked {
+                Ok(()) => {}
+                Err(error @ (Error::Store(_) | Error::Gateway(_))) => {
+                    run.wait(Step::Expire, &error, None);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            // A plan that was approved of a few records is none of all of them: a person looks first what has come to pass.
+            let (planned, found) = (run.work.expiry.planned, run.found());
+            if found > planned.saturating_mul(2).saturating_add(LEEWAY) {
+                engine.end_early(run, EndedEarly::MoreThanPlanned { planned, found }).await?;
+                continue;
+            }
+            run.note(Event::Begun { step: Step::Expire, before: None })?;
+        }
+        // Where nothing is touched there is nothing to record first.
+        let touches = |run: &Run<'_, ExpiryWork>| run.is_active() && !matches!(run.work.due, DueOnes::Nobody);
+        engine.save(runs.iter_mut().map(|run| &mut **run).filter(|run| touches(run))).await
+    }
+
+    async fn act(
+        &self,
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        runs: &mut [&mut Run<'_, ExpiryWork>],
+    ) -> Result<(), Error> {
+        for run in runs {
+            let treated = match std::mem::take(&mut run.work.due) {
+                DueOnes::Nobody => Ok(()),
+                DueOnes::Customers(groups) => engine.expire_customers(run, groups).await,
+                DueOnes::Ownerless => engine.expire_ownerless(run).await,
+            };
+            match treated {
+                Ok(()) => {}
+                Err(error @ (Error::Store(_) | Error::Gateway(_))) => {
+                    // How much of this part is done nobody can say. It is looked at again.
+                    run.work.part = None;
+                    run.wait(Step::Expire, &error, None);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            let Some(part) = run.work.part.take() else { continue };
+            let (step, proof) = (Step::Expire, Proof::Expired(Box::new(part.into_part())));
+            run.note(if run.work.is_last {
+                Event::Done { step, proof }
+            } else {
+                Event::Part { step, proof }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Looks at pages of customers until something of a page is due, and at no more than so many.
+    async fn look_at_customers(&self, run: &mut Run<'_, ExpiryWork>) -> Result<(), Error> {
+        let terms = Arc::clone(&run.work.expiry.terms);
+        let (ExpiryOf::Tenants(tenants), ExpiryPlace::Customers { stand_ins, after }) =
+            (terms.of(), run.place())
+        else {
+            return Ok(());
+        };
+        let (mut dated, mut pages) = (Dated::new(self, run.new.opened_at), Pages::at(stand_ins, after));
+        let mut part = Looked::at(run.place());
+        for _ in 0..PAGES {
+            let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? else { break };
+            let (mut counted, mut settled) = (BTreeMap::new(), BTreeMap::new());
+            let looked = self.look(page, tenants, &mut dated, &mut counted, &mut settled).await?;
+            for (tenant, settled) in settled {
+                part.of.entry(Some(tenant)).or_default().and(settled);
+            }
+            let due = counted.values().flat_map(|counted: &Expiring| counted.classes.values());
+            part.found += due.map(|class| class.due).sum::<u64>();
+            if !looked.is_empty() {
+                run.work.due = DueOnes::Customers(looked);
+                break;
+            }
+        }
+        match pages.place() {
+            Some(place) => part.place = place,
+            None => run.work.is_last = true,
+        }
+        run.work.part = Some(part);
+        Ok(())
+    }
+
+    async fn expire_customers(
+        &self,
+        run: &mut Run<'_, ExpiryWork>,
+        groups: Vec<(Arc<Treatment>, Vec<Due>)>,
+    ) -> Result<(), Error> {
+        let Some(part) = &mut run.work.part else { return Ok(()) };
+        for (treatment, due) in groups {
+            self.expire_batch(part, &treatment, due, run.new.opened_at).await?;
+        }
+        Ok(())
+    }
+
+    /// Erases what has expired of some customers, and reads back.
+    async fn expire_batch(
+        &self,
+        part: &mut Looked,
+        treatment: &Arc<Treatment>,
+        mut todo: Vec<Due>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let seed = self.seed()?;
+        let mut done = Vec::with_capacity(todo.len());
+        let mut rounds = 0;
+        while !todo.is_empty() {
+            rounds += 1;
+            if rounds > MOST_ROUNDS {
+                return Err(StoreError::Contended { doing: "erasing what has expired, part by part" }.into());
+            }
+            let request = expired_request(&todo, treatment, &seed, at);
+            let mut answers = self.parts.store.erase(&request).await?.into_iter();
+            let mut more = Vec::new();
+            for mut due in todo {
+                let of = part.of.entry(Some(due.facts.tenant.clone())).or_default();
+                match answers.next() {
+                    Some(Ok(Erased::Done(counts))) => {
+                        due.done.add(&counts);
+                        done.push(due);
+                    }
+                    Some(Ok(Erased::More(counts))) => {
+                        due.done.add(&counts);
+                        more.push(due);
+                    }
+                    Some(Ok(Erased::Changed | Erased::Missing)) => of.changed += 1,
+                    Some(Err(error)) => of.failed(error),
+                    None => of.failed("the store gave no answer; it was not tried"),
+                }
+            }
+            todo = more;
+        }
+        let ids: Vec<CustomerId> = done.iter().map(|due| due.facts.id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for (due, tally) in done.into_iter().zip(self.tally(ids, treatment).await?) {
+            let of = part.of.entry(Some(due.facts.tenant)).or_default();
+            match tally {
+                Ok(tally) if tally.due() == 0 => {
+                    of.customers += 1;
+                    of.add(treatment, &due.done.classes);
+                }
+                // How much of it is done nobody can say.
+                Ok(_) => of.failed("records that have expired are there still after they were erased"),
+                Err(error) => of.failed(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what has no owner any more, where no part of it is under way. Where nothing is left, or another look found no
+    /// fewer, it comes to an end.
+    async fn look_at_ownerless(&self, run: &mut Run<'_, ExpiryWork>) -> Result<(), Error> {
+        let place = run.place();
+        let ExpiryPlace::Ownerless { looks, due, parts, after, refused } = place.clone() else {
+            return Ok(());
+        };
+        let Some((port, request)) = self.ownerless(run.new.opened_at) else {
+            run.work.part = Some(Looked::at(place));
+            run.work.is_last = true;
+            return Ok(());
+        };
+        if after.is_some() {
+            run.work.part = Some(Looked::at(place));
+            run.work.due = DueOnes::Ownerless;
+            return Ok(());
+        }
+        let tally = port.count_ownerless(&request).await?;
+        let left = tally.due();
+        // What triggers wrote meanwhile is found by another look; where one changed nothing, the next will not either.
+        if left == 0 || looks >= LOOKS || (looks > 0 && left >= due) {
+            let mut of = ExpiredOf { failed: refused, ..ExpiredOf::default() };
+            if left > 0 && of.failed.is_empty() {
+                of.failed("records without an owner are there still after they were erased");
+            }
+            add_what_stays(&mut of, &request.treatment, &tally);
+            run.work.part = Some(Looked { place, found: 0, of: BTreeMap::from([(None, of)]) });
+            run.work.is_last = true;
+            return Ok(());
+        }
+        let place = ExpiryPlace::Ownerless {
+            looks: looks + 1,
+            due: left,
+            parts,
+            after: None,
+            // What was refused before is tried again.
+            refused: BTreeMap::new(),
+        };
+        let found = if looks == 0 { left } else { 0 };
+        run.work.part = Some(Looked { place, found, of: BTreeMap::new() });
+        run.work.due = DueOnes::Ownerless;
+        Ok(())
+    }
+
+    /// Erases a part of what has no owner any more.
+    async fn expire_ownerless(&self, run: &mut Run<'_, ExpiryWork>) -> Result<(), Error> {
+        let Some((port, request)) = self.ownerless(run.new.opened_at) else { return Ok(()) };
+        let place = run.place();
+        let ExpiryPlace::Ownerless { looks, due, parts, after, refused } = place else { return Ok(()) };
+        if parts >= MOST_PARTS {
+            return Err(
+                StoreError::Contended { doing: "erasing records without an owner, part by part" }.into()
+            );
+        }
+        let seed = self.seed()?;
+        let erased = port.erase_ownerless(&request, &seed, after.as_ref()).await?;
+        let OwnerlessErased { counts, refused: also, next } = erased;
+        let mut of = ExpiredOf::default();
+        // What stays anonymised is counted where it stays.
+        for (class, count) in counts.classes {
+            let action = request.treatment.class(class.as_str()).map(ClassTreatment::action);
+            if action == Some(&RecordAction::Delete) {
+                *of.records.entry(class).or_default() += count;
+            }
+        }
+        let mut refused = refused;
+        for (why, count) in also {
+            *refused.entry(why).or_default() += count;
+        }
+        let found = run.work.part.as_ref().map_or(0, |part| part.found);
+        let place = ExpiryPlace::Ownerless { looks, due, parts: parts + 1, after: next, refused };
+        run.work.part = Some(Looked { place, found, of: BTreeMap::from([(None, of)]) });
+        Ok(())
+    }
+
+    fn seed(&self) -> Result<Seed, Error> {
+        let mut seed = [0; 32];
+        self.parts.entropy.fill(&mut seed)?;
+        Ok(Seed::new(seed))
+    }
+}
+
+fn expired_request(todo: &[Due], treatment: &Arc<Treatment>, seed: &Seed, at: DateTime<Utc>) -> EraseRequest {
+    let targets = todo.iter().map(|due| Target {
+        customer: due.facts.id.clone(),
+        tenant: due.facts.tenant.clone(),
+        expected: due.facts.expected(),
+    });
+    EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), at)
+}
+
+/// What is there still and treated. What went was counted as it went.
+fn add_what_stays(of: &mut ExpiredOf, treatment: &Treatment, tally: &Tally) {
+    for (class, stays) in expired_of(treatment, tally) {
+        let pending = tally.classes.get(&class).map_or(0, |class| class.due);
+        *of.records.entry(class).or_default() += stays.saturating_sub(pending);
+    }
+}

@@ -1,0 +1,307 @@
+//! The erasure of a customer. The decision on fresh facts has to be the one that was approved.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::anonymise::Unbound;
+use crate::case::{Because, DeactivationOutcome, Progress};
+use crate::customer::{Customer, Expected, Status};
+use crate::digest::Digest;
+use crate::engine::drive::Batch;
+use crate::engine::run::{Run, Work, by_a_guard, wait_all};
+use crate::engine::steps::{self, Perform};
+use crate::engine::survey::{Before, Surveyed};
+use crate::engine::{Engine, Error, Outcome};
+use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
+use crate::plan::{Asked, Binding, Decision, GuardFinding, Step, Tally};
+use crate::policy::{Guard, Treatment, Trigger};
+use crate::store::{Reactivated, Target};
+
+/// What is known of the erasure of a customer while it runs.
+pub(in crate::engine) struct ErasureWork {
+    pub(in crate::engine) binding: Arc<Binding>,
+    pub(in crate::engine) treatment: Arc<Treatment>,
+    /// Fresh facts; none once the customer's own record is gone.
+    pub(in crate::engine) facts: Option<Customer>,
+    /// The treatment as it stood on the day on which the case was opened, and its digest.
+    pub(in crate::engine) dated: Option<(Digest, Arc<Treatment>)>,
+    /// Records per class that were read back at the end.
+    pub(in crate::engine) verified: Tally,
+}
+
+impl ErasureWork {
+    pub(in crate::engine) fn new(erasure: &Erasure) -> Self {
+        Self {
+            binding: Arc::clone(&erasure.binding),
+            treatment: Arc::clone(&erasure.treatment),
+            facts: None,
+            dated: None,
+            verified: Tally::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Work for ErasureWork {
+    fn performer(step: &Step) -> Option<&'static dyn Perform<Self>> {
+        match step {
+            Step::Deactivate => Some(&steps::Deactivate),
+            Step::Gateway(_) => Some(&steps::Gateways),
+            Step::Records => Some(&steps::Records),
+            Step::Verify => Some(&steps::Verify),
+            Step::Expire => None,
+        }
+    }
+
+    async fn decide(
+        engine: &Engine,
+        _: &mut Batch<'_>,
+        mut runs: Vec<&mut Run<'_, Self>>,
+    ) -> Result<(), Error> {
+        engine.bind_strategies(&mut runs).await?;
+        engine.still_due(&mut runs).await?;
+        engine.stop_uncounted(&mut runs).await?;
+        for run in runs.iter_mut().filter(|run| run.is_active()) {
+            run.turn.decided();
+        }
+        Ok(())
+    }
+
+    async fn close(engine: &Engine, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
+        engine.close_erased(runs).await
+    }
+
+    fn outcome(run: &Run<'_, Self>, entry: &Entry) -> Option<Outcome> {
+        let closed = entry.closed()?;
+        match &closed.closing {
+            Closing::Erased(_) => {
+                let certificate = Certificate::of(entry.seq, closed, &run.work.treatment, None)?;
+                Some(Outcome::Erased(Box::new(certificate)))
+            }
+            other => Outcome::without_effect(&closed.case, other),
+        }
+    }
+}
+
+impl Run<'_, ErasureWork> {
+    pub(in crate::engine) fn binding(&self) -> &Binding {
+        &self.work.binding
+    }
+
+    /// How often the records were begun.
+    pub(in crate::engine) fn records_begun(&self) -> u32 {
+        self.progress.step(&Step::Records).map_or(0, |step| step.begun)
+    }
+
+    /// Whether a profile at a gateway may be erased already.
+    pub(in crate::engine) fn gateway_begun(&self) -> bool {
+        let mut steps = self.progress.steps();
+        steps.any(|(step, progress)| matches!(step, Step::Gateway(_)) && progress.may_have_touched())
+    }
+
+    /// Why the customer cannot be erased now: it is another one, a guard, or somebody brought them back.
+    pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<Because> {
+        let binding = self.binding();
+        if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
+            return Some(Because::AnotherCustomer);
+        }
+        let is_up = |(guard, finding): &(&Guard, &GuardFinding)| {
+            **finding == GuardFinding::Clear && guard.is_up(facts)
+        };
+        if let Some((guard, _)) = binding.guards().iter().find(is_up) {
+            return Some(Because::Guard(guard.clone()));
+        }
+        let archived =
+            self.progress.deactivation().is_some_and(|done| done != DeactivationOutcome::Unsupported);
+        (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
+    }
+
+    /// Whom the store is to erase, and how they are expected to be.
+    pub(in crate::engine) fn target(&self) -> Target {
+        let gone = || Expected { revision: Customer::new("", "").revision(), status: Status::Archived };
+        Target {
+            customer: self.binding().customer().clone(),
+            tenant: self.binding().tenant().clone(),
+            expected: self.work.facts.as_ref().map_or_else(gone, Customer::expected),
+        }
+    }
+}
+
+impl Engine {
+    /// A treatment that was saved gets the host's own strategies back. Where this program does not have them, a case
+    /// that has begun is blocked, and one that has not is superseded when it is decided again.
+    async fn bind_strategies(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
+        let mut found = BTreeMap::<Digest, Result<Arc<Treatment>, Unbound>>::new();
+        for run in runs.iter_mut().filter(|run| run.work.treatment.is_unbound()) {
+            let treatment = &run.work.treatment;
+            let bound = found
+                .entry(run.binding().treatment_digest())
+                .or_insert_with(|| treatment.bind(&self.parts.strategies).map(Arc::new));
+            match bound {
+                Ok(bound) => run.work.treatment = Arc::clone(bound),
+                Err(unbound) if run.progress.is_irreversible() => {
+                    self.block(run, by_a_guard(Step::Records, unbound.to_string())).await?;
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the census does not allow waits until one does: nothing more is touched.
+    async fn stop_uncounted(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
+        let counted = match self.counted(self.parts.clock.now()).await {
+            Ok(counted) => counted,
+            Err(Error::Store(error)) => {
+                wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Deactivate, error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        for run in runs.iter_mut().filter(|run| run.is_active()) {
+            if let Err(error) = counted.allows(&run.work.treatment) {
+                run.wait(Step::Deactivate, &error, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends those whose decision is not the one that was approved.
+    async fn still_due(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
+        let ids: Vec<_> = runs.iter().map(|run| run.binding().customer().clone()).collect();
+        let mut facts = match self.facts(&ids).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Deactivate, error);
+                return Ok(());
+            }
+        };
+        for run in runs.iter_mut() {
+            let facts = facts.remove(run.binding().customer());
+            // From here on it only goes forward, and by the map under which it was begun.
+            if run.progress.is_irreversible() && run.binding().data_map() != self.parts.policy.map_digest() {
+                let reason =
+                    "the data map is not the one under which this case was begun; bring that one back";
+                self.block(run, by_a_guard(Step::Records, reason)).await?;
+            } else {
+                run.work.facts = facts;
+            }
+        }
+        let known: Vec<&Customer> = runs.iter().filter_map(|run| run.work.facts.as_ref()).collect();
+        let mut before = self.treated_before(&known).await?;
+        let now = self.parts.clock.now();
+        let mut deciding = Vec::with_capacity(runs.len());
+        let mut surveyed = Vec::with_capacity(runs.len());
+        for run in runs.iter_mut().filter(|run| run.is_active() && !run.progress.is_irreversible()) {
+            let facts = run.work.facts.clone();
+            let done = facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
+            // Somebody else has closed this very case since it was read.
+            let is_this = |entry: &&Entry| entry.closed().is_some_and(|closed| closed.case == *run.id());
+            let ended = done.entries.iter().find(is_this);
+            if let Some(outcome) = ended.and_then(|entry| ErasureWork::outcome(run, entry)) {
+                run.end(outcome);
+                continue;
+            }
+            match (self.not_mandated(run, &done, now), facts) {
+                (Some(because), _) => self.supersede(run, because).await?,
+                (None, None) => self.supersede(run, Because::NoCustomer).await?,
+                (None, Some(facts)) => {
+                    surveyed.push(Ok(self.survey_again(run, facts, done, now)));
+                    deciding.push(run);
+                }
+            }
+        }
+        self.settle(&mut surveyed, now).await?;
+        for (run, one) in deciding.into_iter().zip(surveyed) {
+            match one {
+                Ok(one) => {
+                    if let Some(because) = self.differs(run, &one) {
+                        self.supersede(run, because).await?;
+                        continue;
+                    }
+                    // With what the gateways say, and as archived as the customer is by now.
+                    let status = run.work.facts.take().map_or(one.facts.status, |facts| facts.status);
+                    run.work.facts = Some(Customer { status, ..one.facts });
+                }
+                // One whose records cannot be counted, or for whom a gateway cannot be asked, says nothing of the others.
+                Err(Error::Gateway(error)) => run.wait_for_gateway(Step::Deactivate, error),
+                Err(error @ Error::Store(_)) => run.wait(Step::Deactivate, &error, None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the mandate does not hold for a case any more, if it does not. One for a single plan is used once.
+    fn not_mandated(&self, run: &Run<'_, ErasureWork>, done: &Before, now: DateTime<Utc>) -> Option<Because> {
+        let mandate = &run.new.mandate;
+        if let Err(error) = mandate.valid_at(now) {
+            return Some(Because::mandate(&error));
+        }
+        let this = (run.binding().digest(), mandate.given_at(), mandate.kind());
+        if mandate.is_used_once() && done.used.contains(&this) {
+            return Some(Because::Used);
+        }
+        let unbound =
+            run.work.treatment.is_unbound().then(|| run.work.treatment.bind(&self.parts.strategies));
+        let Some(Err(Unbound { name, version, found })) = unbound else { return None };
+        Some(Because::Strategy { name, version, found })
+    }
+
+    /// A case's customer as they would be surveyed now.
+    fn survey_again(
+        &self,
+        run: &Run<'_, ErasureWork>,
+        mut facts: Customer,
+        done: Before,
+        now: DateTime<Utc>,
+    ) -> Surveyed {
+        let binding = run.binding();
+        // Our own deactivation, found after an interruption, is no change.
+        if let Some((status, _)) = run.progress.former_status().filter(|_| facts.status == Status::Archived) {
+            facts.status = status;
+        }
+        let asked = match binding.trigger() {
+            // Nobody has asked anew, and the schedule comes back for it.
+            _ if binding.is_deferred() => Asked::Sweep,
+            Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
+            Trigger::Listed => Asked::List,
+            _ => Asked::Sweep,
+        };
+        let counts = binding.may_keep_less(&self.parts.policy, now) || !done.treated.is_empty();
+        let one = Surveyed::new(&self.parts.policy, facts, &asked, done.treated, now);
+        if counts { one } else { one.uncounted() }
+    }
+
+    /// Why the plan no longer holds, if it does not.
+    fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed) -> Option<Because> {
+        let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
+        let binding = run.binding();
+        let changed = binding.changed(&self.parts.policy, self.data_map(), &one.facts, due, one.tally());
+        changed.map(Because::Plan)
+    }
+
+    /// Takes our own deactivation back, if there was one.
+    pub(in crate::engine) async fn take_back(
+        &self,
+        case: &NewCase,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let ours = match progress.deactivation() {
+            Some(outcome) => outcome == DeactivationOutcome::Done,
+            // The intent is there and the answer was lost.
+            None => true,
+        };
+        let former = progress.former_status().filter(|_| ours);
+        let (Some((_, before)), Some((customer, _))) = (former, case.task.customer()) else { return Ok(()) };
+        match self.reactivate(customer, before.clone()).await? {
+            // Not archived: the write never came, or somebody brought the customer back. Both are as wished.
+            Reactivated::Done | Reactivated::Changed | Reactivated::Missing | Reactivated::Unsupported => {
+                Ok(())
+            }
+        }
+    }
+}

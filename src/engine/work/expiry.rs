@@ -1,0 +1,136 @@
+//! An expiry: what has expired is treated part by part, for as long as the mandate holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::customer::TenantId;
+use crate::engine::drive::Batch;
+use crate::engine::run::{Run, Work};
+use crate::engine::steps::{self, DueOnes, Perform};
+use crate::engine::{Engine, Error, Expired, Outcome};
+use crate::ledger::{ClosedCase, Closing, EndedEarly, Entry, Expiry, ExpiryResult};
+use crate::plan::{ApprovalError, ExpiredOf, ExpiryOf, ExpiryPart, ExpiryPlace, Step};
+
+/// What came of looking at a part, and of treating it.
+pub(in crate::engine) struct Looked {
+    /// Where it goes on.
+    pub(in crate::engine) place: ExpiryPlace,
+    /// Records that had something to do.
+    pub(in crate::engine) found: u64,
+    /// What came of it for each tenant; under none, of records whose owner is gone.
+    pub(in crate::engine) of: BTreeMap<Option<TenantId>, ExpiredOf>,
+}
+
+impl Looked {
+    pub(in crate::engine) fn at(place: ExpiryPlace) -> Self {
+        Self { place, found: 0, of: BTreeMap::new() }
+    }
+
+    pub(in crate::engine) fn into_part(self) -> ExpiryPart {
+        ExpiryPart { place: self.place, found: self.found, of: self.of.into_iter().collect() }
+    }
+}
+
+/// What is known of an expiry while it runs.
+pub(in crate::engine) struct ExpiryWork {
+    pub(in crate::engine) expiry: Expiry,
+    /// What was looked at and is not recorded yet.
+    pub(in crate::engine) part: Option<Looked>,
+    /// Whom the part that was looked at last is to treat.
+    pub(in crate::engine) due: DueOnes,
+    /// Whether all was looked at.
+    pub(in crate::engine) is_last: bool,
+}
+
+impl ExpiryWork {
+    pub(in crate::engine) fn new(expiry: &Expiry) -> Self {
+        Self { expiry: expiry.clone(), part: None, due: DueOnes::default(), is_last: false }
+    }
+}
+
+impl Run<'_, ExpiryWork> {
+    /// Where it goes on.
+    pub(in crate::engine) fn place(&self) -> ExpiryPlace {
+        let recorded = || self.progress.step(&Step::Expire)?.expired.place.clone();
+        let looked = self.work.part.as_ref().map(|part| part.place.clone());
+        looked.or_else(recorded).unwrap_or_else(|| match self.work.expiry.terms.of() {
+            ExpiryOf::Tenants(_) => ExpiryPlace::Customers { stand_ins: false, after: None },
+            ExpiryOf::Ownerless => {
+                ExpiryPlace::Ownerless { looks: 0, due: 0, parts: 0, after: None, refused: BTreeMap::new() }
+            }
+        })
+    }
+
+    /// Records that had something to do, as far as they were looked at.
+    pub(in crate::engine) fn found(&self) -> u64 {
+        let recorded = self.progress.step(&Step::Expire).map_or(0, |step| step.expired.found);
+        recorded.saturating_add(self.work.part.as_ref().map_or(0, |part| part.found))
+    }
+}
+
+#[async_trait]
+impl Work for ExpiryWork {
+    fn performer(step: &Step) -> Option<&'static dyn Perform<Self>> {
+        match step {
+            Step::Expire => Some(&steps::Expire),
+            Step::Deactivate | Step::Gateway(_) | Step::Records | Step::Verify => None,
+        }
+    }
+
+    /// Each part is complete in itself: once the mandate does not hold any more, nothing more is touched.
+    async fn decide(engine: &Engine, _: &mut Batch<'_>, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
+        let now = engine.parts.clock.now();
+        for run in runs {
+            match run.new.mandate.valid_at(now) {
+                Ok(()) => match engine.may_expire(run).await {
+                    Ok(()) => run.turn.decided(),
+                    Err(error @ (Error::Store(_) | Error::Census { .. })) => {
+                        run.wait(Step::Expire, &error, None);
+                    }
+                    Err(error) => return Err(error),
+                },
+                Err(error) => {
+                    let expired = if let ApprovalError::Expired { expires_at } = error {
+                        Some(expires_at)
+                    } else {
+                        None
+                    };
+                    engine.end_early(run, EndedEarly::Mandate { expired }).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(engine: &Engine, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
+        engine.close_expired(runs, None).await
+    }
+
+    fn outcome(run: &Run<'_, Self>, entry: &Entry) -> Option<Outcome> {
+        let closed = entry.closed()?;
+        match &closed.closing {
+            Closing::Expired(result) => Some(Outcome::Expired(Box::new(expired(run, closed, result)?))),
+            other => Outcome::without_effect(&closed.case, other),
+        }
+    }
+}
+
+/// What came of it, as far as this worker knows. None where another worker has gone on since.
+fn expired(run: &Run<'_, ExpiryWork>, closed: &ClosedCase, result: &Arc<ExpiryResult>) -> Option<Expired> {
+    let so_far = &run.progress.step(&Step::Expire)?.expired;
+    let is_ours = result.expired.len() == so_far.of.len()
+        && result.expired.iter().all(|entry| {
+            so_far
+                .of
+                .get(&entry.tenant)
+                .is_some_and(|of| of.records == entry.records && of.left() == entry.left)
+        });
+    is_ours.then(|| Expired {
+        case: closed.case.clone(),
+        of: so_far.of.clone(),
+        exact: result.exact,
+        ended_early: result.ended_early.clone(),
+    })
+}

@@ -1,0 +1,205 @@
+//! Values that can be destroyed later without breaking what was proved.
+//!
+//! The text of an entry, which is hashed, holds the digest of a salt and the value. Salt and value are kept beside the text.
+//! Once they are destroyed, nobody can tell the value from the digest, and the text and its hash are as before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::LedgerError;
+use crate::digest::Digest;
+
+/// Random bytes by which nobody can try out what a digest is of.
+pub(crate) type Salt = [u8; 16];
+
+/// A value beside its digest. Serialised, it is the digest alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed<T> {
+    digest: Digest,
+    opened: Option<(Salt, T)>,
+}
+
+impl<T> Sealed<T> {
+    /// The value. None once it was destroyed.
+    pub fn get(&self) -> Option<&T> {
+        self.opened.as_ref().map(|(_, value)| value)
+    }
+
+    /// SHA-256 of the salt and the value as JSON.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl<T: Serialize> Sealed<T> {
+    pub(crate) fn new(salt: Salt, value: T) -> Result<Self, LedgerError> {
+        let json = serde_json::to_value(&value).map_err(|error| no_json(&error))?;
+        Ok(Self { digest: seal(&salt, &json), opened: Some((salt, value)) })
+    }
+}
+
+fn no_json(error: &serde_json::Error) -> LedgerError {
+    LedgerError::Failed { doing: "writing an entry", what: format!("it has no form in JSON: {error}") }
+}
+
+fn seal(salt: &Salt, value: &Value) -> Digest {
+    Digest::of_bytes(&[salt.as_slice(), value.to_string().as_bytes()].concat())
+}
+
+impl<T: fmt::Debug> fmt::Debug for Sealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.get() {
+            Some(value) => value.fmt(f),
+            None => write!(f, "Sealed({})", self.digest.short()),
+        }
+    }
+}
+
+/// For a person: the value, or that it is no more.
+impl<T: fmt::Display> fmt::Display for Sealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.get() {
+            Some(value) => value.fmt(f),
+            None => f.write_str("destroyed"),
+        }
+    }
+}
+
+impl<T> Serialize for Sealed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.digest.serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Sealed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { digest: Digest::deserialize(deserializer)?, opened: None })
+    }
+}
+
+/// Salts and values beside a text: each value in JSON, with its salt in hexadecimal.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Openings(Vec<(String, Value)>);
+
+/// What visits the sealed values of an entry.
+pub(crate) trait Visit {
+    fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError>;
+}
+
+/// Gathers the openings of all that is sealed.
+#[derive(Default)]
+pub(crate) struct Gather(Openings);
+
+impl Gather {
+    /// As text, if there are any.
+    pub(crate) fn text(self) -> Result<Option<String>, LedgerError> {
+        let openings = (!self.0.0.is_empty()).then_some(self.0);
+        openings.map(|openings| serde_json::to_string(&openings)).transpose().map_err(|error| no_json(&error))
+    }
+}
+
+impl Visit for Gather {
+    fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError> {
+        if let Some((salt, value)) = &sealed.opened {
+            let value = serde_json::to_value(value).map_err(|error| no_json(&error))?;
+            self.0.0.push((hex::encode(salt), value));
+        }
+        Ok(())
+    }
+}
+
+/// Opens what is sealed, by the openings that were kept beside it. What was destroyed stays closed.
+pub(crate) struct Open(BTreeMap<Digest, (Salt, Value)>);
+
+impl Open {
+    pub(crate) fn by(text: Option<&str>) -> Result<Self, LedgerError> {
+        let Openings(openings) = match text {
+            Some(text) => serde_json::from_str(text).map_err(|_| not_of_it())?,
+            None => Openings::default(),
+        };
+        let mut known = BTreeMap::new();
+        for (digits, value) in openings {
+            let mut salt = Salt::default();
+            hex::decode_to_slice(digits, &mut salt).map_err(|_| not_of_it())?;
+            known.insert(seal(&salt, &value), (salt, value));
+        }
+        Ok(Self(known))
+    }
+
+    /// Once all was visited. An opening of nothing means that somebody else wrote there.
+    pub(crate) fn finish(self) -> Result<(), LedgerError> {
+        if self.0.is_empty() { Ok(()) } else { Err(not_of_it()) }
+    }
+}
+
+impl Visit for Open {
+    fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError> {
+        if let Some((salt, value)) = self.0.remove(&sealed.digest) {
+            sealed.opened = Some((salt, serde_json::from_value(value).map_err(|_| not_of_it())?));
+        }
+        Ok(())
+    }
+}
+
+fn not_of_it() -> LedgerError {
+    LedgerError::Corrupt { doing: "reading what an entry names" }
+}
+
+/// As many salts as are asked for, from one draw: each is of its own, and none leads to another once the draw is forgotten.
+pub(crate) struct Salts {
+    drawn: [u8; 32],
+    given: u64,
+}
+
+impl Salts {
+    pub(crate) fn new(drawn: [u8; 32]) -> Self {
+        Self { drawn, given: 0 }
+    }
+
+    pub(crate) fn draw(&mut self) -> Salt {
+        self.given += 1;
+        let digest: [u8; 32] =
+            Sha256::new().chain_update(self.drawn).chain_update(self.given.to_be_bytes()).finalize().into();
+        let mut salt = Salt::default();
+        salt.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        salt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_is_told_by_its_opening_alone() {
+        let mut salts = Salts::new([7; 32]);
+        let mut one = Sealed::new(salts.draw(), "op-1".to_owned()).unwrap();
+        let other = Sealed::new(salts.draw(), "op-1".to_owned()).unwrap();
+        assert_ne!(one.digest(), other.digest(), "the same value twice shows nothing");
+        let mut gather = Gather::default();
+        gather.sealed(&mut one).unwrap();
+        let beside = gather.text().unwrap().unwrap();
+        let written = serde_json::to_string(&one).unwrap();
+        assert!(!written.contains("op-1"), "{written}");
+
+        let mut read: Sealed<String> = serde_json::from_str(&written).unwrap();
+        assert_eq!(read.get(), None);
+        Open::by(None).unwrap().sealed(&mut read).unwrap();
+        assert_eq!(read.get(), None, "it was destroyed");
+        let forged = beside.replace("op-1", "op-2");
+        let mut open = Open::by(Some(&forged)).unwrap();
+        open.sealed(&mut read).unwrap();
+        assert_eq!(read.get(), None, "another value is not of this digest");
+        assert!(matches!(open.finish(), Err(LedgerError::Corrupt { .. })));
+        let mut open = Open::by(Some(&beside)).unwrap();
+        open.sealed(&mut read).unwrap();
+        open.finish().unwrap();
+        assert_eq!(read, one);
+    }
+}

@@ -31,6 +31,7 @@ customer = "anonymise"
 "#;
 
 #[tokio::main(flavor = "current_thread")]
+#[allow(clippy::print_stdout)] // It is a program that talks to whoever runs it.
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let map = DataMap::builder(
         RecordClass::new("customer")

@@ -12,6 +12,7 @@ use crate::backup::Horizon;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::Digest;
+use crate::digest::canonical::{self, Large};
 use crate::gateway::GatewayAnswer;
 use crate::plan::{CaseId, ExpiryOf, OperatorId, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
@@ -329,7 +330,7 @@ fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
         doing: "writing an entry",
         what: format!("it has no canonical form: {error}"),
     };
-    serde_json_canonicalizer::to_string(&Text { format: FORMAT, says }).map_err(failed)
+    canonical::to_string(&Text { format: FORMAT, says }, Large::Double).map_err(failed)
 }
 
 /// The hash of a leaf of a Merkle tree, as RFC 6962, section 2.1, has it.

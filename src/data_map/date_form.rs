@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Value;
@@ -428,7 +428,7 @@ pub(crate) fn is_filler(moment: Moment) -> bool {
         // West of Greenwich the first second of 1970 is on the day before.
         Moment::Day(day) => {
             (day.ordinal() == 1 && FIRST_YEARS.contains(&day.year()))
-                || day == first_of(1970) - TimeDelta::days(1)
+                || (day.year() == 1969 && day.ordinal() == 365)
         }
         Moment::Instant(at) => {
             let seconds = at.timestamp();
@@ -458,6 +458,7 @@ fn is_first_somewhere(at: DateTime<Utc>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;

@@ -427,6 +427,8 @@ impl Ledger for SqliteLedger {
     async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
         let find = find.clone();
         self.call("looking for entries", move |connection| {
+            // As of one instant, and the file is locked once, not for each key.
+            let connection = connection.transaction()?;
             let mut of_key =
                 connection.prepare_cached("SELECT seq FROM entry_key WHERE key = ?1 AND seq > ?2")?;
             let mut found = BTreeSet::new();
@@ -445,7 +447,7 @@ impl Ledger for SqliteLedger {
             found
                 .into_iter()
                 .take(find.limit)
-                .map(|seq| to_entry(connection, read.query_row([seq], entry)?))
+                .map(|seq| to_entry(&connection, read.query_row([seq], entry)?))
                 .collect()
         })
         .await

@@ -127,7 +127,7 @@ pub(crate) enum Computed<'c> {
     Uncertain { slot: usize, value: &'c str, n: &'c str },
     /// Whether a duty keeps a record of this date.
     Kept { duty: usize, date: &'c str },
-    /// The day on which it is dated, if so.
+    /// The day on which it is dated, if so: counted from the year 1.
     Day { duty: usize, date: &'c str },
     /// Whether the date cannot be read.
     Unreadable { duty: usize, date: &'c str },

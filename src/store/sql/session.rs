@@ -5,6 +5,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use chrono::NaiveDate;
+
 use super::cell::Cell;
 use super::dialect::Dialect;
 use super::fault::Fault;
@@ -110,23 +112,23 @@ impl dyn Row + '_ {
         }
     }
 
+    /// A day, counted from the year 1; or NULL.
+    pub(crate) fn day(&self, column: usize) -> Result<Option<NaiveDate>, Fault> {
+        match self.cell(column)? {
+            Cell::Null => Ok(None),
+            Cell::Integer(number) => {
+                let day = i32::try_from(number).ok().and_then(NaiveDate::from_num_days_from_ce_opt);
+                day.map(Some).ok_or_else(|| Fault::Other("a day was out of range".to_owned()))
+            }
+            _ => Err(unexpected(column, "day")),
+        }
+    }
+
     /// Whether a condition is true.
     pub(crate) fn flag(&self, column: usize) -> Result<bool, Fault> {
         match self.cell(column)? {
             Cell::Integer(number) => Ok(number != 0),
             _ => Err(unexpected(column, "condition")),
-        }
-    }
-
-    /// A text, or NULL.
-    pub(crate) fn text(&self, column: usize) -> Result<Option<String>, Fault> {
-        match self.cell(column)? {
-            Cell::Null => Ok(None),
-            Cell::Text(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(Fault::Other("a text is not UTF-8".to_owned())),
-            },
-            _ => Err(unexpected(column, "text")),
         }
     }
 }

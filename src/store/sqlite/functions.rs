@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue};
 
 use super::session::cell;
-use crate::data_map::{DateForm, ReadDate, Value};
-use crate::policy::UnderDuty;
-use crate::store::sql::values::{self, Bench, Failure, Working, compared};
+use crate::data_map::{DateForm, Value};
+use crate::store::sql::values::{self, Bench, Dated, Failure, Working, compared};
 use crate::store::sql::{Bound, Cell, Compare, date_forms, is_unsearchable};
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
-/// dated if so, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)`
+/// dated if so, counted from the year 1, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)`
 /// gives what becomes of a value, `relinquish_holds(slot, value)` whether it is erased, `relinquish_general(slot, value)`
 /// what is left of it once it is made general, `relinquish_of_day(slot)` what a placeholder is on the day;
 /// `relinquish_json` and `relinquish_json_holds` do so within a document.
@@ -23,12 +22,11 @@ use crate::store::sql::{Bound, Cell, Compare, date_forms, is_unsearchable};
 /// or a trigger.
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     register_comparisons(connection)?;
-    register_duty(connection, bench, "relinquish_kept", |duty, date| duty.keeps(date.moment()).into())?;
-    register_duty(connection, bench, "relinquish_day", |duty, date| {
-        let day = duty.day(date.moment()).filter(|_| duty.keeps(date.moment()));
-        day.map_or(SqlValue::Null, |day| SqlValue::Text(day.to_string()))
+    register_duty(connection, bench, "relinquish_kept", |date| date.keeps.into())?;
+    register_duty(connection, bench, "relinquish_day", |date| {
+        date.day.map_or(SqlValue::Null, |day| day.num_days_from_ce().into())
     })?;
-    register_duty(connection, bench, "relinquish_unreadable", |_, date| date.is_unreadable().into())?;
+    register_duty(connection, bench, "relinquish_unreadable", |date| date.is_unreadable.into())?;
     let door = Door { connection, bench };
     door.open("relinquish_value", -1, |working, context| {
         working.value(number(context, 0)?, argument(context, 1), key(context, 2)).map(owned)
@@ -135,13 +133,12 @@ fn register_duty(
     connection: &Connection,
     bench: &Bench,
     name: &str,
-    answer: fn(&UnderDuty, ReadDate) -> SqlValue,
+    answer: fn(Dated) -> SqlValue,
 ) -> rusqlite::Result<()> {
     let bench = Arc::clone(bench);
     connection.create_scalar_function(name, 2, FLAGS, move |context| {
         let answered = values::with(&bench, |working| {
-            let (duty, date) = working.duty(number(context, 0)?, argument(context, 1))?;
-            Ok(answer(duty, date))
+            working.duty(number(context, 0)?, argument(context, 1)).map(answer)
         });
         answered.map_err(failure)
     })

@@ -18,11 +18,13 @@ impl Session for SqliteSession<'_> {
     fn begin(&mut self, purpose: Purpose) -> Result<(), Fault> {
         let sql = match purpose {
             Purpose::Read => "BEGIN DEFERRED",
-            Purpose::Write => "BEGIN IMMEDIATE",
-            // SQLite turns it off again when the transaction ends.
-            Purpose::Erase => "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON",
+            Purpose::Write | Purpose::Erase => "BEGIN IMMEDIATE",
         };
-        Ok(self.connection.execute_batch(sql)?)
+        self.connection.execute_batch(sql)?;
+        if purpose == Purpose::Erase {
+            self.defer_foreign_keys()?;
+        }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
@@ -72,6 +74,19 @@ impl Session for SqliteSession<'_> {
 
     fn schema(&mut self) -> Result<Schema, Fault> {
         Ok(introspect::schema(self.connection)?)
+    }
+}
+
+impl SqliteSession<'_> {
+    /// Holds foreign keys when the transaction commits. SQLite turns that off again when it ends.
+    ///
+    /// SQLite turns a flag on as it prepares the pragma. Run, the pragma also has every statement of the connection prepared
+    /// anew, which costs more than one customer. So it is run only where an SQLite does otherwise.
+    fn defer_foreign_keys(&self) -> Result<(), Fault> {
+        const DEFER: &str = "PRAGMA defer_foreign_keys = ON";
+        drop(self.connection.prepare(DEFER)?);
+        let is_on: bool = self.connection.query_row("PRAGMA defer_foreign_keys", [], |row| row.get(0))?;
+        if is_on { Ok(()) } else { Ok(self.connection.execute_batch(DEFER)?) }
     }
 }
 
@@ -142,6 +157,38 @@ mod tests {
             transaction.execute("INSERT INTO t VALUES (1)", &[]).unwrap();
             transaction.commit().unwrap();
             assert_eq!(rows(session), 1);
+        });
+    }
+
+    #[test]
+    fn an_erasure_holds_foreign_keys_at_its_end_and_has_nothing_prepared_anew() {
+        with(|connection, session| {
+            connection
+                .execute_batch(
+                    "PRAGMA foreign_keys = ON; CREATE TABLE head (id INTEGER PRIMARY KEY);
+                     CREATE TABLE foot (id INTEGER PRIMARY KEY, head INTEGER NOT NULL REFERENCES head);
+                     INSERT INTO head VALUES (1), (2); INSERT INTO foot VALUES (1, 1), (2, 2)",
+                )
+                .unwrap();
+            let mut other = connection.prepare("SELECT count(*) FROM head").unwrap();
+            let mut heads = || other.query_row([], |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(heads(), 2);
+            // The second time the statements are there already.
+            for n in [1_i64, 2] {
+                let mut transaction = session.transaction(Purpose::Erase).unwrap();
+                transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(n)]).unwrap();
+                transaction.execute("DELETE FROM foot WHERE head = ?1", &[Value::Integer(n)]).unwrap();
+                transaction.commit().unwrap();
+                assert_eq!(heads(), 2 - n);
+            }
+            assert_eq!(other.get_status(rusqlite::StatementStatus::RePrepare), 0);
+            connection.execute_batch("INSERT INTO head VALUES (3); INSERT INTO foot VALUES (3, 3)").unwrap();
+            let mut transaction = session.transaction(Purpose::Erase).unwrap();
+            transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(3)]).unwrap();
+            assert!(matches!(transaction.commit(), Err(Fault::Constraint(_))));
+            // Elsewhere they are held at once.
+            let mut transaction = session.transaction(Purpose::Write).unwrap();
+            assert!(transaction.execute("DELETE FROM head WHERE id = 3", &[]).is_err());
         });
     }
 

@@ -10,9 +10,9 @@ use crate::customer::{CustomerId, TenantId};
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::Treatment;
 use crate::store::sql::fault::{Fault, Trouble};
-use crate::store::sql::script::{ClassScript, Script, Statement, rare};
+use crate::store::sql::script::{ClassScript, Due, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
-use crate::store::sql::values::{self, Unreadable};
+use crate::store::sql::values::{self, Dated, Unreadable};
 use crate::store::{Batch, ClassTally, Kept, StoreError, Tally};
 
 impl Frame {
@@ -36,6 +36,79 @@ impl Frame {
         session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?))).map_err(Trouble::at(class))
     }
 
+    /// The same, with what duties keep of these rows where the tally tells it.
+    fn tally_of(
+        &self,
+        session: &mut dyn Session,
+        class: &ClassScript,
+        customers: usize,
+    ) -> Result<Vec<(usize, ClassTally, Option<Kept>)>, Trouble> {
+        if let Some(duties) = &class.dated {
+            return self.tally_dated(session, class, duties, customers);
+        }
+        let read = |row: &dyn Row| {
+            let rows = row.natural(1)?;
+            let due = match class.are_due {
+                Due::Counted => row.natural(2)?,
+                Due::All => rows,
+                Due::Nothing => 0,
+            };
+            Ok((row.natural(0)?, ClassTally { rows, due }, None))
+        };
+        let Statement { sql, parameters } = &class.tally;
+        session.rows(sql, parameters, read).map_err(Trouble::at(&class.class))
+    }
+
+    /// The same of rows of which each says by its dates whether a duty keeps it.
+    fn tally_dated(
+        &self,
+        session: &mut dyn Session,
+        class: &ClassScript,
+        duties: &[(usize, FieldName)],
+        customers: usize,
+    ) -> Result<Vec<(usize, ClassTally, Option<Kept>)>, Trouble> {
+        let mut counted =
+            vec![(ClassTally::default(), 0_u64, vec![Span::default(); duties.len()]); customers];
+        let Statement { sql, parameters } = &class.tally;
+        session
+            .query(sql, parameters, &mut |row| {
+                let Some((tally, kept, spans)) = counted.get_mut(row.natural::<usize>(0)?) else {
+                    return Ok(());
+                };
+                let mut is_kept = false;
+                for ((at, (duty, _)), span) in duties.iter().enumerate().zip(spans) {
+                    let date = row.cell(2 + at)?;
+                    let dated = values::with(&self.bench, |working| working.duty(*duty, date));
+                    let dated = dated.map_err(|what| Fault::Other(what.to_owned()))?;
+                    is_kept |= dated.keeps;
+                    span.add(dated);
+                }
+                tally.rows += 1;
+                if is_kept {
+                    *kept += 1;
+                } else if row.flag(1)? {
+                    tally.due += 1;
+                }
+                Ok(())
+            })
+            .map_err(Trouble::at(&class.class))?;
+        let each = counted.into_iter().enumerate();
+        Ok(each
+            .map(|(n, (tally, rows, spans))| {
+                let mut kept = Kept { rows, ..Kept::default() };
+                for ((_, field), span) in duties.iter().zip(spans) {
+                    kept.add(field, span.last);
+                    kept.add(field, span.first);
+                    // By the same field a record may be kept for several tenants.
+                    if !kept.unreadable.contains_key(field) {
+                        kept.add_unreadable(field, span.unreadable);
+                    }
+                }
+                (n, tally, (rows > 0).then_some(kept))
+            })
+            .collect())
+    }
+
     /// Rows that a duty keeps, per customer of the batch, for one class.
     pub(super) fn kept(
         session: &mut dyn Session,
@@ -47,7 +120,7 @@ impl Frame {
             let mut kept = Kept { rows: row.natural(1)?, ..Kept::default() };
             for (n, field) in fields.iter().enumerate() {
                 for column in [3 * n + 2, 3 * n + 3] {
-                    kept.add(field, row.text(column)?.and_then(|day| day.parse().ok()));
+                    kept.add(field, row.day(column)?);
                 }
                 // By the same field a record may be kept for several tenants.
                 if !kept.unreadable.contains_key(field) {
@@ -224,11 +297,12 @@ impl Frame {
         nothing.classes.extend(classes.iter().map(|class| (class.class.clone(), ClassTally::default())));
         let mut tallies = vec![nothing; customers];
         for class in classes {
-            for (n, counted) in Self::count(session, &class.class, &class.tally)? {
-                let tally = tallies.get_mut(n).and_then(|tally| tally.classes.get_mut(&class.class));
-                if let Some(tally) = tally {
+            for (n, counted, kept) in self.tally_of(session, class, customers)? {
+                let Some(tally) = tallies.get_mut(n) else { continue };
+                if let Some(tally) = tally.classes.get_mut(&class.class) {
                     *tally = counted;
                 }
+                tally.kept.extend(kept.map(|kept| (class.class.clone(), kept)));
             }
             let theirs = self.count_theirs(session, class, readings)?;
             let mentioned = match &class.mentioned {
@@ -330,5 +404,21 @@ impl Frame {
             session.execute(&group.fill, &[]).map_err(&at)?;
         }
         Ok(())
+    }
+}
+
+/// Between which days the records lie that a duty keeps, and how many dates cannot be read.
+#[derive(Clone, Copy, Default)]
+struct Span {
+    first: Option<NaiveDate>,
+    last: Option<NaiveDate>,
+    unreadable: u64,
+}
+
+impl Span {
+    fn add(&mut self, dated: Dated) {
+        self.first = self.first.into_iter().chain(dated.day).min();
+        self.last = self.last.max(dated.day);
+        self.unreadable += u64::from(dated.is_unreadable);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::kept::Kept;
 use super::targets::{Reading, Target, assignments, pending, targets, uncertain_in};
-use super::{Act, ClassScript, GroupScript, Statement, Tombstone};
+use super::{Act, ClassScript, Due, GroupScript, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{FieldName, LinkRole};
 use crate::policy::{ClassTreatment, RecordAction, Treatment};
@@ -37,12 +37,16 @@ impl Writer<'_> {
         let (table, host, dialect) =
             (quoted(&class.table), self.bound.table(&class.table), self.bound.dialect);
         let touched = if self.without_set.contains(&number) {
-            Touched::by_link(self.bound, class, number)
+            let touched = Touched::by_link(self.bound, class, number);
+            match self.kept.get(&number) {
+                Some(kept) => touched.kept_by(|alias| kept.is_kept(&self.ways, alias)),
+                None => touched,
+            }
         } else {
             Touched::in_set(self.bound, class, number)
         };
         let (known, from) = (touched.known(), touched.rows());
-        let due = is_due(class);
+        let due = touched.is_due();
         // Fields that belong to somebody at the far end of a link are written for that one alone.
         let reading = Reading::new(self.bound, class, treated);
         let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
@@ -71,26 +75,68 @@ impl Writer<'_> {
         let pending_now = own_pending(&mut tally, slots);
         let needs_rows = !matches!(pending_now.as_str(), "FALSE" | "TRUE");
         let of_rows = if needs_rows { &from } else { &known };
-        let is_had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
+        let had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
         // What a duty keeps is not read.
-        tally.sql = format!(
-            "SELECT relinquish_r.n, count(*), \
-             coalesce(sum(CASE WHEN relinquish_r.whole = 1 THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END), 0) \
-             {of_rows}{is_had} GROUP BY relinquish_r.n"
-        );
+        let is_whole = touched.is_whole();
+        let are_due = match (&is_whole, pending_now.as_str()) {
+            (None, "TRUE") => Due::All,
+            (None, "FALSE") => Due::Nothing,
+            _ => Due::Counted,
+        };
+        let deferred = self.kept.get(&number).filter(|_| treated.is_deferred());
+        // Where rows are found without a set, each says for itself whether a duty keeps it.
+        let at_once = deferred.filter(|_| touched.is_without_set()).zip(is_whole.as_ref());
+        let due_rows = match (&is_whole, pending_now.as_str()) {
+            (Some(is_whole), "TRUE") => format!("count(*) - count(CASE WHEN {is_whole} THEN 1 END)"),
+            (Some(is_whole), _) => {
+                format!("count(CASE WHEN {is_whole} THEN NULL WHEN {pending_now} THEN 1 END)")
+            }
+            (None, _) => format!("count(CASE WHEN {pending_now} THEN 1 END)"),
+        };
+        tally.sql = match are_due {
+            Due::All | Due::Nothing => touched.each_has("TRUE"),
+            Due::Counted => match at_once {
+                Some((kept, is_whole)) => {
+                    let is_due = match pending_now.as_str() {
+                        "TRUE" => "1".to_owned(),
+                        "FALSE" => "0".to_owned(),
+                        _ => format!("CASE WHEN {is_whole} THEN 0 WHEN {pending_now} THEN 1 ELSE 0 END"),
+                    };
+                    let dates: Vec<String> = kept.dates(&self.ways, &table).map(|(_, date)| date).collect();
+                    format!("SELECT relinquish_r.n, {is_due}, {} {from}", dates.join(", "))
+                }
+                None => {
+                    format!(
+                        "SELECT relinquish_r.n, count(*), {due_rows} {of_rows}{had} GROUP BY relinquish_r.n"
+                    )
+                }
+            },
+        };
         let uncertain = uncertain_in(dialect, slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
             let sql = format!(
-                "SELECT relinquish_r.n, {counts} {from} WHERE relinquish_r.whole = 0 GROUP BY relinquish_r.n"
+                "SELECT relinquish_r.n, {counts} {from} WHERE {} GROUP BY relinquish_r.n",
+                is_whole.as_ref().map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"))
             );
             (Statement { sql, parameters: Vec::new() }, names)
         });
-        let kept = self.kept.get(&number).filter(|_| treated.is_deferred()).map(|kept| {
-            let mut dates = String::new();
+        let dated = at_once.map(|(kept, _)| {
+            let each = kept.duties.iter().map(|(number, field, _)| (*number, field.clone()));
+            each.collect()
+        });
+        let kept = deferred.filter(|_| at_once.is_none()).map(|kept| {
             // None of a record that this duty does not keep.
-            for (day, is_unreadable) in kept.days(&self.ways, &table) {
-                let _ = write!(dates, ", max({day}), min({day}), {}", count_if(&is_unreadable));
-            }
-            let sql = format!("SELECT relinquish_r.n, count(*){dates} {from} WHERE relinquish_r.whole = 1{} GROUP BY relinquish_r.n", if class.is_shared { " AND relinquish_r.had = 0" } else { "" });
+            let by_date = kept.days(&self.ways, &table).into_iter().fold(
+                String::new(),
+                |mut sql, (day, is_unreadable)| {
+                    // Writing to a String never fails.
+                    let _ = write!(sql, ", max({day}), min({day}), {}", count_if(&is_unreadable));
+                    sql
+                },
+            );
+            let had = if class.is_shared { " AND relinquish_r.had = 0" } else { "" };
+            let sql = format!(
+                "SELECT relinquish_r.n, count(*){by_date} {from} WHERE relinquish_r.whole = 1{had} GROUP BY relinquish_r.n"
+            );
             let fields = treated.under_duty().iter().map(|under| under.field.clone()).collect();
             (Statement { sql, parameters: Vec::new() }, fields)
         });
@@ -128,7 +174,7 @@ impl Writer<'_> {
             statement
         });
         let free =
-            if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.to_owned() };
+            if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.clone() };
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
             RecordAction::Delete => {
@@ -140,7 +186,7 @@ impl Writer<'_> {
                 // must not tell what was in it.
                 let mut act = Statement::default();
                 let sets = assignments(dialect, &mut act, class, slots, &fields, group.as_ref());
-                act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(due));
+                act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(&due));
                 Some(Act::Write(act))
             }
             RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
@@ -170,8 +216,10 @@ impl Writer<'_> {
         };
         ClassScript {
             class: class.name.clone(),
-            rows: format!("SELECT relinquish_r.n, count(*) {known} WHERE {due} GROUP BY relinquish_r.n"),
+            rows: touched.each_has(&due),
             tally,
+            are_due,
+            dated,
             theirs,
             others: class.is_shared.then(|| {
                 format!(
@@ -185,7 +233,7 @@ impl Writer<'_> {
             kept,
             keepers,
             tombstone,
-            distinct: touched.distinct(due),
+            distinct: touched.distinct(&due),
             adds_up: is_one_persons(self.bound, class, &mut BTreeSet::new()),
             act,
             fields_of_others,
@@ -293,9 +341,4 @@ impl Writer<'_> {
         }
         fields
     }
-}
-
-/// True of touched rows that are treated.
-pub(super) fn is_due(class: &BoundClass) -> &'static str {
-    if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
 }

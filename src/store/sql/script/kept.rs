@@ -40,7 +40,11 @@ impl<'b> Kept<'b> {
 
     /// Each duty, and the date by which it counts. A date that cannot be found is not known, and such a row
     /// is kept.
-    fn dates<'s>(&'s self, ways: &'s Ways<'b>, alias: &'s str) -> impl Iterator<Item = (usize, String)> + 's {
+    pub(super) fn dates<'s>(
+        &'s self,
+        ways: &'s Ways<'b>,
+        alias: &'s str,
+    ) -> impl Iterator<Item = (usize, String)> + 's {
         self.duties.iter().map(move |(number, field, through)| {
             let date = through
                 .as_ref()

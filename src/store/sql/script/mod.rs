@@ -34,8 +34,11 @@ pub(crate) struct ClassScript {
     pub(crate) class: ClassName,
     /// Per customer: rows, those that a duty keeps left out.
     pub(crate) rows: String,
-    /// Per customer: rows, and rows to which there is something to do.
+    /// Per customer: rows, and rows to which there is something to do if these are counted. Where rows are [dated](Self::dated),
+    /// one by one.
     pub(crate) tally: Statement,
+    /// To how many of these rows there is something to do.
+    pub(crate) are_due: Due,
     /// Per customer: fields of other people's rows that belong to the customer, and those to which there is something to do.
     pub(crate) theirs: Vec<Elsewhere>,
     /// Per customer: rows that somebody has who stays. None where nobody shares them.
@@ -44,7 +47,11 @@ pub(crate) struct ClassScript {
     pub(crate) named_others: Vec<(String, String)>,
     /// Per customer: rows that somebody shares whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
-    /// Per customer: rows that a duty keeps, and their latest date by each of the fields. None where there is no duty.
+    /// The tally gives single rows: whose each is, whether there is something to do if no duty keeps it, and a date for each of
+    /// these duties, by which it is counted in Rust. None where the database counts.
+    pub(crate) dated: Option<Vec<(usize, FieldName)>>,
+    /// Per customer: rows that a duty keeps, and between which dates they lie by each of the fields. None where there is no duty,
+    /// and where the tally tells it.
     pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
     /// The dates of the records for whose sake rows are kept that no duty of their own keeps.
     pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
@@ -83,6 +90,16 @@ impl ClassScript {
     pub(crate) fn is_written(&self) -> bool {
         self.is_treated() || !self.fields_of_others.is_empty()
     }
+}
+
+/// To how many rows there is something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It depends on their values, or on a duty.
+    Counted,
+    /// Whatever they hold.
+    All,
+    Nothing,
 }
 
 /// What is done to the rows of a class, in the order in which it is done.

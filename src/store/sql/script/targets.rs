@@ -260,7 +260,8 @@ pub(super) fn pending(
 ) -> String {
     let key = key_of_row(class);
     let marked = is_marked(dialect, fields);
-    let mut conditions = Vec::with_capacity(fields.len());
+    // What is looked at in SQL alone, what in Rust, and what may turn out not to be readable.
+    let [mut plain, mut computed, mut conditions] = [Vec::new(), Vec::new(), Vec::new()];
     for target @ Target { slot, column: value, in_json, strategy, .. } in fields {
         let slot = *slot;
         let is_pending = match strategy {
@@ -280,10 +281,22 @@ pub(super) fn pending(
             }
             _ => format!("NOT {}", dialect.computed(&Computed::Holds { slot, value })),
         };
-        conditions.push(match &target.unless {
+        let list = match strategy {
+            Strategy::Redact { .. } => &mut conditions,
+            _ if *in_json => &mut conditions,
+            Strategy::Clear | Strategy::Constant(_) => &mut plain,
+            _ => &mut computed,
+        };
+        list.push(match &target.unless {
             Some(unless) => format!("(NOT ({unless}) AND {is_pending})"),
             None => is_pending,
         });
+    }
+    plain.append(&mut computed);
+    match plain.as_slice() {
+        [] => {}
+        [one] => conditions.insert(0, one.clone()),
+        several => conditions.insert(0, format!("({})", several.join(" OR "))),
     }
     match conditions.as_slice() {
         [] => "FALSE".to_owned(),

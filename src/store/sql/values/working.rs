@@ -14,7 +14,7 @@ use super::people::People;
 use super::unreadable::Unreadable;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
-use crate::data_map::{ClassName, FieldName, ReadDate, RecordKey, Value};
+use crate::data_map::{ClassName, FieldName, RecordKey, Value};
 use crate::policy::{UnderDuty, as_it_stays};
 use crate::store::sql::cell::Cell;
 use crate::store::sql::links::Compare;
@@ -56,6 +56,8 @@ pub(crate) struct Working {
     same: Vec<Option<String>>,
     /// What was last found to be what a slot writes, where that is the same for every row of a day.
     held: Vec<Option<String>>,
+    /// The last date, as a text, that was held against a duty, and what came of it.
+    dated: Option<(usize, Vec<u8>, Dated)>,
     /// Whom texts are searched for.
     pub(crate) people: People,
     /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
@@ -81,9 +83,19 @@ impl Working {
             .collect();
         let held = vec![None; slots.len()];
         let people = People::default();
-        let (stops_at_unreadable, failed) = (false, None);
-        Self { slots, duties, seed, date, attempt, same, held, people, stops_at_unreadable, failed }
+        let (stops_at_unreadable, failed, dated) = (false, None, None);
+        Self { slots, duties, seed, date, attempt, same, held, dated, people, stops_at_unreadable, failed }
     }
+}
+
+/// What a duty makes of a record's date.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dated {
+    /// Whether it keeps the record.
+    pub(crate) keeps: bool,
+    /// The day on which the record is dated, if so.
+    pub(crate) day: Option<NaiveDate>,
+    pub(crate) is_unreadable: bool,
 }
 
 /// Shared between the connection's functions and whoever sets the work.
@@ -287,11 +299,28 @@ impl Working {
         Ok(self.people.uncertain(self.slot(n)?, value, customer))
     }
 
-    /// A duty by its number, and a record's date as the duty's field stores it. Nobody counts by a day that is not known.
-    pub(crate) fn duty(&self, n: usize, date: Cell<'_>) -> Result<(&UnderDuty, ReadDate), Failure> {
+    /// What a duty, by its number, makes of a record's date as the duty's field stores it. Nobody counts by a day that is not
+    /// known. The same date is asked about several times in a row.
+    pub(crate) fn duty(&mut self, n: usize, date: Cell<'_>) -> Result<Dated, Failure> {
+        if let (Some((duty, text, dated)), Cell::Text(bytes)) = (&self.dated, date)
+            && *duty == n
+            && text == bytes
+        {
+            return Ok(*dated);
+        }
         let duty = self.duties.get(n).ok_or(Failure::Ours("no such duty"))?;
         let today = (self.date != NaiveDate::MIN).then_some(self.date);
-        Ok((duty, duty.form.read_stored(date.stored(), today)))
+        let read = duty.form.read_stored(date.stored(), today);
+        let keeps = duty.keeps(read.moment());
+        let day = duty.day(read.moment()).filter(|_| keeps);
+        let dated = Dated { keeps, day, is_unreadable: read.is_unreadable() };
+        if let Cell::Text(bytes) = date {
+            let (duty, text, last) = self.dated.get_or_insert_with(|| (n, Vec::new(), dated));
+            (*duty, *last) = (n, dated);
+            text.clear();
+            text.extend_from_slice(bytes);
+        }
+        Ok(dated)
     }
 }
 

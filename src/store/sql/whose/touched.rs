@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{From, Set, is_row, leads, of_class};
 use crate::data_map::{ClassName, LinkRole, WhenGone};
-use crate::policy::{RecordAction, Treatment};
+use crate::policy::{RecordAction, Treatment, UnderDuty};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::links::Compare;
 use crate::store::sql::spelling::{columns, quoted};
@@ -24,16 +24,20 @@ pub(crate) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
     each.filter(|(_, class)| owner_finds(bound, class).is_some()).map(|(number, _)| number).collect()
 }
 
-/// Those of them for which a treatment writes nothing beside the rows either.
+/// Those of them for which a treatment writes nothing beside the rows either. Whether a duty keeps a row is asked of the row
+/// itself, where its own date says so and no other row depends on it.
 pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
     let names_others = |number: &usize| {
         let class = bound.classes.get(*number);
         class.is_some_and(|class| class.links_to_others(&bound.customers.class).next().is_some())
     };
+    let depends_on_duties = !treatment.kept_together().is_empty()
+        || treatment.classes().values().any(|class| class.tombstone().is_some());
+    let says_itself = |under: &UnderDuty| !depends_on_duties && under.through.is_empty();
     let is_plain = |number: &usize| {
         let treated = bound.classes.get(*number).map(|class| treatment.class(class.name.as_str()));
         treated.flatten().is_none_or(|treated| {
-            treated.under_duty().is_empty()
+            treated.under_duty().iter().all(says_itself)
                 && treated.tombstone().is_none()
                 && treated.smallest_group().is_none()
                 && *treated.action() != RecordAction::Reassign
@@ -102,12 +106,14 @@ pub(crate) struct Touched<'b> {
     number: usize,
     /// Where the rows are found without a set: the owner link, and whence it is followed.
     owner: Option<(&'b BoundLink, From)>,
+    /// True of a row, under its table's name, that a duty keeps, where that is no column of the set.
+    kept: Option<String>,
 }
 
 impl<'b> Touched<'b> {
     /// Rows that are in their set.
     pub(crate) fn in_set(bound: &'b Bound, class: &'b BoundClass, number: usize) -> Self {
-        Self { bound, class, number, owner: None }
+        Self { bound, class, number, owner: None, kept: None }
     }
 
     /// Rows that the owner link finds, where it does.
@@ -116,7 +122,52 @@ impl<'b> Touched<'b> {
             let is_root = bound.classes.get(head).is_some_and(|head| head.is_root);
             (link, if is_root { From::batch(bound) } else { From::set(bound, Set::Touched, head) })
         });
-        Self { bound, class, number, owner }
+        Self { bound, class, number, owner, kept: None }
+    }
+
+    /// Whether they are found without a set.
+    pub(crate) fn is_without_set(&self) -> bool {
+        self.owner.is_some()
+    }
+
+    /// With the rows that a duty keeps, for those that are found without a set.
+    pub(crate) fn kept_by(self, kept: impl FnOnce(&str) -> String) -> Self {
+        let kept = self.owner.is_some().then(|| kept(&quoted(&self.class.table)));
+        Self { kept, ..self }
+    }
+
+    /// True of what a duty keeps. None where it keeps nothing.
+    pub(crate) fn is_whole(&self) -> Option<String> {
+        match &self.owner {
+            None => Some("relinquish_r.whole = 1".to_owned()),
+            Some(_) => self.kept.clone(),
+        }
+    }
+
+    /// True of what is treated.
+    pub(crate) fn is_due(&self) -> String {
+        match &self.owner {
+            None => is_due(self.class).to_owned(),
+            Some(_) => self.kept.as_ref().map_or_else(|| "TRUE".to_owned(), |kept| format!("NOT {kept}")),
+        }
+    }
+
+    /// How many rows meet a condition on what is known of them, per customer.
+    pub(crate) fn each_has(&self, which: &str) -> String {
+        let Some((link, from)) = self.owner.as_ref().filter(|(_, from)| from.is_each_once()) else {
+            return format!(
+                "SELECT relinquish_r.n, count(*) {} WHERE {which} GROUP BY relinquish_r.n",
+                self.known()
+            );
+        };
+        let table = quoted(&self.class.table);
+        format!(
+            "SELECT relinquish_r.n, (SELECT count(*) FROM {} AS {table} WHERE {}{} AND {which}) FROM {}",
+            self.host(),
+            from.is_led_to(link, &table),
+            self.conditions(link, &table),
+            from.as_source(),
+        )
     }
 
     /// What is known of each row, as `relinquish_r`.
@@ -133,7 +184,7 @@ impl<'b> Touched<'b> {
         let (first, on) = match &self.owner {
             None => (self.known(), is_row(self.class, &table, "relinquish_r")),
             Some((link, from)) => (
-                format!("FROM {}", from.as_touched()),
+                format!("FROM {}", from.as_source()),
                 format!("{}{}", from.is_led_to(link, &table), self.conditions(link, &table)),
             ),
         };
@@ -149,7 +200,8 @@ impl<'b> Touched<'b> {
         format!("{}{}", leads(self.bound, alias, link, true), of_class(self.bound, alias, &self.class.rows))
     }
 
-    /// True of a row, under its table's name, that is touched and meets a condition on `relinquish_r`.
+    /// True of a row, under its table's name, that is touched and meets a condition on `relinquish_r`, or on the row itself
+    /// where it is found without a set.
     pub(crate) fn are(&self, which: &str) -> String {
         let table = quoted(&self.class.table);
         match &self.owner {
@@ -164,10 +216,10 @@ impl<'b> Touched<'b> {
                 )
             }
             Some((link, from)) => format!(
-                "{} IN (SELECT {} FROM {} WHERE {which}){}",
+                "{} IN (SELECT {} FROM {}){} AND {which}",
                 columns(&table, &link.columns),
                 from.listed(&link.to_columns),
-                from.as_touched(),
+                from.as_source(),
                 self.conditions(link, &table),
             ),
         }
@@ -192,10 +244,17 @@ impl<'b> Touched<'b> {
     /// that go along.
     pub(crate) fn held(&self, gives: &str, with_shared: bool) -> String {
         let which = match (with_shared, self.class.is_shared) {
+            // What is found without a set goes along with nothing.
             (true, _) => "",
+            (false, _) if self.owner.is_some() => "",
             (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
             (false, false) => " WHERE relinquish_r.beside = 0",
         };
         format!("SELECT relinquish_r.n, {gives} {}{which}", self.rows())
     }
+}
+
+/// True of touched rows, in their set, that are treated.
+pub(crate) fn is_due(class: &BoundClass) -> &'static str {
+    if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
 }

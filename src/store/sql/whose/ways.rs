@@ -21,6 +21,7 @@ pub(crate) struct From {
     has: Vec<(String, String)>,
     /// Only links count by which rows hang.
     hangs: bool,
+    is_batch: bool,
 }
 
 impl From {
@@ -29,14 +30,16 @@ impl From {
         let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
         let has =
             handle.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.h{part}")));
-        Self { table: set.of(bound, class), which: String::new(), has: has.collect(), hangs: false }
+        let (table, which) = (set.of(bound, class), String::new());
+        Self { table, which, has: has.collect(), hangs: false, is_batch: false }
     }
 
     /// The customers of the batch by their key, whether their own row is there or not.
     pub(crate) fn batch(bound: &Bound) -> Self {
         let key = bound.root().map_or(&[][..], |root| &root.key);
         let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
-        Self { table: batch(bound), which: String::new(), has: has.collect(), hangs: false }
+        let (table, which) = (batch(bound), String::new());
+        Self { table, which, has: has.collect(), hangs: false, is_batch: true }
     }
 
     /// Along links by which rows hang.
@@ -56,15 +59,14 @@ impl From {
         self.has.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, column)| column.as_str())
     }
 
-    /// The source as touched rows of another class of which nothing more is known than whose they are.
-    pub(crate) fn as_touched(&self) -> String {
-        let own: Vec<&str> =
-            self.has.iter().map(|(_, column)| column.trim_start_matches("relinquish_r.")).collect();
-        format!(
-            "(SELECT {}, n, 0 AS whole, 0 AS had, 0 AS needed, 0 AS instead, 0 AS beside FROM {}) AS relinquish_r",
-            own.join(", "),
-            self.table
-        )
+    /// The source, as a statement reads it.
+    pub(crate) fn as_source(&self) -> String {
+        format!("{} AS relinquish_r", self.table)
+    }
+
+    /// Whether each customer is in it once.
+    pub(crate) fn is_each_once(&self) -> bool {
+        self.is_batch
     }
 
     /// The columns that hold these columns of the class.

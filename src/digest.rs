@@ -5,11 +5,8 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-
-use canonical::Large;
-
-pub(crate) mod canonical;
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.
 ///
@@ -24,14 +21,20 @@ impl Digest {
     /// A document that has no canonical form gets a digest that nothing else has, at no other time either: no approval
     /// holds for such a document. Those of this crate have string keys and finite numbers, and so always have a form.
     pub(crate) fn of<T: Serialize>(document: &T) -> Self {
-        match canonical::to_string(document, Large::Named) {
-            Ok(text) => {
-                let digest = Self::of_bytes(text.as_bytes());
+        let value = serde_json::to_value(document).map(|mut value| {
+            name_large_integers(&mut value);
+            value
+        });
+        let bytes = value.as_ref().map(serde_json_canonicalizer::to_vec);
+        match bytes {
+            Ok(Ok(bytes)) => {
+                let digest = Self::of_bytes(&bytes);
                 #[cfg(test)]
-                facts::remember(digest, &serde_json::from_str(&text).unwrap_or_default());
+                facts::remember(digest, &value.unwrap_or_default());
                 digest
             }
-            Err(error) => Self::of_nothing_else(&error),
+            Ok(Err(error)) => Self::of_nothing_else(&error),
+            Err(error) => Self::of_nothing_else(error),
         }
     }
 
@@ -80,6 +83,23 @@ impl Digest {
 pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'p str> {
     hex::encode_to_slice(bytes, place).ok()?;
     std::str::from_utf8(place).ok()
+}
+
+/// RFC 8785 writes every number as a double, in which whole numbers beyond 2⁵³ run together. Those are digested as
+/// text, so that two documents that differ never share a digest.
+fn name_large_integers(value: &mut Value) {
+    const EXACT: u64 = 1 << 53;
+    match value {
+        Value::Number(number) => {
+            let large = number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|n| n > EXACT);
+            if large {
+                *value = Value::String(format!("integer {number}"));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(name_large_integers),
+        Value::Object(table) => table.values_mut().for_each(name_large_integers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 impl fmt::Display for Digest {

@@ -14,7 +14,6 @@ use crate::case::Because;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::Digest;
-use crate::digest::canonical::{self, Large};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, Step, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
@@ -455,7 +454,7 @@ struct Text<S> {
 }
 
 fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
-    canonical::to_string(&Text { format: FORMAT, says }, Large::Double)
+    serde_json_canonicalizer::to_string(&Text { format: FORMAT, says })
         .map_err(|error| no_canonical_form(&error))
 }
 
@@ -478,7 +477,7 @@ impl Circumstances {
         let mut gather = Gather::default();
         gather.sealed(&mut self.operator.clone())?;
         Ok((
-            canonical::to_string(self, Large::Double).map_err(|error| no_canonical_form(&error))?,
+            serde_json_canonicalizer::to_string(self).map_err(|error| no_canonical_form(&error))?,
             gather.text()?,
         ))
     }

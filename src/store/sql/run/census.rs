@@ -71,6 +71,8 @@ struct Counts<'b> {
     class: &'b BoundClass,
     /// Personal columns of text, each with its field.
     texts: Vec<(FieldName, String)>,
+    /// It is counted apart which of the rows that nobody has hang from a record that nobody has.
+    may_hang: bool,
 }
 
 impl Frame {
@@ -135,25 +137,28 @@ impl Frame {
             !date.form.is_plain() || named.is_some_and(|fields| fields.contains(&date.field))
         };
         let day = request.at.date_naive().num_days_from_ce();
-        let classes: Vec<Counts<'_>> = self
+        let mut classes: Vec<Counts<'_>> = self
             .bound
             .classes
             .iter()
             .filter(|class| class.table == table)
-            .map(|class| Counts { class, texts: self.personal_texts(class) })
+            .map(|class| Counts { class, texts: self.personal_texts(class), may_hang: false })
             .collect();
         let is_claimed: Vec<String> =
             classes.iter().map(|counts| claims(&self.bound, counts.class)).collect();
         let is_unclaimed = format!("NOT ({})", is_claimed.join(" OR "));
         let mut columns = vec!["count(*)".to_owned(), count_if(&is_unclaimed)];
-        for Counts { class, texts } in &classes {
+        for Counts { class, texts, may_hang } in &mut classes {
             let is_claimed = claims(&self.bound, class);
             let Nobodys { none, gone, by_itself } = self.nobodys(class);
+            *may_hang = by_itself.is_some();
             columns.push(count_if(&is_claimed));
-            columns.push(count_if(&format!("{is_claimed} AND {none}")));
-            columns.push(count_if(&format!("{is_claimed} AND {none} AND {by_itself}")));
-            columns.push(count_if(&format!("{is_claimed} AND {gone}")));
-            columns.push(count_if(&format!("{is_claimed} AND {gone} AND {by_itself}")));
+            for nobodys in [none, gone] {
+                columns.push(count_if(&format!("{is_claimed} AND {nobodys}")));
+                if let Some(by_itself) = &by_itself {
+                    columns.push(count_if(&format!("{is_claimed} AND {nobodys} AND {by_itself}")));
+                }
+            }
             for (_, column) in texts {
                 let value = format!("x.{}", quoted(column));
                 let is_unsearchable = dialect.computed(&Computed::Unsearchable { value: &value });
@@ -176,10 +181,11 @@ impl Frame {
         let map = &self.watch.map;
         let mut found = TableCensus { rows: next(), ..TableCensus::default() };
         found.unclaimed = Counted { rows: next(), hanging: 0, reason: ignored_rest(map, table) };
-        for Counts { class, texts } in &classes {
+        for Counts { class, texts, may_hang } in &classes {
             let rows = next();
             let mut counted = |reason: &Option<String>| {
-                let (rows, by_itself) = (next(), next());
+                let rows = next();
+                let by_itself = if *may_hang { next() } else { rows };
                 Counted { rows, hanging: rows.saturating_sub(by_itself), reason: reason.clone() }
             };
             let (nobody, gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
@@ -243,7 +249,8 @@ impl Frame {
                     by_itself = format!("({by_itself} OR {leads_to_nobody})");
                 }
             }
-            return Nobodys { none, gone, by_itself };
+            let hangs = self.above(class).iter().any(|above| !above.is_root);
+            return Nobodys { none, gone, by_itself: hangs.then_some(by_itself) };
         }
         let own: Vec<&BoundLink> = class.links.iter().filter(|link| link.role == LinkRole::Shared).collect();
         let holders: Vec<(&BoundClass, &BoundLink)> = self
@@ -256,11 +263,7 @@ impl Frame {
         let cannot_be_told =
             holders.iter().any(|(_, link)| !link.hops.is_empty() || link.compare != Compare::Exact);
         if class.is_root || cannot_be_told || (own.is_empty() && holders.is_empty()) {
-            return Nobodys {
-                none: "FALSE".to_owned(),
-                gone: "FALSE".to_owned(),
-                by_itself: "FALSE".to_owned(),
-            };
+            return Nobodys { none: "FALSE".to_owned(), gone: "FALSE".to_owned(), by_itself: None };
         }
         let is_held = holders.iter().map(|(foot, link)| is_held(&self.bound, foot, link));
         let leads = own.iter().flat_map(|link| {
@@ -282,7 +285,7 @@ impl Frame {
         Nobodys {
             none: format!("({is_nobodys} AND NOT ({names_one}))"),
             gone: format!("({is_nobodys} AND ({names_one}))"),
-            by_itself: "TRUE".to_owned(),
+            by_itself: None,
         }
     }
 
@@ -315,8 +318,9 @@ struct Nobodys {
     none: String,
     /// Whom they name is not there.
     gone: String,
-    /// Either is so by a link of their own, and not by that of a record from which they hang.
-    by_itself: String,
+    /// Either is so by a link of their own, and not by that of a record from which they hang. None where it always is,
+    /// because the links lead to customers: then it need not be asked of each row once more.
+    by_itself: Option<String>,
 }
 
 /// True of rows under `x` to which a link of another class leads that holds them.

@@ -4,8 +4,8 @@
 //! would be done; [`Engine::execute`] does it, once it is approved.
 //!
 //! # How a case runs
-//! 1. **Open.** Approval and plan are recorded before anything is touched.
-//! 2. **Decide again,** on fresh facts and the gateways' own answer. Anything changed: superseded.
+//! 1. **Open.** Mandate and plan are recorded before anything is touched.
+//! 2. **Decide again,** on fresh facts, and for who is due on the gateways' own answer. Anything changed: superseded.
 //! 3. **Deactivate,** compare-and-set; how the customer was is recorded first.
 //! 4. **Gateways.** Guards are looked at again right before. A refusal blocks the case.
 //! 5. **Records,** last of what cannot be taken back, guards checked again inside the transaction.
@@ -15,6 +15,9 @@
 //! Whatever is about to be done is recorded before it is done, and *done* is written last: wherever a process
 //! dies, [`Engine::resume`] goes on. At rest every customer is untouched, erased as planned, or blocked with
 //! the step and the reason.
+//!
+//! An [expiry](Engine::expire) and a [profile of a review](Engine::erase_profiles) are cases as well: with one step each, by the
+//! same loop.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;

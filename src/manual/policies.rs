@@ -22,8 +22,7 @@
 //! ```
 //!
 //! Records that expire go by the same way: `Engine::plan_expiry` (or `plan_ownerless`) counts them, an operator approves the
-//! digest, `Engine::expire` erases and reads back, and the ledger has an entry before and one after. Duties and holds keep what
-//! they keep.
+//! digest, `Engine::expire` erases and reads back, and the ledger says what came of it. Duties and holds keep what they keep.
 //!
 //! # Editors
 //!

@@ -5,8 +5,11 @@
 //! 1. **Non-interference.** What comes out never depends on what was erased. Tokens are random, never hashes.
 //! 2. **No over-erasure.** Retained fields and other customers are the same before and after, and so is every
 //!    aggregate over what the plan keeps.
-//! 3. **No effect without an approval** whose digest matches. Approvals expire, after 30 days at most, are bound to tenants, and
-//!    are used once. What duties keep is part of the digest: where a duty has ended since, nothing is touched.
+//! 3. **No effect without a mandate.** An [approval](crate::Approval) of exactly this, whose digest matches. It expires, after 30
+//!    days at most, is bound to tenants, and is used once. What duties keep is part of the digest: where a duty has ended
+//!    since, nothing is touched. Or a [standing approval](crate::plan::StandingApproval) of what a policy finds due: for this
+//!    policy and data map, some tenants, some triggers, and so many customers in one go, for 366 days at most. Or a
+//!    [replay](crate::plan::ReplayPlan) of closed cases after a restore: of the same customers, with the same treatment.
 //!    That of an [expiry](#what-expires) is of the rules: it holds for whatever has expired, as often as it is asked for.
 //!    An operator acts within their tenants: a customer who is connected to one more is refused. Where the data map tells
 //!    how many tenants there are and not which, more than one is refused, unless the policy ignores `several_tenants`
@@ -33,11 +36,16 @@
 //!
 //! # What expires
 //!
-//! Records that [expire](crate::policy#expiry) are no case, and give no certificate: their customers stay. Each batch of
-//! customers is one transaction, in which a customer who was held meanwhile is left alone; what was done is read back; the
-//! ledger says before the first record is touched that a run begins, under which approval, and at the end how many
-//! records of each class have expired, or why the run broke off. A run without an end was interrupted: how much it did is
-//! not known, and the next one does the rest. Until its approval runs out it can be repeated; what has expired stays so until it is done.
+//! Records that [expire](crate::policy#expiry) give no certificate: their customers stay. An expiry is a case of one step, which
+//! the case book holds before the first record is touched, and which is resumed after an interruption. Each batch of
+//! customers is one transaction, in which a customer who was held meanwhile is left alone; what was done is read back, and is
+//! a part of the step that is recorded. At the end the ledger says under which approval how many records of each class have
+//! expired, whether that is all of it (an answer of the store may have been lost), and why it ended early, if it did: far
+//! more had expired than was approved, the approval ran out, or a person [cancelled](crate::Engine::cancel) it. Until its
+//! approval runs out it can be repeated.
+//!
+//! A profile at a gateway that was found forgotten there, and that a person confirmed, is a case as well: recorded before the
+//! gateway is asked, resumed, and blocked where the gateway refuses.
 //!
 //! # What cannot be promised
 //!

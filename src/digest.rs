@@ -78,8 +78,7 @@ impl Digest {
 }
 
 /// 32 bytes as 64 hexadecimal digits, in a place for them: the entries of the ledger are full of these. The place has the
-/// right size and digits are ASCII, so there is always a text; were there none, whoever asks has to say so, and never writes
-/// an empty one.
+/// right size, and digits are ASCII, so there is always a text. Whoever asks makes an error of none, and never an empty text.
 pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'p str> {
     hex::encode_to_slice(bytes, place).ok()?;
     std::str::from_utf8(place).ok()

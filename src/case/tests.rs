@@ -283,6 +283,8 @@ fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn only_what_may_come_to_pass_is_accepted(steps in steps(), events in prop::collection::vec(event(), 0..60)) {
         let ran = run(&steps, &events, apply);

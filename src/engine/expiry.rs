@@ -18,7 +18,7 @@ use super::{Engine, Error, Outcome, PlannedExpiry};
 use crate::customer::{Customer, TenantId};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::ledger::{Expiry, NewCase, Task};
+use crate::ledger::{EndedEarly, Expiry, NewCase, Task};
 use crate::plan::{
     ApprovedExpiry, ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, ExpiryPlan, ExpiryTerms, Mandate,
     NothingExpires, Tally, holds_back,
@@ -219,8 +219,25 @@ impl Engine {
         }
         let expiry = Expiry { terms: Arc::clone(approved.plan.terms()), planned: approved.plan.due() };
         self.may_expire_by(&expiry, now).await?;
+        let outcome = self.open_expiry(&expiry, approved, now).await?;
+        // One that was open already has come to its end under an approval that holds no more. This one holds.
+        match &outcome {
+            Outcome::Expired(expired) if matches!(expired.ended_early, Some(EndedEarly::Mandate { .. })) => {
+                self.open_expiry(&expiry, approved, now).await
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    /// Opens an expiry and carries it out, or goes on with the one that is open for the same records.
+    async fn open_expiry(
+        &self,
+        expiry: &Expiry,
+        approved: &ApprovedExpiry,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, Error> {
         let mandate = Mandate::Approval(approved.approval.clone());
-        let case = NewCase::of(self.case_id()?, Task::Expiry(expiry), mandate, now);
+        let case = NewCase::of(self.case_id()?, Task::Expiry(expiry.clone()), mandate, now);
         let work = |case: &NewCase| match &case.task {
             Task::Expiry(expiry) => Some(ExpiryWork::new(expiry)),
             _ => None,

@@ -7,6 +7,7 @@ use super::outcomes::Turns;
 use super::reconcile::{BLOCK, Matched};
 use super::work::ProfileWork;
 use super::{Engine, Error, Outcome};
+use crate::case::Because;
 use crate::customer::{Customer, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::gateway::{ApprovedReview, ListedProfile, MatchedBy, ReviewRow};
@@ -52,11 +53,34 @@ impl Engine {
                 let mut matched = self.match_rows(name, rows).await?.into_iter();
                 for rows in rows.chunks(self.parts.batch) {
                     let matched: Vec<Matched> = matched.by_ref().take(rows.len()).collect();
-                    outcomes.extend(self.erase_rows(review, rows, matched).await?);
+                    let mut ended = self.erase_rows(review, rows, matched).await?;
+                    self.once_more(review, rows, &mut ended).await?;
+                    outcomes.extend(ended);
                 }
             }
         }
         Ok(outcomes)
+    }
+
+    /// Those that were open already and have come to their end under an approval that holds no more are erased under this one.
+    async fn once_more(
+        &self,
+        review: &ApprovedReview,
+        rows: &[&ReviewRow],
+        outcomes: &mut [ReviewOutcome],
+    ) -> Result<(), Error> {
+        let is_over = |one: &ReviewOutcome| {
+            matches!(one.outcome, Outcome::Superseded { because: Because::Mandate { .. }, .. })
+        };
+        let over: Vec<&ReviewRow> =
+            rows.iter().zip(&*outcomes).filter(|(_, one)| is_over(one)).map(|(row, _)| *row).collect();
+        let Some(first) = over.first() else { return Ok(()) };
+        let matched = self.match_rows(&first.gateway, &over).await?;
+        let again = self.erase_rows(review, &over, matched).await?;
+        for (one, again) in outcomes.iter_mut().filter(|one| is_over(one)).zip(again) {
+            *one = again;
+        }
+        Ok(())
     }
 
     async fn erase_rows(

@@ -1,6 +1,6 @@
 //! On whose word a case runs: an approval, a standing approval, or the replay of closed cases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,8 @@ pub struct StandingApproval {
     format: Format<1>,
     operator: OperatorId,
     tenants: BTreeSet<TenantId>,
-    policies: BTreeSet<Digest>,
+    /// Of each tenant.
+    policies: BTreeMap<TenantId, Digest>,
     data_map: Digest,
     triggers: BTreeSet<Trigger>,
     at_most: usize,
@@ -183,7 +184,10 @@ impl StandingApproval {
         Self {
             format: Format,
             operator: by.operator().clone(),
-            policies: tenants.iter().map(|tenant| policy.effective(tenant).digest()).collect(),
+            policies: tenants
+                .iter()
+                .map(|tenant| (tenant.clone(), policy.effective(tenant).digest()))
+                .collect(),
             data_map: policy.map_digest(),
             triggers: triggers.into_iter().collect(),
             tenants,
@@ -222,7 +226,8 @@ impl StandingApproval {
 
     fn covers(&self, binding: &Binding) -> Result<(), ApprovalError> {
         let not = |what| Err(ApprovalError::NotStanding(what));
-        if !self.policies.contains(&binding.policy()) {
+        binding.within(&self.operator, &self.tenants)?;
+        if self.policies.get(binding.tenant()) != Some(&binding.policy()) {
             return not(NotStanding::Policy);
         }
         if binding.data_map() != self.data_map {
@@ -231,7 +236,7 @@ impl StandingApproval {
         if !self.triggers.contains(&binding.trigger()) {
             return not(NotStanding::Trigger(binding.trigger()));
         }
-        binding.within(&self.operator, &self.tenants)
+        Ok(())
     }
 }
 

@@ -12,13 +12,13 @@ use proptest::prelude::*;
 use relinquish::anonymise::Seed;
 use relinquish::customer::HoldKind;
 use relinquish::data_map::{Fact, Field, FieldName, Kind, Link, Record, RecordClass, Value};
-use relinquish::engine::{Clock, Expired, PlannedExpiry};
+use relinquish::engine::{Advance, Clock, Expired, PlannedExpiry};
 use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
     ProfileFacts, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
-use relinquish::plan::{ApprovalError, ApprovedExpiry, ExpiryPlan, NothingExpires};
+use relinquish::plan::{ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires};
 use relinquish::policy::{Ownerless, Standing};
 use relinquish::store::{
     ByRecord, Cursor, MemoryRepository, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, StoreError,
@@ -609,6 +609,95 @@ async fn an_interrupted_expiry_is_resumed() {
         }
     }
     assert!(interrupted > 20 && exact > 5 && exact < interrupted, "{interrupted} {exact}");
+}
+
+/// An expiry that was interrupted, and whose approval has run out meanwhile, ends as it is; the next one, newly approved, does the
+/// rest in the same call.
+#[tokio::test]
+async fn an_interrupted_expiry_whose_approval_has_run_out_gives_way_to_the_next() {
+    let wire = Tripwire::at(20);
+    let clock = clock("2026-06-30");
+    let store = Arc::new(memory(&old_and_new()));
+    let ledger = Arc::new(MemoryLedger::new());
+    let engine = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
+    let first = approve(plan(&engine).await, clock.now());
+    let wired = engine_with(
+        Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+        POLICY,
+        Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+        &clock,
+    );
+    assert!(until_death(&wire, wired.expire(&first)).await.is_none());
+    let case = engine.open_cases(None, 10).await.unwrap().remove(0).case;
+    clock.turn(TimeDelta::hours(2));
+    let expired = expire(&engine, &clock).await;
+    assert!(expired.ended_early.is_none() && expired.case != case, "{expired}");
+    assert_eq!(plan(&engine).await.due(), 0);
+    let entries = acts(&*ledger).await;
+    let Closing::Expired(result) = &entries[0].closed().unwrap().closing else { panic!("{entries:?}") };
+    assert!(matches!(result.ended_early, Some(EndedEarly::Mandate { expired: Some(_) })), "{result:?}");
+    assert_eq!((entries.len(), &entries[0].closed().unwrap().case), (2, &case));
+}
+
+/// A person ends an expiry at any time: what was done stays done, and the ledger says who ended it.
+#[tokio::test]
+async fn an_expiry_can_be_cancelled_between_its_parts() {
+    let clock = clock("2026-06-30");
+    let store = Arc::new(memory(&old_and_new()));
+    let ledger = Arc::new(MemoryLedger::new());
+    let wire = Tripwire::at(24);
+    let wired = engine_with(
+        Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+        POLICY,
+        Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+        &clock,
+    );
+    let engine = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
+    let approved = approve(plan(&engine).await, clock.now());
+    assert!(until_death(&wire, wired.expire(&approved)).await.is_none());
+    let case = engine.open_cases(None, 10).await.unwrap().remove(0).case;
+    let foreign = engine.cancel(&case, &Authority::new("op", ["usual".into()]), "no").await.unwrap_err();
+    assert!(matches!(foreign, Error::Approval(ApprovalError::OtherTenant { .. })), "{foreign}");
+    let before = dump_memory(&store);
+    engine.cancel(&case, &Authority::new("op", everyone()), "a wrong rule").await.unwrap();
+    assert_eq!(dump_memory(&store), before);
+    let entry = acts(&*ledger).await.remove(0);
+    let Closing::Expired(result) = &entry.closed().unwrap().closing else { panic!("{entry:?}") };
+    let Some(EndedEarly::Cancelled { operator, reason }) = &result.ended_early else { panic!("{result:?}") };
+    assert_eq!((operator.get(), reason.as_str()), (Some(&"op".into()), "a wrong rule"));
+    assert!(engine.open_cases(None, 10).await.unwrap().is_empty());
+}
+
+/// A host with a scheduler takes an expiry part by part.
+#[tokio::test]
+async fn an_expiry_is_taken_part_by_part() {
+    let clock = clock("2026-06-30");
+    let (one, other) = (Arc::new(memory(&old_and_new())), Arc::new(memory(&old_and_new())));
+    expire(&engine_with(Arc::clone(&one), POLICY, MemoryLedger::new(), &clock), &clock).await;
+    let ledger = Arc::new(MemoryLedger::new());
+    let engine = engine_with(Arc::clone(&other), POLICY, Arc::clone(&ledger), &clock);
+    let approved = approve(plan(&engine).await, clock.now());
+    let wire = Tripwire::at(8);
+    let wired = engine_with(
+        Wired { inner: Arc::clone(&other), wire: Arc::clone(&wire) },
+        POLICY,
+        Arc::clone(&ledger),
+        &clock,
+    );
+    assert!(until_death(&wire, wired.expire(&approved)).await.is_none());
+    let case = engine.open_cases(None, 10).await.unwrap().remove(0).case;
+    let mut turns = 0;
+    let outcome = loop {
+        turns += 1;
+        match engine.advance(&case).await.unwrap() {
+            Advance::Again => assert!(turns < 50, "it never ends"),
+            Advance::NotBefore(at) => panic!("it waits until {at}"),
+            Advance::Ended(outcome) => break outcome,
+        }
+    };
+    assert!(turns > 2, "{turns}");
+    assert!(hosts::expired(outcome).ended_early.is_none());
+    assert_eq!(dump_memory(&other), dump_memory(&one));
 }
 
 /// A hold that is placed between the look and the act stops the act.

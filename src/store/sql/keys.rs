@@ -125,6 +125,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Every key has one text, and the text leads back to the key.
         #[test]
         fn a_key_is_found_by_its_text(parts in prop::collection::vec(value(), 1..4)) {

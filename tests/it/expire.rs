@@ -1,7 +1,7 @@
 //! Records that expire, against a brute-force oracle: which rows go, which stay byte for byte, and who has to say yes.
 
 use crate::hosts::{BuildCounted as _, acts};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,8 +17,8 @@ use relinquish::gateway::{
     AccountId, GatewayAnswer, GatewayError, GatewayName, MemoryGateway, PaymentGatewayEraser, ProfileErasure,
     ProfileFacts, ProfileId, ProfileState, Receipt,
 };
-use relinquish::ledger::{Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
-use relinquish::plan::{ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires};
+use relinquish::ledger::{CaseBook as _, Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
+use relinquish::plan::{ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, Step};
 use relinquish::policy::{Ownerless, Standing};
 use relinquish::store::{
     ByRecord, Cursor, MemoryRepository, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, StoreError,
@@ -666,6 +666,43 @@ async fn an_expiry_can_be_cancelled_between_its_parts() {
     let Some(EndedEarly::Cancelled { operator, reason }) = &result.ended_early else { panic!("{result:?}") };
     assert_eq!((operator.get(), reason.as_str()), (Some(&"op".into()), "a wrong rule"));
     assert!(engine.open_cases(None, 10).await.unwrap().is_empty());
+}
+
+/// Of very many customers nothing may be due. The worker gives signs of life all the same, and a resume does not begin anew.
+#[tokio::test]
+async fn an_expiry_in_which_nothing_is_due_is_recorded_part_by_part() {
+    let clock = clock("2026-06-30");
+    let store = memory(&old_and_new());
+    for id in 1_000..1_100 {
+        store.repository().insert(Customer::new(id.to_string(), "usual"), Vec::new());
+    }
+    let store = Arc::new(store);
+    let ledger = Arc::new(MemoryLedger::new());
+    let calm = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
+    let approved = approve(plan(&calm).await, clock.now());
+    expire(&calm, &clock).await;
+    let mut places = BTreeSet::new();
+    for at in (0..600).step_by(20) {
+        let wire = Tripwire::at(at);
+        let engine = engine_with(
+            Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+            POLICY,
+            Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+            &clock,
+        );
+        if until_death(&wire, engine.expire(&approved)).await.is_some() {
+            break;
+        }
+        for open in ledger.list(None, 10).await.unwrap() {
+            let progress = open.saved.progress().unwrap();
+            places.extend(
+                progress.step(&Step::Expire).unwrap().expired.place.iter().map(|place| format!("{place:?}")),
+            );
+            let case = open.saved.new.id;
+            calm.cancel(&case, &Authority::new("op", everyone()), "the next").await.unwrap();
+        }
+    }
+    assert!(!places.is_empty(), "whatever was looked at would be looked at again");
 }
 
 /// A host with a scheduler takes an expiry part by part.

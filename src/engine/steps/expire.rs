@@ -73,9 +73,8 @@ impl Perform<ExpiryWork> for Expire {
             }
             run.note(Event::Begun { step: Step::Expire, before: None })?;
         }
-        // Where nothing is touched there is nothing to record first.
-        let touches = |run: &Run<'_, ExpiryWork>| run.is_active() && !matches!(run.work.due, DueOnes::Nobody);
-        engine.save(runs.iter_mut().map(|run| &mut **run).filter(|run| touches(run))).await
+        // Even where nothing of a part is touched: it is a sign of life, and a resume goes on from there.
+        engine.save(runs.iter_mut().map(|run| &mut **run).filter(|run| run.is_active())).await
     }
 
     async fn act(

@@ -520,7 +520,7 @@ impl Engine {
 
     fn admit(&self, plan: &ApprovedPlan, now: chrono::DateTime<chrono::Utc>) -> Result<(), Error> {
         plan.mandate.valid_at(now)?;
-        plan.mandate.covers(plan.plan.binding())?;
+        plan.mandate.covers(plan.plan.binding(), plan.plan.digest())?;
         let binding = plan.plan.binding();
         let policy = &self.parts.policy;
         for (what, plan, ours) in [

@@ -55,6 +55,8 @@ pub struct Erasure {
     pub binding: Arc<Binding>,
     /// The treatment that the plan names. Many cases share it.
     pub treatment: Arc<Treatment>,
+    /// The plan's digest. [`NewCase::is_mandated`] holds it against the binding.
+    pub plan: Digest,
 }
 
 /// An expiry.
@@ -79,7 +81,7 @@ impl Task {
     /// The digest of what was approved: of the plan, or of the review.
     pub fn digest(&self) -> Digest {
         match self {
-            Self::Erasure(erasure) => erasure.binding.digest(),
+            Self::Erasure(erasure) => erasure.plan,
             Self::Expiry(expiry) => expiry.terms.digest(),
             Self::Profile(profile) => profile.review,
         }
@@ -158,6 +160,7 @@ impl NewCase {
         let erasure = Erasure {
             binding: Arc::clone(plan.plan.binding()),
             treatment: Arc::clone(plan.plan.treatment()),
+            plan: plan.plan.digest(),
         };
         Self::of(id, Task::Erasure(erasure), plan.mandate.clone(), opened_at)
     }
@@ -173,7 +176,11 @@ impl NewCase {
     /// [`ApprovalError`]: it is for something else.
     pub fn is_mandated(&self) -> Result<(), ApprovalError> {
         if let Task::Erasure(erasure) = &self.task {
-            return self.mandate.covers(&erasure.binding);
+            let plan = erasure.binding.digest();
+            if plan != erasure.plan {
+                return Err(ApprovalError::OtherPlan { approved: erasure.plan, plan });
+            }
+            return self.mandate.covers(&erasure.binding, plan);
         }
         let plan = self.task.digest();
         match &self.mandate {

@@ -132,7 +132,7 @@ impl CaseBook for MemoryLedger {
                     }
                 }
                 None => {
-                    if let Task::Erasure(Erasure { binding, treatment }) = &case.task {
+                    if let Task::Erasure(Erasure { binding, treatment, .. }) = &case.task {
                         state.treatments.insert(binding.treatment_digest(), Arc::clone(treatment));
                     }
                     state.holds.insert(case.task.holds(), case.id.clone());

@@ -7,9 +7,9 @@
 //!    aggregate over what the plan keeps.
 //! 3. **No effect without a mandate.** An [approval](crate::Approval) of exactly this, whose digest matches. It expires, after 30
 //!    days at most, is bound to tenants, and is used once. What duties keep is part of the digest: where a duty has ended
-//!    since, nothing is touched. Or a [standing approval](crate::plan::StandingApproval) of what a policy finds due: for this
-//!    policy and data map, some tenants, some triggers, and so many customers in one go, for 366 days at most. Or a
-//!    [replay](crate::plan::ReplayPlan) of closed cases after a restore: of the same customers, with the same treatment.
+//!    since, nothing is touched. A [standing approval](crate::plan::StandingApproval) covers what a policy finds due. It names
+//!    policy and data map, tenants, triggers, and how many customers at once. It holds for 366 days at most. A
+//!    [replay](crate::plan::ReplayPlan) covers closed cases after a restore: the same customers, the same treatment.
 //!    That of an [expiry](#what-expires) is of the rules: it holds for whatever has expired, as often as it is asked for.
 //!    An operator acts within their tenants: a customer who is connected to one more is refused. Where the data map tells
 //!    how many tenants there are and not which, more than one is refused, unless the policy ignores `several_tenants`

@@ -87,10 +87,9 @@ impl Mandate {
         }
     }
 
-    /// Whether it is for this very erasure.
-    pub(crate) fn covers(&self, binding: &Binding) -> Result<(), ApprovalError> {
+    /// Whether it is for this very erasure, of which the plan has this digest.
+    pub(crate) fn covers(&self, binding: &Binding, plan: Digest) -> Result<(), ApprovalError> {
         let other_plan = |approved: Digest| {
-            let plan = binding.digest();
             if approved == plan { Ok(()) } else { Err(ApprovalError::OtherPlan { approved, plan }) }
         };
         match self {

@@ -241,8 +241,8 @@ impl Engine {
         if let Err(error) = mandate.valid_at(now) {
             return Some(Because::mandate(&error));
         }
-        let this = (run.binding().digest(), mandate.given_at(), mandate.kind());
-        if mandate.is_used_once() && done.used.contains(&this) {
+        let this = || (run.new.task.digest(), mandate.given_at(), mandate.kind());
+        if mandate.is_used_once() && !done.used.is_empty() && done.used.contains(&this()) {
             return Some(Because::Used);
         }
         let unbound =

@@ -244,7 +244,12 @@ impl<'c> Own<'c> {
     }
 
     /// The task, from what is its own and what it shares.
-    fn task(self, shared: &SharedTask, treatment: Option<&Arc<Treatment>>) -> Result<Task, Trouble> {
+    fn task(
+        self,
+        shared: &SharedTask,
+        treatment: Option<&Arc<Treatment>>,
+        plan: Digest,
+    ) -> Result<Task, Trouble> {
         Ok(match (self, shared, treatment) {
             (Self::Erasure(own), SharedTask::Erasure(terms), Some(treatment)) => Task::Erasure(Erasure {
                 binding: Arc::new(Binding::from_parts(
@@ -255,6 +260,7 @@ impl<'c> Own<'c> {
                     Arc::clone(terms),
                 )),
                 treatment: Arc::clone(treatment),
+                plan,
             }),
             (Self::Expiry, SharedTask::Expiry(expiry), _) => Task::Expiry(expiry.clone()),
             (Self::Profile(row), SharedTask::Review(review), _) => {
@@ -605,12 +611,13 @@ fn saved(
         }
         let Some((shared, treatment)) = shared.get(&id) else { continue };
         let own: Own<'_> = from_json(&row.get::<_, String>(2)?)?;
+        let plan = Digest::from_bytes(row.get(3)?);
         places.insert(row.get(0)?, saved.len());
         let case = SavedCase {
             new: NewCase::of(
                 CaseId::new(row.get::<_, String>(1)?),
-                own.task(&shared.task, treatment.as_ref())?,
-                shared.mandate.of_plan(Digest::from_bytes(row.get(3)?)),
+                own.task(&shared.task, treatment.as_ref(), plan)?,
+                shared.mandate.of_plan(plan),
                 shared.opened_at,
             ),
             events: Vec::new(),

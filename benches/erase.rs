@@ -297,6 +297,7 @@ fn erase(connection: &Connection, ids: &str) {
     }
 }
 
+#[inline(never)]
 fn bare(path: &Path, customers: usize) {
     let mut connection = open(path);
     for ids in batches(customers) {
@@ -306,6 +307,7 @@ fn bare(path: &Path, customers: usize) {
     }
 }
 
+#[inline(never)]
 fn careful(path: &Path, customers: usize) {
     let mut connection = open(path);
     for ids in batches(customers) {

@@ -1,5 +1,7 @@
 //! SHA-256 over canonical JSON: how plans, policies, maps and treatments are named.
 
+mod canonical;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+pub(crate) use canonical::canonical;
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.
 ///
@@ -25,16 +29,16 @@ impl Digest {
             name_large_integers(&mut value);
             value
         });
-        let bytes = value.as_ref().map(serde_json_canonicalizer::to_vec);
-        match bytes {
-            Ok(Ok(bytes)) => {
-                let digest = Self::of_bytes(&bytes);
+        #[cfg(test)]
+        let remembered = value.as_ref().ok().cloned();
+        match value.and_then(canonical::of_value) {
+            Ok(text) => {
+                let digest = Self::of_bytes(text.as_bytes());
                 #[cfg(test)]
-                facts::remember(digest, &value.unwrap_or_default());
+                facts::remember(digest, &remembered.unwrap_or_default());
                 digest
             }
-            Ok(Err(error)) => Self::of_nothing_else(&error),
-            Err(error) => Self::of_nothing_else(error),
+            Err(error) => Self::of_nothing_else(&error),
         }
     }
 
@@ -87,10 +91,9 @@ pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'
 /// RFC 8785 writes every number as a double, in which whole numbers beyond 2⁵³ run together. Those are digested as
 /// text, so that two documents that differ never share a digest.
 fn name_large_integers(value: &mut Value) {
-    const EXACT: u64 = 1 << 53;
     match value {
         Value::Number(number) => {
-            let large = number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|n| n > EXACT);
+            let large = number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|n| n > canonical::EXACT);
             if large {
                 *value = Value::String(format!("integer {number}"));
             }

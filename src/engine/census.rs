@@ -37,11 +37,22 @@ pub(super) struct Counted<'e> {
     policy: &'e Policy,
     /// None: the store needs no census.
     found: Option<Result<Arc<Census>, String>>,
+    /// The treatment that was allowed last: those who follow one another are mostly treated alike.
+    allowed: Option<Arc<Treatment>>,
 }
 
 impl Counted<'_> {
     /// Refuses a treatment of records of which the census does not say that the map reaches them all.
-    pub(super) fn allows(&self, treatment: &Treatment) -> Result<(), Error> {
+    pub(super) fn allows(&mut self, treatment: &Arc<Treatment>) -> Result<(), Error> {
+        if self.allowed.as_ref().is_some_and(|allowed| Arc::ptr_eq(allowed, treatment)) {
+            return Ok(());
+        }
+        self.judge(treatment)?;
+        self.allowed = Some(Arc::clone(treatment));
+        Ok(())
+    }
+
+    fn judge(&self, treatment: &Treatment) -> Result<(), Error> {
         let acted_on = acting(treatment).map(|(class, _)| class);
         let concerned = hangs_from(self.data_map, acted_on);
         let census = match &self.found {
@@ -189,7 +200,7 @@ impl Engine {
                 Some(self.usable(last, schema, now))
             }
         };
-        Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found })
+        Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found, allowed: None })
     }
 
     /// What a census says that is taken now, for runs that read all customers anyway.
@@ -198,7 +209,7 @@ impl Engine {
             None => None,
             Some(_) => Some(Ok(self.census().await?)),
         };
-        Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found })
+        Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found, allowed: None })
     }
 
     /// The census, or why it does not do.

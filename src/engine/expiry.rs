@@ -105,7 +105,7 @@ impl<'e> Dated<'e> {
     }
 
     /// Whether the census lets all of the tenants' records expire.
-    fn allowed(&mut self, counted: &Counted<'_>, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
+    fn allowed(&mut self, counted: &mut Counted<'_>, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
         for tenant in tenants {
             if let Some((_, treatment)) = self.of(tenant) {
                 counted.allows(&treatment)?;
@@ -157,7 +157,7 @@ impl Engine {
         let mut expiring: BTreeMap<TenantId, Expiring> =
             planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
         let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
-        dated.allowed(&self.count_now().await?, &planned)?;
+        dated.allowed(&mut self.count_now().await?, &planned)?;
         while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
             sought.meet(&page);
             let mut expired = BTreeMap::new();
@@ -271,9 +271,9 @@ impl Engine {
     }
 
     async fn may_expire_by(&self, expiry: &Expiry, at: DateTime<Utc>) -> Result<(), Error> {
-        let counted = self.counted(self.parts.clock.now()).await?;
+        let mut counted = self.counted(self.parts.clock.now()).await?;
         match expiry.terms.of() {
-            ExpiryOf::Tenants(tenants) => Dated::new(self, at).allowed(&counted, tenants),
+            ExpiryOf::Tenants(tenants) => Dated::new(self, at).allowed(&mut counted, tenants),
             ExpiryOf::Ownerless => match self.ownerless(at) {
                 Some((_, request)) => counted.allows(&request.treatment),
                 None => Ok(()),

@@ -369,14 +369,15 @@ impl Engine {
         asked: &Asked,
     ) -> Result<Vec<Result<Planned, Error>>, Error> {
         self.knows_treatment(asked)?;
-        let counted = self.counted(self.parts.clock.now()).await?;
+        let mut counted = self.counted(self.parts.clock.now()).await?;
+        let not_covered = counted.not_covered();
         let mut answers = Vec::with_capacity(customers.len());
         for customers in customers.chunks(self.parts.batch) {
             for answer in self.survey(customers, asked).await? {
                 answers.push(match answer {
                     Ok(Planned::Plan(plan)) => counted
                         .allows(plan.treatment())
-                        .map(|()| Planned::Plan(Box::new(plan.beside(&counted.not_covered())))),
+                        .map(|()| Planned::Plan(Box::new(plan.beside(&not_covered)))),
                     other => other,
                 });
             }
@@ -471,7 +472,7 @@ impl Engine {
         plans: &[ApprovedPlan],
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<(), Error> {
-        let counted = self.counted(now).await?;
+        let mut counted = self.counted(now).await?;
         for plan in plans {
             self.admit(plan, now)?;
             counted.allows(plan.plan.treatment())?;

@@ -13,7 +13,7 @@ use crate::backup::Horizon;
 use crate::case::Because;
 use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
-use crate::digest::Digest;
+use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, Step, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
@@ -400,7 +400,7 @@ impl ClosedCase {
             plan,
         };
         let text = text_of(&Said::Closed(Box::new(written)))?.into();
-        let beside = gather.text()?.map(Into::into);
+        let beside = gather.text().map(Into::into);
         Ok(Self { case, about, plan, closing, under, circumstances, text, beside })
     }
 
@@ -454,7 +454,7 @@ struct Text<S> {
 }
 
 fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
-    serde_json_canonicalizer::to_string(&Text { format: FORMAT, says })
+    canonical(&Text { format: FORMAT, says })
         .map_err(|error| no_canonical_form(&error))
 }
 
@@ -476,10 +476,7 @@ impl Circumstances {
     pub fn to_text(&self) -> Result<(String, Option<String>), LedgerError> {
         let mut gather = Gather::default();
         gather.sealed(&mut self.operator.clone())?;
-        Ok((
-            serde_json_canonicalizer::to_string(self).map_err(|error| no_canonical_form(&error))?,
-            gather.text()?,
-        ))
+        Ok((canonical(self).map_err(|error| no_canonical_form(&error))?, gather.text()))
     }
 
     /// Circumstances from their text and what was kept beside it.

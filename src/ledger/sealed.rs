@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::LedgerError;
-use crate::digest::Digest;
+use crate::digest::{Digest, canonical};
 
 /// Random bytes by which nobody can try out what a digest is of.
 pub(crate) type Salt = [u8; 16];
@@ -21,16 +21,23 @@ pub(crate) type Salt = [u8; 16];
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed<T> {
     digest: Digest,
-    opened: Option<(Salt, T)>,
+    opened: Option<Opened<T>>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Opened<T> {
+    value: T,
+    /// Beside the text of an entry: `[salt, value]`, the salt in hexadecimal.
+    beside: Box<str>,
 }
 
 impl<T> Sealed<T> {
     /// The value. None once it was destroyed.
     pub fn get(&self) -> Option<&T> {
-        self.opened.as_ref().map(|(_, value)| value)
+        self.opened.as_ref().map(|opened| &opened.value)
     }
 
-    /// SHA-256 of the salt and the value as JSON.
+    /// SHA-256 of the salt and the value as canonical JSON.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -38,8 +45,9 @@ impl<T> Sealed<T> {
 
 impl<T: Serialize> Sealed<T> {
     pub(crate) fn new(salt: Salt, value: T) -> Result<Self, LedgerError> {
-        let json = serde_json::to_value(&value).map_err(|error| no_json(&error))?;
-        Ok(Self { digest: seal(&salt, &json), opened: Some((salt, value)) })
+        let json = canonical(&value).map_err(|error| no_json(&error))?;
+        let beside = format!("[\"{}\",{json}]", hex::encode(salt)).into();
+        Ok(Self { digest: seal(&salt, &json), opened: Some(Opened { value, beside }) })
     }
 }
 
@@ -47,8 +55,8 @@ fn no_json(error: &serde_json::Error) -> LedgerError {
     LedgerError::Failed { doing: "writing an entry", what: format!("it has no form in JSON: {error}") }
 }
 
-fn seal(salt: &Salt, value: &Value) -> Digest {
-    Digest::of_bytes(&[salt.as_slice(), value.to_string().as_bytes()].concat())
+fn seal(salt: &Salt, json: &str) -> Digest {
+    Digest::of_bytes(&[salt.as_slice(), json.as_bytes()].concat())
 }
 
 impl<T: fmt::Debug> fmt::Debug for Sealed<T> {
@@ -82,33 +90,31 @@ impl<'de, T> Deserialize<'de> for Sealed<T> {
     }
 }
 
-/// Salts and values beside a text: each value in JSON, with its salt in hexadecimal.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Openings(Vec<(String, Value)>);
-
 /// What visits the sealed values of an entry.
 pub(crate) trait Visit {
     fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError>;
 }
 
-/// Gathers the openings of all that is sealed.
+/// Gathers the openings of all that is sealed: an array of them.
 #[derive(Default)]
-pub(crate) struct Gather(Openings);
+pub(crate) struct Gather(String);
 
 impl Gather {
     /// As text, if there are any.
-    pub(crate) fn text(self) -> Result<Option<String>, LedgerError> {
-        let openings = (!self.0.0.is_empty()).then_some(self.0);
-        openings.map(|openings| serde_json::to_string(&openings)).transpose().map_err(|error| no_json(&error))
+    pub(crate) fn text(mut self) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.push(']');
+        Some(self.0)
     }
 }
 
 impl Visit for Gather {
     fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError> {
-        if let Some((salt, value)) = &sealed.opened {
-            let value = serde_json::to_value(value).map_err(|error| no_json(&error))?;
-            self.0.0.push((hex::encode(salt), value));
+        if let Some(opened) = &sealed.opened {
+            self.0.push(if self.0.is_empty() { '[' } else { ',' });
+            self.0.push_str(&opened.beside);
         }
         Ok(())
     }
@@ -119,15 +125,16 @@ pub(crate) struct Open(BTreeMap<Digest, (Salt, Value)>);
 
 impl Open {
     pub(crate) fn by(text: Option<&str>) -> Result<Self, LedgerError> {
-        let Openings(openings) = match text {
+        let openings: Vec<(String, Value)> = match text {
             Some(text) => serde_json::from_str(text).map_err(|_| not_of_it())?,
-            None => Openings::default(),
+            None => Vec::new(),
         };
         let mut known = BTreeMap::new();
         for (digits, value) in openings {
             let mut salt = Salt::default();
             hex::decode_to_slice(digits, &mut salt).map_err(|_| not_of_it())?;
-            known.insert(seal(&salt, &value), (salt, value));
+            let json = canonical(&value).map_err(|_| not_of_it())?;
+            known.insert(seal(&salt, &json), (salt, value));
         }
         Ok(Self(known))
     }
@@ -141,7 +148,7 @@ impl Open {
 impl Visit for Open {
     fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError> {
         if let Some((salt, value)) = self.0.remove(&sealed.digest) {
-            sealed.opened = Some((salt, serde_json::from_value(value).map_err(|_| not_of_it())?));
+            *sealed = Sealed::new(salt, serde_json::from_value(value).map_err(|_| not_of_it())?)?;
         }
         Ok(())
     }
@@ -184,7 +191,7 @@ mod tests {
         assert_ne!(one.digest(), other.digest(), "the same value twice shows nothing");
         let mut gather = Gather::default();
         gather.sealed(&mut one).unwrap();
-        let beside = gather.text().unwrap().unwrap();
+        let beside = gather.text().unwrap();
         let written = serde_json::to_string(&one).unwrap();
         assert!(!written.contains("op-1"), "{written}");
 

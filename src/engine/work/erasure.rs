@@ -153,7 +153,7 @@ impl Engine {
 
     /// What the census does not allow waits until one does: nothing more is touched.
     async fn stop_uncounted(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
-        let counted = match self.counted(self.parts.clock.now()).await {
+        let mut counted = match self.counted(self.parts.clock.now()).await {
             Ok(counted) => counted,
             Err(Error::Store(error)) => {
                 wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Deactivate, error);

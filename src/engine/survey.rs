@@ -17,7 +17,7 @@ use crate::ledger::{
     ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, ErasureResult, ErasureRules, Find,
     SubjectToken,
 };
-use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Tally, TreatedBefore, decide};
+use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Tally, Terms, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
 use crate::store::{Batch, StoreError, TallyRequest};
 
@@ -43,7 +43,16 @@ impl Engine {
             })
             .collect();
         self.settle(&mut surveyed, now).await?;
-        Ok(surveyed.into_iter().map(|one| Ok(self.planned(one?, now))).collect())
+        // Those who are planned together mostly share their terms, which are kept and digested once.
+        let mut terms = None;
+        let planned = surveyed.into_iter().map(|one| {
+            let planned = self.planned(one?, now, terms.as_ref());
+            if let Planned::Plan(plan) = &planned {
+                terms = Some(Arc::clone(plan.binding().terms()));
+            }
+            Ok(planned)
+        });
+        Ok(planned.collect())
     }
 
     /// Counts, asks the gateways about those who are due, and decides again by what was found, until every decision rests on
@@ -95,11 +104,11 @@ impl Engine {
         }
     }
 
-    fn planned(&self, one: Surveyed, now: chrono::DateTime<chrono::Utc>) -> Planned {
+    fn planned(&self, one: Surveyed, now: DateTime<Utc>, terms: Option<&Arc<Terms>>) -> Planned {
         let plan = match &one.decision {
             Decision::Due(due) => {
                 let tally = one.tally().cloned().unwrap_or_default();
-                Plan::draft(&self.parts.policy, self.data_map(), &one.facts, due, tally, now)
+                Plan::draft(&self.parts.policy, self.data_map(), &one.facts, due, tally, now, terms)
             }
             Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
         };

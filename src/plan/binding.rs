@@ -1,7 +1,7 @@
 //! What an approval binds: the facts of which the digest of a plan is made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,18 @@ pub struct Binding {
     registered: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Keeps::is_empty")]
     keeps: Keeps,
-    #[serde(flatten)]
     terms: Arc<Terms>,
+}
+
+/// What is digested of a [`Binding`]: the terms by their own digest, which is computed once for all plans that share them.
+#[derive(Serialize)]
+struct Digested<'b> {
+    customer: &'b CustomerId,
+    #[serde(skip_serializing_if = "Keeps::is_empty")]
+    keeps: &'b Keeps,
+    registered: Option<DateTime<Utc>>,
+    tenant: &'b TenantId,
+    terms: Digest,
 }
 
 /// What plans have in common that come from the same decision: all of a [`Binding`] but the customer, and what duties keep
@@ -50,7 +60,21 @@ pub struct Terms {
     accounts: BTreeMap<GatewayName, AccountId>,
     policy: Digest,
     data_map: Digest,
+    #[serde(skip)]
+    digest: Once,
 }
+
+/// A digest, once somebody asked for it. It says nothing beside the document that it is of.
+#[derive(Clone, Debug, Default)]
+struct Once(OnceLock<Digest>);
+
+impl PartialEq for Once {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Once {}
 
 fn one() -> u32 {
     1
@@ -62,21 +86,26 @@ fn is_one(tenants: &u32) -> bool {
     *tenants == 1
 }
 
-#[cfg(feature = "sqlite")]
 impl Terms {
+    fn digest(&self) -> Digest {
+        *self.digest.0.get_or_init(|| Digest::of(self))
+    }
+
+    #[cfg(feature = "sqlite")]
     pub(crate) fn treatment_digest(&self) -> Digest {
         self.treatment_digest
     }
 }
 
 impl Binding {
-    /// What a plan for a customer who is due would bind now.
+    /// What a plan for a customer who is due would bind now. With the terms of another plan, where these are the same.
     pub(crate) fn draft(
         policy: &Policy,
         map: &DataMap,
         customer: &Customer,
         due: &Due,
         keeps: Keeps,
+        other: Option<&Arc<Terms>>,
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
         let treatment = effective.treatments().get(&due.treatment)?;
@@ -87,25 +116,30 @@ impl Binding {
         let erased = treatment.gateways().iter().filter(|(_, action)| **action == GatewayAction::Erase);
         steps.extend(erased.map(|(name, _)| Step::Gateway(name.clone())));
         steps.extend([Step::Records, Step::Verify]);
+        let terms = Terms {
+            version: 1,
+            trigger: due.trigger,
+            treatment: due.treatment.clone(),
+            treatment_digest: effective.treatment_digest(&due.treatment)?,
+            guards: due.guards.clone(),
+            steps,
+            deferred: due.is_deferred(),
+            tenants: customer.tenants,
+            connected: customer.connected.clone(),
+            accounts: customer.gateway_accounts.clone(),
+            policy: effective.digest(),
+            data_map: policy.map_digest(),
+            digest: Once::default(),
+        };
         Some(Self {
             customer: customer.id.clone(),
             tenant: customer.tenant.clone(),
             registered: customer.registered,
             keeps,
-            terms: Arc::new(Terms {
-                version: 1,
-                trigger: due.trigger,
-                treatment: due.treatment.clone(),
-                treatment_digest: effective.treatment_digest(&due.treatment)?,
-                guards: due.guards.clone(),
-                steps,
-                deferred: due.is_deferred(),
-                tenants: customer.tenants,
-                connected: customer.connected.clone(),
-                accounts: customer.gateway_accounts.clone(),
-                policy: effective.digest(),
-                data_map: policy.map_digest(),
-            }),
+            terms: match other.filter(|other| ***other == terms) {
+                Some(other) => Arc::clone(other),
+                None => Arc::new(terms),
+            },
         })
     }
 
@@ -123,7 +157,13 @@ impl Binding {
 
     /// The name of this plan.
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(self)
+        Digest::of(&Digested {
+            customer: &self.customer,
+            keeps: &self.keeps,
+            registered: self.registered,
+            tenant: &self.tenant,
+            terms: self.terms.digest(),
+        })
     }
 
     /// What has changed since the approval, if anything has. Without a count, what duties keep is not compared: see
@@ -140,7 +180,7 @@ impl Binding {
             || self.keeps.clone(),
             |tally| Keeps::counted(policy.effective(&customer.tenant), tally),
         );
-        let Some(now) = Self::draft(policy, map, customer, due, keeps) else { return Some(Changed::Terms) };
+        let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else { return Some(Changed::Terms) };
         // The approval is of the binding's digest: bindings that are equal have the same one.
         if now == *self { None } else { Some(self.keeps.changed(&now.keeps).unwrap_or(Changed::Terms)) }
     }
@@ -165,11 +205,11 @@ impl Binding {
 
     /// Whether only the customer is another one, or what duties keep of theirs.
     pub(crate) fn shares_terms(&self, other: &Self) -> bool {
-        self.tenant == other.tenant && self.terms == other.terms
+        self.tenant == other.tenant
+            && (Arc::ptr_eq(&self.terms, &other.terms) || self.terms == other.terms)
     }
 
     /// What it has in common with others.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn terms(&self) -> &Arc<Terms> {
         &self.terms
     }
@@ -268,6 +308,7 @@ mod tests {
             accounts: BTreeMap::new(),
             policy: digest,
             data_map: digest,
+            digest: Once::default(),
         };
         let (customer, tenant) = ("1".into(), "acme".into());
         Binding { customer, tenant, registered: None, keeps: Keeps::default(), terms: Arc::new(terms) }

@@ -238,7 +238,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for a customer who is due.
+    /// The plan for a customer who is due. It shares the terms of another one, where they are the same.
     pub(crate) fn draft(
         policy: &Policy,
         map: &DataMap,
@@ -246,11 +246,12 @@ impl Plan {
         due: &Due,
         tally: Tally,
         planned_at: DateTime<Utc>,
+        terms: Option<&Arc<Terms>>,
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
         let treatment = effective.treatments().get(&due.treatment)?;
         let keeps = Keeps::counted(effective, &tally);
-        let binding = Binding::draft(policy, map, customer, due, keeps)?;
+        let binding = Binding::draft(policy, map, customer, due, keeps, terms)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
         let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
@@ -357,7 +358,8 @@ impl Plan {
         self.treatment.outcome_with(self.links.is_empty(), root_stays)
     }
 
-    /// The plan as JSON. Its `binds`, in canonical form (RFC 8785), has the SHA-256 digest `digest`.
+    /// The plan as JSON. The SHA-256 digest of its `binds` in canonical form (RFC 8785) is `digest`; the `terms`
+    /// in it count by their own digest, which is made in the same way.
     pub fn to_json(&self) -> serde_json::Value {
         let records: Vec<_> = self
             .treatment

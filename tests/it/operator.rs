@@ -510,7 +510,7 @@ fn not_yet_names_the_day_and_as_of_looks_ahead() {
     plan(&["--customer", "a", "--as-of", "2099-04-01T00:00:00+02:00"]).ends(2);
     assert_eq!(plan(&["--customer", "c", "--json"]).ends(2).json()["refused"]["nothing"], "no_trigger");
     let requested = plan(&["--customer", "c", "--treatment", "clear", "--json"]).ends(0).json();
-    assert_eq!(requested["binds"]["trigger"], "requested");
+    assert_eq!(requested["binds"]["terms"]["trigger"], "requested");
     plan(&["--customer", "c", "--treatment", "cler"]).fails("did you mean clear?");
     shop.erase("b", &shop.digest("b")).ends(0);
 }

@@ -3,7 +3,8 @@
 //! A database that runs our functions asks here from within its statements. Another one would have the values of the rows that
 //! were found computed here, and joined to them by key.
 
-use std::fmt::Write as _;
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
@@ -56,8 +57,8 @@ pub(crate) struct Working {
     same: Vec<Option<String>>,
     /// What was last found to be what a slot writes, where that is the same for every row of a day.
     held: Vec<Option<String>>,
-    /// The last date, as a text, that was held against a duty, and what came of it.
-    dated: Option<(usize, Vec<u8>, Dated)>,
+    /// What came of dates that were held against duties.
+    dated: Remembered,
     /// Whom texts are searched for.
     pub(crate) people: People,
     /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
@@ -83,7 +84,8 @@ impl Working {
             .collect();
         let held = vec![None; slots.len()];
         let people = People::default();
-        let (stops_at_unreadable, failed, dated) = (false, None, None);
+        let dated = Remembered(vec![HashMap::new(); duties.len()]);
+        let (stops_at_unreadable, failed) = (false, None);
         Self { slots, duties, seed, date, attempt, same, held, dated, people, stops_at_unreadable, failed }
     }
 }
@@ -96,6 +98,33 @@ pub(crate) struct Dated {
     /// The day on which the record is dated, if so.
     pub(crate) day: Option<NaiveDate>,
     pub(crate) is_unreadable: bool,
+}
+
+/// By duty, dates as texts, and what the duty makes of each. Many records have the same date.
+#[derive(Clone)]
+struct Remembered(Vec<HashMap<Vec<u8>, Dated>>);
+
+impl Remembered {
+    /// How many dates are remembered of each duty: those of twenty years.
+    const MOST: usize = 8_000;
+
+    fn get(&self, duty: usize, date: Cell<'_>) -> Option<Dated> {
+        if let Cell::Text(bytes) = date { self.0.get(duty)?.get(bytes).copied() } else { None }
+    }
+
+    fn add(&mut self, duty: usize, date: Cell<'_>, dated: Dated) {
+        if let (Cell::Text(bytes), Some(known)) = (date, self.0.get_mut(duty))
+            && known.len() < Self::MOST
+        {
+            known.insert(bytes.to_vec(), dated);
+        }
+    }
+}
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(HashMap::len)).finish()
+    }
 }
 
 /// Shared between the connection's functions and whoever sets the work.
@@ -300,13 +329,10 @@ impl Working {
     }
 
     /// What a duty, by its number, makes of a record's date as the duty's field stores it. Nobody counts by a day that is not
-    /// known. The same date is asked about several times in a row.
+    /// known.
     pub(crate) fn duty(&mut self, n: usize, date: Cell<'_>) -> Result<Dated, Failure> {
-        if let (Some((duty, text, dated)), Cell::Text(bytes)) = (&self.dated, date)
-            && *duty == n
-            && text == bytes
-        {
-            return Ok(*dated);
+        if let Some(dated) = self.dated.get(n, date) {
+            return Ok(dated);
         }
         let duty = self.duties.get(n).ok_or(Failure::Ours("no such duty"))?;
         let today = (self.date != NaiveDate::MIN).then_some(self.date);
@@ -314,12 +340,7 @@ impl Working {
         let keeps = duty.keeps(read.moment());
         let day = duty.day(read.moment()).filter(|_| keeps);
         let dated = Dated { keeps, day, is_unreadable: read.is_unreadable() };
-        if let Cell::Text(bytes) = date {
-            let (duty, text, last) = self.dated.get_or_insert_with(|| (n, Vec::new(), dated));
-            (*duty, *last) = (n, dated);
-            text.clear();
-            text.extend_from_slice(bytes);
-        }
+        self.dated.add(n, date, dated);
         Ok(dated)
     }
 }

@@ -114,7 +114,8 @@ pub struct ClassCensus {
     pub nobody: Counted,
     /// Records whose owner is not there.
     pub gone: Counted,
-    /// By personal text field, values that cannot be searched: bytes, or text that is not UTF-8.
+    /// By personal field, values that cannot be read: bytes, text that is not UTF-8 or has NUL characters between letters, broken
+    /// data of PHP, and documents that are no JSON. An erasure that has to read one stops there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsearchable: BTreeMap<FieldName, u64>,
     /// By date field of the records, or by fact of the customers (`date created`, `status`): how many cannot be read, or are

@@ -136,7 +136,7 @@ async fn a_zero_is_no_date_and_says_so() {
     assert_eq!(sweep(&shop, "1").await, "due (inactive), treatment clear, since 2022-01-01");
     for id in ["2", "3"] {
         let said = sweep(&shop, id).await;
-        assert!(said.starts_with("refused: the store holds date last_login in a form"), "{said}");
+        assert!(said.starts_with("refused: the store has date last_login in a form"), "{said}");
         let why = shop.engine().explain(&id.into(), &Asked::Sweep).await.unwrap().to_string();
         assert!(why.contains("cannot be read: date last_login") && !why.contains("no such date"), "{why}");
     }

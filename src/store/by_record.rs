@@ -378,7 +378,11 @@ impl<R: Repository> ByRecord<R> {
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
                 if is_treated && standing != Standing::Kept && !is_others_too {
-                    *counts.classes.entry(record.class.clone()).or_default() += 1;
+                    if standing == Standing::Needed {
+                        counts.otherwise.entry(record.class.clone()).or_default().meanwhile += 1;
+                    } else {
+                        *counts.classes.entry(record.class.clone()).or_default() += 1;
+                    }
                 }
                 if change != RecordChange::Nothing {
                     writes.push(RecordWrite { record, change });

@@ -39,7 +39,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::plan::{ClassTally, Counts, Kept, Tally, Uncertain};
+pub use crate::plan::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};

@@ -382,7 +382,7 @@ impl RecordStore for Liar {
     }
 
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
-        let one = || Counts { classes: [("call".into(), 1)].into() };
+        let one = || Counts { classes: [("call".into(), 1)].into(), ..Counts::default() };
         Ok(match self.lie {
             Lie::InParts if self.asked.fetch_add(1, Ordering::SeqCst) < 2 => {
                 request.targets.iter().map(|_| Ok(Erased::More(one()))).collect()

@@ -190,7 +190,7 @@ impl Engine {
             let first_try = run.records_begun() == 1;
             let proof = match answers.next() {
                 Some(Ok(Erased::Done(counts))) => Proof::Records(counts),
-                Some(Ok(Erased::More(counts))) if counts.classes.values().any(|count| *count > 0) => {
+                Some(Ok(Erased::More(counts))) if !counts.is_nothing() => {
                     run.note(Event::Part { step: Step::Records, proof: Proof::Records(counts) })?;
                     more.push(run);
                     continue;

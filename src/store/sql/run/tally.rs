@@ -305,6 +305,11 @@ impl Frame {
                 tally.kept.extend(kept.map(|kept| (class.class.clone(), kept)));
             }
             let theirs = self.count_theirs(session, class, readings)?;
+            for (n, counted) in theirs.iter().filter(|(_, counted)| counted.rows > 0) {
+                if let Some(tally) = tallies.get_mut(*n) {
+                    *tally.fields.entry(class.class.clone()).or_default() += counted.rows;
+                }
+            }
             let mentioned = match &class.mentioned {
                 Some(mentioned) => Self::count(session, &class.class, mentioned)?,
                 None => Vec::new(),

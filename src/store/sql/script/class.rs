@@ -36,15 +36,7 @@ impl Writer<'_> {
     ) -> ClassScript {
         let (table, host, dialect) =
             (quoted(&class.table), self.bound.table(&class.table), self.bound.dialect);
-        let touched = if self.without_set.contains(&number) {
-            let touched = Touched::by_link(self.bound, class, number);
-            match self.kept.get(&number) {
-                Some(kept) => touched.kept_by(|alias| kept.is_kept(&self.ways, alias)),
-                None => touched,
-            }
-        } else {
-            Touched::in_set(self.bound, class, number)
-        };
+        let touched = self.touched(number, class);
         let (known, from) = (touched.known(), touched.rows());
         let due = touched.is_due();
         // Fields that belong to somebody at the far end of a link are written for that one alone.
@@ -241,6 +233,18 @@ impl Writer<'_> {
             let_go,
             again: class.is_written_by_triggers,
             may_shrink: class.is_cascaded_to,
+        }
+    }
+
+    /// How the touched rows of a class are found.
+    pub(super) fn touched<'c>(&'c self, number: usize, class: &'c BoundClass) -> Touched<'c> {
+        if !self.without_set.contains(&number) {
+            return Touched::in_set(self.bound, class, number);
+        }
+        let touched = Touched::by_link(self.bound, class, number);
+        match self.kept.get(&number) {
+            Some(kept) => touched.kept_by(|alias| kept.is_kept(&self.ways, alias)),
+            None => touched,
         }
     }
 

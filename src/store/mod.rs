@@ -31,6 +31,7 @@ pub mod documents;
 mod error;
 mod groups;
 mod memory;
+mod mentions;
 mod ownerless;
 mod page;
 mod sharing;
@@ -46,6 +47,7 @@ pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeC
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
+pub use mentions::{ListUncertain, UncertainMention};
 pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
 pub use sharing::WhoShares;

@@ -492,3 +492,33 @@ async fn records_that_hang_from_one_another_in_a_circle_are_nobodys() {
         "{problems:?}"
     );
 }
+
+/// "nobody" was offered for records whose customer is there, written in another way. It would have made them nobody's.
+#[tokio::test]
+async fn nobody_is_not_offered_where_the_owner_is_spelled_otherwise() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE);
+        CREATE TABLE tickets (id INTEGER PRIMARY KEY, contact TEXT);
+        INSERT INTO clients VALUES (1, 'Maud', 'maud@ash.org'), (2, 'Bo', 'bo@elm.org');
+        INSERT INTO tickets VALUES (1, 'maud@ash.org'), (2, ' Maud@ASH.org'), (3, 'Bo@elm.org');";
+    let shop = |more: &str, compare: &str| {
+        let map = format!(
+            "{CUSTOMERS}fields = {{ name = 'name', email = 'email' }}\n[records.ticket]\ntable = 'tickets'\n\
+             owner = {{ column = 'contact', to = 'customer.email'{compare} }}\nfields.contact = 'email'\n"
+        );
+        Shop::new(&format!("{sql}{more}"), &map, "customer = 'anonymise'\nticket = 'anonymise'\n")
+    };
+    let says = |census: &Census| problems(census).concat();
+    let said = says(&census(&shop("", "")).await);
+    assert!(
+        said.contains(
+            "write compare = \"normalised\" at the link contact of ticket, by which 2 of them have an owner"
+        ),
+        "{said}"
+    );
+    assert!(!said.contains("nobody"), "{said}");
+    assert_eq!(says(&census(&shop("", ", compare = 'normalised'")).await), "");
+    // A guest is nobody's, however the values are compared.
+    let guest = "INSERT INTO tickets VALUES (4, 'guest@fir.org');";
+    let said = says(&census(&shop(guest, "")).await);
+    assert!(said.contains("compare = \"normalised\"") && said.contains("records.ticket.nobody = "), "{said}");
+}

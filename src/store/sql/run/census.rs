@@ -198,6 +198,7 @@ impl Frame {
             let own = dates.iter().filter(|date| date.class == class.name && counts(date));
             let unreadable = own.map(|date| (date.field.to_string(), next()));
             let class_found = ClassCensus {
+                spelled_otherwise: BTreeMap::new(),
                 rows,
                 nobody,
                 gone,
@@ -205,6 +206,21 @@ impl Frame {
                 unsearchable: unsearchable.into_iter().filter(|(_, rows)| *rows > 0).collect(),
             };
             found.classes.insert(class.name.clone(), class_found);
+        }
+        for Counts { class, .. } in &classes {
+            let Some(counted) = found
+                .classes
+                .get_mut(&class.name)
+                .filter(|counted| counted.nobody.rows + counted.gone.rows > 0)
+            else {
+                continue;
+            };
+            for (link, sql) in self.spelled_otherwise(class) {
+                let rows = Self::number(session, &sql)?;
+                if rows > 0 {
+                    counted.spelled_otherwise.insert(link, rows);
+                }
+            }
         }
         if found.unclaimed.rows > 0 {
             for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
@@ -241,6 +257,46 @@ impl Frame {
             })
             .filter(|(_, column, _)| seen.insert(column.clone()))
             .collect()
+    }
+
+    /// By owner link that compares a value more strictly: how many rows have no owner, and would have one if the
+    /// values were normalised before they are compared.
+    fn spelled_otherwise(&self, class: &BoundClass) -> Vec<(String, String)> {
+        let normalised = |column: &str| self.bound.dialect.compared(Compare::Normalised, column);
+        let is_stricter = |link: &&BoundLink| {
+            link.role == LinkRole::Owner
+                && link.by_value
+                && link.compare != Compare::Normalised
+                && link.hops.is_empty()
+        };
+        let Nobodys { none, gone, .. } = self.nobodys(class);
+        let mut list = Vec::new();
+        for link in class.links.iter().filter(is_stricter) {
+            let ([near], [far]) = (link.columns.as_slice(), link.to_columns.as_slice()) else { continue };
+            let heads = link.heads.iter().filter_map(|head| self.bound.class(head));
+            let known: Vec<String> = heads
+                .map(|head| {
+                    format!(
+                        "{} IN (SELECT {} FROM {} AS y WHERE y.{} IS NOT NULL{})",
+                        normalised(&format!("x.{}", quoted(near))),
+                        normalised(&format!("y.{}", quoted(far))),
+                        self.bound.table(&head.table),
+                        quoted(far),
+                        of_class(&self.bound, "y", &head.rows)
+                    )
+                })
+                .collect();
+            if !known.is_empty() {
+                let sql = format!(
+                    "SELECT count(*) FROM {} AS x WHERE {} AND ({none} OR {gone}) AND ({})",
+                    self.bound.table(&class.table),
+                    claims(&self.bound, class),
+                    known.join(" OR ")
+                );
+                list.push((link.name.clone(), sql));
+            }
+        }
+        list
     }
 
     /// Conditions on rows that nobody has.

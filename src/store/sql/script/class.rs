@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::kept::Kept;
-use super::targets::{Reading, Target, assignments, pending, targets, uncertain_in};
+use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
 use super::{Act, ClassScript, Due, GroupScript, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{FieldName, LinkRole};
@@ -104,10 +104,18 @@ impl Writer<'_> {
                 }
             },
         };
-        let uncertain = uncertain_in(dialect, slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
+        let mentions = uncertain_in(dialect, slots, &fields, meanwhile.as_ref());
+        let is_read =
+            is_whole.as_ref().map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"));
+        let uncertain_rows = mentions.as_ref().map(|(counts, names)| {
+            let sql = format!("SELECT {}, {} {from} WHERE {is_read}", counts.join(", "), key_of_row(class));
+            (sql, names.clone(), class.key.len())
+        });
+        let uncertain = mentions.map(|(counts, names)| {
+            let sums: Vec<String> = counts.iter().map(|count| format!("sum({count})")).collect();
             let sql = format!(
-                "SELECT relinquish_r.n, {counts} {from} WHERE {} GROUP BY relinquish_r.n",
-                is_whole.as_ref().map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"))
+                "SELECT relinquish_r.n, {} {from} WHERE {is_read} GROUP BY relinquish_r.n",
+                sums.join(", ")
             );
             (Statement { sql, parameters: Vec::new() }, names)
         });
@@ -221,6 +229,7 @@ impl Writer<'_> {
             named_others: self.named_others(number, class, treated),
             mentioned,
             uncertain,
+            uncertain_rows,
             group,
             kept,
             keepers,

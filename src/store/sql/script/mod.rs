@@ -57,6 +57,8 @@ pub(crate) struct ClassScript {
     pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
     /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
+    /// The same of each row: by field, and then the parts of its key, so many. It is asked for one customer.
+    pub(crate) uncertain_rows: Option<(String, Vec<FieldName>, usize)>,
     /// Who is counted, where what stays has to be shared.
     pub(crate) group: Option<GroupScript>,
     /// Rows that a row needs which a duty keeps. None where there can be none.

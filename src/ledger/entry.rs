@@ -15,7 +15,7 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
-use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, Step, Tombstones, Uncertain};
+use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, Step, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
 use crate::store::{Census, Otherwise};
 
@@ -47,8 +47,8 @@ pub struct WaivedStep {
     pub step: Step,
     /// Who decided.
     pub operator: Sealed<OperatorId>,
-    /// Why, with nothing of the customer in it.
-    pub reason: String,
+    /// Why.
+    pub reason: ReasonCode,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -100,7 +100,7 @@ pub enum EndedEarly {
         /// Who.
         operator: Sealed<OperatorId>,
         /// Why.
-        reason: String,
+        reason: ReasonCode,
     },
 }
 
@@ -206,7 +206,7 @@ pub enum Closing {
         /// Who.
         operator: Sealed<OperatorId>,
         /// Why.
-        reason: String,
+        reason: ReasonCode,
     },
 }
 

@@ -32,6 +32,7 @@ mod impact;
 mod keeps;
 pub mod letter;
 mod mandate;
+mod reason;
 mod request_clock;
 mod tombstones;
 
@@ -52,6 +53,7 @@ pub use impact::{Impact, Shift, impact};
 pub(crate) use keeps::Keeps;
 pub use keeps::{Changed, KeptClass};
 pub use mandate::{Mandate, MandateKind, NotStanding, Replay, ReplayPlan, StandingApproval};
+pub use reason::{NotAReasonCode, ReasonCode};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
 pub use tombstones::Tombstones;
 

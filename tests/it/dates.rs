@@ -91,8 +91,8 @@ async fn milliseconds_that_nobody_declared_block_and_are_counted() {
     let undeclared = members(clients, visits, MILLISECONDS, "'not personal'");
     for id in ["1", "2"] {
         let said = sweep(&undeclared, id).await;
-        assert!(said.starts_with("refused") && said.contains("holds date created in a form"), "{said}");
-        assert!(said.contains("holds registered in a form"), "{said}");
+        assert!(said.starts_with("refused") && said.contains("has date created in a form"), "{said}");
+        assert!(said.contains("has registered in a form"), "{said}");
     }
     let plan = expiry(&undeclared.engine()).await;
     assert_eq!(counted(&plan), (3, 0, 3), "{plan}");
@@ -346,7 +346,7 @@ async fn whoever_cannot_be_read_is_blocked_in_a_sweep_and_listed() {
             let is_blocked = matches!(decided, Decision::Blocked(_));
             assert_eq!(is_blocked, !facts.is_empty(), "{id}: {decided}");
             for fact in *facts {
-                assert!(decided.to_string().contains(&format!("holds {fact} in a form")), "{id}: {decided}");
+                assert!(decided.to_string().contains(&format!("has {fact} in a form")), "{id}: {decided}");
             }
             let why = engine.explain(&(*id).into(), &asked).await.unwrap().to_string();
             assert!(facts.is_empty() || !why.contains("no such date"), "{why}");

@@ -8,9 +8,9 @@ use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
 use relinquish::ledger::{Closing, EntryBody, Ledger, LedgerError};
-use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId};
+use relinquish::plan::{ApprovalError, Authority, CaseId, OperatorId, ReasonCode};
 use relinquish::policy::Trigger;
-use relinquish::store::{Scrub, TakeCensus};
+use relinquish::store::{ListUncertain, Scrub, TakeCensus, TallyRequest, UncertainMention};
 use relinquish::{
     Approval, Asked, Certificate, CustomerId, DataMap, Digest, Engine, Error, Plan, Planned, Policy,
     RecordStore, TenantId,
@@ -200,6 +200,18 @@ pub(crate) struct PlanArgs {
     /// The ledger, which knows who was treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// List mentions that are not certain by class, key and field, so that a person can look at each
+    #[arg(long)]
+    mentions: bool,
+}
+
+/// The mentions that a plan leaves because they are not certain, row by row.
+async fn mentions(args: &PlanArgs, engine: &Engine, plan: &Plan) -> Result<Vec<UncertainMention>, Failure> {
+    let now = args.as_of.unwrap_or_else(|| SystemClock.now());
+    let treatment = engine.policy().dated(plan.tenant(), plan.treatment(), now);
+    let request = TallyRequest::new(vec![plan.customer().clone()], treatment).at(now);
+    let listed = args.documents.open()?.store.list_uncertain(&request).await.map_err(Error::from)?;
+    Ok(listed.into_iter().collect::<Result<Vec<_>, _>>().map_err(Error::from)?.concat())
 }
 
 pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
@@ -219,7 +231,17 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Answer, Failure> {
     if let Some(ledger) = args.ledger.as_deref().filter(|path| !path.exists()) {
         lines.push(format!("  there is no ledger {} yet; the first erasure makes it", shown(ledger)));
     }
-    Ok(Answer::done(lines.join("\n"), plan.to_json()))
+    let mut said = plan.to_json();
+    if args.mentions {
+        let mentions = mentions(args, &engine, &plan).await?;
+        lines.push(format!("  mentions that are not certain: {}", mentions.len()));
+        lines.extend(mentions.iter().map(|mention| {
+            let UncertainMention { class, key, field, mentions, .. } = mention;
+            format!("    {class} {}: {mentions} in {field}", key.as_str())
+        }));
+        said["mentions"] = json!(mentions);
+    }
+    Ok(Answer::done(lines.join("\n"), said))
 }
 
 /// Arguments of `erase`.
@@ -365,7 +387,7 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
                 "opened_at": case.new.opened_at,
                 "state": if blocked.is_some() { "blocked" } else { "interrupted" },
                 "step": blocked.map(|obstacle| &obstacle.step),
-                "reason": blocked.map(|obstacle| &obstacle.reason),
+                "reason": blocked.map(|obstacle| obstacle.reason.to_string()),
                 "can_be_cancelled": !progress.is_irreversible(),
             }));
         }
@@ -486,9 +508,9 @@ pub(crate) struct CancelArgs {
     /// An opaque id of whoever decides; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// Why, with nothing of the customer in it; it goes into the ledger
-    #[arg(long)]
-    reason: String,
+    /// Why, as a code such as ticket-4711 (a-z, 0-9, - and .); it goes into the ledger
+    #[arg(long, value_name = "CODE")]
+    reason: ReasonCode,
 }
 
 /// Gives a case up before anything that cannot be taken back.
@@ -500,7 +522,7 @@ pub(crate) async fn cancel(args: &CancelArgs) -> Result<Answer, Failure> {
     let concerned = open.into_iter().filter(|open| open.case == case).flat_map(|open| open.task.tenants());
     let tenants = concerned.chain(engine.policy().tenants().cloned());
     let by = Authority::new(args.approver.as_str(), tenants);
-    match engine.cancel(&case, &by, args.reason.as_str()).await {
+    match engine.cancel(&case, &by, args.reason.clone()).await {
         Ok(()) => {
             let text = format!("case {case} is cancelled; the customer is as before");
             Ok(Answer::done(text, json!({ "cancelled": case })))

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Hindrance;
 use super::{GatewayAnswer, Receipt};
 use crate::customer::{FormerStatus, Status};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::plan::{Counts, ExpiryPart, Kept, OperatorId, Step, Uncertain};
+use crate::plan::{Counts, ExpiryPart, Kept, OperatorId, ReasonCode, Step, Uncertain};
 
 /// How the reversible first step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ pub struct Waiver {
     pub step: Step,
     /// Who decided.
     pub operator: OperatorId,
-    /// Why, with nothing of the customer in it: it goes into the certificate.
-    pub reason: String,
+    /// Why: it goes into the certificate.
+    pub reason: ReasonCode,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -85,7 +86,7 @@ pub struct Obstacle {
     /// Which step.
     pub step: Step,
     /// Why.
-    pub reason: String,
+    pub reason: Hindrance,
     /// Whether it lies in the step alone. It does not where a guard forbids the whole erasure.
     pub waivable: bool,
 }

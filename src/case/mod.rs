@@ -30,6 +30,7 @@
 mod answer;
 mod because;
 mod event;
+mod hindrance;
 mod next;
 mod progress;
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod tests;
 pub use answer::{GatewayAnswer, GatewayOutcome, Receipt};
 pub use because::{Because, NotDue, ProfileChanged};
 pub use event::{Before, DeactivationOutcome, Event, Obstacle, Proof, Waiver};
+pub use hindrance::Hindrance;
 pub use next::{Next, Turn, next};
 pub use progress::{Expiries, OutOfOrder, Progress, StepProgress};
 

@@ -117,7 +117,7 @@ impl StepProgress {
     /// Whether anything may have come of it already.
     pub fn may_have_touched(&self) -> bool {
         self.begun > 0
-            || !self.counts.classes.is_empty()
+            || self.counts != Counts::default()
             || !self.answers.is_empty()
             || self.expired.place.is_some()
             || self.done.is_some()

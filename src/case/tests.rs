@@ -17,7 +17,7 @@ fn profile(n: u8) -> Digest {
 }
 
 fn counts(rows: u64) -> Counts {
-    Counts { classes: BTreeMap::from([("order".into(), rows)]) }
+    Counts { classes: BTreeMap::from([("order".into(), rows)]), ..Counts::default() }
 }
 
 fn answer(n: u8) -> Proof {
@@ -91,13 +91,13 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (step(), proof()).prop_map(|(step, proof)| Event::Done { step, proof }),
         2 => step().prop_map(|step| Event::Refused { step }),
         2 => (step(), any::<bool>()).prop_map(|(step, waivable)| {
-            Event::Blocked(Obstacle { step, reason: "why".to_owned(), waivable })
+            Event::Blocked(Obstacle { step, reason: Hindrance::Changed, waivable })
         }),
         3 => Just(Event::Retried),
         2 => step().prop_map(|step| Event::Waived(Waiver {
             step,
             operator: "op-1".into(),
-            reason: "why".to_owned(),
+            reason: "why".parse().unwrap(),
             at: chrono::DateTime::UNIX_EPOCH,
         })),
     ]

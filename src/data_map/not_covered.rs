@@ -148,7 +148,7 @@ pub enum RowsBecause {
     Hanging,
     /// The map gives no reason.
     NotGiven,
-    /// Bytes, or text that is not UTF-8, are not searched.
+    /// What cannot be read is not searched: bytes, text of another encoding, a document that is no JSON.
     NotText,
     /// Nothing is due by a date that cannot be read, and no duty ends by it.
     NoDate,
@@ -217,7 +217,7 @@ impl fmt::Display for RowsBecause {
             Self::Given(reason) => reason,
             Self::Hanging => "they hang from records that nobody has",
             Self::NotGiven => "the map gives no reason",
-            Self::NotText => "bytes, or text that is not UTF-8, are not searched for people",
+            Self::NotText => "what cannot be read as text, or as JSON, is not searched for people",
             Self::NoDate => "nothing is due by it, and no duty ends by it",
         })
     }

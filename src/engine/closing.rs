@@ -152,6 +152,11 @@ impl Engine {
         Ok(ErasureResult {
             deactivation: progress.deactivation().unwrap_or(DeactivationOutcome::Unsupported),
             records: treated.map(|(name, _)| (name.clone(), count(progress, name))).collect(),
+            otherwise: match progress.counts_are_exact() {
+                Some(true) => progress.step(&Step::Records).map(|step| step.counts.otherwise.clone()),
+                Some(false) | None => None,
+            }
+            .unwrap_or_default(),
             gateways: gateways?,
             waived: around.waived(progress.waived())?,
             uncertain,

@@ -187,7 +187,11 @@ impl Engine {
             Next::Rest => {
                 for run in runs {
                     if let Some(Obstacle { step, reason, .. }) = run.progress.blocked().cloned() {
-                        run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
+                        run.end(Outcome::Blocked {
+                            case: run.id().clone(),
+                            step,
+                            reason: reason.to_string(),
+                        });
                     }
                 }
                 Ok(())
@@ -217,7 +221,7 @@ impl Engine {
         if run.progress.is_irreversible() {
             // Without an adapter a person may do; of all else nobody can do without.
             let waivable = matches!(because, Because::NoAdapter { .. });
-            self.block(run, Obstacle { step, reason: because.to_string(), waivable }).await
+            self.block(run, Obstacle { step, reason: because.into(), waivable }).await
         } else {
             self.supersede(run, because).await
         }
@@ -230,6 +234,7 @@ impl Engine {
             return Ok(());
         }
         let Obstacle { step, reason, .. } = obstacle;
+        let reason = reason.to_string();
         tracing::warn!(case = %run.id(), %step, "case blocked");
         run.end(Outcome::Blocked { case: run.id().clone(), step, reason });
         Ok(())

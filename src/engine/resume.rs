@@ -14,7 +14,7 @@ use crate::ledger::{
     CaseEvent, Closing, EndedEarly, Entry, EntryKey, Erasure, Fence, Find, LedgerError, SavedCase, Task,
     TokenOf, WorkerId,
 };
-use crate::plan::{ApprovalError, Authority, CaseId, ExpiryOf, Step};
+use crate::plan::{ApprovalError, Authority, CaseId, ExpiryOf, ReasonCode, Step};
 
 /// After how long a case that waits is worth another turn, where nobody says otherwise.
 const A_WHILE: TimeDelta = TimeDelta::seconds(60);
@@ -119,6 +119,7 @@ impl Engine {
         for listed in page {
             let case = &listed.saved.new.id;
             if let Some(Obstacle { step, reason, .. }) = listed.saved.progress()?.blocked().cloned() {
+                let reason = reason.to_string();
                 outcomes.push(resumed(&listed.saved, Outcome::Blocked { case: case.clone(), step, reason }));
             } else if listed.held_by.is_some_and(|worker| worker != self.parts.lease.worker) {
                 tracing::debug!(case = %case, "left to the worker who has it");
@@ -248,7 +249,7 @@ impl Engine {
         case: &CaseId,
         step: Step,
         by: &Authority,
-        reason: impl Into<String> + Send,
+        reason: ReasonCode,
     ) -> Result<Outcome, Error> {
         let taken = self.take(case).await?;
         if let Err(error) = self.has_authority(by, &taken.saved.new.task) {
@@ -259,7 +260,7 @@ impl Engine {
             return self.refuse(&taken, Error::NotWaivable { case: case.clone(), step }).await;
         }
         let operator = by.operator().clone();
-        let waiver = Waiver { step, operator, reason: reason.into(), at: self.parts.clock.now() };
+        let waiver = Waiver { step, operator, reason, at: self.parts.clock.now() };
         self.go_on(taken, Some(Event::Waived(waiver))).await
     }
 
@@ -319,17 +320,12 @@ impl Engine {
     /// # Errors
     /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
     /// out of reach.
-    pub async fn cancel(
-        &self,
-        case: &CaseId,
-        by: &Authority,
-        reason: impl Into<String> + Send,
-    ) -> Result<(), Error> {
+    pub async fn cancel(&self, case: &CaseId, by: &Authority, reason: ReasonCode) -> Result<(), Error> {
         let taken = self.take(case).await?;
         if let Err(error) = self.has_authority(by, &taken.saved.new.task) {
             return self.refuse(&taken, error.into()).await;
         }
-        let (operator, reason) = (self.sealed(by.operator())?, reason.into());
+        let operator = self.sealed(by.operator())?;
         if let Task::Expiry(_) = &taken.saved.new.task {
             let Taken { saved, fence, since, claim, .. } = taken;
             let mut sorted = Sorted::default();

@@ -8,19 +8,19 @@ use chrono::{DateTime, Utc};
 use super::drive::Batch;
 use super::steps::Perform;
 use super::{Claim, Engine, Error, Outcome};
-use crate::case::{Event, Next, Obstacle, OutOfOrder, Progress, Turn, next};
+use crate::case::{Event, Hindrance, Next, Obstacle, OutOfOrder, Progress, Turn, next};
 use crate::gateway::GatewayError;
 use crate::ledger::{Entry, Fence, LedgerError, NewCase, SavedCase};
 use crate::plan::{CaseId, Step};
 use crate::store::StoreError;
 
 /// A step that is not taken because a guard forbids the whole erasure. Nobody can do without a guard.
-pub(super) fn by_a_guard(step: Step, reason: impl Into<String>) -> Obstacle {
+pub(super) fn by_a_guard(step: Step, reason: impl Into<Hindrance>) -> Obstacle {
     Obstacle { step, reason: reason.into(), waivable: false }
 }
 
 /// A step that is not taken because of what was found at it. A person may decide to do without it.
-pub(super) fn at_the_step(step: Step, reason: impl Into<String>) -> Obstacle {
+pub(super) fn at_the_step(step: Step, reason: impl Into<Hindrance>) -> Obstacle {
     Obstacle { step, reason: reason.into(), waivable: true }
 }
 

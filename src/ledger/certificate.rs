@@ -13,12 +13,14 @@ use super::{
     EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, SubjectToken,
     WaivedStep,
 };
+use crate::anonymise::Strategy;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain, links_of, not_certain};
+use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain, is_all_claimed, links_of, not_certain, plural};
 use crate::policy::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Trigger};
+use crate::store::Otherwise;
 
 /// Whether old bytes may still lie in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,8 +46,12 @@ pub struct CertifiedClass {
     pub action: String,
     /// Why it was kept.
     pub reason: Option<String>,
-    /// Records treated. None for a class that was kept.
+    /// Records treated as the action says. None for a class that was kept.
     pub treated: Option<Count>,
+    /// What was done otherwise: deleted and not handed over, anonymised for now, fields in records of others, links that were cut
+    /// or handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Otherwise>,
     /// Records that still belonged to the customer when everything was read back.
     pub remaining: Option<u64>,
     /// Records that duties keep for now, and until when.
@@ -53,6 +59,12 @@ pub struct CertifiedClass {
     pub deferred: Option<DeferredRecords>,
     /// What became of each field.
     pub fields: BTreeMap<FieldName, String>,
+    /// What became of each field whose value could not be read.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, String>,
+    /// What becomes of each searched text that a duty defers, if nobody can be looked for when the duty ends.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub after_duty: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
     pub kept: BTreeMap<FieldName, String>,
 }
@@ -141,10 +153,12 @@ impl Certificate {
         &self.rules.tenant
     }
 
-    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person.
+    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person. `… as far as mapped` where mapped
+    /// tables hold rows that no record class claims: nobody knows whose these are.
     pub fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.outcome_with(self.links().is_empty(), root_stays)
+        let is_all_claimed = is_all_claimed(&self.under().unmapped);
+        self.treatment.outcome_with(self.links().is_empty(), root_stays, is_all_claimed)
     }
 
     /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived there.
@@ -322,6 +336,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 RecordAction::Delete | RecordAction::Anonymise | RecordAction::Reassign => None,
             },
             treated: result.records.get(name).copied(),
+            otherwise: result.otherwise.get(name).cloned(),
             remaining: result.verified.get(name).copied(),
             deferred: result.deferred.get(name).cloned(),
             fields: class
@@ -329,6 +344,8 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 .iter()
                 .map(|(field, s)| (field.clone(), in_group(class, field, s.describe())))
                 .collect(),
+            unreadable: described(class.unreadable()),
+            after_duty: described(class.after_duty()),
             kept: class
                 .kept()
                 .iter()
@@ -336,6 +353,32 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 .collect(),
         })
         .collect()
+}
+
+fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, String> {
+    fields.iter().map(|(field, strategy)| (field.clone(), strategy.describe())).collect()
+}
+
+/// What was done otherwise than the action of a class says, line by line.
+fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
+    let Otherwise { deleted, meanwhile, fields, cut, handed_over } = otherwise;
+    let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
+    let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
+    if *deleted > 0 {
+        writeln!(f, "    {} deleted: the \"Unknown Customer\" had an equal one", more(deleted))?;
+    }
+    if *meanwhile > 0 {
+        writeln!(f, "    {} anonymised for now: a record that stays needs it", more(meanwhile))?;
+    }
+    if *fields > 0 {
+        writeln!(f, "    {} of others: only fields of this person were treated there", records(fields))?;
+    }
+    for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
+        for (link, count) in links {
+            writeln!(f, "    {link:<28} {what} in {}, which led to a record that went", records(count))?;
+        }
+    }
+    Ok(())
 }
 
 /// What stays of a field only where enough customers share it. Whether they did, the plan said; a ledger that did would
@@ -406,8 +449,27 @@ impl fmt::Display for Certificate {
                     duties.join(", ")
                 )?;
             }
+            if let Some(otherwise) = &class.otherwise {
+                write_otherwise(f, otherwise)?;
+            }
+            let treated = self.treatment.class(class.class.as_str());
+            if class.treated == Some(Count::Unknown) && treated.is_some_and(ClassTreatment::or_deletes) {
+                writeln!(
+                    f,
+                    "    deleted, and not handed over, where the \"Unknown Customer\" had an equal one"
+                )?;
+            }
             for (field, what) in &class.fields {
                 writeln!(f, "    {field:<28} {what}")?;
+            }
+            for (field, what) in &class.unreadable {
+                writeln!(f, "    {field:<28} what could not be read: {what}")?;
+            }
+            for (field, what) in &class.after_duty {
+                writeln!(
+                    f,
+                    "    {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
+                )?;
             }
             for (field, reason) in &class.kept {
                 writeln!(f, "    {field:<28} stays: {reason}")?;

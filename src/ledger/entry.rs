@@ -15,9 +15,9 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
-use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, Step, Tombstones, Uncertain};
+use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, Step, Tombstones, Uncertain};
 use crate::policy::{TreatmentName, Trigger};
-use crate::store::Census;
+use crate::store::{Census, Otherwise};
 
 /// How many records were treated: counted, or not known because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +47,8 @@ pub struct WaivedStep {
     pub step: Step,
     /// Who decided.
     pub operator: Sealed<OperatorId>,
-    /// Why, with nothing of the customer in it.
-    pub reason: String,
+    /// Why.
+    pub reason: ReasonCode,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -100,7 +100,7 @@ pub enum EndedEarly {
         /// Who.
         operator: Sealed<OperatorId>,
         /// Why.
-        reason: String,
+        reason: ReasonCode,
     },
 }
 
@@ -149,8 +149,11 @@ pub struct BackupResidue {
 pub struct ErasureResult {
     /// How the reversible first step ended.
     pub deactivation: DeactivationOutcome,
-    /// Records treated, per class. Classes that the treatment keeps are not here.
+    /// Records treated as the action of their class says, per class. Classes that the treatment keeps are not here.
     pub records: BTreeMap<ClassName, Count>,
+    /// What was done otherwise, per class. Empty where the answer was lost that said it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub otherwise: BTreeMap<ClassName, Otherwise>,
     /// What gateways answered, per profile. A gateway that is not here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,
     /// Steps that a person decided to do without.
@@ -203,7 +206,7 @@ pub enum Closing {
         /// Who.
         operator: Sealed<OperatorId>,
         /// Why.
-        reason: String,
+        reason: ReasonCode,
     },
 }
 

@@ -539,7 +539,7 @@ fn unreadable(customer: &Customer, today: NaiveDate) -> impl Iterator<Item = Blo
             "which values it may have"
         };
         BlockedBy::fact(
-            format!("the store holds {fact} in a form that cannot be read"),
+            format!("the store has {fact} in a form that cannot be read"),
             format!("mend {fact} of this customer in the host's database, or say in the data map {more}"),
         )
     })

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::customer::{Customer, CustomerId, GatewayName, TenantId};
-use crate::data_map::{ClassName, DataMap, DeactivationSupport, FieldName, NotCovered, WhenGone};
+use crate::data_map::{
+    ClassName, DataMap, DeactivationSupport, FieldName, NotCovered, UnreachedRows, WhenGone,
+};
 use crate::digest::Digest;
 use crate::name::open_name;
 use crate::policy::{
@@ -30,6 +32,7 @@ mod impact;
 mod keeps;
 pub mod letter;
 mod mandate;
+mod reason;
 mod request_clock;
 mod tombstones;
 
@@ -50,6 +53,7 @@ pub use impact::{Impact, Shift, impact};
 pub(crate) use keeps::Keeps;
 pub use keeps::{Changed, KeptClass};
 pub use mandate::{Mandate, MandateKind, NotStanding, Replay, ReplayPlan, StandingApproval};
+pub use reason::{NotAReasonCode, ReasonCode};
 pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
 pub use tombstones::Tombstones;
 
@@ -131,21 +135,65 @@ pub struct Tally {
     /// owner would take other people's records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<ClassName, BTreeMap<String, u64>>,
+    /// By class, records of others in which only fields belong to the customer. They are among the rows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<ClassName, u64>,
     /// By class, records that would go and that a record needs which stays. They are due only as long as they are not
     /// anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tombstones: BTreeMap<ClassName, u64>,
 }
 
-/// How many records of each class were treated.
+/// How many records of each class were treated, as the store did it.
 ///
 /// Every record of the class counts that the customer has, whatever was in its fields: a count of those that were
 /// written to would tell which fields were empty before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Counts {
-    /// By class.
+    /// By class, the customer's records that were treated as the action of the class says.
     pub classes: BTreeMap<ClassName, u64>,
+    /// By class, what was done otherwise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub otherwise: BTreeMap<ClassName, Otherwise>,
+}
+
+/// What was done to records of a class otherwise than the action of the class says. A record is counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Otherwise {
+    /// The customer's records that were deleted and not handed over, because the "Unknown Customer" had an equal one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deleted: u64,
+    /// The customer's records that were anonymised and stay for now, because a record needs them that stays.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub meanwhile: u64,
+    /// Records of others that stay as they are but for the fields that belong to the customer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub fields: u64,
+    /// By link, records that stay and whose link to a deleted record was cut.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cut: BTreeMap<String, u64>,
+    /// By link, records that stay and whose link to a deleted record leads to the "Unknown Customer" now.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub handed_over: BTreeMap<String, u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Otherwise {
+    fn add(&mut self, other: &Self) {
+        self.deleted += other.deleted;
+        self.meanwhile += other.meanwhile;
+        self.fields += other.fields;
+        for (mine, others) in [(&mut self.cut, &other.cut), (&mut self.handed_over, &other.handed_over)] {
+            for (link, count) in others {
+                *mine.entry(link.clone()).or_default() += count;
+            }
+        }
+    }
 }
 
 impl Counts {
@@ -154,6 +202,24 @@ impl Counts {
         for (class, count) in &other.classes {
             *self.classes.entry(class.clone()).or_default() += count;
         }
+        for (class, otherwise) in &other.otherwise {
+            self.otherwise.entry(class.clone()).or_default().add(otherwise);
+        }
+    }
+
+    /// Whether nothing was done to any record.
+    pub fn is_nothing(&self) -> bool {
+        self.classes.values().all(|count| *count == 0)
+            && self.otherwise.values().all(|otherwise| *otherwise == Otherwise::default())
+    }
+
+    /// By class, the customer's records to which something was done, and those of others of which fields were written.
+    pub(crate) fn touched(&self) -> BTreeMap<ClassName, u64> {
+        let mut all = self.classes.clone();
+        for (class, Otherwise { deleted, meanwhile, fields, .. }) in &self.otherwise {
+            *all.entry(class.clone()).or_default() += deleted + meanwhile + fields;
+        }
+        all
     }
 }
 
@@ -232,7 +298,7 @@ pub struct Plan {
     tombstones: Vec<Tombstones>,
     links: Vec<Lead>,
     no_deactivation: Option<String>,
-    links_cut: Vec<String>,
+    links_cut: LinksCut,
     not_covered: Vec<NotCovered>,
     planned_at: DateTime<Utc>,
 }
@@ -355,7 +421,7 @@ impl Plan {
     /// The honest word for what is left.
     fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.outcome_with(self.links.is_empty(), root_stays)
+        self.treatment.outcome_with(self.links.is_empty(), root_stays, is_all_claimed(&self.not_covered))
     }
 
     /// The plan as JSON. The SHA-256 digest of its `binds` in canonical form (RFC 8785) is `digest`; the `terms`
@@ -367,6 +433,7 @@ impl Plan {
             .iter()
             .map(|(name, class)| {
                 let tally = self.tally.classes.get(name).copied().unwrap_or_default();
+                let fields = self.tally.fields.get(name).copied().unwrap_or_default();
                 json!({
                     "class": name,
                     "action": class.action().as_str(),
@@ -374,7 +441,8 @@ impl Plan {
                         RecordAction::Keep { reason } => Some(reason),
                         _ => None,
                     },
-                    "rows": tally.rows,
+                    "rows": tally.rows.saturating_sub(fields),
+                    "fields_of_others": (fields > 0).then_some(fields),
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
@@ -410,7 +478,8 @@ impl Plan {
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.outcome(),
             "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "links_cut": self.links_cut,
+            "links_cut": self.links_cut.cut,
+            "links_handed_over": self.links_cut.handed_over,
             "not_covered": self.not_covered.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
@@ -434,10 +503,27 @@ pub(crate) fn links_of(
         .links_with(|class| is_kept(class) || tombstones.iter().any(|stays| stays.class.as_str() == class))
 }
 
+/// Whether a census found every row of the mapped tables claimed by a class. Nobody knows whose a row is that none claims.
+pub(crate) fn is_all_claimed<'n>(not_covered: impl IntoIterator<Item = &'n NotCovered>) -> bool {
+    let is_unclaimed = |what: &NotCovered| matches!(what, NotCovered::Rows { which: UnreachedRows::Unclaimed { .. }, rows, .. } if *rows > 0);
+    !not_covered.into_iter().any(is_unclaimed)
+}
+
 /// Links from records that stay their owner's to rows that the treatment deletes.
-fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
+#[derive(Clone, Debug, Default)]
+struct LinksCut {
+    /// Those that lead nowhere then.
+    cut: Vec<String>,
+    /// Those that lead to the "Unknown Customer" then.
+    handed_over: Vec<String>,
+}
+
+fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
     let goes = |class: &ClassName| {
         treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Delete)
+    };
+    let may_go = |class: &ClassName| {
+        goes(class) || treatment.class(class.as_str()).is_some_and(ClassTreatment::or_deletes)
     };
     let links = map.classes().flat_map(|class| class.links().iter().map(move |link| (class, link)));
     let cut = links.filter(|(class, link)| {
@@ -446,12 +532,17 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> Vec<String> {
             WhenGone::Goes | WhenGone::Same => link.is_clearable() && !goes(class.name()),
             WhenGone::Keep { .. } | WhenGone::Forbids => false,
         };
-        lets_go && goes(link.to())
+        lets_go && may_go(link.to())
     });
-    let mut names: Vec<String> =
-        cut.map(|(class, link)| format!("{}.{}", class.name(), link.name())).collect();
-    names.dedup();
-    names
+    let mut links = LinksCut::default();
+    for (class, link) in cut {
+        let names = if *link.gone() == WhenGone::StandIn { &mut links.handed_over } else { &mut links.cut };
+        let name = format!("{}.{}", class.name(), link.name());
+        if names.last() != Some(&name) {
+            names.push(name);
+        }
+    }
+    links
 }
 
 impl fmt::Display for Plan {
@@ -485,12 +576,20 @@ impl fmt::Display for Plan {
         }
         writeln!(f, "  records")?;
         for (name, class) in self.treatment.classes() {
-            let rows = self.tally.classes.get(name).map_or(0, |tally| tally.rows);
+            let fields = self.tally.fields.get(name).copied().unwrap_or_default();
+            let rows = self.tally.classes.get(name).map_or(0, |tally| tally.rows.saturating_sub(fields));
             write!(f, "    {name:<20} {:<10} {rows:>6} {}", class.action().as_str(), plural(rows, "row"))?;
             if let RecordAction::Keep { reason } = class.action() {
                 write!(f, "   {reason}")?;
             }
             writeln!(f)?;
+            if fields > 0 {
+                let row = plural(fields, "row");
+                writeln!(
+                    f,
+                    "      {fields} more {row} of others: only fields of this person are treated there"
+                )?;
+            }
             if let Some(others) = self.tally.others.get(name).filter(|others| **others > 0) {
                 let (have, stay) = if *others == 1 { ("is", "it stays") } else { ("are", "they stay") };
                 writeln!(f, "      {others} more {have} also somebody else's: {stay} with that one")?;
@@ -529,8 +628,15 @@ impl fmt::Display for Plan {
                 writeln!(f, "    gateway.{name:<12} keep   {reason}")?;
             }
         }
-        for link in &self.links_cut {
+        for link in &self.links_cut.cut {
             writeln!(f, "    {link:<30} cut where it leads to a row that goes, in records of others too")?;
+        }
+        for link in &self.links_cut.handed_over {
+            writeln!(
+                f,
+                "    {link:<30} handed over to the \"Unknown Customer\" where it leads to a row that goes, in records of \
+                 others too"
+            )?;
         }
         for stays in &self.tombstones {
             writeln!(f, "    {stays}")?;

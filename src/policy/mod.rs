@@ -112,7 +112,8 @@
 //! `"clear"`, `{ constant = … }`, `{ placeholder = "…" }`). That is done to records that the duty kept when the customer was
 //! erased, and to no other: a text that was redacted before stays redacted. The record itself has to show which it is, by
 //! another field to which the treatment writes a placeholder, a token or a constant. Where a class has no such field, the
-//! check asks for `expire` with `after = "duty"`.
+//! check asks for a treatment that removes the text whole. So it is, too, where the records expire when the duty ends: the
+//! sweep may come first, and an expiry is not run by itself.
 //!
 //! What a kept record points at, and the customer's own record, cannot go before it. Where a treatment deletes such a
 //! class, the row stays as a tombstone, for those customers only of whom something is kept: it is anonymised at once, by

@@ -425,14 +425,23 @@ impl Treatment {
     /// [`links`](Self::links).
     pub fn outcome(&self) -> &'static str {
         let root_may_stay = self.classes.get(&self.root).is_some_and(|root| root.tombstone.is_some());
-        self.outcome_with(self.links.is_empty(), root_may_stay)
+        self.outcome_with(self.links.is_empty(), root_may_stay, true)
     }
 
-    pub(crate) fn outcome_with(&self, no_links: bool, root_stays: bool) -> &'static str {
-        match (no_links, self.deletes_root() && !root_stays) {
-            (false, _) => "pseudonymised",
-            (true, true) => "erased",
-            (true, false) => "anonymised",
+    /// The same where it is known what stays. Where rows of mapped tables are there that no class claims, the word says no more
+    /// than what the data map reaches.
+    pub(crate) fn outcome_with(
+        &self,
+        no_links: bool,
+        root_stays: bool,
+        is_all_claimed: bool,
+    ) -> &'static str {
+        match (no_links, self.deletes_root() && !root_stays, is_all_claimed) {
+            (false, ..) => "pseudonymised",
+            (true, true, true) => "erased",
+            (true, true, false) => "erased as far as mapped",
+            (true, false, true) => "anonymised",
+            (true, false, false) => "anonymised as far as mapped",
         }
     }
 

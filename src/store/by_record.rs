@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Batch, ClassTally, CountGroups, Counts, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    Kept, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus, Tally,
-    TallyRequest, Target, Uncertain, WhoShares,
+    Kept, ListUncertain, Page, PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus,
+    Tally, TallyRequest, Target, Uncertain, UncertainMention, WhoShares,
 };
 use crate::anonymise::Draw;
 use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
@@ -338,6 +338,33 @@ impl<R: Repository> ByRecord<R> {
         Ok(Tally { classes, kept, rare, alone, uncertain, others, tombstones, ..Tally::default() })
     }
 
+    async fn list_uncertain_of(
+        &self,
+        customer: &CustomerId,
+        treatment: &Treatment,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Vec<UncertainMention>, StoreError> {
+        let records = self.records(customer).await?;
+        let Some(people) = self.people(&records, treatment)? else { return Ok(Vec::new()) };
+        let facts = if treatment.counts_groups() { self.one(customer).await? } else { None };
+        let day = at.map_or(NaiveDate::MIN, |at| at.date_naive());
+        let tenant = facts.as_ref().map(|facts| &facts.tenant);
+        let standings = self.standings(&records, treatment, tenant, day).await?;
+        let shared = self.are_others_too(customer, &records, treatment).await?;
+        let own = records.iter().zip(standings).zip(shared).filter(|(_, is_others_too)| !is_others_too);
+        let mut list = Vec::new();
+        for ((record, standing), _) in own {
+            for (field, mentions) in
+                treatment.uncertain(record, standing, self.repository.data_map(), &people)
+            {
+                let (class, key, field) = (record.class.clone(), record.key.clone(), field.clone());
+                list.push(UncertainMention { class, key, field, mentions });
+            }
+        }
+        list.sort_by(|a, b| (&a.class, &a.key, &a.field).cmp(&(&b.class, &b.key, &b.field)));
+        Ok(list)
+    }
+
     async fn erase_one(&self, target: &Target, request: &EraseRequest) -> Result<Erased, StoreError> {
         for attempt in 0..TRIES {
             let Some(loaded) = self.load(&target.customer).await? else {
@@ -378,7 +405,11 @@ impl<R: Repository> ByRecord<R> {
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
                 if is_treated && standing != Standing::Kept && !is_others_too {
-                    *counts.classes.entry(record.class.clone()).or_default() += 1;
+                    if standing == Standing::Needed {
+                        counts.otherwise.entry(record.class.clone()).or_default().meanwhile += 1;
+                    } else {
+                        *counts.classes.entry(record.class.clone()).or_default() += 1;
+                    }
                 }
                 if change != RecordChange::Nothing {
                     writes.push(RecordWrite { record, change });
@@ -605,6 +636,21 @@ impl<R: Repository> RecordStore for ByRecord<R> {
         let mut batch = Vec::with_capacity(request.targets.len());
         for target in &request.targets {
             batch.push(self.erase_one(target, request).await);
+        }
+        Ok(batch)
+    }
+}
+
+#[async_trait]
+impl<R: Repository> ListUncertain for ByRecord<R> {
+    async fn list_uncertain(
+        &self,
+        request: &TallyRequest,
+    ) -> Result<Batch<Vec<UncertainMention>>, StoreError> {
+        fits(&request.treatment, self.data_map())?;
+        let mut batch = Vec::with_capacity(request.customers.len());
+        for customer in &request.customers {
+            batch.push(self.list_uncertain_of(customer, &request.treatment, request.at).await);
         }
         Ok(batch)
     }

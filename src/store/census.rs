@@ -114,7 +114,12 @@ pub struct ClassCensus {
     pub nobody: Counted,
     /// Records whose owner is not there.
     pub gone: Counted,
-    /// By personal text field, values that cannot be searched: bytes, or text that is not UTF-8.
+    /// Of the records without an owner, by link: those that have one if the values are compared as `compare = "normalised"`
+    /// does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spelled_otherwise: BTreeMap<String, u64>,
+    /// By personal field, values that cannot be read: bytes, text that is not UTF-8 or has NUL characters between letters, broken
+    /// data of PHP, and documents that are no JSON. An erasure that has to read one stops there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsearchable: BTreeMap<FieldName, u64>,
     /// By date field of the records, or by fact of the customers (`date created`, `status`): how many cannot be read, or are
@@ -233,11 +238,24 @@ impl Census {
                 if is_open.1 {
                     found.push(format!("{} an owner that is not there", names(counted.gone.by_themselves())));
                 }
-                problems.push(Problem::new(
-                    format!("records.{class}"),
-                    found.join(", "),
-                    format!("write records.{class}.{way_out}, or mend the data"),
-                ));
+                let mut ways = Vec::new();
+                let mut spelled_otherwise = 0;
+                for (link, rows) in &counted.spelled_otherwise {
+                    spelled_otherwise += rows;
+                    let have = if *rows == 1 { "1 of them has" } else { &format!("{rows} of them have") };
+                    ways.push(format!(
+                        "write compare = \"normalised\" at the link {link} of {class}, by which {have} an owner"
+                    ));
+                }
+                // Where each of them has an owner if it is compared so, nobody is the wrong word.
+                let open = [(is_open.0, &counted.nobody), (is_open.1, &counted.gone)];
+                let open: u64 =
+                    open.iter().filter(|(is, _)| *is).map(|(_, counted)| counted.by_themselves()).sum();
+                if spelled_otherwise < open {
+                    ways.push(format!("write records.{class}.{way_out}"));
+                }
+                ways.push("mend the data".to_owned());
+                problems.push(Problem::new(format!("records.{class}"), found.join(", "), ways.join(", or ")));
             }
         }
         Problems::none_or(problems).err().unwrap_or_default()
@@ -250,6 +268,7 @@ impl Census {
             table.by_value.clear();
             for class in table.classes.values_mut() {
                 class.unsearchable.clear();
+                class.spelled_otherwise.clear();
                 class.unreadable.clear();
             }
         }

@@ -367,7 +367,7 @@ impl<S: CustomerStore> WithDocuments<S> {
             // The row went in an earlier try, and what is left of the documents goes now.
             Erased::Missing if request.treatment.deletes_root() => {
                 let counts = self.treat(&target.customer, request).await?;
-                Ok(if counts.classes.is_empty() { Erased::Missing } else { Erased::Done(counts) })
+                Ok(if counts == Counts::default() { Erased::Missing } else { Erased::Done(counts) })
             }
             other @ (Erased::More(_) | Erased::Changed | Erased::Missing) => Ok(other),
         }

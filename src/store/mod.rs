@@ -31,6 +31,7 @@ pub mod documents;
 mod error;
 mod groups;
 mod memory;
+mod mentions;
 mod ownerless;
 mod page;
 mod sharing;
@@ -39,13 +40,14 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::plan::{ClassTally, Counts, Kept, Tally, Uncertain};
+pub use crate::plan::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
 pub use error::StoreError;
 pub use groups::CountGroups;
 pub use memory::{MemoryRepository, MemoryStore};
+pub use mentions::{ListUncertain, UncertainMention};
 pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
 pub use sharing::WhoShares;

@@ -91,8 +91,8 @@ async fn milliseconds_that_nobody_declared_block_and_are_counted() {
     let undeclared = members(clients, visits, MILLISECONDS, "'not personal'");
     for id in ["1", "2"] {
         let said = sweep(&undeclared, id).await;
-        assert!(said.starts_with("refused") && said.contains("holds date created in a form"), "{said}");
-        assert!(said.contains("holds registered in a form"), "{said}");
+        assert!(said.starts_with("refused") && said.contains("has date created in a form"), "{said}");
+        assert!(said.contains("has registered in a form"), "{said}");
     }
     let plan = expiry(&undeclared.engine()).await;
     assert_eq!(counted(&plan), (3, 0, 3), "{plan}");
@@ -136,7 +136,7 @@ async fn a_zero_is_no_date_and_says_so() {
     assert_eq!(sweep(&shop, "1").await, "due (inactive), treatment clear, since 2022-01-01");
     for id in ["2", "3"] {
         let said = sweep(&shop, id).await;
-        assert!(said.starts_with("refused: the store holds date last_login in a form"), "{said}");
+        assert!(said.starts_with("refused: the store has date last_login in a form"), "{said}");
         let why = shop.engine().explain(&id.into(), &Asked::Sweep).await.unwrap().to_string();
         assert!(why.contains("cannot be read: date last_login") && !why.contains("no such date"), "{why}");
     }
@@ -346,7 +346,7 @@ async fn whoever_cannot_be_read_is_blocked_in_a_sweep_and_listed() {
             let is_blocked = matches!(decided, Decision::Blocked(_));
             assert_eq!(is_blocked, !facts.is_empty(), "{id}: {decided}");
             for fact in *facts {
-                assert!(decided.to_string().contains(&format!("holds {fact} in a form")), "{id}: {decided}");
+                assert!(decided.to_string().contains(&format!("has {fact} in a form")), "{id}: {decided}");
             }
             let why = engine.explain(&(*id).into(), &asked).await.unwrap().to_string();
             assert!(facts.is_empty() || !why.contains("no such date"), "{why}");

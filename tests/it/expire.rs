@@ -656,15 +656,18 @@ async fn an_expiry_can_be_cancelled_between_its_parts() {
     let approved = approve(plan(&engine).await, clock.now());
     assert!(until_death(&wire, wired.expire(&approved)).await.is_none());
     let case = engine.open_cases(None, 10).await.unwrap().remove(0).case;
-    let foreign = engine.cancel(&case, &Authority::new("op", ["usual".into()]), "no").await.unwrap_err();
+    let foreign = engine
+        .cancel(&case, &Authority::new("op", ["usual".into()]), "no".parse().unwrap())
+        .await
+        .unwrap_err();
     assert!(matches!(foreign, Error::Approval(ApprovalError::OtherTenant { .. })), "{foreign}");
     let before = dump_memory(&store);
-    engine.cancel(&case, &Authority::new("op", everyone()), "a wrong rule").await.unwrap();
+    engine.cancel(&case, &Authority::new("op", everyone()), "a-wrong-rule".parse().unwrap()).await.unwrap();
     assert_eq!(dump_memory(&store), before);
     let entry = acts(&*ledger).await.remove(0);
     let Closing::Expired(result) = &entry.closed().unwrap().closing else { panic!("{entry:?}") };
     let Some(EndedEarly::Cancelled { operator, reason }) = &result.ended_early else { panic!("{result:?}") };
-    assert_eq!((operator.get(), reason.as_str()), (Some(&"op".into()), "a wrong rule"));
+    assert_eq!((operator.get(), reason.as_str()), (Some(&"op".into()), "a-wrong-rule"));
     assert!(engine.open_cases(None, 10).await.unwrap().is_empty());
 }
 
@@ -699,7 +702,7 @@ async fn an_expiry_in_which_nothing_is_due_is_recorded_part_by_part() {
                 progress.step(&Step::Expire).unwrap().expired.place.iter().map(|place| format!("{place:?}")),
             );
             let case = open.saved.new.id;
-            calm.cancel(&case, &Authority::new("op", everyone()), "the next").await.unwrap();
+            calm.cancel(&case, &Authority::new("op", everyone()), "the-next".parse().unwrap()).await.unwrap();
         }
     }
     assert!(!places.is_empty(), "whatever was looked at would be looked at again");

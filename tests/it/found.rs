@@ -306,9 +306,9 @@ async fn a_cancelled_approval_is_used_up() {
     let plan = approved(&engine, &host.due, &Asked::request()).await;
     let Outcome::Blocked { case, .. } = engine.erase(plan.clone()).await.unwrap() else { panic!() };
     let foreign = Authority::new("op", [TenantId::from("2")]);
-    let error = engine.cancel(&case, &foreign, "no").await.unwrap_err();
+    let error = engine.cancel(&case, &foreign, "no".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Approval(ApprovalError::OtherTenant { .. })), "{error}");
-    engine.cancel(&case, &Authority::new("op", [TenantId::from("1")]), "no").await.unwrap();
+    engine.cancel(&case, &Authority::new("op", [TenantId::from("1")]), "no".parse().unwrap()).await.unwrap();
     let before = (host.dump)();
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     let outcome = engine.erase(plan).await.unwrap();
@@ -338,7 +338,7 @@ async fn a_guard_cannot_be_waived_at_a_gateway() {
     let Outcome::Blocked { case, step, reason } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("subscription"), "{reason}");
     let by = Authority::new("op", [TenantId::from("acme")]);
-    let error = engine.waive(case, step.clone(), &by, "no").await.unwrap_err();
+    let error = engine.waive(case, step.clone(), &by, "no".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::NotWaivable { .. }), "{error}");
     // When the subscription has ended, the rest is erased, each under a key of its own.
     gateway.insert("cus_1b", None, 0);

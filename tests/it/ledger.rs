@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use relinquish::case::{DeactivationOutcome, Event, Obstacle, Proof};
+use relinquish::case::{DeactivationOutcome, Event, Hindrance, Obstacle, Proof};
 use relinquish::ledger::{
     CaseEvent, EntryBody, EntryKey, Fence, Find, Lease, Ledger, LedgerError, MemoryKeyRing, MemoryLedger,
     NewCase, Opened, SqliteLedger, TokenKey,
@@ -138,7 +138,7 @@ async fn all_case_books_keep_one_open_case_per_customer_and_every_event() {
         assert!(again.fence > opened.fence);
         let conflict = Opened::Conflict { case: CaseId::from("a") };
         assert_eq!(ledger.open(&[second], &lease("one")).await.unwrap().cases, [conflict]);
-        let blocked = Obstacle { step: Step::Records, reason: "why".to_owned(), waivable: false };
+        let blocked = Obstacle { step: Step::Records, reason: Hindrance::Changed, waivable: false };
         let deactivated = Proof::Deactivated(DeactivationOutcome::Already);
         let events = [
             event("a", Event::Done { step: Step::Deactivate, proof: deactivated }),

@@ -6,6 +6,7 @@
 mod after_duty;
 mod anonymise;
 mod approved_keeps;
+mod as_done;
 mod backups;
 mod before_approval;
 mod by_record_sharing;

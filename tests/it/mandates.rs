@@ -234,7 +234,7 @@ async fn a_case_that_was_cancelled_is_not_replayed() {
     let plan = hosts::plan(&engine, &host.due, &hosts::request("clear")).await;
     let approved = plan.clone().approve(hosts::approval(&plan), hosts::now()).unwrap();
     let Outcome::Blocked { case, .. } = engine.erase(approved).await.unwrap() else { panic!("not blocked") };
-    engine.cancel(&case, &Authority::new("op", ["1".into()]), "a mistake").await.unwrap();
+    engine.cancel(&case, &Authority::new("op", ["1".into()]), "a-mistake".parse().unwrap()).await.unwrap();
     let replay = ReplayPlan::new(vec![(case, plan)]);
     let approved = replay.clone().approve(&approval(&replay, hosts::now()), hosts::now()).unwrap();
     let error = engine.execute(approved).await.unwrap_err();

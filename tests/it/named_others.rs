@@ -41,15 +41,19 @@ async fn posts_that_go_with_the_thread_of_somebody_else_are_counted() {
     let (text, json) = said(&shop, "1").await;
     // Posts 1 to 4 go with the thread, post 5 with its author; nobody is named by post 4, and the customer by post 1.
     assert!(text.contains("      2 of these name another customer in author"), "{text}");
-    assert_eq!(of_class(&json, "post"), serde_json::json!({ "author": 2 }));
-    // In her own thread there is nobody else's post.
+    // Post 5 is in the thread of somebody else.
+    assert_eq!(of_class(&json, "post"), serde_json::json!({ "author": 2, "thread": 1 }));
+    // Her one post is in the thread of somebody else.
     let (text, json) = said(&shop, "3").await;
-    assert!(!text.contains("another customer"), "{text}");
-    assert!(of_class(&json, "post").is_null());
-    // Where the author has the post there is nothing to be said.
+    assert!(text.contains("      1 of these names another customer in thread"), "{text}");
+    assert_eq!(of_class(&json, "post"), serde_json::json!({ "thread": 1 }));
+    // Where the author has the post, it still goes with the thread of whoever opened that.
     let right = "owner = 'author'\nnobody = 'of authors who left'\nends = { thread = 'goes' }";
     let shop = Shop::new(THREADS, &map(right), treatment);
-    let (text, _) = said(&shop, "2").await;
+    let (text, json) = said(&shop, "1").await;
+    assert!(text.contains("      2 of these name another customer in author"), "{text}");
+    assert_eq!(of_class(&json, "post"), serde_json::json!({ "author": 2 }));
+    let (text, _) = said(&shop, "3").await;
     assert!(!text.contains("another customer"), "{text}");
 }
 

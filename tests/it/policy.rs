@@ -549,7 +549,7 @@ fn of_several_triggers_the_first_that_is_due_decides() {
         (vec![("cancelled", "2026-05-30"), ("deleted", "2026-05-30")], "not yet deleted until 2026-06-29"),
         (
             vec![("cancelled", "+262142-12-31"), ("deleted", "2026-05-02")],
-            "blocked deleted by the store holds date cancelled in a form that cannot be read",
+            "blocked deleted by the store has date cancelled in a form that cannot be read",
         ),
         (vec![], "nothing NoDate"),
     ] {
@@ -561,7 +561,7 @@ fn of_several_triggers_the_first_that_is_due_decides() {
     assert_decided(&policy, &archived(&[("deleted", "2020-01-01")]), &Asked::Sweep, "nothing NoDate");
     let mut never = archived(&[]);
     never.dates.insert("cancelled".to_owned(), Moment::Day(NaiveDate::MAX));
-    let wanted = "blocked ? by the store holds date cancelled in a form that cannot be read";
+    let wanted = "blocked ? by the store has date cancelled in a form that cannot be read";
     assert_decided(&policy, &never, &Asked::Sweep, wanted);
 }
 

@@ -162,7 +162,10 @@ async fn what_a_gateway_refuses_is_for_a_person() {
     let outcome = loop_until_refused(&trial, &review, gateway).await;
     let Outcome::Blocked { case, step, .. } = outcome else { panic!("{outcome}") };
     assert_eq!(step, Step::Gateway("stripe".into()));
-    let too_late = engine.cancel(&case, &Authority::new("op", ["shop".into()]), "no").await.unwrap_err();
+    let too_late = engine
+        .cancel(&case, &Authority::new("op", ["shop".into()]), "no".parse().unwrap())
+        .await
+        .unwrap_err();
     assert!(matches!(too_late, Error::TooLate { .. }), "it was asked already: {too_late}");
     trial.gateway.insert("cus_a", None, 0);
     let again = engine.erase_profiles(&review).await.unwrap();
@@ -195,7 +198,8 @@ async fn a_profile_that_a_gateway_goes_on_to_refuse_can_be_waived() {
     let outcome = loop_until_refused(&trial, &review, Arc::clone(&trial.gateway)).await;
     let Outcome::Blocked { case, step, .. } = outcome else { panic!("{outcome}") };
     let by = Authority::new("op-2", []);
-    let outcome = engine.waive(&case, step, &by, "the contract there has ended").await.unwrap();
+    let outcome =
+        engine.waive(&case, step, &by, "the-contract-there-has-ended".parse().unwrap()).await.unwrap();
     assert!(matches!(outcome, Outcome::Profile { answer: None, .. }), "{outcome}");
     assert!(outcome.to_string().contains("may still hold the profile"), "{outcome}");
     let entry = trial.ledger().entry(&case).await.unwrap().unwrap();

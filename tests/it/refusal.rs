@@ -164,7 +164,7 @@ async fn a_blocked_case_can_be_cancelled_and_the_customer_is_as_before() {
     let plan = approved(&engine, &host.due, &Asked::Sweep).await;
     let before = (host.dump)();
     let Outcome::Blocked { case, .. } = engine.erase(plan).await.unwrap() else { panic!() };
-    engine.cancel(&case, &somebody(), "wrong customer at the gateway").await.unwrap();
+    engine.cancel(&case, &somebody(), "wrong-customer-at-the-gateway".parse().unwrap()).await.unwrap();
     assert_eq!((host.dump)(), before);
     let entry = ledger.entry(&case).await.unwrap().unwrap();
     assert!(
@@ -181,11 +181,14 @@ async fn a_waived_step_stands_in_the_certificate() {
     let before = (host.dump)();
     let Outcome::Blocked { case, step, .. } = engine.erase(plan).await.unwrap() else { panic!() };
     let foreign = Authority::new("operator-9", [TenantId::from("another")]);
-    let error = engine.waive(&case, step.clone(), &foreign, "no").await.unwrap_err();
+    let error = engine.waive(&case, step.clone(), &foreign, "no".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Approval(ApprovalError::OtherTenant { .. })), "{error}");
-    let error = engine.waive(&case, Step::Records, &somebody(), "no").await.unwrap_err();
+    let error = engine.waive(&case, Step::Records, &somebody(), "no".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::NotWaivable { .. }), "{error}");
-    let outcome = engine.waive(&case, step, &somebody(), "the profile belongs to a name-sake").await.unwrap();
+    let outcome = engine
+        .waive(&case, step, &somebody(), "the-profile-belongs-to-a-name-sake".parse().unwrap())
+        .await
+        .unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
     assert_eq!(certificate.waived()[0].operator.get(), Some(somebody().operator()));
     assert_eq!(certificate.outcome(), "pseudonymised", "the gateway may still hold the profile");
@@ -382,7 +385,7 @@ impl RecordStore for Liar {
     }
 
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
-        let one = || Counts { classes: [("call".into(), 1)].into() };
+        let one = || Counts { classes: [("call".into(), 1)].into(), ..Counts::default() };
         Ok(match self.lie {
             Lie::InParts if self.asked.fetch_add(1, Ordering::SeqCst) < 2 => {
                 request.targets.iter().map(|_| Ok(Erased::More(one()))).collect()
@@ -498,8 +501,11 @@ async fn two_who_decide_at_once_do_not_both_go_on() {
     let Outcome::Blocked { case, step, .. } = engine.erase(plan).await.unwrap() else { panic!() };
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 0);
     let by = somebody();
-    let (retried, waived) =
-        futures_util::future::join(engine.retry(&case), engine.waive(&case, step, &by, "in a hurry")).await;
+    let (retried, waived) = futures_util::future::join(
+        engine.retry(&case),
+        engine.waive(&case, step, &by, "in-a-hurry".parse().unwrap()),
+    )
+    .await;
     let certificate = retried.unwrap().certificate().cloned().unwrap();
     assert!(waived.is_err(), "{waived:?}");
     assert_eq!(certificate.waived(), [], "the waiver that came too late is none");
@@ -550,7 +556,7 @@ async fn a_case_that_the_database_refuses_can_be_cancelled() {
     let Outcome::Blocked { case, reason, .. } = &outcome else { panic!("{outcome}") };
     assert!(reason.contains("a trigger"), "{reason}");
     assert!(!reason.contains("+47"), "a trigger's own text may hold anything: {reason}");
-    engine.cancel(case, &somebody(), "the trigger has to go first").await.unwrap();
+    engine.cancel(case, &somebody(), "the-trigger-has-to-go-first".parse().unwrap()).await.unwrap();
     assert_eq!((host.dump)(), before);
 }
 

@@ -172,11 +172,11 @@ async fn a_case_is_cancelled_only_by_an_operator_of_every_tenant() {
     let Outcome::Waiting { case, .. } = outcome else { panic!("{outcome}") };
     database.execute_batch("COMMIT").unwrap();
     let by = |tenants: &[&str]| Authority::new("op-2", tenants.iter().map(|tenant| TenantId::new(*tenant)));
-    let refused = engine.cancel(&case, &by(&["acme"]), "x").await.unwrap_err();
+    let refused = engine.cancel(&case, &by(&["acme"]), "x".parse().unwrap()).await.unwrap_err();
     assert!(
         matches!(&refused, Error::Approval(ApprovalError::OtherTenant { tenant, .. }) if tenant.as_str() == "bolt")
     );
-    engine.cancel(&case, &by(&["acme", "bolt"]), "x").await.unwrap();
+    engine.cancel(&case, &by(&["acme", "bolt"]), "x".parse().unwrap()).await.unwrap();
 }
 
 #[tokio::test]

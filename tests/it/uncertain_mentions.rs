@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
 use relinquish::ledger::{Ledger, MemoryKeyRing, TokenKey};
-use relinquish::store::MemoryRepository;
+use relinquish::store::{ListUncertain, MemoryRepository, RecordStore as _, TallyRequest};
 use relinquish::testing::ManualClock;
 use relinquish::{
     Asked, Certificate, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome,
@@ -222,4 +222,39 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
         }
     }
     assert!(deaths > 10, "{deaths}");
+}
+
+/// A person who was to look at the mentions could not tell in which records they are.
+#[tokio::test]
+async fn mentions_that_are_not_certain_are_listed_by_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    create(&path);
+    let stores: [(Arc<dyn ListUncertain>, DataMap); 2] = {
+        let (sqlite, memory) = (sqlite(&path), memory());
+        let maps = (sqlite.data_map().clone(), memory.data_map().clone());
+        [(Arc::new(sqlite), maps.0), (Arc::new(memory), maps.1)]
+    };
+    for ((store, map), has_json) in stores.into_iter().zip([true, false]) {
+        let policy = PolicyDocument::from_toml(POLICY).unwrap().check(&map).unwrap();
+        let request = TallyRequest::new(
+            vec!["1".into(), "2".into(), "9".into()],
+            Arc::clone(&policy.treatments()["t"]),
+        );
+        let mut answers = store.list_uncertain(&request.at(hosts::now())).await.unwrap().into_iter();
+        let listed: Vec<(String, String, u64)> = answers
+            .next()
+            .unwrap()
+            .unwrap()
+            .iter()
+            .map(|at| (at.key.as_str().to_owned(), format!("{}.{}", at.class, at.field), at.mentions))
+            .collect();
+        let row = |key: &str, field: &str, mentions| (key.to_owned(), format!("note.{field}"), mentions);
+        let mut wanted = vec![row("1", "body", 2), row("2", "meta/said", 1), row("5", "body", 2)];
+        wanted.retain(|(_, field, _)| has_json || field == "note.body");
+        assert_eq!(listed, wanted);
+        for nothing in answers {
+            assert_eq!(nothing.unwrap(), []);
+        }
+    }
 }

@@ -284,13 +284,10 @@ async fn one_record_that_cannot_be_read_stops_one_customer_of_many() {
 async fn what_a_duty_keeps_is_not_read() {
     let mut desk = Desk::new(
         "INSERT INTO mails VALUES (7, 1, x'00ff', '{', '2026-06-01');",
-        PLAIN[0],
+        "{ keep = 'the register' }",
         "{ action = 'anonymise', fields = { body = 'redact' } }",
     );
-    desk.policy.push_str(
-        "[duties.books]\nclasses = ['mail']\nstatute = 'SE/BFL/7:2'\nfrom = 'on_day'\n\
-         [expire]\nmail = { action = 'anonymise', after = 'duty', fields = { body = 'remove', meta = 'remove' } }\n",
-    );
+    desk.policy.push_str("[duties.books]\nclasses = ['mail']\nstatute = 'SE/BFL/7:2'\nfrom = 'on_day'\n");
     let before = desk.value("SELECT hex(body) || meta FROM mails WHERE id = 7");
     let engine = desk.engine();
     let plan = hosts::approved(&engine, &"1".into(), &Asked::request()).await;

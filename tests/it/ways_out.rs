@@ -287,3 +287,22 @@ fn every_alternative_of_a_treatments_problem_lets_it_pass() {
     assert!(wrong.is_empty(), "{} of {tried}\n{shown}", wrong.len());
     assert!(tried > 1_000, "{tried}");
 }
+
+/// "stand-in" was no way out of a link as long as the map had no "Unknown Customer", and nothing said what it takes.
+#[test]
+fn the_stand_in_is_hinted_at_before_the_map_has_one() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, is_ghost INTEGER NOT NULL DEFAULT 0);
+        CREATE TABLE hats (id INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES clients(id),
+            giver INTEGER NOT NULL REFERENCES clients(id));";
+    let map = |end: &str, unknown: &str| {
+        format!(
+            "{CUSTOMERS}fields = {{ name = 'name', is_ghost = 'not personal' }}\n{unknown}\
+             [records.hat]\ntable = 'hats'\nowner = 'client'\n{end}"
+        )
+    };
+    let said = Shop::new(sql, &map("", ""), "").refused();
+    assert!(said.contains("or ends.giver = \"stand-in\" and customers.unknown_customer, where"), "{said}");
+    let unknown = "[customers.unknown_customer]\nfind = { is_ghost = 1 }\ncreate = { name = 'Former' }\n";
+    let treatment = "customer = 'delete'\nhat = 'delete'\n";
+    passes(&Shop::new(sql, &map("ends.giver = 'stand-in'\n", unknown), treatment));
+}

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::Perform;
-use crate::case::{Because, Before, DeactivationOutcome, Event, Proof};
+use crate::case::{Because, Before, DeactivationOutcome, Event, Hindrance, Proof};
 use crate::customer::Status;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
@@ -84,7 +84,9 @@ impl Perform<ErasureWork> for Deactivate {
                     continue;
                 }
                 Some(Err(error)) => {
-                    engine.block(run, at_the_step(step.clone(), error.to_string())).await?;
+                    engine
+                        .block(run, at_the_step(step.clone(), Hindrance::Refused(error.to_string())))
+                        .await?;
                     continue;
                 }
                 None => {

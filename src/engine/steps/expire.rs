@@ -202,7 +202,7 @@ impl Engine {
             match tally {
                 Ok(tally) if tally.due() == 0 => {
                     of.customers += 1;
-                    of.add(treatment, &due.done.classes);
+                    of.add(treatment, &due.done.touched());
                 }
                 // How much of it is done nobody can say.
                 Ok(_) => of.failed("records that have expired are there still after they were erased"),

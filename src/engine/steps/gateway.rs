@@ -10,7 +10,7 @@ use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt};
 
 use super::Perform;
-use crate::case::{Because, Event, Obstacle, Proof};
+use crate::case::{Because, Event, Hindrance, Obstacle, Proof};
 use crate::customer::{AccountId, CustomerId, GatewayName, ProfileId};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -35,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// What came of one profile.
 enum Profile {
     Done(GatewayAnswer),
-    Blocked(String),
+    Blocked(Hindrance),
     Failed(GatewayError),
 }
 
@@ -189,7 +189,7 @@ impl Engine {
             run.wait_for_gateway(step, error);
             return Ok(());
         }
-        self.block(run, at_the_step(step, error.to_string())).await
+        self.block(run, at_the_step(step, Hindrance::Refused(error.to_string()))).await
     }
 
     /// Right before the profile is erased: whose it is, and whether a guard forbids it by now.
@@ -253,13 +253,11 @@ impl Engine {
             GatewayOutcome::Erased | GatewayOutcome::AlreadyAbsent => {
                 match self.again(|| gateway.state(profile)).await {
                     Ok(ProfileState::Absent) => Profile::Done(answer),
-                    Ok(ProfileState::Present(_)) => {
-                        Profile::Blocked("the gateway says it is gone, and still has it".to_owned())
-                    }
+                    Ok(ProfileState::Present(_)) => Profile::Blocked(Hindrance::StillThere),
                     Err(error) => Profile::Failed(error),
                 }
             }
-            GatewayOutcome::Blocked { reason } => Profile::Blocked(reason.clone()),
+            GatewayOutcome::Blocked { reason } => Profile::Blocked(Hindrance::Refused(reason.clone())),
             GatewayOutcome::Accepted { .. } => {
                 let gateway = gateway.gateway().clone();
                 Profile::Failed(GatewayError::Busy { gateway, retry_after: None })
@@ -469,14 +467,13 @@ impl AtGateways for ErasureWork {
 
     fn forbids(&self, step: &Step, found: &ProfileFacts) -> Option<Refusal> {
         if found.owner.as_ref().is_some_and(|owner| owner != self.binding.customer()) {
-            let reason = "the profile names another customer as its owner; put the link right";
-            return Some(Refusal::Blocked(at_the_step(step.clone(), reason)));
+            return Some(Refusal::Blocked(at_the_step(step.clone(), Hindrance::OtherOwner)));
         }
         let guards = self.binding.guards();
         let forbids =
             |(guard, count): &(Guard, u32)| *count > 0 && guards.get(guard) == Some(&GuardFinding::Clear);
         let (guard, _) = open_items(found).into_iter().find(forbids)?;
-        Some(Refusal::Blocked(by_a_guard(step.clone(), Because::Guard(guard).to_string())))
+        Some(Refusal::Blocked(by_a_guard(step.clone(), Because::Guard(guard))))
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 
 use super::Perform;
 use crate::anonymise::Seed;
-use crate::case::{Because, Before, Event, Proof};
+use crate::case::{Because, Before, Event, Hindrance, Proof};
 use crate::data_map::{Link, RecordClass};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -169,7 +169,8 @@ impl Engine {
                 Some(Err(error)) if error.is_transient() => run.wait(Step::Records, &error.into(), None),
                 // A record that cannot be read is no better read later.
                 Some(Err(error)) => {
-                    self.block(run, at_the_step(Step::Records, error.to_string())).await?;
+                    self.block(run, at_the_step(Step::Records, Hindrance::Refused(error.to_string())))
+                        .await?;
                 }
                 None => run.wait(Step::Records, &not_tried().into(), None),
             }
@@ -190,14 +191,13 @@ impl Engine {
             let first_try = run.records_begun() == 1;
             let proof = match answers.next() {
                 Some(Ok(Erased::Done(counts))) => Proof::Records(counts),
-                Some(Ok(Erased::More(counts))) if counts.classes.values().any(|count| *count > 0) => {
+                Some(Ok(Erased::More(counts))) if !counts.is_nothing() => {
                     run.note(Event::Part { step: Step::Records, proof: Proof::Records(counts) })?;
                     more.push(run);
                     continue;
                 }
                 Some(Ok(Erased::More(_))) => {
-                    let reason = "the store says there is more to do, and does none of it";
-                    self.block(run, at_the_step(Step::Records, reason)).await?;
+                    self.block(run, at_the_step(Step::Records, Hindrance::NothingDone)).await?;
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
@@ -208,10 +208,8 @@ impl Engine {
                 }
                 Some(Ok(answer @ (Erased::Changed | Erased::Missing))) => {
                     let reason = match answer {
-                        Erased::Missing => {
-                            "there is no such customer any more, and it was not this case that erased them"
-                        }
-                        _ => "the customer changed in the meantime",
+                        Erased::Missing => Hindrance::Gone,
+                        _ => Hindrance::Changed,
                     };
                     self.block(run, by_a_guard(Step::Records, reason)).await?;
                     continue;
@@ -241,6 +239,6 @@ impl Engine {
     /// The store refused a customer's records and, as its contract says, has touched none of them.
     async fn refused(&self, run: &mut Run<'_, ErasureWork>, reason: String) -> Result<(), Error> {
         run.note(Event::Refused { step: Step::Records })?;
-        self.block(run, by_a_guard(Step::Records, reason)).await
+        self.block(run, by_a_guard(Step::Records, Hindrance::Refused(reason))).await
     }
 }

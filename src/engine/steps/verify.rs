@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::Perform;
 use super::records::groups;
+use crate::case::Hindrance;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, not_tried, wait_all};
 use crate::engine::work::ErasureWork;
@@ -55,21 +56,15 @@ impl Perform<ErasureWork> for Verify {
                         run.turn.settled(Step::Verify);
                     }
                     Some(Ok(tally)) => {
-                        let left: Vec<_> = tally
-                            .classes
-                            .iter()
-                            .filter(|(_, class)| class.due > 0)
-                            .map(|(name, class)| format!("{} of {name}", class.due))
-                            .collect();
-                        let reason = format!(
-                            "the store says it is done, but records are left as they were: {}",
-                            left.join(", ")
-                        );
-                        engine.block(run, at_the_step(Step::Verify, reason)).await?;
+                        let left = tally.classes.into_iter().filter(|(_, class)| class.due > 0);
+                        let left = left.map(|(name, class)| (name, class.due)).collect();
+                        engine.block(run, at_the_step(Step::Verify, Hindrance::LeftAsTheyWere(left))).await?;
                     }
                     // A record that cannot be read is no better read later.
                     Some(Err(error @ StoreError::Unreadable { .. })) => {
-                        engine.block(run, at_the_step(Step::Verify, error.to_string())).await?;
+                        engine
+                            .block(run, at_the_step(Step::Verify, Hindrance::Refused(error.to_string())))
+                            .await?;
                     }
                     Some(Err(error)) => run.wait(Step::Verify, &error.into(), None),
                     None => run.wait(Step::Verify, &not_tried().into(), None),

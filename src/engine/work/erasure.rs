@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::anonymise::Unbound;
-use crate::case::{Because, DeactivationOutcome, Progress};
+use crate::case::{Because, DeactivationOutcome, Hindrance, Progress};
 use crate::customer::{Customer, Expected, Status};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
@@ -130,6 +130,11 @@ impl Run<'_, ErasureWork> {
     }
 }
 
+/// The host's program lacks a strategy with which a case was begun.
+fn no_strategy(unbound: &Unbound) -> Hindrance {
+    Hindrance::NoStrategy { name: unbound.name.clone(), version: unbound.version, found: unbound.found }
+}
+
 impl Engine {
     /// A treatment that was saved gets the host's own strategies back. Where this program does not have them, a case
     /// that has begun is blocked, and one that has not is superseded when it is decided again.
@@ -143,7 +148,7 @@ impl Engine {
             match bound {
                 Ok(bound) => run.work.treatment = Arc::clone(bound),
                 Err(unbound) if run.progress.is_irreversible() => {
-                    self.block(run, by_a_guard(Step::Records, unbound.to_string())).await?;
+                    self.block(run, by_a_guard(Step::Records, no_strategy(unbound))).await?;
                 }
                 Err(_) => {}
             }
@@ -183,9 +188,7 @@ impl Engine {
             let facts = facts.remove(run.binding().customer());
             // From here on it only goes forward, and by the map under which it was begun.
             if run.progress.is_irreversible() && run.binding().data_map() != self.parts.policy.map_digest() {
-                let reason =
-                    "the data map is not the one under which this case was begun; bring that one back";
-                self.block(run, by_a_guard(Step::Records, reason)).await?;
+                self.block(run, by_a_guard(Step::Records, Hindrance::OtherDataMap)).await?;
             } else {
                 run.work.facts = facts;
             }

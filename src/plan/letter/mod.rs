@@ -317,7 +317,7 @@ impl<'h> Writer<'h> {
         let links = treatment.links_with(|class| {
             kept.is_none_or(|kept| kept.iter().any(|kept| kept.class.as_str() == class)) || may_stay(class)
         });
-        let text = match treatment.outcome_with(links.is_empty(), may_stay(treatment.root().as_str())) {
+        let text = match treatment.outcome_with(links.is_empty(), may_stay(treatment.root().as_str()), true) {
             "erased" => words.outcome_erased.to_owned(),
             "anonymised" => words.outcome_anonymised.to_owned(),
             _ => {

@@ -147,6 +147,13 @@ fn accepted_rules(field: &Field) -> Vec<String> {
     rules
 }
 
+/// A rule that the field takes and that leaves nothing of what stood there: `"remove"`, where the field takes it.
+pub(super) fn treated_whole(field: &Field) -> Option<String> {
+    let rules = accepted_rules(field);
+    let removed = rules.iter().find(|rule| *rule == "\"remove\"").or(rules.first())?;
+    Some(removed.clone())
+}
+
 /// Constants that mean nothing, for each type, as TOML spells them.
 fn constants(datatype: Datatype) -> Vec<(&'static str, Value)> {
     match datatype {

@@ -104,7 +104,7 @@ fn compile(
         duties::put_under_duty(&mut classes, rules, map);
         duties::put_tombstones(reader, &path, (rules, strategies), &mut classes, map);
         duties::check_dates_stay(reader, &path, &classes);
-        reading::put_after_duty(reader, &path, (rules, strategies), rule, &mut classes, map);
+        reading::put_after_duty(reader, &path, strategies, rule, &mut classes, map);
         check_who_shares(reader, &path, &classes, map);
         check_signs(reader, &path, &classes, map);
         check_values(reader, &path, &classes, rules, map);

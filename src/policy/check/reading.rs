@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::field::{Impossible, Resolved, instead, resolve};
+use super::field::{Impossible, Resolved, instead, resolve, treated_whole};
 use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass};
 use crate::document::{Reader, join, key};
@@ -85,7 +85,7 @@ pub(super) fn put_unreadable(
 pub(super) fn put_after_duty(
     reader: &mut Reader,
     path: &str,
-    (rules, strategies): (&Rules, &Strategies),
+    strategies: &Strategies,
     treatment: &TreatmentRule,
     classes: &mut BTreeMap<ClassName, ClassTreatment>,
     map: &DataMap,
@@ -114,14 +114,20 @@ pub(super) fn put_after_duty(
             }
             continue;
         }
-        // What expires by itself is not searched then.
-        if rules.expire.get(name).is_some_and(|expire| expire.after.is_some()) {
-            continue;
-        }
         if !treated.fields.values().any(marks) {
             let names: Vec<&str> = searched.iter().map(FieldName::as_str).collect();
-            let removed: Vec<String> =
-                names.iter().map(|name| format!("{} = \"remove\"", key(name))).collect();
+            let whole: Option<Vec<String>> = searched
+                .iter()
+                .map(|name| {
+                    Some(format!("{} = {}", key(name.as_str()), treated_whole(class.find(name.as_str())?)?))
+                })
+                .collect();
+            let whole = whole.map_or_else(String::new, |rules| {
+                format!(
+                    "write fields = {{ {} }} beside its action, so that no text is searched, or ",
+                    rules.join(", ")
+                )
+            });
             reader.problem(
                 &path,
                 format!(
@@ -129,11 +135,7 @@ pub(super) fn put_after_duty(
                      and no other field shows which records were treated before",
                     names.join(", ")
                 ),
-                format!(
-                    "write expire.{name} = {{ action = \"anonymise\", after = \"duty\", fields = {{ {} }} }}, or write a \
-                     placeholder or a token to another field of the class",
-                    removed.join(", ")
-                ),
+                format!("{whole}write a placeholder or a token to another field of the class"),
             );
             continue;
         }

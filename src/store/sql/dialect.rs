@@ -133,6 +133,24 @@ pub(crate) enum Computed<'c> {
     Unreadable { duty: usize, date: &'c str },
     /// Whether a date field cannot be read from a value on a day, counted from the year 1.
     NoDate { field: usize, value: &'c str, day: i32 },
-    /// Whether a text cannot be searched.
-    Unsearchable { value: &'c str },
+    /// Whether a value cannot be read as what it is read as.
+    Unsearchable { value: &'c str, read_as: ReadAs },
+}
+
+/// As what an erasure may have to read a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadAs {
+    /// A text that is searched.
+    Text,
+    /// A text that is searched, and by which a person is found.
+    Identifier,
+    /// A value by which a person is found.
+    Value,
+    /// A JSON document.
+    Document,
+}
+
+impl ReadAs {
+    /// All, in the order of their numbers in statements.
+    pub(crate) const ALL: [Self; 4] = [Self::Text, Self::Identifier, Self::Value, Self::Document];
 }

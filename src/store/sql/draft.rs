@@ -33,8 +33,11 @@ impl<'s> Binder<'s> {
             ways.push(end("clear", "the record stays and the link is cleared"));
         }
         let is_key = !link.by_value && compare != Some(Compare::NoCase);
-        if is_key && self.is_root(&key.to_table) && self.map.customers.unknown.is_some() {
-            ways.push(end("stand-in", "the \"Unknown Customer\" takes that place"));
+        if is_key && self.is_root(&key.to_table) {
+            ways.push(match self.map.customers.unknown {
+                Some(_) => end("stand-in", "the \"Unknown Customer\" takes that place"),
+                None => Way::StandIn { name: name.clone() },
+            });
         }
         if is_record && is_plain && !self.is_root(&key.to_table) {
             ways.push(Way::Keep { name: name.clone() });
@@ -152,7 +155,7 @@ impl<'s> Binder<'s> {
         let words: Vec<String> = ways.iter().filter_map(Way::word).collect();
         // A class of several that are mapped alike takes lines for its ends, and no owner of its own.
         let is_alike = self.map.records.get(foot.class).is_some_and(|record| record.alike.is_some());
-        let others = ways.iter().filter_map(|way| way.elsewhere(class, is_alike));
+        let others = ways.iter().filter_map(|way| way.elsewhere(&place, is_alike));
         if words.is_empty() {
             // All that is left is that the other record hangs from this one.
             return ways.iter().find_map(|way| {
@@ -310,6 +313,8 @@ pub(super) fn free_name(map: &SqlMap, table: &str) -> ClassName {
 pub(super) enum Way {
     /// A word for the end.
     End { name: String, compare: Option<Compare>, word: &'static str, when: &'static str },
+    /// The "Unknown Customer" takes that place, of whom the map says nothing yet.
+    StandIn { name: String },
     /// The link stays as it is.
     Keep { name: String },
     /// The record belongs to that end as well; or what the key leads to belongs to whoever has the record.
@@ -368,18 +373,18 @@ impl Way {
     fn word(&self) -> Option<String> {
         match self {
             Self::End { word, .. } => Some(paste::text(word)),
-            Self::Keep { .. } | Self::Shared { .. } => None,
+            Self::StandIn { .. } | Self::Keep { .. } | Self::Shared { .. } => None,
         }
     }
 
     /// What is written instead of a word, as comments to lines.
-    fn elsewhere(&self, own: &str, is_alike: bool) -> Option<Vec<String>> {
+    fn elsewhere(&self, place: &[&str], is_alike: bool) -> Option<Vec<String>> {
         match self {
-            Self::End { .. } => None,
+            Self::End { .. } | Self::StandIn { .. } => None,
             Self::Keep { .. } | Self::Shared { is_own: true, .. } if is_alike => None,
             Self::Keep { name } => Some(vec![format!(
                 "# or, in {}, where what it leads to is never deleted: {} = {{ keep = \"reason\" }}",
-                paste::header(&["records", own, "ends"]),
+                paste::header(&[place, &["ends"]].concat()),
                 paste::key(name)
             )]),
             Self::Shared { shared, .. } => Some(shared.lines()),
@@ -394,6 +399,11 @@ impl fmt::Display for Way {
                 let end = end(*compare, word);
                 write!(f, "ends.{} = {end} where {when}", paste::key(name))
             }
+            Self::StandIn { name } => write!(
+                f,
+                "ends.{} = \"stand-in\" and customers.unknown_customer, where the \"Unknown Customer\" takes that place",
+                paste::key(name)
+            ),
             Self::Keep { name } => write!(
                 f,
                 "ends.{} = {{ keep = \"reason\" }} where what it leads to is never deleted, and the link stays",

@@ -311,7 +311,7 @@ pub use notes::Note;
 
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
-pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable};
+pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
 pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use run::{Frame, Work, date_forms, is_unsearchable, named};

@@ -158,7 +158,7 @@ fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
     if class.links.iter().any(|link| link.role != LinkRole::End && is_direct(&link)) {
         return None;
     }
-    let link = class.links_to_others(root).find(is_direct)?;
+    let link = class.ends_at_others(root).find(is_direct)?;
     Some(Note::LongerWay {
         class: class.name.clone(),
         owner: owner.name.clone(),

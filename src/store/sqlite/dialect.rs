@@ -158,7 +158,9 @@ impl Dialect for SqliteDialect {
             Computed::Day { duty, date } => format!("relinquish_day({duty}, {date})"),
             Computed::Unreadable { duty, date } => format!("relinquish_unreadable({duty}, {date})"),
             Computed::NoDate { field, value, day } => format!("relinquish_no_date({field}, {value}, {day})"),
-            Computed::Unsearchable { value } => format!("relinquish_unsearchable({value})"),
+            Computed::Unsearchable { value, read_as } => {
+                format!("relinquish_unsearchable({value}, {})", *read_as as usize)
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value as SqlValue};
 use super::session::cell;
 use crate::data_map::{DateForm, Value};
 use crate::store::sql::values::{self, Bench, Dated, Failure, Working, compared};
-use crate::store::sql::{Bound, Cell, Compare, date_forms, is_unsearchable};
+use crate::store::sql::{Bound, Cell, Compare, ReadAs, date_forms, is_unsearchable};
 
 /// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
 /// dated if so, counted from the year 1, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)`
@@ -64,7 +64,7 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
     })
 }
 
-/// `relinquish_unsearchable(value)` tells a text that cannot be searched, and `relinquish_no_date(n, value, day)` a value that
+/// `relinquish_unsearchable(value, n)` tells a value that cannot be read as the `n`th of [`ReadAs::ALL`], and `relinquish_no_date(n, value, day)` a value that
 /// date field `n` cannot be read from on a day, counted from the year 1. A census asks both.
 pub(super) fn register_census(connection: &Connection, bound: &Bound) -> rusqlite::Result<()> {
     let pure = FLAGS | FunctionFlags::SQLITE_DETERMINISTIC;
@@ -75,8 +75,10 @@ pub(super) fn register_census(connection: &Connection, bound: &Bound) -> rusqlit
         let read = |form: &DateForm| form.read_stored(argument(context, 1).stored(), day);
         Ok(usize::try_from(n).ok().and_then(|n| forms.get(n)).is_some_and(|form| read(form).is_unreadable()))
     })?;
-    connection.create_scalar_function("relinquish_unsearchable", 1, pure, |context| {
-        Ok(is_unsearchable(argument(context, 0)))
+    connection.create_scalar_function("relinquish_unsearchable", 2, pure, |context| {
+        let read_as: i64 = context.get(1)?;
+        let read_as = usize::try_from(read_as).ok().and_then(|n| ReadAs::ALL.get(n));
+        Ok(read_as.is_none_or(|read_as| is_unsearchable(argument(context, 0), *read_as)))
     })
 }
 

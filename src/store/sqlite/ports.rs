@@ -14,9 +14,25 @@ use crate::store::by_record::fits;
 use crate::store::sql::{Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated, Reactivation,
-    RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
+    ListUncertain, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated,
+    Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
 };
+
+#[async_trait]
+impl ListUncertain for SqliteStore {
+    async fn list_uncertain(
+        &self,
+        request: &TallyRequest,
+    ) -> Result<Batch<Vec<UncertainMention>>, StoreError> {
+        fits(&request.treatment, self.data_map())?;
+        let request = request.clone();
+        self.call("listing mentions", move |frame, session| {
+            let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+            frame.list_uncertain(session, &request.customers, &request.treatment, day)
+        })
+        .await
+    }
+}
 
 #[async_trait]
 impl RecordStore for SqliteStore {

@@ -209,7 +209,10 @@ pub(super) async fn what_comes_to_nothing_touches_nothing(
             ensure!(archived, "the customer is to stay deactivated");
             if let Ok(Outcome::Blocked { .. }) = &outcome {
                 let by = Authority::new("operator-7", [run.plan.plan().tenant().clone()]);
-                run.engine.cancel(case, &by, "they stay").await.map_err(|error| error.to_string())?;
+                run.engine
+                    .cancel(case, &by, "they-stay".parse().unwrap())
+                    .await
+                    .map_err(|error| error.to_string())?;
                 return unchanged(&format!("{end:?}, cancelled,"), &before, &run);
             }
             let differences = differences(&before, &run.cells());

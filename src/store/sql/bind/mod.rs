@@ -90,8 +90,9 @@ impl BoundClass {
     }
 
     /// Links by which a record may name somebody else than those who have it: a field belongs to whoever the link leads to, or the
-    /// link leads to a customer directly while the record belongs to somebody over other records.
-    pub(crate) fn links_to_others<'c>(
+    /// link leads to a customer directly while the record belongs to somebody over other records. See
+    /// [`Bound::links_to_others`].
+    pub(crate) fn ends_at_others<'c>(
         &'c self,
         root: &'c ClassName,
     ) -> impl Iterator<Item = &'c BoundLink> + 'c {
@@ -143,6 +144,34 @@ impl Bound {
     /// The class of the customers.
     pub(crate) fn root(&self) -> Option<&BoundClass> {
         self.classes.iter().find(|class| class.is_root)
+    }
+
+    /// Links by which a record that is treated may name somebody else than the customer who leaves: its
+    /// [ends](BoundClass::ends_at_others), and those to its owner where it may go because something else goes.
+    pub(crate) fn links_to_others<'c>(
+        &'c self,
+        class: &'c BoundClass,
+    ) -> impl Iterator<Item = &'c BoundLink> + 'c {
+        let goes_along = !class.is_root && self.may_go_along(class, &mut BTreeSet::new());
+        let owners = class.links.iter().filter(move |link| goes_along && link.role != LinkRole::End);
+        class.ends_at_others(&self.customers.class).chain(owners)
+    }
+
+    /// Whether a record may be treated because something goes to which it leads, whoever has the record; or because such a record
+    /// goes from which it hangs.
+    fn may_go_along<'c>(&'c self, class: &'c BoundClass, seen: &mut BTreeSet<&'c ClassName>) -> bool {
+        if !seen.insert(&class.name) {
+            return false;
+        }
+        let leads_along = |link: &BoundLink| {
+            link.role == LinkRole::End && link.gone == WhenGone::Goes && !link.heads.is_empty()
+        };
+        let hangs = class.links.iter().filter(|link| link.role != LinkRole::End);
+        class.links.iter().any(leads_along)
+            || hangs
+                .flat_map(|link| &link.heads)
+                .filter_map(|head| self.class(head))
+                .any(|head| self.may_go_along(head, seen))
     }
 
     /// A table of the host's, as statements name it.

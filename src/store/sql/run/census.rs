@@ -6,15 +6,17 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Datelike as _, Utc};
 
 use super::Frame;
+use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, Datatype, DateForm, FieldName, LinkRole, RecordClass};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::cell::Cell;
-use crate::store::sql::dialect::Computed;
+use crate::store::sql::dialect::{Computed, ReadAs};
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::links::Compare;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
+use crate::store::sql::values::{identifier, readable_text, texts};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, of_class};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
@@ -24,12 +26,14 @@ const VALUES: usize = 10;
 /// How many characters of a value are shown.
 const CHARS: usize = 60;
 
-/// Whether a text cannot be searched.
-pub(crate) fn is_unsearchable(value: Cell<'_>) -> bool {
-    match value {
-        Cell::Blob(_) => true,
-        Cell::Text(bytes) => std::str::from_utf8(bytes).is_err(),
-        Cell::Null | Cell::Integer(_) | Cell::Real(_) => false,
+/// Whether a value cannot be searched, or nobody can be found by it: for each such value an erasure that has to read it stops.
+/// A class of its own asks the same functions as the erasure does, so that a census leaves out no reason.
+pub(crate) fn is_unsearchable(value: Cell<'_>, read_as: ReadAs) -> bool {
+    match read_as {
+        ReadAs::Text => readable_text(value).is_err(),
+        ReadAs::Identifier => readable_text(value).is_err() || identifier(value).is_err(),
+        ReadAs::Value => identifier(value).is_err(),
+        ReadAs::Document => texts(value, &Pointer::whole()).is_err(),
     }
 }
 
@@ -69,8 +73,8 @@ fn claims(bound: &Bound, class: &BoundClass) -> String {
 /// A class, and what one pass over its table counts of it.
 struct Counts<'b> {
     class: &'b BoundClass,
-    /// Personal columns of text, each with its field.
-    texts: Vec<(FieldName, String)>,
+    /// Personal columns that are read as text or as a document, each with its field.
+    texts: Vec<(FieldName, String, ReadAs)>,
     /// It is counted apart which of the rows that nobody has hang from a record that nobody has.
     may_hang: bool,
 }
@@ -159,9 +163,10 @@ impl Frame {
                     columns.push(count_if(&format!("{is_claimed} AND {nobodys} AND {by_itself}")));
                 }
             }
-            for (_, column) in texts {
+            for (_, column, read_as) in texts {
                 let value = format!("x.{}", quoted(column));
-                let is_unsearchable = dialect.computed(&Computed::Unsearchable { value: &value });
+                let unsearchable = Computed::Unsearchable { value: &value, read_as: *read_as };
+                let is_unsearchable = dialect.computed(&unsearchable);
                 columns.push(count_if(&format!("{is_claimed} AND {is_unsearchable}")));
             }
             for (n, date) in
@@ -189,10 +194,11 @@ impl Frame {
                 Counted { rows, hanging: rows.saturating_sub(by_itself), reason: reason.clone() }
             };
             let (nobody, gone) = (counted(&class.nobody.none), counted(&class.nobody.gone));
-            let unsearchable: Vec<_> = texts.iter().map(|(field, _)| (field.clone(), next())).collect();
+            let unsearchable: Vec<_> = texts.iter().map(|(field, ..)| (field.clone(), next())).collect();
             let own = dates.iter().filter(|date| date.class == class.name && counts(date));
             let unreadable = own.map(|date| (date.field.to_string(), next()));
             let class_found = ClassCensus {
+                spelled_otherwise: BTreeMap::new(),
                 rows,
                 nobody,
                 gone,
@@ -200,6 +206,21 @@ impl Frame {
                 unsearchable: unsearchable.into_iter().filter(|(_, rows)| *rows > 0).collect(),
             };
             found.classes.insert(class.name.clone(), class_found);
+        }
+        for Counts { class, .. } in &classes {
+            let Some(counted) = found
+                .classes
+                .get_mut(&class.name)
+                .filter(|counted| counted.nobody.rows + counted.gone.rows > 0)
+            else {
+                continue;
+            };
+            for (link, sql) in self.spelled_otherwise(class) {
+                let rows = Self::number(session, &sql)?;
+                if rows > 0 {
+                    counted.spelled_otherwise.insert(link, rows);
+                }
+            }
         }
         if found.unclaimed.rows > 0 {
             for column in divides(map, table, classes.iter().map(|counts| counts.class)) {
@@ -210,23 +231,72 @@ impl Frame {
         Ok(found)
     }
 
-    /// Personal fields that hold text, each with its column.
-    fn personal_texts(&self, class: &BoundClass) -> Vec<(FieldName, String)> {
+    /// Personal fields that an erasure may have to read, each with its column.
+    fn personal_texts(&self, class: &BoundClass) -> Vec<(FieldName, String, ReadAs)> {
         let Some(described) = self.bound.data_map.class(class.name.as_str()) else { return Vec::new() };
         let mut seen = BTreeSet::new();
         described
             .fields()
             .iter()
-            .filter(|field| field.kind().is_some() && field.constraints().datatype == Datatype::Text)
-            .map(|field| {
-                let json = class.json.get(field.name()).map(|json| json.column.clone());
-                json.map_or_else(
-                    || (field.name().clone(), field.name().to_string()),
-                    |column| (column.as_str().into(), column),
-                )
+            .filter_map(|field| {
+                let kind = field.kind()?;
+                if let Some(json) = class.json.get(field.name()) {
+                    return Some((json.column.as_str().into(), json.column.clone(), ReadAs::Document));
+                }
+                // Only a text can be redacted, and whoever is looked for is found by a value of any type but bytes.
+                let takes_text = matches!(field.constraints().datatype, Datatype::Text | Datatype::Any);
+                let identifies = kind.identifies() && field.constraints().datatype != Datatype::Blob;
+                let read_as = match (field.is_json(), takes_text, identifies) {
+                    (true, ..) => ReadAs::Document,
+                    (false, true, true) => ReadAs::Identifier,
+                    (false, true, false) => ReadAs::Text,
+                    (false, false, true) => ReadAs::Value,
+                    (false, false, false) => return None,
+                };
+                Some((field.name().clone(), field.name().to_string(), read_as))
             })
-            .filter(|(_, column)| seen.insert(column.clone()))
+            .filter(|(_, column, _)| seen.insert(column.clone()))
             .collect()
+    }
+
+    /// By owner link that compares a value more strictly: how many rows have no owner, and would have one if the
+    /// values were normalised before they are compared.
+    fn spelled_otherwise(&self, class: &BoundClass) -> Vec<(String, String)> {
+        let normalised = |column: &str| self.bound.dialect.compared(Compare::Normalised, column);
+        let is_stricter = |link: &&BoundLink| {
+            link.role == LinkRole::Owner
+                && link.by_value
+                && link.compare != Compare::Normalised
+                && link.hops.is_empty()
+        };
+        let Nobodys { none, gone, .. } = self.nobodys(class);
+        let mut list = Vec::new();
+        for link in class.links.iter().filter(is_stricter) {
+            let ([near], [far]) = (link.columns.as_slice(), link.to_columns.as_slice()) else { continue };
+            let heads = link.heads.iter().filter_map(|head| self.bound.class(head));
+            let known: Vec<String> = heads
+                .map(|head| {
+                    format!(
+                        "{} IN (SELECT {} FROM {} AS y WHERE y.{} IS NOT NULL{})",
+                        normalised(&format!("x.{}", quoted(near))),
+                        normalised(&format!("y.{}", quoted(far))),
+                        self.bound.table(&head.table),
+                        quoted(far),
+                        of_class(&self.bound, "y", &head.rows)
+                    )
+                })
+                .collect();
+            if !known.is_empty() {
+                let sql = format!(
+                    "SELECT count(*) FROM {} AS x WHERE {} AND ({none} OR {gone}) AND ({})",
+                    self.bound.table(&class.table),
+                    claims(&self.bound, class),
+                    known.join(" OR ")
+                );
+                list.push((link.name.clone(), sql));
+            }
+        }
+        list
     }
 
     /// Conditions on rows that nobody has.

@@ -10,18 +10,18 @@ use super::rounds::Readings;
 use super::status::written;
 use crate::anonymise::Seed;
 use crate::customer::TenantId;
-use crate::data_map::{Datatype, Value};
+use crate::data_map::{ClassName, Datatype, Value};
 use crate::policy::Treatment;
 use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, Source, TenantSource, UnknownMap};
-use crate::store::sql::script::{Act, ClassScript, Script, Statement, Tombstone};
+use crate::store::sql::script::{Act, ClassScript, Elsewhere, Instead, LetGo, Script, Statement, Tombstone};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{json_rows, quoted, source_sql};
 use crate::store::sql::triggers::changed_otherwise;
 use crate::store::sql::values;
 use crate::store::sql::whose::{batch, stand_in_sql};
-use crate::store::{Batch, Counts, Erased, StoreError, Target};
+use crate::store::{Batch, Counts, Erased, Otherwise, StoreError, Target};
 
 /// How often a drawn value may be taken already before the store gives up.
 const ATTEMPTS: u32 = 3;
@@ -95,8 +95,7 @@ impl Frame {
             self.carry_out(&mut *transaction, targets, work, &mut readings, &mut counts)?;
             for ((n, answer), counts) in answers.iter_mut().enumerate().zip(counts) {
                 if answer.is_none() {
-                    let nothing = counts.classes.values().all(|count| *count == 0);
-                    let missing = nothing && !facts.contains_key(&n);
+                    let missing = counts.is_nothing() && !facts.contains_key(&n);
                     *answer = Some(Ok(if missing { Erased::Missing } else { Erased::Done(counts) }));
                 }
             }
@@ -129,6 +128,12 @@ impl Frame {
                     *count = counted;
                 }
             }
+            if let Some(tombstone) = class.tombstone.as_ref().filter(|_| rows > 0) {
+                for (n, counted) in Self::count(session, &class.class, &tombstone.rows)? {
+                    let Some(counts) = counts.get_mut(n).filter(|_| counted.rows > 0) else { continue };
+                    take(counts, &class.class, counted.rows).meanwhile = counted.rows;
+                }
+            }
             if rows > 0 && class.is_treated() {
                 let expected = if class.adds_up && each_once {
                     rows
@@ -136,16 +141,22 @@ impl Frame {
                     Self::number(session, &class.distinct).map_err(Trouble::at(&class.class))?
                 };
                 found.push((class, expected));
-                hands_over |= matches!(class.act, Some(Act::HandOver { .. }))
-                    || class.let_go.iter().any(|link| link.hands_over);
+                let stays: u64 = counts
+                    .iter()
+                    .filter_map(|counts| counts.otherwise.get(&class.class))
+                    .map(|otherwise| otherwise.meanwhile)
+                    .sum();
+                hands_over |= matches!(class.act, Some(Act::HandOver { .. })) && rows > stays;
+                for needed in class.let_go.iter().filter_map(|link| link.hands_over.as_ref()) {
+                    hands_over = hands_over || self.leads_on(session, class, needed, readings)?;
+                }
             }
         }
         // Before anything is written: afterwards no value leads to a customer any more.
         for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
             for (n, counted) in self.count_theirs(session, class, readings)? {
-                let count = counts.get_mut(n).and_then(|counts| counts.classes.get_mut(&class.class));
-                if let Some(count) = count {
-                    *count += counted.rows;
+                if let Some(counts) = counts.get_mut(n).filter(|_| counted.rows > 0) {
+                    counts.otherwise.entry(class.class.clone()).or_default().fields += counted.rows;
                 }
             }
         }
@@ -166,7 +177,7 @@ impl Frame {
         if hands_over {
             self.stand_ins(session, targets, work.at)?;
         }
-        self.treat(session, &found, readings)?;
+        self.treat(session, &found, readings, Some(counts))?;
         // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
         if classes.iter().any(|class| class.again && class.is_treated()) {
             self.find_more(session, &work.script.finding)?;
@@ -193,16 +204,29 @@ impl Frame {
         Ok(session.one(&sql, &[], |row| row.flag(0))?)
     }
 
-    /// Treats the rows that were found, each class with their number, and holds what was done against that.
+    /// Treats the rows that were found, each class with their number, and holds what was done against that. Where it is asked
+    /// for, what is not done as the action of a class says is counted by customer.
     pub(crate) fn treat(
         &self,
         session: &mut dyn Session,
         found: &[(&ClassScript, u64)],
         readings: &mut Readings<'_>,
+        mut counts: Option<&mut [Counts]>,
     ) -> Result<(), Trouble> {
         let mut done = self.write(session, found)?;
         for (class, _) in found {
+            if let (Some(counts), Some(Act::HandOver { delete: Some(instead), .. })) =
+                (&mut counts, &class.act)
+            {
+                for (n, rows) in Self::count_rows(session, &class.class, &instead.rows)? {
+                    let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) else { continue };
+                    take(counts, &class.class, rows).deleted = rows;
+                }
+            }
             for link in &class.let_go {
+                if let Some(counts) = &mut counts {
+                    self.count_let_go(session, link, readings, counts)?;
+                }
                 let is_picked = self.pick(session, link.reads.as_ref(), Some(link.from), readings)?;
                 let sql =
                     link.reads.as_ref().filter(|_| is_picked).map_or(&link.sql, |reads| &reads.of_picked);
@@ -230,6 +254,29 @@ impl Frame {
                 );
                 return Err(Fault::Other(what).into());
             }
+        }
+        Ok(())
+    }
+
+    /// Counts the rows that stay and of which a link lets go, by customer.
+    fn count_let_go(
+        &self,
+        session: &mut dyn Session,
+        link: &LetGo,
+        readings: &mut Readings<'_>,
+        counts: &mut [Counts],
+    ) -> Result<(), Trouble> {
+        if readings.is_empty(link.counted.from) {
+            return Ok(());
+        }
+        let is_picked = self.pick(session, link.counted.reads.as_ref(), link.counted.from, readings)?;
+        let counted = link.counted.over(is_picked);
+        for (n, rows) in Self::count_rows(session, &link.class, &counted.sql)? {
+            let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) else { continue };
+            let otherwise = counts.otherwise.entry(link.class.clone()).or_default();
+            let links =
+                if link.hands_over.is_some() { &mut otherwise.handed_over } else { &mut otherwise.cut };
+            *links.entry(link.link.clone()).or_default() += rows;
         }
         Ok(())
     }
@@ -265,7 +312,9 @@ impl Frame {
     fn delete(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
         let mut done = Vec::with_capacity(found.len());
         for (class, _) in found {
-            let Some(Act::Delete(sql) | Act::HandOver { delete: Some(sql), .. }) = &class.act else {
+            let (Some(Act::Delete(sql)) | Some(Act::HandOver { delete: Some(Instead { sql, .. }), .. })) =
+                &class.act
+            else {
                 done.push(0);
                 continue;
             };
@@ -293,6 +342,22 @@ impl Frame {
                 None => self.refused_at(&class.class)(fault),
             }
         })
+    }
+
+    /// Whether a link leads to a row that is deleted.
+    fn leads_on(
+        &self,
+        session: &mut dyn Session,
+        class: &ClassScript,
+        needed: &Elsewhere,
+        readings: &mut Readings<'_>,
+    ) -> Result<bool, Trouble> {
+        if readings.is_empty(needed.from) {
+            return Ok(false);
+        }
+        let is_picked = self.pick(session, needed.reads.as_ref(), needed.from, readings)?;
+        let found = Self::number(session, &needed.over(is_picked).sql).map_err(Trouble::at(&class.class))?;
+        Ok(found > 0)
     }
 
     /// Each tenant's "Unknown Customer": found, or made once.
@@ -389,6 +454,14 @@ impl Frame {
             _ => Err(trouble),
         }
     }
+}
+
+/// Takes rows of a class from those that are treated as its action says, and gives the place where they are counted.
+fn take<'c>(counts: &'c mut Counts, class: &ClassName, rows: u64) -> &'c mut Otherwise {
+    if let Some(count) = counts.classes.get_mut(class) {
+        *count = count.saturating_sub(rows);
+    }
+    counts.otherwise.entry(class.clone()).or_default()
 }
 
 /// Columns and values of a new "Unknown Customer".

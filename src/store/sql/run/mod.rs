@@ -26,6 +26,7 @@ mod drift;
 mod erase;
 mod facts;
 mod identifiers;
+mod mentions;
 mod ownerless;
 mod page;
 mod rounds;

@@ -121,7 +121,7 @@ impl Frame {
         let at = Trouble::at(&class.class);
         let rows = Self::number(session, &class.distinct).map_err(at)?;
         if rows > 0 {
-            self.treat(session, &[(class, rows)], readings)?;
+            self.treat(session, &[(class, rows)], readings, None)?;
         }
         Ok(rows)
     }

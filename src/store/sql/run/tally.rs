@@ -195,17 +195,31 @@ impl Frame {
         };
         match (&trouble.fault, customers) {
             (Fault::Constraint(_) | Fault::Other(_), [_]) => {
-                let doing = "counting records";
-                answers.push(Err(match unread {
-                    Some(Unreadable { what, way_out }) => StoreError::Unreadable { doing, what, way_out },
-                    None => trouble.into_error(doing, self.bound.data_map.root()),
-                }));
+                answers.push(Err(self.uncounted(trouble, unread)?));
                 Ok(())
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {
                 let (first, second) = customers.split_at(customers.len() / 2);
                 self.tally(session, first, treatment, day, answers)?;
                 self.tally(session, second, treatment, day, answers)
+            }
+            _ => Err(trouble),
+        }
+    }
+
+    /// Why the records of one customer cannot be counted. What is no trouble of this customer's own comes back as it is.
+    pub(super) fn uncounted(
+        &self,
+        trouble: Trouble,
+        unread: Option<Unreadable>,
+    ) -> Result<StoreError, Trouble> {
+        let doing = "counting records";
+        match (&trouble.fault, unread) {
+            (Fault::Constraint(_) | Fault::Other(_), Some(Unreadable { what, way_out })) => {
+                Ok(StoreError::Unreadable { doing, what, way_out })
+            }
+            (Fault::Constraint(_) | Fault::Other(_), None) => {
+                Ok(trouble.into_error(doing, self.bound.data_map.root()))
             }
             _ => Err(trouble),
         }
@@ -219,6 +233,22 @@ impl Frame {
         script: &Script,
         day: NaiveDate,
     ) -> Result<Batch<Tally>, Trouble> {
+        let (mut readings, mut unclear) = self.find_to_count(session, customers, treatment, script, day)?;
+        let tallies = self.count_by(session, &script.classes, customers.len(), &mut readings)?;
+        let each = tallies.into_iter().enumerate();
+        Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
+    }
+
+    /// Finds everything that is counted of some customers, and makes ready to search their texts. Those of whom nothing can be
+    /// told are left out, each with the reason.
+    pub(super) fn find_to_count<'f>(
+        &self,
+        session: &mut dyn Session,
+        customers: &[CustomerId],
+        treatment: &Treatment,
+        script: &'f Script,
+        day: NaiveDate,
+    ) -> Result<(Readings<'f>, HashMap<usize, StoreError>), Trouble> {
         self.fill(session, customers.iter())?;
         self.work(script, None, day, 0);
         let mut unclear = self.unclear_customers(session, script)?;
@@ -251,9 +281,7 @@ impl Frame {
         values::stop_at_unreadable(&self.bench);
         self.look_for(session, customers.len(), treatment, script)?;
         self.find_rare(session, script)?;
-        let tallies = self.count_by(session, &script.classes, customers.len(), &mut readings)?;
-        let each = tallies.into_iter().enumerate();
-        Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
+        Ok((readings, unclear))
     }
 
     /// The customers of the batch of whom not everything can be told, each with the first reason.
@@ -305,6 +333,11 @@ impl Frame {
                 tally.kept.extend(kept.map(|kept| (class.class.clone(), kept)));
             }
             let theirs = self.count_theirs(session, class, readings)?;
+            for (n, counted) in theirs.iter().filter(|(_, counted)| counted.rows > 0) {
+                if let Some(tally) = tallies.get_mut(*n) {
+                    *tally.fields.entry(class.class.clone()).or_default() += counted.rows;
+                }
+            }
             let mentioned = match &class.mentioned {
                 Some(mentioned) => Self::count(session, &class.class, mentioned)?,
                 None => Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::kept::Kept;
-use super::targets::{Reading, Target, assignments, pending, targets, uncertain_in};
+use super::targets::{Reading, Target, assignments, key_of_row, pending, targets, uncertain_in};
 use super::{Act, ClassScript, Due, GroupScript, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{FieldName, LinkRole};
@@ -36,15 +36,7 @@ impl Writer<'_> {
     ) -> ClassScript {
         let (table, host, dialect) =
             (quoted(&class.table), self.bound.table(&class.table), self.bound.dialect);
-        let touched = if self.without_set.contains(&number) {
-            let touched = Touched::by_link(self.bound, class, number);
-            match self.kept.get(&number) {
-                Some(kept) => touched.kept_by(|alias| kept.is_kept(&self.ways, alias)),
-                None => touched,
-            }
-        } else {
-            Touched::in_set(self.bound, class, number)
-        };
+        let touched = self.touched(number, class);
         let (known, from) = (touched.known(), touched.rows());
         let due = touched.is_due();
         // Fields that belong to somebody at the far end of a link are written for that one alone.
@@ -112,10 +104,18 @@ impl Writer<'_> {
                 }
             },
         };
-        let uncertain = uncertain_in(dialect, slots, &fields, meanwhile.as_ref()).map(|(counts, names)| {
+        let mentions = uncertain_in(dialect, slots, &fields, meanwhile.as_ref());
+        let is_read =
+            is_whole.as_ref().map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"));
+        let uncertain_rows = mentions.as_ref().map(|(counts, names)| {
+            let sql = format!("SELECT {}, {} {from} WHERE {is_read}", counts.join(", "), key_of_row(class));
+            (sql, names.clone(), class.key.len())
+        });
+        let uncertain = mentions.map(|(counts, names)| {
+            let sums: Vec<String> = counts.iter().map(|count| format!("sum({count})")).collect();
             let sql = format!(
-                "SELECT relinquish_r.n, {counts} {from} WHERE {} GROUP BY relinquish_r.n",
-                is_whole.as_ref().map_or_else(|| "TRUE".to_owned(), |is_whole| format!("NOT ({is_whole})"))
+                "SELECT relinquish_r.n, {} {from} WHERE {is_read} GROUP BY relinquish_r.n",
+                sums.join(", ")
             );
             (Statement { sql, parameters: Vec::new() }, names)
         });
@@ -229,6 +229,7 @@ impl Writer<'_> {
             named_others: self.named_others(number, class, treated),
             mentioned,
             uncertain,
+            uncertain_rows,
             group,
             kept,
             keepers,
@@ -241,6 +242,18 @@ impl Writer<'_> {
             let_go,
             again: class.is_written_by_triggers,
             may_shrink: class.is_cascaded_to,
+        }
+    }
+
+    /// How the touched rows of a class are found.
+    pub(super) fn touched<'c>(&'c self, number: usize, class: &'c BoundClass) -> Touched<'c> {
+        if !self.without_set.contains(&number) {
+            return Touched::in_set(self.bound, class, number);
+        }
+        let touched = Touched::by_link(self.bound, class, number);
+        match self.kept.get(&number) {
+            Some(kept) => touched.kept_by(|alias| kept.is_kept(&self.ways, alias)),
+            None => touched,
         }
     }
 

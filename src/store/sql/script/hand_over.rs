@@ -2,7 +2,7 @@
 
 use super::class::Writer;
 use super::targets::{Target, assignments};
-use super::{Act, Statement};
+use super::{Act, Instead, Statement};
 use crate::data_map::LinkRole;
 use crate::policy::ClassTreatment;
 use crate::store::sql::bind::BoundClass;
@@ -88,7 +88,10 @@ impl Writer<'_> {
         Act::HandOver {
             mark,
             write,
-            delete: Some(format!("DELETE FROM {host} WHERE {}", in_set.are(&instead))),
+            delete: Some(Instead {
+                sql: format!("DELETE FROM {host} WHERE {}", in_set.are(&instead)),
+                rows: in_set.each_has(&instead),
+            }),
         }
     }
 

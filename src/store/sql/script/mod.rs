@@ -57,6 +57,8 @@ pub(crate) struct ClassScript {
     pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
     /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
+    /// The same of each row: by field, and then the parts of its key, so many. It is asked for one customer.
+    pub(crate) uncertain_rows: Option<(String, Vec<FieldName>, usize)>,
     /// Who is counted, where what stays has to be shared.
     pub(crate) group: Option<GroupScript>,
     /// Rows that a row needs which a duty keeps. None where there can be none.
@@ -108,9 +110,17 @@ pub(crate) enum Act {
     /// Their fields are written.
     Write(Statement),
     /// They are handed over. Where the stand-in has an equal row, they are marked first and deleted.
-    HandOver { mark: Vec<String>, write: Statement, delete: Option<String> },
+    HandOver { mark: Vec<String>, write: Statement, delete: Option<Instead> },
     /// They are deleted.
     Delete(String),
+}
+
+/// Rows that are deleted and not handed over.
+#[derive(Clone, Debug)]
+pub(crate) struct Instead {
+    pub(crate) sql: String,
+    /// Per customer: how many.
+    pub(crate) rows: String,
 }
 
 /// A link to rows that are deleted.
@@ -118,13 +128,17 @@ pub(crate) enum Act {
 pub(crate) struct LetGo {
     /// In this class.
     pub(crate) class: ClassName,
+    /// The link's name.
+    pub(crate) link: String,
+    /// Per customer: rows that stay and of which the link lets go.
+    pub(crate) counted: Elsewhere,
     pub(crate) sql: String,
     /// Where that reads a whole table: how it does without.
     pub(crate) reads: Option<Reads>,
     /// The rows from which the links let go.
     pub(crate) from: Place,
-    /// It takes the tenant's stand-in.
-    pub(crate) hands_over: bool,
+    /// It takes the tenant's stand-in, if this says that it is needed.
+    pub(crate) hands_over: Option<Elsewhere>,
     /// How many links have not let go. None where no trigger of the table can be to blame.
     pub(crate) left: Option<String>,
 }
@@ -198,7 +212,12 @@ impl Script {
     /// The tables that may have to be read while rows are treated.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (&Reads, Option<Place>)> {
         let links = self.classes.iter().flat_map(|class| &class.let_go);
-        let links = links.filter_map(|link| Some((link.reads.as_ref()?, Some(link.from))));
+        // A table that is read for a count is read for the count and the write at once.
+        let links = links.flat_map(|link| {
+            let counted = link.counted.reads.as_ref();
+            let needed = link.hands_over.as_ref().and_then(|needed| needed.reads.as_ref());
+            counted.into_iter().chain(&link.reads).chain(needed).map(|reads| (reads, Some(link.from)))
+        });
         let fields = self.classes.iter().flat_map(|class| &class.fields_of_others);
         links.chain(fields.filter_map(|field| Some((field.reads.as_ref()?, field.from))))
     }

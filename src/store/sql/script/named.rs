@@ -53,6 +53,6 @@ impl Writer<'_> {
             );
             (!rows.is_empty()).then(|| (link.name.clone(), sql))
         };
-        class.links_to_others(&root.name).filter_map(count).collect()
+        self.bound.links_to_others(class).filter_map(count).collect()
     }
 }

@@ -127,7 +127,7 @@ impl Writer<'_> {
             RecordAction::Reassign => format!("{free} AND relinquish_r.instead = 1"),
             _ => free.to_owned(),
         };
-        for foot in &self.bound.classes {
+        for (at, foot) in self.bound.classes.iter().enumerate() {
             let Some(treated) = self.treatment.class(foot.name.as_str()) else { continue };
             let goes_along = *treated.action() == RecordAction::Delete;
             for link in foot.links.iter().filter(|link| link.heads.contains(&class.name) && !link.by_value) {
@@ -157,6 +157,7 @@ impl Writer<'_> {
                 let every = self.with_unclaimed(foot);
                 let gives = listed("x", &foot.handle);
                 let along = self.ways.along(link, &every, class, Toward::Foot, &from, &gives, None);
+                let counted = self.count_let_go(link, (at, foot), (&every, class), &from);
                 let update = |select: &str| {
                     format!(
                         "UPDATE {} SET {} WHERE {} IN ({select})",
@@ -173,8 +174,24 @@ impl Writer<'_> {
                     .may_be_undone(foot)
                     .then(|| format!("SELECT count(*) FROM ({}) AS found", along.sql));
                 let reads = along.reads.filter(|_| is_same_as_picked);
+                let is_needed = |select: &str| format!("SELECT count(*) FROM ({select}) AS found");
+                let hands_over = hands_over.then(|| Elsewhere {
+                    statement: Statement { sql: is_needed(&along.sql), parameters: Vec::new() },
+                    reads: reads
+                        .clone()
+                        .map(|reads| Reads { of_picked: is_needed(&reads.of_picked), ..reads }),
+                    from: Some((Set::Touched, number)),
+                });
+                let (counted, counts) = counted;
+                let counted = Elsewhere {
+                    statement: Statement { sql: counted, parameters: Vec::new() },
+                    reads: counts.filter(|_| is_same_as_picked),
+                    from: Some((Set::Touched, number)),
+                };
                 list.push(LetGo {
                     class: foot.name.clone(),
+                    link: link.name.clone(),
+                    counted,
                     sql: update(&along.sql),
                     reads: reads.map(|reads| Reads { of_picked: update(&reads.of_picked), ..reads }),
                     from: (Set::Touched, number),
@@ -184,6 +201,53 @@ impl Writer<'_> {
             }
         }
         list
+    }
+
+    /// Per customer, how many rows a link has that stay and that lead to rows of a source.
+    fn count_let_go(
+        &self,
+        link: &BoundLink,
+        (number, foot): (usize, &BoundClass),
+        (every, head): (&BoundClass, &BoundClass),
+        from: &From,
+    ) -> (String, Option<Reads>) {
+        let names: Vec<String> = (0..foot.handle.len()).map(|part| format!("h{part}")).collect();
+        let gives =
+            foot.handle.iter().zip(&names).map(|(column, name)| format!("x.{} AS {name}", quoted(column)));
+        let gives = format!("relinquish_r.n AS n, {}", gives.collect::<Vec<_>>().join(", "));
+        let along = self.ways.along(link, every, head, Toward::Foot, from, &gives, None);
+        let stays = self.goes(number, foot).map_or_else(String::new, |goes| {
+            let table = quoted(&foot.table);
+            format!(
+                " WHERE ({}) NOT IN (SELECT {} FROM {} AS {table} WHERE {goes})",
+                names.join(", "),
+                listed(&table, &foot.handle),
+                self.bound.table(&foot.table),
+            )
+        });
+        let count = |select: &str| {
+            format!(
+                "SELECT n, count(*) FROM (SELECT DISTINCT * FROM ({select}) AS found) AS relinquish_l{stays} GROUP BY n"
+            )
+        };
+        let reads = along.reads.map(|reads| Reads { of_picked: count(&reads.of_picked), ..reads });
+        (count(&along.sql), reads)
+    }
+
+    /// True of a row, under its table's name, that the treatment deletes. None where it deletes none of the class.
+    fn goes(&self, number: usize, class: &BoundClass) -> Option<String> {
+        let treated = self.treatment.class(class.name.as_str())?;
+        let touched = self.touched(number, class);
+        let due = touched.is_due();
+        let free =
+            if treated.tombstone().is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due };
+        match treated.action() {
+            RecordAction::Delete => Some(touched.are(&free)),
+            RecordAction::Reassign if treated.or_deletes() => {
+                Some(touched.are(&format!("{free} AND relinquish_r.instead = 1")))
+            }
+            RecordAction::Reassign | RecordAction::Anonymise | RecordAction::Keep { .. } => None,
+        }
     }
 
     /// Whether a trigger of the class's table may leave an update without effect and report no error.

@@ -180,25 +180,25 @@ pub(super) fn key_of_row(class: &BoundClass) -> String {
     key.join(", ")
 }
 
-/// How many mentions are not certain, by each field that is searched. None where none is. In rows that stay only for now,
-/// those count that are searched meanwhile.
+/// How many mentions in a row are not certain, by each field that is searched. None where none is. In rows that stay only for
+/// now, those count that are searched meanwhile.
 pub(super) fn uncertain_in(
     dialect: &dyn Dialect,
     slots: &[Slot],
     fields: &[Target<'_>],
     meanwhile: Option<&Vec<Target<'_>>>,
-) -> Option<(String, Vec<FieldName>)> {
+) -> Option<(Vec<String>, Vec<FieldName>)> {
     let meanwhile = meanwhile.into_iter().flatten().map(|field| (field, "relinquish_r.needed = 1"));
     let searched = fields.iter().map(|field| (field, "TRUE")).chain(meanwhile);
     let searched = searched.filter(|(field, _)| matches!(field.strategy, Strategy::Redact { .. }));
     let (counts, names): (Vec<String>, Vec<FieldName>) = searched
         .filter_map(|(Target { slot, column, .. }, when)| {
             let mentions = Computed::Uncertain { slot: *slot, value: column, n: "relinquish_r.n" };
-            let count = format!("sum(CASE WHEN {when} THEN {} ELSE 0 END)", dialect.computed(&mentions));
+            let count = format!("CASE WHEN {when} THEN {} ELSE 0 END", dialect.computed(&mentions));
             Some((count, slots.get(*slot)?.field.clone()))
         })
         .unzip();
-    (!counts.is_empty()).then(|| (counts.join(", "), names))
+    (!counts.is_empty()).then_some((counts, names))
 }
 
 /// `field = value, …`, each column once.

@@ -65,6 +65,11 @@ pub(crate) fn searched<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<Cow<'v
     if slot.place.is_some() {
         return document(value).map(|text| text.map(Cow::Borrowed));
     }
+    readable_text(value)
+}
+
+/// The text of a column that is searched. NULL mentions nobody.
+pub(crate) fn readable_text(value: Cell<'_>) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
         Cell::Null => Ok(None),
         Cell::Text(bytes) => {

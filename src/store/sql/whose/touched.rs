@@ -29,7 +29,7 @@ pub(crate) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
 pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
     let names_others = |number: &usize| {
         let class = bound.classes.get(*number);
-        class.is_some_and(|class| class.links_to_others(&bound.customers.class).next().is_some())
+        class.is_some_and(|class| bound.links_to_others(class).next().is_some())
     };
     let depends_on_duties = !treatment.kept_together().is_empty()
         || treatment.classes().values().any(|class| class.tombstone().is_some());

@@ -1,0 +1,80 @@
+//! What keeps a step of a case from being taken: as a fact, and as a sentence for a person.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Because;
+use crate::anonymise::Unbound;
+use crate::data_map::ClassName;
+
+/// Why a step is not taken. The case book keeps the fact; `Display` makes the sentence where a person reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Hindrance {
+    /// What was approved is not so any more, and something that cannot be taken back was begun.
+    Because(Because),
+    /// The data map is not the one under which the case was begun.
+    OtherDataMap,
+    /// There is no such customer any more, and it was not this case that erased them.
+    Gone,
+    /// The customer changed in the meantime.
+    Changed,
+    /// The store says that there is more to do, and does none of it.
+    NothingDone,
+    /// The store says that it is done, and records are left as they were: so many by class.
+    LeftAsTheyWere(BTreeMap<ClassName, u64>),
+    /// The profile names another customer as its owner.
+    OtherOwner,
+    /// The gateway says that the profile is gone, and still has it.
+    StillThere,
+    /// This program lacks a strategy of the host's own with which the case was begun.
+    NoStrategy {
+        /// Which.
+        name: String,
+        /// The version with which it was begun.
+        version: u32,
+        /// The one that there is.
+        found: Option<u32>,
+    },
+    /// A port refused, in the words of its own error or answer. Ports put no value of a person into these.
+    Refused(String),
+}
+
+impl From<Because> for Hindrance {
+    fn from(because: Because) -> Self {
+        Self::Because(because)
+    }
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(because) => write!(f, "{because}"),
+            Self::OtherDataMap => f.write_str(
+                "the data map is not the one under which this case was begun; bring that one back",
+            ),
+            Self::Gone => {
+                f.write_str("there is no such customer any more, and it was not this case that erased them")
+            }
+            Self::Changed => f.write_str("the customer changed in the meantime"),
+            Self::NothingDone => f.write_str("the store says there is more to do, and does none of it"),
+            Self::LeftAsTheyWere(classes) => {
+                let left: Vec<String> =
+                    classes.iter().map(|(name, records)| format!("{records} of {name}")).collect();
+                write!(f, "the store says it is done, but records are left as they were: {}", left.join(", "))
+            }
+            Self::OtherOwner => {
+                f.write_str("the profile names another customer as its owner; put the link right")
+            }
+            Self::StillThere => f.write_str("the gateway says it is gone, and still has it"),
+            Self::NoStrategy { name, version, found } => {
+                let unbound = Unbound { name: name.clone(), version: *version, found: *found };
+                write!(f, "{unbound}")
+            }
+            Self::Refused(said) => f.write_str(said),
+        }
+    }
+}

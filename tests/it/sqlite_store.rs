@@ -81,7 +81,7 @@ async fn a_fact_that_cannot_be_read_blocks_that_customer_alone() {
     let engine = host.engine();
     for (id, fact) in [("17", "date cancelled"), ("21", "status")] {
         let decision = engine.decide(&id.into(), &relinquish::Asked::request()).await.unwrap();
-        assert!(decision.to_string().contains(&format!("holds {fact} in a form")), "{decision}");
+        assert!(decision.to_string().contains(&format!("has {fact} in a form")), "{decision}");
     }
     let decision = engine.decide(&"13".into(), &relinquish::Asked::request()).await.unwrap();
     assert!(matches!(decision, relinquish::Decision::Due(_)), "{decision}");

@@ -312,8 +312,7 @@ impl Frame {
     fn delete(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
         let mut done = Vec::with_capacity(found.len());
         for (class, _) in found {
-            let (Some(Act::Delete(sql)) | Some(Act::HandOver { delete: Some(Instead { sql, .. }), .. })) =
-                &class.act
+            let Some(Act::Delete(sql) | Act::HandOver { delete: Some(Instead { sql, .. }), .. }) = &class.act
             else {
                 done.push(0);
                 continue;

@@ -14,8 +14,8 @@ use chrono::{NaiveDate, TimeDelta, Utc};
 use relinquish::customer::{FormerStatus, Moment, Status};
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
-use relinquish::policy::RecordChange;
 use relinquish::store::{Changes, Cursor, Loaded, Page, PageRequest, Saved, StatusChange, StoreError};
+use relinquish::treatment::RecordChange;
 use relinquish::{
     Approval, Asked, ByRecord, Customer, CustomerId, DataMap, Engine, MemoryLedger, Outcome, Planned,
     PolicyDocument, Problems, Repository,

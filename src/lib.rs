@@ -131,6 +131,7 @@ mod document;
 pub mod engine;
 mod format;
 pub mod gateway;
+mod json_schema;
 pub mod ledger;
 pub mod manual;
 mod name;
@@ -141,6 +142,8 @@ mod sqlite;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod treatment;
+mod words;
 
 pub use backup::BackupRetention;
 pub use customer::{Customer, CustomerId, GatewayName, TenantId};

@@ -16,7 +16,7 @@ use relinquish::ledger::{
     Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task, WorkerId,
 };
 use relinquish::plan::CaseId;
-use relinquish::policy::Treatment;
+use relinquish::treatment::Treatment;
 
 /// By which clock leases run out.
 type LeaseClock = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::customer::{AccountId, GatewayName};
 use crate::plan::{ApprovalError, CaseId, Changed, Decision, Nothing};
-use crate::policy::{Guard, TreatmentName, Trigger};
+use crate::policy::{Guard, Trigger};
+use crate::treatment::TreatmentName;
 
 /// Why a case is superseded: what it was approved for is not so any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

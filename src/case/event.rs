@@ -10,7 +10,8 @@ use super::{GatewayAnswer, Receipt};
 use crate::customer::{FormerStatus, Status};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
-use crate::plan::{Counts, ExpiryPart, Kept, OperatorId, ReasonCode, Step, Uncertain};
+use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
+use crate::treatment::{Counts, Kept, Uncertain};
 
 /// How the reversible first step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

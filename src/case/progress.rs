@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, Receipt, Waiver};
 use crate::customer::{FormerStatus, Status, TenantId};
 use crate::digest::Digest;
-use crate::plan::{Counts, ExpiredOf, ExpiryPart, ExpiryPlace, Step};
+use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, Step};
+use crate::treatment::Counts;
 
 /// An event that cannot come to pass where a case stands. A case book that holds one was written to by somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,8 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
-use crate::plan::{Counts, ExpiredOf, ExpiryPart, ExpiryPlace};
+use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace};
+use crate::treatment::Counts;
 
 fn profile(n: u8) -> Digest {
     Digest::of_bytes(&[n])

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Value;
 use super::moment::{Moment, Spelled, spelled};
-use crate::policy::TimeZone;
+use crate::data_map::TimeZone;
 
 /// How dates are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -45,6 +45,7 @@ mod link;
 mod moment;
 mod not_covered;
 mod record;
+mod time_zone;
 mod trigger;
 mod unclaimed;
 mod unique;
@@ -63,6 +64,7 @@ pub use link::{Link, LinkRole, WhenGone};
 pub use moment::Moment;
 pub use not_covered::{IgnoredPart, NotCovered, RowsBecause, UnreachedRows};
 pub use record::{Record, RecordKey, Value};
+pub use time_zone::{NotATimeZone, TimeZone};
 pub use trigger::{TableTrigger, TriggerEffect, TriggerOn};
 #[cfg(feature = "sqlite")]
 pub(crate) use unclaimed::RowOnDelete;
@@ -238,9 +240,9 @@ impl Field {
     }
 
     /// It holds a date (a day, an instant, or Unix seconds; for others see [`dated_as`](Self::dated_as)), and the store keeps records by it: what it is told to keep
-    /// in [`ClassTreatment::under_duty`](crate::policy::ClassTreatment::under_duty) stays byte for byte as it is, and what
-    /// such a record needs stays as a [tombstone](crate::policy::ClassTreatment::tombstone). A store that goes through
-    /// [`Treatment::standings`](crate::policy::Treatment::standings) does so by itself.
+    /// in [`ClassTreatment::under_duty`](crate::treatment::ClassTreatment::under_duty) stays byte for byte as it is, and what
+    /// such a record needs stays as a [tombstone](crate::treatment::ClassTreatment::tombstone). A store that goes through
+    /// [`Treatment::standings`](crate::treatment::Treatment::standings) does so by itself.
     #[must_use]
     pub fn dated(mut self) -> Self {
         self.dated = true;
@@ -680,7 +682,7 @@ impl DataMap {
     }
 
     /// Whether the store counts customers who share what stays of one, as a
-    /// [smallest group](crate::policy::SmallestGroup) takes.
+    /// [smallest group](crate::treatment::SmallestGroup) takes.
     pub fn counts_groups(&self) -> bool {
         self.counts_groups
     }

@@ -11,8 +11,9 @@ use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 use crate::ledger::{EntryBody, EntryKey, Find};
 use crate::plan::acting;
-use crate::policy::{Ownerless, Policy, Treatment};
+use crate::policy::Policy;
 use crate::store::{Census, CensusRequest, Explained};
+use crate::treatment::{Ownerless, Treatment};
 
 /// How many problems of a census an error names.
 const NAMED: usize = 5;

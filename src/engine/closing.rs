@@ -20,7 +20,7 @@ use crate::ledger::{
     WaivedStep, Waiver,
 };
 use crate::plan::{Deferred, OperatorId, Step, Tombstones};
-use crate::policy::RecordAction;
+use crate::treatment::RecordAction;
 
 impl Engine {
     /// Closes erasures that were verified.

@@ -17,7 +17,7 @@ use crate::customer::TenantId;
 use crate::digest::Digest;
 use crate::ledger::{CaseEvent, Closing, NewCase, Opened, OpenedCases, SavedCase, Task};
 use crate::plan::{ApprovedPlan, CaseId, Step};
-use crate::policy::Treatment;
+use crate::treatment::Treatment;
 
 /// What the cases of a batch share while they run.
 pub(super) struct Batch<'t> {

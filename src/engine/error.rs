@@ -12,8 +12,8 @@ use crate::document::Problems;
 use crate::gateway::GatewayError;
 use crate::ledger::{Certificate, Closing, KeyRingError, LedgerError};
 use crate::plan::{ApprovalError, CaseId, Decision, Plan, Step};
-use crate::policy::TreatmentName;
 use crate::store::StoreError;
+use crate::treatment::TreatmentName;
 
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]

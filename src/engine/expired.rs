@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::customer::TenantId;
 use crate::ledger::EndedEarly;
-use crate::plan::{CaseId, ExpiredOf, ExpiryPlan, NothingExpires, plural};
+use crate::plan::{CaseId, ExpiredOf, ExpiryPlan, NothingExpires};
+use crate::words::plural;
 
 /// What planning an expiry came to.
 #[derive(Clone, Debug)]

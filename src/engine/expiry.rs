@@ -21,12 +21,14 @@ use crate::digest::Digest;
 use crate::ledger::{EndedEarly, Expiry, NewCase, Task};
 use crate::plan::{
     ApprovedExpiry, ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, ExpiryPlan, ExpiryTerms, Mandate,
-    NothingExpires, Tally, holds_back,
+    NothingExpires, holds_back,
 };
-use crate::policy::{Effective, Guard, GuardRule, Treatment};
+use crate::policy::{Effective, Guard, GuardRule};
 use crate::store::{
     Counts, Cursor, CustomerStore, OwnerlessRecords, OwnerlessRequest, PageRequest, StoreError,
 };
+use crate::treatment::Tally;
+use crate::treatment::Treatment;
 
 /// Stands for the tenant of those whose tenant cannot be read.
 const NOBODY_KNOWS: &str = "?";

@@ -35,10 +35,11 @@ use crate::ledger::{
     WorkerId,
 };
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Mandate};
-use crate::policy::{GatewayAction, Policy, PolicyDocument};
+use crate::policy::{Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
 };
+use crate::treatment::GatewayAction;
 
 mod census;
 mod clock;
@@ -391,7 +392,7 @@ impl Engine {
             && !self.parts.policy.all().any(|policy| policy.treatments().contains_key(name))
         {
             let known = self.parts.policy.all().flat_map(|policy| policy.treatments().keys());
-            let known: BTreeSet<&str> = known.map(crate::policy::TreatmentName::as_str).collect();
+            let known: BTreeSet<&str> = known.map(crate::treatment::TreatmentName::as_str).collect();
             let way_out = suggest(name.as_str(), known);
             return Err(Error::NoSuchTreatment { name: name.clone(), way_out });
         }

@@ -17,9 +17,11 @@ use crate::ledger::{
     ClosedCase, Closing, DeactivationOutcome, Entry, EntryKey, ErasureResult, ErasureRules, Find,
     SubjectToken,
 };
-use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Tally, Terms, TreatedBefore, decide};
-use crate::policy::{Guard, GuardRule, Policy, RecordAction, Treatment, TreatmentName};
+use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Terms, TreatedBefore, decide};
+use crate::policy::{Guard, GuardRule, Policy};
 use crate::store::{Batch, StoreError, TallyRequest};
+use crate::treatment::Tally;
+use crate::treatment::{RecordAction, Treatment, TreatmentName};
 
 /// How many gateway calls are under way at once.
 pub(super) const CALLS: usize = 32;

@@ -16,7 +16,7 @@ use crate::format::Format;
 use crate::gateway::ReviewRow;
 use crate::name::open_name;
 use crate::plan::{ApprovalError, ApprovedPlan, Binding, CaseId, ExpiryOf, ExpiryTerms, Mandate, Step};
-use crate::policy::Treatment;
+use crate::treatment::Treatment;
 
 /// A case to open: what is to be done, and on whose word.
 ///

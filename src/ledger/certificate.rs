@@ -18,9 +18,12 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, OperatorId, Tombstones, Uncertain, is_all_claimed, links_of, not_certain, plural};
-use crate::policy::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Trigger};
+use crate::plan::{CaseId, OperatorId, Tombstones, is_all_claimed, links_of, not_certain};
+use crate::policy::Trigger;
 use crate::store::Otherwise;
+use crate::treatment::Uncertain;
+use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName};
+use crate::words::plural;
 
 /// Whether old bytes may still lie in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

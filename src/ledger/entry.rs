@@ -15,9 +15,11 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
-use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, Step, Tombstones, Uncertain};
-use crate::policy::{TreatmentName, Trigger};
+use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, Step, Tombstones};
+use crate::policy::Trigger;
 use crate::store::{Census, Otherwise};
+use crate::treatment::TreatmentName;
+use crate::treatment::Uncertain;
 
 /// How many records were treated: counted, or not known because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -457,8 +459,7 @@ struct Text<S> {
 }
 
 fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
-    canonical(&Text { format: FORMAT, says })
-        .map_err(|error| no_canonical_form(&error))
+    canonical(&Text { format: FORMAT, says }).map_err(|error| no_canonical_form(&error))
 }
 
 /// The hash of a leaf of a Merkle tree, as RFC 6962, section 2.1, has it.

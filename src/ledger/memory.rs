@@ -13,7 +13,7 @@ use super::{
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
-use crate::policy::Treatment;
+use crate::treatment::Treatment;
 
 /// Case book and ledger in memory.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::case::OutOfOrder;
 pub use crate::case::{DeactivationOutcome, Waiver};
 use crate::digest::Digest;
 use crate::plan::CaseId;
-use crate::policy::Treatment;
+use crate::treatment::Treatment;
 
 mod case;
 mod certificate;

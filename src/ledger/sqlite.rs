@@ -17,8 +17,8 @@ use super::{
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
-use crate::policy::Treatment;
 use crate::sqlite::{self, Fault, Worker};
+use crate::treatment::Treatment;
 
 use book::Numbers;
 

@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalError, Changed, Due, GuardFinding, Keeps, OperatorId, Step, Tally};
+use super::{ApprovalError, Changed, Due, GuardFinding, Keeps, OperatorId, Step};
 use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::digest::Digest;
-use crate::policy::{GatewayAction, Guard, Policy, TreatmentName, Trigger};
+use crate::policy::{Guard, Policy, Trigger};
+use crate::treatment::Tally;
+use crate::treatment::{GatewayAction, TreatmentName};
 
 /// What the digest of a plan is made of, and all that is: everything the decision depended on, and what duties keep. No
 /// instants of planning, nothing that will be erased, and no sentence: only names, numbers, dates and digests.
@@ -180,7 +182,9 @@ impl Binding {
             || self.keeps.clone(),
             |tally| Keeps::counted(policy.effective(&customer.tenant), tally),
         );
-        let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else { return Some(Changed::Terms) };
+        let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else {
+            return Some(Changed::Terms);
+        };
         // The approval is of the binding's digest: bindings that are equal have the same one.
         if now == *self { None } else { Some(self.keeps.changed(&now.keeps).unwrap_or(Changed::Terms)) }
     }
@@ -205,8 +209,7 @@ impl Binding {
 
     /// Whether only the customer is another one, or what duties keep of theirs.
     pub(crate) fn shares_terms(&self, other: &Self) -> bool {
-        self.tenant == other.tenant
-            && (Arc::ptr_eq(&self.terms, &other.terms) || self.terms == other.terms)
+        self.tenant == other.tenant && (Arc::ptr_eq(&self.terms, &other.terms) || self.terms == other.terms)
     }
 
     /// What it has in common with others.

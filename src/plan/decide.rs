@@ -9,13 +9,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::explain::{Listener, Reason, Silent};
-use super::{CaseId, Deferred, Tally};
+use super::{CaseId, Deferred};
 use crate::customer::{Customer, GatewayProfile, Moment};
 use crate::digest::Digest;
-use crate::policy::{
-    Effective, GatewayAction, Ground, Guard, GuardRule, Policy, Treatment, TreatmentName, Trigger,
-    TriggerRule,
-};
+use crate::policy::{Effective, Ground, Guard, GuardRule, Policy, Trigger, TriggerRule};
+use crate::treatment::Tally;
+use crate::treatment::{GatewayAction, Treatment, TreatmentName};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +51,7 @@ pub struct TreatedBefore {
     pub trigger: Trigger,
     /// The treatment that was chosen, by name.
     pub name: TreatmentName,
-    /// [`Treatment::digest`](crate::policy::Treatment::digest) of what was done.
+    /// [`Treatment::digest`](crate::treatment::Treatment::digest) of what was done.
     pub treatment: Digest,
     /// The store holds something that the treatment chosen *now* would still change.
     pub anything_left: bool,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::{Kept, Tally};
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::{Deferred, DeferredBy, Duty, Effective};
+use crate::treatment::{Kept, Tally};
 
 impl Deferred {
     /// What they do defer, by the records that were counted.

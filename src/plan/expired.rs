@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::acting;
 use crate::customer::{Cursor, TenantId};
 use crate::data_map::ClassName;
-use crate::policy::Treatment;
+use crate::treatment::Treatment;
 
 /// What came of an expiry for one tenant, or of records whose owner is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

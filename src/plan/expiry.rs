@@ -8,11 +8,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Approval, ApprovalError, Tally, plural};
+use super::{Approval, ApprovalError};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
-use crate::policy::{ClassTreatment, Guard, Policy, RecordAction, Treatment};
+use crate::policy::{Guard, Policy};
+use crate::treatment::Tally;
+use crate::treatment::{ClassTreatment, RecordAction, Treatment};
+use crate::words::plural;
 
 /// Whose records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

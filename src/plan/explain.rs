@@ -6,9 +6,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::decide::{Again, Asked, Decision, GuardFinding, TreatedBefore, decide_aloud};
-use super::{CaseId, Deferred, Tally};
+use super::{CaseId, Deferred};
 use crate::customer::{Customer, Status, TenantId};
-use crate::policy::{Effective, Guard, Policy, TreatmentName, Trigger};
+use crate::policy::{Effective, Guard, Policy, Trigger};
+use crate::treatment::Tally;
+use crate::treatment::TreatmentName;
 
 /// Hears the reasons while a decision is made. The silent one costs nothing.
 pub(super) trait Listener {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::decide::{Asked, Decision, TreatedBefore, decide};
 use crate::customer::{Customer, TenantId};
 use crate::data_map::ClassName;
-use crate::policy::{Policy, RecordAction, TreatmentName, Trigger};
+use crate::policy::{Policy, Trigger};
+use crate::treatment::{RecordAction, TreatmentName};
 
 /// How many customers change from one policy to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -6,9 +6,11 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Deferred, Tally, plural};
+use super::Deferred;
 use crate::data_map::{ClassName, FieldName};
 use crate::policy::Effective;
+use crate::treatment::Tally;
+use crate::words::plural;
 
 /// What duties keep of one class, as it was counted for a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

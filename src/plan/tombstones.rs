@@ -6,9 +6,11 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Deferred, Tally, plural};
+use super::Deferred;
 use crate::data_map::ClassName;
-use crate::policy::{ClassTreatment, Tombstone, Treatment};
+use crate::treatment::Tally;
+use crate::treatment::{ClassTreatment, Tombstone, Treatment};
+use crate::words::plural;
 
 /// Records of one class that have to stay while others are kept that need them: anonymised now, and deleted when the
 /// customer is treated again once the last of those has gone.
@@ -83,8 +85,8 @@ impl fmt::Display for Tombstones {
 mod tests {
     use super::*;
     use crate::data_map::{DataMap, Field, Link, RecordClass};
-    use crate::plan::{ClassTally, Kept};
     use crate::policy::{Effective, Policy, PolicyDocument};
+    use crate::treatment::{ClassTally, Kept};
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()

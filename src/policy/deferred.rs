@@ -7,8 +7,9 @@ use std::sync::Arc;
 use chrono::{Months, NaiveDate};
 use serde::{Serialize, Serializer};
 
-use super::{Duty, Effective, Ground, Period, StartRule, Treatment};
+use super::{Duty, Effective, Ground, Period, StartRule};
 use crate::data_map::{ClassName, FieldName};
+use crate::treatment::Treatment;
 
 /// Records of a class that must be kept for now. What the treatment says of them is done when the last duty on them has
 /// ended.

@@ -5,11 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
-use serde::{Deserialize, Serialize};
 
-use super::{FiscalYearEnd, Ground, Period, StartRule, Statute, TimeZone};
-use crate::customer::Moment;
-use crate::data_map::{ClassName, DateForm, FieldName};
+use super::{FiscalYearEnd, Ground, Period, StartRule, Statute};
+use crate::data_map::{ClassName, FieldName};
 
 /// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
 const REACH: Days = Days::new(110 * 366);
@@ -114,46 +112,12 @@ impl fmt::Display for Duty {
     }
 }
 
-/// Records of a class that are under a duty, by one field that holds their date.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnderDuty {
-    /// The field that holds the record's date.
-    pub field: FieldName,
-    /// Where the records have no such field: the classes from which they hang, link by link, up to the one that has it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub through: Vec<ClassName>,
-    /// Records dated then or later are kept. None until the treatment is [dated](super::Policy::dated): then all of
-    /// them are.
-    pub keep_from: Option<NaiveDate>,
-    /// The zone in which the date is a day.
-    pub time_zone: TimeZone,
-    /// The links over which a record that is kept keeps others as they are, because it has no meaning without them, each
-    /// with the class from which it starts.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub needs: BTreeSet<(ClassName, String)>,
-    /// How the field stores the date.
-    #[serde(default, skip_serializing_if = "DateForm::is_plain")]
-    pub form: DateForm,
-}
-
-impl UnderDuty {
-    /// Whether a record of this date is kept. One whose date is missing or cannot be read is: what is not known forbids.
-    pub fn keeps(&self, date: Option<Moment>) -> bool {
-        match (self.keep_from, date) {
-            (Some(keep_from), Some(date)) => self.time_zone.day_of(date) >= keep_from,
-            (None, _) | (_, None) => true,
-        }
-    }
-
-    /// The day that a record's date means.
-    pub fn day(&self, date: Option<Moment>) -> Option<NaiveDate> {
-        date.map(|date| self.time_zone.day_of(date))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::Moment;
+    use crate::data_map::{DateForm, TimeZone};
+    use crate::treatment::UnderDuty;
 
     fn duty(period: &str, start: StartRule) -> Duty {
         Duty {

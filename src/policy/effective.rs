@@ -9,13 +9,12 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::of_day::OfDay;
-use super::{
-    Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, TimeZone, Treatment, TreatmentName, Trigger,
-    TriggerRule, UnderDuty,
-};
+use super::{Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Trigger, TriggerRule};
 use crate::customer::TenantId;
 use crate::data_map::ClassName;
+use crate::data_map::TimeZone;
 use crate::digest::Digest;
+use crate::treatment::{Treatment, TreatmentName, UnderDuty};
 
 /// Where a line of a policy comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Duty, Period, Treatment};
+use super::{Duty, Period};
 use crate::data_map::{ClassName, FieldName};
+use crate::treatment::{Ownerless, Treatment};
 
 /// When records expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,35 +29,6 @@ impl fmt::Display for After {
             Self::Age { from, period } => write!(f, "{period} after {from}"),
             Self::Duty => f.write_str("when the last duty has ended"),
         }
-    }
-}
-
-/// Which records count as those whose owner is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ownerless {
-    /// They name a customer who is not there, or hang from a record that is not there.
-    Gone,
-    /// Those, and those that name nobody: a foreign key may have been cleared when its customer went, and a guest's order
-    /// never had one.
-    GoneOrNone,
-}
-
-impl Ownerless {
-    pub(super) const ALL: [Self; 2] = [Self::Gone, Self::GoneOrNone];
-
-    /// As the policy spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::GoneOrNone => "gone or none",
-        }
-    }
-}
-
-impl fmt::Display for Ownerless {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

@@ -190,6 +190,7 @@ use chrono::{DateTime, Utc};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
+use crate::treatment::{Treatment, TreatmentName};
 
 mod by_tenant;
 mod check;
@@ -199,44 +200,24 @@ mod duty;
 mod effective;
 mod expiry;
 mod fiscal_year;
-mod group;
 mod guard;
-mod lead;
 mod of_day;
 mod period;
-mod reading;
 mod schema;
-mod standing;
 pub mod statute;
-mod time_zone;
-mod treatment;
 mod trigger;
 
 use by_tenant::ByTenant;
 pub use deferred::{Deferred, DeferredBy, DutyTerms};
 pub use document::{Choice, PolicyDocument};
-pub use duty::{Duty, UnderDuty};
+pub use duty::Duty;
 pub use effective::{Effective, Line, Origin};
-pub use expiry::{After, Expiry, Ownerless, OwnerlessExpiry};
+pub use expiry::{After, Expiry, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
-#[cfg(feature = "sqlite")]
-pub(crate) use group::as_it_stays;
-pub use group::{Group, SharedField, SmallestGroup};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
-pub use lead::Lead;
 pub use period::{NotAPeriod, Period};
-pub(crate) use reading::NewText;
-#[cfg(feature = "sqlite")]
-pub(crate) use reading::marks;
 pub use schema::schema;
-#[cfg(feature = "sqlite")]
-pub(crate) use schema::{DRAFT, object};
-pub use standing::Standing;
 pub use statute::{StartRule, Statute};
-pub use time_zone::{NotATimeZone, TimeZone};
-pub use treatment::{
-    ClassTreatment, GatewayAction, RecordAction, RecordChange, Tombstone, Treatment, TreatmentName,
-};
 pub use trigger::{Trigger, TriggerRule};
 
 /// A policy that was held against a data map: every line of it can be carried out.

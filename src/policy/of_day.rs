@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 
 use chrono::NaiveDate;
 
-use super::TreatmentName;
+use crate::treatment::TreatmentName;
 
 /// What was computed for a day, by treatment. Another day takes its place.
 #[derive(Debug)]

@@ -3,13 +3,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::document::trigger_keys;
-use super::{Ground, Guard, Ownerless, StartRule, Statute, TimeZone, Trigger};
+use super::{Ground, Guard, StartRule, Statute, Trigger};
 use crate::anonymise::Generalisation;
 use crate::anonymise::text::Detector;
-use crate::data_map::Kind;
-
-/// The dialect.
-pub(crate) const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+use crate::data_map::{Kind, TimeZone};
+use crate::json_schema::{DRAFT, object};
+use crate::treatment::Ownerless;
 
 const TEXT: &str = "#/$defs/text";
 
@@ -199,13 +198,6 @@ fn described(says: &str, schema: &Json) -> Json {
         table.insert("description".to_owned(), says.into());
     }
     schema
-}
-
-/// A table with these keys and no others.
-pub(crate) fn object(properties: &[(&str, Json)], required: &[&str]) -> Json {
-    let properties: Map<String, Json> =
-        properties.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
-    json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
 fn trigger_rule(trigger: Trigger) -> Json {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Period, TreatmentName};
+use super::Period;
 use crate::customer::{Customer, Status};
+use crate::treatment::TreatmentName;
 
 /// What makes a customer due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use crate::anonymise::readable::{IDENTIFIER_WAY_OUT, identifier_in, way_out};
 use crate::anonymise::text::{Matcher, TooManyPeople};
 use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId};
 use crate::data_map::{self, DataMap, Datatype, FieldName, ReadDate, Record, Value};
-use crate::policy::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
+use crate::treatment::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
 
 /// A customer's records, as a host loads them.
 #[derive(Clone, Debug)]

@@ -322,7 +322,7 @@ impl TableCensus {
 }
 
 fn these(count: u64, word: &str) -> String {
-    format!("{count} {}", crate::plan::plural(count, word))
+    format!("{count} {}", crate::words::plural(count, word))
 }
 
 fn names(count: u64) -> String {

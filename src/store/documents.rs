@@ -72,7 +72,7 @@ use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::{ClassName, DataMap, Datatype, Field, Kind, NotCovered, Record, RecordClass, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
-use crate::policy::{RecordAction, RecordChange, Standing, Treatment};
+use crate::treatment::{RecordAction, RecordChange, Standing, Treatment};
 
 /// The field of a document's key in its store.
 pub const PATH: &str = "path";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::policy::Group;
+use crate::treatment::Group;
 
 /// A small port of its own: somebody who counts customers that share what stays of one. A policy that demands a
 /// smallest group takes it: [`ByRecord::counting`](super::ByRecord::counting).

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::customer::{Customer, CustomerId, FormerStatus, Status, TenantId};
 use crate::data_map::{DataMap, FieldName, Record, Value};
-use crate::policy::{Group, RecordChange};
+use crate::treatment::{Group, RecordChange};
 
 /// A [`CustomerStore`](super::CustomerStore) in memory.
 pub type MemoryStore = ByRecord<MemoryRepository>;

@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, Expected, FormerStatus, Identifiers, TenantId};
 use crate::data_map::DataMap;
-use crate::policy::Treatment;
+use crate::treatment::Treatment;
 
 mod by_record;
 mod census;
@@ -40,7 +40,7 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::plan::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
+pub use crate::treatment::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
 pub use by_record::{ByRecord, Changes, Loaded, RecordWrite, Repository, Saved, StatusChange};
 pub(crate) use census::Explained;
 pub use census::{Census, CensusRequest, ClassCensus, Counted, TableCensus, TakeCensus};
@@ -192,7 +192,7 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
 
     /// Counts each customer's records, and those to which a treatment would still do something. Plans count
     /// with it before, and a case verifies with it afterwards: so it must read what is really there. Where the
-    /// treatment has a [smallest group](crate::policy::SmallestGroup), it also says whether too few customers share what
+    /// treatment has a [smallest group](crate::treatment::SmallestGroup), it also says whether too few customers share what
     /// stays ([`Tally::rare`]), and whether too few share even what is one step more general ([`Tally::alone`]).
     ///
     /// **Idempotency:** reads only. **Partial failure:** per customer. **Cancel safety:** safe.

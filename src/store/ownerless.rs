@@ -11,7 +11,7 @@ use super::{Counts, StoreError, Tally};
 use crate::anonymise::Seed;
 use crate::customer::Cursor;
 use crate::data_map::ClassName;
-use crate::policy::{Ownerless, Treatment};
+use crate::treatment::{Ownerless, Treatment};
 
 /// A request about records whose owner is gone.
 #[derive(Clone, Debug)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use chrono::DateTime;
 use relinquish::anonymise::Seed;
 use relinquish::customer::CustomerId;
-use relinquish::policy::Ownerless;
 use relinquish::store::{
     CustomerStore, Deactivation, EraseRequest, Erased, OwnerlessRecords, OwnerlessRequest, RecordStore,
     StoreError, TallyRequest, Target,
 };
 use relinquish::testing::ManualClock;
+use relinquish::treatment::Ownerless;
 use relinquish::{
-    Asked, Engine, Error, MemoryLedger, Outcome, PolicyDocument, SqliteStore, policy::Treatment,
+    Asked, Engine, Error, MemoryLedger, Outcome, PolicyDocument, SqliteStore, treatment::Treatment,
 };
 use rusqlite::Connection;
 

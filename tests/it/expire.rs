@@ -19,12 +19,12 @@ use relinquish::gateway::{
 };
 use relinquish::ledger::{CaseBook as _, Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
 use relinquish::plan::{ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, Step};
-use relinquish::policy::{Ownerless, Standing};
 use relinquish::store::{
     ByRecord, Cursor, MemoryRepository, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, StoreError,
     Tally,
 };
 use relinquish::testing::{ManualClock, RepeatableEntropy};
+use relinquish::treatment::{Ownerless, Standing};
 use relinquish::{
     Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
     PolicyDocument, SqlMap, SqliteLedger, SqliteStore, TenantId,

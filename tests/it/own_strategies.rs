@@ -327,7 +327,7 @@ async fn a_store_refuses_a_treatment_whose_strategies_are_missing() {
     let document = PolicyDocument::from_toml(POLICY).unwrap();
     let policy = document.check_with(relinquish::RecordStore::data_map(&store), &own(1)).unwrap();
     let saved = serde_json::to_string(&*policy.treatments()["t"]).unwrap();
-    let read: relinquish::policy::Treatment = serde_json::from_str(&saved).unwrap();
+    let read: relinquish::treatment::Treatment = serde_json::from_str(&saved).unwrap();
     assert_eq!(read.digest(), policy.treatments()["t"].digest());
     let request = relinquish::store::TallyRequest::new(vec!["1".into()], std::sync::Arc::new(read));
     let error = (&store as &dyn CustomerStore).tally(&request).await.unwrap_err().to_string();

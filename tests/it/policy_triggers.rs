@@ -4,7 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use relinquish::customer::{Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
 use relinquish::plan::{Missing, Nothing, Reason, Rest, TreatedBefore, decide, explain};
-use relinquish::policy::{Origin, TreatmentName, Trigger};
+use relinquish::policy::{Origin, Trigger};
+use relinquish::treatment::TreatmentName;
 use relinquish::{Asked, Customer, DataMap, Decision, Policy, PolicyDocument, Problems, TenantId};
 
 fn map() -> DataMap {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use relinquish::customer::{Moment, Status};
 use relinquish::data_map::{Fact, Field, Kind, RecordClass};
 use relinquish::plan::decide;
-use relinquish::policy::{GatewayAction, Lead, Ownerless, RecordAction};
+use relinquish::treatment::{GatewayAction, Lead, Ownerless, RecordAction};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
 
 /// Classes with the kinds of what they hold.

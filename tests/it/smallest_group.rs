@@ -10,9 +10,10 @@ use relinquish::anonymise::Seed;
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Record, RecordClass, Value};
 use relinquish::engine::EngineBuilder;
 use relinquish::ledger::{MemoryKeyRing, TokenKey};
-use relinquish::policy::{Choice, Group, Standing};
+use relinquish::policy::Choice;
 use relinquish::store::{CountGroups, EraseRequest, Erased, MemoryRepository, TallyRequest, Target};
 use relinquish::testing::ManualClock;
+use relinquish::treatment::{Group, Standing};
 use relinquish::{
     Approval, Asked, ByRecord, Customer, CustomerId, CustomerStore, DataMap, Engine, MemoryLedger, Outcome,
     Planned, PolicyDocument, RecordStore, SqlMap, SqliteStore,

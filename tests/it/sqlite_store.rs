@@ -106,7 +106,7 @@ fn request(
     ids: &[&str],
     policy: &str,
     treatment: &str,
-) -> (TallyRequest, Arc<relinquish::policy::Treatment>) {
+) -> (TallyRequest, Arc<relinquish::treatment::Treatment>) {
     let policy = PolicyDocument::from_toml(policy).unwrap().check(host.store.data_map()).unwrap();
     let treatment = Arc::clone(&policy.treatments()[treatment]);
     let ids = ids.iter().map(|id| CustomerId::from(*id)).collect();

@@ -7,7 +7,8 @@ use relinquish::anonymise::Seed;
 use relinquish::customer::Moment;
 use relinquish::data_map::{Datatype, Fact, Field, Kind, Link, Record, RecordClass, WhenGone};
 use relinquish::plan::impact;
-use relinquish::policy::{Period, RecordChange, Standing, StartRule};
+use relinquish::policy::{Period, StartRule};
+use relinquish::treatment::{RecordChange, Standing};
 use relinquish::{Customer, DataMap, Policy, PolicyDocument, Problems};
 
 const POLICY: &str = r#"

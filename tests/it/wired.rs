@@ -15,11 +15,11 @@ use relinquish::ledger::{
     ListedCase, NewCase, OpenedCases,
 };
 use relinquish::plan::CaseId;
-use relinquish::policy::Treatment;
 use relinquish::store::{
     Batch, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated, Reactivation,
     StoreError, TakeCensus, Tally, TallyRequest,
 };
+use relinquish::treatment::Treatment;
 use relinquish::{
     Customer, CustomerId, CustomerStore, DataMap, Digest, GatewayName, PaymentGatewayEraser, RecordStore,
 };

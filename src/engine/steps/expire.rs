@@ -16,9 +16,10 @@ use crate::engine::run::Run;
 use crate::engine::work::{ExpiryWork, Looked};
 use crate::engine::{Engine, Error};
 use crate::ledger::EndedEarly;
-use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, Step, Tally};
-use crate::policy::{ClassTreatment, RecordAction, Treatment};
+use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, Step};
 use crate::store::{EraseRequest, Erased, OwnerlessErased, StoreError, Target};
+use crate::treatment::Tally;
+use crate::treatment::{ClassTreatment, RecordAction, Treatment};
 
 /// How many records more than twice those of the plan may have expired by the time of the run.
 const LEEWAY: u64 = 100;

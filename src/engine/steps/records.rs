@@ -15,9 +15,10 @@ use crate::engine::drive::Batch;
 use crate::engine::run::{Run, at_the_step, by_a_guard, not_tried, wait_all};
 use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
-use crate::plan::{Step, Tally};
-use crate::policy::Treatment;
+use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, StoreError};
+use crate::treatment::Tally;
+use crate::treatment::Treatment;
 
 /// How many parts of one customer's records are erased before the case is left to a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;

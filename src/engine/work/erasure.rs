@@ -16,9 +16,11 @@ use crate::engine::steps::{self, Perform};
 use crate::engine::survey::{Before, Surveyed};
 use crate::engine::{Engine, Error, Outcome};
 use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
-use crate::plan::{Asked, Binding, Decision, GuardFinding, Step, Tally};
-use crate::policy::{Guard, Treatment, Trigger};
+use crate::plan::{Asked, Binding, Decision, GuardFinding, Step};
+use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
+use crate::treatment::Tally;
+use crate::treatment::Treatment;
 
 /// What is known of the erasure of a customer while it runs.
 pub(in crate::engine) struct ErasureWork {

@@ -20,8 +20,8 @@ use crate::ledger::{
     ReviewedProfile, SavedCase, Task, WorkerId,
 };
 use crate::plan::{Binding, CaseId, Keeps, Mandate, Terms};
-use crate::policy::Treatment;
 use crate::sqlite::Fault;
+use crate::treatment::Treatment;
 
 /// How many numbers are remembered. Cases that stay open beyond that are looked up.
 const REMEMBERED: usize = 10_000;

@@ -11,10 +11,8 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 
 use super::{Blocked, Decision, Deferred, Due, Holidays, RequestClock};
-use crate::policy::{
-    After, ClassTreatment, Effective, Expiry, GatewayAction, Guard, GuardRule, Period, RecordAction,
-    Treatment, Trigger, TriggerRule,
-};
+use crate::policy::{After, Effective, Expiry, Guard, GuardRule, Period, Trigger, TriggerRule};
+use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment};
 
 mod english;
 mod swedish;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::anonymise::Strategies;
 use crate::data_map::{ClassName, DataMap, Field, FieldName, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
+use crate::policy::Duty;
 use crate::policy::document::{ClassRule, Rules};
-use crate::policy::{ClassTreatment, Duty, RecordAction, Tombstone, UnderDuty};
+use crate::treatment::{ClassTreatment, RecordAction, Tombstone, UnderDuty};
 
 pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     for duty in &rules.duties {

@@ -7,7 +7,7 @@ use crate::anonymise::{Generalisation, Reveals, Strategy};
 use crate::data_map::{DataMap, FieldName, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, SizeRule};
-use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
+use crate::treatment::{ClassTreatment, RecordAction, SmallestGroup};
 
 /// Everything that is kept or made general has to be shared, and goes where it is not.
 pub(super) fn put_in_group(

@@ -8,9 +8,7 @@ use serde_json::Value as Json;
 use super::by_tenant::ByTenant;
 use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule, own_path};
 use super::of_day::OfDay;
-use super::{
-    ClassTreatment, Effective, Guard, GuardRule, Policy, RecordAction, Treatment, Trigger, effective,
-};
+use super::{Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
@@ -19,6 +17,7 @@ use crate::data_map::{
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
+use crate::treatment::{ClassTreatment, RecordAction, Treatment};
 
 mod duties;
 mod expire;
@@ -191,7 +190,10 @@ fn check_triggers(reader: &mut Reader, rules: &Rules, map: &DataMap) {
             reader.problem(
                 join(&path, "treatment"),
                 format!("{} is no treatment", rule.treatment),
-                suggest(rule.treatment.as_str(), rules.treatments.keys().map(super::TreatmentName::as_str)),
+                suggest(
+                    rule.treatment.as_str(),
+                    rules.treatments.keys().map(crate::treatment::TreatmentName::as_str),
+                ),
             );
         }
         if matches!(trigger, Trigger::Cancelled | Trigger::Deleted) && !map.knows(Fact::Status) {

@@ -7,8 +7,8 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass};
 use crate::document::{Reader, join, key};
 use crate::policy::document::{ClassRule, FieldRule, Rules, TreatmentRule};
-use crate::policy::reading::marks;
-use crate::policy::{ClassTreatment, RecordAction};
+use crate::treatment::marks;
+use crate::treatment::{ClassTreatment, RecordAction};
 
 fn is_searched(strategy: &Strategy) -> bool {
     matches!(strategy, Strategy::Redact { .. })

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::RecordAction;
 use super::super::document::{ClassRule, TreatmentRule};
 use crate::data_map::{DataMap, FieldName, LetGo, Link, LinkRole, RecordClass, Role, Unclaimed, WhenGone};
 use crate::document::{Problem, Reader, join, key};
+use crate::treatment::RecordAction;
 
 /// Deletes that something which stays forbids.
 pub(super) fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {

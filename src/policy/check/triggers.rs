@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger, WhenGone};
 use crate::document::{Reader, join, key};
-use crate::policy::{ClassTreatment, RecordAction, SmallestGroup};
+use crate::treatment::{ClassTreatment, RecordAction, SmallestGroup};
 
 /// Triggers into which the statements of a treatment would run.
 pub(super) fn check_table_triggers(

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::PolicyDocument;
 use crate::data_map::{ClassName, FieldName};
 use crate::document::{Problem, Problems, join, suggest};
-use crate::policy::TreatmentName;
+use crate::treatment::TreatmentName;
 
 /// Which fields an operator wants erased, and which kept, beside what a treatment of the policy says.
 ///

@@ -8,7 +8,8 @@ use super::ClassRule;
 use super::treatments::read_class_rule;
 use crate::data_map::{ClassName, FieldName};
 use crate::document::{Reader, join, suggest};
-use crate::policy::{After, Ownerless, Period, RecordAction};
+use crate::policy::{After, Period};
+use crate::treatment::{Ownerless, RecordAction};
 
 /// What a policy says of the records of a class that expire.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::effective::{TABLES, put_over};
-use super::{
-    Duty, FiscalYearEnd, Guard, GuardRule, Policy, TimeZone, TreatmentName, Trigger, TriggerRule, check,
-};
+use super::{Duty, FiscalYearEnd, Guard, GuardRule, Policy, Trigger, TriggerRule, check};
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;
+use crate::data_map::TimeZone;
 use crate::data_map::{ClassName, DataMap, Kind};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, nearest};
+use crate::treatment::TreatmentName;
 
 mod anonymise;
 mod choice;

@@ -10,7 +10,7 @@ use crate::anonymise::Generalisation;
 use crate::customer::GatewayName;
 use crate::data_map::ClassName;
 use crate::document::{Reader, join, suggest};
-use crate::policy::{GatewayAction, RecordAction, TreatmentName};
+use crate::treatment::{GatewayAction, RecordAction, TreatmentName};
 
 /// What a policy says of a record class under one treatment.
 #[derive(Clone, Debug, PartialEq)]

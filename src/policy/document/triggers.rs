@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use crate::document::{Reader, join};
-use crate::policy::{Period, TreatmentName, Trigger, TriggerRule};
+use crate::policy::{Period, Trigger, TriggerRule};
+use crate::treatment::TreatmentName;
 
 pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Trigger, TriggerRule>> {
     let table = reader.table("triggers", value, &Trigger::NAMES)?;

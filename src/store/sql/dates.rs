@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::map::{CustomersMap, FieldMap, Source};
+use crate::data_map::TimeZone;
 use crate::data_map::{DateForm, NoDate, StoredAs};
 use crate::document::{Reader, join, nearest, suggest};
-use crate::policy::{TimeZone, object};
+use crate::json_schema::object;
 
 const KEYS: [&str; 4] = ["stored", "none", "zone", "from"];
 

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::data_map::Kind;
-use crate::policy::{DRAFT, object};
+use crate::json_schema::{DRAFT, object};
 
 impl super::SqlMap {
     /// The JSON Schema of a map document.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use fastrand::Rng;
 use relinquish::anonymise::Seed;
-use relinquish::policy::Treatment;
 use relinquish::store::{
     Batch, CustomerStore, EraseRequest, Erased, PageRequest, RecordStore, Tally, TallyRequest, Target,
 };
+use relinquish::treatment::Treatment;
 use relinquish::{Customer, PolicyDocument, SqlMap, SqliteStore};
 
 use super::oracle::{Fate, Ids, Oracle};

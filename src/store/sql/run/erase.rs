@@ -11,7 +11,6 @@ use super::status::written;
 use crate::anonymise::Seed;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Datatype, Value};
-use crate::policy::Treatment;
 use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, Source, TenantSource, UnknownMap};
@@ -22,6 +21,7 @@ use crate::store::sql::triggers::changed_otherwise;
 use crate::store::sql::values;
 use crate::store::sql::whose::{batch, stand_in_sql};
 use crate::store::{Batch, Counts, Erased, Otherwise, StoreError, Target};
+use crate::treatment::Treatment;
 
 /// How often a drawn value may be taken already before the store gives up.
 const ATTEMPTS: u32 = 3;

@@ -10,7 +10,6 @@ use crate::anonymise::readable::IDENTIFIER_WAY_OUT;
 use crate::anonymise::text::Matcher;
 use crate::customer::{CustomerId, Identifiers};
 use crate::data_map::{ClassName, Datatype, Kind, Value};
-use crate::policy::Treatment;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::Script;
@@ -19,6 +18,7 @@ use crate::store::sql::spelling::quoted;
 use crate::store::sql::values::{self, People, Slot, Unreadable, identifier, key_of, texts};
 use crate::store::sql::whose::Touched;
 use crate::store::{Batch, StoreError};
+use crate::treatment::Treatment;
 
 /// What of a customer cannot be read, in words: a value, or a document.
 #[derive(Clone, Default)]

@@ -5,13 +5,13 @@ use chrono::NaiveDate;
 use super::Frame;
 use crate::customer::CustomerId;
 use crate::data_map::RecordKey;
-use crate::policy::Treatment;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::keys;
 use crate::store::sql::script::Script;
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values;
 use crate::store::{Batch, StoreError, UncertainMention};
+use crate::treatment::Treatment;
 
 impl Frame {
     /// One customer after another, each by itself: what cannot be read of one says nothing of the others.

@@ -17,8 +17,8 @@ use crate::anonymise::Seed;
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::document::Problems;
-use crate::policy::Treatment;
 use crate::store::{Batch, StoreError};
+use crate::treatment::Treatment;
 
 mod batch;
 mod census;

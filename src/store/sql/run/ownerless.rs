@@ -9,11 +9,11 @@ use super::page::Part as KeyPart;
 use super::rounds::Readings;
 use super::{Frame, named};
 use crate::data_map::{ClassName, Value};
-use crate::policy::RecordAction;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, Part, Script};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::{Cursor, OwnerlessErased, OwnerlessRequest, StoreError, Tally};
+use crate::treatment::RecordAction;
 
 /// How many rows are treated in one transaction.
 const MOST_AT_ONCE: usize = 10_000;

@@ -8,12 +8,12 @@ use super::Frame;
 use super::rounds::Readings;
 use crate::customer::{CustomerId, TenantId};
 use crate::data_map::{ClassName, FieldName};
-use crate::policy::Treatment;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, Due, Script, Statement, rare};
 use crate::store::sql::session::{Purpose, Row, Session};
 use crate::store::sql::values::{self, Dated, Unreadable};
 use crate::store::{Batch, ClassTally, Kept, StoreError, Tally};
+use crate::treatment::Treatment;
 
 impl Frame {
     /// Rows and rows with something to do, per customer of the batch, for one class.

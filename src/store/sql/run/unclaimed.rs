@@ -7,13 +7,13 @@ use std::collections::HashMap;
 
 use super::Frame;
 use crate::data_map::{ClassName, LinkRole};
-use crate::policy::{RecordAction, Treatment};
 use crate::store::StoreError;
 use crate::store::sql::bind::{Bound, BoundClass, Rows};
 use crate::store::sql::fault::Trouble;
 use crate::store::sql::map::{Ignored, SqlMap};
 use crate::store::sql::session::Session;
 use crate::store::sql::whose::{From, Set, Toward, Ways};
+use crate::treatment::{RecordAction, Treatment};
 
 /// A table with rows that may be of no class.
 #[derive(Debug)]

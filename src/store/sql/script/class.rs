@@ -8,12 +8,12 @@ use super::targets::{Reading, Target, assignments, key_of_row, pending, targets,
 use super::{Act, ClassScript, Due, GroupScript, Statement, Tombstone};
 use crate::anonymise::Strategy;
 use crate::data_map::{FieldName, LinkRole};
-use crate::policy::{ClassTreatment, RecordAction, Treatment};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::spelling::{count_if, flag, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Touched, Toward, Ways, is_one_persons, is_row};
+use crate::treatment::{ClassTreatment, RecordAction, Treatment};
 
 /// Writes the statements of the classes.
 pub(super) struct Writer<'b> {

@@ -4,13 +4,13 @@ use super::Statement;
 use super::targets::Target;
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, FieldName};
-use crate::policy::{ClassTreatment, Standing};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::dialect::{Computed, Dialect, Holds, OwnTable};
 use crate::store::sql::map::TenantSource;
 use crate::store::sql::spelling::{columns, count_if, flag, quoted, source_sql};
 use crate::store::sql::values::Slot;
 use crate::store::sql::whose::{Set, of_class, stand_in_sql};
+use crate::treatment::{ClassTreatment, Standing};
 
 /// The customers of a batch with whom too few share what would stay of them.
 const RARE: &str = "relinquish_rare";

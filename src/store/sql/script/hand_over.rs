@@ -4,13 +4,13 @@ use super::class::Writer;
 use super::targets::{Target, assignments};
 use super::{Act, Instead, Statement};
 use crate::data_map::LinkRole;
-use crate::policy::ClassTreatment;
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::links::Compare;
 use crate::store::sql::spelling::{columns, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Set, Touched, batch, is_row};
+use crate::treatment::ClassTreatment;
 
 impl Writer<'_> {
     /// The row goes to the tenant's stand-in, or is deleted where that one has an equal row.

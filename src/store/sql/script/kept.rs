@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::data_map::{ClassName, FieldName};
-use crate::policy::{Treatment, UnderDuty};
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::dialect::Computed;
 use crate::store::sql::whose::Ways;
+use crate::treatment::{Treatment, UnderDuty};
 
 /// Which rows of a class duties keep, and by which dates.
 pub(super) struct Kept<'b> {

@@ -11,7 +11,7 @@ use super::values::Slot;
 use super::whose::{Expression, Finder, Finding, Place, Reads, Ways, need_no_set_for};
 use crate::anonymise::Strategy;
 use crate::data_map::{ClassName, FieldName, Value};
-use crate::policy::{Treatment, UnderDuty};
+use crate::treatment::{Treatment, UnderDuty};
 
 mod class;
 mod group;

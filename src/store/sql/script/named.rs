@@ -1,11 +1,11 @@
 //! Who else is named in the rows that are treated.
 
 use super::class::Writer;
-use crate::policy::{ClassTreatment, RecordAction};
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::spelling::quoted;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, batch, is_due};
+use crate::treatment::{ClassTreatment, RecordAction};
 
 impl Writer<'_> {
     /// By link, how many rows that are treated lead to another customer, or to a record that another customer has.

@@ -7,12 +7,12 @@ use super::class::Writer;
 use super::targets::{Reading, assignments, pending, targets};
 use super::{Elsewhere, LetGo, Statement};
 use crate::data_map::{TriggerEffect, TriggerOn, WhenGone};
-use crate::policy::{ClassTreatment, RecordAction};
 use crate::store::sql::bind::{BoundClass, Rows};
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::Slot;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Reads, Set, Toward, is_row};
+use crate::treatment::{ClassTreatment, RecordAction};
 
 impl Writer<'_> {
     /// Fields of the class that belong to whoever is at the far end of a link: written when that one is treated, whoever

@@ -3,10 +3,10 @@
 use super::Script;
 use super::kept::Kept;
 use crate::data_map::ClassName;
-use crate::policy::{Ownerless, Treatment};
 use crate::store::sql::bind::Bound;
 use crate::store::sql::spelling::{columns, flag, listed, quoted};
 use crate::store::sql::whose::{Set, Ways, handle_names, is_row, of_class};
+use crate::treatment::{Ownerless, Treatment};
 
 /// How the rows that nobody owns are taken part by part.
 #[derive(Clone, Debug)]

@@ -6,12 +6,12 @@ use super::{GroupScript, Statement};
 use crate::anonymise::Strategy;
 use crate::anonymise::json::Pointer;
 use crate::data_map::{ClassName, DataMap, FieldName, Role};
-use crate::policy::{ClassTreatment, marks};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::dialect::{Computed, Dialect};
 use crate::store::sql::spelling::{flag, quoted};
 use crate::store::sql::values::{Place, Slot};
 use crate::store::sql::whose::Touched;
+use crate::treatment::{ClassTreatment, marks};
 
 /// A field of a row, and what is written there.
 #[derive(Clone)]

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{From, Set, is_row, leads, of_class};
 use crate::data_map::{ClassName, LinkRole, WhenGone};
-use crate::policy::{RecordAction, Treatment, UnderDuty};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::links::Compare;
 use crate::store::sql::spelling::{columns, quoted};
 use crate::store::sql::way::BoundLink;
+use crate::treatment::{RecordAction, Treatment, UnderDuty};
 
 /// The classes whose touched rows need no [set](Set::Touched), because their owner link finds them at any time.
 ///

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Duties, Fill, Finder};
 use crate::data_map::LinkRole;
-use crate::policy::Treatment;
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::spelling::listed;
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
+use crate::treatment::Treatment;
 
 impl<'b> Finder<'b> {
     /// Whether a record that a duty keeps may lead to rows of the class, so that these cannot go before it.

@@ -8,10 +8,10 @@ use std::fmt::Write as _;
 
 use super::{From, Reads, Set, Toward, Ways, batch, handle_names, is_row, of_class};
 use crate::data_map::{ClassName, LinkRole};
-use crate::policy::{ClassTreatment, RecordAction, Treatment};
 use crate::store::sql::bind::{Bound, BoundClass};
 use crate::store::sql::spelling::{flag, listed, quoted};
 use crate::store::sql::way::BoundLink;
+use crate::treatment::{ClassTreatment, RecordAction, Treatment};
 
 mod duties;
 mod sharing;

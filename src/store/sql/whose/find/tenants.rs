@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 
 use super::{Abroad, Fill, Finder, Place};
 use crate::data_map::{Datatype, WhenGone};
-use crate::policy::{RecordAction, Treatment};
 use crate::store::sql::bind::BoundClass;
 use crate::store::sql::map::{Source, TenantSource};
 use crate::store::sql::spelling::{listed, quoted, source_sql};
 use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
+use crate::treatment::{RecordAction, Treatment};
 
 impl Finder<'_> {
     /// Nothing where all customers are of one tenant.

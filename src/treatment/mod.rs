@@ -1,4 +1,7 @@
-//! Treatments: what is done to each record class, resolved field by field.
+//! Treatments: what a store is told to do to each record class, field by field, and what it counts.
+//!
+//! A policy resolves to treatments, and each is dated for one day and tenant before a store gets it: from then on a duty is a
+//! date from which records are kept. A store needs to know nothing of policies, plans and approvals.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Lead, SmallestGroup, Standing, UnderDuty};
 use crate::anonymise::json::Pointer;
 use crate::anonymise::readable::{document_in, text_in};
 use crate::anonymise::text::Matcher;
@@ -15,6 +17,24 @@ use crate::customer::GatewayName;
 use crate::data_map::{ClassName, DataMap, Field, FieldName, NotCovered, Record, Value};
 use crate::digest::Digest;
 use crate::name::open_name;
+
+mod group;
+mod lead;
+mod ownerless;
+mod standing;
+mod tally;
+mod texts;
+mod under_duty;
+
+#[cfg(feature = "sqlite")]
+pub(crate) use group::as_it_stays;
+pub use group::{Group, SharedField, SmallestGroup};
+pub use lead::Lead;
+pub use ownerless::Ownerless;
+pub use standing::Standing;
+pub use tally::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
+pub(crate) use texts::{NewText, marks};
+pub use under_duty::UnderDuty;
 
 open_name! {
     /// The name of a treatment, as the policy spells it: `clear`.
@@ -134,7 +154,7 @@ impl ClassTreatment {
     }
 
     /// What is written to a record that stands so.
-    pub(super) fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
+    pub(crate) fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
             (Standing::Kept, _)
             | (
@@ -199,10 +219,10 @@ fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
 }
 
 /// The name of what is done to records that expire.
-pub(super) const EXPIRE: &str = "expire";
+pub(crate) const EXPIRE: &str = "expire";
 
 /// The code by which it keeps the classes whose records do not. Nobody is shown it.
-pub(super) const DOES_NOT_EXPIRE: &str = "does_not_expire";
+pub(crate) const DOES_NOT_EXPIRE: &str = "does_not_expire";
 
 /// What is done to the profiles at a payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -456,7 +476,7 @@ impl Treatment {
         &self.not_covered
     }
 
-    pub(super) fn with_links(mut self, map: &DataMap) -> Self {
+    pub(crate) fn with_links(mut self, map: &DataMap) -> Self {
         let holds_personal = |name: &ClassName| {
             map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
         };

@@ -11,7 +11,7 @@ use crate::data_map::{ClassName, FieldName};
 /// *pseudonymised*.
 ///
 /// ```
-/// use relinquish::policy::Lead;
+/// use relinquish::treatment::Lead;
 ///
 /// let city = Lead::Field { class: "customer".into(), field: "city".into(), while_kept: false };
 /// assert_eq!(city.to_string(), "customer.city");

@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, U
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::customer::Moment;
+use super::Moment;
 
 /// The zone in which a policy counts days, by its name in the IANA database: `Europe/Stockholm`. UTC, unless the policy
 /// says otherwise.

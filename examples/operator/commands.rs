@@ -239,7 +239,9 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Answer, Failure> {
             let UncertainMention { class, key, field, mentions, .. } = mention;
             format!("    {class} {}: {mentions} in {field}", key.as_str())
         }));
-        said["mentions"] = json!(mentions);
+        if let Some(said) = said.as_object_mut() {
+            said.insert("mentions".to_owned(), json!(mentions));
+        }
     }
     Ok(Answer::done(lines.join("\n"), said))
 }

@@ -359,6 +359,58 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
     links
 }
 
+impl Plan {
+    /// What becomes of the records of a class, field by field.
+    fn write_class(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        name: &ClassName,
+        class: &ClassTreatment,
+    ) -> fmt::Result {
+        let fields = self.tally.fields.get(name).copied().unwrap_or_default();
+        let rows = self.tally.classes.get(name).map_or(0, |tally| tally.rows.saturating_sub(fields));
+        write!(f, "    {name:<20} {:<10} {rows:>6} {}", class.action().as_str(), plural(rows, "row"))?;
+        if let RecordAction::Keep { reason } = class.action() {
+            write!(f, "   {reason}")?;
+        }
+        writeln!(f)?;
+        if fields > 0 {
+            let row = plural(fields, "row");
+            writeln!(f, "      {fields} more {row} of others: only fields of this person are treated there")?;
+        }
+        if let Some(others) = self.tally.others.get(name).filter(|others| **others > 0) {
+            let (have, stay) = if *others == 1 { ("is", "it stays") } else { ("are", "they stay") };
+            writeln!(f, "      {others} more {have} also somebody else's: {stay} with that one")?;
+        }
+        for (link, rows) in self.tally.named_others.get(name).into_iter().flatten() {
+            let name = if *rows == 1 { "names" } else { "name" };
+            writeln!(f, "      {rows} of these {name} another customer in {link}")?;
+        }
+        for (field, strategy) in class.fields() {
+            writeln!(f, "      {field:<28} {}", strategy.describe())?;
+            self.write_uncertain(f, name, field)?;
+        }
+        for (field, strategy) in class.unreadable() {
+            writeln!(f, "      {field:<28} what cannot be read: {}", strategy.describe())?;
+        }
+        for (field, strategy) in class.after_duty() {
+            let what = strategy.describe();
+            writeln!(
+                f,
+                "      {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
+            )?;
+        }
+        for (field, reason) in class.kept() {
+            writeln!(f, "      {field:<28} stays: {reason}")?;
+        }
+        if let Some(group) = class.smallest_group() {
+            let of = |counted: &BTreeMap<ClassName, u64>| counted.get(name).copied().unwrap_or_default();
+            writeln!(f, "      {}", of_group(group, of(&self.tally.rare), of(&self.tally.alone)))?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binding = &self.binding;
@@ -390,49 +442,7 @@ impl fmt::Display for Plan {
         }
         writeln!(f, "  records")?;
         for (name, class) in self.treatment.classes() {
-            let fields = self.tally.fields.get(name).copied().unwrap_or_default();
-            let rows = self.tally.classes.get(name).map_or(0, |tally| tally.rows.saturating_sub(fields));
-            write!(f, "    {name:<20} {:<10} {rows:>6} {}", class.action().as_str(), plural(rows, "row"))?;
-            if let RecordAction::Keep { reason } = class.action() {
-                write!(f, "   {reason}")?;
-            }
-            writeln!(f)?;
-            if fields > 0 {
-                let row = plural(fields, "row");
-                writeln!(
-                    f,
-                    "      {fields} more {row} of others: only fields of this person are treated there"
-                )?;
-            }
-            if let Some(others) = self.tally.others.get(name).filter(|others| **others > 0) {
-                let (have, stay) = if *others == 1 { ("is", "it stays") } else { ("are", "they stay") };
-                writeln!(f, "      {others} more {have} also somebody else's: {stay} with that one")?;
-            }
-            for (link, rows) in self.tally.named_others.get(name).into_iter().flatten() {
-                let name = if *rows == 1 { "names" } else { "name" };
-                writeln!(f, "      {rows} of these {name} another customer in {link}")?;
-            }
-            for (field, strategy) in class.fields() {
-                writeln!(f, "      {field:<28} {}", strategy.describe())?;
-                self.write_uncertain(f, name, field)?;
-            }
-            for (field, strategy) in class.unreadable() {
-                writeln!(f, "      {field:<28} what cannot be read: {}", strategy.describe())?;
-            }
-            for (field, strategy) in class.after_duty() {
-                let what = strategy.describe();
-                writeln!(
-                    f,
-                    "      {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
-                )?;
-            }
-            for (field, reason) in class.kept() {
-                writeln!(f, "      {field:<28} stays: {reason}")?;
-            }
-            if let Some(group) = class.smallest_group() {
-                let of = |counted: &BTreeMap<ClassName, u64>| counted.get(name).copied().unwrap_or_default();
-                writeln!(f, "      {}", of_group(group, of(&self.tally.rare), of(&self.tally.alone)))?;
-            }
+            self.write_class(f, name, class)?;
         }
         for deferred in self.deferred() {
             writeln!(f, "    {deferred}")?;

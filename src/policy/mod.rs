@@ -74,7 +74,7 @@
 //!
 //! Of the dates in `since` the first counts that the customer has; a customer who has none is not due, and the decision
 //! says so. A customer of whom any fact cannot be read is blocked, and the decision names the fact. One who came back is active again, and starts anew. Of several triggers the one counts that is due first.
-//! `after` is a [calendar period](Period), counted in the policy's [time zone](TimeZone). `service_ended` may name a
+//! `after` is a [calendar period](Period), counted in the policy's [time zone](crate::data_map::TimeZone). `service_ended` may name a
 //! `hand_over` date, which the host sets when a person confirms that the tenant has its data: before, nothing is erased.
 //!
 //! # Duties

@@ -21,7 +21,7 @@ const MOST_DAYS: u32 = 36_525;
 ///   (Regulation 1182/71, Art. 3(2)(c)): one month after 31 January is 28 February, or 29 February in a leap year; one
 ///   year after 29 February 2028 is 28 February 2029, and four years after it is 29 February 2032.
 /// * Months are added first, days after. A longer period never ends earlier, and nor does one that starts later.
-/// * Which day it was is a question of the policy's [time zone](super::TimeZone).
+/// * Which day it was is a question of the policy's [time zone](crate::data_map::TimeZone).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     months: u32,

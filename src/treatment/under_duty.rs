@@ -16,7 +16,7 @@ pub struct UnderDuty {
     /// Where the records have no such field: the classes from which they hang, link by link, up to the one that has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<ClassName>,
-    /// Records dated then or later are kept. None until the treatment is [dated](super::Policy::dated): then all of
+    /// Records dated then or later are kept. None until the treatment is [dated](crate::policy::Policy::dated): then all of
     /// them are.
     pub keep_from: Option<NaiveDate>,
     /// The zone in which the date is a day.

@@ -165,7 +165,7 @@ fn way_out(said: &str) -> &str {
     let (_, fields) = said.split_once("write fields = {").unwrap();
     let end = fields.find('}').unwrap();
     let start = said.len() - fields.len() - "fields = {".len();
-    &said[start..start + "fields = {".len() + end + 1]
+    &said[start..=start + "fields = {".len() + end]
 }
 
 /// Where the records of a class expire with their duty, the sweep searched the texts that the duty had released, for what

@@ -174,7 +174,7 @@ async fn a_link_that_is_handed_over_is_not_called_cut() {
     assert_eq!(shop.text("SELECT count(*) || '' FROM clients WHERE is_ghost = 1"), "0");
     let first = certificate(&shop, "1").await;
     let post = done(&first, "post").1;
-    assert_eq!((post.handed_over, post.cut), (links("editor", 1), Default::default()));
+    assert_eq!((post.handed_over, post.cut), (links("editor", 1), BTreeMap::default()));
     assert_eq!(shop.text("SELECT count(*) || '' FROM clients WHERE is_ghost = 1"), "1");
     assert!(first.to_string().contains("handed over to the \"Unknown Customer\" in 1 record"), "{first}");
 }

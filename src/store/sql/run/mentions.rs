@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::Frame;
 use crate::customer::CustomerId;
 use crate::data_map::RecordKey;
+use crate::store::sql::cell::Cell;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::keys;
 use crate::store::sql::script::Script;
@@ -60,9 +61,8 @@ impl Frame {
                     if mentions == 0 {
                         continue;
                     }
-                    let parts: Result<Vec<_>, Fault> = (0..*key)
-                        .map(|part| row.cell(fields.len() + part).map(|cell| cell.to_value()))
-                        .collect();
+                    let parts: Result<Vec<_>, Fault> =
+                        (0..*key).map(|part| row.cell(fields.len() + part).map(Cell::to_value)).collect();
                     let key = keys::written(&parts?)
                         .ok_or_else(|| Fault::Other(format!("a record of {} has no key", class.class)))?;
                     let (class, field) = (class.class.clone(), field.clone());

@@ -93,7 +93,11 @@ pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'
 fn name_large_integers(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            let large = number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|n| n > canonical::EXACT);
+            let large = number
+                .as_i64()
+                .map(i64::unsigned_abs)
+                .or(number.as_u64())
+                .is_some_and(|n| n > canonical::EXACT);
             if large {
                 *value = Value::String(format!("integer {number}"));
             }

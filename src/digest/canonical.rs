@@ -57,7 +57,8 @@ mod tests {
             "[\u{0}-\u{a0}\"\\\\/\u{2028}]{0,6}".prop_map(Value::String),
         ];
         // Of the keys some order differently as UTF-8 and as UTF-16.
-        let key = prop_oneof!["[a-c_A-C]{0,3}", "[\u{e000}-\u{e002}\u{10000}-\u{10002}z]{0,2}", any::<String>()];
+        let key =
+            prop_oneof!["[a-c_A-C]{0,3}", "[\u{e000}-\u{e002}\u{10000}-\u{10002}z]{0,2}", any::<String>()];
         leaf.prop_recursive(4, 40, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),

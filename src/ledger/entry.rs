@@ -454,8 +454,7 @@ struct Text<S> {
 }
 
 fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
-    canonical(&Text { format: FORMAT, says })
-        .map_err(|error| no_canonical_form(&error))
+    canonical(&Text { format: FORMAT, says }).map_err(|error| no_canonical_form(&error))
 }
 
 /// The hash of a leaf of a Merkle tree, as RFC 6962, section 2.1, has it.

@@ -180,7 +180,9 @@ impl Binding {
             || self.keeps.clone(),
             |tally| Keeps::counted(policy.effective(&customer.tenant), tally),
         );
-        let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else { return Some(Changed::Terms) };
+        let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else {
+            return Some(Changed::Terms);
+        };
         // The approval is of the binding's digest: bindings that are equal have the same one.
         if now == *self { None } else { Some(self.keeps.changed(&now.keeps).unwrap_or(Changed::Terms)) }
     }
@@ -205,8 +207,7 @@ impl Binding {
 
     /// Whether only the customer is another one, or what duties keep of theirs.
     pub(crate) fn shares_terms(&self, other: &Self) -> bool {
-        self.tenant == other.tenant
-            && (Arc::ptr_eq(&self.terms, &other.terms) || self.terms == other.terms)
+        self.tenant == other.tenant && (Arc::ptr_eq(&self.terms, &other.terms) || self.terms == other.terms)
     }
 
     /// What it has in common with others.

@@ -993,7 +993,8 @@ async fn the_digest_of_a_plan_is_that_of_what_it_binds() {
     use sha2::Digest as _;
     let plan = plan(case()).await;
     let json = plan.to_json();
-    let digest = |canonical: &serde_json::Value| hex::encode(sha2::Sha256::digest(canonical.to_string().as_bytes()));
+    let digest =
+        |canonical: &serde_json::Value| hex::encode(sha2::Sha256::digest(canonical.to_string().as_bytes()));
     let mut binds = json["binds"].clone();
     binds["terms"] = json!(digest(&binds["terms"]));
     let hex = digest(&binds);

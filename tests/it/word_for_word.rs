@@ -275,7 +275,8 @@ async fn planned(map: &str, customer: &str, asked: &Asked) -> (String, Json) {
     let folder = tempfile::tempdir().unwrap();
     let plan = hosts::plan(&engine(folder.path(), map), &customer.into(), asked).await;
     let mut json = plan.to_json();
-    for digest in ["/digest", "/binds/terms/policy", "/binds/terms/data_map", "/binds/terms/treatment_digest"] {
+    for digest in ["/digest", "/binds/terms/policy", "/binds/terms/data_map", "/binds/terms/treatment_digest"]
+    {
         let digest = json.pointer_mut(digest).unwrap();
         assert_eq!(digest.as_str().unwrap().len(), 64);
         *digest = "…".into();

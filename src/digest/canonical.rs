@@ -11,7 +11,7 @@ pub(crate) fn canonical<T: Serialize>(document: &T) -> serde_json::Result<String
     of_value(serde_json::to_value(document)?)
 }
 
-/// The canonical form of a value. What serde_json writes is canonical already, but for fractions, large numbers, and the order
+/// The canonical form of a value. What `serde_json` writes is canonical already, but for fractions, large numbers, and the order
 /// of keys that are not ASCII. The library that is made for the form knows these, and takes three times as long.
 pub(super) fn of_value(mut value: Value) -> serde_json::Result<String> {
     if !is_plain(&value) {

@@ -69,7 +69,10 @@ mod tests {
     fn every_byte_is_read_back_and_spelled_as_rust_spells_it() {
         let all: Vec<u8> = (0..=u8::MAX).collect();
         let text = encode(&all);
-        assert_eq!(text, all.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(text.len(), 512);
+        for (byte, start) in all.iter().zip((0..).step_by(2)) {
+            assert_eq!(text[start..start + 2], format!("{byte:02x}"));
+        }
         let mut place = [0; 512];
         encode_to_slice(&all, &mut place).unwrap();
         assert_eq!(text.as_bytes(), place);

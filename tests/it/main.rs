@@ -21,6 +21,7 @@ mod end_to_end;
 mod expire;
 mod formats;
 mod found;
+#[expect(dead_code, reason = "the tests of the adapters, in `tests/gateways`, need more of it")]
 mod gateways;
 mod hard_schemas;
 mod hosts;

@@ -1,6 +1,6 @@
 //! How much of what a gateway allows is used, and what an erasure there costs this machine.
 //!
-//! `cargo bench --bench gateway`; `PROFILES=300` in the environment for a short look.
+//! `cargo bench --bench gateway --features stripe`; `PROFILES=300` in the environment for a short look.
 //!
 //! An imitation of Stripe runs in a process of its own on loopback and answers after 50 ms. A request over its limit is
 //! answered with 429; the client is told the same limit. Each profile is erased as a case does it: its state is read

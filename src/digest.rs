@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::hex;
+
 pub(crate) use canonical::canonical;
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.

@@ -7,6 +7,8 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::edits::edits;
+
 /// One thing that is wrong with a document, a schema or a policy: where, what, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -138,8 +140,7 @@ pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str
             let of_name = name.chars().count();
             let most = 2.max(of_name / 3);
             // As many as they differ in length, at least. A word of 64 KiB took seconds to compare with every name.
-            let distance =
-                (of_name.abs_diff(chars) <= most).then(|| strsim::damerau_levenshtein(written, name))?;
+            let distance = (of_name.abs_diff(chars) <= most).then(|| edits(written, name))?;
             (distance <= most).then_some((distance, name))
         })
         .min()

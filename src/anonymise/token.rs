@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Draw;
 use crate::data_map::Value;
+use crate::hex;
 
 /// Digits and letters without those that are mistaken for one another (Crockford's base 32, lower case).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -15,6 +15,7 @@ use super::{Engine, Error, Outcome};
 use crate::case::{Because, Event, Next, Obstacle, OutOfOrder};
 use crate::customer::TenantId;
 use crate::digest::Digest;
+use crate::hex;
 use crate::ledger::{CaseEvent, Closing, NewCase, Opened, OpenedCases, SavedCase, Task};
 use crate::plan::{ApprovedPlan, CaseId, Step};
 use crate::treatment::Treatment;

@@ -30,6 +30,7 @@ use crate::customer::{CustomerId, FormerStatus, GatewayName};
 use crate::data_map::DataMap;
 use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
+use crate::hex;
 use crate::ledger::{
     Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken, TokenOf,
     WorkerId,

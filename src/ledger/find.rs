@@ -2,6 +2,7 @@
 
 use super::SubjectToken;
 use crate::digest::Digest;
+use crate::hex;
 
 /// What an entry can be found by: some bytes that say nothing of anybody, unless one has the key of their token.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::LedgerError;
 use crate::digest::{Digest, canonical};
+use crate::hex;
 
 /// Random bytes by which nobody can try out what a digest is of.
 pub(crate) type Salt = [u8; 16];

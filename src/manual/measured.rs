@@ -25,7 +25,7 @@
 //!
 //! # Gateways, texts and documents
 //!
-//! `cargo bench --bench gateway` erases profiles at an imitation of Stripe that answers after 50 ms: how much of what the
+//! `cargo bench --bench gateway --features stripe` erases profiles at an imitation of Stripe that answers after 50 ms: how much of what the
 //! gateway allows is used, and the CPU time per erasure.
 //!
 //! `cargo bench --bench redact` searches 256 MiB of comments for one person, 1,000 and 100,000: some 0.7 GB/s of ASCII on one

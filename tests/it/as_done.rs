@@ -1,5 +1,7 @@
 //! A certificate says what the store did, record by record, where that is something else than the action of the class.
 
+use std::collections::BTreeMap;
+
 use relinquish::anonymise::Seed;
 use relinquish::ledger::{CertifiedClass, Count};
 use relinquish::store::{

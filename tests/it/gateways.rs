@@ -1,43 +1,17 @@
-//! Adapters against the imitations, with limits that do not slow a test down.
+//! A shop whose customers have profiles at two gateways.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use relinquish::customer::{GatewayProfile, Status};
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
 use relinquish::engine::EngineBuilder;
-use relinquish::gateway::authorize_net::AuthorizeNetBuilder;
-use relinquish::gateway::http::{Limits, Mode};
-use relinquish::gateway::stripe::StripeBuilder;
-use relinquish::gateway::{AuthorizeNet, MemoryGateway, Stripe};
+use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::Ledger;
 use relinquish::store::MemoryRepository;
 use relinquish::testing::ManualClock;
 use relinquish::{ByRecord, Customer, DataMap, Engine, MemoryLedger, PaymentGatewayEraser, PolicyDocument};
 
 use crate::hosts::{self, BuildCounted as _};
-
-#[path = "../../examples/fakes/mod.rs"]
-pub(crate) mod fakes;
-
-use fakes::server::Server;
-
-/// Quick enough for a test, and slow enough for a machine that is busy.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
-
-pub(crate) fn stripe(server: &Server<fakes::stripe::Stripe>) -> StripeBuilder {
-    Stripe::builder(fakes::stripe::KEY, Mode::Test)
-        .base_url(server.url())
-        .limits(Limits::per_second(100_000))
-        .timeout(TIMEOUT)
-}
-
-pub(crate) fn authorize_net(server: &Server<fakes::authorize_net::AuthorizeNet>) -> AuthorizeNetBuilder {
-    AuthorizeNet::builder(fakes::authorize_net::LOGIN, fakes::authorize_net::KEY, Mode::Test)
-        .base_url(server.url())
-        .limits(Limits::per_second(100_000))
-        .timeout(TIMEOUT)
-}
 
 /// A shop whose customers have profiles at two gateways.
 pub(crate) struct Shop {

@@ -16,19 +16,13 @@ mod column_checks;
 mod computed_columns;
 mod dates;
 mod detectors;
-#[cfg(all(feature = "object-store", feature = "pdf"))]
-mod documents;
 mod drift;
 mod duties;
 mod end_to_end;
 mod expire;
 mod formats;
 mod found;
-mod gateway_contract;
-mod gateway_faults;
-mod gateway_localstripe;
-mod gateway_property;
-mod gateway_reconcile;
+#[expect(dead_code, reason = "the tests of the adapters, in `tests/gateways`, need more of it")]
 mod gateways;
 mod hard_schemas;
 mod hosts;
@@ -49,7 +43,6 @@ mod other_tenants;
 mod own_connection;
 mod own_strategies;
 mod ownership;
-mod passwords;
 mod paste;
 #[cfg(feature = "pdf")]
 mod pdf;

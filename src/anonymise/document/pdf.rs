@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
+use crate::hex;
+
 /// Arrays and dictionaries within one another.
 const MAX_DEPTH: usize = 32;
 /// Nodes on the way from the root of the page tree to a page.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_automata::meta::Regex;
 use serde::{Deserialize, Serialize};
 
 /// What a detector looks for.
@@ -167,9 +167,11 @@ pub(crate) fn first_of(text: &str, wanted: &BTreeSet<Detector>) -> Option<Detect
 fn each(text: &str, wanted: impl Fn(Detector) -> bool, mut tell: impl FnMut(Detector, Range<usize>)) {
     for (detector, regex, check) in DETECTORS.iter().filter(|(detector, ..)| wanted(*detector)) {
         for hit in regex.find_iter(text) {
-            if check(hit.as_str()) {
+            // A match begins and ends between characters.
+            let seen = text.get(hit.range()).unwrap_or_default();
+            if check(seen) {
                 tell(*detector, hit.range());
-            } else if let Some(part) = narrowed(*detector, hit.as_str(), *check) {
+            } else if let Some(part) = narrowed(*detector, seen, *check) {
                 tell(*detector, hit.start() + part.start..hit.start() + part.end);
             }
         }

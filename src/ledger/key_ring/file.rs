@@ -9,6 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
+use crate::hex;
+
 use super::{KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, TokenKey};
 
 /// Keys in a file next to the ledger, one line each: epoch and key. Readable by its owner only.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::Mac;
 use crate::customer::{CustomerId, GatewayName, TenantId};
 use crate::digest::{Digest, hex_in};
+use crate::hex;
 
 /// A customer, named by a keyed digest:
 /// `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`, each part with its length before it,

@@ -10,6 +10,7 @@
 //! The parts of a composite key are joined by a colon; a colon or a percent sign within a part is written `%3A` or `%25`.
 
 use crate::data_map::{Datatype, Value};
+use crate::hex;
 
 /// The text of a key. None where a part is NULL.
 pub(crate) fn written(parts: &[Value]) -> Option<String> {

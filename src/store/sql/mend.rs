@@ -10,6 +10,7 @@ use super::paste::{list, set, text};
 use super::schema::{Schema, Table};
 use crate::data_map::{ClassName, DateForm};
 use crate::document::{Problem, Reader, join, nearest, suggest};
+use crate::edits::edits;
 
 /// A map of which the slips were mended, and what could not be.
 pub(super) struct Mended {
@@ -74,7 +75,7 @@ pub(super) fn meant<'n>(
     // Of short names the nearest may have no letter in common.
     let is_like = |name: &&str| {
         let chars = written.chars().count().max(name.chars().count());
-        strsim::damerau_levenshtein(written, name) * 2 < chars
+        edits(written, name) * 2 < chars
     };
     if let Some(name) = nearest(written, known.clone().filter(|name| name.len() <= 64)).filter(is_like) {
         return Some(name);

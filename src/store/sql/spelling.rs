@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::map::Source;
 use crate::data_map::Value;
+use crate::hex;
 
 /// A name as SQL quotes it.
 pub(crate) fn quoted(name: &str) -> String {

@@ -1,6 +1,7 @@
 //! SQL as SQLite spells it.
 
 use crate::data_map::{Datatype, Value};
+use crate::hex;
 use crate::store::sql::{Compare, Computed, Dialect, Holds, OwnTable, quoted};
 
 /// SQLite's dialect.

@@ -9,6 +9,7 @@ use rusqlite::types::{ToSqlOutput, Value as SqlValue};
 
 use super::session::cell;
 use crate::data_map::{DateForm, Value};
+use crate::hex;
 use crate::store::sql::values::{self, Bench, Dated, Failure, Working, compared};
 use crate::store::sql::{Bound, Cell, Compare, ReadAs, date_forms, is_unsearchable};
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Frame;
 use crate::data_map::Value;
+use crate::hex;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::dialect::Dialect;
 use crate::store::sql::fault::{Fault, Trouble};

@@ -8,6 +8,7 @@ use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
 use crate::anonymise::readable::Unread;
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{RecordKey, Value};
+use crate::hex;
 use crate::store::sql::cell::Cell;
 
 impl Working {

@@ -16,6 +16,7 @@ use super::unreadable::Unreadable;
 use crate::anonymise::json::Pointer;
 use crate::anonymise::{Draw, Reveals, Seed, Strategy};
 use crate::data_map::{ClassName, FieldName, RecordKey, Value};
+use crate::hex;
 use crate::store::sql::cell::Cell;
 use crate::store::sql::links::Compare;
 use crate::treatment::{UnderDuty, as_it_stays};

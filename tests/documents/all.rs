@@ -1,0 +1,12 @@
+//! Documents in an object store, held against real directories.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod documents;
+#[path = "../it/hosts.rs"]
+#[expect(dead_code, reason = "the tests of the library need more of it")]
+mod hosts;
+#[path = "../it/shop.rs"]
+#[expect(dead_code, reason = "the tests of the library need more of it")]
+mod shop;

@@ -1,0 +1,14 @@
+//! The adapters of payment gateways, over HTTP and TLS, against imitations of Stripe and Authorize.Net.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod contract;
+mod faults;
+mod gateways;
+#[path = "../it/hosts.rs"]
+#[expect(dead_code, reason = "the tests of the library need more of it")]
+mod hosts;
+mod localstripe;
+mod property;
+mod reconcile;

@@ -1138,31 +1138,35 @@ async fn what_a_younger_record_needs_stays_until_that_has_expired() {
 #[tokio::test]
 async fn documents_in_an_object_store_expire_too() {
     use relinquish::store::documents::WithDocuments;
+    use relinquish::store::documents::object_store::memory::InMemory;
+    use relinquish::store::documents::object_store::{Error, ObjectStoreExt as _};
 
     let folder = tempfile::tempdir().unwrap();
-    let (bucket, path) = (folder.path().join("bucket"), folder.path().join("shop.sqlite"));
+    let objects = Arc::new(InMemory::new());
     for customer in [1, 4] {
-        std::fs::create_dir_all(bucket.join(format!("letters/{customer}"))).unwrap();
-        std::fs::write(bucket.join(format!("letters/{customer}/a.txt")), "Dear Maud").unwrap();
+        objects.put(&format!("letters/{customer}/a.txt").into(), "Dear Maud".into()).await.unwrap();
     }
-    let objects = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(&bucket).unwrap());
-    let store =
-        WithDocuments::new(sqlite(&path, &[])).documents("letter", objects, "letters/{customer}").unwrap();
+    let store = WithDocuments::new(sqlite(&folder.path().join("shop.sqlite"), &[]))
+        .documents("letter", Arc::clone(&objects) as _, "letters/{customer}")
+        .unwrap();
     let policy = POLICY.replace("[treatments.clear]", "[treatments.clear]\nletter = \"delete\"").replace(
         "[expire]",
         "[expire]\nletter = { from = \"written\", after = \"2 years\", action = \"delete\" }",
     );
-    let there = |customer: i64| bucket.join(format!("letters/{customer}/a.txt")).exists();
-    // The files are as old as this test.
+    let there = async |customer: i64| match objects.head(&format!("letters/{customer}/a.txt").into()).await {
+        Err(Error::NotFound { .. }) => false,
+        found => found.map(|_| true).unwrap(),
+    };
+    // The documents are as old as this test.
     let clock = Arc::new(ManualClock::at(Utc::now() + TimeDelta::days(700)));
     let engine = engine_with(store, &policy, MemoryLedger::new(), &clock);
     let expired = expire(&engine, &clock).await;
     assert!(expired.of.values().all(|of| of.records.values().all(|count| *count == 0)), "{expired}");
-    assert!(there(1) && there(4));
+    assert!(there(1).await && there(4).await);
     clock.turn(TimeDelta::days(60));
     let expired = expire(&engine, &clock).await;
     assert_eq!(expired.of[&Some("usual".into())].records["letter"], 1, "{expired}");
-    assert!(!there(1) && there(4), "a hold keeps the other customer's letter");
+    assert!(!there(1).await && there(4).await, "a hold keeps the other customer's letter");
 }
 
 /// What the ledger says does not depend on what was in the fields: a name that was empty already counts as one that was

@@ -4,7 +4,7 @@
 //!
 //! `cargo bench --bench erase` erases 10,000 customers with a hundred call records each, among as many bystanders, and prints
 //! the ratio to SQL written by hand over the same file. Today a case, with its plan recorded, decided again, read back, and
-//! its certificate in a ledger that is on disk before it is answered, takes about 1.3 times as long as careful SQL that
+//! its certificate in a ledger that is on disk before it is answered, takes about 1.5 times as long as careful SQL that
 //! keeps no record of what it did, and twice the CPU time. The number of statements depends on the record classes, not on the rows.
 //!
 //! `Engine::execute_each` takes plans from an iterator and gives their outcomes one by one, so that a run over very many
@@ -13,14 +13,14 @@
 //!
 //! `cargo bench --bench one` plans and erases one customer among 1,000, 20,000 and 200,000, without `ANALYZE`. With an index on
 //! each link, 200,000 customers cost 1.0 to 1.6 times the CPU time of 20,000 on a busy machine. Without, a plan costs about 1.8
-//! times the CPU time of reading the tables once, and an erasure about 6 times. `check` of the example `operator` prints a `CREATE INDEX` line for
+//! times the CPU time of reading the tables once, and an erasure about 5 times. `check` of the example `operator` prints a `CREATE INDEX` line for
 //! each link without one.
 //!
 //! `cargo bench --bench expire` deletes the call records of 10,000 customers that have expired: about 2.4 times the time of a
 //! `DELETE` written by hand that counts afterwards. Ours looks at every customer's holds first and reads back what it did.
 //!
 //! `cargo bench --bench decide` decides with a realistic policy, four duties among it, at some 0.65 of the rate of a chain of `if`s
-//! written by hand for that one policy. `cargo bench --bench plan` plans 10,000 customers who are all due: about 2.9 times the
+//! written by hand for that one policy. `cargo bench --bench plan` plans 10,000 customers who are all due: about 1.8 times the
 //! time of reading the same facts and counts by hand.
 //!
 //! # Gateways, texts and documents

@@ -312,9 +312,9 @@ pub use notes::Note;
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
 pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
-pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
+pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
-pub(crate) use run::{Frame, Work, date_forms, is_unsearchable, named};
+pub(crate) use run::{Frame, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, RowRule, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars,
     datatype, declared_chars,

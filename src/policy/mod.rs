@@ -38,6 +38,7 @@
 //! has a step where `coarser` names one. They are counted before anything is written; the plan says what it comes to.
 //!
 //! ```toml
+//! # policy.toml
 //! version = 1
 //! sweep = true
 //!
@@ -79,6 +80,7 @@
 //!
 //! # Duties
 //! ```toml
+//! # policy.toml
 //! fiscal_year_ends = "06-30"
 //!
 //! [duties.bookkeeping]
@@ -129,6 +131,7 @@
 //!
 //! # Expiry
 //! ```toml
+//! # policy.toml
 //! [expire]
 //! call_record = { from = "made_at", after = "12 months", action = "delete" }
 //! order = { from = "placed_on", after = "3 years", action = "delete" }
@@ -174,6 +177,7 @@
 //!
 //! # Tenants
 //! ```toml
+//! # policy.toml
 //! [tenants.acme]
 //! triggers.cancelled = "off"
 //! triggers.inactive = { since = ["last_transaction", "created"], after = "3 years", treatment = "clear" }

@@ -3,6 +3,7 @@
 //! A host describes a database that it has already in a [`SqlMap`], in TOML:
 //!
 //! ```toml
+//! # map.toml
 //! version = 1
 //!
 //! [customers]                                # the root: who the customers are
@@ -252,11 +253,14 @@
 //! be said, of a column or of a customer's date:
 //!
 //! ```toml
+//! # map.toml
 //! [customers]
 //! registered = { column = "joined_ms", stored = "milliseconds" }
 //! dates.last_login = { column = "last_login", stored = "seconds", none = [0] }
 //! dates.cancelled = { sql = "SELECT max(ended) FROM contracts c WHERE c.client_id = clients.id", stored = "YYYYMMDD" }
 //!
+//! [records.bill]
+//! owner = "client_id"
 //! [records.bill.fields]
 //! booked_at = { date = { zone = "America/New_York" } }                  # not personal, and a time on a clock
 //! born = { kind = "birth_date", date = { from = "1850-01-01" } }

@@ -15,8 +15,19 @@ const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual
 
 /// Tables of a map or a policy whose lines are replaced one by one. In every other place a value replaces the whole value.
 const TABLES: [&str; 13] = [
-    "customers", "customers.fields", "records", "links", "triggers", "guards", "anonymise", "treatments", "duties",
-    "expire", "tenants", "ignore", "customers.dates",
+    "customers",
+    "customers.fields",
+    "records",
+    "links",
+    "triggers",
+    "guards",
+    "anonymise",
+    "treatments",
+    "duties",
+    "expire",
+    "tenants",
+    "ignore",
+    "customers.dates",
 ];
 
 /// The shop as one recipe changes it.
@@ -60,9 +71,9 @@ pub(crate) fn recipes() -> Vec<String> {
 pub(crate) fn merge(path: &str, into: &mut Table, from: Table) {
     for (key, value) in from {
         let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let is_class = ["records.", "treatments."].iter().any(|room| {
-            place.strip_prefix(room).is_some_and(|rest| !rest.contains('.'))
-        });
+        let is_class = ["records.", "treatments."]
+            .iter()
+            .any(|room| place.strip_prefix(room).is_some_and(|rest| !rest.contains('.')));
         match (into.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) if is_class || TABLES.contains(&place.as_str()) => {
                 merge(&place, old, new);
@@ -106,8 +117,12 @@ impl Recipe {
 }
 
 /// A person approves a plan for an hour.
-pub(crate) fn approve(plan: Plan, now: chrono::DateTime<chrono::Utc>) -> Result<ApprovedPlan, Box<dyn Error>> {
+pub(crate) fn approve(
+    plan: Plan,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<ApprovedPlan, Box<dyn Error>> {
     let tenants = [plan.tenant().clone()];
-    let approval = Approval::new("operator-7", tenants, plan.digest(), now, now + chrono::TimeDelta::hours(1));
+    let approval =
+        Approval::new("operator-7", tenants, plan.digest(), now, now + chrono::TimeDelta::hours(1));
     Ok(plan.approve(approval, now)?)
 }

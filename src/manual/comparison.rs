@@ -24,8 +24,8 @@
 //! # A SQL script
 //!
 //! A reviewed script of five statements in a transaction is easier to understand than a map, a policy and a ledger. Take the script as
-//! long as one person knows all tables, nothing is kept by law, and nobody asks for proof. Change over when a table is forgotten for
-//! the first time, when a second system holds a copy, or when a crash between two steps would matter.
+//! long as one person knows all tables, nothing is kept by law, and nobody asks for proof. Change over when somebody forgets
+//! a table, when a second system holds a copy, or when a crash between two steps would matter.
 //!
 //! # `ON DELETE CASCADE`
 //!

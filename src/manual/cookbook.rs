@@ -369,7 +369,7 @@
 //!             let treatment = case.erasure().map(|rules| rules.treatment.clone());
 //!             match engine.plan(&customer.id, &Asked::Request { treatment }).await? {
 //!                 Planned::Plan(plan) => again.push((case.case.clone(), *plan)),
-//!                 Planned::Refused(decision) => println!("case {}: {decision}", case.case), // a person decides
+//!                 Planned::Refused(decision) => println!("case {}: {decision}", case.case), // done already, or a guard: a person looks
 //!             }
 //!         }
 //!         after = page.next;
@@ -452,6 +452,7 @@
 //! [records.membership]
 //! table = "memberships"
 //! owner = "client_id"
+//! fields = { organisation = "not personal" }
 //! ```
 //!
 //! ```toml

@@ -15,8 +15,8 @@
 //! 7. **Treated once.** A customer who was treated under a treatment is not due again, and no placeholder gets a new date. New records make
 //!    the customer due again, and so does a treatment that reaches further. What a duty deferred is done when the duty has ended. Nobody has
 //!    to ask again, and if a person had asked, it is done with `sweep = false` as well. If the customer returns, all periods start again.
-//!    Three signs tell that a customer has returned: the customer is no longer archived, has a later date among those by which the policy
-//!    tells the inactive, or has new values in the own record.
+//!    A customer has returned who is no longer archived, or whose own record holds new values. A customer has also returned whose date of
+//!    last activity is later than before.
 //! 8. **Honest words.** While something personal is kept, plan and certificate say *pseudonymised*, and through what.
 //!
 //! # Mandates

@@ -169,6 +169,7 @@
 //!
 //! ```sql
 //! CREATE TABLE accounts (id INTEGER PRIMARY KEY, company TEXT, address TEXT);
+//! CREATE TABLE letters (id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts, body TEXT);
 //! ALTER TABLE clients ADD COLUMN account_id INTEGER REFERENCES accounts;
 //! ```
 //!
@@ -182,12 +183,18 @@
 //! shared = ["customer.account_id"]           # everybody whose row names the account has it
 //! nobody = "accounts that nobody uses"
 //! fields = { company = "company_name", address = "address" }
+//!
+//! [records.letter]                           # what the account has goes with the account
+//! table = "letters"
+//! owner = "account_id"
+//! fields = { body = "free_text" }
 //! ```
 //!
 //! ```toml
 //! # policy.toml
 //! [treatments.clear]
 //! account = "delete"
+//! letter = "delete"
 //! ```
 //!
 //! The plan of the first user counts the account as also somebody else's; the plan of the last user deletes it.
@@ -202,18 +209,20 @@
 //! # let recipe = shop::recipe("Several users per account")?;
 //! # let database = recipe.database(folder.path())?;
 //! # Connection::open(&database)?.execute_batch(
-//! #     "INSERT INTO accounts VALUES (1, 'Ash & Ek', 'Mill Lane 3'); UPDATE clients SET account_id = 1;")?;
+//! #     "INSERT INTO accounts VALUES (1, 'Ash & Ek', 'Mill Lane 3'); UPDATE clients SET account_id = 1;
+//! #      INSERT INTO letters VALUES (1, 1, 'Dear Maud');")?;
 //! # let store = SqliteStore::open(&database, &recipe.map()?)?;
 //! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
 //! # let engine = Engine::builder(store, recipe.policy()?, MemoryLedger::new(), keys).build()?;
 //! # engine.census().await?;
-//! # let accounts = || Connection::open(&database)?.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0));
+//! # let rows = "SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM letters)";
+//! # let accounts = || Connection::open(&database)?.query_row(rows, [], |row| row.get(0));
 //! for (user, accounts_left) in [("7", 1), ("8", 0)] {
 //!     let Planned::Plan(plan) = engine.plan(&user.into(), &Asked::request()).await? else { return Err("not due".into()) };
 //! #   let outcome = engine.erase(shop::approve(*plan, chrono::Utc::now())?).await?;
 //! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
 //! #   let left: rusqlite::Result<i64> = accounts();
-//! #   assert_eq!(left?, accounts_left);
+//! #   assert_eq!(left?, 2 * accounts_left);
 //!     // … approve, erase
 //! }
 //! # Ok(())
@@ -224,8 +233,8 @@
 //!
 //! * If the account is your customer and the users are only logins, map it the other way round: `customers` is the table of the
 //!   accounts, and the users are a record class with `owner = "account_id"`. Then no user can be erased alone.
-//! * Invoices of the company hang from the account: `owner = "account_id"` in their class. They go with the last user, as the account
-//!   does.
+//! * With `"delete"`, a letter that names the first user stays as it is until the last user leaves. To take each user out of the letters
+//!   when that user leaves, write `letter = { action = "anonymise", fields = { body = "redact" } }`. The account is then anonymised, too.
 //! * A sole trader's company name is personal data. That is why the recipe classifies `company` and `address`.
 //!
 //! # Guest orders

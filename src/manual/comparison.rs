@@ -71,7 +71,7 @@
 //!
 //! # When this crate is the wrong choice today
 //!
-//! * Your customers are in PostgreSQL or MySQL, and you do not want to write a [`Repository`](crate::Repository). The map of this
+//! * Your customers are not in SQLite, and you do not want to write a [`Repository`](crate::Repository). The map of this
 //!   release describes SQLite.
 //! * Your service is not in Rust.
 //! * You need exports of a person's data (Article 15), a register of requests, or an operator's web page. This release has none of these.

@@ -114,8 +114,10 @@
 //!         for planned in engine.plan_batch(&ids, &Asked::Sweep).await? {
 //!             match planned {
 //!                 Ok(Planned::Plan(plan)) => due.push(*plan),
-//!                 Ok(Planned::Refused(_)) => {}          // not due, not yet due, or blocked
-//!                 Err(error) => eprintln!("{error}"),    // this customer alone
+//!                 Ok(Planned::Refused(_)) => {} // not due, not yet due, or blocked
+//!                 // The map does not explain all rows: nobody of the class concerned can be erased.
+//!                 Err(error @ relinquish::Error::Census { .. }) => return Err(error.into()),
+//!                 Err(error) => eprintln!("{error}"), // this customer alone
 //!             }
 //!         }
 //!         after = page.next;

@@ -158,6 +158,21 @@ fn each_recipe_fits_the_database_that_it_shows() {
     }
 }
 
+/// The first page that people see is short, and says why each dependency is there.
+#[test]
+fn the_readme_is_short_and_names_each_dependency() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 150, "{} lines", readme.lines().count());
+    let manifest: toml::Table = fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
+    let dependencies = manifest["dependencies"].as_table().unwrap();
+    let reasons = readme.split("## Dependencies").nth(1).unwrap();
+    let missing: Vec<&String> =
+        dependencies.keys().filter(|name| !reasons.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(!readme.contains("](src") && !readme.contains("](./"), "a registry shows no such link");
+}
+
 /// A page says which test shows what it promises. That test is there.
 #[test]
 fn each_test_that_the_manual_names_is_there() {

@@ -111,6 +111,7 @@
 //!
 //! | you want to | read |
 //! |---|---|
+//! | copy lines for your situation | [`manual::cookbook`] |
 //! | describe your database | [`store::sql`] |
 //! | write a policy | [`policy`] |
 //! | use repository code of your own | [`Repository`], [`ByRecord`] |

@@ -33,7 +33,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use crate::digest::Digest;
-#[cfg(feature = "object-store")]
 use crate::document::{Problem, Problems};
 use crate::name::open_name;
 
@@ -703,9 +702,29 @@ impl DataMap {
         &self.unmapped
     }
 
-    /// The same with one class more, whose records lie elsewhere, at `place`; and what is not reached there.
-    #[cfg(feature = "object-store")]
-    pub(crate) fn with_class(
+    /// The same map with one more class. This is for a store that decorates another store, and holds the records of this class
+    /// itself, at a `place` such as a bucket or a URL. `left_out` says what an erasure does not reach at that place. Plans and
+    /// certificates quote it.
+    ///
+    /// The digest of the map covers the class and the place. So an approval under the old map does not hold under the new one.
+    ///
+    /// ```
+    /// use relinquish::DataMap;
+    /// use relinquish::data_map::{Field, Kind, NotCovered, RecordClass};
+    ///
+    /// let customers = RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    /// let map = DataMap::builder(customers).build()?;
+    /// let scan = RecordClass::new("scan").field(Field::key("path")).field(Field::personal("bytes", Kind::Document));
+    /// let left_out = NotCovered::ObjectVersions("scan".into()); // older versions of a scan
+    /// let more = map.clone().with_class(scan, left_out, "s3://scans")?;
+    /// assert!(more.class("scan").is_some());
+    /// assert_ne!(more.digest(), map.digest());
+    /// # Ok::<(), relinquish::Problems>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Problems`]: the name cannot be a class's, or the map has a class of this name already.
+    pub fn with_class(
         mut self,
         class: RecordClass,
         left_out: NotCovered,

@@ -27,8 +27,7 @@ use crate::policy::{Effective, Guard, GuardRule};
 use crate::store::{
     Counts, Cursor, CustomerStore, OwnerlessRecords, OwnerlessRequest, PageRequest, StoreError,
 };
-use crate::treatment::Tally;
-use crate::treatment::Treatment;
+use crate::treatment::{Tally, Treatment};
 
 /// What a customer is held back by whose facts cannot be read.
 const UNREADABLE: &str = "unreadable";

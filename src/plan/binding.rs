@@ -11,8 +11,7 @@ use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::digest::Digest;
 use crate::policy::{Guard, Policy, Trigger};
-use crate::treatment::Tally;
-use crate::treatment::{GatewayAction, TreatmentName};
+use crate::treatment::{GatewayAction, Tally, TreatmentName};
 
 /// What the digest of a plan is made of, and all that is: everything the decision depended on, and what duties keep. No
 /// instants of planning, nothing that will be erased, and no sentence: only names, numbers, dates and digests.

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Deferred;
 use crate::data_map::ClassName;
-use crate::treatment::Tally;
-use crate::treatment::{ClassTreatment, Tombstone, Treatment};
+use crate::treatment::{ClassTreatment, Tally, Tombstone, Treatment};
 use crate::words::plural;
 
 /// Records of one class that have to stay while others are kept that need them: anonymised now, and deleted when the

@@ -45,17 +45,6 @@ impl Clock for ManualClock {
     }
 }
 
-#[async_trait]
-impl Clock for std::sync::Arc<ManualClock> {
-    fn now(&self) -> DateTime<Utc> {
-        (**self).now()
-    }
-
-    async fn sleep(&self, time: Duration) {
-        (**self).sleep(time).await;
-    }
-}
-
 /// Bytes that depend on a seed and on how many were asked for before, and on nothing else. Never for production:
 /// whoever knows the seed can tell which token belongs to which record.
 #[derive(Debug)]

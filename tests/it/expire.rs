@@ -383,7 +383,7 @@ fn counted(rows: &[Row], today: NaiveDate) -> BTreeMap<(String, String), u64> {
 
 fn said(expired: &Expired) -> BTreeMap<(String, String), u64> {
     let of = expired.of.iter().flat_map(|(tenant, of)| {
-        let tenant = tenant.as_ref().unwrap().as_str().to_owned();
+        let tenant = tenant.tenant().unwrap().as_str().to_owned();
         of.records.iter().map(move |(class, count)| ((tenant.clone(), class.to_string()), *count))
     });
     of.filter(|(_, count)| *count > 0).collect()
@@ -552,7 +552,7 @@ async fn the_ledger_says_what_came_of_an_expiry() {
     let operator = closed.under().operator.get().unwrap();
     assert_eq!((operator.as_str(), policies.len()), ("operator-7", 2));
     assert!(result.exact && result.ended_early.is_none(), "{result:?}");
-    let usual = result.expired.iter().find(|of| of.tenant == Some("usual".into())).unwrap();
+    let usual = result.expired.iter().find(|of| of.of == RecordsOf::Tenant("usual".into())).unwrap();
     assert_eq!((usual.records["call"], usual.records["order"], usual.left), (3, 3, 1));
     assert!(!expired.is_complete(), "one customer was held back");
     let text = entry.body.to_text().unwrap();

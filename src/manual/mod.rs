@@ -7,8 +7,10 @@
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
+//! | how to write an adapter, and to test it | [`adapters`] |
 //! | how fast it is, and how it is tested | [`measured`] |
 
+pub mod adapters;
 pub mod free_text;
 pub mod gateways;
 pub mod measured;

@@ -25,7 +25,7 @@
 //! # Strategies of your own
 //!
 //! What none of them writes, a strategy of your own does: it is given the generalisation that it declares and never the value, a
-//! plan binds its version, and `testing::strategy_keeps_its_word` checks it on your values.
+//! plan binds its version, and `testing::own_strategy` checks it on your values.
 //!
 //! # Texts
 //!

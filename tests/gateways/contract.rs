@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use relinquish::customer::CustomerId;
 use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileFacts, ProfileId, ProfileListing};
-use relinquish::testing::{GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
+use relinquish::testing::{self, GatewayFixture};
 
 use crate::gateways::{self, fakes};
 
@@ -45,7 +45,7 @@ impl GatewayFixture for InMemory {
 #[tokio::test]
 async fn the_one_in_memory() {
     let fixture = InMemory(MemoryGateway::new("memory"), Numbers::default());
-    gateway_keeps_its_contract(&fixture).await.unwrap();
+    testing::gateway(&fixture).await.unwrap();
 }
 
 struct OverStripe {
@@ -90,13 +90,13 @@ impl GatewayFixture for OverStripe {
 
 #[tokio::test]
 async fn stripe() {
-    gateway_keeps_its_contract(&OverStripe::start(false).await).await.unwrap();
+    testing::gateway(&OverStripe::start(false).await).await.unwrap();
 }
 
 #[tokio::test]
 async fn stripe_with_redaction() {
     let fixture = OverStripe::start(true).await;
-    gateway_keeps_its_contract(&fixture).await.unwrap();
+    testing::gateway(&fixture).await.unwrap();
     let effects = fixture.server.gateway.effects();
     let redacted = effects.iter().filter(|effect| effect.ends_with(" redacted")).count();
     assert_eq!((redacted, effects.len()), (2, 4), "{effects:?}");
@@ -109,7 +109,7 @@ async fn stripes_listing() {
     for _ in 0..250 {
         profiles.push(fixture.make(None, 0).await);
     }
-    listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+    testing::profile_listing(&fixture.adapter, &profiles).await.unwrap();
     assert_eq!(fixture.server.count("list"), 3, "a hundred to a page");
 }
 
@@ -157,7 +157,7 @@ impl GatewayFixture for OverAuthorizeNet {
 
 #[tokio::test]
 async fn authorize_net() {
-    gateway_keeps_its_contract(&OverAuthorizeNet::start().await).await.unwrap();
+    testing::gateway(&OverAuthorizeNet::start().await).await.unwrap();
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn authorize_nets_listing() {
     for _ in 0..130 {
         profiles.push(fixture.make(None, 0).await);
     }
-    listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+    testing::profile_listing(&fixture.adapter, &profiles).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! Every adapter keeps the contract of its port: the one in memory, and those over real HTTP.
+//! The adapters over real HTTP keep the contract of their port. The gateway in memory is held to it in `tests/it/testing_kit`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use relinquish::customer::CustomerId;
-use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileFacts, ProfileId, ProfileListing};
+use relinquish::gateway::{PaymentGatewayEraser, ProfileId, ProfileListing};
 use relinquish::testing::{self, GatewayFixture};
 
 use crate::gateways::{self, fakes};
@@ -17,35 +17,6 @@ impl Numbers {
     fn next(&self) -> u32 {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
-}
-
-struct InMemory(MemoryGateway, Numbers);
-
-#[async_trait]
-impl GatewayFixture for InMemory {
-    fn eraser(&self) -> &dyn PaymentGatewayEraser {
-        &self.0
-    }
-
-    fn names_owners(&self) -> bool {
-        true
-    }
-
-    async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
-        let id = ProfileId::from(format!("profile-{}", self.1.next()));
-        self.0.insert_facts(id.clone(), ProfileFacts::new(owner.cloned(), subscriptions));
-        id
-    }
-
-    fn unknown(&self) -> ProfileId {
-        "nobody".into()
-    }
-}
-
-#[tokio::test]
-async fn the_one_in_memory() {
-    let fixture = InMemory(MemoryGateway::new("memory"), Numbers::default());
-    testing::gateway(&fixture).await.unwrap();
 }
 
 struct OverStripe {

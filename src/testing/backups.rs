@@ -34,7 +34,7 @@ impl<B> Copies<B> {
     }
 }
 
-/// Checks everything that [`BackupRetention`] promises. `fresh` is called once.
+/// Checks what [`BackupRetention`] promises. `fresh` is called once.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

@@ -47,7 +47,7 @@ async fn finish(
     Ok(answer.outcome)
 }
 
-/// Checks everything that [`PaymentGatewayEraser`] promises, on fresh profiles of the fixture's.
+/// Checks what [`PaymentGatewayEraser`] promises, on fresh profiles of the fixture's.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

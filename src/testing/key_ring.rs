@@ -25,7 +25,7 @@ fn messages() -> Vec<Vec<u8>> {
     list
 }
 
-/// Checks everything that [`KeyRing`] promises. `open` is called twice, and opens the same ring each time.
+/// Checks what [`KeyRing`] promises. `open` is called twice, and opens the same ring each time.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

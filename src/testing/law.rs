@@ -18,7 +18,7 @@ macro_rules! laws {
             /// Every law.
             pub const ALL: &'static [Self] = &[$($(Self::$law,)*)*];
 
-            /// Whose promise it is: the name of the contract.
+            /// Whose promise it is: the name of the contract, or `adapter` or `fixture` where it is that of all.
             pub fn port(self) -> &'static str {
                 match self { $($(Self::$law)|* => $port,)* }
             }
@@ -32,8 +32,10 @@ macro_rules! laws {
 }
 
 laws! {
-    "every contract" {
+    "fixture" {
         FixtureSuffices: "the fixture gives what the contract needs",
+    }
+    "adapter" {
         NothingFails: "a call that nothing stands in the way of succeeds",
     }
     "ledger" {

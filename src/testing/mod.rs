@@ -1,8 +1,8 @@
 //! What a host runs on its own adapters: contracts, an injector of faults, a clock and repeatable randomness.
 //!
 //! # Contracts
-//! A contract calls an adapter in every way that the docs of its port speak of, and compares the answers with what is promised
-//! there. It is one call in a test of the host's. The whole tests:
+//! A contract calls an adapter in the ways that the docs of its port speak of, and compares the answers with what is promised
+//! there. It is one call in a test of the host's. The calls:
 //!
 //! | port | contract | the test |
 //! |---|---|---|
@@ -27,6 +27,10 @@
 //! reassigned), and what the fixture says that the test can do beside the port: read rows past the adapter
 //! ([`Stocked::rows`]), spoil a customer's records ([`Stocked::spoil`]), put something among the copies that is none
 //! ([`Copies::stray`]). Laws that need such a thing are left out without it, so a test had better give all of them.
+//!
+//! A contract makes one call after another. So it cannot see what only shows when a process dies in the middle of a call, or when two
+//! call at the same moment: that a dropped future leaves all or nothing, and that what is compared is compared in the transaction
+//! that writes.
 //!
 //! Contracts write and erase. Never give one an adapter over anything that is in use.
 //!

@@ -15,7 +15,7 @@ use crate::store::{
 };
 use crate::treatment::{RecordChange, TreatmentName};
 
-/// Checks everything that [`Repository`] promises, on repositories that are stocked; and, over [`ByRecord`], all that
+/// Checks what [`Repository`] promises, on repositories that are stocked; and, over [`ByRecord`], all that
 /// [`customer_store`] checks. A test whose map shares records, or counts groups, runs [`customer_store`] on its own [`ByRecord`]
 /// as well.
 ///

@@ -19,7 +19,7 @@ mod status;
 /// More customers than any page of a contract asks for.
 const MANY: usize = 1_000;
 
-/// Checks everything that [`CustomerStore`] and [`RecordStore`](crate::RecordStore) promise, on stores that are stocked.
+/// Checks what [`CustomerStore`] and [`RecordStore`](crate::RecordStore) promise, on stores that are stocked.
 ///
 /// `fresh` is called several times. Each time it gives a store with the same customers, none of whom was touched.
 ///

@@ -19,7 +19,7 @@ use samples::{Samples, noon};
 /// How long the leases of the contract last.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Checks everything that [`Ledger`] and [`CaseBook`](crate::ledger::CaseBook) promise, on ledgers that are new.
+/// Checks what [`Ledger`] and [`CaseBook`](crate::ledger::CaseBook) promise, on ledgers that are new.
 ///
 /// `open` is called several times. Each time it gives an empty ledger whose leases run out by the clock that it gets.
 ///
@@ -72,7 +72,7 @@ impl Bench<'_> {
         self.clock.turn(TimeDelta::seconds(60) * tenths);
     }
 
-    /// Its number is 0 while nothing was written, and it shows nobody while cases are open and after.
+    /// It shows nobody while cases are open, and after one is closed.
     async fn shows_nobody(&self) -> Result<(), Broken> {
         let [one, two, _] = &self.samples.cases;
         let cases = [one.new.clone(), two.new.clone(), self.samples.profile.clone()];

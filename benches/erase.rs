@@ -399,8 +399,8 @@ async fn plans(engine: &Engine, customers: usize) -> Vec<ApprovedPlan> {
         .map(|planned| {
             let Ok(Planned::Plan(plan)) = planned else { unreachable!("everyone is due") };
             let approval =
-                Approval::new("op", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
-            plan.approve(approval, now).unwrap()
+                Approval::new("op", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+            plan.approve(approval).unwrap()
         })
         .collect()
 }

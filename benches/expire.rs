@@ -223,8 +223,8 @@ fn ours(runtime: &tokio::runtime::Runtime, folder: &Path, original: &Path) -> (D
         };
         let look = start.elapsed();
         let now = Utc::now();
-        let approval = Approval::new("op-1", [shop], plan.digest(), now, now + TimeDelta::hours(1));
-        let approved = plan.approve(approval, now).unwrap();
+        let approval = Approval::new("op-1", [shop], plan.digest(), now, TimeDelta::hours(1));
+        let approved = plan.approve(approval).unwrap();
         let start = Instant::now();
         let outcome = engine.expire(&approved).await.unwrap();
         assert!(outcome.expired().is_some_and(relinquish::engine::Expired::is_complete), "{outcome}");

@@ -232,9 +232,9 @@ async fn cases(profiles: usize) {
     let now = Utc::now();
     let plans = engine.plan_batch(&ids, &Asked::request()).await.unwrap().into_iter().map(|planned| {
         let Planned::Plan(plan) = planned.unwrap() else { panic!("nothing stands in the way") };
-        let until = now + TimeDelta::hours(1);
-        let approval = Approval::new("bench", [plan.tenant().clone()], plan.digest(), now, until);
-        plan.approve(approval, now).unwrap()
+        let approval =
+            Approval::new("bench", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+        plan.approve(approval).unwrap()
     });
     let plans: Vec<_> = plans.collect();
     let start = Instant::now();

@@ -129,9 +129,9 @@ async fn approved(engine: &Engine, page: RangeInclusive<usize>) -> Vec<ApprovedP
         .into_iter()
         .map(|planned| {
             let Ok(Planned::Plan(plan)) = planned else { unreachable!("everyone is due") };
-            let until = now + TimeDelta::hours(1);
-            let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now, until);
-            plan.approve(approval, now).unwrap()
+            let approval =
+                Approval::new("op", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+            plan.approve(approval).unwrap()
         })
         .collect()
 }

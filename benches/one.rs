@@ -333,9 +333,8 @@ async fn each(folder: &Path, path: &Path, size: u32, customers: u32) -> (Duratio
         let planned = engine.plan(&CustomerId::new(id.to_string()), &Asked::request()).await.unwrap();
         let took = cpu().saturating_sub(start);
         let Planned::Plan(plan) = planned else { unreachable!("everyone is due") };
-        let approval =
-            Approval::new("op", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
-        let plan = plan.approve(approval, now).unwrap();
+        let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+        let plan = plan.approve(approval).unwrap();
         let start = cpu();
         let outcomes = engine.execute(vec![plan]).await.unwrap();
         let erased = cpu().saturating_sub(start);

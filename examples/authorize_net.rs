@@ -64,9 +64,9 @@ async fn erase(engine: &Engine, customer: &CustomerId) -> Result<Outcome, Box<dy
         return Err("nothing stands in the way".into());
     };
     let now = Utc::now();
-    let until = now + TimeDelta::hours(1);
-    let approval = Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, until);
-    Ok(engine.erase(plan.approve(approval, now)?).await?)
+    let approval =
+        Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+    Ok(engine.erase(plan.approve(approval)?).await?)
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -113,8 +113,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let now = Utc::now();
     let approval =
-        Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
-    let outcome = engine.erase(plan.approve(approval, now)?).await?;
+        Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+    let outcome = engine.erase(plan.approve(approval)?).await?;
     println!("\n{outcome}\n\nAfter:");
     show(&database)?;
 

@@ -282,17 +282,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     )
     .build()?;
 
-    if let Planned::Refused(decision) = engine.plan(&CustomerId::from("2"), &Asked::request()).await? {
-        println!("buyer 2: {decision}\n");
-    }
+    let planned = engine.plan(&CustomerId::from("2"), &Asked::request()).await?;
+    println!("buyer 2: {planned}\n");
     let Planned::Plan(plan) = engine.plan(&CustomerId::from("1"), &Asked::Sweep).await? else {
         return Err("buyer 1 left long ago".into());
     };
     println!("{plan}\n");
     let now = Utc::now();
     let approval =
-        Approval::new("cashier-3", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
-    let outcome = engine.erase(plan.approve(approval, now)?).await?;
+        Approval::new("cashier-3", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+    let outcome = engine.erase(plan.approve(approval)?).await?;
     println!("{outcome}\n");
     for ticket in office.buyers().values().flat_map(|buyer| &buyer.tickets) {
         println!(

@@ -97,9 +97,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("{plan}\n");
     let now = Utc::now();
-    let until = now + TimeDelta::hours(1);
-    let approval = Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, until);
-    let outcome = engine.erase(plan.approve(approval, now)?).await?;
+    let an_hour = TimeDelta::hours(1);
+    let approval = Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, an_hour);
+    let outcome = engine.erase(plan.approve(approval)?).await?;
     println!("{outcome}\n");
     outcome.certificate().ok_or("not erased")?;
 
@@ -120,8 +120,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{csv}");
     // A person opens the file, checks each row, and writes "erase" where it is to go.
     let review = Review::from_csv(csv.replace("\n,stripe", "\nerase,stripe").as_bytes())?;
-    let approval = Approval::new("operator-7", [TenantId::from("shop")], review.digest(), now, until);
-    for one in engine.erase_profiles(&review.approve(approval, now)?).await? {
+    let approval = Approval::new("operator-7", [TenantId::from("shop")], review.digest(), now, an_hour);
+    for one in engine.erase_profiles(&review.approve(approval)?).await? {
         println!("a profile nobody knew of: {}", one.outcome);
         let Outcome::Profile { answer: Some(_), .. } = one.outcome else { return Err("not erased".into()) };
     }

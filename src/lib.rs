@@ -96,8 +96,8 @@
 //! println!("{plan}"); // a person reviews it, and approves its digest
 //! let now = Utc::now();
 //! let approval =
-//!     Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
-//! let outcome = engine.erase(plan.approve(approval, now)?).await?;
+//!     Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+//! let outcome = engine.erase(plan.approve(approval)?).await?;
 //! assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
 //! engine.scrub().await?; // after a run: the old bytes disappear from the files too
 //! # let (name, email): (String, String) = Connection::open(&database)?
@@ -111,6 +111,7 @@
 //!
 //! | you want to | read |
 //! |---|---|
+//! | copy lines for your situation | [`manual::cookbook`] |
 //! | describe your database | [`store::sql`] |
 //! | write a policy | [`policy`] |
 //! | use repository code of your own | [`Repository`], [`ByRecord`] |

@@ -10,8 +10,8 @@ use futures_channel::oneshot;
 use rusqlite::ffi::{self, ErrorCode};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::store::sql::A_TRIGGER;
 pub(crate) use crate::store::sql::Fault;
+use crate::store::sql::{Constraint, ConstraintKind};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -104,16 +104,24 @@ impl From<rusqlite::Error> for Fault {
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt,
             ErrorCode::CannotOpen => Self::NotFound,
-            ErrorCode::ConstraintViolation => match code.extended_code {
-                // These texts name tables, columns and expressions. A trigger's own text may name anything.
-                ffi::SQLITE_CONSTRAINT_UNIQUE
-                | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-                | ffi::SQLITE_CONSTRAINT_NOTNULL
-                | ffi::SQLITE_CONSTRAINT_FOREIGNKEY
-                | ffi::SQLITE_CONSTRAINT_CHECK => Self::Constraint(message.unwrap_or_else(plain)),
-                ffi::SQLITE_CONSTRAINT_TRIGGER => Self::Constraint(A_TRIGGER.to_owned()),
-                _ => Self::Constraint(plain()),
-            },
+            ErrorCode::ConstraintViolation => {
+                let kind = match code.extended_code {
+                    ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+                        ConstraintKind::Unique
+                    }
+                    ffi::SQLITE_CONSTRAINT_NOTNULL => ConstraintKind::NotNull,
+                    ffi::SQLITE_CONSTRAINT_CHECK => ConstraintKind::Check,
+                    ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ConstraintKind::ForeignKey,
+                    ffi::SQLITE_CONSTRAINT_TRIGGER => ConstraintKind::Trigger,
+                    _ => ConstraintKind::Other,
+                };
+                // The texts name tables, columns and expressions. A trigger's own text may name anything.
+                Self::Constraint(match kind {
+                    ConstraintKind::Trigger => Constraint::new(kind, "a trigger"),
+                    ConstraintKind::Other => Constraint::new(kind, plain()),
+                    _ => Constraint::new(kind, message.unwrap_or_else(plain)),
+                })
+            }
             // "no such column", "syntax error": the text quotes the statement, which holds no value. While a
             // statement runs, the text may quote what a trigger or a function made of a value.
             ErrorCode::Unknown if preparing && code.extended_code == ffi::SQLITE_ERROR => {

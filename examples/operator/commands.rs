@@ -225,7 +225,7 @@ pub(crate) async fn plan(args: &PlanArgs) -> Result<Answer, Failure> {
     let engine = args.documents.planner(args.ledger.as_deref(), args.as_of).await?;
     let plan = match args.ask.plan(&engine).await? {
         Planned::Plan(plan) => plan,
-        Planned::Refused(decision) => return Ok(Answer::refused(&decision, decision.to_string())),
+        no_plan => return Ok(Answer::refused(&no_plan.decision(), no_plan.to_string())),
     };
     let mut lines = vec![plan.to_string(), format!("  to approve it: erase … --digest {}", plan.digest())];
     if let Some(ledger) = args.ledger.as_deref().filter(|path| !path.exists()) {
@@ -272,7 +272,7 @@ pub(crate) async fn erase(args: &EraseArgs) -> Result<Answer, Failure> {
     let engine = args.documents.engine(&args.ledger).await?;
     let plan = match args.ask.plan(&engine).await? {
         Planned::Plan(plan) => *plan,
-        Planned::Refused(decision) => return Ok(Answer::refused(&decision, decision.to_string())),
+        no_plan => return Ok(Answer::refused(&no_plan.decision(), no_plan.to_string())),
     };
     let digest = match args.digest.parse::<Digest>() {
         Ok(digest) => digest,
@@ -284,9 +284,9 @@ pub(crate) async fn erase(args: &EraseArgs) -> Result<Answer, Failure> {
     };
     let now = SystemClock.now();
     let approval =
-        Approval::new(args.approver.as_str(), args.authority(&plan), digest, now, now + TimeDelta::hours(1));
+        Approval::new(args.approver.as_str(), args.authority(&plan), digest, now, TimeDelta::hours(1));
     let plan_digest = plan.digest();
-    let outcome = match plan.approve(approval, now).map_err(Error::from) {
+    let outcome = match plan.approve(approval).map_err(Error::from) {
         Ok(approved) => engine.erase(approved).await,
         Err(error) => Err(error),
     };

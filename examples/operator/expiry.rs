@@ -73,8 +73,8 @@ pub(crate) async fn expire(args: &ExpireArgs) -> Result<Answer, Failure> {
         Err(error) => return refused(error.to_string()),
     };
     let now = SystemClock.now();
-    let approval = Approval::new(approver.as_str(), args.tenants(), digest, now, now + TimeDelta::hours(1));
-    match plan.approve(approval, now) {
+    let approval = Approval::new(approver.as_str(), args.tenants(), digest, now, TimeDelta::hours(1));
+    match plan.approve(approval) {
         Ok(plan) => {
             let outcome = engine.expire(&plan).await?;
             Ok(Answer::of_case(&outcome))

@@ -126,7 +126,13 @@ impl Head {
     fn letterhead(&self, sender: Option<&str>) -> Letterhead {
         let today = || SystemClock.now().date_naive();
         let date = self.date.unwrap_or_else(today);
-        Letterhead::new(sender.unwrap_or("the controller"), &*self.authority, &*self.reference, date)
+        Letterhead::new(
+            self.lang,
+            sender.unwrap_or("the controller"),
+            &*self.authority,
+            &*self.reference,
+            date,
+        )
     }
 
     fn lingering(&self) -> Lingering {
@@ -156,7 +162,7 @@ pub(crate) fn statement(args: &StatementArgs) -> Result<Answer, Failure> {
         None => policy.everyone(),
     };
     let head = args.head.letterhead(policy.name());
-    let text = letter::statement(args.head.lang, &head, effective, &args.head.lingering());
+    let text = letter::statement(&head, effective, &args.head.lingering());
     Ok(Answer::done(text.trim_end(), json!({ "statement": text })))
 }
 
@@ -202,7 +208,7 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
     let found = engine.explain(&CustomerId::new(args.customer.as_str()), &Asked::request()).await?;
     let decision = &found.decision;
     let text = match args.kind {
-        LetterKind::Refusal => refusal(args, &head, decision),
+        LetterKind::Refusal => refusal(&head, decision),
         LetterKind::Confirmation => confirmation(args, &head, &engine, &found),
         LetterKind::Extension => extension(args, &head),
     };
@@ -212,8 +218,8 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
     })
 }
 
-fn refusal(args: &LetterArgs, head: &Letterhead, decision: &Decision) -> Result<String, String> {
-    letter::refusal(args.head.lang, head, decision).ok_or_else(|| match decision {
+fn refusal(head: &Letterhead, decision: &Decision) -> Result<String, String> {
+    letter::refusal(head, decision).ok_or_else(|| match decision {
         Decision::Blocked(_) => {
             format!("no ground in law stands against the request; put right what does: {decision}")
         }
@@ -241,7 +247,10 @@ fn confirmation(
         .and_then(|rule| policy.treatments().get(rule.treatment()))
         .ok_or("the policy has no treatment for a request")?;
     let done = policy.time_zone().day(*at);
-    Ok(letter::confirmation(args.head.lang, head, treatment, deferred, done, None, &args.head.lingering()))
+    Ok(letter::confirmation(
+        head,
+        &letter::Done { treatment, deferred, on: done, link_until: None, lingering: &args.head.lingering() },
+    ))
 }
 
 fn extension(args: &LetterArgs, head: &Letterhead) -> Result<String, String> {
@@ -251,7 +260,7 @@ fn extension(args: &LetterArgs, head: &Letterhead) -> Result<String, String> {
     let holidays = Holidays::default();
     let mut clock = RequestClock::received(received);
     clock.extend(head.date, reason.as_str(), &holidays).map_err(|error| error.to_string())?;
-    letter::extension(args.head.lang, head, &clock, &holidays).ok_or_else(|| "beyond the calendar".to_owned())
+    letter::extension(head, &clock, &holidays).ok_or_else(|| "beyond the calendar".to_owned())
 }
 
 /// Of which document.

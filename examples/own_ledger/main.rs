@@ -60,9 +60,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("nothing stands in the way".into());
     };
     let now = Utc::now();
-    let approval =
-        Approval::new("operator-7", ["shop".into()], plan.digest(), now, now + TimeDelta::hours(1));
-    let Outcome::Erased(certificate) = engine.erase(plan.approve(approval, now)?).await? else {
+    let approval = Approval::new("operator-7", ["shop".into()], plan.digest(), now, TimeDelta::hours(1));
+    let Outcome::Erased(certificate) = engine.erase(plan.approve(approval)?).await? else {
         return Err("not erased".into());
     };
     println!("── What the ledger keeps ──");

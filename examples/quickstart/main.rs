@@ -61,8 +61,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     heading("Client 18 asks to be erased, and still has a subscription");
     match engine.plan(&CustomerId::from(crm::ACTIVE), &Asked::request()).await? {
-        Planned::Refused(decision) => println!("{decision}"),
-        Planned::Plan(_) => return Err("a client with a subscription must be refused".into()),
+        refused @ Planned::Refused(_) => println!("{refused}"),
+        other => return Err(format!("a client with a subscription must be refused: {other}").into()),
     }
 
     heading("Client 17 cancelled last year");
@@ -76,9 +76,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     heading("An operator reviews the plan and approves its digest");
     let now = Utc::now();
     let approval =
-        Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
+        Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
     println!("approved by {} until {}", approval.operator(), approval.expires_at().format("%F %H:%M UTC"));
-    let approved = plan.approve(approval, now)?;
+    let approved = plan.approve(approval)?;
 
     heading("The case runs");
     let Outcome::Erased(certificate) = engine.erase(approved).await? else {
@@ -103,8 +103,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     match engine.plan(&customer, &Asked::request()).await? {
-        Planned::Refused(decision) => println!("asked again: {decision}"),
         Planned::Plan(_) => return Err("who is erased is not due again".into()),
+        no_plan => println!("asked again: {no_plan}"),
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, Receipt, Waiver};
-use crate::customer::{FormerStatus, Status, TenantId};
+use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
-use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, Step};
+use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
 use crate::treatment::Counts;
 
 /// An event that cannot come to pass where a case stands. A case book that holds one was written to by somebody else.
@@ -85,7 +85,7 @@ pub struct Expiries {
     /// Records that had something to do, as they were counted before.
     pub found: u64,
     /// What came of it for each tenant; under none, of records whose owner is gone.
-    pub of: BTreeMap<Option<TenantId>, ExpiredOf>,
+    pub of: BTreeMap<RecordsOf, ExpiredOf>,
     /// What came of a part was lost, so that the counts may be too small.
     pub lost: bool,
 }

@@ -292,7 +292,7 @@ sweep = false
         .build()
         .unwrap_or_else(|problems| panic!("{problems}"));
         engine.census().await.unwrap();
-        let approval = |digest| Approval::new("op", ["t1".into()], digest, now, now + TimeDelta::hours(1));
+        let approval = |digest| Approval::new("op", ["t1".into()], digest, now, TimeDelta::hours(1));
 
         let Planned::Plan(plan) = engine.plan(&"1".into(), &Asked::request()).await.unwrap() else {
             panic!("not due")
@@ -310,18 +310,18 @@ sweep = false
         digests.insert("expiry", expiry.digest());
         let of_expiry = engine.policy().everyone().expiry().unwrap().treatment().digest();
         digests.insert("treatment of expiry", of_expiry);
-        let approved = plan.clone().approve(approval(plan.digest()), now).unwrap();
+        let approved = plan.clone().approve(approval(plan.digest())).unwrap();
         let Outcome::Erased(certificate) = engine.erase(approved.clone()).await.unwrap() else {
             panic!("not erased")
         };
         let again = engine.erase(approved).await.unwrap();
         assert!(matches!(again, Outcome::Superseded { .. }), "{again}");
-        let approved = expiry.clone().approve(approval(expiry.digest()), now).unwrap();
+        let approved = expiry.clone().approve(approval(expiry.digest())).unwrap();
         let expired = engine.expire(&approved).await.unwrap();
         assert!(expired.expired().is_some(), "{expired}");
         let by = Authority::new("op", ["t1".into()]);
-        let until = now + TimeDelta::days(300);
-        let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], 10, now, until);
+        let long = TimeDelta::days(300);
+        let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], 10, now, long);
         digests.insert("standing approval", standing.digest());
         let replay = ReplayPlan::new(vec![(certificate.case().clone(), (*plan).clone())]);
         digests.insert("replay", replay.digest());

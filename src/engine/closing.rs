@@ -50,7 +50,7 @@ impl Engine {
         for run in done {
             let so_far = run.progress.step(&Step::Expire);
             let expired = so_far.iter().flat_map(|step| &step.expired.of).map(|(tenant, of)| {
-                ExpiredRecords { tenant: tenant.clone(), records: of.records.clone(), left: of.left() }
+                ExpiredRecords { of: tenant.clone(), records: of.records.clone(), left: of.left() }
             });
             // One that ends early with a part under way has lost what came of it.
             let exact = so_far.is_none_or(|step| !step.expired.lost && (step.is_done() || step.begun == 0));

@@ -1,5 +1,6 @@
 //! Why the engine could not do what was asked, and how cases end.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::digest::Digest;
 use crate::document::Problems;
 use crate::gateway::GatewayError;
 use crate::ledger::{Certificate, Closing, KeyRingError, LedgerError};
-use crate::plan::{ApprovalError, CaseId, Decision, Plan, Step};
+use crate::plan::{ApprovalError, Blocked, CaseId, Decision, NotApproved, NotYet, Nothing, Plan, Step};
 use crate::store::StoreError;
 use crate::treatment::TreatmentName;
 
@@ -121,13 +122,58 @@ pub enum Error {
     NoScrub,
 }
 
-/// What planning came to.
+impl<T> From<NotApproved<T>> for Error {
+    fn from(error: NotApproved<T>) -> Self {
+        Self::Approval(error.why)
+    }
+}
+
+/// What planning came to. Displayed, it is the plan, or why there is none.
+///
+/// ```
+/// # use relinquish::{Plan, Planned};
+/// /// The plan, if somebody has to review one.
+/// fn to_review(planned: Planned) -> Option<Plan> {
+///     match planned {
+///         Planned::Plan(plan) => Some(*plan),
+///         no_plan => {
+///             println!("{no_plan}");
+///             None
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub enum Planned {
     /// A plan to review.
     Plan(Box<Plan>),
-    /// There is no plan, and this is why.
-    Refused(Decision),
+    /// The customer is due, but guards forbid the erasure, or a fact cannot be read.
+    Refused(Blocked),
+    /// The customer is not due before a day.
+    NotYet(NotYet),
+    /// Nothing is to be done.
+    Nothing(Nothing),
+}
+
+impl Planned {
+    /// What the policy says of the customer.
+    pub fn decision(&self) -> Decision {
+        match self.clone() {
+            Self::Plan(plan) => Decision::Due(plan.due().clone()),
+            Self::Refused(blocked) => Decision::Blocked(blocked),
+            Self::NotYet(not_yet) => Decision::NotYet(not_yet),
+            Self::Nothing(nothing) => Decision::Nothing(nothing),
+        }
+    }
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan(plan) => plan.fmt(f),
+            other => other.decision().fmt(f),
+        }
+    }
 }
 
 /// How a case ended, or where it stands.

@@ -5,9 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::customer::TenantId;
 use crate::ledger::EndedEarly;
-use crate::plan::{CaseId, ExpiredOf, ExpiryPlan, NothingExpires};
+use crate::plan::{CaseId, ExpiredOf, ExpiryPlan, NothingExpires, RecordsOf};
 use crate::words::plural;
 
 /// What planning an expiry came to.
@@ -24,8 +23,8 @@ pub enum PlannedExpiry {
 pub struct Expired {
     /// The case.
     pub case: CaseId,
-    /// What came of it for each tenant; under none, of the records whose owner is gone.
-    pub of: BTreeMap<Option<TenantId>, ExpiredOf>,
+    /// What came of it, by whose records they are.
+    pub of: BTreeMap<RecordsOf, ExpiredOf>,
     /// Whether that is all of it. An answer of the store may have been lost; the records are treated then, and not counted.
     pub exact: bool,
     /// Why it came to an end before all was looked at, if it did.
@@ -40,7 +39,8 @@ impl Expired {
 
     /// As JSON.
     pub fn to_json(&self) -> serde_json::Value {
-        let of = self.of.iter().map(|(tenant, of)| serde_json::json!({ "tenant": tenant, "expired": of }));
+        let of =
+            self.of.iter().map(|(tenant, of)| serde_json::json!({ "records_of": tenant, "expired": of }));
         serde_json::json!({
             "case": self.case,
             "expired": of.collect::<Vec<_>>(),
@@ -67,10 +67,7 @@ impl fmt::Display for Expired {
             write!(f, "\n  an answer was lost: more may be treated than is counted")?;
         }
         for (tenant, of) in &self.of {
-            match tenant {
-                Some(tenant) => write!(f, "\n  tenant {tenant}")?,
-                None => write!(f, "\n  nobody's")?,
-            }
+            write!(f, "\n  {tenant}")?;
             for (class, count) in &of.records {
                 write!(f, "\n    {class:<20} {count:>6} expired")?;
             }

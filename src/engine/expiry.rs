@@ -21,7 +21,7 @@ use crate::digest::Digest;
 use crate::ledger::{EndedEarly, Expiry, NewCase, Task};
 use crate::plan::{
     ApprovedExpiry, ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, ExpiryPlan, ExpiryTerms, Mandate,
-    NothingExpires, holds_back,
+    NothingExpires, RecordsOf, holds_back,
 };
 use crate::policy::{Effective, Guard, GuardRule};
 use crate::store::{
@@ -30,8 +30,6 @@ use crate::store::{
 use crate::treatment::Tally;
 use crate::treatment::Treatment;
 
-/// Stands for the tenant of those whose tenant cannot be read.
-const NOBODY_KNOWS: &str = "?";
 /// What a customer is held back by whose facts cannot be read.
 const UNREADABLE: &str = "unreadable";
 
@@ -156,8 +154,8 @@ impl Engine {
             let why = left_out.into_values().next().unwrap_or(NothingExpires::NoRule);
             return Ok(PlannedExpiry::Nothing(why));
         }
-        let mut expiring: BTreeMap<TenantId, Expiring> =
-            planned.iter().map(|tenant| (tenant.clone(), Expiring::default())).collect();
+        let mut expiring: BTreeMap<RecordsOf, Expiring> =
+            planned.iter().map(|tenant| (RecordsOf::Tenant(tenant.clone()), Expiring::default())).collect();
         let (mut dated, mut pages) = (Dated::new(self, now), Pages::new());
         dated.allowed(&mut self.count_now().await?, &planned)?;
         while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
@@ -165,9 +163,7 @@ impl Engine {
             let mut expired = BTreeMap::new();
             let looked = self.look(page, &planned, &mut dated, &mut expiring, &mut expired).await?;
             for due in looked.iter().flat_map(|(_, due)| due) {
-                if let Some(counted) = expiring.get_mut(&due.facts.tenant) {
-                    counted.customers += 1;
-                }
+                expiring.entry(RecordsOf::Tenant(due.facts.tenant.clone())).or_default().customers += 1;
             }
             for (tenant, of) in expired {
                 let counted = expiring.entry(tenant).or_default();
@@ -297,8 +293,8 @@ impl Engine {
         page: Vec<Customer>,
         tenants: &BTreeSet<TenantId>,
         dated: &mut Dated<'_>,
-        expiring: &mut BTreeMap<TenantId, Expiring>,
-        expired: &mut BTreeMap<TenantId, ExpiredOf>,
+        expiring: &mut BTreeMap<RecordsOf, Expiring>,
+        expired: &mut BTreeMap<RecordsOf, ExpiredOf>,
     ) -> Result<Vec<(Arc<Treatment>, Vec<Due>)>, Error> {
         let mut by_treatment = BTreeMap::<Digest, (Arc<Treatment>, Vec<Customer>)>::new();
         for facts in page {
@@ -306,8 +302,8 @@ impl Engine {
             if facts.unreadable.contains("tenant") {
                 let held =
                     |held: &mut BTreeMap<String, u64>| *held.entry(UNREADABLE.to_owned()).or_default() += 1;
-                held(&mut expiring.entry(NOBODY_KNOWS.into()).or_default().held);
-                held(&mut expired.entry(NOBODY_KNOWS.into()).or_default().held);
+                held(&mut expiring.entry(RecordsOf::UnreadableTenant).or_default().held);
+                held(&mut expired.entry(RecordsOf::UnreadableTenant).or_default().held);
                 continue;
             }
             if !tenants.contains(&facts.tenant) {
@@ -322,38 +318,37 @@ impl Engine {
             let ids = customers.iter().map(|facts| facts.id.clone()).collect();
             let mut found = Vec::new();
             for (facts, tally) in customers.into_iter().zip(self.tally(ids, &treatment).await?) {
+                let theirs = || RecordsOf::Tenant(facts.tenant.clone());
                 match tally {
                     Ok(tally) if tally.due() == 0 => {
-                        if let Some(counted) = expiring.get_mut(&facts.tenant) {
-                            counted.add(&treatment, &tally);
-                        }
-                        let of = expired.entry(facts.tenant).or_default();
+                        expiring.entry(theirs()).or_default().add(&treatment, &tally);
+                        let of = expired.entry(theirs()).or_default();
                         of.add(&treatment, &expired_of(&treatment, &tally));
                     }
                     Ok(tally) => found.push((facts, tally)),
-                    Err(error) => expired.entry(facts.tenant).or_default().failed(error),
+                    Err(error) => expired.entry(theirs()).or_default().failed(error),
                 }
             }
             let asked = found.into_iter().map(|(facts, tally)| async move {
-                let tenant = facts.tenant.clone();
+                let theirs = RecordsOf::Tenant(facts.tenant.clone());
                 let asks = [Guard::UnpaidInvoice, Guard::OpenDispute];
-                (tenant, self.with_gateways_if(facts, &asks).await, tally)
+                (theirs, self.with_gateways_if(facts, &asks).await, tally)
             });
             let asked: Vec<_> = stream::iter(asked.collect::<Vec<_>>()).buffered(CALLS).collect().await;
             let mut due = Vec::new();
-            for (tenant, facts, tally) in asked {
+            for (theirs, facts, tally) in asked {
                 let facts = match facts {
                     Ok(facts) => facts,
                     Err(error) => {
-                        expired.entry(tenant).or_default().failed(error);
+                        expired.entry(theirs).or_default().failed(error);
                         continue;
                     }
                 };
-                let counted = expiring.entry(facts.tenant.clone()).or_default();
+                let counted = expiring.entry(theirs.clone()).or_default();
                 if let Some(held) = self.held_back(&facts, tenants) {
                     counted.add_unreadable(&treatment, &tally);
                     *counted.held.entry(held.clone()).or_default() += 1;
-                    *expired.entry(facts.tenant).or_default().held.entry(held).or_default() += 1;
+                    *expired.entry(theirs).or_default().held.entry(held).or_default() += 1;
                 } else {
                     counted.add(&treatment, &tally);
                     due.push(Due { facts, done: Counts::default() });

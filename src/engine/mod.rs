@@ -36,11 +36,11 @@ use crate::ledger::{
     WorkerId,
 };
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Mandate};
-use crate::policy::{Policy, PolicyDocument};
+use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
 };
-use crate::treatment::GatewayAction;
+use crate::treatment::{GatewayAction, TreatmentName};
 
 mod census;
 mod clock;
@@ -343,10 +343,7 @@ impl Engine {
     pub async fn decide(&self, customer: &CustomerId, asked: &Asked) -> Result<Decision, Error> {
         self.knows_treatment(asked)?;
         let answer = self.survey(std::slice::from_ref(customer), asked).await?.pop();
-        Ok(match answer.unwrap_or(Err(Error::NoSuchCustomer))? {
-            Planned::Plan(plan) => Decision::Due(plan.due().clone()),
-            Planned::Refused(decision) => decision,
-        })
+        Ok(answer.unwrap_or(Err(Error::NoSuchCustomer))?.decision())
     }
 
     /// Plans the erasure of one customer. Touches nothing.
@@ -392,10 +389,7 @@ impl Engine {
         if let Asked::Request { treatment: Some(name) } = asked
             && !self.parts.policy.all().any(|policy| policy.treatments().contains_key(name))
         {
-            let known = self.parts.policy.all().flat_map(|policy| policy.treatments().keys());
-            let known: BTreeSet<&str> = known.map(crate::treatment::TreatmentName::as_str).collect();
-            let way_out = suggest(name.as_str(), known);
-            return Err(Error::NoSuchTreatment { name: name.clone(), way_out });
+            return Err(no_such_treatment(name, self.parts.policy.all()));
         }
         Ok(())
     }
@@ -583,4 +577,11 @@ impl Drop for Claim<'_> {
 fn only<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
     let missing = || StoreError::failed("answering", "the store gave no answer; it was not tried");
     batch.into_iter().next().ok_or_else(missing)?
+}
+
+/// No policy of these has a treatment of this name.
+fn no_such_treatment<'p>(name: &TreatmentName, policies: impl Iterator<Item = &'p Effective>) -> Error {
+    let known: BTreeSet<&str> =
+        policies.flat_map(|policy| policy.treatments().keys()).map(TreatmentName::as_str).collect();
+    Error::NoSuchTreatment { name: name.clone(), way_out: suggest(name.as_str(), known) }
 }

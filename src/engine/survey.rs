@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::keys::token_of;
 use super::steps::Accounts;
-use super::{Engine, Error, Planned};
+use super::{Engine, Error, Planned, no_such_treatment};
 use crate::customer::{Customer, CustomerId};
 use crate::digest::Digest;
 use crate::gateway::{GatewayError, ProfileState};
@@ -48,7 +48,7 @@ impl Engine {
         // Those who are planned together mostly share their terms, which are kept and digested once.
         let mut terms = None;
         let planned = surveyed.into_iter().map(|one| {
-            let planned = self.planned(one?, now, terms.as_ref());
+            let planned = self.planned(one?, now, terms.as_ref())?;
             if let Planned::Plan(plan) = &planned {
                 terms = Some(Arc::clone(plan.binding().terms()));
             }
@@ -106,15 +106,25 @@ impl Engine {
         }
     }
 
-    fn planned(&self, one: Surveyed, now: DateTime<Utc>, terms: Option<&Arc<Terms>>) -> Planned {
-        let plan = match &one.decision {
-            Decision::Due(due) => {
+    fn planned(
+        &self,
+        one: Surveyed,
+        now: DateTime<Utc>,
+        terms: Option<&Arc<Terms>>,
+    ) -> Result<Planned, Error> {
+        Ok(match one.decision {
+            Decision::Due(ref due) => {
                 let tally = one.tally().cloned().unwrap_or_default();
-                Plan::draft(&self.parts.policy, self.data_map(), &one.facts, due, tally, now, terms)
+                let policy = &self.parts.policy;
+                let plan = Plan::draft(policy, self.data_map(), &one.facts, due, tally, now, terms);
+                // A request may ask for a treatment that only other tenants have.
+                let its_own = || std::iter::once(policy.effective(&one.facts.tenant));
+                Planned::Plan(Box::new(plan.ok_or_else(|| no_such_treatment(&due.treatment, its_own()))?))
             }
-            Decision::NotYet(_) | Decision::Blocked(_) | Decision::Nothing(_) => None,
-        };
-        plan.map_or(Planned::Refused(one.decision), |plan| Planned::Plan(Box::new(plan)))
+            Decision::NotYet(not_yet) => Planned::NotYet(not_yet),
+            Decision::Blocked(blocked) => Planned::Refused(blocked),
+            Decision::Nothing(nothing) => Planned::Nothing(nothing),
+        })
     }
 
     /// The facts of customers, by id.

@@ -12,14 +12,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{Read, Write};
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{AccountId, GatewayName, ListedProfile, ProfileId};
 use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, suggest};
-use crate::plan::{Approval, ApprovalError};
+use crate::plan::{Approval, NotApproved};
 
 /// The word that confirms a row.
 const ERASE: &str = "erase";
@@ -322,13 +321,17 @@ impl Review {
 
     /// Binds an approval to what was confirmed.
     ///
+    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    ///
     /// # Errors
-    /// [`ApprovalError`]: for another digest, by an operator without authority over the tenant of one of the customers,
-    /// or not valid now.
-    pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedReview, ApprovalError> {
+    /// [`NotApproved`], with the review and an [`ApprovalError`](crate::plan::ApprovalError): the approval is for another
+    /// digest, for more than 30 days, or by an operator without authority over the tenant of one of the customers.
+    pub fn approve(self, approval: Approval) -> Result<ApprovedReview, NotApproved<Self>> {
         let tenants = self.rows.iter().filter_map(|row| row.customer.as_ref().map(|(_, tenant, _)| tenant));
-        approval.holds_for(self.digest, tenants, now)?;
-        Ok(ApprovedReview { review: self, approval })
+        match approval.holds_for(self.digest, tenants) {
+            Ok(()) => Ok(ApprovedReview { review: self, approval }),
+            Err(why) => Err(NotApproved::new(self, why)),
+        }
     }
 }
 
@@ -387,6 +390,7 @@ fn row(cells: &[&str; COLUMNS.len()]) -> Result<ReviewRow, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::ApprovalError;
 
     fn rows() -> Vec<ReviewRow> {
         ["cus_1", "cus_2", "cus_3"]
@@ -482,18 +486,16 @@ mod tests {
 
     #[test]
     fn an_approval_is_of_what_was_confirmed_and_of_the_tenants() {
-        let at: DateTime<Utc> = "2026-11-21T12:00:00Z".parse().unwrap();
+        let at = "2026-11-21T12:00:00Z".parse().unwrap();
         let review = Review::from_csv(written(false).replace("\n,", "\nerase,").as_bytes()).unwrap();
         let approval = |digest, tenant: &str| {
-            Approval::new("op", [TenantId::from(tenant)], digest, at, at + chrono::TimeDelta::hours(1))
+            Approval::new("op", [TenantId::from(tenant)], digest, at, chrono::TimeDelta::hours(1))
         };
         let digest = review.digest();
-        let other = review.clone().approve(approval(Digest::of_bytes(b"x"), "acme"), at);
-        assert!(matches!(other, Err(ApprovalError::OtherPlan { .. })));
-        let other = review.clone().approve(approval(digest, "globex"), at);
-        assert!(matches!(other, Err(ApprovalError::OtherTenant { .. })));
-        let late = review.clone().approve(approval(digest, "acme"), at + chrono::TimeDelta::hours(2));
-        assert!(matches!(late, Err(ApprovalError::Expired { .. })));
-        assert!(review.approve(approval(digest, "acme"), at).is_ok());
+        let other = review.approve(approval(Digest::of_bytes(b"x"), "acme")).unwrap_err();
+        assert!(matches!(other.why, ApprovalError::OtherPlan { .. }), "{other}");
+        let other = other.given.approve(approval(digest, "globex")).unwrap_err();
+        assert!(matches!(other.why, ApprovalError::OtherTenant { .. }), "{other}");
+        assert!(other.given.approve(approval(digest, "acme")).is_ok(), "the review comes back whole");
     }
 }

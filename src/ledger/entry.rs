@@ -15,7 +15,7 @@ use crate::customer::{AccountId, GatewayName, TenantId};
 use crate::data_map::{ClassName, NotCovered};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
-use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, Step, Tombstones};
+use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones};
 use crate::policy::Trigger;
 use crate::store::{Census, Otherwise};
 use crate::treatment::TreatmentName;
@@ -58,8 +58,8 @@ pub struct WaivedStep {
 /// Records of a tenant, or of nobody, that expired in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiredRecords {
-    /// Whose customers' they were: `?` for those whose tenant cannot be read. None where the owner is gone.
-    pub tenant: Option<TenantId>,
+    /// Whose records they were.
+    pub of: RecordsOf,
     /// By class, the records that have expired, those that earlier runs had treated and that stay anonymised among them:
     /// a count of those that were written to would tell which fields were empty before.
     pub records: BTreeMap<ClassName, u64>,

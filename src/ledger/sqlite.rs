@@ -18,6 +18,7 @@ use super::{
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::sqlite::{self, Fault, Worker};
+use crate::store::sql::Constraint;
 use crate::treatment::Treatment;
 
 use book::Numbers;
@@ -172,7 +173,9 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
         Fault::Corrupt => LedgerError::Corrupt { doing },
         Fault::NotFound => LedgerError::NotFound { doing },
         Fault::Drift(changes) => LedgerError::Failed { doing, what: changes.join("; ") },
-        Fault::Constraint(what) | Fault::Other(what) => LedgerError::Failed { doing, what },
+        Fault::Constraint(Constraint { what, .. }) | Fault::Other(what) => {
+            LedgerError::Failed { doing, what }
+        }
     }
 }
 

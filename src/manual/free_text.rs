@@ -1,15 +1,13 @@
 //! People in free text: what is found, how much of it, and what is not.
 //!
-//! [`text::Matcher`](crate::anonymise::text::Matcher) looks for one person or a hundred thousand in a single pass. It
-//! works from what the host knows of them, so it is as good as that: a name that nobody wrote into a field of its own is
-//! found by nothing.
+//! [`text::Matcher`](crate::anonymise::text::Matcher) searches a text for one person or for a hundred thousand in a single pass. It
+//! searches for the values that the host's fields hold. A name that stands in no field is not found.
 //!
 //! # Measured
 //!
-//! Identifiers are planted in English, Swedish and German notes, 2,000 per language and way of writing, among sentences
-//! that are there to mislead: namesakes, names that are a part of a word or of a place, numbers that nearly are the
-//! person's. A mention counts as found when nothing of it is left. The table is printed by
-//! `cargo run --release --example recall`.
+//! Identifiers are planted in English, Swedish and German notes: 2,000 notes per language and way of writing. Other sentences in the notes
+//! are there to mislead: namesakes, names that are part of a word or of a place, numbers that differ from the person's by a digit. A
+//! mention counts as found when nothing of it is left. `cargo run --release --example recall` prints the table.
 //!
 //! | written | English: recall, precision | Swedish | German |
 //! |---|---|---|---|
@@ -34,39 +32,42 @@
 //! | personal number, shorter | 1.000, 0.959 | 1.000, 1.000 | 1.000, 1.000 |
 //! | nobody: texts that came out changed | 0 of 2000 | 0 of 2000 | 0 of 2000 |
 //!
-//! Precision below one comes from namesakes in the same sentence as a number or an address of the person: in *"K-104233,
-//! with grace and patience"* the customer's first name is Grace.
+//! Precision falls below one where a namesake stands in the same sentence as a number or an address of the person. An example is
+//! *"K-104233, with grace and patience"* for a customer whose first name is Grace.
 //!
 //! # Certain, and for a person to look at
 //!
-//! A name of up to four letters, one of the commonest in the three languages, one that is a word, and one that several
-//! of those searched for bear, is certain only beside another identifier of the same person: another of their names, an
-//! initial, a number or an address in the same sentence. Elsewhere it is reported and stays. So "Ed" in *Edinburgh* is
-//! no mention at all, *Ed* alone is reported, and *Ed Featherstone* is replaced. A plan says how many such mentions each
-//! field has, and so does the certificate, because once the person's own values are gone nobody can tell any more.
+//! Four kinds of names are not certain by themselves:
 //!
-//! # Whoever's it is
+//! * names of up to four letters,
+//! * the most common names of the three languages,
+//! * names that are also words,
+//! * names that several of the people searched for have.
 //!
-//! A text may name others, and numbers that no field holds. Detectors know mail addresses, telephone numbers, IBANs (mod 97),
-//! cards (Luhn), IP addresses and the national numbers of Sweden, the United Kingdom and Germany by shape and check digit.
-//! Alone they are advisory ([`detect`](crate::anonymise::text::detect)): one number in ten that is no card has the check
-//! digit of one. A policy says which of them count: `{ redact = "[removed]", also = ["email", "iban"] }` takes out what they
-//! find as well, and a text in which one of them still finds something is due.
+//! Such a name is certain only beside another identifier of the same person in the same sentence: another name, an initial, a number or
+//! an address. Otherwise the name is reported and stays. So "Ed" in *Edinburgh* is no mention, *Ed* alone is reported, and *Ed
+//! Featherstone* is replaced. Plan and certificate say how many uncertain mentions each field has. After the erasure nobody could count
+//! them, because the person's own values are gone.
+//!
+//! # Addresses and numbers of anybody
+//!
+//! A text may hold addresses and numbers that no field has. Detectors find these by shape and check digit: mail addresses, telephone
+//! numbers, IBANs (mod 97), cards (Luhn), IP addresses, and the national numbers of Sweden, the United Kingdom and Germany.
+//!
+//! A detector does not know whose number it found, and one number in ten that is no card has the check digit of a card. So detectors only
+//! report ([`detect`](crate::anonymise::text::detect)), unless the policy names them: `{ redact = "[removed]", also = ["email", "iban"] }` takes
+//! out every e-mail address and every IBAN. A text in which a named detector still finds something is due.
 //!
 //! # In documents
 //!
-//! Within a JSON document each text is searched for itself, its escapes resolved: `Ashw\u006frth` is found, *Maud* in one
-//! text and *Ashworth* in the next are two names that each stand alone. Every other byte of the document stays.
+//! Each text of a JSON document is searched by itself, after its escapes are resolved: `Ashw\u006frth` is found. *Maud* in one text and
+//! *Ashworth* in the next are two names that stand alone. Every other byte of the document stays.
 //!
-//! # Out of scope
+//! # What is not found
 //!
 //! * Nicknames and misspellings: *Maudie*, *Ashwort*.
-//! * Words broken by a hyphen at the end of a line, and letters set apart: *A s h w o r t h*.
-//! * Addresses in disguise, such as *maud (at) example.org*; entities of HTML and other encodings of text.
-//! * Letters of other scripts that look alike.
-//! * Whoever can be known without a name: *the owner of the red bakery in Whitby*.
+//! * Words with a hyphen at the end of a line, and letters with spaces between them: *A s h w o r t h*.
+//! * Disguised addresses, such as *maud (at) example.org*; HTML entities and other encodings of text.
+//! * Letters of another script that look the same.
+//! * Descriptions without a name: *the owner of the red bakery in Whitby*.
 //! * Images, sound, and text within files such as PDFs.
-//!
-//! What is detected by shape ([`text::detect`](crate::anonymise::text::detect): mail addresses, telephone numbers,
-//! accounts, cards, IP addresses, national numbers of Sweden, the UK and Germany) says nothing of whose it is. It is for a
-//! person to look at.

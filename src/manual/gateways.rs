@@ -1,17 +1,19 @@
-//! Payment gateways: for whoever sets them up, and for whoever looks after them.
+//! Payment gateways: how to set them up, and what to do when something goes wrong.
 //!
 //! # Setting one up
 //!
-//! 1. Make a key of its own for erasing, with no more rights than it needs; the adapter's page lists them.
-//! 2. Name the account (`account`): a key of another account finds none of your profiles, and "not found" there would
-//!    prove nothing. Without a name the account is asked when a plan is made, stands in the plan, and has to be the same
-//!    when it is carried out, also after a restart.
-//! 3. Say where the gateway's own data name your customer: a metadata key at Stripe, the merchant customer id at
-//!    Authorize.Net. A profile that names another customer is never erased.
-//! 4. Put the gateway into the data map, with the column that holds the profile's id (several ids of one customer are
-//!    fine), and into every treatment: `gateway.stripe = "erase"`, or `{ keep = "reason" }`.
+//! 1. Make a separate API key for erasing, with the fewest rights. The adapter's page lists the rights that it needs.
+//! 2. Name the account (`account`). A key of another account finds none of your profiles, and "not found" would then prove nothing. If you
+//!    do not name the account, the gateway is asked for it when a plan is made. The plan names the account, and it has to be the same when
+//!    the plan is executed, also after a restart.
+//! 3. Say where the gateway's data name your customer: a metadata key at Stripe, the merchant customer id at Authorize.Net. A profile that
+//!    names another customer is never erased.
+//! 4. Name the gateway in the data map, with the column that holds the profile's id. A customer may have several ids.
+//! 5. Name the gateway in every treatment: `gateway.stripe = "erase"`, or `{ keep = "reason" }`.
 //!
 //! ```toml
+//! # Cargo.toml
+//! [dependencies]
 //! relinquish = { version = "0.1", features = ["stripe", "authorize-net"] }
 //! ```
 //!
@@ -36,32 +38,37 @@
 //!
 //! # What stops an erasure
 //!
-//! Before a plan, again before it is carried out, and right before each profile is erased, the gateway is asked. A running
-//! subscription (to delete the customer would cancel it on the spot), an unpaid invoice and an open dispute are the guards
-//! `active_subscription`, `unpaid_invoice` and `open_dispute` of the policy. Authorize.Net knows no invoices and disputes.
+//! The gateway is asked three times: when a plan is made, before the plan is executed, and right before each profile is erased.
+//!
+//! | the gateway knows of | guard of the policy |
+//! |---|---|
+//! | a running subscription, which a deletion would cancel at once | `active_subscription` |
+//! | an unpaid invoice (not at Authorize.Net) | `unpaid_invoice` |
+//! | an open dispute (not at Authorize.Net) | `open_dispute` |
 //!
 //! # When something goes wrong
 //!
 //! | what happens | what is done |
 //! |---|---|
-//! | no answer, a reset, an answer that makes no sense, a 5xx | whether it took effect is not known: the profile is read, and only if it is still there is it tried again |
-//! | too many requests, busy | the pause that the gateway asks for holds for every case; a short one is sat out, after a long one the case *waits*, and its outcome says how long |
-//! | five failures in a row | the gateway is left alone for half a minute, then one request tries; its cases wait, and the others go on |
-//! | a redirect | refused: it would carry the key elsewhere |
-//! | a wrong key, a missing permission, a code that is not known | the case is *blocked* with the reason; put it right and `retry` |
-//! | "not found" | counts only in the gateway's own words |
+//! | no answer, a reset, an unreadable answer, a 5xx | nobody knows whether the erasure took effect: the profile is read, and the erasure is tried again only if the profile is still there |
+//! | too many requests, busy | the pause that the gateway asks for counts for all cases. A short pause is waited for. For a long one the case is *waiting*, and its outcome says how long |
+//! | five failures in a row | the gateway is left alone for half a minute, then one request tries again. Its cases wait, all others go on |
+//! | a redirect | refused, because it would carry the key to another host |
+//! | a wrong key, a missing permission, an unknown code | the case is *blocked* with the reason. Mend the cause, then call [`retry`](crate::Engine::retry) |
+//! | "not found" | counts only if the gateway itself says so in its own format |
 //!
-//! `Engine::resume` takes waiting cases up; let a timer call it. Something that a gateway accepted to finish later (a
-//! redaction job of Stripe's) is remembered in the case book by its receipt and asked for again, not started again.
+//! [`Engine::resume`](crate::Engine::resume) goes on with waiting cases: call it from a timer. A gateway may accept work and finish it later, such as a redaction job at
+//! Stripe. The case book keeps the receipt, and the next call asks for the result instead of starting the job again.
 //!
 //! # What was forgotten
 //!
-//! Profiles from before your service knew of them, of people who left, of subscriptions that ended long ago:
+//! A gateway may hold profiles that your database does not know: of the time before you stored their ids, of people who left, of
+//! subscriptions that ended long ago. This is how you find and erase them:
 //!
-//! 1. **List.** [`Engine::reconcile`](crate::Engine::reconcile) reads every profile of the gateway, or of Stripe's customer
-//!    export, holds it against your customers (by link, then by the name at the gateway, then by e-mail address), and gives
-//!    rows; a [`ReviewWriter`](crate::gateway::ReviewWriter) makes a CSV of them. Nothing is touched.
-//! 2. **Check.** A person opens the file and writes `erase` into the column `confirm` of what is to go:
+//! 1. **List.** [`Engine::reconcile`](crate::Engine::reconcile) reads every profile of the gateway, or of Stripe's customer export. It looks
+//!    for your customer by the stored id, then by the customer id in the gateway's data, then by e-mail address. A
+//!    [`ReviewWriter`](crate::gateway::ReviewWriter) writes the rows as CSV. Nothing is touched.
+//! 2. **Check.** A person opens the file and writes `erase` into the column `confirm` of each profile that is to go:
 //!
 //!    | finding | ask yourself |
 //!    |---|---|
@@ -70,29 +77,30 @@
 //!    | `subscriptions_ended` | May the customer come back to it? |
 //!    | `no_subscription` | Does the customer pay one by one? An empty plan alone is no reason. |
 //!    | `double` | Which one is in use? The link of your database says so. |
-//!    | `ambiguous` | Whose is it? It cannot be confirmed: put the link right, and reconcile again. |
+//!    | `ambiguous` | Whose is it? This row cannot be confirmed. Correct the link in your database, and reconcile again. |
 //!
-//!    `matched_by` says `email` where nothing but the address speaks for the customer: look twice.
-//! 3. **Approve.** [`Review::from_csv`](crate::gateway::Review::from_csv) reads the confirmed rows, and only those; a row
-//!    that is not as it was written is refused with its line and column. Its digest is what is approved.
-//! 4. **Erase.** [`Engine::erase_profiles`](crate::Engine::erase_profiles) matches each row again, asks the gateway again,
-//!    and erases what is still as it was checked. What came of each is in the outcomes, and what is gone in the ledger.
+//!    If `matched_by` says `email`, only the address connects the profile with the customer: check it carefully.
+//! 3. **Approve.** [`Review::from_csv`](crate::gateway::Review::from_csv) reads the confirmed rows and no others. A changed row is refused with its
+//!    line and column. An operator approves the digest of the review.
+//! 4. **Erase.** [`Engine::erase_profiles`](crate::Engine::erase_profiles) matches each row again and asks the gateway again. It erases a profile
+//!    only if nothing has changed since the check. Each profile has an outcome, and the ledger records each erasure.
 //!
-//! The file names your customers' ids, and addresses if you asked for them: keep it as long as the check takes.
+//! The file holds your customers' ids, and their addresses if you asked for them. Delete the file after the check.
 //!
-//! In memory are some ten thousand profiles and one page of customers at a time; for each ten thousand profiles the
-//! customers are read through once. The first of two doubles that lie further apart than that, both without a link, is not
-//! marked; the second is.
+//! Memory holds about ten thousand profiles and one page of customers at a time. The customers are read once per ten thousand profiles. If
+//! two doubles without a link are further apart than that, only the second is marked.
 //!
 //! # Events that come late
 //!
-//! A webhook delivered twice, or after an hour, can write a person back whom you erased. Verify its signature first, then
-//! ask [`Engine::concerns_erased`](crate::Engine::concerns_erased) about its profile, and drop it if the answer is yes. It is
-//! answered from the ledger, which knows profiles by keyed digests; what was erased before there was a ledger it does not
-//! know.
+//! A webhook that arrives twice, or an hour late, can write an erased person back. In its handler:
+//!
+//! 1. Verify the signature.
+//! 2. Ask [`Engine::concerns_erased`](crate::Engine::concerns_erased) about the profile. If the answer is yes, drop the event.
+//!
+//! The answer comes from the ledger, which stores keyed digests of profiles. The ledger knows nothing of erasures before it was made.
 //!
 //! # What stays at the gateway
 //!
-//! Stripe keeps charges and invoices of a deleted customer, and Authorize.Net transactions, as the law that binds them says.
-//! With the redaction switch Stripe removes the personal data from these as well; that is a public preview, takes days, and
-//! is refused while the last transaction is younger than 90 days. Neither tells when its backups let go.
+//! Stripe keeps the charges and invoices of a deleted customer, and Authorize.Net keeps the transactions: the law binds them, too. With the
+//! redaction switch, Stripe removes personal data from these as well. Redaction is a public preview, takes days, and is refused while the last
+//! transaction is younger than 90 days. Neither gateway tells when its backups expire.

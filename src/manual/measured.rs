@@ -1,47 +1,44 @@
-//! How fast it is, and how it is tested.
+//! How fast the crate is, and how it is tested.
 //!
 //! # Erasing
 //!
-//! `cargo bench --bench erase` erases 10,000 customers with a hundred call records each, among as many bystanders, and prints
-//! the ratio to SQL written by hand over the same file. Today a case, with its plan recorded, decided again, read back, and
-//! its certificate in a ledger that is on disk before it is answered, takes about 1.5 times as long as careful SQL that
-//! keeps no record of what it did, and twice the CPU time. The number of statements depends on the record classes, not on the rows.
+//! Each benchmark prints the ratio to code written by hand over the same data.
 //!
-//! `Engine::execute_each` takes plans from an iterator and gives their outcomes one by one, so that a run over very many
-//! customers holds no more than a few batches of them at once: 50,000 take 1.1 times the memory of 5,000 (`cargo bench --bench
-//! memory`).
+//! | command | work | today |
+//! |---|---|---|
+//! | `cargo bench --bench erase` | erase 10,000 customers with a hundred call records each, among as many bystanders | 1.5 times the time and twice the CPU time of careful SQL that keeps no record of what it did |
+//! | `cargo bench --bench expire` | delete the expired call records of 10,000 customers | 2.4 times the time of a `DELETE` that counts afterwards |
+//! | `cargo bench --bench plan` | plan 10,000 customers who are all due | 1.8 times the time of reading the same facts and counts |
+//! | `cargo bench --bench decide` | decide with a realistic policy that has four duties | 0.65 of the rate of hand-written `if`s for this one policy |
+//! | `cargo bench --bench memory` | erase 50,000 customers, and 5,000 | 1.1 times the memory |
+//! | `cargo bench --bench one` | plan and erase one customer among 1,000, 20,000 and 200,000 | see below |
 //!
-//! `cargo bench --bench one` plans and erases one customer among 1,000, 20,000 and 200,000, without `ANALYZE`. With an index on
-//! each link, 200,000 customers cost 1.0 to 1.6 times the CPU time of 20,000 on a busy machine. Without, a plan costs about 1.8
-//! times the CPU time of reading the tables once, and an erasure about 5 times. `check` of the example `operator` prints a `CREATE INDEX` line for
-//! each link without one.
+//! A case does more than the SQL: it records its plan, decides again, reads back, and writes a certificate to a ledger on disk. The number
+//! of statements depends on the record classes, not on the rows. For very many customers, use
+//! [`Engine::execute_each`](crate::Engine::execute_each): it takes plans from an iterator and holds a few batches at once.
 //!
-//! `cargo bench --bench expire` deletes the call records of 10,000 customers that have expired: about 2.4 times the time of a
-//! `DELETE` written by hand that counts afterwards. Ours looks at every customer's holds first and reads back what it did.
-//!
-//! `cargo bench --bench decide` decides with a realistic policy, four duties among it, at some 0.65 of the rate of a chain of `if`s
-//! written by hand for that one policy. `cargo bench --bench plan` plans 10,000 customers who are all due: about 1.8 times the
-//! time of reading the same facts and counts by hand.
+//! One customer among 200,000 costs 1.0 to 1.6 times the CPU time of one among 20,000, on a busy machine, if each link has an index.
+//! Without indexes, a plan costs 1.8 times the CPU time of reading the tables once, and an erasure 5 times. `check` of the example
+//! `operator` prints a `CREATE INDEX` line for each link without an index.
 //!
 //! # Gateways, texts and documents
 //!
-//! `cargo bench --bench gateway --features stripe` erases profiles at an imitation of Stripe that answers after 50 ms: how much of what the
-//! gateway allows is used, and the CPU time per erasure.
-//!
-//! `cargo bench --bench redact` searches 256 MiB of comments for one person, 1,000 and 100,000: some 0.7 GB/s of ASCII on one
-//! core of a small machine, 0.3 GB/s where one character in five is not, and 1.2 to 4.9 times what a bare automaton
-//! (aho-corasick) takes in of the same ASCII. `--bench blank` prints documents per second.
+//! * `cargo bench --bench gateway --features stripe` erases profiles at an imitation of Stripe that answers after 50 ms. It prints how much
+//!   of the gateway's limit is used, and the CPU time per erasure.
+//! * `cargo bench --bench redact` searches 256 MiB of comments for one person, for 1,000 and for 100,000. One core of a small machine
+//!   reads 0.7 GB/s of ASCII, and 0.3 GB/s where one character in five is not ASCII. On ASCII this is 1.2 to 4.9 times the rate of a
+//!   bare automaton (aho-corasick) that searches for the same words.
+//! * `cargo bench --bench blank --features pdf` prints documents per second.
 //!
 //! # Tests
 //!
-//! `.ci/test` sets up what the tests need, and runs all of them. The tests of documents and gateways ask programs that nobody here
-//! wrote: qpdf, poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run`
-//! runs everything that has to hold before a change lands, and prints the seconds of each step. Campaigns that take longer have
-//! commands of their own:
+//! `.ci/test` sets up what the tests need, and runs all of them. Documents and gateways are tested with programs of other authors: qpdf,
+//! poppler, Ghostscript, and an imitation of Stripe in a virtual environment of Python 3 below `target`. `.ci/run` runs everything that has
+//! to hold before a change lands, and prints the seconds of each step. Longer campaigns have commands of their own:
 //!
 //! | command | does |
 //! |---|---|
-//! | `cargo test --release --all-features --test crash` | twelve kinds of plan die at every boundary of their case, again at every boundary of each recovery, and at every await; prints the runs and the violations |
-//! | `cargo test --release --all-features --test ownership` | 20,000 random schemas with maps and policies, against a brute-force oracle of whose a record is, cell by cell; prints worlds, fates and violations |
-//! | `cargo test --release --all-features --test fuzz` | hostile maps, policies, JSON, texts and PDFs, ten minutes each |
-//! | `.ci/sqlite` | resolves and checks a host beside each release of rusqlite in the range, sqlx and sea-orm |
+//! | `cargo test --release --all-features --test crash` | kills twelve kinds of plan at every boundary of their case, at every boundary of each recovery, and at every await; prints runs and violations |
+//! | `cargo test --release --all-features --test ownership` | compares 20,000 random schemas with an oracle of whose a record is, cell by cell; prints worlds, fates and violations |
+//! | `cargo test --release --all-features --test fuzz` | reads hostile maps, policies, JSON, texts and PDFs, ten minutes each |
+//! | `.ci/sqlite` | builds a small program beside each release of rusqlite in the range, and beside sqlx and sea-orm |

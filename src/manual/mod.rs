@@ -2,18 +2,24 @@
 //!
 //! | you want to know | read |
 //! |---|---|
+//! | which lines to copy for your situation | [`cookbook`] |
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
 //! | how to write an adapter, and to test it | [`adapters`] |
-//! | how fast it is, and how it is tested | [`measured`] |
+//! | which traps other erasure code fell into | [`traps`] |
+//! | when another tool is better | [`comparison`] |
+//! | how fast the crate is, and how it is tested | [`measured`] |
 
 pub mod adapters;
+pub mod comparison;
+pub mod cookbook;
 pub mod free_text;
 pub mod gateways;
 pub mod measured;
 pub mod policies;
 pub mod promises;
+pub mod traps;
 pub mod values;

@@ -1,30 +1,40 @@
 //! What a policy can say, in short. [`crate::policy`] has the grammar.
 //!
-//! * **Duties of retention** by statute or period keep records byte for byte as they are until they end. What such a record
-//!   needs, the customer's own row first, stays as an anonymised tombstone until then.
-//! * **Triggers**: requested, cancelled, deleted, inactive, on an operator's list, the contract of a whole organisation ended.
-//!   Calendar periods run in the policy's time zone.
-//! * **Guards** name the ground in law on which a request is refused.
-//! * **Lines of an organisation's own** differ from those of the others.
+//! * **Triggers** make a customer due: requested, cancelled, deleted, inactive, on an operator's list, or the contract of a whole
+//!   organisation ended. Periods run by the calendar of the policy's time zone.
+//! * **Guards** stop an erasure, such as a running subscription. Each guard that stops a request names its ground in law.
+//! * **Duties of retention** keep records byte for byte until a period ends, by statute or by a period that you name. A kept record
+//!   may need other rows, above all the customer's own row. Such a row stays as an anonymised *tombstone* until then.
+//! * **Treatments** say per record class what is done: delete, anonymise, blank, hand over, keep.
+//! * **Lines of one organisation** replace the lines of everyone for its customers.
 //!
-//! A customer of whom a fact cannot be read, such as a date in a form that the map does not name, is blocked and can be listed
-//! with [`Engine::unreadable`](crate::Engine::unreadable). [`Engine::explain`](crate::Engine::explain) says why a decision is as
-//! it is, [`Engine::impact`](crate::Engine::impact) what a changed policy would hit, and [`plan::letter`](crate::plan::letter)
-//! tells the persons concerned, in English or Swedish.
+//! Questions that the engine answers:
+//!
+//! | question | call |
+//! |---|---|
+//! | Why is this the decision? | [`Engine::explain`](crate::Engine::explain) |
+//! | Whom would a changed policy hit? | [`Engine::impact`](crate::Engine::impact) |
+//! | Which customers are blocked because a fact cannot be read, such as a date in an unknown form? | [`Engine::unreadable`](crate::Engine::unreadable) |
+//! | What do we write to the person, in English or Swedish? | [`plan::letter`](crate::plan::letter) |
 //!
 //! # Records that expire
 //!
 //! ```toml
+//! # policy.toml
 //! [expire]                                      # by their own age, whoever they belong to
 //! call_record = { from = "started_at", after = "2 years", action = "delete" }
 //! invoice = { after = "duty", action = "anonymise" }
 //! comment = { ownerless = "gone", action = "delete" }    # what a deleted customer left behind
 //! ```
 //!
-//! Records that expire go by the same way: `Engine::plan_expiry` (or `plan_ownerless`) counts them, an operator approves the
-//! digest, `Engine::expire` erases and reads back, and the ledger says what came of it. Duties and holds keep what they keep.
+//! 1. [`Engine::plan_expiry`](crate::Engine::plan_expiry) counts the records that have expired.
+//!    [`Engine::plan_ownerless`](crate::Engine::plan_ownerless) counts those whose owner is gone.
+//! 2. An operator approves the digest.
+//! 3. [`Engine::expire`](crate::Engine::expire) erases, reads back, and records the result in the ledger.
+//!
+//! Duties and holds keep their records here as well.
 //!
 //! # Editors
 //!
-//! Editors complete a policy with its JSON Schema, `examples/schema/policy.schema.json`: put `#:schema` and its path on the first
-//! line. `examples/schema/map.schema.json` is that of a map.
+//! Editors complete a policy with its JSON Schema, `examples/schema/policy.schema.json`. Put `#:schema` and its path on the first line.
+//! The schema of a map is `examples/schema/map.schema.json`.

@@ -1,35 +1,36 @@
 //! What becomes of a value.
 //!
-//! Cleared, a constant, a dated placeholder in your language, a random token that fits the column, an invalid password; or
-//! made general where statistics need it: a UK postcode to its outward code, a ZIP code to three digits, a date to its year
-//! or month, an age to its band, an IP address to its network. What cannot be read is cleared, never kept.
+//! | what you want | what can be written |
+//! |---|---|
+//! | the value goes | NULL, a constant, a placeholder with its date in your language, a random token that fits the column, an invalid password |
+//! | a part stays for statistics | a UK postcode becomes its outward code, a ZIP code three digits, a date its year or month, an age its band, an IP address its network |
 //!
-//! What the column's length, type, NOT NULL, UNIQUE or CHECK would refuse is said with its path when the policy is checked, before
-//! anything runs. Triggers that would refuse, swallow or rewrite what a treatment does are named then, too. Each strategy says what
-//! of the old value its result depends on, and a property test holds it to that.
+//! A value that cannot be read as what is to be made general is cleared.
 //!
-//! Where a text or a document cannot be read (bytes, another encoding, no JSON), its customer is blocked, with class and field,
-//! and nobody else. `otherwise = "remove"` beside the action of the class says what becomes of such a value instead.
+//! The check of a policy names, with its path, what the column would refuse: by length, type, NOT NULL, UNIQUE or CHECK. It also names
+//! triggers that would refuse, swallow or rewrite a write. Nothing has run by then. Each strategy declares what its result reveals of the
+//! old value, and a property test checks this.
+//!
+//! A text or a document may be unreadable: bytes, another encoding, no JSON. It then blocks its customer, and only this customer. The
+//! error names class and field. With `otherwise = "remove"` beside the action of the class, such a value is removed instead.
 //!
 //! # Documents
 //!
-//! Values inside JSON documents are replaced in place, every other byte left alone. PDFs become blank ones of the same pages,
-//! written new.
+//! Values inside JSON documents are replaced in place, and every other byte stays. PDFs become new, blank PDFs with the same pages.
 //!
 //! # Small groups
 //!
-//! With `smallest_group = 20`, what is kept or made general stays only where twenty customers of the tenant share all of it.
-//! Where they do not it is made one step more general, and goes where too few share even that: counted before the run, and said
-//! by the plan.
+//! A postcode and a year of birth together can name one person. With `smallest_group = 20`, such fields stay only where at least twenty
+//! customers of the tenant share all of them. For a smaller group, each field is first made one step more general. If the group is still
+//! too small, the fields are removed. The plan counts this before the run.
 //!
 //! # Strategies of your own
 //!
-//! What none of them writes, a strategy of your own does: it is given the generalisation that it declares and never the value, a
-//! plan binds its version, and `testing::own_strategy` checks it on your values.
+//! You can write a strategy for a value that none of these produces. It gets the generalisation that it declares, and never the value
+//! itself. A plan names its version. `testing::own_strategy` checks it on your values.
 //!
 //! # Texts
 //!
-//! In texts that people wrote, `"redact"` takes the customer out however they are written: names in any order and with
-//! initials, numbers in any grouping, whatever Unicode lets a letter look like. Measured recall, and what is out of scope,
-//! stand in [`free_text`](super::free_text). `{ redact = "[removed]", also = ["email", "iban"] }` takes out what these
-//! detectors find as well, whoever's it is.
+//! `"redact"` takes the customer out of texts that people wrote: names in any order and with initials, numbers in any grouping, letters in
+//! any Unicode form. [`free_text`](super::free_text) has the measured recall, and what is not found. With
+//! `{ redact = "[removed]", also = ["email", "iban"] }`, every e-mail address and every IBAN goes as well, whoever it belongs to.

@@ -117,17 +117,18 @@ impl Approval {
     /// How long an approval is valid at most: 30 days. Facts and people change; whoever needs longer approves again.
     pub const LONGEST: TimeDelta = TimeDelta::days(30);
 
-    /// An operator with authority over some tenants approves the plan of this digest.
+    /// An operator with authority over some tenants approves the plan of this digest, for so long.
     ///
     /// The host says who the operator is and over which tenants they have authority: this crate knows no
-    /// users. The digest is the one that the operator was shown. Whoever uses the approval checks it: the operator's id must
-    /// be opaque, and the approval must end within [`LONGEST`](Self::LONGEST).
+    /// users. The digest is the one that the operator was shown. [`Plan::approve`] and its siblings check that the operator's
+    /// id is opaque, and that the approval is valid for at most [`LONGEST`](Self::LONGEST). The engine checks when it executes
+    /// that the approval is valid at that time.
     pub fn new(
         operator: impl Into<OperatorId>,
         tenants: impl IntoIterator<Item = TenantId>,
         digest: Digest,
         approved_at: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
+        valid_for: TimeDelta,
     ) -> Self {
         Self {
             format: Format,
@@ -135,7 +136,7 @@ impl Approval {
             tenants: tenants.into_iter().collect(),
             digest,
             approved_at,
-            expires_at,
+            expires_at: end_of(approved_at, valid_for),
         }
     }
 
@@ -178,12 +179,11 @@ impl Approval {
         binding.within(&self.operator, &self.tenants)
     }
 
-    /// Whether it is of this digest, by an operator of these tenants, and holds at an instant.
+    /// Whether it is of this digest, by an operator of these tenants, and for no longer than it may be.
     pub(crate) fn holds_for<'t>(
         &self,
         digest: Digest,
         tenants: impl IntoIterator<Item = &'t TenantId>,
-        at: DateTime<Utc>,
     ) -> Result<(), ApprovalError> {
         if self.digest != digest {
             return Err(ApprovalError::OtherPlan { approved: self.digest, plan: digest });
@@ -193,7 +193,7 @@ impl Approval {
             let (operator, tenant) = (self.operator.clone(), tenant.clone());
             return Err(ApprovalError::OtherTenant { operator, tenant });
         }
-        self.valid_at(at)
+        not_longer_than(Self::LONGEST, self.approved_at, self.expires_at)
     }
 
     /// Whether it holds at an instant.
@@ -212,15 +212,56 @@ pub(super) fn holds_between(
     longest: TimeDelta,
     at: DateTime<Utc>,
 ) -> Result<(), ApprovalError> {
-    if expires_at.signed_duration_since(approved_at) > longest {
-        return Err(ApprovalError::TooLong { approved_at, expires_at, days: longest.num_days() });
-    }
+    not_longer_than(longest, approved_at, expires_at)?;
     if at < approved_at {
         Err(ApprovalError::NotYet { approved_at })
     } else if at >= expires_at {
         Err(ApprovalError::Expired { expires_at })
     } else {
         Ok(())
+    }
+}
+
+/// When an approval ends. One that would outlive the calendar ends with the calendar, and is refused for its length.
+pub(super) fn end_of(approved_at: DateTime<Utc>, valid_for: TimeDelta) -> DateTime<Utc> {
+    let furthest =
+        if valid_for < TimeDelta::zero() { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+    approved_at.checked_add_signed(valid_for).unwrap_or(furthest)
+}
+
+/// Whether an approval is valid for no longer than it may be.
+pub(super) fn not_longer_than(
+    longest: TimeDelta,
+    approved_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), ApprovalError> {
+    if expires_at.signed_duration_since(approved_at) > longest {
+        return Err(ApprovalError::TooLong { approved_at, expires_at, days: longest.num_days() });
+    }
+    Ok(())
+}
+
+/// What was not approved, and why. What was given comes back, so that it can be approved in another way.
+///
+/// `?` turns it into an [`ApprovalError`] or an engine's [`Error`](crate::Error), and drops what was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct NotApproved<T> {
+    /// The plan, the plans or the review that was to be approved.
+    pub given: Box<T>,
+    /// Why the approval does not hold for it.
+    pub why: ApprovalError,
+}
+
+impl<T> NotApproved<T> {
+    pub(crate) fn new(given: T, why: ApprovalError) -> Self {
+        Self { given: Box::new(given), why }
+    }
+}
+
+impl<T> From<NotApproved<T>> for ApprovalError {
+    fn from(error: NotApproved<T>) -> Self {
+        error.why
     }
 }
 
@@ -327,17 +368,18 @@ impl ApprovedPlan {
 impl Plan {
     /// Binds an approval to this plan.
     ///
+    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    ///
     /// # Errors
-    /// [`ApprovalError`]: for another plan, by an operator who has no authority over every tenant with which the customer
-    /// is connected, or not valid now; an operator whose id looks like an e-mail address, or an approval for more than 30 days.
-    pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedPlan, ApprovalError> {
-        if approval.digest != self.digest() {
-            return Err(ApprovalError::OtherPlan { approved: approval.digest, plan: self.digest() });
+    /// [`NotApproved`], with the plan and an [`ApprovalError`]: the approval is for another plan, by an operator who has no
+    /// authority over every tenant with which the customer is connected or whose id looks like an e-mail address, or for more
+    /// than 30 days.
+    pub fn approve(self, approval: Approval) -> Result<ApprovedPlan, NotApproved<Self>> {
+        let held = approval.holds_for(self.digest(), []).and_then(|()| approval.over(&self.binding));
+        match held {
+            Ok(()) => Ok(ApprovedPlan { plan: self, mandate: Mandate::Approval(approval) }),
+            Err(why) => Err(NotApproved::new(self, why)),
         }
-        approval.operator.check()?;
-        self.binding.within(&approval.operator, &approval.tenants)?;
-        approval.valid_at(now)?;
-        Ok(ApprovedPlan { plan: self, mandate: Mandate::Approval(approval) })
     }
 }
 
@@ -355,8 +397,9 @@ mod tests {
     /// is alike.
     #[test]
     fn approvals_given_in_one_go_differ_in_the_plan_alone() {
-        let approval = |operator: &str, tenant: &str, of: &str, from, until| {
-            Approval::new(operator, [TenantId::from(tenant)], Digest::of(&of), at(from), at(until))
+        let approval = |operator: &str, tenant: &str, of: &str, from, hours| {
+            let valid_for = TimeDelta::hours(hours);
+            Approval::new(operator, [TenantId::from(tenant)], Digest::of(&of), at(from), valid_for)
         };
         let one = approval("op-1", "acme", "a plan", 0, 8);
         assert!(one.given_with(&one));
@@ -375,25 +418,26 @@ mod tests {
     #[test]
     fn an_address_is_no_operator_and_an_approval_ends_within_thirty_days() {
         let approval = |operator: &str, hours| {
-            Approval::new(operator, ["acme".into()], Digest::of(&"a plan"), at(0), at(hours))
+            Approval::new(operator, ["acme".into()], Digest::of(&"a plan"), at(0), TimeDelta::hours(hours))
         };
         assert_eq!(approval("op-1", 30 * 24).valid_at(at(1)), Ok(()));
         let (approved_at, expires_at) = (at(0), at(30 * 24 + 1));
         let long = ApprovalError::TooLong { approved_at, expires_at, days: 30 };
         assert_eq!(approval("op-1", 30 * 24 + 1).valid_at(at(1)), Err(long.clone()));
         assert!(long.to_string().contains("at most 30 days after the start"), "{long}");
-        let for_ever = Approval::new(
-            "op-1",
-            ["acme".into()],
-            Digest::of(&1),
-            DateTime::<Utc>::MIN_UTC,
-            DateTime::<Utc>::MAX_UTC,
-        );
-        assert!(matches!(for_ever.valid_at(at(1)), Err(ApprovalError::TooLong { .. })));
+        // Whatever length is given, the end is an instant of the calendar, and no longer one is accepted for that.
+        for (valid_for, refused) in
+            [(TimeDelta::MAX, true), (TimeDelta::zero(), false), (TimeDelta::MIN, false)]
+        {
+            let given = Approval::new("op-1", ["acme".into()], Digest::of(&1), at(0), valid_for);
+            let is_too_long = matches!(given.valid_at(at(1)), Err(ApprovalError::TooLong { .. }));
+            assert_eq!(is_too_long, refused, "{valid_for}");
+            assert!(given.valid_at(at(1)).is_err(), "{valid_for}");
+        }
         for address in ["vera@lund.test", "vera＠lund.test", "vera%40lund.test", "Vera Lund <vera@lund.test>"]
         {
             let refused = ApprovalError::Operator(NotAnOperatorId::Email);
-            let held = approval(address, 8).holds_for(Digest::of(&"a plan"), [&"other".into()], at(1));
+            let held = approval(address, 8).holds_for(Digest::of(&"a plan"), [&"other".into()]);
             assert_eq!(held, Err(refused.clone()), "before the tenant is looked at");
             assert_eq!(approval(address, 8).valid_at(at(1)), Err(refused.clone()));
             assert_eq!(Authority::new(address, []).over(&"acme".into()), Err(refused.clone()));

@@ -686,8 +686,18 @@ fn texts<S: Serializer>(list: &Arc<[String]>, serializer: S) -> Result<S::Ok, S:
     serializer.collect_seq(list.iter())
 }
 
+/// On one line, unless several things forbid the erasure: then each has a line of its own.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Blocked(Blocked { by, deferred, .. }) = self
+            && by.len() + deferred.len() > 1
+        {
+            f.write_str("refused:")?;
+            for by in by {
+                write!(f, "\n  * {}; {}", by.why, by.way_out)?;
+            }
+            return deferred.iter().try_for_each(|deferred| write!(f, "\n  * {deferred}"));
+        }
         self.write(f)?;
         for deferred in self.deferred() {
             write!(f, "; {deferred}")?;
@@ -708,12 +718,8 @@ impl Decision {
                 write!(f, "not yet: {} makes the customer due on {}", not_yet.trigger, not_yet.until)
             }
             Self::Blocked(blocked) => {
-                write!(f, "refused: ")?;
-                for (n, by) in blocked.by.iter().enumerate() {
-                    let separator = if n > 0 { "; also: " } else { "" };
-                    write!(f, "{separator}{}; {}", by.why, by.way_out)?;
-                }
-                Ok(())
+                f.write_str("refused")?;
+                blocked.by.iter().try_for_each(|by| write!(f, ": {}; {}", by.why, by.way_out))
             }
             Self::Nothing(nothing) => write!(f, "nothing to do: {nothing}"),
         }

@@ -10,7 +10,36 @@ use crate::customer::{Cursor, TenantId};
 use crate::data_map::ClassName;
 use crate::treatment::Treatment;
 
-/// What came of an expiry for one tenant, or of records whose owner is gone.
+/// Whose records expire.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordsOf {
+    /// The customers of a tenant.
+    Tenant(TenantId),
+    /// Customers whose tenant cannot be read. Nothing of theirs is touched.
+    UnreadableTenant,
+    /// Nobody: the owner is gone.
+    Nobody,
+}
+
+impl RecordsOf {
+    /// The tenant, if there is one that can be read.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        if let Self::Tenant(tenant) = self { Some(tenant) } else { None }
+    }
+}
+
+impl fmt::Display for RecordsOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant(tenant) => write!(f, "tenant {tenant}"),
+            Self::UnreadableTenant => f.write_str("tenant unreadable"),
+            Self::Nobody => f.write_str("nobody's"),
+        }
+    }
+}
+
+/// What came of an expiry for the customers of one tenant, or of records whose owner is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiredOf {
     /// Customers of whom something was done, and read back.
@@ -95,6 +124,6 @@ pub struct ExpiryPart {
     pub place: ExpiryPlace,
     /// Records that had something to do, as they were counted before.
     pub found: u64,
-    /// What came of it for each tenant; under none, of records whose owner is gone.
-    pub of: Vec<(Option<TenantId>, ExpiredOf)>,
+    /// What came of it, by whose records they are.
+    pub of: Vec<(RecordsOf, ExpiredOf)>,
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Approval, ApprovalError};
+use super::{Approval, NotApproved, RecordsOf};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
@@ -159,7 +159,7 @@ pub struct ExpiryPlan {
     digest: Digest,
     rules: BTreeMap<ClassName, String>,
     treatments: Vec<Arc<Treatment>>,
-    expiring: BTreeMap<Option<TenantId>, Expiring>,
+    expiring: BTreeMap<RecordsOf, Expiring>,
     left_out: BTreeMap<TenantId, NothingExpires>,
     authority: BTreeSet<TenantId>,
     planned_at: DateTime<Utc>,
@@ -171,7 +171,7 @@ impl ExpiryPlan {
         policy: &Policy,
         map: &DataMap,
         tenants: BTreeSet<TenantId>,
-        expiring: BTreeMap<TenantId, Expiring>,
+        expiring: BTreeMap<RecordsOf, Expiring>,
         left_out: BTreeMap<TenantId, NothingExpires>,
         planned_at: DateTime<Utc>,
     ) -> Self {
@@ -201,7 +201,7 @@ impl ExpiryPlan {
             bound: Arc::new(bound),
             rules: rules.into_iter().map(|(class, says)| (class, several(says))).collect(),
             treatments,
-            expiring: expiring.into_iter().map(|(tenant, counted)| (Some(tenant), counted)).collect(),
+            expiring,
             left_out,
             authority: tenants,
             planned_at,
@@ -238,7 +238,7 @@ impl ExpiryPlan {
                 .map(|ownerless| Arc::clone(ownerless.treatment()))
                 .into_iter()
                 .collect(),
-            expiring: BTreeMap::from([(None, expiring)]),
+            expiring: BTreeMap::from([(RecordsOf::Nobody, expiring)]),
             left_out: BTreeMap::new(),
             authority: policy.tenants().cloned().collect(),
             planned_at,
@@ -256,7 +256,7 @@ impl ExpiryPlan {
     }
 
     /// What was counted for each tenant; under none, of those whose owner is gone. Not part of the digest.
-    pub fn expiring(&self) -> &BTreeMap<Option<TenantId>, Expiring> {
+    pub fn expiring(&self) -> &BTreeMap<RecordsOf, Expiring> {
         &self.expiring
     }
 
@@ -277,12 +277,17 @@ impl ExpiryPlan {
 
     /// Binds an approval to this plan.
     ///
+    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    ///
     /// # Errors
-    /// [`ApprovalError`]: for another plan, not valid now, or by an operator who has no authority over every tenant. A
-    /// record whose owner is gone may be any tenant's, so there it takes authority over each that the policy names.
-    pub fn approve(self, approval: Approval, now: DateTime<Utc>) -> Result<ApprovedExpiry, ApprovalError> {
-        approval.holds_for(self.digest, &self.authority, now)?;
-        Ok(ApprovedExpiry { plan: self, approval })
+    /// [`NotApproved`], with the plan and an [`ApprovalError`](super::ApprovalError): the approval is for another plan, for
+    /// more than 30 days, or by an operator who has no authority over every tenant. A record whose owner is gone may be any
+    /// tenant's, so there the operator needs authority over each tenant that the policy names.
+    pub fn approve(self, approval: Approval) -> Result<ApprovedExpiry, NotApproved<Self>> {
+        match approval.holds_for(self.digest, &self.authority) {
+            Ok(()) => Ok(ApprovedExpiry { plan: self, approval }),
+            Err(why) => Err(NotApproved::new(self, why)),
+        }
     }
 
     /// The plan as JSON. Its `binds`, in canonical form (RFC 8785), has the SHA-256 digest `digest`.
@@ -290,7 +295,7 @@ impl ExpiryPlan {
         let counted: Vec<_> = self
             .expiring
             .iter()
-            .map(|(tenant, counted)| json!({ "tenant": tenant, "counted": counted }))
+            .map(|(tenant, counted)| json!({ "records_of": tenant, "counted": counted }))
             .collect();
         json!({
             "digest": self.digest,
@@ -341,13 +346,13 @@ impl fmt::Display for ExpiryPlan {
                 writeln!(f, "      {field:<28} {says}")?;
             }
         }
-        for (tenant, counted) in &self.expiring {
-            match tenant {
-                Some(tenant) => {
+        for (of, counted) in &self.expiring {
+            match of {
+                RecordsOf::Tenant(_) | RecordsOf::UnreadableTenant => {
                     let customers = counted.customers;
-                    writeln!(f, "  tenant {tenant}: {customers} {}", plural(customers, "customer"))?;
+                    writeln!(f, "  {of}: {customers} {}", plural(customers, "customer"))?;
                 }
-                None => writeln!(f, "  nobody's")?,
+                RecordsOf::Nobody => writeln!(f, "  {of}")?,
             }
             for (class, ExpiringClass { rows, expired, due, needed }) in &counted.classes {
                 write!(

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Approval, ApprovalError, ApprovedPlan, Authority, Binding, CaseId, OperatorId, Plan};
+use super::approval::{end_of, not_longer_than};
+use super::{
+    Approval, ApprovalError, ApprovedPlan, Authority, Binding, CaseId, NotApproved, OperatorId, Plan,
+};
 use crate::customer::TenantId;
 use crate::digest::Digest;
 use crate::format::Format;
@@ -177,7 +180,7 @@ impl StandingApproval {
         triggers: impl IntoIterator<Item = Trigger>,
         at_most: usize,
         approved_at: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
+        valid_for: TimeDelta,
     ) -> Self {
         let tenants = by.tenants().clone();
         Self {
@@ -192,7 +195,7 @@ impl StandingApproval {
             tenants,
             at_most,
             approved_at,
-            expires_at,
+            expires_at: end_of(approved_at, valid_for),
         }
     }
 
@@ -203,19 +206,27 @@ impl StandingApproval {
 
     /// Puts plans under this approval.
     ///
+    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    ///
     /// # Errors
-    /// [`ApprovalError`]: more plans than it is for, one of them made under another policy or data map or by another trigger,
-    /// of a tenant over which the operator has no authority, or not valid now. Then none of them is approved.
-    pub fn admit(&self, plans: Vec<Plan>, now: DateTime<Utc>) -> Result<Vec<ApprovedPlan>, ApprovalError> {
-        self.valid_at(now)?;
-        if plans.len() > self.at_most {
-            return Err(ApprovalError::TooMany { plans: plans.len(), at_most: self.at_most });
-        }
-        for plan in &plans {
-            self.covers(plan.binding())?;
+    /// [`NotApproved`], with all plans and an [`ApprovalError`]: there are more plans than the approval is for; one of them was
+    /// made under another policy or data map, by another trigger, or for a tenant over which the operator has no authority; or
+    /// the approval is for more than 366 days. Then no plan is approved.
+    pub fn admit(&self, plans: Vec<Plan>) -> Result<Vec<ApprovedPlan>, NotApproved<Vec<Plan>>> {
+        if let Err(why) = self.covers_all(&plans) {
+            return Err(NotApproved::new(plans, why));
         }
         let mandate = Mandate::Standing(self.clone());
         Ok(plans.into_iter().map(|plan| ApprovedPlan { plan, mandate: mandate.clone() }).collect())
+    }
+
+    fn covers_all(&self, plans: &[Plan]) -> Result<(), ApprovalError> {
+        self.operator.check()?;
+        not_longer_than(Self::LONGEST, self.approved_at, self.expires_at)?;
+        if plans.len() > self.at_most {
+            return Err(ApprovalError::TooMany { plans: plans.len(), at_most: self.at_most });
+        }
+        plans.iter().try_for_each(|plan| self.covers(plan.binding()))
     }
 
     fn valid_at(&self, at: DateTime<Utc>) -> Result<(), ApprovalError> {
@@ -288,17 +299,19 @@ impl ReplayPlan {
 
     /// Binds an approval to this replay.
     ///
+    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    ///
     /// # Errors
-    /// [`ApprovalError`]: for another digest, by an operator who has no authority over every tenant, or not valid now.
-    pub fn approve(
-        self,
-        approval: &Approval,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<ApprovedPlan>, ApprovalError> {
-        for (_, plan) in &self.of {
-            approval.over(plan.binding())?;
+    /// [`NotApproved`], with the replay and an [`ApprovalError`]: the approval is for another digest, for more than 30 days, or
+    /// by an operator who has no authority over every tenant.
+    pub fn approve(self, approval: &Approval) -> Result<Vec<ApprovedPlan>, NotApproved<Self>> {
+        let mut plans = self.of.iter();
+        let held = approval
+            .holds_for(self.digest, [])
+            .and_then(|()| plans.try_for_each(|(_, plan)| approval.over(plan.binding())));
+        if let Err(why) = held {
+            return Err(NotApproved::new(self, why));
         }
-        approval.holds_for(self.digest, [], now)?;
         let approved = self.of.into_iter().map(|(closed, plan)| {
             let mandate = Mandate::Replay(Replay { closed, plan: plan.digest(), approval: approval.clone() });
             ApprovedPlan { plan, mandate }

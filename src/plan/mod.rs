@@ -37,13 +37,15 @@ mod request_clock;
 mod tombstones;
 
 pub use crate::policy::{Deferred, DeferredBy, DutyTerms};
-pub use approval::{Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, OperatorId};
+pub use approval::{
+    Approval, ApprovalError, ApprovedPlan, Authority, NotAnOperatorId, NotApproved, OperatorId,
+};
 pub use binding::{Binding, Terms};
 pub use decide::{
     Again, Asked, Blocked, BlockedBy, Decision, Due, GuardFinding, Missing, NotYet, Nothing, Rest,
     TreatedBefore, decide,
 };
-pub use expired::{ExpiredOf, ExpiryPart, ExpiryPlace};
+pub use expired::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf};
 pub use expiry::{
     ApprovedExpiry, Expiring, ExpiringClass, ExpiryOf, ExpiryPlan, ExpiryTerms, NothingExpires,
 };

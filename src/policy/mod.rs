@@ -16,28 +16,12 @@
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
-//! | `anonymise` | per kind: `"remove"`, `"clear"`, `"token"`, `"invalidate"`, `{ constant = … }`, `{ placeholder = "… {date}" }` (also `{year}` and `{token}`), `"token"` draws a number of 19 digits in a column of whole numbers, `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm), `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }`, `"blank"` for documents (`{ blank = { otherwise = "empty" } }` or `"delete"` says what becomes of a file that cannot be blanked), `"redact"` or `{ redact = "[borttaget]" }` for texts in which the person may be [mentioned](crate::anonymise::text), `{ redact = "[removed]", also = ["email", "iban"] }` where what these [detectors](crate::anonymise::text::Detector) find goes as well, whoever's it is, `{ redact = "[removed]", otherwise = "remove" }` where a text that cannot be read goes as a whole, `{ own = "name" }` for a [strategy of the host's own](crate::anonymise::OwnStrategy), `{ keep = "reason" }` |
+//! | `anonymise` | per kind of personal data, what is written in its place; see [below](#what-is-written) |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
-//! `"remove"` is resolved by the check and shown in the plan: NULL where that is allowed, else the longest
-//! dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`), else a token, and
-//! in a column too short for any of these, whose values need not differ, a dash: the first of them that the field's
-//! [CHECKs](crate::data_map::Check) accept. A value that cannot be read as what is to be generalised is removed, never kept.
-//!
-//! What a CHECK of a single field refuses is an error, said with its path: a constant, a placeholder, an own strategy, NULL,
-//! or some of what a token would come to. Three things are found only when the store is asked to write, which then blocks
-//! the case with nothing written: what several fields decide together, what calls a function that only the host's own
-//! program knows, and what depends on the value: a text that is redacted, a document within which something is replaced, a
-//! value that is made general in a way that only some values allow.
-//!
-//! `smallest_group` stands on the customers' own class. A postcode, a year of birth and a gender together are often one
-//! person: where fewer customers of the tenant share everything in it that is kept or made general, each of these fields is
-//! first made [one step more general](crate::anonymise::Generalisation::coarser), an outward code to its area, a month to its
-//! year, and what has no such step is removed; where too few share even that, all of it is removed. What is kept as it is
-//! has a step where `coarser` names one. They are counted before anything is written; the plan says what it comes to.
-//!
 //! ```toml
+//! # policy.toml
 //! version = 1
 //! sweep = true
 //!
@@ -62,6 +46,47 @@
 //! gateway.stripe = "erase"
 //! ```
 //!
+//! # What is written
+//! | rule | writes |
+//! |---|---|
+//! | `"remove"` | whatever the column takes, see below |
+//! | `"clear"` | NULL |
+//! | `{ constant = "gone" }` | the same value for everybody |
+//! | `{ placeholder = "Erased {date}" }` | a text with the day; also `{year}` and `{token}` |
+//! | `"token"`, `{ token = "uuid" }` or another [form](crate::anonymise::TokenForm) | a random value; in a column of whole numbers a number of 19 digits |
+//! | `"invalidate"` | a password that nobody can log in with |
+//! | `{ generalise = "uk_postcode" }` or another [generalisation](crate::anonymise::Generalisation), `{ truncate = 3 }` | a part of the old value |
+//! | `"blank"`, `{ blank = { otherwise = "empty" } }`, `{ blank = { otherwise = "delete" } }` | a blank document; `otherwise` says what becomes of a file that cannot be blanked |
+//! | `"redact"`, `{ redact = "[borttaget]" }` | the text without the person who is [mentioned](crate::anonymise::text) in it |
+//! | `{ redact = "[removed]", also = ["email", "iban"] }` | the same, and without what these [detectors](crate::anonymise::text::Detector) find, whoever it belongs to |
+//! | `{ redact = "[removed]", otherwise = "remove" }` | the same; a text that cannot be read is removed as a whole |
+//! | `{ own = "name" }` | the result of a [strategy of your own](crate::anonymise::OwnStrategy) |
+//! | `{ keep = "reason" }` | nothing: the value stays |
+//!
+//! The check resolves `"remove"`, and the plan shows the result. It is the first of these that the column and the field's
+//! [CHECKs](crate::data_map::Check) accept:
+//!
+//! 1. NULL,
+//! 2. the longest dated placeholder that fits (`Anonymised 2018-12-15`; for e-mail an address under `.invalid`),
+//! 3. a token,
+//! 4. a dash, in a column that is too short for the others and whose values need not differ.
+//!
+//! A value is removed, never kept, if it cannot be read as what is to be generalised.
+//!
+//! If a CHECK of a single field refuses what would be written, the check of the policy says so, with the path. Three conflicts are found
+//! only when the store writes. The case is then blocked, and nothing is written:
+//!
+//! * a CHECK over several fields,
+//! * a CHECK that calls a function of the host's own program,
+//! * a CHECK whose answer depends on the value: of a redacted text, of a document in which a part is replaced, of a value that is made
+//!   general.
+//!
+//! `smallest_group` stands on the customers' own class. A postcode, a year of birth and a gender together often name one person. The store
+//! counts how many customers of the tenant share everything that is kept or made general. If they are too few, each of these fields is made
+//! [one step more general](crate::anonymise::Generalisation::coarser): an outward code becomes its area, a month its year. A field without
+//! such a step is removed. For a field that is kept as it is, `coarser` names the step. If the group is still too small, all of these fields
+//! are removed. The count comes before any write, and the plan shows the result.
+//!
 //! # Triggers
 //! | trigger | the customer | counts `since` |
 //! |---|---|---|
@@ -72,13 +97,18 @@
 //! | `listed` | was put on a list by an operator | at once, or what it says |
 //! | `service_ended` | whatever they are: their tenant's contract has ended | `service_ended`, unless it says otherwise |
 //!
-//! Of the dates in `since` the first counts that the customer has; a customer who has none is not due, and the decision
-//! says so. A customer of whom any fact cannot be read is blocked, and the decision names the fact. One who came back is active again, and starts anew. Of several triggers the one counts that is due first.
-//! `after` is a [calendar period](Period), counted in the policy's [time zone](crate::data_map::TimeZone). `service_ended` may name a
-//! `hand_over` date, which the host sets when a person confirms that the tenant has its data: before, nothing is erased.
+//! * `since` is a list of dates. The first date that the customer has counts. A customer who has none of them is not due, and the decision
+//!   says so.
+//! * `after` is a [calendar period](Period), counted in the policy's [time zone](crate::data_map::TimeZone).
+//! * Of several triggers, the trigger that is due first counts.
+//! * If a customer returns, all periods start again.
+//! * If a fact cannot be read, the customer is blocked, and the decision names the fact.
+//! * `service_ended` may name a `hand_over` date. The host sets it when a person confirms that the tenant has its data. Before that date,
+//!   nothing is erased.
 //!
 //! # Duties
 //! ```toml
+//! # policy.toml
 //! fiscal_year_ends = "06-30"
 //!
 //! [duties.bookkeeping]
@@ -94,41 +124,45 @@
 //! ground = "17(3)(e)"
 //! from = "placed_on"
 //! ```
-//! `fiscal_year_ends` at the top is the tenant's. Where a record says itself when its fiscal year ends, a duty that counts
-//! fiscal years takes that instead of a date: `fiscal_year_ends = { field = "fiscal_year_end" }` in place of `from`, a
-//! field that holds the last day of the year. So years of more or less than twelve months come out right.
+//! `fiscal_year_ends` at the top is the tenant's. A record may say itself when its fiscal year ends. A duty that counts fiscal years can take
+//! the field with that last day: `fiscal_year_ends = { field = "fiscal_year_end" }` instead of `from`. So a fiscal year that is longer or
+//! shorter than twelve months counts correctly.
 //!
-//! A duty beats treatment, request and switch. It defers, and never cancels: a record that it keeps stays byte for byte as
-//! it is, is counted as kept, and the plan names every duty on it with the day on which the last of them ends; once it has
-//! ended, the sweep does what the treatment says, and nobody has to ask again: a trigger need not apply anew, and what a
-//! person asked for is done with `sweep = false` too. One who came back meanwhile starts anew. A record whose date is
-//! missing or cannot be read is kept; the plan counts those whose date cannot be read. A class without that field takes the date from the record that it hangs from, along
-//! the links through which it belongs to its customer: the lines of an invoice by the day on which the invoice was booked.
-//! No treatment may write over a date by which something is kept. A duty without a basis in law is an error, and so is
-//! another period than the statute's.
+//! A duty beats treatment, request and switch. It defers, and never cancels:
 //!
-//! A text that is redacted needs the customer's own values, and those may be gone when a duty on the text ends. Then the
-//! text is treated as a whole: it is removed, or becomes what `after_duty` says beside the action of its class (`"remove"`,
-//! `"clear"`, `{ constant = … }`, `{ placeholder = "…" }`). That is done to records that the duty kept when the customer was
-//! erased, and to no other: a text that was redacted before stays redacted. The record itself has to show which it is, by
-//! another field to which the treatment writes a placeholder, a token or a constant. Where a class has no such field, the
-//! check asks for a treatment that removes the text whole. So it is, too, where the records expire when the duty ends: the
-//! sweep may come first, and an expiry is not run by itself.
+//! * A kept record stays byte for byte as it is, and counts as kept. The plan names every duty on the record, and the day on which the
+//!   last of them ends.
+//! * When the duty has ended, the sweep does what the treatment says. Nobody has to ask again, and no trigger has to apply again. What a
+//!   person asked for is done with `sweep = false`, too.
+//! * If the customer has returned in the meantime, all periods start again.
+//! * A record whose date is missing or cannot be read is kept. The plan counts the records whose date cannot be read.
+//! * A class without the field takes the date from the record that it hangs from: the lines of an invoice are kept by the invoice's day.
+//! * No treatment may write over a date by which something is kept.
+//! * A duty without a basis in law is an error. So is a period other than the statute's.
 //!
-//! What a kept record points at, and the customer's own record, cannot go before it. Where a treatment deletes such a
-//! class, the row stays as a tombstone, for those customers only of whom something is kept: it is anonymised at once, by
-//! the lines of `anonymise`, and deleted with the last of the records that need it. Plan and certificate say so, and until
-//! when. It is an error if a field of it has no such line, or none that it can take; handing it over is one, too.
+//! *Redacted texts under a duty.* Redaction searches for the customer's own values, and these may be gone when the duty ends. The whole text
+//! is then removed, or becomes what `after_duty` says beside the action of its class (`"remove"`, `"clear"`, `{ constant = … }`,
+//! `{ placeholder = "…" }`). This happens only to records that the duty kept when the customer was erased. A text that was redacted before
+//! stays redacted. Another field of the record has to show the difference: a field to which the treatment writes a placeholder, a token or a
+//! constant. If the class has no such field, the check asks for a treatment that removes the whole text. The check asks for the same where
+//! records expire when the duty ends, because the sweep may come before the expiry.
+//!
+//! *Tombstones.* A kept record needs the customer's own record and the records that it points at. If a treatment deletes such a class, the
+//! needed rows stay as tombstones: they are anonymised at once, by the lines of `anonymise`, and deleted with the last record that needs
+//! them. Plan and certificate say so, and until when. Every personal field of a tombstone needs a line in `anonymise` that the field can
+//! take; anything else is an error. A tombstone cannot be handed over.
 //!
 //! # What cannot be read
-//! Bytes or another encoding in a text that is redacted, and a document that is no JSON, cannot be searched. Nobody can say
-//! that the customer is not in it, so such a value blocks its customer, with class and field, and no other customer.
-//! `otherwise` beside the action of the class, or beside `redact`, says what becomes of such a value instead: `"remove"`,
-//! `"clear"`, `{ constant = … }` or `{ placeholder = "…" }`. NULL and an empty text hold nothing. What a duty keeps is not
-//! read, and what is not searched is written over whatever it holds.
+//! A text that is to be redacted may hold bytes or another encoding, and a document may be no JSON. Such a value cannot be searched, and
+//! may hold the customer's name. It blocks its customer, with class and field, and no other customer.
+//!
+//! `otherwise` beside the action of the class, or beside `redact`, says what becomes of such a value instead: `"remove"`, `"clear"`,
+//! `{ constant = … }` or `{ placeholder = "…" }`. NULL and an empty text never block. A value that a duty keeps is not read. A field that is
+//! not searched is written over, whatever it holds.
 //!
 //! # Expiry
 //! ```toml
+//! # policy.toml
 //! [expire]
 //! call_record = { from = "made_at", after = "12 months", action = "delete" }
 //! order = { from = "placed_on", after = "3 years", action = "delete" }
@@ -136,51 +170,49 @@
 //! invoice = { after = "duty", action = "anonymise" }
 //! comment = { ownerless = "gone", action = "delete" }
 //! ```
-//! A treatment is about a customer who is due; `expire` is about records, whoever they belong to: the customer may
-//! be active, and stays as they are. Its actions are those of a treatment, with `keep`, `fields` and `otherwise`
-//! too, but for `"reassign"`, and for `"redact"`: whose a record is that expires may not be known any more, and
-//! nobody is found in its texts.
+//! A treatment is about a customer who is due. `expire` is about records, whoever they belong to: the customer may be active, and the
+//! customer's own record stays as it is. The actions are those of a treatment, with `keep`, `fields` and `otherwise`. Two do not exist here:
+//! `"reassign"` and `"redact"`. Nobody may know any more whose an expired record is, so nobody is searched for in its texts.
 //!
-//! * **By age:** `from` names the field with the record's date, its own or that of what it hangs from, as for a
-//!   duty. A record expires on the first day on which the [period](Period) is over. One whose date is missing or
-//!   cannot be read never does, and so one whose date a treatment has cleared. The plan counts those whose date cannot be
-//!   read. Duties come first: what one of them
-//!   keeps expires when it has ended.
+//! * **By age:** `from` names the field with the record's date, its own or that of the record it hangs from, as for a duty. A record expires
+//!   on the first day on which the [period](Period) is over. A record whose date is missing, cannot be read, or was cleared by a treatment
+//!   never expires. The plan counts the records whose date cannot be read. A duty comes first: a record that it keeps expires when the
+//!   duty has ended.
 //! * **`after = "duty"`:** when the last duty on the record has ended.
-//! * **`ownerless`:** because the owner is gone. `"gone"`: it names a customer who is not there,
-//!   or hangs from a record that is not there. `"gone or none"`: or it names nobody. A foreign key may have been
-//!   cleared when its customer went; a guest's order never had one, and goes as well. Where the database writes `0`
-//!   or an empty text for nobody, that is a customer who is not there. Duties keep such records too. Beside `from` and
-//!   `after` a record without an owner goes only when it is old enough, by the age that every tenant says.
-//! * **Found by a value:** a record whose e-mail address leads to its customer may lead to nobody. It is a guest's, or the
-//!   customer was erased while a duty kept the record. No tenant reaches such a record. So a class that is found by a value,
-//!   and expires by age or after a duty, counts as if it said `ownerless = "gone or none"`: `Engine::plan_ownerless` plans it.
+//! * **`ownerless`:** because the owner is gone. `"gone"` means: the record names a customer who does not exist, or hangs from a record that
+//!   does not exist. `"gone or none"` also means records that name nobody: a foreign key that was cleared when the customer left, or a
+//!   guest's order that never had one. `0` or an empty text in the column counts as a customer who does not exist. Duties keep such
+//!   records, too. Together with `from` and `after`, a record goes only when it is old enough for every tenant.
+//! * **Found by a value:** a record whose e-mail address leads to its customer may lead to nobody. It is a guest's record, or the customer
+//!   was erased while a duty kept the record. No tenant reaches such a record. So a class that is found by a value, and expires by age
+//!   or after a duty, counts as if it said `ownerless = "gone or none"`: `Engine::plan_ownerless` plans it.
 //!
-//! A record that another one needs which has not expired stays as a tombstone until then. A link of another record
-//! to one that goes is cut, as in any treatment, whoever's that record is. Where a trigger copies what goes to
-//! another class, that one has to expire too. The customers' own records never expire: they go by triggers.
+//! An expired record stays as a tombstone while a record that has not expired needs it. Links of other records to a deleted record are cut,
+//! as in any treatment, whoever has those records. If a trigger copies what is deleted to another class, that class has to expire, too. The
+//! customers' own records never expire: they go by triggers.
 //!
-//! Holds keep a customer's records, and so does every other guard that the policy has block, but for
-//! `active_subscription` and `not_archived`: these say that the person is a customer still. Who is connected to a
-//! tenant that the plan is not about is held back as well.
+//! Holds keep a customer's records. So do all other guards that the policy lets block, except `active_subscription` and `not_archived`, which
+//! only say that the person is still a customer. A customer who is connected to a tenant outside the plan is held back as well.
 //!
-//! `sweep = false` switches it off. Nothing happens by itself: `Engine::plan_expiry` and `Engine::plan_ownerless`
-//! say what has expired, a person approves the digest, and `Engine::expire` does it; where it finds far more than the
-//! plan said, it stops. A tenant's entry replaces the one of the same class, and `"off"` drops it.
-//! Whose tenant's a record without an owner was nobody can say: there, tenants cannot differ, the duties of all
-//! count, one tenant that is switched off switches it off, and who approves needs authority over every tenant that
-//! the policy names. What a changed policy would let expire says a plan made under it;
-//! [`impact`](crate::plan::impact) counts customers who are due.
+//! `sweep = false` switches expiry off. Nothing happens by itself: `Engine::plan_expiry` and `Engine::plan_ownerless` count what has expired, a
+//! person approves the digest, and `Engine::expire` does the work. If it finds far more than the plan said, it stops. A tenant's entry replaces
+//! the entry of the same class, and `"off"` drops it.
+//!
+//! Nobody can say which tenant's a record without an owner was. So for these records all tenants have the same rules, the duties of all
+//! tenants count, and one tenant that is switched off switches them off. The person who approves needs authority over every tenant that the
+//! policy names. To see what a changed policy would let expire, make a plan under it. [`impact`](crate::plan::impact) only counts customers who
+//! are due.
 //!
 //! # Tenants
 //! ```toml
+//! # policy.toml
 //! [tenants.acme]
 //! triggers.cancelled = "off"
 //! triggers.inactive = { since = ["last_transaction", "created"], after = "3 years", treatment = "clear" }
 //! guards.not_archived = { ignore = "acme has no such status" }
 //! ```
-//! [`Policy::effective`] says what is in force for a tenant, and where each line comes from. What one tenant has of its
-//! own touches no other: plans of theirs keep their digests.
+//! [`Policy::effective`] says what is in force for a tenant, and where each line comes from. A tenant's own lines touch no other tenant: the
+//! plans of other tenants keep their digests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

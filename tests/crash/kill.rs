@@ -96,9 +96,9 @@ async fn work(engine: &Engine, canonical: &Canonical) {
             continue;
         };
         let now = Utc::now();
-        let end = now + chrono::TimeDelta::hours(1);
-        let approval = Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, end);
-        if let Ok(approved) = plan.approve(approval, now) {
+        let an_hour = chrono::TimeDelta::hours(1);
+        let approval = Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now, an_hour);
+        if let Ok(approved) = plan.approve(approval) {
             drop(engine.erase(approved).await);
         }
     }

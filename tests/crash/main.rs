@@ -143,7 +143,11 @@ impl<'c> Trial<'c> {
             }
             open = ledger.list(None, 100).await.unwrap();
             let is_blocked = |case: &ListedCase| {
-                case.saved.progress().unwrap().blocked().is_some_and(|obstacle| !obstacle.reason.is_empty())
+                case.saved
+                    .progress()
+                    .unwrap()
+                    .blocked()
+                    .is_some_and(|obstacle| !obstacle.reason.to_string().is_empty())
             };
             if open.iter().all(is_blocked) {
                 break;

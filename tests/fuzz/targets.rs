@@ -169,7 +169,7 @@ fn make_json(random: &mut Rng) -> Vec<u8> {
             serde_json::json!({ "a": [{ "name": "Maud" }, 1.50, null], "a/b": { "~": "x" }, "*": true }),
         );
         all.push(serde_json::json!({
-            "name": "Maud Ashworth", "Ashworth, M.": [{ "name": "\u{5a}oë Straße \u{1f600} Zoë" }, "+46 70-123 45 67", 46701234567_u64],
+            "name": "Maud Ashworth", "Ashworth, M.": [{ "name": "\u{5a}oë Straße \u{1f600} Zoë" }, "+46 70-123 45 67", 46_701_234_567_u64],
             "a": { "log": "maud.ashworth@example.org\n\u{0}\"Ed\"", "b": ["Maud", "Ashworth", null, 1e2] },
         }));
         all

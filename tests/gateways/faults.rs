@@ -62,8 +62,8 @@ impl Both {
 
 async fn refusal(engine: &Engine, customer: &str) -> String {
     match engine.plan(&customer.into(), &Asked::request()).await {
-        Ok(Planned::Refused(decision)) => decision.to_string(),
         Ok(Planned::Plan(plan)) => panic!("{plan}"),
+        Ok(no_plan) => no_plan.to_string(),
         Err(error) => error.to_string(),
     }
 }

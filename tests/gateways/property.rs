@@ -52,7 +52,7 @@ async fn erase(engine: &Engine) -> Result<(), TestCaseError> {
                     continue;
                 };
                 let approval = hosts::approval(&plan);
-                engine.erase(plan.approve(approval, hosts::now()).unwrap()).await.unwrap()
+                engine.erase(plan.approve(approval).unwrap()).await.unwrap()
             }
             Some(other) => return Err(TestCaseError::fail(format!("{other}"))),
         });

@@ -83,21 +83,16 @@ impl<S> World<S> {
     async fn go(&self, day: &str, asked: &Asked) -> Result<String, Decision> {
         self.clock.turn(at(day) - self.clock.now());
         match self.engine.plan(&"7".into(), asked).await.unwrap() {
-            Planned::Refused(decision) => Err(decision),
             Planned::Plan(plan) => {
                 let said = plan.to_string();
                 let now = self.clock.now();
-                let approval = Approval::new(
-                    "op-7",
-                    [plan.tenant().clone()],
-                    plan.digest(),
-                    now,
-                    now + TimeDelta::hours(1),
-                );
-                let outcome = self.engine.erase(plan.approve(approval, now).unwrap()).await.unwrap();
+                let approval =
+                    Approval::new("op-7", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+                let outcome = self.engine.erase(plan.approve(approval).unwrap()).await.unwrap();
                 assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
                 Ok(said)
             }
+            no_plan => Err(no_plan.decision()),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::hosts::BuildCounted as _;
 
 /// An approval of a plan, for as long as one may count.
 fn approval(plan: &Plan, now: DateTime<Utc>) -> Approval {
-    Approval::new("op", [plan.tenant().clone()], plan.digest(), now, now + Approval::LONGEST)
+    Approval::new("op", [plan.tenant().clone()], plan.digest(), now, Approval::LONGEST)
 }
 
 /// Every day on which a single duty ends for a single row, by each of its dates.
@@ -65,7 +65,7 @@ proptest! {
                 clock.turn(planned_at - clock.now());
                 let planned = plan(&engine).await.unwrap();
                 let approval = approval(&planned, planned_at);
-                let (digest, approved) = (planned.digest(), planned.approve(approval, planned_at).unwrap());
+                let (digest, approved) = (planned.digest(), planned.approve(approval).unwrap());
                 clock.turn(run_at - planned_at);
                 let before = dump();
                 let now = plan(&engine).await.unwrap();
@@ -210,8 +210,8 @@ async fn a_plan_that_keeps_an_invoice_does_not_delete_it_when_the_duty_has_ended
     let shop = Shop::at("2026-12-31T22:00:00Z");
     let planned = plan(&shop.engine).await.unwrap();
     let approved = {
-        let (approval, now) = (approval(&planned, shop.now()), shop.now());
-        planned.approve(approval, now).unwrap()
+        let approval = approval(&planned, shop.now());
+        planned.approve(approval).unwrap()
     };
     shop.turn_to("2027-01-01T01:00:00Z");
     let outcome = shop.engine.erase(approved.clone()).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_plan_that_keeps_an_invoice_does_not_delete_it_when_the_duty_has_ended
     let now = plan(&shop.engine).await.unwrap();
     assert_ne!(now.digest(), approved.plan().digest());
     let approval = approval(&now, shop.now());
-    let outcome = shop.engine.erase(now.approve(approval, shop.now()).unwrap()).await.unwrap();
+    let outcome = shop.engine.erase(now.approve(approval).unwrap()).await.unwrap();
     assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
     assert_eq!(["clients", "orders", "bills"].map(|table| shop.count(table)), [0, 0, 0]);
 }
@@ -267,7 +267,7 @@ async fn what_a_kept_row_of_somebody_else_needs_is_part_of_what_is_approved() {
         );
         let planned = plan(&shop.engine).await.unwrap();
         let approval = approval(&planned, shop.now());
-        let approved = planned.approve(approval, shop.now()).unwrap();
+        let approved = planned.approve(approval).unwrap();
         shop.turn_to("2027-01-01T01:00:00Z");
         let outcome = shop.engine.erase(approved).await.unwrap();
         let Outcome::Superseded { because, .. } = outcome else { panic!("{needs}: {outcome}") };
@@ -284,7 +284,7 @@ async fn the_case_book_has_what_duties_keep() {
     let shop = Shop::at("2026-12-31T22:00:00Z");
     let planned = plan(&shop.engine).await.unwrap();
     let approval = approval(&planned, shop.now());
-    let approved = planned.approve(approval, shop.now()).unwrap();
+    let approved = planned.approve(approval).unwrap();
     let case = NewCase::new("00ff".into(), &approved, shop.now());
     let path = shop.folder.path().join("ledger.sqlite");
     let lease = Lease::new("one", std::time::Duration::from_secs(60));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use relinquish::engine::{Expired, PlannedExpiry};
 use relinquish::ledger::MemoryLedger;
+use relinquish::plan::RecordsOf;
 use relinquish::testing::ManualClock;
 use relinquish::{Approval, Asked, Engine, Outcome, PolicyDocument, TenantId};
 
@@ -50,10 +51,10 @@ async fn expire(engine: &Engine, clock: &ManualClock, planned: PlannedExpiry) ->
         [TenantId::from("here")],
         plan.digest(),
         now,
-        now + chrono::TimeDelta::hours(1),
+        chrono::TimeDelta::hours(1),
     );
     let says = plan.to_string();
-    let expired = hosts::expired(engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap());
+    let expired = hosts::expired(engine.expire(&plan.approve(approval).unwrap()).await.unwrap());
     assert!(expired.is_complete(), "{expired}");
     (says, expired)
 }
@@ -137,7 +138,7 @@ async fn a_guests_order_expires_by_its_age_and_not_before() {
         let (says, expired) = expire_ownerless(&engine, &clock).await;
         assert!(says.contains("owner gone or none, 2 years after bought"), "{says}");
         assert!(says.contains("4 rows, 2 expired, 2 to do"), "{says}");
-        assert_eq!(expired.of[&None].records["ticket"], 2);
+        assert_eq!(expired.of[&RecordsOf::Nobody].records["ticket"], 2);
         assert_eq!(shop.text("SELECT group_concat(id) FROM tickets"), "2,3,4,5");
         let planned = engine.plan_expiry([TenantId::from("here")]).await.unwrap();
         let (says, _) = expire(&engine, &clock, planned).await;
@@ -175,7 +176,7 @@ async fn a_record_that_is_found_by_a_value_is_counted_once() {
     let planned = engine.plan_expiry([TenantId::from("here")]).await.unwrap();
     let (says, expired) = expire(&engine, &clock, planned).await;
     assert!(says.contains("3 rows, 2 expired, 2 to do"), "{says}");
-    assert_eq!(expired.of[&Some("here".into())].customers, 2);
+    assert_eq!(expired.of[&RecordsOf::Tenant("here".into())].customers, 2);
     assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "3");
 }
 
@@ -226,6 +227,6 @@ async fn the_address_of_a_guest_is_written_when_the_order_expires() {
     let (engine, clock) = engine_on(&shop, "2026-06-01");
     let (says, expired) = expire_ownerless(&engine, &clock).await;
     assert!(says.contains("1 row, 1 expired, 1 to do"), "{says}");
-    assert_eq!(expired.of[&None].records["ticket"], 1);
+    assert_eq!(expired.of[&RecordsOf::Nobody].records["ticket"], 1);
     assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "2");
 }

@@ -301,15 +301,14 @@ pub(crate) fn engine(store: impl CustomerStore, clock: &Arc<ManualClock>) -> Eng
 pub(crate) async fn plan(engine: &Engine) -> Result<Box<Plan>, String> {
     match engine.plan(&"1".into(), &Asked::request()).await.unwrap() {
         Planned::Plan(plan) => Ok(plan),
-        Planned::Refused(decision) => Err(decision.to_string()),
+        no_plan => Err(no_plan.to_string()),
     }
 }
 
 async fn erase(engine: &Engine, plan: Plan, now: DateTime<Utc>) {
     let deferred = plan.deferred().to_vec();
-    let approval =
-        Approval::new("op", [plan.tenant().clone()], plan.digest(), now, now + TimeDelta::hours(1));
-    let outcome = engine.erase(plan.approve(approval, now).unwrap()).await.unwrap();
+    let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+    let outcome = engine.erase(plan.approve(approval).unwrap()).await.unwrap();
     let Outcome::Erased(certificate) = outcome else { panic!("{outcome}") };
     let records = certificate.records();
     let kept = records.iter().filter_map(|class| Some((&class.class, class.deferred.as_ref()?)));
@@ -667,8 +666,8 @@ async fn rows_are_kept_by_the_date_of_what_they_hang_from() {
     assert_eq!(planned.deferred()[0].rows, Some(3), "two of 2024, and one whose date nobody knows");
     assert_eq!(planned.deferred()[0].until, Some("2031-12-31".parse().unwrap()));
     let approval =
-        Approval::new("op", [planned.tenant().clone()], planned.digest(), now, now + TimeDelta::hours(1));
-    engine.erase(planned.approve(approval, now).unwrap()).await.unwrap();
+        Approval::new("op", [planned.tenant().clone()], planned.digest(), now, TimeDelta::hours(1));
+    engine.erase(planned.approve(approval).unwrap()).await.unwrap();
     let left: Vec<i64> = database
         .prepare("SELECT id FROM comments ORDER BY id")
         .unwrap()
@@ -831,8 +830,8 @@ async fn what_a_duty_deferred_is_done_by_itself_when_the_duty_has_ended() {
         };
         let swept = async || engine.plan(&"1".into(), &Asked::Sweep).await.unwrap();
         let said = async || match swept().await {
-            Planned::Refused(decision) => decision.to_string(),
             Planned::Plan(plan) => panic!("{plan}"),
+            no_plan => no_plan.to_string(),
         };
         let now = turn("2019-06-01T12:00:00Z");
         assert!(said().await.contains("the policy's sweep is off"), "nobody asked yet");
@@ -886,21 +885,16 @@ async fn what_was_deferred_of_one_who_came_back_is_not_done_by_itself() {
     erase(&engine, *planned, clock.now()).await;
     clock.turn(TimeDelta::days(3_000));
     let Planned::Plan(planned) = engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() else { panic!() };
-    let approval = Approval::new(
-        "op",
-        [planned.tenant().clone()],
-        planned.digest(),
-        clock.now(),
-        clock.now() + TimeDelta::hours(1),
-    );
-    let approved = planned.approve(approval, clock.now()).unwrap();
+    let approval =
+        Approval::new("op", [planned.tenant().clone()], planned.digest(), clock.now(), TimeDelta::hours(1));
+    let approved = planned.approve(approval).unwrap();
     // Between the approval and the execution somebody fills the record again.
     let database = Connection::open(&path).unwrap();
     database.execute("UPDATE customers SET name = 'Maud Ashworth' WHERE id = 1", []).unwrap();
     let outcome = engine.erase(approved).await.unwrap();
     assert!(matches!(&outcome, Outcome::Superseded { .. }), "{outcome}");
-    let Planned::Refused(decision) = engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() else { panic!() };
-    assert!(matches!(&decision, Decision::Nothing(_)), "{decision}");
+    let planned = engine.plan(&"1".into(), &Asked::Sweep).await.unwrap();
+    assert!(matches!(planned, Planned::Nothing(_)), "{planned}");
     let planned = plan(&engine).await.unwrap();
     assert_eq!(planned.tally().due(), 2, "a request is for all that is there");
 }

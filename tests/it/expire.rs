@@ -18,7 +18,9 @@ use relinquish::gateway::{
     ProfileFacts, ProfileId, ProfileState, Receipt,
 };
 use relinquish::ledger::{CaseBook as _, Closing, EndedEarly, Ledger, MemoryKeyRing, Rules, Task, TokenKey};
-use relinquish::plan::{ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, Step};
+use relinquish::plan::{
+    ApprovalError, ApprovedExpiry, Authority, ExpiryPlan, NothingExpires, RecordsOf, Step,
+};
 use relinquish::store::{
     ByRecord, Cursor, MemoryRepository, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, StoreError,
     Tally,
@@ -326,8 +328,8 @@ async fn plan(engine: &Engine) -> ExpiryPlan {
 }
 
 fn approve(plan: ExpiryPlan, now: DateTime<Utc>) -> ApprovedExpiry {
-    let approval = Approval::new("operator-7", everyone(), plan.digest(), now, now + TimeDelta::hours(1));
-    plan.approve(approval, now).unwrap()
+    let approval = Approval::new("operator-7", everyone(), plan.digest(), now, TimeDelta::hours(1));
+    plan.approve(approval).unwrap()
 }
 
 async fn expire(engine: &Engine, clock: &ManualClock) -> Expired {
@@ -476,9 +478,9 @@ async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
     assert_eq!(plan.due(), 12);
     assert_eq!(
         plan.expiring().keys().cloned().collect::<Vec<_>>(),
-        [Some("patient".into()), Some("usual".into())]
+        ["patient", "usual"].map(|tenant| RecordsOf::Tenant(tenant.into()))
     );
-    assert_eq!(plan.expiring()[&Some("usual".into())].customers, 3);
+    assert_eq!(plan.expiring()[&RecordsOf::Tenant("usual".into())].customers, 3);
     assert_eq!(plan.left_out()[&TenantId::from("asleep")], NothingExpires::SweepOff);
     let json = plan.to_json();
     assert_eq!(json["expiring"][1]["counted"]["held"]["legal_claim"], 1);
@@ -497,22 +499,22 @@ async fn an_approval_holds_for_its_plan_its_tenants_and_its_time_alone() {
     let few = engine_with(memory(&[]), POLICY, MemoryLedger::new(), &clock);
     assert_eq!(plan(&engine).await.digest(), plan(&few).await.digest());
 
-    let approval = |digest| Approval::new("operator-7", everyone(), digest, now, now + TimeDelta::hours(1));
+    let approval = |digest| Approval::new("operator-7", everyone(), digest, now, TimeDelta::hours(1));
     let one = plan(&engine).await;
     let digest = one.digest();
     let PlannedExpiry::Plan(of_one) = engine.plan_expiry([TenantId::from("usual")]).await.unwrap() else {
         panic!("something expires")
     };
     let other = approval(of_one.digest());
-    assert!(matches!(one.clone().approve(other, now), Err(ApprovalError::OtherPlan { .. })));
-    let narrow =
-        Approval::new("operator-7", [TenantId::from("usual")], digest, now, now + TimeDelta::hours(1));
-    assert!(matches!(one.clone().approve(narrow, now), Err(ApprovalError::OtherTenant { .. })));
-    let late = now + TimeDelta::hours(2);
-    assert!(matches!(one.clone().approve(approval(digest), late), Err(ApprovalError::Expired { .. })));
+    let refused = one.approve(other).unwrap_err();
+    assert!(matches!(refused.why, ApprovalError::OtherPlan { .. }), "{refused}");
+    let narrow = Approval::new("operator-7", [TenantId::from("usual")], digest, now, TimeDelta::hours(1));
+    let refused = refused.given.approve(narrow).unwrap_err();
+    assert!(matches!(refused.why, ApprovalError::OtherTenant { .. }), "{refused}");
+    let one = refused.given;
 
     // Approved in time, and carried out too late; or under a policy that has changed.
-    let approved = one.approve(approval(digest), now).unwrap();
+    let approved = one.approve(approval(digest)).unwrap();
     let shorter = POLICY.replace("\"12 months\"", "\"11 months\"");
     let changed = engine_with(memory(&old_and_new()), &shorter, MemoryLedger::new(), &clock);
     assert!(matches!(changed.expire(&approved).await, Err(Error::OtherRules { what: "policy", .. })));
@@ -757,7 +759,7 @@ async fn who_is_held_meanwhile_is_left_alone() {
     let wire = Tripwire::meanwhile(4, hold);
     let wired = engine_with(Faulty::new(Arc::clone(&store), wire), POLICY, MemoryLedger::new(), &clock);
     let expired = hosts::expired(wired.expire(&approved).await.unwrap());
-    assert_eq!(expired.of[&Some("usual".into())].changed, 1, "{expired}");
+    assert_eq!(expired.of[&RecordsOf::Tenant("usual".into())].changed, 1, "{expired}");
     let after = dump_sqlite(&path);
     assert_eq!(after.get(&("call", 0)), before.get(&("call", 0)));
     assert_eq!(after.get(&("call", 1)), None, "the neighbour's has expired all the same");
@@ -912,11 +914,11 @@ async fn what_a_deleted_customer_left_behind_goes_and_nothing_else() {
     };
     assert_eq!((names[0].as_str(), names[2].as_str(), names[4].as_str()), ("Edda", "Kept", "Undated"));
     assert!(names[1].starts_with("Anonymised") && names[3].starts_with("Anonymised"), "{names:?}");
-    let of = &expired.of[&None];
+    let of = &expired.of[&RecordsOf::Nobody];
     let counts: Vec<u64> = ["comment", "reply", "receipt", "note"].map(|class| of.records[class]).to_vec();
     assert_eq!(counts, [1, 2, 2, 1]);
     let again = expire_ownerless(&engine, &clock).await;
-    assert_eq!(again.of[&None].records["comment"], 0, "{again}");
+    assert_eq!(again.of[&RecordsOf::Nobody].records["comment"], 0, "{again}");
     assert_eq!(acts(&*ledger).await.len(), 2, "what came of each");
 }
 
@@ -938,7 +940,7 @@ async fn many_records_without_an_owner_go_part_by_part() {
     );
     let expired = expire_ownerless(&engine, &clock).await;
     assert!(expired.is_complete(), "{expired}");
-    let of = &expired.of[&None];
+    let of = &expired.of[&RecordsOf::Nobody];
     assert_eq!((of.records["comment"], of.records["reply"], of.records["receipt"]), (10_050, 20_100, 10_050));
     assert_eq!((ids(&path, "comments"), ids(&path, "replies")), (vec![20_000], vec![20_000]));
 }
@@ -966,17 +968,17 @@ async fn a_record_without_an_owner_may_be_any_tenants() {
     // Somebody of another tenant cannot say yes for this one.
     let now = clock.now();
     let approval = |tenants: &[TenantId]| {
-        Approval::new("operator-7", tenants.to_vec(), plan.digest(), now, now + TimeDelta::hours(1))
+        Approval::new("operator-7", tenants.to_vec(), plan.digest(), now, TimeDelta::hours(1))
     };
-    let refused = plan.clone().approve(approval(&["here".into()]), now);
-    assert!(matches!(refused, Err(ApprovalError::OtherTenant { .. })), "{refused:?}");
-    engine.expire(&plan.clone().approve(approval(&everyone), now).unwrap()).await.unwrap();
+    let refused = plan.clone().approve(approval(&["here".into()]));
+    assert!(matches!(refused.unwrap_err().why, ApprovalError::OtherTenant { .. }));
+    engine.expire(&plan.clone().approve(approval(&everyone)).unwrap()).await.unwrap();
     assert_eq!(name(&path), "Gone");
     clock.turn(TimeDelta::days(4 * 366));
     let now = clock.now();
     let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
-    let approval = Approval::new("operator-7", everyone, plan.digest(), now, now + TimeDelta::hours(1));
-    engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    let approval = Approval::new("operator-7", everyone, plan.digest(), now, TimeDelta::hours(1));
+    engine.expire(&plan.approve(approval).unwrap()).await.unwrap();
     assert!(name(&path).starts_with("Anonymised"));
 
     // A tenant that is switched off switches it off for all.
@@ -1112,7 +1114,7 @@ async fn what_a_younger_record_needs_stays_until_that_has_expired() {
     let clock = clock("2026-06-30");
     let engine = engine_with(store, &policy, MemoryLedger::new(), &clock);
     let planned = plan(&engine).await;
-    assert_eq!(planned.expiring()[&Some("usual".into())].classes["order"].needed, 1);
+    assert_eq!(planned.expiring()[&RecordsOf::Tenant("usual".into())].classes["order"].needed, 1);
     let says = "2 rows, 2 expired, 2 to do, 1 anonymised until nothing needs them";
     assert!(planned.to_string().contains(says), "{planned}");
     assert!(!planned.to_string().contains("0 anonymised"), "{planned}");
@@ -1161,7 +1163,7 @@ async fn documents_in_an_object_store_expire_too() {
     assert!(there(1).await && there(4).await);
     clock.turn(TimeDelta::days(60));
     let expired = expire(&engine, &clock).await;
-    assert_eq!(expired.of[&Some("usual".into())].records["letter"], 1, "{expired}");
+    assert_eq!(expired.of[&RecordsOf::Tenant("usual".into())].records["letter"], 1, "{expired}");
     assert!(!there(1).await && there(4).await, "a hold keeps the other customer's letter");
 }
 
@@ -1252,7 +1254,7 @@ async fn a_store_that_lies_about_what_expired_is_found_out() {
         };
         let expired = hosts::expired(outcome);
         assert!(!expired.is_complete(), "{lie:?}: {expired}");
-        let of = &expired.of[&Some("usual".into())];
+        let of = &expired.of[&RecordsOf::Tenant("usual".into())];
         assert_eq!(of.customers, 0, "{lie:?}");
         assert!(of.failed.keys().any(|why| why.contains(says)), "{lie:?}: {expired}");
         let honest = engine_with(store, POLICY, Arc::clone(&ledger), &clock);
@@ -1382,8 +1384,8 @@ async fn expire_of(engine: &Engine, clock: &ManualClock, tenants: &[&str]) -> Ex
         panic!("there is a plan")
     };
     let now = clock.now();
-    let approval = Approval::new("operator-7", tenants, plan.digest(), now, now + TimeDelta::hours(1));
-    hosts::expired(engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap())
+    let approval = Approval::new("operator-7", tenants, plan.digest(), now, TimeDelta::hours(1));
+    hosts::expired(engine.expire(&plan.approve(approval).unwrap()).await.unwrap())
 }
 
 /// An account that several tenants share expired under the rule of one of them, which the others had never said yes to.
@@ -1411,7 +1413,7 @@ async fn who_is_connected_to_a_tenant_that_has_not_said_yes_is_held_back() {
         let (engine, _) = world(&path, &schema, &map, policy, &clock);
         let expired = expire_of(&engine, &clock, tenants).await;
         assert_eq!(ids(&path, "calls"), stay, "{tenants:?}: {expired}");
-        let held = expired.of[&Some("usual".into())].held["several_tenants"];
+        let held = expired.of[&RecordsOf::Tenant("usual".into())].held["several_tenants"];
         assert_eq!(held, stay.len() as u64, "{tenants:?}: {expired}");
     }
 }
@@ -1466,9 +1468,8 @@ async fn far_more_than_was_planned_is_not_erased() {
     let (engine, _) = world(&path, &schema, MAP, POLICY, &clock);
     let PlannedExpiry::Plan(plan) = engine.plan_expiry(everyone()).await.unwrap() else { panic!("a plan") };
     let now = clock.now();
-    let until = now + TimeDelta::days(30);
-    let approval = Approval::new("operator-7", everyone(), plan.digest(), now, until);
-    let approved = plan.approve(approval, now).unwrap();
+    let approval = Approval::new("operator-7", everyone(), plan.digest(), now, TimeDelta::days(30));
+    let approved = plan.approve(approval).unwrap();
     clock.turn(TimeDelta::days(29));
     let expired = hosts::expired(engine.expire(&approved).await.unwrap());
     assert_eq!(expired.ended_early, Some(EndedEarly::MoreThanPlanned { planned: 0, found: 101 }));
@@ -1527,7 +1528,7 @@ async fn what_went_is_counted_even_if_nothing_can_be_read_back_for_a_while() {
     blind.has_erased.store(false, Ordering::SeqCst);
     let expired = hosts::expired(engine.resume().await.unwrap().remove(0).outcome);
     assert!(expired.is_complete() && expired.exact, "{expired}");
-    assert_eq!(expired.of[&None].records["comment"], 2, "{expired}");
+    assert_eq!(expired.of[&RecordsOf::Nobody].records["comment"], 2, "{expired}");
     let entry = acts(&*ledger).await.remove(0);
     let Closing::Expired(result) = &entry.closed().unwrap().closing else { panic!("{entry:?}") };
     assert_eq!(result.expired[0].records["comment"], 2, "{result:?}");
@@ -1573,7 +1574,7 @@ async fn what_a_trigger_brings_back_is_not_counted() {
     let map = trusting_triggers(MAP, trigger);
     let (engine, _) = world(&path, &format!("{schema}{trigger}"), &map, POLICY, &clock);
     let expired = expire_of(&engine, &clock, &["usual"]).await;
-    let of = &expired.of[&Some("usual".into())];
+    let of = &expired.of[&RecordsOf::Tenant("usual".into())];
     assert_eq!((of.records["invoice"], of.failed.values().sum::<u64>()), (1, 1), "{expired}");
 }
 
@@ -1594,7 +1595,7 @@ async fn one_row_without_an_owner_that_is_refused_stops_no_other() {
     );
     let expired = expire_ownerless(&engine, &clock).await;
     assert_eq!(ids(&path, "comments"), [2], "{expired}");
-    let of = &expired.of[&None];
+    let of = &expired.of[&RecordsOf::Nobody];
     assert_eq!((of.records["comment"], of.records["receipt"]), (3, 1), "{expired}");
     assert!(
         of.failed.keys().any(|why| why.contains("refused: a trigger"))
@@ -1620,7 +1621,7 @@ async fn rows_that_are_never_done_are_looked_at_once_a_round() {
         &clock,
     );
     let expired = expire_ownerless(&engine, &clock).await;
-    let of = &expired.of[&None];
+    let of = &expired.of[&RecordsOf::Nobody];
     assert!(
         !expired.is_complete() && of.failed.keys().any(|why| why.contains("are there still")),
         "{expired}"
@@ -1693,9 +1694,8 @@ async fn a_duty_of_any_tenant_counts_by_that_tenants_days() {
     let (engine, _) = left_behind(&path, rows, &policy, &clock);
     let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
     let now = clock.now();
-    let approval =
-        Approval::new("op", [TenantId::from("ahead")], plan.digest(), now, now + TimeDelta::hours(1));
-    engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    let approval = Approval::new("op", [TenantId::from("ahead")], plan.digest(), now, TimeDelta::hours(1));
+    engine.expire(&plan.approve(approval).unwrap()).await.unwrap();
     let database = Connection::open(&path).unwrap();
     let name = |id: i64| -> String {
         database.query_row("SELECT name FROM receipts WHERE id = ?1", [id], |row| row.get(0)).unwrap()
@@ -1735,9 +1735,8 @@ async fn duties_of_tenants_with_one_name_are_two() {
     let (engine, _) = world(&path, &schema, &map, &policy, &clock);
     let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await.unwrap() else { panic!("there is a plan") };
     let now = clock.now();
-    let approval =
-        Approval::new("op", [TenantId::from("careful")], plan.digest(), now, now + TimeDelta::hours(1));
-    let expired = hosts::expired(engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap());
+    let approval = Approval::new("op", [TenantId::from("careful")], plan.digest(), now, TimeDelta::hours(1));
+    let expired = hosts::expired(engine.expire(&plan.approve(approval).unwrap()).await.unwrap());
     let text: Option<String> = Connection::open(&path)
         .unwrap()
         .query_row("SELECT text FROM comments WHERE id = 1", [], |row| row.get(0))

@@ -73,8 +73,8 @@ async fn written_today() -> BTreeMap<&'static str, String> {
     let relinquish::plan::Mandate::Approval(approval) = plan.mandate() else { panic!("{plan:?}") };
     written.insert("approval.json", serde_json::to_string_pretty(approval).unwrap() + "\n");
     let by = Authority::new("operator-7", ["1".into()]);
-    let until = now + TimeDelta::days(300);
-    let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 10, now, until);
+    let long = TimeDelta::days(300);
+    let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 10, now, long);
     written.insert("standing_approval.json", serde_json::to_string_pretty(&standing).unwrap() + "\n");
     let outcome = engine.erase(plan.clone()).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));
@@ -106,9 +106,8 @@ async fn written_today() -> BTreeMap<&'static str, String> {
     let confirmed = csv.replace("\n,stripe", "\nerase,stripe");
     let review = Review::from_csv(confirmed.as_bytes()).unwrap();
     written.insert("review.csv", confirmed);
-    let approval =
-        Approval::new("operator-7", ["shop".into()], review.digest(), now, now + TimeDelta::hours(1));
-    engine.erase_profiles(&review.approve(approval, now).unwrap()).await.unwrap();
+    let approval = Approval::new("operator-7", ["shop".into()], review.digest(), now, TimeDelta::hours(1));
+    engine.erase_profiles(&review.approve(approval).unwrap()).await.unwrap();
     drop(engine);
     written.insert("ledger_profiles.sql", dump(&path));
 
@@ -128,8 +127,8 @@ async fn written_today() -> BTreeMap<&'static str, String> {
     .unwrap_or_else(|problems| panic!("{problems}"));
     let planned = engine.plan_expiry(["1".into()]).await.unwrap();
     let relinquish::engine::PlannedExpiry::Plan(plan) = planned else { panic!("{planned:?}") };
-    let approval = Approval::new("operator-7", ["1".into()], plan.digest(), now, now + TimeDelta::hours(1));
-    let outcome = engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap();
+    let approval = Approval::new("operator-7", ["1".into()], plan.digest(), now, TimeDelta::hours(1));
+    let outcome = engine.expire(&plan.approve(approval).unwrap()).await.unwrap();
     assert!(outcome.expired().is_some(), "{outcome}");
     drop(engine);
     written.insert("ledger_expiry.sql", dump(&path));

@@ -151,13 +151,12 @@ pub(crate) fn keys() -> MemoryKeyRing {
 pub(crate) async fn plan(engine: &Engine, customer: &CustomerId, asked: &Asked) -> Plan {
     match engine.plan(customer, asked).await.unwrap() {
         Planned::Plan(plan) => *plan,
-        Planned::Refused(decision) => panic!("{decision}"),
+        no_plan => panic!("{no_plan}"),
     }
 }
 
 pub(crate) fn approval(plan: &Plan) -> Approval {
-    let end = now() + chrono::TimeDelta::hours(1);
-    Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now(), end)
+    Approval::new("operator-7", [plan.tenant().clone()], plan.digest(), now(), chrono::TimeDelta::hours(1))
 }
 
 /// Of how many customers something expired.
@@ -173,7 +172,7 @@ pub(crate) fn expired(outcome: Outcome) -> Expired {
 pub(crate) async fn approved(engine: &Engine, customer: &CustomerId, asked: &Asked) -> ApprovedPlan {
     let plan = plan(engine, customer, asked).await;
     let approval = approval(&plan);
-    plan.approve(approval, now()).unwrap()
+    plan.approve(approval).unwrap()
 }
 
 pub(crate) fn request(treatment: &str) -> Asked {

@@ -74,18 +74,25 @@ async fn a_field_of_somebody_else_stays_in_what_is_kept_with_a_record() {
 async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_when() {
     let shop = shop();
     let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
-    let head = Letterhead::new("Ash & Elm", "the Authority", "R-1", "2026-11-21".parse().unwrap());
+    let head = Letterhead::new(
+        Language::English,
+        "Ash & Elm",
+        "the Authority",
+        "R-1",
+        "2026-11-21".parse().unwrap(),
+    );
     let until = "2032-12-31".parse().unwrap();
     let letter = |language| {
         let done = "2026-11-21".parse().unwrap();
         letter::confirmation(
-            language,
-            &head,
-            plan.treatment(),
-            plan.deferred(),
-            done,
-            Some(until),
-            &Lingering::Days(30),
+            &head.clone().in_language(language),
+            &letter::Done {
+                treatment: plan.treatment(),
+                deferred: plan.deferred(),
+                on: done,
+                link_until: Some(until),
+                lingering: &Lingering::Days(30),
+            },
         )
     };
     let text = letter(Language::English);
@@ -109,7 +116,7 @@ async fn the_letter_says_what_is_kept_for_the_sake_of_a_kept_record_and_until_wh
     assert_eq!(plan.deferred().iter().find(|kept| kept.class.as_str() == "address").unwrap().rows, Some(1));
     let store = shop.store().unwrap();
     let policy = PolicyDocument::from_toml(&shop.policy).unwrap().check(store.data_map()).unwrap();
-    let statement = letter::statement(Language::English, &head, policy.everyone(), &Lingering::Days(30));
+    let statement = letter::statement(&head, policy.everyone(), &Lingering::Days(30));
     let said =
         "**order**: what is entered there under bill to is kept for as long, because such a record needs it.";
     assert!(statement.contains(said), "{statement}");

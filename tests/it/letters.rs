@@ -79,7 +79,13 @@ fn now() -> DateTime<Utc> {
 }
 
 fn head() -> Letterhead {
-    Letterhead::new("Northern Stages", "the Information Commissioner", "R-17", day("2026-06-02"))
+    Letterhead::new(
+        Language::English,
+        "Northern Stages",
+        "the Information Commissioner",
+        "R-17",
+        day("2026-06-02"),
+    )
 }
 
 fn customer() -> Customer {
@@ -99,7 +105,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 #[test]
 fn the_statement_says_what_the_policy_in_force_says() {
     let policy = checked(POLICY);
-    let text = letter::statement(Language::English, &head(), policy.everyone(), &Lingering::Days(30));
+    let text = letter::statement(&head(), policy.everyone(), &Lingering::Days(30));
     assert_says(
         &text,
         &[
@@ -126,12 +132,7 @@ fn the_statement_says_what_the_policy_in_force_says() {
     assert!(!text.contains("connected to other companies"), "a request passes that guard:\n{text}");
     assert!(!text.contains("goes by itself"), "nothing expires:\n{text}");
     // Of a tenant whose switch is off, other words are true.
-    let text = letter::statement(
-        Language::English,
-        &head(),
-        policy.effective(&"playhouse".into()),
-        &Lingering::Unknown,
-    );
+    let text = letter::statement(&head(), policy.effective(&"playhouse".into()), &Lingering::Unknown);
     assert_says(&text, &["Nothing is erased by itself", "How long cannot be said"]);
     assert!(!text.contains("last heard of you") && !text.contains("(marketing)"), "{text}");
 }
@@ -148,7 +149,11 @@ fn the_statement_says_what_goes_by_itself_at_a_certain_age() {
     let mut head = head();
     head.names.insert("seen_on".to_owned(), "the evening of the play".to_owned());
     let told = |language, tenant: &str| {
-        letter::statement(language, &head, policy.effective(&tenant.into()), &Lingering::Nowhere)
+        letter::statement(
+            &head.clone().in_language(language),
+            policy.effective(&tenant.into()),
+            &Lingering::Nowhere,
+        )
     };
     let text = told(Language::English, "any");
     assert_says(
@@ -179,8 +184,7 @@ fn the_statement_is_told_in_swedish_too() {
     let mut head = head();
     head.names.insert("ticket".to_owned(), "biljetter".to_owned());
     let text = letter::statement(
-        Language::Swedish,
-        &head,
+        &head.clone().in_language(Language::Swedish),
         checked(POLICY).everyone(),
         &Lingering::Until(day("2026-07-01")),
     );
@@ -209,7 +213,7 @@ fn a_refusal_names_ground_remedy_and_way_out_and_nobody() {
     one.states.insert("not_white_label".into(), true);
     let blocked = decide(&policy, &one, &Asked::request(), &[], now());
     assert!(matches!(blocked, Decision::Blocked(_)));
-    let text = letter::refusal(Language::English, &head(), &blocked).unwrap();
+    let text = letter::refusal(&head(), &blocked).unwrap();
     assert_says(
         &text,
         &[
@@ -221,25 +225,25 @@ fn a_refusal_names_ground_remedy_and_way_out_and_nobody() {
         ],
     );
     assert!(!text.contains("canary"));
-    let text = letter::refusal(Language::Swedish, &head(), &blocked).unwrap();
+    let text = letter::refusal(&head().in_language(Language::Swedish), &blocked).unwrap();
     assert_says(&text, &["Vad som skulle ändra detta: säg upp abonnemanget.", "väcka talan vid domstol"]);
     // What cannot be read is ours to mend, and no ground for a refusal.
     let mut unreadable = customer();
     unreadable.unreadable.insert("status".to_owned());
     let blocked = decide(&policy, &unreadable, &Asked::request(), &[], now());
     assert!(matches!(blocked, Decision::Blocked(_)));
-    assert_eq!(letter::refusal(Language::English, &head(), &blocked), None);
+    assert_eq!(letter::refusal(&head(), &blocked), None);
 }
 
 #[test]
 fn an_extension_says_by_when_and_why() {
     let holidays = Holidays::default();
     let mut clock = RequestClock::received(day("2026-01-31"));
-    assert_eq!(letter::extension(Language::English, &head(), &clock, &holidays), None, "not extended");
+    assert_eq!(letter::extension(&head(), &clock, &holidays), None, "not extended");
     clock.suspend(day("2026-02-02"), "the mail address is new to us", &holidays).unwrap();
     clock.resume(day("2026-02-05")).unwrap();
     clock.extend(day("2026-02-20"), "two thousand documents", &holidays).unwrap();
-    let text = letter::extension(Language::English, &head(), &clock, &holidays).unwrap();
+    let text = letter::extension(&head(), &clock, &holidays).unwrap();
     assert_says(
         &text,
         &[
@@ -248,7 +252,7 @@ fn an_extension_says_by_when_and_why() {
             "From 2 February 2026 to 5 February 2026 the time stood still: the mail address is new to us.",
         ],
     );
-    let text = letter::extension(Language::Swedish, &head(), &clock, &holidays).unwrap();
+    let text = letter::extension(&head().in_language(Language::Swedish), &clock, &holidays).unwrap();
     assert_says(&text, &["senast den 4 maj 2026"]);
 }
 
@@ -258,13 +262,14 @@ fn a_confirmation_uses_the_honest_word_with_its_date() {
     let confirm = |treatment: &str, until| {
         let treatment = &policy.treatments()[treatment];
         letter::confirmation(
-            Language::English,
             &head(),
-            treatment,
-            &[],
-            day("2026-06-01"),
-            until,
-            &Lingering::Nowhere,
+            &letter::Done {
+                treatment,
+                deferred: &[],
+                on: day("2026-06-01"),
+                link_until: until,
+                lingering: &Lingering::Nowhere,
+            },
         )
     };
     assert_says(
@@ -287,7 +292,16 @@ fn a_confirmation_says_anonymised_where_nothing_leads_back_and_the_row_stays() {
     let policy = checked(&text);
     let confirm = |language, lingering| {
         let (head, treatment) = (head(), &policy.treatments()["remove"]);
-        letter::confirmation(language, &head, treatment, &[], day("2026-06-01"), None, &lingering)
+        letter::confirmation(
+            &head.clone().in_language(language),
+            &letter::Done {
+                treatment,
+                deferred: &[],
+                on: day("2026-06-01"),
+                link_until: None,
+                lingering: &lingering,
+            },
+        )
     };
     let english = confirm(Language::English, Lingering::Days(0));
     assert_says(
@@ -302,7 +316,7 @@ fn a_confirmation_says_anonymised_where_nothing_leads_back_and_the_row_stays() {
 #[test]
 fn a_reason_of_several_lines_is_one_line_of_text() {
     let text = POLICY.replace("the hall's statistics", "seats\\n\\n# sold\\tin `all`");
-    let text = letter::statement(Language::English, &head(), checked(&text).everyone(), &Lingering::Nowhere);
+    let text = letter::statement(&head(), checked(&text).everyone(), &Lingering::Nowhere);
     assert_says(&text, &["* **ticket**: kept as it is. Reason: seats  \\# sold in \\`all\\`.\n"]);
 }
 
@@ -380,7 +394,7 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
     assert!(due.to_string().contains(
         "; ticket must be kept, if there is any, until 2036-06-01 at most: bookkeeping: 7 years from"
     ));
-    let text = letter::refusal(Language::English, &head(), &due).unwrap();
+    let text = letter::refusal(&head(), &due).unwrap();
     assert_says(
         &text,
         &[
@@ -392,7 +406,7 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
             "seek a judicial remedy",
         ],
     );
-    let text = letter::refusal(Language::Swedish, &head(), &due).unwrap();
+    let text = letter::refusal(&head().in_language(Language::Swedish), &due).unwrap();
     assert_says(
         &text,
         &[
@@ -406,9 +420,9 @@ fn a_request_is_refused_in_the_part_that_a_duty_defers() {
     let asked = Asked::Request { treatment: Some("marketing".into()) };
     let kept = decide(&policy, &customer(), &asked, &[], now());
     assert!(matches!(kept, Decision::Due(_)) && kept.deferred().is_empty(), "{kept}");
-    assert_eq!(letter::refusal(Language::English, &head(), &kept), None);
+    assert_eq!(letter::refusal(&head(), &kept), None);
     let waits = decide(&policy, &customer(), &Asked::Sweep, &[], now());
-    assert_eq!((letter::refusal(Language::English, &head(), &waits), waits.deferred()), (None, &[][..]));
+    assert_eq!((letter::refusal(&head(), &waits), waits.deferred()), (None, &[][..]));
 }
 
 #[test]
@@ -419,7 +433,7 @@ fn a_refusal_names_what_would_have_to_be_kept_even_then() {
     let blocked = decide(&policy, &one, &Asked::request(), &[], now());
     assert!(matches!(blocked, Decision::Blocked(_)));
     assert_eq!(blocked.deferred().len(), 1);
-    let text = letter::refusal(Language::English, &head(), &blocked).unwrap();
+    let text = letter::refusal(&head(), &blocked).unwrap();
     let order =
         ["end the subscription", "Once this has changed", "Even then the law requires us", "**ticket**"];
     let places: Vec<_> =
@@ -440,13 +454,14 @@ fn a_confirmation_says_what_was_kept_by_which_law_and_what_happens_then() {
     let due = decide(&policy, &customer(), &Asked::request(), &[], now());
     let confirm = |language| {
         letter::confirmation(
-            language,
-            &head(),
-            &policy.treatments()["remove"],
-            due.deferred(),
-            day("2026-06-01"),
-            None,
-            &Lingering::Nowhere,
+            &head().in_language(language),
+            &letter::Done {
+                treatment: &policy.treatments()["remove"],
+                deferred: due.deferred(),
+                on: day("2026-06-01"),
+                link_until: None,
+                lingering: &Lingering::Nowhere,
+            },
         )
     };
     assert_says(
@@ -488,7 +503,7 @@ fn a_duty_that_ends_beyond_the_calendar_has_no_date() {
         "{due}"
     );
     assert_says(
-        &letter::refusal(Language::English, &head(), &due).unwrap(),
+        &letter::refusal(&head(), &due).unwrap(),
         &["kept for as long as the law requires, to a date that is not yet known, because"],
     );
 }

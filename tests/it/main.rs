@@ -35,6 +35,7 @@ mod laws;
 mod ledger;
 mod letters;
 mod mandates;
+mod manual_pages;
 mod many;
 mod model;
 mod named_others;

@@ -19,9 +19,8 @@ use relinquish::testing::Faulty;
 
 fn standing(engine: &Engine, triggers: &[Trigger], at_most: usize) -> StandingApproval {
     let by = Authority::new("operator-7", ["1".into()]);
-    let until = hosts::now() + TimeDelta::days(200);
     let triggers = triggers.iter().copied();
-    StandingApproval::new(&by, engine.policy(), triggers, at_most, hosts::now(), until)
+    StandingApproval::new(&by, engine.policy(), triggers, at_most, hosts::now(), TimeDelta::days(200))
 }
 
 async fn swept(engine: &Engine, host: &Host) -> Plan {
@@ -35,7 +34,7 @@ async fn a_standing_approval_lets_what_it_covers_run() {
     let engine = host.builder(Arc::clone(&ledger), hosts::keys()).counted().unwrap();
     let standing = standing(&engine, &[Trigger::Cancelled], 1);
     let plan = swept(&engine, &host).await;
-    let approved = standing.admit(vec![plan], hosts::now()).unwrap();
+    let approved = standing.admit(vec![plan]).unwrap();
     let before = (host.dump)();
     let outcomes = engine.execute(approved).await.unwrap();
     let [Outcome::Erased(certificate)] = &outcomes[..] else { panic!("{outcomes:?}") };
@@ -52,25 +51,37 @@ async fn a_standing_approval_covers_nothing_else() {
     let engine = host.engine();
     let plan = swept(&engine, &host).await;
     let now = hosts::now();
-    let admit = |standing: &StandingApproval, plans: Vec<Plan>, at| standing.admit(plans, at).map(drop);
+    let admit = |standing: &StandingApproval, plans: Vec<Plan>| {
+        standing.admit(plans).map(drop).map_err(ApprovalError::from)
+    };
 
     let cancelled = standing(&engine, &[Trigger::Cancelled], 1);
     assert_eq!(
-        admit(&cancelled, vec![plan.clone(), plan.clone()], now),
+        admit(&cancelled, vec![plan.clone(), plan.clone()]),
         Err(ApprovalError::TooMany { plans: 2, at_most: 1 })
     );
     let inactive = standing(&engine, &[Trigger::Inactive], 1);
-    let error = admit(&inactive, vec![plan.clone()], now).unwrap_err();
+    let error = admit(&inactive, vec![plan.clone()]).unwrap_err();
     assert_eq!(error, ApprovalError::NotStanding(NotStanding::Trigger(Trigger::Cancelled)));
     assert!(error.to_string().contains("due by cancelled"), "{error}");
-    assert!(matches!(
-        admit(&cancelled, vec![plan.clone()], now + TimeDelta::days(201)),
-        Err(ApprovalError::Expired { .. })
-    ));
-    assert!(matches!(
-        admit(&cancelled, vec![plan.clone()], now - TimeDelta::days(1)),
-        Err(ApprovalError::NotYet { .. })
-    ));
+    // Every plan comes back, and can be approved in another way.
+    let refused = inactive.admit(vec![plan.clone()]).unwrap_err();
+    assert_eq!(refused.given.iter().map(Plan::digest).collect::<Vec<_>>(), [plan.digest()]);
+    // The engine looks at its clock, and the caller does not have to.
+    for (at, is_early) in [(now + TimeDelta::days(201), false), (now - TimeDelta::days(1), true)] {
+        let clock = relinquish::testing::ManualClock::at(at);
+        let builder = host.builder(relinquish::MemoryLedger::new(), hosts::keys());
+        let engine = builder.clock(clock).counted().unwrap();
+        let before = (host.dump)();
+        let error = engine.execute(cancelled.admit(vec![plan.clone()]).unwrap()).await.unwrap_err();
+        let refused = if is_early {
+            matches!(error, Error::Approval(ApprovalError::NotYet { .. }))
+        } else {
+            matches!(error, Error::Approval(ApprovalError::Expired { .. }))
+        };
+        assert!(refused, "{at}: {error}");
+        assert_eq!((host.dump)(), before);
+    }
 
     // A policy that somebody has changed since has nobody's word.
     let other = PolicyDocument::from_toml(&host.policy.replace("\"90 days\"", "\"80 days\"")).unwrap();
@@ -81,21 +92,20 @@ async fn a_standing_approval_covers_nothing_else() {
         .clock(relinquish::testing::ManualClock::at(now))
         .counted()
         .unwrap();
-    let error = admit(&cancelled, vec![swept(&changed, &host).await], now).unwrap_err();
+    let error = admit(&cancelled, vec![swept(&changed, &host).await]).unwrap_err();
     assert_eq!(error, ApprovalError::NotStanding(NotStanding::Policy));
 
     let by = Authority::new("operator-7", ["2".into()]);
     let elsewhere =
-        StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, now + TimeDelta::days(1));
-    assert!(matches!(admit(&elsewhere, vec![plan.clone()], now), Err(ApprovalError::OtherTenant { .. })));
+        StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, TimeDelta::days(1));
+    assert!(matches!(admit(&elsewhere, vec![plan.clone()]), Err(ApprovalError::OtherTenant { .. })));
     let by = Authority::new("vera@lund.test", ["1".into()]);
-    let named =
-        StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, now + TimeDelta::days(1));
-    assert!(matches!(admit(&named, vec![plan.clone()], now), Err(ApprovalError::Operator(_))));
+    let named = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, TimeDelta::days(1));
+    assert!(matches!(admit(&named, vec![plan.clone()]), Err(ApprovalError::Operator(_))));
     let by = Authority::new("operator-7", ["1".into()]);
-    let long = now + StandingApproval::LONGEST + TimeDelta::days(1);
+    let long = StandingApproval::LONGEST + TimeDelta::days(1);
     let for_ever = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, long);
-    let error = admit(&for_ever, vec![plan], now).unwrap_err();
+    let error = admit(&for_ever, vec![plan]).unwrap_err();
     assert!(error.to_string().contains("366 days is the longest"), "{error}");
 }
 
@@ -111,9 +121,9 @@ async fn a_case_keeps_its_mandate() {
     let replay = ReplayPlan::new(vec![(CaseId::from("before"), plan.clone())]);
     let of_replay = approval(&replay, now);
     let approved: Vec<ApprovedPlan> = vec![
-        plan.clone().approve(hosts::approval(&plan), now).unwrap(),
-        standing(&engine, &[Trigger::Cancelled], 1).admit(vec![plan], now).unwrap().remove(0),
-        replay.approve(&of_replay, now).unwrap().remove(0),
+        plan.clone().approve(hosts::approval(&plan)).unwrap(),
+        standing(&engine, &[Trigger::Cancelled], 1).admit(vec![plan]).unwrap().remove(0),
+        replay.approve(&of_replay).unwrap().remove(0),
     ];
     for (n, approved) in approved.iter().enumerate() {
         let case = NewCase::new(CaseId::new(format!("{n}")), approved, now);
@@ -131,7 +141,7 @@ async fn a_case_keeps_its_mandate() {
 }
 
 fn approval(replay: &ReplayPlan, now: chrono::DateTime<chrono::Utc>) -> Approval {
-    Approval::new("operator-9", ["1".into()], replay.digest(), now, now + TimeDelta::hours(1))
+    Approval::new("operator-9", ["1".into()], replay.digest(), now, TimeDelta::hours(1))
 }
 
 /// A shop that was restored from a copy of before, and the case in which the customer was erased.
@@ -177,12 +187,12 @@ async fn a_closed_case_is_carried_out_again_after_a_restore() {
     let plan = hosts::plan(&engine, &host.due, &hosts::request("clear")).await;
     let replay = ReplayPlan::new(vec![(closed.clone(), plan.clone())]);
     let digest = replay.digest();
-    let refused = replay.clone().approve(&hosts::approval(&plan), hosts::now());
+    let refused = replay.clone().approve(&hosts::approval(&plan));
     assert!(
-        matches!(refused, Err(ApprovalError::OtherPlan { .. })),
+        matches!(refused.unwrap_err().why, ApprovalError::OtherPlan { .. }),
         "the plan's own digest is not the replay's"
     );
-    let approved = replay.clone().approve(&approval(&replay, hosts::now()), hosts::now()).unwrap();
+    let approved = replay.clone().approve(&approval(&replay, hosts::now())).unwrap();
     let before = (host.dump)();
     let outcomes = engine.execute(approved.clone()).await.unwrap();
     let [Outcome::Erased(certificate)] = &outcomes[..] else { panic!("{outcomes:?}") };
@@ -207,7 +217,7 @@ async fn a_replay_is_of_this_customer_who_was_erased_so() {
         (closed.clone(), removed, "another treatment"),
     ] {
         let replay = ReplayPlan::new(vec![(case, plan)]);
-        let approved = replay.clone().approve(&approval(&replay, hosts::now()), hosts::now()).unwrap();
+        let approved = replay.clone().approve(&approval(&replay, hosts::now())).unwrap();
         let error = engine.execute(approved).await.unwrap_err();
         assert!(matches!(error, Error::Replay { .. }), "{error}");
         assert!(error.to_string().contains(says), "{error}");
@@ -219,7 +229,7 @@ async fn a_replay_is_of_this_customer_who_was_erased_so() {
         .unwrap();
     let other = hosts::plan(&engine, &host.due, &hosts::request("clear")).await;
     let replay = ReplayPlan::new(vec![(closed, other)]);
-    let approved = replay.clone().approve(&approval(&replay, hosts::now()), hosts::now()).unwrap();
+    let approved = replay.clone().approve(&approval(&replay, hosts::now())).unwrap();
     let error = engine.execute(approved).await.unwrap_err();
     assert!(error.to_string().contains("another customer"), "a row id that was used again: {error}");
     let after = (host.dump)();
@@ -233,11 +243,11 @@ async fn a_case_that_was_cancelled_is_not_replayed() {
     host.gateway.as_ref().unwrap().insert("cus_000017", Some("4711".into()), 0);
     let engine = host.engine();
     let plan = hosts::plan(&engine, &host.due, &hosts::request("clear")).await;
-    let approved = plan.clone().approve(hosts::approval(&plan), hosts::now()).unwrap();
+    let approved = plan.clone().approve(hosts::approval(&plan)).unwrap();
     let Outcome::Blocked { case, .. } = engine.erase(approved).await.unwrap() else { panic!("not blocked") };
     engine.cancel(&case, &Authority::new("op", ["1".into()]), "a-mistake".parse().unwrap()).await.unwrap();
     let replay = ReplayPlan::new(vec![(case, plan)]);
-    let approved = replay.clone().approve(&approval(&replay, hosts::now()), hosts::now()).unwrap();
+    let approved = replay.clone().approve(&approval(&replay, hosts::now())).unwrap();
     let error = engine.execute(approved).await.unwrap_err();
     assert!(error.to_string().contains("nobody was erased in it"), "{error}");
 }
@@ -251,7 +261,7 @@ async fn an_interrupted_case_goes_on_under_its_standing_approval() {
         let ledger = Arc::new(relinquish::MemoryLedger::new());
         let calm = host.builder(Arc::clone(&ledger), hosts::keys()).worker("one").counted().unwrap();
         let plan = swept(&calm, &host).await;
-        let approved = standing(&calm, &[Trigger::Cancelled], 1).admit(vec![plan], hosts::now()).unwrap();
+        let approved = standing(&calm, &[Trigger::Cancelled], 1).admit(vec![plan]).unwrap();
         assert!(matches!(approved[0].mandate(), Mandate::Standing(_)));
         let wire = Tripwire::at(at);
         let wired = Faulty::new(Arc::clone(&ledger), Arc::clone(&wire));

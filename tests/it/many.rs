@@ -82,9 +82,9 @@ impl Shop {
         let planned = self.engine.plan_batch(&ids, &Asked::request()).await.unwrap();
         let approve = |(n, planned): (usize, Result<Planned, Error>)| {
             let Ok(Planned::Plan(plan)) = planned else { panic!("everyone is due") };
-            let until = now() + TimeDelta::hours(hours(n));
-            let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now(), until);
-            plan.approve(approval, now()).unwrap()
+            let long = TimeDelta::hours(hours(n));
+            let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now(), long);
+            plan.approve(approval).unwrap()
         };
         planned.into_iter().enumerate().map(approve).collect()
     }

@@ -5,7 +5,7 @@ use relinquish::store::StoreError;
 use relinquish::{Asked, Engine, Error, Outcome, Planned};
 use rusqlite::Connection;
 
-use crate::hosts::{self, approval};
+use crate::hosts::{self};
 use crate::shop::{Shop, changes};
 
 /// Two tenants, 'north' and 'south', in one database. Client 9 is of both.
@@ -42,8 +42,8 @@ async fn erased(engine: &Engine, customer: &str) -> Outcome {
     let plan = hosts::plan(engine, &customer.into(), &Asked::request()).await;
     let tenants = ["north", "south"].map(Into::into);
     let approval =
-        relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), approval(&plan).expires_at());
-    engine.erase(plan.approve(approval, hosts::now()).unwrap()).await.unwrap()
+        relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), chrono::TimeDelta::hours(1));
+    engine.erase(plan.approve(approval).unwrap()).await.unwrap()
 }
 
 /// Records of another tenant's customer went along because their link led to the customer, under a mandate that did not cover that
@@ -125,7 +125,7 @@ async fn a_record_of_another_tenant_that_came_in_since_blocks_the_case() {
     let shop = shop("INSERT INTO follows VALUES (1, 2, 1, 'x');", DELETE);
     let engine = shop.engine();
     let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
-    let plan = plan.clone().approve(approval_of(&plan, &["north"]), hosts::now()).unwrap();
+    let plan = plan.clone().approve(approval_of(&plan, &["north"])).unwrap();
     Connection::open(shop.path()).unwrap().execute("INSERT INTO follows VALUES (2, 3, 1, 'x')", []).unwrap();
     let before = shop.cells();
     let outcome = engine.erase(plan).await.unwrap().to_string();
@@ -138,7 +138,7 @@ async fn a_record_of_another_tenant_that_came_in_since_blocks_the_case() {
 
 fn approval_of(plan: &relinquish::Plan, tenants: &[&str]) -> relinquish::Approval {
     let tenants = tenants.iter().map(|tenant| (*tenant).into());
-    relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), approval(plan).expires_at())
+    relinquish::Approval::new("op-1", tenants, plan.digest(), hosts::now(), chrono::TimeDelta::hours(1))
 }
 
 /// The way out that the error names: where the map tells the other tenant, an approval has to cover it, and then the record goes.
@@ -148,7 +148,7 @@ async fn a_mandate_for_both_tenants_covers_the_records_of_both() {
     let shop = shop(rows, DELETE);
     let engine = shop.engine();
     let plan = hosts::plan(&engine, &"9".into(), &Asked::request()).await;
-    assert!(plan.clone().approve(approval_of(&plan, &["north"]), hosts::now()).is_err());
+    assert!(plan.clone().approve(approval_of(&plan, &["north"])).is_err());
     let before = shop.cells();
     assert!(matches!(erased(&engine, "9").await, Outcome::Erased(_)));
     let gone: Vec<String> = changes(&before, &shop.cells()).into_iter().collect();

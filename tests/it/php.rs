@@ -1,6 +1,6 @@
 //! Texts that PHP serialised: redacted so that PHP can still read them, or their customer is blocked.
 
-use relinquish::{Asked, Decision, Planned};
+use relinquish::{Asked, Planned};
 
 use crate::shop::{CUSTOMERS, Shop};
 
@@ -58,7 +58,7 @@ async fn what_php_cannot_read_blocks_its_customer_until_the_policy_says_more() {
         r#"a:1:{i:0;s:9:"s:9:"ylva@";}"#,
     ] {
         let blocked = shop(text, REDACT).engine().plan(&"1".into(), &Asked::request()).await.unwrap();
-        let Planned::Refused(Decision::Blocked(blocked)) = blocked else { panic!("{blocked:?}") };
+        let Planned::Refused(blocked) = blocked else { panic!("{blocked:?}") };
         let said = format!("{}; {}", blocked.by[0].why, blocked.by[0].way_out);
         for part in [
             "body of note",
@@ -120,7 +120,7 @@ async fn a_text_within_json_that_cannot_be_searched_blocks_its_customer() {
         (r#"{"v": "y\u0000l\u0000v\u0000a"}"#, "NUL characters between letters"),
     ] {
         let blocked = in_json(text, REDACT_JSON).engine().plan(&"1".into(), &Asked::request()).await.unwrap();
-        let Planned::Refused(Decision::Blocked(blocked)) = blocked else { panic!("{text}: {blocked:?}") };
+        let Planned::Refused(blocked) = blocked else { panic!("{text}: {blocked:?}") };
         let said = format!("{}; {}", blocked.by[0].why, blocked.by[0].way_out);
         for part in ["of note", "a text within it cannot be searched", why, "otherwise = \"remove\""] {
             assert!(said.contains(part), "{part}: {said}");

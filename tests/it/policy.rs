@@ -927,7 +927,7 @@ async fn plan(case: Case) -> Plan {
         .unwrap();
     match engine.plan(&id, &case.asked).await.unwrap() {
         Planned::Plan(plan) => *plan,
-        Planned::Refused(decision) => panic!("{decision}"),
+        no_plan => panic!("{no_plan}"),
     }
 }
 
@@ -1026,9 +1026,10 @@ async fn an_approval_holds_for_one_plan_its_tenant_and_its_time() {
     let other =
         Digest::to_string(&plan.digest()).replace(['0', '1', '2', '3'], "f").parse::<Digest>().unwrap();
     let hours = |n| now() + TimeDelta::hours(n);
-    let approve = |tenants: &[&str], digest, from, until, at| {
+    let approve = |tenants: &[&str], digest, from, until: DateTime<Utc>, at| {
         let tenants = tenants.iter().map(|tenant| (*tenant).into());
-        plan.clone().approve(Approval::new("op-1", tenants, digest, from, until), at).map(|_| ())
+        let approval = Approval::new("op-1", tenants, digest, from, until - from);
+        plan.clone().approve(approval).map_err(ApprovalError::from)?.mandate().valid_at(at)
     };
     let own = plan.digest();
     let acme: &[&str] = &["acme"];
@@ -1059,7 +1060,7 @@ async fn an_approval_holds_for_one_plan_its_tenant_and_its_time() {
     ] {
         assert_eq!(found, wanted);
     }
-    let approval = Approval::new("op-1", ["acme".into()], own, now(), hours(1));
-    let approved = plan.clone().approve(approval.clone(), now()).unwrap();
+    let approval = Approval::new("op-1", ["acme".into()], own, now(), TimeDelta::hours(1));
+    let approved = plan.clone().approve(approval.clone()).unwrap();
     assert_eq!((approved.plan().digest(), approved.mandate()), (own, &Mandate::Approval(approval)));
 }

@@ -97,9 +97,9 @@ impl Trial {
         let csv = csv_of(engine, &listing(&[("cus_a", None), ("cus_b", None), ("cus_2", Some("2"))])).await;
         let review = Review::from_csv(csv.replace("\n,stripe", "\nerase,stripe").as_bytes()).unwrap();
         assert_eq!(review.rows().len(), 3);
-        let until = hosts::now() + TimeDelta::hours(1);
-        let approval = Approval::new("op", ["shop".into()], review.digest(), hosts::now(), until);
-        review.approve(approval, hosts::now()).unwrap()
+        let approval =
+            Approval::new("op", ["shop".into()], review.digest(), hosts::now(), TimeDelta::hours(1));
+        review.approve(approval).unwrap()
     }
 
     /// How many profiles the ledger says were erased.

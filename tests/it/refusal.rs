@@ -33,14 +33,21 @@ async fn an_approval_that_does_not_fit_touches_nothing() {
         let digest = planned.digest();
         let tenant = planned.tenant().clone();
         let (now, hour) = (hosts::now(), TimeDelta::hours(1));
-        let another = Approval::new("op", [tenant.clone()], engine.policy().digest(), now, now + hour);
-        let foreign = Approval::new("op", [TenantId::from("another")], digest, now, now + hour);
-        let expired = Approval::new("op", [tenant.clone()], digest, now - hour, now);
-        let early = Approval::new("op", [tenant], digest, now + hour, now + hour * 2);
-        assert!(matches!(planned.clone().approve(another, now), Err(ApprovalError::OtherPlan { .. })));
-        assert!(matches!(planned.clone().approve(foreign, now), Err(ApprovalError::OtherTenant { .. })));
-        assert!(matches!(planned.clone().approve(expired, now), Err(ApprovalError::Expired { .. })));
-        assert!(matches!(planned.approve(early, now), Err(ApprovalError::NotYet { .. })));
+        let another = Approval::new("op", [tenant.clone()], engine.policy().digest(), now, hour);
+        let foreign = Approval::new("op", [TenantId::from("another")], digest, now, hour);
+        let expired = Approval::new("op", [tenant.clone()], digest, now - hour, hour);
+        let early = Approval::new("op", [tenant], digest, now + hour, hour);
+        let refused = planned.approve(another).unwrap_err();
+        assert!(matches!(refused.why, ApprovalError::OtherPlan { .. }), "{refused}");
+        let refused = refused.given.approve(foreign).unwrap_err();
+        assert!(matches!(refused.why, ApprovalError::OtherTenant { .. }), "{refused}");
+        let planned = *refused.given;
+        assert_eq!(planned.digest(), digest, "the plan comes back whole");
+        // Whether an approval is valid at the time is for the engine, whose clock counts.
+        let refused = engine.erase(planned.clone().approve(expired).unwrap()).await.unwrap_err();
+        assert!(matches!(refused, Error::Approval(ApprovalError::Expired { .. })), "{refused}");
+        let refused = engine.erase(planned.approve(early).unwrap()).await.unwrap_err();
+        assert!(matches!(refused, Error::Approval(ApprovalError::NotYet { .. })), "{refused}");
         assert_eq!((host.dump)(), before);
     }
 }
@@ -328,8 +335,8 @@ async fn a_subscription_that_only_the_gateway_knows_of_is_a_guard() {
     let host = hosts::sqlite();
     host.gateway.as_ref().unwrap().insert("cus_000017", Some(host.due.clone()), 1);
     match host.engine().plan(&host.due, &Asked::request()).await.unwrap() {
-        Planned::Refused(decision) => assert!(decision.to_string().contains("subscription"), "{decision}"),
-        Planned::Plan(_) => panic!("the gateway says that a subscription runs"),
+        refused @ Planned::Refused(_) => assert!(refused.to_string().contains("subscription"), "{refused}"),
+        other => panic!("the gateway says that a subscription runs: {other}"),
     }
 }
 
@@ -566,7 +573,7 @@ async fn a_database_that_is_locked_is_waited_for_and_resumed() {
     let engine = host.engine();
     let plan = plan(&engine, &host.due, &Asked::Sweep).await;
     let approval = approval(&plan);
-    let plan = plan.approve(approval, hosts::now()).unwrap();
+    let plan = plan.approve(approval).unwrap();
     let before = (host.dump)();
     let other = rusqlite::Connection::open(host.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -156,7 +156,7 @@ async fn what_stays_is_shared_by_enough_customers_of_the_tenant_and_the_plan_say
     assert_eq!(left[&9], eva, "another tenant's");
     for id in 1..=8 {
         let again = engine.plan(&CustomerId::new(id.to_string()), &Asked::request()).await.unwrap();
-        assert!(matches!(again, Planned::Refused(_)), "{id}: there is nothing left to do");
+        assert!(matches!(again, Planned::Nothing(_)), "{id}: there is nothing left to do");
     }
 }
 
@@ -207,9 +207,15 @@ async fn who_is_left_alone_later_is_due_again_and_a_count_voids_no_approval() {
         let drafted = plan(&first, &id.into(), &Asked::request()).await;
         assert!(drafted.to_string().contains("fewer than 3 customers"), "{drafted}");
         // An approval is used once, so this is another one, given a minute earlier.
-        let (given, end) = (hosts::now() - TimeDelta::minutes(1), hosts::now() + TimeDelta::hours(1));
-        let approval = Approval::new("operator-7", [drafted.tenant().clone()], drafted.digest(), given, end);
-        let outcome = first.erase(drafted.approve(approval, hosts::now()).unwrap()).await.unwrap();
+        let given = hosts::now() - TimeDelta::minutes(1);
+        let approval = Approval::new(
+            "operator-7",
+            [drafted.tenant().clone()],
+            drafted.digest(),
+            given,
+            TimeDelta::hours(1),
+        );
+        let outcome = first.erase(drafted.approve(approval).unwrap()).await.unwrap();
         assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
     }
     assert!(rows(&path).values().all(|row| *row == (None, None, None)));
@@ -330,7 +336,7 @@ async fn stand_ins_are_no_company_and_a_required_field_takes_a_placeholder() {
     assert_eq!(postcode(1), "Anonymised 2026-11-21");
     assert_eq!(postcode(4), "E1 6AN");
     let again = engine.plan(&"1".into(), &Asked::request()).await.unwrap();
-    assert!(matches!(again, Planned::Refused(_)), "what is cleared is not cleared again");
+    assert!(matches!(again, Planned::Nothing(_)), "what is cleared is not cleared again");
 }
 
 #[test]
@@ -604,7 +610,7 @@ async fn a_small_group_is_made_more_general_first_and_plan_and_certificate_say_s
         let words = "only where 3 customers or more share what stays, else the postcode area where so many share that";
         assert!(certificate.contains(words), "{certificate}");
         let again = engine.plan(&id.into(), &Asked::request()).await.unwrap();
-        assert!(matches!(again, Planned::Refused(_)), "{id}: it is made general once");
+        assert!(matches!(again, Planned::Nothing(_)), "{id}: it is made general once");
     }
     let left = rows(&path);
     assert_eq!(left[&1], (None, Some("SW".to_owned()), Some("1984-01-01".to_owned())));

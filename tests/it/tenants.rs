@@ -88,17 +88,18 @@ fn engine(path: &Path, tenants: &str, guard: &str) -> Engine {
 async fn plan(engine: &Engine, customer: &str) -> Plan {
     match engine.plan(&customer.into(), &Asked::request()).await.unwrap() {
         Planned::Plan(plan) => *plan,
-        Planned::Refused(decision) => panic!("{decision}"),
+        no_plan => panic!("{no_plan}"),
     }
 }
 
 fn approval(plan: &Plan, tenants: &[&str]) -> Approval {
     let tenants = tenants.iter().map(|tenant| (*tenant).into());
-    Approval::new("op-1", tenants, plan.digest(), now(), now() + TimeDelta::hours(1))
+    Approval::new("op-1", tenants, plan.digest(), now(), TimeDelta::hours(1))
 }
 
 fn approve(plan: &Plan, tenants: &[&str]) -> Result<(), ApprovalError> {
-    plan.clone().approve(approval(plan, tenants), now()).map(drop)
+    plan.clone().approve(approval(plan, tenants)).map(drop)?;
+    Ok(())
 }
 
 const IGNORE: &str = "{ ignore = \"a viewer is one person everywhere\" }";
@@ -128,7 +129,7 @@ async fn one_more_tenant_after_the_approval_supersedes_the_plan() {
     let path = folder.path().join("host.sqlite");
     let engine = engine(&path, BY_NAME, IGNORE);
     let shared = plan(&engine, "1").await;
-    let approved = shared.clone().approve(approval(&shared, &["acme", "bolt"]), now()).unwrap();
+    let approved = shared.clone().approve(approval(&shared, &["acme", "bolt"])).unwrap();
     let database = Connection::open(&path).unwrap();
     database.execute("INSERT INTO accounts (viewer_id, broadcaster) VALUES (1, 'cusp')", []).unwrap();
     let outcome = engine.erase(approved).await.unwrap();
@@ -137,7 +138,7 @@ async fn one_more_tenant_after_the_approval_supersedes_the_plan() {
     database.execute("DELETE FROM accounts WHERE broadcaster = 'bolt'", []).unwrap();
     let again = plan(&engine, "1").await;
     assert_ne!(again.digest(), shared.digest());
-    let approved = again.clone().approve(approval(&again, &["acme", "cusp"]), now()).unwrap();
+    let approved = again.clone().approve(approval(&again, &["acme", "cusp"])).unwrap();
     let outcome = engine.erase(approved).await.unwrap();
     assert!(matches!(&outcome, Outcome::Erased(_)), "{outcome}");
 }
@@ -164,7 +165,7 @@ async fn a_case_is_cancelled_only_by_an_operator_of_every_tenant() {
     let path = folder.path().join("host.sqlite");
     let engine = engine(&path, BY_NAME, IGNORE);
     let shared = plan(&engine, "1").await;
-    let approved = shared.clone().approve(approval(&shared, &["acme", "bolt"]), now()).unwrap();
+    let approved = shared.clone().approve(approval(&shared, &["acme", "bolt"])).unwrap();
     // The records are out of reach for a while: the case stays open.
     let database = Connection::open(&path).unwrap();
     database.execute_batch("BEGIN IMMEDIATE").unwrap();

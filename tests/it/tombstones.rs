@@ -382,7 +382,7 @@ async fn plans(engine: &Engine, customers: &[i64]) -> Vec<Result<Plan, String>> 
         .into_iter()
         .map(|planned| match planned {
             Ok(Planned::Plan(plan)) => Ok(*plan),
-            Ok(Planned::Refused(decision)) => Err(decision.to_string()),
+            Ok(no_plan) => Err(no_plan.to_string()),
             Err(Error::NoSuchCustomer) => Err("nobody".to_owned()),
             Err(error) => panic!("{error}"),
         })
@@ -391,9 +391,8 @@ async fn plans(engine: &Engine, customers: &[i64]) -> Vec<Result<Plan, String>> 
 
 async fn erase(engine: &Engine, plans: Vec<Plan>, now: DateTime<Utc>) -> Vec<Certificate> {
     let approve = |plan: Plan| {
-        let until = now + TimeDelta::hours(1);
-        let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now, until);
-        plan.approve(approval, now).unwrap()
+        let approval = Approval::new("op", [plan.tenant().clone()], plan.digest(), now, TimeDelta::hours(1));
+        plan.approve(approval).unwrap()
     };
     let outcomes = engine.execute(plans.into_iter().map(approve).collect()).await.unwrap();
     outcomes
@@ -559,7 +558,7 @@ async fn a_tombstone_goes_by_the_sweep_alone_with_the_last_record_that_needs_it(
         let sweep = || async {
             match engine.plan(&"1".into(), &Asked::Sweep).await.unwrap() {
                 Planned::Plan(plan) => Ok(*plan),
-                Planned::Refused(decision) => Err(decision.to_string()),
+                no_plan => Err(no_plan.to_string()),
             }
         };
         clock.turn(TimeDelta::days(8 * 365));
@@ -572,10 +571,9 @@ async fn a_tombstone_goes_by_the_sweep_alone_with_the_last_record_that_needs_it(
             let planned = engine.plan_expiry(["here".into()]).await.unwrap();
             let PlannedExpiry::Plan(plan) = planned else { panic!("{planned:?}") };
             let now = clock.now();
-            let approval =
-                Approval::new("op", ["here".into()], plan.digest(), now, now + TimeDelta::hours(1));
+            let approval = Approval::new("op", ["here".into()], plan.digest(), now, TimeDelta::hours(1));
             let expired =
-                crate::hosts::expired(engine.expire(&plan.approve(approval, now).unwrap()).await.unwrap());
+                crate::hosts::expired(engine.expire(&plan.approve(approval).unwrap()).await.unwrap());
             assert!(expired.is_complete(), "{expired}");
             assert!(there("customer") && !there("line") && !there("invoice"));
         }

@@ -8,7 +8,7 @@ use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass, Value};
 use relinquish::store::{MemoryRepository, RecordStore, StoreError, TallyRequest};
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{
-    Asked, Customer, CustomerStore, DataMap, Decision, Engine, MemoryLedger, MemoryStore, Outcome, Planned,
+    Asked, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome, Planned,
     PolicyDocument, SqlMap, SqliteStore,
 };
 use rusqlite::Connection;
@@ -71,7 +71,7 @@ impl Desk {
     /// What blocks a customer.
     async fn blocked(&self, id: &str) -> String {
         match self.engine().plan(&id.into(), &Asked::request()).await.unwrap() {
-            Planned::Refused(Decision::Blocked(blocked)) => {
+            Planned::Refused(blocked) => {
                 format!("{}; {}", blocked.by[0].why, blocked.by[0].way_out)
             }
             other => panic!("{other:?}"),
@@ -85,7 +85,7 @@ impl Desk {
         let outcome = engine.erase(plan).await.unwrap();
         assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
         let again = engine.plan(&id.into(), &Asked::request()).await.unwrap();
-        assert!(matches!(again, Planned::Refused(Decision::Nothing(_))), "{again:?}");
+        assert!(matches!(again, Planned::Nothing(_)), "{again:?}");
     }
 
     fn cells(&self) -> hosts::Dump {
@@ -256,7 +256,7 @@ async fn one_record_that_cannot_be_read_stops_one_customer_of_many() {
     let refused: Vec<&str> = ids
         .iter()
         .zip(&planned)
-        .filter(|(_, planned)| matches!(planned, Ok(Planned::Refused(Decision::Blocked(_)))))
+        .filter(|(_, planned)| matches!(planned, Ok(Planned::Refused(_))))
         .map(|(id, _)| id.as_str())
         .collect();
     assert_eq!(refused, ["13", "30", "44"]);
@@ -364,8 +364,8 @@ async fn a_host_with_repository_code_gets_the_same() {
         ("3", "log of note cannot be searched: it is no JSON"),
     ] {
         match strict.plan(&id.into(), &Asked::request()).await.unwrap() {
-            Planned::Refused(decision) => assert!(decision.to_string().contains(wanted), "{decision}"),
-            Planned::Plan(plan) => panic!("{plan}"),
+            refused @ Planned::Refused(_) => assert!(refused.to_string().contains(wanted), "{refused}"),
+            other => panic!("{other}"),
         }
     }
     let lenient = engine("{ action = 'anonymise', otherwise = 'clear' }");

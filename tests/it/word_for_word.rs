@@ -239,7 +239,13 @@ fn now() -> DateTime<Utc> {
 }
 
 fn head() -> Letterhead {
-    Letterhead::new("Northern Stages", "the Information Commissioner", "R-17", day("2026-06-02"))
+    Letterhead::new(
+        Language::English,
+        "Northern Stages",
+        "the Information Commissioner",
+        "R-17",
+        day("2026-06-02"),
+    )
 }
 
 fn customer() -> Customer {
@@ -357,7 +363,7 @@ async fn a_plan_says_the_honest_word_for_what_it_leaves() {
 // ---- letters ----
 
 fn statement(language: Language, tenant: &str, lingering: &Lingering) -> String {
-    letter::statement(language, &head(), policy().effective(&tenant.into()), lingering)
+    letter::statement(&head().in_language(language), policy().effective(&tenant.into()), lingering)
 }
 
 #[test]
@@ -388,7 +394,7 @@ fn the_statement_of_a_tenant_who_erases_on_request_alone_says_so() {
 #[test]
 fn a_refusal_reads_as_a_person_would_write_it() {
     let decision = decide(&policy(), &blocked(), &Asked::request(), &[], now());
-    let refusal = |language| letter::refusal(language, &head(), &decision).unwrap();
+    let refusal = |language| letter::refusal(&head().in_language(language), &decision).unwrap();
     assert_reads(&refusal(Language::English), include_str!("word_for_word/refusal.en.md"));
     assert_reads(&refusal(Language::Swedish), include_str!("word_for_word/refusal.sv.md"));
 }
@@ -399,7 +405,7 @@ fn an_extension_reads_as_a_person_would_write_it() {
     clock.suspend(day("2026-02-02"), "the mail *address* is new to us", &holidays).unwrap();
     clock.resume(day("2026-02-05")).unwrap();
     clock.extend(day("2026-02-20"), "two thousand documents", &holidays).unwrap();
-    let extension = |language| letter::extension(language, &head(), &clock, &holidays).unwrap();
+    let extension = |language| letter::extension(&head().in_language(language), &clock, &holidays).unwrap();
     assert_reads(&extension(Language::English), include_str!("word_for_word/extension.en.md"));
     assert_reads(&extension(Language::Swedish), include_str!("word_for_word/extension.sv.md"));
 }
@@ -410,13 +416,14 @@ fn a_confirmation_reads_as_a_person_would_write_it() {
     let decision = decide(&policy, &customer(), &Asked::request(), &[], now());
     let confirmation = |language| {
         letter::confirmation(
-            language,
-            &head(),
-            &policy.treatments()["clear"],
-            decision.deferred(),
-            day("2026-06-01"),
-            Some(day("2036-06-02")),
-            &Lingering::Until(day("2026-07-01")),
+            &head().in_language(language),
+            &letter::Done {
+                treatment: &policy.treatments()["clear"],
+                deferred: decision.deferred(),
+                on: day("2026-06-01"),
+                link_until: Some(day("2036-06-02")),
+                lingering: &Lingering::Until(day("2026-07-01")),
+            },
         )
     };
     assert_reads(&confirmation(Language::English), include_str!("word_for_word/confirmation.en.md"));
@@ -480,13 +487,14 @@ async fn a_plan_says_where_to_look_in_what_stays_as_a_tombstone() {
 fn a_confirmation_names_no_link_that_is_not_there() {
     let policy = policy();
     let letter = letter::confirmation(
-        Language::English,
         &head(),
-        &policy.treatments()["remove"],
-        &[],
-        day("2026-06-01"),
-        None,
-        &Lingering::Nowhere,
+        &letter::Done {
+            treatment: &policy.treatments()["remove"],
+            deferred: &[],
+            on: day("2026-06-01"),
+            link_until: None,
+            lingering: &Lingering::Nowhere,
+        },
     );
     assert!(!letter.contains("pseudonymised"), "{letter}");
 }
@@ -528,7 +536,16 @@ fn a_confirmation_speaks_of_what_is_kept_of_this_person() {
         assert_eq!(deferred.len(), kept.len());
         let treatment = &policy.treatments()["wipe"];
         let (head, done) = (head(), day("2026-06-01"));
-        letter::confirmation(Language::English, &head, treatment, &deferred, done, None, &Lingering::Nowhere)
+        letter::confirmation(
+            &head,
+            &letter::Done {
+                treatment,
+                deferred: &deferred,
+                on: done,
+                link_until: None,
+                lingering: &Lingering::Nowhere,
+            },
+        )
     };
     for (kept, says) in [
         (&[][..], "Afterwards you are no longer in our records."),

@@ -16,7 +16,7 @@ use crate::engine::run::Run;
 use crate::engine::work::{ExpiryWork, Looked};
 use crate::engine::{Engine, Error};
 use crate::ledger::EndedEarly;
-use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, Step};
+use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, RecordsOf, Step};
 use crate::store::{EraseRequest, Erased, OwnerlessErased, StoreError, Target};
 use crate::treatment::Tally;
 use crate::treatment::{ClassTreatment, RecordAction, Treatment};
@@ -128,7 +128,7 @@ impl Engine {
             let (mut counted, mut settled) = (BTreeMap::new(), BTreeMap::new());
             let looked = self.look(page, tenants, &mut dated, &mut counted, &mut settled).await?;
             for (tenant, settled) in settled {
-                part.of.entry(Some(tenant)).or_default().and(settled);
+                part.of.entry(tenant).or_default().and(settled);
             }
             let due = counted.values().flat_map(|counted: &Expiring| counted.classes.values());
             part.found += due.map(|class| class.due).sum::<u64>();
@@ -177,7 +177,7 @@ impl Engine {
             let mut answers = self.parts.store.erase(&request).await?.into_iter();
             let mut more = Vec::new();
             for mut due in todo {
-                let of = part.of.entry(Some(due.facts.tenant.clone())).or_default();
+                let of = part.of.entry(RecordsOf::Tenant(due.facts.tenant.clone())).or_default();
                 match answers.next() {
                     Some(Ok(Erased::Done(counts))) => {
                         due.done.add(&counts);
@@ -199,7 +199,7 @@ impl Engine {
             return Ok(());
         }
         for (due, tally) in done.into_iter().zip(self.tally(ids, treatment).await?) {
-            let of = part.of.entry(Some(due.facts.tenant)).or_default();
+            let of = part.of.entry(RecordsOf::Tenant(due.facts.tenant)).or_default();
             match tally {
                 Ok(tally) if tally.due() == 0 => {
                     of.customers += 1;
@@ -239,7 +239,7 @@ impl Engine {
                 of.failed("records without an owner are there still after they were erased");
             }
             add_what_stays(&mut of, &request.treatment, &tally);
-            run.work.part = Some(Looked { place, found: 0, of: BTreeMap::from([(None, of)]) });
+            run.work.part = Some(Looked { place, found: 0, of: BTreeMap::from([(RecordsOf::Nobody, of)]) });
             run.work.is_last = true;
             return Ok(());
         }
@@ -284,7 +284,7 @@ impl Engine {
         }
         let found = run.work.part.as_ref().map_or(0, |part| part.found);
         let place = ExpiryPlace::Ownerless { looks, due, parts: parts + 1, after: next, refused };
-        run.work.part = Some(Looked { place, found, of: BTreeMap::from([(None, of)]) });
+        run.work.part = Some(Looked { place, found, of: BTreeMap::from([(RecordsOf::Nobody, of)]) });
         Ok(())
     }
 

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::customer::TenantId;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work};
 use crate::engine::steps::{self, DueOnes, Perform};
 use crate::engine::{Engine, Error, Expired, Outcome};
 use crate::ledger::{ClosedCase, Closing, EndedEarly, Entry, Expiry, ExpiryResult};
-use crate::plan::{ApprovalError, ExpiredOf, ExpiryOf, ExpiryPart, ExpiryPlace, Step};
+use crate::plan::{ApprovalError, ExpiredOf, ExpiryOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
 
 /// What came of looking at a part, and of treating it.
 pub(in crate::engine) struct Looked {
@@ -20,7 +19,7 @@ pub(in crate::engine) struct Looked {
     /// Records that had something to do.
     pub(in crate::engine) found: u64,
     /// What came of it for each tenant; under none, of records whose owner is gone.
-    pub(in crate::engine) of: BTreeMap<Option<TenantId>, ExpiredOf>,
+    pub(in crate::engine) of: BTreeMap<RecordsOf, ExpiredOf>,
 }
 
 impl Looked {
@@ -122,10 +121,7 @@ fn expired(run: &Run<'_, ExpiryWork>, closed: &ClosedCase, result: &Arc<ExpiryRe
     let so_far = &run.progress.step(&Step::Expire)?.expired;
     let is_ours = result.expired.len() == so_far.of.len()
         && result.expired.iter().all(|entry| {
-            so_far
-                .of
-                .get(&entry.tenant)
-                .is_some_and(|of| of.records == entry.records && of.left() == entry.left)
+            so_far.of.get(&entry.of).is_some_and(|of| of.records == entry.records && of.left() == entry.left)
         });
     is_ours.then(|| Expired {
         case: closed.case.clone(),

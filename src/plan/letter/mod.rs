@@ -66,10 +66,12 @@ impl FromStr for Language {
 #[error("there are letters in \"en\" and \"sv\"")]
 pub struct NotALanguage;
 
-/// Who writes, and about what.
+/// Who writes, about what, and in which language.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Letterhead {
+    /// The language of the letter.
+    pub language: Language,
     /// The controller.
     pub sender: String,
     /// The supervisory authority to which a person can complain.
@@ -86,18 +88,26 @@ pub struct Letterhead {
 impl Letterhead {
     /// A head with no names of its own.
     pub fn new(
+        language: Language,
         sender: impl Into<String>,
         authority: impl Into<String>,
         reference: impl Into<String>,
         date: NaiveDate,
     ) -> Self {
         Self {
+            language,
             sender: sender.into(),
             authority: authority.into(),
             reference: reference.into(),
             date,
             names: BTreeMap::new(),
         }
+    }
+
+    /// The same head, for a letter in another language.
+    #[must_use]
+    pub fn in_language(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 }
 
@@ -211,8 +221,8 @@ struct Writer<'h> {
 }
 
 impl<'h> Writer<'h> {
-    fn new(language: Language, head: &'h Letterhead) -> Self {
-        Self { words: language.words(), head, text: String::new() }
+    fn new(head: &'h Letterhead) -> Self {
+        Self { words: head.language.words(), head, text: String::new() }
     }
 
     fn heading(&mut self, level: usize, text: &str) {
@@ -415,8 +425,8 @@ impl<'h> Writer<'h> {
 
 /// The retention statement: what is kept, why, how long, what happens then, and how long backups linger. Made from what
 /// is in force for the customer's tenant.
-pub fn statement(language: Language, head: &Letterhead, policy: &Effective, lingering: &Lingering) -> String {
-    let mut writer = Writer::new(language, head);
+pub fn statement(head: &Letterhead, policy: &Effective, lingering: &Lingering) -> String {
+    let mut writer = Writer::new(head);
     let words = writer.words;
     writer.open(words.statement);
     writer.paragraph(words.statement_intro);
@@ -485,8 +495,8 @@ pub fn statement(language: Language, head: &Letterhead, policy: &Effective, ling
 ///
 /// None if nothing is refused: no duty defers anything, and nothing that blocks has a ground in law. What blocks without
 /// one has to be put right first, and the clock of the request runs on.
-pub fn refusal(language: Language, head: &Letterhead, decision: &Decision) -> Option<String> {
-    let mut writer = Writer::new(language, head);
+pub fn refusal(head: &Letterhead, decision: &Decision) -> Option<String> {
+    let mut writer = Writer::new(head);
     let words = writer.words;
     writer.open(words.refusal);
     match decision {
@@ -523,14 +533,9 @@ pub fn refusal(language: Language, head: &Letterhead, decision: &Decision) -> Op
 
 /// The notice that an answer takes up to three months (Art. 12(3) GDPR). None if the clock was not extended, or stands
 /// still.
-pub fn extension(
-    language: Language,
-    head: &Letterhead,
-    clock: &RequestClock,
-    holidays: &Holidays,
-) -> Option<String> {
+pub fn extension(head: &Letterhead, clock: &RequestClock, holidays: &Holidays) -> Option<String> {
     let (extension, due) = (clock.extension()?, clock.due(holidays)?);
-    let mut writer = Writer::new(language, head);
+    let mut writer = Writer::new(head);
     let words = writer.words;
     writer.open(words.extension);
     let date = words.date_format;
@@ -550,26 +555,31 @@ pub fn extension(
     Some(writer.text)
 }
 
-/// The confirmation that a request was carried out: what was done, what stays and why, and the honest word for it.
-///
-/// `deferred` is what duties keep for now: [`Plan::deferred`](super::Plan::deferred). In that part the request is refused,
-/// so the letter names each duty with the day on which it ends, and the remedies. `until` is the day on which the last link
-/// to the person ends, if one remains and the host knows it.
-pub fn confirmation(
-    language: Language,
-    head: &Letterhead,
-    treatment: &Treatment,
-    deferred: &[Deferred],
-    done: NaiveDate,
-    until: Option<NaiveDate>,
-    lingering: &Lingering,
-) -> String {
-    let mut writer = Writer::new(language, head);
+/// What a [`confirmation`] tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Done<'a> {
+    /// The treatment that was carried out.
+    pub treatment: &'a Treatment,
+    /// What duties keep for now: [`Plan::deferred`](super::Plan::deferred). In that part the request is refused.
+    pub deferred: &'a [Deferred],
+    /// The day on which it was carried out.
+    pub on: NaiveDate,
+    /// The day on which the last link to the person ends, if one remains and the host knows it.
+    pub link_until: Option<NaiveDate>,
+    /// How long copies linger in backups.
+    pub lingering: &'a Lingering,
+}
+
+/// The confirmation that a request was carried out: what was done, what stays and why, and the honest word for it. The
+/// letter names each duty that keeps something with the day on which the duty ends, and the remedies.
+pub fn confirmation(head: &Letterhead, done: &Done<'_>) -> String {
+    let Done { treatment, deferred, on, link_until, lingering } = *done;
+    let mut writer = Writer::new(head);
     let words = writer.words;
     writer.open(words.confirmation);
-    writer.paragraph(&fill(words.confirmation_intro, &[("date", &(words.date_format)(done))]));
+    writer.paragraph(&fill(words.confirmation_intro, &[("date", &(words.date_format)(on))]));
     writer.text.push('\n');
-    writer.treatment(treatment, Some(deferred), until);
+    writer.treatment(treatment, Some(deferred), link_until);
     writer.deferred(words.deferred_of_that, deferred);
     writer.lingering(lingering);
     if !deferred.is_empty() {

@@ -1,10 +1,42 @@
 //! What can go wrong in a database, whichever it is.
 
+use super::bind::Bound;
+use super::triggers::refused_by;
 use crate::data_map::ClassName;
 use crate::store::StoreError;
 
-/// What is said of a constraint that is a trigger, where the database does not tell which.
-pub(crate) const A_TRIGGER: &str = "a trigger";
+/// A constraint that forbids a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Constraint {
+    pub(crate) kind: ConstraintKind,
+    /// What the database says of the constraint. It names columns and tables, never values.
+    pub(crate) what: String,
+}
+
+/// The kind of a [`Constraint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConstraintKind {
+    Unique,
+    NotNull,
+    Check,
+    ForeignKey,
+    /// A trigger raised an error. The database does not tell which trigger.
+    Trigger,
+    /// The statement succeeded, and the row is as it was before.
+    Undone,
+    Other,
+}
+
+impl Constraint {
+    pub(crate) fn new(kind: ConstraintKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into() }
+    }
+
+    /// What the constraint is, with the triggers of the class that may be meant.
+    pub(super) fn named(self, bound: &Bound, class: &ClassName) -> String {
+        if self.kind == ConstraintKind::Trigger { refused_by(bound, class) } else { self.what }
+    }
+}
 
 /// What the errors of a database come down to. Its texts name columns and tables, never values.
 #[derive(Debug)]
@@ -13,9 +45,7 @@ pub(crate) enum Fault {
     ReadOnly,
     Corrupt,
     NotFound,
-    /// A constraint forbids a write. Its words begin with the kind, as SQLite spells it: `UNIQUE`, `NOT NULL`, `CHECK`, `FOREIGN
-    /// KEY`; of a trigger it is [`A_TRIGGER`].
-    Constraint(String),
+    Constraint(Constraint),
     /// The schema is another one than before: what has changed.
     Drift(Vec<String>),
     Other(String),
@@ -30,7 +60,7 @@ impl Fault {
             Self::Corrupt => StoreError::Corrupt { doing },
             Self::NotFound => StoreError::NotFound { doing },
             Self::Drift(changes) => StoreError::Drift { doing, changes },
-            Self::Constraint(what) | Self::Other(what) => StoreError::failed(doing, what),
+            Self::Constraint(Constraint { what, .. }) | Self::Other(what) => StoreError::failed(doing, what),
         }
     }
 }
@@ -48,10 +78,12 @@ impl Trouble {
     }
 
     /// The error of the port. A constraint without a class is one of the customers' own table.
-    pub(crate) fn into_error(self, doing: &'static str, root: &ClassName) -> StoreError {
+    pub(crate) fn into_error(self, doing: &'static str, bound: &Bound) -> StoreError {
         match (self.fault, self.class) {
             (Fault::Constraint(constraint), class) => {
-                StoreError::Constraint { doing, class: class.unwrap_or_else(|| root.clone()), constraint }
+                let class = class.unwrap_or_else(|| bound.data_map.root().clone());
+                let constraint = constraint.named(bound, &class);
+                StoreError::Constraint { doing, class, constraint }
             }
             (fault, _) => fault.into_error(doing),
         }

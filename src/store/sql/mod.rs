@@ -3,6 +3,7 @@
 //! A host describes a database that it has already in a [`SqlMap`], in TOML:
 //!
 //! ```toml
+//! # map.toml
 //! version = 1
 //!
 //! [customers]                                # the root: who the customers are
@@ -44,19 +45,25 @@
 //! audit_marks = "row numbers and hashes only"
 //! ```
 //!
-//! A column that is the key, the owner, or the source of a tenant, status, date or registration counts as
-//! classified; one that holds gateway ids counts as `payment_profile`. A key of text has to be classified all the same:
-//! it may be an e-mail address. [`Kind`](crate::data_map::Kind) lists the kinds of personal data. A single owner column
-//! that no foreign key describes is taken for the customers' key; a link through another table is then written in full:
-//! `{ column = "invoice_no", table = "invoices", key = "number" }`. Each link has to lead to a key of its own, and both
-//! ends have to compare alike (the same type, no `COLLATE`, or a `compare` that says how): otherwise rows of others would be
-//! taken, or rows missed.
+//! Which columns need a line:
 //!
-//! Tables that no foreign key ties to a customer need no line. The certificate names them, as what it does not cover.
+//! * Every column is classified by a kind. [`Kind`](crate::data_map::Kind) lists the kinds of personal data.
+//! * The key, the owner, and the sources of tenant, status, dates and registration count as classified. A key of text needs a kind all the
+//!   same, because it may be an e-mail address.
+//! * A column with gateway ids counts as `payment_profile`.
 //!
-//! Opening a store reads the schema, and each count and each erasure compares it again: what is new in mapped tables, or leads to them, stops the run
-//! ([`StoreError::Drift`](crate::store::StoreError::Drift)). The rows themselves are counted by a
-//! [census](crate::store::TakeCensus). The map says why rows may be left over:
+//! How a link is read:
+//!
+//! * One owner column without a foreign key is taken to hold the customers' key.
+//! * A link through another table without a foreign key is written in full: `{ column = "invoice_no", table = "invoices", key = "number" }`.
+//! * A link has to lead to a unique key, and both ends have to compare alike: the same type, no `COLLATE`, or a `compare` that says how.
+//!   Otherwise the link would reach rows of others, or miss rows.
+//!
+//! A table without a foreign key to a customer needs no line. The certificate lists it as not covered.
+//!
+//! Opening a store reads the schema. Each count and each erasure compares the schema again. New columns of mapped tables, and new tables that
+//! lead to them, stop the run ([`StoreError::Drift`](crate::store::StoreError::Drift)). A [census](crate::store::TakeCensus) counts the
+//! rows. Some rows may be left over, and the map says why:
 //!
 //! | what the census finds | how the map explains it |
 //! |---|---|
@@ -65,11 +72,13 @@
 //! | records whose owner is not there | `nobody = { gone = "of clients who left" }` |
 //!
 //! # Whose a record is
-//! A record hangs from what its `owner` link leads to, and from what each of its `shared` links leads to. Who is at the end
-//! of such a way *has* the record. It is treated with the last of those who have it: as long as somebody has it who stays, it
-//! stays, and the plan counts it as also somebody else's. A link is a foreign key, or the map writes it out:
-//! `{ column = "owner_id", to = "customer" }`, with `to` a class, or a column of a class (`to = "customer.email"`). Such a link
-//! leads to rows of that class alone; a foreign key, or `table` and `key`, to those of every class of the table.
+//! A record hangs from the record that its `owner` link leads to, and from each record that its `shared` links lead to. A customer at the
+//! end of such a chain *has* the record. Several customers may have one record. The record stays as long as one of them stays, and the
+//! plan counts the record as also somebody else's. It is treated with the last of them.
+//!
+//! A link is a foreign key, or the map writes it out: `{ column = "owner_id", to = "customer" }`. `to` is a class, or a column of a class
+//! (`to = "customer.email"`). A link with `to` leads to rows of that class alone. A foreign key, or a link with `table` and `key`, leads to
+//! the rows of every class of the table.
 //!
 //! | the rows | the map says |
 //! |---|---|
@@ -81,8 +90,8 @@
 //! | are a part of their table | `when = { owner_type = "client" }`; `when = "rest"` for those that no other class claims. A value is one, a list, `{ null = true }` or `{ not = "a" }` |
 //! | name somebody who is no customer | `nobody = "of visitors"` |
 //!
-//! Every other foreign key between mapped tables is an *end*: nothing hangs by it. What happens when what it leads to leaves has
-//! to be said, because the schema cannot tell it:
+//! Every other foreign key between mapped tables is an *end*: it says nothing about whose the record is. The map says what happens when the
+//! row at its other end leaves, because the schema cannot tell:
 //!
 //! | `ends.referrer_id =` | a customer at the other end leaves | a record at the other end is deleted |
 //! |---|---|---|
@@ -92,20 +101,33 @@
 //! | `"stand-in"` | nothing | the link takes the tenant's "Unknown Customer" |
 //! | `{ keep = "reason" }` | nothing | nothing; only where no foreign key forbids it |
 //!
+//! A table of messages between two customers, for example:
+//!
+//! ```toml
+//! # map.toml
+//! [records.message]
+//! table = "messages"
+//! shared = ["sender_id", "recipient_id"]   # of both: it goes with the last of them
+//! ends = { reply_to = "clear" }            # the message that it answers is deleted: this one stays
+//! rest = "not personal"                    # the columns that no line names; `check` lists them
+//! fields = { body = "free_text" }
+//! ```
+//!
 //! `ends = "schema"`, for the map or a class, goes by the foreign keys: `ON DELETE CASCADE` is `"goes"`, `ON DELETE SET NULL` is
 //! `"clear"`. A field that belongs to the person at the other end of a link says so:
 //! `referrer_name = { kind = "name", of = "referrer_id" }`.
 //!
-//! A column whose value leads to a customer (`to = "customer.email"`) is written with its record. It is also written when the
-//! customer leaves to whom the value leads, whoever has the record; plan and certificate count that record for this customer. Of
-//! several owner links only the first that is not empty counts: an address behind it gives the record to nobody, and blocks nobody
-//! where several customers have it.
+//! A column whose value leads to a customer (`to = "customer.email"`) is written in two cases: with its record, and when the customer leaves
+//! whom the value names, whoever has the record. Plan and certificate count that record for this customer.
+//!
+//! Of several owner links, only the first that is not empty counts. An address behind it gives the record to nobody. It also blocks nobody if
+//! several customers have this address.
 //!
 //! ```
 //! use relinquish::store::sql::SqlMap;
 //!
-//! // A shop with orders of guests, which only their e-mail address ties to a customer; addresses that several orders share; and
-//! // clients who were referred by other clients.
+//! // A shop where guests order, known by an e-mail address alone; where several orders share an address; and where clients refer
+//! // other clients.
 //! SqlMap::from_toml(
 //!     r#"
 //!     version = 1
@@ -143,13 +165,13 @@
 //! # Ok::<(), relinquish::Problems>(())
 //! ```
 //!
-//! If a value leads to several customers, nobody can tell whose the record is. Everybody to whom it may lead is blocked, with
-//! class, link and count ([`StoreError::Unclear`](crate::store::StoreError::Unclear)), until the rows are mended.
+//! If a value leads to several customers, nobody can tell whose the record is. All of these customers are blocked, with class, link and count
+//! ([`StoreError::Unclear`](crate::store::StoreError::Unclear)), until the rows are mended.
 //!
-//! A customer is blocked, too, from whom a link would reach records of another tenant's customer: records that go along, links that
-//! would be cleared, fields that belong to the customer ([`StoreError::OtherTenant`](crate::store::StoreError::OtherTenant)). The
-//! mandate covers the customer's own tenants. Where `customers.tenants` names the other tenant as well, the mandate has to cover
-//! both, and nobody is blocked.
+//! A mandate covers the customer's own tenants. A customer is blocked if the erasure would change records of another tenant's customer:
+//! records that go along, links that would be cleared, fields that belong to the customer
+//! ([`StoreError::OtherTenant`](crate::store::StoreError::OtherTenant)). If `customers.tenants` names the other tenant as well, the mandate
+//! has to cover both tenants, and nobody is blocked.
 //!
 //! # A short map
 //! | to say less | write |
@@ -161,13 +183,13 @@
 //! | foreign keys mean what they do | `ends = "schema"` |
 //!
 //! # Lines to paste
-//! Start with the customers alone, and let the check write the rest: what does not fit comes with lines for the map, where the map can
-//! say the way out ([`Problems::to_paste`](crate::Problems::to_paste)). The lines stand below the header of the place where they
-//! belong. `TODO` marks what a person has to decide, and the comment behind it says what can stand there: a kind of personal data is
-//! proposed only where the column's name leaves no doubt, and nothing is called "not personal" or left out by itself. A map with a
-//! mark left in it is refused.
+//! Start with the customers alone, and let the check write the rest. A problem that the map can solve comes with lines for the map
+//! ([`Problems::to_paste`](crate::Problems::to_paste)). Each line stands below the header of its place.
 //!
-//! A name that is nearly right is said once, and the rest of the map is checked as if it was right.
+//! `TODO` marks what a person has to decide, and the comment behind it says what can stand there. A kind of personal data is proposed
+//! only where the column's name leaves no doubt. Nothing is called "not personal" or left out by itself. A map with a `TODO` is refused.
+//!
+//! A misspelled name is reported once, with the nearest name. The rest of the map is then checked as if the name was right.
 //!
 //! ```
 //! # use rusqlite::Connection;
@@ -210,14 +232,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What fits may deserve a look all the same. [`SqliteStore::notes`](crate::SqliteStore::notes) lists, as [`Note`]s: the columns that
-//! `rest` covers, a `CREATE INDEX` line for each link without an index, foreign keys to tables that nobody mapped, and records
-//! that belong to a customer over other records while another link leads from them to a customer directly.
+//! A map that fits may still deserve a look. [`SqliteStore::notes`](crate::SqliteStore::notes) lists [`Note`]s:
+//!
+//! * the columns that `rest` covers,
+//! * a `CREATE INDEX` line for each link without an index,
+//! * foreign keys to tables that nobody mapped,
+//! * records that belong to a customer through other records, while another link leads directly to a customer.
 //!
 //! # Over a connection of the host's own
-//! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. [`SqliteStore::over`](crate::SqliteStore::over) takes a connection that
-//! the host has opened, where a database needs more than a path: a key, a VFS, functions that its CHECKs and triggers call,
-//! collations, databases attached from which facts are read. What is set on it and what is refused is said there.
+//! [`SqliteStore::open`](crate::SqliteStore::open) opens a file. A database may need more than a path: a key, a VFS, functions that its CHECKs
+//! and triggers call, collations, attached databases from which facts are read. For these,
+//! [`SqliteStore::over`](crate::SqliteStore::over) takes a connection that the host has opened. Its documentation lists what is set and what
+//! is refused.
 //!
 //! # Schemas that fight back
 //! | what | how the map says it |
@@ -232,31 +258,34 @@
 //! | text that PHP serialised | nothing: each string is redacted for itself and gets its new length. A text that only starts like such data blocks its customer, until the policy says `otherwise = "remove"` |
 //! | a full-text index over a mapped table | nothing, if triggers keep it current; a full-text table of its own has to be ignored with a reason |
 //!
-//! The field of a JSON value is named by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`. Redacted,
-//! each text that the pointer leads to is searched, those within arrays and objects there too; where `rest` is redacted,
-//! every text of the document that is no field of its own.
+//! A policy names the field of a JSON value by column and pointer: `keep = { "profile/contacts/*/name" = "reason" }`. A redacted field is
+//! searched in every text that its pointer leads to, also within arrays and objects. If `rest` is redacted, every text of the document that is
+//! no field of its own is searched.
 //!
 //! A CHECK that names one column is a [`Check`](crate::data_map::Check) of its field: SQLite evaluates it, on a private
 //! table of that column in memory, for what a policy would write.
 //!
-//! Scalar SQL is one expression; it may name the customers' table by its own name. NULL is no subscription, no invoice, no
-//! dispute and no other tenant. Every other value that is no number blocks the customer.
+//! Scalar SQL is one expression, and may name the customers' table by its own name. NULL means no subscription, no invoice, no dispute and no
+//! other tenant. Any other value that is not a number blocks the customer.
 //!
-//! `holds` is NULL or an empty array where nothing is held. A hold of an unknown kind holds: an empty text, a NULL within an
-//! array, a word that is no kind. A sub-select of one column gives NULL both for no row and for a row without a kind;
-//! `json_group_array(kind)` tells them apart.
+//! `holds` is NULL or an empty array if there is no hold. A hold of an unknown kind counts as a hold: an empty text, a NULL within an array, an
+//! unknown word. A sub-select of one column gives NULL for no row, and also for a row without a kind. `json_group_array(kind)` tells the two
+//! apart.
 //!
 //! # Dates
-//! One reader reads all dates. Without a word it reads texts in ISO 8601 (`2026-03-01`, `2026-03-01 12:30` in UTC, or with an
-//! offset: `+02:00`, `+0200`, `+02`, `Z`, `UTC`) and numbers that are plausible as seconds since 1970. Everything else has to
-//! be said, of a column or of a customer's date:
+//! One reader reads all dates. By default it reads texts in ISO 8601 (`2026-03-01`, `2026-03-01 12:30` in UTC, or with an offset: `+02:00`,
+//! `+0200`, `+02`, `Z`, `UTC`), and numbers that are plausible as seconds since 1970. For any other form, the map says how the date is
+//! stored:
 //!
 //! ```toml
+//! # map.toml
 //! [customers]
 //! registered = { column = "joined_ms", stored = "milliseconds" }
 //! dates.last_login = { column = "last_login", stored = "seconds", none = [0] }
 //! dates.cancelled = { sql = "SELECT max(ended) FROM contracts c WHERE c.client_id = clients.id", stored = "YYYYMMDD" }
 //!
+//! [records.bill]
+//! owner = "client_id"
 //! [records.bill.fields]
 //! booked_at = { date = { zone = "America/New_York" } }                  # not personal, and a time on a clock
 //! born = { kind = "birth_date", date = { from = "1850-01-01" } }
@@ -270,14 +299,19 @@
 //! | `zone` | the zone of the clock that wrote times without an offset; UTC unless it is said. Numbers since 1970 are instants, whatever it says |
 //! | `from` | the first day that is plausible; 1900-01-01 unless it is said |
 //!
-//! A fact that comes from a column takes the form of the column from `customers.fields`. `{now}` is written to a column as the
-//! column stores dates.
+//! If `customers.fields` says how a column stores dates, facts from this column are read in the same form. `{now}` is written to a column in the
+//! form of the column.
 //!
-//! A date is *unreadable* if it is not in its form, lies before `from` or more than 100 years ahead, or is a date that programs
-//! write for "no date" and nobody declared to mean that: `0`, `-1`, `0001-01-01`, `1900-01-01`, `1970-01-01T00:00:00Z` and any
-//! number that comes out in the year 1970. [`DateForm`](crate::data_map::DateForm) has all of them. Such a date makes nothing
-//! due and ends no duty. A customer with one is blocked, and [`Engine::unreadable`](crate::Engine::unreadable) lists them. A
-//! record with one is kept and never expires, and plans say how many there are.
+//! A date is *unreadable* in three cases:
+//!
+//! * It is not in its form.
+//! * It lies before `from`, or more than 100 years ahead.
+//! * It is a date that programs write for "no date", and `none` does not name it: `0`, `-1`, `0001-01-01`, `1900-01-01`,
+//!   `1970-01-01T00:00:00Z` and any number that means a time in the year 1970. [`DateForm`](crate::data_map::DateForm) has all of them.
+//!
+//! An unreadable date makes nothing due and ends no duty. A customer with an unreadable date is blocked, and
+//! [`Engine::unreadable`](crate::Engine::unreadable) lists these customers. A record with an unreadable date is kept and never expires. Plans
+//! count such records.
 
 mod bind;
 mod cell;
@@ -312,9 +346,9 @@ pub use notes::Note;
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;
 pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
-pub(crate) use fault::{A_TRIGGER, Fault, Trouble};
+pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
-pub(crate) use run::{Frame, Work, date_forms, is_unsearchable, named};
+pub(crate) use run::{Frame, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, RowRule, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars,
     datatype, declared_chars,

@@ -42,7 +42,7 @@ pub(super) fn todo_in(name: &str, value: &str, choices: &str) -> String {
 
 /// Lines of a map that classify columns: the obvious kinds of personal data, and a mark for every other column.
 ///
-/// ```toml
+/// ```text
 /// [records.invoice.fields]
 /// email = "email"
 /// number = "TODO"  # "not personal", or a kind such as "free_text"

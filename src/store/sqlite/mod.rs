@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::StoreError;
-use super::sql::{Fault, Frame, Note, Session, SqlMap, Trouble, named};
+use super::sql::{Fault, Frame, Note, Session, SqlMap, Trouble};
 use crate::sqlite::{self, Worker};
 
 use session::SqliteSession;
@@ -135,9 +135,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let frame = Arc::clone(&self.frame);
         let worked: Result<T, Trouble> = self.worker.call(move |connection| work(&frame, connection)).await;
-        worked
-            .map_err(|trouble| trouble.into_error(doing, self.frame.bound.data_map.root()))
-            .map_err(|error| named(&self.frame.bound, error))
+        worked.map_err(|trouble| trouble.into_error(doing, &self.frame.bound))
     }
 
     /// What has changed in the database's schema since the store was opened, as far as it matters to the map: a list of

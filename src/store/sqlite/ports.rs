@@ -74,7 +74,6 @@ impl RecordStore for SqliteStore {
             }
         })
         .await
-        .map(|answers| self.frame.naming_in(answers))
     }
 }
 
@@ -105,7 +104,6 @@ impl CustomerStore for SqliteStore {
             }
         })
         .await
-        .map(|answers| self.frame.naming_in(answers))
     }
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {

@@ -102,7 +102,7 @@ fn profile() -> NewCase {
     };
     let review = crate::Digest::of_bytes(b"a review");
     let at = noon();
-    let approval = Approval::new("operator-7", [TENANT.into()], review, at, at + TimeDelta::hours(1));
+    let approval = Approval::new("operator-7", [TENANT.into()], review, at, TimeDelta::hours(1));
     let task = Task::Profile(ReviewedProfile { review, row: Arc::new(row) });
     NewCase::of("case-4".into(), task, Mandate::Approval(approval), at)
 }
@@ -147,10 +147,8 @@ impl Erasing {
             return Err("a customer of the kit is refused".into());
         };
         let (digest, at) = (plan.digest(), noon());
-        Ok(plan.approve(
-            Approval::new("operator-7", [TENANT.into()], digest, at, at + TimeDelta::hours(1)),
-            at,
-        )?)
+        let approval = Approval::new("operator-7", [TENANT.into()], digest, at, TimeDelta::hours(1));
+        Ok(plan.approve(approval)?)
     }
 
     async fn case(&self, id: &str, customer: &str, treatment: &str) -> Result<NewCase, Failure> {

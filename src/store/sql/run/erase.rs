@@ -12,7 +12,7 @@ use crate::anonymise::Seed;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, Datatype, Value};
 use crate::store::sql::dialect::Dialect;
-use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::fault::{ConstraintKind, Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, Source, TenantSource, UnknownMap};
 use crate::store::sql::script::{Act, ClassScript, Elsewhere, Instead, LetGo, Script, Statement, Tombstone};
 use crate::store::sql::session::{Purpose, Session};
@@ -432,8 +432,8 @@ impl Frame {
                     return Ok(());
                 }
                 // A drawn value was taken already: draw again.
-                Err(Trouble { fault: Fault::Constraint(what), .. })
-                    if what.starts_with("UNIQUE") && attempt + 1 < ATTEMPTS =>
+                Err(Trouble { fault: Fault::Constraint(constraint), .. })
+                    if constraint.kind == ConstraintKind::Unique && attempt + 1 < ATTEMPTS =>
                 {
                     attempt += 1;
                 }
@@ -442,7 +442,7 @@ impl Frame {
         };
         match (&trouble.fault, targets) {
             (Fault::Constraint(_) | Fault::Other(_), [_]) => {
-                answers.push(Err(trouble.into_error("erasing records", self.bound.data_map.root())));
+                answers.push(Err(trouble.into_error("erasing records", &self.bound)));
                 Ok(())
             }
             (Fault::Constraint(_) | Fault::Other(_), [_, ..]) => {

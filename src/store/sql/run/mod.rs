@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::NaiveDate;
 
 use super::bind::{Bound, bind};
-use super::fault::{A_TRIGGER, Fault, Trouble};
+use super::fault::{Fault, Trouble};
 use super::map::{CustomersMap, SqlMap};
 use super::script::{Script, create_rare};
 use super::session::Session;
-use super::triggers::{refused_by, unprepared};
+use super::triggers::unprepared;
 use super::values::{self, Bench, Working};
 use super::whose::{Finder, Finding, create_batch, create_sets, need_no_set};
 use crate::anonymise::Seed;
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::document::Problems;
-use crate::store::{Batch, StoreError};
+use crate::store::StoreError;
 use crate::treatment::Treatment;
 
 mod batch;
@@ -95,11 +95,6 @@ impl Frame {
         Ok(Self { bound, facts, bench, scripts, held, watch, unclaimed })
     }
 
-    /// Answers of which each error says which triggers may have refused a statement.
-    pub(crate) fn naming_in<T>(&self, answers: Batch<T>) -> Batch<T> {
-        answers.into_iter().map(|answer| answer.map_err(|error| named(&self.bound, error))).collect()
-    }
-
     /// A statement of a class that the database does not take, with the trigger that is the cause if one is.
     fn refused_at(&self, class: &ClassName) -> impl Fn(Fault) -> Trouble {
         move |fault| {
@@ -132,16 +127,5 @@ impl Frame {
             &self.bench,
             Some(Working::new(Arc::clone(&script.slots), Arc::clone(&script.duties), seed, date, attempt)),
         );
-    }
-}
-
-/// An error that says which triggers may have refused a statement.
-pub(crate) fn named(bound: &Bound, error: StoreError) -> StoreError {
-    match error {
-        StoreError::Constraint { doing, class, constraint } if constraint == A_TRIGGER => {
-            let constraint = refused_by(bound, &class);
-            StoreError::Constraint { doing, class, constraint }
-        }
-        other => other,
     }
 }

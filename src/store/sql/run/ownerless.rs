@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::Frame;
 use super::erase::Work;
 use super::page::Part as KeyPart;
 use super::rounds::Readings;
-use super::{Frame, named};
 use crate::data_map::{ClassName, Value};
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::script::{ClassScript, Part, Script};
@@ -169,9 +169,7 @@ impl Frame {
                     continue;
                 }
                 Err(trouble @ Trouble { fault: Fault::Constraint(_) | Fault::Other(_), .. }) => {
-                    let error =
-                        trouble.into_error("erasing records without an owner", self.bound.data_map.root());
-                    let error = named(&self.bound, error);
+                    let error = trouble.into_error("erasing records without an owner", &self.bound);
                     erased.refused.insert(error.to_string(), 1);
                 }
                 Err(trouble) => return Err(trouble),

@@ -7,15 +7,12 @@ use chrono::{DateTime, Utc};
 use super::Frame;
 use crate::data_map::Value;
 use crate::store::sql::dialect::Dialect;
-use crate::store::sql::fault::{A_TRIGGER, Fault, Trouble};
+use crate::store::sql::fault::{Constraint, ConstraintKind, Fault, Trouble};
 use crate::store::sql::map::{CustomersMap, DeactivateMap, Written};
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::quoted;
-use crate::store::sql::triggers::{came_to_nothing, refused_by};
+use crate::store::sql::triggers::came_to_nothing;
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
-
-/// The statement was carried out, and read back the customer is as before.
-const CAME_TO_NOTHING: &str = "it came to nothing";
 
 impl Frame {
     /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
@@ -96,7 +93,7 @@ impl Frame {
             let after = self.batch_facts(&mut *transaction)?;
             let is_archived = |n: &usize| after.get(n).is_some_and(|facts| facts.status.is_archived());
             if !(0..batch.len()).filter(|n| !out.contains(n)).all(|n| is_archived(&n)) {
-                return Err(Fault::Constraint(CAME_TO_NOTHING.to_owned()).into());
+                return Err(undone().into());
             }
         }
         transaction.commit()?;
@@ -106,29 +103,34 @@ impl Frame {
     /// What the map writes was refused: the error names the map, because no treatment of a policy writes it.
     fn refused(&self, doing: &'static str, trouble: Trouble) -> StoreError {
         let DeactivateMap::Write(writes) = &self.customers().deactivate else {
-            return trouble.into_error(doing, self.bound.data_map.root());
+            return trouble.into_error(doing, &self.bound);
         };
         let Fault::Constraint(constraint) = trouble.fault else {
-            return trouble.into_error(doing, self.bound.data_map.root());
+            return trouble.into_error(doing, &self.bound);
         };
         let class = self.bound.data_map.root();
         let columns = writes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        if constraint == CAME_TO_NOTHING {
-            let (cause, way_out) = came_to_nothing(&self.bound, class);
-            return StoreError::NotDeactivated { doing, columns, cause, way_out };
-        }
-        let constraint = if constraint == A_TRIGGER { refused_by(&self.bound, class) } else { constraint };
-        let way_out = if constraint.starts_with("UNIQUE") {
-            "another row of the table has these values already: erase or change that row, and retry; or deactivate by a column \
-             that is no part of the constraint"
-        } else if constraint.starts_with("CHECK") || constraint.starts_with("NOT NULL") {
-            "write a value there that the constraint accepts, or deactivate by another column"
-        } else if constraint.starts_with("FOREIGN KEY") {
-            "write a value that the other table has, or deactivate by another column"
-        } else {
-            "let the trigger accept these values, or deactivate by another column"
+        let way_out = match constraint.kind {
+            ConstraintKind::Undone => {
+                let (cause, way_out) = came_to_nothing(&self.bound, class);
+                return StoreError::NotDeactivated { doing, columns, cause, way_out };
+            }
+            ConstraintKind::Unique => {
+                "another row of the table has these values already: erase or change that row, and retry; or deactivate by a \
+                 column that is no part of the constraint"
+            }
+            ConstraintKind::Check | ConstraintKind::NotNull => {
+                "write a value there that the constraint accepts, or deactivate by another column"
+            }
+            ConstraintKind::ForeignKey => {
+                "write a value that the other table has, or deactivate by another column"
+            }
+            ConstraintKind::Trigger => "let the trigger accept these values, or deactivate by another column",
+            ConstraintKind::Other => {
+                "write values that the constraint accepts, or deactivate by another column"
+            }
         };
-        StoreError::Deactivation { doing, columns, constraint, way_out }
+        StoreError::Deactivation { doing, columns, constraint: constraint.named(&self.bound, class), way_out }
     }
 
     /// Together if that works, otherwise one by one: a customer whose former values are refused does not fail the others.
@@ -198,11 +200,16 @@ impl Frame {
         let is_archived = |n: usize| after.get(&n).is_some_and(|facts| facts.status.is_archived());
         let done = answers.iter().enumerate().filter(|(_, answer)| **answer == Reactivated::Done);
         if done.into_iter().any(|(n, _)| is_archived(n)) {
-            return Err(Fault::Constraint(CAME_TO_NOTHING.to_owned()).into());
+            return Err(undone().into());
         }
         transaction.commit()?;
         Ok(answers)
     }
+}
+
+/// The statement was carried out, and read back the customer is as before.
+fn undone() -> Fault {
+    Fault::Constraint(Constraint::new(ConstraintKind::Undone, "the row is as it was before"))
 }
 
 /// A value that the map writes to a column, as an expression. The instant is written as the column stores dates. `b.tenant`

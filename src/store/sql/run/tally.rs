@@ -218,9 +218,7 @@ impl Frame {
             (Fault::Constraint(_) | Fault::Other(_), Some(Unreadable { what, way_out })) => {
                 Ok(StoreError::Unreadable { doing, what, way_out })
             }
-            (Fault::Constraint(_) | Fault::Other(_), None) => {
-                Ok(trouble.into_error(doing, self.bound.data_map.root()))
-            }
+            (Fault::Constraint(_) | Fault::Other(_), None) => Ok(trouble.into_error(doing, &self.bound)),
             _ => Err(trouble),
         }
     }

@@ -1,0 +1,78 @@
+//! When something else is better, and what this crate is for.
+//!
+//! This page is for somebody who has not decided yet. What it says of others comes from the pages that it links to, as they were read
+//! for this release. Look there before you decide.
+//!
+//! | your need | take |
+//! |---|---|
+//! | production data for developers or analysts, without real people | [a masking tool](#masking-copies) |
+//! | three tables, one database, a few requests a year | [a SQL script](#a-sql-script) |
+//! | nothing has to stay, and every table has a foreign key | [`ON DELETE CASCADE`](#on-delete-cascade) |
+//! | events or archives that cannot be changed | [crypto-shredding](#crypto-shredding) |
+//! | Parquet or JSON files in a data lake | [a tool for data lakes](#data-lakes) |
+//! | requests that go to dozens of cloud services | [a privacy platform](#privacy-platforms) |
+//! | data that only a vendor holds | [the vendor's own retention settings](#the-vendors-own-settings) |
+//! | an application in Django or Laravel | [a package of that framework](#packages-of-web-frameworks) |
+//! | a Rust service that must erase customers from its own database, keep what the law demands, and prove it | this crate |
+//!
+//! # Masking copies
+//!
+//! [PostgreSQL Anonymizer](https://www.pgxn.org/dist/postgresql_anonymizer/) declares masking rules in the database itself. It writes
+//! masked dumps, masks columns for some roles while they read, or [rewrites the data in place](https://access.crunchydata.com/documentation/postgresql-anonymizer/latest/static_masking/).
+//! Take it to make a copy of the whole database harmless. This crate treats single customers in the live database, and makes no copies.
+//!
+//! # A SQL script
+//!
+//! A reviewed script of five statements in a transaction is easier to understand than a map, a policy and a ledger. Take the script as
+//! long as one person knows all tables, nothing is kept by law, and nobody asks for proof. Change over when somebody forgets
+//! a table, when a second system holds a copy, or when a crash between two steps would matter.
+//!
+//! # `ON DELETE CASCADE`
+//!
+//! [Foreign keys](https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK) with `ON DELETE CASCADE` delete what belongs
+//! to a row in the same statement, and no process can forget it. Take this where everything may go. It cannot keep an invoice without
+//! the name, it knows nothing of payment gateways and files, and a cascade from a shared row reaches other people. The crate and cascades go
+//! together: it reads the foreign keys, and stops where a cascade would delete what nobody mapped.
+//!
+//! # Crypto-shredding
+//!
+//! Each person's fields are encrypted with a key of that person, and to erase means to delete the key. [Mathias Verraes describes the
+//! pattern](https://verraes.net/2019/05/eventsourcing-patterns-throw-away-the-key/) for event stores. It reaches immutable events and all
+//! backups at once, which this crate does not do: it only reports until when backups hold the old data. The pattern's own description names the
+//! limits: it is as good as the encryption and the key management, and whether the law calls the data erased is disputed. It has to
+//! be built in from the first day. Values that were copied out in clear text are not reached.
+//!
+//! # Data lakes
+//!
+//! [Amazon S3 Find and Forget](https://github.com/awslabs/amazon-s3-find-and-forget) takes a queue of identifiers and removes their rows from Parquet and
+//! JSON files in S3. This crate does not open such files. It deletes or blanks whole documents of a customer.
+//!
+//! # Privacy platforms
+//!
+//! Transcend, Fides and [OneTrust](https://developer.onetrust.com/) are servers or services that take requests and pass them on to many
+//! systems. Transcend, for example, erases what [Amplitude](https://amplitude.com/docs/en/data/pii/transcend) holds of a person. The engine
+//! of Fides is a service of its own that [connects to your databases](https://pypi.org/project/fidesops/); Fides is open source. Take a
+//! platform for a portal where people make requests, and for connectors to cloud services. This crate has adapters for two gateways, no
+//! portal and no connectors. It can be the part behind such a platform that does the work in your own database.
+//!
+//! # The vendor's own settings
+//!
+//! Where only a vendor holds the data, use what the vendor has. Two examples: [S3 lifecycle
+//! rules](https://docs.aws.amazon.com/goto/WebAPI/s3-2006-03-01/NoncurrentVersionExpiration) delete old versions of objects, which this crate
+//! cannot reach. [Stripe deletes a customer](https://docs.stripe.com/api/customers/delete) with one call, which also cancels the customer's
+//! subscriptions; this crate adds the checks before that call and the proof after it.
+//!
+//! # Packages of web frameworks
+//!
+//! In Django, [django-gdpr-assist](https://github.com/wildfish/django-gdpr-assist) finds, exports and anonymises personal data of models, and
+//! records erasures so that they can be replayed after a restore. Here a replay takes [a loop of your own](super::cookbook#after-a-restore), and an
+//! export is not in this release. In Laravel, [laravel-gdpr](https://packagist.org/packages/jeffersongoncalves/laravel-gdpr) declares personal
+//! columns on the models, and exports and anonymises a person's records.
+//!
+//! # When this crate is the wrong choice today
+//!
+//! * Your customers are not in SQLite, and you do not want to write a [`Repository`](crate::Repository). The map of this
+//!   release describes SQLite.
+//! * Your service is not in Rust.
+//! * You need exports of a person's data (Article 15), a register of requests, or an operator's web page. This release has none of these.
+//! * You need a sweep, a replay or a search for mentions in other people's records as one call. These are not there yet.

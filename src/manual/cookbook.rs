@@ -1,0 +1,705 @@
+//! Ten recipes: lines to copy for situations that most services have.
+//!
+//! Each recipe says the situation in one sentence, then the lines, then what to watch out for. All recipes change the same small
+//! shop, and the crate's tests run every recipe as it stands here.
+//!
+//! | your situation | recipe |
+//! |---|---|
+//! | deleted customers only get a mark | [soft delete](#soft-delete) |
+//! | a scheduler runs the erasures | [a nightly job](#a-nightly-job) |
+//! | several people use one account | [several users per account](#several-users-per-account) |
+//! | people order without an account | [guest orders](#guest-orders) |
+//! | your program has opened the database already | [your own connection](#your-own-connection) |
+//! | the database comes back from a backup | [after a restore](#after-a-restore) |
+//! | one database holds several organisations | [several tenants](#several-tenants) |
+//! | invoices are files in a bucket | [documents](#documents) |
+//! | customers have a profile at a payment gateway | [payment gateways](#payment-gateways) |
+//! | you want to test what your policy does | [your own tests](#your-own-tests) |
+//!
+//! # The shop
+//!
+//! Two tables, in `examples/cookbook/shop.sql` of this package:
+#![doc = concat!("```sql\n", include_str!("../../examples/cookbook/shop.sql"), "```")]
+//! The map of this database, `map.toml`:
+#![doc = concat!("```toml\n", include_str!("../../examples/cookbook/map.toml"), "```")]
+//! The policy, `policy.toml`:
+#![doc = concat!("```toml\n", include_str!("../../examples/cookbook/policy.toml"), "```")]
+//! A recipe shows only the lines that it adds or replaces. A line replaces the line of the same name in the same table.
+//!
+//! # Soft delete
+//!
+//! **Your service writes `deleted_at` and leaves the row.**
+//!
+//! ```sql
+//! ALTER TABLE clients ADD COLUMN deleted_at TEXT;
+//! ```
+//!
+//! ```toml
+//! # map.toml
+//! [customers]
+//! status = { sql = "CASE WHEN deleted_at IS NULL THEN state ELSE 'deleted' END", active = "active", cancelled = "cancelled", archived = "archived", deleted = "deleted" }
+//! dates = { created = "created_at", cancelled = "cancelled_on", deleted = "deleted_at" }
+//! ```
+//!
+//! ```toml
+//! # policy.toml
+//! [triggers]
+//! deleted = { after = "30 days", treatment = "clear" }
+//! ```
+//!
+//! The plan of such a customer names the trigger:
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # use relinquish::{Asked, Engine, FileKeyRing, MemoryLedger, Outcome, Planned, SqliteStore, policy::Trigger};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Soft delete")?;
+//! # let database = recipe.database(folder.path())?;
+//! # rusqlite::Connection::open(&database)?
+//! #     .execute("UPDATE clients SET deleted_at = '2025-02-01', state = 'active' WHERE id = 7", [])?;
+//! # let (map, policy) = (recipe.map()?, recipe.policy()?);
+//! # let store = SqliteStore::open(&database, &map)?;
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//! # let engine = Engine::builder(store, policy, MemoryLedger::new(), keys).build()?;
+//! # engine.census().await?;
+//! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::Sweep).await? else { return Err("not due".into()) };
+//! assert_eq!(plan.due().trigger, Trigger::Deleted);
+//! # let outcome = engine.erase(shop::approve(*plan, chrono::Utc::now())?).await?;
+//! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * The date must be the day of the deletion. A column such as `updated_at` moves with every write, and the period never ends.
+//! * A customer whom support restores is active again, and nothing happens to this customer. A new deletion starts a new period.
+//! * The address of a soft-deleted row still blocks its UNIQUE column. After the erasure a random token stands there, and the person
+//!   can register again.
+//! * If your service moves deleted rows to another table, map that table as a record class.
+//! * Marks of your ORM do not matter. The store reads all rows of the mapped tables.
+//!
+//! # A nightly job
+//!
+//! **A scheduler erases every night what the policy finds due, without a person at the keyboard.**
+//!
+//! A [standing approval](crate::plan::StandingApproval) is the mandate. An operator gives it once, for one policy and one data map.
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # use std::{error::Error, sync::Arc};
+//! # use chrono::{DateTime, TimeDelta, Utc};
+//! use relinquish::plan::{Authority, StandingApproval};
+//! use relinquish::policy::Trigger;
+//! use relinquish::store::PageRequest;
+//! use relinquish::{Asked, CustomerId, CustomerStore, Engine, Outcome, Planned};
+//! # use relinquish::{FileKeyRing, SqliteLedger, SqliteStore};
+//!
+//! const AT_MOST: usize = 500; // more in one night than this: stop, and ask a person
+//!
+//! async fn night(
+//!     engine: &Engine,
+//!     store: &dyn CustomerStore,
+//!     standing: &StandingApproval,
+//!     now: DateTime<Utc>,
+//! ) -> Result<Vec<Outcome>, Box<dyn Error>> {
+//!     engine.resume().await?; // finish what was interrupted
+//!     engine.ensure_census().await?; // count again, if the last census is too old
+//!     let (mut due, mut after) = (Vec::new(), None);
+//!     loop {
+//!         let page = store.page(&PageRequest::new(AT_MOST).after(after)).await?;
+//!         let ids: Vec<CustomerId> = page.customers.into_iter().map(|customer| customer.id).collect();
+//!         for planned in engine.plan_batch(&ids, &Asked::Sweep).await? {
+//!             match planned {
+//!                 Ok(Planned::Plan(plan)) => due.push(*plan),
+//!                 Ok(Planned::Refused(_)) => {} // not due, not yet due, or blocked
+//!                 // The map does not explain all rows: nobody of the class concerned can be erased.
+//!                 Err(error @ relinquish::Error::Census { .. }) => return Err(error.into()),
+//!                 Err(error) => eprintln!("{error}"), // this customer alone
+//!             }
+//!         }
+//!         after = page.next;
+//!         if after.is_none() || due.len() > AT_MOST {
+//!             break;
+//!         }
+//!     }
+//!     let approved = standing.admit(due, now)?; // an error, and nobody is erased, if there are more than AT_MOST
+//!     let outcomes = engine.execute(approved).await?;
+//!     engine.scrub().await?; // the old bytes leave the files
+//!     Ok(outcomes)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("A nightly job")?;
+//! # let store = Arc::new(SqliteStore::open(recipe.database(folder.path())?, &recipe.map()?)?);
+//! # let ledger = folder.path().join("ledger.sqlite");
+//! # let keys = FileKeyRing::create_beside(&ledger)?;
+//! # let engine = Engine::builder(Arc::clone(&store), recipe.policy()?, SqliteLedger::open(&ledger)?, keys)
+//! #     .scrub(Arc::clone(&store)).build()?;
+//! # let now = Utc::now();
+//! // Once, and again after each change of policy or map.
+//! let operator = Authority::new("operator-7", ["shop".into()]);
+//! let until = now + TimeDelta::days(365);
+//! let standing = StandingApproval::new(&operator, engine.policy(), [Trigger::Cancelled], AT_MOST, now, until);
+//!
+//! for outcome in night(&engine, &store, &standing, now).await? {
+//!     println!("{outcome}"); // erased, blocked or waiting: names the case, and no customer
+//! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! }
+//! # assert!(night(&engine, &store, &standing, now).await?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * The crate has no scheduler, and no sweep of its own over all customers. The loop above is the sweep.
+//! * Keep the first night small. A new policy covers the past, too: [`Engine::impact`](crate::Engine::impact) counts whom it hits.
+//! * A changed policy or map voids the standing approval. [`admit`](crate::plan::StandingApproval::admit) then says so.
+//! * A *blocked* case waits for a person: list them with [`Engine::open_cases`](crate::Engine::open_cases). A *waiting* case goes on
+//!   with the next `resume`.
+//! * Records that expire need an approval of their own, which holds for 30 days at most: [`policies`](super::policies#records-that-expire).
+//! * Two jobs at once do no harm, if both use the same ledger: a case belongs to one worker at a time.
+//!
+//! # Several users per account
+//!
+//! **Several people use one account; each of them can leave, and the account goes with the last.**
+//!
+//! ```sql
+//! CREATE TABLE accounts (id INTEGER PRIMARY KEY, company TEXT, address TEXT);
+//! CREATE TABLE letters (id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts, body TEXT);
+//! ALTER TABLE clients ADD COLUMN account_id INTEGER REFERENCES accounts;
+//! ```
+//!
+//! ```toml
+//! # map.toml
+//! [customers]
+//! ends = { account_id = "clear" }            # the account is deleted: the users' rows stay
+//!
+//! [records.account]
+//! table = "accounts"
+//! shared = ["customer.account_id"]           # everybody whose row names the account has it
+//! nobody = "accounts that nobody uses"
+//! fields = { company = "company_name", address = "address" }
+//!
+//! [records.letter]                           # what the account has goes with the account
+//! table = "letters"
+//! owner = "account_id"
+//! fields = { body = "free_text" }
+//! ```
+//!
+//! ```toml
+//! # policy.toml
+//! [treatments.clear]
+//! account = "delete"
+//! letter = "delete"
+//! ```
+//!
+//! The plan of the first user counts the account as also somebody else's; the plan of the last user deletes it.
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # use relinquish::{Asked, Engine, FileKeyRing, MemoryLedger, Outcome, Planned, SqliteStore};
+//! # use rusqlite::Connection;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Several users per account")?;
+//! # let database = recipe.database(folder.path())?;
+//! # Connection::open(&database)?.execute_batch(
+//! #     "INSERT INTO accounts VALUES (1, 'Ash & Ek', 'Mill Lane 3'); UPDATE clients SET account_id = 1;
+//! #      INSERT INTO letters VALUES (1, 1, 'Dear Maud');")?;
+//! # let store = SqliteStore::open(&database, &recipe.map()?)?;
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//! # let engine = Engine::builder(store, recipe.policy()?, MemoryLedger::new(), keys).build()?;
+//! # engine.census().await?;
+//! # let rows = "SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM letters)";
+//! # let accounts = || Connection::open(&database)?.query_row(rows, [], |row| row.get(0));
+//! for (user, accounts_left) in [("7", 1), ("8", 0)] {
+//!     let Planned::Plan(plan) = engine.plan(&user.into(), &Asked::request()).await? else { return Err("not due".into()) };
+//! #   let outcome = engine.erase(shop::approve(*plan, chrono::Utc::now())?).await?;
+//! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! #   let left: rusqlite::Result<i64> = accounts();
+//! #   assert_eq!(left?, 2 * accounts_left);
+//!     // … approve, erase
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * If the account is your customer and the users are only logins, map it the other way round: `customers` is the table of the
+//!   accounts, and the users are a record class with `owner = "account_id"`. Then no user can be erased alone.
+//! * With `"delete"`, a letter that names the first user stays as it is until the last user leaves. To take each user out of the letters
+//!   when that user leaves, write `letter = { action = "anonymise", fields = { body = "redact" } }`. The account is then anonymised, too.
+//! * A sole trader's company name is personal data. That is why the recipe classifies `company` and `address`.
+//!
+//! # Guest orders
+//!
+//! **People order without an account, and only the e-mail address in the order says who they are.**
+//!
+//! ```sql
+//! ALTER TABLE orders ADD COLUMN email TEXT;
+//! ```
+//!
+//! ```toml
+//! # map.toml
+//! [links.by_mail]
+//! column = "email"
+//! to = "customer.email"
+//! compare = "normalised"                     # Maud@Example.org is maud@example.org
+//!
+//! [records.order]
+//! owner = { first = ["client_id", "by_mail"] }
+//! nobody = "of guests"
+//! fields = { deliver_to = "name", email = "email", ordered_on = "not personal", total_cents = "not personal" }
+//! ```
+//!
+//! ```toml
+//! # policy.toml
+//! [expire]                                   # orders of guests and of customers, once they are three years old
+//! order = { from = "ordered_on", after = "3 years", action = "anonymise" }
+//! ```
+//!
+//! Orders of guests have no owner. They expire with [`Engine::plan_ownerless`](crate::Engine::plan_ownerless):
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # use std::sync::Arc;
+//! # use chrono::{TimeDelta, Utc};
+//! use relinquish::engine::PlannedExpiry;
+//! use relinquish::{Approval, Engine, Outcome};
+//! # use relinquish::{FileKeyRing, MemoryLedger, SqliteStore};
+//! # use rusqlite::Connection;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Guest orders")?;
+//! # let database = recipe.database(folder.path())?;
+//! # Connection::open(&database)?.execute_batch(
+//! #     "INSERT INTO orders VALUES (90, NULL, '2020-02-01', 'Eve Fir', 700, 'eve@fir.example');
+//! #      INSERT INTO orders SELECT 91, NULL, date('now'), 'Eve Fir', 700, 'eve@fir.example';")?;
+//! # let (map, policy, ledger) = (recipe.map()?, recipe.policy()?, MemoryLedger::new());
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//!
+//! let store = Arc::new(SqliteStore::open(&database, &map)?);
+//! let engine = Engine::builder(Arc::clone(&store), policy, ledger, keys).ownerless(store).build()?;
+//! engine.census().await?;
+//! if let PlannedExpiry::Plan(plan) = engine.plan_ownerless().await? {
+//!     println!("{plan}");
+//!     let now = Utc::now();
+//!     let approval = Approval::new("operator-7", ["shop".into()], plan.digest(), now, now + TimeDelta::hours(1));
+//!     let outcome = engine.expire(&plan.approve(approval, now)?).await?;
+//!     println!("{outcome}");
+//! #   assert!(matches!(outcome, Outcome::Expired(_)), "{outcome}");
+//! }
+//! # let named: Vec<i64> = Connection::open(&database)?.prepare("SELECT id FROM orders WHERE email = 'eve@fir.example'")?
+//! #     .query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+//! # assert_eq!(named, [91]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * A guest who asks for erasure today is not covered. This release erases customers, and lets records of others expire by age.
+//! * A guest's order with the address of a customer is that customer's order, and goes with the customer.
+//! * If two customers have the same address, nobody can tell whose the order is. Both are blocked until the rows are mended.
+//! * `expire` is about every order, so orders of active customers lose their names after three years as well.
+//!
+//! # Your own connection
+//!
+//! **Your program opens the database itself: encrypted, with functions of its own, or in memory.**
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use relinquish::SqliteStore;
+//! use rusqlite::Connection;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Your own connection")?;
+//! # let (database, map) = (recipe.database(folder.path())?, recipe.map()?);
+//! let connection = Connection::open(&database)?;
+//! // The key of an encrypted file is set here, before anything else. Then functions and collations.
+//! connection.busy_timeout(Duration::from_secs(5))?;
+//! let store = Arc::new(SqliteStore::over(connection, &map)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * The store keeps the connection. Your service works over another one, as before.
+//! * No transaction may be open on the connection, and no erasure is a part of a transaction of yours.
+//! * Without a timeout, another writer makes the store fail at once with [`StoreError::Busy`](crate::store::StoreError::Busy).
+//! * Tables in `temp` and read-only databases are refused. [`SqliteStore::over`](crate::SqliteStore::over) has the whole list.
+//! * Only one crate of a program can link SQLite. The range of rusqlite is wide, 0.32 to 0.43, and Cargo picks the release that your
+//!   program has. With sqlx 0.8 or sea-orm 1 this is rusqlite 0.32.
+//! * The ledger is a file of its own. Keep it out of the backups of the database.
+//!
+//! # After a restore
+//!
+//! **The database came back from a backup, and people who were erased since then are in it again.**
+//!
+//! This release has no call that does everything. The loop below asks the ledger about each customer of the restored database. It plans
+//! again whoever was erased after the backup was made. A person then approves the digest of all of these plans together.
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # use std::{error::Error, sync::Arc};
+//! # use chrono::{DateTime, TimeDelta, Utc};
+//! use relinquish::ledger::{Closing, Entry};
+//! use relinquish::plan::ReplayPlan;
+//! use relinquish::store::PageRequest;
+//! use relinquish::{Approval, Asked, CustomerStore, Engine, Planned};
+//! # use relinquish::{FileKeyRing, Outcome, SqliteLedger, SqliteStore};
+//!
+//! async fn erased_since(
+//!     backup: DateTime<Utc>,
+//!     engine: &Engine,
+//!     store: &dyn CustomerStore,
+//! ) -> Result<ReplayPlan, Box<dyn Error>> {
+//!     let (mut again, mut after) = (Vec::new(), None);
+//!     loop {
+//!         let page = store.page(&PageRequest::new(500).after(after)).await?;
+//!         for customer in page.customers {
+//!             let entries = engine.of_customer(&customer.tenant, &customer.id, customer.registered).await?;
+//!             let erased = entries.iter().filter_map(Entry::closed).filter(|case| {
+//!                 matches!(case.closing, Closing::Erased(_)) && case.under().closed_at >= backup
+//!             });
+//!             let Some(case) = erased.last() else { continue };
+//!             let treatment = case.erasure().map(|rules| rules.treatment.clone());
+//!             match engine.plan(&customer.id, &Asked::Request { treatment }).await? {
+//!                 Planned::Plan(plan) => again.push((case.case.clone(), *plan)),
+//!                 Planned::Refused(decision) => println!("case {}: {decision}", case.case), // done already, or a guard: a person looks
+//!             }
+//!         }
+//!         after = page.next;
+//!         if after.is_none() {
+//!             return Ok(ReplayPlan::new(again));
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("After a restore")?;
+//! # let (database, copy) = (recipe.database(folder.path())?, folder.path().join("copy.sqlite"));
+//! # std::fs::copy(&database, &copy)?;
+//! # let (ledger, backup) = (folder.path().join("ledger.sqlite"), Utc::now());
+//! # let keys = FileKeyRing::create_beside(&ledger)?;
+//! # let store = SqliteStore::open(&database, &recipe.map()?)?;
+//! # let engine = Engine::builder(store, recipe.policy()?, SqliteLedger::open(&ledger)?, keys).build()?;
+//! # engine.census().await?;
+//! # let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::Sweep).await? else { return Err("not due".into()) };
+//! # let outcome = engine.erase(shop::approve(*plan, Utc::now())?).await?;
+//! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! # drop(engine);
+//! # let database = copy; // the restored database
+//! # let store = Arc::new(SqliteStore::open(&database, &recipe.map()?)?);
+//! # let keys = FileKeyRing::open_beside(&ledger)?;
+//! # let engine = Engine::builder(Arc::clone(&store), recipe.policy()?, SqliteLedger::open(&ledger)?, keys).build()?;
+//! // Keep the service and its webhooks stopped until this is through.
+//! engine.resume().await?;
+//! engine.census().await?;
+//! let replay = erased_since(backup, &engine, &store).await?;
+//! println!("{} customers", replay.of().len());
+//! let now = Utc::now();
+//! let approval = Approval::new("operator-7", ["shop".into()], replay.digest(), now, now + TimeDelta::hours(1));
+//! for outcome in engine.execute(replay.approve(&approval, now)?).await? {
+//!     println!("{outcome}");
+//! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! }
+//! # let name: String = rusqlite::Connection::open(&database)?
+//! #     .query_row("SELECT name FROM clients WHERE id = 7", [], |row| row.get(0))?;
+//! # assert!(name.starts_with("Anonymised"), "{name}");
+//! # assert!(erased_since(backup, &engine, &store).await?.of().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * The ledger and its keys must not come from the same backup. A restored ledger does not know what was erased since.
+//! * The loop compares with the time of the backup. Somebody who was erased before that time and then came back is not touched.
+//! * Map `registered`. Row ids are reused, and the date tells two people with the same id apart.
+//! * If the policy's treatment has changed since, the replay is refused. Plan and approve these customers anew.
+//! * A guard can stop a replay: the backup may show a subscription that was over. The loop prints these cases for a person.
+//!
+//! Not covered:
+//!
+//! * Records that had [expired](super::policies#records-that-expire): plan the expiry again. What is old enough expires again.
+//! * Records whose customer had no row any more when the backup was made. Only an expiry of ownerless records reaches these.
+//! * Documents and other stores: a bucket that was restored needs the same replay, over a store with its documents.
+//! * Profiles at gateways are not restored with your database. The replay asks the gateway, which answers that the profile is gone.
+//!
+//! # Several tenants
+//!
+//! **One database holds the customers of several organisations, and a few people are customers of more than one.**
+//!
+//! ```sql
+//! ALTER TABLE clients ADD COLUMN organisation TEXT NOT NULL DEFAULT 'acme';
+//! CREATE TABLE memberships (
+//!     client_id INTEGER NOT NULL REFERENCES clients, organisation TEXT NOT NULL, PRIMARY KEY (client_id, organisation)
+//! );
+//! ```
+//!
+//! ```toml
+//! # map.toml
+//! [customers]
+//! tenant = "organisation"
+//! tenants = { sql = "SELECT json_group_array(m.organisation) FROM memberships m WHERE m.client_id = clients.id" }
+//!
+//! [records.membership]
+//! table = "memberships"
+//! owner = "client_id"
+//! fields = { organisation = "not personal" }
+//! ```
+//!
+//! ```toml
+//! # policy.toml
+//! [guards]
+//! several_tenants = { block = "the account is used by several organisations", ground = "17(1)(a)", way_out = "end the other memberships first" }
+//!
+//! [treatments.clear]
+//! membership = "delete"
+//!
+//! [tenants.bolt]                             # bolt waits longer than the others
+//! triggers.cancelled = { after = "1 year", treatment = "clear" }
+//! ```
+//!
+//! An operator approves for the organisations of this operator, and for no others:
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # use chrono::{TimeDelta, Utc};
+//! use relinquish::{Approval, Asked, Planned};
+//! # use relinquish::{Engine, FileKeyRing, MemoryLedger, Outcome, SqliteStore};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Several tenants")?;
+//! # let database = recipe.database(folder.path())?;
+//! # rusqlite::Connection::open(&database)?.execute_batch(
+//! #     "INSERT INTO memberships VALUES (7, 'acme'), (8, 'acme'), (8, 'bolt');
+//! #      INSERT INTO clients VALUES (9, 'Ola Berg', 'ola@example.org', 'active', '2021-01-01', NULL, 'bolt');
+//! #      INSERT INTO memberships VALUES (9, 'bolt');")?;
+//! # let store = SqliteStore::open(&database, &recipe.map()?)?;
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//! # let engine = Engine::builder(store, recipe.policy()?, MemoryLedger::new(), keys).build()?;
+//! engine.check_tenants().await?; // is each tenant that the policy names the tenant of some customer?
+//! engine.census().await?;
+//! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else { return Err("not due".into()) };
+//! let (now, digest) = (Utc::now(), plan.digest());
+//! let by = |tenant: &str| Approval::new("operator-7", [tenant.into()], digest, now, now + TimeDelta::hours(1));
+//! assert!(plan.clone().approve(by("bolt"), now).is_err()); // customer 7 is one of acme's
+//! let approved = plan.approve(by("acme"), now)?;
+//! # let outcome = engine.erase(approved).await?;
+//! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//!
+//! // Customer 8 is connected to both.
+//! let Planned::Refused(decision) = engine.plan(&"8".into(), &Asked::request()).await? else { return Err("due".into()) };
+//! println!("{decision}");
+//! # assert!(decision.to_string().contains("several organisations"), "{decision}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * Your service says who an operator is, and which organisations are theirs. The crate compares, and asks nobody.
+//! * A misspelled name under `[tenants]` is in force for nobody. `check_tenants` finds it.
+//! * If `tenants` gives a number instead of names, the crate cannot tell whose authority is needed. More than one is refused then.
+//! * A record that leads from a customer of one tenant to a customer of another blocks the first one.
+//!
+//! # Documents
+//!
+//! **Invoices are files in a bucket, each customer's in a folder of their own.**
+//!
+//! ```toml
+//! # policy.toml
+//! [treatments.clear]
+//! invoice_document = "delete"                # or "blank": a PDF becomes a blank PDF of the same pages (feature `pdf`)
+//! ```
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! # #[cfg(feature = "object-store")]
+//! # mod documents {
+//! # use super::shop;
+//! use std::sync::Arc;
+//!
+//! use relinquish::SqliteStore;
+//! use relinquish::store::documents::WithDocuments;
+//! use relinquish::store::documents::object_store::memory::InMemory; // or S3, GCS, Azure, a directory
+//! # use relinquish::store::documents::object_store::ObjectStoreExt as _;
+//! # use relinquish::{Asked, Engine, FileKeyRing, MemoryLedger, Outcome, Planned};
+//!
+//! # pub async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Documents")?;
+//! # let (database, map, policy) = (recipe.database(folder.path())?, recipe.map()?, recipe.policy()?);
+//! let bucket = Arc::new(InMemory::new());
+//! # for path in ["invoices/7/2024-06.pdf", "invoices/8/2024-06.pdf"] { bucket.put(&path.into(), "…".into()).await?; }
+//! let rows = SqliteStore::open(&database, &map)?;
+//! # let objects = Arc::clone(&bucket);
+//! let store = WithDocuments::new(rows).documents("invoice_document", bucket, "invoices/{customer}")?;
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//! # let engine = Engine::builder(store, policy, MemoryLedger::new(), keys).build()?;
+//! # engine.census().await?;
+//! # let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else { return Err("not due".into()) };
+//! # let outcome = engine.erase(shop::approve(*plan, chrono::Utc::now())?).await?;
+//! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! # assert!(objects.head(&"invoices/7/2024-06.pdf".into()).await.is_err());
+//! # assert!(objects.head(&"invoices/8/2024-06.pdf".into()).await.is_ok());
+//! # Ok(())
+//! # }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! #     #[cfg(feature = "object-store")]
+//! #     documents::run().await?;
+//! #     Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * The customer's id must be a part of the path of its own. A name in a path stays in the path, unless the document is deleted.
+//! * Versions that a bucket keeps of deleted objects cannot be reached. Give the bucket a lifecycle rule; plan and certificate say so.
+//! * Nothing but the path says whose a document is. Documents in a folder of somebody else are not found.
+//! * Invoices under a duty of retention stay. Name the class in the duty, as for rows, with `from = "written"`.
+//!
+//! # Payment gateways
+//!
+//! **Customers have a profile at Stripe, and `stripe_id` holds its id.**
+//!
+//! ```sql
+//! ALTER TABLE clients ADD COLUMN stripe_id TEXT;
+//! ```
+//!
+//! ```toml
+//! # map.toml
+//! [customers]
+//! gateways.stripe = "stripe_id"              # one id, NULL, or a JSON array of ids
+//! ```
+//!
+//! ```toml
+//! # policy.toml
+//! [guards]
+//! active_subscription = "block"              # what the gateway says counts, too
+//!
+//! [anonymise]
+//! payment_profile = "remove"                 # the id in your own table
+//!
+//! [treatments.clear]
+//! gateway.stripe = "erase"
+//! ```
+//!
+//! A test of yours can take a gateway in memory; production takes [`Stripe`](super::gateways#setting-one-up):
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! use std::sync::Arc;
+//!
+//! use relinquish::Engine;
+//! use relinquish::gateway::MemoryGateway;
+//! # use relinquish::{Asked, FileKeyRing, MemoryLedger, Outcome, Planned, SqliteStore};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Payment gateways")?;
+//! # let (database, map, policy) = (recipe.database(folder.path())?, recipe.map()?, recipe.policy()?);
+//! # rusqlite::Connection::open(&database)?.execute("UPDATE clients SET stripe_id = 'cus_' || id", [])?;
+//! # let (store, ledger) = (SqliteStore::open(&database, &map)?, MemoryLedger::new());
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//!
+//! let gateway = Arc::new(MemoryGateway::new("stripe"));
+//! gateway.insert("cus_7", Some("7".into()), 0);
+//! gateway.insert("cus_8", Some("8".into()), 1); // a subscription is running
+//! let engine = Engine::builder(store, policy, ledger, keys).gateway(Arc::clone(&gateway)).build()?;
+//! # engine.census().await?;
+//! # let refused = engine.plan(&"8".into(), &Asked::request()).await?;
+//! # assert!(matches!(&refused, Planned::Refused(decision) if decision.to_string().contains("subscription")), "{refused:?}");
+//! # let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::request()).await? else { return Err("not due".into()) };
+//! # let outcome = engine.erase(shop::approve(*plan, chrono::Utc::now())?).await?;
+//! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! # assert_eq!(gateway.len(), 1);
+//!
+//! // In the handler of the gateway's webhook, after its signature was verified:
+//! if engine.concerns_erased(&"stripe".into(), Some(&"cus_7".into()), None).await? {
+//!     // drop the event
+//! # } else {
+//! #   return Err("the profile was erased".into());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * To delete a customer at Stripe cancels their subscriptions at once. That is why `active_subscription` should block.
+//! * The webhook is yours: if the handler does not ask `concerns_erased`, a late event writes the person back.
+//! * Each treatment has to name each gateway. To leave a profile alone, write `{ keep = "reason" }`.
+//! * [`gateways`](super::gateways) says what happens when a gateway does not answer, and how forgotten profiles are found.
+//!
+//! # Your own tests
+//!
+//! **You want to know in your own test suite what your map and policy do, on any day.**
+//!
+//! ```toml
+//! # Cargo.toml
+//! [dev-dependencies]
+//! relinquish = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
+//! use std::sync::Arc;
+//!
+//! use chrono::TimeDelta;
+//! use relinquish::engine::Clock as _;
+//! use relinquish::testing::{ManualClock, RepeatableEntropy};
+//! use relinquish::{Asked, Engine, MemoryLedger, Outcome, Planned};
+//! # use relinquish::{FileKeyRing, SqliteStore};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let recipe = shop::recipe("Your own tests")?;
+//! # let (database, policy) = (recipe.database(folder.path())?, recipe.policy()?);
+//! # let store = SqliteStore::open(&database, &recipe.map()?)?;
+//! # let keys = FileKeyRing::create_beside(folder.path().join("ledger.sqlite"))?;
+//!
+//! // Customer 7 cancelled on 31 January 2025, and the policy waits 90 days.
+//! let clock = Arc::new(ManualClock::at("2025-03-01T12:00:00Z".parse()?));
+//! let engine = Engine::builder(store, policy, MemoryLedger::new(), keys)
+//!     .clock(Arc::clone(&clock))
+//!     .entropy(RepeatableEntropy::new(7)) // the same tokens in each run
+//!     .census_at_most(365) // the clock turns by months
+//!     .build()?;
+//! engine.census().await?;
+//! assert!(matches!(engine.plan(&"7".into(), &Asked::Sweep).await?, Planned::Refused(_)));
+//! clock.turn(TimeDelta::days(61));
+//! let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::Sweep).await? else { return Err("not due".into()) };
+//! # let outcome = engine.erase(shop::approve(*plan, clock.now())?).await?;
+//! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! // … approve, erase, and read your own database
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Watch out:
+//!
+//! * Tokens from [`RepeatableEntropy`](crate::testing::RepeatableEntropy) can be computed by anybody. Never use it in production.
+//! * An adapter of your own has a contract. The page [`adapters`](super::adapters) shows how to check it, for every port.
+//! * Open a store over your real schema in a test. Then a new column without a class fails the test, and not the night.

@@ -175,7 +175,7 @@ pub struct Customer {
     pub connected: BTreeSet<TenantId>,
     /// Where the customer stands.
     pub status: Status,
-    /// What undoes a deactivation.
+    /// What undoes a deactivation. A customer who is not archived has it as well: it is read before the deactivation.
     pub former_status: FormerStatus,
     /// When the customer was registered. Part of the ledger's token, because row ids are reused.
     pub registered: Option<DateTime<Utc>>,

@@ -702,5 +702,5 @@
 //! Watch out:
 //!
 //! * Tokens from [`RepeatableEntropy`](crate::testing::RepeatableEntropy) can be computed by anybody. Never use it in production.
-//! * An adapter of your own has a contract. The module [`testing`](crate::testing) checks it, for gateways and for strategies.
+//! * An adapter of your own has a contract. The page [`adapters`](super::adapters) shows how to check it, for every port.
 //! * Open a store over your real schema in a test. Then a new column without a class fails the test, and not the night.

@@ -47,8 +47,8 @@ pub struct Changes {
     /// Nothing may be saved unless this is still the version.
     pub version: u64,
     /// A change of the customer's status, if any. Once `Archive` is saved, `facts` has to say
-    /// [`Status::Archived`](crate::customer::Status::Archived), and its `former_status` has to hold what
-    /// `Restore` brings back. A host without such a status says
+    /// [`Status::Archived`](crate::customer::Status::Archived). `Restore` gets the `former_status` that `facts` told before: of a
+    /// customer who is not archived, it says how the customer stands now. A host without such a status says
     /// [`without_deactivation`](crate::data_map::DataMapBuilder::without_deactivation) in its data map.
     pub status: Option<StatusChange>,
     /// The records. A reassigned one goes to the tenant's "Unknown Customer", which exists already or is

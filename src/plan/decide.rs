@@ -685,43 +685,30 @@ fn texts<S: Serializer>(list: &Arc<[String]>, serializer: S) -> Result<S::Ok, S:
     serializer.collect_seq(list.iter())
 }
 
-/// On one line, unless several things forbid the erasure: then each has a line of its own.
+/// On one line; a refusal has a line for each thing that forbids the erasure, and for each class that a duty keeps anyway.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Blocked(Blocked { by, deferred, .. }) = self
-            && by.len() + deferred.len() > 1
-        {
-            f.write_str("refused:")?;
-            for by in by {
-                write!(f, "\n  * {}; {}", by.why, by.way_out)?;
-            }
-            return deferred.iter().try_for_each(|deferred| write!(f, "\n  * {deferred}"));
-        }
-        self.write(f)?;
-        for deferred in self.deferred() {
-            write!(f, "; {deferred}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Decision {
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut besides = "; ";
         match self {
             Self::Due(due) => {
                 write!(f, "due ({}), treatment {}", due.trigger, due.treatment)?;
                 due.since.map_or(Ok(()), |day| write!(f, ", since {day}"))?;
-                due.again.as_ref().map_or(Ok(()), |again| write!(f, ", {again}"))
+                due.again.as_ref().map_or(Ok(()), |again| write!(f, ", {again}"))?;
             }
             Self::NotYet(not_yet) => {
-                write!(f, "not yet: {} makes the customer due on {}", not_yet.trigger, not_yet.until)
+                write!(f, "not yet: {} makes the customer due on {}", not_yet.trigger, not_yet.until)?;
             }
-            Self::Blocked(blocked) => {
-                f.write_str("refused")?;
-                blocked.by.iter().try_for_each(|by| write!(f, ": {}; {}", by.why, by.way_out))
+            Self::Blocked(Blocked { by, .. }) => {
+                let begins = if by.len() > 1 { "\n  * " } else { " " };
+                f.write_str("refused:")?;
+                for by in by {
+                    write!(f, "{begins}{}; {}", by.why, by.way_out)?;
+                }
+                besides = "\n  in any case ";
             }
-            Self::Nothing(nothing) => write!(f, "nothing to do: {nothing}"),
+            Self::Nothing(nothing) => write!(f, "nothing to do: {nothing}")?,
         }
+        self.deferred().iter().try_for_each(|deferred| write!(f, "{besides}{deferred}"))
     }
 }
 

@@ -212,20 +212,33 @@ fn statements_are_spelled_by_the_dialect() {
     }
 }
 
+fn reads_the_clock(text: &str) -> bool {
+    let code = text.lines().filter(|line| !line.trim().starts_with("//"));
+    code.into_iter()
+        .any(|line| ["Utc::now()", "SystemTime::now", "Local::now"].iter().any(|clock| line.contains(clock)))
+}
+
 #[test]
 fn the_clock_is_read_in_one_place() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     gather(&source, &mut files);
-    let reading: Vec<_> = files
-        .into_iter()
-        .filter(|file| {
-            let text = fs::read_to_string(file).unwrap();
-            let code = text.lines().filter(|line| !line.trim().starts_with("//"));
-            code.into_iter().any(|line| {
-                ["Utc::now()", "SystemTime::now", "Local::now"].iter().any(|clock| line.contains(clock))
-            })
-        })
-        .collect();
+    let reading: Vec<_> =
+        files.into_iter().filter(|file| reads_the_clock(&fs::read_to_string(file).unwrap())).collect();
     assert_eq!(reading, [source.join("engine/clock.rs")]);
+}
+
+/// Code of a pure room that looks at the clock instead of taking the time as an argument.
+#[test]
+fn code_that_reads_the_clock_is_found_out() {
+    for honest in [
+        "fn due(at: DateTime<Utc>) -> bool {\n    at > self.until\n}",
+        "    // not Utc::now(): a test turns it",
+    ] {
+        assert!(!reads_the_clock(honest), "{honest}");
+    }
+    for now in ["Utc::now()", "std::time::SystemTime::now()", "chrono::Local::now().date_naive()"] {
+        let broken = format!("fn due(&self) -> bool {{\n    {now} > self.until\n}}");
+        assert!(reads_the_clock(&broken), "{broken}");
+    }
 }

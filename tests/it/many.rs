@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use relinquish::engine::Outcomes;
 use relinquish::testing::ManualClock;
 use relinquish::{
     Approval, ApprovedPlan, Asked, CustomerId, Engine, Error, Outcome, Planned, PolicyDocument, SqlMap,
@@ -96,30 +97,58 @@ impl Shop {
     }
 }
 
+/// By how many plans a run is ahead of the outcomes that it has given, at most. `run` may take the plans as it likes.
+async fn most_ahead<'s>(
+    shop: &'s Shop,
+    customers: usize,
+    run: impl FnOnce(&'s Engine, Box<dyn Iterator<Item = ApprovedPlan> + Send>) -> Outcomes<'s>,
+) -> usize {
+    let plans = shop.plans(customers, |_| 1).await;
+    let digests: Vec<_> = plans.iter().map(|plan| plan.plan().digest()).collect();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&taken);
+    let counted = plans.into_iter().inspect(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    let mut outcomes = run(&shop.engine, Box::new(counted));
+    let (mut given, mut most) = (0, taken.load(Ordering::SeqCst));
+    while let Some(outcome) = outcomes.next().await {
+        let outcome = outcome.unwrap();
+        let plan = outcome.certificate().unwrap().digests()["plan"];
+        assert_eq!(plan, digests[given], "in the order of the plans");
+        given += 1;
+        most = most.max(taken.load(Ordering::SeqCst) - given);
+    }
+    assert_eq!((given, shop.named()), (customers, 0));
+    assert!(outcomes.next().await.is_none(), "and stays at its end");
+    most
+}
+
 #[tokio::test]
 async fn plans_are_taken_at_most_three_batches_ahead_of_their_outcomes() {
     let shop = shop(95);
-    let plans = shop.plans(95, |_| 1).await;
-    let digests: Vec<_> = plans.iter().map(|plan| plan.plan().digest()).collect();
+    let most = most_ahead(&shop, 95, |engine, plans| engine.execute_each(plans)).await;
+    assert!(most <= 3 * BATCH, "{most} plans ahead");
+}
+
+#[tokio::test]
+async fn nothing_happens_before_somebody_asks_for_an_outcome() {
+    let shop = shop(5);
+    let plans = shop.plans(5, |_| 1).await;
     let taken = AtomicUsize::new(0);
-    let mut outcomes = shop.engine.execute_each(plans.into_iter().inspect(|_| {
+    let counted = plans.into_iter().inspect(|_| {
         taken.fetch_add(1, Ordering::SeqCst);
-    }));
-    assert_eq!(taken.load(Ordering::SeqCst), 0, "nothing happens unasked");
-    let mut given = 0;
-    while let Some(outcome) = outcomes.next().await {
-        let outcome = outcome.unwrap();
-        assert_eq!(
-            outcome.certificate().unwrap().digests()["plan"],
-            digests[given],
-            "in the order of the plans"
-        );
-        given += 1;
-        let ahead = taken.load(Ordering::SeqCst) - given;
-        assert!(ahead <= 3 * BATCH, "{ahead} plans ahead of outcome {given}");
-    }
-    assert_eq!((given, shop.named()), (95, 0));
-    assert!(outcomes.next().await.is_none(), "and stays at its end");
+    });
+    drop(shop.engine.execute_each(counted));
+    assert_eq!((taken.load(Ordering::SeqCst), shop.named()), (0, 5));
+}
+
+/// A run that holds all plans in memory at once.
+#[tokio::test]
+async fn a_run_that_takes_all_plans_at_once_is_found_out() {
+    let shop = shop(45);
+    let most = most_ahead(&shop, 45, |engine, plans| engine.execute_each(plans.collect::<Vec<_>>())).await;
+    assert!(most > 3 * BATCH, "{most} plans ahead");
 }
 
 #[tokio::test]

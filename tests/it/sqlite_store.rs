@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use relinquish::data_map::Kind;
 use relinquish::store::{
-    Cursor, CustomerStore, EraseRequest, Erased, PageRequest, StoreError, TallyRequest, Target,
+    Cursor, CustomerStore, EraseRequest, Erased, Page, PageRequest, StoreError, TallyRequest, Target,
 };
 use relinquish::{CustomerId, PolicyDocument};
 
@@ -37,6 +37,85 @@ async fn every_customer_is_on_exactly_one_page() {
             assert_eq!(paged(&*host.store, limit, false).await, all, "{} by {limit}", host.name);
         }
     }
+}
+
+/// Everybody is on exactly one page, although whoever was on a page is gone before the next one is read; and the pages end.
+async fn skips_nobody(
+    all: &[&str],
+    page: impl AsyncFn(PageRequest) -> Page,
+    gone: impl Fn(&CustomerId),
+) -> Result<(), String> {
+    let (mut ids, mut after) = (Vec::new(), None);
+    loop {
+        let page = page(PageRequest::new(3).after(after)).await;
+        page.customers.iter().for_each(|facts| gone(&facts.id));
+        ids.extend(page.customers.into_iter().map(|facts| facts.id.as_str().to_owned()));
+        after = page.next;
+        if ids.len() > all.len() {
+            return Err("somebody is on two pages".to_owned());
+        }
+        if after.is_none() {
+            break;
+        }
+    }
+    let skipped: Vec<_> = all.iter().filter(|id| !ids.iter().any(|found| found == *id)).collect();
+    if skipped.is_empty() { Ok(()) } else { Err(format!("skipped: {skipped:?}")) }
+}
+
+const TEN: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
+
+fn ten() -> Shop {
+    let rows = TEN.map(|id| format!("({id}, 'x')")).join(", ");
+    Shop::new(
+        &format!(
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO clients VALUES {rows};"
+        ),
+        &format!("{CUSTOMERS}fields = {{ name = 'name' }}"),
+        "customer = 'delete'",
+    )
+}
+
+/// A customer who was on a page is gone by the next page.
+fn leaving(shop: &Shop) -> impl Fn(&CustomerId) {
+    let connection = rusqlite::Connection::open(shop.path()).unwrap();
+    move |id| {
+        let deleted = connection.execute("DELETE FROM clients WHERE id = ?1", [id.as_str()]).unwrap();
+        assert_eq!(deleted, 1, "it was there");
+    }
+}
+
+#[tokio::test]
+async fn a_set_that_shrinks_between_pages_loses_nobody() {
+    let shop = ten();
+    let store = shop.store().unwrap();
+    let page = async |request: PageRequest| store.page(&request).await.unwrap();
+    assert_eq!(skips_nobody(&TEN, page, leaving(&shop)).await, Ok(()));
+}
+
+/// Pages by offset skip those who moved up; and pages that begin anew each time never end where nobody leaves.
+#[tokio::test]
+async fn a_store_that_pages_by_offset_is_found_out() {
+    let shop = ten();
+    let store = shop.store().unwrap();
+    let everybody = async || store.page(&PageRequest::new(999)).await.unwrap().customers;
+    let by_offset = async |request: PageRequest| {
+        let all = everybody().await;
+        let from: usize = request.after.map_or(0, |cursor| cursor.as_str().parse().unwrap());
+        let to = from + request.limit;
+        let next = (to < all.len()).then(|| Cursor::new(to.to_string()));
+        Page::new(all.into_iter().skip(from).take(request.limit).collect(), next)
+    };
+    let said = skips_nobody(&TEN, by_offset, leaving(&shop)).await.unwrap_err();
+    assert!(said.starts_with("skipped: [\"4\", \"5\", \"6\""), "{said}");
+
+    let shop = ten();
+    let store = shop.store().unwrap();
+    let anew = async |request: PageRequest| {
+        let page = store.page(&PageRequest::new(request.limit)).await.unwrap();
+        Page::new(page.customers, Some(Cursor::new("on")))
+    };
+    let said = skips_nobody(&TEN, anew, |_| ()).await.unwrap_err();
+    assert_eq!(said, "somebody is on two pages");
 }
 
 /// A page began behind an id. Where the id did not say which key it was, as with a number and the text of the same digits, or

@@ -10,6 +10,9 @@
 //! shop; and deliberately broken ones must not, or the law would not be worth its name (`broken`,
 //! `leaking`).
 //!
+//! `table.md` leads from each law of the crate, and from each requirement, to the tests that show it. `law_table` checks the
+//! table.
+//!
 //! `PROPTEST_CASES` raises the number of shops.
 
 /// That a law is kept, or how it is broken.

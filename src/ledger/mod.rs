@@ -59,7 +59,7 @@ pub use sqlite::SqliteLedger;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
-    /// Somebody else holds it.
+    /// Another process has locked the ledger.
     #[error("{doing}: the ledger is locked by another process; try again when it is free")]
     Busy {
         /// What was being done.
@@ -138,11 +138,11 @@ pub trait CaseBook: Debug + Send + Sync + 'static {
     /// open or none. **Errors:** [`LedgerError`].
     async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError>;
 
-    /// Claims those of the cases that are open and that nobody has, whose lease has run out, or that this worker has
-    /// already. The others are left out.
+    /// Claims the open cases that this worker may have: cases without a claim, cases whose lease has expired, and
+    /// cases that this worker has already. The others are left out.
     ///
-    /// **Idempotency:** again gives a new claim, and the one before is void. **Partial failure:** none. **Cancel safety:**
-    /// they may be claimed or not; the lease runs out. **Errors:** [`LedgerError`].
+    /// **Idempotency:** repeating gives a new claim, and the former claim is void. **Partial failure:** none.
+    /// **Cancel safety:** the cases may be claimed or not; the lease expires. **Errors:** [`LedgerError`].
     async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError>;
 
     /// Appends events to open cases in one write, and renews the lease.

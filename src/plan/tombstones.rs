@@ -1,4 +1,4 @@
-//! What goes only with the last record that needs it.
+//! Tombstones: records that are deleted only with the last record that needs them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,22 +12,22 @@ use crate::treatment::Tally;
 use crate::treatment::{ClassTreatment, Tombstone, Treatment};
 use crate::words::plural;
 
-/// Records of one class that have to stay while others are kept that need them: anonymised now, and deleted when the
-/// customer is treated again once the last of those has gone.
+/// The tombstones of one class. They stay while kept records need them. They are anonymised now. When the last record
+/// that needs them is gone, the next treatment of the customer deletes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstones {
     /// The record class.
     pub class: ClassName,
-    /// How many.
+    /// The number of tombstones.
     pub rows: u64,
-    /// The classes whose records need them.
+    /// The classes whose records need the tombstones.
     pub needed_by: BTreeSet<ClassName>,
-    /// The last day on which any of those is kept; none where their dates do not say.
+    /// The last day on which one of those records is kept. `None` if their dates do not say so.
     pub until: Option<NaiveDate>,
 }
 
 impl Tombstones {
-    /// Those of one customer, by the records that were counted and what duties defer of them.
+    /// The tombstones of one customer, from the counted records and what duties defer of them.
     pub(crate) fn of(treatment: &Treatment, tally: &Tally, deferred: &[Deferred]) -> Vec<Self> {
         let stays = |class: &ClassName| {
             deferred.iter().any(|deferred| deferred.class == *class)
@@ -53,7 +53,7 @@ impl Tombstones {
     }
 }
 
-/// The classes for whose sake records of a class stay, through whatever they need.
+/// The classes for whose sake records of a class stay, directly or through other records.
 fn behind<'t>(treatment: &'t Treatment, class: &'t ClassName) -> BTreeSet<&'t ClassName> {
     let mut seen = BTreeSet::new();
     let mut todo = vec![class];

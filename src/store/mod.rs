@@ -64,7 +64,7 @@ pub struct TallyRequest {
     pub customers: Vec<CustomerId>,
     /// The treatment.
     pub treatment: Arc<Treatment>,
-    /// The instant for ages that are made more general. `None`: no treatment uses an age.
+    /// The instant for ages that are made more general. `None` if the treatment makes no age more general.
     pub at: Option<DateTime<Utc>>,
 }
 

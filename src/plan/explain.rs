@@ -59,7 +59,7 @@ pub enum Reason {
     NoDate {
         /// The trigger.
         trigger: Trigger,
-        /// The dates it looks for.
+        /// The dates that the trigger looks for.
         since: Vec<String>,
     },
     /// A trigger that has a date and a period.

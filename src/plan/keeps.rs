@@ -112,7 +112,7 @@ impl Keeps {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Changed {
-    /// Duties keep other records of a class than those of the plan: a duty has ended, or records have come or gone.
+    /// Duties keep other records of a class than planned: a duty has ended, or records were added or deleted.
     Kept {
         /// The class.
         class: ClassName,

@@ -69,7 +69,7 @@ pub enum Because {
 pub enum NotDue {
     /// The customer is due on a later day.
     NotYet {
-        /// What will make the customer due.
+        /// The trigger that will make the customer due.
         trigger: Trigger,
         /// That day.
         until: NaiveDate,

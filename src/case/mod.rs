@@ -13,7 +13,7 @@
 //! turn.decided();
 //! assert_eq!(next(&progress, &turn), Next::Take(Step::Deactivate));
 //!
-//! Records are erased only after the ledger recorded that this step begins.
+//! // Records are erased only after an event says that this step begins.
 //! let done = Event::Done { step: Step::Records, proof: Proof::Lost };
 //! assert!(progress.apply(&done).is_err());
 //!

@@ -48,8 +48,8 @@ impl<'t> Batch<'t> {
         }
     }
 
-    /// A case's treatment as it stood on the day on which the case was opened, under a digest of its own: what duties kept
-    /// then is kept to the end, however long the case waits.
+    /// A case's treatment, dated for the day on which the case was opened, with its digest. What duties kept on that
+    /// day is kept to the end, however long the case waits.
     pub(super) fn date(
         &mut self,
         engine: &Engine,

@@ -8,7 +8,7 @@
 //! 2. **Decide again,** on fresh facts. For a customer who is due, the gateways are asked, too. If anything has
 //! changed, the case is superseded.
 //! 3. **Deactivate** by compare-and-set. The former status is recorded first.
-//! 4. **Gateways.** Guards are checked again right before each gateway. A refusal blocks the case.
+//! 4. **Gateways.** Guards are checked again right before each profile. A refusal blocks the case.
 //! 5. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
 //! 6. **Verify.** The records are read back and checked.
 //! 7. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.

@@ -812,7 +812,7 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
     fields
 }
 
-/// `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`
+/// Reads `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`.
 fn read_json_field(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldMap> {
     let table = reader.table(path, value, &["json", "rest"])?;
     let rest = reader.required_text(path, table, "rest").and_then(|kind| read_kind(reader, path, kind));
@@ -851,7 +851,7 @@ fn read_json_field(reader: &mut Reader, path: &str, value: &Json) -> Option<Fiel
 
 const NOT_PERSONAL: &str = "not personal";
 
-/// A field of a kind of personal data, or of none.
+/// Reads a kind of personal data, or "not personal".
 fn read_kind(reader: &mut Reader, path: &str, text: &str) -> Option<FieldMap> {
     if text == NOT_PERSONAL {
         return Some(FieldMap::default());

@@ -76,8 +76,8 @@ impl BoundClass {
         self.indexed.contains(&column.to_ascii_lowercase())
     }
 
-    /// Whether a field is written when what a link leads to is due, whoever has the record. The value by which a link finds a
-    /// customer is such a field, too.
+    /// Whether a field belongs to the person at the far end of a link, whoever owns the record. The value by which a
+    /// link finds a customer counts, too.
     pub(crate) fn is_of(&self, field: &str, link: &BoundLink) -> bool {
         self.of.get(field).is_some_and(|name| *name == link.name)
             || self.values.iter().any(|(own, name)| own.as_str() == field && *name == link.name)

@@ -85,7 +85,7 @@ impl dyn Session + '_ {
         Ok(list)
     }
 
-    /// What a statement gives that gives one row.
+    /// The result of a statement that returns one row.
     pub(crate) fn one<T>(
         &mut self,
         sql: &str,
@@ -103,7 +103,7 @@ pub(crate) trait Row {
 }
 
 impl dyn Row + '_ {
-    /// A whole number that is never negative.
+    /// A non-negative whole number.
     pub(crate) fn natural<T: TryFrom<i64>>(&self, column: usize) -> Result<T, Fault> {
         match self.cell(column)? {
             Cell::Integer(number) => {
@@ -138,7 +138,7 @@ fn unexpected(column: usize, wanted: &str) -> Fault {
     Fault::Other(format!("column {} of a result holds no {wanted}", column + 1))
 }
 
-/// A transaction that is undone when it is dropped before it was committed.
+/// A transaction that is undone when it is dropped without a commit.
 pub(crate) struct Transaction<'s> {
     session: &'s mut (dyn Session + 's),
     is_open: bool,
@@ -169,7 +169,7 @@ impl DerefMut for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            // A database that cannot even undo refuses to begin the next transaction, and that error is said.
+            // If the rollback fails, the next transaction cannot begin, and that error is reported.
             drop(self.session.rollback());
         }
     }

@@ -1,4 +1,4 @@
-//! A connection of SQLite's as a [`Session`].
+//! An SQLite connection as a [`Session`].
 
 use rusqlite::Connection;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -63,7 +63,7 @@ impl Session for SqliteSession<'_> {
         self.connection.prepare(sql).map(drop).map_err(unprepared)
     }
 
-    /// SQLite counts the changes of a schema. VACUUM counts as one.
+    /// SQLite counts the changes of a schema. VACUUM counts as a change.
     fn schema_version(&mut self) -> Result<i64, Fault> {
         Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
     }
@@ -78,10 +78,11 @@ impl Session for SqliteSession<'_> {
 }
 
 impl SqliteSession<'_> {
-    /// Holds foreign keys when the transaction commits. SQLite turns that off again when it ends.
+    /// Lets SQLite check foreign keys when the transaction commits. SQLite resets this at the end of the transaction.
     ///
-    /// SQLite turns a flag on as it prepares the pragma. Run, the pragma also has every statement of the connection prepared
-    /// anew, which costs more than one customer. So it is run only where an SQLite does otherwise.
+    /// SQLite sets a flag already when it prepares the pragma. Running the pragma also makes SQLite prepare all
+    /// statements of the connection again, which costs more than one customer. So the pragma is run only if preparing
+    /// had no effect.
     fn defer_foreign_keys(&self) -> Result<(), Fault> {
         const DEFER: &str = "PRAGMA defer_foreign_keys = ON";
         drop(self.connection.prepare(DEFER)?);
@@ -103,7 +104,7 @@ impl Row for rusqlite::Row<'_> {
     }
 }
 
-/// A value as SQLite gives it.
+/// A value from SQLite.
 pub(super) fn cell(value: ValueRef<'_>) -> Cell<'_> {
     match value {
         ValueRef::Null => Cell::Null,
@@ -114,7 +115,7 @@ pub(super) fn cell(value: ValueRef<'_>) -> Cell<'_> {
     }
 }
 
-/// A value as SQLite takes it.
+/// A value for SQLite.
 pub(super) struct Parameter<'v>(pub(super) &'v Value);
 
 impl ToSql for Parameter<'_> {

@@ -169,9 +169,9 @@ impl Elsewhere {
 /// What is done to rows that are deleted only with the last row that needs them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tombstone {
-    /// Per customer: rows.
+    /// Per customer: the rows.
     pub(crate) rows: Statement,
-    /// What anonymises them meanwhile. None where nothing in them is personal.
+    /// The statement that anonymises them for now. `None` if they hold no personal data.
     pub(crate) act: Option<Statement>,
     /// The number of rows.
     pub(crate) distinct: String,

@@ -143,7 +143,8 @@ impl Progress {
 
     /// Adds an event.
     ///
-    /// # Errors [`OutOfOrder`] if the event cannot happen in the case's present state. Then nothing has changed.
+    /// # Errors
+    /// [`OutOfOrder`] if the event cannot happen in the case's present state. Then nothing has changed.
     pub fn apply(&mut self, event: &Event) -> Result<(), OutOfOrder> {
         if let Some(obstacle) = &self.blocked
             && !matches!(event, Event::Retried | Event::Waived(_))

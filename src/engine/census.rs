@@ -150,8 +150,9 @@ impl Engine {
     /// census reads whole tables. Take it when you put a map to use, and from time to time.
     /// [`plan_expiry`](Self::plan_expiry) reads all customers, so it takes a census itself.
     ///
-    /// # Errors [`Error::Census`] if the store takes none; a store or ledger out of reach; a schema that has changed
-    /// since the store was opened.
+    /// # Errors
+    /// [`Error::Census`] if the store takes none; a store or ledger out of reach; a schema that has changed since the
+    /// store was opened.
     pub async fn census(&self) -> Result<Arc<Census>, Error> {
         let Some(taker) = self.parts.store.takes_census() else {
             return Err(Error::Census {

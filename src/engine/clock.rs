@@ -40,7 +40,8 @@ pub struct NoEntropy;
 pub trait Entropy: Debug + Send + Sync + 'static {
     /// Fills a buffer with unpredictable bytes.
     ///
-    /// # Errors [`NoEntropy`] if no random bytes are available.
+    /// # Errors
+    /// [`NoEntropy`] if no random bytes are available.
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy>;
 }
 

@@ -126,8 +126,9 @@ impl Engine {
     /// Plans what expires for the customers of some tenants, by age or because the last duty has ended. Touches
     /// nothing. Reads all customers, batch by batch.
     ///
-    /// # Errors [`Error::NoSuchTenant`] for a tenant without customers, either asked for or named in the policy. A
-    /// store or a gateway out of reach.
+    /// # Errors
+    /// [`Error::NoSuchTenant`] for a tenant without customers, either asked for or named in the policy. A store or a
+    /// gateway out of reach.
     pub async fn plan_expiry(
         &self,
         tenants: impl IntoIterator<Item = TenantId> + Send,
@@ -205,9 +206,10 @@ impl Engine {
     /// count plus 100 records, or the approval is not valid any more. What was done stays done. The outcome is
     /// [`Outcome::Waiting`] if the store or a gateway is out of reach.
     ///
-    /// # Errors Before anything is touched: [`Error::Approval`] if the approval is not valid now,
-    /// [`Error::OtherRules`] if the policy or the data map has changed, [`Error::Census`] without a valid
-    /// [census](Self::census). A ledger out of reach.
+    /// # Errors
+    /// Before anything is touched: [`Error::Approval`] if the approval is not valid now, [`Error::OtherRules`] if the
+    /// policy or the data map has changed, [`Error::Census`] without a valid [census](Self::census). A ledger out of
+    /// reach.
     pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Outcome, Error> {
         let now = self.parts.clock.now();
         approved.approval.valid_at(now)?;

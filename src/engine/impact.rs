@@ -38,8 +38,9 @@ impl Engine {
     /// The gateways are not asked: a customer who would be blocked only by a gateway's answer counts as due. A
     /// customer who was treated before under another treatment counts as due as well, so that no number is too small.
     ///
-    /// # Errors [`Error::NoSuchTenant`] if the other policy has an entry for a tenant without customers. A store or
-    /// ledger out of reach.
+    /// # Errors
+    /// [`Error::NoSuchTenant`] if the other policy has an entry for a tenant without customers. A store or ledger out
+    /// of reach.
     pub async fn impact(&self, new: &Policy) -> Result<Impact, Error> {
         let now = self.parts.clock.now();
         let mut impact = Impact::default();

@@ -6,7 +6,7 @@
 //! # How a case runs
 //! 1. **Open.** The mandate and the plan are recorded before anything is touched.
 //! 2. **Decide again,** on fresh facts. For a customer who is due, the gateways are asked, too. If anything has
-//! changed, the case is superseded.
+//!    changed, the case is superseded.
 //! 3. **Deactivate** by compare-and-set. The former status is recorded first.
 //! 4. **Gateways.** Guards are checked again right before each profile. A refusal blocks the case.
 //! 5. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
@@ -213,8 +213,9 @@ impl EngineBuilder {
 
     /// Checks the policy against the store's data map, and builds the engine.
     ///
-    /// # Errors Everything that is impossible or undecided, all at once: see [`PolicyDocument::check`]. Also a
-    /// gateway at which the policy erases, and that has no adapter here or has two.
+    /// # Errors
+    /// Everything that is impossible or undecided, all at once: see [`PolicyDocument::check`]. Also a gateway at
+    /// which the policy erases, and that has no adapter here or has two.
     pub fn build(self) -> Result<Engine, Problems> {
         let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
@@ -347,7 +348,8 @@ impl Engine {
 
     /// Plans the erasure of one customer. Touches nothing.
     ///
-    /// # Errors [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], [`Error::Census`] without a valid
+    /// # Errors
+    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], [`Error::Census`] without a valid
     /// [census](Self::census), or a store, gateway or ledger out of reach.
     pub async fn plan(&self, customer: &CustomerId, asked: &Asked) -> Result<Planned, Error> {
         self.plan_batch(std::slice::from_ref(customer), asked)
@@ -426,9 +428,10 @@ impl Engine {
     ///
     /// Dropping the future interrupts the cases; [`resume`](Self::resume) finishes them.
     ///
-    /// # Errors Before any case is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`] if any
-    /// plan cannot be executed now; then nothing is touched. Later: only errors that prevent writes to the ledger.
-    /// Open cases can be resumed.
+    /// # Errors
+    /// Before any case is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`] if any plan cannot
+    /// be executed now; then nothing is touched. Later: only errors that prevent writes to the ledger. Open cases can
+    /// be resumed.
     pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
         let now = self.parts.clock.now();
         self.admit_all(&plans, now).await?;

@@ -53,9 +53,10 @@ impl<'e> Outcomes<'e> {
 
     /// The next plan's outcome, or `None` after the last plan.
     ///
-    /// # Errors [`Error::Approval`] or [`Error::OtherRules`] if any plan of a batch cannot be executed now. Nothing
-    /// of this batch is touched, the batches before it are done, and later batches can still be asked for. Otherwise:
-    /// errors that prevent writes to the ledger. Open cases can be resumed.
+    /// # Errors
+    /// [`Error::Approval`] or [`Error::OtherRules`] if any plan of a batch cannot be executed now. Nothing of this
+    /// batch is touched, the batches before it are done, and later batches can still be asked for. Otherwise: errors
+    /// that prevent writes to the ledger. Open cases can be resumed.
     pub async fn next(&mut self) -> Option<Result<Outcome, Error>> {
         while self.ready.is_empty() {
             match self.batches.next().await? {

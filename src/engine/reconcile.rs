@@ -85,7 +85,8 @@ impl Reconciliation<'_> {
 
     /// The next rows. The list may be empty if nothing was forgotten in a block. `None` after the last profile.
     ///
-    /// # Errors A gateway, store or ledger out of reach. The listed profiles are kept: call this again.
+    /// # Errors
+    /// A gateway, store or ledger out of reach. The listed profiles are kept: call this again.
     pub async fn next(&mut self) -> Result<Option<Vec<ReviewRow>>, Error> {
         while !self.ended && self.waiting.len() < BLOCK {
             match self.pages.next().await? {

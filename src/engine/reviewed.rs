@@ -40,8 +40,9 @@ impl Engine {
     ///
     /// A profile with an open case is tried again.
     ///
-    /// # Errors [`Error::Approval`] if the approval has expired, [`Error::NoSuchGateway`] for a gateway without an
-    /// adapter; then nothing is touched. A store or ledger out of reach.
+    /// # Errors
+    /// [`Error::Approval`] if the approval has expired, [`Error::NoSuchGateway`] for a gateway without an adapter;
+    /// then nothing is touched. A store or ledger out of reach.
     pub async fn erase_profiles(&self, review: &ApprovedReview) -> Result<Vec<ReviewOutcome>, Error> {
         let now = self.parts.clock.now();
         review.approval.valid_at(now)?;
@@ -176,7 +177,8 @@ impl Engine {
     /// `owner` is the customer whom the gateway's data name, if they name one. Erasures before the ledger began, or
     /// by somebody else, are not known here.
     ///
-    /// # Errors A store or ledger out of reach. Then nothing is known: keep the event, and ask again.
+    /// # Errors
+    /// A store or ledger out of reach. Then nothing is known: keep the event, and ask again.
     pub async fn concerns_erased(
         &self,
         gateway: &GatewayName,

@@ -172,7 +172,8 @@ impl NewCase {
 
     /// Checks that the mandate is for this task.
     ///
-    /// # Errors [`ApprovalError`]: the mandate is for something else.
+    /// # Errors
+    /// [`ApprovalError`]: the mandate is for something else.
     pub fn is_mandated(&self) -> Result<(), ApprovalError> {
         if let Task::Erasure(erasure) = &self.task {
             let plan = erasure.binding.digest();

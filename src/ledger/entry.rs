@@ -478,7 +478,8 @@ impl Circumstances {
 
     /// The text that a ledger stores, and the openings of its [sealed](Sealed) values.
     ///
-    /// # Errors [`LedgerError::Failed`] for values that JSON cannot express.
+    /// # Errors
+    /// [`LedgerError::Failed`] for values that JSON cannot express.
     pub fn to_text(&self) -> Result<(String, Option<String>), LedgerError> {
         let mut gather = Gather::default();
         gather.sealed(&mut self.operator.clone())?;
@@ -487,7 +488,8 @@ impl Circumstances {
 
     /// Reads circumstances from their text and their openings.
     ///
-    /// # Errors [`LedgerError::Corrupt`] if the text or the openings are not valid.
+    /// # Errors
+    /// [`LedgerError::Corrupt`] if the text or the openings are not valid.
     pub fn from_text(text: &str, beside: Option<&str>) -> Result<Self, LedgerError> {
         let corrupt = |_| LedgerError::Corrupt { doing: "reading circumstances" };
         let mut read: Self = serde_json::from_str(text).map_err(corrupt)?;
@@ -526,7 +528,8 @@ pub enum EntryBody {
 impl EntryBody {
     /// The text of the entry that a ledger stores: canonical JSON (RFC 8785) of `format` and `says`.
     ///
-    /// # Errors [`LedgerError::Failed`] for values that JSON cannot express.
+    /// # Errors
+    /// [`LedgerError::Failed`] for values that JSON cannot express.
     pub fn to_text(&self) -> Result<String, LedgerError> {
         match self {
             Self::Closed(case) => Ok(case.text.to_string()),
@@ -548,8 +551,9 @@ impl EntryBody {
     /// Reads an entry from the text and the openings that a ledger stored. `circumstances` finds the circumstances of
     /// a closed case by their digest.
     ///
-    /// # Errors [`LedgerError::Newer`] for a text of a later release. [`LedgerError::Corrupt`] for a text that is no
-    /// entry, for openings that do not belong to it, and for circumstances with another digest. Also the errors of
+    /// # Errors
+    /// [`LedgerError::Newer`] for a text of a later release. [`LedgerError::Corrupt`] for a text that is no entry,
+    /// for openings that do not belong to it, and for circumstances with another digest. Also the errors of
     /// `circumstances`.
     pub fn from_text<E: From<LedgerError>>(
         text: &str,
@@ -611,7 +615,8 @@ impl EntryBody {
     /// The digest of the entry's [text](Self::to_text) as a leaf of a Merkle tree: SHA-256 of a zero byte and the
     /// text (RFC 6962, section 2.1).
     ///
-    /// # Errors As [`to_text`](Self::to_text).
+    /// # Errors
+    /// As [`to_text`](Self::to_text).
     pub fn leaf(&self) -> Result<Digest, LedgerError> {
         Ok(leaf_of(&self.to_text()?))
     }

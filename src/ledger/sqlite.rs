@@ -104,7 +104,8 @@ impl SqliteLedger {
 
     /// Opens an existing ledger.
     ///
-    /// # Errors As [`open`](Self::open), and [`LedgerError::NotFound`] if the file does not exist.
+    /// # Errors
+    /// As [`open`](Self::open), and [`LedgerError::NotFound`] if the file does not exist.
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         Self::with(path.as_ref(), false)
     }

@@ -374,7 +374,8 @@ impl Plan {
     ///
     /// The engine checks at execution that the approval is still valid.
     ///
-    /// # Errors [`NotApproved`], with the plan and an [`ApprovalError`], in these cases:
+    /// # Errors
+    /// [`NotApproved`], with the plan and an [`ApprovalError`], in these cases:
     ///
     /// * The approval is for another plan.
     /// * The operator has no authority over every tenant with which the customer is connected.

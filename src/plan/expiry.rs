@@ -283,7 +283,8 @@ impl ExpiryPlan {
     ///
     /// The engine checks at execution that the approval is still valid.
     ///
-    /// # Errors [`NotApproved`], with the plan and an [`ApprovalError`](super::ApprovalError), in these cases:
+    /// # Errors
+    /// [`NotApproved`], with the plan and an [`ApprovalError`](super::ApprovalError), in these cases:
     ///
     /// * The approval is for another plan.
     /// * The approval is valid for more than 30 days.

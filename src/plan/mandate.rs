@@ -208,7 +208,8 @@ impl StandingApproval {
     ///
     /// The engine checks at execution that the approval is still valid.
     ///
-    /// # Errors [`NotApproved`], with all plans and an [`ApprovalError`]. Then no plan is approved. The cases are:
+    /// # Errors
+    /// [`NotApproved`], with all plans and an [`ApprovalError`]. Then no plan is approved. The cases are:
     ///
     /// * There are more plans than the standing approval allows.
     /// * A plan was made under another policy or data map, or by another trigger.
@@ -304,8 +305,9 @@ impl ReplayPlan {
     ///
     /// The engine checks at execution that the approval is still valid.
     ///
-    /// # Errors [`NotApproved`], with the replay and an [`ApprovalError`]: the approval is for another digest, is
-    /// valid for more than 30 days, or comes from an operator who has no authority over every tenant.
+    /// # Errors
+    /// [`NotApproved`], with the replay and an [`ApprovalError`]: the approval is for another digest, is valid for
+    /// more than 30 days, or comes from an operator who has no authority over every tenant.
     pub fn approve(self, approval: &Approval) -> Result<Vec<ApprovedPlan>, NotApproved<Self>> {
         let mut plans = self.of.iter();
         let held = approval

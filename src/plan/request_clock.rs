@@ -116,8 +116,8 @@ impl RequestClock {
 
     /// Stops the clock: the person was asked for proof of identity.
     ///
-    /// # Errors [`ClockError`]: the clock is stopped already, or the day is before the receipt or after the answer
-    /// was due.
+    /// # Errors
+    /// [`ClockError`]: the clock is stopped already, or the day is before the receipt or after the answer was due.
     pub fn suspend(
         &mut self,
         from: NaiveDate,
@@ -138,7 +138,8 @@ impl RequestClock {
 
     /// Restarts the clock: the identity is confirmed.
     ///
-    /// # Errors [`ClockError`]: the clock is not stopped, or the day is before the day of the stop.
+    /// # Errors
+    /// [`ClockError`]: the clock is not stopped, or the day is before the day of the stop.
     pub fn resume(&mut self, to: NaiveDate) -> Result<(), ClockError> {
         let suspended = self.suspensions.last_mut().filter(|last| last.to.is_none());
         let suspended = suspended.ok_or(ClockError::NotSuspended)?;
@@ -151,8 +152,9 @@ impl RequestClock {
 
     /// Extends the period to three months from receipt. The person was told so.
     ///
-    /// # Errors [`ClockError`]: the period was extended before, the clock is stopped, or the person was told outside
-    /// the first month.
+    /// # Errors
+    /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told outside the first
+    /// month.
     pub fn extend(
         &mut self,
         told: NaiveDate,

@@ -15,11 +15,11 @@
 //! # }
 //! ```
 //!
-//! # Who owns a document The template gives each customer a place, with the customer's id in it. All objects at this
-//! place and below belong to the customer: `invoices/47` and below, never `invoices/471` or `invoices/47.pdf`,
-//! because keys are compared part by part. The id is encoded as `object_store` encodes a part of a path: characters
-//! that are not allowed in a part, such as a slash, become percent signs with digits. An id that leaves an empty part
-//! is refused.
+//! # Who owns a document
+//! The template gives each customer a place, with the customer's id in it. All objects at this place and below belong
+//! to the customer: `invoices/47` and below, never `invoices/471` or `invoices/47.pdf`, because keys are compared
+//! part by part. The id is encoded as `object_store` encodes a part of a path: characters that are not allowed in a
+//! part, such as a slash, become percent signs with digits. An id that leaves an empty part is refused.
 //!
 //! # What happens to documents
 //! | the policy's treatment of the class | what happens to a document |
@@ -34,19 +34,22 @@
 //! refused, because nothing would lead to the documents when the duty ends. A rewritten document keeps its key and
 //! its content type, and no other attribute. A key may contain a name: delete such documents.
 //!
-//! # Order, and failures in between The root store is erased first, because it compares the customer with the
-//! approved plan and erases in one transaction. An object store can do neither. The documents can still be found
-//! afterwards, because their place depends only on the id. If the object store fails then, the case waits and a
-//! resume continues. Every document is read back before a certificate is issued. A program that writes a customer's
-//! document during these moments may restore it.
+//! # Order, and failures in between
+//! The root store is erased first, because it compares the customer with the approved plan and erases in one
+//! transaction. An object store can do neither. The documents can still be found afterwards, because their place
+//! depends only on the id. If the object store fails then, the case waits and a resume continues. Every document is
+//! read back before a certificate is issued. A program that writes a customer's document during these moments may
+//! restore it.
 //!
-//! # What cannot be reached A bucket may keep versions of overwritten or deleted objects, replicas and backups.
-//! `object_store` can neither list nor remove them, nor tell whether there are any. Plans and certificates say so for
-//! each class. Give the bucket a rule that lets old versions expire.
+//! # What cannot be reached
+//! A bucket may keep versions of overwritten or deleted objects, replicas and backups. `object_store` can neither
+//! list nor remove them, nor tell whether there are any. Plans and certificates say so for each class. Give the
+//! bucket a rule that lets old versions expire.
 //!
-//! # The type of another crate `object_store` has not reached version 1. Its [`ObjectStore`] is nevertheless part of
-//! a signature here, because every host would otherwise have to write an adapter that it has already. This module
-//! exports the crate again as [`object_store`]. A new version of it is a breaking change of this feature only.
+//! # The type of another crate
+//! `object_store` has not reached version 1. Its [`ObjectStore`] is nevertheless part of a signature here, because
+//! every host would otherwise have to write an adapter that it has already. This module exports the crate again as
+//! [`object_store`]. A new version of it is a breaking change of this feature only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -120,9 +123,9 @@ impl<S: CustomerStore> WithDocuments<S> {
     /// Adds the documents of a record class in an object store. Each customer's documents are below `template`, with
     /// the id for `{customer}`.
     ///
-    /// # Errors The template has no part `{customer}`; the class exists already; or the same documents may belong to
-    /// another class of the same object store, because `{customer}` takes the place of a fixed part in the other
-    /// template.
+    /// # Errors
+    /// The template has no part `{customer}`; the class exists already; or the same documents may belong to another
+    /// class of the same object store, because `{customer}` takes the place of a fixed part in the other template.
     pub fn documents(
         mut self,
         class: impl Into<ClassName>,

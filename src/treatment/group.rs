@@ -15,7 +15,7 @@ use crate::data_map::{ClassName, FieldName, Record, Value};
 /// fewer do.
 ///
 /// 1. If too few share the values, each field is made one step [more general](Self::coarser). A field without such a
-/// step is cleared.
+///    step is cleared.
 /// 2. If too few share even these values, all fields are [cleared](Self::fields).
 ///
 /// The customers are counted before anything is written. A customer counts if the customer's own record has the same

@@ -62,8 +62,9 @@ impl FileKeyRing {
 
     /// Makes a key file with a new random key.
     ///
-    /// # Errors [`KeyRingError::Exists`] if the file exists; also no folder, no right to write, no random bytes. Then
-    /// nothing is left behind.
+    /// # Errors
+    /// [`KeyRingError::Exists`] if the file exists; also no folder, no right to write, no random bytes. Then nothing
+    /// is left behind.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
         let path = path.as_ref();
         write_new(path)?;
@@ -72,8 +73,9 @@ impl FileKeyRing {
 
     /// Opens an existing key file.
     ///
-    /// # Errors [`KeyRingError::Missing`] if there is no file; also a file that cannot be read, that others may read,
-    /// that is empty, or that is not a complete key file.
+    /// # Errors
+    /// [`KeyRingError::Missing`] if there is no file; also a file that cannot be read, that others may read, that is
+    /// empty, or that is not a complete key file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
         let path = path.as_ref();
         let shown = || path.display().to_string();

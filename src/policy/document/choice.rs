@@ -72,8 +72,9 @@ impl PolicyDocument {
     /// The policy with one more treatment: an operator's choice. The choice is read and [checked](Self::check) like
     /// every other line, and it has its own digest. Whoever approves a plan under it approves this choice.
     ///
-    /// # Errors There is no such treatment, the name is taken, or the records of a named class do not stay, so that
-    /// their fields cannot have rules.
+    /// # Errors
+    /// There is no such treatment, the name is taken, or the records of a named class do not stay, so that their
+    /// fields cannot have rules.
     pub fn choose(&self, choice: &Choice) -> Result<Self, Problems> {
         let mut document = self.rules.json.clone();
         let path = join("treatments", choice.name.as_str());

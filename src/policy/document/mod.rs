@@ -90,7 +90,8 @@ impl PolicyDocument {
 
     /// Checks the policy against a data map. The result can be carried out as it stands.
     ///
-    /// # Errors Everything that is impossible or undecided, all at once. For example:
+    /// # Errors
+    /// Everything that is impossible or undecided, all at once. For example:
     ///
     /// * a class or a personal field without a rule;
     /// * NULL where it is not allowed;
@@ -103,8 +104,9 @@ impl PolicyDocument {
 
     /// Checks a policy that names the host's own strategies. Otherwise the same as [`check`](Self::check).
     ///
-    /// # Errors As [`check`](Self::check); also a name that is not among the strategies, and a field that a strategy
-    /// does not fit.
+    /// # Errors
+    /// As [`check`](Self::check); also a name that is not among the strategies, and a field that a strategy does not
+    /// fit.
     pub fn check_with(&self, map: &DataMap, strategies: &Strategies) -> Result<Policy, Problems> {
         check::check(self, map, strategies)
     }

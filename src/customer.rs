@@ -443,7 +443,7 @@ impl fmt::Debug for Cursor {
 mod tests {
     use super::*;
 
-    /// What is taken at a glance is what a closer look finds.
+    /// The quick test accepts only dates that the full test accepts.
     #[test]
     fn every_fact_is_readable_where_none_is_named_as_unreadable() {
         let days = ["1899-12-31", "1970-01-01", "1970-01-02", "2026-06-15", "2038-01-19", "9999-12-31"];
@@ -536,7 +536,7 @@ mod tests {
         assert_ne!(listed(&["a", "b"]), listed(&["ab"]));
         assert_ne!(listed(&["a", ""]), listed(&["a"]));
     }
-    /// A host's own code fills in dates that mean "none", and ones that cannot be.
+    /// A host's own code fills in dates that mean "none", and impossible dates.
     #[test]
     fn a_date_that_cannot_be_is_unreadable_whoever_gave_it() {
         let today: NaiveDate = "2026-11-28".parse().unwrap();

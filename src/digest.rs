@@ -178,8 +178,8 @@ mod tests {
         assert_ne!(one, other);
     }
 
-    /// All documents without a canonical form had one digest, that of the error's text: an approval of one of them held for
-    /// every other.
+    /// The bug: all documents without a canonical form had the same digest, that of the error's text. So an approval
+    /// of one was valid for all others.
     #[test]
     fn documents_without_a_form_share_no_digest() {
         let odd = |n: u32| std::collections::BTreeMap::from([(vec![n], n)]);

@@ -482,7 +482,7 @@ mod tests {
         );
     }
 
-    /// A root key with a typo gave an error for everything that stood under it.
+    /// The bug: a typing error in a root key gave an error for everything under it.
     #[test]
     fn a_key_that_is_nearly_known_is_one_problem() {
         let value = Reader::toml("versoin = 1\nzebra = 2\n[customer]\nkey = 'id'").unwrap();
@@ -494,7 +494,7 @@ mod tests {
         let problems = reader.finish().unwrap_err();
         let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["customer", "versoin", "zebra"], "{problems}");
-        // Two keys cannot both be meant.
+        // Two keys cannot both mean the same known key.
         let value = Reader::toml("customers = 1\ncustomer = 2").unwrap();
         assert_eq!(*Reader::default().mended("", &value, &known), value);
     }

@@ -476,7 +476,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// A day, an instant, `none` or `unreadable`.
+    /// The result as text: a day, an instant, `none` or `unreadable`.
     fn said(form: &DateForm, value: impl Into<Value>) -> String {
         match form.read(&value.into(), Some(today())) {
             ReadDate::None => "none".to_owned(),
@@ -501,7 +501,8 @@ mod tests {
         Value::from(text)
     }
 
-    /// Milliseconds were read as seconds of the year 52971, a year or a day spelled as a number as seconds of 1970.
+    /// The bug: milliseconds were read as seconds (year 52971). A year or a day spelled as a number was read as
+    /// seconds of 1970.
     #[test]
     fn without_a_word_text_and_plausible_seconds_are_read() {
         all_say(
@@ -530,7 +531,7 @@ mod tests {
         );
     }
 
-    /// "Never logged in" was counted as 1970, and the account was due at once.
+    /// The bug: "never logged in" was read as 1970, and the account was due at once.
     #[test]
     fn what_programs_write_for_no_date_is_never_a_date() {
         let hostile = [
@@ -596,7 +597,7 @@ mod tests {
                 }
             }
         }
-        // On the clock of a zone, too.
+        // The same on the clock of a zone.
         let new_york = DateForm::new().zone(zone("America/New_York"));
         all_say(
             &new_york,
@@ -699,7 +700,7 @@ mod tests {
         );
     }
 
-    /// A bill of New Year's morning in New York was taken for one of the old year, and went a year early.
+    /// The bug: a bill of New Year's morning in New York counted for the old year, and was deleted a year early.
     #[test]
     fn a_time_on_the_clock_is_one_of_the_zone() {
         let new_york = DateForm::new().zone(zone("America/New_York"));
@@ -712,7 +713,7 @@ mod tests {
                 (text("2020-01-01 02:00:00+01"), "2020-01-01T01:00:00Z"),
                 (text("2020-01-01"), "2020-01-01"),
                 (number(1_577_836_800), "2020-01-01T00:00:00Z"),
-                // Twice, or never: the later instant.
+                // The clock showed these times twice, or never: the later instant.
                 (text("2026-11-01 01:30:00"), "2026-11-01T06:30:00Z"),
                 (text("2026-03-08 02:30:00"), "2026-03-08T07:30:00Z"),
             ],
@@ -735,7 +736,7 @@ mod tests {
         all_say(&from, &[(text("1850-05-31"), "unreadable"), (text("1850-06-01"), "1850-06-01")]);
         let from = DateForm::new().from("1995-06-01".parse().unwrap());
         all_say(&from, &[(text("1995-05-31"), "unreadable"), (number(801_878_400), "unreadable")]);
-        // Where nobody says which day it is, what lies ahead cannot be told.
+        // Without a day, the upper limit is not checked.
         let far = Value::from("2500-01-01");
         assert!(form.read(&far, None).moment().is_some() && form.read(&far, Some(today())).is_unreadable());
     }
@@ -762,8 +763,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// What is written is read back: the instant to the second, or the day. Where a clock showed a time twice, the later
-        /// instant comes back.
+        /// What a form writes, it reads back: the instant, exact to the second, or the day. If a clock showed a time
+        /// twice, the later instant.
         #[test]
         fn what_a_form_writes_it_reads_back(
             form in any_form(), seconds in prop_oneof![-2_000_000_000_i64..-40_000_000, 40_000_000_i64..4_000_000_000],
@@ -785,7 +786,8 @@ mod tests {
             }
         }
 
-        /// Whatever is stored, what is read is plausible, and no date that programs write for "no date".
+        /// For any stored value, the date that is read is plausible, and is no date that programs write for "no
+        /// date".
         #[test]
         fn nothing_that_is_stored_gives_an_implausible_date(
             form in any_form(),

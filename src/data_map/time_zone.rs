@@ -178,14 +178,14 @@ pub struct NotATimeZone;
 mod tests {
     use super::*;
 
-    /// What is remembered of a day never reaches into another one, and zones do not get into each other's way.
+    /// The cache of one day never affects another day, and zones do not disturb each other.
     #[test]
     fn a_day_that_is_remembered_is_the_day_that_is_computed() {
         let start: DateTime<Utc> = "2026-03-27T00:00:00Z".parse().unwrap();
         for (n, name) in TimeZone::names().enumerate() {
             let zone: TimeZone = name.parse().unwrap();
             let other = TimeZone::from_str(["Europe/Stockholm", "Pacific/Apia"][n % 2]).unwrap();
-            // Over the days on which clocks are put forward and back, by an odd step, back and forth.
+            // Over the days on which clocks change, in odd steps, forwards and backwards.
             for season in [0, 217] {
                 let mut at = start + TimeDelta::days(season);
                 for step in [5_003, -1_009, 12_007, 1, 86_399].into_iter().cycle().take(60) {
@@ -242,7 +242,7 @@ mod tests {
             ("America/New_York", "2026-11-01T01:30:00", "2026-11-01T06:30:00Z"),
             ("America/New_York", "2026-03-08T02:30:00", "2026-03-08T07:30:00Z"),
             ("Europe/Stockholm", "2026-10-25T02:30:00", "2026-10-25T01:30:00Z"),
-            // A whole day that nobody in Samoa had.
+            // A whole day that did not exist in Samoa.
             ("Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T22:00:00Z"),
         ] {
             let zone: TimeZone = zone.parse().unwrap();

@@ -59,7 +59,7 @@ mod tests {
             any::<String>().prop_map(Value::String),
             "[\u{0}-\u{a0}\"\\\\/\u{2028}]{0,6}".prop_map(Value::String),
         ];
-        // Of the keys some order differently as UTF-8 and as UTF-16.
+        // Some keys have a different order in UTF-8 and in UTF-16.
         let key =
             prop_oneof!["[a-c_A-C]{0,3}", "[\u{e000}-\u{e002}\u{10000}-\u{10002}z]{0,2}", any::<String>()];
         leaf.prop_recursive(4, 40, 6, move |inner| {

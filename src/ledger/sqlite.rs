@@ -491,10 +491,10 @@ mod tests {
             .unwrap();
         assert_eq!((kept, version(&connection)), (("kept".to_owned(), None), 2));
         prepare(&mut connection, false, &formats).unwrap();
-        // An earlier release touches nothing of it.
+        // An earlier release does not touch the file.
         let error = prepare(&mut connection, true, &formats[..1]).unwrap_err();
         assert!(matches!(error, LedgerError::Newer { found: 2, known: 1 }), "{error}");
-        // One step that fails leaves the file as it was.
+        // If one migration fails, the file stays as it was.
         let broken = [formats[0], formats[1], "CREATE TABLE more (x); nonsense"];
         prepare(&mut connection, true, &broken).unwrap_err();
         assert_eq!(version(&connection), 2);

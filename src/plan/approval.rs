@@ -400,8 +400,8 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
     }
 
-    /// What a ledger keeps but once must be the same: an approval may share it with another only where all but the plan
-    /// is alike.
+    /// Shared data of a ledger must be equal: approvals may share an entry only if they differ in nothing but the
+    /// plan.
     #[test]
     fn approvals_given_in_one_go_differ_in_the_plan_alone() {
         let approval = |operator: &str, tenant: &str, of: &str, from, hours| {
@@ -421,7 +421,7 @@ mod tests {
         }
     }
 
-    /// The ledger kept the address of a person, and an approval until the end of time.
+    /// The bug: the ledger kept a person's address for good, and an approval never expired.
     #[test]
     fn an_address_is_no_operator_and_an_approval_ends_within_thirty_days() {
         let approval = |operator: &str, hours| {
@@ -432,7 +432,7 @@ mod tests {
         let long = ApprovalError::TooLong { approved_at, expires_at, days: 30 };
         assert_eq!(approval("op-1", 30 * 24 + 1).valid_at(at(1)), Err(long.clone()));
         assert!(long.to_string().contains("at most 30 days after the start"), "{long}");
-        // Whatever length is given, the end is an instant of the calendar, and no longer one is accepted for that.
+        // For any length, the end is a valid instant, and the approval is not accepted for longer.
         for (valid_for, refused) in
             [(TimeDelta::MAX, true), (TimeDelta::zero(), false), (TimeDelta::MIN, false)]
         {

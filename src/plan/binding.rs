@@ -321,7 +321,7 @@ mod tests {
         Binding { customer, tenant, registered: None, keeps: Keeps::default(), terms: Arc::new(terms) }
     }
 
-    /// Who else's terms a ledger may keep in their place.
+    /// Plans whose terms a ledger may store only once.
     #[test]
     fn plans_share_their_terms_where_only_the_customer_is_another_one() {
         let one = binding();

@@ -533,7 +533,7 @@ mod tests {
         assert_eq!(steps.map(|step| step.is_irreversible()), [false, true, true, false]);
     }
 
-    /// A store may name a class and count nothing of it.
+    /// A store may name a class with a count of 0.
     #[test]
     fn a_count_of_none_leaves_nothing_to_do() {
         let mut tally = Tally::default();

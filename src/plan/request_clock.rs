@@ -217,7 +217,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Year, month, day and weekday (Monday is 0), counted one by one.
+    /// The year, month, day and weekday (Monday is 0), counted day by day.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     struct Counted {
         year: i32,
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// The whole cycle of the calendar, against one that counts day by day and never adds.
+    /// A whole cycle of the calendar, compared with a calendar that counts day by day and never adds.
     #[test]
     fn every_day_of_the_four_hundred_year_cycle_is_due_by_the_regulation() {
         // 1 January 2000 was a Saturday.
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(clock.extension().unwrap().reason, "many documents");
     }
 
-    /// The first and the last day of the time in which something can be said belong to it.
+    /// The first and the last day of a period belong to the period.
     #[test]
     fn a_clock_is_stopped_or_extended_on_the_first_day_and_on_the_last() {
         let holidays = Holidays::default();

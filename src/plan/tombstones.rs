@@ -92,8 +92,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Invoices hang from orders, reminders from invoices and letters from customers. All of them go, and all but orders
-    /// are under duties of their own.
+    /// Invoices hang from orders, reminders from invoices, and letters from customers. The treatment deletes all of
+    /// them. All except orders are under their own duties.
     fn policy() -> Policy {
         let class = |name: &str, owner: &str| {
             let link = format!("{owner}_id");
@@ -126,7 +126,7 @@ mod tests {
         checked.unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    /// Records of these classes, each of which a duty keeps, and records that stay as tombstones.
+    /// A count: kept records of these classes, and tombstones.
     fn tally(kept: &[(&str, u64, &str)], tombstones: &[(&str, u64)]) -> Tally {
         let mut tally = Tally::default();
         for class in ["customer", "order", "invoice", "reminder", "letter"] {
@@ -141,7 +141,7 @@ mod tests {
         tally
     }
 
-    /// Class, how many, needed by, until.
+    /// The class, the number, the classes that need it, and the last day.
     type Stays = (String, u64, String, Option<NaiveDate>);
 
     fn stay(policy: &Effective, tally: &Tally) -> Vec<Stays> {
@@ -159,14 +159,15 @@ mod tests {
     fn a_tombstone_is_needed_by_what_stays_and_by_nothing_else() {
         let policy = policy();
         let policy = policy.everyone();
-        // One invoice is kept for its own sake.
+        // One invoice is under a duty.
         let found = stay(policy, &tally(&[("invoice", 1, "2024-03-01")], &[("customer", 1), ("order", 2)]));
         let end = Some(day("2031-03-01"));
         assert_eq!(
             found,
             [("customer".into(), 1, "invoice order".into(), end), ("order".into(), 2, "invoice".into(), end)]
         );
-        // A reminder is, and its invoice for its sake alone: through it the order and the customer stay as long.
+        // A reminder is under a duty, and its invoice is needed only by the reminder. Through the invoice, the order
+        // and the customer stay as long.
         let found = stay(
             policy,
             &tally(&[("reminder", 1, "2025-05-01")], &[("customer", 1), ("invoice", 1), ("order", 1)]),
@@ -180,7 +181,8 @@ mod tests {
                 ("order".into(), 1, "invoice".into(), end),
             ]
         );
-        // Of a letter and an invoice the later end counts for the customer, and the invoice's for the order.
+        // For the customer, the later end of the letter and the invoice counts. For the order, the end of the invoice
+        // counts.
         let found = stay(
             policy,
             &tally(
@@ -197,7 +199,7 @@ mod tests {
         );
     }
 
-    /// A store may name a class and count nothing of it.
+    /// A store may name a class with a count of 0.
     #[test]
     fn what_is_counted_and_not_there_neither_stays_nor_needs_anything() {
         let policy = policy();

@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    /// The one date says of every record what the duty itself says.
+    /// One date describes the duty exactly.
     #[test]
     fn a_duty_comes_down_to_one_date() {
         let first: NaiveDate = "2024-01-01".parse().unwrap();
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// Each day of a fiscal year is kept as long by the day on which that year ended as by its own date.
+    /// A record is kept equally long by its own date and by the last day of its fiscal year.
     #[test]
     fn the_end_of_the_fiscal_year_says_the_same_as_a_day_within_it() {
         for start in StartRule::ALL.into_iter().filter(|start| start.counts_fiscal_years()) {
@@ -173,7 +173,7 @@ mod tests {
                 }
             }
         }
-        // A first fiscal year of eighteen months, which no month and day could tell.
+        // A first fiscal year of eighteen months, which a month and a day cannot describe.
         let statute = Statute::find("SE/BFL/7:2").unwrap();
         let mut duty = duty("7 years", statute.start);
         let (booked, ended) = ("2024-03-15".parse().unwrap(), "2025-06-30".parse().unwrap());
@@ -182,7 +182,8 @@ mod tests {
         assert_eq!(duty.kept_until(ended, "06-30".parse().unwrap()), Some("2032-12-31".parse().unwrap()));
     }
 
-    /// A bare year, or a day spelled as a number, looked like seconds of 1970, and so like something long free.
+    /// The bug: a bare year, or a day spelled as a number, was read as seconds of 1970, so the record seemed free for
+    /// a long time.
     #[test]
     fn a_number_that_is_no_instant_is_no_date() {
         let under = UnderDuty {

@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// Worked by hand: statute, end of the fiscal year, date of the record, last day on which it is kept.
+    /// Calculated by hand: statute, end of the fiscal year, date of the record, last day on which it is kept.
     const WORKED: [(&str, &str, &str, &str); 46] = [
         // The fiscal year ended on 2025-06-30, in calendar year 2025: through 2032.
         ("SE/BFL/7:2", "06-30", "2025-06-30", "2032-12-31"),
@@ -273,7 +273,7 @@ mod tests {
         ("SE/BFL/7:2", "12-31", "2018-01-01", "2025-12-31"),
         ("SE/BFL/7:2", "12-31", "2018-12-31", "2025-12-31"),
         ("SE/BFL/7:2", "04-30", "2018-05-01", "2026-12-31"),
-        // Vouchers of 2017 were destroyed after 2025 under the eight years, books after 2027.
+        // Vouchers of 2017 are kept for eight years, through 2025. Books of 2017 are kept through 2027.
         ("DE/HGB/257/vouchers", "12-31", "2017-03-15", "2025-12-31"),
         ("DE/HGB/257/vouchers", "12-31", "2017-12-31", "2025-12-31"),
         ("DE/HGB/257/vouchers", "09-30", "2017-12-31", "2025-12-31"),

@@ -138,7 +138,7 @@ mod tests {
             prop_assert!(read[0] == values, "{text}");
         }
 
-        /// What is no key of the columns reads as nothing, and never fails.
+        /// A text that is no key of the columns gives nothing, and never fails.
         #[test]
         fn any_text_is_a_key_or_nobodys(text in "\\PC{0,20}", columns in 1_usize..3) {
             let types = vec![Datatype::Integer; columns];
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn numbers_are_spelled_in_one_way() {
         assert!(read("17", &[Datatype::Integer]).unwrap()[0] == [Value::Integer(17)]);
-        // As text it may be a key all the same, but never the number.
+        // As text it may be a key, but never the number.
         for text in ["017", "+17", "17.0", " 17"] {
             let ways = read(text, &[Datatype::Integer]).unwrap_or_default();
             assert!(ways.iter().all(|way| way[0] != Value::Integer(17)), "{text}");

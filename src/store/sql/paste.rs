@@ -195,7 +195,7 @@ mod tests {
         let fields = read["records"]["sent mails"]["fields"].as_table().unwrap();
         assert_eq!(fields.len(), 4, "{block}");
         assert_eq!(fields["billing_email"].as_str(), Some("email"));
-        // A product has a name as well.
+        // A product has a name, too, so the kind is not obvious.
         assert_eq!(fields["name"].as_str(), Some(TODO));
         assert_eq!(block.matches(TODO).count(), 3, "{block}");
         assert!(

@@ -366,7 +366,7 @@ mod tests {
         );
     }
 
-    /// The feature of rusqlite that told it before is missing in old releases.
+    /// Old releases of rusqlite cannot report the collation.
     #[test]
     fn a_column_tells_how_it_is_compared() {
         let sql = "CREATE TABLE t (id TEXT COLLATE binary PRIMARY KEY, \"a b\" TEXT NOT NULL COLLATE \"nocase\" UNIQUE,
@@ -415,7 +415,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        /// Whatever a schema holds, an expression is a part of it, with as many brackets opened as closed.
+        /// For any schema, an expression is a part of its statement, with balanced brackets.
         #[test]
         fn an_expression_is_a_part_of_the_statement(
             parts in proptest::collection::vec(proptest::sample::select(vec![

@@ -189,7 +189,7 @@ mod tests {
     use crate::store::sqlite::functions;
     use crate::store::sqlite::session::SqliteSession;
 
-    /// A list that is bound as one parameter comes out as it went in, each value with its storage class.
+    /// A list that is bound as one parameter comes back unchanged, each value with its storage class.
     #[test]
     fn a_parameter_holds_rows() {
         let connection = Connection::open_in_memory().unwrap();

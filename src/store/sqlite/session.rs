@@ -174,7 +174,7 @@ mod tests {
             let mut other = connection.prepare("SELECT count(*) FROM head").unwrap();
             let mut heads = || other.query_row([], |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(heads(), 2);
-            // The second time the statements are there already.
+            // The second time, the statements are cached.
             for n in [1_i64, 2] {
                 let mut transaction = session.transaction(Purpose::Erase).unwrap();
                 transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(n)]).unwrap();
@@ -187,7 +187,7 @@ mod tests {
             let mut transaction = session.transaction(Purpose::Erase).unwrap();
             transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(3)]).unwrap();
             assert!(matches!(transaction.commit(), Err(Fault::Constraint(_))));
-            // Elsewhere they are held at once.
+            // In other transactions foreign keys are checked at once.
             let mut transaction = session.transaction(Purpose::Write).unwrap();
             assert!(transaction.execute("DELETE FROM head WHERE id = 3", &[]).is_err());
         });
@@ -199,7 +199,7 @@ mod tests {
             session.execute("INSERT INTO t VALUES (1), (-1), (2)", &[]).unwrap();
             let error = session.rows("SELECT x FROM t", &[], |row| row.natural::<u64>(0)).unwrap_err();
             assert!(matches!(error, Fault::Other(_)), "{error:?}");
-            // A statement that were still running would keep the table from being dropped.
+            // A running statement would prevent dropping the table.
             connection.execute_batch("DROP TABLE t").unwrap();
         });
     }

@@ -150,7 +150,7 @@ impl History<'_> {
         earlier.into_iter().all(|earlier| earlier.is_irreversible() || self.is_done(earlier))
     }
 
-    /// Whether a step has begun and none of its attempts was refused. Each part of an expiry begins separately.
+    /// Whether a step has an attempt that was not refused. Each part of an expiry begins separately.
     fn is_begun(&self, step: &Step) -> bool {
         let is_part = |event: &Event| {
             *step == Step::Expire && matches!(event, Event::Part { step: at, .. } if at == step)

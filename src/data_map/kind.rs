@@ -99,7 +99,7 @@ kinds! {
     Location = "location",
     /// A number or address that took part in a communication.
     Communication = "communication",
-    /// An answer to a question of the host's own, such as those given at registration.
+    /// An answer to one of the host's own questions, for example at registration.
     CustomAnswer = "custom_answer",
     /// Text that people write as they like: notes, comments, invoice texts.
     FreeText = "free_text",

@@ -108,7 +108,7 @@ impl Link {
         Self::new(to, fields, LinkRole::Owner, WhenGone::Forbids)
     }
 
-    /// One of several links. The record belongs to the people at all of these links' ends.
+    /// One of several owner links. The record belongs to the people at the ends of all of them.
     pub fn shared<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
         Self::new(to, fields, LinkRole::Shared, WhenGone::Forbids)
     }

@@ -20,7 +20,7 @@ use crate::treatment::{GatewayAction, Treatment, TreatmentName};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asked {
-    /// The person, or an operator on the person's behalf. A request needs no waiting period and no sweep. A guard
+    /// The person, or an operator on the person's behalf. A request waits for no period, and needs no sweep. A guard
     /// that blocks still blocks.
     Request {
         /// Another treatment than the treatment of the trigger `requested`.
@@ -63,7 +63,7 @@ pub struct TreatedBefore {
 /// to the earlier choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// The first day on which something of it may be free. `None`: the day is not known, so every sweep looks.
+    /// The first day on which a deferred record may be free. `None`: the day is not known, so every sweep checks.
     pub from: Option<NaiveDate>,
     /// Whether the customer was archived when the case was closed. If the customer is not archived now, the customer
     /// has returned.
@@ -583,8 +583,8 @@ fn obstacles(
     by
 }
 
-/// What to do for a customer who may have been treated before: everything (`None`), what is missing, or nothing (the
-/// case).
+/// What to do for a customer who may have been treated before: everything (`None`), or what is missing. If there is
+/// nothing to do, the error is the earlier case.
 fn treated_before(
     treatment: &Treatment,
     digest: Digest,

@@ -241,8 +241,8 @@ impl Plan {
         self.treatment.outcome_with(self.links.is_empty(), root_stays, is_all_claimed(&self.not_covered))
     }
 
-    /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785). In that form,
-    /// `terms` is replaced by its own digest, which is made in the same way.
+    /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785). For this digest,
+    /// `terms` is first replaced by its own digest, which is made in the same way.
     pub fn to_json(&self) -> serde_json::Value {
         let records: Vec<_> = self
             .treatment

@@ -68,7 +68,7 @@ impl SmallestGroup {
     }
 }
 
-/// A value that customers may share, as it stays.
+/// A value that customers may share, in the form in which it stays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedField {
     /// The field.

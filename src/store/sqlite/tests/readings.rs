@@ -183,8 +183,8 @@ async fn reads(path: &Path, table: &str, with_indexes: bool) -> (i32, String) {
 
 #[tokio::test]
 async fn a_table_is_read_once_a_pass_without_indexes_and_never_with_them() {
-    // For what customers have; for who else has it, or is kept by a duty with it, and whose link lets go; and where the
-    // way to a duty comes by the table twice, for that.
+    // One reading finds what customers have. A second finds other owners, rows that a duty keeps with it, and links
+    // to cut. A third is needed where the way to a duty uses the table twice.
     let most = [
         ("addresses", 0),
         ("customers", 1),

@@ -20,13 +20,13 @@ pub enum OutOfOrder {
         step: Step,
     },
     /// A step has a result, but no event says that the step began.
-    #[error("something came of step {step} before it was begun")]
+    #[error("step {step} has a result, but had not begun")]
     NotBegun {
         /// The step.
         step: Step,
     },
     /// The step is done or waived, or a later step is done.
-    #[error("step {step} was over by then")]
+    #[error("step {step} was over already")]
     Over {
         /// The step.
         step: Step,

@@ -83,7 +83,8 @@ pub enum Error {
     },
     /// The step cannot be waived.
     #[error(
-        "step {step} of case {case} cannot be waived: only what a gateway refuses can, while it blocks, and no guard"
+        "step {step} of case {case} cannot be waived: only a step that a gateway refuses can be, while it blocks the case; a \
+         guard cannot"
     )]
     NotWaivable {
         /// The case.
@@ -92,7 +93,7 @@ pub enum Error {
         step: Step,
     },
     /// The case cannot be cancelled any more.
-    #[error("case {case} has begun what cannot be taken back; put right what blocks it and retry it")]
+    #[error("case {case} has begun an irreversible step; correct what blocks the case, and retry it")]
     TooLate {
         /// The case.
         case: CaseId,
@@ -118,7 +119,7 @@ pub enum Error {
         way_out: String,
     },
     /// The engine was built without a scrub.
-    #[error("the engine knows no scrub; give the builder one, such as the SQLite store itself")]
+    #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,
 }
 

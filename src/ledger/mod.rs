@@ -93,7 +93,7 @@ pub enum LedgerError {
     },
     /// The case book holds an event that cannot have happened. Somebody else wrote to the case book.
     #[error(
-        "case {case} holds events that cannot have come to pass; restore the case book, or ask who wrote to it"
+        "case {case} holds events that cannot have happened; restore the case book, or ask who wrote to it"
     )]
     OutOfOrder {
         /// The case.

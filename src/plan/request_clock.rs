@@ -182,11 +182,11 @@ impl RequestClock {
 pub enum ClockError {
     /// The clock is stopped.
     #[error(
-        "the clock stands still, or its end is beyond the calendar; say first when it was clear who asks"
+        "the clock is stopped, or its end is after the end of the calendar; first record when the identity was confirmed"
     )]
     Suspended,
     /// The clock is not stopped.
-    #[error("the clock does not stand still")]
+    #[error("the clock is not stopped")]
     NotSuspended,
     /// The period was extended before. Only one extension is allowed.
     #[error("the request was extended before; three months from receipt is the most")]

@@ -1,7 +1,8 @@
 //! Who owns a row, as SQL: selects along links, and the sets of rows that they fill.
 //!
 //! Each set is a temporary table, one for each class. It stores rows by their [handle](BoundClass::handle). A
-//! statement reads one set and adds to another; [`rounds`](super::run) says how often it runs.
+//! statement reads one set and adds to another; [`rounds`](super::run) says how often it runs. The *foot* of a link
+//! is the row that has the link, and its *head* is the row at the other end.
 
 use std::fmt::Write as _;
 
@@ -31,7 +32,8 @@ const BATCH: &str = "relinquish_batch";
 /// A set of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Set {
-    /// What the customers of the batch have, with the customer's number and what is known of the row.
+    /// The selected rows: what the customers of the batch have, with the customer's number and what is known of the
+    /// row.
     Touched,
     /// Rows that are treated together with the record at the other end of their link, whoever owns them.
     Along,

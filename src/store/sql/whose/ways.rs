@@ -19,7 +19,7 @@ pub(crate) struct From {
     which: String,
     /// The columns of the class that the source has, each with the source's own column.
     has: Vec<(String, String)>,
-    /// Whether only links count by which rows hang.
+    /// Whether only owner links and shared links count: the links by which rows hang.
     hangs: bool,
     is_batch: bool,
 }

@@ -87,7 +87,7 @@ impl<'b> Finder<'b> {
             links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head));
         for (foot, link, head) in self.heads_first(within.collect()) {
             let ends = (foot, link, head);
-            // Rows that hang from touched rows are touched themselves.
+            // Rows that hang from selected rows are selected already.
             if link.role == LinkRole::End || !link.unless.is_empty() {
                 let from = From::set(self.bound, Set::Touched, head);
                 duties.near.extend(self.fill(
@@ -119,7 +119,7 @@ impl<'b> Finder<'b> {
             let columns = format!("{}, needs", handle_names(class));
             let into = (Set::Whole, number);
             let whole = Set::Whole.of(self.bound, number);
-            // First the rows that any duty keeps: -1 is the number of no set of needs.
+            // First the rows that any duty keeps. The number -1 stands for "any duty".
             let mut each = vec![(-1, kept("x"))];
             each.extend(
                 self.kept_by.get(&number).into_iter().flatten().map(|(needs, kept)| (*needs, kept("x"))),

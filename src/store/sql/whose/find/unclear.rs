@@ -86,7 +86,7 @@ impl Finder<'_> {
         unclear
     }
 
-    /// The customers of the batch to whom rows lead whose value several customers have.
+    /// The customers of the batch to whom a row leads by a value that several customers have.
     fn ambiguous(&self, foot: usize, class: &BoundClass, link: &BoundLink, root: usize) -> Option<String> {
         // An owner link after a non-empty one has no effect, so nothing is unclear about it.
         let from = From::set(self.bound, Set::Unclear, foot).hanging();
@@ -98,7 +98,7 @@ impl Finder<'_> {
         ))
     }
 
-    /// The customers of the batch to whom rows lead whose two ends belong to different people.
+    /// The customers of the batch to whom a row leads if its two ends belong to different people.
     fn not_the_same(&self, foot: usize, class: &BoundClass, link: &BoundLink, head: usize) -> Option<String> {
         let head_class = self.class(head)?;
         let from = From::set(self.bound, Set::Unclear, foot);

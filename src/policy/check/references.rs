@@ -254,7 +254,7 @@ fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &Da
     }
 }
 
-/// Why a record that stays may reference a deleted record.
+/// In words, why a record that stays would still reference a deleted record. `None` if there is no such conflict.
 fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> Option<String> {
     // A value is erased together with its customer.
     if link.is_by_value() {
@@ -285,7 +285,7 @@ fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &D
             _ => format!("leads to it and stays ({})", action.as_str()),
         },
     };
-    // A record that hangs from another is deleted before it.
+    // The deleted record hangs from this record. So this record is deleted first.
     let goes_after =
         *link.gone() == WhenGone::Forbids && link.is_holding() && *action == RecordAction::Delete;
     (!goes_after).then_some(why)

@@ -43,13 +43,13 @@ open_name! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A customer today.
+    /// The customer is active.
     Active,
     /// The customer has ended the relationship, but the account is not archived.
     Cancelled,
     /// Deactivated: archived, inactive, cannot log in. The reversible first step of an erasure writes this status.
     Archived,
-    /// Deleted in the host's own words, with the row still there.
+    /// The host marked the customer as deleted. The row still exists.
     Deleted,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Status {
 /// A profile of the customer at a payment gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GatewayProfile {
-    /// Which gateway.
+    /// The gateway.
     pub gateway: GatewayName,
     /// The gateway's own id of the profile.
     pub id: ProfileId,

@@ -315,7 +315,7 @@ pub(super) fn free_name(map: &SqlMap, table: &str) -> ClassName {
 pub(super) enum Way {
     /// A word for the end.
     End { name: String, compare: Option<Compare>, word: &'static str, when: &'static str },
-    /// The "Unknown Customer" takes the place. The map does not define one yet.
+    /// The link leads to the "Unknown Customer" then. The map does not define one yet.
     StandIn { name: String },
     /// The link stays as it is.
     Keep { name: String },

@@ -39,7 +39,7 @@ pub(crate) enum Set {
     Along,
     /// Rows from selected, shareable rows up to all of their owners.
     Above,
-    /// Rows that an owner who stays has.
+    /// Rows that also belong to an owner who stays.
     Had,
     /// Rows that reference selected rows and that a duty may keep.
     Near,

@@ -57,7 +57,7 @@ pub(crate) struct Finding {
     pub(crate) sharing: Sharing,
     /// Rows that are erased together with deleted rows.
     pub(crate) goes: Vec<Fill>,
-    /// Stores for each customer of the batch how the customer is named among the owners of a row.
+    /// The statement that stores, for each customer of the batch, the customer's name in the sets of owners.
     pub(crate) name_people: Option<String>,
     /// Marks that are stored with the selected rows at the end: the set with the information, and the statement.
     pub(crate) marks: Vec<(Place, String)>,

@@ -195,7 +195,7 @@ impl Census {
         self.problems_of(|_| Explained::default())
     }
 
-    /// The same, without what is explained outside the map.
+    /// The rows for which neither the map nor anything outside the map gives a reason.
     pub(crate) fn problems_of(&self, explained: impl Fn(&ClassName) -> Explained) -> Problems {
         let mut problems = Vec::new();
         for (name, table) in &self.tables {

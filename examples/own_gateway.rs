@@ -11,11 +11,17 @@ use relinquish::gateway::{
     ProfileErasure, ProfileFacts, ProfileId, ProfileState, Receipt,
 };
 
-/// Stands for the client of the gateway: payers by mandate, each with their customer number and running mandates.
-#[derive(Debug)]
+/// Stands for the client of the gateway: payers by mandate, each with their customer number, if any, and running mandates.
 struct DirectDebit {
     name: GatewayName,
-    payers: Mutex<BTreeMap<String, (String, u32)>>,
+    payers: Mutex<BTreeMap<String, (Option<String>, u32)>>,
+}
+
+/// It shows nobody: whatever has an engine may print it.
+impl std::fmt::Debug for DirectDebit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DirectDebit({})", self.name)
+    }
 }
 
 impl DirectDebit {
@@ -43,7 +49,7 @@ impl PaymentGatewayEraser for DirectDebit {
     async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
         let payers = self.payers.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(payers.get(profile.as_str()).map_or(ProfileState::Absent, |(owner, mandates)| {
-            ProfileState::Present(ProfileFacts::new(Some(owner.as_str().into()), *mandates))
+            ProfileState::Present(ProfileFacts::new(owner.as_deref().map(Into::into), *mandates))
         }))
     }
 
@@ -52,7 +58,7 @@ impl PaymentGatewayEraser for DirectDebit {
         let mut payers = self.payers.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(match payers.get(erasure.profile.as_str()) {
             None => GatewayOutcome::AlreadyAbsent.into(),
-            Some((owner, _)) if erasure.owner.as_ref().is_none_or(|ours| ours.as_str() != owner) => {
+            Some((Some(owner), _)) if erasure.owner.as_ref().is_none_or(|ours| ours.as_str() != owner) => {
                 GatewayOutcome::Blocked { reason: "the payer is another customer's".to_owned() }.into()
             }
             Some(_) => {
@@ -70,7 +76,7 @@ impl PaymentGatewayEraser for DirectDebit {
 #[tokio::main(flavor = "current_thread")]
 #[allow(clippy::print_stdout)] // It is a program that talks to whoever runs it.
 async fn main() -> Result<(), GatewayError> {
-    let payers = Mutex::new(BTreeMap::from([("MD-1".to_owned(), ("1".to_owned(), 0))]));
+    let payers = Mutex::new(BTreeMap::from([("MD-1".to_owned(), (Some("1".to_owned()), 0))]));
     let gateway = DirectDebit { name: "direct_debit".into(), payers };
     println!("before: {:?}", gateway.state(&"MD-1".into()).await?);
     let erasure =
@@ -78,4 +84,44 @@ async fn main() -> Result<(), GatewayError> {
     println!("{}", gateway.erase(&erasure).await?);
     println!("after: {:?}", gateway.state(&"MD-1".into()).await?);
     Ok(()) // In earnest: `Engine::builder(…).gateway(gateway)`, and `gateway.direct_debit = "erase"` in the policy.
+}
+
+#[cfg(test)]
+mod tests {
+    use relinquish::CustomerId;
+    use relinquish::testing::{self, GatewayFixture};
+
+    use super::*;
+
+    /// Stands for the gateway's sandbox, in which a test can make payers.
+    struct Sandbox(DirectDebit);
+
+    #[async_trait]
+    impl GatewayFixture for Sandbox {
+        fn eraser(&self) -> &dyn PaymentGatewayEraser {
+            &self.0
+        }
+
+        fn names_owners(&self) -> bool {
+            true
+        }
+
+        async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
+            let mut payers = self.0.payers.lock().unwrap_or_else(PoisonError::into_inner);
+            let id = format!("MD-{}", payers.len() + 1);
+            payers.insert(id.clone(), (owner.map(|owner| owner.as_str().to_owned()), subscriptions));
+            id.into()
+        }
+
+        fn unknown(&self) -> ProfileId {
+            "MD-0".into()
+        }
+    }
+
+    #[tokio::test]
+    #[allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+    async fn the_adapter_keeps_every_promise_of_its_port() {
+        let sandbox = Sandbox(DirectDebit { name: "direct_debit".into(), payers: Mutex::default() });
+        testing::gateway(&sandbox).await.unwrap();
+    }
 }

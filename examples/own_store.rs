@@ -31,7 +31,7 @@ pub(crate) struct Ticket {
     pub(crate) price: i64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Buyer {
     pub(crate) name: String,
     pub(crate) email: String,
@@ -48,10 +48,16 @@ pub(crate) type Buyers = BTreeMap<u64, Buyer>;
 
 // ── The adapter ────────────────────────────────────────────────────────────────────────────────────────────────
 
-#[derive(Debug)]
 pub(crate) struct BoxOffice {
     map: DataMap,
     buyers: Mutex<Buyers>,
+}
+
+/// It shows nobody: whatever has an engine may print it.
+impl std::fmt::Debug for BoxOffice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BoxOffice")
+    }
 }
 
 impl BoxOffice {
@@ -149,7 +155,14 @@ impl Repository for BoxOffice {
         if request.stand_ins {
             return Ok(Page::default());
         }
-        let after: Option<u64> = request.after.as_ref().and_then(|cursor| cursor.as_str().parse().ok());
+        // A cursor that is no buyer's number is an error: the first page again would never end.
+        let foreign = |_| StoreError::failed("listing buyers", "the cursor is not the box office's");
+        let after = request
+            .after
+            .as_ref()
+            .map(|cursor| cursor.as_str().parse::<u64>())
+            .transpose()
+            .map_err(foreign)?;
         let buyers = self.buyers();
         let rest = buyers.iter().filter(|(number, _)| after.is_none_or(|after| **number > after));
         let page: Vec<_> = rest.take(request.limit).collect();
@@ -289,4 +302,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     if matches!(outcome, Outcome::Erased(_)) { Ok(()) } else { Err("not erased".into()) }
+}
+
+// ── The test that goes with it ─────────────────────────────────────────────────────────────────────────────────
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    #[allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+    async fn the_box_office_keeps_every_promise_of_its_port() {
+        use super::{BoxOffice, POLICY, buyers};
+        use relinquish::PolicyDocument;
+        use relinquish::testing::{self, Stocked};
+
+        let policy = || PolicyDocument::from_toml(POLICY).unwrap();
+        let fresh = || async { Stocked::new(BoxOffice::new(buyers()).unwrap(), policy()) };
+        testing::repository(fresh).await.unwrap();
+    }
 }

@@ -176,7 +176,8 @@ pub struct Customer {
     pub connected: BTreeSet<TenantId>,
     /// The customer's status.
     pub status: Status,
-    /// What the store needs to undo a deactivation.
+    /// What the store needs to undo a deactivation. A customer who is not archived has this value too: it is read before
+    /// the deactivation.
     pub former_status: FormerStatus,
     /// When the customer was registered. The ledger's token contains this instant, because row ids are reused.
     pub registered: Option<DateTime<Utc>>,

@@ -122,7 +122,6 @@ pub(crate) fn approve(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<ApprovedPlan, Box<dyn Error>> {
     let tenants = [plan.tenant().clone()];
-    let approval =
-        Approval::new("operator-7", tenants, plan.digest(), now, now + chrono::TimeDelta::hours(1));
-    Ok(plan.approve(approval, now)?)
+    let approval = Approval::new("operator-7", tenants, plan.digest(), now, chrono::TimeDelta::hours(1));
+    Ok(plan.approve(approval)?)
 }

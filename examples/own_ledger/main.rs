@@ -73,3 +73,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{read}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use relinquish::testing;
+
+    use super::text_ledger::TextLedger;
+
+    #[tokio::test]
+    #[allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+    async fn the_ledger_keeps_every_promise_of_its_port() {
+        let open =
+            |clock: std::sync::Arc<testing::ManualClock>| async { TextLedger::new(move || clock.now()) };
+        testing::ledger(open).await.unwrap();
+    }
+}

@@ -25,7 +25,7 @@ pub enum OwnReveals {
 /// [`EngineBuilder::strategies`](crate::engine::EngineBuilder::strategies).
 ///
 /// What is written never sees the value: [`write`](Self::write) gets its generalisation, or nothing. Whether a strategy
-/// keeps its word all the same, `testing::strategy_keeps_its_word` checks, on values of the host's own.
+/// keeps its word all the same, `testing::own_strategy` checks, on values of the host's own.
 ///
 /// ```
 /// use chrono::NaiveDate;

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
-use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace};
+use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf};
 use crate::treatment::Counts;
 
 fn profile(n: u8) -> Digest {
@@ -28,7 +28,7 @@ fn answer(n: u8) -> Proof {
 fn expired(found: u64) -> Proof {
     let place = ExpiryPlace::Customers { stand_ins: false, after: None };
     let of = ExpiredOf { customers: found, ..ExpiredOf::default() };
-    Proof::Expired(Box::new(ExpiryPart { place, found, of: vec![(None, of)] }))
+    Proof::Expired(Box::new(ExpiryPart { place, found, of: vec![(RecordsOf::Nobody, of)] }))
 }
 
 /// The steps of a case: an erasure in the order of its plan, an expiry, or a single profile.

@@ -33,7 +33,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use crate::digest::Digest;
-#[cfg(feature = "object-store")]
 use crate::document::{Problem, Problems};
 use crate::name::open_name;
 
@@ -711,10 +710,30 @@ impl DataMap {
         &self.unmapped
     }
 
-    /// The same map with one more class. The records of that class are elsewhere, at `place`. Adds what is not
-    /// reached there, too.
-    #[cfg(feature = "object-store")]
-    pub(crate) fn with_class(
+    /// The same map with one more class. Use it for a store that decorates another store and itself holds the records of
+    /// this class, at a `place` such as a bucket or a URL. `left_out` says what an erasure does not reach at that place.
+    /// Plans and certificates quote `left_out`.
+    ///
+    /// The digest of the map covers the class and the place. So an approval under the old map is not valid under the new
+    /// map.
+    ///
+    /// ```
+    /// use relinquish::DataMap;
+    /// use relinquish::data_map::{Field, Kind, NotCovered, RecordClass};
+    ///
+    /// let customers = RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    /// let map = DataMap::builder(customers).build()?;
+    /// let scan = RecordClass::new("scan").field(Field::key("path")).field(Field::personal("bytes", Kind::Document));
+    /// let left_out = NotCovered::ObjectVersions("scan".into()); // older versions of a scan
+    /// let more = map.clone().with_class(scan, left_out, "s3://scans")?;
+    /// assert!(more.class("scan").is_some());
+    /// assert_ne!(more.digest(), map.digest());
+    /// # Ok::<(), relinquish::Problems>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Problems`]: the name is not a valid class name, or the map already has a class of this name.
+    pub fn with_class(
         mut self,
         class: RecordClass,
         left_out: NotCovered,

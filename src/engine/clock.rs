@@ -1,6 +1,7 @@
 //! Time and randomness, as arguments.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,30 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// Waits for a duration.
     async fn sleep(&self, time: Duration);
 }
+
+/// Implements the clock and the entropy for references and smart pointers to an adapter.
+macro_rules! forward_clock {
+    ($($pointer:ident),+) => {$(
+        #[async_trait]
+        impl<C: Clock + ?Sized> Clock for $pointer<C> {
+            fn now(&self) -> DateTime<Utc> {
+                (**self).now()
+            }
+
+            async fn sleep(&self, time: Duration) {
+                (**self).sleep(time).await;
+            }
+        }
+
+        impl<E: Entropy + ?Sized> Entropy for $pointer<E> {
+            fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
+                (**self).fill(buffer)
+            }
+        }
+    )+};
+}
+
+forward_clock!(Arc, Box);
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]

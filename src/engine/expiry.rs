@@ -27,8 +27,7 @@ use crate::policy::{Effective, Guard, GuardRule};
 use crate::store::{
     Counts, Cursor, CustomerStore, OwnerlessRecords, OwnerlessRequest, PageRequest, StoreError,
 };
-use crate::treatment::Tally;
-use crate::treatment::Treatment;
+use crate::treatment::{Tally, Treatment};
 
 /// The reason under which customers with unreadable facts are held back.
 const UNREADABLE: &str = "unreadable";

@@ -20,8 +20,7 @@ use crate::ledger::{
 use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Terms, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy};
 use crate::store::{Batch, StoreError, TallyRequest};
-use crate::treatment::Tally;
-use crate::treatment::{RecordAction, Treatment, TreatmentName};
+use crate::treatment::{RecordAction, Tally, Treatment, TreatmentName};
 
 /// The number of gateway calls in progress at once.
 pub(super) const CALLS: usize = 32;

@@ -21,8 +21,7 @@ use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, OperatorId, Tombstones, is_all_claimed, links_of, not_certain};
 use crate::policy::Trigger;
 use crate::store::Otherwise;
-use crate::treatment::Uncertain;
-use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName};
+use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Uncertain};
 use crate::words::plural;
 
 /// Whether old bytes may remain in the store's own files.

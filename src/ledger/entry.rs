@@ -18,8 +18,7 @@ use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones};
 use crate::policy::Trigger;
 use crate::store::{Census, Otherwise};
-use crate::treatment::TreatmentName;
-use crate::treatment::Uncertain;
+use crate::treatment::{TreatmentName, Uncertain};
 
 /// The number of treated records: counted, or unknown because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

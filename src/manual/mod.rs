@@ -8,10 +8,12 @@
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
+//! | how to write an adapter, and to test it | [`adapters`] |
 //! | which traps other erasure code fell into | [`traps`] |
 //! | when another tool is better | [`comparison`] |
 //! | how fast the crate is, and how it is tested | [`measured`] |
 
+pub mod adapters;
 pub mod comparison;
 pub mod cookbook;
 pub mod free_text;

@@ -27,7 +27,7 @@
 //! # Strategies of your own
 //!
 //! You can write a strategy for a value that none of these produces. It gets the generalisation that it declares, and never the value
-//! itself. A plan names its version. [`testing::strategy_keeps_its_word`](crate::testing::strategy_keeps_its_word) checks it on your values.
+//! itself. A plan names its version. `testing::own_strategy` checks it on your values.
 //!
 //! # Texts
 //!

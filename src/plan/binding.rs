@@ -11,8 +11,7 @@ use crate::customer::{AccountId, Customer, CustomerId, GatewayName, TenantId};
 use crate::data_map::{DataMap, DeactivationSupport};
 use crate::digest::Digest;
 use crate::policy::{Guard, Policy, Trigger};
-use crate::treatment::Tally;
-use crate::treatment::{GatewayAction, TreatmentName};
+use crate::treatment::{GatewayAction, Tally, TreatmentName};
 
 /// Everything that makes up the digest of a plan: all facts on which the decision depended, and what duties keep. The
 /// binding has no instant of planning, nothing that will be erased, and no sentence. It has only names, numbers,

@@ -13,8 +13,7 @@ use super::{CaseId, Deferred};
 use crate::customer::{Customer, GatewayProfile, Moment};
 use crate::digest::Digest;
 use crate::policy::{Effective, Ground, Guard, GuardRule, Policy, Trigger, TriggerRule};
-use crate::treatment::Tally;
-use crate::treatment::{GatewayAction, Treatment, TreatmentName};
+use crate::treatment::{GatewayAction, Tally, Treatment, TreatmentName};
 
 /// Who asks for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

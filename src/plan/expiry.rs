@@ -13,8 +13,7 @@ use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
 use crate::policy::{Guard, Policy};
-use crate::treatment::Tally;
-use crate::treatment::{ClassTreatment, RecordAction, Treatment};
+use crate::treatment::{ClassTreatment, RecordAction, Tally, Treatment};
 use crate::words::plural;
 
 /// Whose records expire.

@@ -9,8 +9,7 @@ use super::decide::{Again, Asked, Decision, GuardFinding, TreatedBefore, decide_
 use super::{CaseId, Deferred};
 use crate::customer::{Customer, Status, TenantId};
 use crate::policy::{Effective, Guard, Policy, Trigger};
-use crate::treatment::Tally;
-use crate::treatment::TreatmentName;
+use crate::treatment::{Tally, TreatmentName};
 
 /// Receives the reasons while a decision is made. [`Silent`] ignores them and costs nothing.
 pub(super) trait Listener {

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Deferred;
 use crate::data_map::ClassName;
-use crate::treatment::Tally;
-use crate::treatment::{ClassTreatment, Tombstone, Treatment};
+use crate::treatment::{ClassTreatment, Tally, Tombstone, Treatment};
 use crate::words::plural;
 
 /// The tombstones of one class. They stay while kept records need them. They are anonymised now. When the last record

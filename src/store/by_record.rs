@@ -47,8 +47,9 @@ pub struct Changes {
     /// The expected version. If the present version differs, nothing may be saved.
     pub version: u64,
     /// A change of the customer's status, if any. After `Archive` is saved, `facts` must return
-    /// [`Status::Archived`](crate::customer::Status::Archived), and its `former_status` must hold what `Restore`
-    /// needs. A host without such a status calls
+    /// [`Status::Archived`](crate::customer::Status::Archived). `Restore` gets the `former_status` that `facts`
+    /// returned before `Archive`: for a customer who is not archived, `former_status` describes the present status. A
+    /// host without such a status calls
     /// [`without_deactivation`](crate::data_map::DataMapBuilder::without_deactivation) in its data map.
     pub status: Option<StatusChange>,
     /// The records. A reassigned record goes to the tenant's "Unknown Customer". If the tenant has none, make one

@@ -184,7 +184,7 @@ impl<S: CustomerStore> WithDocuments<S> {
         if self.classes.is_empty() {
             Arc::clone(treatment)
         } else {
-            Arc::new(treatment.without(&self.class_names()))
+            Arc::new(treatment.without(self.class_names()))
         }
     }
 

@@ -108,6 +108,16 @@ fn is_taken(
     })
 }
 
+/// The facts as the store returns them. If the customer is not archived, `former_status` holds what would undo a
+/// deactivation that is done now.
+fn told(facts: &Customer) -> Customer {
+    let mut told = facts.clone();
+    if !told.status.is_archived() {
+        told.former_status = FormerStatus::new(told.status.to_string());
+    }
+    told
+}
+
 /// The tenant's "Unknown Customer". Makes one if the tenant has none.
 fn stand_in<'s>(map: &DataMap, state: &'s mut BTreeMap<CustomerId, Held>, tenant: &TenantId) -> &'s mut Held {
     let existing = state
@@ -147,7 +157,7 @@ impl Repository for MemoryRepository {
 
     async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
         let state = self.lock();
-        Ok(customers.iter().filter_map(|id| state.get(id)?.facts.clone()).collect())
+        Ok(customers.iter().filter_map(|id| state.get(id)?.facts.as_ref().map(told)).collect())
     }
 
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
@@ -156,9 +166,10 @@ impl Repository for MemoryRepository {
         let customers = state
             .iter()
             .filter(|(id, _)| after.is_none_or(|after| id.as_str() > after))
-            .filter_map(|(_, held)| held.facts.clone())
+            .filter_map(|(_, held)| held.facts.as_ref())
             .filter(|facts| facts.stand_in == request.stand_ins)
             .take(request.limit)
+            .map(told)
             .collect();
         Ok(Page::by_id(customers, request.limit))
     }

@@ -1,27 +1,14 @@
-//! The contract of a gateway's adapter, as checks that a host runs on its own.
+//! The contract of a gateway's adapter.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use super::law::{Broken, Law, works};
 use crate::customer::CustomerId;
 use crate::gateway::{
-    GatewayError, GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileListing,
-    ProfileState,
+    GatewayOutcome, PaymentGatewayEraser, ProfileErasure, ProfileId, ProfileListing, ProfileState,
 };
-
-/// Which promise does not hold.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Broken {
-    /// A promise of the port.
-    #[error("{0}")]
-    Promise(String),
-    /// The gateway failed where it should not.
-    #[error("the gateway failed while it was checked")]
-    Gateway(#[from] GatewayError),
-}
 
 /// A gateway to try an adapter on: a sandbox, an imitation, a recording.
 #[async_trait]
@@ -39,9 +26,8 @@ pub trait GatewayFixture: Send + Sync {
     fn unknown(&self) -> ProfileId;
 }
 
-fn hold(promise: &str, holds: bool, found: &dyn Debug) -> Result<(), Broken> {
-    if holds { Ok(()) } else { Err(Broken::Promise(format!("{promise}; found {found:?}"))) }
-}
+/// How often a gateway may say that it will finish later.
+const POLLS: usize = 100;
 
 fn erasure(profile: &ProfileId, owner: Option<&CustomerId>) -> ProfileErasure {
     let key = format!("contract-{}", crate::digest::Digest::of_bytes(profile.as_str().as_bytes()));
@@ -53,96 +39,184 @@ async fn finish(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
 ) -> Result<GatewayOutcome, Broken> {
-    let mut answer = gateway.erase(erasure).await?;
-    for _ in 0..100 {
+    let mut answer = works("erase", gateway.erase(erasure).await)?;
+    for _ in 0..POLLS {
         let GatewayOutcome::Accepted { receipt } = &answer.outcome else { break };
-        answer = gateway.poll(receipt).await?;
+        answer = works("poll", gateway.poll(receipt).await)?;
     }
     Ok(answer.outcome)
 }
 
-/// Checks everything that [`PaymentGatewayEraser`] promises, on fresh profiles of the fixture's.
+/// Checks what [`PaymentGatewayEraser`] promises, on fresh profiles of the fixture's.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # use std::sync::atomic::{AtomicU32, Ordering};
+/// # use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileId};
+/// # use relinquish::{CustomerId, testing::GatewayFixture};
+/// use relinquish::testing;
+///
+/// /// The gateway's sandbox.
+/// struct Sandbox { adapter: MemoryGateway, made: AtomicU32 }
+///
+/// #[async_trait::async_trait]
+/// impl GatewayFixture for Sandbox {
+///     fn eraser(&self) -> &dyn PaymentGatewayEraser {
+///         &self.adapter
+///     }
+///
+///     fn names_owners(&self) -> bool {
+///         true
+///     }
+///
+///     async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
+///         let id = ProfileId::from(format!("profile-{}", self.made.fetch_add(1, Ordering::SeqCst)));
+///         self.adapter.insert(id.clone(), owner.cloned(), subscriptions);
+///         id
+///     }
+///
+///     fn unknown(&self) -> ProfileId {
+///         "profile-x".into()
+///     }
+/// }
+///
+/// let sandbox = Sandbox { adapter: MemoryGateway::new("sandbox"), made: AtomicU32::new(0) };
+/// testing::gateway(&sandbox).await
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
-/// [`Broken`], with the promise and what was found instead.
-pub async fn gateway_keeps_its_contract(fixture: &dyn GatewayFixture) -> Result<(), Broken> {
+/// [`Broken`], with the law and what was found instead.
+pub async fn gateway(fixture: &dyn GatewayFixture) -> Result<(), Broken> {
     let gateway = fixture.eraser();
-    let (ours, theirs) = (CustomerId::from("contract-1"), CustomerId::from("contract-2"));
-    let (account, again) = (gateway.account().await?, gateway.account().await?);
-    hold("the account is the same each time", account == again, &(account, again))?;
+    let (ours, theirs) =
+        (CustomerId::from("customer-of-the-contract-1"), CustomerId::from("customer-of-the-contract-2"));
+    let account = works("account", gateway.account().await)?;
+    let again = works("account", gateway.account().await)?;
+    Law::AccountStays.hold(account == again, format_args!("two accounts, one after the other"))?;
 
     let unknown = fixture.unknown();
-    let state = gateway.state(&unknown).await?;
-    hold("a profile that never was is absent", state == ProfileState::Absent, &state)?;
+    let state = works("state", gateway.state(&unknown).await)?;
+    Law::UnknownProfileAbsent.hold(
+        state == ProfileState::Absent,
+        format_args!("state of a profile that never was: {}", state_word(&state)),
+    )?;
     let outcome = finish(gateway, &erasure(&unknown, Some(&ours))).await?;
-    hold("to erase it is to find it absent", outcome == GatewayOutcome::AlreadyAbsent, &outcome)?;
+    Law::UnknownProfileAbsent.hold(
+        outcome == GatewayOutcome::AlreadyAbsent,
+        format_args!("erase of a profile that never was: {}", word(&outcome)),
+    )?;
 
     let owned = fixture.make(Some(&ours), 0).await;
     let nameless = fixture.make(None, 0).await;
     let neighbour = fixture.make(Some(&theirs), 0).await;
     let named = fixture.names_owners();
-    for (profile, owner) in [(&owned, &ours), (&neighbour, &theirs)] {
-        for _ in 0..2 {
-            let state = gateway.state(profile).await?;
-            let right = matches!(&state, ProfileState::Present(found)
-                if found.active_subscriptions == 0 && found.owner.as_ref() == Some(owner).filter(|_| named));
-            hold(
-                "a profile that is there is present, with its owner, however often it is looked at",
-                right,
-                &state,
+    for (what, profile, owner) in [
+        ("the first profile", &owned, Some(&ours)),
+        ("a profile of nobody", &nameless, None),
+        ("another's profile", &neighbour, Some(&theirs)),
+    ] {
+        for look in 1..=2 {
+            let state = works("state", gateway.state(profile).await)?;
+            let ProfileState::Present(facts) = state else {
+                return Err(Law::ProfilePresent.broken(format!("state of {what} at look {look}: Absent")));
+            };
+            Law::OwnerNamed.hold(
+                facts.owner.as_ref() == owner.filter(|_| named),
+                format_args!("state of {what} at look {look} names somebody else, or nobody"),
+            )?;
+            Law::SubscriptionsCounted.hold(
+                facts.active_subscriptions == 0,
+                format_args!("state of {what}: {} running subscriptions of none", facts.active_subscriptions),
             )?;
         }
     }
     if named {
-        for expected in [Some(&theirs), None] {
+        for (expected, what) in [(Some(&theirs), "another owner"), (None, "no owner")] {
             let outcome = finish(gateway, &erasure(&owned, expected)).await?;
-            let right = matches!(outcome, GatewayOutcome::Blocked { .. });
-            hold("a profile that names another owner is not erased", right, &outcome)?;
+            let state = works("state", gateway.state(&owned).await)?;
+            Law::OwnerHeld.hold(
+                matches!(outcome, GatewayOutcome::Blocked { .. }) && state != ProfileState::Absent,
+                format_args!(
+                    "erase with {what} of a profile that names its own: {}, then {}",
+                    word(&outcome),
+                    state_word(&state)
+                ),
+            )?;
         }
-        let state = gateway.state(&owned).await?;
-        hold("and is still there", matches!(state, ProfileState::Present(_)), &state)?;
     }
     let running = fixture.make(Some(&ours), 2).await;
-    let state = gateway.state(&running).await?;
-    let right = matches!(&state, ProfileState::Present(found) if found.active_subscriptions == 2);
-    hold("running subscriptions are counted", right, &state)?;
+    let state = works("state", gateway.state(&running).await)?;
+    let found =
+        if let ProfileState::Present(facts) = &state { Some(facts.active_subscriptions) } else { None };
+    Law::SubscriptionsCounted.hold(
+        found == Some(2),
+        format_args!("state of a profile with two running subscriptions: {found:?}"),
+    )?;
 
-    for (profile, owner) in [(&owned, Some(&ours)), (&nameless, Some(&ours))] {
-        let outcome = finish(gateway, &erasure(profile, owner)).await?;
-        hold("a profile is erased", outcome == GatewayOutcome::Erased, &outcome)?;
-        let state = gateway.state(profile).await?;
-        hold("and is absent then", state == ProfileState::Absent, &state)?;
-        let outcome = finish(gateway, &erasure(profile, owner)).await?;
-        hold("to erase it again is to find it absent", outcome == GatewayOutcome::AlreadyAbsent, &outcome)?;
+    for (what, profile) in [("a profile", &owned), ("a profile that names nobody", &nameless)] {
+        let outcome = finish(gateway, &erasure(profile, Some(&ours))).await?;
+        let state = works("state", gateway.state(profile).await)?;
+        Law::ProfileErased.hold(
+            outcome == GatewayOutcome::Erased && state == ProfileState::Absent,
+            format_args!("erase of {what}: {}, then {}", word(&outcome), state_word(&state)),
+        )?;
+        let outcome = finish(gateway, &erasure(profile, Some(&ours))).await?;
+        Law::ProfileErasedAgain.hold(
+            outcome == GatewayOutcome::AlreadyAbsent,
+            format_args!("erase of {what} again: {}", word(&outcome)),
+        )?;
     }
-    for profile in [&neighbour, &running] {
-        let state = gateway.state(profile).await?;
-        hold("no other profile is touched", matches!(state, ProfileState::Present(_)), &state)?;
+    for (what, profile) in [("another's profile", &neighbour), ("the same owner's profile", &running)] {
+        let state = works("state", gateway.state(profile).await)?;
+        Law::ProfilesUntouched.hold(
+            state != ProfileState::Absent,
+            format_args!("{what} is gone, and another one was erased"),
+        )?;
     }
     let shown = format!("{gateway:?}");
-    let silent = [&owned, &neighbour].iter().all(|profile| !shown.contains(profile.as_str()));
-    hold("Debug shows nobody", silent, &"an id")
+    let mut persons = [&owned, &nameless, &neighbour, &running].map(ProfileId::as_str).to_vec();
+    persons.extend([ours.as_str(), theirs.as_str()]);
+    let place = persons.iter().position(|person| shown.contains(person));
+    Law::GatewayShowsNobody.hold(place.is_none(), format_args!("an id, at place {place:?} of those made"))
+}
+
+/// An outcome in a word: what a gateway says may quote an id.
+fn word(outcome: &GatewayOutcome) -> &'static str {
+    match outcome {
+        GatewayOutcome::Erased => "Erased",
+        GatewayOutcome::AlreadyAbsent => "AlreadyAbsent",
+        GatewayOutcome::Accepted { .. } => "Accepted, without an end",
+        GatewayOutcome::Blocked { .. } => "Blocked",
+        GatewayOutcome::Retained { .. } => "Retained",
+    }
+}
+
+fn state_word(state: &ProfileState) -> &'static str {
+    match state {
+        ProfileState::Present(_) => "Present",
+        ProfileState::Absent => "Absent",
+    }
 }
 
 /// Checks that a listing gives each of these profiles once, and nothing twice.
 ///
 /// # Errors
-/// [`Broken`], with the promise and how often it does not hold.
-pub async fn listing_keeps_its_contract(
-    listing: &dyn ProfileListing,
-    profiles: &[ProfileId],
-) -> Result<(), Broken> {
-    let mut pages = listing.list().await?;
+/// [`Broken`], with the law and how often it does not hold.
+pub async fn profile_listing(listing: &dyn ProfileListing, profiles: &[ProfileId]) -> Result<(), Broken> {
+    let mut pages = works("list", listing.list().await)?;
     let mut found = BTreeSet::new();
-    let mut twice = 0;
-    while let Some(page) = pages.next().await? {
+    while let Some(page) = works("next", pages.next().await)? {
         for profile in page {
-            twice += usize::from(!found.insert(profile.id));
+            let is_new = found.insert(profile.id);
+            Law::ListedOnce
+                .hold(is_new, format_args!("a profile is listed again after {} profiles", found.len()))?;
         }
     }
-    hold("nothing is listed twice", twice == 0, &twice)?;
     let missing = profiles.iter().filter(|profile| !found.contains(*profile)).count();
-    hold("every profile is listed", missing == 0, &missing)?;
-    let end = pages.next().await?.map(|page| page.len());
-    hold("the end stays the end", end.is_none(), &end)
+    Law::ListedAll
+        .hold(missing == 0, format_args!("{missing} of {} profiles are not listed", profiles.len()))?;
+    let end = works("next", pages.next().await)?.map(|page| page.len());
+    Law::ListingEnds.hold(end.is_none(), format_args!("a page after the end, with {end:?} profiles"))
 }

@@ -1,88 +1,66 @@
-//! For tests: a clock to turn, entropy that repeats itself, the contract of a gateway's adapter, and what a strategy of
-//! the host's own promises.
+//! What a host runs on its own adapters: contracts, an injector of faults, a clock and repeatable randomness.
+//!
+//! # Contracts
+//! A contract calls an adapter in the ways that the docs of its port speak of, and compares the answers with what is promised
+//! there. It is one call in a test of the host's. The calls:
+//!
+//! | port | contract | the test |
+//! |---|---|---|
+//! | [`CustomerStore`](crate::CustomerStore) | [`customer_store`] | `customer_store(\|\| async { Stocked::new(store(), policy()) }).await?` |
+//! | [`Repository`](crate::Repository) | [`repository`] | `repository(\|\| async { Stocked::new(repository(), policy()) }).await?` |
+//! | [`PaymentGatewayEraser`](crate::PaymentGatewayEraser) | [`gateway`] | `gateway(&sandbox).await?` |
+//! | [`ProfileListing`](crate::gateway::ProfileListing) | [`profile_listing`] | `profile_listing(&adapter, &profiles).await?` |
+//! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
+//! | [`KeyRing`](crate::ledger::KeyRing) | [`key_ring`] | `key_ring(\|\| async { open() }).await?` |
+//! | [`BackupRetention`](crate::BackupRetention) | [`backups`] | `backups(\|\| async { Copies::new(adapter()) }).await?` |
+//! | [`OwnStrategy`](crate::anonymise::OwnStrategy) | [`own_strategy`] | `own_strategy(&strategy, &values)?` |
+//!
+//! A contract that finds a promise broken says which [`Law`] it is, and the smallest example: which call, which of the
+//! customers, what was answered. It shows no value of a person's.
+//!
+//! ```text
+//! ledger breaks a law: record begins the lease anew
+//! found: another worker claimed case-1 nine tenths of a lease after the last record
+//! ```
+//!
+//! A contract asks only for what the adapter can do. It reads what a data map says (no deactivation, a class that cannot be
+//! reassigned), and what the fixture says that the test can do beside the port: read rows past the adapter
+//! ([`Stocked::rows`]), spoil a customer's records ([`Stocked::spoil`]), put something among the copies that is none
+//! ([`Copies::stray`]). Laws that need such a thing are left out without it, so a test had better give all of them.
+//!
+//! A contract makes one call after another. So it cannot see what only shows when a process dies in the middle of a call, or when two
+//! call at the same moment: that a dropped future leaves all or nothing, and that what is compared is compared in the transaction
+//! that writes.
+//!
+//! Contracts write and erase. Never give one an adapter over anything that is in use.
+//!
+//! # Faults
+//! [`Faulty`] is any adapter with [`Faults`] on the way to it, named by the call: the second `erase` fails, the answer of the
+//! first `close` is lost. So a host's own test sees that a case which is interrupted anywhere is finished by a
+//! [`resume`](crate::Engine::resume).
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
-use sha2::{Digest, Sha256};
-
-use crate::engine::{Clock, Entropy, NoEntropy};
-
+mod backups;
+mod clock;
+mod customer_store;
+mod entropy;
+mod fault;
 mod gateway;
-mod strategy;
+mod key_ring;
+mod law;
+mod ledger;
+mod own_strategy;
+mod repository;
+mod stocked;
 
-pub use gateway::{Broken, GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
-pub use strategy::strategy_keeps_its_word;
-
-/// A clock that stands still until it is turned. Whoever sleeps turns it on.
-#[derive(Debug)]
-pub struct ManualClock {
-    now: Mutex<DateTime<Utc>>,
-}
-
-impl ManualClock {
-    /// Stands at an instant.
-    pub fn at(now: DateTime<Utc>) -> Self {
-        Self { now: Mutex::new(now) }
-    }
-
-    /// Turns it on.
-    pub fn turn(&self, time: TimeDelta) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) += time;
-    }
-}
-
-#[async_trait]
-impl Clock for ManualClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn sleep(&self, time: Duration) {
-        self.turn(TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX));
-    }
-}
-
-#[async_trait]
-impl Clock for std::sync::Arc<ManualClock> {
-    fn now(&self) -> DateTime<Utc> {
-        (**self).now()
-    }
-
-    async fn sleep(&self, time: Duration) {
-        (**self).sleep(time).await;
-    }
-}
-
-/// Bytes that depend on a seed and on how many were asked for before, and on nothing else. Never for production:
-/// whoever knows the seed can tell which token belongs to which record.
-#[derive(Debug)]
-pub struct RepeatableEntropy {
-    seed: u64,
-    asked: Mutex<u64>,
-}
-
-impl RepeatableEntropy {
-    /// Starts from a seed.
-    pub fn new(seed: u64) -> Self {
-        Self { seed, asked: Mutex::new(0) }
-    }
-}
-
-impl Entropy for RepeatableEntropy {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        for chunk in buffer.chunks_mut(32) {
-            *asked += 1;
-            let mut hash = Sha256::new();
-            hash.update(self.seed.to_be_bytes());
-            hash.update(asked.to_be_bytes());
-            for (byte, random) in chunk.iter_mut().zip(hash.finalize()) {
-                *byte = random;
-            }
-        }
-        Ok(())
-    }
-}
+pub use backups::{Copies, backups};
+pub use clock::ManualClock;
+pub use customer_store::customer_store;
+pub use entropy::RepeatableEntropy;
+pub use fault::{Fault, Faults, Faulty, Interfere};
+pub use gateway::{GatewayFixture, gateway, profile_listing};
+pub use key_ring::key_ring;
+pub use law::{Broken, Law};
+pub use ledger::ledger;
+pub use own_strategy::own_strategy;
+pub use repository::repository;
+pub use stocked::Stocked;

@@ -307,11 +307,14 @@ impl Treatment {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
-    /// The same treatment without some classes, for a store that does not hold them.
-    #[cfg(feature = "object-store")]
-    pub(crate) fn without(&self, classes: &std::collections::BTreeSet<&ClassName>) -> Self {
+    /// The same treatment without some classes. A store that decorates another store and itself holds these classes
+    /// passes this treatment to the other store. See also [`DataMap::with_class`](crate::DataMap::with_class).
+    #[must_use]
+    pub fn without<'c>(&self, classes: impl IntoIterator<Item = &'c ClassName>) -> Self {
         let mut rest = self.clone();
-        rest.classes.retain(|name, _| !classes.contains(name));
+        for class in classes {
+            rest.classes.remove(class);
+        }
         rest
     }
 

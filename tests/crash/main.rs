@@ -26,7 +26,7 @@ use std::task::{Context, Poll};
 use chrono::TimeDelta;
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{CaseBook, Closing, Ledger, ListedCase};
-use relinquish::testing::ManualClock;
+use relinquish::testing::{Faulty, ManualClock};
 use relinquish::{
     ApprovedPlan, Asked, CustomerId, Engine, FileKeyRing, Outcome, PolicyDocument, SqlMap, SqliteLedger,
     SqliteStore,
@@ -43,7 +43,7 @@ mod wired;
 
 use plans::Canonical;
 use shop::{Cells, Shop, changes};
-use wired::{NEVER, Tripwire, Wired, until_death};
+use wired::{NEVER, Tripwire, until_death};
 
 /// How a run is interrupted.
 #[derive(Clone, Copy, Debug)]
@@ -116,12 +116,12 @@ impl<'c> Trial<'c> {
         let clock = move || hosts::now() + TimeDelta::minutes(minutes.load(Ordering::SeqCst));
         let ledger = SqliteLedger::open(self.ledger()).unwrap().lease_clock(clock);
         Engine::builder(
-            Wired { inner: store, wire: wire() },
+            Faulty::new(store, wire()),
             policy,
-            Wired { inner: ledger, wire: wire() },
+            Faulty::new(ledger, wire()),
             keys_beside(&self.ledger()),
         )
-        .gateway(Wired { inner: Arc::clone(&self.gateway), wire: wire() })
+        .gateway(Faulty::new(Arc::clone(&self.gateway), wire()))
         .clock(ManualClock::at(hosts::now()))
         .worker(name)
         .build()

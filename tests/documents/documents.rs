@@ -21,7 +21,7 @@ use relinquish::store::documents::object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
 use relinquish::store::{CustomerStore, EraseRequest, Erased, MemoryRepository, RecordStore, Target};
-use relinquish::testing::ManualClock;
+use relinquish::testing::{self, ManualClock, Stocked};
 use relinquish::{
     Asked, Customer, DataMap, Engine, MemoryStore, Outcome, Planned, PolicyDocument, SqliteStore,
 };
@@ -120,6 +120,32 @@ async fn nothing_is_left(engine: &Engine, id: &str) {
     match engine.plan(&id.into(), &Asked::request()).await.unwrap() {
         Planned::Nothing(_) => {}
         other => panic!("there is something left to do: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_store_with_documents_keeps_the_contract_of_a_customer_store() {
+    let files: &[(&str, &[u8])] = &[
+        ("invoices/1/a.pdf", PDF),
+        ("invoices/1/b.png", PNG),
+        ("invoices/2/a.pdf", PDF),
+        ("invoices/11/a.pdf", PDF),
+        ("invoices/12/a.pdf", PDF),
+    ];
+    for treatment in [
+        "customer = 'anonymise'\ninvoice_document = 'blank'",
+        "customer = 'delete'\ninvoice_document = 'delete'",
+    ] {
+        let fresh = || async {
+            let archive = Archive::new(treatment, files);
+            let policy = PolicyDocument::from_toml(&archive.shop.policy).unwrap();
+            Stocked::new(archive.store(), policy).rows(move |customer| {
+                let place = format!("invoices/{}/", customer.as_str());
+                let theirs = archive.files().into_iter().filter(|(name, _)| name.starts_with(&place));
+                theirs.map(|(name, bytes)| (name, format!("{bytes:?}"))).collect()
+            })
+        };
+        testing::customer_store(fresh).await.unwrap();
     }
 }
 

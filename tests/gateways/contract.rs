@@ -1,11 +1,11 @@
-//! Every adapter keeps the contract of its port: the one in memory, and those over real HTTP.
+//! The adapters over real HTTP keep the contract of their port. The gateway in memory is held to it in `tests/it/testing_kit`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use relinquish::customer::CustomerId;
-use relinquish::gateway::{MemoryGateway, PaymentGatewayEraser, ProfileFacts, ProfileId, ProfileListing};
-use relinquish::testing::{GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
+use relinquish::gateway::{PaymentGatewayEraser, ProfileId, ProfileListing};
+use relinquish::testing::{self, GatewayFixture};
 
 use crate::gateways::{self, fakes};
 
@@ -17,35 +17,6 @@ impl Numbers {
     fn next(&self) -> u32 {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
-}
-
-struct InMemory(MemoryGateway, Numbers);
-
-#[async_trait]
-impl GatewayFixture for InMemory {
-    fn eraser(&self) -> &dyn PaymentGatewayEraser {
-        &self.0
-    }
-
-    fn names_owners(&self) -> bool {
-        true
-    }
-
-    async fn make(&self, owner: Option<&CustomerId>, subscriptions: u32) -> ProfileId {
-        let id = ProfileId::from(format!("profile-{}", self.1.next()));
-        self.0.insert_facts(id.clone(), ProfileFacts::new(owner.cloned(), subscriptions));
-        id
-    }
-
-    fn unknown(&self) -> ProfileId {
-        "nobody".into()
-    }
-}
-
-#[tokio::test]
-async fn the_one_in_memory() {
-    let fixture = InMemory(MemoryGateway::new("memory"), Numbers::default());
-    gateway_keeps_its_contract(&fixture).await.unwrap();
 }
 
 struct OverStripe {
@@ -90,13 +61,13 @@ impl GatewayFixture for OverStripe {
 
 #[tokio::test]
 async fn stripe() {
-    gateway_keeps_its_contract(&OverStripe::start(false).await).await.unwrap();
+    testing::gateway(&OverStripe::start(false).await).await.unwrap();
 }
 
 #[tokio::test]
 async fn stripe_with_redaction() {
     let fixture = OverStripe::start(true).await;
-    gateway_keeps_its_contract(&fixture).await.unwrap();
+    testing::gateway(&fixture).await.unwrap();
     let effects = fixture.server.gateway.effects();
     let redacted = effects.iter().filter(|effect| effect.ends_with(" redacted")).count();
     assert_eq!((redacted, effects.len()), (2, 4), "{effects:?}");
@@ -109,7 +80,7 @@ async fn stripes_listing() {
     for _ in 0..250 {
         profiles.push(fixture.make(None, 0).await);
     }
-    listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+    testing::profile_listing(&fixture.adapter, &profiles).await.unwrap();
     assert_eq!(fixture.server.count("list"), 3, "a hundred to a page");
 }
 
@@ -157,7 +128,7 @@ impl GatewayFixture for OverAuthorizeNet {
 
 #[tokio::test]
 async fn authorize_net() {
-    gateway_keeps_its_contract(&OverAuthorizeNet::start().await).await.unwrap();
+    testing::gateway(&OverAuthorizeNet::start().await).await.unwrap();
 }
 
 #[tokio::test]
@@ -167,7 +138,7 @@ async fn authorize_nets_listing() {
     for _ in 0..130 {
         profiles.push(fixture.make(None, 0).await);
     }
-    listing_keeps_its_contract(&fixture.adapter, &profiles).await.unwrap();
+    testing::profile_listing(&fixture.adapter, &profiles).await.unwrap();
 }
 
 #[tokio::test]

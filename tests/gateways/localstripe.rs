@@ -13,7 +13,7 @@ use relinquish::gateway::http::{HttpClient, Limits, Method, Mode, Request, Trans
 use relinquish::gateway::{
     PaymentGatewayEraser, ProfileErasure, ProfileFacts, ProfileId, ProfileListing, ProfileState, Stripe,
 };
-use relinquish::testing::{GatewayFixture, gateway_keeps_its_contract, listing_keeps_its_contract};
+use relinquish::testing::{self, GatewayFixture};
 
 use crate::gateways::Shop;
 use crate::hosts::approved;
@@ -153,7 +153,7 @@ impl GatewayFixture for LocalStripe {
 
 #[tokio::test]
 async fn localstripe_keeps_the_contract() {
-    gateway_keeps_its_contract(&LocalStripe::start().await).await.unwrap();
+    testing::gateway(&LocalStripe::start().await).await.unwrap();
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn all_of_localstripe_is_listed_even_if_a_page_ends_with_one_who_is_delete
     for _ in 0..205 {
         profiles.push(server.make(None, 0).await);
     }
-    listing_keeps_its_contract(&server.adapter, &profiles).await.unwrap();
+    testing::profile_listing(&server.adapter, &profiles).await.unwrap();
 
     let mut pages = server.adapter.list().await.unwrap();
     let mut listed: Vec<ProfileId> = Vec::new();

@@ -44,7 +44,6 @@ fn engine_on(shop: &Shop, day: &str) -> (Engine, Arc<ManualClock>) {
 }
 
 async fn expire(engine: &Engine, clock: &ManualClock, planned: PlannedExpiry) -> (String, Expired) {
-    use relinquish::engine::Clock as _;
     let PlannedExpiry::Plan(plan) = planned else { panic!("nothing expires") };
     let now = clock.now();
     let approval = Approval::new(

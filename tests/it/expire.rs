@@ -25,7 +25,7 @@ use relinquish::store::{
     ByRecord, Cursor, MemoryRepository, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, StoreError,
     Tally,
 };
-use relinquish::testing::{ManualClock, RepeatableEntropy};
+use relinquish::testing::{Faulty, ManualClock, RepeatableEntropy};
 use relinquish::treatment::{Ownerless, Standing};
 use relinquish::{
     Approval, Customer, CustomerStore, DataMap, Engine, Error, MemoryLedger, MemoryStore, Outcome,
@@ -37,7 +37,7 @@ use sha2::{Digest as _, Sha256};
 use crate::hosts::{self, trusting_triggers};
 use crate::refusal::{Liar, Lie};
 use crate::tombstones::{Dump, dump_of, dump_of_memory};
-use crate::wired::{Tripwire, Wired, until_death};
+use crate::wired::{Tripwire, until_death};
 
 const POLICY: &str = r#"
 version = 1
@@ -383,7 +383,7 @@ fn counted(rows: &[Row], today: NaiveDate) -> BTreeMap<(String, String), u64> {
 
 fn said(expired: &Expired) -> BTreeMap<(String, String), u64> {
     let of = expired.of.iter().flat_map(|(tenant, of)| {
-        let tenant = tenant.as_ref().unwrap().as_str().to_owned();
+        let tenant = tenant.tenant().unwrap().as_str().to_owned();
         of.records.iter().map(move |(class, count)| ((tenant.clone(), class.to_string()), *count))
     });
     of.filter(|(_, count)| *count > 0).collect()
@@ -552,7 +552,7 @@ async fn the_ledger_says_what_came_of_an_expiry() {
     let operator = closed.under().operator.get().unwrap();
     assert_eq!((operator.as_str(), policies.len()), ("operator-7", 2));
     assert!(result.exact && result.ended_early.is_none(), "{result:?}");
-    let usual = result.expired.iter().find(|of| of.tenant == Some("usual".into())).unwrap();
+    let usual = result.expired.iter().find(|of| of.of == RecordsOf::Tenant("usual".into())).unwrap();
     assert_eq!((usual.records["call"], usual.records["order"], usual.left), (3, 3, 1));
     assert!(!expired.is_complete(), "one customer was held back");
     let text = entry.body.to_text().unwrap();
@@ -580,9 +580,9 @@ async fn an_interrupted_expiry_is_resumed() {
         let engine = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
         let approved = approve(plan(&engine).await, clock.now());
         let wired = engine_with(
-            Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+            Faulty::new(Arc::clone(&store), Arc::clone(&wire)),
             POLICY,
-            Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+            Faulty::new(Arc::clone(&ledger), Arc::clone(&wire)),
             &clock,
         );
         let died = until_death(&wire, wired.expire(&approved)).await.is_none();
@@ -624,9 +624,9 @@ async fn an_interrupted_expiry_whose_approval_has_run_out_gives_way_to_the_next(
     let engine = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
     let first = approve(plan(&engine).await, clock.now());
     let wired = engine_with(
-        Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+        Faulty::new(Arc::clone(&store), Arc::clone(&wire)),
         POLICY,
-        Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+        Faulty::new(Arc::clone(&ledger), Arc::clone(&wire)),
         &clock,
     );
     assert!(until_death(&wire, wired.expire(&first)).await.is_none());
@@ -649,9 +649,9 @@ async fn an_expiry_can_be_cancelled_between_its_parts() {
     let ledger = Arc::new(MemoryLedger::new());
     let wire = Tripwire::at(24);
     let wired = engine_with(
-        Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+        Faulty::new(Arc::clone(&store), Arc::clone(&wire)),
         POLICY,
-        Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+        Faulty::new(Arc::clone(&ledger), Arc::clone(&wire)),
         &clock,
     );
     let engine = engine_with(Arc::clone(&store), POLICY, Arc::clone(&ledger), &clock);
@@ -690,9 +690,9 @@ async fn an_expiry_in_which_nothing_is_due_is_recorded_part_by_part() {
     for at in (0..600).step_by(20) {
         let wire = Tripwire::at(at);
         let engine = engine_with(
-            Wired { inner: Arc::clone(&store), wire: Arc::clone(&wire) },
+            Faulty::new(Arc::clone(&store), Arc::clone(&wire)),
             POLICY,
-            Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) },
+            Faulty::new(Arc::clone(&ledger), Arc::clone(&wire)),
             &clock,
         );
         if until_death(&wire, engine.expire(&approved)).await.is_some() {
@@ -720,12 +720,8 @@ async fn an_expiry_is_taken_part_by_part() {
     let engine = engine_with(Arc::clone(&other), POLICY, Arc::clone(&ledger), &clock);
     let approved = approve(plan(&engine).await, clock.now());
     let wire = Tripwire::at(8);
-    let wired = engine_with(
-        Wired { inner: Arc::clone(&other), wire: Arc::clone(&wire) },
-        POLICY,
-        Arc::clone(&ledger),
-        &clock,
-    );
+    let wired =
+        engine_with(Faulty::new(Arc::clone(&other), Arc::clone(&wire)), POLICY, Arc::clone(&ledger), &clock);
     assert!(until_death(&wire, wired.expire(&approved)).await.is_none());
     let case = engine.open_cases(None, 10).await.unwrap().remove(0).case;
     let mut turns = 0;
@@ -761,7 +757,7 @@ async fn who_is_held_meanwhile_is_left_alone() {
     };
     // Facts of the first page, its counts, and then the erasure: the hold comes right before that.
     let wire = Tripwire::meanwhile(4, hold);
-    let wired = engine_with(Wired { inner: Arc::clone(&store), wire }, POLICY, MemoryLedger::new(), &clock);
+    let wired = engine_with(Faulty::new(Arc::clone(&store), wire), POLICY, MemoryLedger::new(), &clock);
     let expired = hosts::expired(wired.expire(&approved).await.unwrap());
     assert_eq!(expired.of[&RecordsOf::Tenant("usual".into())].changed, 1, "{expired}");
     let after = dump_sqlite(&path);

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 pub(crate) mod crm;
 #[path = "../../examples/own_store.rs"]
 #[expect(dead_code, reason = "the example's main is not called here")]
-mod own_store;
+pub(crate) mod own_store;
 
 pub(crate) const CRM_MAP: &str = include_str!("../../examples/quickstart/map.toml");
 pub(crate) const CRM_POLICY: &str = include_str!("../../examples/quickstart/policy.toml");

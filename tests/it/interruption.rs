@@ -14,19 +14,20 @@ use relinquish::{ApprovedPlan, Asked, Engine, Outcome, PolicyDocument, SqlMap, S
 
 use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, Host, approved, request};
-use crate::wired::{NEVER, Tripwire, Wired, until_death};
+use crate::wired::{NEVER, Tripwire, until_death};
+use relinquish::testing::Faulty;
 
 /// An engine over the host's files, opened anew, that dies at a boundary.
 fn engine(host: &Host, gateway: &Arc<MemoryGateway>, wire: &Arc<Tripwire>) -> Engine {
     let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
     let ledger = host.folder.path().join("ledger.sqlite");
     let wire = || Arc::clone(wire);
-    let store = Wired { inner: SqliteStore::open(host.path(), &map).unwrap(), wire: wire() };
+    let store = Faulty::new(SqliteStore::open(host.path(), &map).unwrap(), wire());
     let policy = PolicyDocument::from_toml(&host.policy).unwrap();
     let keys = crate::hosts::keys_beside(&ledger);
-    let ledger = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: wire() };
+    let ledger = Faulty::new(SqliteLedger::open(&ledger).unwrap(), wire());
     Engine::builder(store, policy, ledger, keys)
-        .gateway(Wired { inner: Arc::clone(gateway), wire: wire() })
+        .gateway(Faulty::new(Arc::clone(gateway), wire()))
         .clock(relinquish::testing::ManualClock::at(hosts::now()))
         // The process that is started anew.
         .worker("one")

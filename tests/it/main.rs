@@ -63,6 +63,7 @@ mod sqlite_store;
 mod strategies;
 mod table_triggers;
 mod tenants;
+mod testing_kit;
 mod text;
 mod tombstones;
 mod treatments;

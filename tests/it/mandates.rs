@@ -14,7 +14,8 @@ use relinquish::{
 };
 
 use crate::hosts::{self, BuildCounted as _, Host, ResumeAll as _};
-use crate::wired::{Tripwire, Wired, until_death};
+use crate::wired::{Tripwire, until_death};
+use relinquish::testing::Faulty;
 
 fn standing(engine: &Engine, triggers: &[Trigger], at_most: usize) -> StandingApproval {
     let by = Authority::new("operator-7", ["1".into()]);
@@ -263,7 +264,7 @@ async fn an_interrupted_case_goes_on_under_its_standing_approval() {
         let approved = standing(&calm, &[Trigger::Cancelled], 1).admit(vec![plan]).unwrap();
         assert!(matches!(approved[0].mandate(), Mandate::Standing(_)));
         let wire = Tripwire::at(at);
-        let wired = Wired { inner: Arc::clone(&ledger), wire: Arc::clone(&wire) };
+        let wired = Faulty::new(Arc::clone(&ledger), Arc::clone(&wire));
         let engine = host.builder(wired, hosts::keys()).worker("one").build().unwrap();
         let before = (host.dump)();
         if until_death(&wire, engine.execute(approved)).await.is_some() {

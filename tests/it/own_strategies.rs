@@ -10,7 +10,7 @@ use relinquish::anonymise::{Draw, OwnReveals, OwnStrategy, Strategies};
 use relinquish::data_map::{Constraints, Datatype, Fact, Field, Kind, Record, RecordClass, Value};
 use relinquish::ledger::MemoryKeyRing;
 use relinquish::store::MemoryRepository;
-use relinquish::testing::{ManualClock, strategy_keeps_its_word};
+use relinquish::testing::{Faulty, Law, ManualClock, own_strategy};
 use relinquish::{
     Asked, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome, PolicyDocument,
     SqlMap, SqliteLedger, SqliteStore,
@@ -18,7 +18,8 @@ use relinquish::{
 
 use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, BuildCounted as _, approved, plan};
-use crate::wired::{NEVER, Tripwire, Wired, until_death};
+use crate::testing_kit::own_strategy::CAUGHT_ELSEWHERE;
+use crate::wired::{NEVER, Tripwire, until_death};
 
 /// A membership card to its region: `SE-4711-3` becomes `SE-0000-0`.
 #[derive(Debug)]
@@ -259,9 +260,9 @@ async fn a_case_is_resumed_with_its_own_strategies_and_with_no_others() {
         let engine = |policy: &str, strategies: Strategies, wire: &std::sync::Arc<Tripwire>| {
             let wire = || std::sync::Arc::clone(wire);
             let policy = PolicyDocument::from_toml(policy).unwrap();
-            let book = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: wire() };
+            let book = Faulty::new(SqliteLedger::open(&ledger).unwrap(), wire());
             let keys = crate::hosts::keys_beside(&ledger);
-            Engine::builder(Wired { inner: sqlite(&path), wire: wire() }, policy, book, keys)
+            Engine::builder(Faulty::new(sqlite(&path), wire()), policy, book, keys)
                 .clock(ManualClock::at(hosts::now()))
                 .strategies(strategies)
                 .worker("one")
@@ -347,7 +348,7 @@ proptest! {
         let mut seen = Vec::new();
         values.retain(|value| { let fresh = !seen.contains(value); seen.push(value.clone()); fresh });
         for strategy in [&Region { version: 1 } as &dyn OwnStrategy, &Void] {
-            let kept = strategy_keeps_its_word(strategy, &values);
+            let kept = own_strategy(strategy, &values);
             prop_assert!(kept.is_ok(), "{:?}", kept);
         }
     }
@@ -445,19 +446,22 @@ impl OwnStrategy for Faithless {
 #[test]
 fn a_strategy_that_leaks_or_breaks_its_word_in_another_way_is_caught() {
     let values: Vec<Value> = cards().into_iter().filter(|value| *value != Value::Null).collect();
-    for (breach, promise) in [
-        (Breach::Remembers, "same generalisation come out the same"),
-        (Breach::Digests, "keeps less than the value"),
-        (Breach::KeepsAll, "does not count as erased"),
-        (Breach::Forgets, "counts as erased"),
-        (Breach::WritesNull, "it wrote NULL"),
-        (Breach::Repeats, "a different one for every record"),
-        (Breach::Overflows, "a longer text"),
-        (Breach::Counts, "come out the same"),
-    ] {
+    let breaches = [
+        (Breach::Remembers, Law::GeneralisationAlone),
+        (Breach::Digests, Law::KeepsLess),
+        (Breach::KeepsAll, Law::ValuesNotErased),
+        (Breach::Forgets, Law::WrittenErased),
+        (Breach::WritesNull, Law::FitsWhereItSuits),
+        (Breach::Repeats, Law::DiffersWhereItMust),
+        (Breach::Overflows, Law::FitsWhereItSuits),
+        (Breach::Counts, Law::GeneralisationAlone),
+    ];
+    assert!(CAUGHT_ELSEWHERE.iter().all(|law| breaches.iter().any(|(_, broken)| broken == law)));
+    for (breach, law) in breaches {
         let strategy = Faithless { breach, seen: AtomicU64::new(0) };
-        let broken = strategy_keeps_its_word(&strategy, &values).unwrap_err().to_string();
-        assert!(broken.contains(promise), "{breach:?}: {broken}");
+        let broken = own_strategy(&strategy, &values).unwrap_err();
+        assert_eq!(broken.law(), law, "{breach:?}: {broken}");
+        let broken = broken.to_string();
         for value in values.iter().filter_map(Value::as_text).filter(|text| !text.is_empty()) {
             assert!(!broken.contains(value), "{breach:?} shows a value: {broken}");
         }

@@ -14,7 +14,8 @@ use relinquish::{Approval, Engine, Error, GatewayName, Outcome, PaymentGatewayEr
 
 use crate::gateways::Shop;
 use crate::hosts;
-use crate::wired::{NEVER, Tripwire, Wired, until_death};
+use crate::wired::{NEVER, Tripwire, until_death};
+use relinquish::testing::Faulty;
 
 /// A shop at whose gateway three profiles were forgotten.
 struct Trial {
@@ -84,8 +85,8 @@ impl Trial {
     }
 
     fn engine(&self, wire: &Arc<Tripwire>) -> Engine {
-        let ledger = Wired { inner: self.ledger(), wire: Arc::clone(wire) };
-        let gateway = Wired { inner: Arc::clone(&self.gateway), wire: Arc::clone(wire) };
+        let ledger = Faulty::new(self.ledger(), Arc::clone(wire));
+        let gateway = Faulty::new(Arc::clone(&self.gateway), Arc::clone(wire));
         let other: Arc<dyn PaymentGatewayEraser> = Arc::new(MemoryGateway::new("authorize_net"));
         let builder = self.shop.builder_with(Arc::new(ledger));
         builder.gateway(gateway).gateway(other).worker("one").build().unwrap()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use relinquish::data_map::{Fact, Field, Kind, Record, RecordClass};
 use relinquish::ledger::{Ledger, MemoryKeyRing, TokenKey};
 use relinquish::store::{ListUncertain, MemoryRepository, RecordStore as _, TallyRequest};
-use relinquish::testing::ManualClock;
+use relinquish::testing::{Faulty, ManualClock};
 use relinquish::{
     Asked, Certificate, Customer, CustomerStore, DataMap, Engine, MemoryLedger, MemoryStore, Outcome,
     PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
@@ -14,7 +14,7 @@ use relinquish::{
 
 use crate::hosts::ResumeAll as _;
 use crate::hosts::{self, BuildCounted as _, approved, plan};
-use crate::wired::{NEVER, Tripwire, Wired, until_death};
+use crate::wired::{NEVER, Tripwire, until_death};
 
 const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
     guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
@@ -195,8 +195,8 @@ async fn a_crash_does_not_lose_what_is_not_certain() {
         let (path, ledger) = (folder.path().join("people.sqlite"), folder.path().join("ledger.sqlite"));
         create(&path);
         let engine = |wire: &Arc<Tripwire>| {
-            let store = Wired { inner: sqlite(&path), wire: Arc::clone(wire) };
-            let book = Wired { inner: SqliteLedger::open(&ledger).unwrap(), wire: Arc::clone(wire) };
+            let store = Faulty::new(sqlite(&path), Arc::clone(wire));
+            let book = Faulty::new(SqliteLedger::open(&ledger).unwrap(), Arc::clone(wire));
             let keys = crate::hosts::keys_beside(&ledger);
             Engine::builder(store, PolicyDocument::from_toml(POLICY).unwrap(), book, keys)
                 .clock(ManualClock::at(hosts::now()))

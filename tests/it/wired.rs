@@ -6,23 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::{self, Either};
-use relinquish::customer::Identifiers;
-use relinquish::gateway::{
-    AccountId, GatewayAnswer, GatewayError, ProfileErasure, ProfileId, ProfileState, Receipt,
-};
-use relinquish::ledger::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, NewCase, OpenedCases,
-};
-use relinquish::plan::CaseId;
-use relinquish::store::{
-    Batch, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated, Reactivation,
-    StoreError, TakeCensus, Tally, TallyRequest,
-};
-use relinquish::treatment::Treatment;
-use relinquish::{
-    Customer, CustomerId, CustomerStore, DataMap, Digest, GatewayName, PaymentGatewayEraser, RecordStore,
-};
+use relinquish::testing::Interfere;
 use tokio::sync::Notify;
 
 /// Counts boundaries and never lets the chosen one pass.
@@ -59,14 +43,6 @@ impl Tripwire {
         wire
     }
 
-    /// One call: a boundary before it, and one between its effect and its answer.
-    async fn around<T>(&self, call: impl Future<Output = T>) -> T {
-        self.boundary().await;
-        let answer = call.await;
-        self.boundary().await;
-        answer
-    }
-
     async fn boundary(&self) {
         if self.passed.fetch_add(1, Ordering::SeqCst) == self.dies_at {
             let meanwhile = self.meanwhile.lock().unwrap().take();
@@ -79,132 +55,17 @@ impl Tripwire {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Wired<T> {
-    pub(crate) inner: T,
-    pub(crate) wire: Arc<Tripwire>,
-}
-
+/// One call has a boundary before it, and one between its effect and its answer.
 #[async_trait]
-impl<T: CustomerStore> RecordStore for Wired<T> {
-    fn data_map(&self) -> &DataMap {
-        self.inner.data_map()
+impl Interfere for Tripwire {
+    async fn before(&self, _: &'static str) -> bool {
+        self.boundary().await;
+        false
     }
 
-    fn takes_census(&self) -> Option<&dyn TakeCensus> {
-        self.inner.takes_census()
-    }
-
-    async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
-        self.wire.around(self.inner.tally(request)).await
-    }
-
-    async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
-        self.wire.around(self.inner.erase(request)).await
-    }
-}
-
-#[async_trait]
-impl<T: CustomerStore> CustomerStore for Wired<T> {
-    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
-        self.wire.around(self.inner.facts(customers)).await
-    }
-
-    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
-        self.wire.around(self.inner.page(request)).await
-    }
-
-    async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
-        self.wire.around(self.inner.identifiers(customers)).await
-    }
-
-    async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {
-        self.wire.around(self.inner.deactivate(batch)).await
-    }
-
-    async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
-        self.wire.around(self.inner.reactivate(batch)).await
-    }
-}
-
-#[async_trait]
-impl<T: PaymentGatewayEraser> PaymentGatewayEraser for Wired<T> {
-    fn gateway(&self) -> &GatewayName {
-        self.inner.gateway()
-    }
-
-    fn longest_call(&self) -> std::time::Duration {
-        self.inner.longest_call()
-    }
-
-    async fn account(&self) -> Result<Option<AccountId>, GatewayError> {
-        self.wire.around(self.inner.account()).await
-    }
-
-    async fn state(&self, profile: &ProfileId) -> Result<ProfileState, GatewayError> {
-        self.wire.around(self.inner.state(profile)).await
-    }
-
-    async fn erase(&self, erasure: &ProfileErasure) -> Result<GatewayAnswer, GatewayError> {
-        self.wire.around(self.inner.erase(erasure)).await
-    }
-
-    async fn poll(&self, receipt: &Receipt) -> Result<GatewayAnswer, GatewayError> {
-        self.wire.around(self.inner.poll(receipt)).await
-    }
-}
-
-#[async_trait]
-impl<T: Ledger> CaseBook for Wired<T> {
-    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
-        self.wire.around(self.inner.open(cases, lease)).await
-    }
-
-    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
-        self.wire.around(self.inner.claim(cases, lease)).await
-    }
-
-    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
-        self.wire.around(self.inner.record(fence, events)).await
-    }
-
-    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
-        self.wire.around(self.inner.release(fence, cases)).await
-    }
-
-    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
-        self.wire.around(self.inner.list(after, limit)).await
-    }
-}
-
-#[async_trait]
-impl<T: Ledger> Ledger for Wired<T> {
-    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.close(fence, cases)).await
-    }
-
-    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.append(entries)).await
-    }
-
-    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.entries(after, limit)).await
-    }
-
-    async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError> {
-        self.wire.around(self.inner.entry(case)).await
-    }
-
-    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
-        self.wire.around(self.inner.find(find)).await
-    }
-
-    async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
-        self.wire.around(self.inner.treatment(digest)).await
-    }
-
-    async fn last(&self) -> Result<u64, LedgerError> {
-        self.wire.around(self.inner.last()).await
+    async fn after(&self, _: &'static str) -> bool {
+        self.boundary().await;
+        false
     }
 }
 

@@ -7,11 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::engine::{Advance, EngineBuilder};
 use relinquish::gateway::MemoryGateway;
 use relinquish::ledger::{CaseBook as _, Closing, Ledger as _};
-use relinquish::testing::ManualClock;
+use relinquish::testing::{Faulty, ManualClock};
 use relinquish::{ApprovedPlan, Asked, Engine, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 
 use crate::hosts::{self, Host, ResumeAll as _, approved, request};
-use crate::wired::{NEVER, Tripwire, Wired, until_death};
+use crate::wired::{NEVER, Tripwire, until_death};
 
 /// A shop with one ledger, a clock for leases, and a customer whose plan is approved.
 struct Trial {
@@ -63,12 +63,12 @@ fn builder(
         move || -> DateTime<Utc> { hosts::now() + TimeDelta::minutes(minutes.load(Ordering::SeqCst)) };
     let store = SqliteStore::open(host.path(), &SqlMap::from_toml(hosts::CRM_MAP).unwrap()).unwrap();
     Engine::builder(
-        Wired { inner: store, wire: wire() },
+        Faulty::new(store, wire()),
         PolicyDocument::from_toml(&host.policy).unwrap(),
-        Wired { inner: SqliteLedger::open(&path).unwrap().lease_clock(clock), wire: wire() },
+        Faulty::new(SqliteLedger::open(&path).unwrap().lease_clock(clock), wire()),
         crate::hosts::keys_beside(&path),
     )
-    .gateway(Wired { inner: Arc::clone(gateway), wire: wire() })
+    .gateway(Faulty::new(Arc::clone(gateway), wire()))
     .clock(ManualClock::at(hosts::now()))
     .worker(name)
 }

@@ -18,8 +18,7 @@ use crate::engine::{Engine, Error};
 use crate::ledger::EndedEarly;
 use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, RecordsOf, Step};
 use crate::store::{EraseRequest, Erased, OwnerlessErased, StoreError, Target};
-use crate::treatment::Tally;
-use crate::treatment::{ClassTreatment, RecordAction, Treatment};
+use crate::treatment::{ClassTreatment, RecordAction, Tally, Treatment};
 
 /// The number of records, in addition to twice the planned number, that may have expired by the time of the run.
 const LEEWAY: u64 = 100;

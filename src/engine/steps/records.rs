@@ -17,8 +17,7 @@ use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, StoreError};
-use crate::treatment::Tally;
-use crate::treatment::Treatment;
+use crate::treatment::{Tally, Treatment};
 
 /// The maximum number of parts for one customer's records before the case is left to a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;

@@ -19,8 +19,7 @@ use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
 use crate::plan::{Asked, Binding, Decision, GuardFinding, Step};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
-use crate::treatment::Tally;
-use crate::treatment::Treatment;
+use crate::treatment::{Tally, Treatment};
 
 /// The data of a running erasure.
 pub(in crate::engine) struct ErasureWork {

@@ -14,8 +14,7 @@ use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
 use crate::policy::{After, Duty, Expiry, Ground, OwnerlessExpiry, Period, StartRule};
-use crate::treatment::{ClassTreatment, Ownerless, RecordAction, Treatment};
-use crate::treatment::{DOES_NOT_EXPIRE, EXPIRE};
+use crate::treatment::{ClassTreatment, DOES_NOT_EXPIRE, EXPIRE, Ownerless, RecordAction, Treatment};
 
 /// The reason code under which the classes are kept that do not expire.
 const STAYS: &str = DOES_NOT_EXPIRE;

@@ -7,8 +7,7 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Field, FieldName, RecordClass};
 use crate::document::{Reader, join, key};
 use crate::policy::document::{ClassRule, FieldRule, Rules, TreatmentRule};
-use crate::treatment::marks;
-use crate::treatment::{ClassTreatment, RecordAction};
+use crate::treatment::{ClassTreatment, RecordAction, marks};
 
 fn is_searched(strategy: &Strategy) -> bool {
     matches!(strategy, Strategy::Redact { .. })

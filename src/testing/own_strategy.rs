@@ -4,16 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate};
 
-use super::Broken;
+use super::law::{Broken, Law};
 use crate::anonymise::{Draw, OwnReveals, OwnStrategy, Seed};
 use crate::data_map::{ClassName, Constraints, Datatype, FieldName, Kind, RecordKey, Value};
 
 /// Keys for which a strategy that suits a column of different values has to draw different ones.
 const KEYS: usize = 200;
-
-fn broken<T>(promise: String) -> Result<T, Broken> {
-    Err(Broken::Promise(promise))
-}
 
 struct Places {
     class: ClassName,
@@ -66,23 +62,45 @@ fn treat(strategy: &dyn OwnStrategy, value: &Value, draw: &Draw<'_>) -> Value {
 /// the same, and, where the strategy reveals a generalisation, two at least that have the same one. No message shows a
 /// value; it says which one, counted from 1.
 ///
+/// ```
+/// # use relinquish::anonymise::{Draw, OwnReveals, OwnStrategy};
+/// # use relinquish::data_map::{Constraints, Datatype, Kind, Value};
+/// # #[derive(Debug)]
+/// # struct Card;
+/// # impl OwnStrategy for Card {
+/// #     fn name(&self) -> &'static str { "card" }
+/// #     fn version(&self) -> u32 { 1 }
+/// #     fn describe(&self) -> String { "an empty card".to_owned() }
+/// #     fn suits(&self, _: Option<&Kind>, takes: &Constraints) -> Result<(), String> {
+/// #         let fits = takes.datatype == Datatype::Text && !takes.unique && takes.max_chars.is_none_or(|most| most > 5);
+/// #         if fits { Ok(()) } else { Err("a card is a text".to_owned()) }
+/// #     }
+/// #     fn reveals(&self) -> OwnReveals { OwnReveals::Nothing }
+/// #     fn general(&self, _: &Value, _: chrono::NaiveDate) -> Option<Value> { None }
+/// #     fn write(&self, _: Option<&Value>, _: &Draw<'_>) -> Value { Value::from("0000-0") }
+/// #     fn holds(&self, value: &Value) -> bool { value.as_text() == Some("0000-0") }
+/// # }
+/// use relinquish::testing;
+///
+/// testing::own_strategy(&Card, &["4711-3".into(), "9999-1".into()])?;
+/// # Ok::<(), testing::Broken>(())
+/// ```
+///
 /// # Errors
-/// [`Broken`], with the promise that does not hold, or with what the values lack.
-pub fn strategy_keeps_its_word(strategy: &dyn OwnStrategy, values: &[Value]) -> Result<(), Broken> {
+/// [`Broken`], with the law and what was found instead, or with what the values lack.
+pub fn own_strategy(strategy: &dyn OwnStrategy, values: &[Value]) -> Result<(), Broken> {
     let places = Places::new();
     let different =
         values.iter().enumerate().all(|(n, one)| !values.iter().take(n).any(|other| other == one));
     if values.len() < 2 || !different {
-        return broken("give at least two values, no two the same".to_owned());
+        return Err(Law::FixtureSuffices.broken("fewer than two values, or two that are the same"));
     }
     if strategy.name().trim().is_empty() || strategy.describe().trim().is_empty() {
-        return broken("it has a name, and says in a word or two what becomes of a value".to_owned());
+        return Err(Law::StrategyNamed.broken("no name, or no word of what becomes of a value"));
     }
     for (n, value) in (1..).zip(values) {
         if strategy.holds(value) {
-            return broken(format!(
-                "what it is to erase does not count as erased: value {n} does, and would stay"
-            ));
+            return Err(Law::ValuesNotErased.broken(format!("value {n} does, and would stay")));
         }
     }
     depends_on_the_generalisation_alone(strategy, values, &places)?;
@@ -90,16 +108,13 @@ pub fn strategy_keeps_its_word(strategy: &dyn OwnStrategy, values: &[Value]) -> 
         for (n, value) in (1..).zip(values) {
             let once = treat(strategy, value, &draw);
             if !strategy.holds(&once) {
-                return broken(format!(
-                    "what it writes counts as erased: what it wrote for value {n} does not"
-                ));
+                return Err(Law::WrittenErased.broken(format!("what it wrote for value {n} does not")));
             }
             // On another day, at another place: no second run writes it anew.
             for again in places.some() {
                 if treat(strategy, &once, &again) != once {
-                    return broken(format!(
-                        "what is erased stays as it is: what it wrote for value {n} was changed again"
-                    ));
+                    let found = format!("what it wrote for value {n} was changed again");
+                    return Err(Law::ErasedStays.broken(found));
                 }
             }
         }
@@ -123,29 +138,22 @@ fn depends_on_the_generalisation_alone(
         second.reverse();
         for (n, (known, written)) in first.iter().enumerate() {
             if second.get(n) != Some(written) {
-                return broken(format!(
-                    "what it writes depends on nothing that was seen before: value {} came out otherwise the second time",
-                    n + 1
-                ));
+                let found = format!("value {} came out otherwise the second time", n + 1);
+                return Err(Law::NothingRemembered.broken(found));
             }
             for (m, (_, other)) in first.iter().enumerate().take(n).filter(|(_, (other, _))| other == known) {
                 pairs += 1;
                 if other != written {
-                    return broken(format!(
-                        "values of the same generalisation come out the same: values {} and {} do not",
-                        m + 1,
-                        n + 1
-                    ));
+                    let found = format!("values {} and {} do not", m + 1, n + 1);
+                    return Err(Law::GeneralisationAlone.broken(found));
                 }
             }
         }
     }
     if pairs == 0 {
-        return broken(
-            "it keeps less than the value: no two of the values have the same generalisation; give some that do, or \
-             make it more general"
-                .to_owned(),
-        );
+        let found =
+            "no two of the values have the same generalisation; give some that do, or make it more general";
+        return Err(Law::KeepsLess.broken(found));
     }
     Ok(())
 }
@@ -170,10 +178,9 @@ fn fits_where_it_suits(strategy: &dyn OwnStrategy, values: &[Value], places: &Pl
                 for draw in places.some() {
                     for (n, value) in (1..).zip(values) {
                         if let Some(why) = misfit(&treat(strategy, value, &draw), &takes) {
-                            return broken(format!(
-                                "what it writes fits where it says it does: for value {n} it wrote {why}, and the field \
-                                 takes {takes:?}"
-                            ));
+                            let found =
+                                format!("for value {n} it wrote {why}, and the field takes {takes:?}");
+                            return Err(Law::FitsWhereItSuits.broken(found));
                         }
                     }
                 }
@@ -183,7 +190,7 @@ fn fits_where_it_suits(strategy: &dyn OwnStrategy, values: &[Value], places: &Pl
             }
         }
     }
-    if suits_any { Ok(()) } else { broken("it suits some field".to_owned()) }
+    Law::SuitsSome.hold(suits_any, format_args!("a strategy that suits no field"))
 }
 
 fn misfit(value: &Value, takes: &Constraints) -> Option<&'static str> {
@@ -216,7 +223,8 @@ fn differ(strategy: &dyn OwnStrategy, values: &[Value], places: &Places) -> Resu
         // NULL is never the same as NULL.
         let spelled = serde_json::to_string(&written).unwrap_or_default();
         if written != Value::Null && !drawn.insert(spelled) {
-            return broken("where values must differ, it writes a different one for every record".to_owned());
+            let found = format!("the same value for two of {KEYS} records");
+            return Err(Law::DiffersWhereItMust.broken(found));
         }
     }
     Ok(())

@@ -1,0 +1,72 @@
+//! Faults on the way to a ledger.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Fault, Faulty, said};
+use crate::digest::Digest;
+use crate::ledger::{
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
+    ListedCase, NewCase, OpenedCases,
+};
+use crate::plan::CaseId;
+use crate::treatment::Treatment;
+
+fn lost(doing: &'static str) -> impl Fn(Fault) -> LedgerError {
+    move |fault| LedgerError::Failed { doing, what: said(fault).to_owned() }
+}
+
+#[async_trait]
+impl<T: CaseBook> CaseBook for Faulty<T> {
+    async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError> {
+        self.call("open", self.inner.open(cases, lease), lost("opening cases")).await
+    }
+
+    async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError> {
+        self.call("claim", self.inner.claim(cases, lease), lost("claiming cases")).await
+    }
+
+    async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError> {
+        self.call("record", self.inner.record(fence, events), lost("recording events")).await
+    }
+
+    async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError> {
+        self.call("release", self.inner.release(fence, cases), lost("releasing cases")).await
+    }
+
+    async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
+        self.call("list", self.inner.list(after, limit), lost("listing cases")).await
+    }
+}
+
+#[async_trait]
+impl<T: Ledger> Ledger for Faulty<T> {
+    async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError> {
+        self.call("close", self.inner.close(fence, cases), lost("closing cases")).await
+    }
+
+    async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError> {
+        self.call("append", self.inner.append(entries), lost("appending entries")).await
+    }
+
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        self.call("entries", self.inner.entries(after, limit), lost("reading entries")).await
+    }
+
+    async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError> {
+        self.call("entry", self.inner.entry(case), lost("reading an entry")).await
+    }
+
+    async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
+        self.call("find", self.inner.find(find), lost("finding entries")).await
+    }
+
+    async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
+        self.call("treatment", self.inner.treatment(digest), lost("reading a treatment")).await
+    }
+
+    async fn last(&self) -> Result<u64, LedgerError> {
+        self.call("last", self.inner.last(), lost("reading the last number")).await
+    }
+}

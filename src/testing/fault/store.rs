@@ -1,0 +1,57 @@
+//! Faults on the way to a store.
+
+use async_trait::async_trait;
+
+use super::{Fault, Faulty, said};
+use crate::customer::{Customer, CustomerId, Identifiers};
+use crate::data_map::DataMap;
+use crate::store::{
+    Batch, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated,
+    Reactivation, RecordStore, StoreError, TakeCensus, Tally, TallyRequest,
+};
+
+pub(super) fn lost(doing: &'static str) -> impl Fn(Fault) -> StoreError {
+    move |fault| StoreError::Unavailable { doing, what: said(fault).to_owned() }
+}
+
+#[async_trait]
+impl<T: RecordStore> RecordStore for Faulty<T> {
+    fn data_map(&self) -> &DataMap {
+        self.inner.data_map()
+    }
+
+    fn takes_census(&self) -> Option<&dyn TakeCensus> {
+        self.inner.takes_census()
+    }
+
+    async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError> {
+        self.call("tally", self.inner.tally(request), lost("counting records")).await
+    }
+
+    async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError> {
+        self.call("erase", self.inner.erase(request), lost("erasing records")).await
+    }
+}
+
+#[async_trait]
+impl<T: CustomerStore> CustomerStore for Faulty<T> {
+    async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError> {
+        self.call("facts", self.inner.facts(customers), lost("reading customers")).await
+    }
+
+    async fn page(&self, request: &PageRequest) -> Result<Page, StoreError> {
+        self.call("page", self.inner.page(request), lost("reading customers")).await
+    }
+
+    async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError> {
+        self.call("identifiers", self.inner.identifiers(customers), lost("reading identifiers")).await
+    }
+
+    async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError> {
+        self.call("deactivate", self.inner.deactivate(batch), lost("deactivating customers")).await
+    }
+
+    async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
+        self.call("reactivate", self.inner.reactivate(batch), lost("reactivating customers")).await
+    }
+}

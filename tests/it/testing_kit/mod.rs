@@ -1,0 +1,57 @@
+//! The contracts of the testing kit: every adapter of the house keeps them, and for every law there is a saboteur, an adapter
+//! that breaks just that law, and whom the contract names.
+
+use std::collections::BTreeSet;
+
+use relinquish::testing::{Broken, Law};
+
+mod backups;
+mod customer_store;
+mod faults;
+mod gateway;
+mod key_ring;
+mod ledger;
+pub(crate) mod own_strategy;
+mod repository;
+
+/// Persons of the tests, and of the contracts. No message shows any.
+const PERSONS: [&str; 6] =
+    ["maud", "theo", "ines", "customer-of-the-contract", "profile-of-the-contract", "example.org"];
+
+/// A saboteur was caught at the law that it breaks, in two lines that show nobody.
+fn assert_caught(law: Law, answer: Result<(), Broken>) {
+    let Err(broken) = answer else { panic!("nobody noticed: {law}") };
+    assert_eq!(broken.law(), law, "another law is named: {broken}");
+    let shown = broken.to_string();
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+    for person in PERSONS {
+        assert!(!shown.contains(person), "{law} shows a person: {shown}");
+    }
+}
+
+/// Laws with a saboteur, by contract.
+const CAUGHT: [&[Law]; 10] = [
+    faults::CAUGHT,
+    backups::CAUGHT,
+    customer_store::CAUGHT,
+    gateway::CAUGHT,
+    gateway::CAUGHT_LISTING,
+    key_ring::CAUGHT,
+    ledger::CAUGHT,
+    repository::CAUGHT,
+    own_strategy::CAUGHT,
+    own_strategy::CAUGHT_ELSEWHERE,
+];
+
+#[test]
+fn every_law_has_a_saboteur() {
+    let caught: BTreeSet<Law> = CAUGHT.into_iter().flatten().copied().collect();
+    let free: Vec<_> = Law::ALL.iter().filter(|law| !caught.contains(law)).collect();
+    assert!(free.is_empty(), "nobody breaks {free:?}");
+}
+
+#[test]
+fn every_law_is_said_once() {
+    let said: BTreeSet<_> = Law::ALL.iter().map(|law| (law.port(), law.as_str())).collect();
+    assert_eq!(said.len(), Law::ALL.len());
+}

@@ -17,7 +17,7 @@ pub trait Clock: Debug + Send + Sync + 'static {
     async fn sleep(&self, time: Duration);
 }
 
-/// Implements the clock and the entropy for references and smart pointers to an adapter.
+/// Implements the clock and the entropy for an adapter in an `Arc` or a `Box`.
 macro_rules! forward_clock {
     ($($pointer:ident),+) => {$(
         #[async_trait]

@@ -1,9 +1,9 @@
 //! Who is erased: the customer as the host's root store knows them.
 //!
-//! Everything here is a *fact* that the store reads afresh: the status, the dates, the tenants, the
-//! subscriptions. Values that describe the person (names, addresses, mails) are not here; they stay
-//! in the store. Ids are printed only where a host asks for them with `as_str`: their `Debug` shows
-//! nothing, because a customer's id may well be an e-mail address.
+//! Everything here is a *fact* that the store reads afresh: the status, the dates, the tenants, the subscriptions.
+//! Values that describe the person (names, addresses, mails) are not here; they stay in the store. Ids are printed
+//! only where a host asks for them with `as_str`. Their `Debug` shows nothing, because a customer's id may well be an
+//! e-mail address.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,33 +28,33 @@ closed_name! {
 }
 
 open_name! {
-    /// A payment gateway's own id of the host's account there. A key of another account finds none of our profiles,
-    /// and "not found" would be no proof of anything; so a plan names the accounts it was made with.
+    /// A payment gateway's own id of the host's account there. A plan names the accounts with which it was made: with
+    /// a key of another account the gateway finds none of our profiles, and "not found" proves nothing.
     AccountId
 }
 
 open_name! {
-    /// The organisation whose customer it is. A host with one organisation names it once in the data map.
+    /// The id of the organisation to which a customer belongs. A host with one organisation names it once in the data
+    /// map.
     TenantId
 }
 
-/// Where a customer stands.
+/// The customer's status in the root store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A customer today.
+    /// The customer is active.
     Active,
-    /// Has ended the relationship, but their account is not archived.
+    /// The customer has ended the relationship, but the account is not archived.
     Cancelled,
-    /// Deactivated: archived, inactive, cannot log in. This is what the reversible first step of an
-    /// erasure writes.
+    /// Deactivated: archived, inactive, cannot log in. The reversible first step of an erasure writes this status.
     Archived,
-    /// Deleted in the host's own words, with the row still there.
+    /// The host marked the customer as deleted. The row still exists.
     Deleted,
 }
 
 impl Status {
-    /// Archived, or gone further.
+    /// Whether the customer is archived or deleted.
     pub fn is_archived(self) -> bool {
         matches!(self, Self::Archived | Self::Deleted)
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Status {
 /// A profile of the customer at a payment gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GatewayProfile {
-    /// Which gateway.
+    /// The gateway.
     pub gateway: GatewayName,
     /// The gateway's own id of the profile.
     pub id: ProfileId,
@@ -87,21 +87,21 @@ impl GatewayProfile {
     }
 }
 
-/// What kind of hold it is that a person places and lifts.
+/// The kind of a hold. A person places a hold, and a person lifts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HoldKind {
     /// The data are needed for a legal claim.
     LegalClaim,
-    /// The person asked for restriction under Art. 18 GDPR, and so for the data to be kept.
+    /// The person asked for restriction under Art. 18 GDPR: the data must be kept.
     Restriction,
-    /// A court or an authority ordered it.
+    /// A court or an authority ordered the hold.
     AuthorityOrder,
 }
 
 impl HoldKind {
-    /// As maps and policies spell it.
+    /// The name of the kind in maps and policies.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LegalClaim => "legal_claim",
@@ -110,7 +110,7 @@ impl HoldKind {
         }
     }
 
-    /// The kind of this name.
+    /// The kind with this name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::LegalClaim, Self::Restriction, Self::AuthorityOrder]
             .into_iter()
@@ -118,8 +118,8 @@ impl HoldKind {
     }
 }
 
-/// What a store needs in order to take its own deactivation back: the values that deactivating overwrites,
-/// in whatever form the store likes. It must hold no personal data.
+/// What a store needs to undo its own deactivation: the values that deactivating overwrites. The store chooses the
+/// form. It must hold no personal data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FormerStatus(String);
@@ -142,21 +142,22 @@ impl FormerStatus {
     }
 }
 
-/// Names the facts that guards look at, so that a change of them is noticed: compare two revisions for
-/// equality. The instant of registration is among them, because row ids are reused. Deactivation and gateway ids do not count; nor do dates or the number of records.
+/// A digest of the facts that guards look at. If two revisions differ, such a fact has changed. The instant of
+/// registration is among these facts, because row ids are reused. Deactivation, gateway ids, dates and the number of
+/// records are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(Digest);
 
-/// How [`Customer::unreadable`] begins the name of a date.
+/// The prefix that marks a date in [`Customer::unreadable`].
 const DATE: &str = "date ";
 
-/// What [`Customer::unreadable`] calls a date.
+/// The name of a date in [`Customer::unreadable`].
 pub(crate) fn unreadable_date(name: &str) -> String {
     format!("{DATE}{name}")
 }
 
-/// That a customer has a date which cannot be read.
+/// The error that a customer has a date which cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnreadableDate;
 
@@ -166,47 +167,52 @@ pub(crate) struct UnreadableDate;
 pub struct Customer {
     /// The host's id.
     pub id: CustomerId,
-    /// Whose customer it is.
+    /// The tenant to which the customer belongs.
     pub tenant: TenantId,
-    /// With how many tenants the account is connected, this one included.
+    /// The number of tenants with which the account is connected, this tenant included.
     pub tenants: u32,
-    /// Which tenants these are, where the store can name them: see [`connect`](Self::connect). Empty where it cannot;
-    /// then an operator can act only if there is one.
+    /// The tenants with which the account is connected, if the store can name them: see [`connect`](Self::connect).
+    /// Empty if the store cannot name them. Then an operator can act only if `tenants` is 1.
     pub connected: BTreeSet<TenantId>,
-    /// Where the customer stands.
+    /// The customer's status.
     pub status: Status,
-    /// What undoes a deactivation. A customer who is not archived has it as well: it is read before the deactivation.
+    /// What the store needs to undo a deactivation. A customer who is not archived has this value too: it is read before
+    /// the deactivation.
     pub former_status: FormerStatus,
-    /// When the customer was registered. Part of the ledger's token, because row ids are reused.
+    /// When the customer was registered. The ledger's token contains this instant, because row ids are reused.
     pub registered: Option<DateTime<Utc>>,
     /// The dates by name: `created`, `cancelled`, `deleted`, and others that the data map names.
     pub dates: BTreeMap<String, Moment>,
-    /// Subscriptions that still run, as the store knows.
+    /// The number of subscriptions that still run, as the store knows.
     pub active_subscriptions: u32,
-    /// Subscriptions that still run, as the gateways say. The engine asks; a store leaves it at 0.
+    /// The number of subscriptions that still run, as the gateways say. The engine asks the gateways; a store leaves
+    /// this at 0.
     pub gateway_subscriptions: u32,
-    /// Invoices that are not paid, as the store knows.
+    /// The number of unpaid invoices, as the store knows.
     pub unpaid_invoices: u32,
-    /// Invoices that are not paid, as the gateways say. The engine asks; a store leaves it at 0.
+    /// The number of unpaid invoices, as the gateways say. The engine asks the gateways; a store leaves this at 0.
     pub gateway_unpaid_invoices: u32,
-    /// Disputed payments that are not settled, as the store knows.
+    /// The number of disputed payments that are not settled, as the store knows.
     pub open_disputes: u32,
-    /// Disputed payments that are not settled, as the gateways say. The engine asks; a store leaves it at 0.
+    /// The number of disputed payments that are not settled, as the gateways say. The engine asks the gateways; a
+    /// store leaves this at 0.
     pub gateway_disputes: u32,
     /// Holds that somebody placed and nobody lifted.
     pub holds: BTreeSet<HoldKind>,
-    /// The states of the host's own that the data map names, each up or not. One that is missing here counts as up.
+    /// The host's own states that the data map names, each with whether it is up. A state that is missing here counts
+    /// as up.
     pub states: BTreeMap<StateName, bool>,
     /// Profiles at payment gateways.
     pub gateway_profiles: Vec<GatewayProfile>,
-    /// The accounts at which these profiles are, as the gateways say. The engine asks; a store leaves it empty.
+    /// The gateway accounts that hold these profiles, as the gateways say. The engine asks the gateways; a store
+    /// leaves this empty.
     pub gateway_accounts: BTreeMap<GatewayName, AccountId>,
-    /// This is the tenant's "Unknown Customer": a stand-in that keeps orders, and nobody's to erase.
+    /// Whether this is the tenant's "Unknown Customer": a stand-in that keeps orders. Nobody erases it.
     pub stand_in: bool,
-    /// Facts that the store holds in a form it could not read, by name: `status`, `holds`, and of a date `date` and its
-    /// name. Such a customer is blocked.
+    /// The names of the facts that the store holds but could not read: `status`, `holds`, or `date` and the name of
+    /// the date. A customer with an unreadable fact is blocked.
     pub unreadable: BTreeSet<String>,
-    /// The first day that is plausible as one of the [`dates`](Self::dates), where the store says so. None: 1900-01-01.
+    /// The first plausible day for the [`dates`](Self::dates), if the store sets one. `None` means 1900-01-01.
     pub dates_from: Option<NaiveDate>,
 }
 
@@ -238,8 +244,8 @@ impl Customer {
         }
     }
 
-    /// The facts that cannot be read, by name: those that the store could not read, and every date that is not plausible
-    /// on a day. Such a customer is blocked, whatever else is known.
+    /// The names of the facts that cannot be read: those that the store could not read, and every date that is not
+    /// plausible on a day. If there is any, the customer is blocked.
     ///
     /// ```
     /// use relinquish::Customer;
@@ -254,7 +260,7 @@ impl Customer {
     pub fn unreadable_on(&self, day: NaiveDate) -> impl Iterator<Item = Cow<'_, str>> {
         let dates = self.dates.iter().filter(move |(_, moment)| !self.is_date(**moment, day));
         let named = self.unreadable.iter().map(|fact| Cow::Borrowed(fact.as_str()));
-        // It makes nothing due, so nobody has to know more of it than that it has been.
+        // The date of registration makes nothing due. So only a registration in the far future is implausible.
         let is_ahead =
             |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
         let registered = self.registered.filter(is_ahead).map(|_| Cow::Borrowed("registered"));
@@ -265,7 +271,8 @@ impl Customer {
     pub(crate) fn is_readable_on(&self, day: NaiveDate) -> bool {
         let is_ahead =
             |at: &DateTime<Utc>| !is_plausible(Moment::Instant(*at), Some(NaiveDate::MIN), Some(day));
-        // Beyond the calendar of dates that may be true nothing is taken at a glance.
+        // An instant after the year 9999 is never plausible. If the day itself is later, the quick test must accept
+        // nothing.
         let is_calendar = day.year() <= 9_999;
         let midnight =
             if is_calendar { day.and_time(NaiveTime::MIN).and_utc().timestamp() } else { i64::MIN };
@@ -275,7 +282,8 @@ impl Customer {
             && self.dates.values().all(|moment| is_plain(*moment) || self.is_date(*moment, day))
     }
 
-    /// A date that can be read on a day. None where there is none; an error where there is one that cannot be read.
+    /// The named date, if it can be read on a day. `None` if there is no such date; an error if the date cannot be
+    /// read.
     pub(crate) fn date_on(&self, name: &str, day: NaiveDate) -> Result<Option<Moment>, UnreadableDate> {
         let moment = self.dates.get(name).copied();
         let is_named = || self.unreadable.iter().any(|fact| fact.strip_prefix(DATE) == Some(name));
@@ -287,7 +295,7 @@ impl Customer {
         }
     }
 
-    /// Whether the store could read where the customer stands.
+    /// Whether the store could read the customer's status.
     pub(crate) fn is_status_known(&self) -> bool {
         !self.unreadable.contains("status")
     }
@@ -296,16 +304,17 @@ impl Customer {
         !is_filler(moment) && is_plausible(moment, self.dates_from, Some(on))
     }
 
-    /// Names the tenants with which the account is connected. The customer's own is among them, named or not.
+    /// Sets the tenants with which the account is connected. The customer's own tenant is always among them.
     pub fn connect(&mut self, tenants: impl IntoIterator<Item = TenantId>) {
         self.connected = tenants.into_iter().chain([self.tenant.clone()]).collect();
         self.tenants = u32::try_from(self.connected.len()).unwrap_or(u32::MAX);
     }
 
-    /// Names what the guards look at, and the tenants by name.
+    /// A digest of what the guards look at, and of the names of the tenants.
     pub fn revision(&self) -> Revision {
-        // It is made of every customer several times a run, so it is no document: fixed parts first, then lists, each
-        // with its length before it, so that no two customers' parts run together.
+        // Every run computes this several times per customer, so it serialises no document. The fixed parts come
+        // first. Then come the lists, each with its length before it, so that the parts of two lists cannot be
+        // confused.
         let registered = self.registered.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()));
         let (seconds, nanos) = registered.unwrap_or_default();
         let mut parts = Vec::with_capacity(128);
@@ -371,12 +380,12 @@ pub struct Identifiers {
 }
 
 impl Identifiers {
-    /// None yet.
+    /// An empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one. An empty text is left out, and so is one that is there already.
+    /// Adds a value. An empty text and a duplicate are left out.
     pub fn insert(&mut self, kind: Kind, value: impl Into<String>) {
         let value = value.into();
         if !value.trim().is_empty() && !self.values.iter().any(|(k, v)| *k == kind && *v == value) {
@@ -384,17 +393,17 @@ impl Identifiers {
         }
     }
 
-    /// Kind and value of each.
+    /// The kind and the value of each identifier.
     pub fn iter(&self) -> impl Iterator<Item = (&Kind, &str)> {
         self.values.iter().map(|(kind, value)| (kind, value.as_str()))
     }
 
-    /// How many.
+    /// The number of identifiers.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no identifiers.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -406,24 +415,25 @@ impl fmt::Debug for Identifiers {
     }
 }
 
-/// Where the next page of customers begins. What is in it is the store's own business.
+/// Where the next page of customers begins. Only the store knows what the cursor contains.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// For a store: the text from which it finds the place again, such as the key of the page's last customer.
+    /// For a store: a cursor from the text with which the store finds the place again, such as the key of the page's
+    /// last customer.
     pub fn new(place: impl Into<String>) -> Self {
         Self(place.into())
     }
 
-    /// For a store: its own text.
+    /// For a store: the text that the store gave.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// It may hold a customer's key.
+/// Shows nothing, because a cursor may hold a customer's key.
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cursor(…)")
@@ -434,7 +444,7 @@ impl fmt::Debug for Cursor {
 mod tests {
     use super::*;
 
-    /// What is taken at a glance is what a closer look finds.
+    /// The quick test accepts only dates that the full test accepts.
     #[test]
     fn every_fact_is_readable_where_none_is_named_as_unreadable() {
         let days = ["1899-12-31", "1970-01-01", "1970-01-02", "2026-06-15", "2038-01-19", "9999-12-31"];
@@ -527,7 +537,7 @@ mod tests {
         assert_ne!(listed(&["a", "b"]), listed(&["ab"]));
         assert_ne!(listed(&["a", ""]), listed(&["a"]));
     }
-    /// A host's own code fills in dates that mean "none", and ones that cannot be.
+    /// A host's own code fills in dates that mean "none", and impossible dates.
     #[test]
     fn a_date_that_cannot_be_is_unreadable_whoever_gave_it() {
         let today: NaiveDate = "2026-11-28".parse().unwrap();

@@ -1,4 +1,4 @@
-//! SHA-256 over canonical JSON: how plans, policies, maps and treatments are named.
+//! SHA-256 over canonical JSON: the digests of plans, policies, maps and treatments.
 
 mod canonical;
 
@@ -16,16 +16,16 @@ pub(crate) use canonical::canonical;
 
 /// A SHA-256 digest, written as 64 hexadecimal digits.
 ///
-/// Documents are digested in their canonical form (RFC 8785), so that a digest can be computed again by
-/// anyone, in any language, from the JSON that this crate prints.
+/// Documents are digested in their canonical form (RFC 8785). So anyone can compute a digest again, in any language,
+/// from the JSON that this crate prints.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest of a document in its canonical form.
     ///
-    /// A document that has no canonical form gets a digest that nothing else has, at no other time either: no approval
-    /// holds for such a document. Those of this crate have string keys and finite numbers, and so always have a form.
+    /// A document without a canonical form gets a random digest that is never repeated, so no approval is valid for
+    /// it. The documents of this crate have string keys and finite numbers, so they always have a canonical form.
     pub(crate) fn of<T: Serialize>(document: &T) -> Self {
         let value = serde_json::to_value(document).map(|mut value| {
             name_large_integers(&mut value);
@@ -44,12 +44,13 @@ impl Digest {
         }
     }
 
-    /// A digest that no document has.
+    /// A digest of no document.
     fn of_nothing_else(error: &serde_json::Error) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         tracing::error!(%error, "a document has no canonical form, so no approval can hold for it");
         let mut random = [0; 32];
-        // Without randomness, it is one of its own in this process at least: digests of documents are of JSON text.
+        // Without random bytes the digest is at least unique in this process. It never equals a document's digest,
+        // because documents are digested as JSON text.
         let is_random = getrandom::fill(&mut random).is_ok();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self::of_bytes(format!("no document {is_random} {count} {}", hex::encode(random)).as_bytes())
@@ -59,7 +60,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// A digest that was saved as bytes.
+    /// Restores a digest from its bytes.
     #[cfg(feature = "sqlite")]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -70,12 +71,12 @@ impl Digest {
         &self.0
     }
 
-    /// The 64 hexadecimal digits, in a place for them.
+    /// The 64 hexadecimal digits, written into a buffer.
     fn hex<'p>(&self, place: &'p mut [u8; 64]) -> Option<&'p str> {
         hex_in(&self.0, place)
     }
 
-    /// The first twelve hexadecimal digits, for tables that a person reads. Never compare by these.
+    /// The first twelve hexadecimal digits, for tables that a person reads. Never compare digests by these.
     pub fn short(&self) -> String {
         let mut text = self.to_string();
         text.truncate(12);
@@ -83,15 +84,16 @@ impl Digest {
     }
 }
 
-/// 32 bytes as 64 hexadecimal digits, in a place for them: the entries of the ledger are full of these. The place has the
-/// right size, and digits are ASCII, so there is always a text. Whoever asks makes an error of none, and never an empty text.
+/// Writes 32 bytes as 64 hexadecimal digits into a buffer. The ledger's entries contain many digests, so this
+/// allocates nothing. The buffer has the right size and digits are ASCII, so the result is always `Some`. Callers
+/// turn `None` into an error, never into an empty text.
 pub(crate) fn hex_in<'p>(bytes: &[u8; 32], place: &'p mut [u8; 64]) -> Option<&'p str> {
     hex::encode_to_slice(bytes, place).ok()?;
     std::str::from_utf8(place).ok()
 }
 
-/// RFC 8785 writes every number as a double, in which whole numbers beyond 2⁵³ run together. Those are digested as
-/// text, so that two documents that differ never share a digest.
+/// Replaces whole numbers beyond 2⁵³ by text. RFC 8785 writes every number as a double, and different large whole
+/// numbers become the same double. So two different documents never share a digest.
 fn name_large_integers(value: &mut Value) {
     match value {
         Value::Number(number) => {
@@ -122,7 +124,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text that is no digest.
+/// The error for a text that is no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits; copy it whole from the plan")]
 pub struct NotADigest;
@@ -176,8 +178,8 @@ mod tests {
         assert_ne!(one, other);
     }
 
-    /// All documents without a canonical form had one digest, that of the error's text: an approval of one of them held for
-    /// every other.
+    /// The bug: all documents without a canonical form had the same digest, that of the error's text. So an approval
+    /// of one was valid for all others.
     #[test]
     fn documents_without_a_form_share_no_digest() {
         let odd = |n: u32| std::collections::BTreeMap::from([(vec![n], n)]);

@@ -1,4 +1,4 @@
-//! Reading a policy or a map: TOML or JSON, every fault at once, each with its path and the way out.
+//! Reading a policy or a map in TOML or JSON. Every fault is reported at once, each with its path and a way out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,17 +9,17 @@ use serde_json::{Map, Value};
 
 use crate::edits::edits;
 
-/// One thing that is wrong with a document, a schema or a policy: where, what, and what to write instead.
+/// A fault in a document, a schema or a policy: where, what, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Where: the path of keys, or table and column.
+    /// Where: the path of keys, or the table and column.
     pub path: String,
     /// What is wrong there.
     pub what: String,
     /// What to do about it.
     pub way_out: String,
-    /// Lines to paste into the document, where there are some. What a person has to fill in is marked `TODO`.
+    /// Lines to paste into the document, if there are any. Places that a person has to fill in are marked `TODO`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paste: Option<String>,
 }
@@ -43,9 +43,9 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, at once.
+/// All faults at once.
 ///
-/// Its `Debug` is its `Display`: what a `main` that ends with an error prints is then a list to read.
+/// `Debug` prints the same as `Display`: a `main` that returns this error then prints a readable list.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems {
@@ -61,18 +61,18 @@ impl Problems {
         if list.is_empty() { Ok(()) } else { Err(Self { list }) }
     }
 
-    /// These and others.
+    /// These problems, and others.
     #[cfg(feature = "sqlite")]
     pub(crate) fn and(mut self, others: Self) -> Self {
         self.list.extend(others.list);
         self
     }
 
-    /// The lines that can be pasted into the document, each problem's after a comment that says where and what. Empty where
-    /// no problem has any.
+    /// The lines that can be pasted into the document. A comment before the lines of each problem says where and
+    /// what. Empty if no problem has lines.
     ///
-    /// The lines for one table of the document stand together below its header. Where the document has that header already,
-    /// the lines belong below that one, because TOML takes no header twice.
+    /// The lines for one table of the document are together below the table's header. If the document has this header
+    /// already, paste the lines below it, because TOML accepts a header only once.
     pub fn to_paste(&self) -> String {
         let mut sections: Vec<(&str, String)> = Vec::new();
         for problem in &self.list {
@@ -99,7 +99,7 @@ impl Problems {
         text
     }
 
-    /// Each of them.
+    /// The problems, one by one.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
@@ -131,7 +131,7 @@ impl fmt::Debug for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The name nearest to what was written, if any is near.
+/// The known name most similar to what was written, if any is similar enough.
 pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let chars = written.chars().count();
     known
@@ -139,7 +139,8 @@ pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str
         .filter_map(|name| {
             let of_name = name.chars().count();
             let most = 2.max(of_name / 3);
-            // As many as they differ in length, at least. A word of 64 KiB took seconds to compare with every name.
+            // The edit distance is at least the difference in length. Without this test, a word of 64 KiB took
+            // seconds to compare with every name.
             let distance = (of_name.abs_diff(chars) <= most).then(|| edits(written, name))?;
             (distance <= most).then_some((distance, name))
         })
@@ -147,7 +148,7 @@ pub(crate) fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str
         .map(|(_, name)| name)
 }
 
-/// "did you mean …?", or what there is to choose from.
+/// The text "did you mean …?", or the list of known names.
 pub(crate) fn suggest<'n>(written: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> String {
     if let Some(name) = nearest(written, known.clone()) {
         return format!("did you mean {name}?");
@@ -156,7 +157,7 @@ pub(crate) fn suggest<'n>(written: &str, known: impl IntoIterator<Item = &'n str
     if names.is_empty() { "leave it out".to_owned() } else { format!("there is: {}", names.join(", ")) }
 }
 
-/// A name as a key of TOML.
+/// A name as a key in TOML.
 pub(crate) fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if is_bare { name.to_owned() } else { Value::from(name).to_string() }
@@ -167,7 +168,7 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// Reads values out of a document and gathers what is wrong on the way.
+/// Reads values from a document, and collects the problems.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     problems: Vec<Problem>,
@@ -182,7 +183,7 @@ impl Reader {
         })
     }
 
-    /// Parses JSON, likewise.
+    /// Parses JSON. A document that is not JSON is one problem, with its line and column.
     pub(crate) fn json(text: &str) -> Result<Value, Problems> {
         serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|error| {
             let what = if error.is_data() { "a key that is there twice" } else { "not JSON" };
@@ -200,7 +201,7 @@ impl Reader {
         self.problems.push(Problem::new(path, what, way_out));
     }
 
-    /// A problem with lines to paste, where there are some.
+    /// Adds a problem, with lines to paste if there are any.
     #[cfg(feature = "sqlite")]
     pub(crate) fn problem_to_paste(
         &mut self,
@@ -212,7 +213,7 @@ impl Reader {
         self.problems.push(Problem { paste, ..Problem::new(path, what, way_out) });
     }
 
-    /// Problems of another reader. Lines to paste are those that each of them gets if it has none.
+    /// Adds the problems of another reader. Problems without lines to paste get `lines`.
     #[cfg(feature = "sqlite")]
     pub(crate) fn push_all(&mut self, other: Self, lines: impl FnOnce() -> Option<String>) {
         if other.problems.is_empty() {
@@ -225,13 +226,13 @@ impl Reader {
         }));
     }
 
-    /// The first problem that meets a condition, to add what follows from it.
+    /// The first problem that meets a condition.
     #[cfg(feature = "sqlite")]
     pub(crate) fn first(&mut self, is_it: impl Fn(&Problem) -> bool) -> Option<&mut Problem> {
         self.problems.iter_mut().find(|problem| is_it(problem))
     }
 
-    /// A problem that was found elsewhere.
+    /// Adds a problem that was found elsewhere.
     #[cfg(feature = "sqlite")]
     pub(crate) fn push(&mut self, problem: Problem) {
         self.problems.push(problem);
@@ -253,8 +254,8 @@ impl Reader {
         self.problem(path, format!("is not {wanted}"), format!("write {wanted}"));
     }
 
-    /// A table in which keys that are nearly known ones are put right, each with a problem. The rest is then read as it was
-    /// meant, and one slip of the pen is one problem: without this, all that stands under the key would be missing.
+    /// A table in which misspelled keys are corrected, each with a problem. The rest is then read as intended, so one
+    /// typing error gives one problem. Without this, everything under the key would be reported as missing.
     pub(crate) fn mended<'v>(&mut self, path: &str, value: &'v Value, known: &[&str]) -> Cow<'v, Value> {
         let Some(table) = value.as_object() else { return Cow::Borrowed(value) };
         let mut mended = table.clone();
@@ -274,7 +275,7 @@ impl Reader {
         }
     }
 
-    /// A table whose keys are all among those known.
+    /// Reads a table that may have only known keys.
     pub(crate) fn table<'v>(
         &mut self,
         path: &str,
@@ -292,7 +293,7 @@ impl Reader {
         Some(table)
     }
 
-    /// A table with keys of the writer's choice.
+    /// Reads a table with any keys.
     pub(crate) fn open_table<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v Map<String, Value>> {
         let table = value.as_object();
         if table.is_none() {
@@ -301,7 +302,7 @@ impl Reader {
         table
     }
 
-    /// A text that is not empty.
+    /// Reads a text that is not empty.
     pub(crate) fn text<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v str> {
         match value.as_str() {
             Some(text) if !text.trim().is_empty() => Some(text),
@@ -316,7 +317,7 @@ impl Reader {
         }
     }
 
-    /// A text under a key that must be there.
+    /// Reads the value of a key that must exist.
     pub(crate) fn required<'v>(
         &mut self,
         path: &str,
@@ -348,11 +349,11 @@ impl Reader {
         found
     }
 
-    /// One text, or a list of them.
+    /// Reads one text, or a list of texts.
     pub(crate) fn texts<'v>(&mut self, path: &str, value: &'v Value) -> Option<Vec<&'v str>> {
         match value {
             Value::Array(items) if !items.is_empty() => {
-                // Every item is looked at, whatever is wrong with those before.
+                // Every item is checked, even after a faulty item.
                 let texts: Vec<Option<&str>> = items
                     .iter()
                     .enumerate()
@@ -368,7 +369,7 @@ impl Reader {
         }
     }
 
-    /// `version = 1`, the only one there is.
+    /// Checks `version = 1`, the only version.
     pub(crate) fn version(&mut self, table: &Map<String, Value>) {
         match table.get("version").map(Value::as_i64) {
             Some(Some(1)) => {}
@@ -378,7 +379,7 @@ impl Reader {
     }
 }
 
-/// A JSON value in which no key is there twice. JSON allows that, and one of the two would win in silence.
+/// A JSON value without duplicate keys. JSON allows duplicates, and one of them would win silently.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -481,7 +482,7 @@ mod tests {
         );
     }
 
-    /// A root key with a typo gave an error for everything that stood under it.
+    /// The bug: a typing error in a root key gave an error for everything under it.
     #[test]
     fn a_key_that_is_nearly_known_is_one_problem() {
         let value = Reader::toml("versoin = 1\nzebra = 2\n[customer]\nkey = 'id'").unwrap();
@@ -493,7 +494,7 @@ mod tests {
         let problems = reader.finish().unwrap_err();
         let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["customer", "versoin", "zebra"], "{problems}");
-        // Two keys cannot both be meant.
+        // Two keys cannot both mean the same known key.
         let value = Reader::toml("customers = 1\ncustomer = 2").unwrap();
         assert_eq!(*Reader::default().mended("", &value, &known), value);
     }

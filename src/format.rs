@@ -1,8 +1,8 @@
-//! The number of a format, in what is kept for later releases.
+//! The format number of stored data, for later releases.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// The format that this release writes. What has a later one cannot be read, and says so.
+/// The format that this release writes. Data with a later format cannot be read, and reading them is an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Format<const NUMBER: u32>;
 

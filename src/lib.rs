@@ -1,9 +1,12 @@
 //! Erase a customer for good: by policy, with a review before and a certificate after.
 //!
-//! To erase a person from a running business is more than a `DELETE`. Some records have to stay and must no longer say
-//! whose they are; some must not be touched while a subscription runs; a payment gateway holds a copy, and so do last
-//! night's backups. Somebody has to have decided it, the process may die half-way, and in the end somebody asks for
-//! proof. This crate does that, inside a service of yours, over the database that you have.
+//! Erasing a person from a running business takes more than a `DELETE`:
+//! * Some records have to stay, and must no longer say whose they are.
+//! * Some records must not be touched while a subscription runs.
+//! * A payment gateway holds a copy, and so do last night's backups.
+//! * Somebody has to approve the erasure, the process may die half-way, and in the end somebody asks for proof.
+//!
+//! This crate does all of that inside your own service, over the database that you have.
 //!
 //! # The way the data goes
 //!
@@ -15,15 +18,16 @@
 //!                                                     │    └ root, last CustomerStore
 //! ```
 //!
-//! * A [`DataMap`] says what is held: every record class and field, each classified. The [SQL map](store::sql) makes it
-//!   from your tables, and a column that nobody classified stops the start.
-//! * A [policy] says what must happen to which record class, when and why. It is held against the data map, and
-//!   every impossible line is found before anything runs.
+//! * A [`DataMap`] says what is held: every record class and field, each classified. The [SQL map](store::sql) makes
+//!   the data map from your tables. A column that nobody classified stops the start.
+//! * A [policy] says what must happen to which record class, when and why. The policy is checked against the data
+//!   map, and every impossible line is found before anything runs.
 //! * A [`Plan`] says what one erasure will do, step by step, and has a digest. Only a plan whose digest was
 //!   [approved](Approval) can be executed.
-//! * The [engine] carries it out, durably: what is about to be done is recorded before it is done, and *done*
-//!   is written last. Wherever a process dies, [`Engine::resume`] goes on.
-//! * The [`Certificate`] says what was done, what stays and why, what was verified, and what it does not cover.
+//! * The [engine] carries the plan out, durably. It records each step before the step begins, and writes *done* last.
+//!   Wherever a process dies, [`Engine::resume`] goes on.
+//! * The [`Certificate`] says what was done, what stays and why, what was verified, and what the erasure does not
+//!   cover.
 //!
 //! # An example
 //!
@@ -119,7 +123,7 @@
 //! | write an adapter for a gateway | [`PaymentGatewayEraser`] |
 //! | know what is promised, and what not | [`manual`] |
 
-// The link to a feature's module is there only with the feature; the docs are built with all of them.
+// The link to a feature's module exists only with the feature. The docs are built with all features.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 pub mod anonymise;

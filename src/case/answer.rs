@@ -1,4 +1,4 @@
-//! What a gateway answers: the proof of what was done there.
+//! The answers of gateways: the proof of what a gateway did.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -6,33 +6,34 @@ use serde::{Deserialize, Serialize};
 use crate::name::open_name;
 
 open_name! {
-    /// A gateway's own name for something it has accepted and will finish later.
+    /// The gateway's own name for a task that it accepted and will finish later.
     Receipt
 }
 
-/// What came of erasing a profile.
+/// The result of erasing a profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GatewayOutcome {
-    /// It is erased.
+    /// The profile is erased.
     Erased,
-    /// The gateway says that it was not there.
+    /// The gateway says that the profile did not exist.
     AlreadyAbsent,
-    /// The gateway will finish it later: ask with [`PaymentGatewayEraser::poll`](crate::gateway::PaymentGatewayEraser::poll).
+    /// The gateway will finish the task later. Ask with
+    /// [`PaymentGatewayEraser::poll`](crate::gateway::PaymentGatewayEraser::poll).
     Accepted {
-        /// By which name to ask.
+        /// The name of the task.
         receipt: Receipt,
     },
     /// The gateway refuses for now.
     Blocked {
-        /// Why, with nothing of the person in it.
+        /// The reason. It must contain nothing about the person.
         reason: String,
     },
     /// The gateway keeps something.
     Retained {
-        /// What.
+        /// What the gateway keeps.
         what: String,
-        /// Until when, if it says so.
+        /// The last day, if the gateway says so.
         until: Option<NaiveDate>,
     },
 }
@@ -53,18 +54,18 @@ impl std::fmt::Display for GatewayOutcome {
 /// A gateway's answer, for the certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayAnswer {
-    /// What came of it.
+    /// The result.
     pub outcome: GatewayOutcome,
-    /// The gateway's own name for the request, by which it finds it again.
+    /// The gateway's own id of the request. With it, the gateway finds the request again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What it said, in its own words: a status or a code, never free text, which may quote an id.
+    /// The gateway's words: a status or a code. Never free text, because free text may quote an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
 }
 
 impl GatewayAnswer {
-    /// An outcome with the gateway's own name for the request and its own words.
+    /// An outcome with the gateway's own id of the request and the gateway's words.
     pub fn new(outcome: GatewayOutcome, request_id: Option<String>, said: impl Into<String>) -> Self {
         Self { outcome, request_id, said: Some(said.into()) }
     }

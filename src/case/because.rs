@@ -1,4 +1,4 @@
-//! Why a case came to an end before anything was touched: as facts, which are digested, and as a sentence for a person.
+//! Why a case ended before anything was touched: as digested facts, and as a sentence for a person.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,116 +11,116 @@ use crate::plan::{ApprovalError, CaseId, Changed, Decision, Nothing};
 use crate::policy::{Guard, Trigger};
 use crate::treatment::TreatmentName;
 
-/// Why a case is superseded: what it was approved for is not so any more.
+/// Why a case is superseded: the approved plan does not fit the facts any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Because {
-    /// The customer is gone.
+    /// The customer does not exist any more.
     NoCustomer,
-    /// Another customer has the id by now.
+    /// Another customer has the same id now.
     AnotherCustomer,
-    /// Somebody brought the customer back.
+    /// Somebody reactivated the customer.
     BroughtBack,
-    /// Facts of the customer changed between the look and the act.
+    /// Facts of the customer changed between the check and the write.
     CustomerChanged,
-    /// A guard forbids it that did not when the plan was made.
+    /// A guard forbids the erasure now. It did not when the plan was made.
     Guard(Guard),
-    /// The mandate does not hold any more, or not yet.
+    /// The mandate has expired, is not valid yet, or is for another plan.
     Mandate {
-        /// From when on it holds no longer. None where it is for another plan, or not yet in force.
+        /// When the mandate expired. `None` if it is for another plan, or not valid yet.
         expired: Option<DateTime<Utc>>,
     },
-    /// The approval was used for another case before.
+    /// The approval was already used for another case.
     Used,
-    /// The host's program lacks a strategy of its own, or has another version of it.
+    /// The host did not register one of its own strategies, or registered another version.
     Strategy {
-        /// Which.
+        /// The strategy.
         name: String,
         /// The version that the plan names.
         version: u32,
-        /// The one that there is.
+        /// The registered version, if any.
         found: Option<u32>,
     },
-    /// The policy says something else of the customer by now.
+    /// The policy decides otherwise for the customer now.
     NotDue(NotDue),
-    /// The customer is due in the same way, and the plan would be another one.
+    /// The customer is due for the same reason, but the plan would differ.
     Plan(Changed),
-    /// The gateway's adapter has the key of another account than the plan or the review names.
+    /// The gateway's adapter has the key of another account than the plan or the review.
     Account {
-        /// Which gateway.
+        /// The gateway.
         gateway: GatewayName,
         /// The account of the plan.
         planned: Option<AccountId>,
     },
     /// The engine has no adapter for the gateway.
     NoAdapter {
-        /// Which gateway.
+        /// The gateway.
         gateway: GatewayName,
     },
-    /// A profile of a review is not as the review says.
+    /// A profile of a review has changed since the review.
     Profile(ProfileChanged),
 }
 
-/// What the policy says of a customer who is not due.
+/// What the policy decides for a customer who is not due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotDue {
-    /// Not before a day.
+    /// The customer is due on a later day.
     NotYet {
-        /// What will make the customer due.
+        /// The trigger that will make the customer due.
         trigger: Trigger,
         /// That day.
         until: NaiveDate,
     },
-    /// Something forbids it.
+    /// Something blocks the erasure.
     Blocked {
-        /// Guards.
+        /// The guards that block.
         guards: BTreeSet<Guard>,
-        /// Facts or records cannot be read.
+        /// Whether facts or records cannot be read.
         unreadable: bool,
     },
     /// The policy's switch is off.
     SweepOff,
     /// No trigger applies.
     NoTrigger,
-    /// There is no date from which the trigger could count.
+    /// The customer has no date from which the trigger could count.
     NoDate(Trigger),
-    /// The period ends beyond the calendar.
+    /// The period ends after the end of the calendar.
     Never(Trigger),
-    /// There is no such treatment.
+    /// The policy has no such treatment.
     NoSuchTreatment(TreatmentName),
     /// The customer was treated before, and nothing is missing.
     TreatedBefore(CaseId),
-    /// The customer stands in for nobody known.
+    /// The customer is the tenant's "Unknown Customer".
     StandIn,
 }
 
-/// What has changed of a profile since it was put before a person.
+/// What has changed about a profile since a person reviewed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ProfileChanged {
-    /// It may be of several customers.
+    /// The profile may belong to several customers.
     Ambiguous,
-    /// It is another customer's, or nobody's.
+    /// The profile belongs to another customer, or to nobody.
     Customer,
-    /// The customer is not archived or erased any more.
+    /// The customer is no longer archived or erased.
     Findings,
-    /// It names another owner at the gateway.
+    /// The profile names another owner at the gateway.
     Owner,
 }
 
 impl Because {
-    /// A mandate that does not hold.
+    /// The reason for a mandate that is not valid.
     pub(crate) fn mandate(error: &ApprovalError) -> Self {
         let expired =
             if let ApprovalError::Expired { expires_at } = error { Some(*expires_at) } else { None };
         Self::Mandate { expired }
     }
 
-    /// A decision that is not the one that was approved.
+    /// The reason for a decision that differs from the approved one.
     pub(crate) fn not_due(decision: &Decision) -> Self {
         match decision {
             Decision::Due(_) => Self::Plan(Changed::Terms),

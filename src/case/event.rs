@@ -1,4 +1,4 @@
-//! What comes to pass in a case.
+//! The events of a case.
 
 use std::collections::BTreeMap;
 
@@ -13,136 +13,136 @@ use crate::digest::Digest;
 use crate::plan::{ExpiryPart, OperatorId, ReasonCode, Step};
 use crate::treatment::{Counts, Kept, Uncertain};
 
-/// How the reversible first step ended.
+/// How the deactivation ended: the reversible first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeactivationOutcome {
     /// The customer was deactivated by this case.
     Done,
-    /// The customer was archived before.
+    /// The customer was archived already.
     Already,
-    /// The host has no such status.
+    /// The host has no status for archived customers.
     Unsupported,
 }
 
-/// A step that a person decided to do without.
+/// A step that a person decided to skip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiver {
-    /// Which step.
+    /// The skipped step.
     pub step: Step,
-    /// Who decided.
+    /// The person who decided.
     pub operator: OperatorId,
-    /// Why: it goes into the certificate.
+    /// Why. The certificate shows this reason.
     pub reason: ReasonCode,
-    /// When.
+    /// When the person decided.
     pub at: DateTime<Utc>,
 }
 
-/// What is known right before a step, and by nobody afterwards.
+/// What is known right before a step, and cannot be found out afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Before {
-    /// How the customer is who will be deactivated.
+    /// The customer before the deactivation.
     Status {
         /// The status.
         status: Status,
-        /// What undoes the deactivation.
+        /// What the store needs to undo the deactivation.
         former: FormerStatus,
     },
-    /// Records that will stay, and that nobody can tell any more once the customer's own values are gone.
+    /// Records that stay. Once the customer's own values are erased, nobody can find these records.
     Records {
-        /// Mentions in texts that are not certain to mean the customer.
+        /// Mentions in texts that may mean the customer, but are uncertain.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         uncertain: Uncertain,
-        /// What duties keep of records that are found by a value.
+        /// Records that duties keep and that are found by a value.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         keeping: BTreeMap<ClassName, Kept>,
     },
 }
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// How the customer was deactivated.
     Deactivated(DeactivationOutcome),
-    /// What a gateway answered for one profile.
+    /// A gateway's answer for one profile.
     Answer {
-        /// Which profile, by the digest of its id. The case book is wiped when the case closes.
+        /// The profile, by the digest of its id. The case book is wiped when the case closes.
         profile: Digest,
-        /// What it answered.
+        /// The answer.
         answer: GatewayAnswer,
     },
-    /// So many records were treated.
+    /// Records were treated: so many.
     Records(Counts),
-    /// It is done, and the answer that said how much was lost.
+    /// The step is done, but the answer with the counts was lost.
     Lost,
-    /// Some of what has expired was treated, and what was left.
+    /// Some of the expired records were treated: the results, and what is left.
     Expired(Box<ExpiryPart>),
 }
 
-/// Why a step is not taken.
+/// Why a step cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
-    /// Which step.
+    /// The step.
     pub step: Step,
     /// Why.
     pub reason: Hindrance,
-    /// Whether it lies in the step alone. It does not where a guard forbids the whole erasure.
+    /// Whether the obstacle concerns only the step. `false` if a guard forbids the whole erasure.
     pub waivable: bool,
 }
 
 impl Obstacle {
-    /// Whether a person may do without the step: only without what others hold.
+    /// Whether a person may skip the step. Only steps at a gateway can be skipped.
     pub fn is_waivable(&self) -> bool {
         self.waivable && matches!(self.step, Step::Gateway(_))
     }
 }
 
-/// Something that came to pass in a case. What is about to be done is recorded before it is done.
+/// An event of a case. An event that a step will be taken is recorded before the step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A step is about to be taken.
     Begun {
-        /// Which step.
+        /// The step.
         step: Step,
-        /// What nobody can tell afterwards.
+        /// What cannot be found out afterwards.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<Before>,
     },
     /// A part of a step is done: one of several profiles, or some of the records.
     Part {
-        /// Which step.
+        /// The step.
         step: Step,
-        /// What came of it.
+        /// The result.
         proof: Proof,
     },
-    /// Somebody outside accepted an item, and will finish it later.
+    /// An outside party accepted an item, and will finish it later.
     Accepted {
-        /// Which step.
+        /// The step.
         step: Step,
-        /// Which item, by the digest of its id.
+        /// The item, by the digest of its id.
         item: Digest,
-        /// By which name to ask for it.
+        /// The name under which to ask for the item.
         receipt: Receipt,
     },
     /// A step is done.
     Done {
-        /// Which step.
+        /// The step.
         step: Step,
-        /// What came of it.
+        /// The result.
         proof: Proof,
     },
-    /// A step was refused by whoever takes it, and nothing was touched by this try.
+    /// The party that takes the step refused it. This attempt touched nothing.
     Refused {
-        /// Which step.
+        /// The step.
         step: Step,
     },
-    /// The case cannot go on; a person has to look.
+    /// The case cannot continue until a person decides.
     Blocked(Obstacle),
-    /// A person wants it tried again.
+    /// A person asked for another attempt.
     Retried,
-    /// A person decided to do without a step.
+    /// A person decided to skip a step.
     Waived(Waiver),
 }

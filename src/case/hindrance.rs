@@ -1,4 +1,4 @@
-//! What keeps a step of a case from being taken: as a fact, and as a sentence for a person.
+//! Why a step of a case cannot be taken: as a fact, and as a sentence for a person.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,37 +9,37 @@ use super::Because;
 use crate::anonymise::Unbound;
 use crate::data_map::ClassName;
 
-/// Why a step is not taken. The case book keeps the fact; `Display` makes the sentence where a person reads it.
+/// Why a step cannot be taken. The case book keeps the fact; `Display` makes the sentence for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hindrance {
-    /// What was approved is not so any more, and something that cannot be taken back was begun.
+    /// The approved plan does not fit the facts any more, and an irreversible step was begun.
     Because(Because),
-    /// The data map is not the one under which the case was begun.
+    /// The data map has changed since the case began.
     OtherDataMap,
-    /// There is no such customer any more, and it was not this case that erased them.
+    /// The customer does not exist any more, and this case did not erase the customer.
     Gone,
     /// The customer changed in the meantime.
     Changed,
-    /// The store says that there is more to do, and does none of it.
+    /// The store says that there is more to do, but does nothing.
     NothingDone,
-    /// The store says that it is done, and records are left as they were: so many by class.
+    /// The store says that it is done, but records are unchanged: their number, by class.
     LeftAsTheyWere(BTreeMap<ClassName, u64>),
     /// The profile names another customer as its owner.
     OtherOwner,
-    /// The gateway says that the profile is gone, and still has it.
+    /// The gateway says that the profile is gone, but still has it.
     StillThere,
-    /// This program lacks a strategy of the host's own with which the case was begun.
+    /// This program did not register one of the host's own strategies with which the case began.
     NoStrategy {
-        /// Which.
+        /// The strategy.
         name: String,
-        /// The version with which it was begun.
+        /// The version with which the case began.
         version: u32,
-        /// The one that there is.
+        /// The registered version, if any.
         found: Option<u32>,
     },
-    /// A port refused, in the words of its own error or answer. Ports put no value of a person into these.
+    /// A port refused, in the words of its own error or answer. Ports put no personal values into these words.
     Refused(String),
 }
 

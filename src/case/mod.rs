@@ -1,8 +1,8 @@
 //! A case: the durable execution of one plan, as data.
 //!
-//! A case has [steps](Step), in the order of its plan. Whatever comes of it is an [`Event`], and what all its events add up
-//! to is its [`Progress`]. [`next`] says what a case does from here. Nothing in this room waits, reads a clock or speaks to
-//! anybody: the [engine](crate::engine) performs what [`next`] says and records what came of it.
+//! A case has [steps](Step), in the order of its plan. Everything that happens is an [`Event`], and all events
+//! together give the case's [`Progress`]. [`next`] says what the case does next. Nothing in this module waits, reads
+//! a clock or calls another system. The [engine](crate::engine) performs what [`next`] says, and records the result.
 //!
 //! ```
 //! use relinquish::case::{Event, Next, Progress, Proof, DeactivationOutcome, Step, Turn, next};
@@ -13,7 +13,7 @@
 //! turn.decided();
 //! assert_eq!(next(&progress, &turn), Next::Take(Step::Deactivate));
 //!
-//! // Records are erased only once it was recorded that they will be.
+//! // Records are erased only after an event says that this step begins.
 //! let done = Event::Done { step: Step::Records, proof: Proof::Lost };
 //! assert!(progress.apply(&done).is_err());
 //!

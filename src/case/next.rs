@@ -1,24 +1,24 @@
-//! What a case does from here.
+//! The next action of a case.
 
 use std::collections::BTreeSet;
 
 use super::Progress;
 use crate::plan::Step;
 
-/// What a case does from here.
+/// The next action of a case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Next {
-    /// A person has to decide.
+    /// Wait until a person decides.
     Rest,
-    /// Look at fresh facts, and decide again whether the plan still holds.
+    /// Read the facts again, and decide whether the plan is still valid.
     Decide,
     /// Take this step.
     Take(Step),
-    /// Everything is done: close it.
+    /// Close the case: everything is done.
     Close,
 }
 
-/// What was looked at since a case was last taken up. It is never recorded: whoever takes the case up later looks again.
+/// What was checked since a worker last took up the case. It is never recorded: the next worker checks again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     decided: bool,
@@ -26,21 +26,22 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Fresh facts were looked at, and the plan holds.
+    /// Call this when the facts were read again, and the plan is still valid.
     pub fn decided(&mut self) {
         self.decided = true;
     }
 
-    /// As far as can be told now, there is nothing to do at a step: each profile was answered for, or all was read back.
+    /// Call this when there is nothing to do at a step for now: every profile has an answer, or everything was read
+    /// back.
     pub fn settled(&mut self, step: Step) {
         self.settled.insert(step);
     }
 }
 
-/// What a case does from here.
+/// The next action of a case.
 ///
-/// A step that cannot be taken back and is done is never taken again. At a gateway it is looked again each time that the case
-/// is taken up, until the records are done: a profile may have come since.
+/// An irreversible step that is done is never repeated. A gateway step is checked again each time that the case is
+/// taken up, until the records are done, because a new profile may exist.
 pub fn next(progress: &Progress, turn: &Turn) -> Next {
     if progress.blocked().is_some() {
         return Next::Rest;
@@ -48,11 +49,11 @@ pub fn next(progress: &Progress, turn: &Turn) -> Next {
     if !turn.decided {
         return Next::Decide;
     }
-    // Nothing comes before a step that is done.
+    // No step comes before a step that is done.
     let done = progress.steps().enumerate().filter(|(_, (_, step))| step.is_done());
     let after = done.map(|(n, _)| n + 1).last().unwrap_or_default();
     let mut steps = progress.steps().map(|(step, _)| step).skip(after);
-    // Only a look at what others hold settles a step for a while. What we do ourselves is done or it is not.
+    // Only gateways and verification can be settled for a while. The other steps are done or not.
     let is_settled = |step: &Step| match step {
         Step::Gateway(_) | Step::Verify => turn.settled.contains(step),
         Step::Deactivate | Step::Records | Step::Expire => false,

@@ -1,4 +1,4 @@
-//! How far a case is: what its events add up to.
+//! The progress of a case: the sum of its events.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
 use crate::treatment::Counts;
 
-/// An event that cannot come to pass where a case stands. A case book that holds one was written to by somebody else.
+/// An event that cannot happen in the case's present state. If a case book holds such an event, somebody else wrote
+/// to it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutOfOrder {
@@ -18,37 +19,37 @@ pub enum OutOfOrder {
         /// The step.
         step: Step,
     },
-    /// Something came of a step before it was recorded that it would be taken.
-    #[error("something came of step {step} before it was begun")]
+    /// A step has a result, but no event says that the step began.
+    #[error("step {step} has a result, but had not begun")]
     NotBegun {
         /// The step.
         step: Step,
     },
-    /// The step is done, or waived, or a later one is done.
-    #[error("step {step} was over by then")]
+    /// The step is done or waived, or a later step is done.
+    #[error("step {step} was over already")]
     Over {
         /// The step.
         step: Step,
     },
-    /// What cannot be taken back was begun before the reversible step was done.
+    /// An irreversible step began before the reversible step was done.
     #[error("step {step} was begun before step {first} was done")]
     TooEarly {
         /// The step.
         step: Step,
-        /// The one that comes first.
+        /// The step that comes first.
         first: Step,
     },
-    /// Nothing comes to pass in a blocked case until a person decides.
+    /// A blocked case has no events until a person decides.
     #[error("the case is blocked at {step}, and nobody had decided")]
     Blocked {
         /// The step that blocks it.
         step: Step,
     },
-    /// A person decided about a case that is not blocked, or about another step than the one that blocks it, or wanted to do
-    /// without one that has to be taken.
+    /// A person's decision does not fit: the case is not blocked, another step blocks it, or the step cannot be
+    /// skipped.
     #[error("there was nothing to decide")]
     NothingToDecide,
-    /// A proof that a step of this kind cannot have.
+    /// A step of this kind cannot have such a result.
     #[error("step {step} cannot have such a proof")]
     NoProof {
         /// The step.
@@ -56,42 +57,42 @@ pub enum OutOfOrder {
     },
 }
 
-/// How far one step is.
+/// The progress of one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepProgress {
-    /// How often it was begun, less the tries that touched nothing. Of an expiry: since the last part that was recorded.
+    /// How often the step began, without attempts that touched nothing. For an expiry: since the last recorded part.
     pub begun: u32,
-    /// What was known right before it was first begun.
+    /// What was known right before the step first began.
     pub before: Option<Before>,
-    /// What was accepted outside and is not finished, by item.
+    /// What an outside party accepted but has not finished, by item.
     pub accepted: BTreeMap<Digest, Receipt>,
-    /// What was answered outside, by item.
+    /// The answers of an outside party, by item.
     pub answers: BTreeMap<Digest, GatewayAnswer>,
     /// Records treated so far.
     pub counts: Counts,
-    /// What came of an expiry so far.
+    /// The results of an expiry so far.
     pub expired: Expiries,
-    /// Done; for records, whether the counts are exact.
+    /// Set if the step is done. For records it also says whether the counts are exact.
     done: Option<Ended>,
 }
 
-/// What came of an expiry so far.
+/// The results of an expiry so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Expiries {
-    /// Where it goes on. None: from the start.
+    /// The place where the expiry continues. `None`: from the start.
     pub place: Option<ExpiryPlace>,
-    /// Records that had something to do, as they were counted before.
+    /// Records that still had something to do when they were counted.
     pub found: u64,
-    /// What came of it for each tenant; under none, of records whose owner is gone.
+    /// The results for each tenant, or for ownerless records.
     pub of: BTreeMap<RecordsOf, ExpiredOf>,
-    /// What came of a part was lost, so that the counts may be too small.
+    /// Whether the result of a part was lost, so that the counts may be too small.
     pub lost: bool,
 }
 
 impl Expiries {
-    /// Adds what came of a part. `begun`: how often it was begun.
+    /// Adds the result of a part. `begun`: how often the part began.
     fn add(&mut self, part: &ExpiryPart, begun: u32) {
         self.place = Some(part.place.clone());
         self.found = self.found.saturating_add(part.found);
@@ -110,12 +111,12 @@ enum Ended {
 }
 
 impl StepProgress {
-    /// Whether it is done.
+    /// Whether the step is done.
     pub fn is_done(&self) -> bool {
         self.done.is_some()
     }
 
-    /// Whether anything may have come of it already.
+    /// Whether the step may have had an effect already.
     pub fn may_have_touched(&self) -> bool {
         self.begun > 0
             || self.counts != Counts::default()
@@ -125,7 +126,7 @@ impl StepProgress {
     }
 }
 
-/// How far a case is: a map from step to its progress, and who has to decide what.
+/// The progress of a case: each step with its progress, and the decisions of people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     steps: Vec<(Step, StepProgress)>,
@@ -134,16 +135,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A case of these steps in which nothing has come to pass.
+    /// A case with these steps and no events.
     pub fn of(steps: &[Step]) -> Self {
         let steps = steps.iter().map(|step| (step.clone(), StepProgress::default())).collect();
         Self { steps, ..Self::default() }
     }
 
-    /// Takes one more event in.
+    /// Adds an event.
     ///
     /// # Errors
-    /// [`OutOfOrder`] if it cannot come to pass where the case stands. Then nothing has changed.
+    /// [`OutOfOrder`] if the event cannot happen in the case's present state. Then nothing has changed.
     pub fn apply(&mut self, event: &Event) -> Result<(), OutOfOrder> {
         if let Some(obstacle) = &self.blocked
             && !matches!(event, Event::Retried | Event::Waived(_))
@@ -198,7 +199,7 @@ impl Progress {
                     (Step::Deactivate, Proof::Deactivated(outcome)) => Ended::Deactivated(*outcome),
                     (Step::Records, Proof::Records(counts)) => {
                         progress.counts.add(counts);
-                        // A second try cannot tell what the first one did.
+                        // A second attempt cannot tell what the first attempt did.
                         if progress.begun > 1 { Ended::Lost } else { Ended::Counted }
                     }
                     (Step::Records, Proof::Lost) => Ended::Lost,
@@ -211,7 +212,7 @@ impl Progress {
             }
             Event::Refused { step } => {
                 self.under_way(step)?;
-                // This try does not count; an earlier one whose answer was lost does.
+                // This attempt does not count. An earlier attempt whose answer was lost does.
                 let progress = self.at(step)?;
                 progress.begun = progress.begun.saturating_sub(1);
             }
@@ -222,9 +223,9 @@ impl Progress {
             Event::Retried => {
                 let obstacle = self.blocked.take().ok_or(OutOfOrder::NothingToDecide)?;
                 for (step, progress) in &mut self.steps {
-                    // What was accepted and then refused is asked for anew.
+                    // The outside party is asked again for items that it accepted and then refused.
                     progress.accepted.clear();
-                    // What could not be verified is done again before it is verified again.
+                    // If the verification fails, the records are treated again before the next verification.
                     if obstacle.step == Step::Verify && *step == Step::Records {
                         progress.done = None;
                     }
@@ -247,7 +248,7 @@ impl Progress {
         found.map(|(_, progress)| progress).ok_or_else(|| OutOfOrder::NoSuchStep { step: step.clone() })
     }
 
-    /// Neither done nor waived, and nothing that comes later is done.
+    /// Checks that the step is neither done nor waived, and that no later step is done.
     fn still_open(&mut self, step: &Step) -> Result<(), OutOfOrder> {
         let over = self.at(step)?.is_done() || self.is_waived(step);
         let later = self.steps.iter().skip_while(|(known, _)| known != step).skip(1);
@@ -257,7 +258,7 @@ impl Progress {
         Ok(())
     }
 
-    /// What cannot be taken back comes after what can.
+    /// Checks that irreversible steps come after reversible steps.
     fn in_order(&self, step: &Step) -> Result<(), OutOfOrder> {
         let earlier = self.steps.iter().take_while(|(known, _)| known != step);
         let mut open = earlier.filter(|(known, progress)| !known.is_irreversible() && !progress.is_done());
@@ -267,7 +268,7 @@ impl Progress {
         }
     }
 
-    /// Open; and what cannot be taken back was begun before anything came of it.
+    /// Checks that the step is open. An irreversible step must have begun before it has a result.
     fn under_way(&mut self, step: &Step) -> Result<(), OutOfOrder> {
         self.still_open(step)?;
         if step.is_irreversible() && self.at(step)?.begun == 0 {
@@ -276,22 +277,22 @@ impl Progress {
         Ok(())
     }
 
-    /// How far a step is. None if the case has no such step.
+    /// The progress of a step. `None` if the case has no such step.
     pub fn step(&self, step: &Step) -> Option<&StepProgress> {
         self.steps.iter().find(|(known, _)| known == step).map(|(_, progress)| progress)
     }
 
-    /// The steps, in order, and how far each is.
+    /// The steps in order, each with its progress.
     pub fn steps(&self) -> impl Iterator<Item = (&Step, &StepProgress)> {
         self.steps.iter().map(|(step, progress)| (step, progress))
     }
 
-    /// Whether something that cannot be taken back may have come to pass. From then on a case only goes forward.
+    /// Whether an irreversible step may have had an effect. From then on a case only goes forward.
     pub fn is_irreversible(&self) -> bool {
         self.steps.iter().any(|(step, progress)| step.is_irreversible() && progress.may_have_touched())
     }
 
-    /// The customer's status before it was touched, and what undoes that.
+    /// The customer's status before the deactivation, and what the store needs to undo it.
     pub fn former_status(&self) -> Option<(Status, &FormerStatus)> {
         match self.step(&Step::Deactivate)?.before.as_ref()? {
             Before::Status { status, former } => Some((*status, former)),
@@ -299,7 +300,7 @@ impl Progress {
         }
     }
 
-    /// How the first step ended, if it has.
+    /// How the deactivation ended, if it has.
     pub fn deactivation(&self) -> Option<DeactivationOutcome> {
         match self.step(&Step::Deactivate)?.done? {
             Ended::Deactivated(outcome) => Some(outcome),
@@ -307,22 +308,22 @@ impl Progress {
         }
     }
 
-    /// Whether the records are done and the counts are all of what was done. None while they are not done.
+    /// Whether the counts of the records are complete. `None` while the records are not done.
     pub fn counts_are_exact(&self) -> Option<bool> {
         Some(self.step(&Step::Records)?.done? == Ended::Counted)
     }
 
-    /// What blocks the case, if anything does.
+    /// What blocks the case, if anything.
     pub fn blocked(&self) -> Option<&Obstacle> {
         self.blocked.as_ref()
     }
 
-    /// Steps that a person decided to do without.
+    /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[Waiver] {
         &self.waived
     }
 
-    /// Whether a person decided to do without a step.
+    /// Whether a person decided to skip a step.
     pub fn is_waived(&self, step: &Step) -> bool {
         self.waived.iter().any(|waiver| waiver.step == *step)
     }

@@ -1,5 +1,5 @@
-//! Over all sequences of events: what is accepted is what may come to pass, every beginning has an end, and nothing that is
-//! done for good is done again.
+//! Laws over all sequences of events: only allowed events are accepted, every case ends, and no irreversible step is
+//! repeated.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ fn expired(found: u64) -> Proof {
     Proof::Expired(Box::new(ExpiryPart { place, found, of: vec![(RecordsOf::Nobody, of)] }))
 }
 
-/// The steps of a case: of an erasure as a plan lists them, of an expiry, or of a profile by itself.
+/// The steps of a case: an erasure in the order of its plan, an expiry, or a single profile.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         4 => erasure(),
@@ -48,7 +48,7 @@ fn erasure() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Any step, whether or not the case has it.
+/// Any step, even if the case does not have it.
 fn step() -> impl Strategy<Value = Step> {
     prop::sample::select(vec![
         Step::Deactivate,
@@ -104,7 +104,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// The rules once more, said of the whole history instead of kept up event by event.
+/// The same rules, stated over the whole history instead of event by event.
 struct History<'h> {
     steps: &'h [Step],
     events: &'h [Event],
@@ -123,7 +123,7 @@ impl History<'_> {
         self.steps.iter().position(|known| known == step)
     }
 
-    /// Done, and not taken up again because it could not be verified.
+    /// Whether a step is done, and was not reopened after a failed verification.
     fn is_done(&self, step: &Step) -> bool {
         let is_end = |event: &Event| matches!(event, Event::Done { step: done, .. } if done == step);
         let Some(done) = self.events.iter().rposition(is_end) else { return false };
@@ -150,7 +150,7 @@ impl History<'_> {
         earlier.into_iter().all(|earlier| earlier.is_irreversible() || self.is_done(earlier))
     }
 
-    /// Whether it was begun and no try of it is refused. Each part of an expiry is begun by itself.
+    /// Whether a step has an attempt that was not refused. Each part of an expiry begins separately.
     fn is_begun(&self, step: &Step) -> bool {
         let is_part = |event: &Event| {
             *step == Step::Expire && matches!(event, Event::Part { step: at, .. } if at == step)
@@ -219,7 +219,8 @@ impl History<'_> {
     }
 }
 
-/// Applies what is accepted, and gives it; an error if that is not what may come to pass.
+/// Applies the accepted events, and returns them. An error if `Progress` accepts or refuses another event than the
+/// rules.
 fn run(
     steps: &[Step],
     events: &[Event],
@@ -247,7 +248,7 @@ fn apply(progress: &mut Progress, event: &Event) -> bool {
     progress.apply(event).is_ok()
 }
 
-/// What an obliging world makes of what comes next. False once the case is closed.
+/// Plays a world in which every action succeeds. `false` when the case is closed.
 fn oblige(progress: &mut Progress, turn: &mut Turn) -> bool {
     let next = next(progress, turn);
     let mut happens = |event: Event| progress.apply(&event).unwrap();
@@ -333,7 +334,7 @@ proptest! {
             prop_assert!(!progress.is_waived(&taken));
             let after = steps.iter().skip_while(|step| **step != taken).skip(1);
             prop_assert!(!after.into_iter().any(|step| progress.step(step).unwrap().is_done()));
-            // What can be taken back comes first.
+            // Reversible steps come first.
             let begins = Event::Begun { step: taken.clone(), before: None };
             prop_assert_eq!(progress.clone().apply(&begins), Ok(()));
         }
@@ -342,8 +343,8 @@ proptest! {
 
 type Apply = fn(&mut Progress, &Event) -> bool;
 
-/// The first law finds a progress that takes everything, one that forgets who has to decide, and one that does not ask
-/// whether a step was begun.
+/// Saboteurs: the first law finds a progress that accepts everything, one that ignores a block, and one that does not
+/// check whether a step has begun.
 #[test]
 fn a_careless_progress_is_found() {
     let careless: [(&str, Apply); 3] = [

@@ -1,4 +1,4 @@
-//! Building a data map, and what is wrong with one.
+//! Building a data map, and checking it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,65 +27,65 @@ pub struct DataMapBuilder {
 }
 
 impl DataMapBuilder {
-    /// One more class of records that belong to customers.
+    /// Adds a class of records that belong to customers.
     #[must_use]
     pub fn class(mut self, class: RecordClass) -> Self {
         self.classes.push(class);
         self
     }
 
-    /// The store can tell this fact.
+    /// Says that the store can tell this fact.
     #[must_use]
     pub fn knows(mut self, fact: Fact) -> Self {
         self.facts.insert(fact);
         self
     }
 
-    /// The store can tell this state of the host's own, which a guard of the policy may look at.
+    /// Says that the store can tell this state of the host's own. A guard of the policy may use it.
     #[must_use]
     pub fn state(mut self, name: impl Into<StateName>) -> Self {
         self.states.insert(name.into());
         self
     }
 
-    /// The store can tell this date.
+    /// Says that the store can tell this date.
     #[must_use]
     pub fn date(mut self, name: impl Into<String>) -> Self {
         self.dates.insert(name.into());
         self
     }
 
-    /// Customers may have profiles at this gateway.
+    /// Says that customers may have profiles at this gateway.
     #[must_use]
     pub fn gateway(mut self, name: impl Into<GatewayName>) -> Self {
         self.gateways.insert(name.into());
         self
     }
 
-    /// The store counts customers who share what stays of one. A repository needs somebody who does:
-    /// [`ByRecord::counting`](crate::ByRecord::counting).
+    /// Says that the store can count the customers who share the kept values of one customer. A repository needs
+    /// [`ByRecord::counting`](crate::ByRecord::counting) for this.
     #[must_use]
     pub fn counts_groups(mut self) -> Self {
         self.counts_groups = true;
         self
     }
 
-    /// The store can tell whose else a record is. A policy that treats records which several people may have is refused where
-    /// nobody can.
+    /// Says that the store can tell who else owns a record. Without this, a policy that treats records of several
+    /// owners is refused.
     #[must_use]
     pub fn tells_who_shares(mut self) -> Self {
         self.tells_who_shares = true;
         self
     }
 
-    /// Something that belongs to customers is left out on purpose. Certificates say so.
+    /// Leaves out something that belongs to customers, on purpose. Certificates list it.
     #[must_use]
     pub fn ignores(mut self, what: impl Into<IgnoredPart>, reason: impl Into<String>) -> Self {
         self.ignored.insert(what.into(), reason.into());
         self
     }
 
-    /// The store holds something that the map does not speak of. Certificates say so.
+    /// Says that the store holds something that is not in the map. Certificates list it.
     #[must_use]
     pub fn leaves_out(mut self, what: impl Into<NotCovered>) -> Self {
         self.unmapped.push(what.into());
@@ -98,14 +98,14 @@ impl DataMapBuilder {
         self
     }
 
-    /// The host has no status for a deactivated customer.
+    /// Says that the host has no status for a deactivated customer.
     #[must_use]
     pub fn without_deactivation(mut self, reason: impl Into<String>) -> Self {
         self.deactivation = DeactivationSupport::None { reason: reason.into() };
         self
     }
 
-    /// The map, or everything that is wrong with it.
+    /// Builds the map, or returns everything that is wrong with it.
     pub fn build(self) -> Result<DataMap, Problems> {
         let mut problems = Vec::new();
         let mut classes = BTreeMap::<ClassName, RecordClass>::new();
@@ -165,7 +165,7 @@ impl DataMapBuilder {
     }
 }
 
-/// Whether policies use a word for something else, so that no class can have it as a name.
+/// Whether policies use a word for something else, so that it cannot be the name of a class.
 pub(crate) fn is_reserved(name: &str) -> bool {
     ["gateway", "recipient"].contains(&name)
 }

@@ -1,4 +1,4 @@
-//! Conditions to which a store holds the values of a field.
+//! Conditions that a store enforces on the values of a field.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use super::Value;
 
 type Accepts = dyn Fn(&Value) -> Option<bool> + Send + Sync;
 
-/// A condition to which a store holds a field's values, beyond its [`Constraints`](super::Constraints): a CHECK of an SQL
-/// table, or a rule of the host's own code.
+/// A condition that a store enforces on a field's values, in addition to its [`Constraints`](super::Constraints): a
+/// CHECK of an SQL table, or a rule of the host's own code.
 ///
-/// A policy is held against it before anything runs: what it refuses is never written. It is known by its text, so a text
-/// that stays the same has to mean the same.
+/// A policy is checked against the condition before anything runs: a refused value is never written. The text
+/// identifies the condition, so the same text must always mean the same condition.
 ///
 /// ```
 /// use relinquish::data_map::{Check, Field, Kind, Value};
@@ -31,12 +31,13 @@ pub struct Check {
 }
 
 impl Check {
-    /// A condition in words, and whether a value meets it. NULL is asked about too, where the field takes it.
+    /// A condition in words, and a function that tells whether a value meets it. If the field is nullable, the
+    /// function is called for NULL, too.
     pub fn new(text: impl Into<String>, accepts: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         Self::perhaps(text, move |value| Some(accepts(value)))
     }
 
-    /// One of which it may not be known whether a value meets it.
+    /// A condition whose result may be unknown for some values.
     pub(crate) fn perhaps(
         text: impl Into<String>,
         accepts: impl Fn(&Value) -> Option<bool> + Send + Sync + 'static,
@@ -44,12 +45,12 @@ impl Check {
         Self { text: text.into(), accepts: Arc::new(accepts) }
     }
 
-    /// In words, or as the schema says it.
+    /// The condition in words, or as in the schema.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether a value meets it; `None` where that is not known before the store is asked to write it.
+    /// Whether a value meets the condition. `None` if only the store can tell.
     pub fn accepts(&self, value: &Value) -> Option<bool> {
         (self.accepts)(value)
     }
@@ -67,7 +68,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// By the text.
+/// Compares the text only.
 impl PartialEq for Check {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text

@@ -35,7 +35,7 @@ impl StoredAs {
     pub const ALL: [Self; 5] =
         [Self::Iso, Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Digits];
 
-    /// As maps spell it.
+    /// The name of the form in maps.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Iso => "iso",
@@ -46,7 +46,7 @@ impl StoredAs {
         }
     }
 
-    /// How many units of an epoch make a second. None where nothing is counted.
+    /// The number of units in a second. `None` for forms that do not count from an epoch.
     fn units(self) -> Option<i64> {
         match self {
             Self::Seconds => Some(1),
@@ -94,14 +94,15 @@ impl From<&str> for NoDate {
     }
 }
 
-/// What came of reading a date. Exhaustive: whoever reads one has to know all of it.
+/// The result of reading a date. The enum is exhaustive: a caller must handle every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadDate {
     /// There is no date: NULL, or a value that the form declares to mean none.
     None,
     /// A plausible date.
     Date(Moment),
-    /// A value that is not in the declared form, or that is no plausible date. It makes nothing due and ends no duty.
+    /// A value that does not have the declared form, or a date that is not plausible. It makes nothing due and ends
+    /// no duty.
     Unreadable,
 }
 
@@ -122,15 +123,16 @@ impl ReadDate {
 
 /// How a field stores its dates, which values mean "none", and from when a date is plausible.
 ///
-/// A form of which nothing is said reads text in ISO 8601, and numbers that are plausible as seconds since 1970.
-/// Milliseconds have to be declared. A date is plausible from 1900 (or from the day that the form names) to 100 years after
-/// the day on which somebody asks. Three more kinds of values are unreadable in every form, unless the form declares that
-/// they mean "none":
+/// The default form reads text in ISO 8601, and numbers that are plausible as seconds since 1970. Milliseconds have
+/// to be declared. A date is plausible from 1900 (or from the day that the form names) to 100 years after the day of
+/// the question. Four more kinds of values are unreadable in every form, unless the form declares that they mean
+/// "none":
 ///
 /// * dates that programs write for "no date": 0001-01-01, 1900-01-01, 1970-01-01T00:00:00Z, the numbers 0 and -1, and
 ///   the largest numbers of 32 bits as seconds;
 /// * the first second of 1900 or 1970 on a clock of any zone, such as 1969-12-31 19:00, and the day before 1970;
-/// * numbers that come out in the years 1969 and 1970: seconds in a column of milliseconds do, and `20200131` read as seconds does;
+/// * numbers that mean a date in the years 1969 and 1970. Seconds in a column of milliseconds do, and so does
+///   `20200131` read as seconds;
 /// * years of more than four digits.
 ///
 /// ```
@@ -177,39 +179,39 @@ impl<'v> From<&'v Value> for Stored<'v> {
     }
 }
 
-/// Numbers that are seconds even if nobody says so: those of 1973 to 5138. Smaller ones are years and days spelled as
-/// numbers, larger ones are milliseconds.
+/// The numbers that count as seconds in the default form: those of the years 1973 to 5138. Smaller numbers are years,
+/// or days spelled as numbers; larger numbers are milliseconds.
 const UNDECLARED_SECONDS: std::ops::Range<i64> = 100_000_000..100_000_000_000;
 
 impl DateForm {
-    /// A form of which nothing is said yet.
+    /// The default form.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How the dates are stored.
+    /// Sets how the dates are stored.
     #[must_use]
     pub fn stored(mut self, stored: StoredAs) -> Self {
         self.stored = Some(stored);
         self
     }
 
-    /// One more value that means "none". A text in ISO 8601 stands for every spelling of that date.
+    /// Adds a value that means "none". A text in ISO 8601 stands for every spelling of that date.
     #[must_use]
     pub fn none(mut self, value: impl Into<NoDate>) -> Self {
         self.none.push(value.into());
         self
     }
 
-    /// The zone of the clock that wrote times without an offset. UTC, unless this says otherwise. A number that counts
-    /// from 1970 is an instant, and a day is a day: the zone says nothing about them.
+    /// Sets the zone of the clock that wrote times without an offset. The default is UTC. The zone does not affect
+    /// numbers that count from 1970, or days.
     #[must_use]
     pub fn zone(mut self, zone: TimeZone) -> Self {
         self.zone = Some(zone);
         self
     }
 
-    /// The first day that is plausible, if not 1900-01-01.
+    /// Sets the first plausible day, if it is not 1900-01-01.
     #[must_use]
     pub fn from(mut self, day: NaiveDate) -> Self {
         self.from = Some(day);
@@ -221,12 +223,12 @@ impl DateForm {
         self.from.unwrap_or(first_of(1900))
     }
 
-    /// Whether nothing is said of the form.
+    /// Whether this is the default form.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Reads a value on a day. Without a day, it is not known what lies too far ahead.
+    /// Reads a value on a day. Without a day, the upper limit is not checked.
     pub fn read(&self, value: &Value, on: Option<NaiveDate>) -> ReadDate {
         self.read_stored(value.into(), on)
     }
@@ -249,7 +251,7 @@ impl DateForm {
         }
     }
 
-    /// Whether a declared value is this one: the same number or text, or the same date in another spelling.
+    /// Whether a value is the declared "none" value: the same number or text, or the same date in another spelling.
     fn means(&self, none: &NoDate, value: Stored<'_>, read: Option<Found>) -> bool {
         let is_same_date = |other: Stored<'_>| {
             let moments = read.zip(self.date_of(other)).map(|(one, other)| (one.moment, other.moment));
@@ -277,7 +279,7 @@ impl DateForm {
         }
     }
 
-    /// A day as the instant at which it begins, so that both compare.
+    /// The instant at which a day begins, so that days and instants compare.
     fn midnight(&self, moment: Moment) -> Option<DateTime<Utc>> {
         match moment {
             Moment::Instant(at) => Some(at),
@@ -285,7 +287,7 @@ impl DateForm {
         }
     }
 
-    /// What a value says in this form, whether or not it is plausible.
+    /// The date that a value says in this form, plausible or not.
     fn date_of(&self, value: Stored<'_>) -> Option<Found> {
         match (self.stored, value) {
             (None | Some(StoredAs::Iso), Stored::Text(text)) => self.found(spelled(text)?),
@@ -314,14 +316,14 @@ impl DateForm {
             Spelled::Instant(at) => Found { moment: Moment::Instant(at), is_filler: false },
             Spelled::Wall(wall) => Found {
                 moment: Moment::Instant(self.zone.unwrap_or(TimeZone::UTC).instant(wall)?),
-                // Midnight on the clock of the zone.
+                // Checked on the clock of the zone: the filler is midnight there.
                 is_filler: is_filler(Moment::Instant(wall.and_utc())),
             },
         })
     }
 
-    /// Writes an instant as this form stores it: what the form reads back is the instant to the unit that it stores, or the
-    /// day.
+    /// Writes an instant in this form. Reading the result back gives the same instant, cut to the unit or the day
+    /// that the form stores.
     pub fn write(&self, at: DateTime<Utc>) -> Value {
         let zone = self.zone.unwrap_or(TimeZone::UTC);
         match self.stored {
@@ -338,23 +340,24 @@ impl DateForm {
     }
 }
 
-/// What a value says, and whether programs write it for "no date".
+/// The date that a value says, and whether programs write this value for "no date".
 #[derive(Clone, Copy)]
 struct Found {
     moment: Moment,
     is_filler: bool,
 }
 
-/// Numbers that programs write for "no date", whatever they count: an error, 9999-12-31 in eight digits, and 0001-01-01 in
-/// seconds and in milliseconds. Read in another unit, some of them come out as dates that may be true.
+/// Numbers that programs write for "no date", in any unit: an error, 9999-12-31 in eight digits, and 0001-01-01 in
+/// seconds and in milliseconds. In another unit, some of these numbers look like plausible dates.
 const FILLERS: [i64; 4] = [-1, 99_991_231, -62_135_596_800, -62_135_596_800_000];
 
-/// A number that counts from 1970, in so many units a second.
+/// The instant that a number means, counted from 1970 in units of which a second has `units`.
 fn counted(number: i64, units: i64) -> Option<Found> {
     let (seconds, rest) = (number.div_euclid(units), number.rem_euclid(units));
     let nanos = u32::try_from(rest * (1_000_000_000 / units)).ok()?;
     let at = DateTime::from_timestamp(seconds, nanos)?;
-    // Of another unit than the declared one, a number of today comes out in 1970, and one from before 1970 in 1969.
+    // If the declared unit is wrong, a number of today becomes a date in 1970, and a number from before 1970 a date
+    // in 1969.
     let is_filler = matches!(at.year(), 1969 | 1970) || FILLERS.contains(&number);
     Some(Found { moment: Moment::Instant(at), is_filler })
 }
@@ -375,7 +378,7 @@ fn number_of(value: Stored<'_>) -> Option<i64> {
     }
 }
 
-/// A number without its fraction, if every whole number of its size is told apart.
+/// A number without its fraction, if a double can represent every whole number of this size.
 fn whole(number: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "no number of this size is cut")]
     (number.abs() < 9_007_199_254_740_992.0).then(|| number.floor() as i64)
@@ -391,24 +394,25 @@ fn first_of(year: i32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(NaiveDate::MIN)
 }
 
-/// The first day that may be true, unless the store names another.
+/// The first plausible day, unless the store names another.
 const FIRST: NaiveDate = match NaiveDate::from_ymd_opt(1_900, 1, 1) {
     Some(first) => first,
     None => NaiveDate::MIN,
 };
 
-/// Whether a date may be true: from 1900, or the day that is named, to 100 years after the day on which somebody asks.
+/// Whether a date is plausible: from 1900 (or the named day) to 100 years after the day of the question.
 pub(crate) fn is_plausible(moment: Moment, from: Option<NaiveDate>, on: Option<NaiveDate>) -> bool {
     let day = moment.day();
-    // Most dates are of days that have been: only one that is ahead needs the calendar.
+    // Most dates are in the past. Only a future date needs the calendar.
     let is_near_enough = |on: NaiveDate| {
         day <= on || on.checked_add_months(Months::new(1_200)).is_none_or(|latest| day <= latest)
     };
     day >= from.unwrap_or(FIRST) && day.year() <= 9_999 && on.is_none_or(is_near_enough)
 }
 
-/// Whether a date is [plausible](is_plausible) and no [filler](is_filler), by a look at its seconds. Most instants are: they lie
-/// between 1970 and the day on which somebody asks, `until` in seconds. Where this says no, the others have to be asked.
+/// Whether a date is certainly [plausible](is_plausible) and no [filler](is_filler), judged by its seconds alone.
+/// Most instants pass: they are between 1970 and the day of the question, `until` in seconds. If this returns
+/// `false`, call the other two functions.
 pub(crate) fn is_plain_instant(moment: Moment, until: i64) -> bool {
     match moment {
         Moment::Instant(at) => {
@@ -422,17 +426,17 @@ pub(crate) fn is_plain_instant(moment: Moment, until: i64) -> bool {
     }
 }
 
-/// Whether programs write this date for "no date", or for "for ever".
+/// Whether programs write this date for "no date" or for "for ever".
 pub(crate) fn is_filler(moment: Moment) -> bool {
     match moment {
-        // West of Greenwich the first second of 1970 is on the day before.
+        // West of Greenwich, the first second of 1970 is on the day before.
         Moment::Day(day) => {
             (day.ordinal() == 1 && FIRST_YEARS.contains(&day.year()))
                 || (day.year() == 1969 && day.ordinal() == 365)
         }
         Moment::Instant(at) => {
             let seconds = at.timestamp();
-            // The latest of the years that stand for "no date" is 1970, so most instants are past all of them.
+            // The latest year that stands for "no date" is 1970, so most instants are after all of these years.
             (seconds <= FURTHEST && is_first_somewhere(at))
                 || [i64::from(i32::MAX), i64::from(u32::MAX)].contains(&seconds)
         }
@@ -441,12 +445,13 @@ pub(crate) fn is_filler(moment: Moment) -> bool {
 
 /// The years whose first second stands for "no date".
 const FIRST_YEARS: [i32; 3] = [1, 1900, 1970];
-/// No clock on Earth is further from UTC, in seconds, and all are so many quarters of an hour.
+/// The largest distance of a clock on Earth from UTC, in seconds. Every zone's distance is a multiple of a quarter of
+/// an hour.
 const FURTHEST: i64 = 14 * 3_600;
 const QUARTER: i64 = 900;
 
-/// Whether an instant is the first second of such a year on a clock of any zone. Programs write it without a zone, or read
-/// it in one and write it in another.
+/// Whether an instant is the first second of one of these years on a clock of any zone. Programs write the first
+/// second without a zone, or read it in one zone and write it in another.
 fn is_first_somewhere(at: DateTime<Utc>) -> bool {
     FIRST_YEARS.into_iter().any(|year| {
         let apart = at.signed_duration_since(first_of(year).and_time(NaiveTime::MIN).and_utc());
@@ -471,7 +476,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// A day, an instant, `none` or `unreadable`.
+    /// The result as text: a day, an instant, `none` or `unreadable`.
     fn said(form: &DateForm, value: impl Into<Value>) -> String {
         match form.read(&value.into(), Some(today())) {
             ReadDate::None => "none".to_owned(),
@@ -496,7 +501,8 @@ mod tests {
         Value::from(text)
     }
 
-    /// Milliseconds were read as seconds of the year 52971, a year or a day spelled as a number as seconds of 1970.
+    /// The bug: milliseconds were read as seconds (year 52971). A year or a day spelled as a number was read as
+    /// seconds of 1970.
     #[test]
     fn without_a_word_text_and_plausible_seconds_are_read() {
         all_say(
@@ -525,7 +531,7 @@ mod tests {
         );
     }
 
-    /// "Never logged in" was counted as 1970, and the account was due at once.
+    /// The bug: "never logged in" was read as 1970, and the account was due at once.
     #[test]
     fn what_programs_write_for_no_date_is_never_a_date() {
         let hostile = [
@@ -591,7 +597,7 @@ mod tests {
                 }
             }
         }
-        // On the clock of a zone, too.
+        // The same on the clock of a zone.
         let new_york = DateForm::new().zone(zone("America/New_York"));
         all_say(
             &new_york,
@@ -694,7 +700,7 @@ mod tests {
         );
     }
 
-    /// A bill of New Year's morning in New York was taken for one of the old year, and went a year early.
+    /// The bug: a bill of New Year's morning in New York counted for the old year, and was deleted a year early.
     #[test]
     fn a_time_on_the_clock_is_one_of_the_zone() {
         let new_york = DateForm::new().zone(zone("America/New_York"));
@@ -707,7 +713,7 @@ mod tests {
                 (text("2020-01-01 02:00:00+01"), "2020-01-01T01:00:00Z"),
                 (text("2020-01-01"), "2020-01-01"),
                 (number(1_577_836_800), "2020-01-01T00:00:00Z"),
-                // Twice, or never: the later instant.
+                // The clock showed these times twice, or never: the later instant.
                 (text("2026-11-01 01:30:00"), "2026-11-01T06:30:00Z"),
                 (text("2026-03-08 02:30:00"), "2026-03-08T07:30:00Z"),
             ],
@@ -730,7 +736,7 @@ mod tests {
         all_say(&from, &[(text("1850-05-31"), "unreadable"), (text("1850-06-01"), "1850-06-01")]);
         let from = DateForm::new().from("1995-06-01".parse().unwrap());
         all_say(&from, &[(text("1995-05-31"), "unreadable"), (number(801_878_400), "unreadable")]);
-        // Where nobody says which day it is, what lies ahead cannot be told.
+        // Without a day, the upper limit is not checked.
         let far = Value::from("2500-01-01");
         assert!(form.read(&far, None).moment().is_some() && form.read(&far, Some(today())).is_unreadable());
     }
@@ -757,8 +763,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// What is written is read back: the instant to the second, or the day. Where a clock showed a time twice, the later
-        /// instant comes back.
+        /// What a form writes, it reads back: the instant, exact to the second, or the day. If a clock showed a time
+        /// twice, the later instant.
         #[test]
         fn what_a_form_writes_it_reads_back(
             form in any_form(), seconds in prop_oneof![-2_000_000_000_i64..-40_000_000, 40_000_000_i64..4_000_000_000],
@@ -780,7 +786,8 @@ mod tests {
             }
         }
 
-        /// Whatever is stored, what is read is plausible, and no date that programs write for "no date".
+        /// For any stored value, the date that is read is plausible, and is no date that programs write for "no
+        /// date".
         #[test]
         fn nothing_that_is_stored_gives_an_implausible_date(
             form in any_form(),

@@ -9,8 +9,8 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
         /// A kind of personal data. The policy says once what happens to each kind.
         ///
-        /// The names follow the Data Privacy Vocabulary (DPV-PD) where it has a plain one. A host adds
-        /// its own with the prefix `x_`, so that a slip of the pen never passes for a new kind.
+        /// The names follow the Data Privacy Vocabulary (DPV-PD) where it has a plain name. A host adds its own kinds
+        /// with the prefix `x_`, so that a typing error never passes for a new kind.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Kind {
@@ -24,10 +24,10 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// The kinds that this crate knows, as maps and policies spell them.
+            /// The names of the kinds that this crate knows, in maps and policies.
             pub const KNOWN: &'static [&'static str] = &[$($text),*];
 
-            /// As maps and policies spell it.
+            /// The name of the kind in maps and policies.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -53,7 +53,7 @@ macro_rules! kinds {
 kinds! {
     /// A person's name or a part of it.
     Name = "name",
-    /// The name of a company; personal where it is a sole trader's.
+    /// The name of a company. It is personal if the company is a sole trader.
     CompanyName = "company_name",
     /// An e-mail address.
     Email = "email",
@@ -99,7 +99,7 @@ kinds! {
     Location = "location",
     /// A number or address that took part in a communication.
     Communication = "communication",
-    /// An answer to a question of the host's own, such as those given at registration.
+    /// An answer to one of the host's own questions, for example at registration.
     CustomAnswer = "custom_answer",
     /// Text that people write as they like: notes, comments, invoice texts.
     FreeText = "free_text",
@@ -110,8 +110,8 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether a person is found by it in other places: names, addresses, numbers. Not free text, which is
-    /// searched rather than searched for, and nothing that many people share, such as a country.
+    /// Whether a person can be found by such a value in other places: names, addresses, numbers. Not free text, which
+    /// is searched, and not values that many people share, such as a country.
     pub fn identifies(&self) -> bool {
         !matches!(
             self,
@@ -132,7 +132,7 @@ impl Kind {
         )
     }
 
-    /// Whether many people have the same one, so that it can stay where enough of them do.
+    /// Whether many people share such a value, so that it can stay if enough people do.
     pub(crate) fn is_general(&self) -> bool {
         matches!(
             self,
@@ -150,7 +150,7 @@ impl Kind {
     }
 }
 
-/// A name that is no kind.
+/// The error for a name that is no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no such kind of personal data; a kind of your own starts with x_")]
 pub struct UnknownKind;

@@ -1,4 +1,4 @@
-//! Links between records: whose a record is, and what becomes of a link when the record it leads to is deleted.
+//! Links between records: who owns a record, and what happens to a link when the record at its other end is deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,47 +6,47 @@ use serde::Serialize;
 
 use super::{ClassName, DataMap, FieldName, Record, RecordClass, Role, Value};
 
-/// The part that a link plays in whose a record is.
+/// What a link says about the owner of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkRole {
-    /// The record hangs from what the link leads to: it belongs to the same people. A class has one owner link.
+    /// The record hangs from the record at the other end: it belongs to the same people. A class has one owner link.
     Owner,
-    /// The record hangs from this as well. It is treated with the last person who leaves.
+    /// The record also hangs from the record at this end. It is treated when its last owner is erased.
     Shared,
-    /// Another end of a relation. Nothing hangs by it.
+    /// Another end of a relation. It does not decide the owner.
     End,
 }
 
-/// What happens to a link, or to its record, when the record at the other end leaves.
+/// What happens to a link, or to its record, when the record at the other end is erased.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenGone {
-    /// The record is treated too, whoever has it.
+    /// The record is treated too, whoever owns it.
     Goes,
-    /// As [`Goes`](Self::Goes). Both ends must belong to the same person; otherwise nobody can tell whose they are.
+    /// As [`Goes`](Self::Goes). Both ends must belong to the same person; otherwise their owner is unknown.
     Same,
     /// The link is cleared. The record stays.
     Clear,
     /// The link leads to the tenant's "Unknown Customer" from then on. The record stays.
     StandIn,
-    /// The link stays as it is, although it leads nowhere. Only where no foreign key forbids it.
+    /// The link stays as it is, although it leads nowhere. Allowed only if no foreign key forbids it.
     Keep {
         /// Why, in the map's words.
         reason: String,
     },
-    /// Nothing is said: a record that stays forbids the deletion of what it leads to.
+    /// The map does not say: a record that stays forbids the deletion of the record at the other end.
     Forbids,
 }
 
-/// What is written to a link that is let go.
+/// What is written to a link that is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LetGo {
     Null,
     Value,
 }
 
-/// A link from the records of a class to records of another one: a foreign key, or a link that the map declares.
+/// A link from the records of a class to records of another class: a foreign key, or a link that the map declares.
 ///
 /// ```
 /// use relinquish::data_map::{Link, WhenGone};
@@ -74,7 +74,7 @@ pub struct Link {
     clearable: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     enforced: bool,
-    /// Clearing it writes a value that is not NULL.
+    /// Whether clearing the link writes a value that is not NULL.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cleared_to_value: bool,
 }
@@ -108,12 +108,12 @@ impl Link {
         Self::new(to, fields, LinkRole::Owner, WhenGone::Forbids)
     }
 
-    /// One of several links through which a record belongs to several people.
+    /// One of several owner links. The record belongs to the people at the ends of all of them.
     pub fn shared<F: Into<FieldName>>(to: impl Into<ClassName>, fields: impl IntoIterator<Item = F>) -> Self {
         Self::new(to, fields, LinkRole::Shared, WhenGone::Forbids)
     }
 
-    /// Another end of a relation, and what happens when what it leads to leaves.
+    /// Another end of a relation, and what happens when the record there is erased.
     pub fn end<F: Into<FieldName>>(
         to: impl Into<ClassName>,
         fields: impl IntoIterator<Item = F>,
@@ -123,74 +123,77 @@ impl Link {
         Self { clearable, ..Self::new(to, fields, LinkRole::End, gone) }
     }
 
-    /// What happens when what it leads to leaves.
+    /// Sets what happens when the record at the other end is erased.
     #[must_use]
     pub fn when_gone(mut self, gone: WhenGone) -> Self {
         self.gone = gone;
         self
     }
 
-    /// What the link leads to hangs from this record: an address from the orders that are sent there.
+    /// Says that the record at the other end hangs from this record. Example: an address that hangs from the orders
+    /// that are sent there.
     #[must_use]
     pub fn holding(mut self) -> Self {
         self.holds = true;
         self
     }
 
-    /// The fields that it leads to, one for one. Without this: those of the key, in the order in which the class has them.
+    /// Sets the fields to which the link leads, one for each of its own fields. The default is the key, in the
+    /// class's order.
     #[must_use]
     pub fn to_fields<F: Into<FieldName>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         self.to_fields = fields.into_iter().map(Into::into).collect();
         self
     }
 
-    /// It compares a value that is no key, such as an e-mail address.
+    /// Says that the link compares a value that is no key, such as an e-mail address.
     #[must_use]
     pub fn by_value(mut self) -> Self {
         self.by_value = true;
         self
     }
 
-    /// It can be cleared, whatever is said of it otherwise: a record that goes along and is only anonymised lets go of what
-    /// it led to.
+    /// Says that the link can be cleared even if its record is treated together with the other end. If the record is
+    /// only anonymised, its link is then cut.
     #[must_use]
     pub fn clearable(mut self) -> Self {
         self.clearable = true;
         self
     }
 
-    /// The store refuses a link that leads nowhere: a foreign key.
+    /// Says that the store refuses a link that leads nowhere: a foreign key.
     #[must_use]
     pub fn enforced(mut self) -> Self {
         self.enforced = true;
         self
     }
 
-    /// Under a name of its own.
+    /// Gives the link its own name.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Its name: that of its fields unless it has another.
+    /// The link's name. The default is the name of its fields.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The class that it leads to.
+    /// The class to which the link leads.
     pub fn to(&self) -> &ClassName {
         &self.to
     }
 
-    /// Clearing it writes a value that is not NULL.
+    /// Says that clearing the link writes a value that is not NULL.
     #[cfg(feature = "sqlite")]
     pub(crate) fn cleared_to_value(mut self) -> Self {
         self.cleared_to_value = true;
         self
     }
 
-    /// What is written to it, in every record alike, when its record stays without what it led to.
+    /// What is written to the link when its record stays and the other record is deleted. It is the same in every
+    /// record.
     pub(crate) fn let_go_to(&self) -> Option<LetGo> {
         match self.gone {
             WhenGone::StandIn => Some(LetGo::Value),
@@ -201,82 +204,84 @@ impl Link {
         }
     }
 
-    /// The fields that hold it.
+    /// The fields that hold the link.
     pub fn fields(&self) -> &[FieldName] {
         &self.fields
     }
 
-    /// The part that it plays.
+    /// What the link says about the owner of its record.
     pub fn role(&self) -> LinkRole {
         self.role
     }
 
-    /// Whether the record hangs from what the link leads to.
+    /// Whether the record hangs from the record at the other end.
     pub fn is_owner(&self) -> bool {
         matches!(self.role, LinkRole::Owner | LinkRole::Shared)
     }
 
-    /// Whether what the link leads to hangs from the record.
+    /// Whether the record at the other end hangs from this record.
     pub fn is_holding(&self) -> bool {
         self.holds
     }
 
-    /// Whether it compares a value that is no key.
+    /// Whether the link compares a value that is no key.
     pub fn is_by_value(&self) -> bool {
         self.by_value
     }
 
-    /// Whether the store refuses one that leads nowhere.
+    /// Whether the store refuses a link that leads nowhere.
     pub fn is_enforced(&self) -> bool {
         self.enforced
     }
 
-    /// Whether it can be cleared.
+    /// Whether the link can be cleared.
     pub fn is_clearable(&self) -> bool {
         self.clearable
     }
 
-    /// What happens when what it leads to leaves.
+    /// What happens when the record at the other end is erased.
     pub fn gone(&self) -> &WhenGone {
         &self.gone
     }
 
-    /// Whether the record is treated when what the link leads to leaves.
+    /// Whether the record is treated when the record at the other end is erased.
     pub fn goes_along(&self) -> bool {
         matches!(self.gone, WhenGone::Goes | WhenGone::Same)
     }
 
-    /// Whether the link can be cleared, handed over or left as it is, so that its record can stay without what it led to.
+    /// Whether the link can be cleared, handed over or left as it is, so that its record can stay without the other
+    /// record.
     pub fn lets_go(&self) -> bool {
         matches!(self.gone, WhenGone::Clear | WhenGone::StandIn | WhenGone::Keep { .. })
     }
 }
 
 impl RecordClass {
-    /// Its records lead to records of another class.
+    /// Adds a link to records of another class.
     #[must_use]
     pub fn link(mut self, link: Link) -> Self {
         self.links.push(link);
         self
     }
 
-    /// The links of its records.
+    /// The links of the class's records.
     pub fn links(&self) -> &[Link] {
         &self.links
     }
 
-    /// The links through which its records belong to their customer, those to records of their own class left out.
+    /// The links through which the class's records belong to their customer, without links to their own class.
     pub(crate) fn hangs_from(&self) -> impl Iterator<Item = &Link> {
         self.links.iter().filter(|link| link.is_owner() && link.to != self.name)
     }
 
-    /// The record of this class to which another one leads.
+    /// The record of this class to which another record leads.
     pub(crate) fn led_to<'r>(&self, records: &'r [Record], from: &Record, link: &Link) -> Option<&'r Record> {
         let mut of_class = records.iter().filter(|record| record.class == self.name);
         of_class.find(|record| self.is_led_to(record, from, link) == Some(true))
     }
 
-    /// Whether another record leads to one of this class. None if the map does not say by which fields.
+    /// Whether another record leads to a given record of this class. `None` if the map does not name the fields of
+    /// the link.
     pub(crate) fn is_led_to(&self, record: &Record, from: &Record, link: &Link) -> Option<bool> {
         let key = || self.fields.iter().filter(|field| field.role == Role::Key).map(|field| &field.name);
         let ends: Vec<&FieldName> =
@@ -291,8 +296,8 @@ impl RecordClass {
 }
 
 impl DataMap {
-    /// The classes whose records may belong to several people: over several links, from several records, or because what
-    /// they hang from does.
+    /// The classes whose records may have several owners: over several links, from several records, or because the
+    /// records from which they hang do.
     pub fn shared_classes(&self) -> BTreeSet<&ClassName> {
         let mut shared = self.classes_of_several_ways();
         loop {
@@ -310,9 +315,9 @@ impl DataMap {
         }
     }
 
-    /// The classes whose records hang from several others, over several links or from several records.
+    /// The classes whose records hang from several other records, over several links or from several records.
     pub(crate) fn classes_of_several_ways(&self) -> BTreeSet<&ClassName> {
-        // A class has one owner link, even where the first of several counts that is not empty.
+        // A class with `first` has one owner link: the first non-empty link counts.
         let mut holders: BTreeMap<&ClassName, BTreeSet<&str>> = BTreeMap::new();
         let mut shared = BTreeSet::new();
         for class in self.classes.values() {
@@ -333,7 +338,7 @@ impl DataMap {
         shared
     }
 
-    /// Every link that leads to records of a class, each with the class from which it starts.
+    /// Every link that leads to records of a class, each with the class that has the link.
     pub(crate) fn links_to<'m>(
         &'m self,
         class: &'m ClassName,

@@ -1,9 +1,9 @@
-//! What is held: every record class and field of a store, each classified.
+//! The data map: every record class and field of a store, each classified.
 //!
-//! A [`DataMap`] is where coverage comes from. A policy is checked against it, so that no class and no
-//! personal field is left without a rule; and a store holds it against the real database, so that no
-//! column is left without a class. The SQL stores make it from their map and the live schema; a host with
-//! its own store builds it with [`DataMap::builder`].
+//! A [`DataMap`] guarantees coverage. A policy is checked against the data map, so that no class and no personal
+//! field is left without a rule. A store checks the data map against the real database, so that no column is left
+//! without a class. The SQL stores make the data map from their map and the live schema. A host with its own store
+//! builds it with [`DataMap::builder`].
 //!
 //! ```
 //! use relinquish::data_map::{DataMap, Fact, Field, Kind, RecordClass};
@@ -76,7 +76,7 @@ open_name! {
 }
 
 open_name! {
-    /// The name of a state of the host's own that may forbid erasure, as the policy and the data map spell it:
+    /// The name of one of the host's own states that may forbid erasure, as the policy and the data map spell it:
     /// `not_white_label`.
     StateName
 }
@@ -87,11 +87,11 @@ open_name! {
 }
 
 open_name! {
-    /// The name of a field within its record class; for an SQL store, the column.
+    /// The name of a field within its record class. For an SQL store, the name of the column.
     FieldName
 }
 
-/// What a field can take.
+/// The type of the values that a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Datatype {
@@ -101,7 +101,7 @@ pub enum Datatype {
     Integer,
     /// Floating-point numbers.
     Real,
-    /// Numbers, dates and flags: what a placeholder in words would break.
+    /// Numbers, dates and flags. A placeholder in words does not fit such a field.
     Numeric,
     /// Bytes.
     Blob,
@@ -109,7 +109,7 @@ pub enum Datatype {
     Any,
 }
 
-/// What the store demands of a field's values.
+/// What the store requires of a field's values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Constraints {
     /// NULL is allowed.
@@ -118,7 +118,7 @@ pub struct Constraints {
     pub unique: bool,
     /// The longest text, in characters.
     pub max_chars: Option<u32>,
-    /// What it takes.
+    /// The type of the values.
     pub datatype: Datatype,
 }
 
@@ -126,11 +126,11 @@ pub struct Constraints {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// A value.
+    /// An ordinary value.
     Value,
     /// The record's key, or a part of it.
     Key,
-    /// Says to which customer the record belongs.
+    /// Says which customer owns the record.
     Owner,
     /// Computed by the database from other fields; cannot be written.
     Computed,
@@ -146,7 +146,7 @@ pub struct Field {
     token_part: bool,
     linked: bool,
     dated: bool,
-    /// How it stores dates, where the map says so.
+    /// How the field stores dates, if the map says so.
     #[serde(skip_serializing_if = "DateForm::is_plain")]
     form: DateForm,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -156,13 +156,14 @@ pub struct Field {
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<String>,
-    /// The indexes over expressions, computed fields or some of the records that make its values differ.
+    /// The indexes over expressions, over computed fields or over some of the records that require the field's values
+    /// to differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differs_by: Vec<UniqueRule>,
-    /// Of these, one in which NULL collides like a value.
+    /// The first of these indexes in which NULL collides like a value.
     #[serde(skip_serializing_if = "Option::is_none")]
     null_counts_in: Option<UniqueRule>,
-    /// The fields from which the database computes it.
+    /// The fields from which the database computes this field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     computed_from: Vec<FieldName>,
 }
@@ -174,17 +175,17 @@ impl Field {
         Self::mapped(name.into(), kind, role, false, constraints)
     }
 
-    /// A text field with personal data of a kind. NULL is allowed until [`required`](Self::required).
+    /// A text field with personal data of a kind. NULL is allowed unless [`required`](Self::required) is called.
     pub fn personal(name: impl Into<FieldName>, kind: Kind) -> Self {
         Self::named(name, Some(kind), Role::Value)
     }
 
-    /// A field with nothing personal in it.
+    /// A field with no personal data.
     pub fn plain(name: impl Into<FieldName>) -> Self {
         Self::named(name, None, Role::Value)
     }
 
-    /// The record's key, or a part of it.
+    /// The record's key, or a part of the key.
     pub fn key(name: impl Into<FieldName>) -> Self {
         Self::named(name, None, Role::Key).required()
     }
@@ -194,61 +195,66 @@ impl Field {
         Self::named(name, None, Role::Owner)
     }
 
-    /// NULL is not allowed.
+    /// Forbids NULL.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.constraints.nullable = false;
         self
     }
 
-    /// No two records may hold the same value.
+    /// Requires that no two records hold the same value.
     #[must_use]
     pub fn unique(mut self) -> Self {
         self.constraints.unique = true;
         self
     }
 
-    /// The longest text it takes, in characters.
+    /// Sets the length of the longest text, in characters.
     #[must_use]
     pub fn max_chars(mut self, chars: u32) -> Self {
         self.constraints.max_chars = Some(chars);
         self
     }
 
-    /// What it takes, if not text.
+    /// Sets the type of the values, if not text.
     #[must_use]
     pub fn datatype(mut self, datatype: Datatype) -> Self {
         self.constraints.datatype = datatype;
         self
     }
 
-    /// The ledger's token of a customer is made of it (tenant, id, registration instant): no treatment
-    /// that keeps the record may alter it.
+    /// Marks the field as a part of the customer's token in the ledger (tenant, id, registration instant). No
+    /// treatment that keeps the record may alter the field.
     #[must_use]
     pub fn token_part(mut self) -> Self {
         self.token_part = true;
         self
     }
 
-    /// Other records point at it, or find their customer through it: no treatment that keeps the record may alter
-    /// it.
+    /// Marks a field that other records reference, or through which they find their customer. No treatment that keeps
+    /// the record may alter the field.
     #[must_use]
     pub fn linked(mut self) -> Self {
         self.linked = true;
         self
     }
 
-    /// It holds a date (a day, an instant, or Unix seconds; for others see [`dated_as`](Self::dated_as)), and the store keeps records by it: what it is told to keep
-    /// in [`ClassTreatment::under_duty`](crate::treatment::ClassTreatment::under_duty) stays byte for byte as it is, and what
-    /// such a record needs stays as a [tombstone](crate::treatment::ClassTreatment::tombstone). A store that goes through
-    /// [`Treatment::standings`](crate::treatment::Treatment::standings) does so by itself.
+    /// Marks the field as a date by which the store keeps records. The date is a day, an instant, or Unix seconds;
+    /// for other forms see [`dated_as`](Self::dated_as).
+    ///
+    /// * A record that the store must keep by
+    ///   [`ClassTreatment::under_duty`](crate::treatment::ClassTreatment::under_duty) stays byte for byte as it is.
+    /// * A record that such a record needs stays as a [tombstone](crate::treatment::ClassTreatment::tombstone).
+    ///
+    /// A store that uses [`Treatment::standings`](crate::treatment::Treatment::standings) does both without further
+    /// code.
     #[must_use]
     pub fn dated(mut self) -> Self {
         self.dated = true;
         self
     }
 
-    /// It holds a date as [`dated`](Self::dated) has it, stored in a form.
+    /// Marks the field as a date, as [`dated`](Self::dated) does, and says in which form the date is stored.
     ///
     /// ```
     /// use relinquish::data_map::{DateForm, Field, StoredAs};
@@ -263,31 +269,32 @@ impl Field {
         self.dated()
     }
 
-    /// It holds a JSON document as text. Where it is redacted, that is done to each text in the document, which stays a
-    /// document; see [`json::redact`](crate::anonymise::json::redact). Whatever else is done is done to the whole. An SQL
-    /// store needs no such word: its map says what is in a document.
+    /// Marks the field as a JSON document, stored as text. Redaction then redacts each text inside the document, and
+    /// the document stays valid JSON; see [`json::redact`](crate::anonymise::json::redact). Every other strategy
+    /// replaces the whole document. An SQL store does not need this mark: its map says what a document contains.
     #[must_use]
     pub fn json(mut self) -> Self {
         self.json = true;
         self
     }
 
-    /// A condition to which the store holds its values. A policy that would write what it refuses is an error.
+    /// Adds a condition that the store enforces on the values. A policy that would write a refused value is an error.
     #[must_use]
     pub fn held_to(mut self, check: Check) -> Self {
         self.checks.push(check);
         self
     }
 
-    /// It belongs to whoever is at the far end of a [link](Link::name) of the class, and not to whoever has the record: the
-    /// name of an editor beside the editor's id. Only when that person leaves is it written.
+    /// Says that the field belongs to the person at the far end of a [link](Link::name) of the class, and not to the
+    /// record's owner. Example: the name of an editor beside the editor's id. The field is written only when that
+    /// person is erased.
     #[must_use]
     pub fn of(mut self, link: impl Into<String>) -> Self {
         self.of = Some(link.into());
         self
     }
 
-    /// A unique index depends on it, by more than its value alone.
+    /// Adds a unique index that depends on the field, but not on the field's value alone.
     #[cfg(any(test, feature = "sqlite"))]
     pub(crate) fn differing_by(mut self, rule: &UniqueRule, null_counts: bool) -> Self {
         self.differs_by.push(rule.clone());
@@ -297,17 +304,17 @@ impl Field {
         self
     }
 
-    /// The indexes that make its values differ, where they are no plain ones.
+    /// The indexes that require the field's values to differ, other than plain unique indexes.
     pub(crate) fn differs_by(&self) -> &[UniqueRule] {
         &self.differs_by
     }
 
-    /// A unique index in which NULL collides like a value.
+    /// A unique index of the field in which NULL collides like a value.
     pub(crate) fn null_counts_in(&self) -> Option<&UniqueRule> {
         self.null_counts_in.as_ref()
     }
 
-    /// The database computes it from these fields of the record.
+    /// Names the fields of the record from which the database computes this field.
     #[cfg(any(test, feature = "sqlite"))]
     pub(crate) fn computed_from(mut self, fields: Vec<FieldName>) -> Self {
         self.computed_from = fields;
@@ -341,68 +348,69 @@ impl Field {
         }
     }
 
-    /// Its name.
+    /// The field's name.
     pub fn name(&self) -> &FieldName {
         &self.name
     }
 
-    /// What kind of personal data it holds, or none.
+    /// The kind of personal data that the field holds, if any.
     pub fn kind(&self) -> Option<&Kind> {
         self.kind.as_ref()
     }
 
-    /// The part it plays.
+    /// The part that the field plays in its record.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// Whether the ledger's token is made of it.
+    /// Whether the field is a part of the ledger's token.
     pub fn is_token_part(&self) -> bool {
         self.token_part
     }
 
-    /// Whether other records point at it.
+    /// Whether other records reference the field.
     pub fn is_linked(&self) -> bool {
         self.linked
     }
 
-    /// Whether the store keeps records by it.
+    /// Whether the store keeps records by this date.
     pub fn is_dated(&self) -> bool {
         self.dated
     }
 
-    /// How it stores dates. A form of which nothing is said, where nobody said it.
+    /// How the field stores dates. The default form if the map says nothing.
     pub fn date_form(&self) -> &DateForm {
         &self.form
     }
 
-    /// Whether it holds a JSON document.
+    /// Whether the field holds a JSON document.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// The link whose far end it belongs to. None: to whoever has the record.
+    /// The link at whose far end the field's owner is. `None`: the field belongs to the record's owner.
     pub fn whose(&self) -> Option<&str> {
         self.of.as_deref()
     }
 
-    /// The fields from which the database computes it. None: it is no computed field, or nobody knows.
+    /// The fields from which the database computes this field. Empty if the field is not computed, or if its sources
+    /// are unknown.
     pub fn sources(&self) -> &[FieldName] {
         &self.computed_from
     }
 
-    /// What the store demands of its values.
+    /// What the store requires of the field's values.
     pub fn constraints(&self) -> &Constraints {
         &self.constraints
     }
 
-    /// The conditions to which the store holds its values alone. One that takes several fields together is none of them.
+    /// The conditions that the store enforces on this field alone. Conditions over several fields are not included.
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }
 }
 
-/// One kind of record that shares one rule (DIN 66398: *Datenart*).
+/// One kind of record. All its records share one rule (DIN 66398: *Datenart*).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordClass {
     name: ClassName,
@@ -441,82 +449,82 @@ impl RecordClass {
         }
     }
 
-    /// With one more field.
+    /// Adds a field.
     #[must_use]
     pub fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
     }
 
-    /// Its records cannot be without the customer's own record: a foreign key holds it.
+    /// Says that a record cannot exist without the customer's own record, because of a foreign key.
     #[must_use]
     pub fn needs_owner(mut self) -> Self {
         self.needs_owner = true;
         self
     }
 
-    /// Its records can be handed to the tenant's "Unknown Customer".
+    /// Says that records can be handed over to the tenant's "Unknown Customer".
     #[must_use]
     pub fn reassignable(mut self) -> Self {
         self.reassignable = true;
         self
     }
 
-    /// When one of these records changes or goes, the database writes to that class by itself: a trigger that keeps a
-    /// history.
+    /// Says that the database itself writes to another class when a record changes or is deleted. Example: a trigger
+    /// that keeps a history.
     #[must_use]
     pub fn copied_to(mut self, class: impl Into<ClassName>) -> Self {
         self.copied_to.insert(class.into());
         self
     }
 
-    /// A trigger of its table forbids, swallows or rewrites what is done to its records. A policy that would run into the
-    /// trigger is an error.
+    /// Adds a trigger of the class's table that forbids, swallows or rewrites changes to records. A policy that would
+    /// run into the trigger is an error.
     #[must_use]
     pub fn triggered(mut self, trigger: TableTrigger) -> Self {
         self.triggers.insert(trigger);
         self
     }
 
-    /// Something outside the map (a table that the host told us to ignore) points at its records.
+    /// Adds something outside the map that references the records, such as a table that the map ignores.
     #[must_use]
     pub fn needed_by(mut self, what: impl Into<String>) -> Self {
         self.needed_by.push(what.into());
         self
     }
 
-    /// A foreign key leads to its records from rows that no class claims.
+    /// Adds rows that no class claims, and from which a foreign key leads to the records.
     #[cfg(feature = "sqlite")]
     pub(crate) fn led_to_by(mut self, rows: Unclaimed) -> Self {
         self.unclaimed.push(rows);
         self
     }
 
-    /// Fields that tell its records apart, alone or together: its key, and what else has to be unique.
+    /// Adds sets of fields that must be unique, alone or together: the key, and other unique columns.
     #[must_use]
     pub fn held_apart(mut self, unique: impl IntoIterator<Item = Vec<FieldName>>) -> Self {
         self.unique.extend(unique);
         self
     }
 
-    /// What no two records may share, by more than the fields themselves.
+    /// Adds a unique index that depends on more than the values of its fields.
     #[cfg(feature = "sqlite")]
     pub(crate) fn held_apart_through(mut self, unique: UniqueThrough) -> Self {
         self.unique_through.push(unique);
         self
     }
 
-    /// The unique indexes that are over expressions, over computed fields, or over some of the records.
+    /// The unique indexes over expressions, over computed fields, or over some of the records.
     pub(crate) fn unique_through(&self) -> &[UniqueThrough] {
         &self.unique_through
     }
 
-    /// Its name.
+    /// The class's name.
     pub fn name(&self) -> &ClassName {
         &self.name
     }
 
-    /// Its fields, in the order given.
+    /// The class's fields, in the order in which they were added.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
@@ -526,64 +534,64 @@ impl RecordClass {
         self.fields.iter().find(|field| field.name.as_str() == name)
     }
 
-    /// What points at its records from outside the map.
+    /// What references the records from outside the map.
     pub fn needed(&self) -> &[String] {
         &self.needed_by
     }
 
-    /// Rows that no class claims, and from which a foreign key leads to its records.
+    /// Rows that no class claims, and from which a foreign key leads to the records.
     pub(crate) fn unclaimed(&self) -> &[Unclaimed] {
         &self.unclaimed
     }
 
-    /// The classes to which the database itself writes when one of these records changes or goes.
+    /// The classes to which the database itself writes when a record of this class changes or is deleted.
     pub fn copies(&self) -> &BTreeSet<ClassName> {
         &self.copied_to
     }
 
-    /// The triggers of its table that stand in the way of a treatment.
+    /// The triggers of the class's table that can prevent a treatment.
     pub fn triggers(&self) -> impl Iterator<Item = &TableTrigger> {
         self.triggers.iter()
     }
 
-    /// Fields that tell its records apart, alone or together.
+    /// The sets of fields that must be unique, alone or together.
     pub fn unique(&self) -> &BTreeSet<Vec<FieldName>> {
         &self.unique
     }
 
-    /// Whether its records can be handed to the "Unknown Customer".
+    /// Whether records can be handed over to the "Unknown Customer".
     pub fn is_reassignable(&self) -> bool {
         self.reassignable
     }
 }
 
-/// A fact about customers that a store can tell. A policy that asks for one that the store cannot tell is
-/// an error, not a pass.
+/// A fact about customers that a store can tell. If a policy needs a fact that the store cannot tell, the check of
+/// the policy fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fact {
-    /// How many subscriptions still run.
+    /// The number of subscriptions that still run.
     ActiveSubscriptions,
-    /// With how many tenants the account is connected.
+    /// The number of tenants with which the account is connected.
     Tenants,
     /// Whether the customer is active, cancelled, archived or deleted.
     Status,
-    /// How many invoices are not paid.
+    /// The number of unpaid invoices.
     UnpaidInvoices,
-    /// How many payments are disputed.
+    /// The number of disputed payments.
     OpenDisputes,
-    /// Which holds people placed.
+    /// The holds that people placed.
     Holds,
 }
 
-/// Whether a host has a status for the reversible first step.
+/// Whether a store can deactivate customers, the reversible first step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeactivationSupport {
     /// Customers can be archived and brought back.
     Supported,
-    /// There is no such status.
+    /// The store has no status for archived customers.
     None {
         /// Why not, in the host's words.
         reason: String,
@@ -603,20 +611,20 @@ pub struct DataMap {
     deactivation: DeactivationSupport,
     #[serde(serialize_with = "parts")]
     ignored: BTreeMap<IgnoredPart, String>,
-    /// Not digested: it says what the store can do, not what it holds.
+    /// Not part of the digest: this says what the store can do, not what the store holds.
     #[serde(skip)]
     counts_groups: bool,
     tells_who_shares: bool,
-    /// Not digested: a table that has nothing to do with customers voids no approval.
+    /// Not part of the digest: a table that has nothing to do with customers must not void an approval.
     #[serde(skip)]
     unmapped: Vec<NotCovered>,
-    /// Where the records are found: digested, because a plan holds for these and no others.
+    /// Where the records are. Part of the digest, because a plan is valid only for these records.
     source: Option<Digest>,
     #[serde(skip)]
     digest: Option<Digest>,
 }
 
-/// As pairs: the keys of a JSON object are texts.
+/// Serialises the map as pairs, because the keys of a JSON object must be texts.
 fn parts<S: Serializer>(ignored: &BTreeMap<IgnoredPart, String>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(ignored)
 }
@@ -660,7 +668,7 @@ impl DataMap {
         self.facts.contains(&fact)
     }
 
-    /// The states of the host's own that the store can tell.
+    /// The host's own states that the store can tell.
     pub fn states(&self) -> &BTreeSet<StateName> {
         &self.states
     }
@@ -680,33 +688,34 @@ impl DataMap {
         &self.deactivation
     }
 
-    /// Whether the store counts customers who share what stays of one, as a
-    /// [smallest group](crate::treatment::SmallestGroup) takes.
+    /// Whether the store can count the customers who share the kept values of one customer. A [smallest
+    /// group](crate::treatment::SmallestGroup) needs this count.
     pub fn counts_groups(&self) -> bool {
         self.counts_groups
     }
 
-    /// Whether the store can tell whose else a record is.
+    /// Whether the store can tell who else owns a record.
     pub fn tells_who_shares(&self) -> bool {
         self.tells_who_shares
     }
 
-    /// What belongs to customers and is left out of the map on purpose, with the reason. Certificates say so.
+    /// What belongs to customers but is left out of the map on purpose, with the reason. Certificates list it.
     pub fn ignored(&self) -> &BTreeMap<IgnoredPart, String> {
         &self.ignored
     }
 
-    /// What the store holds beside: tables that nobody mapped and no foreign key ties to a customer, triggers that
-    /// may make copies. Certificates say so.
+    /// What else the store holds: tables that nobody mapped and that no foreign key ties to a customer, and triggers
+    /// that may make copies. Certificates list it.
     pub fn unmapped(&self) -> &[NotCovered] {
         &self.unmapped
     }
 
-    /// The same map with one more class. This is for a store that decorates another store, and holds the records of this class
-    /// itself, at a `place` such as a bucket or a URL. `left_out` says what an erasure does not reach at that place. Plans and
-    /// certificates quote it.
+    /// The same map with one more class. Use it for a store that decorates another store and itself holds the records of
+    /// this class, at a `place` such as a bucket or a URL. `left_out` says what an erasure does not reach at that place.
+    /// Plans and certificates quote `left_out`.
     ///
-    /// The digest of the map covers the class and the place. So an approval under the old map does not hold under the new one.
+    /// The digest of the map covers the class and the place. So an approval under the old map is not valid under the new
+    /// map.
     ///
     /// ```
     /// use relinquish::DataMap;
@@ -723,7 +732,7 @@ impl DataMap {
     /// ```
     ///
     /// # Errors
-    /// [`Problems`]: the name cannot be a class's, or the map has a class of this name already.
+    /// [`Problems`]: the name is not a valid class name, or the map already has a class of this name.
     pub fn with_class(
         mut self,
         class: RecordClass,
@@ -743,8 +752,8 @@ impl DataMap {
         Ok(self)
     }
 
-    /// Names the map: classes, fields, constraints, and the reasons in the author's words. No sentence of this crate is part
-    /// of it.
+    /// The digest of the map: classes, fields, constraints, and the reasons in the author's words. No sentence of
+    /// this crate is part of the digest.
     pub fn digest(&self) -> Digest {
         self.digest.unwrap_or_else(|| Digest::of(self))
     }

@@ -1,4 +1,4 @@
-//! A date as a host stores it, and the spellings of ISO 8601 that databases and programs write.
+//! Dates as a host stores them, and the spellings of ISO 8601 that databases and programs write.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// The calendar day, in UTC for an instant.
+    /// The calendar day. For an instant, the day in UTC.
     pub fn day(self) -> NaiveDate {
         match self {
             Self::Day(day) => day,
@@ -23,21 +23,22 @@ impl Moment {
     }
 }
 
-/// What a text in ISO 8601 says.
+/// The meaning of a text in ISO 8601.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelled {
     /// A calendar day.
     Day(NaiveDate),
-    /// A time of day without an offset: which instant it is depends on the zone of the clock.
+    /// A day and a time without an offset. The instant depends on the zone of the clock.
     Wall(NaiveDateTime),
     /// An instant.
     Instant(DateTime<Utc>),
 }
 
-/// Reads `2020-01-31`, and with a time: `2020-01-31 10:00:00`, with `T` between, without seconds, with a fraction, and
-/// with an offset: `Z`, `UTC`, `+02:00`, `+0200`, `+02`. The year has four digits; month, day and hour have one or two.
+/// Reads `2020-01-31`, with or without a time: `2020-01-31 10:00:00`. The separator may be `T`. Seconds may be
+/// missing, or have a fraction. The offset may be `Z`, `UTC`, `+02:00`, `+0200` or `+02`. The year has four digits;
+/// month, day and hour have one or two.
 ///
-/// It allocates nothing, because the dates of every record are read several times a run.
+/// Allocates nothing, because every run reads the dates of every record several times.
 pub(super) fn spelled(text: &str) -> Option<Spelled> {
     let mut rest = Rest(text.trim_ascii().as_bytes());
     let year = rest.number(4, 4)?;
@@ -69,7 +70,7 @@ pub(super) fn spelled(text: &str) -> Option<Spelled> {
     }
 }
 
-/// What is left of a text.
+/// The rest of a text.
 struct Rest<'t>(&'t [u8]);
 
 impl Rest<'_> {
@@ -89,7 +90,7 @@ impl Rest<'_> {
         }
     }
 
-    /// A number of so many digits.
+    /// Reads a number with at least `least` and at most `most` digits.
     fn number(&mut self, least: usize, most: usize) -> Option<u32> {
         let (mut number, mut digits) = (0, 0);
         while let [digit @ b'0'..=b'9', rest @ ..] = self.0
@@ -102,7 +103,7 @@ impl Rest<'_> {
         (digits >= least).then_some(number)
     }
 
-    /// `10:00`, `10:00:00`, `10:00:00.123`
+    /// Reads `10:00`, `10:00:00` or `10:00:00.123`.
     fn time(&mut self) -> Option<NaiveTime> {
         let hour = self.number(1, 2)?;
         self.skip(b':')?;
@@ -123,7 +124,7 @@ impl Rest<'_> {
         NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)
     }
 
-    /// A fraction of a second, in nanoseconds. Digits beyond these say nothing.
+    /// Reads a fraction of a second, in nanoseconds. Further digits are ignored.
     fn fraction(&mut self) -> Option<u32> {
         let (mut nanos, mut worth, mut digits) = (0, 100_000_000, 0);
         while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
@@ -135,7 +136,7 @@ impl Rest<'_> {
         (digits > 0).then_some(nanos)
     }
 
-    /// `+02:00`, `+0200`, `+02`, to the end of the text.
+    /// Reads `+02:00`, `+0200` or `+02`, to the end of the text.
     fn offset(&mut self) -> Option<chrono::FixedOffset> {
         let is_east = match self.next()? {
             b'+' => true,

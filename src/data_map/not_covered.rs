@@ -1,4 +1,4 @@
-//! What no erasure reaches, as facts. The sentences are made of them where a person reads them.
+//! What no erasure reaches, as facts. `Display` makes the sentences for a person.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClassName, FieldName};
 
-/// Something that a data map leaves out on purpose. `Display` has it in words: `table audit_marks`.
+/// Something that a data map leaves out on purpose. `Display` shows it in words: `table audit_marks`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -45,9 +45,9 @@ impl fmt::Display for IgnoredPart {
     }
 }
 
-/// Something that an erasure does not reach. Plans and certificates name each.
+/// Something that an erasure does not reach. Plans and certificates list each of them.
 ///
-/// As JSON it is a fact: names, numbers, and the words of the host's own map. `Display` makes a sentence of it.
+/// In JSON it is a fact: names, numbers, and the words of the host's own map. `Display` makes a sentence.
 ///
 /// ```
 /// use relinquish::data_map::NotCovered;
@@ -60,9 +60,9 @@ impl fmt::Display for IgnoredPart {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotCovered {
-    /// The data map leaves it out on purpose.
+    /// Something that the data map leaves out on purpose.
     Ignored {
-        /// What.
+        /// The part that is left out.
         what: IgnoredPart,
         /// Why, in the map's words.
         reason: String,
@@ -90,9 +90,9 @@ pub enum NotCovered {
     Rows {
         /// Which rows.
         which: UnreachedRows,
-        /// How many.
+        /// The number of rows.
         rows: u64,
-        /// Why they are so.
+        /// Why no erasure reaches them.
         because: RowsBecause,
         /// When they were counted.
         at: DateTime<Utc>,
@@ -116,7 +116,7 @@ pub enum UnreachedRows {
         /// The class.
         class: ClassName,
     },
-    /// Records that name an owner who is not there.
+    /// Records that name an owner who does not exist.
     OwnerGone {
         /// The class.
         class: ClassName,
@@ -128,7 +128,7 @@ pub enum UnreachedRows {
         /// The field.
         field: FieldName,
     },
-    /// Records of which a date or a state cannot be read.
+    /// Records whose date or state cannot be read.
     Unreadable {
         /// The class.
         class: ClassName,
@@ -144,13 +144,13 @@ pub enum UnreachedRows {
 pub enum RowsBecause {
     /// The map gives this reason.
     Given(String),
-    /// They hang from records that nobody has.
+    /// The rows hang from records that have no owner.
     Hanging,
     /// The map gives no reason.
     NotGiven,
-    /// What cannot be read is not searched: bytes, text of another encoding, a document that is no JSON.
+    /// Values that cannot be read are not searched: bytes, text of another encoding, a document that is not JSON.
     NotText,
-    /// Nothing is due by a date that cannot be read, and no duty ends by it.
+    /// A date that cannot be read makes nothing due, and ends no duty.
     NoDate,
 }
 

@@ -24,7 +24,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The text, if it is one.
+    /// The text, if the value is a text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -74,12 +74,12 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 pub struct RecordKey(String);
 
 impl RecordKey {
-    /// Takes the key as the host spells it.
+    /// A key from the host's spelling.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The key as the host spells it. It may identify a person: keep it out of logs and messages.
+    /// The key in the host's spelling. The key may identify a person: keep it out of logs and messages.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -94,11 +94,11 @@ impl fmt::Debug for RecordKey {
 /// A record: its class, its key, and the values of its fields.
 #[derive(Clone, PartialEq)]
 pub struct Record {
-    /// What kind of record.
+    /// The record's class.
     pub class: ClassName,
-    /// Which one.
+    /// The record's key.
     pub key: RecordKey,
-    /// Its values. A field that is not here counts as [`Value::Null`].
+    /// The record's values. A field that is missing here counts as [`Value::Null`].
     pub fields: BTreeMap<FieldName, Value>,
 }
 
@@ -108,14 +108,14 @@ impl Record {
         Self { class: class.into(), key: RecordKey::new(key), fields: BTreeMap::new() }
     }
 
-    /// With one more field.
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, field: impl Into<FieldName>, value: impl Into<Value>) -> Self {
         self.fields.insert(field.into(), value.into());
         self
     }
 
-    /// A field's value.
+    /// The value of a field.
     pub fn get(&self, field: &str) -> &Value {
         self.fields.get(field).unwrap_or(&Value::Null)
     }

@@ -10,14 +10,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Moment;
 
-/// The zone in which a policy counts days, by its name in the IANA database: `Europe/Stockholm`. UTC, unless the policy
-/// says otherwise.
+/// The zone in which a policy counts days, by its name in the IANA database: `Europe/Stockholm`. The default is UTC.
 ///
-/// It says on which day an instant falls. A date that the store holds as a day stays that day.
+/// The zone decides on which day an instant falls. A date that the store holds as a day stays that day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeZone(chrono_tz::Tz);
 
-/// A UTC day in a zone: the local day in which it begins, the next one, and the second at which that begins.
+/// A UTC day in a zone: the local day at its start, the next local day, and the second at which the next local day
+/// begins.
 #[derive(Clone, Copy)]
 struct Turn {
     zone: TimeZone,
@@ -25,21 +25,21 @@ struct Turn {
     at: i64,
     before: NaiveDate,
     after: NaiveDate,
-    /// The clock is neither put forward nor back on that day. Otherwise all this is not so.
+    /// Whether the clock keeps the same offset all day. If not, the other fields are not valid.
     is_steady: bool,
 }
 
 /// The seconds of a day.
 const SECONDS: i64 = 86_400;
 
-/// So many days are remembered, each in a place of its own: some eleven years, less than 200 KiB.
+/// The number of cached days, each in its own slot: about eleven years, less than 200 KiB.
 const REMEMBERED: usize = 4_096;
-/// The bits of a day that say where it is remembered.
+/// The bits of a day that choose its slot.
 const PLACES: i64 = 4_095;
 
 thread_local! {
-    /// To find a day in the zone's table costs as much as all the rest of a decision, and the days of customers' dates are few.
-    /// So each thread remembers those that it was asked for.
+    /// Looking up a day in the zone's table costs as much as the rest of a decision, and customers' dates fall on few
+    /// days. So each thread caches the days that it looked up.
     static TURNS: RefCell<Vec<Option<Turn>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -49,11 +49,11 @@ impl TimeZone {
 
     /// The day on which an instant falls.
     pub fn day(self, at: DateTime<Utc>) -> NaiveDate {
-        // A conversion costs more than a decision, and in UTC there is nothing to convert.
+        // A conversion costs more than a decision. UTC needs no conversion.
         if self.0 == chrono_tz::Tz::UTC {
             return at.date_naive();
         }
-        // A thread that is about to end remembers nothing.
+        // A thread that is ending has no cache.
         TURNS
             .try_with(|turns| self.remembered(&mut *turns.try_borrow_mut().ok()?, at))
             .ok()
@@ -61,8 +61,8 @@ impl TimeZone {
             .unwrap_or_else(|| self.convert(at))
     }
 
-    /// The day by what this thread remembers, or remembers from now on. None of a day on which the offset changes, and at the
-    /// ends of the calendar.
+    /// The day from this thread's cache, which is filled on demand. `None` on a day on which the offset changes, and
+    /// at the ends of the calendar.
     fn remembered(self, turns: &mut Vec<Option<Turn>>, at: DateTime<Utc>) -> Option<NaiveDate> {
         if turns.is_empty() {
             turns.resize(REMEMBERED, None);
@@ -77,15 +77,15 @@ impl TimeZone {
         Some(if seconds < turn.at { turn.before } else { turn.after })
     }
 
-    /// The same, by the zone's table.
+    /// The day from the zone's table.
     fn convert(self, at: DateTime<Utc>) -> NaiveDate {
-        // At the ends of the calendar there is no other day to go to.
+        // At the ends of the calendar there is no neighbouring day.
         let naive = at.naive_utc();
         let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &naive);
         naive.checked_add_offset(chrono::Offset::fix(&offset)).unwrap_or(naive).date()
     }
 
-    /// What there is to know of a UTC day. None at the ends of the calendar.
+    /// The cache entry of a UTC day. `None` at the ends of the calendar.
     fn turn(self, day: i64) -> Option<Turn> {
         let start = DateTime::from_timestamp(day.checked_mul(SECONDS)?, 0)?;
         let offset = |at: DateTime<Utc>| {
@@ -95,7 +95,7 @@ impl TimeZone {
         let now = offset(start);
         // No zone has ever changed its offset twice within six hours.
         let is_steady = [6, 12, 18, 24].iter().all(|hours| {
-            // The last second of the day, and no second of the next.
+            // The last second of the day, before the next day begins.
             let at = start.checked_add_signed(TimeDelta::hours(*hours) - TimeDelta::seconds(1));
             at.map(offset) == Some(now)
         });
@@ -105,7 +105,7 @@ impl TimeZone {
         Some(Turn { zone: self, day, at, before, after, is_steady })
     }
 
-    /// The day that a store's date means.
+    /// The day of a date that the store holds.
     pub fn day_of(self, moment: Moment) -> NaiveDate {
         match moment {
             Moment::Day(day) => day,
@@ -113,15 +113,16 @@ impl TimeZone {
         }
     }
 
-    /// What the clock of the zone shows at an instant.
+    /// The time on the zone's clock at an instant.
     pub(crate) fn wall(self, at: DateTime<Utc>) -> NaiveDateTime {
         let naive = at.naive_utc();
         let offset = chrono::TimeZone::offset_from_utc_datetime(&self.0, &naive);
         naive.checked_add_offset(chrono::Offset::fix(&offset)).unwrap_or(naive)
     }
 
-    /// The instant at which the clock of the zone shows a time. The later one, where the clock showed the time twice. Where
-    /// the clock skipped the time, as if it had been put forward later. None beyond the calendar.
+    /// The instant at which the zone's clock shows a time. If the clock showed the time twice, the later instant. If
+    /// the clock skipped the time, the instant as if the clock had been put forward later. `None` after the end of
+    /// the calendar.
     pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
         let at = |offset: chrono_tz::TzOffset| {
             Some(wall.checked_sub_offset(chrono::Offset::fix(&offset))?.and_utc())
@@ -136,7 +137,7 @@ impl TimeZone {
         }
     }
 
-    /// The names of the zones, for a slip of the pen.
+    /// The names of the zones, for suggestions after a typing error.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
         chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
     }
@@ -168,7 +169,7 @@ impl<'de> Deserialize<'de> for TimeZone {
     }
 }
 
-/// A text that is no time zone.
+/// The error for a text that is no time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a time zone has its name in the IANA database, such as \"Europe/Stockholm\"")]
 pub struct NotATimeZone;
@@ -177,14 +178,14 @@ pub struct NotATimeZone;
 mod tests {
     use super::*;
 
-    /// What is remembered of a day never reaches into another one, and zones do not get into each other's way.
+    /// The cache of one day never affects another day, and zones do not disturb each other.
     #[test]
     fn a_day_that_is_remembered_is_the_day_that_is_computed() {
         let start: DateTime<Utc> = "2026-03-27T00:00:00Z".parse().unwrap();
         for (n, name) in TimeZone::names().enumerate() {
             let zone: TimeZone = name.parse().unwrap();
             let other = TimeZone::from_str(["Europe/Stockholm", "Pacific/Apia"][n % 2]).unwrap();
-            // Over the days on which clocks are put forward and back, by an odd step, back and forth.
+            // Over the days on which clocks change, in odd steps, forwards and backwards.
             for season in [0, 217] {
                 let mut at = start + TimeDelta::days(season);
                 for step in [5_003, -1_009, 12_007, 1, 86_399].into_iter().cycle().take(60) {
@@ -241,7 +242,7 @@ mod tests {
             ("America/New_York", "2026-11-01T01:30:00", "2026-11-01T06:30:00Z"),
             ("America/New_York", "2026-03-08T02:30:00", "2026-03-08T07:30:00Z"),
             ("Europe/Stockholm", "2026-10-25T02:30:00", "2026-10-25T01:30:00Z"),
-            // A whole day that nobody in Samoa had.
+            // A whole day that did not exist in Samoa.
             ("Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T22:00:00Z"),
         ] {
             let zone: TimeZone = zone.parse().unwrap();

@@ -1,4 +1,4 @@
-//! Triggers of a class's table that stand in the way of what a treatment runs there.
+//! Triggers of a class's table that can prevent a treatment.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::FieldName;
 
-/// What happens to a record for a trigger to run.
+/// The operation for which a trigger runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerOn {
@@ -17,7 +17,7 @@ pub enum TriggerOn {
     Delete,
 }
 
-/// What a trigger does to the statement for which it runs.
+/// What a trigger does to the statement that fired it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerEffect {
@@ -25,15 +25,15 @@ pub enum TriggerEffect {
     Forbids,
     /// It leaves the record as it is and reports no error: `RAISE(IGNORE)`.
     Swallows,
-    /// It writes these fields of the same table again. No fields: it adds records to the table.
+    /// It writes these fields of the same table again. If the set is empty, it adds records to the table.
     Rewrites(BTreeSet<FieldName>),
 }
 
 /// A trigger that forbids, swallows or rewrites what a treatment does to the records of a class.
 ///
-/// A trigger may do so only for some records. What a condition comes down to cannot be read from the schema, so a policy
-/// that would run such a trigger is refused. A host that knows better leaves the trigger out of its data map; an SQL map
-/// names it under `ignore.triggers`, with a reason.
+/// A trigger may do so only for some records. The schema does not show how a trigger's condition evaluates. So a
+/// policy that would fire such a trigger is refused. A host that knows better leaves the trigger out of its data map;
+/// an SQL map names it under `ignore.triggers`, with a reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct TableTrigger {
     pub(crate) name: String,
@@ -59,34 +59,34 @@ impl TableTrigger {
         Self { name: name.into(), table: table.into(), when, on, fields: BTreeSet::new(), effect }
     }
 
-    /// It runs only when one of these fields is written.
+    /// Says that the trigger runs only when one of these fields is written.
     #[must_use]
     pub fn of_fields(mut self, fields: impl IntoIterator<Item = FieldName>) -> Self {
         self.fields.extend(fields);
         self
     }
 
-    /// Its name.
+    /// The trigger's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its table.
+    /// The trigger's table.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// For what it runs.
+    /// The operation for which the trigger runs.
     pub fn on(&self) -> TriggerOn {
         self.on
     }
 
-    /// What it does.
+    /// What the trigger does.
     pub fn effect(&self) -> &TriggerEffect {
         &self.effect
     }
 
-    /// Whether an update of these fields, each with whether it is one, runs into the trigger.
+    /// Whether an update runs into the trigger. `is_written` says of each field whether the update writes it.
     pub(crate) fn hits_update(&self, is_written: impl Fn(&FieldName) -> bool) -> bool {
         self.on == TriggerOn::Update
             && (self.fields.is_empty() || self.fields.iter().any(&is_written))
@@ -96,7 +96,7 @@ impl TableTrigger {
             }
     }
 
-    /// Whether a delete runs into the trigger. What is written to a record that goes all the same is gone with it.
+    /// Whether a delete runs into the trigger. A trigger that only writes the deleted record does no harm.
     pub(crate) fn hits_delete(&self) -> bool {
         let writes_nothing_that_stays =
             matches!(&self.effect, TriggerEffect::Rewrites(fields) if !fields.is_empty());
@@ -104,7 +104,8 @@ impl TableTrigger {
     }
 }
 
-/// `trigger notes_soft of table notes (BEFORE DELETE) leaves the records as they are and reports no error`
+/// Prints a text such as `trigger notes_soft of table notes (BEFORE DELETE) leaves the records as they are and
+/// reports no error`.
 impl fmt::Display for TableTrigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "trigger {} of table {} ({}) ", self.name, self.table, self.when)?;

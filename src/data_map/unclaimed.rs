@@ -1,10 +1,10 @@
-//! Rows of a mapped table that no class claims, and that lead to the records of a class.
+//! Rows of a mapped table that no class claims, and that reference the records of a class.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Rows of a mapped table that no class claims, and that a foreign key ties to the records of a class.
+/// Rows of a mapped table that no class claims. Their foreign key references the records of a class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Unclaimed {
     pub(crate) table: String,
@@ -13,7 +13,8 @@ pub(crate) struct Unclaimed {
     pub(crate) on_delete: RowOnDelete,
 }
 
-/// What the database does to a row when the record to which its foreign key leads is deleted. `Display` has it as SQL.
+/// What the database does to a row when the record that its foreign key references is deleted. `Display` shows the
+/// SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only a schema says it"))]
@@ -25,7 +26,7 @@ pub(crate) enum RowOnDelete {
 }
 
 impl RowOnDelete {
-    /// What that means for an erasure.
+    /// The consequence for an erasure.
     pub(crate) fn consequence(self) -> &'static str {
         match self {
             Self::Cascade => "the database would delete rows that nobody counted",

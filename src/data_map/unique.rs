@@ -7,20 +7,20 @@ use serde::Serialize;
 
 use super::FieldName;
 
-/// A unique index, as the schema has it. `Display` names it for a person.
+/// A unique index of the schema. `Display` names the index for a person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(not(any(test, feature = "sqlite")), expect(dead_code, reason = "only a schema says it"))]
 pub(crate) enum UniqueRule {
-    /// `UNIQUE (email, tenant)`
+    /// An index over plain columns: `UNIQUE (email, tenant)`.
     Columns(Vec<String>),
-    /// Some of its columns are computed.
+    /// An index with computed columns.
     Computed {
         columns: Vec<String>,
         /// The columns from which they are computed.
         from: Vec<String>,
     },
-    /// It is over expressions, or over some of the rows.
+    /// An index over expressions, or over some of the rows.
     Index {
         name: String,
         /// What the schema writes after the opening bracket: `lower(email)) WHERE left_at IS NULL`.
@@ -40,12 +40,12 @@ impl fmt::Display for UniqueRule {
     }
 }
 
-/// A unique index that is over expressions, over computed fields, or over some of the records.
+/// A unique index over expressions, over computed fields, or over some of the records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct UniqueThrough {
     pub(crate) rule: UniqueRule,
-    /// Every field on which it depends.
+    /// Every field on which the index depends.
     pub(crate) fields: BTreeSet<FieldName>,
-    /// Of these, the fields in which NULL collides like a value.
+    /// The fields among them in which NULL collides like a value.
     pub(crate) null_counts: BTreeSet<FieldName>,
 }

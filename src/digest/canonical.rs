@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// Beyond 2⁵³ whole numbers run together in the doubles as which RFC 8785 writes every number.
+/// The limit for exact whole numbers. RFC 8785 writes every number as a double, and above 2⁵³ different whole numbers
+/// become the same double.
 pub(super) const EXACT: u64 = 1 << 53;
 
 /// The canonical form of a document.
@@ -11,13 +12,15 @@ pub(crate) fn canonical<T: Serialize>(document: &T) -> serde_json::Result<String
     of_value(serde_json::to_value(document)?)
 }
 
-/// The canonical form of a value. What `serde_json` writes is canonical already, but for fractions, large numbers, and the order
-/// of keys that are not ASCII. The library that is made for the form knows these, and takes three times as long.
+/// The canonical form of a value. The output of `serde_json` is canonical already, except for fractions, large
+/// numbers, and the order of keys that are not ASCII. `serde_json_canonicalizer` handles these, but takes three times
+/// as long.
 pub(super) fn of_value(mut value: Value) -> serde_json::Result<String> {
     if !is_plain(&value) {
         return serde_json_canonicalizer::to_string(&value);
     }
-    // In order already, unless another crate of the program turns on `preserve_order` of `serde_json`.
+    // The keys are sorted already, unless another crate of the program turns on the feature `preserve_order` of
+    // `serde_json`.
     value.sort_all_objects();
     serde_json::to_string(&value)
 }
@@ -56,7 +59,7 @@ mod tests {
             any::<String>().prop_map(Value::String),
             "[\u{0}-\u{a0}\"\\\\/\u{2028}]{0,6}".prop_map(Value::String),
         ];
-        // Of the keys some order differently as UTF-8 and as UTF-16.
+        // Some keys have a different order in UTF-8 and in UTF-16.
         let key =
             prop_oneof!["[a-c_A-C]{0,3}", "[\u{e000}-\u{e002}\u{10000}-\u{10002}z]{0,2}", any::<String>()];
         leaf.prop_recursive(4, 40, 6, move |inner| {

@@ -1,9 +1,9 @@
-//! Digests cover facts, never prose: whatever is digested has no sentence of this crate in it.
+//! Digests cover facts, never prose: a digested document contains no sentence of this crate.
 //!
-//! In a test build [`Digest::of`] remembers each document by its digest. So a digest that anybody is shown leads to the
-//! document of which it was made, and each text in that document is looked at: it is a word without a space, or the host
-//! wrote it itself, in its map, policy or schema. A sentence of this crate is neither, and rewording it would change the
-//! digest.
+//! In a test build [`Digest::of`] stores each document under its digest. So every digest that a host can see leads to
+//! its document, and the tests check each text in that document. A text is fine if it is a word without a space, or
+//! if the host wrote it in its map, policy or schema. A sentence of this crate is neither. Rewording such a sentence
+//! would change the digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use super::Digest;
 
 static DIGESTED: Mutex<BTreeMap<Digest, Value>> = Mutex::new(BTreeMap::new());
 
-/// Remembers a document.
+/// Stores a document under its digest.
 pub(super) fn remember(digest: Digest, document: &Value) {
     DIGESTED.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, document.clone());
 }
@@ -25,10 +25,10 @@ fn document(digest: Digest) -> Value {
     digested.get(&digest).cloned().unwrap_or_else(|| panic!("nothing was digested as {digest}"))
 }
 
-/// What "remove" writes. It is a fact: another text would be another erasure, and has to be approved anew.
+/// The output of "remove". It is a fact: another text is another erasure, and needs another approval.
 const WRITTEN: &str = "Anonymised {date}";
 
-/// Every text of a document that is neither a word nor in what the host wrote.
+/// Every text of a document that is no single word and that the host did not write.
 fn prose(document: &Value, host: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut todo = vec![document];
@@ -53,7 +53,7 @@ fn prose(document: &Value, host: &str) -> BTreeSet<String> {
     found
 }
 
-/// The test has to see what it is about.
+/// The test must be able to find a sentence.
 #[test]
 fn a_sentence_among_facts_is_seen() {
     let host = "ignore.audit = \"hashes only\"";
@@ -70,10 +70,10 @@ fn a_sentence_among_facts_is_seen() {
     }
 }
 
-/// A place that digests something is one that the tests here know.
+/// Every file that computes a digest is in one of these lists.
 #[test]
 fn every_place_that_digests_is_looked_at() {
-    // What is looked at below by its digest; and what digests no document: idempotency keys and ids.
+    // The digests that the tests below check. The other list has digests of no document: idempotency keys and ids.
     const LOOKED_AT: [&str; 11] = [
         "data_map/builder.rs",
         "data_map/mod.rs",
@@ -88,9 +88,9 @@ fn every_place_that_digests_is_looked_at() {
         "store/sql/shape.rs",
     ];
     const OTHERS: [&str; 4] = [
-        // Of the map as the host wrote it. The digest of the data map has it as its source.
+        // The digest of the map as the host wrote it. The digest of the data map includes it as the source.
         "store/sql/map.rs",
-        // A key by which a gateway knows a call again: names and digests.
+        // An idempotency key, by which a gateway recognises a repeated call: names and digests.
         "engine/steps/gateway.rs",
         "digest.rs",
         "plan/approval.rs",
@@ -357,7 +357,7 @@ sweep = false
                 "treatment of expiry"
             ]
         );
-        // The sentences are there, for whoever reads a plan or a certificate.
+        // The sentences exist for a person who reads a plan or a certificate.
         for sentence in [
             "backup copies, until they age out",
             "invoice (while a duty keeps it)",

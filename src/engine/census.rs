@@ -1,4 +1,4 @@
-//! The census: taken, recorded, quoted in plans and certificates, and demanded before anything is planned or erased.
+//! The census: taken, recorded, quoted in plans and certificates, and required before anything is planned or erased.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,16 +15,17 @@ use crate::policy::Policy;
 use crate::store::{Census, CensusRequest, Explained};
 use crate::treatment::{Ownerless, Treatment};
 
-/// How many problems of a census an error names.
+/// The maximum number of census problems that an error names.
 const NAMED: usize = 5;
-/// How many days old a census may be, unless the host says otherwise.
+/// The default for the maximum age of a census, in days.
 pub(super) const DAYS: u32 = 30;
 
 impl EngineBuilder {
-    /// How many days old a census may be: 30, unless this says otherwise.
+    /// Sets the maximum age of a census, in days. The default is 30.
     ///
-    /// A store that [takes a census](crate::store::RecordStore::takes_census) is planned and erased in only after one:
-    /// recent, of the live schema, and without rows that the map does not explain. See [`Engine::census`].
+    /// If a store [takes a census](crate::store::RecordStore::takes_census), the engine plans and erases there only
+    /// after a census. The census must be recent, must be of the live schema, and must find no unexplained rows. See
+    /// [`Engine::census`].
     #[must_use]
     pub fn census_at_most(mut self, days: u32) -> Self {
         self.census_days = days;
@@ -32,18 +33,18 @@ impl EngineBuilder {
     }
 }
 
-/// What the last census says to runs at one instant.
+/// The result of the last census, for the runs at one instant.
 pub(super) struct Counted<'e> {
     data_map: &'e DataMap,
     policy: &'e Policy,
-    /// None: the store needs no census.
+    /// `None`: the store needs no census.
     found: Option<Result<Arc<Census>, String>>,
-    /// The treatment that was allowed last: those who follow one another are mostly treated alike.
+    /// The last treatment that was allowed. Consecutive customers mostly have the same treatment.
     allowed: Option<Arc<Treatment>>,
 }
 
 impl Counted<'_> {
-    /// Refuses a treatment of records of which the census does not say that the map reaches them all.
+    /// Refuses a treatment if the census does not show that the map reaches all of its records.
     pub(super) fn allows(&mut self, treatment: &Arc<Treatment>) -> Result<(), Error> {
         if self.allowed.as_ref().is_some_and(|allowed| Arc::ptr_eq(allowed, treatment)) {
             return Ok(());
@@ -82,7 +83,7 @@ impl Counted<'_> {
         })
     }
 
-    /// What the census found that no erasure reaches.
+    /// The rows that the census found and that no erasure reaches.
     pub(super) fn not_covered(&self) -> Vec<crate::data_map::NotCovered> {
         match &self.found {
             Some(Ok(census)) => census.not_covered(),
@@ -91,7 +92,7 @@ impl Counted<'_> {
     }
 }
 
-/// Classes, and all those from which their records hang: a record is reached only through these.
+/// The classes, and all classes from which their records hang: a record is reached only through these.
 fn hangs_from<'c>(
     data_map: &'c DataMap,
     classes: impl Iterator<Item = &'c ClassName>,
@@ -112,7 +113,7 @@ fn hangs_from<'c>(
     all
 }
 
-/// What the policy explains of records without an owner: those that expire without one are not left over.
+/// What the policy explains about ownerless records of a class: records that expire without an owner are explained.
 fn explained(policy: &Policy, class: &ClassName) -> Explained {
     let rule = policy.ownerless().and_then(|ownerless| ownerless.said(class));
     match rule {
@@ -122,7 +123,7 @@ fn explained(policy: &Policy, class: &ClassName) -> Explained {
     }
 }
 
-/// What a census has to count for a policy: among the dates, those by which a duty or an expiry counts.
+/// What a census has to count for a policy. For dates, it counts those that a duty or an expiry uses.
 pub fn census_request(policy: &Policy, data_map: &DataMap, at: DateTime<Utc>) -> CensusRequest {
     let mut request = CensusRequest::new(at);
     for (class, field) in policy.date_fields() {
@@ -135,22 +136,23 @@ pub fn census_request(policy: &Policy, data_map: &DataMap, at: DateTime<Utc>) ->
     request
 }
 
-/// Rows of a census for which neither the map nor the policy gives a reason.
+/// The rows of a census for which neither the map nor the policy gives a reason.
 pub fn census_problems(census: &Census, policy: &Policy) -> Problems {
     census.problems_of(|class| explained(policy, class))
 }
 
 impl Engine {
-    /// Takes a census of the store and records it in the ledger: plans and certificates made afterwards quote it.
+    /// Takes a census of the store and records it in the ledger. Later plans and certificates quote it.
     ///
-    /// A store that [takes a census](crate::store::RecordStore::takes_census) is planned and erased in only after one that
-    /// is at most [30 days](EngineBuilder::census_at_most) old, of the live schema, and under the same data map. It stops
-    /// the classes in whose tables rows are left that the map does not explain. It reads whole tables: take it when a map
-    /// is put to use, and from time to time; [`plan_expiry`](Self::plan_expiry), which reads all customers, takes one itself.
+    /// If a store [takes a census](crate::store::RecordStore::takes_census), the engine plans and erases there only
+    /// after a census. The census must be at most [30 days](EngineBuilder::census_at_most) old, of the live schema,
+    /// and under the same data map. Classes whose tables have rows that the map does not explain are stopped. A
+    /// census reads whole tables. Take it when you put a map to use, and from time to time.
+    /// [`plan_expiry`](Self::plan_expiry) reads all customers, so it takes a census itself.
     ///
     /// # Errors
-    /// [`Error::Census`] if the store takes none; a store or ledger out of reach; a schema that has changed since the store
-    /// was opened.
+    /// [`Error::Census`] if the store takes none; a store or ledger out of reach; a schema that has changed since the
+    /// store was opened.
     pub async fn census(&self) -> Result<Arc<Census>, Error> {
         let Some(taker) = self.parts.store.takes_census() else {
             return Err(Error::Census {
@@ -165,8 +167,8 @@ impl Engine {
         Ok(Arc::new(census))
     }
 
-    /// Takes a census unless the last one does still, or the store takes none. For a host's start, or a job before the day's
-    /// work. It does not look at what the census found.
+    /// Takes a census, unless the last one is still valid or the store takes none. Call this when a host starts, or
+    /// before the day's work. It does not check what the census found.
     ///
     /// # Errors
     /// As [`census`](Self::census).
@@ -191,7 +193,7 @@ impl Engine {
         }))
     }
 
-    /// What the last census says.
+    /// The result of the last census.
     pub(super) async fn counted(&self, now: DateTime<Utc>) -> Result<Counted<'_>, Error> {
         let found = match self.parts.store.takes_census() {
             None => None,
@@ -204,7 +206,7 @@ impl Engine {
         Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found, allowed: None })
     }
 
-    /// What a census says that is taken now, for runs that read all customers anyway.
+    /// The result of a census taken now, for runs that read all customers anyway.
     pub(super) async fn count_now(&self) -> Result<Counted<'_>, Error> {
         let found = match self.parts.store.takes_census() {
             None => None,
@@ -213,7 +215,7 @@ impl Engine {
         Ok(Counted { data_map: self.data_map(), policy: &self.parts.policy, found, allowed: None })
     }
 
-    /// The census, or why it does not do.
+    /// The last census, or why it cannot be used.
     fn usable(
         &self,
         last: Option<Arc<Census>>,

@@ -7,17 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// Tells the time and waits. Everything in this crate that needs either asks one of these.
+/// Tells the time and waits. Everything in this crate that needs time uses a clock.
 #[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The instant.
+    /// The current instant.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Waits so long.
+    /// Waits for a duration.
     async fn sleep(&self, time: Duration);
 }
 
-/// An adapter behind a pointer is an adapter.
+/// Implements the clock and the entropy for an adapter in an `Arc` or a `Box`.
 macro_rules! forward_clock {
     ($($pointer:ident),+) => {$(
         #[async_trait]
@@ -56,17 +56,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// There is no randomness to be had.
+/// The error that no random bytes are available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no randomness; nothing is erased without it")]
 pub struct NoEntropy;
 
 /// Gives random bytes.
 pub trait Entropy: Debug + Send + Sync + 'static {
-    /// Fills a buffer with bytes that nobody can foresee.
+    /// Fills a buffer with unpredictable bytes.
     ///
     /// # Errors
-    /// [`NoEntropy`] if there are none.
+    /// [`NoEntropy`] if no random bytes are available.
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy>;
 }
 

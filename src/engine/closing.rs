@@ -23,7 +23,7 @@ use crate::plan::{Deferred, OperatorId, Step, Tombstones};
 use crate::treatment::RecordAction;
 
 impl Engine {
-    /// Closes erasures that were verified.
+    /// Closes verified erasures.
     pub(super) async fn close_erased(&self, done: Vec<&mut Run<'_, ErasureWork>>) -> Result<(), Error> {
         let signed = self.sign(done.iter().flat_map(|run| named(&run.new, &run.progress)).collect()).await?;
         let mut around = self.around(&signed, self.residue().await)?;
@@ -38,7 +38,7 @@ impl Engine {
         self.close_all(closed).await
     }
 
-    /// Closes expiries in which all was looked at, or which end early.
+    /// Closes expiries that are complete, or that end early.
     pub(super) async fn close_expired(
         &self,
         done: Vec<&mut Run<'_, ExpiryWork>>,
@@ -52,7 +52,7 @@ impl Engine {
             let expired = so_far.iter().flat_map(|step| &step.expired.of).map(|(tenant, of)| {
                 ExpiredRecords { of: tenant.clone(), records: of.records.clone(), left: of.left() }
             });
-            // One that ends early with a part under way has lost what came of it.
+            // If an expiry ends early while a part is in progress, the result of that part is lost.
             let exact = so_far.is_none_or(|step| !step.expired.lost && (step.is_done() || step.begun == 0));
             let result = ExpiryResult { expired: expired.collect(), exact, ended_early: ended_early.clone() };
             let case = around.close(&run.new, Closing::Expired(Arc::new(result)))?;
@@ -61,7 +61,7 @@ impl Engine {
         self.close_all(closed).await
     }
 
-    /// Ends an expiry before all was looked at. What was done stays done.
+    /// Ends an expiry before it is complete. What was done stays done.
     pub(super) async fn end_early(
         &self,
         run: &mut Run<'_, ExpiryWork>,
@@ -71,7 +71,7 @@ impl Engine {
         self.close_expired(vec![run], Some(why)).await
     }
 
-    /// Closes erasures of profiles by themselves.
+    /// Closes erasures of single profiles.
     pub(super) async fn close_profiles(&self, done: Vec<&mut Run<'_, ProfileWork>>) -> Result<(), Error> {
         let signed = self.sign(done.iter().flat_map(|run| named(&run.new, &run.progress)).collect()).await?;
         let mut around = self.around(&signed, Vec::new())?;
@@ -85,7 +85,8 @@ impl Engine {
         self.close_all(closed).await
     }
 
-    /// Closes cases, each as it ended. One that somebody else has by now, or has closed, ends as it is there.
+    /// Closes cases, each with its own end. If another worker has claimed or closed a case, this case ends as that
+    /// worker recorded it.
     pub(super) async fn close_all<W: Work>(
         &self,
         mut todo: Vec<(&mut Run<'_, W>, Arc<ClosedCase>)>,
@@ -116,7 +117,7 @@ impl Engine {
     /// What was done, and what stays for now.
     fn result(&self, run: &Run<'_, ErasureWork>, around: &mut Around<'_>) -> Result<ErasureResult, Error> {
         let progress = &run.progress;
-        // What a duty keeps stays, whether or not it is still found.
+        // Records that a duty keeps stay, even if they cannot be found any more.
         let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
         let (uncertain, keeping) = match before {
@@ -172,7 +173,8 @@ impl Engine {
         })
     }
 
-    /// Where backup copies linger. Out of reach is no reason to keep a case open: the certificate says so.
+    /// The backups that may still hold copies. A backup out of reach does not keep a case open: the certificate
+    /// reports it.
     pub(super) async fn residue(&self) -> Vec<BackupResidue> {
         let now = self.parts.clock.now();
         let mut list = Vec::with_capacity(self.parts.backups.len());
@@ -202,13 +204,13 @@ impl Engine {
         Ok(Around { engine: self, signed, salts, backups, unmapped, closed_at, last: None })
     }
 
-    /// An end without an effect.
+    /// The entry of a case that ended without an effect.
     pub(super) async fn closed(&self, case: &NewCase, closing: Closing) -> Result<Arc<ClosedCase>, Error> {
         let signed = self.sign(subject(&case.task).into_iter().collect()).await?;
         self.around(&signed, Vec::new())?.close(case, closing)
     }
 
-    /// Somebody's name, as an entry keeps it.
+    /// An operator's id, sealed for an entry.
     pub(super) fn sealed(&self, operator: &OperatorId) -> Result<Sealed<OperatorId>, Error> {
         let mut drawn = [0; 32];
         self.parts.entropy.fill(&mut drawn)?;
@@ -216,7 +218,7 @@ impl Engine {
     }
 }
 
-/// How many records of a class were treated.
+/// The number of treated records of a class.
 fn count(progress: &Progress, class: &ClassName) -> Count {
     let counts = progress.step(&Step::Records).map(|step| &step.counts.classes);
     match progress.counts_are_exact() {
@@ -225,16 +227,16 @@ fn count(progress: &Progress, class: &ClassName) -> Count {
     }
 }
 
-/// What is around when cases are closed.
+/// What the cases of a batch need when they are closed.
 struct Around<'e> {
     engine: &'e Engine,
     signed: &'e Signed,
     salts: Salts,
     backups: Vec<BackupResidue>,
-    /// What the store holds beside, and what the last census found that nobody claims or owns.
+    /// What else the store holds, and the rows without class or owner that the last census found.
     unmapped: Vec<crate::data_map::NotCovered>,
     closed_at: DateTime<Utc>,
-    /// The case before, and its circumstances: most cases of a batch share them.
+    /// The previous case and its circumstances. Most cases of a batch share their circumstances.
     last: Option<(NewCase, (Digest, Arc<Circumstances>))>,
 }
 
@@ -309,7 +311,7 @@ impl Around<'_> {
     }
 }
 
-/// Whom or what the entry of a case names.
+/// The customer or profile that the entry of a case names.
 fn subject(task: &Task) -> Option<TokenOf> {
     match task {
         Task::Erasure(Erasure { binding, .. }) => Some(TokenOf::Customer {
@@ -325,14 +327,14 @@ fn subject(task: &Task) -> Option<TokenOf> {
     }
 }
 
-/// Everybody and everything that the entry of a case names.
+/// All customers and profiles that the entry of a case names.
 fn named(case: &NewCase, progress: &Progress) -> Vec<TokenOf> {
     let profiles =
         answers(progress).map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
     subject(&case.task).into_iter().chain(profiles).collect()
 }
 
-/// What gateways answered, each by the digest of the profile's id.
+/// The answers of gateways, each with the digest of the profile's id.
 fn answers(progress: &Progress) -> impl Iterator<Item = (&GatewayName, Digest, &GatewayAnswer)> {
     progress.steps().flat_map(|(step, done)| {
         let gateway = if let Step::Gateway(gateway) = step { Some(gateway) } else { None };

@@ -1,4 +1,4 @@
-//! The loop that carries cases out: *next → perform → record*, a batch at a time.
+//! The loop that carries out cases: *next → perform → record*, one batch at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use crate::treatment::Treatment;
 /// What the cases of a batch share while they run.
 pub(super) struct Batch<'t> {
     turns: &'t Turns,
-    /// Held from the first record that is erased until all are read back.
+    /// The lock on erasing. The batch holds it from the first erased record until all records are read back.
     turn: Option<MutexGuard<'t, ()>>,
-    /// Treatments as they stood on a day: of a tenant, by the plain treatment's digest.
+    /// Dated treatments, by tenant, by the plain treatment's digest, and by day.
     dated: BTreeMap<(TenantId, Digest, NaiveDate), (Digest, Arc<Treatment>)>,
 }
 
@@ -34,22 +34,22 @@ impl<'t> Batch<'t> {
         Self { turns, turn: None, dated: BTreeMap::new() }
     }
 
-    /// Waits until it is this batch's turn at the records.
+    /// Waits until no other batch is erasing or reading back records.
     pub(super) async fn take_turn(&mut self) {
         if self.turn.is_none() {
             self.turn = Some(self.turns.lock().await);
         }
     }
 
-    /// The next batch asks the store for its records before this one is closed.
+    /// Lets the next batch erase its records before this batch is closed.
     pub(super) async fn end_turn(&mut self) {
         if self.turn.take().is_some() {
             after_the_others().await;
         }
     }
 
-    /// A case's treatment as it stood on the day on which the case was opened, under a digest of its own: what duties kept
-    /// then is kept to the end, however long the case waits.
+    /// A case's treatment, dated for the day on which the case was opened, with its digest. What duties kept on that
+    /// day is kept to the end, however long the case waits.
     pub(super) fn date(
         &mut self,
         engine: &Engine,
@@ -90,15 +90,15 @@ impl Engine {
         Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| ran.next())).collect())
     }
 
-    /// Opens cases. Those that are open run; of the others there is an outcome, in order, and none in the place of each that
-    /// runs.
+    /// Opens cases. Returns the runs of the open cases, and one outcome per case, in order. The outcome is `None` for
+    /// a case that runs.
     pub(super) async fn open<W: Work>(
         &self,
         cases: Vec<NewCase>,
         now: DateTime<Utc>,
         mut work: impl FnMut(&NewCase) -> Option<W>,
     ) -> Result<(Vec<Run<'_, W>>, Vec<Option<Outcome>>), Error> {
-        // Claimed before they are open, so that a resume at the same time leaves them alone.
+        // The cases are claimed before they are opened, so that a simultaneous resume ignores them.
         let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
         let OpenedCases { fence, cases: opened } = self.parts.ledger.open(&cases, &self.parts.lease).await?;
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(cases.len());
@@ -117,14 +117,14 @@ impl Engine {
         Ok((runs, outcomes))
     }
 
-    /// Carries cases out until each has ended or rests.
+    /// Carries out cases until each has ended or rests.
     pub(super) async fn drive<W: Work>(
         &self,
         mut runs: Vec<Run<'_, W>>,
         turns: &Turns,
     ) -> Result<Vec<(NewCase, Outcome)>, Error> {
         let mut batch = Batch::new(turns);
-        // Those that are behind go first, so that all of a batch are in one request wherever that is possible.
+        // Cases at earlier steps go first, so that one request can serve the whole batch where possible.
         while let Some(next) = runs.iter().filter_map(Run::next).min() {
             let mut waiting: Vec<_> = runs.iter_mut().filter(|run| is_now(run, &next)).collect();
             for run in &mut waiting {
@@ -146,7 +146,8 @@ impl Engine {
         Ok(runs.into_iter().filter_map(ended).collect())
     }
 
-    /// Takes one step of a case, and what comes before it. Gives the outcome, unless there is more to do.
+    /// Takes one step of a case, and the checks before the step. Returns the outcome, or `None` if there is more to
+    /// do.
     pub(super) async fn one_step<W: Work>(&self, run: Run<'_, W>) -> Result<Option<Outcome>, Error> {
         let turns = Turns::default();
         let mut batch = Batch::new(&turns);
@@ -156,7 +157,7 @@ impl Engine {
         {
             let before = run.progress.clone();
             self.perform(&next, vec![run], &mut batch).await?;
-            // A step at which there was nothing to do is none.
+            // A step at which there was nothing to do does not count.
             if run.progress != before && run.next() != Some(Next::Close) {
                 break;
             }
@@ -167,7 +168,7 @@ impl Engine {
         Ok(run.outcome)
     }
 
-    /// Records what is not recorded yet, and gives back what is still open.
+    /// Records what is not recorded yet, and gives open cases back.
     async fn let_go<W: Work>(&self, runs: &mut [Run<'_, W>]) -> Result<(), Error> {
         self.save(runs.iter_mut().filter(|run| !run.is_closed())).await?;
         let open: Vec<_> = runs.iter().filter(|run| !run.is_closed()).collect();
@@ -212,7 +213,8 @@ impl Engine {
         }
     }
 
-    /// A guard went up, or something else forbids it: superseded if nothing was begun, blocked otherwise.
+    /// Stops a case because something forbids the step. If nothing was begun, the case is superseded; otherwise it is
+    /// blocked.
     pub(super) async fn stop<W: Work>(
         &self,
         run: &mut Run<'_, W>,
@@ -220,7 +222,7 @@ impl Engine {
         because: Because,
     ) -> Result<(), Error> {
         if run.progress.is_irreversible() {
-            // Without an adapter a person may do; of all else nobody can do without.
+            // A person may skip a gateway without an adapter. Nothing else can be skipped.
             let waivable = matches!(because, Because::NoAdapter { .. });
             self.block(run, Obstacle { step, reason: because.into(), waivable }).await
         } else {
@@ -255,8 +257,8 @@ impl Engine {
         self.close_all(vec![(run, closed)]).await
     }
 
-    /// Records what happened in these cases, in one write. One that somebody else has closed meanwhile ends as they
-    /// ended it: a write of an engine that was dropped may still have been on its way.
+    /// Records what happened in these cases, in one write. If another worker has closed a case in the meantime, this
+    /// case ends as that worker recorded it. A write of a dropped engine may still have been on its way.
     pub(super) async fn save<'r, 'e: 'r, W: Work>(
         &self,
         runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
@@ -289,7 +291,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends a case that is not this worker's any more: as somebody else has closed it, or as theirs.
+    /// Ends a case that this worker has lost: as another worker closed it, or as taken over.
     pub(super) async fn end_as_found<W: Work>(&self, run: &mut Run<'_, W>) -> Result<(), Error> {
         let entry = self.parts.ledger.entry(run.id()).await?;
         let ended = entry.as_ref().and_then(|entry| W::outcome(run, entry));
@@ -305,7 +307,8 @@ impl Engine {
     }
 }
 
-/// Whether a case takes part in what comes next. All gateways are asked in one go, whichever comes first for each case.
+/// Whether a case takes part in the next step. All gateways are asked together, even if the cases start with
+/// different ones.
 fn is_now<W>(run: &Run<'_, W>, next: &Next) -> bool {
     match (run.next(), next) {
         (Some(Next::Take(mine)), Next::Take(step)) => steps::are_alike(&mine, step),
@@ -313,7 +316,7 @@ fn is_now<W>(run: &Run<'_, W>, next: &Next) -> bool {
     }
 }
 
-/// Lets whatever else is ready go on first.
+/// Lets other tasks that are ready continue first.
 async fn after_the_others() {
     let mut waited = false;
     std::future::poll_fn(|context| {

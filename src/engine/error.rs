@@ -1,4 +1,4 @@
-//! Why the engine could not do what was asked, and how cases end.
+//! The errors of the engine, and the outcomes of cases.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,22 +20,22 @@ use crate::treatment::TreatmentName;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The host's database.
+    /// The host's database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A payment gateway.
+    /// A payment gateway failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// The ledger.
+    /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The keys.
+    /// The keys failed.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
-    /// No randomness.
+    /// No random bytes are available.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
-    /// The approval does not hold any more.
+    /// The approval is not valid any more.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     /// No customer has this id.
@@ -49,10 +49,10 @@ pub enum Error {
     NoSuchTreatment {
         /// The name.
         name: TreatmentName,
-        /// What there is.
+        /// The treatments that exist.
         way_out: String,
     },
-    /// Tenants that were asked for, or that the policy has entries for, and that no customer of the store has.
+    /// Tenants that were asked for, or that the policy has entries for, but that no customer of the store has.
     #[error("{0}")]
     NoSuchTenant(Problems),
     /// The plan was made under another policy or data map.
@@ -60,14 +60,14 @@ pub enum Error {
         "the plan was made under another {what} ({plan}, not {ours}); plan again and approve the new plan"
     )]
     OtherRules {
-        /// Which.
+        /// `policy` or `data map`.
         what: &'static str,
-        /// The digest that the plan names.
+        /// The digest in the plan.
         plan: Digest,
-        /// The digest of ours.
+        /// The digest in this engine.
         ours: Digest,
     },
-    /// The case that a replay names is not one that can be carried out again for this customer.
+    /// The case that a replay names cannot be carried out again for this customer.
     #[error("case {case} cannot be carried out again: {why}; plan the customer's erasure by itself")]
     Replay {
         /// The case.
@@ -75,7 +75,7 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// The case is not one that a person has to look at.
+    /// The case is not blocked.
     #[error("case {case} is not blocked; resume it")]
     NotBlocked {
         /// The case.
@@ -83,7 +83,8 @@ pub enum Error {
     },
     /// The step cannot be waived.
     #[error(
-        "step {step} of case {case} cannot be waived: only what a gateway refuses can, while it blocks, and no guard"
+        "step {step} of case {case} cannot be waived: only a step that a gateway refuses can be, while it blocks the case; a \
+         guard cannot"
     )]
     NotWaivable {
         /// The case.
@@ -92,12 +93,12 @@ pub enum Error {
         step: Step,
     },
     /// The case cannot be cancelled any more.
-    #[error("case {case} has begun what cannot be taken back; put right what blocks it and retry it")]
+    #[error("case {case} has begun an irreversible step; correct what blocks the case, and retry it")]
     TooLate {
         /// The case.
         case: CaseId,
     },
-    /// The case is being worked on at this moment.
+    /// The case is being worked on right now.
     #[error("case {case} is being worked on right now; wait for its outcome")]
     Running {
         /// The case.
@@ -109,16 +110,16 @@ pub enum Error {
         /// The gateway.
         gateway: GatewayName,
     },
-    /// The host demands a census, and there is none that does; or nothing can take one. Nothing was touched.
+    /// A census is required, but there is no valid one, or the store takes none. Nothing was touched.
     #[error("{why}; {way_out}")]
     Census {
         /// What is wrong with the census.
         why: String,
-        /// What to do about it.
+        /// How to correct this.
         way_out: String,
     },
     /// The engine was built without a scrub.
-    #[error("the engine knows no scrub; give the builder one, such as the SQLite store itself")]
+    #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,
 }
 
@@ -128,7 +129,7 @@ impl<T> From<NotApproved<T>> for Error {
     }
 }
 
-/// What planning came to. Displayed, it is the plan, or why there is none.
+/// The result of planning. `Display` shows the plan, or why there is none.
 ///
 /// ```
 /// # use relinquish::{Plan, Planned};
@@ -149,14 +150,14 @@ pub enum Planned {
     Plan(Box<Plan>),
     /// The customer is due, but guards forbid the erasure, or a fact cannot be read.
     Refused(Blocked),
-    /// The customer is not due before a day.
+    /// The customer is due on a later day.
     NotYet(NotYet),
-    /// Nothing is to be done.
+    /// There is nothing to do.
     Nothing(Nothing),
 }
 
 impl Planned {
-    /// What the policy says of the customer.
+    /// The policy's decision for the customer.
     pub fn decision(&self) -> Decision {
         match self.clone() {
             Self::Plan(plan) => Decision::Due(plan.due().clone()),
@@ -182,32 +183,31 @@ impl fmt::Display for Planned {
 pub enum Outcome {
     /// Erased as planned, and verified.
     Erased(Box<Certificate>),
-    /// What had expired was treated.
+    /// Expired records were treated.
     Expired(Box<Expired>),
-    /// A profile at a gateway was erased by itself.
+    /// A single profile at a gateway was erased.
     Profile {
         /// The case.
         case: CaseId,
-        /// Which gateway.
+        /// The gateway.
         gateway: GatewayName,
-        /// What it answered. None if a person decided to do without it.
+        /// The gateway's answer. `None` if a person decided to skip the gateway.
         answer: Option<GatewayAnswer>,
     },
-    /// What was approved is not so any more. Nothing was touched, or the deactivation was taken back.
+    /// The approved plan does not fit the facts any more. Nothing was touched, or the deactivation was undone.
     Superseded {
         /// The case.
         case: CaseId,
         /// What has changed.
         because: Because,
     },
-    /// A person has cancelled the case meanwhile. Nothing was touched, or the deactivation was taken back.
+    /// A person cancelled the case in the meantime. Nothing was touched, or the deactivation was undone.
     Cancelled {
         /// The case.
         case: CaseId,
     },
-    /// A step was refused. The customer stays deactivated; a person decides:
-    /// [`Engine::retry`](super::Engine::retry), [`waive`](super::Engine::waive) or
-    /// [`cancel`](super::Engine::cancel).
+    /// A step was refused. The customer stays deactivated until a person decides:
+    /// [`Engine::retry`](super::Engine::retry), [`waive`](super::Engine::waive) or [`cancel`](super::Engine::cancel).
     Blocked {
         /// The case.
         case: CaseId,
@@ -216,41 +216,41 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
-    /// Something is out of reach for now. [`Engine::resume`](super::Engine::resume) goes on from there.
+    /// Something cannot be reached for now. [`Engine::resume`](super::Engine::resume) continues the case.
     Waiting {
         /// The case.
         case: CaseId,
-        /// The step at which it waits.
+        /// The step at which the case waits.
         step: Step,
-        /// What it waits for.
+        /// What the case waits for.
         reason: String,
-        /// After how long it is worth trying, if that is known.
+        /// The time after which a retry makes sense, if it is known.
         retry_after: Option<Duration>,
     },
-    /// Another worker has taken the case over. This one has written nothing since.
+    /// Another worker has claimed the case. This worker has written nothing since.
     TakenOver {
         /// The case.
         case: CaseId,
     },
-    /// The case was opened under rules that this engine does not run. It stays open for an engine that does, or for whoever
-    /// [cancels](super::Engine::cancel) it.
+    /// The case was opened under rules that this engine does not run. The case stays open for an engine that runs
+    /// these rules, or until somebody [cancels](super::Engine::cancel) it.
     OtherRules {
         /// The case.
         case: CaseId,
         /// `policy` or `data map`.
         what: &'static str,
-        /// The digest of those under which it was opened.
+        /// The digest of the rules under which the case was opened.
         opened_under: Digest,
     },
-    /// The customer, the profile or the expiring records have another open case already. No new one was opened.
+    /// The customer, the profile or the expiring records already have another open case. No new case was opened.
     Conflict {
-        /// That case.
+        /// The other case.
         case: CaseId,
     },
 }
 
 impl Outcome {
-    /// How a case ended that touched nothing in the end.
+    /// The outcome of a case that ended without an effect.
     pub(super) fn without_effect(case: &CaseId, closing: &Closing) -> Option<Self> {
         match closing {
             Closing::Superseded { because } => {
@@ -261,7 +261,7 @@ impl Outcome {
         }
     }
 
-    /// What came of an expiry, if it is one that ended.
+    /// The result of an expiry, if the case was an expiry that ended.
     pub fn expired(&self) -> Option<&Expired> {
         if let Self::Expired(expired) = self { Some(expired) } else { None }
     }

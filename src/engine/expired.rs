@@ -1,4 +1,4 @@
-//! What planning an expiry came to, and what came of one.
+//! The results of planning an expiry and of carrying it out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,35 +9,35 @@ use crate::ledger::EndedEarly;
 use crate::plan::{CaseId, ExpiredOf, ExpiryPlan, NothingExpires, RecordsOf};
 use crate::words::plural;
 
-/// What planning an expiry came to.
+/// The result of planning an expiry.
 #[derive(Clone, Debug)]
 pub enum PlannedExpiry {
     /// A plan to review.
     Plan(Box<ExpiryPlan>),
-    /// Nothing expires, and this is why.
+    /// Nothing expires, for this reason.
     Nothing(NothingExpires),
 }
 
-/// What came of an expiry.
+/// The result of an expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expired {
     /// The case.
     pub case: CaseId,
-    /// What came of it, by whose records they are.
+    /// The results, by the owners of the records.
     pub of: BTreeMap<RecordsOf, ExpiredOf>,
-    /// Whether that is all of it. An answer of the store may have been lost; the records are treated then, and not counted.
+    /// Whether the counts are complete. If an answer of the store was lost, its records were treated but not counted.
     pub exact: bool,
-    /// Why it came to an end before all was looked at, if it did.
+    /// Why the expiry ended before it was complete, if it did.
     pub ended_early: Option<EndedEarly>,
 }
 
 impl Expired {
-    /// Whether all that had expired was done, and nothing was left for the next run.
+    /// Whether everything that had expired was treated, and nothing is left for the next run.
     pub fn is_complete(&self) -> bool {
         self.ended_early.is_none() && self.of.values().all(|of| of.left() == 0)
     }
 
-    /// As JSON.
+    /// The result as JSON.
     pub fn to_json(&self) -> serde_json::Value {
         let of =
             self.of.iter().map(|(tenant, of)| serde_json::json!({ "records_of": tenant, "expired": of }));
@@ -50,7 +50,7 @@ impl Expired {
     }
 }
 
-/// As [`to_json`](Expired::to_json).
+/// Serialises as [`to_json`](Expired::to_json).
 impl Serialize for Expired {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.to_json().serialize(serializer)

@@ -1,7 +1,7 @@
 //! Records that expire: by their own age, when their last duty ends, or because their owner is gone.
 //!
-//! Nobody is erased here: records go that have expired, and their customers stay as they are. An expiry is a case like an
-//! erasure, with one step. Each batch of customers is one transaction of the store, and a part of the step.
+//! An expiry erases no customer. It erases expired records, and their customers stay as they are. An expiry is a case
+//! like an erasure, with one step. Each batch of customers is one transaction of the store, and one part of the step.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -29,24 +29,24 @@ use crate::store::{
 };
 use crate::treatment::{Tally, Treatment};
 
-/// What a customer is held back by whose facts cannot be read.
+/// The reason under which customers with unreadable facts are held back.
 const UNREADABLE: &str = "unreadable";
 
-/// Records that have expired, by class, as they were counted.
+/// The number of expired records, by class, from a count.
 pub(super) fn expired_of(treatment: &Treatment, tally: &Tally) -> BTreeMap<ClassName, u64> {
     let mut counted = Expiring::default();
     counted.add(treatment, tally);
     counted.classes.into_iter().map(|(name, class)| (name, class.expired)).collect()
 }
 
-/// A customer of whom something has expired.
+/// A customer with expired records.
 pub(super) struct Due {
     pub(super) facts: Customer,
-    /// Records treated so far.
+    /// The records treated so far.
     pub(super) done: Counts,
 }
 
-/// Goes through all customers, those that stand in for nobody known last.
+/// Reads all customers page by page. The "Unknown Customers" come last.
 #[derive(Debug)]
 pub(super) struct Pages {
     stand_ins: bool,
@@ -59,12 +59,12 @@ impl Pages {
         Self::at(false, None)
     }
 
-    /// From a place on.
+    /// Starts at a place.
     pub(super) fn at(stand_ins: bool, after: Option<Cursor>) -> Self {
         Self { stand_ins, after, ended: false }
     }
 
-    /// Where the next page begins. None once there is none.
+    /// The place of the next page. `None` after the last page.
     pub(super) fn place(&self) -> Option<ExpiryPlace> {
         let place = || ExpiryPlace::Customers { stand_ins: self.stand_ins, after: self.after.clone() };
         (!self.ended).then(place)
@@ -91,7 +91,7 @@ impl Pages {
     }
 }
 
-/// The treatments of the tenants, as they stand at one instant. Tenants without an entry of their own share one.
+/// The treatments of the tenants, dated for one instant. Tenants without their own entry share one treatment.
 pub(super) struct Dated<'e> {
     engine: &'e Engine,
     at: DateTime<Utc>,
@@ -103,7 +103,7 @@ impl<'e> Dated<'e> {
         Self { engine, at, known: HashMap::new() }
     }
 
-    /// Whether the census lets all of the tenants' records expire.
+    /// Checks that the census allows the expiry for all of these tenants.
     fn allowed(&mut self, counted: &mut Counted<'_>, tenants: &BTreeSet<TenantId>) -> Result<(), Error> {
         for tenant in tenants {
             if let Some((_, treatment)) = self.of(tenant) {
@@ -122,12 +122,12 @@ impl<'e> Dated<'e> {
 }
 
 impl Engine {
-    /// Plans what expires of the customers of some tenants, by age or because the last duty has ended. Touches nothing. All
-    /// customers are looked at, batch by batch.
+    /// Plans what expires for the customers of some tenants, by age or because the last duty has ended. Touches
+    /// nothing. Reads all customers, batch by batch.
     ///
     /// # Errors
-    /// [`Error::NoSuchTenant`] for a tenant that no customer has, be it asked for or in the policy. A store or a gateway out
-    /// of reach.
+    /// [`Error::NoSuchTenant`] for a tenant without customers, either asked for or named in the policy. A store or a
+    /// gateway out of reach.
     pub async fn plan_expiry(
         &self,
         tenants: impl IntoIterator<Item = TenantId> + Send,
@@ -197,17 +197,18 @@ impl Engine {
         Ok(PlannedExpiry::Plan(Box::new(plan)))
     }
 
-    /// Erases what has expired, under an approved plan: what has expired by now, whether or not it had when the plan was
-    /// made. It is a case: recorded before the first record is touched, and [resumed](Self::resume) after an interruption. An
-    /// expiry of the same records that is open already is gone on with.
+    /// Erases expired records, under an approved plan. Records that expired after the plan was made are erased, too.
+    /// An expiry is a case: it is recorded before the first record is touched, and [resumed](Self::resume) after an
+    /// interruption. If an expiry of the same records is open already, it is continued.
     ///
-    /// [`Outcome::Expired`] says what came of it. It ends early once more is found than twice what the plan said and 100
-    /// records, or once the approval does not hold any more: what was done stays done. [`Outcome::Waiting`] if the store or a
-    /// gateway is out of reach.
+    /// [`Outcome::Expired`] has the results. The expiry ends early in two cases: it finds more than twice the plan's
+    /// count plus 100 records, or the approval is not valid any more. What was done stays done. The outcome is
+    /// [`Outcome::Waiting`] if the store or a gateway is out of reach.
     ///
     /// # Errors
-    /// Before anything is touched: [`Error::Approval`] if the approval does not hold now, [`Error::OtherRules`] if policy
-    /// or data map are others, [`Error::Census`] without a [census](Self::census) that does. A ledger out of reach.
+    /// Before anything is touched: [`Error::Approval`] if the approval is not valid now, [`Error::OtherRules`] if the
+    /// policy or the data map has changed, [`Error::Census`] without a valid [census](Self::census). A ledger out of
+    /// reach.
     pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Outcome, Error> {
         let now = self.parts.clock.now();
         approved.approval.valid_at(now)?;
@@ -217,7 +218,7 @@ impl Engine {
         let expiry = Expiry { terms: Arc::clone(approved.plan.terms()), planned: approved.plan.due() };
         self.may_expire_by(&expiry, now).await?;
         let outcome = self.open_expiry(&expiry, approved, now).await?;
-        // One that was open already has come to its end under an approval that holds no more. This one holds.
+        // The open expiry has ended because its own approval has expired. The new approval is valid, so try again.
         match &outcome {
             Outcome::Expired(expired) if matches!(expired.ended_early, Some(EndedEarly::Mandate { .. })) => {
                 self.open_expiry(&expiry, approved, now).await
@@ -226,7 +227,7 @@ impl Engine {
         }
     }
 
-    /// Opens an expiry and carries it out, or goes on with the one that is open for the same records.
+    /// Opens an expiry and carries it out, or continues an open expiry of the same records.
     async fn open_expiry(
         &self,
         expiry: &Expiry,
@@ -247,8 +248,8 @@ impl Engine {
         }
     }
 
-    /// The rules under which an expiry was planned and that are not in force, if there are any: what they are, their digest
-    /// and the one in force.
+    /// The rules under which an expiry was planned, if they are not in force any more: their kind, their digest, and
+    /// the digest in force.
     pub(super) fn other_expiry_rules(&self, terms: &ExpiryTerms) -> Option<(&'static str, Digest, Digest)> {
         let policy = &self.parts.policy;
         let ours: Vec<Digest> = match terms.of() {
@@ -262,7 +263,7 @@ impl Engine {
         policies.chain([map]).find(|(_, plan, ours)| plan != ours)
     }
 
-    /// Whether the census lets records expire in a case.
+    /// Checks that the census allows the expiry of a case.
     pub(super) async fn may_expire(&self, run: &Run<'_, ExpiryWork>) -> Result<(), Error> {
         self.may_expire_by(&run.work.expiry, run.new.opened_at).await
     }
@@ -285,8 +286,8 @@ impl Engine {
         Some((port, OwnerlessRequest::new(rules.rules().clone(), treatment, at)))
     }
 
-    /// Looks at a page of customers: whose records have expired, and of whom nothing may be touched. One of whom that cannot be
-    /// told says nothing of the others.
+    /// Checks a page of customers: whose records have expired, and whose records must not be touched. If one customer
+    /// cannot be checked, the others are not affected.
     pub(super) async fn look(
         &self,
         page: Vec<Customer>,
@@ -297,7 +298,8 @@ impl Engine {
     ) -> Result<Vec<(Arc<Treatment>, Vec<Due>)>, Error> {
         let mut by_treatment = BTreeMap::<Digest, (Arc<Treatment>, Vec<Customer>)>::new();
         for facts in page {
-            // Whose customer it is cannot be read: somebody's records may have expired, and nobody has said whose.
+            // The tenant cannot be read. The customer's records may have expired, but nobody knows under which
+            // tenant's rules.
             if facts.unreadable.contains("tenant") {
                 let held =
                     |held: &mut BTreeMap<String, u64>| *held.entry(UNREADABLE.to_owned()).or_default() += 1;
@@ -360,11 +362,11 @@ impl Engine {
         Ok(looked)
     }
 
-    /// By what nothing of a customer's expires. What is not known forbids.
+    /// The reason why a customer's records must not expire, if any. What is unknown forbids.
     ///
-    /// Who is connected to a tenant that the plan is not about is that tenant's customer too, and who approved has said
-    /// nothing for it. Where only a number is known, there must be no other tenant, unless the policy says with a reason
-    /// that it does not look.
+    /// A customer who is connected to a tenant outside the plan also belongs to that tenant, and the approval does
+    /// not cover it. If the store knows only the number of tenants, there must be no other tenant, unless the policy
+    /// ignores `several_tenants` with a reason.
     fn held_back(&self, facts: &Customer, tenants: &BTreeSet<TenantId>) -> Option<String> {
         let policy = self.parts.policy.effective(&facts.tenant);
         let today = policy.time_zone().day(self.parts.clock.now());

@@ -1,4 +1,4 @@
-//! Looking at customers without planning anything: why a decision is as it is, and what another policy would hit.
+//! Questions about customers without planning: why a decision was made, and what another policy would change.
 
 use super::survey::Surveyed;
 use super::tenants::Sought;
@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::store::{Page, PageRequest};
 
 impl Engine {
-    /// What the policy says of a customer now, with the chain of reasons.
+    /// The policy's decision for a customer now, with the chain of reasons.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`], or a store, gateway or ledger out of reach.
@@ -33,14 +33,14 @@ impl Engine {
         Ok(found)
     }
 
-    /// What another policy would hit, over all customers of the store, in the memory of one batch. Touches nothing.
+    /// The effect of another policy on all customers of the store, in the memory of one batch. Touches nothing.
     ///
-    /// The gateways are not asked: a customer whom only a gateway's answer would block counts as due. Who was treated
-    /// before under another treatment counts as due as well, so that no number is too small.
+    /// The gateways are not asked: a customer who would be blocked only by a gateway's answer counts as due. A
+    /// customer who was treated before under another treatment counts as due as well, so that no number is too small.
     ///
     /// # Errors
-    /// [`Error::NoSuchTenant`] for an entry of the other policy under a tenant that no customer has. A store or ledger out of
-    /// reach.
+    /// [`Error::NoSuchTenant`] if the other policy has an entry for a tenant without customers. A store or ledger out
+    /// of reach.
     pub async fn impact(&self, new: &Policy) -> Result<Impact, Error> {
         let now = self.parts.clock.now();
         let mut impact = Impact::default();
@@ -53,7 +53,7 @@ impl Engine {
             let mut before = self.treated_before(&page.iter().collect::<Vec<_>>()).await?;
             for customer in &page {
                 let mut before = before.remove(&customer.id).unwrap_or_default();
-                // Nobody counts here: see `Impact::add`.
+                // Records are not counted here: see `Impact::add`.
                 before.treated.iter_mut().for_each(|done| done.anything_left = false);
                 impact.add(&self.parts.policy, new, customer, &before.treated, now);
             }
@@ -62,7 +62,7 @@ impl Engine {
             }
             after = next;
         }
-        // A tenant may have nobody but its "Unknown Customer".
+        // A tenant may have only its "Unknown Customer".
         self.look_for(sought).await?;
         Ok(impact)
     }

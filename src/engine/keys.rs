@@ -1,4 +1,4 @@
-//! Tokens for whole batches, from a key ring of which it is known that the ledger was written with it.
+//! Tokens for whole batches. The key ring is first checked against the ledger.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -7,12 +7,12 @@ use super::{Engine, Error};
 use crate::customer::Customer;
 use crate::ledger::{Entry, Epoch, KeyCheck, KeyRingError, Signed, SubjectToken, TokenOf, epochs, tokens};
 
-/// How many entries are read at once, from the latest back, until one is found that was written with a key.
+/// The number of entries that are read at once, from the latest backwards, until one was written with a key.
 const CHECKED: u64 = 100;
 
 impl Engine {
-    /// The epochs of the key ring, the current one last, once it is known that the ledger was written with these keys. With
-    /// another key, nobody who was erased before would be recognised.
+    /// The epochs of the key ring, the current epoch last. Checks first that the ledger was written with these keys.
+    /// With another key, no customer who was erased before would be recognised.
     pub(super) async fn epochs(&self) -> Result<Vec<Epoch>, Error> {
         let numbers = self.parts.keys.epochs().await?;
         let Some(current) = numbers.last().copied() else { return Err(KeyRingError::Empty.into()) };
@@ -29,7 +29,7 @@ impl Engine {
                 None if epoch > current => {
                     return Err(KeyRingError::Older { ledger: epoch, ring: current }.into());
                 }
-                // The key of an epoch before may have been destroyed.
+                // The key of an earlier epoch may have been destroyed.
                 Some(_) | None => {}
             }
         }
@@ -37,7 +37,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// With which keys the latest entries were written that were written with any: censuses and expiries are not.
+    /// The keys of the latest entries that were written with a key. Entries of censuses and expiries have no key.
     async fn last_keys(&self) -> Result<BTreeMap<u32, KeyCheck>, Error> {
         let mut before = self.parts.ledger.last().await?;
         while before > 0 {
@@ -59,7 +59,7 @@ impl Engine {
         Ok(Signed::new(&*self.parts.keys, current, of).await?)
     }
 
-    /// Tokens under every key that still exists, each with the place of the one whom it names. One request per epoch.
+    /// Tokens under every key that still exists, each with the index of the name in `of`. One request per epoch.
     pub(super) async fn all_tokens(&self, of: &[TokenOf]) -> Result<Vec<(SubjectToken, usize)>, Error> {
         let tokens = tokens(&*self.parts.keys, &self.epochs().await?, of).await?;
         let places = (0..of.len()).cycle();
@@ -72,7 +72,7 @@ fn key_of(entry: &Entry) -> Option<(u32, KeyCheck)> {
     entry.closed()?.key()
 }
 
-/// Whom the token of a customer names.
+/// The name behind a customer's token.
 pub(super) fn token_of(customer: &Customer) -> TokenOf {
     TokenOf::Customer {
         tenant: customer.tenant.clone(),

@@ -1,23 +1,23 @@
-//! Carrying plans out: survey, execute, resume.
+//! Carrying out plans: survey, execute, resume.
 //!
-//! An [`Engine`] holds a host's adapters and its policy. [`Engine::plan`] looks at a customer and says what
-//! would be done; [`Engine::execute`] does it, once it is approved.
+//! An [`Engine`] holds a host's adapters and policy. [`Engine::plan`] reads a customer's facts and says what would be
+//! done. [`Engine::execute`] carries out the plan after its approval.
 //!
 //! # How a case runs
-//! 1. **Open.** Mandate and plan are recorded before anything is touched.
-//! 2. **Decide again,** on fresh facts, and for who is due on the gateways' own answer. Anything changed: superseded.
-//! 3. **Deactivate,** compare-and-set; how the customer was is recorded first.
-//! 4. **Gateways.** Guards are looked at again right before. A refusal blocks the case.
-//! 5. **Records,** last of what cannot be taken back, guards checked again inside the transaction.
-//! 6. **Verify,** reading back by shape.
-//! 7. **Close:** one entry in the ledger, working memory wiped, the certificate.
+//! 1. **Open.** The mandate and the plan are recorded before anything is touched.
+//! 2. **Decide again,** on fresh facts. For a customer who is due, the gateways are asked, too. If anything has
+//!    changed, the case is superseded.
+//! 3. **Deactivate** by compare-and-set. The former status is recorded first.
+//! 4. **Gateways.** Guards are checked again right before each profile. A refusal blocks the case.
+//! 5. **Records.** This is the last irreversible step. Guards are checked again inside the transaction.
+//! 6. **Verify.** The records are read back and checked.
+//! 7. **Close.** The ledger gets one entry, the working memory is wiped, and the certificate is made.
 //!
-//! Whatever is about to be done is recorded before it is done, and *done* is written last: wherever a process
-//! dies, [`Engine::resume`] goes on. At rest every customer is untouched, erased as planned, or blocked with
-//! the step and the reason.
+//! Each step is recorded before it begins, and *done* is written last. Wherever a process dies, [`Engine::resume`]
+//! continues. At rest every customer is untouched, erased as planned, or blocked with the step and the reason.
 //!
-//! An [expiry](Engine::expire) and a [profile of a review](Engine::erase_profiles) are cases as well: with one step each, by the
-//! same loop.
+//! An [expiry](Engine::expire) and a [profile of a review](Engine::erase_profiles) are cases as well. Each has one
+//! step, and the same loop carries it out.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -73,13 +73,13 @@ pub use reviewed::ReviewOutcome;
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
-/// How many customers are worked on at once, unless the host says otherwise.
+/// The default number of customers in a batch.
 const BATCH: usize = 500;
 
-/// For how long a worker has cases for itself, unless the host says otherwise.
+/// The default duration of a worker's claim.
 const LEASE: Duration = Duration::from_secs(300);
 
-/// Holds a host's adapters and policy, and carries plans out. Cheap to clone.
+/// Holds a host's adapters and policy, and carries out plans. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     parts: Arc<Parts>,
@@ -99,11 +99,11 @@ struct Parts {
     strategies: Strategies,
     batch: usize,
     census_days: u32,
-    /// This worker, and for how long it claims cases.
+    /// This worker, and the duration of its claims.
     lease: Lease,
-    /// The keys are those with which the ledger was written.
+    /// The epochs of the key ring, after the check that the ledger was written with these keys.
     epochs: Mutex<Vec<Epoch>>,
-    /// Cases that this engine is working on, so that a resume does not take them up a second time.
+    /// Cases on which this engine is working, so that a resume does not take them up again.
     running: Mutex<BTreeSet<CaseId>>,
 }
 
@@ -116,7 +116,7 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// Builds an [`Engine`]. Store, policy, ledger and keys are needed from the start; the rest is added.
+/// Builds an [`Engine`]. Store, policy, ledger and keys are required; the rest is optional.
 #[derive(Debug)]
 pub struct EngineBuilder {
     store: Arc<dyn CustomerStore>,
@@ -137,85 +137,85 @@ pub struct EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// A payment gateway at which customers may have profiles.
+    /// Adds a payment gateway at which customers may have profiles.
     #[must_use]
     pub fn gateway(mut self, gateway: impl PaymentGatewayEraser) -> Self {
         self.gateways.push(Arc::new(gateway));
         self
     }
 
-    /// A place with backup copies of the store, under a name for the certificate.
+    /// Adds a place with backup copies of the store, under a name for the certificate.
     #[must_use]
     pub fn backups(mut self, name: impl Into<String>, backups: impl BackupRetention) -> Self {
         self.backups.push((name.into(), Arc::new(backups)));
         self
     }
 
-    /// What frees the store's files of old bytes.
+    /// Sets the adapter that removes old bytes from the store's files.
     #[must_use]
     pub fn scrub(mut self, scrub: impl Scrub) -> Self {
         self.scrub = Some(Arc::new(scrub));
         self
     }
 
-    /// What tells which records have no owner any more: for policies in which such records expire.
+    /// Sets the adapter that finds records without an owner, for policies in which such records expire.
     #[must_use]
     pub fn ownerless(mut self, records: impl OwnerlessRecords) -> Self {
         self.ownerless = Some(Arc::new(records));
         self
     }
 
-    /// Another clock than the system's.
+    /// Replaces the system clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Another source of randomness than the system's. For tests; whoever can foresee the bytes can tell which
-    /// token belongs to which record.
+    /// Replaces the system's source of randomness. For tests only: who can predict the bytes can tell which token
+    /// belongs to which record.
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
         self
     }
 
-    /// Strategies of the host's own, which the policy names.
+    /// Sets the host's own strategies, which the policy names.
     #[must_use]
     pub fn strategies(mut self, strategies: Strategies) -> Self {
         self.strategies = strategies;
         self
     }
 
-    /// How many customers are worked on at once: 500, unless this says otherwise. At least 1.
+    /// Sets the number of customers in a batch: at least 1. The default is 500.
     #[must_use]
     pub fn batch(mut self, customers: usize) -> Self {
         self.batch = customers.max(1);
         self
     }
 
-    /// The name of this worker, which no other process on the same ledger has: a process that is started anew under its name
-    /// goes on with its cases at once. Otherwise it gets a name of its own each time, and what it was working on when it
-    /// died waits until the [lease](Self::lease) has run out.
+    /// Sets the name of this worker. No other process on the same ledger may have this name. A process that restarts
+    /// under its name continues its cases at once. Without a name, every start gets a new random name. Cases of a
+    /// process that died then wait until their [lease](Self::lease) has expired.
     #[must_use]
     pub fn worker(mut self, name: impl Into<WorkerId>) -> Self {
         self.worker = Some(name.into());
         self
     }
 
-    /// For how long this worker has a case for itself after each sign of life: five minutes, unless this says otherwise. It
-    /// has to outlast every call to a gateway.
+    /// Sets how long a worker's claim on a case lasts after each write. The default is five minutes. The lease must
+    /// be longer than any call to a gateway.
     #[must_use]
     pub fn lease(mut self, lasts: Duration) -> Self {
         self.lease = lasts;
         self
     }
 
-    /// Holds the policy against the store's data map and gives the engine.
+    /// Checks the policy against the store's data map, and builds the engine.
     ///
     /// # Errors
-    /// Everything that is impossible or left open, all at once: see [`PolicyDocument::check`]; also a gateway
-    /// that the policy erases at and that has no adapter here, or has two.
+    /// Everything that is impossible or undecided, all at once: see [`PolicyDocument::check`]. Also a gateway at
+    /// which the policy erases, and that has no adapter here or has two.
     pub fn build(self) -> Result<Engine, Problems> {
         let policy = self.policy.check_with(self.store.data_map(), &self.strategies)?;
         let mut problems = Vec::new();
@@ -300,7 +300,7 @@ impl EngineBuilder {
 }
 
 impl Engine {
-    /// Starts with what no engine can be without.
+    /// Starts a builder with the required parts.
     pub fn builder(
         store: impl CustomerStore,
         policy: PolicyDocument,
@@ -326,17 +326,17 @@ impl Engine {
         }
     }
 
-    /// The policy, as it was held against the data map.
+    /// The policy, after the check against the data map.
     pub fn policy(&self) -> &Policy {
         &self.parts.policy
     }
 
-    /// What the store holds.
+    /// The data map of the store.
     pub fn data_map(&self) -> &DataMap {
         self.parts.store.data_map()
     }
 
-    /// What the policy says of a customer now.
+    /// The policy's decision for a customer now.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], or a store, gateway or ledger out of reach.
@@ -349,8 +349,8 @@ impl Engine {
     /// Plans the erasure of one customer. Touches nothing.
     ///
     /// # Errors
-    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], [`Error::Census`] without a [census](Self::census) that does,
-    /// or a store, gateway or ledger out of reach.
+    /// [`Error::NoSuchCustomer`], [`Error::NoSuchTreatment`], [`Error::Census`] without a valid
+    /// [census](Self::census), or a store, gateway or ledger out of reach.
     pub async fn plan(&self, customer: &CustomerId, asked: &Asked) -> Result<Planned, Error> {
         self.plan_batch(std::slice::from_ref(customer), asked)
             .await?
@@ -384,7 +384,7 @@ impl Engine {
         Ok(answers)
     }
 
-    /// A treatment that is asked for by name has to be in the policy.
+    /// Checks that a treatment asked for by name is in the policy.
     fn knows_treatment(&self, asked: &Asked) -> Result<(), Error> {
         if let Asked::Request { treatment: Some(name) } = asked
             && !self.parts.policy.all().any(|policy| policy.treatments().contains_key(name))
@@ -394,8 +394,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Archives a customer, without erasing anything: the reversible first of two steps. The second is to
-    /// plan, approve and execute.
+    /// Archives a customer without erasing anything. This is the first, reversible step. The second is to plan,
+    /// approve and execute.
     ///
     /// # Errors
     /// [`Error::NoSuchCustomer`], or a store out of reach.
@@ -410,7 +410,7 @@ impl Engine {
         Ok(only(self.parts.store.deactivate(&[deactivation]).await?)?)
     }
 
-    /// Takes back a deactivation that [`deactivate`](Self::deactivate) made.
+    /// Undoes a deactivation that [`deactivate`](Self::deactivate) made.
     ///
     /// # Errors
     /// A store out of reach.
@@ -423,14 +423,15 @@ impl Engine {
         Ok(only(self.parts.store.reactivate(&[reactivation]).await?)?)
     }
 
-    /// Executes approved plans: one outcome each, in order. For very many, see [`execute_each`](Self::execute_each).
+    /// Executes approved plans: one outcome each, in order. For very many plans, see
+    /// [`execute_each`](Self::execute_each).
     ///
     /// Dropping the future interrupts the cases; [`resume`](Self::resume) finishes them.
     ///
     /// # Errors
-    /// Before any case is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`] if any of the plans cannot
-    /// be executed now; nothing is touched then. Afterwards only what keeps the ledger from being written: open
-    /// cases can be resumed.
+    /// Before any case is opened: [`Error::Approval`], [`Error::OtherRules`] or [`Error::Census`] if any plan cannot
+    /// be executed now; then nothing is touched. Later: only errors that prevent writes to the ledger. Open cases can
+    /// be resumed.
     pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
         let now = self.parts.clock.now();
         self.admit_all(&plans, now).await?;
@@ -442,9 +443,9 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// Executes approved plans as an iterator gives them, and gives their outcomes as they come about: memory does not
-    /// grow with their number. Nothing happens unless somebody asks for the [next](Outcomes::next) outcome, and at
-    /// most three batches of plans are taken ahead of it.
+    /// Executes approved plans from an iterator, and returns the outcomes one by one. Memory does not grow with the
+    /// number of plans. Nothing happens until somebody asks for the [next](Outcomes::next) outcome. At most three
+    /// batches of plans are read in advance.
     pub fn execute_each<'e, P>(&'e self, plans: P) -> Outcomes<'e>
     where
         P: IntoIterator<Item = ApprovedPlan>,
@@ -462,7 +463,7 @@ impl Engine {
         customer_has_one.ok_or(Error::NoSuchCustomer)
     }
 
-    /// Whether plans may be executed now.
+    /// Checks that plans may be executed now.
     async fn admit_all(
         &self,
         plans: &[ApprovedPlan],
@@ -476,7 +477,8 @@ impl Engine {
         self.admit_replays(plans).await
     }
 
-    /// A case is carried out again for the customer whom it was about, and with the treatment with which they were erased.
+    /// Checks replays. A case is carried out again only for its own customer, and with the treatment that erased the
+    /// customer.
     async fn admit_replays(&self, plans: &[ApprovedPlan]) -> Result<(), Error> {
         let replays = plans.iter().filter_map(|plan| match &plan.mandate {
             Mandate::Replay(replay) => Some((replay.closed(), plan.plan.binding())),
@@ -531,8 +533,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The certificate of a closed case, as the ledger can prove it now. None if there is no such case or it
-    /// did not end in an erasure.
+    /// The certificate of a closed case, as the ledger can prove it now. `None` if there is no such case, or if the
+    /// case did not end in an erasure.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -540,13 +542,13 @@ impl Engine {
         Ok(Certificate::read(&*self.parts.ledger, case).await?)
     }
 
-    /// Frees the store's files of the bytes of everything erased so far, and records it. For after a run.
+    /// Removes the bytes of everything erased so far from the store's files, and records it. Call this after a run.
     ///
     /// # Errors
     /// [`Error::NoScrub`], or a store that is in use.
     pub async fn scrub(&self) -> Result<(), Error> {
         let scrub = self.parts.scrub.as_ref().ok_or(Error::NoScrub)?;
-        // What is closed while the scrub runs is not covered by it.
+        // Cases that are closed while the scrub runs are not covered by it.
         let through = self.parts.ledger.last().await?;
         scrub.scrub().await?;
         let scrubbed = EntryBody::Scrubbed(Scrubbed { through, at: self.parts.clock.now() });
@@ -554,14 +556,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a case for this engine's work, until the claim is dropped.
+    /// Claims a case for this engine, until the claim is dropped.
     fn claim(&self, case: &CaseId) -> Option<Claim<'_>> {
         let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.insert(case.clone()).then(|| Claim { running: &self.parts.running, case: case.clone() })
     }
 }
 
-/// That this engine works on a case.
+/// The claim of this engine on a case.
 struct Claim<'e> {
     running: &'e Mutex<BTreeSet<CaseId>>,
     case: CaseId,
@@ -573,13 +575,13 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// The one answer of a batch of one.
+/// The result of a batch with one item.
 fn only<T>(batch: crate::store::Batch<T>) -> Result<T, StoreError> {
     let missing = || StoreError::failed("answering", "the store gave no answer; it was not tried");
     batch.into_iter().next().ok_or_else(missing)?
 }
 
-/// No policy of these has a treatment of this name.
+/// The error that none of the policies has a treatment with this name.
 fn no_such_treatment<'p>(name: &TreatmentName, policies: impl Iterator<Item = &'p Effective>) -> Error {
     let known: BTreeSet<&str> =
         policies.flat_map(|policy| policy.treatments().keys()).map(TreatmentName::as_str).collect();

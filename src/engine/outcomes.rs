@@ -1,4 +1,4 @@
-//! What became of plans, one after the other, while the next ones are carried out.
+//! The outcomes of plans, one by one, while the next plans are carried out.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,18 +10,18 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use super::{Engine, Error, Outcome};
 use crate::plan::ApprovedPlan;
 
-/// How many batches are under way at once: the records of one are erased, the one before is closed, the next one is opened
-/// and decided again.
+/// The number of batches in progress at once: one batch erases records, the batch before it is being closed, and the
+/// next one is opened and decided again.
 const BATCHES_AT_ONCE: usize = 3;
 
-/// Held by the batch whose records are erased and read back. Were several there at once, all of them would wait for the
-/// store together, and the store would then wait while all of them are closed. It is of one run alone: another one may be
-/// asked for while nobody asks this one for its next outcome.
+/// A lock: only one batch at a time erases and reads back records; the others prepare or close. Without the lock, all
+/// batches would wait for the store together, and the store would then wait while all of them are closed. Each run
+/// has its own lock, because somebody may ask another run for outcomes while nobody polls this one.
 pub(super) type Turns = futures_util::lock::Mutex<()>;
 
 /// The outcomes of [`Engine::execute_each`], in the order of the plans.
 ///
-/// Dropping it interrupts the cases that are under way; [`Engine::resume`] finishes them.
+/// Dropping this interrupts the cases in progress; [`Engine::resume`] finishes them.
 pub struct Outcomes<'e> {
     batches: BoxStream<'e, Result<Vec<Outcome>, Error>>,
     ready: VecDeque<Outcome>,
@@ -34,7 +34,7 @@ impl fmt::Debug for Outcomes<'_> {
 }
 
 impl<'e> Outcomes<'e> {
-    /// `admitted`: when all of the plans were looked at already. None: each batch is looked at before it is opened.
+    /// `admitted`: when all plans were checked. `None`: each batch is checked before it is opened.
     pub(super) fn new(
         engine: &'e Engine,
         mut plans: impl Iterator<Item = ApprovedPlan> + Send + 'e,
@@ -51,12 +51,12 @@ impl<'e> Outcomes<'e> {
         Self { batches: batches.boxed(), ready: VecDeque::new() }
     }
 
-    /// The next plan's outcome; none once there are no more.
+    /// The next plan's outcome, or `None` after the last plan.
     ///
     /// # Errors
-    /// [`Error::Approval`] or [`Error::OtherRules`] if any plan of a batch cannot be executed now: nothing of this
-    /// batch is touched, those before it are done, and what comes after it can still be asked for. Otherwise what
-    /// keeps the ledger from being written: open cases can be resumed.
+    /// [`Error::Approval`] or [`Error::OtherRules`] if any plan of a batch cannot be executed now. Nothing of this
+    /// batch is touched, the batches before it are done, and later batches can still be asked for. Otherwise: errors
+    /// that prevent writes to the ledger. Open cases can be resumed.
     pub async fn next(&mut self) -> Option<Result<Outcome, Error>> {
         while self.ready.is_empty() {
             match self.batches.next().await? {

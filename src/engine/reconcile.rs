@@ -1,7 +1,7 @@
-//! What was forgotten at a gateway: every profile there, held against the root store.
+//! Finds profiles that were forgotten at a gateway: every profile there is compared with the root store.
 //!
-//! Profiles come a page at a time and are gathered into blocks; for each block the customers are read through once. So
-//! what is held in memory is a block and a page of customers, however many of either there are.
+//! Profiles arrive page by page and are collected into blocks. For each block all customers are read once. So memory
+//! holds only one block of profiles and one page of customers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -16,10 +16,10 @@ use crate::gateway::{
 use crate::ledger::{EntryKey, Find, SubjectToken, TokenOf};
 use crate::store::{Page, PageRequest, StoreError};
 
-/// How many profiles are held against the customers at once.
+/// The number of profiles that are compared with the customers at once.
 pub(super) const BLOCK: usize = 10_000;
 
-/// A reconciliation under way: ask for the [next](Self::next) rows until there are none.
+/// A running reconciliation. Ask for the [next](Self::next) rows until there are none.
 pub struct Reconciliation<'e> {
     engine: &'e Engine,
     gateway: GatewayName,
@@ -28,7 +28,8 @@ pub struct Reconciliation<'e> {
     waiting: Vec<ListedProfile>,
     ended: bool,
     listed: u64,
-    /// Customers whose profiles earlier blocks had, and who have no link to tell the right one: eight bytes each.
+    /// Customers who own profiles of earlier blocks, and who have no link that shows the right profile. Eight bytes
+    /// each.
     seen: HashSet<u64>,
 }
 
@@ -42,12 +43,17 @@ impl fmt::Debug for Reconciliation<'_> {
 }
 
 impl Engine {
-    /// Holds every profile of a gateway, or of an export of one, against the root store, and finds those that were
-    /// forgotten: orphans, profiles of customers who are archived or were erased, those whose subscriptions have all
-    /// ended, doubles, and those that cannot be told. Touches nothing.
+    /// Compares every profile of a gateway, or of an export, with the root store, and finds forgotten profiles.
+    /// Touches nothing. It finds:
     ///
-    /// What it finds is for a person to check: write it with a [`ReviewWriter`](crate::gateway::ReviewWriter), read what
-    /// was confirmed with [`Review::from_csv`](crate::gateway::Review::from_csv), and give it, approved, to
+    /// * orphans;
+    /// * profiles of customers who are archived or were erased;
+    /// * profiles whose subscriptions have all ended;
+    /// * duplicates;
+    /// * profiles whose owner is unclear.
+    ///
+    /// A person has to check the result. Write it with a [`ReviewWriter`](crate::gateway::ReviewWriter), read the
+    /// confirmed rows with [`Review::from_csv`](crate::gateway::Review::from_csv), and pass the approved review to
     /// [`erase_profiles`](Self::erase_profiles).
     ///
     /// # Errors
@@ -72,16 +78,15 @@ impl Engine {
 }
 
 impl Reconciliation<'_> {
-    /// How many profiles were listed so far.
+    /// The number of profiles listed so far.
     pub fn listed(&self) -> u64 {
         self.listed
     }
 
-    /// The next rows; perhaps none of them in a block where nothing was forgotten. None when all profiles were looked
-    /// at.
+    /// The next rows. The list may be empty if nothing was forgotten in a block. `None` after the last profile.
     ///
     /// # Errors
-    /// A gateway, store or ledger out of reach. What was listed is kept: ask again.
+    /// A gateway, store or ledger out of reach. The listed profiles are kept: call this again.
     pub async fn next(&mut self) -> Result<Option<Vec<ReviewRow>>, Error> {
         while !self.ended && self.waiting.len() < BLOCK {
             match self.pages.next().await? {
@@ -148,7 +153,7 @@ impl Reconciliation<'_> {
     }
 }
 
-/// Enough of a digest to remember a customer by.
+/// A short hash of a customer's id, for remembering the customer.
 fn short(customer: &CustomerId) -> u64 {
     let digest = Digest::of_bytes(customer.as_str().as_bytes());
     let mut bytes = [0; 8];
@@ -156,19 +161,19 @@ fn short(customer: &CustomerId) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// As mail servers compare addresses, as far as they agree.
+/// An address in the form in which mail servers compare addresses, as far as they agree.
 fn address(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// What the store and the ledger say of one profile.
+/// What the store and the ledger say about one profile.
 #[derive(Default)]
 pub(super) struct Matched {
-    /// Whose it is.
+    /// The owner of the profile.
     pub(super) customer: Option<(Customer, MatchedBy)>,
-    /// It may be of several.
+    /// Whether the profile may belong to several customers.
     pub(super) ambiguous: bool,
-    /// The customer was erased, or the profile was.
+    /// Whether the customer or the profile was erased.
     erased: bool,
 }
 
@@ -203,7 +208,7 @@ impl Matched {
     }
 }
 
-/// Customers who may be those of one profile. More than two tell no more than two.
+/// Customers who may own one profile. At most two are kept, because two already make the profile ambiguous.
 #[derive(Default)]
 struct Candidates {
     linked: Vec<Customer>,
@@ -223,7 +228,7 @@ impl Candidates {
             (None, _, Some(customer)) => {
                 Matched { customer: Some((customer, MatchedBy::Name)), ..Matched::default() }
             }
-            // It names somebody who is not there: an address says nothing against that.
+            // The gateway names a customer who does not exist. A matching address is no evidence against that.
             (None, _, None) if owner.is_some() => Matched::default(),
             (None, _, None) => {
                 let mut emailed = self.emailed.into_iter();
@@ -246,7 +251,7 @@ fn push(customers: &mut Vec<Customer>, customer: &Customer) {
 }
 
 impl Engine {
-    /// Whose each of these profiles is: by link, then by the name at the gateway, then by address.
+    /// Finds the owner of each profile: by link, then by the name at the gateway, then by address.
     pub(super) async fn match_block(
         &self,
         gateway: &GatewayName,
@@ -300,7 +305,7 @@ impl Engine {
         Ok(matched)
     }
 
-    /// The e-mail addresses of customers, unless nobody asks for them.
+    /// The e-mail addresses of customers, unless nobody needs them.
     async fn addresses(&self, customers: &[Customer], nobody_asks: bool) -> Result<Vec<Vec<String>>, Error> {
         if nobody_asks {
             return Ok(customers.iter().map(|_| Vec::new()).collect());
@@ -320,7 +325,7 @@ impl Engine {
         Ok(list)
     }
 
-    /// Which of them the ledger knows: the customer was erased, or the profile itself.
+    /// Which of these profiles the ledger knows as erased, either the customer or the profile itself.
     async fn find_erased(
         &self,
         gateway: &GatewayName,

@@ -1,4 +1,4 @@
-//! Taking open cases up again: after an interruption, on a person's word, or turn by turn.
+//! Taking up open cases again: after an interruption, at a person's request, or turn by turn.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,43 +16,43 @@ use crate::ledger::{
 };
 use crate::plan::{ApprovalError, Authority, CaseId, ExpiryOf, ReasonCode, Step};
 
-/// After how long a case that waits is worth another turn, where nobody says otherwise.
+/// The default time until a waiting case gets another turn.
 const A_WHILE: TimeDelta = TimeDelta::seconds(60);
 
-/// An open case, for whoever watches over them.
+/// An open case, for a host that monitors the open cases.
 #[derive(Clone, Debug)]
 pub struct OpenCase {
     /// The case.
     pub case: CaseId,
-    /// What it is to do.
+    /// What the case has to do.
     pub task: Task,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
-    /// What blocks it, if anything does. None: it was interrupted, and can be resumed.
+    /// What blocks the case, if anything. `None`: the case was interrupted, and can be resumed.
     pub blocked: Option<Obstacle>,
-    /// Whether something that cannot be taken back was begun.
+    /// Whether an irreversible step was begun.
     pub irreversible: bool,
-    /// The worker who has it, if one does.
+    /// The worker who has claimed the case, if any.
     pub held_by: Option<WorkerId>,
 }
 
-/// What came of an open case that was taken up again.
+/// The result of an open case that was taken up again.
 #[derive(Clone, Debug)]
 pub struct ResumedCase {
-    /// What it was to do: [`Task::customer`] says whose data, by the host's own id.
+    /// What the case had to do. [`Task::customer`] gives the customer, by the host's own id.
     pub task: Task,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What came of one turn of a case.
+/// The result of one turn of a case.
 #[derive(Clone, Debug)]
 pub enum Advance {
     /// There is more to do now.
     Again,
-    /// Something is out of reach. It is worth another turn from this instant on.
+    /// Something cannot be reached. Give the case its next turn at this instant or later.
     NotBefore(DateTime<Utc>),
-    /// It has ended, or rests until a person decides.
+    /// The case has ended, or waits until a person decides.
     Ended(Outcome),
 }
 
@@ -66,7 +66,7 @@ pub struct Resumed<'e> {
 }
 
 impl Resumed<'_> {
-    /// What came of the next case; none once there are no more.
+    /// The result of the next case, or `None` when there are no more cases.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -90,9 +90,11 @@ fn resumed(saved: &SavedCase, outcome: Outcome) -> ResumedCase {
 }
 
 impl Engine {
-    /// Goes on with every open case that was interrupted, and gives what came of them. Blocked cases are reported and left
-    /// alone, and so are those that were opened under rules which this engine does not run. What another worker has is
-    /// left to that one.
+    /// Continues every open case that was interrupted, and returns the results. Three kinds of cases are left alone:
+    ///
+    /// * Blocked cases are reported, and not continued.
+    /// * Cases that were opened under rules which this engine does not run are reported, and not continued.
+    /// * Cases that another worker has claimed are left to that worker.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -105,7 +107,8 @@ impl Engine {
         Ok(all)
     }
 
-    /// The same, and gives what came of the cases as it comes about: memory does not grow with their number.
+    /// Does the same as [`resume`](Self::resume), but returns the results one by one. Memory does not grow with the
+    /// number of cases.
     pub fn resume_each(&self) -> Resumed<'_> {
         Resumed { engine: self, after: None, ended: false, ready: VecDeque::new() }
     }
@@ -137,7 +140,7 @@ impl Engine {
         let claimed = self.parts.ledger.claim(&wanted, &self.parts.lease).await?;
         let mut sorted = Sorted::default();
         for saved in claimed.cases {
-            // One may have moved on since it was listed.
+            // A case may have moved on since it was listed.
             if let Some(claim) = claims.remove(&saved.new.id) {
                 sorted.add(as_mandated(saved)?, claimed.fence, now, claim)?;
             }
@@ -146,7 +149,7 @@ impl Engine {
         Ok(Some(outcomes))
     }
 
-    /// Carries cases of every kind out.
+    /// Carries out cases of every kind.
     async fn drive_all(&self, sorted: Sorted<'_>) -> Result<Vec<ResumedCase>, Error> {
         let turns = Turns::default();
         let mut ran = self.drive(sorted.erasures, &turns).await?;
@@ -155,7 +158,7 @@ impl Engine {
         Ok(ran.into_iter().map(|(case, outcome)| ResumedCase { task: case.task, outcome }).collect())
     }
 
-    /// Carries out the one case that was opened.
+    /// Carries out the only case that was opened.
     pub(super) async fn drive_one<W: Work>(&self, runs: Vec<Run<'_, W>>) -> Result<Outcome, Error> {
         let doing = "carrying out a case";
         let lost = || LedgerError::Failed { doing, what: "the case book opened none".to_owned() };
@@ -163,9 +166,9 @@ impl Engine {
         Ok(outcome)
     }
 
-    /// Whether a case was opened under rules that this engine does not run. Once something cannot be taken back, what is
-    /// done is in the case, and only the data map has to be the same. A case whose approval has run out is nobody's under
-    /// any rules: whoever finds it ends it.
+    /// Whether a case was opened under rules that this engine does not run. After an irreversible step, the case
+    /// itself holds what has to be done, and only the data map has to be the same. If the case's approval has
+    /// expired, the rules do not matter: the engine that finds the case ends it.
     fn other_rules(&self, saved: &SavedCase) -> Result<Option<Outcome>, Error> {
         let irreversible = saved.progress()?.is_irreversible();
         let policy = &self.parts.policy;
@@ -179,7 +182,7 @@ impl Engine {
                 rules.into_iter().find(|(what, theirs, ours)| theirs != ours && matters(what))
             }
             Task::Expiry(expiry) => self.other_expiry_rules(&expiry.terms),
-            // The review says what is erased, and the policy of the day whether a guard forbids it.
+            // The review says what is erased. Today's policy says whether a guard forbids it.
             Task::Profile(_) => None,
         };
         let now = self.parts.clock.now();
@@ -189,7 +192,7 @@ impl Engine {
         ))
     }
 
-    /// An open case, taken for this engine's work before it is read, so that nobody else changes it meanwhile.
+    /// Claims an open case before it is read, so that no other worker changes it in the meantime.
     async fn take(&self, case: &CaseId) -> Result<Taken<'_>, Error> {
         let running = || Error::Running { case: case.clone() };
         let claim: Claim<'_> = self.claim(case).ok_or_else(running)?;
@@ -204,7 +207,7 @@ impl Engine {
         Ok(Taken { saved, progress, fence: claimed.fence, since, claim })
     }
 
-    /// Gives a case back that was taken, and the error because of which.
+    /// Gives a claimed case back, and returns the error.
     async fn refuse<T>(&self, taken: &Taken<'_>, error: Error) -> Result<T, Error> {
         self.parts.ledger.release(taken.fence, std::slice::from_ref(&taken.saved.new.id)).await?;
         Err(error)
@@ -222,8 +225,8 @@ impl Engine {
         self.go_on(taken, Some(Event::Retried)).await
     }
 
-    /// Goes on with an open case, blocked or not, on the word of whoever has asked for the same again. Where another worker has
-    /// it, it is left to that one.
+    /// Continues an open case, blocked or not, because somebody asked for the same work again. If another worker has
+    /// claimed the case, it is left to that worker.
     pub(super) async fn go_on_with(&self, case: &CaseId) -> Result<Outcome, Error> {
         let taken = match self.take(case).await {
             Ok(taken) => taken,
@@ -238,8 +241,9 @@ impl Engine {
         self.go_on(taken, retried).await
     }
 
-    /// Goes on with a blocked case without the step that blocks it. Only what a gateway refuses can be waived, and
-    /// no guard: the certificate then says who decided so and why, and that the gateway may still hold the profile.
+    /// Continues a blocked case without the step that blocks it. Only a step that a gateway refuses can be waived; a
+    /// guard cannot. The certificate then says who decided this and why, and that the gateway may still hold the
+    /// profile.
     ///
     /// # Errors
     /// [`Error::NotWaivable`], [`Error::Approval`] for an operator of other tenants, no such case, or a ledger out of
@@ -268,7 +272,7 @@ impl Engine {
         let Taken { mut saved, fence, since, claim, .. } = taken;
         let case = saved.new.id.clone();
         if let Some(event) = event {
-            // Recorded at once: what a person decided is not lost with what comes of it.
+            // Recorded at once, so that a person's decision is not lost if the next turn fails.
             let at = self.parts.clock.now();
             let decided = CaseEvent { case: case.clone(), at, event: event.clone() };
             self.parts.ledger.record(fence, &[decided]).await?;
@@ -280,8 +284,8 @@ impl Engine {
         Ok(resumed.outcome)
     }
 
-    /// Takes one turn of a case: one step, and what has to be looked at before it. For hosts with a scheduler of their own,
-    /// which gives the case its next turn. [`resume`](Self::resume) takes all turns of all cases.
+    /// Takes one turn of a case: one step, and the checks before the step. For hosts with their own scheduler, which
+    /// then gives the case its next turn. [`resume`](Self::resume) takes all turns of all cases.
     ///
     /// # Errors
     /// [`Error::Running`] if another worker has it, no such open case, or a ledger out of reach.
@@ -314,8 +318,8 @@ impl Engine {
         })
     }
 
-    /// Gives a case up before anything that cannot be taken back: the customer is as before, and the ledger
-    /// says who cancelled and why. An expiry can be given up at any time: what was done stays done.
+    /// Cancels a case before any irreversible step. The customer is as before, and the ledger says who cancelled and
+    /// why. An expiry can be cancelled at any time: what was done stays done.
     ///
     /// # Errors
     /// [`Error::TooLate`], [`Error::Approval`] for an operator of other tenants, no such case, or a store or ledger
@@ -347,7 +351,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a person has authority over everybody whom a case concerns.
+    /// Whether a person has authority over every customer whom a case concerns.
     fn has_authority(&self, by: &Authority, task: &Task) -> Result<(), ApprovalError> {
         match task {
             Task::Erasure(erasure) => by.over_all(&erasure.binding),
@@ -355,7 +359,7 @@ impl Engine {
                 by.operator().check()?;
                 task.tenants().iter().try_for_each(|tenant| by.over(tenant))?;
                 match task {
-                    // They may be any tenant's.
+                    // The records may belong to any tenant.
                     Task::Expiry(expiry) if *expiry.terms.of() == ExpiryOf::Ownerless => {
                         self.parts.policy.tenants().try_for_each(|tenant| by.over(tenant))
                     }
@@ -365,7 +369,7 @@ impl Engine {
         }
     }
 
-    /// So many open cases in the order of their ids, after one.
+    /// Up to `limit` open cases in the order of their ids, after the given id.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -386,9 +390,9 @@ impl Engine {
         Ok(open)
     }
 
-    /// Every entry of the ledger about one customer, in order: what was done to them, and when. The instant of registration
-    /// is part of who they are, as the store gives it: row ids are reused. It needs no row: a customer who is gone is found
-    /// as well.
+    /// Every entry of the ledger about one customer, in order: what was done to the customer, and when. Row ids are
+    /// reused, so the instant of registration is needed too, as the store gives it. The customer's row need not
+    /// exist: erased customers are found as well.
     ///
     /// # Errors
     /// Keys or a ledger out of reach.
@@ -405,7 +409,7 @@ impl Engine {
     }
 }
 
-/// A case that was taken to be worked on.
+/// A case that this engine has claimed.
 struct Taken<'e> {
     saved: SavedCase,
     progress: Progress,
@@ -448,7 +452,7 @@ impl<'e> Sorted<'e> {
     }
 }
 
-/// A case from the case book, once it is known that its mandate is for this very task.
+/// A case from the case book, after the check that its mandate is for its task.
 fn as_mandated(saved: SavedCase) -> Result<SavedCase, Error> {
     match saved.new.is_mandated() {
         Ok(()) => Ok(saved),

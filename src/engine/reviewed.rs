@@ -1,4 +1,4 @@
-//! Erasing at a gateway what a person confirmed in a review, and nothing else.
+//! Erases at a gateway what a person confirmed in a review, and nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,28 +15,34 @@ use crate::ledger::{EntryKey, Find, NewCase, ReviewedProfile, Task, TokenOf};
 use crate::plan::Mandate;
 use crate::policy::{Guard, GuardRule};
 
-/// What came of one confirmed row.
+/// The result for one confirmed row.
 #[derive(Clone, Debug)]
 pub struct ReviewOutcome {
-    /// Which gateway.
+    /// The gateway.
     pub gateway: GatewayName,
-    /// Which profile.
+    /// The profile.
     pub profile: ProfileId,
-    /// What came of it.
+    /// The outcome of the row's case.
     pub outcome: Outcome,
 }
 
 impl Engine {
-    /// Erases the profiles that a person confirmed in a review: one outcome each, by gateway and in the review's order. Each is
-    /// a case of its own: recorded before the gateway is asked, and resumed after an interruption.
+    /// Erases the profiles that a person confirmed in a review. Returns one outcome each, by gateway and in the
+    /// review's order. Each profile is a case of its own: it is recorded before the gateway is asked, and resumed
+    /// after an interruption.
     ///
-    /// Each is matched again first, and looked at at the gateway. Where the account, the customer or the name at the
-    /// gateway is another one by now, or a guard forbids it, or a subscription runs, an invoice is unpaid or a payment
-    /// disputed, it stays: [`Outcome::Superseded`]. A profile that has an open case already is tried again.
+    /// Each profile is first matched again and read at the gateway. The profile stays, with [`Outcome::Superseded`],
+    /// in these cases:
+    ///
+    /// * The account, the customer or the name at the gateway has changed.
+    /// * A guard forbids the erasure.
+    /// * A subscription runs, an invoice is unpaid, or a payment is disputed.
+    ///
+    /// A profile with an open case is tried again.
     ///
     /// # Errors
-    /// [`Error::Approval`] if the approval has expired, [`Error::NoSuchGateway`] for a gateway without an adapter; nothing is
-    /// touched then. A store or ledger out of reach.
+    /// [`Error::Approval`] if the approval has expired, [`Error::NoSuchGateway`] for a gateway without an adapter;
+    /// then nothing is touched. A store or ledger out of reach.
     pub async fn erase_profiles(&self, review: &ApprovedReview) -> Result<Vec<ReviewOutcome>, Error> {
         let now = self.parts.clock.now();
         review.approval.valid_at(now)?;
@@ -62,7 +68,7 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// Those that were open already and have come to their end under an approval that holds no more are erased under this one.
+    /// Erases, under this approval, the profiles whose open case ended because its own approval has expired.
     async fn once_more(
         &self,
         review: &ApprovedReview,
@@ -110,7 +116,7 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(rows.len());
         for (row, opened) in rows.iter().zip(opened) {
             let outcome = match opened {
-                // Whoever erases a profile once more wants it tried again.
+                // Asking for the erasure again means that the open case is tried again.
                 Some(Outcome::Conflict { case }) => Some(self.go_on_with(&case).await?),
                 Some(other) => Some(other),
                 None => ran.next(),
@@ -121,7 +127,7 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// Whose the profiles of a review are now.
+    /// Finds the present owners of a review's profiles.
     pub(super) async fn match_rows(
         &self,
         gateway: &GatewayName,
@@ -133,8 +139,8 @@ impl Engine {
         Ok(matched)
     }
 
-    /// Those that a person confirmed although only the address says whose they are: the review does not keep addresses,
-    /// so what is looked at again is that nothing else says anything by now, and who the customer is.
+    /// Matches the profiles that a person confirmed although only the address shows the owner. The review does not
+    /// keep addresses. So this checks that no other evidence contradicts the owner, and reads the customer again.
     async fn match_by_address(&self, rows: &[&ReviewRow], matched: &mut [Matched]) -> Result<(), Error> {
         let of = |row: &ReviewRow| match &row.customer {
             Some((id, _, MatchedBy::Email)) => Some(id.clone()),
@@ -153,8 +159,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A guard that forbids to erase anything of this customer's. To be archived is not asked for: of two profiles of an
-    /// active customer one can go.
+    /// A guard that forbids erasing anything of a customer. The customer need not be archived: an active customer's
+    /// duplicate profile can be erased.
     pub(super) fn forbids(&self, customer: &Customer) -> Option<Guard> {
         let policy = self.parts.policy.effective(&customer.tenant);
         policy
@@ -165,11 +171,11 @@ impl Engine {
             .map(|(guard, _)| guard.clone())
     }
 
-    /// Whether a profile at a gateway is of a customer who was erased, or was erased itself: for whoever takes in a
-    /// gateway's events, so that one that comes late does not bring the person back.
+    /// Whether a gateway's event is about an erased customer or profile. Call this before you process events of a
+    /// gateway, so that a late event does not bring the person back.
     ///
-    /// `owner` is the customer whom the gateway's own data name, if they name one. What was erased before the ledger began,
-    /// or by somebody else, is not known here.
+    /// `owner` is the customer whom the gateway's data name, if they name one. Erasures before the ledger began, or
+    /// by somebody else, are not known here.
     ///
     /// # Errors
     /// A store or ledger out of reach. Then nothing is known: keep the event, and ask again.
@@ -191,7 +197,7 @@ impl Engine {
         let Some(owner) = owner else { return Ok(false) };
         let facts = self.facts(std::slice::from_ref(owner)).await?;
         let Some(customer) = facts.get(owner) else {
-            // The row is gone, and with it the tenant, without which the ledger cannot be asked.
+            // The row is gone, and the tenant with it. The ledger cannot be asked without the tenant.
             return Ok(false);
         };
         let before = self.treated_before(&[customer]).await?;

@@ -1,4 +1,4 @@
-//! A case while it runs.
+//! A running case.
 
 use std::time::Duration;
 
@@ -14,52 +14,52 @@ use crate::ledger::{Entry, Fence, LedgerError, NewCase, SavedCase};
 use crate::plan::{CaseId, Step};
 use crate::store::StoreError;
 
-/// A step that is not taken because a guard forbids the whole erasure. Nobody can do without a guard.
+/// An obstacle: a guard forbids the whole erasure. A guard cannot be skipped.
 pub(super) fn by_a_guard(step: Step, reason: impl Into<Hindrance>) -> Obstacle {
     Obstacle { step, reason: reason.into(), waivable: false }
 }
 
-/// A step that is not taken because of what was found at it. A person may decide to do without it.
+/// An obstacle found at the step itself. A person may decide to skip the step.
 pub(super) fn at_the_step(step: Step, reason: impl Into<Hindrance>) -> Obstacle {
     Obstacle { step, reason: reason.into(), waivable: true }
 }
 
-/// What a kind of case knows and does: how it is decided again, by whom its steps are performed, and how it is closed.
+/// What a kind of case does: how it is decided again, who performs its steps, and how it is closed.
 #[async_trait]
 pub(super) trait Work: Sized + Send + Sync + 'static {
-    /// Who performs a step. None for a step that such a case never has.
+    /// Who performs a step. `None` for a step that this kind of case never has.
     fn performer(step: &Step) -> Option<&'static dyn Perform<Self>>;
 
-    /// Looks whether what was approved still holds. Those of which it does are marked so; the others end.
+    /// Checks whether the approved plan is still valid. Valid cases are marked as decided; the others end.
     async fn decide(
         engine: &Engine,
         batch: &mut Batch<'_>,
         runs: Vec<&mut Run<'_, Self>>,
     ) -> Result<(), Error>;
 
-    /// Closes cases in which all is done.
+    /// Closes cases that are complete.
     async fn close(engine: &Engine, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error>;
 
-    /// How a case ended that is closed. None where somebody else closed it, and the entry does not say enough.
+    /// The outcome of a closed case. `None` if another worker closed it and the entry does not say enough.
     fn outcome(run: &Run<'_, Self>, entry: &Entry) -> Option<Outcome>;
 }
 
-/// A case while it runs.
+/// A running case.
 pub(super) struct Run<'e, W> {
     pub(super) new: NewCase,
-    /// What this kind of case knows.
+    /// The data of this kind of case.
     pub(super) work: W,
     pub(super) progress: Progress,
-    /// What was looked at since it was taken up.
+    /// What was checked since the case was taken up.
     pub(super) turn: Turn,
     pub(super) outcome: Option<Outcome>,
-    /// What happened and is not recorded yet: it goes into the next write, or is found again by whoever resumes.
+    /// Events that are not recorded yet. The next write records them, or the next resume finds the same result again.
     pub(super) unsaved: Vec<Event>,
     /// Whether anything happened since this was last set to false.
     pub(super) moved: bool,
-    /// By which it is this worker's.
+    /// The fence of this worker's claim.
     pub(super) fence: Fence,
-    /// When the lease began anew, by the engine's clock.
+    /// When the lease was last renewed, by the engine's clock.
     pub(super) renewed: DateTime<Utc>,
     _claim: Claim<'e>,
 }
@@ -94,7 +94,7 @@ impl<'e, W> Run<'e, W> {
         self.outcome.is_none()
     }
 
-    /// Nothing is to be recorded of it any more: its working memory is wiped, or another worker has it.
+    /// Whether nothing more may be recorded: the working memory is wiped, or another worker has claimed the case.
     pub(super) fn is_closed(&self) -> bool {
         match &self.outcome {
             Some(
@@ -115,7 +115,7 @@ impl<'e, W> Run<'e, W> {
         }
     }
 
-    /// What it does from here. None once this run of it has ended.
+    /// The next action of the case. `None` after this run of the case has ended.
     pub(super) fn next(&self) -> Option<Next> {
         self.is_active().then(|| next(&self.progress, &self.turn))
     }
@@ -133,7 +133,7 @@ impl<'e, W> Run<'e, W> {
         self.wait(step, &error.into(), retry_after);
     }
 
-    /// Takes in what happened and is recorded.
+    /// Applies an event that is recorded already.
     pub(super) fn take_in(&mut self, event: &Event) -> Result<(), Error> {
         self.progress.apply(event).map_err(|source| self.out_of_order(source))?;
         self.moved = true;
@@ -144,7 +144,7 @@ impl<'e, W> Run<'e, W> {
         LedgerError::OutOfOrder { case: self.new.id.clone(), source }.into()
     }
 
-    /// Takes in what happened. [`Engine::save`](super::Engine::save) records it.
+    /// Applies an event. [`Engine::save`](super::Engine::save) records it later.
     pub(super) fn note(&mut self, event: Event) -> Result<(), Error> {
         self.take_in(&event)?;
         self.unsaved.push(event);
@@ -152,7 +152,7 @@ impl<'e, W> Run<'e, W> {
     }
 }
 
-/// The case that is open no more, or is another worker's by now. Everything else is an error.
+/// The case, if it is no longer open or another worker has claimed it. Every other error is returned.
 pub(super) fn lost_case(error: LedgerError) -> Result<CaseId, Error> {
     match error {
         LedgerError::NoSuchCase { case } | LedgerError::LostClaim { case } => Ok(case),
@@ -164,7 +164,7 @@ pub(super) fn not_tried() -> StoreError {
     StoreError::failed("answering", "the store did not answer for this customer; it was not tried")
 }
 
-/// The store cannot be reached, or fails: every case stays as it is, to be resumed.
+/// The store cannot be reached, or fails: every case stays as it is, and can be resumed.
 pub(super) fn wait_all<'r, 'e: 'r, W: 'r>(
     runs: impl IntoIterator<Item = &'r mut Run<'e, W>>,
     step: &Step,

@@ -1,4 +1,4 @@
-//! Looking at customers before anything is done: facts, gateways, what was done before, and the decision.
+//! Reading customers before anything is done: facts, gateways, earlier cases, and the decision.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::policy::{Guard, GuardRule, Policy};
 use crate::store::{Batch, StoreError, TallyRequest};
 use crate::treatment::{RecordAction, Tally, Treatment, TreatmentName};
 
-/// How many gateway calls are under way at once.
+/// The number of gateway calls in progress at once.
 pub(super) const CALLS: usize = 32;
 
 impl Engine {
@@ -44,7 +44,7 @@ impl Engine {
             })
             .collect();
         self.settle(&mut surveyed, now).await?;
-        // Those who are planned together mostly share their terms, which are kept and digested once.
+        // Customers who are planned together mostly share their terms. Shared terms are stored and digested once.
         let mut terms = None;
         let planned = surveyed.into_iter().map(|one| {
             let planned = self.planned(one?, now, terms.as_ref())?;
@@ -56,8 +56,8 @@ impl Engine {
         Ok(planned.collect())
     }
 
-    /// Counts, asks the gateways about those who are due, and decides again by what was found, until every decision rests on
-    /// a count and on answers of its own: where nothing is left under one treatment, something may be under another.
+    /// Counts, asks the gateways about customers who are due, and decides again, until every decision is based on
+    /// counts and answers. If nothing is left under one treatment, something may be left under another.
     pub(super) async fn settle(
         &self,
         surveyed: &mut [Result<Surveyed, Error>],
@@ -83,7 +83,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks the gateways about those who are due, and decides again. One whose gateway gives no answer gets the error.
+    /// Asks the gateways about customers who are due, and decides again. A customer whose gateway does not answer
+    /// gets the error.
     async fn ask_gateways(&self, surveyed: &mut [Result<Surveyed, Error>], now: DateTime<Utc>) {
         let accounts = &Accounts::of(self);
         let mut asking: Vec<BoxFuture<'_, Result<Customer, GatewayError>>> = Vec::new();
@@ -116,7 +117,7 @@ impl Engine {
                 let tally = one.tally().cloned().unwrap_or_default();
                 let policy = &self.parts.policy;
                 let plan = Plan::draft(policy, self.data_map(), &one.facts, due, tally, now, terms);
-                // A request may ask for a treatment that only other tenants have.
+                // A request may name a treatment that only other tenants have.
                 let its_own = || std::iter::once(policy.effective(&one.facts.tenant));
                 Planned::Plan(Box::new(plan.ok_or_else(|| no_such_treatment(&due.treatment, its_own()))?))
             }
@@ -138,8 +139,8 @@ impl Engine {
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 
-    /// Adds the accounts where the profiles are, and what the gateways say of subscriptions, invoices and disputes,
-    /// unless the policy looks at none of them.
+    /// Adds the gateway accounts of the profiles, and what the gateways say of subscriptions, invoices and disputes,
+    /// unless the policy uses none of these facts.
     pub(super) async fn with_gateways(
         &self,
         mut facts: Customer,
@@ -155,7 +156,7 @@ impl Engine {
         self.with_gateways_if(facts, &asks).await
     }
 
-    /// Adds what the gateways say, if the policy looks at one of these guards.
+    /// Adds what the gateways say, if the policy checks one of these guards.
     pub(super) async fn with_gateways_if(
         &self,
         mut facts: Customer,
@@ -173,8 +174,8 @@ impl Engine {
         Ok(facts)
     }
 
-    /// Counts the records of those who are due, one request per treatment. One whose records cannot be counted gets
-    /// the error, and says nothing of the others.
+    /// Counts the records of customers who are due, one request per treatment. If a customer's records cannot be
+    /// counted, only this customer gets the error.
     async fn count(&self, surveyed: &mut [Result<Surveyed, Error>], now: DateTime<Utc>) -> Result<(), Error> {
         let mut by_treatment =
             BTreeMap::<Digest, (Arc<Treatment>, Vec<(CustomerId, &mut Result<Surveyed, Error>)>)>::new();
@@ -184,7 +185,7 @@ impl Engine {
                     if !counted.contains_key(&due.treatment) =>
                 {
                     let policy = self.parts.policy.effective(&facts.tenant);
-                    // A duty is dated for each tenant, so its treatment is one of its own.
+                    // A duty is dated for each tenant, so each tenant has its own dated treatment.
                     let found = policy.dated_with_digest(&due.treatment, now);
                     found.map(|found| (found, facts.id.clone()))
                 }
@@ -226,7 +227,7 @@ impl Engine {
         }
     }
 
-    /// What the ledger says was done to customers before.
+    /// What the ledger says about earlier cases of customers.
     pub(super) async fn treated_before(
         &self,
         customers: &[&Customer],
@@ -258,9 +259,9 @@ impl Engine {
 
 impl Engine {
     fn treated(&self, case: &ClosedCase, rules: &ErasureRules, result: &ErasureResult) -> TreatedBefore {
-        // Under another policy the days are others.
+        // Another policy gives other days.
         let is_same_policy = rules.policy == self.parts.policy.effective(&rules.tenant).digest();
-        // A class in which no date can be read is free on no day that is known: the others say when to look.
+        // A class in which no date can be read has no known day. The other classes say when to look again.
         let from = result.deferred.values().filter_map(|deferred| deferred.from).min();
         TreatedBefore {
             case: case.case.clone(),
@@ -278,7 +279,7 @@ impl Engine {
     }
 }
 
-/// What a gateway says of one profile, added to the facts.
+/// Adds what a gateway says of one profile to the facts.
 fn add(facts: &mut Customer, state: &ProfileState) {
     if let ProfileState::Present(profile) = state {
         for (sum, count) in [
@@ -291,34 +292,34 @@ fn add(facts: &mut Customer, state: &ProfileState) {
     }
 }
 
-/// What the ledger says of a customer.
+/// What the ledger says about a customer.
 #[derive(Default)]
 pub(super) struct Before {
-    /// How they were treated.
+    /// Earlier treatments.
     pub(super) treated: Vec<TreatedBefore>,
-    /// Mandates that were used: for which plan, when they were given, and of what kind.
+    /// Used mandates: the plan, when the mandate was given, and its kind.
     pub(super) used: Vec<(Digest, DateTime<Utc>, MandateKind)>,
     /// The entries themselves.
     pub(super) entries: Vec<Entry>,
 }
 
-/// A customer, what was decided, and what they have.
+/// A customer with the decision and the counts.
 pub(super) struct Surveyed {
     pub(super) facts: Customer,
     pub(super) decision: Decision,
-    /// What was done before. As long as nobody has counted, something may be left.
+    /// Earlier treatments. Until somebody counts, something may be left.
     pub(super) before: Vec<TreatedBefore>,
-    /// What the host asked.
+    /// Who asked.
     asked: Asked,
-    /// Whether the decision has to rest on a count.
+    /// Whether the decision must be based on a count.
     counts: bool,
     /// Whether the gateways were asked.
     asked_gateways: bool,
-    /// What was counted, by treatment.
+    /// The counts, by treatment.
     counted: BTreeMap<TreatmentName, Tally>,
-    /// The treatment that was chosen now, whether or not anything is left under it.
+    /// The treatment that was chosen now, even if nothing is left under it.
     chosen: Option<TreatmentName>,
-    /// Records that cannot be read under a treatment, and what would lift that.
+    /// Unreadable records, by treatment, each with the way out.
     unread: BTreeMap<TreatmentName, (String, String)>,
 }
 
@@ -344,31 +345,31 @@ impl Surveyed {
         }
     }
 
-    /// The decision need not rest on a count: what was approved does not depend on one.
+    /// Marks that the decision needs no count, because the approved plan does not depend on one.
     pub(super) fn uncounted(self) -> Self {
         Self { counts: false, ..self }
     }
 
-    /// Whether the decision rests on records that nobody has counted.
+    /// Whether the decision depends on records that were not counted.
     fn is_open(&self) -> bool {
         let counted = |due: &Due| self.counted.contains_key(&due.treatment);
         self.counts && matches!(&self.decision, Decision::Due(due) if !counted(due))
     }
 
-    /// Whether the decision rests on what gateways were not asked.
+    /// Whether the decision depends on gateways that were not asked.
     fn is_unasked(&self) -> bool {
         !self.asked_gateways
             && matches!(self.decision, Decision::Due(_))
             && !self.facts.gateway_profiles.is_empty()
     }
 
-    /// The records were counted under the treatment that the decision names.
+    /// Adds the count under the decision's treatment.
     fn count(&mut self, policy: &Policy, tally: Tally) {
         let Decision::Due(due) = &self.decision else { return };
         let left = tally.is_anything_left();
         let policy = policy.effective(&self.facts.tenant);
         let digest = policy.treatment_digest(&due.treatment);
-        // Somebody wrote into a record that was emptied: the customer came back.
+        // Somebody wrote into a cleared record: the customer has returned.
         let is_filled = policy.treatments().get(&due.treatment).is_some_and(|treatment| {
             let root = treatment.root();
             let empties = treatment
@@ -377,7 +378,7 @@ impl Surveyed {
             empties && tally.classes.get(root).is_some_and(|own| own.due > 0)
         });
         for done in &mut self.before {
-            // What is due by itself says nothing of a treatment that is chosen anew.
+            // A count of deferred records says nothing about a newly chosen treatment.
             if !due.is_deferred() {
                 done.anything_left = left;
             }
@@ -391,7 +392,7 @@ impl Surveyed {
         self.counted.insert(due.treatment.clone(), tally);
     }
 
-    /// What was counted under the treatment on which the decision rests.
+    /// The count under the treatment of the decision.
     pub(super) fn tally(&self) -> Option<&Tally> {
         let treatment = match &self.decision {
             Decision::Due(due) => Some(&due.treatment),
@@ -405,7 +406,7 @@ impl Surveyed {
         self.block_unread();
     }
 
-    /// A record cannot be read under the treatment that the decision names: that blocks this customer.
+    /// Notes a record that cannot be read under the decision's treatment. That blocks this customer.
     fn cannot_be_read(&mut self, what: String, way_out: String) {
         if let Decision::Due(due) = &self.decision {
             self.unread.insert(due.treatment.clone(), (what, way_out));
@@ -420,7 +421,7 @@ impl Surveyed {
         }
     }
 
-    /// Whether a record that cannot be read blocks the customer.
+    /// Whether an unreadable record blocks the customer.
     pub(super) fn is_unread(&self) -> bool {
         !self.unread.is_empty() && matches!(self.decision, Decision::Blocked(_))
     }

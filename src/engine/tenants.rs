@@ -1,4 +1,5 @@
-//! Tenants that no customer has. A misspelled tenant is an error: never a plan of no customers, and never a check that passes.
+//! Finds tenants that no customer has. A misspelled tenant is an error. Otherwise a plan would have no customers, and
+//! a check would pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +10,15 @@ use crate::document::{Problem, Problems, join, nearest};
 use crate::policy::Policy;
 use crate::store::CustomerStore;
 
-/// How many tenants of the store an error names where none is near.
+/// The number of tenants of the store that an error names, if none has a similar name.
 const NAMED: usize = 8;
 
-/// Tenants that were named, and that no customer had so far. Its size depends on what was named, not on the store.
+/// Named tenants that no customer had so far. The size depends on the number of named tenants, not on the store.
 pub(super) struct Sought {
     missing: BTreeMap<TenantId, Missing>,
     /// Some tenants of the store.
     some: BTreeSet<TenantId>,
-    /// There are more than these.
+    /// Whether there are more tenants than these.
     more: bool,
 }
 
@@ -28,23 +29,23 @@ struct Missing {
 }
 
 impl Sought {
-    /// Those of a policy's entries, and those that were asked for.
+    /// The tenants of a policy's entries, and the tenants that were asked for.
     pub(super) fn new<'t>(policy: &Policy, asked: impl IntoIterator<Item = &'t TenantId>) -> Self {
         let missing = |path, in_policy| Missing { path, in_policy, nearest: None };
         let of_policy =
             policy.tenants().map(|tenant| (tenant.clone(), missing(join("tenants", tenant.as_str()), true)));
         let asked =
             asked.into_iter().map(|tenant| (tenant.clone(), missing(format!("tenant {tenant}"), false)));
-        // What the policy names is said there, even if it was asked for too.
+        // If the policy names a tenant that was asked for, the error points to the policy.
         Self { missing: asked.chain(of_policy).collect(), some: BTreeSet::new(), more: false }
     }
 
-    /// Whether there is nothing more to look for.
+    /// Whether every tenant was found.
     pub(super) fn is_settled(&self) -> bool {
         self.missing.is_empty()
     }
 
-    /// The tenants of some customers are there.
+    /// Removes the tenants of some customers.
     pub(super) fn meet(&mut self, customers: &[Customer]) {
         if self.is_settled() {
             return;
@@ -69,7 +70,7 @@ impl Sought {
         }
     }
 
-    /// Everything has been looked at: what is missing still is an error.
+    /// Ends the search: a tenant that is still missing is an error.
     pub(super) fn settle(self) -> Result<(), Error> {
         let Self { missing, some, more } = self;
         let problems = missing.into_values().map(|Missing { path, in_policy, nearest }| {
@@ -92,13 +93,13 @@ impl Sought {
 }
 
 impl Engine {
-    /// Whether each tenant that the policy has an entry for is the tenant of some customer. An entry under a misspelled name
-    /// is in force for nobody, and the tenant that was meant has the lines of everyone.
+    /// Checks that every tenant with an entry in the policy has a customer. An entry under a misspelled name applies
+    /// to nobody, and the intended tenant gets the rules for everyone.
     ///
-    /// The engine reads all customers for this, batch by batch, unless every tenant is met before; so no adapter has to list
-    /// its tenants. Building an engine reads no row. [`plan_expiry`](Self::plan_expiry) and [`impact`](Self::impact) check by
-    /// themselves, because they read all customers anyway. A host calls this where it checks map and policy, and before a
-    /// sweep.
+    /// The engine reads all customers for this, batch by batch, but stops when every tenant was found. So no adapter
+    /// has to list its tenants. Building an engine reads no row. [`plan_expiry`](Self::plan_expiry) and
+    /// [`impact`](Self::impact) include this check, because they read all customers anyway. A host calls this when it
+    /// checks its map and policy, and before a sweep.
     ///
     /// # Errors
     /// [`Error::NoSuchTenant`] with each of them, or a store out of reach.
@@ -106,13 +107,13 @@ impl Engine {
         self.look_for(Sought::new(&self.parts.policy, [])).await
     }
 
-    /// Looks for tenants among all customers.
+    /// Searches all customers for tenants.
     pub(super) async fn look_for(&self, sought: Sought) -> Result<(), Error> {
         look_for(&*self.parts.store, self.parts.batch, sought).await
     }
 }
 
-/// [`Engine::check_tenants`], for a host that has a store and a policy, and no engine yet.
+/// Does the same as [`Engine::check_tenants`], for a host that has a store and a policy, but no engine yet.
 ///
 /// # Errors
 /// [`Error::NoSuchTenant`] with each of them, or a store out of reach.
@@ -120,7 +121,7 @@ pub async fn check_tenants(store: &dyn CustomerStore, policy: &Policy) -> Result
     look_for(store, BATCH, Sought::new(policy, [])).await
 }
 
-/// Looks among all customers, stand-ins included.
+/// Searches all customers, including the "Unknown Customers".
 async fn look_for(store: &dyn CustomerStore, limit: usize, mut sought: Sought) -> Result<(), Error> {
     let mut pages = Pages::new();
     while !sought.is_settled()

@@ -1,4 +1,4 @@
-//! Customers whose facts cannot be read, so that somebody can mend them.
+//! Finds customers whose facts cannot be read, so that somebody can correct them.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,15 +13,15 @@ use crate::customer::{Customer, CustomerId, TenantId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableCustomer {
-    /// Whom. The host's own id. Empty where the key itself cannot be read.
+    /// The host's own id of the customer. Empty if the key itself cannot be read.
     pub customer: CustomerId,
-    /// Whose customer. Empty where the tenant cannot be read.
+    /// The customer's tenant. Empty if the tenant cannot be read.
     pub tenant: TenantId,
     /// The facts that cannot be read, by name: `status`, `holds`, `date created`.
     pub facts: BTreeSet<String>,
 }
 
-/// Goes through all customers, and gives those whose facts cannot be read. Made by [`Engine::unreadable`].
+/// An iterator over all customers whose facts cannot be read. Made by [`Engine::unreadable`].
 #[derive(Debug)]
 pub struct UnreadableCustomers<'e> {
     engine: &'e Engine,
@@ -29,8 +29,8 @@ pub struct UnreadableCustomers<'e> {
 }
 
 impl Engine {
-    /// Lists the customers whose facts cannot be read: every decision about them is *blocked*, and nothing of theirs
-    /// expires. The tenants' "Unknown Customer" is among them. Touches nothing.
+    /// Lists the customers whose facts cannot be read. Every decision about them is *blocked*, and their records
+    /// never expire. The list includes the tenants' "Unknown Customers". Touches nothing.
     ///
     /// ```no_run
     /// # async fn list(engine: relinquish::Engine) -> Result<(), relinquish::Error> {
@@ -49,8 +49,8 @@ impl Engine {
 }
 
 impl UnreadableCustomers<'_> {
-    /// Those of the next batch of customers: perhaps none, although more customers follow. `None` once all customers were
-    /// looked at. Memory is bounded by the engine's batch.
+    /// The unreadable customers of the next batch. The list may be empty although more customers follow. `None` after
+    /// the last batch. Memory is bounded by the engine's batch.
     ///
     /// # Errors
     /// A store out of reach.

@@ -1,4 +1,4 @@
-//! Open cases: what the working memory holds of them, and who works on them.
+//! Open cases: what the working memory stores, and which worker has claimed them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,67 +18,67 @@ use crate::name::open_name;
 use crate::plan::{ApprovalError, ApprovedPlan, Binding, CaseId, ExpiryOf, ExpiryTerms, Mandate, Step};
 use crate::treatment::Treatment;
 
-/// A case to open: what is to be done, and on whose word.
+/// A case to open: the task and its mandate.
 ///
-/// As JSON it has a `format`: a host's own case book can keep it so.
+/// Its JSON has a `format`, so a host's own case book can store this JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NewCase {
     format: Format<1>,
-    /// Its id.
+    /// The id of the case.
     pub id: CaseId,
-    /// What is to be done.
+    /// The task.
     pub task: Task,
-    /// On whose word.
+    /// The mandate.
     pub mandate: Mandate,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
 }
 
-/// What a case is to do.
+/// What a case has to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Task {
     /// Erase a customer.
     Erasure(Erasure),
-    /// Treat what has expired.
+    /// Treat expired records.
     Expiry(Expiry),
-    /// Erase a profile by itself, under a review.
+    /// Erase a single profile, under a review.
     Profile(ReviewedProfile),
 }
 
 /// The erasure of a customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Erasure {
-    /// What the plan's digest is made of. Holds the host's own customer id.
+    /// What makes up the plan's digest. Contains the host's own customer id.
     pub binding: Arc<Binding>,
     /// The treatment that the plan names. Many cases share it.
     pub treatment: Arc<Treatment>,
-    /// The plan's digest. [`NewCase::is_mandated`] holds it against the binding.
+    /// The plan's digest. [`NewCase::is_mandated`] checks it against the binding.
     pub plan: Digest,
 }
 
 /// An expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
-    /// What the plan's digest is made of.
+    /// What makes up the plan's digest.
     pub terms: Arc<ExpiryTerms>,
-    /// How many records there were to treat by the plan. Far more of them end it.
+    /// The number of records to treat, by the plan. The expiry ends if it finds far more.
     pub planned: u64,
 }
 
-/// The erasure of a profile by itself.
+/// The erasure of a single profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewedProfile {
-    /// The review that was approved, by its digest.
+    /// The digest of the approved review.
     pub review: Digest,
-    /// Its row. Holds the profile's id at the gateway.
+    /// The row of the review. Contains the profile's id at the gateway.
     pub row: Arc<ReviewRow>,
 }
 
 impl Task {
-    /// The digest of what was approved: of the plan, or of the review.
+    /// The digest of what was approved: the plan or the review.
     pub fn digest(&self) -> Digest {
         match self {
             Self::Erasure(erasure) => erasure.plan,
@@ -87,7 +87,7 @@ impl Task {
         }
     }
 
-    /// Its steps, in order.
+    /// The steps of the task, in order.
     pub fn steps(&self) -> Vec<Step> {
         match self {
             Self::Erasure(erasure) => erasure.binding.steps().to_vec(),
@@ -96,7 +96,7 @@ impl Task {
         }
     }
 
-    /// The customer and their tenant, if it is about one.
+    /// The customer and the tenant, if the task is about a customer.
     pub fn customer(&self) -> Option<(&CustomerId, &TenantId)> {
         match self {
             Self::Erasure(erasure) => Some((erasure.binding.customer(), erasure.binding.tenant())),
@@ -104,8 +104,8 @@ impl Task {
         }
     }
 
-    /// The tenants whom it concerns, as far as they are named: none where the owners of what expires are gone, or where nobody
-    /// has the profile.
+    /// The tenants whom the task concerns, as far as they are named. Empty for ownerless records, and for a profile
+    /// that belongs to nobody.
     pub fn tenants(&self) -> BTreeSet<TenantId> {
         match self {
             Self::Erasure(erasure) => erasure.binding.tenants().cloned().collect(),
@@ -119,8 +119,8 @@ impl Task {
         }
     }
 
-    /// What the case has for itself while it is open, as text: a customer, an expiry of the same records, or a profile. A case
-    /// book opens no two cases of the same.
+    /// A text that names what the open case reserves: a customer, an expiry of the same records, or a profile. A case
+    /// book never opens two cases with the same text.
     pub fn holds(&self) -> String {
         let json = match self {
             Self::Erasure(erasure) => {
@@ -135,7 +135,7 @@ impl Task {
     }
 }
 
-/// Without the ids of a customer or a profile.
+/// Prints the task without the ids of a customer or a profile.
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,10 +170,10 @@ impl NewCase {
         Self { format: Format, id, task, mandate, opened_at }
     }
 
-    /// Whether the mandate is for this very task.
+    /// Checks that the mandate is for this task.
     ///
     /// # Errors
-    /// [`ApprovalError`]: it is for something else.
+    /// [`ApprovalError`]: the mandate is for something else.
     pub fn is_mandated(&self) -> Result<(), ApprovalError> {
         if let Task::Erasure(erasure) = &self.task {
             let plan = erasure.binding.digest();
@@ -188,7 +188,7 @@ impl NewCase {
             Mandate::Approval(approval) => {
                 Err(ApprovalError::OtherPlan { approved: approval.digest(), plan })
             }
-            // They are for customers alone.
+            // Standing approvals are only for customers.
             Mandate::Standing(standing) => {
                 Err(ApprovalError::OtherPlan { approved: standing.digest(), plan })
             }
@@ -196,7 +196,7 @@ impl NewCase {
         }
     }
 
-    /// Whether two cases differ in nothing but the customer, or the profile: same rules, mandate and opening.
+    /// Whether two cases differ only in the customer or the profile: same rules, mandate and opening.
     pub(crate) fn shares_terms(&self, other: &Self) -> bool {
         let alike = match (&self.task, &other.task) {
             (Task::Erasure(one), Task::Erasure(other)) => one.binding.shares_terms(&other.binding),
@@ -208,14 +208,14 @@ impl NewCase {
     }
 }
 
-/// What came of opening a case.
+/// The result of opening a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It is open.
+    /// The case is open.
     Open,
     /// The customer, the profile or the records have another open case.
     Conflict {
-        /// That one.
+        /// The other case.
         case: CaseId,
     },
 }
@@ -223,25 +223,25 @@ pub enum Opened {
 /// An event of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseEvent {
-    /// Which case.
+    /// The case.
     pub case: CaseId,
-    /// When.
+    /// When the event happened.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The event.
     pub event: Event,
 }
 
-/// An open case as it was saved.
+/// An open case as saved.
 #[derive(Clone, Debug)]
 pub struct SavedCase {
     /// The case.
     pub new: NewCase,
-    /// What happened since, in order.
+    /// The events of the case, in order.
     pub events: Vec<Event>,
 }
 
 impl SavedCase {
-    /// How far it is.
+    /// The progress of the case.
     ///
     /// # Errors
     /// [`LedgerError::OutOfOrder`]: somebody else wrote to the case book.
@@ -256,34 +256,34 @@ impl SavedCase {
 }
 
 open_name! {
-    /// Who works on cases: one process at a time. A process that is started anew under the same name goes on with its cases
-    /// at once; under another name it waits until the lease of the old one has run out.
+    /// The name of a worker: one process at a time. A process that restarts under the same name continues its cases
+    /// at once. Under another name it waits until the old lease has expired.
     WorkerId
 }
 
-/// For how long a worker has cases for itself. Each [record](super::CaseBook::record) begins that time anew.
+/// How long a worker's claim on cases lasts. Each [record](super::CaseBook::record) restarts this time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The worker.
     pub worker: WorkerId,
-    /// How long.
+    /// The duration.
     pub lasts: Duration,
 }
 
 impl Lease {
-    /// A lease of a worker.
+    /// A lease for a worker.
     pub fn new(worker: impl Into<WorkerId>, lasts: Duration) -> Self {
         Self { worker: worker.into(), lasts }
     }
 }
 
-/// The number of a claim. Each claim has a higher one than all before it, so that a worker that was passed over is told from
-/// the one that came after.
+/// The number of a claim. Each claim has a higher number than all earlier claims. So a worker that lost its claim can
+/// be told from the worker that has it now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(u64);
 
 impl Fence {
-    /// A claim of this number.
+    /// A claim with this number.
     pub fn new(number: u64) -> Self {
         Self(number)
     }
@@ -294,31 +294,31 @@ impl Fence {
     }
 }
 
-/// What came of opening cases, which belong to the worker from the start.
+/// The result of opening cases. The worker has claimed them from the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedCases {
-    /// The claim on those that are open now.
+    /// The claim on the cases that are open now.
     pub fence: Fence,
     /// One answer each, in order.
     pub cases: Vec<Opened>,
 }
 
-/// Cases that a worker has for itself.
+/// Cases that a worker has claimed.
 #[derive(Clone, Debug)]
 pub struct Claimed {
     /// The claim.
     pub fence: Fence,
-    /// Those of the cases asked for that are this worker's now, as they stand.
+    /// The cases that this worker has claimed now, in their present state.
     pub cases: Vec<SavedCase>,
-    /// Those that are open, and that another worker has.
+    /// The open cases that another worker has claimed.
     pub held: Vec<CaseId>,
 }
 
 /// An open case in a list.
 #[derive(Clone, Debug)]
 pub struct ListedCase {
-    /// The case, as it stands.
+    /// The case in its present state.
     pub saved: SavedCase,
-    /// Who has it. None where nobody does, or where the lease has run out.
+    /// The worker with the claim. `None` if there is no claim, or if its lease has expired.
     pub held_by: Option<WorkerId>,
 }

@@ -24,18 +24,18 @@ use crate::store::Otherwise;
 use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Uncertain};
 use crate::words::plural;
 
-/// Whether old bytes may still lie in the store's own files.
+/// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileSlack {
-    /// Free pages, logs and statistics may hold them until the next scrub.
+    /// Free pages, logs and statistics may contain old bytes until the next scrub.
     Pending,
     /// The files were scrubbed after the case was closed.
     Scrubbed {
-        /// When.
+        /// When the files were scrubbed.
         at: DateTime<Utc>,
     },
-    /// This store has no scrub; ask whoever runs it.
+    /// This store has no scrub. Ask the operator of the store.
     NotKnown,
 }
 
@@ -48,10 +48,10 @@ pub struct CertifiedClass {
     pub action: String,
     /// Why it was kept.
     pub reason: Option<String>,
-    /// Records treated as the action says. None for a class that was kept.
+    /// Records that were treated by the action. `None` for a class that was kept.
     pub treated: Option<Count>,
-    /// What was done otherwise: deleted and not handed over, anonymised for now, fields in records of others, links that were cut
-    /// or handed over.
+    /// What was done instead of the action: records deleted instead of handed over, records anonymised for now,
+    /// fields in records of others, links that were cut or handed over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<Otherwise>,
     /// Records that still belonged to the customer when everything was read back.
@@ -59,12 +59,12 @@ pub struct CertifiedClass {
     /// Records that duties keep for now, and until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deferred: Option<DeferredRecords>,
-    /// What became of each field.
+    /// What happened to each field.
     pub fields: BTreeMap<FieldName, String>,
-    /// What became of each field whose value could not be read.
+    /// What happened to each field whose value could not be read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, String>,
-    /// What becomes of each searched text that a duty defers, if nobody can be looked for when the duty ends.
+    /// What happens to each searched text that a duty defers, if nobody can be searched for when the duty ends.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub after_duty: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
@@ -73,7 +73,7 @@ pub struct CertifiedClass {
 
 /// What the ledger can prove about one erasure. It names nobody.
 ///
-/// As JSON, and by `Display` for a person, it says all that its methods say.
+/// The JSON and `Display` contain everything that the methods return.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Certificate {
     entry: u64,
@@ -85,8 +85,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The certificate of a closed case, as the ledger can prove it now. None if there is no such case or it did not
-    /// end in an erasure. It takes the ledger alone: neither the database nor the keys.
+    /// The certificate of a closed case, as the ledger can prove it now. `None` if there is no such case, or if the
+    /// case did not end in an erasure. Needs only the ledger, not the database or the keys.
     ///
     /// # Errors
     /// A ledger out of reach.
@@ -135,7 +135,7 @@ impl Certificate {
         &self.closed.case
     }
 
-    /// Its number in the ledger.
+    /// The entry's number in the ledger.
     pub fn entry(&self) -> u64 {
         self.entry
     }
@@ -145,25 +145,26 @@ impl Certificate {
         self.closed.leaf()
     }
 
-    /// Whose data, as a keyed digest. None once it was destroyed.
+    /// The erased customer, as a keyed digest. `None` after this digest was destroyed.
     pub fn subject(&self) -> Option<SubjectToken> {
         self.closed.subject()
     }
 
-    /// Whose customer.
+    /// The tenant to which the customer belonged.
     pub fn tenant(&self) -> &TenantId {
         &self.rules.tenant
     }
 
-    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person. `… as far as mapped` where mapped
-    /// tables hold rows that no record class claims: nobody knows whose these are.
+    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person. `… as far as mapped` if
+    /// mapped tables have rows that no record class claims, because the owner of such rows is unknown.
     pub fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
         let is_all_claimed = is_all_claimed(&self.under().unmapped);
         self.treatment.outcome_with(self.links().is_empty(), root_stays, is_all_claimed)
     }
 
-    /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived there.
+    /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived at a
+    /// gateway.
     pub fn links(&self) -> Vec<String> {
         links(&self.treatment, self.result())
     }
@@ -178,7 +179,7 @@ impl Certificate {
         &self.rules.treatment
     }
 
-    /// The digests of `plan`, `policy`, `data_map`, `treatment`, and of the `circumstances` that the entry names.
+    /// The digests of `plan`, `policy`, `data_map`, `treatment`, and of the entry's `circumstances`.
     pub fn digests(&self) -> BTreeMap<&'static str, Digest> {
         BTreeMap::from([
             ("plan", self.closed.plan),
@@ -189,12 +190,12 @@ impl Certificate {
         ])
     }
 
-    /// Who approved. None once that was destroyed.
+    /// The operator who approved. `None` after the name was destroyed.
     pub fn approved_by(&self) -> Option<&OperatorId> {
         self.under().operator.get()
     }
 
-    /// When.
+    /// When the operator approved.
     pub fn approved_at(&self) -> DateTime<Utc> {
         self.under().approved_at
     }
@@ -209,7 +210,7 @@ impl Certificate {
         self.under().closed_at
     }
 
-    /// How the reversible first step ended.
+    /// How the deactivation ended.
     pub fn deactivation(&self) -> DeactivationOutcome {
         self.result().deactivation
     }
@@ -219,7 +220,7 @@ impl Certificate {
         classes(&self.treatment, self.result())
     }
 
-    /// What gateways answered, per profile.
+    /// The gateways' answers, per profile.
     pub fn gateways(&self) -> &[GatewayResult] {
         &self.result().gateways
     }
@@ -235,38 +236,38 @@ impl Certificate {
             .collect()
     }
 
-    /// Steps that a person decided to do without.
+    /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
     }
 
-    /// What stays for now, with what identifies gone, because something needs it that a duty keeps.
+    /// The tombstones: records that stay for now, anonymised, because a kept record needs them.
     pub fn tombstones(&self) -> &[Tombstones] {
         &self.result().tombstones
     }
 
-    /// What was checked before this was issued.
+    /// What was checked before the certificate was issued.
     pub fn verified(&self) -> Vec<&'static str> {
         verified(&self.treatment, self.result())
     }
 
-    /// By class and field, mentions in texts that were not certain to mean the person, and stayed: a person should look
+    /// Uncertain mentions in texts, by class and field. They may mean the person, and they stay: a person should look
     /// at them. Counted before the records were erased.
     pub fn uncertain(&self) -> &Uncertain {
         &self.result().uncertain
     }
 
-    /// Where backup copies linger, and until when.
+    /// The backups that may still hold copies, and until when.
     pub fn backups(&self) -> &[BackupResidue] {
         &self.under().backups
     }
 
-    /// Whether old bytes may still lie in the store's files.
+    /// Whether old bytes may remain in the store's files.
     pub fn file_slack(&self) -> FileSlack {
         self.file_slack
     }
 
-    /// What this certificate says nothing about.
+    /// What this certificate does not cover.
     pub fn not_covered(&self) -> Vec<&NotCovered> {
         self.under().unmapped.iter().chain(self.treatment.not_covered()).collect()
     }
@@ -361,7 +362,7 @@ fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, Stri
     fields.iter().map(|(field, strategy)| (field.clone(), strategy.describe())).collect()
 }
 
-/// What was done otherwise than the action of a class says, line by line.
+/// Writes, line by line, what was done instead of the action of a class.
 fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
     let Otherwise { deleted, meanwhile, fields, cut, handed_over } = otherwise;
     let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
@@ -383,8 +384,8 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
     Ok(())
 }
 
-/// What stays of a field only where enough customers share it. Whether they did, the plan said; a ledger that did would
-/// say something of what was cleared.
+/// What is written to a field of a smallest group. The field stays only if enough customers share it. The plan says
+/// whether they did. The ledger must not, because that would reveal something of what was cleared.
 fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
     match class.smallest_group().filter(|group| group.fields().contains_key(field)) {
         Some(group) => {
@@ -402,7 +403,7 @@ fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
 fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> {
     let mut list = vec!["the store was read back: no record of the customer is left to treat"];
     if treatment.classes().values().any(|class| *class.action() == RecordAction::Reassign) {
-        // `manual::promises`: they belong to the "Unknown Customer" with many others by then.
+        // See `manual::promises`: by then these records belong to the "Unknown Customer", together with many others.
         list.push("records that were handed over were counted when it was done, and not read back");
     }
     let gone = |result: &GatewayResult| {

@@ -1,4 +1,4 @@
-//! An entry of the ledger: one closed case, in as few words as prove it.
+//! An entry of the ledger: the proof of one closed case, in as few words as possible.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,85 +20,85 @@ use crate::policy::Trigger;
 use crate::store::{Census, Otherwise};
 use crate::treatment::{TreatmentName, Uncertain};
 
-/// How many records were treated: counted, or not known because an answer was lost. Never estimated.
+/// The number of treated records: counted, or unknown because an answer was lost. Never estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Count {
-    /// So many.
+    /// The number.
     Exact(u64),
-    /// The answer was lost; what was verified is that nothing is left to do.
+    /// The answer was lost. It was verified that nothing is left to do.
     Unknown,
 }
 
-/// What a gateway answered for one profile.
+/// A gateway's answer for one profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayResult {
-    /// Which gateway.
+    /// The gateway.
     pub gateway: GatewayName,
-    /// Which profile, as a keyed digest: who holds the key can tell a profile that comes back.
+    /// The profile, as a keyed digest. Who has the key can recognise a profile that appears again.
     pub profile: Sealed<SubjectToken>,
-    /// What it answered.
+    /// The answer.
     pub answer: GatewayAnswer,
 }
 
-/// A step that a person decided to do without.
+/// A step that a person decided to skip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaivedStep {
-    /// Which step.
+    /// The step.
     pub step: Step,
-    /// Who decided.
+    /// The person who decided.
     pub operator: Sealed<OperatorId>,
     /// Why.
     pub reason: ReasonCode,
-    /// When.
+    /// When the person decided.
     pub at: DateTime<Utc>,
 }
 
-/// Records of a tenant, or of nobody, that expired in a run.
+/// The records of a tenant, or of nobody, that expired in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiredRecords {
-    /// Whose records they were.
+    /// The owners of the records.
     pub of: RecordsOf,
-    /// By class, the records that have expired, those that earlier runs had treated and that stay anonymised among them:
-    /// a count of those that were written to would tell which fields were empty before.
+    /// The expired records by class, including records that earlier runs treated and that stay anonymised. A count of
+    /// the written records would reveal which fields were empty before.
     pub records: BTreeMap<ClassName, u64>,
-    /// Customers of whom nothing was touched: held back by a guard, changed meanwhile, or refused by the store. The next
-    /// run looks at them again.
+    /// Customers whose records were not touched: a guard held them back, they changed in the meantime, or the store
+    /// refused. The next run checks them again.
     pub left: u64,
 }
 
-/// What came of an expiry.
+/// The result of an expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiryResult {
-    /// What was treated.
+    /// The treated records.
     pub expired: Vec<ExpiredRecords>,
-    /// Whether that is all of it. An answer of a store may have been lost; the records are treated then, and not counted.
+    /// Whether the counts are complete. If an answer of the store was lost, its records were treated but not counted.
     pub exact: bool,
-    /// Why it came to an end before all was looked at, if it did. The next one does the rest.
+    /// Why the expiry ended before it was complete, if it did. The next expiry does the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<EndedEarly>,
 }
 
-/// Why an expiry came to an end before all was looked at.
+/// Why an expiry ended before it was complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EndedEarly {
-    /// Far more had expired than the plan said that was approved.
+    /// Far more records had expired than the approved plan said.
     MoreThanPlanned {
-        /// As the plan counted them.
+        /// The plan's count.
         planned: u64,
-        /// As they were by then, as far as they were looked at.
+        /// The number found by then.
         found: u64,
     },
-    /// The approval does not hold any more.
+    /// The approval is not valid any more.
     Mandate {
-        /// From when on.
+        /// When it expired.
         expired: Option<DateTime<Utc>>,
     },
     /// A person ended it.
     Cancelled {
-        /// Who.
+        /// The person.
         operator: Sealed<OperatorId>,
         /// Why.
         reason: ReasonCode,
@@ -124,51 +124,53 @@ impl std::fmt::Display for EndedEarly {
     }
 }
 
-/// What came of erasing a profile by itself.
+/// The result of erasing a single profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileResult {
-    /// What the gateway answered. None if a person decided to do without it.
+    /// The gateway's answer. `None` if a person decided to skip the gateway.
     pub answer: Option<GatewayAnswer>,
-    /// Steps that a person decided to do without.
+    /// Steps that a person decided to skip.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaivedStep>,
 }
 
-/// Where backup copies may still hold what was erased, and until when.
+/// Backups that may still contain erased data, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupResidue {
     /// The host's name for the backups.
     pub backups: String,
-    /// How many copies there were when the case was closed, if they could be counted.
+    /// The number of copies when the case was closed, if they could be counted.
     pub copies: Option<u64>,
-    /// Until when.
+    /// The last day.
     pub horizon: Horizon,
 }
 
 /// What an erasure did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureResult {
-    /// How the reversible first step ended.
+    /// How the deactivation ended.
     pub deactivation: DeactivationOutcome,
-    /// Records treated as the action of their class says, per class. Classes that the treatment keeps are not here.
+    /// Records that were treated by the action of their class, per class. Classes that the treatment keeps are not
+    /// included.
     pub records: BTreeMap<ClassName, Count>,
-    /// What was done otherwise, per class. Empty where the answer was lost that said it.
+    /// What was done instead of the action, per class. Empty if the answer that said it was lost.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub otherwise: BTreeMap<ClassName, Otherwise>,
-    /// What gateways answered, per profile. A gateway that is not here held no profile that we knew of.
+    /// The gateways' answers, per profile. A gateway that is missing here held no profile that we knew of.
     pub gateways: Vec<GatewayResult>,
-    /// Steps that a person decided to do without.
+    /// Steps that a person decided to skip.
     pub waived: Vec<WaivedStep>,
-    /// Records of each class that belonged to the customer when everything was read back, none of which the
-    /// treatment would still change.
+    /// Records of each class that belonged to the customer when everything was read back. The treatment would change
+    /// none of them.
     pub verified: BTreeMap<ClassName, u64>,
-    /// Records that duties keep for now, per class. The sweep comes back for them.
+    /// Records that duties keep for now, per class. A later sweep treats them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deferred: BTreeMap<ClassName, DeferredRecords>,
-    /// By class and field, mentions in texts that were not certain to mean the customer, and stayed. Counted before.
+    /// Uncertain mentions in texts, by class and field. They may mean the customer, and they stay. Counted before the
+    /// records were erased.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
-    /// What stays for now, anonymised, because something needs it that a duty keeps.
+    /// Records that stay for now, anonymised, because a kept record needs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tombstones: Vec<Tombstones>,
 }
@@ -176,13 +178,13 @@ pub struct ErasureResult {
 /// Records of a class that duties keep for now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeferredRecords {
-    /// How many.
+    /// The number of records.
     pub rows: u64,
     /// The duties, by their names in the policy.
     pub duties: Vec<String>,
-    /// The first day on which any of them may be free. None where none has a date that can be read.
+    /// The first day on which one of them may be free. `None` if no record has a date that can be read.
     pub from: Option<NaiveDate>,
-    /// The last day on which any of them is kept, as far as their dates are known.
+    /// The last day on which one of them is kept, as far as their dates are known.
     pub until: Option<NaiveDate>,
 }
 
@@ -193,18 +195,18 @@ pub struct DeferredRecords {
 pub enum Closing {
     /// Erased as planned, and verified.
     Erased(Arc<ErasureResult>),
-    /// What had expired was treated.
+    /// Expired records were treated.
     Expired(Arc<ExpiryResult>),
-    /// A profile was erased by itself.
+    /// A single profile was erased.
     Profile(Arc<ProfileResult>),
-    /// What was approved is not so any more. Nothing was touched, or the deactivation was taken back.
+    /// The approved plan did not fit the facts any more. Nothing was touched, or the deactivation was undone.
     Superseded {
         /// What had changed.
         because: Because,
     },
-    /// A person cancelled it before anything irreversible.
+    /// A person cancelled the case before any irreversible step.
     Cancelled {
-        /// Who.
+        /// The person.
         operator: Sealed<OperatorId>,
         /// Why.
         reason: ReasonCode,
@@ -242,21 +244,21 @@ impl Closing {
 pub enum About {
     /// A customer, as a keyed digest.
     Customer(Sealed<SubjectToken>),
-    /// Records that have expired.
+    /// Expired records.
     Expiry(ExpiryOf),
-    /// A profile at a gateway, under a review of what had been forgotten there.
+    /// A profile at a gateway, under a review of forgotten profiles.
     Profile {
-        /// Which gateway.
+        /// The gateway.
         gateway: GatewayName,
         /// The host's account there.
         account: Option<AccountId>,
-        /// Which profile, as a keyed digest.
+        /// The profile, as a keyed digest.
         profile: Sealed<SubjectToken>,
     },
 }
 
 impl About {
-    /// The keyed digest of whom or what it names.
+    /// The keyed digest of the customer or profile.
     fn token(&self) -> Option<SubjectToken> {
         match self {
             Self::Customer(token) | Self::Profile { profile: token, .. } => token.get().copied(),
@@ -272,30 +274,30 @@ impl About {
     }
 }
 
-/// What the cases of a batch have in common: who approved, under which rules, and what was around when they were
-/// closed. Kept once for all of them; each entry names it by its digest.
+/// What the cases of a batch have in common: who approved, under which rules, and the circumstances of the closing.
+/// Stored once for all of them; each entry names it by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Circumstances {
     /// The rules.
     pub rules: Rules,
-    /// On what kind of word.
+    /// The kind of the mandate.
     pub mandate: MandateKind,
-    /// Who gave it.
+    /// The operator who gave the mandate.
     pub operator: Sealed<OperatorId>,
-    /// When.
+    /// When the mandate was given.
     pub approved_at: DateTime<Utc>,
-    /// The check value of the key of the tokens. None where nobody is named.
+    /// The check value of the tokens' key. `None` if nobody is named.
     pub key: Option<KeyCheck>,
     /// When the cases were opened.
     pub opened_at: DateTime<Utc>,
-    /// When they were closed.
+    /// When the cases were closed.
     pub closed_at: DateTime<Utc>,
-    /// Where backup copies linger.
+    /// The backups that may still hold copies.
     pub backups: Vec<BackupResidue>,
-    /// What the store held beside, of which the data map does not speak.
+    /// What else the store held that is not in the data map.
     pub unmapped: Vec<NotCovered>,
-    /// Whether the store has files that a scrub can free of the old bytes.
+    /// Whether the store has a scrub that removes old bytes from its files.
     pub scrubbable: bool,
 }
 
@@ -304,23 +306,24 @@ pub struct Circumstances {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rules {
-    /// Of an erasure.
+    /// The rules of an erasure.
     Erasure(Arc<ErasureRules>),
-    /// Of an expiry.
+    /// The rules of an expiry.
     Expiry {
-        /// The policies in force: of each tenant in the order of their names, or of all where the owner is gone.
+        /// The digests of the policies in force: one per tenant in the order of the tenants' names, or one for all
+        /// tenants if the records have no owner.
         policies: Vec<Digest>,
         /// The data map.
         data_map: Digest,
     },
-    /// A profile by itself is erased as the review says that was approved.
+    /// A single profile is erased as the approved review says.
     Review,
 }
 
 /// The rules of an erasure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureRules {
-    /// Whose customers.
+    /// The tenant to which the customers belong.
     pub tenant: TenantId,
     /// What made the customers due.
     pub trigger: Trigger,
@@ -328,7 +331,7 @@ pub struct ErasureRules {
     pub policy: Digest,
     /// The data map.
     pub data_map: Digest,
-    /// The treatment, by name and digest.
+    /// The name of the treatment.
     pub treatment: TreatmentName,
     /// The treatment's digest.
     pub treatment_digest: Digest,
@@ -336,24 +339,24 @@ pub struct ErasureRules {
 
 /// A closed case.
 ///
-/// Its entry's text says what it was `about`, its id (`case`), `circumstances` (a digest), `closing` and `plan`. A ledger keeps
-/// that text as it was written, and its digest is the case's [`leaf`](Self::leaf). Beside the text it keeps the
-/// [openings](EntryBody::beside) of what is [sealed](Sealed) in it.
+/// The text of its entry contains `about`, `case` (its id), `circumstances` (a digest), `closing` and `plan`. A
+/// ledger keeps this text as it was written, and the text's digest is the case's [`leaf`](Self::leaf). In addition to
+/// the text, a ledger keeps the [openings](EntryBody::beside) of the [sealed](Sealed) values in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedCase {
     /// The case.
     pub case: CaseId,
-    /// What it was about.
+    /// What the case was about.
     pub about: About,
-    /// The digest of what was approved: of the plan, or of the review.
+    /// The digest of what was approved: the plan or the review.
     pub plan: Digest,
-    /// How it ended.
+    /// How the case ended.
     pub closing: Closing,
     under: Arc<Circumstances>,
     circumstances: Digest,
-    /// As it was written.
+    /// The text as written.
     text: Arc<str>,
-    /// What is sealed in it.
+    /// The openings of the sealed values.
     beside: Option<Arc<str>>,
 }
 
@@ -368,7 +371,7 @@ struct Written<'c> {
 }
 
 impl ClosedCase {
-    /// The tokens of the profiles at gateways of which it says that they were erased, or that the gateway answered for them.
+    /// The tokens of the profiles at gateways that were erased, or for which a gateway answered.
     pub fn profiles(&self) -> impl Iterator<Item = SubjectToken> {
         let with_the_customer = match &self.closing {
             Closing::Erased(result) => result.gateways.as_slice(),
@@ -385,7 +388,7 @@ impl ClosedCase {
         with_the_customer.chain(by_itself)
     }
 
-    /// A closed case. The digest is that of the circumstances: [`Circumstances::digest`].
+    /// A closed case. `under` comes with its digest: [`Circumstances::digest`].
     pub(crate) fn new(
         case: CaseId,
         mut about: About,
@@ -408,27 +411,27 @@ impl ClosedCase {
         Ok(Self { case, about, plan, closing, under, circumstances, text, beside })
     }
 
-    /// Whose data, as a keyed digest. None if it was about no customer, or once the token was destroyed.
+    /// The customer, as a keyed digest. `None` if the case was about no customer, or after the token was destroyed.
     pub fn subject(&self) -> Option<SubjectToken> {
         if let About::Customer(subject) = &self.about { subject.get().copied() } else { None }
     }
 
-    /// The epoch of the key of its tokens, and the key's check value.
+    /// The epoch of the tokens' key, and the key's check value.
     pub(crate) fn key(&self) -> Option<(u32, KeyCheck)> {
         Some((self.about.token()?.epoch(), self.under.key.clone()?))
     }
 
-    /// The rules, if it was about a customer.
+    /// The rules, if the case was about a customer.
     pub fn erasure(&self) -> Option<&Arc<ErasureRules>> {
         if let Rules::Erasure(rules) = &self.under.rules { Some(rules) } else { None }
     }
 
-    /// Under which circumstances.
+    /// The circumstances of the case.
     pub fn under(&self) -> &Arc<Circumstances> {
         &self.under
     }
 
-    /// Their digest.
+    /// The digest of the circumstances.
     pub fn circumstances(&self) -> Digest {
         self.circumstances
     }
@@ -442,7 +445,7 @@ impl ClosedCase {
 /// The format of an entry's text.
 const FORMAT: u32 = 1;
 
-/// What an entry says, under the name of what it is.
+/// The content of an entry, under the name of its kind.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Said<'e> {
@@ -461,31 +464,31 @@ fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
     canonical(&Text { format: FORMAT, says }).map_err(|error| no_canonical_form(&error))
 }
 
-/// The hash of a leaf of a Merkle tree, as RFC 6962, section 2.1, has it.
+/// The hash of a leaf of a Merkle tree, by RFC 6962, section 2.1.
 fn leaf_of(text: &str) -> Digest {
     Digest::of_bytes(&[&[0], text.as_bytes()].concat())
 }
 
 impl Circumstances {
-    /// The SHA-256 digest of their canonical form (RFC 8785).
+    /// The SHA-256 digest of the canonical form (RFC 8785).
     pub fn digest(&self) -> Digest {
         Digest::of(self)
     }
 
-    /// Their text, as a ledger keeps it, and beside it the openings of what is [sealed](Sealed) in it.
+    /// The text that a ledger stores, and the openings of its [sealed](Sealed) values.
     ///
     /// # Errors
-    /// [`LedgerError::Failed`] for what JSON cannot say.
+    /// [`LedgerError::Failed`] for values that JSON cannot express.
     pub fn to_text(&self) -> Result<(String, Option<String>), LedgerError> {
         let mut gather = Gather::default();
         gather.sealed(&mut self.operator.clone())?;
         Ok((canonical(self).map_err(|error| no_canonical_form(&error))?, gather.text()))
     }
 
-    /// Circumstances from their text and what was kept beside it.
+    /// Reads circumstances from their text and their openings.
     ///
     /// # Errors
-    /// [`LedgerError::Corrupt`] for what are none.
+    /// [`LedgerError::Corrupt`] if the text or the openings are not valid.
     pub fn from_text(text: &str, beside: Option<&str>) -> Result<Self, LedgerError> {
         let corrupt = |_| LedgerError::Corrupt { doing: "reading circumstances" };
         let mut read: Self = serde_json::from_str(text).map_err(corrupt)?;
@@ -500,16 +503,16 @@ fn no_canonical_form(error: &serde_json::Error) -> LedgerError {
     LedgerError::Failed { doing: "writing an entry", what: format!("it has no canonical form: {error}") }
 }
 
-/// That the store's files were scrubbed.
+/// A record that the store's files were scrubbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scrubbed {
-    /// Of everything erased up to this entry.
+    /// The last entry that the scrub covers.
     pub through: u64,
-    /// When.
+    /// When the scrub ran.
     pub at: DateTime<Utc>,
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryBody {
@@ -517,15 +520,15 @@ pub enum EntryBody {
     Closed(Arc<ClosedCase>),
     /// The store's files were scrubbed of everything erased up to an entry.
     Scrubbed(Scrubbed),
-    /// All rows of the store were counted. What depends on the values of single rows is left out.
+    /// All rows of the store were counted. Counts that depend on the values of single rows are left out.
     Counted(Arc<Census>),
 }
 
 impl EntryBody {
-    /// The text of the entry, as a ledger keeps it: canonical JSON (RFC 8785) of the `format` and of what it `says`.
+    /// The text of the entry that a ledger stores: canonical JSON (RFC 8785) of `format` and `says`.
     ///
     /// # Errors
-    /// [`LedgerError::Failed`] for what JSON cannot say.
+    /// [`LedgerError::Failed`] for values that JSON cannot express.
     pub fn to_text(&self) -> Result<String, LedgerError> {
         match self {
             Self::Closed(case) => Ok(case.text.to_string()),
@@ -534,8 +537,9 @@ impl EntryBody {
         }
     }
 
-    /// What a ledger keeps beside the text: salts and values of what is [sealed](Sealed) in it. Destroyed, the text and its
-    /// [leaf](Self::leaf) are as before, and nobody can tell any more whom it names. None where it names nobody.
+    /// The openings that a ledger stores in addition to the text: salts and values of what is [sealed](Sealed). If
+    /// they are destroyed, the text and its [leaf](Self::leaf) stay the same, but nobody can tell any more whom the
+    /// entry names. `None` if the entry names nobody.
     pub fn beside(&self) -> Option<&str> {
         match self {
             Self::Closed(case) => case.beside.as_deref(),
@@ -543,12 +547,13 @@ impl EntryBody {
         }
     }
 
-    /// What a text says that a ledger kept, with what it kept beside it, and with the circumstances of a closed case by their
-    /// digest.
+    /// Reads an entry from the text and the openings that a ledger stored. `circumstances` finds the circumstances of
+    /// a closed case by their digest.
     ///
     /// # Errors
-    /// [`LedgerError::Newer`] for the text of a later release, [`LedgerError::Corrupt`] for what is no entry, for what
-    /// does not belong beside it, and for circumstances that are not those of the digest. What goes wrong when these are read.
+    /// [`LedgerError::Newer`] for a text of a later release. [`LedgerError::Corrupt`] for a text that is no entry,
+    /// for openings that do not belong to it, and for circumstances with another digest. Also the errors of
+    /// `circumstances`.
     pub fn from_text<E: From<LedgerError>>(
         text: &str,
         beside: Option<&str>,
@@ -589,12 +594,12 @@ impl EntryBody {
         Ok(body)
     }
 
-    /// The closed case, if that is what it says.
+    /// The closed case, if the entry is about one.
     pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
         if let Self::Closed(case) = self { Some(case) } else { None }
     }
 
-    /// By what a ledger finds the entry again.
+    /// The keys by which a ledger finds the entry.
     pub fn keys(&self) -> Vec<EntryKey> {
         match self {
             Self::Closed(case) => {
@@ -606,8 +611,8 @@ impl EntryBody {
         }
     }
 
-    /// The digest of the entry's [text](Self::to_text) as a leaf of a Merkle tree: SHA-256 of a byte 0 and the text (RFC 6962,
-    /// section 2.1).
+    /// The digest of the entry's [text](Self::to_text) as a leaf of a Merkle tree: SHA-256 of a zero byte and the
+    /// text (RFC 6962, section 2.1).
     ///
     /// # Errors
     /// As [`to_text`](Self::to_text).
@@ -619,19 +624,19 @@ impl EntryBody {
 /// An entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number: 1, 2, 3 …
+    /// The entry's number: 1, 2, 3 …
     pub seq: u64,
-    /// What it says.
+    /// The entry's content.
     pub body: EntryBody,
 }
 
 impl Entry {
-    /// The tokens of the profiles at gateways of which it says that they were erased.
+    /// The tokens of the profiles at gateways that the entry reports as erased.
     pub fn profiles(&self) -> impl Iterator<Item = SubjectToken> {
         self.closed().into_iter().flat_map(|case| case.profiles())
     }
 
-    /// The closed case, if that is what it says.
+    /// The closed case, if the entry is about one.
     pub fn closed(&self) -> Option<&Arc<ClosedCase>> {
         self.body.closed()
     }

@@ -4,7 +4,8 @@ use super::SubjectToken;
 use crate::digest::Digest;
 use crate::hex;
 
-/// What an entry can be found by: some bytes that say nothing of anybody, unless one has the key of their token.
+/// A key by which an entry can be found. Its bytes reveal nothing about a person, unless one has the key of the
+/// token.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKey(Vec<u8>);
 
@@ -13,27 +14,27 @@ impl EntryKey {
         Self([&[kind], bytes.as_ref()].concat())
     }
 
-    /// Closed cases of a subject.
+    /// The key of a subject's closed cases.
     pub fn subject(token: SubjectToken) -> Self {
         Self::new(b's', token.to_bytes())
     }
 
-    /// Whatever says that a profile at a gateway was erased.
+    /// The key of entries that report an erased profile at a gateway.
     pub fn profile(token: SubjectToken) -> Self {
         Self::new(b'p', token.to_bytes())
     }
 
-    /// Censuses under a data map.
+    /// The key of censuses under a data map.
     pub fn census(data_map: Digest) -> Self {
         Self::new(b'c', data_map.as_bytes())
     }
 
-    /// Scrubs of the store's files.
+    /// The key of scrubs.
     pub fn scrub() -> Self {
         Self::new(b'f', [])
     }
 
-    /// The bytes, as a ledger keeps them.
+    /// The bytes that a ledger stores.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -45,22 +46,22 @@ impl std::fmt::Debug for EntryKey {
     }
 }
 
-/// Which entries are looked for.
+/// A search for entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Find {
-    /// They have one of these keys.
+    /// The entries have at least one of these keys.
     pub keys: Vec<EntryKey>,
-    /// Only those after this number.
+    /// The entries have higher numbers than this.
     pub after: u64,
-    /// At most so many.
+    /// The maximum number of entries.
     pub limit: usize,
-    /// The last ones first. Otherwise in order.
+    /// Whether the last entries come first. Otherwise they come in order.
     pub last_first: bool,
 }
 
 impl Find {
-    /// All entries with one of some keys, in order.
+    /// All entries with at least one of some keys, in order.
     pub fn all(keys: impl IntoIterator<Item = EntryKey>) -> Self {
         Self { keys: keys.into_iter().collect(), after: 0, limit: usize::MAX, last_first: false }
     }
@@ -70,7 +71,7 @@ impl Find {
         Self { keys: vec![key], after: 0, limit: 1, last_first: true }
     }
 
-    /// Only those after a number.
+    /// Restricts the search to entries with higher numbers.
     #[must_use]
     pub fn after(self, after: u64) -> Self {
         Self { after, ..self }

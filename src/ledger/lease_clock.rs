@@ -1,4 +1,4 @@
-//! By which clock leases run out.
+//! The clock for leases.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-/// A clock for leases: only the time between two readings counts.
+/// A clock for leases. Only the difference between two readings matters.
 #[derive(Clone)]
 pub(super) struct LeaseClock(Arc<dyn Fn() -> i64 + Send + Sync>);
 
@@ -17,18 +17,18 @@ impl fmt::Debug for LeaseClock {
 }
 
 impl LeaseClock {
-    /// Counts from when it was made. For what lives no longer than the process.
+    /// Counts from the moment when the clock was made. For ledgers that live no longer than the process.
     pub(super) fn of_the_process() -> Self {
         let start = Instant::now();
         Self(Arc::new(move || i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// The host's own.
+    /// The host's own clock.
     pub(super) fn by(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self(Arc::new(move || now().timestamp_millis()))
     }
 
-    /// Milliseconds.
+    /// The reading, in milliseconds.
     pub(super) fn millis(&self) -> i64 {
         (self.0)()
     }

@@ -1,4 +1,4 @@
-//! Case book and ledger in memory: for tests and for trying things out. It proves nothing after a restart.
+//! Case book and ledger in memory: for tests and experiments. After a restart, everything is lost.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -28,7 +28,7 @@ impl Default for MemoryLedger {
     }
 }
 
-/// What open cases have for themselves is a text with the customer's id in it.
+/// Prints only counts, because the texts that open cases reserve contain the customer's id.
 impl fmt::Debug for MemoryLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
@@ -42,12 +42,12 @@ impl fmt::Debug for MemoryLedger {
 #[derive(Default)]
 struct State {
     open: BTreeMap<CaseId, Open>,
-    /// What open cases have for themselves.
+    /// The texts that open cases reserve: see [`Task::holds`](super::Task::holds).
     holds: HashMap<String, CaseId>,
     fences: u64,
     claims: BTreeMap<Fence, Claim>,
     entries: Vec<Entry>,
-    /// Where in the entries each case is.
+    /// The index of each closed case in the entries.
     closed: BTreeMap<CaseId, usize>,
     treatments: BTreeMap<Digest, Arc<Treatment>>,
 }
@@ -83,7 +83,7 @@ impl State {
         fence
     }
 
-    /// Who has a case now.
+    /// The lease of the worker who has claimed the case now.
     fn holder(&self, case: &Open, now: i64) -> Option<&Lease> {
         let claim = self.claims.get(&case.fence?)?;
         (claim.until > now).then_some(&claim.lease)
@@ -103,12 +103,12 @@ fn millis(lease: &Lease) -> i64 {
 }
 
 impl MemoryLedger {
-    /// An empty one.
+    /// An empty ledger.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With another clock for the leases than the process's own.
+    /// Replaces the clock for the leases.
     #[must_use]
     pub fn lease_clock(self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self { clock: LeaseClock::by(now), ..self }

@@ -1,13 +1,16 @@
 //! What was done: the ports [`CaseBook`], [`Ledger`] and [`KeyRing`], and their adapters.
 //!
-//! The **case book** is the working memory: one open case per customer, with the host's own customer id, one per expiry of the
-//! same records, and one per profile of a review. It is wiped when the case closes. The **ledger** is append-only: tokens, digests and outcomes, nothing else. One
-//! adapter holds both, and it must live outside of what is backed up with the customers: a restore that
-//! brought the customers back must not take away the proof that they were erased.
+//! * The **case book** is the working memory. It holds the open cases: one per customer, with the host's own customer
+//!   id; one per expiry of the same records; and one per profile of a review. A case's working memory is wiped when
+//!   the case closes.
+//! * The **ledger** is append-only. It holds tokens, digests and outcomes, and nothing else.
 //!
-//! The ledger names a customer by a [`SubjectToken`], a keyed digest. Whoever has the key and a customer's id
-//! can find the entry again; nobody else can. That is still pseudonymous data (Recital 26 GDPR), and the
-//! ledger needs a retention rule of its own.
+//! One adapter holds both. Keep it apart from the backups of the customers: a restore that brings customers back must
+//! not take away the proof that they were erased.
+//!
+//! The ledger names a customer by a [`SubjectToken`], a keyed digest. Only somebody who has the key and a customer's
+//! id can find the entry again. Even so, a token is pseudonymous data (Recital 26 GDPR), and the ledger needs a
+//! retention rule of its own.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -52,35 +55,35 @@ pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLedger;
 
-/// What can go wrong with the ledger. Without a ledger nothing is erased.
+/// An error of the ledger. Without a ledger nothing is erased.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
-    /// Somebody else holds it.
+    /// Another process has locked the ledger.
     #[error("{doing}: the ledger is locked by another process; try again when it is free")]
     Busy {
         /// What was being done.
         doing: &'static str,
     },
-    /// It cannot be written to.
+    /// The ledger cannot be written to.
     #[error("{doing}: the ledger is read-only; give this process the right to write it and its folder")]
     ReadOnly {
         /// What was being done.
         doing: &'static str,
     },
-    /// It is damaged, or is none.
+    /// The ledger is damaged, or the file is not a ledger.
     #[error("{doing}: the ledger is damaged or no ledger; restore it, or name another file")]
     Corrupt {
         /// What was being done.
         doing: &'static str,
     },
-    /// It cannot be opened.
+    /// The ledger cannot be opened.
     #[error("{doing}: the ledger cannot be opened; check its path and permissions")]
     NotFound {
         /// What was being done.
         doing: &'static str,
     },
-    /// It was written by a later release.
+    /// The ledger was written by a later release.
     #[error("the ledger has format {found}, and this release reads {known}; use a later release")]
     Newer {
         /// The format found.
@@ -88,9 +91,9 @@ pub enum LedgerError {
         /// The format this release reads.
         known: i64,
     },
-    /// The case book holds an event that cannot have come to pass: somebody else wrote there.
+    /// The case book holds an event that cannot have happened. Somebody else wrote to the case book.
     #[error(
-        "case {case} holds events that cannot have come to pass; restore the case book, or ask who wrote to it"
+        "case {case} holds events that cannot have happened; restore the case book, or ask who wrote to it"
     )]
     OutOfOrder {
         /// The case.
@@ -98,13 +101,13 @@ pub enum LedgerError {
         /// What is wrong.
         source: OutOfOrder,
     },
-    /// Another worker has the case by now. What this one wanted to write was not written.
+    /// Another worker has claimed the case since. What this worker wanted to write was not written.
     #[error("case {case} has passed to another worker; leave it to that one")]
     LostClaim {
         /// The case.
         case: CaseId,
     },
-    /// No such open case.
+    /// There is no such open case.
     #[error("there is no open case {case}")]
     NoSuchCase {
         /// The case that was asked for.
@@ -120,39 +123,42 @@ pub enum LedgerError {
     },
 }
 
-/// The working memory: open cases, how far they are, and who works on them.
+/// The working memory: open cases, their progress, and the workers who work on them.
 ///
-/// Any number of processes may work on one case book. Each case belongs to one worker at a time, by a [claim](Fence) with an
-/// end. The case book's own clock tells when that is: a database's where there is one.
+/// Any number of processes may work on one case book. Each case belongs to one worker at a time, by a [claim](Fence)
+/// that ends. The case book's own clock decides when a claim ends. If the case book is in a database, this is the
+/// database's clock.
 #[async_trait]
 pub trait CaseBook: Debug + Send + Sync + 'static {
-    /// Opens cases, in one write, and claims them. What has an open case already gets no second one: see [`Task::holds`].
+    /// Opens cases in one write, and claims them. A customer, an expiry or a profile with an open case gets no second
+    /// case: see [`Task::holds`].
     ///
-    /// **Idempotency:** a case that is open under the same id is [`Opened::Open`], and is claimed anew if it was this
-    /// worker's. **Partial failure:** an error means that none was opened. **Cancel safety:** all are open or none.
-    /// **Errors:** [`LedgerError`].
+    /// **Idempotency:** a case that is open under the same id is [`Opened::Open`], and is claimed again if this
+    /// worker had it. **Partial failure:** an error means that no case was opened. **Cancel safety:** all cases are
+    /// open or none. **Errors:** [`LedgerError`].
     async fn open(&self, cases: &[NewCase], lease: &Lease) -> Result<OpenedCases, LedgerError>;
 
-    /// Claims those of the cases that are open and that nobody has, whose lease has run out, or that this worker has
-    /// already. The others are left out.
+    /// Claims the open cases that this worker may have: cases without a claim, cases whose lease has expired, and
+    /// cases that this worker has already. The others are left out.
     ///
-    /// **Idempotency:** again gives a new claim, and the one before is void. **Partial failure:** none. **Cancel safety:**
-    /// they may be claimed or not; the lease runs out. **Errors:** [`LedgerError`].
+    /// **Idempotency:** repeating gives a new claim, and the former claim is void. **Partial failure:** none.
+    /// **Cancel safety:** the cases may be claimed or not; the lease expires. **Errors:** [`LedgerError`].
     async fn claim(&self, cases: &[CaseId], lease: &Lease) -> Result<Claimed, LedgerError>;
 
-    /// Appends events to open cases, in one write, and begins the lease anew.
+    /// Appends events to open cases in one write, and renews the lease.
     ///
-    /// **Idempotency:** none. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:**
-    /// [`LedgerError::NoSuchCase`] if one is not open, [`LedgerError::LostClaim`] if another claim has passed over this one.
+    /// **Idempotency:** none. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing.
+    /// **Errors:** [`LedgerError::NoSuchCase`] if a case is not open, [`LedgerError::LostClaim`] if another worker
+    /// has claimed a case since.
     async fn record(&self, fence: Fence, events: &[CaseEvent]) -> Result<(), LedgerError>;
 
-    /// Gives cases back before the lease runs out. Those that are not this claim's any more are left as they are.
+    /// Gives cases back before the lease expires. Cases that another worker has claimed since are left as they are.
     ///
-    /// **Idempotency:** again does nothing. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing.
-    /// **Errors:** [`LedgerError`].
+    /// **Idempotency:** repeating does nothing. **Partial failure:** none: all or nothing. **Cancel safety:** all or
+    /// nothing. **Errors:** [`LedgerError`].
     async fn release(&self, fence: Fence, cases: &[CaseId]) -> Result<(), LedgerError>;
 
-    /// So many open cases in the order of their ids, after one.
+    /// Up to `limit` open cases in the order of their ids, after the given id.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
@@ -161,25 +167,26 @@ pub trait CaseBook: Debug + Send + Sync + 'static {
 
 /// The append-only record of what was done.
 ///
-/// An entry is a [text](EntryBody::to_text) that is kept as it is, under a number, and is found again by its
-/// [keys](EntryBody::keys). What a ledger keeps of it beside is the ledger's own affair.
+/// An entry is a [text](EntryBody::to_text). The ledger keeps the text as it is, under a number, and finds it again
+/// by its [keys](EntryBody::keys). Anything else that a ledger stores about an entry is up to the ledger.
 #[async_trait]
 pub trait Ledger: CaseBook {
-    /// Appends one entry per case and wipes its working memory, in one write. A case is closed once, by the worker who has
-    /// it.
+    /// Appends one entry per case and wipes the working memory of the cases, in one write. A case is closed once, by
+    /// the worker who has claimed it.
     ///
-    /// **Idempotency:** a case that is closed already keeps its first entry, which is returned. **Partial
-    /// failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError::NoSuchCase`] if one is
-    /// neither open nor closed, [`LedgerError::LostClaim`] if another claim has passed over this one.
+    /// **Idempotency:** a case that is closed already keeps its first entry, and that entry is returned. **Partial
+    /// failure:** none: all or nothing. **Cancel safety:** all or nothing. **Errors:** [`LedgerError::NoSuchCase`] if
+    /// a case is neither open nor closed, [`LedgerError::LostClaim`] if another worker has claimed a case since.
     async fn close(&self, fence: Fence, cases: &[Arc<ClosedCase>]) -> Result<Vec<Entry>, LedgerError>;
 
-    /// Appends entries that are of no case, in one write.
+    /// Appends entries that belong to no case, in one write.
     ///
-    /// **Idempotency:** again appends again. **Partial failure:** none: all or nothing. **Cancel safety:** all or nothing.
-    /// **Errors:** [`LedgerError`]; also for a closed case, which [`close`](Self::close) takes.
+    /// **Idempotency:** repeating appends the entries again. **Partial failure:** none: all or nothing. **Cancel
+    /// safety:** all or nothing. **Errors:** [`LedgerError`]; also for the entry of a closed case, which only
+    /// [`close`](Self::close) accepts.
     async fn append(&self, entries: &[EntryBody]) -> Result<Vec<Entry>, LedgerError>;
 
-    /// So many entries in order, after a number. Numbers start at 1 and have no gaps.
+    /// Up to `limit` entries in order, after the given number. Numbers start at 1 and have no gaps.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
@@ -191,13 +198,13 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn entry(&self, case: &CaseId) -> Result<Option<Entry>, LedgerError>;
 
-    /// Entries that have one of some keys.
+    /// The entries that have at least one of the given keys.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
     async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError>;
 
-    /// A treatment by its digest: every one under which a case was ever opened.
+    /// The treatment with a digest. The ledger keeps every treatment under which a case was ever opened.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`LedgerError`].
@@ -210,7 +217,7 @@ pub trait Ledger: CaseBook {
     async fn last(&self) -> Result<u64, LedgerError>;
 }
 
-/// A case is closed by [`Ledger::close`] alone, which holds it against its claim.
+/// Refuses entries of closed cases. Only [`Ledger::close`] closes a case, because it checks the worker's claim.
 fn of_no_case(entries: &[EntryBody]) -> Result<(), LedgerError> {
     match entries.iter().find_map(|entry| if let EntryBody::Closed(case) = entry { Some(case) } else { None })
     {

@@ -1,7 +1,8 @@
-//! Values that can be destroyed later without breaking what was proved.
+//! Values that can be destroyed later without breaking the proof.
 //!
-//! The text of an entry, which is hashed, holds the digest of a salt and the value. Salt and value are kept beside the text.
-//! Once they are destroyed, nobody can tell the value from the digest, and the text and its hash are as before.
+//! The hashed text of an entry contains the digest of a salt and a value. The salt and the value are stored outside
+//! the text. After they are destroyed, nobody can find the value from the digest, but the text and its hash stay the
+//! same.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +16,10 @@ use super::LedgerError;
 use crate::digest::{Digest, canonical};
 use crate::hex;
 
-/// Random bytes by which nobody can try out what a digest is of.
+/// Random bytes that prevent guessing the value of a digest.
 pub(crate) type Salt = [u8; 16];
 
-/// A value beside its digest. Serialised, it is the digest alone.
+/// A value together with its digest. Serialises as the digest alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed<T> {
     digest: Digest,
@@ -28,12 +29,12 @@ pub struct Sealed<T> {
 #[derive(Clone, PartialEq, Eq)]
 struct Opened<T> {
     value: T,
-    /// Beside the text of an entry: `[salt, value]`, the salt in hexadecimal.
+    /// The opening, stored outside the text of an entry: `[salt, value]`, with the salt in hexadecimal.
     beside: Box<str>,
 }
 
 impl<T> Sealed<T> {
-    /// The value. None once it was destroyed.
+    /// The value. `None` after it was destroyed.
     pub fn get(&self) -> Option<&T> {
         self.opened.as_ref().map(|opened| &opened.value)
     }
@@ -69,7 +70,7 @@ impl<T: fmt::Debug> fmt::Debug for Sealed<T> {
     }
 }
 
-/// For a person: the value, or that it is no more.
+/// For a person: the value, or a note that it was destroyed.
 impl<T: fmt::Display> fmt::Display for Sealed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.get() {
@@ -91,17 +92,17 @@ impl<'de, T> Deserialize<'de> for Sealed<T> {
     }
 }
 
-/// What visits the sealed values of an entry.
+/// A visitor of the sealed values of an entry.
 pub(crate) trait Visit {
     fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError>;
 }
 
-/// Gathers the openings of all that is sealed: an array of them.
+/// Collects the openings of all sealed values into an array.
 #[derive(Default)]
 pub(crate) struct Gather(String);
 
 impl Gather {
-    /// As text, if there are any.
+    /// The openings as text, if there are any.
     pub(crate) fn text(mut self) -> Option<String> {
         if self.0.is_empty() {
             return None;
@@ -121,7 +122,7 @@ impl Visit for Gather {
     }
 }
 
-/// Opens what is sealed, by the openings that were kept beside it. What was destroyed stays closed.
+/// Opens sealed values with their openings. Destroyed values stay sealed.
 pub(crate) struct Open(BTreeMap<Digest, (Salt, Value)>);
 
 impl Open {
@@ -140,7 +141,7 @@ impl Open {
         Ok(Self(known))
     }
 
-    /// Once all was visited. An opening of nothing means that somebody else wrote there.
+    /// Call this after all values were visited. An opening without a value means that somebody else wrote it.
     pub(crate) fn finish(self) -> Result<(), LedgerError> {
         if self.0.is_empty() { Ok(()) } else { Err(not_of_it()) }
     }
@@ -159,7 +160,8 @@ fn not_of_it() -> LedgerError {
     LedgerError::Corrupt { doing: "reading what an entry names" }
 }
 
-/// As many salts as are asked for, from one draw: each is of its own, and none leads to another once the draw is forgotten.
+/// A source of salts from one random draw. Each salt is different, and none reveals another one after the draw is
+/// forgotten.
 pub(crate) struct Salts {
     drawn: [u8; 32],
     given: u64,

@@ -25,15 +25,15 @@ use book::Numbers;
 
 mod book;
 
-/// "rlnq", in the file's `application_id`, so that no other database is taken for a ledger.
+/// The file's `application_id`, "rlnq", so that no other database is mistaken for a ledger.
 const APPLICATION: i64 = 0x726c_6e71;
 
-/// What makes each format of the file out of the one before, the first of an empty file. A file says in its `user_version`
-/// how many of these it has had. Those that a release has shipped with are never changed.
+/// The migrations of the file format. The first one starts from an empty file. The file's `user_version` is the
+/// number of migrations it has had. A migration that was released is never changed.
 const FORMATS: [&str; 1] = [FIRST];
 
-/// Entries are never changed or removed: triggers refuse it, whoever tries. What many cases share is kept once: the
-/// terms of open ones, the circumstances of closed ones, and an event that came to a whole batch.
+/// Triggers refuse every change or deletion of an entry. Data that many cases share are stored once: the terms of
+/// open cases, the circumstances of closed cases, and an event of a whole batch.
 const FIRST: &str = "
     CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
@@ -82,10 +82,10 @@ const FIRST: &str = "
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 ";
 
-/// Case book and ledger in one SQLite file. Keep it outside of what is backed up with the customers.
+/// Case book and ledger in one SQLite file. Keep the file apart from the backups of the customers.
 ///
-/// Every write is on disk before it is answered (write-ahead log, `synchronous = FULL`). What the case book wipes is
-/// overwritten (`secure_delete`); the log is emptied as soon as nothing is to be written for a moment.
+/// Every write is on disk before it is confirmed (write-ahead log, `synchronous = FULL`). What the case book wipes is
+/// overwritten (`secure_delete`). The log is emptied as soon as there is nothing to write for a moment.
 #[derive(Debug)]
 pub struct SqliteLedger {
     worker: Worker,
@@ -94,7 +94,7 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens a ledger, or makes one if the file is not there.
+    /// Opens a ledger. Creates the file if it does not exist.
     ///
     /// # Errors
     /// [`LedgerError`]: locked, read-only, damaged, not a ledger, or of a later release.
@@ -102,10 +102,10 @@ impl SqliteLedger {
         Self::with(path.as_ref(), true)
     }
 
-    /// Opens a ledger that must be there.
+    /// Opens an existing ledger.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`LedgerError::NotFound`] if the file is not there.
+    /// As [`open`](Self::open), and [`LedgerError::NotFound`] if the file does not exist.
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         Self::with(path.as_ref(), false)
     }
@@ -115,7 +115,7 @@ impl SqliteLedger {
         let mut connection = sqlite::open(path, create).map_err(failed)?;
         prepare(&mut connection, create, &FORMATS)?;
         let tidy = |connection: &mut Connection| {
-            // Where somebody reads the ledger right now, it stays until the next time.
+            // While somebody reads the ledger, the log cannot be emptied. It is emptied next time.
             if let Err(error) = empty_log(connection) {
                 tracing::warn!(error = ?Fault::from(error), "the ledger's log could not be emptied");
             }
@@ -124,7 +124,8 @@ impl SqliteLedger {
         Ok(Self { worker, numbers: Arc::default(), clock: None })
     }
 
-    /// With another clock for the leases than SQLite's, which is the machine's. All processes on one ledger need the same.
+    /// Replaces the clock for the leases. The default is SQLite's clock, which is the machine's clock. All processes
+    /// on one ledger need the same clock.
     #[must_use]
     pub fn lease_clock(self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self { clock: Some(LeaseClock::by(now)), ..self }
@@ -142,7 +143,7 @@ impl SqliteLedger {
     }
 }
 
-/// What goes wrong while working on the connection's thread.
+/// An error on the connection's thread.
 enum Trouble {
     Fault(Fault),
     Ledger(LedgerError),
@@ -179,7 +180,7 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
     }
 }
 
-/// Makes a ledger of an empty file, and brings one of an earlier release to the format of this one.
+/// Makes an empty file a ledger, and migrates a ledger of an earlier release.
 fn prepare(connection: &mut Connection, create: bool, formats: &[&str]) -> Result<(), LedgerError> {
     let doing = "opening the ledger";
     let failed = |error: rusqlite::Error| failure(doing, error.into());
@@ -208,7 +209,8 @@ fn prepare(connection: &mut Connection, create: bool, formats: &[&str]) -> Resul
         transaction.pragma_update(None, "user_version", known).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
-    // Only now is it known to be a ledger. Where the file system cannot share memory, SQLite keeps its other journal.
+    // Only now it is certain that the file is a ledger. If the file system cannot share memory, SQLite keeps its
+    // other journal mode.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
     empty_log(connection).map_err(failed)
 }
@@ -217,12 +219,12 @@ fn to_json<T: Serialize>(value: &T) -> Result<String, Trouble> {
     serde_json::to_string(value).map_err(|_| Trouble::Fault(Fault::Other("cannot be written".to_owned())))
 }
 
-/// What the ledger wrote, read back. Anything else means that somebody else wrote there.
+/// Reads JSON that the ledger wrote. Other JSON means that somebody else wrote it.
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Trouble> {
     serde_json::from_str(text).map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
 
-/// A row of entries: its number, its text, and what is kept beside it.
+/// A row of the table of entries: number, text and openings.
 type EntryRow = (i64, String, Option<String>);
 
 fn entry(row: &Row<'_>) -> Result<EntryRow, rusqlite::Error> {
@@ -239,7 +241,7 @@ fn seq_of(seq: i64) -> Result<u64, Trouble> {
     u64::try_from(seq).map_err(|_| Trouble::Fault(Fault::Corrupt))
 }
 
-/// Circumstances by their digest.
+/// The circumstances with a digest.
 fn read_circumstances(
     connection: &Connection,
     digest: Digest,
@@ -252,7 +254,7 @@ fn read_circumstances(
     Ok(Some(Arc::new(Circumstances::from_text(&body, beside.as_deref())?)))
 }
 
-/// One entry per case, and their working memory wiped.
+/// Adds one entry per case, and wipes the cases' working memory.
 fn close(
     connection: &mut Connection,
     numbers: &Numbers,
@@ -312,7 +314,7 @@ fn insert(connection: &Connection, seq: i64, body: &EntryBody) -> Result<(), Tro
     Ok(())
 }
 
-/// What was wiped leaves the write-ahead log too.
+/// Removes wiped data from the write-ahead log, too.
 fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
@@ -430,7 +432,7 @@ impl Ledger for SqliteLedger {
     async fn find(&self, find: &Find) -> Result<Vec<Entry>, LedgerError> {
         let find = find.clone();
         self.call("looking for entries", move |connection| {
-            // As of one instant, and the file is locked once, not for each key.
+            // One transaction reads one consistent state, and locks the file once instead of once per key.
             let connection = connection.transaction()?;
             let mut of_key =
                 connection.prepare_cached("SELECT seq FROM entry_key WHERE key = ?1 AND seq > ?2")?;
@@ -489,10 +491,10 @@ mod tests {
             .unwrap();
         assert_eq!((kept, version(&connection)), (("kept".to_owned(), None), 2));
         prepare(&mut connection, false, &formats).unwrap();
-        // An earlier release touches nothing of it.
+        // An earlier release does not touch the file.
         let error = prepare(&mut connection, true, &formats[..1]).unwrap_err();
         assert!(matches!(error, LedgerError::Newer { found: 2, known: 1 }), "{error}");
-        // One step that fails leaves the file as it was.
+        // If one migration fails, the file stays as it was.
         let broken = [formats[0], formats[1], "CREATE TABLE more (x); nonsense"];
         prepare(&mut connection, true, &broken).unwrap_err();
         assert_eq!(version(&connection), 2);

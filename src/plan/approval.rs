@@ -19,7 +19,7 @@ open_name! {
 }
 
 impl OperatorId {
-    /// Whether the id can stand in the ledger. Every approval and every authority is held to this when it is used.
+    /// Checks that the ledger may keep the id. Every use of an approval or of an authority repeats this check.
     ///
     /// ```
     /// use relinquish::plan::OperatorId;
@@ -32,7 +32,7 @@ impl OperatorId {
     /// [`NotAnOperatorId`]: the id is empty, or looks like an e-mail address.
     pub fn check(&self) -> Result<(), NotAnOperatorId> {
         let id = self.as_str();
-        // Unicode has other signs that are read as an at sign, and URLs and HTML spell it in their own way.
+        // Unicode has other characters that look like an at sign, and URLs and HTML encode it.
         let lower = id.to_ascii_lowercase();
         if id.trim().is_empty() {
             Err(NotAnOperatorId::Empty)
@@ -48,10 +48,10 @@ impl OperatorId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAnOperatorId {
-    /// Nobody is named.
+    /// The id is empty.
     #[error("the operator's id is empty; give the id of the person who decided, such as operator-7")]
     Empty,
-    /// The ledger would keep the address of a person for good.
+    /// The id looks like an e-mail address, and the ledger would keep this address for good.
     #[error(
         "the operator's id looks like an e-mail address, and the ledger would keep the address for good; give an opaque id, \
          such as operator-7, and keep the list of operators in your own system"
@@ -72,20 +72,20 @@ impl Authority {
         Self { operator: operator.into(), tenants: tenants.into_iter().collect() }
     }
 
-    /// Who.
+    /// The operator.
     pub fn operator(&self) -> &OperatorId {
         &self.operator
     }
 
-    /// Over which tenants they have authority.
+    /// The tenants over which the operator has authority.
     pub fn tenants(&self) -> &BTreeSet<TenantId> {
         &self.tenants
     }
 
-    /// Whether they have authority over a tenant.
+    /// Checks that the operator has authority over a tenant.
     ///
     /// # Errors
-    /// [`ApprovalError::OtherTenant`] if not, [`ApprovalError::Operator`] for an id that is none.
+    /// [`ApprovalError::OtherTenant`] if not, [`ApprovalError::Operator`] if the operator's id is not valid.
     pub fn over(&self, tenant: &TenantId) -> Result<(), ApprovalError> {
         self.operator.check()?;
         if self.tenants.contains(tenant) {
@@ -95,14 +95,14 @@ impl Authority {
         }
     }
 
-    /// Whether they have authority over every tenant with which a plan's customer is connected.
+    /// Checks that the operator has authority over every tenant with which a plan's customer is connected.
     pub(crate) fn over_all(&self, binding: &Binding) -> Result<(), ApprovalError> {
         self.operator.check()?;
         binding.within(&self.operator, &self.tenants)
     }
 }
 
-/// That an operator approved one plan, by its digest.
+/// An operator's approval of one plan, by the plan's digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     format: Format<1>,
@@ -114,15 +114,15 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// How long an approval is valid at most: 30 days. Facts and people change; whoever needs longer approves again.
+    /// The longest validity of an approval: 30 days. Facts and people change; who needs longer approves again.
     pub const LONGEST: TimeDelta = TimeDelta::days(30);
 
-    /// An operator with authority over some tenants approves the plan of this digest, for so long.
+    /// An operator with authority over some tenants approves the plan with this digest, for a given time.
     ///
-    /// The host says who the operator is and over which tenants they have authority: this crate knows no
-    /// users. The digest is the one that the operator was shown. [`Plan::approve`] and its siblings check that the operator's
-    /// id is opaque, and that the approval is valid for at most [`LONGEST`](Self::LONGEST). The engine checks when it executes
-    /// that the approval is valid at that time.
+    /// The host says who the operator is and over which tenants the operator has authority: this crate knows no
+    /// users. The digest is the digest that the operator saw. [`Plan::approve`] and its siblings check that the
+    /// operator's id is opaque, and that the approval is valid for at most [`LONGEST`](Self::LONGEST). The engine
+    /// checks at execution that the approval is still valid.
     pub fn new(
         operator: impl Into<OperatorId>,
         tenants: impl IntoIterator<Item = TenantId>,
@@ -140,7 +140,7 @@ impl Approval {
         }
     }
 
-    /// Whether it differs in the plan at most: both were given in one go.
+    /// Whether both approvals were given together: they differ at most in the plan.
     pub(crate) fn given_with(&self, other: &Self) -> bool {
         self.approved_at == other.approved_at
             && self.expires_at == other.expires_at
@@ -148,38 +148,39 @@ impl Approval {
             && self.tenants == other.tenants
     }
 
-    /// The same approval of another plan, as a case book keeps it that saves what is the same but once.
+    /// The same approval of another plan. The case book stores the common parts of approvals only once.
     #[cfg(feature = "sqlite")]
     pub(crate) fn of_plan(&self, digest: Digest) -> Self {
         Self { digest, ..self.clone() }
     }
 
-    /// Who approved.
+    /// The operator who approved.
     pub fn operator(&self) -> &OperatorId {
         &self.operator
     }
 
-    /// Which plan.
+    /// The digest of the approved plan.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// When.
+    /// When the approval was given.
     pub fn approved_at(&self) -> DateTime<Utc> {
         self.approved_at
     }
 
-    /// From when on it counts no longer.
+    /// When the approval expires.
     pub fn expires_at(&self) -> DateTime<Utc> {
         self.expires_at
     }
 
-    /// Whether the operator has authority over every tenant with which a plan's customer is connected.
+    /// Checks that the operator has authority over every tenant with which a plan's customer is connected.
     pub(super) fn over(&self, binding: &Binding) -> Result<(), ApprovalError> {
         binding.within(&self.operator, &self.tenants)
     }
 
-    /// Whether it is of this digest, by an operator of these tenants, and for no longer than it may be.
+    /// Checks that the approval is for this digest, that the operator has authority over these tenants, and that the
+    /// approval is not too long.
     pub(crate) fn holds_for<'t>(
         &self,
         digest: Digest,
@@ -196,7 +197,7 @@ impl Approval {
         not_longer_than(Self::LONGEST, self.approved_at, self.expires_at)
     }
 
-    /// Whether it holds at an instant.
+    /// Checks that the approval is valid at an instant.
     ///
     /// # Errors
     /// [`ApprovalError::Operator`], [`ApprovalError::TooLong`], [`ApprovalError::Expired`], [`ApprovalError::NotYet`].
@@ -206,7 +207,7 @@ impl Approval {
     }
 }
 
-/// Whether something that was given at one instant and ends at another holds, and was given for no longer than it may.
+/// Checks that an approval is valid at an instant, and that its validity is not too long.
 pub(super) fn holds_between(
     (approved_at, expires_at): (DateTime<Utc>, DateTime<Utc>),
     longest: TimeDelta,
@@ -222,14 +223,15 @@ pub(super) fn holds_between(
     }
 }
 
-/// When an approval ends. One that would outlive the calendar ends with the calendar, and is refused for its length.
+/// When an approval ends. An end after the calendar's end is cut to the calendar's end, and the approval is then
+/// refused as too long.
 pub(super) fn end_of(approved_at: DateTime<Utc>, valid_for: TimeDelta) -> DateTime<Utc> {
     let furthest =
         if valid_for < TimeDelta::zero() { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
     approved_at.checked_add_signed(valid_for).unwrap_or(furthest)
 }
 
-/// Whether an approval is valid for no longer than it may be.
+/// Checks that the validity of an approval is not too long.
 pub(super) fn not_longer_than(
     longest: TimeDelta,
     approved_at: DateTime<Utc>,
@@ -241,15 +243,15 @@ pub(super) fn not_longer_than(
     Ok(())
 }
 
-/// What was not approved, and why. What was given comes back, so that it can be approved in another way.
+/// What was not approved, and why. The error returns the plan or plans, so that they can be approved in another way.
 ///
-/// `?` turns it into an [`ApprovalError`] or an engine's [`Error`](crate::Error), and drops what was given.
+/// `?` converts it into an [`ApprovalError`] or an engine's [`Error`](crate::Error), and drops the plans.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct NotApproved<T> {
     /// The plan, the plans or the review that was to be approved.
     pub given: Box<T>,
-    /// Why the approval does not hold for it.
+    /// Why the approval is not valid for it.
     pub why: ApprovalError,
 }
 
@@ -265,11 +267,11 @@ impl<T> From<NotApproved<T>> for ApprovalError {
     }
 }
 
-/// Why an approval does not hold for a plan. Nothing was touched.
+/// Why an approval is not valid for a plan. Nothing was touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApprovalError {
-    /// It is for another plan: another customer, or the same one before something changed.
+    /// The approval is for another plan: for another customer, or for the same customer before something changed.
     #[error(
         "the approval is for plan {approved}, and this is plan {plan}: another customer, or something changed \
          since; review this plan and approve its digest"
@@ -280,15 +282,16 @@ pub enum ApprovalError {
         /// The digest of this plan.
         plan: Digest,
     },
-    /// The operator has no authority over the customer's tenant, or over another with which the customer is connected.
+    /// The operator has no authority over the customer's tenant, or over another tenant with which the customer is
+    /// connected.
     #[error("operator {operator} has no authority over tenant {tenant}; ask one who has")]
     OtherTenant {
         /// The operator.
         operator: OperatorId,
-        /// That tenant.
+        /// The tenant.
         tenant: TenantId,
     },
-    /// The customer is connected to other tenants, and nothing tells to which.
+    /// The customer is connected to other tenants, and the data map does not name them.
     #[error(
         "the customer is connected to {tenants} tenants, and nothing tells operator {operator} which; name them in the data \
          map, or write several_tenants = {{ ignore = \"reason\" }} in the policy"
@@ -296,34 +299,35 @@ pub enum ApprovalError {
     UnnamedTenants {
         /// The operator.
         operator: OperatorId,
-        /// How many tenants.
+        /// The number of tenants.
         tenants: u32,
     },
-    /// Nobody is named in a way that the ledger can keep.
+    /// The operator's id is not valid for the ledger.
     #[error(transparent)]
     Operator(#[from] NotAnOperatorId),
-    /// It is valid for longer than [`Approval::LONGEST`], or than [`StandingApproval::LONGEST`](super::StandingApproval::LONGEST).
+    /// The validity is longer than [`Approval::LONGEST`], or than
+    /// [`StandingApproval::LONGEST`](super::StandingApproval::LONGEST).
     #[error(
         "the approval is valid from {approved_at} to {expires_at}, and {days} days is the longest; give an end that is at most \
          {days} days after the start"
     )]
     TooLong {
-        /// When it was given.
+        /// When the approval was given.
         approved_at: DateTime<Utc>,
-        /// Until when it was to count.
+        /// When the approval was to expire.
         expires_at: DateTime<Utc>,
-        /// How many days it may be valid at most.
+        /// The longest validity, in days.
         days: i64,
     },
-    /// A standing approval is for fewer customers in one go.
+    /// A standing approval allows fewer customers at once.
     #[error(
         "{plans} plans were put under a standing approval for at most {at_most}; look why there are so many, and approve \
          them, or raise the limit of a new standing approval"
     )]
     TooMany {
-        /// How many plans.
+        /// The number of plans.
         plans: usize,
-        /// How many the approval is for.
+        /// The number of plans that the approval allows.
         at_most: usize,
     },
     /// A standing approval does not cover the plan.
@@ -331,22 +335,22 @@ pub enum ApprovalError {
         "the standing approval does not cover the plan: {0}; approve the plan itself, or give a new standing approval"
     )]
     NotStanding(NotStanding),
-    /// It has expired.
+    /// The approval has expired.
     #[error("the approval expired at {expires_at}; approve the plan again")]
     Expired {
-        /// When.
+        /// When the approval expired.
         expires_at: DateTime<Utc>,
     },
-    /// It was given later than now: a clock is wrong.
+    /// The approval was given in the future: a clock is wrong.
     #[error("the approval was given at {approved_at}, which is still to come; set the clocks right")]
     NotYet {
-        /// When.
+        /// When the approval was given.
         approved_at: DateTime<Utc>,
     },
 }
 
-/// A plan with an approval of exactly this plan. Only [`Plan::approve`] makes one, and only this can be
-/// executed.
+/// A plan with an approval of exactly this plan. Only [`Plan::approve`] and its siblings make one, and only an
+/// approved plan can be executed.
 #[derive(Clone, Debug)]
 pub struct ApprovedPlan {
     pub(crate) plan: Plan,
@@ -359,7 +363,7 @@ impl ApprovedPlan {
         &self.plan
     }
 
-    /// On whose word it may be executed.
+    /// The mandate under which the plan may be executed.
     pub fn mandate(&self) -> &Mandate {
         &self.mandate
     }
@@ -368,12 +372,15 @@ impl ApprovedPlan {
 impl Plan {
     /// Binds an approval to this plan.
     ///
-    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    /// The engine checks at execution that the approval is still valid.
     ///
     /// # Errors
-    /// [`NotApproved`], with the plan and an [`ApprovalError`]: the approval is for another plan, by an operator who has no
-    /// authority over every tenant with which the customer is connected or whose id looks like an e-mail address, or for more
-    /// than 30 days.
+    /// [`NotApproved`], with the plan and an [`ApprovalError`], in these cases:
+    ///
+    /// * The approval is for another plan.
+    /// * The operator has no authority over every tenant with which the customer is connected.
+    /// * The operator's id looks like an e-mail address.
+    /// * The approval is valid for more than 30 days.
     pub fn approve(self, approval: Approval) -> Result<ApprovedPlan, NotApproved<Self>> {
         let held = approval.holds_for(self.digest(), []).and_then(|()| approval.over(&self.binding));
         match held {
@@ -393,8 +400,8 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
     }
 
-    /// What a ledger keeps but once must be the same: an approval may share it with another only where all but the plan
-    /// is alike.
+    /// Shared data of a ledger must be equal: approvals may share an entry only if they differ in nothing but the
+    /// plan.
     #[test]
     fn approvals_given_in_one_go_differ_in_the_plan_alone() {
         let approval = |operator: &str, tenant: &str, of: &str, from, hours| {
@@ -414,7 +421,7 @@ mod tests {
         }
     }
 
-    /// The ledger kept the address of a person, and an approval until the end of time.
+    /// The bug: the ledger kept a person's address for good, and an approval never expired.
     #[test]
     fn an_address_is_no_operator_and_an_approval_ends_within_thirty_days() {
         let approval = |operator: &str, hours| {
@@ -425,7 +432,7 @@ mod tests {
         let long = ApprovalError::TooLong { approved_at, expires_at, days: 30 };
         assert_eq!(approval("op-1", 30 * 24 + 1).valid_at(at(1)), Err(long.clone()));
         assert!(long.to_string().contains("at most 30 days after the start"), "{long}");
-        // Whatever length is given, the end is an instant of the calendar, and no longer one is accepted for that.
+        // For any length, the end is a valid instant, and the approval is not accepted for longer.
         for (valid_for, refused) in
             [(TimeDelta::MAX, true), (TimeDelta::zero(), false), (TimeDelta::MIN, false)]
         {

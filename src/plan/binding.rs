@@ -1,4 +1,4 @@
-//! What an approval binds: the facts of which the digest of a plan is made.
+//! What an approval binds: the facts that make up the digest of a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -13,20 +13,22 @@ use crate::digest::Digest;
 use crate::policy::{Guard, Policy, Trigger};
 use crate::treatment::{GatewayAction, Tally, TreatmentName};
 
-/// What the digest of a plan is made of, and all that is: everything the decision depended on, and what duties keep. No
-/// instants of planning, nothing that will be erased, and no sentence: only names, numbers, dates and digests.
+/// Everything that makes up the digest of a plan: all facts on which the decision depended, and what duties keep. The
+/// binding has no instant of planning, nothing that will be erased, and no sentence. It has only names, numbers,
+/// dates and digests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     customer: CustomerId,
     tenant: TenantId,
-    /// Row ids are reused: the customer is this one only with this instant of registration.
+    /// Row ids are reused: only the id and the instant of registration together identify a customer.
     registered: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Keeps::is_empty")]
     keeps: Keeps,
     terms: Arc<Terms>,
 }
 
-/// What is digested of a [`Binding`]: the terms by their own digest, which is computed once for all plans that share them.
+/// The digested form of a [`Binding`]. The terms are replaced by their own digest, which is computed once for all
+/// plans that share the terms.
 #[derive(Serialize)]
 struct Digested<'b> {
     customer: &'b CustomerId,
@@ -37,8 +39,8 @@ struct Digested<'b> {
     terms: Digest,
 }
 
-/// What plans have in common that come from the same decision: all of a [`Binding`] but the customer, and what duties keep
-/// of theirs.
+/// The common part of plans from the same decision: a [`Binding`] without the customer, and without what duties keep
+/// of the customer's records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     version: u32,
@@ -47,13 +49,13 @@ pub struct Terms {
     treatment_digest: Digest,
     guards: BTreeMap<Guard, GuardFinding>,
     steps: Vec<Step>,
-    /// Only what a duty had deferred before is done, and nobody chose anew.
+    /// Whether the plan only does what a duty had deferred before, and nobody made a new choice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deferred: bool,
-    /// With how many tenants the customer is connected.
+    /// The number of tenants with which the customer is connected.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     tenants: u32,
-    /// Which these are, where the store can name them.
+    /// The names of these tenants, if the store can name them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     connected: BTreeSet<TenantId>,
     /// The accounts at the gateways where the customer has profiles.
@@ -65,7 +67,7 @@ pub struct Terms {
     digest: Once,
 }
 
-/// A digest, once somebody asked for it. It says nothing beside the document that it is of.
+/// A digest, computed on first use. It is ignored in comparisons, because it adds nothing to its document.
 #[derive(Clone, Debug, Default)]
 struct Once(OnceLock<Digest>);
 
@@ -81,7 +83,7 @@ fn one() -> u32 {
     1
 }
 
-// Serde asks for a reference.
+// Serde requires a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_one(tenants: &u32) -> bool {
     *tenants == 1
@@ -99,7 +101,8 @@ impl Terms {
 }
 
 impl Binding {
-    /// What a plan for a customer who is due would bind now. With the terms of another plan, where these are the same.
+    /// The binding of a plan made now for a customer who is due. The binding shares the terms of another plan, if
+    /// both have the same terms.
     pub(crate) fn draft(
         policy: &Policy,
         map: &DataMap,
@@ -144,7 +147,7 @@ impl Binding {
         })
     }
 
-    /// A binding from what it was saved as.
+    /// Restores a binding from its saved parts.
     #[cfg(feature = "sqlite")]
     pub(crate) fn from_parts(
         customer: CustomerId,
@@ -156,7 +159,7 @@ impl Binding {
         Self { customer, tenant, registered, keeps, terms }
     }
 
-    /// The name of this plan.
+    /// The digest of the plan.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(&Digested {
             customer: &self.customer,
@@ -167,7 +170,7 @@ impl Binding {
         })
     }
 
-    /// What has changed since the approval, if anything has. Without a count, what duties keep is not compared: see
+    /// What has changed since the approval, if anything. Without a count, what duties keep is not compared: see
     /// [`may_keep_less`](Self::may_keep_less).
     pub(crate) fn changed(
         &self,
@@ -184,15 +187,16 @@ impl Binding {
         let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else {
             return Some(Changed::Terms);
         };
-        // The approval is of the binding's digest: bindings that are equal have the same one.
+        // The approval is for the binding's digest, and equal bindings have the same digest.
         if now == *self { None } else { Some(self.keeps.changed(&now.keeps).unwrap_or(Changed::Terms)) }
     }
 
-    /// Whether a duty may have ended since, so that less is kept than was approved. Then the records have to be counted
-    /// again. Where this says no, time alone has changed nothing of what duties keep.
+    /// Whether a duty may have ended since, so that duties keep less than was approved. Then the records have to be
+    /// counted again. If this returns `false`, the passing of time has changed nothing of what duties keep.
     pub(crate) fn may_keep_less(&self, policy: &Policy, at: DateTime<Utc>) -> bool {
         let effective = policy.effective(&self.tenant);
-        // Whom a record is needed by may be somebody else's, and their dates are not known here.
+        // A record may be kept because another customer's record needs it. The dates of that record are not known
+        // here.
         let with_others = effective
             .treatments()
             .get(&self.terms.treatment)
@@ -200,18 +204,18 @@ impl Binding {
         !self.keeps.is_empty() && (with_others || self.keeps.may_end_by(effective.time_zone().day(at)))
     }
 
-    /// What duties keep, as it was approved.
+    /// What duties keep, as approved.
     #[cfg(feature = "sqlite")]
     pub(crate) fn keeps(&self) -> &Keeps {
         &self.keeps
     }
 
-    /// Whether only the customer is another one, or what duties keep of theirs.
+    /// Whether two bindings have the same tenant and terms. Only the customer, and what duties keep, may differ.
     pub(crate) fn shares_terms(&self, other: &Self) -> bool {
         self.tenant == other.tenant && (Arc::ptr_eq(&self.terms, &other.terms) || self.terms == other.terms)
     }
 
-    /// What it has in common with others.
+    /// The part that this binding shares with others.
     pub(crate) fn terms(&self) -> &Arc<Terms> {
         &self.terms
     }
@@ -224,14 +228,14 @@ impl Binding {
         &self.tenant
     }
 
-    /// The tenants with which the customer is connected, as far as they are named.
+    /// The tenants with which the customer is connected, as far as the store names them.
     pub(crate) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         std::iter::once(&self.tenant).chain(&self.terms.connected)
     }
 
-    /// Whether an operator of these tenants may act on the customer: each tenant with which the customer is connected has
-    /// to be among them. Where only a number is known, there must be no other tenant, unless the policy says with a
-    /// reason that it does not look.
+    /// Checks that an operator of these tenants may act on the customer. Every tenant with which the customer is
+    /// connected must be among them. If the store knows only the number of tenants, there must be no other tenant,
+    /// unless the policy ignores `several_tenants` with a reason.
     pub(crate) fn within(
         &self,
         operator: &OperatorId,
@@ -265,7 +269,7 @@ impl Binding {
         self.terms.treatment_digest
     }
 
-    /// Whether only what a duty had deferred before is done.
+    /// Whether the plan only does what a duty had deferred before.
     pub(crate) fn is_deferred(&self) -> bool {
         self.terms.deferred
     }
@@ -316,7 +320,7 @@ mod tests {
         Binding { customer, tenant, registered: None, keeps: Keeps::default(), terms: Arc::new(terms) }
     }
 
-    /// Who else's terms a ledger may keep in their place.
+    /// Plans whose terms a ledger may store only once.
     #[test]
     fn plans_share_their_terms_where_only_the_customer_is_another_one() {
         let one = binding();

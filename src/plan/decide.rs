@@ -1,4 +1,4 @@
-//! The decision: what the policy says of one customer at one instant.
+//! The decision: what the policy requires for one customer at one instant.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,31 +15,31 @@ use crate::digest::Digest;
 use crate::policy::{Effective, Ground, Guard, GuardRule, Policy, Trigger, TriggerRule};
 use crate::treatment::{GatewayAction, Tally, Treatment, TreatmentName};
 
-/// Who asks.
+/// Who asks for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asked {
-    /// The person, or an operator on their behalf. Overrides waiting and the switch, and no guard that
-    /// blocks.
+    /// The person, or an operator on the person's behalf. A request waits for no period, and needs no sweep. A guard
+    /// that blocks still blocks.
     Request {
-        /// Another treatment than that of the trigger `requested`.
+        /// Another treatment than the treatment of the trigger `requested`.
         treatment: Option<TreatmentName>,
     },
-    /// An operator, with a list of customers. The switch, the guards and the trigger `listed` count as for the
-    /// schedule: nobody on the list asked for it.
+    /// An operator, with a list of customers. The switch, the guards and the trigger `listed` apply as in a sweep,
+    /// because nobody on the list asked for the erasure.
     List,
-    /// The schedule.
+    /// The scheduled sweep.
     Sweep,
 }
 
 impl Asked {
-    /// A request, under the treatment that the policy has for one.
+    /// A request, under the treatment that the policy gives for requests.
     pub fn request() -> Self {
         Self::Request { treatment: None }
     }
 }
 
-/// What was done to the customer before: a closed case in which they were erased.
+/// What was done to the customer before: a closed case that erased the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreatedBefore {
     /// The case.
@@ -52,60 +52,61 @@ pub struct TreatedBefore {
     pub name: TreatmentName,
     /// [`Treatment::digest`](crate::treatment::Treatment::digest) of what was done.
     pub treatment: Digest,
-    /// The store holds something that the treatment chosen *now* would still change.
+    /// Whether the store holds something that the treatment chosen *now* would still change.
     pub anything_left: bool,
-    /// What duties deferred then, if they did.
+    /// What duties deferred then, if anything.
     pub rest: Option<Rest>,
 }
 
-/// What duties deferred in a case. The schedule does it once they have ended, and nobody has to ask again: it is part of
-/// what was chosen then.
+/// What duties deferred in a case. The sweep does it when the duties have ended. Nobody has to ask again: it belongs
+/// to the earlier choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// The first day on which any of it may be free. None: not known, so every day is looked.
+    /// The first day on which a deferred record may be free. `None`: the day is not known, so every sweep checks.
     pub from: Option<NaiveDate>,
-    /// The customer was archived when the case was closed. One who is not archived any more came back.
+    /// Whether the customer was archived when the case was closed. If the customer is not archived now, the customer
+    /// has returned.
     pub archived: bool,
-    /// The store holds something of it that is free now.
+    /// Whether the store holds deferred records that are free now.
     pub anything_left: bool,
 }
 
-/// What the policy says of one customer at one instant.
+/// What the policy requires for one customer at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// To be erased now.
+    /// The customer has to be erased now.
     Due(Due),
-    /// Not before a day.
+    /// The customer is due on a later day.
     NotYet(NotYet),
-    /// Due, but guards forbid it.
+    /// The customer is due, but guards forbid the erasure.
     Blocked(Blocked),
-    /// Nothing is to be done.
+    /// There is nothing to do.
     Nothing(Nothing),
 }
 
-/// Due: why, and how.
+/// Why a customer is due, and what is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Due {
     /// What made the customer due.
     pub trigger: Trigger,
-    /// The treatment it chose.
+    /// The treatment that the trigger chose.
     pub treatment: TreatmentName,
-    /// The first day on which it was due. None for a request, and where no day is known.
+    /// The first day on which the customer was due. `None` for a request, and if no day is known.
     pub since: Option<NaiveDate>,
     /// What the guards found.
     pub guards: BTreeMap<Guard, GuardFinding>,
-    /// The customer was treated before, and only what is missing is due.
+    /// Set if the customer was treated before. Then only what is missing is due.
     pub again: Option<Again>,
-    /// What duties defer of it, class by class.
+    /// What duties defer, class by class.
     #[serde(skip_serializing_if = "is_none")]
     pub deferred: Arc<[Deferred]>,
 }
 
-/// That a customer who was treated before is due again, for what is missing and only that.
+/// Why a customer who was treated before is due again. Only what is missing is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Again {
-    /// The case.
+    /// The earlier case.
     pub case: CaseId,
     /// When it was closed.
     pub at: DateTime<Utc>,
@@ -113,68 +114,67 @@ pub struct Again {
     pub because: Missing,
 }
 
-/// Why something is missing from what was done before.
+/// Why something is missing from an earlier treatment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Missing {
-    /// The treatment is another one now: it reaches what it did not reach then.
+    /// The treatment has changed: it reaches more than it did then.
     Grown,
-    /// The treatment is the same; the facts or the records changed since.
+    /// The treatment is the same, but the facts or the records have changed since.
     Changed,
-    /// A duty had deferred it, and has ended.
+    /// A duty had deferred it, and the duty has ended.
     Deferred,
 }
 
-/// What a guard found.
+/// The result of a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardFinding {
-    /// It looked, and nothing forbids.
+    /// The guard looked, and forbids nothing.
     Clear,
-    /// The customer is in that state, and the policy lets this pass.
+    /// The customer is in the guard's state, but the policy lets this case pass.
     Passed,
-    /// The policy does not look.
+    /// The policy ignores the guard.
     Ignored,
 }
 
-/// Not yet due: from which day.
+/// When a customer becomes due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotYet {
     /// What will make the customer due.
     pub trigger: Trigger,
-    /// The first day on which it is due.
+    /// The first day on which the customer is due.
     pub until: NaiveDate,
 }
 
-/// Blocked: by what.
+/// What blocks a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Blocked {
-    /// What made the customer due. None where nobody can tell: a fact that cannot be read may have made the customer due,
-    /// or may forbid it.
+    /// What made the customer due. `None` if this is unknown, because a fact that decides it cannot be read.
     pub trigger: Option<Trigger>,
-    /// The guards, or facts that could not be read. Never empty.
+    /// The guards and unreadable facts that block. Never empty.
     pub by: Vec<BlockedBy>,
-    /// What duties would defer even if nothing blocked.
+    /// What duties would defer if nothing blocked.
     #[serde(skip_serializing_if = "is_none")]
     pub deferred: Arc<[Deferred]>,
 }
 
-/// One thing that forbids.
+/// One reason why the erasure is blocked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BlockedBy {
-    /// The guard, if it is one.
+    /// The guard, if a guard blocks.
     pub guard: Option<Guard>,
-    /// Why.
+    /// Why it blocks.
     pub why: Cow<'static, str>,
-    /// The ground in law on which a request is refused. None where nothing is refused in law: something has to be
-    /// put right first, and the clock of a request runs on.
+    /// The ground in law on which a request is refused. `None` if nothing is refused in law: something has to be
+    /// corrected first, and the clock of a request continues.
     pub ground: Option<Ground>,
-    /// What would lift it.
+    /// What would remove the block.
     pub way_out: Cow<'static, str>,
 }
 
-/// Why nothing is to be done.
+/// Why there is nothing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -187,11 +187,11 @@ pub enum Nothing {
     NoDate {
         /// The trigger.
         trigger: Trigger,
-        /// The dates it looks for.
+        /// The dates that the trigger looks for.
         #[serde(serialize_with = "texts")]
         since: Arc<[String]>,
     },
-    /// The period ends beyond the calendar.
+    /// The period ends after the end of the calendar.
     Never {
         /// The trigger.
         trigger: Trigger,
@@ -201,11 +201,12 @@ pub enum Nothing {
         /// The name that was asked for.
         treatment: TreatmentName,
     },
-    /// Treated before, and nothing is missing: nothing has come since, and the treatment reaches no further.
+    /// The customer was treated before, and nothing is missing: no records were added since, and the treatment
+    /// reaches no further.
     TreatedBefore {
         /// The case.
         case: CaseId,
-        /// When.
+        /// When the case was closed.
         at: DateTime<Utc>,
         /// What duties still defer.
         #[serde(skip_serializing_if = "is_none")]
@@ -215,7 +216,8 @@ pub enum Nothing {
     StandIn,
 }
 
-/// Decides. Pure and total: the facts, the policy and the instant are all it looks at.
+/// Decides what to do with a customer. Pure and total: the result depends only on the facts, the policy and the
+/// instant.
 pub fn decide(
     policy: &Policy,
     customer: &Customer,
@@ -226,7 +228,7 @@ pub fn decide(
     decide_aloud(policy, customer, asked, before, at, &mut Silent)
 }
 
-/// The same, saying why at each step.
+/// Decides, and reports a reason at each step.
 pub(super) fn decide_aloud(
     policy: &Policy,
     customer: &Customer,
@@ -257,7 +259,7 @@ pub(super) fn decide_aloud(
             Chosen { trigger, treatment, since, is_request }
         }
         Err(decision) => {
-            // Which triggers apply, and when, may rest on what cannot be read.
+            // The choice of the trigger may depend on facts that cannot be read.
             let rests_on_facts = policy.sweeps() && !matches!(asked, Asked::Request { .. });
             let decision = if rests_on_facts && !is_readable {
                 let by = unreadable(customer, today).collect();
@@ -289,11 +291,11 @@ struct Chosen<'p> {
     trigger: Trigger,
     treatment: &'p TreatmentName,
     since: Option<NaiveDate>,
-    /// A person asked, then or now.
+    /// Whether a person asked, now or in the earlier case.
     is_request: bool,
 }
 
-/// What comes of a choice, for one who may have been treated before.
+/// The decision for a chosen treatment. The customer may have been treated before.
 fn weigh(
     policy: &Effective,
     customer: &Customer,
@@ -334,12 +336,12 @@ fn deferred(
     deferred
 }
 
-/// Nothing is deferred.
+/// Whether nothing is deferred.
 fn is_none(deferred: &Arc<[Deferred]>) -> bool {
     deferred.is_empty()
 }
 
-/// Whether anything forbids what was chosen.
+/// Whether anything forbids the chosen erasure.
 fn guarded(
     policy: &Effective,
     customer: &Customer,
@@ -384,9 +386,9 @@ fn guarded(
     Decision::Due(Due { trigger, treatment: treatment.clone(), since, guards, again, deferred })
 }
 
-/// What the schedule decides where nothing is due anew: duties may have deferred something in a case before, and have
-/// ended since. That is part of what was chosen then: no trigger has to apply again, and what a person asked for needs no
-/// switch.
+/// The sweep's decision for a customer for whom no trigger applies. Duties may have deferred something in an earlier
+/// case, and may have ended since. What they deferred belongs to the earlier choice: no trigger has to apply again.
+/// If a person had asked, it is done even if the switch is off.
 fn with_rest(
     policy: &Effective,
     customer: &Customer,
@@ -409,12 +411,12 @@ fn with_rest(
             break;
         }
         let is_request = done.trigger == Trigger::Requested;
-        // A later case under the same treatment has taken it up.
+        // A later case under the same treatment has taken the rest over.
         let is_latest = before.iter().all(|other| other.name != done.name || order(other) <= order(done));
         if !is_latest || !(is_request || policy.sweeps()) {
             continue;
         }
-        // Who cannot be read is blocked, whether or not they came back.
+        // A customer with unreadable facts is blocked, whether or not the customer has returned.
         if customer.is_readable_on(today) && came_back(policy, customer, done, rest) {
             why.hears(|| Reason::CameBack { case: done.case.clone() });
             continue;
@@ -440,21 +442,21 @@ fn with_rest(
     decided
 }
 
-/// Of two decisions the one that leads to an erasure, or comes nearer to it; the first of two that are alike.
+/// The more urgent of two decisions: the one that erases, or is closer to erasing. If both are equal, the first.
 fn sooner(first: Decision, second: Decision) -> Decision {
     let rank = |decision: &Decision| match decision {
         Decision::Due(_) => (0, None),
         Decision::Blocked(_) => (1, None),
         Decision::NotYet(not_yet) => (2, Some(not_yet.until)),
-        // What can never be done has to be said.
+        // A treatment that does not exist must be reported.
         Decision::Nothing(Nothing::NoSuchTreatment { .. }) => (3, None),
         Decision::Nothing(_) => (4, None),
     };
     if rank(&second) < rank(&first) { second } else { first }
 }
 
-/// Whether a customer has come back since a case, and starts anew: they are archived no more, or one of the dates by which
-/// the policy tells who is inactive is later than the case.
+/// Whether a customer has returned since a case, so that all periods start again. That is so if the customer is not
+/// archived any more, or if one of the dates of the trigger `inactive` is later than the case.
 fn came_back(policy: &Effective, customer: &Customer, done: &TreatedBefore, rest: &Rest) -> bool {
     let closed = policy.time_zone().day(done.at);
     let signs = policy.triggers().get(&Trigger::Inactive).map_or(&[][..], TriggerRule::since);
@@ -464,15 +466,16 @@ fn came_back(policy: &Effective, customer: &Customer, done: &TreatedBefore, rest
 }
 
 impl Due {
-    /// Whether only what a duty had deferred before is due, and nobody chose anew.
+    /// Whether only what a duty had deferred before is due, and nobody made a new choice.
     pub fn is_deferred(&self) -> bool {
         self.again.as_ref().is_some_and(|again| again.because == Missing::Deferred)
     }
 }
 
 impl Decision {
-    /// What duties defer: none of it is done before the day that each names. Before anybody has counted, it is what they
-    /// may defer at most; [`Engine::plan`](crate::Engine::plan) and [`Engine::explain`](crate::Engine::explain) count.
+    /// What duties defer. Each entry names the day before which nothing is done. Before the records are counted, this
+    /// is the most that duties may defer. [`Engine::plan`](crate::Engine::plan) and
+    /// [`Engine::explain`](crate::Engine::explain) count.
     pub fn deferred(&self) -> &[Deferred] {
         match self {
             Self::Due(Due { deferred, .. })
@@ -482,7 +485,7 @@ impl Decision {
         }
     }
 
-    /// The same decision, once the records are counted.
+    /// Updates the decision when the records are counted.
     pub(crate) fn counted(&mut self, policy: &Effective, tally: &Tally) {
         match self {
             Self::Due(Due { deferred, .. })
@@ -496,7 +499,7 @@ impl Decision {
 }
 
 impl Due {
-    /// Blocked by a record that cannot be read: nobody can say whether the customer is in it.
+    /// The decision when a record cannot be read: nobody can say whether the record names the customer.
     pub(crate) fn blocked_by_a_record(&self, what: &str, way_out: &str) -> Blocked {
         let by = vec![BlockedBy::fact(what.to_owned(), way_out.to_owned())];
         Blocked { trigger: Some(self.trigger), by, deferred: self.deferred.clone() }
@@ -521,7 +524,7 @@ impl BlockedBy {
         }
     }
 
-    /// Something that is no guard: it has to be put right, and refuses nobody.
+    /// A block that is not a guard. It has to be corrected, and is no refusal.
     fn fact(why: impl Into<Cow<'static, str>>, way_out: impl Into<Cow<'static, str>>) -> Self {
         Self { guard: None, why: why.into(), ground: None, way_out: way_out.into() }
     }
@@ -543,7 +546,7 @@ fn unreadable(customer: &Customer, today: NaiveDate) -> impl Iterator<Item = Blo
     })
 }
 
-/// What forbids beside the guards: facts that cannot be read, a gateway that the map does not name, a hand-over that
+/// What blocks besides the guards: facts that cannot be read, a gateway that the map does not name, a hand-over that
 /// nobody confirmed.
 fn obstacles(
     policy: &Effective,
@@ -565,7 +568,7 @@ fn obstacles(
     }));
     let hand_over = policy.triggers().get(&trigger).and_then(TriggerRule::hand_over);
     if let Some(date) = hand_over {
-        // Of a date that cannot be read it was said above.
+        // A date that cannot be read is reported above.
         let confirmed = customer.date_on(date, today);
         let is_confirmed =
             |moment: Option<Moment>| moment.is_some_and(|moment| policy.time_zone().day_of(moment) <= today);
@@ -579,22 +582,22 @@ fn obstacles(
     by
 }
 
-/// Whether there is anything to do for one who was treated before: the whole (`None`), what is missing, or nothing since
-/// that case.
+/// What to do for a customer who may have been treated before: everything (`None`), or what is missing. If there is
+/// nothing to do, the error is the earlier case.
 fn treated_before(
     treatment: &Treatment,
     digest: Digest,
     customer: &Customer,
     before: &[TreatedBefore],
 ) -> Result<Option<Again>, (CaseId, DateTime<Utc>)> {
-    // The latest speaks, unless an earlier one was under this very treatment.
+    // The latest case counts, but a case under this same treatment comes first.
     let Some(last) = before.iter().max_by_key(|done| (done.treatment == digest, done.at)) else {
         return Ok(None);
     };
     let is_same = last.treatment == digest;
-    // Counted once, under the treatment of now: it is the same for all of them.
+    // Counted once, under today's treatment: the count is the same for all cases.
     let anything_left = before.iter().all(|done| done.anything_left);
-    // What is in the store was counted; a gateway that the treatment names now was perhaps not named then.
+    // The store was counted. But today's treatment may erase at a gateway that the earlier treatment did not name.
     let erases = |profile: &GatewayProfile| {
         matches!(treatment.gateways().get(&profile.gateway), Some(GatewayAction::Erase))
     };
@@ -608,7 +611,7 @@ fn treated_before(
 
 type Found<'p> = (Trigger, &'p TreatmentName, Option<NaiveDate>);
 
-/// The trigger that makes the customer due today, or the decision that none does.
+/// The trigger that makes the customer due today, or the decision if there is none.
 fn triggered<'p>(
     policy: &'p Effective,
     customer: &Customer,
@@ -640,10 +643,10 @@ fn triggered<'p>(
             }
             continue;
         }
-        // A list that is worked off at once.
+        // The trigger `listed` without a period: due at once.
         let Some(after) = rule.after() else { return Ok((trigger, rule.treatment(), None)) };
         let mut dates = rule.since().iter();
-        // The first date that the customer has. One that cannot be read may be that date, so no other is taken.
+        // The first date that the customer has. An unreadable date may be that date, so no later date is used.
         let date = |name: &String| {
             if is_readable {
                 customer.dates.get(name).copied().map(Ok)
@@ -685,7 +688,7 @@ fn texts<S: Serializer>(list: &Arc<[String]>, serializer: S) -> Result<S::Ok, S:
     serializer.collect_seq(list.iter())
 }
 
-/// On one line; a refusal has a line for each thing that forbids the erasure, and for each class that a duty keeps anyway.
+/// On one line. If several things block the erasure, each has its own line, and so has each class that a duty keeps anyway.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut besides = "; ";

@@ -1,4 +1,4 @@
-//! What duties defer of the records that were counted.
+//! What duties defer, calculated from the counted records.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::policy::{Deferred, DeferredBy, Duty, Effective};
 use crate::treatment::{Kept, Tally};
 
 impl Deferred {
-    /// What they do defer, by the records that were counted.
+    /// What duties defer of the counted records.
     pub(crate) fn counted(policy: &Effective, tally: &Tally) -> Vec<Self> {
         let kept = tally.kept.iter().filter(|(_, kept)| kept.rows > 0);
         kept.map(|(class, kept)| {
@@ -36,7 +36,8 @@ impl Deferred {
             .collect();
         let for_others = duties.is_empty();
         if for_others {
-            // They are kept with records of other classes, perhaps of others, for as long as these are kept.
+            // These records are kept together with records of other classes, which may belong to other customers, for
+            // as long as those are kept.
             let with_others = policy.duties().iter().filter(|duty| !duty.needs().is_empty());
             duties.extend(with_others.map(|duty| {
                 let latest = duty.classes().values().filter_map(|field| latest(duty, field)).max();
@@ -45,7 +46,7 @@ impl Deferred {
                     latest.and_then(|date| duty.kept_until(date, policy.fiscal_year_ends())),
                 )
             }));
-            // Where the dates of those records are known, so is by which duties they are kept.
+            // If the dates of some of those records are known, only their duties count.
             if duties.iter().any(|duty| duty.until.is_some()) {
                 duties.retain(|duty| duty.until.is_some());
             }
@@ -57,13 +58,13 @@ impl Deferred {
     }
 }
 
-/// No record is free before this day. Of the duties on one field the latest end counts; and every record that has a date
-/// is kept by one of the fields.
+/// The first day on which a record may be free. If several duties use one field, the latest end counts. Every record
+/// that has a date is kept by one of the fields.
 fn free_from(policy: &Effective, class: &ClassName, kept: &Kept) -> Option<NaiveDate> {
     let ends = kept.earliest.iter().filter_map(|(field, earliest)| {
         let duties = policy.duties_on(class.as_str(), field.as_str());
         let ends = duties.map(|duty| duty.kept_until(*earliest, policy.fiscal_year_ends()));
-        // One that has no end keeps the record for ever.
+        // A duty without an end keeps the record for ever.
         ends.collect::<Option<Vec<_>>>()?.into_iter().max()
     });
     ends.min()?.succ_opt()

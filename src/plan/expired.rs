@@ -1,4 +1,4 @@
-//! What came of an expiry so far, and where it goes on.
+//! The results of an expiry so far, and the place where it continues.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,9 +16,9 @@ use crate::treatment::Treatment;
 pub enum RecordsOf {
     /// The customers of a tenant.
     Tenant(TenantId),
-    /// Customers whose tenant cannot be read. Nothing of theirs is touched.
+    /// Customers whose tenant cannot be read. Their records are not touched.
     UnreadableTenant,
-    /// Nobody: the owner is gone.
+    /// Nobody: the records have no owner.
     Nobody,
 }
 
@@ -39,18 +39,20 @@ impl fmt::Display for RecordsOf {
     }
 }
 
-/// What came of an expiry for the customers of one tenant, or of records whose owner is gone.
+/// The results of an expiry for the customers of one tenant, or for ownerless records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiredOf {
-    /// Customers of whom something was done, and read back.
+    /// Customers of whom some records were treated and read back.
     pub customers: u64,
-    /// By class, the records that have expired: those that went, and those that stay anonymised, whichever run did it.
+    /// The expired records by class: deleted records, and records that stay anonymised, in this run or an earlier
+    /// run.
     pub records: BTreeMap<ClassName, u64>,
-    /// Customers of whom nothing was touched, by the guard that forbids it.
+    /// Customers whose records were not touched, by the guard that forbids it.
     pub held: BTreeMap<String, u64>,
-    /// Customers who changed between the look and the act. Nothing of theirs was touched; the next run looks again.
+    /// Customers who changed between the check and the write. Their records were not touched; the next run looks
+    /// again.
     pub changed: u64,
-    /// Customers, or parts, that could not be done, by the reason. The next run tries again.
+    /// Customers or parts that failed, by the reason. The next run tries again.
     pub failed: BTreeMap<String, u64>,
 }
 
@@ -62,7 +64,7 @@ impl ExpiredOf {
         }
     }
 
-    /// Adds what came of others.
+    /// Adds other results.
     pub(crate) fn and(&mut self, other: Self) {
         let Self { customers, records, held, changed, failed } = other;
         self.customers += customers;
@@ -81,49 +83,49 @@ impl ExpiredOf {
         *self.failed.entry(why.to_string()).or_default() += 1;
     }
 
-    /// Customers of whom something is left for the next run.
+    /// The number of customers for whom the next run still has something to do.
     pub fn left(&self) -> u64 {
         self.changed + self.held.values().chain(self.failed.values()).sum::<u64>()
     }
 }
 
-/// Where an expiry goes on.
+/// The place where an expiry continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExpiryPlace {
-    /// With a page of customers; of the stand-ins for nobody known, which come last, or of the others.
+    /// A page of customers. The "Unknown Customers" of the tenants come last, after all other customers.
     Customers {
-        /// Whether it is the stand-ins' turn.
+        /// Whether the "Unknown Customers" are being processed.
         stand_ins: bool,
-        /// After which place. None: from the first.
+        /// The cursor after which the page starts. `None`: from the start.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Cursor>,
     },
-    /// With a part of the records whose owner is gone.
+    /// A part of the ownerless records.
     Ownerless {
-        /// How often they were counted before. Triggers may have written more of them meanwhile.
+        /// The number of earlier counts. Triggers may have written more ownerless records in between.
         looks: u32,
-        /// How many there were to treat when they were last counted.
+        /// The number of records to treat at the last count.
         due: u64,
-        /// How many parts were done since.
+        /// The number of parts done since.
         parts: u32,
-        /// After which place. None: they are counted next.
+        /// The cursor after which the part starts. `None`: the records are counted next.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Cursor>,
-        /// What was refused since they were last counted, by the reason.
+        /// What was refused since the last count, by the reason.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         refused: BTreeMap<String, u64>,
     },
 }
 
-/// What came of one part of an expiry.
+/// The result of one part of an expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiryPart {
-    /// Where it goes on.
+    /// The place where the expiry continues.
     pub place: ExpiryPlace,
-    /// Records that had something to do, as they were counted before.
+    /// Records that still had something to do when they were counted.
     pub found: u64,
-    /// What came of it, by whose records they are.
+    /// The results, by the owners of the records.
     pub of: Vec<(RecordsOf, ExpiredOf)>,
 }

@@ -1,4 +1,4 @@
-//! The plan of an expiry: which records go by their own age, whoever they belong to.
+//! The plan of an expiry: which records are erased because of their own age, whoever they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::policy::{Guard, Policy};
 use crate::treatment::{ClassTreatment, RecordAction, Tally, Treatment};
 use crate::words::plural;
 
-/// Whose records.
+/// Whose records expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiryOf {
-    /// Those of the customers of these tenants, and of each tenant's "Unknown Customer".
+    /// The records of these tenants' customers, and of each tenant's "Unknown Customer".
     Tenants(BTreeSet<TenantId>),
-    /// Those whose owner is gone.
+    /// The records whose owner is gone.
     Ownerless,
 }
 
@@ -31,9 +31,10 @@ pub enum ExpiryOf {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NothingExpires {
-    /// The policy says of no class that its records expire.
+    /// The policy lets no class expire.
     NoRule,
-    /// The switch is off: of the tenant; where the owner is gone, of any tenant, because the record may be theirs.
+    /// The switch is off for the tenant. For ownerless records: the switch is off for some tenant, because the record
+    /// may be that tenant's.
     SweepOff,
 }
 
@@ -49,38 +50,39 @@ impl fmt::Display for NothingExpires {
 /// Records of one class that expire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ExpiringClass {
-    /// Records of the class, of whatever age, of those whom nothing holds back.
+    /// All records of the class, of any age, of the customers whom nothing holds back.
     pub rows: u64,
-    /// Those that have expired, what was treated before among them.
+    /// The records that have expired, including those that were treated before.
     pub expired: u64,
-    /// Those to which something is still to be done.
+    /// The records to which something still has to be done.
     pub due: u64,
-    /// Of the expired, those that stay, anonymised, because a record needs them that has not expired.
+    /// The expired records that stay, anonymised, because a record that has not expired needs them.
     pub needed: u64,
 }
 
-/// What was counted for a tenant, or of those whose owner is gone.
+/// What was counted for a tenant, or for ownerless records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Expiring {
-    /// Customers of whom something is to be done. None are counted where the owner is gone.
+    /// Customers of whom something has to be done. 0 for ownerless records.
     pub customers: u64,
-    /// By class of which records expire.
+    /// The counts, for each class whose records expire.
     pub classes: BTreeMap<ClassName, ExpiringClass>,
-    /// By class and field, the records whose date cannot be read, of those who are held back too. They never expire.
+    /// The records whose date cannot be read, by class and field, including those of customers who are held back.
+    /// These records never expire.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<ClassName, BTreeMap<FieldName, u64>>,
-    /// Customers of whom nothing is touched, by the guard that forbids it. Where a customer's facts cannot be read, under
-    /// `unreadable`.
+    /// Customers whose records are not touched, by the guard that forbids it. A customer with unreadable facts counts
+    /// under `unreadable`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, u64>,
-    /// Customers whose records could not be counted, or of whom a gateway could not be asked, by the reason. Unless that is
-    /// mended, nothing of theirs is touched.
+    /// Customers whose records could not be counted, or for whom a gateway did not answer, by the reason. Their
+    /// records are not touched until this is corrected.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub uncounted: BTreeMap<String, u64>,
 }
 
 impl Expiring {
-    /// Adds what one customer has.
+    /// Adds the counts of one customer.
     pub(crate) fn add(&mut self, treatment: &Treatment, tally: &Tally) {
         for (name, action) in acting(treatment) {
             let counted = tally.classes.get(name).copied().unwrap_or_default();
@@ -95,7 +97,7 @@ impl Expiring {
         self.add_unreadable(treatment, tally);
     }
 
-    /// Adds the records of one customer whose date cannot be read, whether or not something holds the others back.
+    /// Adds the records of one customer whose date cannot be read, whether or not the customer is held back.
     pub(crate) fn add_unreadable(&mut self, treatment: &Treatment, tally: &Tally) {
         for (name, _) in acting(treatment) {
             for (field, rows) in tally.kept.get(name).into_iter().flat_map(|kept| &kept.unreadable) {
@@ -105,40 +107,41 @@ impl Expiring {
     }
 }
 
-/// The classes to which a treatment does something.
+/// The classes that a treatment changes.
 pub(crate) fn acting(treatment: &Treatment) -> impl Iterator<Item = (&ClassName, &RecordAction)> {
     let classes = treatment.classes().iter().map(|(name, class)| (name, class.action()));
     classes.filter(|(_, action)| !matches!(action, RecordAction::Keep { .. }))
 }
 
-/// The guards that hold a customer's records back from expiring: all that block, but for those which say that the person
-/// is still a customer. Records expire whoever they belong to.
+/// Whether a guard holds a customer's records back from expiring. All guards do, except the two which say that the
+/// person is still a customer: records expire whoever they belong to.
 pub(crate) fn holds_back(guard: &Guard) -> bool {
     !matches!(guard, Guard::ActiveSubscription | Guard::NotArchived)
 }
 
-/// What the digest of such a plan is made of: no counts, no instants.
+/// What makes up the digest of an expiry plan: no counts and no instants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiryTerms {
     version: u32,
     expiry: ExpiryOf,
-    /// The policy in force: of each tenant, or of all where the owner is gone.
+    /// The digests of the policies in force: one per tenant, or one for all tenants if the records have no owner.
     policies: BTreeMap<String, Digest>,
     data_map: Digest,
 }
 
 impl ExpiryTerms {
-    /// Whose records.
+    /// Whose records expire.
     pub fn of(&self) -> &ExpiryOf {
         &self.expiry
     }
 
-    /// The name of such a plan.
+    /// The digest of the plan.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(self)
     }
 
-    /// The policies in force: of each tenant in the order of their names, or of all where the owner is gone.
+    /// The digests of the policies in force: one per tenant in the order of the tenants' names, or one for all
+    /// tenants if the records have no owner.
     pub(crate) fn policies(&self) -> impl Iterator<Item = Digest> {
         self.policies.values().copied()
     }
@@ -148,10 +151,11 @@ impl ExpiryTerms {
     }
 }
 
-/// What expires, class by class. A person approves its digest; what has expired by then goes, and nothing else.
+/// The plan of what expires, class by class. A person approves its digest. Only records that have expired by the day
+/// of the run are erased.
 ///
-/// The digest binds whose records it is about, the policy of each tenant and the data map. How many there are by the day
-/// of the run it does not bind: more of them expire every day.
+/// The digest binds whose records the plan is about, the policy of each tenant, and the data map. It does not bind
+/// the number of records, because more records expire every day.
 #[derive(Clone, Debug)]
 pub struct ExpiryPlan {
     bound: Arc<ExpiryTerms>,
@@ -165,7 +169,7 @@ pub struct ExpiryPlan {
 }
 
 impl ExpiryPlan {
-    /// A plan for some tenants, of whom each has the switch on and something that expires.
+    /// A plan for some tenants. Each of them has the switch on, and rules for expiry.
     pub(crate) fn of_tenants(
         policy: &Policy,
         map: &DataMap,
@@ -207,7 +211,7 @@ impl ExpiryPlan {
         }
     }
 
-    /// A plan for records whose owner is gone.
+    /// A plan for ownerless records.
     pub(crate) fn of_ownerless(
         policy: &Policy,
         map: &DataMap,
@@ -244,44 +248,47 @@ impl ExpiryPlan {
         }
     }
 
-    /// Names everything on which the plan depends. What is approved is this.
+    /// The digest of everything on which the plan depends. An operator approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Whose records.
+    /// Whose records expire.
     pub fn of(&self) -> &ExpiryOf {
         &self.bound.expiry
     }
 
-    /// What was counted for each tenant; under none, of those whose owner is gone. Not part of the digest.
+    /// The counts for each tenant, or for ownerless records. Not part of the digest.
     pub fn expiring(&self) -> &BTreeMap<RecordsOf, Expiring> {
         &self.expiring
     }
 
-    /// Tenants that were asked for and of whom nothing expires, and why.
+    /// Tenants that were asked for but of whom nothing expires, and why.
     pub fn left_out(&self) -> &BTreeMap<TenantId, NothingExpires> {
         &self.left_out
     }
 
-    /// Records to which something is to be done.
+    /// The number of records to which something has to be done.
     pub fn due(&self) -> u64 {
         self.expiring.values().flat_map(|counted| counted.classes.values()).map(|class| class.due).sum()
     }
 
-    /// What its digest is made of.
+    /// What makes up the digest.
     pub(crate) fn terms(&self) -> &Arc<ExpiryTerms> {
         &self.bound
     }
 
     /// Binds an approval to this plan.
     ///
-    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    /// The engine checks at execution that the approval is still valid.
     ///
     /// # Errors
-    /// [`NotApproved`], with the plan and an [`ApprovalError`](super::ApprovalError): the approval is for another plan, for
-    /// more than 30 days, or by an operator who has no authority over every tenant. A record whose owner is gone may be any
-    /// tenant's, so there the operator needs authority over each tenant that the policy names.
+    /// [`NotApproved`], with the plan and an [`ApprovalError`](super::ApprovalError), in these cases:
+    ///
+    /// * The approval is for another plan.
+    /// * The approval is valid for more than 30 days.
+    /// * The operator has no authority over every tenant. A record without an owner may belong to any tenant. So for
+    ///   ownerless records the operator needs authority over every tenant that the policy names.
     pub fn approve(self, approval: Approval) -> Result<ApprovedExpiry, NotApproved<Self>> {
         match approval.holds_for(self.digest, &self.authority) {
             Ok(()) => Ok(ApprovedExpiry { plan: self, approval }),
@@ -289,7 +296,7 @@ impl ExpiryPlan {
         }
     }
 
-    /// The plan as JSON. Its `binds`, in canonical form (RFC 8785), has the SHA-256 digest `digest`.
+    /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785).
     pub fn to_json(&self) -> serde_json::Value {
         let counted: Vec<_> = self
             .expiring
@@ -308,7 +315,7 @@ impl ExpiryPlan {
     }
 }
 
-/// What is done to each class that expires, and what of it stays.
+/// What is done to each class that expires, and which of its fields stay.
 fn treatment_json(treatment: &Treatment) -> serde_json::Value {
     let classes = acting(treatment).filter_map(|(name, action)| {
         let class = treatment.class(name.as_str())?;
@@ -387,8 +394,8 @@ impl fmt::Display for ExpiryPlan {
     }
 }
 
-/// An expiry with an approval of exactly this plan. Only [`ExpiryPlan::approve`] makes one, and only this can be carried
-/// out.
+/// An expiry plan with an approval of exactly this plan. Only [`ExpiryPlan::approve`] makes one, and only an approved
+/// plan can be carried out.
 #[derive(Clone, Debug)]
 pub struct ApprovedExpiry {
     pub(crate) plan: ExpiryPlan,

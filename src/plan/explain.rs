@@ -11,7 +11,7 @@ use crate::customer::{Customer, Status, TenantId};
 use crate::policy::{Effective, Guard, Policy, Trigger};
 use crate::treatment::{Tally, TreatmentName};
 
-/// Hears the reasons while a decision is made. The silent one costs nothing.
+/// Receives the reasons while a decision is made. [`Silent`] ignores them and costs nothing.
 pub(super) trait Listener {
     fn hears(&mut self, reason: impl FnOnce() -> Reason);
 }
@@ -28,48 +28,48 @@ impl Listener for Vec<Reason> {
     }
 }
 
-/// One link of the chain.
+/// One reason in the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Which policy is in force, and which day it is there.
+    /// The policy in force, and the day under that policy.
     InForce {
-        /// The tenant whose own entry it is; none for everyone else's.
+        /// The tenant, if the tenant has its own entry. `None`: the rules for everyone apply.
         tenant: Option<TenantId>,
         /// The day.
         today: NaiveDate,
-        /// The zone in which it is that day.
+        /// The time zone of that day.
         time_zone: String,
     },
-    /// Facts that cannot be read. Nothing that rests on them is known, so the customer is blocked.
+    /// Facts that cannot be read. Nothing that depends on them is known, so the customer is blocked.
     Unreadable {
         /// The facts, by name.
         facts: Vec<String>,
     },
-    /// A trigger that does not apply to a customer who stands where this one does.
+    /// A trigger that does not apply to a customer with this status.
     DoesNotApply {
         /// The trigger.
         trigger: Trigger,
-        /// Where the customer stands.
+        /// The customer's status.
         status: Status,
     },
-    /// A trigger that has no date from which to count.
+    /// A trigger for which the customer has no date.
     NoDate {
         /// The trigger.
         trigger: Trigger,
-        /// The dates it looks for.
+        /// The dates that the trigger looks for.
         since: Vec<String>,
     },
-    /// A trigger that counts.
+    /// A trigger that has a date and a period.
     Counted {
         /// The trigger.
         trigger: Trigger,
-        /// The date from which it counts.
+        /// The name of the date from which the period counts.
         since: String,
-        /// That day.
+        /// The day of that date.
         start: NaiveDate,
-        /// How long it waits.
+        /// The period.
         after: String,
         /// The first day on which the customer is due.
         due: NaiveDate,
@@ -78,27 +78,27 @@ pub enum Reason {
     Due {
         /// The trigger.
         trigger: Trigger,
-        /// The treatment that it chose, or the one that was asked for.
+        /// The treatment that the trigger chose, or that was asked for.
         treatment: TreatmentName,
-        /// Since when. None for a request.
+        /// The day since when the customer is due. `None` for a request.
         since: Option<NaiveDate>,
     },
-    /// Duties defer what is done to a record class.
+    /// Duties defer the treatment of a record class.
     Deferred(Deferred),
     /// The customer was treated before, and something is missing.
     Again(Again),
-    /// What duties deferred in a case before waits no more by itself: the customer came back.
+    /// What duties deferred in an earlier case is not done any more, because the customer has returned.
     CameBack {
-        /// The case.
+        /// The earlier case.
         case: CaseId,
     },
-    /// What a guard found.
+    /// The result of a guard.
     Guard {
         /// The guard.
         guard: Guard,
-        /// Whether the customer is in that state.
+        /// Whether the customer is in the guard's state.
         is_up: bool,
-        /// What comes of it. None: it forbids.
+        /// The result. `None`: the guard forbids the erasure.
         finding: Option<GuardFinding>,
     },
 }
@@ -153,14 +153,14 @@ impl fmt::Display for Reason {
 /// `Display` prints one reason per line, and the decision last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// The reasons, in the order in which they were weighed.
+    /// The reasons, in the order in which they were considered.
     pub reasons: Vec<Reason>,
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
 }
 
 impl Explanation {
-    /// The same, once the records are counted: what is not there is not deferred.
+    /// Updates the explanation when the records are counted: a class without kept records is not deferred.
     pub(crate) fn counted(&mut self, policy: &Effective, tally: &Tally) {
         self.decision.counted(policy, tally);
         let counted = self.decision.deferred();

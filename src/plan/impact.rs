@@ -1,4 +1,4 @@
-//! What a change of the policy would hit, before it happens.
+//! The effect of a policy change, before it happens.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -13,39 +13,40 @@ use crate::data_map::ClassName;
 use crate::policy::{Policy, Trigger};
 use crate::treatment::{RecordAction, TreatmentName};
 
-/// How many customers change from one policy to another.
+/// The number of customers whose decision changes from one policy to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Shift {
-    /// Due under the new policy, and not under the old one.
+    /// Due under the new policy, but not under the old one.
     pub due: u64,
-    /// Due under both, and treated in another way.
+    /// Due under both policies, but treated differently.
     pub treated_otherwise: u64,
-    /// Blocked under the new policy, and not under the old one.
+    /// Blocked under the new policy, but not under the old one.
     pub blocked: u64,
-    /// Due or blocked under the old policy, and neither under the new one.
+    /// Due or blocked under the old policy, but neither under the new one.
     pub released: u64,
 }
 
-/// What another policy would hit: added up customer by customer, in the memory that the tables take.
+/// The effect of another policy, added up customer by customer. Memory does not grow with the number of customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Impact {
-    /// How many customers were looked at.
+    /// The number of customers that were counted.
     pub customers: u64,
-    /// How many are due under the new policy: what its first sweep would erase at once.
+    /// The number of customers who are due under the new policy: its first sweep would erase them at once.
     pub at_once: u64,
-    /// How many were due under the old one.
+    /// The number of customers who are due under the old policy.
     pub due_before: u64,
-    /// All of them.
+    /// The shift of all customers.
     pub total: Shift,
-    /// By the trigger that decides under the new policy; for the released, under the old one.
+    /// The shift by the trigger that decides under the new policy. For released customers, by the trigger under the
+    /// old policy.
     pub triggers: BTreeMap<Trigger, Shift>,
-    /// By tenant.
+    /// The shift by tenant.
     pub tenants: BTreeMap<TenantId, Shift>,
-    /// By record class that is not kept: how many customers' records of it are concerned.
+    /// The shift by record class that is not kept: the number of customers whose records of the class are affected.
     pub classes: BTreeMap<ClassName, Shift>,
 }
 
-/// What one decision comes to.
+/// The kind of a decision.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Due,
@@ -62,10 +63,10 @@ fn state(decision: &Decision) -> (State, Option<Trigger>, Option<&TreatmentName>
 }
 
 impl Impact {
-    /// Adds one customer, as the schedule would find them under either policy.
+    /// Adds one customer, as the sweep would find the customer under either policy.
     ///
-    /// Of one who was treated before and whose treatment would be another one now, it cannot be known without counting
-    /// whether anything is left to do: they count as due, so that no number is too small.
+    /// If a customer was treated before and today's treatment differs, only a count of the records would show whether
+    /// anything is left to do. Such a customer counts as due, so that no number is too small.
     pub fn add(
         &mut self,
         old: &Policy,
@@ -105,7 +106,7 @@ impl Impact {
             Some(shift) => *count(shift) += 1,
             None => *count(self.tenants.entry(customer.tenant.clone()).or_default()) += 1,
         }
-        // The records that are treated, or were.
+        // The records that the new policy treats, or that the old policy treated.
         let (policy, name) = match new_treatment {
             Some(name) => (new, Some(name)),
             None => (old, old_treatment),
@@ -123,7 +124,7 @@ impl Impact {
     }
 }
 
-/// What was done before, where the new policy would treat the customer in a way that is not among it.
+/// The earlier cases, if the new policy would treat the customer in a way that is not among them.
 fn of_another_treatment(
     new: &Policy,
     customer: &Customer,
@@ -141,8 +142,8 @@ fn of_another_treatment(
     before.iter().map(|done| TreatedBefore { anything_left: true, ..done.clone() }).collect()
 }
 
-/// What another policy would hit, over any number of customers who were never treated before. They are looked at one by
-/// one and not held.
+/// The effect of another policy on customers who were never treated before. The customers are processed one by one,
+/// and not kept in memory.
 pub fn impact<C: Borrow<Customer>>(
     old: &Policy,
     new: &Policy,

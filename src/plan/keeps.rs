@@ -1,4 +1,4 @@
-//! What duties keep of a customer's records, as the facts that an approval binds.
+//! What duties keep of a customer's records: the facts that an approval binds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,23 +12,23 @@ use crate::policy::Effective;
 use crate::treatment::Tally;
 use crate::words::plural;
 
-/// What duties keep of one class, as it was counted for a plan.
+/// What duties keep of one class, as counted for a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KeptClass {
-    /// How many records.
+    /// The number of kept records.
     pub rows: u64,
-    /// By duty, the last day on which it keeps any of them. None where no end is known.
+    /// By duty, the last day on which the duty keeps one of the records. `None` if no end is known.
     pub duties: BTreeMap<String, Option<NaiveDate>>,
-    /// The first day on which any of them may be free. None where no end is known.
+    /// The first day on which one of the records may be free. `None` if no end is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_from: Option<NaiveDate>,
-    /// By field, how many of them hold a date that cannot be read.
+    /// By field, the number of kept records whose date in this field cannot be read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
 }
 
-/// `1 row (bookkeeping until 2026-12-31)`
+/// Prints a line such as `1 row (bookkeeping until 2026-12-31)`.
 impl fmt::Display for KeptClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let duties: Vec<String> = self
@@ -50,13 +50,13 @@ pub(crate) struct Keeps {
     /// Records that duties keep, by class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     classes: BTreeMap<ClassName, KeptClass>,
-    /// Records that stay, anonymised, because a record needs them that a duty keeps: how many, by class.
+    /// The number of tombstones, by class: records that stay, anonymised, because a kept record needs them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tombstones: BTreeMap<ClassName, u64>,
 }
 
 impl Keeps {
-    /// By what was counted.
+    /// What duties keep, calculated from a count.
     pub(crate) fn counted(policy: &Effective, tally: &Tally) -> Self {
         let classes = Deferred::counted(policy, tally).into_iter().map(|deferred| {
             let duties = deferred.duties.iter().map(|by| (by.duty.to_string(), by.until)).collect();
@@ -79,14 +79,14 @@ impl Keeps {
         self.classes.is_empty() && self.tombstones.is_empty()
     }
 
-    /// Whether a day is known by which one of them may be free, and has come; or no such day is known, because somebody
-    /// else's record may need them.
+    /// Whether a kept record may be free on a day. Tombstones may always be free, because another customer's record
+    /// may need them, and its dates are not known.
     pub(super) fn may_end_by(&self, day: NaiveDate) -> bool {
         let is_over = |kept: &KeptClass| kept.free_from.is_some_and(|from| from <= day);
         !self.tombstones.is_empty() || self.classes.values().any(is_over)
     }
 
-    /// The first class of which something else stays now.
+    /// The first class of which duties keep something else now.
     pub(super) fn changed(&self, now: &Self) -> Option<Changed> {
         let names: BTreeSet<&ClassName> = self.classes.keys().chain(now.classes.keys()).collect();
         let kept = names.into_iter().find_map(|class| {
@@ -112,25 +112,25 @@ impl Keeps {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Changed {
-    /// Duties keep other records of a class than those of the plan: a duty has ended, or records have come or gone.
+    /// Duties keep other records of a class than planned: a duty has ended, or records were added or deleted.
     Kept {
         /// The class.
         class: ClassName,
-        /// What they kept when the plan was made. None: nothing.
+        /// What duties kept when the plan was made. `None`: nothing.
         approved: Option<KeptClass>,
-        /// What they keep now. None: nothing.
+        /// What duties keep now. `None`: nothing.
         now: Option<KeptClass>,
     },
-    /// Another number of records of a class stays because records need them that duties keep.
+    /// The number of tombstones of a class has changed.
     Needed {
         /// The class.
         class: ClassName,
-        /// How many when the plan was made.
+        /// The number when the plan was made.
         approved: u64,
-        /// How many now.
+        /// The number now.
         now: u64,
     },
-    /// Facts of the customer, the policy or the data map.
+    /// Facts of the customer, the policy or the data map have changed.
     Terms,
 }
 

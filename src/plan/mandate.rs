@@ -1,4 +1,4 @@
-//! On whose word a case runs: an approval, a standing approval, or the replay of closed cases.
+//! The mandate of a case: an approval, a standing approval, or the replay of closed cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,42 +14,42 @@ use crate::digest::Digest;
 use crate::format::Format;
 use crate::policy::{Policy, Trigger};
 
-/// On whose word a case runs. There is no case without one.
+/// The authority under which a case runs. There is no case without a mandate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mandate {
-    /// A person approved exactly this.
+    /// A person approved exactly this plan.
     Approval(Approval),
-    /// A person approved beforehand what a policy finds due.
+    /// A person approved in advance what a policy finds due.
     Standing(StandingApproval),
-    /// A person approved that closed cases are carried out again, on a database that was restored.
+    /// A person approved that closed cases are carried out again on a restored database.
     Replay(Replay),
 }
 
-/// What kind of mandate it was, as the ledger keeps it.
+/// The kind of a mandate, as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MandateKind {
-    /// An approval of exactly this.
+    /// An approval of exactly this plan.
     Approval,
     /// A standing approval.
     Standing {
-        /// Its digest.
+        /// The digest of the standing approval.
         digest: Digest,
     },
     /// The replay of a closed case.
     Replay {
-        /// Which case.
+        /// The closed case.
         of: CaseId,
-        /// The digest of the replay as a whole.
+        /// The digest of the whole replay.
         digest: Digest,
     },
 }
 
 impl Mandate {
-    /// Who gave it.
+    /// The operator who gave the mandate.
     pub fn operator(&self) -> &OperatorId {
         match self {
             Self::Approval(approval) => approval.operator(),
@@ -58,7 +58,7 @@ impl Mandate {
         }
     }
 
-    /// When it was given.
+    /// When the mandate was given.
     pub fn given_at(&self) -> DateTime<Utc> {
         match self {
             Self::Approval(approval) => approval.approved_at(),
@@ -67,7 +67,7 @@ impl Mandate {
         }
     }
 
-    /// What kind it is.
+    /// The kind of the mandate.
     pub fn kind(&self) -> MandateKind {
         match self {
             Self::Approval(_) => MandateKind::Approval,
@@ -78,7 +78,7 @@ impl Mandate {
         }
     }
 
-    /// Whether it holds at an instant.
+    /// Checks that the mandate is valid at an instant.
     ///
     /// # Errors
     /// [`ApprovalError::Operator`], [`ApprovalError::TooLong`], [`ApprovalError::Expired`], [`ApprovalError::NotYet`].
@@ -90,7 +90,7 @@ impl Mandate {
         }
     }
 
-    /// Whether it is for this very erasure, of which the plan has this digest.
+    /// Checks that the mandate is for this erasure, whose plan has this digest.
     pub(crate) fn covers(&self, binding: &Binding, plan: Digest) -> Result<(), ApprovalError> {
         let other_plan = |approved: Digest| {
             if approved == plan { Ok(()) } else { Err(ApprovalError::OtherPlan { approved, plan }) }
@@ -102,8 +102,8 @@ impl Mandate {
         }
     }
 
-    /// Whether it is for exactly one erasure. Under a standing approval the same customer may be due again: what is missing
-    /// is decided by what was done before.
+    /// Whether the mandate is for exactly one erasure. Under a standing approval the same customer may be due again,
+    /// because what was done before decides what is missing.
     pub(crate) fn is_used_once(&self) -> bool {
         match self {
             Self::Approval(_) | Self::Replay(_) => true,
@@ -111,7 +111,7 @@ impl Mandate {
         }
     }
 
-    /// Whether it differs in the plan at most: both were given in one go.
+    /// Whether both mandates were given together: they differ at most in the plan.
     pub(crate) fn given_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Approval(one), Self::Approval(other)) => one.given_with(other),
@@ -119,7 +119,7 @@ impl Mandate {
         }
     }
 
-    /// The same mandate for another plan, as a case book keeps it that saves what is the same but once.
+    /// The same mandate for another plan. The case book stores the common parts of mandates only once.
     #[cfg(feature = "sqlite")]
     pub(crate) fn of_plan(&self, digest: Digest) -> Self {
         match self {
@@ -129,16 +129,16 @@ impl Mandate {
     }
 }
 
-/// That an operator approves beforehand what a policy finds due: for sweeps that run on a schedule.
+/// An operator's approval, in advance, of what a policy finds due. It is for sweeps that run on a schedule.
 ///
-/// It holds for the policy and the data map of the day, for some tenants and some triggers, and for so many customers in one
-/// go. Whoever changes the policy or the map approves anew.
+/// A standing approval is for today's policy and data map, for some tenants and triggers, and for a maximum number of
+/// customers at once. After a change of the policy or the data map, an operator has to approve again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StandingApproval {
     format: Format<1>,
     operator: OperatorId,
     tenants: BTreeSet<TenantId>,
-    /// Of each tenant.
+    /// The digest of each tenant's policy.
     policies: BTreeMap<TenantId, Digest>,
     data_map: Digest,
     triggers: BTreeSet<Trigger>,
@@ -151,11 +151,11 @@ pub struct StandingApproval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotStanding {
-    /// It was made under another policy.
+    /// The plan was made under another policy.
     Policy,
-    /// It was made under another data map.
+    /// The plan was made under another data map.
     DataMap,
-    /// Something else made the customer due.
+    /// The trigger is not covered.
     Trigger(Trigger),
 }
 
@@ -170,10 +170,10 @@ impl std::fmt::Display for NotStanding {
 }
 
 impl StandingApproval {
-    /// How long a standing approval is valid at most: 366 days. Somebody looks at it once a year.
+    /// The longest validity of a standing approval: 366 days. So somebody reviews it once a year.
     pub const LONGEST: TimeDelta = TimeDelta::days(366);
 
-    /// An operator approves what a policy, as it is now, finds due by some triggers: `at_most` so many customers in one go.
+    /// An operator approves what today's policy finds due by some triggers, for at most `at_most` customers at once.
     pub fn new(
         by: &Authority,
         policy: &Policy,
@@ -199,19 +199,22 @@ impl StandingApproval {
         }
     }
 
-    /// Names it.
+    /// The digest of the standing approval.
     pub fn digest(&self) -> Digest {
         Digest::of(self)
     }
 
-    /// Puts plans under this approval.
+    /// Approves plans under this standing approval.
     ///
-    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    /// The engine checks at execution that the approval is still valid.
     ///
     /// # Errors
-    /// [`NotApproved`], with all plans and an [`ApprovalError`]: there are more plans than the approval is for; one of them was
-    /// made under another policy or data map, by another trigger, or for a tenant over which the operator has no authority; or
-    /// the approval is for more than 366 days. Then no plan is approved.
+    /// [`NotApproved`], with all plans and an [`ApprovalError`]. Then no plan is approved. The cases are:
+    ///
+    /// * There are more plans than the standing approval allows.
+    /// * A plan was made under another policy or data map, or by another trigger.
+    /// * A plan is for a tenant over which the operator has no authority.
+    /// * The standing approval is valid for more than 366 days.
     pub fn admit(&self, plans: Vec<Plan>) -> Result<Vec<ApprovedPlan>, NotApproved<Vec<Plan>>> {
         if let Err(why) = self.covers_all(&plans) {
             return Err(NotApproved::new(plans, why));
@@ -250,7 +253,7 @@ impl StandingApproval {
     }
 }
 
-/// That a closed case is carried out again, on a database that was restored.
+/// The mandate to carry out a closed case again, on a restored database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
     closed: CaseId,
@@ -259,7 +262,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The case that is carried out again.
+    /// The closed case.
     pub fn closed(&self) -> &CaseId {
         &self.closed
     }
@@ -270,10 +273,11 @@ impl Replay {
     }
 }
 
-/// Closed cases that are to be carried out again, each with the plan for the restored database. A person approves the digest
-/// of all of them.
+/// Closed cases to carry out again, each with the plan for the restored database. A person approves one digest for
+/// all of them.
 ///
-/// The engine holds each plan against the case: the same customer, who was erased, and the same treatment.
+/// The engine checks each plan against its case: the same customer, a case that erased the customer, and the same
+/// treatment.
 #[derive(Clone, Debug)]
 pub struct ReplayPlan {
     of: Vec<(CaseId, Plan)>,
@@ -287,23 +291,23 @@ impl ReplayPlan {
         Self { digest: Digest::of(&("replay", 1, named)), of }
     }
 
-    /// Names exactly these cases and plans. What is approved is this.
+    /// The digest of exactly these cases and plans. An operator approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// The cases, and what would be done.
+    /// The cases with their plans.
     pub fn of(&self) -> &[(CaseId, Plan)] {
         &self.of
     }
 
     /// Binds an approval to this replay.
     ///
-    /// Whether the approval is valid at the time is checked by the engine, when it executes.
+    /// The engine checks at execution that the approval is still valid.
     ///
     /// # Errors
-    /// [`NotApproved`], with the replay and an [`ApprovalError`]: the approval is for another digest, for more than 30 days, or
-    /// by an operator who has no authority over every tenant.
+    /// [`NotApproved`], with the replay and an [`ApprovalError`]: the approval is for another digest, is valid for
+    /// more than 30 days, or comes from an operator who has no authority over every tenant.
     pub fn approve(self, approval: &Approval) -> Result<Vec<ApprovedPlan>, NotApproved<Self>> {
         let mut plans = self.of.iter();
         let held = approval

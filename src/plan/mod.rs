@@ -1,7 +1,7 @@
 //! Decide, plan, approve: what one erasure will do, before anything is touched.
 //!
-//! Everything here is pure: no clock, no I/O. [`decide`] says what the policy says of a customer; a [`Plan`]
-//! says step by step what will happen, what stays, and why; its digest is what an [`Approval`] binds.
+//! Everything here is pure: no clock, no I/O. [`decide`] says what the policy requires for a customer. A [`Plan`]
+//! says step by step what will happen, what stays, and why. An [`Approval`] binds the plan's digest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -60,7 +60,7 @@ pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspensio
 pub use tombstones::Tombstones;
 
 open_name! {
-    /// The id of a case: random, so it says nothing of the customer.
+    /// The id of a case. It is random, so it reveals nothing about the customer.
     CaseId
 }
 
@@ -69,20 +69,20 @@ open_name! {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
-    /// The reversible first step.
+    /// Deactivates the customer: the reversible first step.
     Deactivate,
-    /// The customer's profiles at a payment gateway.
+    /// Erases the customer's profiles at a payment gateway.
     Gateway(GatewayName),
-    /// The customer's records in the root store.
+    /// Erases the customer's records in the root store.
     Records,
-    /// Reading back.
+    /// Reads everything back and verifies the result.
     Verify,
-    /// Records that have expired, whoever they belong to.
+    /// Erases records that have expired, whoever they belong to.
     Expire,
 }
 
 impl Step {
-    /// Whether it cannot be taken back.
+    /// Whether the step cannot be undone.
     pub fn is_irreversible(&self) -> bool {
         matches!(self, Self::Gateway(_) | Self::Records | Self::Expire)
     }
@@ -102,8 +102,8 @@ impl fmt::Display for Step {
 
 /// Everything that one erasure will do.
 ///
-/// `Display` is for a terminal; [`to_json`](Self::to_json) for everything else. Neither shows anything of the
-/// person but the host's own id.
+/// `Display` is for a terminal. [`to_json`](Self::to_json) is for everything else. Neither shows personal data,
+/// except for the host's own id of the customer.
 #[derive(Clone, Debug)]
 pub struct Plan {
     binding: Arc<Binding>,
@@ -120,7 +120,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for a customer who is due. It shares the terms of another one, where they are the same.
+    /// The plan for a customer who is due. The plan shares the terms of another plan, if both have the same terms.
     pub(crate) fn draft(
         policy: &Policy,
         map: &DataMap,
@@ -155,13 +155,13 @@ impl Plan {
         })
     }
 
-    /// With more that it does not cover. That is no part of the digest.
+    /// The plan with more entries in `not_covered`. They are not part of the digest.
     pub(crate) fn beside(mut self, not_covered: &[NotCovered]) -> Self {
         self.not_covered.extend_from_slice(not_covered);
         self
     }
 
-    /// Names everything that the decision depended on. What is approved is this.
+    /// The digest of everything on which the decision depends. An operator approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -171,17 +171,17 @@ impl Plan {
         &self.binding
     }
 
-    /// The decision on which it rests.
+    /// The decision from which the plan was made.
     pub fn due(&self) -> &Due {
         &self.due
     }
 
-    /// Whose data.
+    /// The customer whose data the plan erases.
     pub fn customer(&self) -> &CustomerId {
         self.binding.customer()
     }
 
-    /// Whose customer.
+    /// The tenant to which the customer belongs.
     pub fn tenant(&self) -> &TenantId {
         self.binding.tenant()
     }
@@ -201,27 +201,28 @@ impl Plan {
         self.binding.steps()
     }
 
-    /// How many records there are, as counted for this plan. Not part of the digest.
+    /// The number of records, as counted for this plan. Not part of the digest.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// What duties defer, class by class: it stays as it is, and goes when the last of them has ended.
+    /// The records that duties defer, class by class. They stay as they are until the last of their duties has ended.
     pub fn deferred(&self) -> &[Deferred] {
         &self.due.deferred
     }
 
-    /// What goes only with the last record that needs it, class by class: it is anonymised at once, and stays until then.
+    /// The tombstones, class by class. They are anonymised at once, and deleted together with the last record that
+    /// needs them.
     pub fn tombstones(&self) -> &[Tombstones] {
         &self.tombstones
     }
 
-    /// What still leads to the person afterwards. If anything does, the honest word is *pseudonymised*.
+    /// What still leads to the person afterwards. If there is anything, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
     }
 
-    /// How many mentions in a field are not certain, if there are any.
+    /// Writes how many mentions in a field are uncertain, if there are any.
     fn write_uncertain(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -234,14 +235,14 @@ impl Plan {
         }
     }
 
-    /// The honest word for what is left.
+    /// The honest word for the result.
     fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
         self.treatment.outcome_with(self.links.is_empty(), root_stays, is_all_claimed(&self.not_covered))
     }
 
-    /// The plan as JSON. The SHA-256 digest of its `binds` in canonical form (RFC 8785) is `digest`; the `terms`
-    /// in it count by their own digest, which is made in the same way.
+    /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785). For this digest,
+    /// `terms` is first replaced by its own digest, which is made in the same way.
     pub fn to_json(&self) -> serde_json::Value {
         let records: Vec<_> = self
             .treatment
@@ -301,7 +302,7 @@ impl Plan {
     }
 }
 
-/// What is written, by field, in words. None where nothing is.
+/// What is written, by field, in words. `None` if nothing is written.
 fn described(
     fields: &BTreeMap<crate::data_map::FieldName, crate::anonymise::Strategy>,
 ) -> Option<BTreeMap<&str, String>> {
@@ -309,7 +310,7 @@ fn described(
     Some(described.collect()).filter(|fields: &BTreeMap<_, _>| !fields.is_empty())
 }
 
-/// What leads to a customer of whom this stays.
+/// The links that still lead to a customer after a treatment, given the kept classes and the tombstones.
 pub(crate) fn links_of(
     treatment: &Treatment,
     is_kept: impl Fn(&str) -> bool,
@@ -319,18 +320,19 @@ pub(crate) fn links_of(
         .links_with(|class| is_kept(class) || tombstones.iter().any(|stays| stays.class.as_str() == class))
 }
 
-/// Whether a census found every row of the mapped tables claimed by a class. Nobody knows whose a row is that none claims.
+/// Whether a census found that a class claims every row of the mapped tables. The owner of an unclaimed row is
+/// unknown.
 pub(crate) fn is_all_claimed<'n>(not_covered: impl IntoIterator<Item = &'n NotCovered>) -> bool {
     let is_unclaimed = |what: &NotCovered| matches!(what, NotCovered::Rows { which: UnreachedRows::Unclaimed { .. }, rows, .. } if *rows > 0);
     !not_covered.into_iter().any(is_unclaimed)
 }
 
-/// Links from records that stay their owner's to rows that the treatment deletes.
+/// Links from kept records to rows that the treatment deletes.
 #[derive(Clone, Debug, Default)]
 struct LinksCut {
-    /// Those that lead nowhere then.
+    /// Links that are cut.
     cut: Vec<String>,
-    /// Those that lead to the "Unknown Customer" then.
+    /// Links that lead to the "Unknown Customer" afterwards.
     handed_over: Vec<String>,
 }
 
@@ -362,7 +364,7 @@ fn links_cut(map: &DataMap, treatment: &Treatment) -> LinksCut {
 }
 
 impl Plan {
-    /// What becomes of the records of a class, field by field.
+    /// Writes what happens to the records of a class, field by field.
     fn write_class(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -488,7 +490,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// What is said of mentions that are not certain.
+/// The sentence about uncertain mentions.
 pub(crate) fn not_certain(count: u64) -> String {
     let are = if count == 1 { "is" } else { "are" };
     format!(
@@ -497,7 +499,7 @@ pub(crate) fn not_certain(count: u64) -> String {
     )
 }
 
-/// What a smallest group comes to.
+/// The sentence about the result of a smallest group.
 fn of_group(group: &SmallestGroup, rare: u64, alone: u64) -> String {
     let fields: Vec<&str> = group.fields().keys().map(FieldName::as_str).collect();
     let (fields, least) = (fields.join(" + "), group.least());
@@ -531,7 +533,7 @@ mod tests {
         assert_eq!(steps.map(|step| step.is_irreversible()), [false, true, true, false]);
     }
 
-    /// A store may name a class and count nothing of it.
+    /// A store may name a class with a count of 0.
     #[test]
     fn a_count_of_none_leaves_nothing_to_do() {
         let mut tally = Tally::default();

@@ -1,4 +1,4 @@
-//! Why a person decided something, as a code.
+//! Reason codes: why a person decided something.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// How many characters a code has at most.
+/// The maximum number of characters in a code.
 const MOST: usize = 64;
 
-/// Why a person waived a step or cancelled a case: a short code, such as `wrong-profile` or `ticket-4711`. The ledger keeps it for
-/// good, so it has room for a reference and none for a sentence. What it stands for is written down at the host.
+/// Why a person waived a step or cancelled a case: a short code, such as `wrong-profile` or `ticket-4711`. The ledger
+/// keeps the code for good. So the code has room for a reference, but not for a sentence. The host records what the
+/// code means.
 ///
 /// ```
 /// use relinquish::plan::ReasonCode;
@@ -30,7 +31,7 @@ impl ReasonCode {
     }
 }
 
-/// Why a text is no code for a reason. The message does not repeat the text.
+/// The error for a text that is not a reason code. The message does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a reason is a code of 1 to {MOST} characters, of a-z, 0-9, - and . alone, such as ticket-4711; the ledger keeps it for \

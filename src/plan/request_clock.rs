@@ -1,26 +1,27 @@
-//! The clock of a request: until when a person has to be answered.
+//! The clock of a request: the day by which the person must have an answer.
 //!
-//! Art. 12(3) GDPR: within one month of receipt; two further months where that is necessary, if the person is told so
-//! within the first. The days are counted by Regulation (EEC, Euratom) 1182/71. No guard and no refusal stops this clock:
-//! a refusal, too, has to be sent in time (Art. 12(4)). Only while the person's identity is not confirmed it stands
-//! still, and each such stop is an event with its reason.
+//! Art. 12(3) GDPR sets the period: one month from receipt. Two further months are allowed where necessary, if the
+//! person is told so within the first month. Regulation (EEC, Euratom) 1182/71 says how to count the days. No guard
+//! and no refusal stops this clock: a refusal, too, must be sent in time (Art. 12(4)). The clock stops only while the
+//! person's identity is not confirmed. Each stop is recorded with its reason.
 
 use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
-/// Days on which nobody works beside Saturdays and Sundays. They come from the host, who knows where it is.
+/// Days other than Saturdays and Sundays on which nobody works. The host supplies them, because they depend on the
+/// place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holidays(BTreeSet<NaiveDate>);
 
 impl Holidays {
-    /// These days.
+    /// These days are holidays.
     pub fn new(days: impl IntoIterator<Item = NaiveDate>) -> Self {
         Self(days.into_iter().collect())
     }
 
-    /// Whether somebody works on a day.
+    /// Whether a day is a working day.
     pub fn is_working_day(&self, day: NaiveDate) -> bool {
         !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && !self.0.contains(&day)
     }
@@ -31,23 +32,23 @@ impl Holidays {
     }
 }
 
-/// The clock stood still: the person was asked who they are.
+/// A stop of the clock: the person was asked for proof of identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspension {
     /// The day on which the person was asked.
     pub from: NaiveDate,
-    /// The day on which it was clear. None: it is not yet.
+    /// The day on which the identity was confirmed. `None`: not confirmed yet.
     pub to: Option<NaiveDate>,
-    /// Why it was not clear who asks.
+    /// Why the identity was not clear.
     pub reason: String,
 }
 
-/// The extension by two months, of which the person was told.
+/// The extension by two months. The person was told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extension {
     /// The day on which the person was told.
     pub told: NaiveDate,
-    /// Why it takes longer: complexity, or the number of requests.
+    /// Why more time is needed: complexity, or the number of requests.
     pub reason: String,
 }
 
@@ -73,7 +74,7 @@ pub struct RequestClock {
 }
 
 impl RequestClock {
-    /// Starts on the day of receipt, which is not counted itself (Art. 3(1)).
+    /// Starts on the day of receipt. That day itself does not count (Art. 3(1)).
     pub fn received(on: NaiveDate) -> Self {
         Self { received: on, suspensions: Vec::new(), extension: None }
     }
@@ -83,22 +84,23 @@ impl RequestClock {
         self.received
     }
 
-    /// When it stood still.
+    /// The times when the clock was stopped.
     pub fn suspensions(&self) -> &[Suspension] {
         &self.suspensions
     }
 
-    /// Whether two months were added.
+    /// The extension by two months, if there is one.
     pub fn extension(&self) -> Option<&Extension> {
         self.extension.as_ref()
     }
 
-    /// The last day on which the person has to be answered. None while it is not clear who asks, and beyond the end of
-    /// the calendar.
+    /// The last day on which the person must have an answer. `None` while the identity is not confirmed, or if the
+    /// day is after the end of the calendar.
     ///
-    /// The period ends on the same date of the month as the receipt, or on the month's last day where there is no such
-    /// date (Art. 3(2)(c)); days on which the clock stood still are added; and what then ends on a Saturday, a Sunday or
-    /// a holiday ends with the next working day (Art. 3(4)).
+    /// The period ends on the day of the month that has the same number as the day of receipt. If the month has no
+    /// such day, the period ends on the month's last day (Art. 3(2)(c)). Days on which the clock was stopped are
+    /// added. If the result is a Saturday, a Sunday or a holiday, the period ends on the next working day (Art.
+    /// 3(4)).
     pub fn due(&self, holidays: &Holidays) -> Option<NaiveDate> {
         self.after(if self.extension.is_some() { 3 } else { 1 }, holidays)
     }
@@ -112,10 +114,10 @@ impl RequestClock {
         holidays.on_or_after(end.checked_add_days(Days::new(still))?)
     }
 
-    /// The person was asked who they are: the clock stands still.
+    /// Stops the clock: the person was asked for proof of identity.
     ///
     /// # Errors
-    /// [`ClockError`]: it stands still already, or the day is before the receipt or after the answer was due.
+    /// [`ClockError`]: the clock is stopped already, or the day is before the receipt or after the answer was due.
     pub fn suspend(
         &mut self,
         from: NaiveDate,
@@ -134,10 +136,10 @@ impl RequestClock {
         Ok(())
     }
 
-    /// It is clear who asks: the clock goes on.
+    /// Restarts the clock: the identity is confirmed.
     ///
     /// # Errors
-    /// [`ClockError`]: it does not stand still, or the day is before the one on which it was stopped.
+    /// [`ClockError`]: the clock is not stopped, or the day is before the day of the stop.
     pub fn resume(&mut self, to: NaiveDate) -> Result<(), ClockError> {
         let suspended = self.suspensions.last_mut().filter(|last| last.to.is_none());
         let suspended = suspended.ok_or(ClockError::NotSuspended)?;
@@ -148,10 +150,11 @@ impl RequestClock {
         Ok(())
     }
 
-    /// The person was told that it takes up to three months from the receipt.
+    /// Extends the period to three months from receipt. The person was told so.
     ///
     /// # Errors
-    /// [`ClockError`]: it was extended before, stands still, or the person was told outside the first month.
+    /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told outside the first
+    /// month.
     pub fn extend(
         &mut self,
         told: NaiveDate,
@@ -173,19 +176,19 @@ impl RequestClock {
     }
 }
 
-/// What cannot be done to a clock.
+/// Why a clock cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockError {
-    /// It stands still.
+    /// The clock is stopped.
     #[error(
-        "the clock stands still, or its end is beyond the calendar; say first when it was clear who asks"
+        "the clock is stopped, or its end is after the end of the calendar; first record when the identity was confirmed"
     )]
     Suspended,
-    /// It does not stand still.
-    #[error("the clock does not stand still")]
+    /// The clock is not stopped.
+    #[error("the clock is not stopped")]
     NotSuspended,
-    /// It was extended before, and can be once.
+    /// The period was extended before. Only one extension is allowed.
     #[error("the request was extended before; three months from receipt is the most")]
     Extended,
     /// The day is too early.
@@ -193,15 +196,15 @@ pub enum ClockError {
     TooEarly {
         /// The day.
         day: NaiveDate,
-        /// The earliest.
+        /// The earliest possible day.
         earliest: NaiveDate,
     },
-    /// The answer was due before.
+    /// The answer was due earlier.
     #[error("{day} is after {due}, when the answer was due")]
     TooLate {
         /// The day.
         day: NaiveDate,
-        /// When it was due.
+        /// When the answer was due.
         due: NaiveDate,
     },
 }
@@ -214,7 +217,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Year, month, day and weekday (Monday is 0), counted one by one.
+    /// The year, month, day and weekday (Monday is 0), counted day by day.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     struct Counted {
         year: i32,
@@ -245,7 +248,7 @@ mod tests {
         }
     }
 
-    /// The whole cycle of the calendar, against one that counts day by day and never adds.
+    /// A whole cycle of the calendar, compared with a calendar that counts day by day and never adds.
     #[test]
     fn every_day_of_the_four_hundred_year_cycle_is_due_by_the_regulation() {
         // 1 January 2000 was a Saturday.
@@ -311,7 +314,7 @@ mod tests {
         assert_eq!(clock.extension().unwrap().reason, "many documents");
     }
 
-    /// The first and the last day of the time in which something can be said belong to it.
+    /// The first and the last day of a period belong to the period.
     #[test]
     fn a_clock_is_stopped_or_extended_on_the_first_day_and_on_the_last() {
         let holidays = Holidays::default();

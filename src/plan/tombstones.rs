@@ -1,4 +1,4 @@
-//! What goes only with the last record that needs it.
+//! Tombstones: records that are deleted only with the last record that needs them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,22 +11,22 @@ use crate::data_map::ClassName;
 use crate::treatment::{ClassTreatment, Tally, Tombstone, Treatment};
 use crate::words::plural;
 
-/// Records of one class that have to stay while others are kept that need them: anonymised now, and deleted when the
-/// customer is treated again once the last of those has gone.
+/// The tombstones of one class. They stay while kept records need them. They are anonymised now. When the last record
+/// that needs them is gone, the next treatment of the customer deletes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstones {
     /// The record class.
     pub class: ClassName,
-    /// How many.
+    /// The number of tombstones.
     pub rows: u64,
-    /// The classes whose records need them.
+    /// The classes whose records need the tombstones.
     pub needed_by: BTreeSet<ClassName>,
-    /// The last day on which any of those is kept; none where their dates do not say.
+    /// The last day on which one of those records is kept. `None` if their dates do not say so.
     pub until: Option<NaiveDate>,
 }
 
 impl Tombstones {
-    /// Those of one customer, by the records that were counted and what duties defer of them.
+    /// The tombstones of one customer, from the counted records and what duties defer of them.
     pub(crate) fn of(treatment: &Treatment, tally: &Tally, deferred: &[Deferred]) -> Vec<Self> {
         let stays = |class: &ClassName| {
             deferred.iter().any(|deferred| deferred.class == *class)
@@ -52,7 +52,7 @@ impl Tombstones {
     }
 }
 
-/// The classes for whose sake records of a class stay, through whatever they need.
+/// The classes for whose sake records of a class stay, directly or through other records.
 fn behind<'t>(treatment: &'t Treatment, class: &'t ClassName) -> BTreeSet<&'t ClassName> {
     let mut seen = BTreeSet::new();
     let mut todo = vec![class];
@@ -91,8 +91,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Invoices hang from orders, reminders from invoices and letters from customers. All of them go, and all but orders
-    /// are under duties of their own.
+    /// Invoices hang from orders, reminders from invoices, and letters from customers. The treatment deletes all of
+    /// them. All except orders are under their own duties.
     fn policy() -> Policy {
         let class = |name: &str, owner: &str| {
             let link = format!("{owner}_id");
@@ -125,7 +125,7 @@ mod tests {
         checked.unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    /// Records of these classes, each of which a duty keeps, and records that stay as tombstones.
+    /// A count: kept records of these classes, and tombstones.
     fn tally(kept: &[(&str, u64, &str)], tombstones: &[(&str, u64)]) -> Tally {
         let mut tally = Tally::default();
         for class in ["customer", "order", "invoice", "reminder", "letter"] {
@@ -140,7 +140,7 @@ mod tests {
         tally
     }
 
-    /// Class, how many, needed by, until.
+    /// The class, the number, the classes that need it, and the last day.
     type Stays = (String, u64, String, Option<NaiveDate>);
 
     fn stay(policy: &Effective, tally: &Tally) -> Vec<Stays> {
@@ -158,14 +158,15 @@ mod tests {
     fn a_tombstone_is_needed_by_what_stays_and_by_nothing_else() {
         let policy = policy();
         let policy = policy.everyone();
-        // One invoice is kept for its own sake.
+        // One invoice is under a duty.
         let found = stay(policy, &tally(&[("invoice", 1, "2024-03-01")], &[("customer", 1), ("order", 2)]));
         let end = Some(day("2031-03-01"));
         assert_eq!(
             found,
             [("customer".into(), 1, "invoice order".into(), end), ("order".into(), 2, "invoice".into(), end)]
         );
-        // A reminder is, and its invoice for its sake alone: through it the order and the customer stay as long.
+        // A reminder is under a duty, and its invoice is needed only by the reminder. Through the invoice, the order
+        // and the customer stay as long.
         let found = stay(
             policy,
             &tally(&[("reminder", 1, "2025-05-01")], &[("customer", 1), ("invoice", 1), ("order", 1)]),
@@ -179,7 +180,8 @@ mod tests {
                 ("order".into(), 1, "invoice".into(), end),
             ]
         );
-        // Of a letter and an invoice the later end counts for the customer, and the invoice's for the order.
+        // For the customer, the later end of the letter and the invoice counts. For the order, the end of the invoice
+        // counts.
         let found = stay(
             policy,
             &tally(
@@ -196,7 +198,7 @@ mod tests {
         );
     }
 
-    /// A store may name a class and count nothing of it.
+    /// A store may name a class with a count of 0.
     #[test]
     fn what_is_counted_and_not_there_neither_stays_nor_needs_anything() {
         let policy = policy();

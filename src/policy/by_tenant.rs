@@ -1,4 +1,4 @@
-//! Entries of tenants, found for every customer.
+//! The tenants' own entries, looked up for every customer.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::Effective;
 use crate::customer::TenantId;
 
-/// The policies of the tenants that have an entry of their own. The table is the policy's: no customer adds to it, so a hash
-/// that is quick and can be guessed will do.
+/// The policies of the tenants that have an entry of their own. Only the policy fills this table, and customers do
+/// not. So a quick hash that can be guessed is safe here.
 pub(super) type ByTenant = HashMap<TenantId, Arc<Effective>, BuildHasherDefault<Fnv>>;
 
 /// FNV-1a, for short names.

@@ -11,58 +11,59 @@ use super::{Duty, Effective, Ground, Period, StartRule};
 use crate::data_map::{ClassName, FieldName};
 use crate::treatment::Treatment;
 
-/// Records of a class that must be kept for now. What the treatment says of them is done when the last duty on them has
-/// ended.
+/// Records of a class that must be kept for now. The treatment is applied when the last duty on them has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Deferred {
     /// The record class.
     pub class: ClassName,
-    /// How many records are kept for now. None where nobody has counted them: then there may be some.
+    /// The number of records that are kept for now. `None` if nobody has counted: then there may be some.
     pub rows: Option<u64>,
-    /// Every duty on them.
+    /// Every duty on these records.
     pub duties: Arc<[DeferredBy]>,
-    /// The last day on which any of them is kept: of several duties the latest end wins. Of records that were counted it
-    /// is the day of the latest, as far as their dates are known; where nobody has counted, it is that of a record dated
-    /// today, and there can be none that is kept longer but one dated ahead. None where no end is known.
+    /// The last day on which one of these records is kept. Of several duties the latest end counts.
+    ///
+    /// * If the records were counted, this is the day of the latest record, as far as the dates are known.
+    /// * If nobody has counted, this is the day for a record dated today. Only a record with a future date can be
+    ///   kept longer.
+    /// * `None` if no end is known.
     pub until: Option<NaiveDate>,
-    /// The first day on which any of the records that were counted may be free. None where nobody has counted, and where
-    /// none has a date.
+    /// The first day on which one of the counted records may be free. `None` if nobody has counted, or if no record
+    /// has a date.
     pub free_from: Option<NaiveDate>,
-    /// How many of the records that were counted hold a date that cannot be read, by field. Their duty has no end that is
-    /// known.
+    /// The number of counted records whose date cannot be read, by field. The end of their duty is unknown.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
-    /// No duty names the class: its records are kept because records need them that a duty keeps.
+    /// Whether no duty names the class: its records are kept because kept records need them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub for_others: bool,
 }
 
-/// One duty that defers, with what a refusal has to name.
+/// One duty that defers, with everything that a refusal has to name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DeferredBy {
-    /// Its name in the policy.
+    /// The duty's name in the policy.
     pub duty: Arc<str>,
-    /// For how long and from when.
+    /// The period, and its start.
     pub terms: DutyTerms,
     /// The law that requires it.
     pub law: Arc<str>,
-    /// The code of the statute, if it is one of the [table](crate::policy::statute).
+    /// The code of the statute, if the duty names one from the [table](crate::policy::statute).
     pub statute: Option<&'static str>,
-    /// The ground on which it stands against a request.
+    /// The ground on which the duty overrides a request for erasure.
     pub ground: Ground,
-    /// The last day on which it keeps any of the records: known as that of [`Deferred::until`].
+    /// The last day on which the duty keeps one of the records. Calculated like [`Deferred::until`].
     pub until: Option<NaiveDate>,
 }
 
-/// For how long a duty keeps, and from when. `Display` has it in words, and so has JSON.
+/// The period of a duty and its start. `Display` and JSON show it in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DutyTerms {
-    /// For how long.
+    /// The length of the period.
     pub period: Period,
-    /// From when.
+    /// The start of the period.
     pub start: StartRule,
 }
 
@@ -98,7 +99,8 @@ impl fmt::Display for DeferredBy {
     }
 }
 
-/// `3 rows of invoice must be kept until 2033-12-31 at the latest: bookkeeping: 7 years from …, by … (Art. 17(3)(b) GDPR)`
+/// Prints a line such as `3 rows of invoice must be kept until 2033-12-31 at the latest: bookkeeping: 7 years from …,
+/// by … (Art. 17(3)(b) GDPR)`.
 impl fmt::Display for Deferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { class, rows, duties, until, unreadable, .. } = self;
@@ -125,8 +127,8 @@ impl fmt::Display for Deferred {
 }
 
 impl Effective {
-    /// What the duties of a policy may defer of one of its own treatments, before anybody has counted: they keep a record
-    /// dated today the longest. It is the same for every customer.
+    /// The most that duties may defer of one of the policy's own treatments, before anybody has counted. A record
+    /// dated today is kept the longest. The result is the same for every customer.
     pub(crate) fn deferred_at_most(&self, treatment: &Treatment, today: NaiveDate) -> Arc<[Deferred]> {
         if self.duties.is_empty() {
             return Arc::default();
@@ -135,7 +137,8 @@ impl Effective {
     }
 
     fn compute_at_most(&self, treatment: &Treatment, today: NaiveDate) -> Arc<[Deferred]> {
-        // The last day of a record's own fiscal year may lie ahead: one that begins today has up to eighteen months.
+        // The last day of a record's own fiscal year may be in the future. A fiscal year that begins today has up to
+        // eighteen months.
         let ahead = today.checked_add_months(Months::new(18));
         let latest = |duty: &Duty| if duty.is_by_fiscal_year() { ahead } else { Some(today) };
         let classes = treatment.classes().iter().filter(|(_, class)| class.is_deferred());

@@ -1,4 +1,4 @@
-//! Duties: record classes that must be kept, by which law, how long and from when.
+//! Duties: record classes that must be kept, by which law, for how long, and from when.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,76 +9,77 @@ use chrono::{Days, NaiveDate};
 use super::{FiscalYearEnd, Ground, Period, StartRule, Statute};
 use crate::data_map::{ClassName, FieldName};
 
-/// How far back a record may lie and still be under a duty: the longest period, and a fiscal year beside it.
+/// The greatest age of a record that may be under a duty: the longest period, and a fiscal year in addition.
 const REACH: Days = Days::new(110 * 366);
 
-/// A duty to keep records. It defers what a treatment does to them, and never cancels it.
+/// A duty to keep records. A duty defers the treatment of a record, and never cancels it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Duty {
     pub(crate) name: Arc<str>,
-    /// By class, the field that holds the record's date.
+    /// The field that holds the record's date, by class.
     pub(super) classes: BTreeMap<ClassName, FieldName>,
-    /// What that field holds is the last day of the record's fiscal year.
+    /// Whether that field holds the last day of the record's fiscal year.
     pub(super) by_fiscal_year: bool,
     pub(super) period: Period,
     pub(super) start: StartRule,
     pub(crate) law: Arc<str>,
     pub(super) statute: Option<&'static Statute>,
     pub(super) ground: Ground,
-    /// Links over which a record keeps others as they are. None: nothing is said.
+    /// Links over which a kept record keeps other records unchanged. `None`: the policy does not say.
     pub(super) needs: Option<Vec<(ClassName, String)>>,
-    /// It is no duty, but an age that a record has to reach before it expires.
+    /// Whether this is no duty, but an age that a record has to reach before it expires.
     pub(super) is_age: bool,
 }
 
 impl Duty {
-    /// Its name in the policy.
+    /// The duty's name in the policy.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The record classes, each with the field that holds the record's date: its own, or that of the record from which
-    /// it hangs.
+    /// The record classes, each with the field that holds the record's date. The field is on the record itself, or on
+    /// the record from which it hangs.
     pub fn classes(&self) -> &BTreeMap<ClassName, FieldName> {
         &self.classes
     }
 
-    /// The links over which a record that it keeps keeps others as they are, each with the class from which it starts.
+    /// The links over which a kept record keeps other records unchanged. Each comes with the class that has the link.
     pub fn needs(&self) -> BTreeSet<(ClassName, String)> {
         self.needs.iter().flatten().cloned().collect()
     }
 
-    /// Whether that field holds the last day of the record's own fiscal year, whenever the tenant's may end.
+    /// Whether the date field holds the last day of the record's own fiscal year. Then the tenant's fiscal year does
+    /// not matter.
     pub fn is_by_fiscal_year(&self) -> bool {
         self.by_fiscal_year
     }
 
-    /// For how long.
+    /// The length of the period.
     pub fn period(&self) -> Period {
         self.period
     }
 
-    /// From when.
+    /// The start of the period.
     pub fn start(&self) -> StartRule {
         self.start
     }
 
-    /// Which law requires it.
+    /// The law that requires the duty.
     pub fn law(&self) -> &str {
         &self.law
     }
 
-    /// The statute of the table, if it is one.
+    /// The statute of the table, if the duty names one.
     pub fn statute(&self) -> Option<&'static Statute> {
         self.statute
     }
 
-    /// The ground on which it stands against a request for erasure.
+    /// The ground on which the duty overrides a request for erasure.
     pub fn ground(&self) -> Ground {
         self.ground
     }
 
-    /// The last day on which a record of a date has to be kept; `None` beyond the end of the calendar.
+    /// The last day on which a record with this date has to be kept. `None` after the end of the calendar.
     pub fn kept_until(&self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {
         let start = if self.by_fiscal_year {
             self.start.start_of_fiscal_year(date)
@@ -86,15 +87,15 @@ impl Duty {
             self.start.start(date, fiscal_year)
         };
         let end = self.period.end(start?)?;
-        // A duty holds on the day on which its period ends; what has expired goes on it.
+        // A duty keeps a record through the last day of its period. An expiring record is erased on that day already.
         if self.is_age { end.pred_opt() } else { Some(end) }
     }
 
-    /// The first record date that is under the duty on a day: what is dated then or later has to be kept. Every start
-    /// rule is monotone, so a duty comes down to one date.
+    /// The earliest record date that is under the duty on a day: a record with this date or a later one has to be
+    /// kept. Every start rule is monotone, so one date describes the duty.
     pub fn keep_from(&self, today: NaiveDate, fiscal_year: FiscalYearEnd) -> NaiveDate {
         let is_kept = |date| self.kept_until(date, fiscal_year).is_none_or(|until| until >= today);
-        // What is dated today is kept today; what lies beyond all reach is not.
+        // A record dated today is kept today. A record older than `REACH` is not.
         let mut kept = today;
         let Some(mut free) = today.checked_sub_days(REACH) else { return NaiveDate::MIN };
         while (kept - free).num_days() > 1 {
@@ -134,7 +135,7 @@ mod tests {
         }
     }
 
-    /// The one date says of every record what the duty itself says.
+    /// One date describes the duty exactly.
     #[test]
     fn a_duty_comes_down_to_one_date() {
         let first: NaiveDate = "2024-01-01".parse().unwrap();
@@ -156,7 +157,7 @@ mod tests {
         }
     }
 
-    /// Each day of a fiscal year is kept as long by the day on which that year ended as by its own date.
+    /// A record is kept equally long by its own date and by the last day of its fiscal year.
     #[test]
     fn the_end_of_the_fiscal_year_says_the_same_as_a_day_within_it() {
         for start in StartRule::ALL.into_iter().filter(|start| start.counts_fiscal_years()) {
@@ -172,7 +173,7 @@ mod tests {
                 }
             }
         }
-        // A first fiscal year of eighteen months, which no month and day could tell.
+        // A first fiscal year of eighteen months, which a month and a day cannot describe.
         let statute = Statute::find("SE/BFL/7:2").unwrap();
         let mut duty = duty("7 years", statute.start);
         let (booked, ended) = ("2024-03-15".parse().unwrap(), "2025-06-30".parse().unwrap());
@@ -181,7 +182,8 @@ mod tests {
         assert_eq!(duty.kept_until(ended, "06-30".parse().unwrap()), Some("2032-12-31".parse().unwrap()));
     }
 
-    /// A bare year, or a day spelled as a number, looked like seconds of 1970, and so like something long free.
+    /// The bug: a bare year, or a day spelled as a number, was read as seconds of 1970, so the record seemed free for
+    /// a long time.
     #[test]
     fn a_number_that_is_no_instant_is_no_date() {
         let under = UnderDuty {

@@ -1,4 +1,4 @@
-//! The policy in force for one tenant: the lines of the policy, with those that the tenant has of its own.
+//! The policy in force for one tenant: the lines of the policy, merged with the tenant's own entry.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,26 +22,26 @@ use crate::treatment::{Treatment, TreatmentName, UnderDuty};
 pub enum Origin {
     /// The policy says it for everyone.
     Policy,
-    /// The tenant has it of its own.
+    /// The tenant's own entry says it.
     Tenant(TenantId),
-    /// The tenant switched it off.
+    /// The tenant's entry switches it off.
     Dropped(TenantId),
 }
 
 /// A line of the policy in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// Its key: `triggers.inactive`.
+    /// The key of the line: `triggers.inactive`.
     pub path: String,
-    /// What it says, as TOML.
+    /// The value, as TOML.
     pub value: String,
-    /// Where it comes from.
+    /// Where the line comes from.
     pub origin: Origin,
 }
 
-/// The policy in force for one tenant, or for every tenant that has no entry of its own.
+/// The policy in force for one tenant, or for every tenant without an entry of its own.
 ///
-/// `Display` prints it line by line, and says where each line comes from.
+/// `Display` prints the policy line by line, and says where each line comes from.
 #[derive(Clone, Debug)]
 pub struct Effective {
     pub(super) tenant: Option<TenantId>,
@@ -56,14 +56,14 @@ pub struct Effective {
     pub(super) expiry: Option<Expiry>,
     pub(super) digest: Digest,
     pub(super) lines: Vec<Line>,
-    /// What duties defer of a treatment at most.
+    /// The most that duties defer of a treatment, for one day.
     pub(super) at_most: OfDay<Arc<[Deferred]>>,
-    /// A treatment as it stands, and its digest.
+    /// A dated treatment and its digest, for one day.
     pub(super) as_it_stands: OfDay<(Arc<Treatment>, Digest)>,
 }
 
 impl Effective {
-    /// The tenant whose own entry it is; none for everyone else's.
+    /// The tenant, if the tenant has its own entry. `None`: the rules for everyone.
     pub fn tenant(&self) -> Option<&TenantId> {
         self.tenant.as_ref()
     }
@@ -73,27 +73,27 @@ impl Effective {
         self.sweep
     }
 
-    /// The zone in which days are counted.
+    /// The time zone in which days are counted.
     pub fn time_zone(&self) -> TimeZone {
         self.time_zone
     }
 
-    /// What makes a customer due.
+    /// The triggers that make a customer due.
     pub fn triggers(&self) -> &BTreeMap<Trigger, TriggerRule> {
         &self.triggers
     }
 
-    /// What is said of a guard. One of which nothing is said blocks.
+    /// The rule of a guard. A guard without a rule blocks.
     pub fn guard(&self, guard: &Guard) -> &GuardRule {
         self.guards.iter().find(|(other, _)| other == guard).map_or(&GuardRule::Block, |(_, rule)| rule)
     }
 
-    /// The guards that are looked at, and what is said of each.
+    /// The guards that are checked, with their rules.
     pub fn guards(&self) -> impl Iterator<Item = (&Guard, &GuardRule)> {
         self.guards.iter().map(|(guard, rule)| (guard, rule))
     }
 
-    /// What must be kept.
+    /// The duties to keep records.
     pub fn duties(&self) -> &[Duty] {
         &self.duties
     }
@@ -108,15 +108,15 @@ impl Effective {
         on(&self.duties, class, field)
     }
 
-    /// A treatment as it stands at an instant: for each class under a duty, the date from which records are kept. Of
-    /// several duties the latest end wins, which is the earliest of those dates. Where there is no duty any more, and the
-    /// treatment was made with one, everything is kept.
+    /// The treatment, dated at an instant. Each class under a duty gets the date from which its records are kept. Of
+    /// several duties the latest end counts, which means the earliest such date. If the treatment was made with a
+    /// duty that the policy no longer has, all records are kept.
     pub fn dated(&self, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
         self.dated_by(&self.duties, treatment, at)
     }
 
-    /// One of the policy's own treatments as it stands at an instant, with its digest: computed once a day. A treatment that a
-    /// duty dates has a digest of its own.
+    /// One of the policy's own treatments, dated at an instant, with its digest. Computed once a day. A treatment
+    /// dated by a duty has its own digest.
     pub(crate) fn dated_with_digest(
         &self,
         name: &TreatmentName,
@@ -126,7 +126,7 @@ impl Effective {
         if !treatment.has_duties() {
             return Some((self.dated(treatment, at), digest));
         }
-        // Duties count days: on the same day they keep the same.
+        // Duties count days: on the same day they keep the same records.
         Some(self.as_it_stands.get(self.time_zone.day(at), name, || {
             let dated = self.dated(treatment, at);
             let digest = dated.digest();
@@ -134,13 +134,13 @@ impl Effective {
         }))
     }
 
-    /// What expires for this tenant by its age or when its last duty ends. None where nothing does.
+    /// What expires for this tenant by age or when the last duty ends. `None` if nothing does.
     pub fn expiry(&self) -> Option<&Expiry> {
         self.expiry.as_ref()
     }
 
-    /// What is done at an instant to records that expire: those that have not reached their age, and those that a duty
-    /// keeps, count as kept.
+    /// The treatment of expiring records at an instant. Records that have not reached their age, and records that a
+    /// duty keeps, count as kept.
     pub fn expiry_at(&self, at: DateTime<Utc>) -> Option<Arc<Treatment>> {
         let expiry = self.expiry.as_ref()?;
         Some(self.dated_by(&expiry.keeps, &expiry.treatment, at))
@@ -159,7 +159,7 @@ impl Effective {
         Arc::new(dated)
     }
 
-    /// Records of a class by the date in a field, with the date from which duties keep them at an instant.
+    /// The date field of a class's records, with the date from which duties keep the records at an instant.
     pub(super) fn under(
         &self,
         duties: &[Duty],
@@ -174,7 +174,7 @@ impl Effective {
         UnderDuty { keep_from, time_zone: self.time_zone, ..under.clone() }
     }
 
-    /// The same, or nothing where none of the duties is meant.
+    /// The same as [`under`](Self::under), or `None` if none of the duties is on this field.
     pub(super) fn under_any(
         &self,
         duties: &[Duty],
@@ -191,18 +191,18 @@ impl Effective {
         &self.treatments
     }
 
-    /// [`Treatment::digest`], computed once.
+    /// The [`Treatment::digest`], computed once.
     pub(crate) fn treatment_digest(&self, treatment: &TreatmentName) -> Option<Digest> {
         self.digests.get(treatment).copied()
     }
 
-    /// Names what is in force. Another tenant's entry is no part of it: without entries it is the digest of the
-    /// document.
+    /// The digest of the policy in force. Another tenant's entry is not part of it. Without entries it is the digest
+    /// of the document.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Every line, and where it comes from.
+    /// Every line, with where it comes from.
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
@@ -231,10 +231,10 @@ fn on<'d>(duties: &'d [Duty], class: &'d str, field: &'d str) -> impl Iterator<I
     duties.iter().filter(move |duty| duty.classes.get(class).is_some_and(|from| from.as_str() == field))
 }
 
-/// Tables whose entries stand for themselves: a tenant's entry replaces the one of the same name whole.
+/// Tables whose entries are replaced one by one: a tenant's entry replaces the whole entry of the same name.
 pub(super) const TABLES: [&str; 6] = ["triggers", "guards", "anonymise", "treatments", "duties", "expire"];
 
-/// A policy with a tenant's entry put over it.
+/// The policy with a tenant's entry merged in.
 pub(super) fn put_over(base: &Json, own: &Json) -> Json {
     let mut merged = base.clone();
     let (Some(into), Some(own)) = (merged.as_object_mut(), own.as_object()) else { return merged };
@@ -249,7 +249,7 @@ pub(super) fn put_over(base: &Json, own: &Json) -> Json {
     merged
 }
 
-/// The lines of a merged document, and where each comes from.
+/// The lines of a merged document, with where each line comes from.
 pub(super) fn lines(merged: &Json, own: Option<(&TenantId, &Json)>) -> Vec<Line> {
     let origin = |key: &str, entry: Option<&str>, value: &Json| match own {
         Some((tenant, own)) => {
@@ -277,13 +277,13 @@ pub(super) fn lines(merged: &Json, own: Option<(&TenantId, &Json)>) -> Vec<Line>
     lines
 }
 
-/// A key as TOML writes it.
+/// A key in TOML's spelling.
 fn bare(key: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { Json::from(key).to_string() }
 }
 
-/// A value as TOML writes it, on one line.
+/// A value in TOML's spelling, on one line.
 fn toml(value: &Json) -> String {
     match value {
         Json::Object(table) => {

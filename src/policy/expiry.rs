@@ -1,4 +1,4 @@
-//! What goes by its own age: records that expire, whoever they belong to.
+//! Expiry: records that are erased by their own age, whoever they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,14 +12,15 @@ use crate::treatment::{Ownerless, Treatment};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum After {
-    /// So long after their own date: from the first day on which the period is over.
+    /// At an age, counted from the record's own date. The record expires on the first day on which the period is
+    /// over.
     Age {
         /// The field with the record's date: its own, or that of the record from which it hangs.
         from: FieldName,
-        /// How long.
+        /// The period.
         period: Period,
     },
-    /// When the last duty on them has ended.
+    /// When the last duty on the record has ended.
     Duty,
 }
 
@@ -32,36 +33,36 @@ impl fmt::Display for After {
     }
 }
 
-/// The records that expire by their age or when their last duty ends, as it is in force for a tenant.
+/// The rules for records that expire by age or when their last duty ends, as in force for a tenant.
 #[derive(Clone, Debug)]
 pub struct Expiry {
     pub(super) rules: BTreeMap<ClassName, After>,
     pub(super) treatment: Arc<Treatment>,
-    /// What keeps a record: duties, and ages that it has not reached.
+    /// What keeps a record from expiring: duties, and ages that the record has not reached.
     pub(super) keeps: Vec<Duty>,
 }
 
 impl Expiry {
-    /// By class, when its records expire.
+    /// When the records expire, by class.
     pub fn rules(&self) -> &BTreeMap<ClassName, After> {
         &self.rules
     }
 
-    /// What is done to them. It does nothing to the classes that do not expire; stores get it
+    /// What is done to expired records. The treatment keeps the classes that do not expire. Stores get it
     /// [dated](super::Effective::expiry_at).
     pub fn treatment(&self) -> &Arc<Treatment> {
         &self.treatment
     }
 }
 
-/// The records that expire because their owner is gone. There is no tenant whose they are: it is the same for all, and a
-/// duty of any tenant keeps them.
+/// The rules for records that expire because their owner is gone. Such records belong to no tenant. So the rules are
+/// the same for all tenants, and a duty of any tenant keeps a record.
 #[derive(Clone, Debug)]
 pub struct OwnerlessExpiry {
     pub(super) rules: BTreeMap<ClassName, Ownerless>,
-    /// Classes of which the policy does not say it: their records may be found by a value, and expire by age or after a duty.
+    /// Classes whose rule is implied: the policy gives an age or a duty, and their records may be found by a value.
     pub(super) implied: BTreeSet<ClassName>,
-    /// What has to be over beside, for whatever tenant.
+    /// Ages and duties that must be over as well, for every tenant.
     pub(super) after: BTreeMap<ClassName, Vec<After>>,
     pub(super) treatment: Arc<Treatment>,
     /// The ages that records have to reach.
@@ -69,24 +70,24 @@ pub struct OwnerlessExpiry {
 }
 
 impl OwnerlessExpiry {
-    /// By class, which of its records count. A class of which the policy does not say it is here, too, where its records may
-    /// be found by a value and expire by their age or after a duty: what no customer has expires with them.
+    /// Which records count as ownerless, by class. Also contains implied classes: classes that expire by age or after
+    /// a duty, and whose records may be found by a value. Their records without a customer expire, too.
     pub fn rules(&self) -> &BTreeMap<ClassName, Ownerless> {
         &self.rules
     }
 
-    /// The same as far as the policy says it.
+    /// The rule for a class, if the policy itself says it.
     pub(crate) fn said(&self, class: &ClassName) -> Option<Ownerless> {
         self.rules.get(class).copied().filter(|_| !self.implied.contains(class))
     }
 
-    /// By class, the ages that a record has to reach as well, and the duties that have to be over: of every tenant, because the
-    /// record may be any tenant's.
+    /// The ages that a record has to reach as well, and the duties that have to be over, by class. Those of every
+    /// tenant count, because the record may belong to any tenant.
     pub fn after(&self) -> &BTreeMap<ClassName, Vec<After>> {
         &self.after
     }
 
-    /// What is done to them. Stores get it [dated](super::Policy::ownerless_at).
+    /// What is done to the records. Stores get it [dated](super::Policy::ownerless_at).
     pub fn treatment(&self) -> &Arc<Treatment> {
         &self.treatment
     }

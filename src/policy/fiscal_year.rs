@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use chrono::{Datelike, NaiveDate};
 
-/// The last day of every fiscal year, as month and day: `06-30`. The calendar year, unless a tenant has another.
+/// The last day of every fiscal year, as month and day: `06-30`. The default is the calendar year.
 ///
-/// `02-29` is the last day of February in every year. `02-28` is that very day: where the year ends with February, write
-/// `02-29`.
+/// `02-29` is the last day of February in every year. `02-28` is always the 28th. If the fiscal year ends with
+/// February, write `02-29`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FiscalYearEnd {
     month: u32,
@@ -16,10 +16,10 @@ pub struct FiscalYearEnd {
 }
 
 impl FiscalYearEnd {
-    /// 31 December.
+    /// The end of the calendar year: 31 December.
     pub const CALENDAR: Self = Self { month: 12, day: 31 };
 
-    /// The last day of the fiscal year in which a day falls; `None` beyond the end of the calendar.
+    /// The last day of the fiscal year that contains a day. `None` after the end of the calendar.
     pub fn of(self, day: NaiveDate) -> Option<NaiveDate> {
         let this = self.in_year(day.year())?;
         if day <= this { Some(this) } else { self.in_year(day.year().checked_add(1)?) }
@@ -41,14 +41,14 @@ impl FromStr for FiscalYearEnd {
     type Err = NotAFiscalYearEnd;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Any leap year: 29 February is a day of some years.
+        // Parsed in a leap year, so that 29 February is valid.
         let day: NaiveDate = format!("2000-{text}").parse().map_err(|_| NotAFiscalYearEnd)?;
         let end = Self { month: day.month(), day: day.day() };
         if end.to_string() == text { Ok(end) } else { Err(NotAFiscalYearEnd) }
     }
 }
 
-/// A text that is no end of a fiscal year.
+/// The error for a text that is not the end of a fiscal year.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the end of a fiscal year is a month and a day, such as \"06-30\"")]
 pub struct NotAFiscalYearEnd;

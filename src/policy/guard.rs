@@ -17,7 +17,7 @@ pub enum Guard {
     ActiveSubscription,
     /// The account is connected to more than one tenant.
     SeveralTenants,
-    /// The customer was not archived first.
+    /// The customer is not archived yet.
     NotArchived,
     /// An invoice is not paid.
     UnpaidInvoice,
@@ -25,12 +25,12 @@ pub enum Guard {
     OpenDispute,
     /// A person placed a hold, and has not lifted it.
     Hold(HoldKind),
-    /// A state of the host's own, which the data map names.
+    /// One of the host's own states, named in the data map.
     Own(StateName),
 }
 
 impl Guard {
-    /// Those that this crate knows.
+    /// The guards that this crate knows.
     pub(crate) const ALL: [Self; 8] = [
         Self::ActiveSubscription,
         Self::SeveralTenants,
@@ -41,10 +41,10 @@ impl Guard {
         Self::Hold(HoldKind::Restriction),
         Self::Hold(HoldKind::AuthorityOrder),
     ];
-    /// Those that every policy has to speak of, unless the store tells the fact: then they block.
+    /// The guards that every policy has to mention, unless the store tells their fact. Then they block by default.
     pub(crate) const BASIC: [Self; 3] = [Self::ActiveSubscription, Self::SeveralTenants, Self::NotArchived];
 
-    /// As the policy spells it.
+    /// The guard's name in the policy.
     pub fn as_str(&self) -> &str {
         match self {
             Self::ActiveSubscription => "active_subscription",
@@ -57,12 +57,12 @@ impl Guard {
         }
     }
 
-    /// The guard of a name: one of those that this crate knows, or else one of the host's own.
+    /// The guard with this name: a guard that this crate knows, or else one of the host's own states.
     pub(crate) fn named(name: &str) -> Self {
         Self::ALL.into_iter().find(|guard| guard.as_str() == name).unwrap_or_else(|| Self::Own(name.into()))
     }
 
-    /// Whether a store with this map, or a gateway of it, tells the fact that this guard looks at.
+    /// Whether a store with this map, or one of its gateways, tells the fact of this guard.
     pub(crate) fn is_told(&self, map: &DataMap) -> bool {
         match self {
             Self::ActiveSubscription => map.knows(Fact::ActiveSubscriptions),
@@ -75,8 +75,8 @@ impl Guard {
         }
     }
 
-    /// Whether the customer is in that state. A state of the host's own that nobody told of this customer counts:
-    /// what is not known forbids.
+    /// Whether the customer is in the guard's state. If the store says nothing about one of the host's own states,
+    /// the state counts as up: what is unknown forbids.
     pub fn is_up(&self, customer: &Customer) -> bool {
         match self {
             Self::ActiveSubscription => {
@@ -91,7 +91,7 @@ impl Guard {
         }
     }
 
-    /// Why it forbids.
+    /// Why the guard forbids erasure.
     pub fn why(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::ActiveSubscription => {
@@ -108,7 +108,7 @@ impl Guard {
         })
     }
 
-    /// What would lift it.
+    /// What would remove the block.
     pub fn way_out(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::ActiveSubscription => "end the subscription first",
@@ -121,11 +121,11 @@ impl Guard {
         })
     }
 
-    /// The ground on which it refuses a request. None where it refuses nothing: who is not archived is archived
-    /// first, and a guard of the host's own has the ground that the policy names.
+    /// The ground on which the guard refuses a request. `None` for two guards: a customer who is not archived is
+    /// archived first, and for a guard of the host's own the policy names the ground.
     pub fn ground(&self) -> Option<Ground> {
         match self {
-            // For the other tenants, too, the data are still necessary.
+            // The data are still necessary for the other tenants, too.
             Self::ActiveSubscription | Self::SeveralTenants => Some(Ground::Necessary),
             Self::UnpaidInvoice | Self::OpenDispute | Self::Hold(HoldKind::LegalClaim) => {
                 Some(Ground::LegalClaims)
@@ -155,12 +155,12 @@ impl<'de> Deserialize<'de> for Guard {
     }
 }
 
-/// A ground in law on which a request for erasure may be refused for now. A contract alone is none.
+/// A ground in law on which a request for erasure may be refused for now. A contract alone is no ground.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Ground {
-    /// Art. 17(1)(a): the data are still necessary for the purpose for which they were collected, so the right to
-    /// erasure does not arise on that ground.
+    /// Art. 17(1)(a): the data are still necessary for their original purpose, so the right to erasure does not
+    /// arise.
     Necessary,
     /// Art. 17(3)(a): freedom of expression and information.
     Expression,
@@ -187,7 +187,7 @@ impl Ground {
         Self::Restriction,
     ];
 
-    /// The article of the GDPR, as policies spell it: `17(3)(e)`.
+    /// The article of the GDPR, in the policy's spelling: `17(3)(e)`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Necessary => "17(1)(a)",
@@ -228,7 +228,7 @@ impl<'de> Deserialize<'de> for Ground {
     }
 }
 
-/// A text that is no ground for a refusal.
+/// The error for a text that is no ground for a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a ground is an article of the GDPR: 17(1)(a) still necessary, 17(3)(a) expression, 17(3)(b) legal obligation, \
@@ -236,24 +236,24 @@ impl<'de> Deserialize<'de> for Ground {
 )]
 pub struct NotAGround;
 
-/// What a policy says of a guard. A guard that a policy does not name blocks.
+/// The policy's rule for a guard. A guard that a policy does not name blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuardRule {
     /// Forbids erasure.
     Block,
-    /// Forbids erasure, in the policy's own words. A guard of the host's own that stops a request needs them, because
-    /// a refusal has to name its ground.
+    /// Forbids erasure, in the policy's own words. A guard of the host's own that blocks a request needs these words,
+    /// because a refusal has to name its ground.
     BlockBecause {
         /// Why.
         reason: String,
         /// The ground in law on which a request is refused.
         ground: Ground,
-        /// What would lift it, if the policy says so.
+        /// What would remove the block, if the policy says so.
         way_out: Option<String>,
     },
     /// Forbids the sweep; a request passes.
     BlockSweep,
-    /// Is not looked at.
+    /// The guard is not checked.
     Ignore {
         /// Why not.
         reason: String,

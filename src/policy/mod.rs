@@ -1,9 +1,10 @@
 //! What must happen, when and why.
 //!
-//! A policy is a short document, TOML or JSON. What happens to each *kind* of personal data is said once;
-//! a treatment is one line per record class; triggers choose a treatment; guards forbid. It is read in two
-//! steps: [`PolicyDocument::from_toml`] knows the grammar, [`PolicyDocument::check`] holds it against a
-//! [`DataMap`](crate::DataMap) and gives a [`Policy`], which can be carried out as it stands.
+//! A policy is a short document, in TOML or JSON. The document says once what happens to each *kind* of personal
+//! data. A treatment has one line per record class. Triggers choose a treatment, and guards forbid an erasure. A
+//! policy is read in two steps: [`PolicyDocument::from_toml`] checks the grammar. [`PolicyDocument::check`] then
+//! checks the document against a [`DataMap`](crate::DataMap), and gives a [`Policy`] that can be carried out as it
+//! stands.
 //!
 //! | key | says |
 //! |---|---|
@@ -198,10 +199,10 @@
 //! person approves the digest, and `Engine::expire` does the work. If it finds far more than the plan said, it stops. A tenant's entry replaces
 //! the entry of the same class, and `"off"` drops it.
 //!
-//! Nobody can say which tenant's a record without an owner was. So for these records all tenants have the same rules, the duties of all
-//! tenants count, and one tenant that is switched off switches them off. The person who approves needs authority over every tenant that the
-//! policy names. To see what a changed policy would let expire, make a plan under it. [`impact`](crate::plan::impact) only counts customers who
-//! are due.
+//! Nobody can say to which tenant a record without an owner belonged. So all tenants have the same rules for these
+//! records, and the duties of all tenants count. One tenant with expiry switched off switches it off for these
+//! records. The person who approves needs authority over every tenant that the policy names. To see what would expire
+//! under a changed policy, make a plan under it. [`impact`](crate::plan::impact) only counts customers who are due.
 //!
 //! # Tenants
 //! ```toml
@@ -252,7 +253,7 @@ pub use schema::schema;
 pub use statute::{StartRule, Statute};
 pub use trigger::{Trigger, TriggerRule};
 
-/// A policy that was held against a data map: every line of it can be carried out.
+/// A policy that was checked against a data map: every line of it can be carried out.
 #[derive(Clone, Debug)]
 pub struct Policy {
     name: Option<String>,
@@ -264,29 +265,28 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whose policy it is.
+    /// Whose policy this is: the `name` in the document.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// What is in force for a tenant.
+    /// The rules in force for a tenant.
     pub fn effective(&self, tenant: &TenantId) -> &Effective {
         self.tenants.get(tenant).unwrap_or(&self.everyone)
     }
 
-    /// A treatment as it stands for a tenant at an instant: see [`Effective::dated`]. Stores get dated treatments, and
-    /// nothing else.
+    /// A treatment, dated for a tenant at an instant: see [`Effective::dated`]. Stores get only dated treatments.
     pub fn dated(&self, tenant: &TenantId, treatment: &Arc<Treatment>, at: DateTime<Utc>) -> Arc<Treatment> {
         self.effective(tenant).dated(treatment, at)
     }
 
-    /// What expires because its owner is gone. None where nothing does.
+    /// The rules for records whose owner is gone. `None` if no such records expire.
     pub fn ownerless(&self) -> Option<&OwnerlessExpiry> {
         self.ownerless.as_ref()
     }
 
-    /// By class, the fields by whose dates a duty keeps records of the class, or lets them expire: of the record itself, or of
-    /// that from which it hangs.
+    /// The date fields of duties and expiry, by class: the fields whose dates keep records or let records expire. A
+    /// field may be on the record itself, or on the record from which it hangs.
     pub(crate) fn date_fields(&self) -> BTreeSet<(ClassName, FieldName)> {
         let duties = self.all().flat_map(|effective| {
             effective.duties().iter().chain(effective.expiry().into_iter().flat_map(|expiry| &expiry.keeps))
@@ -295,8 +295,8 @@ impl Policy {
         fields.map(|(class, field)| (class.clone(), field.clone())).collect()
     }
 
-    /// What is done at an instant to records whose owner is gone. Such a record may be any tenant's: the duties of all
-    /// keep it, each by its own fiscal year and time zone.
+    /// The treatment at an instant for records whose owner is gone. Such a record may belong to any tenant. So the
+    /// duties of all tenants keep the record, each by its tenant's own fiscal year and time zone.
     pub fn ownerless_at(&self, at: DateTime<Utc>) -> Option<Arc<Treatment>> {
         let ownerless = self.ownerless.as_ref()?;
         let mut dated = Treatment::clone(&ownerless.treatment);
@@ -304,7 +304,7 @@ impl Policy {
             let mut keeps = Vec::new();
             for under in &class.under_duty {
                 for effective in self.all() {
-                    // Every tenant's age has to be reached, by every tenant's calendar.
+                    // The record must be old enough for every tenant, by every tenant's calendar.
                     let duties = [effective.duties(), &ownerless.ages].concat();
                     let Some(keep) = effective.under_any(&duties, name, under, at) else { continue };
                     if !keeps.contains(&keep) {
@@ -317,7 +317,7 @@ impl Policy {
         Some(Arc::new(dated))
     }
 
-    /// What is in force for every tenant that has no entry of its own.
+    /// The rules in force for every tenant that has no entry of its own.
     pub fn everyone(&self) -> &Effective {
         &self.everyone
     }
@@ -327,7 +327,7 @@ impl Policy {
         self.tenants.keys()
     }
 
-    /// Everything that is in force for somebody: for everyone, and for each tenant with an entry.
+    /// All rules that are in force for somebody: for everyone, and for each tenant with an entry.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Effective> + Clone {
         std::iter::once(&*self.everyone).chain(self.tenants.values().map(|effective| &**effective))
     }
@@ -337,12 +337,12 @@ impl Policy {
         self.everyone.sweeps()
     }
 
-    /// What makes a customer due, for [everyone](Self::everyone).
+    /// The triggers that make a customer due, for [everyone](Self::everyone).
     pub fn triggers(&self) -> &BTreeMap<Trigger, TriggerRule> {
         self.everyone.triggers()
     }
 
-    /// What is said of a guard, for [everyone](Self::everyone).
+    /// The rule of a guard, for [everyone](Self::everyone).
     pub fn guard(&self, guard: &Guard) -> &GuardRule {
         self.everyone.guard(guard)
     }
@@ -352,14 +352,14 @@ impl Policy {
         self.everyone.treatments()
     }
 
-    /// Names the document as it is written, the reasons that its author gives among it: these are the author's facts, and
-    /// plans and certificates quote them. No sentence of this crate is part of it. TOML and JSON of the same content have the
-    /// same digest.
+    /// The digest of the document as it is written. The author's reasons are part of it, because they are the
+    /// author's facts, and plans and certificates quote them. No sentence of this crate is part of it. TOML and JSON
+    /// with the same content have the same digest.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Names the data map against which it was held.
+    /// The digest of the data map against which the policy was checked.
     pub fn map_digest(&self) -> Digest {
         self.map_digest
     }

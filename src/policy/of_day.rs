@@ -1,4 +1,4 @@
-//! What is the same for every customer on one day, computed once.
+//! A cache of values that are the same for every customer on one day.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -6,11 +6,11 @@ use chrono::NaiveDate;
 
 use crate::treatment::TreatmentName;
 
-/// What was computed for a day, by treatment. Another day takes its place.
+/// The values of one day, by treatment. The values of the next day replace them.
 #[derive(Debug)]
 pub(super) struct OfDay<T>(RwLock<Option<Known<T>>>);
 
-/// The day, and by treatment what was computed.
+/// The day, and the value of each treatment.
 type Known<T> = (NaiveDate, Vec<(TreatmentName, T)>);
 
 impl<T> Default for OfDay<T> {
@@ -19,7 +19,7 @@ impl<T> Default for OfDay<T> {
     }
 }
 
-/// A copy remembers nothing.
+/// A clone starts empty.
 impl<T> Clone for OfDay<T> {
     fn clone(&self) -> Self {
         Self::default()
@@ -27,7 +27,7 @@ impl<T> Clone for OfDay<T> {
 }
 
 impl<T: Clone> OfDay<T> {
-    /// What belongs to a treatment on a day. It has to depend on nothing else.
+    /// The value of a treatment on a day. `compute` must depend on nothing else.
     pub(super) fn get(&self, day: NaiveDate, treatment: &TreatmentName, compute: impl FnOnce() -> T) -> T {
         let find = |known: &Option<Known<T>>| {
             let (_, list) = known.as_ref().filter(|(known, _)| *known == day)?;

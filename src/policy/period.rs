@@ -9,19 +9,21 @@ use chrono::{Days, Months, NaiveDate};
 const MOST_MONTHS: u32 = 1_200;
 const MOST_DAYS: u32 = 36_525;
 
-/// A calendar period: so many months, and so many days after that.
+/// A calendar period: a number of months, and a number of days after that.
 ///
-/// Policies write it in words (`"90 days"`, `"4 years"`, `"1 year 6 months"`, `"2 weeks"`) or in ISO 8601 (`"P90D"`,
-/// `"P4Y"`, `"P1Y6M"`). A week is seven days and a year is twelve months, so `"12 months"` and `"1 year"` are the same;
-/// a month is no number of days.
+/// Policies write a period in words (`"90 days"`, `"4 years"`, `"1 year 6 months"`, `"2 weeks"`) or in ISO 8601
+/// (`"P90D"`, `"P4Y"`, `"P1Y6M"`). A week is seven days and a year is twelve months, so `"12 months"` and `"1 year"`
+/// are the same. A month is not a fixed number of days.
 ///
-/// * The day of the event is not counted: what happened on 1 March, at whatever hour, is "30 days" ago from the start
-///   of 31 March.
-/// * A period of months ends on the same day of the month. Where the month has no such day it ends on the month's last
-///   (Regulation 1182/71, Art. 3(2)(c)): one month after 31 January is 28 February, or 29 February in a leap year; one
-///   year after 29 February 2028 is 28 February 2029, and four years after it is 29 February 2032.
-/// * Months are added first, days after. A longer period never ends earlier, and nor does one that starts later.
-/// * Which day it was is a question of the policy's [time zone](crate::data_map::TimeZone).
+/// * The day of the event is not counted. For an event on 1 March, at any hour, "30 days" are over from the start of
+///   31 March.
+/// * A period of months ends on the same day of the month. If the month has no such day, the period ends on the
+///   month's last day (Regulation 1182/71, Art. 3(2)(c)). One month after 31 January is 28 February, or 29 February
+///   in a leap year. One year after 29 February 2028 is 28 February 2029, and four years after it is 29 February
+///   2032.
+/// * Months are added first, and days after that. A longer period never ends earlier, and neither does a period that
+///   starts later.
+/// * The policy's [time zone](crate::data_map::TimeZone) decides on which day an event was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     months: u32,
@@ -29,32 +31,33 @@ pub struct Period {
 }
 
 impl Period {
-    /// So many days.
+    /// A period of days.
     pub fn days(days: u32) -> Self {
         Self { months: 0, days }
     }
 
-    /// So many calendar months.
+    /// A period of calendar months.
     pub fn months(months: u32) -> Self {
         Self { months, days: 0 }
     }
 
-    /// So many calendar years.
+    /// A period of calendar years.
     pub fn years(years: u32) -> Self {
         Self::months(years.saturating_mul(12))
     }
 
-    /// So many years, months below twelve, and days.
+    /// The years, the months below twelve, and the days.
     pub fn parts(self) -> (u32, u32, u32) {
         (self.months / 12, self.months % 12, self.days)
     }
 
-    /// The first day on which it is over; `None` beyond the end of the calendar.
+    /// The first day after the period. `None` after the end of the calendar.
     pub fn end(self, start: NaiveDate) -> Option<NaiveDate> {
         start.checked_add_months(Months::new(self.months))?.checked_add_days(Days::new(u64::from(self.days)))
     }
 
-    /// Whether this one ends before another whatever day both start on. Of "1 month" and "30 days" neither does.
+    /// Whether this period ends before another for every common start day. For "1 month" and "30 days" this is false
+    /// both ways.
     pub fn is_shorter_than(self, other: Self) -> bool {
         // A month has 28 to 31 days.
         let longest = u64::from(self.months) * 31 + u64::from(self.days);
@@ -93,7 +96,7 @@ impl Period {
             let unit = rest.find(|c: char| !c.is_ascii_digit())?;
             let (count, after) = rest.split_at(unit);
             let letter = after.get(..1)?;
-            // Each unit once, the greater before the smaller.
+            // Each unit at most once, greater units first.
             units = units.split_once(letter)?.1;
             period = period.add(number(count)?, letter)?;
             rest = after.get(1..)?;
@@ -131,7 +134,7 @@ impl fmt::Display for Period {
     }
 }
 
-/// A text that is no period.
+/// The error for a text that is no period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a period is such as \"90 days\", \"18 months\", \"4 years\" or \"P1Y6M\", and at most a hundred years"

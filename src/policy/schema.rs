@@ -1,4 +1,4 @@
-//! The JSON Schema of a policy, so that editors complete one while it is written.
+//! The JSON Schema of a policy, with which editors complete a policy while it is written.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -14,8 +14,8 @@ const TEXT: &str = "#/$defs/text";
 
 /// The JSON Schema of a policy document, made from the same lists as its reader.
 ///
-/// It knows the grammar. Whether a policy fits a data map, only
-/// [`PolicyDocument::check`](super::PolicyDocument::check) can tell.
+/// The schema knows only the grammar. Whether a policy fits a data map,
+/// [`PolicyDocument::check`](super::PolicyDocument::check) tells.
 pub fn schema() -> Json {
     let mut properties = tenant_properties();
     properties.insert("version".to_owned(), json!({ "const": 1 }));
@@ -69,7 +69,7 @@ pub fn schema() -> Json {
     })
 }
 
-/// What a tenant may have of its own, and the policy for everyone.
+/// The keys that the policy and a tenant's entry may have.
 fn tenant_properties() -> Map<String, Json> {
     let lines = [
         ("time_zone", "The zone in which days are counted, by its name in the IANA database"),
@@ -117,7 +117,7 @@ fn anonymise() -> Json {
     })
 }
 
-/// By a statute of the table, or by a law that the policy names.
+/// The two kinds of duties: by a statute of the table, or by a law that the policy names.
 fn duty_rules() -> Vec<Json> {
     let codes: Vec<&str> = Statute::all().iter().map(|statute| statute.code).collect();
     let texts = json!({ "$ref": "#/$defs/texts" });
@@ -140,7 +140,7 @@ fn duty_rules() -> Vec<Json> {
     let own = [&common[..], &own[..]].concat();
     let of_statute = object(&statute, &["classes", "statute"]);
     let of_policy = object(&own, &["classes", "period", "start", "law", "ground"]);
-    // By the record's date, or by its fiscal year: one of the two.
+    // Exactly one of the two: the record's date, or its fiscal year.
     let dated = json!([{ "required": ["from"] }, { "required": ["fiscal_year_ends"] }]);
     [of_statute, of_policy]
         .into_iter()
@@ -153,7 +153,8 @@ fn duty_rules() -> Vec<Json> {
         .collect()
 }
 
-/// By age, when the last duty ends, or because the owner is gone; the last one beside either of the others, too.
+/// The kinds of expiry: by age, when the last duty ends, or because the owner is gone. The last one can be combined
+/// with the others.
 fn expire_rules() -> Vec<Json> {
     let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
@@ -262,7 +263,7 @@ const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, an
 const AFTER_DUTY: &str =
     "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";
 
-/// What stands in place of a whole value.
+/// What replaces a whole value.
 fn instead(says: &str) -> Json {
     let one = |key: &str, schema: Json| object(&[(key, schema)], &[key]);
     let rules = [

@@ -1,8 +1,8 @@
-//! Statutory retention: which law, how long, and above all from when.
+//! Statutory retention: which law applies, for how long, and above all from when.
 //!
-//! **This is no legal advice.** It is a table with its sources, made with care and dated; whether a statute applies to a
-//! host, and to which of its records, is for the host's counsel to say. Proceedings that are pending may require more: an
-//! open assessment, audit or dispute is a [hold](crate::customer::HoldKind), not a longer number.
+//! **This is no legal advice.** It is a dated table with its sources. The host's counsel has to say whether a statute
+//! applies to a host, and to which records. Pending proceedings may require more: an open assessment, audit or
+//! dispute is a [hold](crate::customer::HoldKind), not a longer period.
 //!
 //! ```
 //! use relinquish::policy::{FiscalYearEnd, Statute};
@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::{FiscalYearEnd, Period};
 
-/// From when a statute counts: which date of the record it takes, and which day it makes of that.
+/// The start of a statute's period: which date of the record is used, and which day is computed from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -39,7 +39,8 @@ pub enum StartRule {
     FiscalYear,
     /// The end of the calendar year in which the record's fiscal year ended.
     CalendarYearOfFiscalYear,
-    /// The end of the calendar year in which the tax fell due: the date is that on which it did.
+    /// The end of the calendar year in which the tax fell due. The record's date is the day on which the tax fell
+    /// due.
     CalendarYearOfTaxDue,
 }
 
@@ -55,7 +56,7 @@ impl StartRule {
         Self::CalendarYearOfTaxDue,
     ];
 
-    /// As policies spell it.
+    /// The name of the rule in policies.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RecordDate => "record_date",
@@ -68,8 +69,8 @@ impl StartRule {
         }
     }
 
-    /// The day from which the period counts. The day itself is not counted. Monotone: a later date never starts
-    /// earlier. `None` beyond the end of the calendar.
+    /// The day from which the period counts. This day itself is not counted. Monotone: a later date never gives an
+    /// earlier start. `None` after the end of the calendar.
     pub fn start(self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {
         let year_end = |day: NaiveDate| NaiveDate::from_ymd_opt(day.year(), 12, 31);
         match self {
@@ -81,8 +82,9 @@ impl StartRule {
         }
     }
 
-    /// The same by the last day of the record's own fiscal year: the one way to know it where a fiscal year was longer
-    /// or shorter than twelve months. `None` for a rule that counts no fiscal years.
+    /// The day from which the period counts, given the last day of the record's own fiscal year. This is exact also
+    /// for a fiscal year that is longer or shorter than twelve months. `None` for a rule that does not use fiscal
+    /// years.
     pub fn start_of_fiscal_year(self, ended: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::FiscalYear => Some(ended),
@@ -95,12 +97,12 @@ impl StartRule {
         }
     }
 
-    /// Whether it counts from the end of a fiscal year.
+    /// Whether the period counts from the end of a fiscal year.
     pub fn counts_fiscal_years(self) -> bool {
         matches!(self, Self::FiscalYear | Self::CalendarYearOfFiscalYear)
     }
 
-    /// Which date of the record it takes, and what it makes of it.
+    /// The date that the rule uses, in words.
     pub fn describe(self) -> &'static str {
         match self {
             Self::RecordDate => "the day on which the record was made",
@@ -116,11 +118,11 @@ impl StartRule {
     }
 }
 
-/// How well the source of a statute was read.
+/// How reliably the source of a statute was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// The primary text was seen.
+    /// The primary text was read.
     Sure,
     /// Secondary sources agree.
     Likely,
@@ -130,7 +132,7 @@ pub enum Confidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Statute {
-    /// As policies spell it: `SE/BFL/7:2`.
+    /// The code in policies: `SE/BFL/7:2`.
     pub code: &'static str,
     /// Its title.
     pub title: &'static str,
@@ -138,23 +140,23 @@ pub struct Statute {
     pub country: &'static str,
     /// What it covers.
     pub covers: &'static str,
-    /// For how many years.
+    /// The period in years.
     pub years: u32,
-    /// From when.
+    /// The start of the period.
     pub start: StartRule,
-    /// The basis on which it stands against a request for erasure.
+    /// The basis on which the statute overrides a request for erasure.
     pub basis: &'static str,
-    /// Where it is written.
+    /// Where the statute is published.
     pub source: &'static str,
-    /// On which day this line was held against its source.
+    /// The day on which this line was checked against its source.
     pub checked: &'static str,
-    /// How well.
+    /// How reliably it was checked.
     pub confidence: Confidence,
-    /// What the line does not say.
+    /// What the line leaves out.
     pub note: &'static str,
 }
 
-/// The day on which the table was last held against its sources.
+/// The day on which the table was last checked against its sources.
 const CHECKED: &str = "2026-11-21";
 /// A legal obligation under Union or Member State law.
 const EU: &str = "Art. 17(3)(b) GDPR";
@@ -233,17 +235,17 @@ impl Statute {
         STATUTES
     }
 
-    /// The statute of a code.
+    /// The statute with this code.
     pub fn find(code: &str) -> Option<&'static Self> {
         STATUTES.iter().find(|statute| statute.code == code)
     }
 
-    /// For how long.
+    /// The period.
     pub fn period(&self) -> Period {
         Period::years(self.years)
     }
 
-    /// The last day on which a record has to be kept, by the date that the [start rule](StartRule) takes; `None` beyond
+    /// The last day on which a record has to be kept, by the date that the [start rule](StartRule) uses. `None` after
     /// the end of the calendar.
     pub fn kept_until(&self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {
         self.period().end(self.start.start(date, fiscal_year)?)
@@ -262,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// Worked by hand: statute, end of the fiscal year, date of the record, last day on which it is kept.
+    /// Calculated by hand: statute, end of the fiscal year, date of the record, last day on which it is kept.
     const WORKED: [(&str, &str, &str, &str); 46] = [
         // The fiscal year ended on 2025-06-30, in calendar year 2025: through 2032.
         ("SE/BFL/7:2", "06-30", "2025-06-30", "2032-12-31"),
@@ -271,7 +273,7 @@ mod tests {
         ("SE/BFL/7:2", "12-31", "2018-01-01", "2025-12-31"),
         ("SE/BFL/7:2", "12-31", "2018-12-31", "2025-12-31"),
         ("SE/BFL/7:2", "04-30", "2018-05-01", "2026-12-31"),
-        // Vouchers of 2017 were destroyed after 2025 under the eight years, books after 2027.
+        // Vouchers of 2017 are kept for eight years, through 2025. Books of 2017 are kept through 2027.
         ("DE/HGB/257/vouchers", "12-31", "2017-03-15", "2025-12-31"),
         ("DE/HGB/257/vouchers", "12-31", "2017-12-31", "2025-12-31"),
         ("DE/HGB/257/vouchers", "09-30", "2017-12-31", "2025-12-31"),

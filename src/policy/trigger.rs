@@ -14,13 +14,13 @@ use crate::treatment::TreatmentName;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Trigger {
-    /// The person asked for it.
+    /// The person asked for erasure.
     Requested,
-    /// The customer cancelled, and has not come back.
+    /// The customer cancelled, and has not returned.
     Cancelled,
-    /// The host deleted the customer, in its own words, with the row still there.
+    /// The host marked the customer as deleted, with the row still there.
     Deleted,
-    /// Nothing has happened for long: no purchase, no visit.
+    /// Nothing has happened for a long time: no purchase, no visit.
     Inactive,
     /// An operator put the customer on a list.
     Listed,
@@ -34,7 +34,7 @@ impl Trigger {
     pub(crate) const NAMES: [&'static str; 6] =
         ["requested", "cancelled", "deleted", "inactive", "listed", "service_ended"];
 
-    /// As the policy spells it.
+    /// The trigger's name in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -50,8 +50,8 @@ impl Trigger {
         Self::ALL.into_iter().find(|trigger| trigger.as_str() == name)
     }
 
-    /// Whether the sweep looks at it, for a customer who stands where this one does. One who came back is active, and
-    /// starts anew.
+    /// Whether the sweep uses this trigger for a customer with this status. A customer who returned is active, so all
+    /// periods start again.
     pub(crate) fn applies(self, customer: &Customer) -> bool {
         match self {
             Self::Requested | Self::Listed => false,
@@ -61,7 +61,7 @@ impl Trigger {
         }
     }
 
-    /// The date from which it counts, where the policy names none.
+    /// The date from which the trigger counts, if the policy names none.
     pub(crate) fn own_date(self) -> Option<&'static str> {
         match self {
             Self::Cancelled | Self::Deleted | Self::ServiceEnded => Some(self.as_str()),
@@ -86,23 +86,23 @@ pub struct TriggerRule {
 }
 
 impl TriggerRule {
-    /// The dates from which it counts; the first that a customer has is taken.
+    /// The dates from which the trigger counts. The first date that the customer has is used.
     pub fn since(&self) -> &[String] {
         &self.since
     }
 
-    /// How long after that. None: at once.
+    /// The period after that date. `None`: at once.
     pub fn after(&self) -> Option<Period> {
         self.after
     }
 
-    /// The date on which a person confirmed that the tenant has its data. Until then the end of the service erases
-    /// nothing.
+    /// The date on which a person confirmed that the tenant has its data. Before that day, the end of the service
+    /// erases nothing.
     pub fn hand_over(&self) -> Option<&str> {
         self.hand_over.as_deref()
     }
 
-    /// Which treatment it chooses.
+    /// The treatment that the trigger chooses.
     pub fn treatment(&self) -> &TreatmentName {
         &self.treatment
     }

@@ -1,4 +1,4 @@
-//! The short way in: a host with repository code of its own, record by record.
+//! The adapter for a host's own repository code: one record at a time.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -19,40 +19,41 @@ use crate::customer::{Customer, CustomerId, FormerStatus, Identifiers, TenantId}
 use crate::data_map::{self, DataMap, Datatype, FieldName, ReadDate, Record, Value};
 use crate::treatment::{ClassTreatment, Group, NewText, RecordAction, RecordChange, Standing, Treatment};
 
-/// A customer's records, as a host loads them.
+/// A customer's records, as the host loads them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The host's own version of what was loaded: compared when changes are saved.
+    /// The host's own version of the loaded records. It is compared when changes are saved.
     pub version: u64,
-    /// Every record of the customer that the data map names, their own record included. A class or a field that
-    /// the data map does not name is an error: nobody classified it.
+    /// Every record of the customer that the data map names, including the customer's own record. A class or field
+    /// that the data map does not name is an error, because nobody classified it.
     pub records: Vec<Record>,
 }
 
-/// What is to become of one record.
+/// A change to one record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordWrite {
     /// The record, as it was loaded.
     pub record: Record,
-    /// What is to become of it. [`RecordChange::Nothing`] is never asked for.
+    /// The change. It is never [`RecordChange::Nothing`].
     pub change: RecordChange,
 }
 
-/// What a host has to save in one transaction: all of it, or nothing.
+/// The changes that a host has to save in one transaction: all or nothing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Changes {
-    /// Whose records.
+    /// The customer whose records change.
     pub customer: CustomerId,
-    /// Nothing may be saved unless this is still the version.
+    /// The expected version. If the present version differs, nothing may be saved.
     pub version: u64,
-    /// A change of the customer's status, if any. Once `Archive` is saved, `facts` has to say
-    /// [`Status::Archived`](crate::customer::Status::Archived). `Restore` gets the `former_status` that `facts` told before: of a
-    /// customer who is not archived, it says how the customer stands now. A host without such a status says
+    /// A change of the customer's status, if any. After `Archive` is saved, `facts` must return
+    /// [`Status::Archived`](crate::customer::Status::Archived). `Restore` gets the `former_status` that `facts`
+    /// returned before `Archive`: for a customer who is not archived, `former_status` describes the present status. A
+    /// host without such a status calls
     /// [`without_deactivation`](crate::data_map::DataMapBuilder::without_deactivation) in its data map.
     pub status: Option<StatusChange>,
-    /// The records. A reassigned one goes to the tenant's "Unknown Customer", which exists already or is
-    /// made now, once.
+    /// The records. A reassigned record goes to the tenant's "Unknown Customer". If the tenant has none, make one
+    /// now.
     pub writes: Vec<RecordWrite>,
 }
 
@@ -61,26 +62,26 @@ pub struct Changes {
 pub enum StatusChange {
     /// Archive: inactive, no login.
     Archive,
-    /// Back to what it was.
+    /// Restore the former status.
     Restore(FormerStatus),
 }
 
-/// What came of saving.
+/// The result of saving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// All of it is saved.
+    /// Everything is saved.
     Done,
-    /// The version was another. Nothing is saved.
+    /// The version differed. Nothing is saved.
     Stale,
 }
 
 /// A host's own repository code. Wrapped in [`ByRecord`], it is a complete [`CustomerStore`].
 ///
-/// Made for hosts whose customers have hundreds of records, not millions: a customer's records are in
-/// memory at once, one customer after the other.
+/// For hosts whose customers have hundreds of records, not millions: all records of one customer are in memory at
+/// once. Customers are processed one after the other.
 #[async_trait]
 pub trait Repository: Debug + Send + Sync + 'static {
-    /// Every record class and field that it holds.
+    /// Every record class and field that the repository holds.
     fn data_map(&self) -> &DataMap;
 
     /// As [`CustomerStore::facts`].
@@ -89,16 +90,16 @@ pub trait Repository: Debug + Send + Sync + 'static {
     /// As [`CustomerStore::page`].
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
 
-    /// A customer's records, or `None` if there is no such customer and no record of theirs is left.
+    /// A customer's records. `None` if the customer does not exist and has no records left.
     ///
     /// **Idempotency:** reads only. **Errors:** [`StoreError`].
     async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError>;
 
-    /// Saves changes if the version is still the one that was loaded.
+    /// Saves changes if the version is still the loaded version.
     ///
-    /// **Idempotency:** the version changes with every save, so the same changes are never saved twice.
-    /// **Partial failure:** none: all or nothing. **Cancel safety:** dropping the future must leave all or
-    /// nothing saved. **Errors:** [`StoreError`]; nothing is saved then.
+    /// **Idempotency:** the version changes with every save, so the same changes are never saved twice. **Partial
+    /// failure:** none: all or nothing. **Cancel safety:** dropping the future must leave all or nothing saved.
+    /// **Errors:** [`StoreError`]; then nothing is saved.
     async fn save(&self, changes: &Changes) -> Result<Saved, StoreError>;
 }
 
@@ -125,17 +126,17 @@ impl<T: Repository + ?Sized> Repository for Arc<T> {
     }
 }
 
-/// What came of setting a status.
+/// The result of setting a status.
 enum StatusSet {
     Missing,
     Refused,
     Done { before: FormerStatus },
 }
 
-/// How often a save is tried again when the host's own writes come in between.
+/// The number of attempts to save, if the host's own writes interfere.
 const TRIES: usize = 5;
 
-/// A [`CustomerStore`] over a [`Repository`]: one customer after the other, each in one save.
+/// A [`CustomerStore`] over a [`Repository`]. It processes one customer after the other, each in one save.
 #[derive(Clone, Debug)]
 pub struct ByRecord<R> {
     repository: R,
@@ -149,16 +150,17 @@ impl<R: Repository> ByRecord<R> {
         Self { repository, groups: None, sharing: None }
     }
 
-    /// With somebody who counts customers that share what stays of one, for policies that demand a smallest group. The
-    /// data map has to say so: [`counts_groups`](crate::data_map::DataMapBuilder::counts_groups).
+    /// Adds an adapter that counts the customers who share the kept values of one customer, for policies with a
+    /// smallest group. The data map has to declare it:
+    /// [`counts_groups`](crate::data_map::DataMapBuilder::counts_groups).
     #[must_use]
     pub fn counting(mut self, groups: impl CountGroups) -> Self {
         self.groups = Some(Arc::new(groups));
         self
     }
 
-    /// With somebody who tells who else has a record, for data maps in which several people may have one. The data map has to say
-    /// so: [`tells_who_shares`](crate::data_map::DataMapBuilder::tells_who_shares).
+    /// Adds an adapter that tells who else owns a record, for data maps with shared records. The data map has to
+    /// declare it: [`tells_who_shares`](crate::data_map::DataMapBuilder::tells_who_shares).
     #[must_use]
     pub fn sharing(mut self, who: impl WhoShares) -> Self {
         self.sharing = Some(Arc::new(who));
@@ -179,7 +181,8 @@ impl<R: Repository> ByRecord<R> {
         Ok(self.load(customer).await?.map_or_else(Vec::new, |loaded| loaded.records))
     }
 
-    /// Loads, and refuses what the data map does not name: it would be left as it is, and nobody would know.
+    /// Loads a customer's records. Refuses records that the data map does not name, because an erasure would silently
+    /// leave them.
     async fn load(&self, customer: &CustomerId) -> Result<Option<Loaded>, StoreError> {
         let loaded = self.repository.load(customer).await?;
         for record in loaded.iter().flat_map(|loaded| &loaded.records) {
@@ -193,7 +196,7 @@ impl<R: Repository> ByRecord<R> {
         Ok(loaded)
     }
 
-    /// How each record stands, counted among all customers where what stays has to be shared.
+    /// The standing of each record. If a smallest group is required, the customers are counted.
     async fn standings(
         &self,
         records: &[Record],
@@ -235,7 +238,7 @@ impl<R: Repository> ByRecord<R> {
         Ok(standings)
     }
 
-    /// Whether somebody else has each of a customer's records as well, who stays.
+    /// Whether each record also has another owner who stays.
     async fn are_others_too(
         &self,
         customer: &CustomerId,
@@ -295,7 +298,7 @@ impl<R: Repository> ByRecord<R> {
             let tally = classes.entry(record.class.clone()).or_default();
             if is_others_too {
                 *others.entry(record.class.clone()).or_default() += 1;
-                // It stays with the others, without this customer in its texts.
+                // The record stays with its other owners. Its texts are searched for this customer.
                 let texts = self.texts(record, standing, treatment, people.as_ref(), is_erased)?;
                 tally.due += u64::from(!texts.is_empty());
                 continue;
@@ -370,7 +373,7 @@ impl<R: Repository> ByRecord<R> {
             let Some(loaded) = self.load(&target.customer).await? else {
                 return Ok(Erased::Missing);
             };
-            // Facts are read after the version, so that a change between the two is caught by the save.
+            // The facts are read after the version, so the save detects a change in between.
             let facts = self.one(&target.customer).await?;
             let is_other = |facts: &Customer| !target.expected.holds(facts) || facts.tenant != target.tenant;
             if facts.as_ref().is_some_and(is_other) {
@@ -487,7 +490,7 @@ impl<R: Repository> ByRecord<R> {
         matches!(self.repository.data_map().deactivation(), data_map::DeactivationSupport::None { .. })
     }
 
-    /// The customer, to be looked for in texts, if the treatment has any searched.
+    /// The customer as a text matcher, if the treatment searches texts.
     fn people(&self, records: &[Record], treatment: &Treatment) -> Result<Option<Matcher>, StoreError> {
         if !treatment.redacts() {
             return Ok(None);
@@ -499,7 +502,7 @@ impl<R: Repository> ByRecord<R> {
         Matcher::new([&identifiers]).map(Some).map_err(too_many)
     }
 
-    /// What is written to the searched texts of a record.
+    /// The new values of a record's searched texts.
     fn texts<'t>(
         &self,
         record: &Record,
@@ -517,7 +520,7 @@ impl<R: Repository> ByRecord<R> {
         })
     }
 
-    /// Text values of the fields by which a person is found.
+    /// The text values of the fields by which a person is found.
     fn identify(
         &self,
         records: &[Record],
@@ -532,7 +535,7 @@ impl<R: Repository> ByRecord<R> {
                 if !counts(record.class.as_str(), field.name().as_str(), value) {
                     continue;
                 }
-                // A field of bytes holds no text by which anybody is found.
+                // A field of bytes contains no text by which a person is found.
                 let is_binary = field.constraints().datatype == Datatype::Blob;
                 let text = identifier_in(value).or_else(|why| if is_binary { Ok(None) } else { Err(why) });
                 let text = text.map_err(|why| {
@@ -549,7 +552,7 @@ impl<R: Repository> ByRecord<R> {
     }
 }
 
-/// How many customers are in each of the groups.
+/// The number of customers in each group.
 async fn count(counter: &Arc<dyn CountGroups>, groups: &[Group]) -> Result<Vec<u64>, StoreError> {
     if groups.is_empty() {
         return Ok(Vec::new());
@@ -562,7 +565,7 @@ async fn count(counter: &Arc<dyn CountGroups>, groups: &[Group]) -> Result<Vec<u
     Ok(counts)
 }
 
-/// What becomes of a record, with the texts out of which mentions were taken.
+/// The change, with the redacted texts added.
 fn with_redacted(change: RecordChange, redacted: BTreeMap<FieldName, Value>) -> RecordChange {
     match change {
         RecordChange::Nothing if !redacted.is_empty() => RecordChange::Write(redacted),
@@ -585,7 +588,7 @@ fn unmapped(what: &str) -> StoreError {
     )
 }
 
-/// A treatment can ask for nothing that the data map does not name.
+/// Checks that the treatment fits the data map.
 pub(super) fn fits(treatment: &Treatment, map: &DataMap) -> Result<(), StoreError> {
     let misfit = |what: String| Err(StoreError::Treatment { what });
     for class in map.classes() {
@@ -617,7 +620,7 @@ impl<R: Repository> RecordStore for ByRecord<R> {
         self.repository.data_map()
     }
 
-    /// None: a repository gives the records of a customer, and there are no others.
+    /// `None`: a repository returns the records of a customer, and has no other records.
     fn takes_census(&self) -> Option<&dyn TakeCensus> {
         None
     }

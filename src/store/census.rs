@@ -1,4 +1,5 @@
-//! A census: how many rows of each mapped table each record class claims, and what nobody claims or owns.
+//! The census: the number of rows of each mapped table that each record class claims, and the rows without class or
+//! owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
@@ -13,41 +14,43 @@ use crate::data_map::{ClassName, FieldName, NotCovered, RowsBecause, UnreachedRo
 use crate::digest::Digest;
 use crate::document::{Problem, Problems};
 
-/// A small port of its own: a store that can count all of its rows, whosever they are.
+/// A store that can count all of its rows, whoever owns them.
 ///
-/// A census reads whole tables. Take it when a map is checked and before a sweep, never once per customer.
+/// A census reads whole tables. Take a census when a map is checked and before a sweep, never once per customer.
 #[async_trait]
 pub trait TakeCensus: Debug + Send + Sync + 'static {
     /// Counts every mapped table.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`], and
-    /// [`StoreError::Drift`] where the schema changed since the store was opened.
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`],
+    /// and [`StoreError::Drift`] if the schema has changed since the store was opened.
     async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError>;
 
-    /// Names the schema, as far as it matters to the map. A census of another schema says nothing of this one.
+    /// The digest of the parts of the schema that matter to the map. A census of another schema is not valid for this
+    /// one.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** as
     /// [`census`](Self::census).
     async fn schema(&self) -> Result<Digest, StoreError>;
 }
 
-/// What a census is to count.
+/// A request for a census.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CensusRequest {
-    /// The instant, which says what lies too far ahead to be a date.
+    /// The instant. Dates too far after it are not plausible.
     pub at: DateTime<Utc>,
-    /// By class, fields by whose dates something is due. Fields of which the map says how dates are stored count anyway.
+    /// Fields whose dates make something due, by class. Fields for which the map gives a date form are counted
+    /// anyway.
     pub dates: BTreeMap<ClassName, BTreeSet<FieldName>>,
 }
 
 impl CensusRequest {
-    /// At an instant. Of dates, those count of which the map says how they are stored.
+    /// A request at an instant. It counts only the dates for which the map gives a form.
     pub fn new(at: DateTime<Utc>) -> Self {
         Self { at, dates: BTreeMap::new() }
     }
 
-    /// Another field by whose dates something is due.
+    /// Adds a field whose dates make something due.
     #[must_use]
     pub fn date(mut self, class: impl Into<ClassName>, field: impl Into<FieldName>) -> Self {
         self.dates.entry(class.into()).or_default().insert(field.into());
@@ -72,18 +75,18 @@ macro_rules! forward {
 
 forward!(Arc, Box);
 
-/// How many rows each record class claims, and what nobody claims or owns.
+/// The number of rows that each record class claims, and the rows without class or owner.
 ///
-/// It holds counts, names of tables and classes, and reasons of the map. The only values in it are those of columns that
-/// tell the classes of a table apart and that the map calls not personal.
+/// A census holds counts, names of tables and classes, and reasons from the map. It holds values only of columns that
+/// distinguish the classes of a table, and only if the map calls the column not personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
-    /// When it was taken.
+    /// When the census was taken.
     pub at: DateTime<Utc>,
-    /// The schema, as far as it matters to the map.
+    /// The digest of the schema, as far as it matters to the map.
     #[serde(with = "as_text")]
     pub schema: Digest,
-    /// The data map under which the rows were counted.
+    /// The digest of the data map under which the rows were counted.
     #[serde(with = "as_text")]
     pub data_map: Digest,
     /// Each mapped table, by its name.
@@ -95,45 +98,45 @@ pub struct Census {
 pub struct TableCensus {
     /// All rows of the table.
     pub rows: u64,
-    /// What each record class claims of them.
+    /// The rows that each record class claims.
     pub classes: BTreeMap<ClassName, ClassCensus>,
     /// Rows that no record class claims.
     pub unclaimed: Counted,
-    /// The values of the columns that tell the classes apart, in rows that no class claims: the ten most frequent of each
-    /// column that the map calls not personal.
+    /// In rows that no class claims: the values of the columns that distinguish the classes. Only the ten most
+    /// frequent values, and only of columns that the map calls not personal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_value: BTreeMap<String, Vec<(String, u64)>>,
 }
 
-/// What a census found of one record class.
+/// What a census found for one record class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassCensus {
     /// Rows that the class claims.
     pub rows: u64,
-    /// Records that name nobody as their owner.
+    /// Records that name no owner.
     pub nobody: Counted,
-    /// Records whose owner is not there.
+    /// Records whose owner does not exist.
     pub gone: Counted,
-    /// Of the records without an owner, by link: those that have one if the values are compared as `compare = "normalised"`
-    /// does.
+    /// Ownerless records that would have an owner if the values were compared with `compare = "normalised"`, by link.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spelled_otherwise: BTreeMap<String, u64>,
-    /// By personal field, values that cannot be read: bytes, text that is not UTF-8 or has NUL characters between letters, broken
-    /// data of PHP, and documents that are no JSON. An erasure that has to read one stops there.
+    /// Values that cannot be read, by personal field: bytes, text that is not UTF-8 or has NUL characters between
+    /// letters, broken serialised PHP data, and documents that are not JSON. An erasure that has to read such a value
+    /// stops there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsearchable: BTreeMap<FieldName, u64>,
-    /// By date field of the records, or by fact of the customers (`date created`, `status`): how many cannot be read, or are
-    /// implausible. Such a record or customer is never due, and no duty on it ends.
+    /// Dates and facts that cannot be read or are not plausible, by date field or by fact of the customer (`date
+    /// created`, `status`). Such a record or customer is never due, and no duty on it ends.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<String, u64>,
 }
 
-/// So many rows, and why the map says that they may be so.
+/// A number of rows, and the map's reason for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
-    /// How many.
+    /// The number of rows.
     pub rows: u64,
-    /// How many of them are so only because they hang from records that are counted themselves.
+    /// The number of these rows that count only because they hang from other counted records.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hanging: u64,
     /// The reason in the map's words, if it gives one.
@@ -142,12 +145,12 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Those that do not hang from others that are counted.
+    /// The number of rows that do not hang from other counted records.
     fn by_themselves(&self) -> u64 {
         self.rows.saturating_sub(self.hanging)
     }
 
-    /// Why they are so.
+    /// Why no erasure reaches these rows.
     fn because(&self) -> RowsBecause {
         match &self.reason {
             Some(reason) => RowsBecause::Given(reason.clone()),
@@ -156,7 +159,7 @@ impl Counted {
         }
     }
 
-    /// There are some, and the map gives no reason.
+    /// Whether there are such rows and the map gives no reason.
     fn is_open(&self) -> bool {
         self.by_themselves() > 0 && self.reason.is_none()
     }
@@ -167,31 +170,32 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// What is explained elsewhere than in the map, of the rows of a class.
+/// What is explained outside the map about the rows of a class.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Explained {
-    /// Rows of its table that no class claims.
+    /// Rows of its table without a class are explained.
     pub(crate) unclaimed: bool,
-    /// Records that name nobody.
+    /// Records that name no owner are explained.
     pub(crate) nobody: bool,
-    /// Records whose owner is not there.
+    /// Records whose owner does not exist are explained.
     pub(crate) gone: bool,
 }
 
 impl Explained {
-    /// Nothing of the class is asked about.
+    /// Everything about the class is explained.
     pub(crate) fn all() -> Self {
         Self { unclaimed: true, nobody: true, gone: true }
     }
 }
 
 impl Census {
-    /// Rows for which the map gives no reason: each with lines for the map, of which one has to be written.
+    /// The rows for which the map gives no reason. Each problem has lines to paste; one of them has to go into the
+    /// map.
     pub fn problems(&self) -> Problems {
         self.problems_of(|_| Explained::default())
     }
 
-    /// The same, less what is explained elsewhere of a class.
+    /// The rows for which neither the map nor anything outside the map gives a reason.
     pub(crate) fn problems_of(&self, explained: impl Fn(&ClassName) -> Explained) -> Problems {
         let mut problems = Vec::new();
         for (name, table) in &self.tables {
@@ -216,7 +220,7 @@ impl Census {
                 let way_out = match is_open {
                     (false, false) => continue,
                     (true, false) if counted.gone.reason.is_none() => "nobody = \"reason\"".to_owned(),
-                    // A reason that is there already has to stay.
+                    // An existing reason has to stay.
                     _ => {
                         let word =
                             |key: &str, counted: &Counted| match (&counted.reason, counted.by_themselves()) {
@@ -247,7 +251,7 @@ impl Census {
                         "write compare = \"normalised\" at the link {link} of {class}, by which {have} an owner"
                     ));
                 }
-                // Where each of them has an owner if it is compared so, nobody is the wrong word.
+                // If every record has an owner under the other comparison, `nobody` is the wrong suggestion.
                 let open = [(is_open.0, &counted.nobody), (is_open.1, &counted.gone)];
                 let open: u64 =
                     open.iter().filter(|(is, _)| *is).map(|(_, counted)| counted.by_themselves()).sum();
@@ -261,7 +265,7 @@ impl Census {
         Problems::none_or(problems).err().unwrap_or_default()
     }
 
-    /// The same without what depends on the values of single rows, for a record that outlives these rows.
+    /// The same census without data that depend on the values of single rows, because the ledger outlives these rows.
     pub(crate) fn for_the_ledger(&self) -> Self {
         let mut census = self.clone();
         for table in census.tables.values_mut() {
@@ -275,12 +279,12 @@ impl Census {
         census
     }
 
-    /// Whether the map gives a reason for all that nobody claims or owns.
+    /// Whether the map gives a reason for every row without class or owner.
     pub fn is_clean(&self) -> bool {
         self.problems().iter().next().is_none()
     }
 
-    /// What no erasure reaches, for a plan or a certificate: with number, reason and the time of the census.
+    /// What no erasure reaches, for a plan or a certificate: the number, the reason and the time of the census.
     pub fn not_covered(&self) -> Vec<NotCovered> {
         let mut found: Vec<(UnreachedRows, u64, RowsBecause)> = Vec::new();
         for (name, table) in &self.tables {
@@ -306,7 +310,7 @@ impl Census {
 }
 
 impl TableCensus {
-    /// ` (meta_key: _sku 400, _weight 12)`
+    /// A text such as ` (meta_key: _sku 400, _weight 12)`.
     fn values(&self) -> String {
         let columns: Vec<String> = self
             .by_value
@@ -367,7 +371,7 @@ impl fmt::Display for Census {
     }
 }
 
-/// A digest as its hexadecimal digits.
+/// Serialises a digest as its hexadecimal digits.
 mod as_text {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};

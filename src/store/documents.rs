@@ -1,7 +1,8 @@
-//! Documents that lie in an object store, beside the root store that knows whose they are.
+//! Documents in an object store. The root store knows who owns them.
 //!
-//! [`WithDocuments`] wraps a [`CustomerStore`] and is one itself: its data map has one more record class per kind of
-//! document, so that policies, plans, duties and certificates treat an invoice's PDF as they treat its row.
+//! [`WithDocuments`] wraps a [`CustomerStore`], and is itself a [`CustomerStore`]. Its data map has one more record
+//! class for each kind of document. So policies, plans, duties and certificates treat the PDF of an invoice like a
+//! row.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -14,40 +15,41 @@
 //! # }
 //! ```
 //!
-//! # Whose a document is
-//! A customer's documents are all objects at and below the place that the template gives with their id in it: `invoices/47`
-//! and what is below, never `invoices/471` or `invoices/47.pdf`, because keys are compared part by part. An id is spelled
-//! there as `object_store` spells a part of a path: what it does not allow in one, a slash above all, is written with
-//! percent signs. An id that leaves no part is refused.
+//! # Who owns a document
+//! The template gives each customer a place, with the customer's id in it. All objects at this place and below belong
+//! to the customer: `invoices/47` and below, never `invoices/471` or `invoices/47.pdf`, because keys are compared
+//! part by part. The id is encoded as `object_store` encodes a part of a path: characters that are not allowed in a
+//! part, such as a slash, become percent signs with digits. An id that leaves an empty part is refused.
 //!
-//! # What is done to them
-//! | the policy's treatment of the class | what becomes of a document |
+//! # What happens to documents
+//! | the policy's treatment of the class | what happens to a document |
 //! |---|---|
-//! | `"delete"` | it goes |
-//! | `"blank"` | a PDF becomes a blank one of the same pages, an image a single pixel, a plain text an empty one, all written new; what is none of them goes, or becomes an object of no bytes with `{ action = "blank", otherwise = "empty" }`. See [`document::blank`](crate::anonymise::document::blank) |
-//! | `"anonymise"` | what `[anonymise]` says of `document` |
+//! | `"delete"` | it is deleted |
+//! | `"blank"` | a PDF becomes a blank PDF with the same pages, an image becomes a single pixel, a plain text becomes empty. Each is written as a new file. Any other file is deleted, or becomes empty with `{ action = "blank", otherwise = "empty" }`. See [`document::blank`](crate::anonymise::document::blank) |
+//! | `"anonymise"` | the rule of `[anonymise]` for `document` |
 //! | `{ keep = "reason" }` | nothing |
 //!
-//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. A blank one is kept by none,
-//! though it was written when it was blanked. While a duty keeps any, a treatment that deletes the customer is refused,
-//! because nothing would lead to them when it ends. Of a document's attributes only its
-//! content type is left. Its key stays, so a name in a key stays: delete such documents.
+//! A duty keeps documents by the field [`written`](WRITTEN): when the object was last written. No duty keeps a blank
+//! document, although blanking wrote it. While a duty keeps any document, a treatment that deletes the customer is
+//! refused, because nothing would lead to the documents when the duty ends. A rewritten document keeps its key and
+//! its content type, and no other attribute. A key may contain a name: delete such documents.
 //!
-//! # Order, and what happens in between
-//! The root store goes first, because it compares the customer with what was approved and erases in one transaction; an
-//! object store can do neither. Nothing that the documents take is lost with the customer's row: their place is told by
-//! the id alone. Where the object store fails after that, the case waits and a resume goes on. Every document is read back
-//! before a certificate is issued. Whoever writes a customer's document in these very moments may write it back.
+//! # Order, and failures in between
+//! The root store is erased first, because it compares the customer with the approved plan and erases in one
+//! transaction. An object store can do neither. The documents can still be found afterwards, because their place
+//! depends only on the id. If the object store fails then, the case waits and a resume continues. Every document is
+//! read back before a certificate is issued. A program that writes a customer's document during these moments may
+//! restore it.
 //!
 //! # What cannot be reached
-//! Versions that a bucket keeps of what was overwritten or deleted, its replicas and its backups: `object_store` can neither
-//! list nor remove them, nor tell whether there are any. Plans and certificates say so for each class; give the bucket a
-//! rule that lets old versions expire.
+//! A bucket may keep versions of overwritten or deleted objects, replicas and backups. `object_store` can neither
+//! list nor remove them, nor tell whether there are any. Plans and certificates say so for each class. Give the
+//! bucket a rule that lets old versions expire.
 //!
 //! # The type of another crate
-//! `object_store` is not at version 1. Its [`ObjectStore`] stands in a signature here all the same, because a trait of our
-//! own would have every host write the adapter that it has already. It is exported again as [`object_store`]; a new version
-//! of it is a breaking change of this feature, and of nothing else.
+//! `object_store` has not reached version 1. Its [`ObjectStore`] is nevertheless part of a signature here, because
+//! every host would otherwise have to write an adapter that it has already. This module exports the crate again as
+//! [`object_store`]. A new version of it is a breaking change of this feature only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -81,9 +83,9 @@ pub const WRITTEN: &str = "written";
 /// The field of a document's bytes.
 pub const FILE: &str = "file";
 
-/// What stands in a template for the customer's id.
+/// The placeholder for the customer's id in a template.
 const CUSTOMER: &str = "{customer}";
-/// The largest document that is read, unless the host says otherwise.
+/// The default for the largest document that is read.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// A [`CustomerStore`] together with documents in object stores. See the [module](self).
@@ -99,15 +101,15 @@ pub struct WithDocuments<S> {
 #[derive(Debug)]
 struct Documents {
     store: Arc<dyn ObjectStore>,
-    /// The parts of the place; none is where the customer's id belongs.
+    /// The parts of the place. `None` is the part with the customer's id.
     place: Vec<Option<String>>,
 }
 
-/// A customer's documents, and whose.
+/// A customer's documents, with their classes.
 type Found = Vec<(ClassName, ObjectMeta)>;
 
 impl<S: CustomerStore> WithDocuments<S> {
-    /// Without documents yet.
+    /// Wraps a root store, without documents yet.
     pub fn new(root: S) -> Self {
         let map = root.data_map().clone();
         Self { root, map, classes: BTreeMap::new(), most_bytes: MOST_BYTES }
@@ -118,11 +120,12 @@ impl<S: CustomerStore> WithDocuments<S> {
         self.root.takes_census().ok_or_else(none)
     }
 
-    /// Documents of a record class lie in this store, each customer's below `template` with the id for `{customer}`.
+    /// Adds the documents of a record class in an object store. Each customer's documents are below `template`, with
+    /// the id for `{customer}`.
     ///
     /// # Errors
-    /// The template does not name the customer in a part of its own, the class is there already, or the same documents may
-    /// belong to another class: in the same store, `{customer}` at the place of another class's word leads to it.
+    /// The template has no part `{customer}`; the class exists already; or the same documents may belong to another
+    /// class of the same object store, because `{customer}` takes the place of a fixed part in the other template.
     pub fn documents(
         mut self,
         class: impl Into<ClassName>,
@@ -162,20 +165,21 @@ impl<S: CustomerStore> WithDocuments<S> {
         Ok(self)
     }
 
-    /// The largest document that is read to be blanked, in bytes; 64 MiB unless said otherwise. One at a time is in memory. A
-    /// customer with a larger one is refused before anything of theirs is touched.
+    /// Sets the size of the largest document that is read for blanking, in bytes. The default is 64 MiB. One document
+    /// at a time is in memory. If a customer has a larger document, the erasure is refused before anything is
+    /// touched.
     #[must_use]
     pub fn most_bytes(mut self, bytes: u64) -> Self {
         self.most_bytes = bytes;
         self
     }
 
-    /// The store that it wraps.
+    /// The wrapped root store.
     pub fn root(&self) -> &S {
         &self.root
     }
 
-    /// What the root store gets to see of a treatment.
+    /// The part of a treatment that the root store gets.
     fn of_root(&self, treatment: &Arc<Treatment>) -> Arc<Treatment> {
         if self.classes.is_empty() {
             Arc::clone(treatment)
@@ -188,7 +192,7 @@ impl<S: CustomerStore> WithDocuments<S> {
         self.classes.keys().collect()
     }
 
-    /// A customer's documents of every class that the treatment does something to, or counts.
+    /// A customer's documents of all classes.
     async fn find(&self, customer: &CustomerId) -> Result<Found, StoreError> {
         let mut found = Found::new();
         for (class, documents) in &self.classes {
@@ -202,7 +206,7 @@ impl<S: CustomerStore> WithDocuments<S> {
                 .map_err(|error| failed(doing, &error))?;
             let below = listed.into_iter().filter(|meta| meta.location.prefix_matches(&place));
             found.extend(below.map(|meta| (class.clone(), meta)));
-            // An object at the place itself is not below it.
+            // A listing does not include an object at the place itself.
             match documents.store.head(&place).await {
                 Ok(meta)
                     if !found.iter().any(|(of, known)| of == class && known.location == meta.location) =>
@@ -216,7 +220,8 @@ impl<S: CustomerStore> WithDocuments<S> {
         Ok(found)
     }
 
-    /// A document as a record. Its bytes are read only where something depends on them; one that is gone meanwhile is none.
+    /// A document as a record. The bytes are read only if something depends on them. `None` if the document was
+    /// deleted in the meantime.
     async fn record(
         &self,
         class: &ClassName,
@@ -243,8 +248,8 @@ impl<S: CustomerStore> WithDocuments<S> {
             return Err(self.too_large(class));
         }
         let bytes = got.bytes().await.map_err(|error| failed(doing, &error))?;
-        // A document that was blanked was written then, so by its date a duty would begin anew. There is nothing in it that
-        // one could keep.
+        // Blanking has written a blank document anew, so a duty by its date would start again. But it contains
+        // nothing to keep.
         let standing = if standing == Standing::Kept && is_blank(&bytes) { Standing::Free } else { standing };
         Ok(Some((record.with(FILE, Value::Blob(bytes.into())), standing)))
     }
@@ -288,7 +293,7 @@ impl<S: CustomerStore> WithDocuments<S> {
         Ok(())
     }
 
-    /// What forbids a customer's documents to be treated, before anything is touched.
+    /// Checks, before anything is touched, whether a customer's documents can be treated.
     async fn look_ahead(&self, customer: &CustomerId, treatment: &Treatment) -> Result<(), StoreError> {
         let is_read = |class: &ClassName| {
             treatment.class(class.as_str()).is_some_and(|class| *class.action() == RecordAction::Anonymise)
@@ -315,14 +320,14 @@ impl<S: CustomerStore> WithDocuments<S> {
         treatment.standings(std::slice::from_ref(record), &self.map).pop().unwrap_or(Standing::Kept)
     }
 
-    /// Treats a customer's documents, and says how many of each class there were.
+    /// Treats a customer's documents, and counts them by class.
     async fn treat(&self, customer: &CustomerId, request: &EraseRequest) -> Result<Counts, StoreError> {
         let treatment = &request.treatment;
         let mut counts = Counts::default();
         for (class, meta) in self.find(customer).await? {
             let Some(documents) = self.classes.get(&class) else { continue };
             let found = self.record(&class, &meta, treatment).await;
-            // The customer's row is gone by now: this one is asked for again, and not given up.
+            // The customer's row is gone by now. So this error is transient: the case repeats the request.
             let found = found.map_err(|error| StoreError::Unavailable {
                 doing: "treating documents",
                 what: error.to_string(),
@@ -364,7 +369,7 @@ impl<S: CustomerStore> WithDocuments<S> {
                 counts.add(&self.treat(&target.customer, request).await?);
                 Ok(Erased::Done(counts))
             }
-            // The row went in an earlier try, and what is left of the documents goes now.
+            // An earlier attempt deleted the row. Treat the remaining documents now.
             Erased::Missing if request.treatment.deletes_root() => {
                 let counts = self.treat(&target.customer, request).await?;
                 Ok(if counts == Counts::default() { Erased::Missing } else { Erased::Done(counts) })
@@ -382,31 +387,32 @@ fn described(class: &ClassName, meta: &ObjectMeta) -> Record {
 }
 
 impl Documents {
-    /// Below which a customer's documents lie.
+    /// The place of a customer's documents.
     fn of(&self, customer: &CustomerId) -> Result<Path, StoreError> {
         let id = PathPart::from(customer.as_str());
         if id.as_ref().is_empty() {
-            // Everybody's documents lie there.
+            // All customers' documents are at this place.
             return Err(StoreError::failed("looking for documents", "the customer's id is empty"));
         }
         Ok(self.place.iter().map(|part| part.as_deref().map_or_else(|| id.clone(), PathPart::from)).collect())
     }
 
-    /// Whether a document may be a blank one, by its first bytes.
+    /// Whether a document may be blank, judged by its first bytes.
     async fn may_be_blank(&self, meta: &ObjectMeta) -> Result<bool, StoreError> {
-        // A range of no bytes is an error.
+        // An empty range is an error.
         if meta.size == 0 {
             return Ok(true);
         }
         match self.store.get_range(&meta.location, 0..HEAD.min(meta.size)).await {
             Ok(head) => Ok(may_be_blank(&head)),
-            // Read by whoever asks next, who finds it gone.
+            // The next read finds that the document is gone.
             Err(object_store::Error::NotFound { .. }) => Ok(true),
             Err(error) => Err(failed("reading a document", &error)),
         }
     }
 
-    /// Whether the places of two customers may be one: some id for the one lies at or below some id for the other.
+    /// Whether two classes may share documents: whether some id gives the first a place at or below a place of the
+    /// second.
     fn may_share(&self, other: &Self) -> bool {
         let meets = |(one, other): (&Option<String>, &Option<String>)| match (one, other) {
             (Some(one), Some(other)) => PathPart::from(one.as_str()) == PathPart::from(other.as_str()),
@@ -415,7 +421,7 @@ impl Documents {
         Arc::ptr_eq(&self.store, &other.store) && self.place.iter().zip(&other.place).all(meets)
     }
 
-    /// Written new, under the same key. What was told of the old one stays behind, but for its type.
+    /// Writes the new bytes under the same key. Of the old attributes only the content type is kept.
     async fn write(&self, place: &Path, bytes: Vec<u8>) -> Result<(), StoreError> {
         let doing = "writing a document";
         let old = match self.store.get_opts(place, GetOptions { head: true, ..GetOptions::default() }).await {
@@ -443,7 +449,7 @@ impl Documents {
     }
 }
 
-/// In words of our own: those of an object store name keys, and a key may name somebody.
+/// An error in our own words: an object store's errors contain keys, and a key may contain a name.
 fn failed(doing: &'static str, error: &object_store::Error) -> StoreError {
     use object_store::Error;
 
@@ -457,8 +463,8 @@ fn failed(doing: &'static str, error: &object_store::Error) -> StoreError {
     StoreError::Unavailable { doing, what: what.to_owned() }
 }
 
-/// The root store's census, under the data map that has the documents too. Documents are found by the customers' keys, so
-/// there are none that a class could leave out.
+/// The root store's census, under the data map that includes the documents. Documents are found by the customers'
+/// keys, so no document can be without a class.
 #[async_trait]
 impl<S: CustomerStore> TakeCensus for WithDocuments<S> {
     async fn census(&self, request: &CensusRequest) -> Result<Census, StoreError> {
@@ -517,7 +523,7 @@ impl<S: CustomerStore> RecordStore for WithDocuments<S> {
                 Err(error) => Err(error),
                 Ok(()) => match answers.next() {
                     Some(answer) => self.with_documents(target, request, answer).await,
-                    // Not tried.
+                    // The target was not tried.
                     None => break,
                 },
             };

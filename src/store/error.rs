@@ -1,18 +1,18 @@
-//! What can go wrong in a host's database.
+//! The errors of a host's database.
 
 use crate::data_map::ClassName;
 use crate::document::Problems;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// What can go wrong in a store. None of its texts holds a value of a customer's.
+/// An error of a store. Its texts never contain a customer's values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The map and the database do not fit.
+    /// The map and the database do not match.
     #[error("the data map and the database do not fit:\n{0}")]
     Map(#[from] Problems),
-    /// The database's schema changed since the store was opened. Nothing was touched.
+    /// The database's schema has changed since the store was opened. Nothing was touched.
     #[error(
         "{doing}: the database's schema changed since the store was opened, so nothing was touched:\n- {}\n\
          mend the map where it does not fit any more, then open the store again",
@@ -21,10 +21,10 @@ pub enum StoreError {
     Drift {
         /// What was being done.
         doing: &'static str,
-        /// What changed, a sentence each.
+        /// What changed, one sentence each.
         changes: Vec<String>,
     },
-    /// Somebody else holds the database.
+    /// Another connection has locked the database.
     #[error("{doing}: the database is locked by another connection; try again when it is free")]
     Busy {
         /// What was being done.
@@ -36,26 +36,26 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
-    /// The database is damaged, or is none.
+    /// The database is damaged, or the file is not a database.
     #[error("{doing}: the file is damaged or no database; restore it from a backup")]
     Corrupt {
         /// What was being done.
         doing: &'static str,
     },
-    /// There is no such database.
+    /// The database cannot be opened.
     #[error("{doing}: the database cannot be opened; check its path and permissions")]
     NotFound {
         /// What was being done.
         doing: &'static str,
     },
-    /// A connection that the host has opened is not fit for erasing. Nothing was touched.
+    /// A connection that the host opened is not suitable for erasing. Nothing was touched.
     #[error("{doing}: {what}; {way_out}")]
     Connection {
         /// What was being done.
         doing: &'static str,
-        /// What keeps it from that.
+        /// What is wrong with the connection.
         what: String,
-        /// What would lift it.
+        /// How to correct this.
         way_out: &'static str,
     },
     /// The database refused a write, because a constraint forbids it. Nothing was written.
@@ -70,7 +70,7 @@ pub enum StoreError {
         /// The constraint, by its columns.
         constraint: String,
     },
-    /// Whose records are cannot be told. Nothing of the customer was touched.
+    /// The owner of records is unclear. Nothing of the customer was touched.
     #[error(
         "nobody can tell to whom {rows} of {class} {belong}: {class}.{link} leads to several people. Either several \
          customers have the value of the link, or the records at its two ends belong to different people; mend the data, \
@@ -86,7 +86,8 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
-    /// The treatment would delete or write to records of another tenant's customer. Nothing of the customer was touched.
+    /// The treatment would delete or change records of another tenant's customer. Nothing of the customer was
+    /// touched.
     #[error(
         "{rows} of {class} {belong} to customers of another tenant, and would be treated because {class}.{link} leads to this \
          customer or to a record of theirs: no approval for this customer covers that tenant. Mend the data; or let \
@@ -102,7 +103,7 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
-    /// Rows hang from the customer that no record class claims. Nothing of the customer was touched.
+    /// Rows that no record class claims hang from the customer. Nothing of the customer was touched.
     #[error(
         "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \
          when = \"rest\" and an owner, or ignore.{table} = {{ rest = \"reason\" }}",
@@ -116,8 +117,8 @@ pub enum StoreError {
         /// How many rows.
         rows: u64,
     },
-    /// The database refused what `customers.deactivate` of the data map writes, or what taking it back writes. Nothing was
-    /// written.
+    /// The database refused the values of `customers.deactivate` in the data map, or the former values when a
+    /// deactivation was undone. Nothing was written.
     #[error(
         "{doing}: customers.deactivate of the data map writes {columns}, and the database refused: {constraint}; {way_out}"
     )]
@@ -128,11 +129,11 @@ pub enum StoreError {
         columns: String,
         /// The constraint or trigger.
         constraint: String,
-        /// What to do about it.
+        /// How to correct this.
         way_out: &'static str,
     },
-    /// What `customers.deactivate` of the data map writes, or what taking it back writes, came to nothing: read back, the
-    /// customer is as before. Nothing was written.
+    /// The values of `customers.deactivate` in the data map, or the former values, had no effect: reading back shows
+    /// the customer as before. Nothing was written.
     #[error(
         "{doing}: customers.deactivate of the data map writes {columns}, and read back the customer is as before: {cause}; {way_out}"
     )]
@@ -141,9 +142,9 @@ pub enum StoreError {
         doing: &'static str,
         /// The columns that the map writes.
         columns: String,
-        /// The triggers that may have done so, or that none is known.
+        /// The triggers that may be the cause, or a note that none is known.
         cause: String,
-        /// What to do about it.
+        /// How to correct this.
         way_out: &'static str,
     },
     /// The treatment does not fit this store: it was checked against another data map.
@@ -152,13 +153,14 @@ pub enum StoreError {
         /// What does not fit.
         what: String,
     },
-    /// The same customer kept changing while the store worked.
+    /// The records of the same customer kept changing while the store worked.
     #[error("{doing}: the records kept changing; try again")]
     Contended {
         /// What was being done.
         doing: &'static str,
     },
-    /// What holds a part of the records cannot be reached, or fails. What was done of the customer stays done.
+    /// A part of the records cannot be reached, for example in an object store. What was done for the customer stays
+    /// done.
     #[error("{doing}: {what}; try again")]
     Unavailable {
         /// What was being done.
@@ -166,15 +168,15 @@ pub enum StoreError {
         /// What went wrong, with no value in it.
         what: String,
     },
-    /// A record of a customer cannot be read, so nobody can say whether the customer is in it. Of one customer, this blocks
-    /// that customer and no other.
+    /// A record of a customer cannot be read, so nobody can say whether it names the customer. This blocks only this
+    /// customer.
     #[error("{doing}: {what}; {way_out}")]
     Unreadable {
         /// What was being done.
         doing: &'static str,
-        /// The class, the field and why, with no value in it. The record's key where that is nothing personal.
+        /// The class, the field and the reason, without the value. Also the record's key, if the key is not personal.
         what: String,
-        /// What would lift it.
+        /// How to correct this.
         way_out: String,
     },
     /// Anything else.
@@ -184,19 +186,19 @@ pub enum StoreError {
         doing: &'static str,
         /// What went wrong, with no value in it.
         what: String,
-        /// The cause, if it can be told.
+        /// The cause, if it is known.
         #[source]
         source: Option<Source>,
     },
 }
 
 impl StoreError {
-    /// A failure of the host's own store. Put no value of a customer's into the text or the cause.
+    /// An error of the host's own store. Put no value of a customer into the text or the cause.
     pub fn failed(doing: &'static str, what: impl Into<String>) -> Self {
         Self::Failed { doing, what: what.into(), source: None }
     }
 
-    /// Whether trying again may help, with nothing changed by anyone.
+    /// Whether repeating the request may succeed without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Contended { .. } | Self::Unavailable { .. })
     }

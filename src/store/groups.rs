@@ -1,4 +1,4 @@
-//! Counting who shares what stays of a customer, for repositories that can.
+//! Counting the customers who share the kept values of one customer, for repositories that can.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::treatment::Group;
 
-/// A small port of its own: somebody who counts customers that share what stays of one. A policy that demands a
-/// smallest group takes it: [`ByRecord::counting`](super::ByRecord::counting).
+/// Counts the customers who share the kept values of one customer. A policy with a smallest group needs this:
+/// [`ByRecord::counting`](super::ByRecord::counting).
 #[async_trait]
 pub trait CountGroups: Debug + Send + Sync + 'static {
-    /// How many customers are in each group, in order: those of the group's tenant, erased ones included, the
-    /// "Unknown Customer" not, whose own record [is in it](Group::has). A count may stop at
-    /// [`least`](Group::least), and must never be too great.
+    /// The number of customers in each group, in order. Count the customers of the group's tenant whose own record
+    /// [is in the group](Group::has). Include erased customers, but not the "Unknown Customer". A count may stop at
+    /// [`least`](Group::least), and must never be too high.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`];
-    /// nothing is erased then.
+    /// then nothing is erased.
     async fn count(&self, groups: &[Group]) -> Result<Vec<u64>, StoreError>;
 }
 

@@ -1,4 +1,4 @@
-//! Customers in memory: for tests, for trying things out, and as the model of what a repository does.
+//! Customers in memory: for tests, for experiments, and as the model of a repository.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::treatment::{Group, RecordChange};
 /// A [`CustomerStore`](super::CustomerStore) in memory.
 pub type MemoryStore = ByRecord<MemoryRepository>;
 
-/// Customers and their records in memory. It respects the constraints of its data map, as a database would.
+/// Customers and their records in memory. It enforces the constraints of its data map, like a database.
 #[derive(Debug)]
 pub struct MemoryRepository {
     map: DataMap,
@@ -25,26 +25,26 @@ pub struct MemoryRepository {
 
 #[derive(Clone, Debug)]
 struct Held {
-    /// None once the customer's own record is deleted and others are left.
+    /// `None` if the customer's own record is deleted and other records are left.
     facts: Option<Customer>,
     version: u64,
     records: Vec<Record>,
 }
 
 impl MemoryRepository {
-    /// Nobody yet.
+    /// A repository without customers.
     pub fn new(map: DataMap) -> Self {
         Self { map, state: Mutex::default() }
     }
 
-    /// Adds a customer with all their records, or replaces them. The customer's own record is one of them.
+    /// Adds a customer with all records, or replaces them. The customer's own record must be among them.
     pub fn insert(&self, customer: Customer, records: Vec<Record>) {
         let mut state = self.lock();
         let version = state.get(&customer.id).map_or(0, |held| held.version + 1);
         state.insert(customer.id.clone(), Held { facts: Some(customer), version, records });
     }
 
-    /// Changes a customer's facts, as the host's own code would. Nothing happens if there is none.
+    /// Changes a customer's facts, as the host's own code would. Does nothing if the customer does not exist.
     pub fn update(&self, customer: &CustomerId, change: impl FnOnce(&mut Customer)) {
         if let Some(held) = self.lock().get_mut(customer)
             && let Some(facts) = &mut held.facts
@@ -54,7 +54,7 @@ impl MemoryRepository {
         }
     }
 
-    /// A customer's records as they are now.
+    /// A customer's present records.
     pub fn records(&self, customer: &CustomerId) -> Vec<Record> {
         self.lock().get(customer).map_or_else(Vec::new, |held| held.records.clone())
     }
@@ -108,7 +108,8 @@ fn is_taken(
     })
 }
 
-/// The facts as they are told: with what undoes a deactivation, were it done now.
+/// The facts as the store returns them. If the customer is not archived, `former_status` holds what would undo a
+/// deactivation that is done now.
 fn told(facts: &Customer) -> Customer {
     let mut told = facts.clone();
     if !told.status.is_archived() {
@@ -117,7 +118,7 @@ fn told(facts: &Customer) -> Customer {
     told
 }
 
-/// The tenant's "Unknown Customer", existing or made now, once.
+/// The tenant's "Unknown Customer". Makes one if the tenant has none.
 fn stand_in<'s>(map: &DataMap, state: &'s mut BTreeMap<CustomerId, Held>, tenant: &TenantId) -> &'s mut Held {
     let existing = state
         .values()

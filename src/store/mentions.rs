@@ -1,4 +1,4 @@
-//! Mentions that are not certain, row by row, so that a person can look at each before the customer is erased.
+//! Uncertain mentions, row by row, so that a person can look at each before the customer is erased.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,18 +9,19 @@ use serde::{Serialize, Serializer};
 use super::{Batch, StoreError, TallyRequest};
 use crate::data_map::{ClassName, FieldName, RecordKey};
 
-/// Mentions in one text that may mean the customer and are not certain. They are not replaced.
+/// Uncertain mentions in one text. They may mean the customer. They are not replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UncertainMention {
     /// The class of the record.
     pub class: ClassName,
-    /// The record's key. It is the host's own, and may be personal: a list of these is for whoever asked for it.
+    /// The record's key. It is the host's own key and may be personal: show the list only to the person who asked for
+    /// it.
     #[serde(serialize_with = "spelled")]
     pub key: RecordKey,
     /// The field.
     pub field: FieldName,
-    /// How many there are in it.
+    /// The number of mentions in the field.
     pub mentions: u64,
 }
 
@@ -28,14 +29,14 @@ fn spelled<S: Serializer>(key: &RecordKey, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_str(key.as_str())
 }
 
-/// A small port of its own: a store that can list the [mentions](crate::store::Uncertain) that a tally counts.
+/// A store that can list the [mentions](crate::store::Uncertain) that a tally counts.
 ///
-/// It is asked before an erasure. Afterwards the values are gone by which a mention is found.
+/// Ask before an erasure. Afterwards the values by which a mention is found are gone.
 #[async_trait]
 pub trait ListUncertain: Debug + Send + Sync + 'static {
-    /// For each customer, by class and key, the mentions that the treatment would leave because they are not certain.
+    /// For each customer, the uncertain mentions that the treatment would leave, by class and key.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** per customer; one that does not exist has none.
+    /// **Idempotency:** reads only. **Partial failure:** per customer; a customer who does not exist has no mentions.
     /// **Cancel safety:** safe. **Errors:** [`StoreError`].
     async fn list_uncertain(
         &self,

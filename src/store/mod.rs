@@ -1,4 +1,4 @@
-//! The host's databases: the ports [`RecordStore`] and [`CustomerStore`], and what carries them out.
+//! The host's databases: the ports [`RecordStore`] and [`CustomerStore`], and their adapters.
 //!
 //! | what a host has | what it uses |
 //! |---|---|
@@ -8,10 +8,10 @@
 //! | nothing yet | [`MemoryStore`] |
 //! | documents in an object store beside it | `WithDocuments` around any of these (feature `object-store`) |
 //!
-//! [`TakeCensus`] counts all rows of a store, and what nobody claims or owns.
+//! [`TakeCensus`] counts all rows of a store, and the rows that no class claims or nobody owns.
 //!
-//! A store knows no policy. It gets a [`Treatment`], which says what to do to each record class, field by
-//! field, and a [`Seed`] for what is random.
+//! A store knows no policy. A store gets a [`Treatment`], which says what to do to each record class, field by field,
+//! and a [`Seed`] for random values.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ pub use ownerless::{OwnerlessErased, OwnerlessRecords, OwnerlessRequest};
 pub use page::{Cursor, Page, PageRequest};
 pub use sharing::WhoShares;
 
-/// One result per item, in the order of the request. A missing answer means that the item was not tried; a
-/// failed item says nothing of its neighbours.
+/// One result per item, in the order of the request. A missing result means that the item was not tried. A failed
+/// item says nothing about its neighbours.
 pub type Batch<T> = Vec<Result<T, StoreError>>;
 
 /// A request to count what a treatment would do.
@@ -64,7 +64,7 @@ pub struct TallyRequest {
     pub customers: Vec<CustomerId>,
     /// The treatment.
     pub treatment: Arc<Treatment>,
-    /// The instant, on which an age depends that is made general. None: nobody counts by age.
+    /// The instant for ages that are made more general. `None` if the treatment makes no age more general.
     pub at: Option<DateTime<Utc>>,
 }
 
@@ -74,7 +74,7 @@ impl TallyRequest {
         Self { customers, treatment, at: None }
     }
 
-    /// As it is at an instant.
+    /// Sets the instant of the count.
     #[must_use]
     pub fn at(mut self, instant: DateTime<Utc>) -> Self {
         self.at = Some(instant);
@@ -85,11 +85,11 @@ impl TallyRequest {
 /// One customer of an [`EraseRequest`].
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Whose records.
+    /// The customer whose records are erased.
     pub customer: CustomerId,
-    /// Whose customer.
+    /// The tenant to which the customer belongs.
     pub tenant: TenantId,
-    /// What must still be true of them.
+    /// The facts about the customer that must still be true.
     pub expected: Expected,
 }
 
@@ -101,9 +101,9 @@ pub struct EraseRequest {
     pub targets: Vec<Target>,
     /// What to do to their records.
     pub treatment: Arc<Treatment>,
-    /// For what is random.
+    /// The seed for random values.
     pub seed: Seed,
-    /// The instant, which placeholders bear as a day.
+    /// The instant. Placeholders show its day.
     pub at: DateTime<Utc>,
 }
 
@@ -114,150 +114,152 @@ impl EraseRequest {
     }
 }
 
-/// What came of one customer of an [`EraseRequest`].
+/// The result for one customer of an [`EraseRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Erased {
     /// All is done.
     Done(Counts),
-    /// A part is done; ask again for the rest.
+    /// A part is done. Repeat the request for the rest.
     More(Counts),
-    /// The customer is not as expected. Nothing was touched.
+    /// The customer's facts have changed. Nothing was touched.
     Changed,
-    /// There is no such customer, and nothing of theirs that the treatment would change.
+    /// The customer does not exist, and has no records that the treatment would change.
     Missing,
 }
 
 /// The reversible first step for one customer.
 #[derive(Clone, Debug)]
 pub struct Deactivation {
-    /// Whom.
+    /// The customer to deactivate.
     pub customer: CustomerId,
-    /// What must still be true of them.
+    /// The facts about the customer that must still be true.
     pub expected: Expected,
     /// The instant.
     pub at: DateTime<Utc>,
 }
 
-/// What came of a [`Deactivation`].
+/// The result of a [`Deactivation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deactivated {
     /// The customer is archived now.
     Done {
-        /// What undoes it.
+        /// What the store needs to undo the deactivation.
         before: FormerStatus,
     },
     /// The customer was archived already.
     Already,
-    /// The customer is not as expected. Nothing was touched.
+    /// The customer's facts have changed. Nothing was touched.
     Changed,
-    /// There is no such customer.
+    /// The customer does not exist.
     Missing,
-    /// This store has no status for it.
+    /// This store has no status for archived customers.
     Unsupported,
 }
 
-/// Taking a deactivation back.
+/// A request to undo a deactivation.
 #[derive(Clone, Debug)]
 pub struct Reactivation {
-    /// Whom.
+    /// The customer to reactivate.
     pub customer: CustomerId,
-    /// What the deactivation overwrote.
+    /// The values that the deactivation overwrote.
     pub before: FormerStatus,
 }
 
-/// What came of a [`Reactivation`].
+/// The result of a [`Reactivation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reactivated {
-    /// The customer is as before.
+    /// The customer has the former status again.
     Done,
     /// The customer is not archived. Nothing was touched.
     Changed,
-    /// There is no such customer.
+    /// The customer does not exist.
     Missing,
-    /// This store has no status for it.
+    /// This store has no status for archived customers.
     Unsupported,
 }
 
 /// Any database with records about customers.
 #[async_trait]
 pub trait RecordStore: Debug + Send + Sync + 'static {
-    /// Every record class and field that it holds. The same for as long as the store lives.
+    /// Every record class and field that the store holds. Does not change while the store lives.
     fn data_map(&self) -> &DataMap;
 
-    /// What counts all rows of the store. An engine plans and erases there only after a recent census.
+    /// The census of this store, which counts all rows. An engine plans and erases in this store only after a recent
+    /// census.
     ///
-    /// None: no row can escape the data map, because each record is read as somebody's. A store that wraps another one
-    /// answers as that one does.
+    /// `None`: every record is read as the record of some customer, so no row can be missing from the data map. A
+    /// store that wraps another store returns the answer of the wrapped store.
     fn takes_census(&self) -> Option<&dyn TakeCensus>;
 
-    /// Counts each customer's records, and those to which a treatment would still do something. Plans count
-    /// with it before, and a case verifies with it afterwards: so it must read what is really there. Where the
-    /// treatment has a [smallest group](crate::treatment::SmallestGroup), it also says whether too few customers share what
-    /// stays ([`Tally::rare`]), and whether too few share even what is one step more general ([`Tally::alone`]).
+    /// Counts each customer's records, and the records to which a treatment would still do something. A plan counts
+    /// before the erasure, and a case verifies with the same method afterwards. So the method must read what is
+    /// really stored. If the treatment has a [smallest group](crate::treatment::SmallestGroup), the answer also says
+    /// two things: whether too few customers share what stays ([`Tally::rare`]), and whether too few share even the
+    /// values that are one step more general ([`Tally::alone`]).
     ///
     /// **Idempotency:** reads only. **Partial failure:** per customer. **Cancel safety:** safe.
     /// **Errors:** [`StoreError`] for the whole batch if the store cannot be read, or per customer.
     async fn tally(&self, request: &TallyRequest) -> Result<Batch<Tally>, StoreError>;
 
-    /// Carries out a treatment. For each customer all of it happens or nothing, unless the answer is
-    /// [`Erased::More`]. The facts in `expected` are compared in the same transaction as the writes. A smallest group
-    /// is counted before anything is written; a store whose data map says that it
-    /// [counts none](crate::DataMap::counts_groups) is never asked to.
+    /// Carries out a treatment. For each customer, either the whole treatment happens or nothing, unless the answer
+    /// is [`Erased::More`]. The facts in `expected` are compared in the same transaction as the writes. A smallest
+    /// group is counted before anything is written. A store whose data map [counts no
+    /// groups](crate::DataMap::counts_groups) never gets a treatment with a smallest group.
     ///
-    /// **Idempotency:** what is erased already stays as it is; a customer who is gone is
-    /// [`Erased::Missing`]. **Partial failure:** per customer; a failed one is untouched.
-    /// **Cancel safety:** dropping the future leaves each customer untouched or done; ask again.
-    /// **Errors:** [`StoreError`] for the whole batch if nothing was tried, or per customer.
+    /// **Idempotency:** what is erased already stays as it is; a customer who is gone is [`Erased::Missing`].
+    /// **Partial failure:** per customer; a failed customer is untouched. **Cancel safety:** dropping the future
+    /// leaves each customer untouched or done; repeat the request. **Errors:** [`StoreError`] for the whole batch if
+    /// nothing was tried, or per customer.
     async fn erase(&self, request: &EraseRequest) -> Result<Batch<Erased>, StoreError>;
 }
 
-/// The root store: the one that knows who the customers are. It is erased last.
+/// The root store: the store that knows who the customers are. The root store is erased last.
 #[async_trait]
 pub trait CustomerStore: RecordStore {
-    /// The facts of the customers with these ids, afresh. An id that nobody has gets no answer.
+    /// The current facts of the customers with these ids. An id of no customer gets no answer.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none; a fact that cannot be read is named in
     /// [`Customer::unreadable`]. **Cancel safety:** safe. **Errors:** [`StoreError`].
     async fn facts(&self, customers: &[CustomerId]) -> Result<Vec<Customer>, StoreError>;
 
-    /// A page of all customers, in the order of their keys. Whoever is there from the first page to the last is on exactly
-    /// one of them, whoever comes or goes meanwhile, and whatever the keys hold.
+    /// A page of all customers, in the order of their keys. A customer who exists from the first page to the last is
+    /// on exactly one page, even if other customers come or go in between.
     ///
     /// **Idempotency:** reads only. **Partial failure:** as [`facts`](Self::facts). **Cancel safety:** safe.
-    /// **Errors:** [`StoreError`]; also for a cursor that is not of this store.
+    /// **Errors:** [`StoreError`]; also for a cursor of another store.
     async fn page(&self, request: &PageRequest) -> Result<Page, StoreError>;
 
-    /// The values by which each customer is found in other places.
+    /// The values by which each customer can be found in other places.
     ///
-    /// **Idempotency:** reads only. **Partial failure:** per customer; one that does not exist has none.
+    /// **Idempotency:** reads only. **Partial failure:** per customer; a customer who does not exist has no values.
     /// **Cancel safety:** safe. **Errors:** [`StoreError`].
     async fn identifiers(&self, customers: &[CustomerId]) -> Result<Batch<Identifiers>, StoreError>;
 
-    /// Archives customers: inactive, no login. Compare-and-set on what is expected of them.
+    /// Archives customers: inactive, no login. Compares the expected facts and writes in one transaction
+    /// (compare-and-set).
     ///
-    /// **Idempotency:** an archived one is [`Deactivated::Already`]. **Partial failure:** per customer.
-    /// **Cancel safety:** dropping the future leaves each customer as before or archived.
-    /// **Errors:** [`StoreError`].
+    /// **Idempotency:** an archived customer is [`Deactivated::Already`]. **Partial failure:** per customer. **Cancel
+    /// safety:** dropping the future leaves each customer as before or archived. **Errors:** [`StoreError`].
     async fn deactivate(&self, batch: &[Deactivation]) -> Result<Batch<Deactivated>, StoreError>;
 
-    /// Takes a deactivation back.
+    /// Undoes deactivations.
     ///
-    /// **Idempotency:** one who is not archived is [`Reactivated::Changed`]. **Partial failure:** per
+    /// **Idempotency:** a customer who is not archived is [`Reactivated::Changed`]. **Partial failure:** per
     /// customer. **Cancel safety:** as `deactivate`. **Errors:** [`StoreError`].
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError>;
 }
 
-/// A small port of its own: a store whose files can be freed of what was erased.
+/// A store that can remove erased bytes from its files.
 ///
-/// Deleting a row leaves its bytes in free pages, logs and statistics for a while. A scrub is for after a
-/// run, never once per case: it may rewrite the whole file.
+/// Deleting a row leaves the row's bytes in free pages, logs and statistics for a while. Scrub after a run, never
+/// once per case: a scrub may rewrite the whole file.
 #[async_trait]
 pub trait Scrub: Debug + Send + Sync + 'static {
-    /// Makes the old bytes disappear from the store's own files.
+    /// Removes the old bytes from the store's own files.
     ///
-    /// **Idempotency:** again is harmless. **Partial failure:** an error means that old bytes may remain.
-    /// **Cancel safety:** dropping the future does not stop it. **Errors:** [`StoreError::Busy`] while
-    /// another connection holds the database or its log.
+    /// **Idempotency:** repeating is harmless. **Partial failure:** an error means that old bytes may remain.
+    /// **Cancel safety:** dropping the future does not stop the scrub. **Errors:** [`StoreError::Busy`] while another
+    /// connection holds the database or its log.
     async fn scrub(&self) -> Result<(), StoreError>;
 }
 

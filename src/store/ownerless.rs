@@ -17,16 +17,16 @@ use crate::treatment::{Ownerless, Treatment};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OwnerlessRequest {
-    /// By class, which of its records count.
+    /// Which records count as ownerless, by class.
     pub classes: BTreeMap<ClassName, Ownerless>,
-    /// What is done to them. It does nothing to other classes.
+    /// What is done to the records. The treatment keeps all other classes.
     pub treatment: Arc<Treatment>,
     /// The instant.
     pub at: DateTime<Utc>,
 }
 
 impl OwnerlessRequest {
-    /// A request about the records of some classes, under a treatment as it stands at an instant.
+    /// A request about the ownerless records of some classes, under a treatment dated at an instant.
     pub fn new(
         classes: BTreeMap<ClassName, Ownerless>,
         treatment: Arc<Treatment>,
@@ -36,35 +36,36 @@ impl OwnerlessRequest {
     }
 }
 
-/// What came of erasing a part of the records whose owner is gone.
+/// The result of erasing a part of the ownerless records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnerlessErased {
-    /// Records that went, or were written to.
+    /// Records that were deleted or written to.
     pub counts: Counts,
-    /// Records that the store refused to treat, by the reason. They are passed over, so that one stops no others.
+    /// Records that the store refused to treat, by the reason. They are skipped, so that one record does not stop the
+    /// others.
     pub refused: BTreeMap<String, u64>,
-    /// From where it goes on; none once all were looked at.
+    /// The cursor for the next part. `None` after the last part.
     pub next: Option<Cursor>,
 }
 
-/// A small port of its own: a store that can tell which records have no owner any more, because their customer was deleted
-/// by other hands, or what they hang from was.
+/// A store that can find records without an owner: their customer, or the record from which they hang, was deleted by
+/// somebody else.
 ///
-/// No customer leads to such records, so nothing else finds them. The link is looked at in the same transaction as the
-/// writes: a record whose customer is back by then is left alone.
+/// No customer leads to such records, so nothing else finds them. The link is checked in the same transaction as the
+/// writes: a record whose customer exists again is not touched.
 #[async_trait]
 pub trait OwnerlessRecords: Debug + Send + Sync + 'static {
-    /// Counts them, per class: all of them, those to which the treatment would still do something, and those that duties
-    /// keep.
+    /// Counts ownerless records, per class: all of them, the records to which the treatment would still do something,
+    /// and the records that duties keep.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`].
     async fn count_ownerless(&self, request: &OwnerlessRequest) -> Result<Tally, StoreError>;
 
-    /// Treats some of them, in one transaction of bounded size: the first ones, or those after a place. Whoever asks goes on
-    /// from where the answer says, so that no record is looked at twice, whatever became of it.
+    /// Treats some ownerless records in one transaction of bounded size: the first ones, or those after a cursor.
+    /// Continue from the cursor in the answer, so that no record is processed twice, whatever its result.
     ///
-    /// **Idempotency:** what is erased already stays as it is. **Partial failure:** an error means that nothing of this
-    /// part was done. **Cancel safety:** dropping the future leaves the part undone or done; ask again.
+    /// **Idempotency:** what is erased already stays as it is. **Partial failure:** an error means that nothing of
+    /// this part was done. **Cancel safety:** dropping the future leaves the part undone or done; repeat the request.
     /// **Errors:** [`StoreError`].
     async fn erase_ownerless(
         &self,

@@ -1,34 +1,35 @@
-//! Customers a page at a time.
+//! Customers, page by page.
 
 pub use crate::customer::Cursor;
 use crate::customer::Customer;
 
-/// Which page of customers.
+/// A request for a page of customers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PageRequest {
-    /// Where it begins. None: the first page.
+    /// The cursor after which the page begins. `None`: the first page.
     pub after: Option<Cursor>,
-    /// How many customers at most.
+    /// The maximum number of customers.
     pub limit: usize,
-    /// Of the tenants' stand-ins ("Unknown Customer"), instead of the others. None where nothing is ever handed over.
+    /// Whether to list the tenants' "Unknown Customers" instead of the other customers. Without hand-overs there are
+    /// none.
     pub stand_ins: bool,
 }
 
 impl PageRequest {
-    /// The first page of the customers, without the stand-ins.
+    /// A request for the first page, without the "Unknown Customers".
     pub fn new(limit: usize) -> Self {
         Self { after: None, limit, stand_ins: false }
     }
 
-    /// The page that begins where another one ended.
+    /// Continues after another page.
     #[must_use]
     pub fn after(mut self, cursor: Option<Cursor>) -> Self {
         self.after = cursor;
         self
     }
 
-    /// The stand-ins alone.
+    /// Lists only the "Unknown Customers".
     #[must_use]
     pub fn stand_ins(mut self) -> Self {
         self.stand_ins = true;
@@ -42,17 +43,17 @@ impl PageRequest {
 pub struct Page {
     /// The customers' facts.
     pub customers: Vec<Customer>,
-    /// Where the next page begins. None: this is the last one.
+    /// The cursor of the next page. `None`: this is the last page.
     pub next: Option<Cursor>,
 }
 
 impl Page {
-    /// A page, and where the next one begins.
+    /// A page, with the cursor of the next page.
     pub fn new(customers: Vec<Customer>, next: Option<Cursor>) -> Self {
         Self { customers, next }
     }
 
-    /// A page of a store that pages by the id itself: the next one begins after the last customer, if the page is full.
+    /// A page of a store that pages by id. If the page is full, the next page begins after its last customer.
     pub fn by_id(customers: Vec<Customer>, limit: usize) -> Self {
         let is_full = customers.len() >= limit;
         let last = customers.last().filter(|_| is_full);

@@ -1,4 +1,4 @@
-//! Telling whose else a record is, for repositories that can.
+//! Finding the other owners of a record, for repositories that can.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use super::StoreError;
 use crate::customer::CustomerId;
 use crate::data_map::Record;
 
-/// A small port of its own: somebody who knows who else has a record. A data map in which several people may have a record takes
-/// it: [`ByRecord::sharing`](super::ByRecord::sharing).
+/// Tells whether a record has other owners. A data map with shared records needs this:
+/// [`ByRecord::sharing`](super::ByRecord::sharing).
 #[async_trait]
 pub trait WhoShares: Debug + Send + Sync + 'static {
-    /// Whether somebody else has each of these records as well, in order. The records are the customer's, of classes that
-    /// [may be shared](crate::DataMap::shared_classes). A customer who has left, because the own record is gone or erased, is
-    /// nobody any more, and so is the "Unknown Customer".
+    /// Whether each of these records also has another owner, in order. The records belong to the customer, and their
+    /// classes [may be shared](crate::DataMap::shared_classes). A customer whose own record is deleted or erased does
+    /// not count as an owner. Neither does the "Unknown Customer".
     ///
-    /// A record of which the answer is yes stays with the others and is only searched for the customer who leaves; it is treated
-    /// with the last one.
+    /// A record with another owner stays, and its texts are only searched for the customer who is erased. The record
+    /// is treated with its last owner.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe. **Errors:** [`StoreError`];
-    /// nothing of the customer is erased then.
+    /// then nothing of the customer is erased.
     async fn have_others(&self, customer: &CustomerId, records: &[Record]) -> Result<Vec<bool>, StoreError>;
 }
 

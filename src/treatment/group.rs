@@ -1,4 +1,5 @@
-//! The smallest group: what stays in general form must be shared by enough customers to single nobody out.
+//! The smallest group: values that stay in general form must be shared by so many customers that they identify
+//! nobody.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +11,20 @@ use crate::anonymise::{Generalisation, Reveals, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, Record, Value};
 
-/// How many customers of a tenant have to share what stays of one, and what is written where fewer do: first each of the
-/// fields one step [more general](Self::coarser), where it has such a step, and the others cleared; where too few share
-/// even that, all are [cleared](Self::fields).
+/// The number of customers of a tenant who have to share the kept values of one customer, and what is written if
+/// fewer do.
 ///
-/// The customers are counted before anything is written: everybody in the tenant whose own record has, or would have
-/// once it is made general, the same values in all of these fields; those who were erased before among them, the
-/// "Unknown Customer" not. So what is written depends on the fields that stay alone, and never on what is erased.
+/// 1. If too few share the values, each field is made one step [more general](Self::coarser). A field without such a
+///    step is cleared.
+/// 2. If too few share even these values, all fields are [cleared](Self::fields).
 ///
-/// Nobody is made general twice: a step keeps what [`Generalisation::coarser`] promises. So whoever shared the coarser
-/// value with a customer before still does once that one, or the other, is erased, in whatever order.
+/// The customers are counted before anything is written. A customer counts if the customer's own record has the same
+/// values in all of these fields, or would have them once it is made general. Customers who were erased before count,
+/// too; the "Unknown Customer" does not. So the result depends only on the fields that stay, and never on erased
+/// values.
+///
+/// A value that is general already does not change again: [`Generalisation::coarser`] promises that. So two customers
+/// who share the coarser value still share it after one of them is erased, in any order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SmallestGroup {
     pub(crate) least: u32,
@@ -29,22 +34,24 @@ pub struct SmallestGroup {
 }
 
 impl SmallestGroup {
-    /// How many customers at least.
+    /// The smallest number of customers.
     pub fn least(&self) -> u32 {
         self.least
     }
 
-    /// The fields that have to be shared together, and what clears each of them.
+    /// The fields that are compared together, each with the strategy that clears it.
     pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.fields
     }
 
-    /// Those of the fields that have a step more general, and that step. Empty: there is none, and all are cleared at once.
+    /// The fields that have a more general step, each with that step. If this is empty, all fields are cleared at
+    /// once.
     pub fn coarser(&self) -> &BTreeMap<FieldName, Generalisation> {
         &self.coarser
     }
 
-    /// What is written to each field of a record that [stands](Standing) so, in place of what is written otherwise.
+    /// What is written to each field of the group for a record with a given [standing](Standing). It replaces what is
+    /// written otherwise.
     pub(crate) fn written(&self, standing: Standing) -> BTreeMap<FieldName, Strategy> {
         let step = |(field, cleared): (&FieldName, &Strategy)| {
             let strategy = match self.coarser.get(field) {
@@ -61,35 +68,35 @@ impl SmallestGroup {
     }
 }
 
-/// A value that customers may share, as it stays.
+/// A value that customers may share, in the form in which it stays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedField {
     /// The field.
     pub field: FieldName,
-    /// How a value is made general before it is compared; none where it stays as it is.
+    /// How the value is made general before the comparison. `None` if it stays as it is.
     pub general: Option<Generalisation>,
-    /// What it comes to: NULL where it cannot be made general.
+    /// The general value. NULL if the value cannot be made general.
     pub value: Value,
 }
 
-/// What stays of one customer, to count how many share it.
+/// What stays of one customer. The store counts how many customers share it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Group {
-    /// Whose customers are counted.
+    /// The tenant whose customers are counted.
     pub tenant: TenantId,
     /// The class of the customers' own records.
     pub class: ClassName,
-    /// What they share.
+    /// The values that they share.
     pub fields: Vec<SharedField>,
-    /// The day of the erasure: an age depends on it.
+    /// The day of the erasure, because ages depend on it.
     pub day: NaiveDate,
-    /// How many it takes. A count may stop there.
+    /// The smallest number of customers. A count may stop there.
     pub least: u32,
 }
 
 impl Group {
-    /// Whether a customer's own record is in it.
+    /// Whether a customer's own record is in the group.
     pub fn has(&self, record: &Record) -> bool {
         record.class == self.class
             && self.fields.iter().all(|shared| {
@@ -98,18 +105,18 @@ impl Group {
     }
 }
 
-/// A value as it stays. What cannot be made general goes, so it is NULL here.
+/// A value as it stays. A value that cannot be made general is erased, so the result is NULL.
 pub(crate) fn as_it_stays(general: Option<Generalisation>, value: &Value, day: NaiveDate) -> Value {
     general.map_or_else(|| value.clone(), |general| general.apply(value, day).unwrap_or(Value::Null))
 }
 
 impl ClassTreatment {
-    /// How many customers have to share what stays, if anybody asks for it.
+    /// The smallest group, if the policy asks for one.
     pub fn smallest_group(&self) -> Option<&SmallestGroup> {
         self.smallest_group.as_ref()
     }
 
-    /// How a field of the group is made general; none where it stays as it is.
+    /// How a field of the group is made general. `None` if the field stays as it is.
     pub(crate) fn general(&self, field: &FieldName) -> Option<Generalisation> {
         match self.fields.get(field).map(Strategy::reveals) {
             Some(Reveals::Only(general)) => Some(general),
@@ -119,12 +126,13 @@ impl ClassTreatment {
 }
 
 impl Treatment {
-    /// Whether customers have to be counted who share what stays.
+    /// Whether a smallest group has to be counted.
     pub(crate) fn counts_groups(&self) -> bool {
         self.classes.values().any(|class| class.smallest_group.is_some())
     }
 
-    /// What stays of a customer's own record, to count how many share it. None where nobody has to be counted.
+    /// What stays of a customer's own record, for counting the customers who share it. `None` if nothing has to be
+    /// counted.
     pub fn group(&self, record: &Record, tenant: &TenantId, day: NaiveDate) -> Option<Group> {
         let class = self.classes.get(&record.class)?;
         let smallest = class.smallest_group.as_ref()?;
@@ -142,8 +150,9 @@ impl Treatment {
         })
     }
 
-    /// What of it is left one step more general, to count how many share that: it tells [`Standing::Rare`] from
-    /// [`Standing::Alone`] where too few are in the [group](Self::group). None where there is no such step.
+    /// What stays one step more general, for counting the customers who share it. If too few are in the
+    /// [group](Self::group), this count tells [`Standing::Rare`] from [`Standing::Alone`]. `None` if there is no such
+    /// step.
     pub fn coarser_group(&self, record: &Record, tenant: &TenantId, day: NaiveDate) -> Option<Group> {
         let smallest = self.classes.get(&record.class)?.smallest_group.as_ref()?;
         let shared = |(field, coarser): (&FieldName, &Generalisation)| {
@@ -160,7 +169,7 @@ impl Treatment {
         })
     }
 
-    /// Whether there is something left to make more general or to clear in a record that too few customers are like.
+    /// Whether a record that too few customers share still has something to make more general or to clear.
     pub fn singles_out(&self, record: &Record, standing: Standing) -> bool {
         let smallest = self.classes.get(&record.class).and_then(|class| class.smallest_group.as_ref());
         smallest.is_some_and(|smallest| {

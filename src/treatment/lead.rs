@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName};
 
-/// Something that still leads to the person after a treatment. While there is any, the honest word for the person is
+/// Something that still leads to the person after a treatment. While there is any, the honest word is
 /// *pseudonymised*.
 ///
 /// ```
@@ -26,7 +26,7 @@ pub enum Lead {
     Class {
         /// The class.
         class: ClassName,
-        /// It leads to the person only as long as a duty keeps the records.
+        /// Whether it leads to the person only as long as a duty keeps the records.
         while_kept: bool,
     },
     /// A personal field that stays.
@@ -35,7 +35,7 @@ pub enum Lead {
         class: ClassName,
         /// The field.
         field: FieldName,
-        /// It leads to the person only as long as a duty keeps the records.
+        /// Whether it leads to the person only as long as a duty keeps the records.
         while_kept: bool,
     },
     /// Profiles at a payment gateway.
@@ -43,7 +43,7 @@ pub enum Lead {
 }
 
 impl Lead {
-    /// The class, if it leads to the person only as long as a duty keeps records of that class.
+    /// The class, if this leads to the person only as long as a duty keeps records of the class.
     pub(crate) fn class_while_kept(&self) -> Option<&ClassName> {
         match self {
             Self::Class { class, while_kept: true } | Self::Field { class, while_kept: true, .. } => {
@@ -53,7 +53,7 @@ impl Lead {
         }
     }
 
-    /// The names of which it consists: `customer` and `city`, or `gateway` and `stripe`.
+    /// The names of its parts: `customer` and `city`, or `gateway` and `stripe`.
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
             Self::Class { class, .. } => vec![class.as_str()],

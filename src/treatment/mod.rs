@@ -1,7 +1,8 @@
 //! Treatments: what a store is told to do to each record class, field by field, and what it counts.
 //!
-//! A policy resolves to treatments, and each is dated for one day and tenant before a store gets it: from then on a duty is a
-//! date from which records are kept. A store needs to know nothing of policies, plans and approvals.
+//! A policy resolves to treatments. Before a store gets a treatment, the treatment is dated for one day and one
+//! tenant: each duty becomes a date from which records are kept. A store knows nothing of policies, plans and
+//! approvals.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,15 +42,16 @@ open_name! {
     TreatmentName
 }
 
-/// What is done to the records of a class. Exhaustive: a store must know every one, and none is the default.
+/// What is done to the records of a class. The enum is exhaustive: a store must handle every action, and there is no
+/// default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordAction {
-    /// The records go.
+    /// The records are deleted.
     Delete,
-    /// The records stay; what identifies goes.
+    /// The records stay. What identifies a person is erased.
     Anonymise,
-    /// The records go to the tenant's "Unknown Customer"; what identifies goes.
+    /// The records go to the tenant's "Unknown Customer". What identifies a person is erased.
     Reassign,
     /// The records stay as they are.
     Keep {
@@ -59,7 +61,7 @@ pub enum RecordAction {
 }
 
 impl RecordAction {
-    /// As the policy spells it.
+    /// The name of the action in the policy.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Delete => "delete",
@@ -90,8 +92,8 @@ pub struct ClassTreatment {
     pub(crate) or_deletes: bool,
 }
 
-/// What becomes of a record that goes, as long as one needs it that a duty keeps: it is anonymised at once, and deleted
-/// with the last of them.
+/// How a record is treated that must be deleted, but that a kept record still needs. The record is anonymised at
+/// once, and deleted together with the last record that needs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tombstone {
     pub(crate) fields: BTreeMap<FieldName, Strategy>,
@@ -100,17 +102,17 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
-    /// What is written meanwhile, per field.
+    /// What is written to the tombstone, per field.
     pub fn fields(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.fields
     }
 
-    /// Personal fields that stay meanwhile, with the reason.
+    /// Personal fields that the tombstone keeps, with the reason.
     pub fn kept(&self) -> &BTreeMap<FieldName, String> {
         &self.kept
     }
 
-    /// The classes whose records may need it.
+    /// The classes whose records may need the tombstone.
     pub fn needed_by(&self) -> &BTreeSet<ClassName> {
         &self.needed_by
     }
@@ -127,7 +129,7 @@ impl ClassTreatment {
         &self.fields
     }
 
-    /// The duties that defer all this, by the field that holds a record's date. A record that one of them keeps stays
+    /// The duties that defer the action, by the field that holds a record's date. A record that a duty keeps stays
     /// byte for byte as it is.
     pub fn under_duty(&self) -> &[UnderDuty] {
         &self.under_duty
@@ -138,22 +140,24 @@ impl ClassTreatment {
         &self.kept
     }
 
-    /// What becomes of a record that goes, as long as one needs it that a duty keeps. None where none can.
+    /// How a record is treated that must be deleted, but that a kept record still needs. `None` if no kept record can
+    /// need one of this class.
     pub fn tombstone(&self) -> Option<&Tombstone> {
         self.tombstone.as_ref()
     }
 
-    /// Whether a record is deleted that cannot be handed over, because the "Unknown Customer" has an equal one.
+    /// Whether a record is deleted if it cannot be handed over. That happens when the "Unknown Customer" has an equal
+    /// record already.
     pub fn or_deletes(&self) -> bool {
         self.or_deletes
     }
 
-    /// Whether a duty may defer what is done to the records. What is kept anyway is deferred by none.
+    /// Whether a duty may defer the action. A class that is kept anyway is never deferred.
     pub(crate) fn is_deferred(&self) -> bool {
         !self.under_duty.is_empty() && !matches!(self.action, RecordAction::Keep { .. })
     }
 
-    /// What is written to a record that stands so.
+    /// What is written to a record with a given standing.
     pub(crate) fn written(&self, standing: Standing) -> Vec<(&FieldName, Cow<'_, Strategy>)> {
         let fields = match (standing, &self.action) {
             (Standing::Kept, _)
@@ -186,14 +190,14 @@ impl ClassTreatment {
         list
     }
 
-    /// What is written to a record that stays, by field: as it is treated, or meanwhile as a tombstone.
+    /// What is written to a record that stays, by field: as a treated record, or as a tombstone for the time being.
     #[cfg(feature = "sqlite")]
     pub(crate) fn field_strategies(&self) -> BTreeMap<&FieldName, &Strategy> {
         let meanwhile = self.tombstone.iter().flat_map(|tombstone| &tombstone.fields);
         meanwhile.chain(&self.fields).collect()
     }
 
-    /// The fields that show that a record was treated, if it stays.
+    /// The fields that show whether a record was treated, if the record stays.
     pub(crate) fn sign_fields(&self) -> &BTreeMap<FieldName, Strategy> {
         match (&self.action, &self.tombstone) {
             (RecordAction::Delete, Some(tombstone)) => &tombstone.fields,
@@ -201,27 +205,27 @@ impl ClassTreatment {
         }
     }
 
-    /// Every strategy with its field, whenever it is written.
+    /// Every strategy with its field, including those of the tombstone.
     pub(crate) fn strategies(&self) -> impl Iterator<Item = (&FieldName, &Strategy)> {
         self.fields.iter().chain(self.tombstone.iter().flat_map(|tombstone| &tombstone.fields))
     }
 }
 
-/// Whether a field is not yet what is written to a record that stands so.
+/// Whether a record with a given standing still has a field to write.
 fn is_pending(class: &ClassTreatment, record: &Record, standing: Standing) -> bool {
     class.written(standing).iter().any(|(field, strategy)| is_to_write(strategy, record.get(field.as_str())))
 }
 
-/// Whether a value is not yet what it is to be, as far as the value alone tells. Of a text that is searched it does not:
-/// whom for, and whether it is a document, is known elsewhere.
+/// Whether a value still has to be written, as far as the value alone shows. For a redacted text the value does not
+/// show it: the answer depends on whom the store searches for, and on whether the text is a JSON document.
 fn is_to_write(strategy: &Strategy, value: &Value) -> bool {
     !matches!(strategy, Strategy::Redact { .. }) && !strategy.holds(value)
 }
 
-/// The name of what is done to records that expire.
+/// The name of the treatment that expiry carries out.
 pub(crate) const EXPIRE: &str = "expire";
 
-/// The code by which it keeps the classes whose records do not. Nobody is shown it.
+/// The reason under which this treatment keeps the classes that do not expire. The reason is never shown.
 pub(crate) const DOES_NOT_EXPIRE: &str = "does_not_expire";
 
 /// What is done to the profiles at a payment gateway.
@@ -240,19 +244,19 @@ pub enum GatewayAction {
 /// What becomes of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordChange {
-    /// Nothing: it is kept, or as it should be already.
+    /// Nothing: the record is kept, or already has its final values.
     Nothing,
-    /// It goes.
+    /// The record is deleted.
     Delete,
-    /// These fields get these values.
+    /// The fields get these values.
     Write(BTreeMap<FieldName, Value>),
-    /// It goes to the tenant's "Unknown Customer", and these fields get these values.
+    /// The record goes to the tenant's "Unknown Customer", and the fields get these values.
     Reassign(BTreeMap<FieldName, Value>),
 }
 
-/// A named set of record actions, checked against a data map: what a store gets to carry out.
+/// A named set of record actions, checked against a data map. A store carries it out.
 ///
-/// Stores know no policy; this is all they see of it.
+/// Stores know no policy. The treatment is all that they see of the policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Treatment {
     pub(crate) name: TreatmentName,
@@ -261,13 +265,13 @@ pub struct Treatment {
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
     pub(crate) links: Vec<Lead>,
     pub(crate) not_covered: Vec<NotCovered>,
-    /// It is about records that expire: their customers stay.
+    /// Whether the treatment is for records that expire. The customers of these records stay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expiry: bool,
 }
 
 impl Treatment {
-    /// Its name in the policy.
+    /// The treatment's name in the policy.
     pub fn name(&self) -> &TreatmentName {
         &self.name
     }
@@ -277,7 +281,7 @@ impl Treatment {
         &self.root
     }
 
-    /// What is done, per class. Every class of the data map is here.
+    /// What is done, per class. Contains every class of the data map.
     pub fn classes(&self) -> &BTreeMap<ClassName, ClassTreatment> {
         &self.classes
     }
@@ -292,19 +296,19 @@ impl Treatment {
         &self.gateways
     }
 
-    /// Whether it is about records that expire: their customers stay.
+    /// Whether the treatment is for records that expire. The customers of these records stay.
     #[cfg(feature = "sqlite")]
     pub(crate) fn is_expiry(&self) -> bool {
         self.expiry
     }
 
-    /// Whether the customer's own record goes.
+    /// Whether the customer's own record is deleted.
     pub fn deletes_root(&self) -> bool {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
-    /// The same treatment without some classes. A store that decorates another store, and holds these classes itself, gives
-    /// the other store the rest. See also [`DataMap::with_class`](crate::DataMap::with_class).
+    /// The same treatment without some classes. A store that decorates another store and itself holds these classes
+    /// passes this treatment to the other store. See also [`DataMap::with_class`](crate::DataMap::with_class).
     #[must_use]
     pub fn without<'c>(&self, classes: impl IntoIterator<Item = &'c ClassName>) -> Self {
         let mut rest = self.clone();
@@ -314,14 +318,14 @@ impl Treatment {
         rest
     }
 
-    /// Names the treatment with everything in it: actions, strategies, what they write, and the reasons of policy and map in
-    /// their authors' words. No sentence of this crate is part of it.
+    /// The digest of the whole treatment: actions, strategies, the values that they write, and the reasons in the
+    /// words of the policy's and the map's authors. No sentence of this crate is part of the digest.
     pub fn digest(&self) -> Digest {
         Digest::of(self)
     }
 
-    /// What becomes of a record that [stands](Self::standings) so. Pure: the same seed, record and day give the same change, and nothing that is
-    /// erased has any influence on it.
+    /// What happens to a record with a given [standing](Self::standings). Pure: the same seed, record and day give
+    /// the same change. Values that are erased have no influence on the values that are written.
     pub fn treat(
         &self,
         record: &Record,
@@ -359,8 +363,8 @@ impl Treatment {
         }
     }
 
-    /// How many mentions in a record's texts are not certain, by field. A document that cannot be read has none; it is an
-    /// error elsewhere.
+    /// The number of uncertain mentions in a record's texts, by field. A document that cannot be read counts as 0
+    /// here; elsewhere it is an error.
     pub(crate) fn uncertain<'t>(
         &'t self,
         record: &Record,
@@ -383,13 +387,13 @@ impl Treatment {
         class.into_iter().flat_map(|class| class.written(standing)).filter_map(count).collect()
     }
 
-    /// Whether texts are searched for the customer.
+    /// Whether the treatment searches texts for the customer.
     pub(crate) fn redacts(&self) -> bool {
         let mut strategies = self.classes.values().flat_map(ClassTreatment::strategies);
         strategies.any(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }))
     }
 
-    /// Whether a value of a field is erased, and so says nothing of the person any more.
+    /// Whether a value of a field is an erased value, and so says nothing of the person any more.
     pub(crate) fn is_erased(&self, class: &str, field: &str, value: &Value) -> bool {
         let strategies = self.classes.get(class).into_iter().flat_map(ClassTreatment::strategies);
         strategies
@@ -397,7 +401,7 @@ impl Treatment {
             .any(|(_, strategy)| !matches!(strategy, Strategy::Redact { .. }) && strategy.holds(value))
     }
 
-    /// The same with the host's own strategies in it again, after it was saved.
+    /// The same treatment with the host's own strategies restored, after it was loaded.
     pub(crate) fn bind(&self, strategies: &Strategies) -> Result<Self, Unbound> {
         let mut bound = self.clone();
         for class in bound.classes.values_mut() {
@@ -407,30 +411,30 @@ impl Treatment {
         Ok(bound)
     }
 
-    /// Whether strategies of the host's own are missing that it was saved with.
+    /// Whether the treatment was loaded, and some of the host's own strategies are still missing.
     pub(crate) fn is_unbound(&self) -> bool {
         self.classes.values().flat_map(ClassTreatment::strategies).any(|(_, field)| field.unbound().is_some())
     }
 
-    /// What different duties keep together with their records.
+    /// For each duty: the links over which the duty keeps other records together with its own.
     pub(crate) fn kept_together(&self) -> BTreeSet<&BTreeSet<(ClassName, String)>> {
         let duties = self.classes.values().flat_map(|class| &class.under_duty);
         duties.map(|under| &under.needs).filter(|needs| !needs.is_empty()).collect()
     }
 
-    /// Whether a duty may defer what is done to records of some class.
+    /// Whether a duty may defer the action on some class.
     pub(crate) fn has_duties(&self) -> bool {
         self.classes.values().any(ClassTreatment::is_deferred)
     }
 
-    /// Whether there is still something to do to a record that [stands](Self::standings) so.
+    /// Whether something still has to be done to a record with a given [standing](Self::standings).
     pub fn is_due(&self, record: &Record, standing: Standing) -> bool {
         self.classes.get(&record.class).is_some_and(|class| match (standing, &class.action) {
             (
                 Standing::Free | Standing::Rare | Standing::Alone,
                 RecordAction::Delete | RecordAction::Reassign,
             ) => true,
-            // What singles somebody out is told apart: a group may grow smaller when others leave.
+            // Whether the group is too small is counted elsewhere: a group may shrink when others leave.
             (Standing::Free | Standing::Rare | Standing::Alone, _) => {
                 is_pending(class, record, Standing::Free)
             }
@@ -438,8 +442,8 @@ impl Treatment {
         })
     }
 
-    /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there
-    /// is any, the honest word is *pseudonymised*.
+    /// What still leads to the person afterwards: kept classes and fields that hold personal data. While there is any
+    /// such link, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
     }
@@ -451,8 +455,8 @@ impl Treatment {
         self.outcome_with(self.links.is_empty(), root_may_stay, true)
     }
 
-    /// The same where it is known what stays. Where rows of mapped tables are there that no class claims, the word says no more
-    /// than what the data map reaches.
+    /// The honest word, where it is known what stays. If mapped tables have rows that no class claims, the word
+    /// covers only what the data map reaches.
     pub(crate) fn outcome_with(
         &self,
         no_links: bool,
@@ -468,13 +472,14 @@ impl Treatment {
         }
     }
 
-    /// The [links](Self::links) of one customer: a class that a duty may keep is none where it keeps none of theirs.
+    /// The [links](Self::links) for one customer. A class that a duty may keep counts only if the duty keeps records
+    /// of this customer.
     pub(crate) fn links_with(&self, is_kept: impl Fn(&str) -> bool) -> Vec<Lead> {
         let leads = |lead: &&Lead| lead.class_while_kept().is_none_or(|class| is_kept(class.as_str()));
         self.links.iter().filter(leads).cloned().collect()
     }
 
-    /// What it does not reach.
+    /// What the treatment does not reach.
     pub fn not_covered(&self) -> &[NotCovered] {
         &self.not_covered
     }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Which records count as those whose owner is gone.
+/// Which records count as ownerless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ownerless {
-    /// They name a customer who is not there, or hang from a record that is not there.
+    /// Records that name a customer who does not exist, or that hang from a record that does not exist.
     Gone,
-    /// Those, and those that name nobody: a foreign key may have been cleared when its customer went, and a guest's order
-    /// never had one.
+    /// Those records, and also records that name nobody. A foreign key may have been cleared when its customer was
+    /// erased, and a guest's order never had a customer.
     GoneOrNone,
 }
 

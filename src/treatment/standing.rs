@@ -1,4 +1,4 @@
-//! What a treatment's duties mean for one record among all of its customer's.
+//! The standing of a record: how the treatment's duties affect it, among all records of its customer.
 
 use std::collections::BTreeSet;
 
@@ -8,33 +8,33 @@ use super::{ClassTreatment, Treatment, UnderDuty};
 use crate::customer::Moment;
 use crate::data_map::{ClassName, DataMap, Link, ReadDate, Record};
 
-/// How a record stands. Exhaustive: a store must know every one.
+/// How a treatment affects a record. The enum is exhaustive: a store must handle every standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// No duty keeps it: it is treated.
+    /// No duty keeps the record. It is treated.
     Free,
-    /// A duty keeps it: it stays byte for byte as it is.
+    /// A duty keeps the record. It stays byte for byte as it is.
     Kept,
-    /// It is treated, and fewer customers than the treatment's [smallest group](super::SmallestGroup) share what would
-    /// stay of it, but enough what is one step more general: that is written.
-    /// [`standings`](Treatment::standings) cannot tell: a store counts the [group](Treatment::group), and the
-    /// [coarser one](Treatment::coarser_group).
+    /// The record is treated. Fewer customers than the treatment's [smallest group](super::SmallestGroup) share what
+    /// would stay, but enough share the values one step more general. These more general values are written.
+    /// [`standings`](Treatment::standings) never returns this: a store counts the [group](Treatment::group) and the
+    /// [coarser group](Treatment::coarser_group).
     Rare,
-    /// It is treated, and too few customers share even that, so it is cleared too.
+    /// The record is treated. Too few customers share even the more general values, so they are cleared, too.
     Alone,
-    /// A record needs it that a duty keeps, or one that stays for the sake of such a record: it is anonymised as its
-    /// [tombstone](super::Tombstone) says, and goes with the last of them.
+    /// A kept record, or another needed record, needs this record. It is anonymised as its
+    /// [tombstone](super::Tombstone) says, and deleted together with the last record that needs it.
     Needed,
 }
 
 impl UnderDuty {
-    /// The date by which a record is kept: its own, or that of the record from which it hangs. None if there is no such
-    /// record or no such date: what is not known forbids.
+    /// The date by which a record is kept: its own, or the date of the record from which it hangs. `None` if there is
+    /// no such record or no such date. An unknown date keeps the record.
     pub(crate) fn date(&self, record: &Record, records: &[Record], map: &DataMap) -> Option<Moment> {
         self.read(record, records, map, None)?.moment()
     }
 
-    /// What comes of reading that date on a day. None if there is no such record.
+    /// Reads that date on a day. `None` if there is no record with the date.
     pub(crate) fn read(
         &self,
         record: &Record,
@@ -54,8 +54,8 @@ impl UnderDuty {
 }
 
 impl Treatment {
-    /// How each of a customer's records stands, in order. All of their records have to be there: a record may be kept by
-    /// the date of another, or needed by another.
+    /// The standing of each of a customer's records, in order. Pass all records of the customer: the date of one
+    /// record may keep another, and one record may need another.
     pub fn standings(&self, records: &[Record], map: &DataMap) -> Vec<Standing> {
         let under =
             |record: &Record| self.class(record.class.as_str()).map_or(&[][..], |class| class.under_duty());
@@ -89,7 +89,7 @@ impl Treatment {
         }
     }
 
-    /// A record that a duty keeps, and the records that it keeps with it over the links that the duty needs.
+    /// A kept record, and the records that it keeps over the links in the duty's `needs`.
     fn together(
         record: usize,
         needs: &BTreeSet<(ClassName, String)>,
@@ -113,7 +113,8 @@ impl Treatment {
         kept
     }
 
-    /// Whether a record that stays needs another that would go. Where nobody said which record it points at, it may be any.
+    /// Whether a record that stays needs another record. If the map does not name the fields of the link, it may need
+    /// any record of the class.
     fn needs(&self, from: &Record, record: &Record, map: &DataMap) -> bool {
         let tombstone = self.class(record.class.as_str()).and_then(ClassTreatment::tombstone);
         let (Some(class), Some(to)) = (map.class(from.class.as_str()), map.class(record.class.as_str()))

@@ -1,4 +1,4 @@
-//! What a store counts: before, while it treats, and after.
+//! The counts of a store: before, during and after a treatment.
 
 use std::collections::BTreeMap;
 
@@ -7,82 +7,85 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_map::{ClassName, FieldName};
 
-/// How many records of a class a customer has.
+/// The number of a customer's records of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassTally {
     /// Records that belong to the customer.
     pub rows: u64,
-    /// Those to which the treatment would still do something.
+    /// Records to which the treatment would still do something.
     pub due: u64,
 }
 
-/// How many records a customer has, per class.
+/// The number of a customer's records, per class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// By class.
+    /// The counts, by class.
     pub classes: BTreeMap<ClassName, ClassTally>,
-    /// By class, records that a duty keeps for now. They are among the rows, and not among those that are due.
+    /// Records that a duty keeps for now, by class. They are included in `rows`, but not in `due`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<ClassName, Kept>,
-    /// By class, records of which fewer customers share what would stay than the treatment's [smallest
-    /// group](crate::treatment::SmallestGroup) takes, and of which it is there still: it is made more general or cleared. Not
-    /// among those that are due; a group may grow smaller when others leave.
+    /// Records whose kept values are shared by fewer customers than the treatment's [smallest
+    /// group](crate::treatment::SmallestGroup) requires, by class. Only records whose values are still there count:
+    /// the values are made more general or cleared. These records are not included in `due`, because a group may
+    /// shrink when others leave.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rare: BTreeMap<ClassName, u64>,
-    /// By class, those among the rare ones of which too few share even what is one step more general: they are cleared.
+    /// Records among the `rare` whose more general values are shared by too few customers, too, by class. They are
+    /// cleared.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub alone: BTreeMap<ClassName, u64>,
-    /// By class and field, mentions in texts that may mean the customer and are not certain: they stay, and a person
-    /// should look at them.
+    /// Uncertain mentions in texts, by class and field. They may mean the customer. They stay, and a person should
+    /// look at them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub uncertain: Uncertain,
-    /// By class, records of the customer that somebody else has too who stays: they stay with that one.
+    /// Records that another customer who stays also owns, by class. They stay with that customer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<ClassName, u64>,
-    /// By class and link, records that are treated although the link leads to another customer: a field of such a record belongs to
-    /// that customer, or the record belongs to somebody over other records only. The plan says so, because a map with the wrong
-    /// owner would take other people's records.
+    /// Records that are treated although one of their links leads to another customer, by class and link. Either a
+    /// field of the record belongs to that customer, or the record's owner is found only over other records. The plan
+    /// reports them, because a map with the wrong owner would erase other people's records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub named_others: BTreeMap<ClassName, BTreeMap<String, u64>>,
-    /// By class, records of others in which only fields belong to the customer. They are among the rows.
+    /// Records of other owners in which some fields belong to the customer, by class. They are included in `rows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<ClassName, u64>,
-    /// By class, records that would go and that a record needs which stays. They are due only as long as they are not
-    /// anonymised.
+    /// Records that a retained record still needs, and that would be deleted otherwise, by class. They are included
+    /// in `due` until they are anonymised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tombstones: BTreeMap<ClassName, u64>,
 }
 
-/// How many records of each class were treated, as the store did it.
+/// The number of treated records of each class, as the store treated them.
 ///
-/// Every record of the class counts that the customer has, whatever was in its fields: a count of those that were
-/// written to would tell which fields were empty before.
+/// Every record of the customer counts, whatever its fields held. A count of the written records would reveal which
+/// fields were empty before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// By class, the customer's records that were treated as the action of the class says.
+    /// The customer's records that were treated by the action of their class, by class.
     pub classes: BTreeMap<ClassName, u64>,
-    /// By class, what was done otherwise.
+    /// What was done instead of the action, by class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub otherwise: BTreeMap<ClassName, Otherwise>,
 }
 
-/// What was done to records of a class otherwise than the action of the class says. A record is counted once.
+/// What was done to records of a class instead of the class's action. Each record counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Otherwise {
-    /// The customer's records that were deleted and not handed over, because the "Unknown Customer" had an equal one.
+    /// The customer's records that were deleted instead of handed over, because the "Unknown Customer" had an equal
+    /// record.
     #[serde(skip_serializing_if = "is_zero")]
     pub deleted: u64,
-    /// The customer's records that were anonymised and stay for now, because a record needs them that stays.
+    /// The customer's records that were anonymised and stay for now, because a retained record needs them.
     #[serde(skip_serializing_if = "is_zero")]
     pub meanwhile: u64,
-    /// Records of others that stay as they are but for the fields that belong to the customer.
+    /// Records of other owners in which only the customer's fields were erased.
     #[serde(skip_serializing_if = "is_zero")]
     pub fields: u64,
-    /// By link, records that stay and whose link to a deleted record was cut.
+    /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
-    /// By link, records that stay and whose link to a deleted record leads to the "Unknown Customer" now.
+    /// Records that stay and whose link now leads to the "Unknown Customer", by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub handed_over: BTreeMap<String, u64>,
 }
@@ -106,7 +109,7 @@ impl Otherwise {
 }
 
 impl Counts {
-    /// Adds others to these.
+    /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
         for (class, count) in &other.classes {
             *self.classes.entry(class.clone()).or_default() += count;
@@ -122,7 +125,8 @@ impl Counts {
             && self.otherwise.values().all(|otherwise| *otherwise == Otherwise::default())
     }
 
-    /// By class, the customer's records to which something was done, and those of others of which fields were written.
+    /// The number of touched records, by class: the customer's records, and records of others in which fields were
+    /// written.
     pub(crate) fn touched(&self) -> BTreeMap<ClassName, u64> {
         let mut all = self.classes.clone();
         for (class, Otherwise { deleted, meanwhile, fields, .. }) in &self.otherwise {
@@ -132,20 +136,21 @@ impl Counts {
     }
 }
 
-/// How many mentions are not certain, by class and field.
+/// The number of uncertain mentions, by class and field.
 pub type Uncertain = BTreeMap<ClassName, BTreeMap<FieldName, u64>>;
 
 /// Records of a class that a duty keeps for now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// How many.
+    /// The number of records.
     pub rows: u64,
-    /// The latest date among them, by the field that holds it.
+    /// The latest date of these records, by the field that holds it.
     pub latest: BTreeMap<FieldName, NaiveDate>,
-    /// The earliest date by which one of them is kept, by the field that holds it.
+    /// The earliest date that keeps one of them, by the field that holds it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub earliest: BTreeMap<FieldName, NaiveDate>,
-    /// How many of them hold a date that cannot be read, by the field that holds it. Nobody can tell when their duty ends.
+    /// The number of these records whose date cannot be read, by the field that holds it. The end of their duty is
+    /// unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<FieldName, u64>,
 }
@@ -158,7 +163,7 @@ impl Kept {
         }
     }
 
-    /// Adds what is known of the dates of others.
+    /// Adds the counts and dates of other records.
     #[cfg(feature = "sqlite")]
     pub(crate) fn and(&mut self, other: &Self) {
         self.rows += other.rows;
@@ -187,7 +192,8 @@ impl Tally {
         self.classes.values().map(|class| class.due).sum()
     }
 
-    /// Whether there is anything left to do, what singles the customer out among it.
+    /// Whether anything is left to do, including values that identify the customer because too few customers share
+    /// them.
     pub(crate) fn is_anything_left(&self) -> bool {
         self.due() > 0 || self.rare.values().any(|rows| *rows > 0)
     }

@@ -1,5 +1,5 @@
-//! What becomes of texts that are searched: those that cannot be read, and those that a duty deferred until nobody can be
-//! looked for any more.
+//! Searched texts in two special cases: texts that cannot be read, and texts that a duty deferred until nobody can be
+//! searched for.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,28 @@ use crate::anonymise::{Draw, Strategy};
 use crate::data_map::{DataMap, Field, FieldName, Record, Value};
 
 impl ClassTreatment {
-    /// What is written in place of a value that cannot be read, by field: a searched text that is bytes or of another
-    /// encoding, a document that is no JSON. Where nothing is said, such a value stops the erasure of its customer.
+    /// What replaces a value that cannot be read, by field: a searched text that is bytes or has another encoding, or
+    /// a document that is not JSON. A field without an entry blocks the erasure of its customer.
     pub fn unreadable(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.unreadable
     }
 
-    /// What becomes of a searched text, by field, once the duty that deferred the search has ended and the customer's own
-    /// values are erased: then nobody can be looked for. See [`is_marked`](Self::is_marked).
+    /// What replaces a searched text after a duty, by field. When the duty that deferred the search has ended, the
+    /// customer's own values are erased, and nobody can be searched for. See [`is_marked`](Self::is_marked).
     pub fn after_duty(&self) -> &BTreeMap<FieldName, Strategy> {
         &self.after_duty
     }
 
-    /// Whether the treatment has been carried out on a record, as another of its fields shows: one with a placeholder, a
-    /// token or a constant, which no value has by itself. A class with [`after_duty`](Self::after_duty) has such a field.
+    /// Whether the treatment was carried out on a record. Another field of the record shows this: a placeholder, a
+    /// token or a constant, which is never an original value. A class with [`after_duty`](Self::after_duty) has such
+    /// a field.
     pub fn is_marked(&self, record: &Record) -> bool {
         let marks = self.fields.iter().filter(|(_, strategy)| marks(strategy));
         marks.into_iter().any(|(field, strategy)| strategy.holds(record.get(field.as_str())))
     }
 }
 
-/// Whether what a strategy writes shows that it was written: no value is so by itself.
+/// Whether the output of a strategy shows that it was written, because no original value looks like it.
 pub(crate) fn marks(strategy: &Strategy) -> bool {
     match strategy {
         Strategy::Placeholder(_) | Strategy::Token(_) | Strategy::Invalidate(_) => true,
@@ -44,16 +45,16 @@ pub(crate) fn marks(strategy: &Strategy) -> bool {
     }
 }
 
-/// What is written to a searched text.
+/// The new value of a searched text.
 pub(crate) enum NewText<'t> {
     /// The text without the customer.
     Redacted(String),
-    /// What this strategy writes, in place of the whole text.
+    /// The output of this strategy, which replaces the whole text.
     Instead(&'t Strategy),
 }
 
 impl NewText<'_> {
-    /// The value.
+    /// The new value.
     pub(crate) fn written(&self, old: &Value, draw: &Draw<'_>) -> Value {
         match self {
             Self::Redacted(text) => Value::Text(text.clone()),
@@ -63,8 +64,8 @@ impl NewText<'_> {
 }
 
 impl Treatment {
-    /// Whether the customer's own values are erased: their own record has been treated, or is gone. From then on they
-    /// cannot be looked for in texts.
+    /// Whether the customer's own values are erased: the customer's own record was treated, or is gone. After that,
+    /// texts cannot be searched for these values.
     pub(crate) fn is_customer_erased(&self, records: &[Record]) -> bool {
         let Some(root) = self.class(self.root.as_str()) else { return false };
         let written = match root.action() {
@@ -82,8 +83,8 @@ impl Treatment {
             })
     }
 
-    /// What is to be written to the searched texts of a record. `is_erased` says whether the customer's own values
-    /// are erased. A value that cannot be read, and of which the policy says nothing, is an error, with its field.
+    /// The new values of a record's searched texts. `is_erased` says whether the customer's own values are erased. If
+    /// a value cannot be read and the policy has no rule for it, the result is an error with the field.
     pub(crate) fn texts(
         &self,
         record: &Record,

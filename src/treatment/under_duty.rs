@@ -1,4 +1,4 @@
-//! From which date on a duty keeps records, as a store is told.
+//! The date from which a duty keeps records, as a store receives it.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,22 @@ use serde::{Deserialize, Serialize};
 use crate::customer::Moment;
 use crate::data_map::{ClassName, DateForm, FieldName, TimeZone};
 
-/// Records of a class that are under a duty, by one field that holds their date.
+/// Records of a class under a duty, by one field that holds their date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderDuty {
     /// The field that holds the record's date.
     pub field: FieldName,
-    /// Where the records have no such field: the classes from which they hang, link by link, up to the one that has it.
+    /// If the records have no such field: the classes from which they hang, link by link, up to the class that has
+    /// the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<ClassName>,
-    /// Records dated then or later are kept. None until the treatment is [dated](crate::policy::Policy::dated): then all of
-    /// them are.
+    /// Records with this date or a later one are kept. `None` until the treatment is
+    /// [dated](crate::policy::Policy::dated): then all records are kept.
     pub keep_from: Option<NaiveDate>,
-    /// The zone in which the date is a day.
+    /// The time zone in which a date becomes a day.
     pub time_zone: TimeZone,
-    /// The links over which a record that is kept keeps others as they are, because it has no meaning without them, each
-    /// with the class from which it starts.
+    /// The links over which a kept record keeps other records unchanged, because it has no meaning without them. Each
+    /// comes with the class that has the link.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<(ClassName, String)>,
     /// How the field stores the date.
@@ -31,7 +32,8 @@ pub struct UnderDuty {
 }
 
 impl UnderDuty {
-    /// Whether a record of this date is kept. One whose date is missing or cannot be read is: what is not known forbids.
+    /// Whether a record with this date is kept. A record whose date is missing or cannot be read is kept: what is
+    /// unknown forbids.
     pub fn keeps(&self, date: Option<Moment>) -> bool {
         match (self.keep_from, date) {
             (Some(keep_from), Some(date)) => self.time_zone.day_of(date) >= keep_from,
@@ -39,7 +41,7 @@ impl UnderDuty {
         }
     }
 
-    /// The day that a record's date means.
+    /// The day of a record's date.
     pub fn day(&self, date: Option<Moment>) -> Option<NaiveDate> {
         date.map(|date| self.time_zone.day_of(date))
     }

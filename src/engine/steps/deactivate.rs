@@ -1,4 +1,4 @@
-//! Step 3: the reversible first step.
+//! Step 3: deactivating the customer, the reversible first step.
 
 use async_trait::async_trait;
 
@@ -12,10 +12,10 @@ use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{Deactivated, Deactivation};
 
-/// Archives customers, if that can be taken back.
+/// Archives customers, if the store supports it.
 pub(in crate::engine) struct Deactivate;
 
-/// Whether an archived customer may be our own write, from before an interruption: the intent was there already.
+/// Whether an archived customer may be the result of this case's own write before an interruption.
 fn may_be_ours(run: &Run<'_, ErasureWork>) -> bool {
     let begun = run.progress.step(&Step::Deactivate).map_or(0, |step| step.begun);
     let was_archived = run.work.facts.as_ref().is_some_and(|facts| facts.status.is_archived());
@@ -98,7 +98,8 @@ impl Perform<ErasureWork> for Deactivate {
                 facts.status = Status::Archived;
             }
             tracing::info!(case = %run.id(), "deactivated");
-            // Recorded with the next intent. Whoever resumes before that finds the intent, and our own write.
+            // Recorded together with the next event. A resume before that finds the recorded intent and the archived
+            // customer.
             run.note(Event::Done { step: step.clone(), proof: Proof::Deactivated(outcome) })?;
         }
         Ok(())

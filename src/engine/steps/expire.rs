@@ -1,4 +1,4 @@
-//! The one step of an expiry: a part of what has expired is looked at, and treated.
+//! The only step of an expiry: parts of the expired records are found and treated.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,32 +20,32 @@ use crate::plan::{ExpiredOf, Expiring, ExpiryOf, ExpiryPlace, RecordsOf, Step};
 use crate::store::{EraseRequest, Erased, OwnerlessErased, StoreError, Target};
 use crate::treatment::{ClassTreatment, RecordAction, Tally, Treatment};
 
-/// How many records more than twice those of the plan may have expired by the time of the run.
+/// The number of records, in addition to twice the planned number, that may have expired by the time of the run.
 const LEEWAY: u64 = 100;
-/// How many pages of customers of whom nothing is due make one part.
+/// The maximum number of pages in one part, if nothing on them is due.
 const PAGES: usize = 20;
-/// After how many parts of records without an owner a store is no longer believed that there are more.
+/// The maximum number of parts of ownerless records. After that, a store that always reports more is not believed.
 const MOST_PARTS: u32 = 1_000_000;
-/// How often records without an owner are counted again: triggers may have written more of them.
+/// How often ownerless records are counted again: triggers may have written more of them.
 const LOOKS: u32 = 3;
 
-/// Whom a part is to treat.
+/// What a part has to treat.
 #[derive(Default)]
 pub(in crate::engine) enum DueOnes {
     #[default]
     Nobody,
-    /// Customers, by treatment.
+    /// Customers, grouped by treatment.
     Customers(Vec<(Arc<Treatment>, Vec<Due>)>),
     /// Records whose owner is gone.
     Ownerless,
 }
 
-/// Treats what has expired, part by part.
+/// Treats the expired records, part by part.
 pub(in crate::engine) struct Expire;
 
 #[async_trait]
 impl Perform<ExpiryWork> for Expire {
-    /// Looks at the next part, and records that it will be treated.
+    /// Finds the next part, and records that it will be treated.
     async fn look(
         &self,
         engine: &Engine,
@@ -65,7 +65,8 @@ impl Perform<ExpiryWork> for Expire {
                 }
                 Err(error) => return Err(error),
             }
-            // A plan that was approved of a few records is none of all of them: a person looks first what has come to pass.
+            // The approval covers roughly what the plan counted. If far more has expired, stop, so that a person can
+            // check.
             let (planned, found) = (run.work.expiry.planned, run.found());
             if found > planned.saturating_mul(2).saturating_add(LEEWAY) {
                 engine.end_early(run, EndedEarly::MoreThanPlanned { planned, found }).await?;
@@ -73,7 +74,7 @@ impl Perform<ExpiryWork> for Expire {
             }
             run.note(Event::Begun { step: Step::Expire, before: None })?;
         }
-        // Even where nothing of a part is touched: it is a sign of life, and a resume goes on from there.
+        // Saved even if the part is empty: the write renews the lease, and a resume continues from here.
         engine.save(runs.iter_mut().map(|run| &mut **run).filter(|run| run.is_active())).await
     }
 
@@ -92,7 +93,7 @@ impl Perform<ExpiryWork> for Expire {
             match treated {
                 Ok(()) => {}
                 Err(error @ (Error::Store(_) | Error::Gateway(_))) => {
-                    // How much of this part is done nobody can say. It is looked at again.
+                    // Nobody can say how much of this part is done. The part is read again.
                     run.work.part = None;
                     run.wait(Step::Expire, &error, None);
                     continue;
@@ -112,7 +113,7 @@ impl Perform<ExpiryWork> for Expire {
 }
 
 impl Engine {
-    /// Looks at pages of customers until something of a page is due, and at no more than so many.
+    /// Reads pages of customers until something on a page is due, up to a maximum number of pages.
     async fn look_at_customers(&self, run: &mut Run<'_, ExpiryWork>) -> Result<(), Error> {
         let terms = Arc::clone(&run.work.expiry.terms);
         let (ExpiryOf::Tenants(tenants), ExpiryPlace::Customers { stand_ins, after }) =
@@ -156,7 +157,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Erases what has expired of some customers, and reads back.
+    /// Erases the expired records of some customers, and reads back.
     async fn expire_batch(
         &self,
         part: &mut Looked,
@@ -204,7 +205,7 @@ impl Engine {
                     of.customers += 1;
                     of.add(treatment, &due.done.touched());
                 }
-                // How much of it is done nobody can say.
+                // Nobody can say how much of it is done.
                 Ok(_) => of.failed("records that have expired are there still after they were erased"),
                 Err(error) => of.failed(error),
             }
@@ -212,8 +213,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Counts what has no owner any more, where no part of it is under way. Where nothing is left, or another look found no
-    /// fewer, it comes to an end.
+    /// Counts the ownerless records, unless a part of them is in progress. The expiry ends if none are left, or if a
+    /// repeated count is not smaller.
     async fn look_at_ownerless(&self, run: &mut Run<'_, ExpiryWork>) -> Result<(), Error> {
         let place = run.place();
         let ExpiryPlace::Ownerless { looks, due, parts, after, refused } = place.clone() else {
@@ -231,7 +232,8 @@ impl Engine {
         }
         let tally = port.count_ownerless(&request).await?;
         let left = tally.due();
-        // What triggers wrote meanwhile is found by another look; where one changed nothing, the next will not either.
+        // A repeated count finds what triggers wrote in between. If the count did not shrink, it will not shrink next
+        // time.
         if left == 0 || looks >= LOOKS || (looks > 0 && left >= due) {
             let mut of = ExpiredOf { failed: refused, ..ExpiredOf::default() };
             if left > 0 && of.failed.is_empty() {
@@ -247,7 +249,7 @@ impl Engine {
             due: left,
             parts,
             after: None,
-            // What was refused before is tried again.
+            // Refused records are tried again.
             refused: BTreeMap::new(),
         };
         let found = if looks == 0 { left } else { 0 };
@@ -256,7 +258,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Erases a part of what has no owner any more.
+    /// Erases a part of the ownerless records.
     async fn expire_ownerless(&self, run: &mut Run<'_, ExpiryWork>) -> Result<(), Error> {
         let Some((port, request)) = self.ownerless(run.new.opened_at) else { return Ok(()) };
         let place = run.place();
@@ -270,7 +272,7 @@ impl Engine {
         let erased = port.erase_ownerless(&request, &seed, after.as_ref()).await?;
         let OwnerlessErased { counts, refused: also, next } = erased;
         let mut of = ExpiredOf::default();
-        // What stays anonymised is counted where it stays.
+        // Records that stay anonymised are counted when they are read back.
         for (class, count) in counts.classes {
             let action = request.treatment.class(class.as_str()).map(ClassTreatment::action);
             if action == Some(&RecordAction::Delete) {
@@ -303,7 +305,7 @@ fn expired_request(todo: &[Due], treatment: &Arc<Treatment>, seed: &Seed, at: Da
     EraseRequest::new(targets.collect(), Arc::clone(treatment), seed.clone(), at)
 }
 
-/// What is there still and treated. What went was counted as it went.
+/// Adds the treated records that still exist. Deleted records were counted when they were deleted.
 fn add_what_stays(of: &mut ExpiredOf, treatment: &Treatment, tally: &Tally) {
     for (class, stays) in expired_of(treatment, tally) {
         let pending = tally.classes.get(&class).map_or(0, |class| class.due);

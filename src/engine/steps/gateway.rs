@@ -25,53 +25,53 @@ use crate::gateway::{
 use crate::plan::{GuardFinding, Step};
 use crate::policy::Guard;
 
-/// How often a gateway is asked before the case waits for a resume.
+/// The number of attempts at a gateway before the case waits for a resume.
 const TRIES: u32 = 5;
-/// The first pause between two tries; each further one is twice as long.
+/// The first pause between two attempts. Each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause that a case sits out. Beyond it the case waits for a resume.
+/// The longest pause for which a case waits. For longer pauses the case waits for a resume.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// What came of one profile.
+/// The result for one profile.
 enum Profile {
     Done(GatewayAnswer),
     Blocked(Hindrance),
     Failed(GatewayError),
 }
 
-/// Why a profile is not erased that was looked at right before.
+/// Why a profile is not erased after the check.
 pub(in crate::engine) enum Refusal {
-    /// A person has to look.
+    /// A person has to decide.
     Blocked(Obstacle),
-    /// What was approved is not so any more.
+    /// The approved plan does not fit the facts any more.
     Over(Because),
 }
 
 /// A kind of case that erases profiles at gateways.
 #[async_trait]
 pub(in crate::engine) trait AtGateways: Work {
-    /// Guards are looked at again, on fresh facts. Whom one forbids ends.
+    /// Checks the guards again, on fresh facts. A case that a guard forbids ends.
     async fn look_again(engine: &Engine, runs: &mut [&mut Run<'_, Self>]) -> Result<(), Error>;
 
     /// The profiles at a gateway.
     fn profiles(&self, gateway: &GatewayName) -> Vec<ProfileId>;
 
-    /// Whether the adapter's key is of another account than what was approved, and of which that was.
+    /// The reason, if the adapter's key belongs to another account than the approved one.
     fn other_account(&self, gateway: &GatewayName, now: Option<&AccountId>) -> Option<Because>;
 
-    /// The customer whom the gateway has to name as the owner, if it names one.
+    /// The customer whom the gateway must name as the owner, if the gateway names an owner.
     fn owner(&self) -> Option<&CustomerId>;
 
-    /// What forbids to erase a profile as it is found at the gateway.
+    /// What forbids erasing a profile with these facts at the gateway.
     fn forbids(&self, step: &Step, found: &ProfileFacts) -> Option<Refusal>;
 }
 
-/// Erases profiles at payment gateways: of all cases at once, of one case one after the other.
+/// Erases profiles at payment gateways: all cases at the same time, the profiles of one case one after the other.
 pub(in crate::engine) struct Gateways;
 
 #[async_trait]
 impl<W: AtGateways> Perform<W> for Gateways {
-    /// Guards are looked at again: of fresh facts here, and at the gateway right before each profile.
+    /// Checks the guards again: on fresh facts here, and at the gateway right before each profile.
     async fn look(
         &self,
         engine: &Engine,
@@ -81,8 +81,8 @@ impl<W: AtGateways> Perform<W> for Gateways {
         W::look_again(engine, runs).await
     }
 
-    /// Even where the records were begun: if they were not done, a profile may have come while the case waited, and its id
-    /// would go with them.
+    /// Erases the profiles, even if the records were begun but not done. A new profile may exist since, and erasing
+    /// the records would erase its id.
     async fn act(
         &self,
         engine: &Engine,
@@ -150,7 +150,7 @@ impl Engine {
             Err(error) => return self.failed(run, step, error).await,
         }
         for (profile, digest) in profiles {
-            // Looked at before the intent is recorded: what is refused here has begun nothing.
+            // The check comes before the intent is recorded: a refusal here has begun nothing.
             match self.look_before(run, &**gateway, &profile).await {
                 Ok(None) => {}
                 Ok(Some(Refusal::Blocked(obstacle))) => return self.block(run, obstacle).await,
@@ -178,7 +178,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A gateway out of reach: the case waits. One that refuses will refuse again: a person has to look.
+    /// If the gateway is out of reach, the case waits. If the gateway refuses, it will refuse again, so a person has
+    /// to decide.
     async fn failed<W: Work>(
         &self,
         run: &mut Run<'_, W>,
@@ -192,7 +193,7 @@ impl Engine {
         self.block(run, at_the_step(step, Hindrance::Refused(error.to_string()))).await
     }
 
-    /// Right before the profile is erased: whose it is, and whether a guard forbids it by now.
+    /// The check right before the profile is erased: who owns it, and whether a guard forbids the erasure now.
     async fn look_before<W: AtGateways>(
         &self,
         run: &Run<'_, W>,
@@ -217,13 +218,13 @@ impl Engine {
         let erasure = ProfileErasure {
             profile: profile.clone(),
             owner: run.work.owner().cloned(),
-            // Of its own for each profile: a gateway answers a key that it knows with its earlier answer.
+            // Each profile has its own key: a gateway that knows a key repeats its earlier answer.
             idempotency_key: Digest::of(&(run.id(), gateway.gateway(), digest)).to_string(),
         };
         let step = Step::Gateway(gateway.gateway().clone());
         let accepted = run.progress.step(&step).and_then(|step| step.accepted.get(&digest)).cloned();
         let first = match &accepted {
-            // What was accepted before an interruption is not asked for a second time.
+            // An item that was accepted before an interruption is not submitted again.
             Some(receipt) => self.with_the_lease(run.renewed, gateway, || gateway.poll(receipt)).await,
             None => self.with_the_lease(run.renewed, gateway, || erase_or_look(gateway, &erasure)).await,
         };
@@ -266,8 +267,8 @@ impl Engine {
         })
     }
 
-    /// Asks again after a pause while the gateway is busy, a few times. Where it asks for a long pause, the case waits
-    /// for a resume, and does not keep the others.
+    /// Asks again after a pause while the gateway is busy, a few times. If the gateway asks for a long pause, the
+    /// case waits for a resume and does not delay the others.
     pub(in crate::engine) async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
@@ -275,7 +276,7 @@ impl Engine {
         self.up_to(TRIES, ask).await
     }
 
-    /// Asks once more if no answer comes. Where nothing was begun, waiting longer would only keep the others.
+    /// Asks at most twice. If nothing was begun, waiting longer would only delay the others.
     pub(in crate::engine) async fn twice<T, F>(&self, ask: impl Fn() -> F) -> Result<T, GatewayError>
     where
         F: Future<Output = Result<T, GatewayError>>,
@@ -290,8 +291,8 @@ impl Engine {
         self.while_it_may(|| true, most, ask).await
     }
 
-    /// Asks for what changes something, as long as the case is this worker's for longer than the call can take. A resume asks
-    /// again later.
+    /// Calls a gateway for a change, but only if the lease lasts longer than the call can take. Otherwise a resume
+    /// asks later.
     async fn with_the_lease<T, F>(
         &self,
         renewed: DateTime<Utc>,
@@ -344,7 +345,7 @@ impl Engine {
     }
 }
 
-/// The accounts of the gateways, each asked once per run, by whoever needs it first.
+/// The accounts of the gateways. Each gateway is asked once per run, by the first case that needs its account.
 pub(in crate::engine) struct Accounts<'e> {
     engine: &'e Engine,
     known: BTreeMap<GatewayName, Mutex<Account>>,
@@ -355,7 +356,7 @@ enum Account {
     #[default]
     NotAsked,
     Known(Option<AccountId>),
-    /// The gateway did not answer, so nobody else waits for it in this run.
+    /// The gateway did not answer, so no other case of this run waits for it.
     Down,
 }
 
@@ -394,8 +395,8 @@ impl<'e> Accounts<'e> {
     }
 }
 
-/// Erases. If no answer comes, whether it took effect is not known: then the gateway is asked, and nothing is
-/// assumed.
+/// Erases a profile. If no answer arrives, it is unknown whether the erasure took effect. Then the gateway is asked,
+/// and nothing is assumed.
 async fn erase_or_look(
     gateway: &dyn PaymentGatewayEraser,
     erasure: &ProfileErasure,
@@ -411,8 +412,8 @@ async fn erase_or_look(
     }
 }
 
-/// Gateways that the plan names and that nobody waived. Each is looked at again on every run: a profile may have
-/// come since the others were erased.
+/// The gateways of the plan that nobody waived. Each is checked again on every run: a new profile may exist since the
+/// others were erased.
 pub(super) fn gateways<W>(run: &Run<'_, W>) -> Vec<GatewayName> {
     let open = run.progress.steps().map(|(step, _)| step).filter(|step| !run.progress.is_waived(step));
     open.filter_map(|step| if let Step::Gateway(name) = step { Some(name.clone()) } else { None }).collect()
@@ -477,7 +478,7 @@ impl AtGateways for ErasureWork {
     }
 }
 
-/// What a profile has open, by the guard that it puts up.
+/// The open items of a profile, each with the guard that it triggers.
 pub(in crate::engine) fn open_items(found: &ProfileFacts) -> [(Guard, u32); 3] {
     [
         (Guard::ActiveSubscription, found.active_subscriptions),

@@ -21,11 +21,11 @@ pub(super) use verify::Verify;
 
 /// Performs one kind of step, for many cases in as few requests as the ports allow.
 ///
-/// Afterwards each of the cases is a step further, or has ended: it waits, is blocked, or is superseded. One that cannot be
-/// taken further says nothing of the others; an error is for what concerns all of them, such as a ledger out of reach.
+/// Afterwards each case is one step further, or it has ended: it waits, is blocked, or is superseded. If one case
+/// fails, the others are not affected. An error concerns all cases, such as a ledger out of reach.
 #[async_trait]
 pub(super) trait Perform<W: Work>: Sync {
-    /// Looks whether the step may be taken now, and records that it will be.
+    /// Checks whether the step may be taken now, and records that it will be taken.
     async fn look(
         &self,
         engine: &Engine,
@@ -33,7 +33,7 @@ pub(super) trait Perform<W: Work>: Sync {
         runs: &mut [&mut Run<'_, W>],
     ) -> Result<(), Error>;
 
-    /// Takes it, reads back what came of it, and notes that.
+    /// Takes the step, reads back the result, and notes it.
     async fn act(
         &self,
         engine: &Engine,
@@ -41,7 +41,7 @@ pub(super) trait Perform<W: Work>: Sync {
         runs: &mut [&mut Run<'_, W>],
     ) -> Result<(), Error>;
 
-    /// Both, for those that may.
+    /// Does both for the cases that may take the step.
     async fn perform(
         &self,
         engine: &Engine,

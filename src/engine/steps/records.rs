@@ -1,4 +1,4 @@
-//! Step 5: the customer's records in the root store, last of what cannot be taken back.
+//! Step 5: the customer's records in the root store. This is the last irreversible step.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, StoreError};
 use crate::treatment::{Tally, Treatment};
 
-/// How many parts of one customer's records are erased before the case is left to a resume.
+/// The maximum number of parts for one customer's records before the case is left to a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
 
-/// Erases records: of all cases at once that share treatment and day.
+/// Erases records: of all cases with the same treatment and day in one request.
 pub(in crate::engine) struct Records;
 
-/// Cases whose records are erased by the same treatment, as it stood on the same day.
+/// Cases with the same treatment, dated for the same day.
 pub(super) type Group<'g, 'e> = (Arc<Treatment>, Vec<&'g mut Run<'e, ErasureWork>>);
 
-/// Cases in groups that share treatment and day.
+/// Groups cases by treatment and day.
 pub(super) fn groups<'g, 'e>(
     engine: &Engine,
     batch: &mut Batch<'_>,
@@ -45,7 +45,7 @@ pub(super) fn groups<'g, 'e>(
 
 #[async_trait]
 impl Perform<ErasureWork> for Records {
-    /// Guards are looked at once more, and it is recorded what will be erased, before it is this batch's turn.
+    /// Checks the guards again and records what will be erased, before this batch gets the lock.
     async fn look(
         &self,
         engine: &Engine,
@@ -55,7 +55,7 @@ impl Perform<ErasureWork> for Records {
         for (treatment, group) in groups(engine, batch, runs) {
             let mut todo = Vec::with_capacity(group.len());
             for run in group {
-                // From the first irreversible step on nothing is decided again, but guards still stop a step.
+                // After the first irreversible step nothing is decided again, but a guard still stops a step.
                 match run.work.facts.as_ref().and_then(|facts| run.changed(facts)) {
                     Some(because) => engine.stop(run, Step::Records, because).await?,
                     None => todo.push(run),
@@ -81,7 +81,7 @@ impl Perform<ErasureWork> for Records {
 }
 
 impl Engine {
-    /// Erases the records of those who share treatment and day, part by part.
+    /// Erases the records of a group, part by part.
     async fn erase_group(
         &self,
         treatment: &Arc<Treatment>,
@@ -94,7 +94,7 @@ impl Engine {
         while let Some(first) = todo.first() {
             rounds += 1;
             if rounds > MOST_ROUNDS {
-                // The case stays open and resumes from here; a store that never comes to an end is seen.
+                // The case stays open and can be resumed. A store that never finishes becomes visible.
                 wait_all(
                     todo,
                     &Step::Records,
@@ -123,14 +123,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a duty may keep records that are found by a value. Once the customer's own value is gone, they are not found.
+    /// Whether a duty may keep records that are found by a value. They cannot be found after the customer's own value
+    /// is erased.
     fn keeps_by_value(&self, treatment: &Treatment) -> bool {
         let keeps = treatment.classes().values().any(|class| !class.under_duty().is_empty());
         keeps && self.data_map().classes().flat_map(RecordClass::links).any(Link::is_by_value)
     }
 
-    /// Notes that records will be erased, with what nobody can tell afterwards for the certificate: mentions that are not
-    /// certain, and what duties keep of records that are found by a value.
+    /// Records that the erasure begins, with what the certificate needs and what cannot be found out afterwards:
+    /// uncertain mentions, and records that duties keep and that are found by a value.
     async fn count_before(
         &self,
         treatment: &Arc<Treatment>,
@@ -138,7 +139,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let by_value = self.keeps_by_value(treatment);
         let counts = treatment.redacts() || by_value;
-        // Of the others it was recorded before they were erased.
+        // For the other cases it was recorded before their records were erased.
         let (uncounted, counted): (Vec<_>, Vec<_>) =
             runs.into_iter().partition(|run| counts && run.records_begun() == 0);
         let begun = |before| Event::Begun { step: Step::Records, before };
@@ -167,7 +168,7 @@ impl Engine {
                     run.note(begun(before))?;
                 }
                 Some(Err(error)) if error.is_transient() => run.wait(Step::Records, &error.into(), None),
-                // A record that cannot be read is no better read later.
+                // Reading an unreadable record again later does not help.
                 Some(Err(error)) => {
                     self.block(run, at_the_step(Step::Records, Hindrance::Refused(error.to_string())))
                         .await?;
@@ -178,7 +179,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the store's answers in, and gives back those of whom there is more to do.
+    /// Processes the store's answers, and returns the cases with more to do.
     async fn take_answers<'r, 'e>(
         &self,
         runs: Vec<&'r mut Run<'e, ErasureWork>>,
@@ -187,7 +188,7 @@ impl Engine {
         let mut answers = answers.into_iter();
         let mut more = Vec::new();
         for run in runs {
-            // A second try cannot tell what the first one did.
+            // A second attempt cannot tell what the first attempt did.
             let first_try = run.records_begun() == 1;
             let proof = match answers.next() {
                 Some(Ok(Erased::Done(counts))) => Proof::Records(counts),
@@ -201,7 +202,8 @@ impl Engine {
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
-                // The store has touched nothing. Nor have we, unless a gateway was asked or this is a second try.
+                // The store has touched nothing. Neither has this case, unless a gateway was asked or this is a
+                // second attempt.
                 Some(Ok(Erased::Changed)) if first_try && !run.gateway_begun() => {
                     self.supersede(run, Because::CustomerChanged).await?;
                     continue;
@@ -228,7 +230,8 @@ impl Engine {
                 }
             };
             tracing::info!(case = %run.id(), "records erased");
-            // Recorded by the close. Whoever resumes before that erases again, which does nothing, and reads back.
+            // Recorded when the case is closed. A resume before that erases again, which does nothing, and reads
+            // back.
             run.note(Event::Done { step: Step::Records, proof })?;
         }
         self.save(more.iter_mut().map(|run| &mut **run)).await?;
@@ -236,7 +239,7 @@ impl Engine {
         Ok(more)
     }
 
-    /// The store refused a customer's records and, as its contract says, has touched none of them.
+    /// The store refused a customer's records and, by its contract, touched none of them.
     async fn refused(&self, run: &mut Run<'_, ErasureWork>, reason: String) -> Result<(), Error> {
         run.note(Event::Refused { step: Step::Records })?;
         self.block(run, by_a_guard(Step::Records, Hindrance::Refused(reason))).await

@@ -1,4 +1,4 @@
-//! Step 6: a store's word is not enough; what is really there has to be as planned.
+//! Step 6: reading back. The store's answer is not enough; the stored records must be as planned.
 
 use async_trait::async_trait;
 
@@ -12,7 +12,7 @@ use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{StoreError, TallyRequest};
 
-/// Reads back. Until that is done it is this batch's turn.
+/// Reads back. The batch keeps its lock until this is done.
 pub(in crate::engine) struct Verify;
 
 #[async_trait]
@@ -60,7 +60,7 @@ impl Perform<ErasureWork> for Verify {
                         let left = left.map(|(name, class)| (name, class.due)).collect();
                         engine.block(run, at_the_step(Step::Verify, Hindrance::LeftAsTheyWere(left))).await?;
                     }
-                    // A record that cannot be read is no better read later.
+                    // Reading an unreadable record again later does not help.
                     Some(Err(error @ StoreError::Unreadable { .. })) => {
                         engine
                             .block(run, at_the_step(Step::Verify, Hindrance::Refused(error.to_string())))

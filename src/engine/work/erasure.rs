@@ -1,4 +1,4 @@
-//! The erasure of a customer. The decision on fresh facts has to be the one that was approved.
+//! The erasure of a customer. The decision on fresh facts must equal the approved decision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
 use crate::treatment::{Tally, Treatment};
 
-/// What is known of the erasure of a customer while it runs.
+/// The data of a running erasure.
 pub(in crate::engine) struct ErasureWork {
     pub(in crate::engine) binding: Arc<Binding>,
     pub(in crate::engine) treatment: Arc<Treatment>,
-    /// Fresh facts; none once the customer's own record is gone.
+    /// Fresh facts. `None` if the customer's own record is gone.
     pub(in crate::engine) facts: Option<Customer>,
-    /// The treatment as it stood on the day on which the case was opened, and its digest.
+    /// The treatment, dated for the day on which the case was opened, and its digest.
     pub(in crate::engine) dated: Option<(Digest, Arc<Treatment>)>,
-    /// Records per class that were read back at the end.
+    /// The counts by which the records were verified at the end.
     pub(in crate::engine) verified: Tally,
 }
 
@@ -92,7 +92,7 @@ impl Run<'_, ErasureWork> {
         &self.work.binding
     }
 
-    /// How often the records were begun.
+    /// How often the step of the records began.
     pub(in crate::engine) fn records_begun(&self) -> u32 {
         self.progress.step(&Step::Records).map_or(0, |step| step.begun)
     }
@@ -103,7 +103,8 @@ impl Run<'_, ErasureWork> {
         steps.any(|(step, progress)| matches!(step, Step::Gateway(_)) && progress.may_have_touched())
     }
 
-    /// Why the customer cannot be erased now: it is another one, a guard, or somebody brought them back.
+    /// Why the customer cannot be erased now: another customer has the id, a guard forbids it, or somebody
+    /// reactivated the customer.
     pub(in crate::engine) fn changed(&self, facts: &Customer) -> Option<Because> {
         let binding = self.binding();
         if facts.registered != binding.registered() || facts.tenant != *binding.tenant() {
@@ -120,7 +121,7 @@ impl Run<'_, ErasureWork> {
         (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
     }
 
-    /// Whom the store is to erase, and how they are expected to be.
+    /// The customer to erase, and the expected facts.
     pub(in crate::engine) fn target(&self) -> Target {
         let gone = || Expected { revision: Customer::new("", "").revision(), status: Status::Archived };
         Target {
@@ -131,14 +132,14 @@ impl Run<'_, ErasureWork> {
     }
 }
 
-/// The host's program lacks a strategy with which a case was begun.
+/// The obstacle that the host did not register a strategy with which the case began.
 fn no_strategy(unbound: &Unbound) -> Hindrance {
     Hindrance::NoStrategy { name: unbound.name.clone(), version: unbound.version, found: unbound.found }
 }
 
 impl Engine {
-    /// A treatment that was saved gets the host's own strategies back. Where this program does not have them, a case
-    /// that has begun is blocked, and one that has not is superseded when it is decided again.
+    /// Restores the host's own strategies in loaded treatments. If this program lacks one, a case that has begun is
+    /// blocked. A case that has not begun is superseded when it is decided again.
     async fn bind_strategies(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
         let mut found = BTreeMap::<Digest, Result<Arc<Treatment>, Unbound>>::new();
         for run in runs.iter_mut().filter(|run| run.work.treatment.is_unbound()) {
@@ -157,7 +158,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What the census does not allow waits until one does: nothing more is touched.
+    /// Stops cases that the census does not allow. They wait for a valid census, and nothing more is touched.
     async fn stop_uncounted(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
         let mut counted = match self.counted(self.parts.clock.now()).await {
             Ok(counted) => counted,
@@ -175,7 +176,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends those whose decision is not the one that was approved.
+    /// Ends cases whose decision differs from the approved one.
     async fn still_due(&self, runs: &mut [&mut Run<'_, ErasureWork>]) -> Result<(), Error> {
         let ids: Vec<_> = runs.iter().map(|run| run.binding().customer().clone()).collect();
         let mut facts = match self.facts(&ids).await {
@@ -187,7 +188,7 @@ impl Engine {
         };
         for run in runs.iter_mut() {
             let facts = facts.remove(run.binding().customer());
-            // From here on it only goes forward, and by the map under which it was begun.
+            // The case can only go forward, under the data map with which it began.
             if run.progress.is_irreversible() && run.binding().data_map() != self.parts.policy.map_digest() {
                 self.block(run, by_a_guard(Step::Records, Hindrance::OtherDataMap)).await?;
             } else {
@@ -202,7 +203,7 @@ impl Engine {
         for run in runs.iter_mut().filter(|run| run.is_active() && !run.progress.is_irreversible()) {
             let facts = run.work.facts.clone();
             let done = facts.as_ref().and_then(|facts| before.remove(&facts.id)).unwrap_or_default();
-            // Somebody else has closed this very case since it was read.
+            // Another worker has closed this same case since it was read.
             let is_this = |entry: &&Entry| entry.closed().is_some_and(|closed| closed.case == *run.id());
             let ended = done.entries.iter().find(is_this);
             if let Some(outcome) = ended.and_then(|entry| ErasureWork::outcome(run, entry)) {
@@ -226,11 +227,12 @@ impl Engine {
                         self.supersede(run, because).await?;
                         continue;
                     }
-                    // With what the gateways say, and as archived as the customer is by now.
+                    // With the gateways' answers, and with the present status.
                     let status = run.work.facts.take().map_or(one.facts.status, |facts| facts.status);
                     run.work.facts = Some(Customer { status, ..one.facts });
                 }
-                // One whose records cannot be counted, or for whom a gateway cannot be asked, says nothing of the others.
+                // If a customer's records cannot be counted, or a gateway cannot be asked, the others are not
+                // affected.
                 Err(Error::Gateway(error)) => run.wait_for_gateway(Step::Deactivate, error),
                 Err(error @ Error::Store(_)) => run.wait(Step::Deactivate, &error, None),
                 Err(error) => return Err(error),
@@ -239,7 +241,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Why the mandate does not hold for a case any more, if it does not. One for a single plan is used once.
+    /// Why the mandate is no longer valid for a case, if so. A mandate for a single plan is used once.
     fn not_mandated(&self, run: &Run<'_, ErasureWork>, done: &Before, now: DateTime<Utc>) -> Option<Because> {
         let mandate = &run.new.mandate;
         if let Err(error) = mandate.valid_at(now) {
@@ -255,7 +257,7 @@ impl Engine {
         Some(Because::Strategy { name, version, found })
     }
 
-    /// A case's customer as they would be surveyed now.
+    /// Surveys a case's customer again.
     fn survey_again(
         &self,
         run: &Run<'_, ErasureWork>,
@@ -264,12 +266,12 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Surveyed {
         let binding = run.binding();
-        // Our own deactivation, found after an interruption, is no change.
+        // This case's own deactivation, found after an interruption, is not a change.
         if let Some((status, _)) = run.progress.former_status().filter(|_| facts.status == Status::Archived) {
             facts.status = status;
         }
         let asked = match binding.trigger() {
-            // Nobody has asked anew, and the schedule comes back for it.
+            // Nobody has asked again; the sweep continues the earlier choice.
             _ if binding.is_deferred() => Asked::Sweep,
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },
             Trigger::Listed => Asked::List,
@@ -280,7 +282,7 @@ impl Engine {
         if counts { one } else { one.uncounted() }
     }
 
-    /// Why the plan no longer holds, if it does not.
+    /// Why the plan is no longer valid, if so.
     fn differs(&self, run: &Run<'_, ErasureWork>, one: &Surveyed) -> Option<Because> {
         let Decision::Due(due) = &one.decision else { return Some(Because::not_due(&one.decision)) };
         let binding = run.binding();
@@ -288,7 +290,7 @@ impl Engine {
         changed.map(Because::Plan)
     }
 
-    /// Takes our own deactivation back, if there was one.
+    /// Undoes this case's own deactivation, if there was one.
     pub(in crate::engine) async fn take_back(
         &self,
         case: &NewCase,
@@ -296,13 +298,13 @@ impl Engine {
     ) -> Result<(), Error> {
         let ours = match progress.deactivation() {
             Some(outcome) => outcome == DeactivationOutcome::Done,
-            // The intent is there and the answer was lost.
+            // The intent is recorded, but the answer was lost.
             None => true,
         };
         let former = progress.former_status().filter(|_| ours);
         let (Some((_, before)), Some((customer, _))) = (former, case.task.customer()) else { return Ok(()) };
         match self.reactivate(customer, before.clone()).await? {
-            // Not archived: the write never came, or somebody brought the customer back. Both are as wished.
+            // Not archived: the write never happened, or somebody reactivated the customer. Both are fine.
             Reactivated::Done | Reactivated::Changed | Reactivated::Missing | Reactivated::Unsupported => {
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! An expiry: what has expired is treated part by part, for as long as the mandate holds.
+//! An expiry: expired records are treated part by part, as long as the mandate is valid.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::engine::{Engine, Error, Expired, Outcome};
 use crate::ledger::{ClosedCase, Closing, EndedEarly, Entry, Expiry, ExpiryResult};
 use crate::plan::{ApprovalError, ExpiredOf, ExpiryOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
 
-/// What came of looking at a part, and of treating it.
+/// The result of finding a part and of treating it.
 pub(in crate::engine) struct Looked {
-    /// Where it goes on.
+    /// The place where the expiry continues.
     pub(in crate::engine) place: ExpiryPlace,
-    /// Records that had something to do.
+    /// Records that still had something to do.
     pub(in crate::engine) found: u64,
-    /// What came of it for each tenant; under none, of records whose owner is gone.
+    /// The results for each tenant, or for ownerless records.
     pub(in crate::engine) of: BTreeMap<RecordsOf, ExpiredOf>,
 }
 
@@ -32,14 +32,14 @@ impl Looked {
     }
 }
 
-/// What is known of an expiry while it runs.
+/// The data of a running expiry.
 pub(in crate::engine) struct ExpiryWork {
     pub(in crate::engine) expiry: Expiry,
-    /// What was looked at and is not recorded yet.
+    /// The part that was found and is not recorded yet.
     pub(in crate::engine) part: Option<Looked>,
-    /// Whom the part that was looked at last is to treat.
+    /// What the last part has to treat.
     pub(in crate::engine) due: DueOnes,
-    /// Whether all was looked at.
+    /// Whether this was the last part.
     pub(in crate::engine) is_last: bool,
 }
 
@@ -50,7 +50,7 @@ impl ExpiryWork {
 }
 
 impl Run<'_, ExpiryWork> {
-    /// Where it goes on.
+    /// The place where the expiry continues.
     pub(in crate::engine) fn place(&self) -> ExpiryPlace {
         let recorded = || self.progress.step(&Step::Expire)?.expired.place.clone();
         let looked = self.work.part.as_ref().map(|part| part.place.clone());
@@ -62,7 +62,7 @@ impl Run<'_, ExpiryWork> {
         })
     }
 
-    /// Records that had something to do, as far as they were looked at.
+    /// Records that still had something to do, in the parts found so far.
     pub(in crate::engine) fn found(&self) -> u64 {
         let recorded = self.progress.step(&Step::Expire).map_or(0, |step| step.expired.found);
         recorded.saturating_add(self.work.part.as_ref().map_or(0, |part| part.found))
@@ -78,7 +78,8 @@ impl Work for ExpiryWork {
         }
     }
 
-    /// Each part is complete in itself: once the mandate does not hold any more, nothing more is touched.
+    /// Ends expiries whose mandate is not valid any more. Each part is complete in itself, so nothing more is
+    /// touched.
     async fn decide(engine: &Engine, _: &mut Batch<'_>, runs: Vec<&mut Run<'_, Self>>) -> Result<(), Error> {
         let now = engine.parts.clock.now();
         for run in runs {
@@ -116,7 +117,7 @@ impl Work for ExpiryWork {
     }
 }
 
-/// What came of it, as far as this worker knows. None where another worker has gone on since.
+/// The result, as far as this worker knows it. `None` if another worker has continued the case since.
 fn expired(run: &Run<'_, ExpiryWork>, closed: &ClosedCase, result: &Arc<ExpiryResult>) -> Option<Expired> {
     let so_far = &run.progress.step(&Step::Expire)?.expired;
     let is_ours = result.expired.len() == so_far.of.len()

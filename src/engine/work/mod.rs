@@ -1,4 +1,4 @@
-//! One file per kind of case: what it knows while it runs, how it is decided again, and how it is closed.
+//! One file per kind of case: the data of a running case, how the case is decided again, and how it is closed.
 
 mod erasure;
 mod expiry;

@@ -1,4 +1,5 @@
-//! The erasure of a profile at a gateway by itself, under a review. The profile and its customer have to be as the review says.
+//! The erasure of a single profile at a gateway, under a review. The profile and its customer must be as the review
+//! says.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,10 @@ use crate::gateway::{Finding, ProfileFacts, ReviewRow};
 use crate::ledger::{Closing, Entry, ReviewedProfile};
 use crate::plan::Step;
 
-/// What is known of the erasure of a profile while it runs.
+/// The data of a running erasure of a profile.
 pub(in crate::engine) struct ProfileWork {
     reviewed: ReviewedProfile,
-    /// Whose it is by now.
+    /// The present owner of the profile.
     matched: Option<Matched>,
 }
 
@@ -31,7 +32,7 @@ impl ProfileWork {
         &self.reviewed.row
     }
 
-    /// What is not as the review says.
+    /// What differs from the review.
     fn changed(&self) -> Option<ProfileChanged> {
         let (row, matched) = (self.row(), self.matched.as_ref()?);
         let now = matched.customer.as_ref().map(|(customer, by)| (&customer.id, &customer.tenant, *by));
@@ -48,11 +49,11 @@ impl ProfileWork {
     }
 }
 
-/// Whether what the review says of the customer still holds.
+/// Whether the review's statement about the customer is still true.
 fn still(found: Finding, matched: &Matched, row: &ReviewRow) -> bool {
     let now = matched.findings(&row.as_listed());
     match found {
-        // An archived customer who was erased since is as good as before.
+        // If an archived customer was erased since, the statement still counts as true.
         Finding::OwnerArchived => {
             now.contains(&Finding::OwnerArchived) || now.contains(&Finding::OwnerErased)
         }
@@ -79,7 +80,7 @@ impl Work for ProfileWork {
         let now = engine.parts.clock.now();
         for run in runs.iter_mut().filter(|run| run.is_active()) {
             let expired = run.new.mandate.valid_at(now).err().map(|error| Because::mandate(&error));
-            // Once the gateway was asked, the case only goes forward.
+            // After the gateway was asked, the case can only go forward.
             let expired = expired.filter(|_| !run.progress.is_irreversible());
             match expired.or_else(|| run.work.changed().map(Because::Profile)) {
                 Some(because) => {
@@ -111,7 +112,7 @@ impl Work for ProfileWork {
 
 #[async_trait]
 impl AtGateways for ProfileWork {
-    /// A guard of the customer's forbids it, and so does a customer who is no more as the review says.
+    /// Stops a case if a guard of the customer forbids it, or if the customer is not as the review says.
     async fn look_again(engine: &Engine, runs: &mut [&mut Run<'_, Self>]) -> Result<(), Error> {
         let customer = |run: &Run<'_, Self>| {
             let (customer, _) = run.work.matched.as_ref()?.customer.as_ref()?;
@@ -170,7 +171,7 @@ impl AtGateways for ProfileWork {
 }
 
 impl Engine {
-    /// Whose the profiles are by now, of those of which it is not known.
+    /// Finds the present owners of the profiles whose owner is unknown.
     async fn match_again(&self, runs: &mut [&mut Run<'_, ProfileWork>]) -> Result<(), Error> {
         let mut by_gateway = BTreeMap::<GatewayName, Vec<&mut Run<'_, ProfileWork>>>::new();
         for run in runs.iter_mut().filter(|run| run.work.matched.is_none()) {

@@ -13,13 +13,13 @@ use crate::hex;
 
 use super::{KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, TokenKey};
 
-/// Keys in a file next to the ledger, one line each: epoch and key. Readable by its owner only.
+/// Keys in a file next to the ledger, one per line: epoch and key. Only the owner of the file may read it.
 ///
-/// [`create`](Self::create) makes the file once, for a new ledger. [`open`](Self::open) never makes one: a file that was lost
-/// is restored from its backup, because a new key recognises nobody who was erased before. An engine whose ledger was written
-/// with another key says so and does nothing.
+/// [`create`](Self::create) makes the file once, for a new ledger. [`open`](Self::open) never makes a file. If the
+/// file is lost, restore it from its backup: a new key recognises nobody who was erased before. If the ledger was
+/// written with another key, the engine reports this and does nothing.
 ///
-/// Back the file up apart from the ledger: who has both can tell whether a customer of a known id was erased.
+/// Back the file up separately from the ledger. Who has both can tell whether a customer with a known id was erased.
 ///
 /// ```
 /// use relinquish::{FileKeyRing, SqliteLedger};
@@ -52,7 +52,7 @@ impl FileKeyRing {
         Self::open(Self::path_beside(ledger))
     }
 
-    /// Makes the file [next to a ledger](Self::path_beside), for a ledger that is new.
+    /// Makes the file [next to a ledger](Self::path_beside), for a new ledger.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -60,21 +60,22 @@ impl FileKeyRing {
         Self::create(Self::path_beside(ledger))
     }
 
-    /// Makes a key file with a new key from the operating system.
+    /// Makes a key file with a new random key.
     ///
     /// # Errors
-    /// [`KeyRingError::Exists`] where there is a file already; no folder, no right to write, no randomness. Nothing is left
-    /// behind then.
+    /// [`KeyRingError::Exists`] if the file exists; also no folder, no right to write, no random bytes. Then nothing
+    /// is left behind.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
         let path = path.as_ref();
         write_new(path)?;
         Self::open(path)
     }
 
-    /// Opens a key file. It is never made here.
+    /// Opens an existing key file.
     ///
     /// # Errors
-    /// [`KeyRingError::Missing`]; unreadable, open to others, empty, or no whole key file.
+    /// [`KeyRingError::Missing`] if there is no file; also a file that cannot be read, that others may read, that is
+    /// empty, or that is not a complete key file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
         let path = path.as_ref();
         let shown = || path.display().to_string();
@@ -87,12 +88,12 @@ impl FileKeyRing {
         if is_open_to_others(&metadata) {
             return Err(KeyRingError::Open { path: shown() });
         }
-        // With room for all of it, so that no copy of the keys is left where the text was before it grew.
+        // The buffer has room for the whole file. If it had to grow, a copy of the keys would stay in memory.
         let room = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         file.read_to_end(&mut bytes).map_err(io)?;
         let mut keys = BTreeMap::new();
-        // A last line without its end was cut off, or was written by hand: the digits tell.
+        // A last line without a line break is either cut off or written by hand. The number of digits shows which.
         let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         if text.is_empty() {
             return Err(KeyRingError::Empty);
@@ -108,7 +109,7 @@ impl FileKeyRing {
     }
 }
 
-/// `1 00ff…`
+/// Reads a line such as `1 00ff…`.
 fn read_key(line: &[u8]) -> Option<(u32, TokenKey)> {
     let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
     let (epoch, digits) = line.split_once(' ')?;
@@ -130,8 +131,8 @@ impl KeyRing for FileKeyRing {
     }
 }
 
-/// Makes the file with a new key, whole or not at all: written aside first, then linked to its name, which
-/// fails if the name is taken.
+/// Makes the file with a new key, completely or not at all. The file is first written under another name and then
+/// linked to its own name. The link fails if the name is taken.
 fn write_new(path: &Path) -> Result<(), KeyRingError> {
     let shown = || path.display().to_string();
     let io = |source: io::Error| match source.kind() {
@@ -157,7 +158,7 @@ fn write_new(path: &Path) -> Result<(), KeyRingError> {
     });
     let linked = written.and_then(|()| fs::hard_link(&aside, path));
     let removed = match fs::remove_file(&aside) {
-        // It was never made.
+        // The file was never made.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     };
@@ -165,7 +166,7 @@ fn write_new(path: &Path) -> Result<(), KeyRingError> {
     removed.map_err(io)
 }
 
-/// The name has to outlive a crash, as the entries do that are written with the key.
+/// Makes the file name durable: it must survive a crash, because entries written with the key do.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

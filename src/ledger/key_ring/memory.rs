@@ -15,14 +15,14 @@ use super::{KeyRing, KeyRingError, Mac, MacRequest};
 pub struct TokenKey(SecretBox<[u8; 32]>);
 
 impl TokenKey {
-    /// Takes the bytes, and wipes them where they were.
+    /// Takes the bytes, and wipes the original copy.
     pub fn new(mut bytes: [u8; 32]) -> Self {
         let key = Self(SecretBox::new(Box::new(bytes)));
         bytes.zeroize();
         key
     }
 
-    /// HMAC with this key. HMAC fills a shorter key up with zeros to a block, so that is what is given to it.
+    /// An HMAC with this key. HMAC pads a shorter key with zeros to a block, so a padded block gives the same result.
     fn hmac(&self) -> Hmac<Sha256> {
         let mut block = [0; 64];
         let (key, _) = block.split_at_mut(32);
@@ -39,14 +39,14 @@ impl Debug for TokenKey {
     }
 }
 
-/// Keys in memory. They are gone with the process, and with them the meaning of every token.
+/// Keys in memory. They disappear with the process. After that no token has a meaning.
 #[derive(Clone, Debug)]
 pub struct MemoryKeyRing {
     keys: BTreeMap<u32, Arc<TokenKey>>,
 }
 
 impl MemoryKeyRing {
-    /// One key, of epoch 1.
+    /// A ring with one key, of epoch 1.
     pub fn new(key: TokenKey) -> Self {
         Self { keys: BTreeMap::from([(1, Arc::new(key))]) }
     }
@@ -55,7 +55,7 @@ impl MemoryKeyRing {
         Self { keys }
     }
 
-    /// With the key of a later epoch, which becomes the current one.
+    /// Adds the key of the next epoch, which becomes the current epoch.
     #[must_use]
     pub fn with_next(mut self, key: TokenKey) -> Self {
         let next = self.keys.keys().next_back().map_or(1, |last| last + 1);
@@ -63,7 +63,8 @@ impl MemoryKeyRing {
         self
     }
 
-    /// Without the key of an epoch: it is destroyed. Whoever was erased under it is recognised no more.
+    /// Removes the key of an epoch: it is destroyed. Customers who were erased under this key are not recognised any
+    /// more.
     #[must_use]
     pub fn without(mut self, epoch: u32) -> Self {
         self.keys.remove(&epoch);

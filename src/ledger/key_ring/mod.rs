@@ -1,4 +1,4 @@
-//! Keys, and the tokens that are made with them.
+//! Keys, and the tokens made with them.
 
 use std::fmt::{self, Debug};
 use std::io;
@@ -20,14 +20,14 @@ pub use token::{KeyCheck, SubjectToken};
 /// An HMAC-SHA-256.
 pub type Mac = [u8; 32];
 
-/// Where the keys of the ledger's tokens are, and who computes with them.
+/// The port for the keys of the ledger's tokens.
 ///
-/// A key never leaves its ring: the ring computes. So the keys can lie in an HSM or a KMS that hands out none. Each key has an
-/// epoch: 1, 2, 3 … New tokens are made with the key of the last epoch; those of earlier epochs are computed as well, as long
-/// as their keys exist, so that whoever was erased under an old key is recognised. A key that is destroyed takes the meaning of
-/// its tokens with it.
+/// A key never leaves its ring: the ring computes. So the keys can be in an HSM or a KMS that never hands out keys.
+/// Each key has an epoch: 1, 2, 3 … New tokens are made with the key of the last epoch. Tokens of earlier epochs are
+/// computed as well, as long as their keys exist, so that customers who were erased under an old key are recognised.
+/// When a key is destroyed, its tokens lose their meaning.
 ///
-/// Requests come in batches: one for a batch of customers and epoch, never one per customer.
+/// Requests come in batches: one for a batch of customers and an epoch, never one per customer.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -58,7 +58,7 @@ pub type Mac = [u8; 32];
 /// ```
 #[async_trait]
 pub trait KeyRing: Debug + Send + Sync + 'static {
-    /// The epoch of every key that still exists, rising. Never empty.
+    /// The epochs of all keys that still exist, in ascending order. Never empty.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
     /// **Errors:** [`KeyRingError`].
@@ -66,24 +66,24 @@ pub trait KeyRing: Debug + Send + Sync + 'static {
 
     /// The HMAC-SHA-256 of each message under the key of an epoch: one each, in order.
     ///
-    /// **Idempotency:** the same key and message give the same HMAC, always. **Partial failure:** none: all of them or an
-    /// error. **Cancel safety:** safe. **Errors:** [`KeyRingError`]; [`KeyRingError::NoKey`] for an epoch whose key does not
-    /// exist.
+    /// **Idempotency:** the same key and message always give the same HMAC. **Partial failure:** none: all or an
+    /// error. **Cancel safety:** safe. **Errors:** [`KeyRingError`]; [`KeyRingError::NoKey`] for an epoch whose key
+    /// does not exist.
     async fn macs(&self, request: &MacRequest) -> Result<Vec<Mac>, KeyRingError>;
 }
 
-/// What a key ring is to compute. Its `Debug` shows no message.
+/// A request to compute HMACs. Its `Debug` shows no message.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MacRequest {
     /// The epoch of the key.
     pub epoch: u32,
-    /// The messages. Each holds the host's own id of a customer: keep them out of logs.
+    /// The messages. Each contains the host's own id of a customer: keep them out of logs.
     pub messages: Arc<[Vec<u8>]>,
 }
 
 impl MacRequest {
-    /// Messages, and the epoch of the key.
+    /// A request for messages, under the key of an epoch.
     pub fn new(epoch: u32, messages: impl Into<Arc<[Vec<u8>]>>) -> Self {
         Self { epoch, messages: messages.into() }
     }
@@ -115,7 +115,7 @@ macro_rules! forward_key_ring {
 
 forward_key_ring!(Arc, Box);
 
-/// What can go wrong with keys.
+/// An error of the keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRingError {
@@ -128,7 +128,7 @@ pub enum KeyRingError {
         /// The file.
         path: String,
     },
-    /// There is a key file already.
+    /// The key file exists already.
     #[error(
         "there is a key file {path} already, and it may be all that recognises who was erased; open it with \
          FileKeyRing::open, or move it away if its ledger is gone for good"
@@ -150,7 +150,7 @@ pub enum KeyRingError {
         #[source]
         source: io::Error,
     },
-    /// Others than its owner may read the file.
+    /// Users other than the owner may read the file.
     #[error(
         "others may read the key file {path}; take that right away (chmod 600), and think about a new key"
     )]
@@ -158,7 +158,7 @@ pub enum KeyRingError {
         /// The file.
         path: String,
     },
-    /// The file is no key file, or a part of one.
+    /// The file is not a key file, or is only a part of one.
     #[error(
         "line {line} of the key file {path} is no key: an epoch of its own, a space and 64 hexadecimal digits; restore the \
          file from its backup"
@@ -169,10 +169,10 @@ pub enum KeyRingError {
         /// The line.
         line: usize,
     },
-    /// There is no key at all.
+    /// The ring has no key.
     #[error("the key ring is empty; restore the key, without it no entry of the ledger can be found again")]
     Empty,
-    /// There is no key of an epoch.
+    /// The ring has no key of this epoch.
     #[error(
         "the key ring has no key of epoch {epoch}; restore it, or ask under an epoch that the ring lists"
     )]
@@ -189,7 +189,7 @@ pub enum KeyRingError {
         /// The epoch.
         epoch: u32,
     },
-    /// The ledger was written with a key that is later than all of the ring.
+    /// The ledger was written with a later key than all keys of the ring.
     #[error(
         "the ledger was written with the key of epoch {ledger}, and the last of the key ring is of epoch {ring}: the ring is \
          older than the ledger; restore its latest copy"
@@ -205,12 +205,12 @@ pub enum KeyRingError {
         "the key ring was asked for {asked} tokens and answered with {answered}; mend the adapter of the ring"
     )]
     Answer {
-        /// So many were asked for.
+        /// The number of requested tokens.
         asked: usize,
-        /// So many came.
+        /// The number of tokens in the answer.
         answered: usize,
     },
-    /// The operating system gave no randomness.
+    /// The operating system gave no random bytes.
     #[error("the operating system gave no randomness for a new key; nothing was made, try again")]
     Entropy,
     /// The service that holds the keys does not answer, or refuses.
@@ -228,12 +228,12 @@ pub enum KeyRingError {
 }
 
 impl KeyRingError {
-    /// The service that holds the keys does not answer, or refuses.
+    /// The error for a service that holds the keys, and that does not answer or refuses.
     pub fn unreachable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreachable { source: source.into() }
     }
 
-    /// Whether there is no key file where one was sought.
+    /// Whether the key file is missing.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. })
     }

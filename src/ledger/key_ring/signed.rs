@@ -1,4 +1,4 @@
-//! What the engine asks of a key ring: epochs with their checks, and tokens in batches.
+//! The engine's requests to a key ring: epochs with their check values, and tokens in batches.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub(crate) struct Epoch {
     pub(crate) check: KeyCheck,
 }
 
-/// The epochs of these numbers, with the check values of their keys.
+/// The epochs with these numbers, with the check values of their keys.
 pub(crate) async fn epochs(ring: &dyn KeyRing, numbers: &[u32]) -> Result<Vec<Epoch>, KeyRingError> {
     let mut found = Vec::with_capacity(numbers.len());
     for number in numbers {
@@ -25,7 +25,7 @@ pub(crate) async fn epochs(ring: &dyn KeyRing, numbers: &[u32]) -> Result<Vec<Ep
     Ok(found)
 }
 
-/// The tokens under the keys of these epochs: for each epoch in turn, one for each of the named, in order. One request per
+/// The tokens under the keys of these epochs: for each epoch in turn, one token per name, in order. One request per
 /// epoch.
 pub(crate) async fn tokens(
     ring: &dyn KeyRing,
@@ -47,7 +47,7 @@ pub(crate) async fn tokens(
     Ok(tokens)
 }
 
-/// Tokens that were computed in one go, under the key of the current epoch.
+/// Tokens that were computed in one request, under the key of the current epoch.
 #[derive(Debug)]
 pub(crate) struct Signed {
     epoch: Epoch,
@@ -69,7 +69,7 @@ impl Signed {
         &self.epoch.check
     }
 
-    /// One of the tokens. Only what was asked for can be found.
+    /// One of the tokens. Only requested tokens can be found.
     pub(crate) fn token(&self, of: &TokenOf) -> Result<SubjectToken, KeyRingError> {
         let (asked, answered) = (self.tokens.len() + 1, self.tokens.len());
         self.tokens.get(of).copied().ok_or(KeyRingError::Answer { asked, answered })

@@ -20,7 +20,7 @@ async fn token(ring: &dyn KeyRing, of: &TokenOf) -> SubjectToken {
     tokens(ring, &[epoch], std::slice::from_ref(of)).await.unwrap()[0]
 }
 
-/// Computed by another program from the definition: entries of a ledger are found again for as long as it is kept.
+/// Computed by another program from the definition. Entries must be found as long as the ledger is kept.
 #[tokio::test]
 async fn tokens_are_what_they_are_defined_as() {
     let ring = ring(1);
@@ -73,7 +73,7 @@ async fn a_key_that_is_gone_is_said_and_never_another_one_is_taken() {
     assert!(matches!(error, KeyRingError::NoKey { epoch: 1 }), "{error}");
 }
 
-/// A ring that answers for some of the messages only.
+/// A ring that answers only some of the messages.
 #[derive(Debug)]
 struct Lazy;
 

@@ -1,4 +1,4 @@
-//! Tokens: keyed digests that name a customer, or a profile at a gateway, and show neither.
+//! Tokens: keyed digests that name a customer or a profile at a gateway, without revealing the id.
 
 use std::fmt::{self, Debug};
 
@@ -10,9 +10,9 @@ use crate::customer::{CustomerId, GatewayName, TenantId};
 use crate::digest::{Digest, hex_in};
 use crate::hex;
 
-/// A customer, named by a keyed digest:
-/// `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`, each part with its length before it,
-/// the instant in UTC seconds or left out. Written as `1:` and 64 hexadecimal digits, the epoch first.
+/// A keyed digest that names a customer: `HMAC-SHA-256(epoch key; tenant, customer id, registration instant)`. Each
+/// part has its length before it. The instant is in UTC seconds, or left out. Written as the epoch, a colon and 64
+/// hexadecimal digits: `1:…`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectToken {
     epoch: u32,
@@ -29,7 +29,7 @@ impl SubjectToken {
         self.epoch
     }
 
-    /// Epoch and digest, the epoch with its high byte first.
+    /// The epoch and the digest; the epoch with its high byte first.
     pub(crate) fn to_bytes(self) -> [u8; 36] {
         let mut bytes = [0; 36];
         let (epoch, mac) = bytes.split_at_mut(4);
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for SubjectToken {
     }
 }
 
-/// Whom a token names. Its `Debug` shows nobody.
+/// What a token names. Its `Debug` shows nobody.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TokenOf {
     Customer {
@@ -76,7 +76,7 @@ pub(crate) enum TokenOf {
         customer: CustomerId,
         registered: Option<DateTime<Utc>>,
     },
-    /// A profile, by the digest of its id, so that a profile that comes back is known again.
+    /// A profile, by the digest of its id, so that the same profile is recognised later.
     Profile {
         gateway: GatewayName,
         profile: Digest,
@@ -84,8 +84,8 @@ pub(crate) enum TokenOf {
 }
 
 impl TokenOf {
-    /// The bytes of which a key ring computes the HMAC: each part with its length before it. The first part of a profile
-    /// is a fixed word; a customer's parts are never of this form, because the third of them has 8 bytes or is left out.
+    /// The bytes for the HMAC: each part with its length before it. The first part of a profile's message is a fixed
+    /// word. A customer's message never has this form, because its third part has 8 bytes or is left out.
     pub(super) fn message(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut add = |part: &[u8]| {
@@ -119,7 +119,8 @@ impl Debug for TokenOf {
     }
 }
 
-/// Tells keys apart without telling anything of them: the first 8 bytes of an HMAC of nothing, in hexadecimal.
+/// A check value that distinguishes keys and reveals nothing about them: the first 8 bytes of an HMAC of an empty
+/// message, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyCheck(String);

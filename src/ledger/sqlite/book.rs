@@ -1,4 +1,4 @@
-//! The case book: open cases, and what came to them, in as few rows as a batch allows.
+//! The case book: open cases and their events, in as few rows as a batch allows.
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry as Slot;
@@ -23,10 +23,10 @@ use crate::plan::{Binding, CaseId, Keeps, Mandate, Terms};
 use crate::sqlite::Fault;
 use crate::treatment::Treatment;
 
-/// How many numbers are remembered. Cases that stay open beyond that are looked up.
+/// The number of cached case numbers. Further open cases are looked up.
 const REMEMBERED: usize = 10_000;
 
-/// The numbers of open cases, as far as they are remembered. A number is never used again, so none can be wrong.
+/// A cache of the numbers of open cases. A number is never reused, so a cached number is never wrong.
 #[derive(Debug, Default)]
 pub(super) struct Numbers(Mutex<HashMap<CaseId, i64>>);
 
@@ -39,7 +39,7 @@ impl Numbers {
         numbers.extend(known);
     }
 
-    /// The number of each case that is open, and its claim, in order.
+    /// The number of each open case, and its claim, in order.
     fn of<'c>(
         &self,
         connection: &Connection,
@@ -72,11 +72,11 @@ impl Numbers {
     }
 }
 
-/// Which of some numbers are still those of open cases. The cases of a batch were opened together and have numbers in a
-/// row: these are read at once.
+/// Which numbers still belong to open cases. The cases of a batch were opened together and have consecutive numbers,
+/// so they are read at once.
 enum StillOpen {
     Read(BTreeMap<i64, Held>),
-    /// They lie too far apart: each is looked up.
+    /// The numbers are too far apart: each one is looked up.
     Apart,
 }
 
@@ -120,7 +120,7 @@ impl StillOpen {
     }
 }
 
-/// The claim on each case that is open, in order.
+/// The claim on each open case, in order.
 pub(super) fn held<'c>(
     connection: &Connection,
     numbers: &Numbers,
@@ -129,7 +129,7 @@ pub(super) fn held<'c>(
     numbers.of(connection, cases)
 }
 
-/// The number of a case that is this claim's.
+/// The number of a case that this claim holds.
 pub(super) fn is_ours(held: Option<Held>, fence: Fence, case: &CaseId) -> Result<i64, LedgerError> {
     match held {
         None => Err(LedgerError::NoSuchCase { case: case.clone() }),
@@ -142,7 +142,7 @@ fn fence_number(fence: Fence) -> i64 {
     i64::try_from(fence.get()).unwrap_or(i64::MAX)
 }
 
-/// Milliseconds by the lease clock: SQLite's own, unless the host has given another.
+/// Milliseconds of the lease clock: SQLite's own clock, unless the host set another.
 fn millis(connection: &Connection, clock: Option<&LeaseClock>) -> Result<i64, Trouble> {
     match clock {
         Some(clock) => Ok(clock.millis()),
@@ -152,7 +152,7 @@ fn millis(connection: &Connection, clock: Option<&LeaseClock>) -> Result<i64, Tr
     }
 }
 
-/// A new claim on so many cases.
+/// Inserts a new claim without cases.
 fn new_claim(connection: &Connection, lease: &Lease, now: i64) -> Result<i64, Trouble> {
     let lasts = i64::try_from(lease.lasts.as_millis()).unwrap_or(i64::MAX);
     connection
@@ -161,7 +161,7 @@ fn new_claim(connection: &Connection, lease: &Lease, now: i64) -> Result<i64, Tr
     Ok(connection.last_insert_rowid())
 }
 
-/// A claim has so many cases more, or fewer. One that has none is forgotten.
+/// Changes the number of a claim's cases. A claim without cases is deleted.
 fn count(connection: &Connection, fence: i64, cases: i64) -> Result<(), Trouble> {
     connection
         .prepare_cached("UPDATE claim SET cases = cases + ?2 WHERE fence = ?1")?
@@ -174,7 +174,7 @@ fn to_fence(number: i64) -> Result<Fence, Trouble> {
     Ok(Fence::new(u64::try_from(number).map_err(|_| Trouble::Fault(Fault::Corrupt))?))
 }
 
-/// What open cases share.
+/// The part that open cases share.
 #[derive(Serialize, Deserialize)]
 struct Shared {
     task: SharedTask,
@@ -190,7 +190,7 @@ enum SharedTask {
     Review(Digest),
 }
 
-/// What a case does not share.
+/// The part that a case does not share.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Own<'c> {
@@ -223,7 +223,7 @@ impl Shared {
         Self { task, mandate: case.mandate.clone(), opened_at: case.opened_at }
     }
 
-    /// The digest of the treatment, which is kept by itself.
+    /// The digest of the treatment, which is stored separately.
     fn treatment(&self) -> Option<Digest> {
         if let SharedTask::Erasure(terms) = &self.task { Some(terms.treatment_digest()) } else { None }
     }
@@ -243,7 +243,7 @@ impl<'c> Own<'c> {
         }
     }
 
-    /// The task, from what is its own and what it shares.
+    /// The task, from its own part and the shared part.
     fn task(
         self,
         shared: &SharedTask,
@@ -271,7 +271,7 @@ impl<'c> Own<'c> {
     }
 }
 
-/// An event, and the cases that it came to: ranges of numbers, both ends included.
+/// An event, and the cases to which it happened: ranges of numbers, including both ends.
 #[derive(Serialize, Deserialize)]
 struct Came {
     event: Event,
@@ -348,7 +348,7 @@ pub(super) fn open(
     Ok(OpenedCases { fence: to_fence(fence)?, cases: answers })
 }
 
-/// What came of claiming a case.
+/// The result of claiming a case.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Ours,
@@ -356,7 +356,7 @@ enum Taken {
     NotOpen,
 }
 
-/// Puts an open case under a claim, unless another worker has it.
+/// Puts an open case under a claim, unless another worker has claimed it.
 fn take(
     connection: &Connection,
     case: &CaseId,
@@ -457,7 +457,7 @@ pub(super) fn record(
     let mut seen = HashMap::<i64, usize>::new();
     for (event, held) in events.iter().zip(found) {
         let number = is_ours(held, fence, &event.case)?;
-        // What comes to one case in one write stays in order: the second of them is in the second layer.
+        // Several events of one case in one write stay in order: the second event goes to the second layer.
         let layer = seen.entry(number).or_default();
         if layers.len() == *layer {
             layers.push(Layer::default());
@@ -482,12 +482,12 @@ pub(super) fn record(
     Ok(())
 }
 
-/// Events that came to different cases at once.
+/// Events that happened to different cases at the same time.
 #[derive(Default)]
 struct Layer {
     first: i64,
     last: i64,
-    /// Each different event as JSON, and the numbers of its cases.
+    /// Each distinct event as JSON, and the numbers of its cases.
     events: Vec<(String, Vec<(i64, i64)>)>,
     places: HashMap<String, usize>,
 }
@@ -528,7 +528,7 @@ impl Layer {
     }
 }
 
-/// Takes cases out of the case book, with all that came to them, and nothing of the others.
+/// Removes cases and all their events from the case book, and nothing of other cases.
 pub(super) fn wipe<'c>(
     connection: &Connection,
     numbers: &Numbers,
@@ -571,7 +571,7 @@ pub(super) fn wipe<'c>(
     Ok(())
 }
 
-/// Ranges without some numbers, which are sorted.
+/// The ranges without some numbers. The numbers must be sorted.
 fn without(ranges: &[(i64, i64)], numbers: &[i64]) -> Vec<(i64, i64)> {
     let mut left = Vec::with_capacity(ranges.len());
     for (first, last) in ranges {
@@ -590,7 +590,7 @@ fn without(ranges: &[(i64, i64)], numbers: &[i64]) -> Vec<(i64, i64)> {
     left
 }
 
-/// Open cases by a condition over `open_case`, in the order of their ids, and the claim on each.
+/// Open cases that meet a condition over `open_case`, in the order of their ids, each with its claim.
 fn saved(
     connection: &Connection,
     condition: &str,

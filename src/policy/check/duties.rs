@@ -1,4 +1,4 @@
-//! Holding duties against the data map: a record has a date, and what it needs stays with it.
+//! Checks duties against the data map: each record has a date, and the records that it needs stay with it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,7 +33,8 @@ pub(super) fn check_duties(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     }
 }
 
-/// What a duty's records need to keep their meaning has to be said where they lead to records of people.
+/// Checks a duty's `needs`. If records under a duty lead to records of people, the policy has to say which of these
+/// must stay.
 fn check_needs(reader: &mut Reader, path: &str, rules: &Rules, duty: &Duty, map: &DataMap) {
     let path = join(path, "needs");
     for (n, (class, link)) in duty.needs.iter().flatten().enumerate() {
@@ -88,7 +89,7 @@ fn check_needs(reader: &mut Reader, path: &str, rules: &Rules, duty: &Duty, map:
     }
 }
 
-/// Whether a field gives the records of a class their date.
+/// Checks that a field gives the records of a class their date.
 pub(super) fn check_date(
     reader: &mut Reader,
     at: impl Fn() -> String,
@@ -124,19 +125,19 @@ pub(super) fn check_date(
     }
 }
 
-/// Where the field is that gives a record its date.
+/// The place of the field that gives a record its date.
 enum Dated<'m> {
-    /// In the record itself, or, over these classes, in one that it hangs from.
+    /// In the record itself (no classes), or in a record from which it hangs, over these classes.
     Here(Vec<&'m ClassName>),
-    /// There, and it is no date.
+    /// In that class, but the field is no date.
     NoDate(&'m ClassName),
-    /// In a record that it hangs from by a link whose fields nobody named.
+    /// In a record from which it hangs, but the map does not name the fields of the link.
     Unreachable { from: &'m ClassName, to: &'m ClassName },
     /// Nowhere on the way to the customer.
     Nowhere,
 }
 
-/// The nearest record that has the field, from the record itself along the links through which it belongs to its
+/// The nearest record that has the field. The search starts at the record itself and follows the links to its
 /// customer.
 fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) -> Dated<'m> {
     let mut ways = VecDeque::from([(class, Vec::new())]);
@@ -161,8 +162,8 @@ fn where_dated<'m>(map: &'m DataMap, class: &'m RecordClass, field: &FieldName) 
     unreachable.map_or(Dated::Nowhere, |(from, to)| Dated::Unreachable { from, to })
 }
 
-/// Marks the classes whose records a duty may keep. What a treatment keeps anyway needs no duty; but while a duty is on
-/// it, what it leads to has to stay.
+/// Marks the classes whose records a duty may keep. A class that the treatment keeps anyway needs no mark for itself.
+/// But while a duty is on its records, the records that they reference have to stay.
 pub(super) fn put_under_duty(
     classes: &mut BTreeMap<ClassName, ClassTreatment>,
     rules: &Rules,
@@ -192,7 +193,7 @@ pub(super) fn put_under_duty(
     }
 }
 
-/// The classes of which a duty may keep a record, or to which such a record leads.
+/// The classes of which a duty may keep a record, and the classes that such a record references.
 pub(super) fn may_be_needed<'m>(
     classes: &BTreeMap<ClassName, ClassTreatment>,
     map: &'m DataMap,
@@ -213,7 +214,8 @@ pub(super) fn may_be_needed<'m>(
     }
 }
 
-/// A date by which records are kept stays as long as they do: once it is gone, nobody can tell when a duty ends.
+/// Checks that a date by which records are kept stays as long as the records. Without the date, nobody can tell when
+/// the duty ends.
 pub(super) fn check_dates_stay(
     reader: &mut Reader,
     path: &str,
@@ -234,8 +236,8 @@ pub(super) fn check_dates_stay(
     }
 }
 
-/// What a record needs that a duty keeps cannot go before it: it is anonymised meanwhile, and stays as a tombstone. Even
-/// where no foreign key says so, a record is nobody's without its customer.
+/// Sets the tombstones: a record that a kept record needs cannot be deleted before the kept record. Until then it
+/// stays, anonymised. This holds even without a foreign key, because a record without its customer has no owner.
 pub(super) fn put_tombstones(
     reader: &mut Reader,
     path: &str,
@@ -269,7 +271,7 @@ pub(super) fn put_tombstones(
     }
 }
 
-/// By class whose records would go or be handed over, the classes whose records stay for now and may need them.
+/// For each class that is deleted or handed over: the classes whose records stay for now and may need its records.
 fn needed_by(
     rules: &Rules,
     classes: &BTreeMap<ClassName, ClassTreatment>,
@@ -287,7 +289,7 @@ fn needed_by(
             together.iter().any(|(class, known)| class == from.name() && known == link.name())
         })
     };
-    // By class to which a kept record may lead, over whatever stays in between, the classes that lead there.
+    // For each class that a kept record may reference, directly or through others: the classes that reference it.
     let mut needed = BTreeMap::<ClassName, BTreeSet<ClassName>>::new();
     loop {
         let mut found = needed.clone();
@@ -312,7 +314,7 @@ fn needed_by(
     }
 }
 
-/// A duty on a class, or on one whose records need it.
+/// A duty on a class, or on a class whose records need it.
 fn duty_behind<'r>(
     rules: &'r Rules,
     needed: &BTreeMap<ClassName, BTreeSet<ClassName>>,
@@ -331,8 +333,8 @@ fn duty_behind<'r>(
     None
 }
 
-/// Whether what records of a class hang from is kept at least as long as they are: by the same date, under every duty
-/// that they are under.
+/// Whether the records from which a class's records hang are kept at least as long: by the same date, and under every
+/// duty of the class.
 fn stays_as_long(
     rules: &Rules,
     classes: &BTreeMap<ClassName, ClassTreatment>,

@@ -1,7 +1,8 @@
-//! Holding what expires against the data map: each record has a date, and what needs it does not stay without it.
+//! Checks the rules of `expire` against the data map: each record has a date, and no record stays that needs an
+//! expired record.
 //!
-//! An age is held like a duty that keeps the record until it is reached, so everything that is known of duties holds for
-//! it: where the date is, which records stay with which, and what becomes of a record that another one still needs.
+//! An age is checked like a duty that keeps the record until the age is reached. So the rules for duties apply: where
+//! the date is, which records stay together, and what happens to an expired record that another record still needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
 use crate::policy::{After, Duty, Expiry, Ground, OwnerlessExpiry, Period, StartRule};
 use crate::treatment::{ClassTreatment, DOES_NOT_EXPIRE, EXPIRE, Ownerless, RecordAction, Treatment};
 
-/// By which code the classes are kept that do not expire.
+/// The reason code under which the classes are kept that do not expire.
 const STAYS: &str = DOES_NOT_EXPIRE;
 const TABLE: &str = EXPIRE;
 
-/// What expires by its age or when its last duty ends, of one tenant or of everyone.
+/// Compiles the records that expire by age or when their last duty ends, for one tenant or for everyone.
 pub(super) fn compile_expiry(
     reader: &mut Reader,
     rules: &Rules,
@@ -50,12 +51,12 @@ pub(super) fn compile_expiry(
     })
 }
 
-/// The ages that records have to reach, as duties.
+/// The ages that records have to reach, written as duties.
 fn ages<'r>(rules: impl Iterator<Item = (&'r ClassName, &'r After)>) -> Vec<Duty> {
     let mut ages = BTreeMap::new();
     for (name, after) in rules {
         if let After::Age { from, period } = after {
-            // Records that have their age by the same field and period go together.
+            // Records with the same date field and the same period share one duty.
             let key = format!("{period} after {from}");
             let age = ages.entry(key.clone()).or_insert_with(|| age(key, *period));
             age.classes.insert(name.clone(), from.clone());
@@ -64,18 +65,19 @@ fn ages<'r>(rules: impl Iterator<Item = (&'r ClassName, &'r After)>) -> Vec<Duty
     ages.into_values().collect()
 }
 
-/// What the policy says of the records of a class that have no owner.
+/// The rule for ownerless records of a class.
 struct OwnerlessRule {
     which: Ownerless,
-    /// The policy does not say it: it follows from the records' age or duty.
+    /// Whether the rule is implied by the class's age or duty, and not written in the policy.
     is_implied: bool,
     after: Option<After>,
     class: ClassRule,
 }
 
 impl OwnerlessRule {
-    /// Records whose customer is found by a value may have no customer: guests never had one, and the value of a customer who
-    /// left leads to nobody. No tenant reaches them, so those expire here that expire by their age or after a duty.
+    /// Records whose customer is found by a value may have no customer: guests never had one, and the value of an
+    /// erased customer leads to nobody. No tenant reaches such records. So the class's rule for age or duty applies
+    /// to them here.
     fn of(rules: &Rules, name: &ClassName, map: &DataMap) -> Option<Self> {
         let rule = rules.expire.get(name)?;
         let implied = || {
@@ -91,15 +93,15 @@ impl OwnerlessRule {
     }
 }
 
-/// Whether records of a class may have their customer by a value, or hang from such records.
+/// Whether records of a class may find their customer by a value, or hang from records that do.
 fn is_by_value<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
     let Some(class) = map.class(name.as_str()).filter(|_| seen.insert(name)) else { return false };
     let mut owners = class.links().iter().filter(|link| link.is_owner());
     owners.any(|link| link.is_by_value() || is_by_value(map, link.to(), seen))
 }
 
-/// What expires because its owner is gone. Whose it was nobody can say, so tenants cannot differ in it, and every tenant's
-/// duties hold for it.
+/// Compiles the records that expire because their owner is gone. Nobody can say which tenant's they were. So all
+/// tenants have the same rules, and every tenant's duties apply.
 pub(super) fn compile_ownerless(
     reader: &mut Reader,
     document: &PolicyDocument,
@@ -149,7 +151,7 @@ pub(super) fn compile_ownerless(
             }),
         );
     }
-    // The record may be any tenant's, so it has to reach the age that each of them says.
+    // The record may belong to any tenant, so it has to reach the age of each tenant.
     let mut after: BTreeMap<ClassName, Vec<After>> = BTreeMap::new();
     let of_tenants = document.tenants.values().map(|entry| &entry.rules);
     for known in std::iter::once(&document.rules).chain(of_tenants) {
@@ -169,8 +171,8 @@ pub(super) fn compile_ownerless(
     Some(OwnerlessExpiry { rules, implied, after, treatment: Arc::new(treatment), ages })
 }
 
-/// Records that hang from others without an owner have none either: of both the same has to count, or one would go and
-/// the other point at nothing.
+/// Checks that a class and the class from which its records hang have the same rule for ownerless records. Otherwise
+/// one record would be deleted, and the other would reference nothing.
 fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, OwnerlessRule>, map: &DataMap) {
     for (name, rule) in expiring {
         let above = map.class(name.as_str()).into_iter().flat_map(RecordClass::hangs_from);
@@ -186,7 +188,7 @@ fn check_alike(reader: &mut Reader, expiring: &BTreeMap<ClassName, OwnerlessRule
     }
 }
 
-/// What goes may be copied by the database as it goes: there it has to expire as well.
+/// Checks that a class to which a trigger copies deleted records expires, too.
 fn check_copies(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     let holds_personal = |class: &RecordClass| class.fields().iter().any(|field| field.kind().is_some());
     for name in rules.expire.keys() {
@@ -202,7 +204,7 @@ fn check_copies(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     }
 }
 
-/// Classes of which records can expire.
+/// Checks that the records of each class can expire.
 fn check_classes(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     let shared = map.shared_classes();
     for (name, rule) in &rules.expire {
@@ -250,7 +252,7 @@ fn check_after(reader: &mut Reader, rules: &Rules, name: &ClassName, after: &Aft
     }
 }
 
-/// An age as what keeps a record until it is reached.
+/// An age, written as a duty that keeps the record until the age is reached.
 fn age(name: String, period: Period) -> Duty {
     Duty {
         name: name.into(),
@@ -266,7 +268,7 @@ fn age(name: String, period: Period) -> Duty {
     }
 }
 
-/// The classes that expire as they are treated then; all others stay as they are.
+/// The treatment in which the given classes expire and all other classes stay as they are.
 fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) -> TreatmentRule {
     let stays = || ClassRule::plain(RecordAction::Keep { reason: STAYS.to_owned() });
     let classes = map.classes().map(RecordClass::name).chain(expiring.keys().copied());
@@ -277,8 +279,8 @@ fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) ->
     }
 }
 
-/// Texts cannot be searched for somebody who may not be known any more: records expire whoever they belong to, those of
-/// customers who were anonymised long ago, and those that were handed over, among them.
+/// Refuses redaction. Records expire whoever they belong to. Among them are records of customers who were anonymised
+/// long ago, and records that were handed over. So nobody is known for whom a text could be searched.
 fn check_searches(reader: &mut Reader, classes: &BTreeMap<ClassName, ClassTreatment>) {
     for (name, class) in classes {
         let searched = class.strategies().filter(|(_, strategy)| matches!(strategy, Strategy::Redact { .. }));
@@ -298,7 +300,7 @@ fn compile(
     rule: &TreatmentRule,
     map: &DataMap,
 ) -> Treatment {
-    // What is wrong with a class itself was said already.
+    // Problems of the class itself were reported already.
     let mut known = rule.clone();
     known.classes.retain(|name, _| map.class(name.as_str()).is_some());
     let mut classes = compile_classes(reader, TABLE, rules, &known, map);

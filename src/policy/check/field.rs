@@ -1,4 +1,4 @@
-//! What a rule comes down to for one field, by what the store demands of its values.
+//! Resolves a rule for one field, within the constraints of the field's values.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::policy::document::{FieldRule, Otherwise};
 pub(super) enum Resolved {
     Write(Strategy),
     Keep(String),
-    /// A strategy of the host's own that the host does not have.
+    /// A strategy of the host's own that the host did not register.
     Unknown,
 }
 
@@ -21,14 +21,15 @@ pub(super) struct Impossible {
     pub(super) way_out: String,
 }
 
-/// Why something cannot be written to a field. The way out depends on the whole column, not on this one reason: [`way_out`].
+/// Why something cannot be written to a field. The suggested way out depends on the whole column, and not only on
+/// this reason: see [`way_out`].
 pub(super) struct Cannot(pub(super) String);
 
 fn cannot<T>(what: impl Into<String>) -> Result<T, Cannot> {
     Err(Cannot(what.into()))
 }
 
-/// What a rule comes down to for one field.
+/// Resolves a rule for one field.
 pub(super) fn resolve(
     field: &Field,
     rule: &FieldRule,
@@ -47,7 +48,7 @@ pub(super) fn resolve(
     }
 }
 
-/// What a rule writes to a field that can be written.
+/// The strategy of a rule, for a field that can be written.
 fn strategy(field: &Field, rule: &FieldRule, strategies: &Strategies) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     match rule {
@@ -72,10 +73,11 @@ fn strategy(field: &Field, rule: &FieldRule, strategies: &Strategies) -> Result<
     }
 }
 
-/// How many rules an error suggests at most, beside keeping the value.
+/// The maximum number of rules that an error suggests, besides keeping the value.
 const SUGGESTIONS: usize = 3;
 
-/// What can be written instead, as the policy spells it: rules that were held against all constraints of the column.
+/// What can be written instead, in the policy's spelling. Each suggested rule was checked against all constraints of
+/// the column.
 pub(super) fn way_out(field: &Field) -> String {
     let mut rules = accepted_rules(field);
     rules.truncate(SUGGESTIONS);
@@ -94,7 +96,8 @@ pub(super) fn way_out(field: &Field) -> String {
     }
 }
 
-/// What can stand in place of a whole value that cannot be read, as the policy spells it. A document stays one.
+/// What can replace a whole value that cannot be read, in the policy's spelling. The replacement of a JSON document
+/// is a JSON document.
 pub(super) fn instead(field: &Field, is_json: bool) -> String {
     let rules = if is_json {
         let empty = constant(field, &Value::from("{}")).is_ok();
@@ -116,7 +119,7 @@ pub(super) fn instead(field: &Field, is_json: bool) -> String {
     }
 }
 
-/// The rules that the field takes, of those that need nothing but the field.
+/// The rules that the field accepts, of the rules that need no further information.
 fn accepted_rules(field: &Field) -> Vec<String> {
     if writable(field).is_err() {
         return Vec::new();
@@ -147,14 +150,14 @@ fn accepted_rules(field: &Field) -> Vec<String> {
     rules
 }
 
-/// A rule that the field takes and that leaves nothing of what stood there: `"remove"`, where the field takes it.
+/// A rule that the field accepts and that keeps nothing of the old value: `"remove"`, if the field accepts it.
 pub(super) fn treated_whole(field: &Field) -> Option<String> {
     let rules = accepted_rules(field);
     let removed = rules.iter().find(|rule| *rule == "\"remove\"").or(rules.first())?;
     Some(removed.clone())
 }
 
-/// Constants that mean nothing, for each type, as TOML spells them.
+/// Neutral constants for each type, in TOML's spelling.
 fn constants(datatype: Datatype) -> Vec<(&'static str, Value)> {
     match datatype {
         Datatype::Text | Datatype::Any => vec![("\"-\"", Value::from("-"))],
@@ -165,7 +168,7 @@ fn constants(datatype: Datatype) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// A strategy of the host's own says itself what it suits. What it writes is held against that all the same.
+/// A strategy of the host's own declares what it fits. What it writes is checked anyway.
 fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Cannot> {
     let (constraints, name) = (field.constraints(), own.name().to_owned());
     let strategy = Strategy::Own(own);
@@ -183,22 +186,23 @@ fn of_the_host(field: &Field, own: Own) -> Result<Strategy, Cannot> {
     }
 }
 
-/// What is written to a field that was to stay, and cannot.
+/// The strategy for a field that was to stay but cannot.
 pub(super) fn cleared(field: &Field) -> Result<Strategy, Cannot> {
     writable(field)?;
     remove(field)
 }
 
-/// For how many draws what is random is tried.
+/// The number of random values to test.
 const DRAWS: u8 = 32;
 
-/// The CHECK that refuses a value, if one does. One of which that is not known refuses nothing here: the store will.
+/// The CHECK that refuses a value, if there is one. A CHECK whose answer is unknown does not count here: the store
+/// will evaluate it.
 fn refuses<'f>(field: &'f Field, value: &Value) -> Option<&'f Check> {
     field.checks().iter().find(|check| check.accepts(value) == Some(false))
 }
 
-/// A strategy whose every value the field's CHECKs accept, as far as values can be told without the old one: all of what
-/// is the same for everybody, some of what is random or dated.
+/// A strategy whose values the field's CHECKs accept. Only values that do not depend on the old value can be tested:
+/// a value that is the same for everybody, or a sample of random or dated values.
 fn accepted(field: &Field, strategy: Strategy) -> Result<Strategy, Cannot> {
     if field.checks().is_empty() {
         return Ok(strategy);
@@ -212,7 +216,7 @@ fn accepted(field: &Field, strategy: Strategy) -> Result<Strategy, Cannot> {
     Ok(strategy)
 }
 
-/// Some of what a strategy writes to a field in which there is nothing that it could read.
+/// A sample of what a strategy writes to an empty field.
 fn samples(field: &Field, strategy: &Strategy) -> impl Iterator<Item = Value> {
     let days = [(2024, 2, 29), (2026, 1, 1), (2039, 12, 31)];
     let days = days.into_iter().filter_map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
@@ -223,7 +227,7 @@ fn samples(field: &Field, strategy: &Strategy) -> impl Iterator<Item = Value> {
     })
 }
 
-/// Whether a field of a record that stays can be altered at all.
+/// Whether a field can be altered in a record that stays.
 fn writable(field: &Field) -> Result<(), Cannot> {
     if field.is_token_part() {
         return cannot("is part of what the ledger's token of the customer is made of, and the record stays");
@@ -269,7 +273,7 @@ fn clear(field: &Field) -> Result<Strategy, Cannot> {
     }
 }
 
-/// Why the same value cannot stand in two records.
+/// Why two records cannot have the same value.
 fn must_differ(field: &Field) -> String {
     match field.differs_by() {
         [] => "its values must differ".to_owned(),
@@ -330,7 +334,7 @@ fn token(field: &Field, form: TokenForm) -> Result<Strategy, Cannot> {
         if constraints.datatype != Datatype::Integer {
             return cannot("cannot take a random number: it holds no whole numbers");
         }
-        // Positive numbers if the CHECKs take them, else negative ones.
+        // Positive numbers if the CHECKs accept them, otherwise negative numbers.
         let number = |negative| accepted(field, Strategy::Token(Token::number(negative)));
         return number(false).or_else(|refused| number(true).map_err(|_| refused));
     }
@@ -357,7 +361,8 @@ fn invalidate(field: &Field) -> Result<Strategy, Cannot> {
     accepted(field, Strategy::Invalidate(token))
 }
 
-/// A text without mentions of the person. What that is depends on the text, so whether a CHECK accepts it cannot be told.
+/// The strategy that removes mentions of the person from a text. The result depends on the text, so the check cannot
+/// tell whether a CHECK accepts the result.
 fn redact(field: &Field, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     needs_text(constraints, "a text without mentions")?;
@@ -367,8 +372,8 @@ fn redact(field: &Field, with: &str, also: &BTreeSet<Detector>) -> Result<Strate
     Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars, also: also.clone() })
 }
 
-/// A blank document. What is none goes or leaves an empty file, as the policy says; where it says nothing, it goes if NULL
-/// is allowed.
+/// The strategy that blanks a document. The policy says whether a file that cannot be blanked is deleted or becomes
+/// an empty file. By default it is deleted if NULL is allowed.
 fn blank(field: &Field, otherwise: Option<Otherwise>) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     if cfg!(not(feature = "pdf")) {
@@ -391,13 +396,13 @@ fn blank(field: &Field, otherwise: Option<Otherwise>) -> Result<Strategy, Cannot
     Ok(Strategy::Blank { otherwise: Box::new(otherwise) })
 }
 
-/// A general value where the field takes one; what cannot be read is removed.
+/// The strategy that makes a value general, if the field accepts the result. A value that cannot be read is removed.
 pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, Cannot> {
     writable(field)?;
     let constraints = field.constraints();
     let takes_it = match constraints.datatype {
         Datatype::Text | Datatype::Any => true,
-        // What a column declared as DATE holds are texts.
+        // A column declared as DATE holds texts.
         Datatype::Numeric => matches!(to, Generalisation::Year | Generalisation::Month),
         Datatype::Integer => to == Generalisation::AgeBand,
         Datatype::Real | Datatype::Blob => false,
@@ -416,7 +421,8 @@ pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, 
             room(constraints)
         ));
     }
-    // A CHECK may refuse some of what comes out, for values that it would have refused before. Not all of it.
+    // A CHECK may refuse some general values. That can happen only for old values that it would have refused, too. It
+    // is a problem only if the CHECK refuses all examples.
     let mut refused_by = to.examples(is_text).into_iter().map(|value| refuses(field, &value));
     if let Some(Some(check)) = refused_by.next()
         && refused_by.all(|refused| refused.is_some())
@@ -427,18 +433,18 @@ pub(super) fn generalise(field: &Field, to: Generalisation) -> Result<Strategy, 
     Ok(Strategy::Generalise { to, otherwise })
 }
 
-/// The named generalisations that a field takes, as the policy spells them; a few at most.
+/// Some named generalisations that a field accepts, in the policy's spelling.
 pub(super) fn general_rules(field: &Field) -> Vec<String> {
     let taken = Generalisation::NAMED.iter().filter(|(_, to)| generalise(field, *to).is_ok());
     taken.take(SUGGESTIONS).map(|(name, _)| format!("\"{name}\"")).collect()
 }
 
-/// The next step of what a field is made general to, where there is one that the field takes.
+/// The next, more general step of a generalisation, if there is one that the field accepts.
 pub(super) fn coarser(field: &Field, to: Generalisation) -> Option<Generalisation> {
     to.coarser().filter(|coarser| generalise(field, *coarser).is_ok())
 }
 
-/// Dated placeholders, longest first. Each has a word in it: a bare day could not be told from a day of birth.
+/// Dated placeholders, longest first. Each contains a word: a bare day would look like a day of birth.
 pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
     match form {
         TokenForm::Email => &[
@@ -454,19 +460,24 @@ pub(super) fn dated(form: TokenForm) -> &'static [&'static str] {
     }
 }
 
-/// Other shapes of a token, where a CHECK refuses the one that the field's kind asks for.
+/// Other forms of a token, for when a CHECK refuses the usual form of the field's kind.
 const OTHER_FORMS: [TokenForm; 4] =
     [TokenForm::Plain, TokenForm::Uuid, TokenForm::Digits(16), TokenForm::Digits(10)];
 
-/// `remove`: NULL where allowed, else, for whole numbers that must differ, a random number, else the longest dated placeholder that fits, else a token, else, where values
-/// need not differ, a word or a dash: the first of them that the field's CHECKs accept.
+/// The strategy of `remove`: the first of these that the field and its CHECKs accept.
+///
+/// 1. NULL.
+/// 2. For whole numbers that must differ, a random number.
+/// 3. The longest dated placeholder that fits.
+/// 4. A token.
+/// 5. A word or a dash, if the values need not differ.
 pub(super) fn remove(field: &Field) -> Result<Strategy, Cannot> {
     let form = form_of(field);
     if let Ok(strategy) = clear(field) {
         return Ok(strategy);
     }
-    // Numbers that must differ are numbers of something. An amount or a count need not differ, and a random one would change
-    // every sum: there the policy has to say which number.
+    // Whole numbers that must differ are identifiers. Amounts and counts need not differ, and a random number would
+    // change every sum. There the policy has to name the number.
     if form == TokenForm::Integer && field.constraints().unique {
         return token(field, form);
     }

@@ -1,4 +1,4 @@
-//! Holding a smallest group against the data map: who is counted, and by what.
+//! Checks a smallest group against the data map: which customers are counted, and by which fields.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, SizeRule};
 use crate::treatment::{ClassTreatment, RecordAction, SmallestGroup};
 
-/// Everything that is kept or made general has to be shared, and goes where it is not.
+/// Puts every field that is kept or made general into the group. If too few customers share these fields, they are
+/// cleared.
 pub(super) fn put_in_group(
     reader: &mut Reader,
     path: &str,

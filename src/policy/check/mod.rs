@@ -1,4 +1,4 @@
-//! Holding a policy against a data map: every impossible line, all at once, before anything runs.
+//! Checks a policy against a data map. Every impossible line is reported at once, before anything runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub(super) fn check(
             let path = own.unwrap_or_else(|| format!("{} (for tenant {tenant})", problem.path));
             reader.problem(path, problem.what, problem.way_out);
         }
-        // What a tenant does not change is not held twice.
+        // A treatment that a tenant does not change is stored once.
         for (name, treatment) in &mut effective.treatments {
             if let Some(same) = everyone.treatments.get(name).filter(|other| *other == treatment) {
                 *treatment = Arc::clone(same);
@@ -68,7 +68,7 @@ pub(super) fn check(
     let mut beside = Reader::default();
     let ownerless = expire::compile_ownerless(&mut beside, document, map, strategies);
     for problem in beside.into_problems() {
-        // A class that expires by its age as well says the same of its fields.
+        // A class that also expires by age has the same problems with its fields. Report them once.
         if !reader.problems().contains(&problem) {
             reader.problem(problem.path, problem.what, problem.way_out);
         }
@@ -84,7 +84,7 @@ pub(super) fn check(
     })
 }
 
-/// What is in force, as far as it is possible; what is not is a problem.
+/// The policy in force, as far as it is possible. What is impossible is reported.
 fn compile(
     reader: &mut Reader,
     rules: &Rules,
@@ -141,7 +141,7 @@ fn compile(
     }
 }
 
-/// Strategies that the host does not have, each where the policy names it.
+/// Reports strategies that the host did not register, at the place where the policy names them.
 fn check_strategies(reader: &mut Reader, rules: &Rules, strategies: &Strategies) {
     let mut look = |path: String, rule: &FieldRule| {
         if let FieldRule::Own(name) = rule
@@ -175,7 +175,7 @@ fn check_strategies(reader: &mut Reader, rules: &Rules, strategies: &Strategies)
     }
 }
 
-/// What no treatment of this release reaches, whatever the policy says: certificates repeat it.
+/// What no treatment of this release reaches. Certificates repeat the list.
 fn not_covered(map: &DataMap) -> Vec<NotCovered> {
     let ignored = map.ignored().iter();
     let ignored =
@@ -218,7 +218,8 @@ fn check_triggers(reader: &mut Reader, rules: &Rules, map: &DataMap) {
     }
 }
 
-/// The guards that are looked at: the basic ones, those that the policy names, and those whose fact somebody tells.
+/// The guards that are checked: the basic guards, the guards that the policy names, and the guards whose fact the
+/// store or a gateway can tell.
 fn check_guards(reader: &mut Reader, rules: &Rules, map: &DataMap) -> Vec<(Guard, GuardRule)> {
     let own = rules.guards.keys().filter(|guard| matches!(guard, Guard::Own(_)));
     let all: Vec<Guard> = Guard::ALL.iter().chain(own).cloned().collect();
@@ -357,7 +358,8 @@ fn compile_class(
             return compiled;
         }
     }
-    // Records that are deleted with their owner stay when somebody else leaves to whom a field of theirs belongs.
+    // Even records that are deleted with their owner may stay at first: a field of theirs may belong to another
+    // person, who is erased earlier.
     let goes = rule.action == RecordAction::Delete;
     for field in class.fields().iter().filter(|field| !goes || field.whose().is_some()) {
         let name = field.name().as_str();
@@ -393,7 +395,7 @@ fn compile_class(
             }
         };
         match resolve(field, field_rule, strategies) {
-            // Said already, where the rule stands.
+            // Reported already, at the rule.
             Ok(Resolved::Unknown) => {}
             Ok(Resolved::Keep(_)) if field.kind().is_none() => {
                 reader.problem(rule_path, "is not personal, so it stays anyway", "leave it out");
@@ -414,14 +416,14 @@ fn compile_class(
     compiled
 }
 
-/// A computed field changes only when a field changes from which the database computes it.
+/// Checks that a computed personal field changes. It changes only when one of its source fields changes.
 fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled: &ClassTreatment) {
     for field in class.fields() {
         let (Some(kind), [_, ..]) = (field.kind(), field.sources()) else { continue };
         if field.role() != Role::Computed || compiled.kept.contains_key(field.name()) {
             continue;
         }
-        // Of a document only some values may be written: those of the same kind count.
+        // A treatment may write only some values of a document. Values of the same kind as the field count.
         let is_within = |part: &&Field, source: &FieldName| {
             let rest = part.name().as_str().strip_prefix(source.as_str());
             rest.is_some_and(|rest| rest.starts_with('/')) && part.kind() == Some(kind)
@@ -435,7 +437,7 @@ fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled
         };
         let names = field.sources().iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
         if field.sources().iter().any(is_written) {
-            // What else goes into it may name the person as well.
+            // The other sources may name the person as well.
             let names_person = |source: &&FieldName| {
                 let of_source = class.find(source.as_str()).and_then(Field::kind);
                 of_source.is_some_and(|of_source| of_source == kind || of_source.identifies())
@@ -479,7 +481,7 @@ fn check_computed(reader: &mut Reader, path: &str, class: &RecordClass, compiled
     }
 }
 
-/// A record that several people may have is treated with the last of them, so somebody has to tell who else has it.
+/// Checks that the store can tell who else owns a record. A shared record is treated with its last owner.
 fn check_who_shares(
     reader: &mut Reader,
     path: &str,
@@ -501,7 +503,8 @@ fn check_who_shares(
     }
 }
 
-/// Who has left is seen in the customers' own record: without a sign there, nobody would be the last who leaves.
+/// Checks that a treatment leaves a sign in the customer's own record. The sign shows that a customer is erased.
+/// Without it, no owner of a shared record would ever be the last.
 fn check_signs(
     reader: &mut Reader,
     path: &str,
@@ -530,7 +533,8 @@ fn check_signs(
     }
 }
 
-/// A record that is found by a value has to lose it, and cannot wait for a duty: later nobody could find it.
+/// Checks that a record found by a value loses this value and does not wait for a duty. Later nobody could find the
+/// record.
 fn check_values(
     reader: &mut Reader,
     path: &str,

@@ -1,4 +1,4 @@
-//! What a policy says of values that cannot be read, and of texts that a duty defers until nobody can be looked for.
+//! Checks the rules for values that cannot be read, and for searched texts that a duty defers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ fn is_searched(strategy: &Strategy) -> bool {
     matches!(strategy, Strategy::Redact { .. })
 }
 
-/// The fields that are values within the document of another.
+/// The fields that are values inside the document of another field.
 fn within<'c>(class: &'c RecordClass, column: &FieldName) -> impl Iterator<Item = &'c Field> {
     let start = format!("{column}/");
     class.fields().iter().filter(move |field| field.name().as_str().starts_with(&start))
@@ -27,7 +27,7 @@ fn is_within(class: &RecordClass, field: &Field) -> bool {
         .any(|column| name.strip_prefix(column.name().as_str()).is_some_and(|rest| rest.starts_with('/')))
 }
 
-/// What becomes of values that cannot be read, by the field that would have to be read.
+/// Sets what replaces values that cannot be read, by field.
 pub(super) fn put_unreadable(
     reader: &mut Reader,
     path: &str,
@@ -49,7 +49,7 @@ pub(super) fn put_unreadable(
         let own = compiled.fields.get(field.name());
         let inner: Vec<&Field> =
             within(class, field.name()).filter(|inner| compiled.fields.contains_key(inner.name())).collect();
-        // Where the whole document is replaced, nothing in it is read.
+        // If the whole document is replaced, nothing inside it is read.
         let is_read = own.is_some_and(is_searched) || (own.is_none() && !inner.is_empty());
         if !is_read {
             continue;
@@ -79,8 +79,8 @@ pub(super) fn put_unreadable(
     }
 }
 
-/// Says what becomes of searched texts that a duty defers: when the duty ends, the customer's own values are gone, and
-/// nobody can be looked for. Whether a record was treated before, another field of it has to show.
+/// Sets what replaces searched texts that a duty defers. When the duty ends, the customer's own values are gone, and
+/// nobody can be searched for. Another field of the record has to show whether the record was treated before.
 pub(super) fn put_after_duty(
     reader: &mut Reader,
     path: &str,
@@ -143,7 +143,7 @@ pub(super) fn put_after_duty(
         for field in &searched {
             let Some(described) = class.find(field.as_str()) else { continue };
             match resolve(described, said, strategies) {
-                // What stands there has to be a document again.
+                // The replacement of a document must be a document.
                 Ok(Resolved::Write(Strategy::Placeholder(_) | Strategy::Token(_)))
                     if described.is_json() || within(class, field).next().is_some() =>
                 {

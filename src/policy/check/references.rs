@@ -1,6 +1,7 @@
-//! Deletes and hand-overs held against what leads to the records: what a record that stays, a foreign key or a unique index forbids.
+//! Checks deletions and hand-overs against everything that references the records: records that stay, foreign keys
+//! and unique indexes.
 //!
-//! Each way out that is named is held against the same checks before it is named.
+//! Each suggested way out was checked by the same rules.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::data_map::{DataMap, FieldName, LetGo, Link, LinkRole, RecordClass, Ro
 use crate::document::{Problem, Reader, join, key};
 use crate::treatment::RecordAction;
 
-/// Deletes that something which stays forbids.
+/// Reports deletions that something which stays forbids.
 pub(super) fn check_references(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
     check_first(reader, path, rule, map);
     for class in map.classes() {
@@ -17,8 +18,8 @@ pub(super) fn check_references(reader: &mut Reader, path: &str, rule: &Treatment
     }
 }
 
-/// The actions that a class can take in a treatment: each is held against the same checks. Where none is left, what has to be done
-/// beside the deletion.
+/// The actions that a class can take in a treatment; each was checked by the same rules. If there is none, what has
+/// to be done in addition to the deletion.
 pub(super) fn actions(rule: &TreatmentRule, class: &RecordClass, map: &DataMap) -> String {
     let is_reassignable = class.name() != map.root() && class.is_reassignable();
     let own = rule.classes.get(class.name());
@@ -71,10 +72,10 @@ pub(super) fn actions(rule: &TreatmentRule, class: &RecordClass, map: &DataMap) 
     }
 }
 
-/// What a deletion comes to otherwise.
+/// The suggestion when no other action is possible.
 const ANONYMISE: &str = "anonymise this class";
 
-/// One class alone. Ways out are made only where they are wanted.
+/// Checks one class. Ways out are computed only if they are wanted.
 fn check_class(
     reader: &mut Reader,
     path: &str,
@@ -152,7 +153,7 @@ fn check_class(
     }
 }
 
-/// Whether a record can stay in this treatment: nothing goes to which it has to lead.
+/// Whether a record can stay in this treatment: nothing is deleted that it must reference.
 fn may_stay(rule: &TreatmentRule, class: &RecordClass) -> bool {
     let goes = |link: &Link| {
         rule.classes.get(link.to()).is_some_and(|head| head.action == RecordAction::Delete || head.or_deletes)
@@ -160,7 +161,7 @@ fn may_stay(rule: &TreatmentRule, class: &RecordClass) -> bool {
     !class.links().iter().any(|link| goes(link) && !link.lets_go() && !link.is_by_value())
 }
 
-/// Whether clearing a link would write NULL to one of its fields.
+/// Whether clearing a link writes NULL to one of its fields.
 fn takes_null(class: &RecordClass, link: &Link) -> bool {
     link.fields().iter().any(|field| {
         class.find(field.as_str()).is_some_and(|field| {
@@ -171,7 +172,7 @@ fn takes_null(class: &RecordClass, link: &Link) -> bool {
     })
 }
 
-/// What the map could say of a link instead of "goes", where the records at both ends are treated like this.
+/// What the map could say of a link instead of "goes", for the actions at both ends.
 fn other_words(rule: &TreatmentRule, class: &RecordClass, link: &Link) -> Vec<String> {
     let end = format!("ends.{}", key(link.name()));
     let head = rule.classes.get(link.to());
@@ -186,7 +187,7 @@ fn other_words(rule: &TreatmentRule, class: &RecordClass, link: &Link) -> Vec<St
     words
 }
 
-/// What can be done where a record that stays leads to one that is deleted: only what no other check refuses.
+/// What can be done if a record that stays references a deleted record. Contains only what no other check refuses.
 fn ways_out(
     rule: &TreatmentRule,
     (own, class): (&ClassRule, &RecordClass),
@@ -230,7 +231,7 @@ fn ways_out(
     ways
 }
 
-/// Whether a record may stay, or stay for a while, when what its link leads to is deleted.
+/// Whether a record may stay, at least for a while, when the record at the end of its link is deleted.
 fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> bool {
     match action {
         RecordAction::Anonymise | RecordAction::Keep { .. } => true,
@@ -253,9 +254,9 @@ fn may_outlive(class: &RecordClass, link: &Link, action: &RecordAction, map: &Da
     }
 }
 
-/// Why a record may lead to one that is deleted, and stay.
+/// In words, why a record that stays would still reference a deleted record. `None` if there is no such conflict.
 fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &DataMap) -> Option<String> {
-    // A value goes with its customer.
+    // A value is erased together with its customer.
     if link.is_by_value() {
         return None;
     }
@@ -284,13 +285,14 @@ fn stays_behind(class: &RecordClass, link: &Link, action: &RecordAction, map: &D
             _ => format!("leads to it and stays ({})", action.as_str()),
         },
     };
-    // What hangs from a record goes after it.
+    // The deleted record hangs from this record. So this record is deleted first.
     let goes_after =
         *link.gone() == WhenGone::Forbids && link.is_holding() && *action == RecordAction::Delete;
     (!goes_after).then_some(why)
 }
 
-/// Of several owner links the first counts that is not empty. One that is cleared would make a new way.
+/// Reports owner links that would be cleared. Of several owner links the first non-empty one counts. If it is
+/// cleared, the next one would lead to another customer.
 fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
     for class in map.classes() {
         let Some(action) = rule.classes.get(class.name()).map(|rule| &rule.action) else { continue };
@@ -324,7 +326,7 @@ fn check_first(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &Data
     }
 }
 
-/// Handing over writes the owner link, and the "Unknown Customer" may have an equal record.
+/// Checks a hand-over: it writes the owner link, and the "Unknown Customer" may have an equal record.
 fn check_hand_over(
     reader: &mut Reader,
     path: &str,
@@ -356,7 +358,7 @@ fn check_hand_over(
             );
         }
     }
-    // Which of these records the "Unknown Customer" has already only the database can tell.
+    // Only the database can tell which of these records the "Unknown Customer" has already.
     for unique in class.unique_through() {
         if unique.fields.iter().any(|field| owner.contains(field)) {
             reader.problem(
@@ -371,7 +373,7 @@ fn check_hand_over(
     }
 }
 
-/// A link that is let go gets the same value in every record, which a unique index may refuse.
+/// Checks links that are cleared: each record gets the same value, and a unique index may refuse that.
 fn check_let_go(
     reader: &mut Reader,
     path: &str,

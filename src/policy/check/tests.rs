@@ -1,4 +1,4 @@
-//! What the check finds before anything runs: each fault by itself, then all of them in one go.
+//! What the check finds before anything runs: each fault alone, and then all of them together.
 
 use super::field::{dated, remove};
 use super::*;
@@ -6,7 +6,7 @@ use crate::anonymise::{Strategy, Template, Token, TokenForm};
 use crate::data_map::{Check, Constraints, Datatype, Field, Kind, Link, Value, WhenGone};
 use crate::document::Problem;
 
-/// A policy with treatment `t`. Guards are ignored and there are no triggers, unless the lines speak of them.
+/// A policy with treatment `t`. Guards are ignored and there are no triggers, unless the lines set them.
 fn policy(lines: &str) -> PolicyDocument {
     let mut text = "version = 1\nsweep = true\n".to_owned();
     if !lines.contains("triggers") {
@@ -18,7 +18,7 @@ fn policy(lines: &str) -> PolicyDocument {
     PolicyDocument::from_toml(&text).unwrap_or_else(|problems| panic!("{text}\n{problems}"))
 }
 
-/// Path and fault of each problem.
+/// The path and the text of each problem.
 fn faults(map: &DataMap, lines: &str) -> Vec<String> {
     match policy(lines).check(map) {
         Ok(_) => Vec::new(),
@@ -26,7 +26,7 @@ fn faults(map: &DataMap, lines: &str) -> Vec<String> {
     }
 }
 
-/// That there is this one fault, by its path and a part of what it says, or none.
+/// Asserts that there is exactly this fault, by its path and a part of its text. `None`: no fault.
 #[track_caller]
 fn assert_fault(map: &DataMap, lines: &str, wanted: Option<(&str, &str)>) {
     let found = faults(map, lines);
@@ -49,7 +49,7 @@ fn only(class: RecordClass) -> DataMap {
     DataMap::builder(class).build().unwrap()
 }
 
-/// What a rule comes down to for a field named `x` of a record that stays.
+/// The strategy of a rule for a field named `x` of a record that stays.
 fn written(field: Field, rule: &str) -> Result<Strategy, Problem> {
     let map = only(customer().field(field));
     let lines = format!("treatments.t.customer = {{ action = 'anonymise', fields = {{ x = {rule} }} }}");
@@ -93,7 +93,7 @@ fn one_text_for_everyone_on_unique_is_found_before_anything_runs() {
 
 #[test]
 fn a_text_longer_than_its_column_is_found_before_anything_runs() {
-    // Rule, its length in characters.
+    // The rule, and the length of its output in characters.
     for (rule, chars) in [
         ("{ constant = 'Åsa Öberg' }", 9),
         ("{ placeholder = 'Gelöscht {date}' }", 19),
@@ -134,7 +134,7 @@ fn words_on_what_is_no_text_are_found_before_anything_runs() {
     use Datatype::{Any, Blob, Integer, Numeric, Real, Text};
     for rule in ["{ placeholder = 'Gone {date}' }", "'token'", "'invalidate'", "'remove'"] {
         for datatype in [Integer, Real, Numeric, Blob] {
-            // Whole numbers have random ones of their own.
+            // Whole numbers have their own random values.
             if (rule, datatype) != ("'token'", Integer) {
                 assert_refused(name().required().datatype(datatype), rule, "it is no text");
             }
@@ -164,7 +164,7 @@ fn an_invalid_password_is_marked_and_fits() {
     }
 }
 
-/// Every combination of what a column can demand, against the rule as the documentation says it.
+/// Every combination of a column's constraints, compared with the documented rule.
 #[test]
 fn remove_is_null_else_the_longest_dated_placeholder_that_fits_else_a_token_else_a_word() {
     use Datatype::{Any, Blob, Integer, Numeric, Real, Text};
@@ -218,8 +218,8 @@ fn remove_is_null_else_the_longest_dated_placeholder_that_fits_else_a_token_else
     assert_eq!(seen.len(), 6, "every outcome was met: {seen:?}");
 }
 
-/// `holds` is how a run knows what is erased already. If it takes a person's own value for a placeholder, that value
-/// stays, and the certificate says that it is gone.
+/// A run uses `holds` to find out what is erased already. If `holds` accepted a person's own value as a placeholder,
+/// the value would stay, and the certificate would say that it is gone.
 #[test]
 fn what_remove_writes_is_never_taken_for_what_a_person_wrote() {
     let personal = ["1984-05-12", "2001-12-31", "Ann", "ann@example.org", "46701234", "Karl Johans gate 22"];
@@ -234,8 +234,8 @@ fn what_remove_writes_is_never_taken_for_what_a_person_wrote() {
     }
 }
 
-/// A column of whole numbers that must differ and that takes no NULL took nothing at all. An amount still has to be said:
-/// a random one would change every sum.
+/// The bug: a required column of whole numbers that must differ accepted no rule at all. For an amount, the policy
+/// still has to name the number, because a random number would change every sum.
 #[test]
 fn whole_numbers_that_must_differ_become_random_numbers() {
     let numbers = || name().required().datatype(Datatype::Integer);
@@ -252,7 +252,7 @@ fn whole_numbers_that_must_differ_become_random_numbers() {
     assert_refused(numbers().unique().held_to(small), "'remove'", "x < 100 refuses it");
 }
 
-/// The rules that an error suggests, as the policy spells them.
+/// The rules that an error suggests, in the policy's spelling.
 fn suggested(way_out: &str) -> Vec<String> {
     let (mut rules, mut rule) = (Vec::new(), String::new());
     let (mut depth, mut quoted) = (0, false);
@@ -274,7 +274,8 @@ fn suggested(way_out: &str) -> Vec<String> {
 
 type Accepts = fn(&Value) -> bool;
 
-/// "clear" was suggested for a column that takes no NULL, and a constant for one whose values must differ.
+/// The bug: "clear" was suggested for a column that takes no NULL, and a constant for a column whose values must
+/// differ.
 #[test]
 fn every_way_out_of_an_error_is_accepted_by_the_same_check() {
     use Datatype::{Any, Blob, Integer, Numeric, Real, Text};
@@ -305,7 +306,7 @@ fn every_way_out_of_an_error_is_accepted_by_the_same_check() {
         "{ blank = { otherwise = 'delete' } }",
     ];
     let kinds = [None, Some(Kind::Email), Some(Kind::Username), Some(Kind::Name), Some(Kind::Document)];
-    // All of the combinations take a minute: one of 31 is tried, and 31 divides none of the lengths.
+    // All combinations take a minute, so one of 31 is tried. 31 divides none of the lengths.
     let (mut tried, mut nth) = (0, 0_u32);
     for (kind, datatype) in
         kinds.iter().flat_map(|kind| [Text, Integer, Real, Numeric, Blob, Any].map(|ty| (kind, ty)))
@@ -315,7 +316,7 @@ fn every_way_out_of_an_error_is_accepted_by_the_same_check() {
                 checks.iter().flat_map(|check| [None, Some(0), Some(5), Some(14)].map(|most| (check, most)))
             {
                 for role in [Role::Value, Role::Owner, Role::Computed] {
-                    // Which role it has says everything already.
+                    // The role already decides everything.
                     if role != Role::Value && (check.0 != "none" || max_chars.is_some()) {
                         continue;
                     }
@@ -350,7 +351,7 @@ fn every_way_out_of_an_error_is_accepted_by_the_same_check() {
     assert!(tried > 1_000, "{tried}");
 }
 
-/// Whether a field named `x` takes a rule; with none, whether it needs none.
+/// Checks that a field named `x` accepts a rule. `None`: that it needs no rule.
 fn accepts(field: Field, rule: Option<&str>) -> Result<(), Problem> {
     let map = only(customer().field(field));
     let fields = rule.map_or_else(String::new, |rule| format!(", fields = {{ x = {rule} }}"));
@@ -361,7 +362,7 @@ fn accepts(field: Field, rule: Option<&str>) -> Result<(), Problem> {
     }
 }
 
-/// A treatment names it, and so does the digest of a plan.
+/// A treatment contains this name, and so does the digest of a plan.
 #[test]
 fn a_token_has_the_form_of_what_it_stands_for() {
     let forms = [
@@ -582,7 +583,7 @@ fn a_computed_field_follows_those_it_is_computed_from() {
     assert_fault(&map, &format!("{kind}{lines}"), Some(fault));
 }
 
-/// What `[anonymise]` says of documents holds, unless a class is blanked.
+/// The rule of `[anonymise]` for documents applies, unless a class is blanked.
 #[test]
 fn documents_are_blanked_where_the_class_is_and_nowhere_else() {
     for kind in [Kind::Document, Kind::Image] {
@@ -618,11 +619,11 @@ fn only_what_has_somewhere_to_go_is_reassigned() {
     assert_fault(&with(customer(), order().reassignable()), &both(kept, "'reassign'"), None);
     assert_fault(&with(customer(), order().reassignable()), &both("'delete'", "'reassign'"), None);
     assert_fault(&with(customer(), order()), &both("'reassign'", kept), root_fault);
-    // Whatever a host says of its own customers.
+    // Even if the host declares its own customers as reassignable.
     assert_fault(&with(customer().reassignable(), order()), &both("'reassign'", kept), root_fault);
 }
 
-/// Links of records that belong to a customer, and the dates that they have: name, owners, dated fields.
+/// The links over which a class's records belong to a customer, and their dates: name, owners, dated fields.
 type Chain<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
 
 fn chained(classes: &[Chain<'_>]) -> DataMap {
@@ -631,7 +632,7 @@ fn chained(classes: &[Chain<'_>]) -> DataMap {
         let class = owners.iter().fold(class, |class, to| {
             let field = format!("{to}_id");
             let link = Link::owner(*to, [field.as_str()]);
-            // A record of several owners may stay without one of them.
+            // A record with several owners may stay without one of them.
             let link = if owners.len() > 1 { link.when_gone(WhenGone::Clear).clearable() } else { link };
             class.field(Field::owner(field.as_str())).link(link)
         });
@@ -651,8 +652,8 @@ fn duty(name: &str, classes: &str, from: &str) -> String {
     )
 }
 
-/// A line is kept by the date of its invoice. Where every duty on the line is one on the invoice too, and by the same
-/// date, the invoice stays by itself; where that is not certain, it may have to stay for the line's sake.
+/// A line is kept by the date of its invoice. If the invoice is under every duty of the line, by the same date, the
+/// invoice stays by itself. If that is not certain, the invoice may have to stay for the line's sake.
 #[test]
 fn what_a_record_hangs_from_stays_for_its_sake_unless_it_is_kept_as_long_anyway() {
     let two = "'invoice', 'line'";
@@ -665,14 +666,14 @@ fn what_a_record_hangs_from_stays_for_its_sake_unless_it_is_kept_as_long_anyway(
         (line, duty("a", two, "booked_on"), false),
         (line, duty("a", two, "booked_on") + &duty("b", "'invoice'", "issued_on"), false),
         (line, duty("a", two, "booked_on") + &duty("b", two, "issued_on"), false),
-        // The line is under one more duty: by the same date, or by another one.
+        // The line is under one more duty, by the same date or by another date.
         (line, duty("a", two, "booked_on") + &duty("b", "'line'", "booked_on"), true),
         (line, duty("a", two, "booked_on") + &duty("b", "'line'", "issued_on"), true),
         (line, duty("a", "'line'", "booked_on") + &duty("b", "'invoice'", "booked_on"), true),
-        // It is under a duty of its own alone, or has a date of its own.
+        // The line is under its own duty only, or has its own date.
         (line, duty("a", "'line'", "booked_on"), true),
         (("line", &["invoice"], booked), duty("a", two, "booked_on"), true),
-        // Both by the date of an order, and each perhaps by another one.
+        // Both are kept by the date of an order, but perhaps of different orders.
         (line, duty("a", two, "ordered_on"), false),
         (of_both, duty("a", two, "ordered_on"), true),
     ] {
@@ -688,7 +689,8 @@ fn what_a_record_hangs_from_stays_for_its_sake_unless_it_is_kept_as_long_anyway(
     }
 }
 
-/// It was refused, because nobody could say in which order such records go. The store finds out row by row.
+/// The bug: this policy was refused, because the check cannot know the order of such records. The store finds the
+/// order row by row.
 #[test]
 fn what_may_be_needed_by_its_own_kind_stays_as_a_tombstone() {
     let order: Chain<'_> = ("order", &["customer"], &[]);
@@ -698,7 +700,7 @@ fn what_may_be_needed_by_its_own_kind_stays_as_a_tombstone() {
         all.collect::<String>() + &duty("a", "'invoice'", "booked_on")
     };
     assert_fault(&chained(&[order, invoice]), &lines(&["customer", "order", "invoice"]), None);
-    // An order may be the follow-up of another one; or that of an offer, which may be the follow-up of an order.
+    // An order may follow another order. Or it may follow an offer, which may follow an order.
     let own: Chain<'_> = ("order", &["customer", "order"], &[]);
     let (of_offer, offer): (Chain<'_>, Chain<'_>) =
         (("order", &["customer", "offer"], &[]), ("offer", &["customer", "order"], &[]));
@@ -777,7 +779,7 @@ fn a_trigger_that_nobody_can_pull_is_found_before_anything_runs() {
     assert_eq!(found.len(), 2, "each date that is unknown: {found:?}");
 }
 
-/// A class and what its records point at: class, whether that is the way to their customer.
+/// A class, and the classes that its records reference, each with whether that is the way to the customer.
 type Shape<'a> = (&'a str, &'a [(&'a str, bool)]);
 
 fn shaped(shapes: &[Shape<'_>], needed: Option<(&str, &str)>) -> DataMap {
@@ -881,7 +883,7 @@ fn the_honest_word_is_pseudonymised_while_anything_leads_back() {
         let found: Vec<String> = treatment.links().iter().map(ToString::to_string).collect();
         assert_eq!((treatment.outcome(), found.join(" ").as_str()), (word, links), "{lines}");
     }
-    // Kept for everybody by its kind.
+    // Kept for everybody, by the field's kind.
     let lines = "anonymise.postcode = { keep = 'statistics' }\nanonymise.free_text = 'clear'\n\
                  treatments.t = { customer = 'anonymise', order = 'anonymise', total = 'delete', \
                  gateway.stripe = 'erase' }";

@@ -1,4 +1,4 @@
-//! Holding a treatment against the triggers of the tables: what a trigger forbids, swallows or writes over is not done.
+//! Checks a treatment against the triggers of the tables: a trigger may forbid, swallow or overwrite a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger, 
 use crate::document::{Reader, join, key};
 use crate::treatment::{ClassTreatment, RecordAction, SmallestGroup};
 
-/// Triggers into which the statements of a treatment would run.
+/// Reports triggers into which the statements of a treatment would run.
 pub(super) fn check_table_triggers(
     reader: &mut Reader,
     path: &str,
@@ -17,7 +17,7 @@ pub(super) fn check_table_triggers(
         let Some(class) = map.class(name.as_str()) else { continue };
         let written = written(class, treated, classes);
         let is_written = |field: &FieldName| {
-            // A value within a document is written with its column.
+            // A value inside a document is written with its column.
             let within = format!("{field}/");
             written.iter().any(|one| one == field || one.as_str().starts_with(&within))
         };
@@ -36,7 +36,7 @@ pub(super) fn check_table_triggers(
     }
 }
 
-/// The fields that a treatment writes to in records of a class.
+/// The fields that a treatment writes in records of a class.
 fn written(
     class: &RecordClass,
     treated: &ClassTreatment,
@@ -52,7 +52,7 @@ fn written(
     for link in class.links() {
         let is_moved = *treated.action() == RecordAction::Reassign && link.is_owner();
         let is_let_go = match link.gone() {
-            // Other people's records of the class let go as well, even where the class is deleted.
+            // Other people's records of the class are unlinked as well, even if the class is deleted.
             WhenGone::Clear | WhenGone::StandIn => true,
             WhenGone::Goes | WhenGone::Same => {
                 link.is_clearable() && *treated.action() != RecordAction::Delete
@@ -67,7 +67,8 @@ fn written(
     written
 }
 
-/// Only what no other check refuses: records can stay where nothing goes that they point at.
+/// The way out. Contains only what no other check refuses: records can stay if nothing that they reference is
+/// deleted.
 fn way_out(
     class: &RecordClass,
     treated: &ClassTreatment,

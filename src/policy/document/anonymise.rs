@@ -9,22 +9,23 @@ use crate::anonymise::{Generalisation, Template, TokenForm};
 use crate::data_map::{Kind, Value};
 use crate::document::{Reader, join, suggest};
 
-/// What a policy says of a kind of personal data, or of one field.
+/// The policy's rule for a kind of personal data, or for one field.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) enum FieldRule {
     Remove,
     Clear,
-    /// In the form that the field's kind asks for, or in this one.
+    /// The form of the token. `None`: the form that fits the field's kind.
     Token(Option<TokenForm>),
     Invalidate,
     Generalise(Generalisation),
-    /// Documents become blank ones, and what cannot be blanked becomes this. Nothing said: it goes where it can.
+    /// A blank document, and what replaces a document that cannot be blanked. `None`: such a document is deleted if
+    /// the field accepts that.
     Blank(Option<Otherwise>),
-    /// Mentions of the customer are replaced by a text, and what some detectors find.
+    /// Mentions of the customer are replaced by a text. Matches of some detectors are replaced, too.
     Redact {
         with: String,
         also: BTreeSet<Detector>,
-        /// What becomes of a value that cannot be searched.
+        /// What replaces a value that cannot be searched.
         otherwise: Option<Box<FieldRule>>,
     },
     Constant(Value),
@@ -34,12 +35,12 @@ pub(in crate::policy) enum FieldRule {
     Keep(String),
 }
 
-/// What becomes of a file that cannot be blanked.
+/// What happens to a file that cannot be blanked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::policy) enum Otherwise {
-    /// It goes.
+    /// The file is deleted.
     Delete,
-    /// A file of no bytes.
+    /// The file becomes empty.
     Empty,
 }
 
@@ -154,7 +155,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
     }
 }
 
-/// What stands in place of a mention, and what else is taken out.
+/// Reads the replacement of a mention, and the detectors.
 fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let table = reader.table(path, value, &["redact", "also", "otherwise"])?;
     let with = reader.required_text(path, table, "redact")?;
@@ -183,7 +184,7 @@ fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRul
     Some(FieldRule::Redact { with: with.to_owned(), also, otherwise: otherwise.map(Box::new) })
 }
 
-/// What is written in place of a whole value that cannot be searched.
+/// Reads what replaces a whole value that cannot be searched.
 pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
     let known = match value {
         Json::String(word) => matches!(word.as_str(), "remove" | "clear"),

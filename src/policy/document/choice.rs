@@ -1,4 +1,4 @@
-//! An operator's choice: a treatment derived for one run, by fields to erase and to keep.
+//! An operator's choice: a treatment for one run, made from fields to erase and fields to keep.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,7 +7,7 @@ use crate::data_map::{ClassName, FieldName};
 use crate::document::{Problem, Problems, join, suggest};
 use crate::treatment::TreatmentName;
 
-/// Which fields an operator wants erased, and which kept, beside what a treatment of the policy says.
+/// The fields that an operator wants to erase or keep, in addition to a treatment of the policy.
 ///
 /// ```
 /// use relinquish::PolicyDocument;
@@ -30,7 +30,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Starts from a treatment of the policy, under a name of its own.
+    /// Starts from a treatment of the policy. The new treatment gets its own name.
     pub fn of(base: impl Into<TreatmentName>, name: impl Into<TreatmentName>) -> Self {
         Self {
             base: base.into(),
@@ -41,7 +41,7 @@ impl Choice {
         }
     }
 
-    /// A field stays, for a reason.
+    /// Keeps a field, for a reason.
     #[must_use]
     pub fn keep(
         mut self,
@@ -53,14 +53,14 @@ impl Choice {
         self
     }
 
-    /// A field goes, though the treatment keeps it.
+    /// Erases a field that the treatment keeps.
     #[must_use]
     pub fn erase(mut self, class: impl Into<ClassName>, field: impl Into<FieldName>) -> Self {
         self.erase.push((class.into(), field.into()));
         self
     }
 
-    /// What stays has to be shared by so many customers; where fewer do, it goes too.
+    /// Requires that at least so many customers share the kept values. If fewer do, these values are erased, too.
     #[must_use]
     pub fn smallest_group(mut self, class: impl Into<ClassName>, customers: u32) -> Self {
         self.smallest_groups.push((class.into(), customers));
@@ -69,13 +69,12 @@ impl Choice {
 }
 
 impl PolicyDocument {
-    /// The policy with one more treatment: an operator's choice. It goes through the same reading and the same
-    /// [`check`](Self::check) as every other line, and it has a digest of its own: whoever approves a plan under it
-    /// approves this choice.
+    /// The policy with one more treatment: an operator's choice. The choice is read and [checked](Self::check) like
+    /// every other line, and it has its own digest. Whoever approves a plan under it approves this choice.
     ///
     /// # Errors
-    /// There is no such treatment, the name is taken, or a record class does not stay, so that nothing can be said of
-    /// its fields.
+    /// There is no such treatment, the name is taken, or the records of a named class do not stay, so that their
+    /// fields cannot have rules.
     pub fn choose(&self, choice: &Choice) -> Result<Self, Problems> {
         let mut document = self.rules.json.clone();
         let path = join("treatments", choice.name.as_str());
@@ -104,7 +103,7 @@ impl PolicyDocument {
         }
         for (class, field) in &choice.erase {
             match parts(&mut treatment, class) {
-                // Without the exception the rule for its kind holds.
+                // Without the exception, the rule for the field's kind applies.
                 Some((keep, fields)) => {
                     if keep.remove(field.as_str()).is_none() {
                         fields.insert(field.to_string(), json!("remove"));
@@ -114,7 +113,7 @@ impl PolicyDocument {
             }
         }
         for (class, customers) in &choice.smallest_groups {
-            // `parts` makes a table of what was one word.
+            // `parts` turns a rule of one word into a table.
             let table = parts(&mut treatment, class).is_some();
             match treatment.get_mut(class.as_str()).and_then(Json::as_object_mut).filter(|_| table) {
                 Some(rule) => {
@@ -147,7 +146,7 @@ fn stays_not(path: &str, class: &ClassName) -> Problem {
 
 type Table = Map<String, Json>;
 
-/// What a treatment says of the fields of a class whose records stay: those kept, and those with rules of their own.
+/// The rules for the fields of a class whose records stay: kept fields, and fields with their own rules.
 fn parts<'t>(treatment: &'t mut Table, class: &ClassName) -> Option<(&'t mut Table, &'t mut Table)> {
     let rule = treatment.get_mut(class.as_str())?;
     if let Some(action @ ("anonymise" | "blank" | "reassign")) = rule.as_str() {

@@ -1,4 +1,4 @@
-//! `[duties]`: what must be kept, by which law.
+//! `[duties]`: the records that must be kept, and the laws that require it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
     })
 }
 
-/// Links of classes: `["order.billing_id"]`.
+/// Reads links of classes: `["order.billing_id"]`.
 fn read_needs(reader: &mut Reader, path: &str, value: &Json) -> Vec<(ClassName, String)> {
     let items = match value {
         Json::Array(items) => items.as_slice(),
@@ -85,7 +85,7 @@ fn read_needs(reader: &mut Reader, path: &str, value: &Json) -> Vec<(ClassName, 
     needs
 }
 
-/// The field that holds the record's date, or the last day of its fiscal year.
+/// Reads the field that holds the record's date, or the last day of its fiscal year.
 fn read_field(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<FieldName> {
     let Some(own) = table.get("fiscal_year_ends") else {
         return reader.required_text(path, table, "from").map(FieldName::from);
@@ -118,7 +118,7 @@ struct Basis {
     ground: Ground,
 }
 
-/// A statute of the table; or period, start, law and ground.
+/// Reads the basis: a statute of the table, or period, start, law and ground.
 fn read_basis(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Basis> {
     let period = table.get("period").map(|value| read_period(reader, &join(path, "period"), value));
     let Some(code) = table.get("statute") else {
@@ -176,8 +176,8 @@ fn read_start(reader: &mut Reader, path: &str, text: &str) -> Option<StartRule> 
     found
 }
 
-/// A duty stands on a legal obligation or a legal claim (Art. 17(3)(b) and (e)), or on one of the other exceptions of
-/// Art. 17(3); that data are still useful is none.
+/// Reads the ground of a duty: a legal obligation or a legal claim (Art. 17(3)(b) and (e)), or one of the other
+/// exceptions of Art. 17(3). That data are still useful is no ground.
 fn read_ground(reader: &mut Reader, path: &str, text: &str) -> Option<Ground> {
     let ground = text.parse::<Ground>().ok().filter(|ground| ground.as_str().starts_with("17(3)"));
     if ground.is_none() {

@@ -1,4 +1,4 @@
-//! `[expire]`: what goes by its own age, when its last duty ends, or because its owner is gone.
+//! `[expire]`: records that expire by their own age, when their last duty ends, or because their owner is gone.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use crate::document::{Reader, join, suggest};
 use crate::policy::{After, Period};
 use crate::treatment::{Ownerless, RecordAction};
 
-/// What a policy says of the records of a class that expire.
+/// The rule for the expiring records of a class.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) struct ExpireRule {
     pub(in crate::policy) after: Option<After>,
     pub(in crate::policy) ownerless: Option<Ownerless>,
-    /// What is done to them then.
+    /// What is done to the expired records.
     pub(in crate::policy) class: ClassRule,
 }
 
-/// What is done, as in a treatment.
+/// The keys that say what is done, as in a treatment.
 const CLASS_KEYS: [&str; 4] = ["action", "otherwise", "keep", "fields"];
 const KEYS: [&str; 7] = ["action", "otherwise", "keep", "fields", "from", "after", "ownerless"];
 const WAY_OUT: &str = "write { action = \"delete\", from = \"created_on\", after = \"2 years\" }";
@@ -29,7 +29,7 @@ const DUTY: &str = "duty";
 pub(super) fn read_expire(reader: &mut Reader, value: &Json) -> Option<BTreeMap<ClassName, ExpireRule>> {
     let mut rules = BTreeMap::new();
     for (name, value) in reader.open_table("expire", value)? {
-        // A tenant drops one that it would inherit.
+        // A tenant switches off an entry that it would inherit.
         if value.as_str() == Some("off") {
             continue;
         }
@@ -56,7 +56,8 @@ fn read_rule(reader: &mut Reader, path: &str, value: &Json) -> Option<ExpireRule
     Some(ExpireRule { after, ownerless, class: class? })
 }
 
-/// An age by the record's date, or the end of its last duty. None where nothing is said of it, or a problem was.
+/// Reads when records expire: at an age, or at the end of their last duty. `None` if the rule does not say, or if
+/// there was a problem.
 fn read_after(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<After> {
     let from = table.get("from").map(|value| reader.text(&join(path, "from"), value).map(FieldName::from));
     let Some(after) = table.get("after") else {
@@ -74,7 +75,7 @@ fn read_after(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
         return Some(After::Duty);
     }
     let period = match text.parse::<Period>() {
-        // Whatever has a date would be gone at once.
+        // Every record with a date would expire at once.
         Ok(period) if period == Period::days(0) => {
             reader.problem(&after_path, "is no age", "write a period of a day at least");
             None

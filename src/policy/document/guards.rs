@@ -1,4 +1,4 @@
-//! `[guards]`: what forbids erasure.
+//! `[guards]`: the states that forbid erasure.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A policy as it is written: TOML or JSON, grammar checked, not yet held against a data map.
+//! A policy as written, in TOML or JSON. The grammar is checked, but not the fit to a data map.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ use guards::read_guards;
 use treatments::read_treatments;
 use triggers::read_triggers;
 
-/// What a policy says for everyone, or with a tenant's own lines put over it.
+/// The rules for everyone, or for a tenant with the tenant's own entry merged in.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Rules {
     pub(in crate::policy) sweep: bool,
@@ -48,21 +48,21 @@ pub(in crate::policy) struct Rules {
     pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
     pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
     pub(in crate::policy) expire: BTreeMap<ClassName, ExpireRule>,
-    /// As it is written.
+    /// The merged document.
     pub(in crate::policy) json: Json,
 }
 
-/// A tenant's entry.
+/// The entry of a tenant.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct TenantEntry {
-    /// The policy with the entry put over it.
+    /// The policy with the entry merged in.
     pub(in crate::policy) rules: Rules,
-    /// The entry alone, as it is written.
+    /// The entry alone, as written.
     pub(in crate::policy) own: Json,
 }
 
-/// A policy as it is written. It says what must happen; whether that is possible, only
-/// [`check`](Self::check) can tell, which holds it against a data map.
+/// A policy as written. The document says what must happen. Only [`check`](Self::check) can tell whether that is
+/// possible, against a data map.
 #[derive(Clone, Debug)]
 pub struct PolicyDocument {
     pub(in crate::policy) name: Option<String>,
@@ -75,7 +75,7 @@ impl PolicyDocument {
     /// Reads a policy from TOML.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with its path: unknown keys, wrong types, missing lines.
+    /// Everything that is wrong, each with its path: unknown keys, wrong types, missing lines.
     pub fn from_toml(text: &str) -> Result<Self, Problems> {
         Self::read(&Reader::toml(text)?)
     }
@@ -88,21 +88,25 @@ impl PolicyDocument {
         Self::read(&Reader::json(text)?)
     }
 
-    /// Holds the policy against what is there: the result can be carried out as it stands.
+    /// Checks the policy against a data map. The result can be carried out as it stands.
     ///
     /// # Errors
-    /// Everything that is impossible or left open, all at once: a class or a personal field that nothing
-    /// covers, NULL where it is not allowed, a placeholder where values must differ or longer than the column,
-    /// a delete that a kept record forbids, a guard or a date that the store cannot tell, and more.
+    /// Everything that is impossible or undecided, all at once. For example:
+    ///
+    /// * a class or a personal field without a rule;
+    /// * NULL where it is not allowed;
+    /// * a placeholder that is longer than the column, or in a column whose values must differ;
+    /// * a deletion that a kept record forbids;
+    /// * a guard or a date that the store cannot tell.
     pub fn check(&self, map: &DataMap) -> Result<Policy, Problems> {
         self.check_with(map, &Strategies::new())
     }
 
-    /// The same for a policy that names strategies of the host's own.
+    /// Checks a policy that names the host's own strategies. Otherwise the same as [`check`](Self::check).
     ///
     /// # Errors
-    /// As [`check`](Self::check); also a name that is none of these strategies, and a field that one of them does not
-    /// suit.
+    /// As [`check`](Self::check); also a name that is not among the strategies, and a field that a strategy does not
+    /// fit.
     pub fn check_with(&self, map: &DataMap, strategies: &Strategies) -> Result<Policy, Problems> {
         check::check(self, map, strategies)
     }
@@ -117,7 +121,7 @@ impl PolicyDocument {
     }
 }
 
-/// The keys that a tenant may have of its own.
+/// The keys that a tenant's entry may have.
 const TENANT_KEYS: [&str; 9] = [
     "sweep",
     "time_zone",
@@ -186,7 +190,7 @@ fn read_zone(reader: &mut Reader, value: &Json) -> Option<TimeZone> {
     }
 }
 
-/// Reads each tenant's entry as it stands once it is put over the policy.
+/// Reads each tenant's entry, merged into the policy.
 fn read_tenants(
     reader: &mut Reader,
     everyone: &Json,
@@ -200,7 +204,7 @@ fn read_tenants(
         let mut merged = Reader::default();
         let rules = read_rules(&mut merged, &put_over(everyone, own));
         for problem in merged.into_problems() {
-            // What is wrong with a line of the policy is said once, and there.
+            // A problem in a line of the policy itself is reported once, at that line.
             if let Some(path) = own_path(name, own, &problem.path) {
                 reader.problem(path, problem.what, problem.way_out);
             }
@@ -212,7 +216,7 @@ fn read_tenants(
     Some(tenants)
 }
 
-/// Where a path of the merged document is in the tenant's own entry, if it is there.
+/// The path in the tenant's own entry for a path of the merged document, if the entry has it.
 pub(in crate::policy) fn own_path(tenant: &str, own: &Json, path: &str) -> Option<String> {
     let mut keys = path.splitn(3, '.');
     let (key, entry) = (keys.next()?, keys.next());

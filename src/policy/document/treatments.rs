@@ -12,25 +12,25 @@ use crate::data_map::ClassName;
 use crate::document::{Reader, join, suggest};
 use crate::treatment::{GatewayAction, RecordAction, TreatmentName};
 
-/// What a policy says of a record class under one treatment.
+/// The rule for a record class in one treatment.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) struct ClassRule {
     pub(in crate::policy) action: RecordAction,
-    /// Its documents become blank ones, whatever `[anonymise]` says of documents.
+    /// The rule for blanking documents. It replaces the rule of `[anonymise]` for documents.
     pub(in crate::policy) blank: Option<FieldRule>,
     pub(in crate::policy) keep: BTreeMap<String, String>,
     pub(in crate::policy) fields: BTreeMap<String, FieldRule>,
-    /// How many customers have to share what stays.
+    /// The number of customers who have to share what stays.
     pub(in crate::policy) smallest_group: Option<SizeRule>,
-    /// What becomes of a value that cannot be read.
+    /// What replaces a value that cannot be read.
     pub(in crate::policy) otherwise: Option<FieldRule>,
-    /// What becomes of a searched text once a duty has ended and nobody can be looked for.
+    /// What replaces a searched text after a duty has ended, when nobody can be searched for.
     pub(in crate::policy) after_duty: Option<FieldRule>,
-    /// A record that cannot be handed over is deleted.
+    /// Whether a record is deleted if it cannot be handed over.
     pub(in crate::policy) or_deletes: bool,
 }
 
-/// How many customers have to share what stays, and how fields that are kept are made more general where too few do.
+/// The number of customers who have to share what stays, and how kept fields are made more general if too few do.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) struct SizeRule {
     pub(in crate::policy) least: u32,
@@ -38,12 +38,12 @@ pub(in crate::policy) struct SizeRule {
 }
 
 impl ClassRule {
-    /// Anonymised, as `[anonymise]` says.
+    /// Anonymises the records by the rules of `[anonymise]`.
     pub(in crate::policy) fn anonymise() -> Self {
         Self::plain(RecordAction::Anonymise)
     }
 
-    /// An action, and nothing said of fields.
+    /// An action without rules for fields.
     pub(in crate::policy) fn plain(action: RecordAction) -> Self {
         let (keep, fields) = (BTreeMap::new(), BTreeMap::new());
         let (otherwise, after_duty) = (None, None);
@@ -108,7 +108,7 @@ fn read_reason(reader: &mut Reader, path: &str, value: &Json) -> Option<String> 
 const CLASS_KEYS: [&str; 7] =
     ["action", "else", "otherwise", "keep", "fields", "smallest_group", "after_duty"];
 
-/// The records stay; their documents are blanked, and the rest is anonymised.
+/// The action that blanks the documents and anonymises the rest. The records stay.
 const BLANK: &str = "blank";
 
 fn read_action(reader: &mut Reader, path: &str, text: &str) -> Option<RecordAction> {
@@ -206,7 +206,7 @@ pub(super) fn read_class_rule(reader: &mut Reader, path: &str, value: &Json) -> 
     }
 }
 
-/// A number of customers, alone or together with what is kept made more general.
+/// Reads the number of customers, alone or with the steps for kept fields.
 fn read_size(reader: &mut Reader, path: &str, value: &Json) -> Option<SizeRule> {
     let (mut number, mut coarser) = (value, BTreeMap::new());
     if value.is_object() {

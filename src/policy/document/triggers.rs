@@ -1,4 +1,4 @@
-//! `[triggers]`: what makes a customer due, and after how long.
+//! `[triggers]`: what makes a customer due, and after which period.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMa
     let mut triggers = BTreeMap::new();
     for (name, rule) in table {
         let Some(trigger) = Trigger::named(name) else { continue };
-        // A tenant drops one that it would inherit.
+        // A tenant switches off a trigger that it would inherit.
         if rule.as_str() == Some("off") {
             continue;
         }
@@ -25,7 +25,7 @@ pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMa
     Some(triggers)
 }
 
-/// The keys that a trigger understands.
+/// The keys that a trigger accepts.
 pub(in crate::policy) fn keys(trigger: Trigger) -> &'static [&'static str] {
     match trigger {
         Trigger::Requested => &["treatment"],
@@ -41,7 +41,7 @@ fn read_trigger(reader: &mut Reader, path: &str, trigger: Trigger, rule: &Json) 
     let treatment = reader.required_text(path, table, "treatment").map(TreatmentName::from);
     let waits = match trigger {
         Trigger::Requested => false,
-        // A list is worked off at once, unless the policy says how long to wait.
+        // A list is processed at once, unless the policy names a waiting period.
         Trigger::Listed => table.contains_key("since") || table.contains_key("after"),
         _ => true,
     };

@@ -1,20 +1,20 @@
-//! A value as a database gives it.
+//! A value as read from a database.
 
 use crate::data_map::{Stored, Value};
 
-/// A value of a row, or an argument of a function. It has no `Debug`: it may be personal.
+/// A value of a row, or an argument of a function. It has no `Debug`, because it may be personal.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'v> {
     Null,
     Integer(i64),
     Real(f64),
-    /// The bytes of a text. SQLite stores any; in other databases they are UTF-8.
+    /// The bytes of a text. SQLite stores any bytes; other databases store UTF-8.
     Text(&'v [u8]),
     Blob(&'v [u8]),
 }
 
 impl<'v> Cell<'v> {
-    /// A value of its own. What is no UTF-8 in a text is replaced.
+    /// An owned value. Invalid UTF-8 in a text is replaced.
     pub(crate) fn to_value(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -25,7 +25,7 @@ impl<'v> Cell<'v> {
         }
     }
 
-    /// The same, to be written back. None of a text that is no UTF-8.
+    /// An owned value that can be written back. `None` for a text that is not UTF-8.
     pub(crate) fn to_exact_value(self) -> Option<Value> {
         match self {
             Self::Text(bytes) => std::str::from_utf8(bytes).ok().map(Value::from),
@@ -33,7 +33,7 @@ impl<'v> Cell<'v> {
         }
     }
 
-    /// A value to be read as a date, without taking a copy of a text.
+    /// The value for reading as a date, without a copy of its text.
     pub(crate) fn stored(self) -> Stored<'v> {
         match self {
             Self::Null => Stored::Null,

@@ -1,5 +1,5 @@
-//! That nothing is left out unsaid: columns that nobody classified, tables that nobody mapped, triggers that copy what is
-//! to be erased, full-text indexes.
+//! Checks that nothing is left out silently: columns that nobody classified, tables that nobody mapped, triggers that
+//! copy records, and full-text indexes.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +16,11 @@ use super::way::Binder;
 use crate::data_map::{ClassName, Datatype};
 use crate::document::{Problem, Reader, join};
 
-/// Columns that nobody classified, columns that are not there, and tables that nobody mapped.
+/// Reports columns that nobody classified, columns that do not exist, and tables that nobody mapped.
 pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Schema, classes: &[BoundClass]) {
     let map = &mended.map;
     let is_mapped = |table: &str| mapped(map).any(|(_, name)| name.eq_ignore_ascii_case(table));
-    // A key of text may be an e-mail address or a name: somebody has to say.
+    // A text key may be an e-mail address or a name, so somebody has to classify it.
     let is_text =
         |table: &Table, column: &str| table.column(column).is_some_and(|key| key.datatype == Datatype::Text);
     let leads = |table: &Table, class: Option<&BoundClass>, column: &str| {
@@ -48,18 +48,19 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
             Listed { place: &["customers"], table, fields: &map.customers.fields, lost, takes_rest: true };
         check_columns(reader, &listed, &known);
     }
-    // Without the customers nothing leads to them: what that makes of the records is no fault of theirs.
+    // If the customers' table is missing, no link leads to it. Do not report the consequences for the records.
     let has_root = schema.table(&map.customers.table).is_some();
     for (name, record) in map.records.iter().filter(|_| has_root) {
         if let Some(table) = schema.table(&record.table) {
             let class = bound(name);
             let key = key_of(record, table);
-            // Where a link is wrong, what it starts at is no column that somebody forgot.
+            // If a link is wrong, its columns are not forgotten columns.
             let written = match class {
                 Some(class) if class.has_all_links => Vec::new(),
                 _ => record.link_columns(&map.links),
             };
-            // Where nothing tells the classes of a table apart, what was meant to do so is no column that somebody forgot.
+            // If no condition separates the classes of a table, the columns meant for the condition are not forgotten
+            // columns.
             let divides = if is_told_apart(map, &record.table) {
                 BTreeSet::new()
             } else {
@@ -88,9 +89,9 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
     check_virtual(reader, map, schema);
 }
 
-/// One problem for each table that foreign keys tie to a customer and that nobody mapped.
+/// Reports each table that foreign keys tie to a customer and that nobody mapped.
 fn check_tied(reader: &mut Reader, mended: &Mended, schema: &Schema, tied: &[Tied<'_>]) {
-    // A class whose table is not there may mean one of those that nobody mapped.
+    // A class whose table does not exist may mean one of the tables that nobody mapped.
     let is_lost = |problem: &Problem| problem.what.starts_with("there is no table ");
     let mut is_meant = false;
     if !tied.is_empty()
@@ -102,7 +103,7 @@ fn check_tied(reader: &mut Reader, mended: &Mended, schema: &Schema, tied: &[Tie
         is_meant = true;
     }
     for tied in tied.iter().filter(|_| !is_meant) {
-        // Without a draft over other tables, those have to be mapped first. It is no reason to leave the table out.
+        // If there is no draft, other tables have to be mapped first. That is no reason to leave the table out.
         let (table, through) = (&tied.table.name, &tied.through);
         reader.problem_to_paste(
             table.clone(),
@@ -113,19 +114,19 @@ fn check_tied(reader: &mut Reader, mended: &Mended, schema: &Schema, tied: &[Tie
     }
 }
 
-/// What the map says of the columns of a class.
+/// The map's statements about the columns of a class.
 struct Listed<'a> {
-    /// Where the class stands in the map.
+    /// The place of the class in the map.
     place: &'a [&'a str],
     table: &'a Table,
     fields: &'a BTreeMap<String, FieldMap>,
-    /// How many columns the classes of the table name that are not there.
+    /// The number of missing columns that the classes of the table name.
     lost: usize,
-    /// The class may say what all other columns are.
+    /// Whether the class may use `rest` for all other columns.
     takes_rest: bool,
 }
 
-/// One problem for all columns of a class that nobody classified.
+/// Reports all columns of a class that nobody classified, as one problem.
 fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) -> bool) {
     let Listed { place, table, fields, lost, takes_rest } = *listed;
     let path = join(&place.join("."), "fields");
@@ -147,7 +148,7 @@ fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) 
     if open.len() <= lost
         && let Some(problem) = reader.first(is_lost)
     {
-        // One of these may be what was meant, and then it is classified by that line.
+        // One of these columns may be the intended one. Then the corrected line classifies it.
         let open = names(open.iter().copied());
         let _ = write!(problem.way_out, "; of these, nobody classified {open}");
     } else {
@@ -162,12 +163,12 @@ fn check_columns(reader: &mut Reader, listed: &Listed<'_>, known: &dyn Fn(&str) 
     }
 }
 
-/// A table that nobody mapped.
+/// A table that foreign keys tie to a mapped table, and that nobody mapped.
 struct Tied<'s> {
     table: &'s Table,
-    /// The table to which its foreign key leads.
+    /// The table that its foreign key references.
     through: String,
-    /// From link to link up to a mapped table.
+    /// The columns of each link on the way to a mapped table.
     way: Vec<Vec<String>>,
 }
 
@@ -186,11 +187,11 @@ fn draft(map: &SqlMap, schema: &Schema, tied: &Tied<'_>) -> Option<String> {
     binder.draft(&tied.way)
 }
 
-/// Tables that foreign keys tie to a mapped one, directly or through others, and that are neither mapped nor
-/// ignored.
+/// The tables that foreign keys tie to a mapped table, directly or through other tables, and that are neither mapped
+/// nor ignored.
 fn tied<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<Tied<'s>> {
     let is_mapped = mapped(map).map(|(_, table)| table.to_ascii_lowercase());
-    // By table, the links that lead from it to a mapped one.
+    // For each table, the links that lead to a mapped table.
     let mut reached: BTreeMap<String, Vec<Vec<String>>> =
         is_mapped.map(|table| (table, Vec::new())).collect();
     let mut list = Vec::new();
@@ -202,7 +203,7 @@ fn tied<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<Tied<'s>> {
                 let further = reached.get(&key.to_table.to_ascii_lowercase())?;
                 Some((key, [std::slice::from_ref(&key.columns), further].concat()))
             });
-            // Where several lead there, the first that the table declares.
+            // If several foreign keys lead there, use the first one that the table declares.
             let Some((key, way)) = ways.min_by_key(|(_, way)| way.len()) else { continue };
             level.push(Tied { table, through: key.to_table.clone(), way });
         }
@@ -227,14 +228,14 @@ fn is_ignored(map: &SqlMap, table: &str) -> bool {
     whole.into_iter().any(|(name, _)| name.eq_ignore_ascii_case(table))
 }
 
-/// The mapped table of which a full-text table is an index.
+/// The mapped table that a full-text table indexes.
 fn indexed<'s>(map: &SqlMap, schema: &'s Schema, name: &str) -> Option<&'s Table> {
     let index = schema.virtual_table(name).filter(|index| index.is_full_text())?;
     schema.table(index.content.as_deref()?).filter(|table| is_mapped(map, &table.name))
 }
 
-/// A trigger of a mapped table that writes to one that nobody mapped may copy there what is to be erased. One problem for
-/// each table, however many triggers write to it.
+/// Reports triggers of mapped tables that write to a table that nobody mapped. They may copy records there. One
+/// problem for each such table, for all its triggers.
 fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema, is_said: &dyn Fn(&str) -> bool) {
     let mut writers: BTreeMap<String, (&str, Vec<String>)> = BTreeMap::new();
     for table in schema.tables().filter(|table| is_mapped(map, &table.name)) {
@@ -263,7 +264,7 @@ fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema, is_said: &
     }
 }
 
-/// Triggers of mapped tables that write to ignored ones: trigger, its table, the ignored one.
+/// Triggers of mapped tables that write to ignored tables: the trigger, its table, and the ignored table.
 pub(super) fn ignored_echoes<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<(&'s str, &'s str, &'s str)> {
     schema
         .tables()
@@ -276,8 +277,8 @@ pub(super) fn ignored_echoes<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<(&'s s
         .collect()
 }
 
-/// A table that is no plain one holds what the map cannot see, unless it is a full-text index over a mapped table that
-/// triggers keep current.
+/// Reports virtual tables, because the map cannot see their contents. A full-text index over a mapped table is
+/// accepted if triggers keep it current.
 fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     for other in schema.others.iter().filter(|other| !is_ignored(map, &other.name)) {
         let name = &other.name;
@@ -314,7 +315,7 @@ fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-/// Tables of which the map does not speak.
+/// Tables that the map does not mention.
 pub(super) fn beside<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<&'s str> {
     let others = schema.others.iter().map(|other| other.name.as_str());
     schema

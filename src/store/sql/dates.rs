@@ -1,4 +1,4 @@
-//! How a map says in which form dates are stored: `{ stored = "milliseconds", none = [0], zone = "…", from = "1950-01-01" }`.
+//! Reads the form of stored dates: `{ stored = "milliseconds", none = [0], zone = "…", from = "1950-01-01" }`.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::json_schema::object;
 
 const KEYS: [&str; 4] = ["stored", "none", "zone", "from"];
 
-/// A table that says nothing but the form.
+/// Reads a table that contains only the form.
 pub(super) fn read_form(reader: &mut Reader, path: &str, value: &Json) -> Option<DateForm> {
     let table = reader.table(path, value, &KEYS)?;
     Some(form_in(reader, path, table))
 }
 
-/// The form that is said in a table beside other things.
+/// Reads the form from a table that may contain other keys.
 fn form_in(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> DateForm {
     let mut form = DateForm::new();
     if let Some(text) = table.get("stored").and_then(|value| reader.text(&join(path, "stored"), value)) {
@@ -26,7 +26,7 @@ fn form_in(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> DateFo
             form = form.stored(stored);
         } else {
             let known = StoredAs::ALL.map(StoredAs::as_str);
-            // A word that differs in capitals alone differs in every letter.
+            // A word in another case would count as different in every letter, so it is compared without case first.
             let same = known.into_iter().find(|word| word.eq_ignore_ascii_case(text));
             let way_out = same.map_or_else(|| suggest(text, known), |word| format!("did you mean {word}?"));
             reader.problem(join(path, "stored"), format!("{text} is no form of dates"), way_out);
@@ -79,7 +79,8 @@ fn form_in(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> DateFo
     form
 }
 
-/// Where a date of the customers comes from: a column, or `{ column = "…", stored = … }`, or `{ sql = "…", stored = … }`.
+/// Reads the source of a customer's date: a column, or `{ column = "…", stored = … }`, or `{ sql = "…", stored = …
+/// }`.
 pub(super) fn read_date_source(
     reader: &mut Reader,
     path: &str,
@@ -109,7 +110,7 @@ pub(super) fn read_date_source(
     source.map(|source| (source, is_said.then_some(form)))
 }
 
-/// The form of a fact's date: what is said of the fact, or of its column.
+/// The form of a fact's date: the form given for the fact, or for its column.
 pub(super) fn form_of_fact(
     reader: &mut Reader,
     path: &str,
@@ -133,7 +134,7 @@ pub(super) fn form_of_fact(
 }
 
 impl CustomersMap {
-    /// In which form a column of the customers' table stores dates: what is written there is read back.
+    /// The form in which a column of the customers' table stores dates. Written dates use the same form.
     pub(crate) fn form_of(&self, column: &str) -> DateForm {
         let is =
             |source: &Source| matches!(source, Source::Column(name) if name.eq_ignore_ascii_case(column));
@@ -148,7 +149,7 @@ impl CustomersMap {
     }
 }
 
-/// The JSON Schema of a form alone, that of a fact's date, and that of a zone.
+/// The JSON Schemas of a form, of a fact's date, and of a time zone.
 pub(super) fn schemas(text: &Json) -> (Json, Json, Json) {
     let stored: Vec<&str> = StoredAs::ALL.iter().map(|stored| stored.as_str()).collect();
     let item = json!({ "type": ["string", "integer"] });

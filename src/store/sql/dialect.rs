@@ -1,8 +1,9 @@
-//! How SQL is spelled, where databases spell it differently.
+//! The SQL dialect of a database.
 //!
-//! Most of what the frame writes is spelled alike everywhere: names in double quotes, `CASE`, `EXISTS`, `WITH … AS MATERIALIZED`,
-//! `TRUE` and `FALSE`. What the frame writes down of a row is a number, 0 or 1, and what it asks is a condition; the two are not
-//! mixed, although SQLite would let them be. What is left is here, one idea a method. Each says how PostgreSQL will spell it.
+//! Most of the generated SQL is the same for every database: names in double quotes, `CASE`, `EXISTS`, `WITH … AS
+//! MATERIALIZED`, `TRUE` and `FALSE`. Stored flags are the numbers 0 and 1, and conditions are booleans. The two are
+//! never mixed, although SQLite would allow it. Each difference is one method here. Each method says how PostgreSQL
+//! will spell it.
 
 use std::fmt;
 
@@ -11,54 +12,57 @@ use crate::data_map::{Datatype, Value};
 
 /// The SQL of a database.
 pub(crate) trait Dialect: fmt::Debug + Send + Sync {
-    /// What the database is called in errors.
+    /// The name of the database in errors.
     fn name(&self) -> &'static str;
 
-    /// A table of the host's. In PostgreSQL with the schema of the map: `"public"."orders"`.
+    /// The name of one of the host's tables. In PostgreSQL with the schema of the map: `"public"."orders"`.
     fn table(&self, name: &str) -> String;
 
-    /// A table of the session's own, which nobody else sees and no file holds. In PostgreSQL `pg_temp.relinquish_batch`.
+    /// The name of a temporary table. Only this session sees it, and no file stores it. In PostgreSQL
+    /// `pg_temp.relinquish_batch`.
     fn own_table(&self, name: &str) -> String;
 
-    /// Makes such a table, unless it is there. A column that is [like](Holds::Like) one of the host's has to compare with it
-    /// without a conversion, or no index serves. In PostgreSQL `CREATE TEMPORARY TABLE`; a type such as `uuid` is
-    /// then said by the schema, and handed on here.
+    /// Creates a temporary table, unless it exists. A column that is [like](Holds::Like) one of the host's columns
+    /// must compare with that column without a conversion. Otherwise no index can be used. In PostgreSQL `CREATE
+    /// TEMPORARY TABLE`; the schema then gives the type, such as `uuid`.
     fn create(&self, table: &OwnTable) -> String;
 
     /// The n-th parameter, counted from 1. In PostgreSQL `$1`.
     fn parameter(&self, n: usize) -> String;
 
-    /// A parameter as a table with these columns, and with `place`, which counts the rows from 0: a JSON array as
-    /// [`json_rows`](super::spelling::json_rows) writes it, of an array for each row, or of the values where there is one column.
-    /// In PostgreSQL `jsonb_array_elements($1) WITH ORDINALITY`, with a cast to each column's type.
+    /// Makes a table of a parameter, with these columns and with `place`, which counts the rows from 0. The parameter
+    /// is a JSON array, made by [`json_rows`](super::spelling::json_rows): an array for each row, or a plain value if
+    /// there is one column. In PostgreSQL `jsonb_array_elements($1) WITH ORDINALITY`, with a cast to each column's
+    /// type.
     fn rows(&self, parameter: usize, columns: &[(String, Datatype)]) -> String;
 
     /// A constant. PostgreSQL writes bytes as `'\x00'::bytea`.
     fn literal(&self, value: &Value) -> String;
 
-    /// A parameter that holds the bytes of a text, as a text. PostgreSQL's texts are UTF-8: `convert_from($1, 'UTF8')`.
+    /// The text of a parameter that holds UTF-8 bytes. In PostgreSQL `convert_from($1, 'UTF8')`.
     fn text_of_bytes(&self, parameter: &str) -> String;
 
-    /// True where both are the same or both are NULL. In PostgreSQL `a IS NOT DISTINCT FROM b`.
+    /// True if both values are the same or both are NULL. In PostgreSQL `a IS NOT DISTINCT FROM b`.
     fn is(&self, one: &str, other: &str) -> String;
 
-    /// True where that is not so.
+    /// True if [`is`](Self::is) is false.
     fn is_not(&self, one: &str, other: &str) -> String;
 
-    /// Adds the rows of a select to a table of the session's own, those left out that are there already. In PostgreSQL `INSERT …
-    /// ON CONFLICT DO NOTHING`.
+    /// Adds the rows of a select to a temporary table, without rows that exist already. In PostgreSQL `INSERT … ON
+    /// CONFLICT DO NOTHING`.
     fn add(&self, table: &str, columns: &str, select: &str) -> String;
 
-    /// Joins a table behind what stands before it, in just this order: what stands before is small, and no statistics say so.
-    /// PostgreSQL keeps to it with `CROSS JOIN LATERAL (SELECT * FROM table AS x WHERE … OFFSET 0) AS x`.
+    /// Joins a table after the tables before it, in exactly this order. The tables before it are small, but no
+    /// statistics show that. In PostgreSQL `CROSS JOIN LATERAL (SELECT * FROM table AS x WHERE … OFFSET 0) AS x`.
     fn then(&self, table: &str, alias: &str, on: &str) -> String;
 
-    /// What a value is compared as. PostgreSQL compares without case by `lower(x COLLATE "und-x-icu")`, and normalised by
-    /// `normalize(lower(trim(x)))`; where that is not the crate's own folding, by values that Rust computed.
+    /// The expression that compares a value. PostgreSQL compares without case by `lower(x COLLATE "und-x-icu")`, and
+    /// normalised by `normalize(lower(trim(x)))`. Where this differs from the crate's own folding, it uses values
+    /// that Rust computed.
     fn compared(&self, compare: Compare, value: &str) -> String;
 
-    /// True where the values at both ends of a link are equal, each with its type as far as it is known. An index on either side
-    /// serves where it can. In PostgreSQL also where types differ: a text that is no number equals no number.
+    /// True if the values at both ends of a link are equal. Each comes with its type, if known. Uses an index on
+    /// either side where possible. In PostgreSQL also for different types: a text that is no number equals no number.
     fn equal(
         &self,
         compare: Compare,
@@ -66,22 +70,24 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
         far: (&str, Option<Datatype>),
     ) -> String;
 
-    /// A value as a text that tells 1 from '1' and is never NULL. In PostgreSQL `quote_nullable(x)`.
+    /// The value as a text that distinguishes 1 from '1' and is never NULL. In PostgreSQL `quote_nullable(x)`.
     fn spelled(&self, value: &str) -> String;
 
     /// A column that is compared with columns of several types. In PostgreSQL `x::text`.
     fn untyped(&self, column: &str) -> String;
 
-    /// What Rust computes of a value of a row, as an expression. SQLite calls a function of ours from within the statement.
+    /// The expression of a result that Rust computes from a value of a row. SQLite calls one of our functions inside
+    /// the statement.
     ///
-    /// PostgreSQL runs no function of ours. There the expression reads from a table of the session's own, by slot and by the row's
-    /// handle: `(SELECT s.value FROM pg_temp.relinquish_staged AS s WHERE …)`. The [`Script`](super::script::Script) runs one
-    /// statement after another; before each, its session reads the values of the rows that were found, has them computed by the
-    /// same [`Working`](super::values::Working), and writes them there. *Which rows* stays SQL in both.
+    /// PostgreSQL cannot run our functions. There the expression reads from a temporary table, by slot and by the
+    /// row's handle: `(SELECT s.value FROM pg_temp.relinquish_staged AS s WHERE …)`. The
+    /// [`Script`](super::script::Script) runs its statements in order. Before each statement, the session reads the
+    /// values of the found rows, computes the results with the same [`Working`](super::values::Working), and writes
+    /// them to that table. SQL selects the rows in both databases.
     fn computed(&self, what: &Computed<'_>) -> String;
 }
 
-/// A table of the session's own.
+/// A temporary table of the session.
 pub(crate) struct OwnTable {
     pub(crate) name: String,
     pub(crate) columns: Vec<(String, Holds)>,
@@ -89,68 +95,68 @@ pub(crate) struct OwnTable {
     pub(crate) key: Vec<String>,
 }
 
-/// What a column of such a table holds.
+/// The content of a column of a temporary table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Holds {
-    /// Values of a column of the host's, of this type as far as it is known.
+    /// Values of one of the host's columns, with its type if known.
     Like(Option<Datatype>),
     /// A number.
     Number,
-    /// 0 or 1; 0 unless it is said.
+    /// 0 or 1; the default is 0.
     Flag,
     Text,
     /// A text, or NULL.
     MaybeText,
 }
 
-/// A question about a value of a row. Values are SQL expressions, keys lists of them.
+/// A computation on a value of a row. Values are SQL expressions; keys are lists of expressions.
 pub(crate) enum Computed<'c> {
-    /// What becomes of a value.
+    /// The new value of a field.
     Value { slot: usize, old: &'c str, key: &'c str },
-    /// What becomes of a document, or of a value within it.
+    /// The new value of a document, or of a value inside it.
     Json { slot: usize, old: &'c str, key: &'c str },
-    /// What becomes of a text that a duty has released.
+    /// The new value of a text that a duty has released.
     Release { slot: usize, old: &'c str, key: &'c str },
-    /// What is left of a value once it is made general.
+    /// The general form of a value.
     General { slot: usize, value: &'c str },
-    /// Whether a value is erased.
+    /// Whether a value is an erased value.
     Holds { slot: usize, value: &'c str },
-    /// The same where most rows hold one and the same text of the day.
+    /// Whether a value is an erased value, where most rows hold the same text of the day.
     HoldsOfDay { slot: usize, value: &'c str },
-    /// Whether a value within a document is erased.
+    /// Whether a value inside a document is an erased value.
     JsonHolds { slot: usize, value: &'c str, key: &'c str },
-    /// Whether a text mentions a customer of the batch, by number.
+    /// Whether a text mentions the customer with this number in the batch.
     Mentions { slot: usize, value: &'c str, n: &'c str, key: &'c str },
-    /// The same of a text that a duty has released.
+    /// Whether a text that a duty has released mentions the customer.
     Released { slot: usize, value: &'c str, n: &'c str, key: &'c str },
-    /// How many mentions of the customer are not certain.
+    /// The number of uncertain mentions of the customer.
     Uncertain { slot: usize, value: &'c str, n: &'c str },
-    /// Whether a duty keeps a record of this date.
+    /// Whether a duty keeps a record with this date.
     Kept { duty: usize, date: &'c str },
-    /// The day on which it is dated, if so: counted from the year 1.
+    /// The day of a date, counted from the year 1.
     Day { duty: usize, date: &'c str },
     /// Whether the date cannot be read.
     Unreadable { duty: usize, date: &'c str },
-    /// Whether a date field cannot be read from a value on a day, counted from the year 1.
+    /// Whether a value of a date field cannot be read on a day, counted from the year 1.
     NoDate { field: usize, value: &'c str, day: i32 },
-    /// Whether a value cannot be read as what it is read as.
+    /// Whether a value cannot be read in the required way.
     Unsearchable { value: &'c str, read_as: ReadAs },
 }
 
-/// As what an erasure may have to read a value.
+/// How an erasure may have to read a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadAs {
-    /// A text that is searched.
+    /// As a text that is searched.
     Text,
-    /// A text that is searched, and by which a person is found.
+    /// As a text that is searched, and by which a person is found.
     Identifier,
-    /// A value by which a person is found.
+    /// As a value by which a person is found.
     Value,
-    /// A JSON document.
+    /// As a JSON document.
     Document,
 }
 
 impl ReadAs {
-    /// All, in the order of their numbers in statements.
+    /// All ways, in the order of their numbers in statements.
     pub(crate) const ALL: [Self; 4] = [Self::Text, Self::Identifier, Self::Value, Self::Document];
 }

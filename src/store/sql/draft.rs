@@ -1,5 +1,5 @@
-//! What the map could say of a foreign key or a table that it does not mention, as lines to paste. Each is held against the same
-//! constraints as a map that says so, so that no lines lead into the next error.
+//! Drafts lines for a foreign key or a table that the map does not mention. Each draft is checked against the same
+//! rules as a real map, so that no pasted lines lead to the next error.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,10 +13,11 @@ use crate::data_map::{ClassName, Datatype, LinkRole, WhenGone, is_reserved};
 use crate::document::{Reader, join};
 
 impl<'s> Binder<'s> {
-    /// What a foreign key can mean that the map does not mention. Only what the check would accept is in the list.
+    /// The possible meanings of a foreign key that the map does not mention. Contains only what the check would
+    /// accept.
     pub(super) fn ways(&self, foot: &Foot<'s>, key: &ForeignKey, links: &[BoundLink]) -> Vec<Way> {
         let name = self.name_of(&key.columns);
-        // A named link says itself how it compares.
+        // A named link defines its own comparison.
         let named = self.map.links.get(&name).cloned();
         let written = named.unwrap_or_else(|| LinkMap::of(key.columns.clone()));
         let Some((link, compare)) = self.compared(foot, &written, LinkRole::End) else { return Vec::new() };
@@ -42,7 +43,7 @@ impl<'s> Binder<'s> {
         if is_record && is_plain && !self.is_root(&key.to_table) {
             ways.push(Way::Keep { name: name.clone() });
         }
-        // Columns that are joined are no column of the table.
+        // A composite key is not the name of a column.
         let has_name = key.columns.len() == 1 || self.map.links.contains_key(&name);
         if is_record && is_plain && has_name {
             let shared = self.shared_as_well(foot, links, &name, Some(&link));
@@ -61,8 +62,8 @@ impl<'s> Binder<'s> {
         ways
     }
 
-    /// What a class of the map says of who shares its records, with one link more: `own`, or a link of another class. Each link by
-    /// which such a record hangs has to let go when what it leads to leaves, because the record may stay with somebody else.
+    /// The `shared` list of a class with one more link: `own`, or a link of another class. Every link by which such a
+    /// record hangs must be clearable, because the record may stay with another owner.
     fn shared_as_well(
         &self,
         foot: &Foot<'s>,
@@ -71,7 +72,7 @@ impl<'s> Binder<'s> {
         own: Option<&BoundLink>,
     ) -> Option<Shared> {
         let record = self.map.records.get(foot.class).filter(|record| record.alike.is_none())?;
-        // Both ends can be held to be one person's only where nobody shares them.
+        // `same` requires that no record at either end is shared.
         let is_same = |end: &EndMap| end.gone == WhenGone::Same;
         let ends = self.map.records.values().flat_map(|record| record.ends.links.values());
         if ends.chain(self.map.customers.ends.links.values()).any(is_same) {
@@ -115,7 +116,7 @@ impl<'s> Binder<'s> {
         Some(Shared { class: foot.class.clone(), list, instead_of_owner, ends })
     }
 
-    /// A class of the map with its place and its table.
+    /// A class of the map, with its place and its table.
     fn foot_of(&self, class: &'s ClassName) -> Option<Foot<'s>> {
         let (_, table, key) = self.classes.iter().find(|(name, ..)| name == class)?;
         let (record, table) = (self.map.records.get(class)?, self.schema.table(table)?);
@@ -129,13 +130,13 @@ impl<'s> Binder<'s> {
         })
     }
 
-    /// The links of such a class, as far as they are right.
+    /// The valid links of a class.
     fn own_links(&self, foot: &Foot<'s>) -> Vec<BoundLink> {
         let Some(record) = self.map.records.get(foot.class) else { return Vec::new() };
         self.links(&mut Reader::default(), foot, &record.owner, &record.shared, &record.ends).0
     }
 
-    /// A link with the first comparison that both of its ends allow: they may differ in type or in how they compare.
+    /// The link with the first comparison that both ends allow: the ends may differ in type, or in how they compare.
     pub(super) fn compared(
         &self,
         foot: &Foot<'s>,
@@ -148,16 +149,16 @@ impl<'s> Binder<'s> {
         })
     }
 
-    /// The same as lines to paste.
+    /// The possible meanings as lines to paste.
     pub(super) fn lines(&self, foot: &Foot<'s>, ends: &Ends, name: &str, ways: &[Way]) -> Option<String> {
         let class = foot.class.as_str();
         let place = if foot.path == "customers" { vec!["customers"] } else { vec!["records", class] };
         let words: Vec<String> = ways.iter().filter_map(Way::word).collect();
-        // A class of several that are mapped alike takes lines for its ends, and no owner of its own.
+        // A class of an `[[alike]]` group takes lines for its ends, but has no owner of its own.
         let is_alike = self.map.records.get(foot.class).is_some_and(|record| record.alike.is_some());
         let others = ways.iter().filter_map(|way| way.elsewhere(&place, is_alike));
         if words.is_empty() {
-            // All that is left is that the other record hangs from this one.
+            // The only possible meaning is that the other record hangs from this one.
             return ways.iter().find_map(|way| {
                 let Way::Shared { shared, is_own: false } = way else { return None };
                 let is_one_line = !shared.instead_of_owner && shared.ends.is_empty();
@@ -165,7 +166,7 @@ impl<'s> Binder<'s> {
                     .then(|| paste::set(&["records", shared.class.as_str()], "shared", &shared.value()))
             });
         }
-        // A class that says `ends = "schema"` has no table to paste into.
+        // A class with `ends = "schema"` has no table into which lines could be pasted.
         if ends.is_word {
             return None;
         }
@@ -179,8 +180,8 @@ impl<'s> Binder<'s> {
         Some(lines)
     }
 
-    /// The last class of the binder, which nobody mapped yet, as lines to paste. `way` leads from its table to a mapped one.
-    /// None where the check would not accept the lines.
+    /// The binder's last class, which nobody mapped yet, as lines to paste. `way` leads from its table to a mapped
+    /// table. `None` if the check would not accept the lines.
     pub(super) fn draft(&self, way: &[Vec<String>]) -> Option<String> {
         let (class, table, key) = self.classes.last()?;
         let table = self.schema.table(table)?;
@@ -258,7 +259,8 @@ impl<'s> Binder<'s> {
         Some(block)
     }
 
-    /// Foreign keys of mapped tables to the last class of the binder: once that table is mapped, they have to be explained.
+    /// Lines for the foreign keys of mapped tables that reference the binder's last class. They have to be explained
+    /// once that class is mapped.
     fn ends_at_draft(&self, table: &Table) -> Vec<String> {
         let mapped = self.classes.split_last().map_or(&[][..], |(_, mapped)| mapped);
         let mut block = Vec::new();
@@ -296,7 +298,7 @@ impl<'s> Binder<'s> {
     }
 }
 
-/// A name for the class of a table: the table's own, unless it is taken.
+/// A free name for the class of a table: the table's own name, unless it is taken.
 pub(super) fn free_name(map: &SqlMap, table: &str) -> ClassName {
     let is_taken = |name: &str| {
         map.records.keys().chain([&map.customers.class]).any(|class| class.as_str() == name)
@@ -309,35 +311,35 @@ pub(super) fn free_name(map: &SqlMap, table: &str) -> ClassName {
     name.into()
 }
 
-/// What a foreign key can mean.
+/// A possible meaning of a foreign key.
 pub(super) enum Way {
     /// A word for the end.
     End { name: String, compare: Option<Compare>, word: &'static str, when: &'static str },
-    /// The "Unknown Customer" takes that place, of whom the map says nothing yet.
+    /// The link leads to the "Unknown Customer" then. The map does not define one yet.
     StandIn { name: String },
     /// The link stays as it is.
     Keep { name: String },
-    /// The record belongs to that end as well; or what the key leads to belongs to whoever has the record.
+    /// The record also belongs to that end. If not `is_own`: the record at the end belongs to this record's owner.
     Shared { shared: Shared, is_own: bool },
 }
 
-/// What a class would say of who shares its records.
+/// The `shared` list that a class would need.
 pub(super) struct Shared {
     class: ClassName,
     list: Vec<String>,
-    /// Its owner is one of them then.
+    /// Whether the list replaces `owner`.
     instead_of_owner: bool,
-    /// What its links need in order to let go.
+    /// What must be said of its links, so that they can be cleared.
     ends: Vec<(String, &'static str)>,
 }
 
 impl Shared {
-    /// `["sender_id", "reader_id"]`
+    /// The list in TOML: `["sender_id", "reader_id"]`.
     fn value(&self) -> String {
         format!("[{}]", self.list.iter().map(|name| paste::text(name)).collect::<Vec<_>>().join(", "))
     }
 
-    /// As comments to lines.
+    /// The lines, as comments.
     fn lines(&self) -> Vec<String> {
         let place = ["records", self.class.as_str()];
         let instead = if self.instead_of_owner { ", instead of owner" } else { "" };
@@ -351,7 +353,7 @@ impl Shared {
     }
 }
 
-/// A word for an end, with how the link compares where that has to be said.
+/// The word for an end, with the comparison if the map has to say it.
 pub(super) fn end(compare: Option<Compare>, word: &str) -> String {
     match compare {
         None => paste::text(word),
@@ -361,7 +363,7 @@ pub(super) fn end(compare: Option<Compare>, word: &str) -> String {
     }
 }
 
-/// A line for an end whose word a person has to choose.
+/// The line for an end whose word a person has to choose.
 fn end_to_choose(name: &str, ways: &[Way]) -> String {
     let words: Vec<String> = ways.iter().filter_map(Way::word).collect();
     let compare =
@@ -377,7 +379,7 @@ impl Way {
         }
     }
 
-    /// What is written instead of a word, as comments to lines.
+    /// The alternative to a word, as comments.
     fn elsewhere(&self, place: &[&str], is_alike: bool) -> Option<Vec<String>> {
         match self {
             Self::End { .. } | Self::StandIn { .. } => None,

@@ -1,4 +1,4 @@
-//! What can go wrong in a database, whichever it is.
+//! Faults of a database, for every kind of database.
 
 use super::bind::Bound;
 use super::triggers::refused_by;
@@ -32,13 +32,13 @@ impl Constraint {
         Self { kind, what: what.into() }
     }
 
-    /// What the constraint is, with the triggers of the class that may be meant.
+    /// The constraint in words. For a trigger, the triggers of the class that may be the cause.
     pub(super) fn named(self, bound: &Bound, class: &ClassName) -> String {
         if self.kind == ConstraintKind::Trigger { refused_by(bound, class) } else { self.what }
     }
 }
 
-/// What the errors of a database come down to. Its texts name columns and tables, never values.
+/// The kinds of database errors. The texts name columns and tables, never values.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Busy,
@@ -46,7 +46,7 @@ pub(crate) enum Fault {
     Corrupt,
     NotFound,
     Constraint(Constraint),
-    /// The schema is another one than before: what has changed.
+    /// The schema has changed: what has changed.
     Drift(Vec<String>),
     Other(String),
 }
@@ -65,19 +65,19 @@ impl Fault {
     }
 }
 
-/// A fault, and the record class at whose statement it came up.
+/// A fault, and the record class whose statement failed.
 pub(crate) struct Trouble {
     pub(crate) class: Option<ClassName>,
     pub(crate) fault: Fault,
 }
 
 impl Trouble {
-    /// Says of a fault at which class it came up.
+    /// Adds to a fault the class at which the fault happened.
     pub(crate) fn at(class: &ClassName) -> impl Fn(Fault) -> Self {
         move |fault| Self { class: Some(class.clone()), fault }
     }
 
-    /// The error of the port. A constraint without a class is one of the customers' own table.
+    /// The error of the port. A constraint without a class belongs to the customers' own table.
     pub(crate) fn into_error(self, doing: &'static str, bound: &Bound) -> StoreError {
         match (self.fault, self.class) {
             (Fault::Constraint(constraint), class) => {

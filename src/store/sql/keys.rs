@@ -1,4 +1,4 @@
-//! Customers' keys as one text, and back.
+//! Converts customers' keys to one text, and back.
 //!
 //! | a key column holds | the text |
 //! |---|---|
@@ -7,12 +7,13 @@
 //! | 16 bytes | a UUID: `0190aabb-ccdd-7000-8000-000000000001` |
 //! | other bytes | `0x` and hexadecimal digits |
 //!
-//! The parts of a composite key are joined by a colon; a colon or a percent sign within a part is written `%3A` or `%25`.
+//! The parts of a composite key are joined by a colon. A colon or a percent sign inside a part is written `%3A` or
+//! `%25`.
 
 use crate::data_map::{Datatype, Value};
 use crate::hex;
 
-/// The text of a key. None where a part is NULL.
+/// The text of a key. `None` if a part is NULL.
 pub(crate) fn written(parts: &[Value]) -> Option<String> {
     let texts: Option<Vec<String>> = parts.iter().map(part).collect();
     let texts = texts?;
@@ -44,8 +45,8 @@ fn part(value: &Value) -> Option<String> {
     }
 }
 
-/// The values that a text may stand for, the likelier one first, for columns of these types. None where the text is no
-/// key of so many parts.
+/// The values that a text may mean, the more likely first, for columns of these types. `None` if the text is not a
+/// key with the right number of parts.
 pub(crate) fn read(text: &str, columns: &[Datatype]) -> Option<Vec<Vec<Value>>> {
     let parts: Vec<String> = match columns {
         [_] => vec![text.to_owned()],
@@ -55,14 +56,14 @@ pub(crate) fn read(text: &str, columns: &[Datatype]) -> Option<Vec<Vec<Value>>> 
         return None;
     }
     let each = parts.iter().zip(columns).map(|(part, datatype)| candidates(part, *datatype));
-    // Every way to read all parts together.
+    // All combinations of the parts' values.
     let ways = each.fold(vec![Vec::new()], |ways: Vec<Vec<Value>>, values| {
         let longer = ways.iter().flat_map(|way| {
             values.iter().map(|value| [way.as_slice(), std::slice::from_ref(value)].concat())
         });
         longer.collect()
     });
-    // A text that is not spelled as the key would be belongs to nobody.
+    // A text that is not spelled exactly like the key belongs to no customer.
     let ways: Vec<Vec<Value>> =
         ways.into_iter().filter(|way| written(way).as_deref() == Some(text)).collect();
     (!ways.is_empty()).then_some(ways)
@@ -96,7 +97,7 @@ fn candidates(part: &str, datatype: Datatype) -> Vec<Value> {
         hex::decode(digits).ok().map(Value::Blob)
     };
     let text = || Some(Value::from(part));
-    // A column of numbers makes a number of every text that looks like one.
+    // A column of numbers converts every text that looks like a number.
     let word = || part.trim().parse::<f64>().is_err().then(|| Value::from(part));
     let list: Vec<Option<Value>> = match datatype {
         Datatype::Text => vec![text(), bytes()],
@@ -137,7 +138,7 @@ mod tests {
             prop_assert!(read[0] == values, "{text}");
         }
 
-        /// What is no key of the columns reads as nothing, and never fails.
+        /// A text that is no key of the columns gives nothing, and never fails.
         #[test]
         fn any_text_is_a_key_or_nobodys(text in "\\PC{0,20}", columns in 1_usize..3) {
             let types = vec![Datatype::Integer; columns];
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn numbers_are_spelled_in_one_way() {
         assert!(read("17", &[Datatype::Integer]).unwrap()[0] == [Value::Integer(17)]);
-        // As text it may be a key all the same, but never the number.
+        // As text it may be a key, but never the number.
         for text in ["017", "+17", "17.0", " 17"] {
             let ways = read(text, &[Datatype::Integer]).unwrap_or_default();
             assert!(ways.iter().all(|way| way[0] != Value::Integer(17)), "{text}");

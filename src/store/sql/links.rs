@@ -9,15 +9,15 @@ use super::paste::TODO;
 use crate::data_map::{ClassName, Value, WhenGone};
 use crate::document::{Reader, join, suggest};
 
-/// How both ends of a link are compared.
+/// How the values at both ends of a link are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Compare {
-    /// As the database compares values of one type.
+    /// As the database compares values of the same type.
     #[default]
     Exact,
-    /// Without regard to case, by Unicode.
+    /// Without case, by Unicode rules.
     NoCase,
-    /// Trimmed, in one Unicode form, and without regard to case.
+    /// Trimmed, in one Unicode form, and without case.
     Normalised,
     /// As texts: the number 17 and the text `17` are the same.
     Text,
@@ -36,7 +36,7 @@ impl Compare {
     }
 }
 
-/// Where a link leads, if no foreign key says so.
+/// Where a link leads, if the map says so and not a foreign key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
     /// To these columns of a table.
@@ -47,50 +47,50 @@ pub(crate) enum Target {
     Column(ClassName, String),
 }
 
-/// A link that starts at columns of a class's own table.
+/// A link that starts at columns of the class's own table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LinkMap {
     pub(crate) name: Option<String>,
     pub(crate) columns: Vec<String>,
     pub(crate) to: Option<Target>,
     pub(crate) compare: Compare,
-    /// Values that mean nobody.
+    /// Values that mean "nobody".
     pub(crate) none: Vec<Value>,
-    /// It leads there only in rows with these values.
+    /// The link is valid only in rows with these values.
     pub(crate) when: When,
-    /// The links that follow, where the way leads through tables that nobody mapped.
+    /// The following links, if the way leads through tables that nobody mapped.
     pub(crate) further: Vec<LinkMap>,
 }
 
-/// A word of the map that names a link: a named link, or a column of the table.
+/// A reference to a link in the map: the name of a link, or a column of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LinkRef {
     /// A name under `links`, or else a column.
     Word(String),
-    /// Written out.
+    /// A link written out in full.
     Full(Box<LinkMap>),
 }
 
-/// One of the links through which several people share a record.
+/// One of the links that make a record shared.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SharedMap {
-    /// A link of the class's own.
+    /// A link of the class itself.
     Own(LinkRef),
-    /// A link of another class, which leads to this one: `order.billing_id`.
+    /// A link of another class that leads to this class: `order.billing_id`.
     Of(ClassName, String),
 }
 
-/// What happens at an end.
+/// The map's rule for an end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct EndMap {
     pub(crate) gone: WhenGone,
-    /// What clearing writes, if not NULL.
+    /// The value that clearing writes, if not NULL.
     pub(crate) cleared: Option<Value>,
-    /// The link itself, where it is no foreign key and no named link.
+    /// The link itself, if it is neither a foreign key nor a named link.
     pub(crate) link: Option<LinkMap>,
 }
 
-/// Which rows of a table.
+/// The rows of a table that belong to a class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum When {
     #[default]
@@ -101,12 +101,12 @@ pub(crate) enum When {
     Rest,
 }
 
-/// Which values of a column.
+/// The values that a column may have.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Is {
     /// One of these.
     OneOf(Vec<Value>),
-    /// Any other than these; NULL is one.
+    /// Any value except these, including NULL.
     NoneOf(Vec<Value>),
     /// NULL.
     Null,
@@ -123,7 +123,7 @@ pub(crate) struct NobodyMap {
     pub(crate) gone: Option<String>,
 }
 
-/// The owner link of a class: one, or the first of several that is not empty.
+/// Reads the owner link of a class: one link, or `first` with several links, of which the first non-empty one counts.
 pub(super) fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<LinkRef>> {
     match value {
         Json::Object(table) if table.contains_key("first") => {
@@ -147,7 +147,7 @@ pub(super) fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Optio
             links.into_iter().collect()
         }
         Json::Array(items) if !items.is_empty() => {
-            // Every link is looked at, whatever is wrong with those before.
+            // Every link is checked, even after a faulty link.
             let links: Vec<Option<LinkRef>> = items
                 .iter()
                 .enumerate()
@@ -170,7 +170,7 @@ pub(super) fn read_owner(reader: &mut Reader, path: &str, value: &Json) -> Optio
 }
 
 impl LinkRef {
-    /// The link, where a word stands for a column.
+    /// The link. A word stands for a column.
     fn into_link(self) -> LinkMap {
         match self {
             Self::Word(column) => LinkMap::of(vec![column]),
@@ -180,7 +180,7 @@ impl LinkRef {
 }
 
 impl LinkMap {
-    /// A link that starts at columns, of which nothing more is said.
+    /// A link that starts at columns, with all other settings at their defaults.
     pub(crate) fn of(columns: Vec<String>) -> Self {
         Self {
             name: None,
@@ -218,7 +218,7 @@ fn no_link(reader: &mut Reader, path: &str) {
 
 const LINK_KEYS: [&str; 7] = ["column", "table", "key", "to", "compare", "none", "when"];
 
-/// A link that is written out. `also` are further keys that its table may have.
+/// Reads a link written out in full. `also` are further keys that its table may have.
 fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Option<LinkMap> {
     let known: Vec<&str> = LINK_KEYS.iter().chain(also).copied().collect();
     let table = reader.table(path, value, &known)?;
@@ -256,7 +256,7 @@ fn read_link(reader: &mut Reader, path: &str, value: &Json, also: &[&str]) -> Op
     })
 }
 
-/// Nothing, a table and its columns, a class, or a column of a class. None where it is wrong.
+/// Reads the target: nothing, a table with its columns, a class, or a column of a class. `None` if it is wrong.
 #[allow(clippy::option_option, reason = "nothing said is not the same as something wrong")]
 fn read_target(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Option<Target>> {
     let to_table = table.get("table").map(|value| reader.text(&join(path, "table"), value));
@@ -288,7 +288,7 @@ fn read_target(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Op
     }
 }
 
-/// One value, or a list of values.
+/// Reads one value, or a list of values.
 fn read_values(reader: &mut Reader, path: &str, value: &Json) -> Vec<Value> {
     match value {
         Json::Array(items) => items
@@ -300,7 +300,7 @@ fn read_values(reader: &mut Reader, path: &str, value: &Json) -> Vec<Value> {
     }
 }
 
-/// `"rest"`, or columns with their values.
+/// Reads `"rest"`, or columns with their values.
 pub(super) fn read_when(reader: &mut Reader, path: &str, value: &Json) -> Option<When> {
     if value.as_str() == Some("rest") {
         return Some(When::Rest);
@@ -338,7 +338,7 @@ pub(super) fn read_when(reader: &mut Reader, path: &str, value: &Json) -> Option
     Some(When::Values(values))
 }
 
-/// The links through which several people share a record.
+/// Reads the links that make a record shared.
 pub(super) fn read_shared(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<SharedMap>> {
     let items = match value {
         Json::Array(items) if !items.is_empty() => items.as_slice(),
@@ -365,7 +365,7 @@ pub(super) fn read_shared(reader: &mut Reader, path: &str, value: &Json) -> Opti
 
 const ENDS: [&str; 4] = ["goes", "same", "clear", "stand-in"];
 
-/// What happens at each end.
+/// Reads the rule for each end.
 pub(super) fn read_ends(reader: &mut Reader, path: &str, value: &Json) -> Option<BTreeMap<String, EndMap>> {
     let mut ends = BTreeMap::new();
     for (link, value) in reader.open_table(path, value)? {
@@ -394,7 +394,7 @@ fn read_end(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Option
     Some(EndMap { gone, cleared, link })
 }
 
-/// What happens to the link or its record, and what clearing writes.
+/// Reads what happens to the link or its record, and what clearing writes.
 fn read_gone(reader: &mut Reader, path: &str, value: &Json) -> Option<(WhenGone, Option<Value>)> {
     let way_out = || {
         "write \"goes\", \"same\", \"clear\", \"stand-in\", { clear = value } or { keep = \"reason\" }"
@@ -436,12 +436,12 @@ fn read_gone(reader: &mut Reader, path: &str, value: &Json) -> Option<(WhenGone,
     }
 }
 
-/// Links that classes name.
+/// Reads the named links.
 pub(super) fn read_named(reader: &mut Reader, value: &Json) -> BTreeMap<String, LinkMap> {
     let mut links = BTreeMap::new();
     for (name, value) in reader.open_table("links", value).into_iter().flatten() {
         let path = join("links", name);
-        // A link has the column of its own name unless it says another.
+        // By default, a link's column is the link's own name.
         if let Some(mut link) = read_link(reader, &path, value, &["gone"]) {
             if link.columns.is_empty() {
                 link.columns = vec![name.clone()];
@@ -453,7 +453,7 @@ pub(super) fn read_named(reader: &mut Reader, value: &Json) -> BTreeMap<String, 
     links
 }
 
-/// Why rows may have no owner.
+/// Reads why rows may have no owner.
 pub(super) fn read_nobody(reader: &mut Reader, path: &str, value: &Json) -> Option<NobodyMap> {
     match value {
         Json::Object(_) => {

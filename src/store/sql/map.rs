@@ -16,34 +16,34 @@ use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
-/// Where a fact comes from: a column of the customers' table, or scalar SQL that may name it.
+/// The source of a fact: a column of the customers' table, or scalar SQL that may name such columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Column(String),
     Sql(String),
 }
 
-/// Where a customer's tenant comes from.
+/// The source of a customer's tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TenantSource {
     Is(TenantId),
     From(Source),
 }
 
-/// What a column is, in the map's words.
+/// The meaning of a column, in the map's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FieldMap {
     pub(crate) kind: Option<Kind>,
     pub(crate) max_chars: Option<u32>,
-    /// What is personal within the JSON document that the column holds; the kind is then that of the rest.
+    /// The kinds of the personal values inside the JSON document of the column. `kind` is then the kind of the rest.
     pub(crate) json: BTreeMap<Pointer, Kind>,
-    /// The link whose far end it belongs to, if not to whoever has the row.
+    /// The link at whose far end the column's owner is. `None`: the row's owner.
     pub(crate) of: Option<String>,
-    /// In which form the column stores dates, where the map says so.
+    /// The form in which the column stores dates, if the map says so.
     pub(crate) date: Option<DateForm>,
 }
 
-/// A value that is written to a column: a constant, or the instant.
+/// A value to write to a column: a constant, the present instant, or a text with the tenant's name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Written {
     Constant(Value),
@@ -74,7 +74,7 @@ pub(crate) struct CustomersMap {
     pub(crate) class: ClassName,
     pub(crate) table: String,
     pub(crate) key: Vec<String>,
-    /// Which rows of the table are customers.
+    /// The rows of the table that are customers.
     pub(crate) when: When,
     pub(crate) ends: Ends,
     pub(crate) tenant: TenantSource,
@@ -83,7 +83,7 @@ pub(crate) struct CustomersMap {
     pub(crate) registered_form: DateForm,
     pub(crate) status: Option<StatusMap>,
     pub(crate) dates: BTreeMap<String, Source>,
-    /// By date, in which form it is stored.
+    /// The form of each date.
     pub(crate) date_forms: BTreeMap<String, DateForm>,
     pub(crate) active_subscriptions: Option<Source>,
     pub(crate) unpaid_invoices: Option<Source>,
@@ -93,35 +93,35 @@ pub(crate) struct CustomersMap {
     pub(crate) gateways: BTreeMap<GatewayName, Source>,
     pub(crate) deactivate: DeactivateMap,
     pub(crate) unknown: Option<UnknownMap>,
-    /// What the columns are that `fields` does not name.
+    /// The meaning of all columns that `fields` does not name.
     pub(crate) rest: Option<FieldMap>,
     pub(crate) fields: BTreeMap<String, FieldMap>,
 }
 
-/// What happens at the ends of a class's links.
+/// The rules for the ends of a class's links.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ends {
     pub(crate) links: BTreeMap<String, EndMap>,
-    /// A foreign key that is not named means what its ON DELETE does.
+    /// Whether a foreign key without a rule follows its ON DELETE clause.
     pub(crate) by_schema: bool,
-    /// The class says so itself, and so its map has no table of ends.
+    /// Whether the class itself says so. Then its map has no table of ends.
     pub(crate) is_word: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct RecordMap {
-    /// The group of `[[alike]]` that describes it, if one does.
+    /// The number of the `[[alike]]` group that describes this class, if any.
     pub(crate) alike: Option<usize>,
     pub(crate) table: String,
     /// The key, if it is not the table's primary key.
     pub(crate) key: Option<Vec<String>>,
     pub(crate) when: When,
-    /// The owner link: one, or several of which the first counts that is not empty.
+    /// The owner link: one link, or several links of which the first non-empty one counts.
     pub(crate) owner: Vec<LinkRef>,
     pub(crate) shared: Vec<SharedMap>,
     pub(crate) ends: Ends,
     pub(crate) nobody: NobodyMap,
-    /// What the columns are that `fields` does not name.
+    /// The meaning of all columns that `fields` does not name.
     pub(crate) rest: Option<FieldMap>,
     pub(crate) fields: BTreeMap<String, FieldMap>,
 }
@@ -160,22 +160,22 @@ pub(crate) enum Ignored {
     Rest(String),
 }
 
-/// The map of a database that a host has already: for each record class its table, its key, how a row
-/// belongs to a customer, and what each column holds.
+/// The map of an existing database. For each record class it names the table, the key, how a row belongs to a
+/// customer, and what each column holds.
 ///
-/// Reading a map checks its grammar. Opening a store holds it against the live schema.
+/// Reading a map checks its grammar. Opening a store checks the map against the live schema.
 #[derive(Clone, Debug)]
 pub struct SqlMap {
     pub(crate) customers: CustomersMap,
     pub(crate) records: BTreeMap<ClassName, RecordMap>,
-    /// Links that classes name.
+    /// The named links.
     pub(crate) links: BTreeMap<String, LinkMap>,
     pub(crate) ignore: BTreeMap<String, Ignored>,
-    /// `ends = "schema"` for every class.
+    /// Whether every class has `ends = "schema"`.
     pub(crate) by_schema: bool,
-    /// Triggers that let pass what a treatment does, with the reason.
+    /// Triggers that do not disturb a treatment, with the reason.
     pub(crate) ignored_triggers: BTreeMap<String, String>,
-    /// Of the document: an approval holds under the map by which it was planned, and no other.
+    /// The digest of the document. An approval is valid only under the map with which the plan was made.
     pub(crate) digest: Digest,
 }
 
@@ -196,7 +196,7 @@ impl SqlMap {
         Self::read(&Reader::json(text)?)
     }
 
-    /// The columns that tell the classes of a table apart.
+    /// The columns that distinguish the classes of a table.
     pub(super) fn conditions(&self, table: &str) -> BTreeSet<String> {
         let root = self.customers.table.eq_ignore_ascii_case(table).then_some(&self.customers.when);
         let records = self.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
@@ -261,7 +261,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     })
 }
 
-/// `ends = "schema"`
+/// Reads `ends = "schema"`.
 fn read_by_schema(reader: &mut Reader, path: &str, value: &Json) -> bool {
     let is = value.as_str() == Some("schema");
     if !is {
@@ -270,8 +270,8 @@ fn read_by_schema(reader: &mut Reader, path: &str, value: &Json) -> bool {
     is
 }
 
-/// Several tables of one shape, each a class of its table's name. A class may have fields and ends of its own under `records`,
-/// which add to those of the shape.
+/// Reads several tables of the same shape, each a class with its table's name. A class may have more fields and ends
+/// under `records`; they are added to those of the shape.
 fn read_alike(
     reader: &mut Reader,
     value: &Json,
@@ -294,7 +294,7 @@ fn read_alike(
         for name in tables.into_iter().flatten() {
             let mut whole = shape.clone();
             whole.insert("table".to_owned(), Json::String(name.to_owned()));
-            // What is wrong with the shape is said once.
+            // A problem of the shape is reported once.
             let mut once = Reader::default();
             let record = read_record(&mut once, &path, None, &Json::Object(whole), by_schema);
             for problem in once.into_problems() {
@@ -315,7 +315,7 @@ fn read_alike(
     }
 }
 
-/// What a class says by itself of its fields and ends, beside the shape that it shares.
+/// Adds a class's own fields and ends to those of its shape.
 fn add_to_shape(reader: &mut Reader, path: &str, own: &Map<String, Json>, record: &mut RecordMap) {
     record.fields.extend(read_fields(reader, path, own));
     if let Some(ends) = own.get("ends").filter(|ends| ends.is_object()) {
@@ -323,7 +323,7 @@ fn add_to_shape(reader: &mut Reader, path: &str, own: &Map<String, Json>, record
     }
 }
 
-/// Whether a table under `records` only adds to what `[[alike]]` says of its class.
+/// Whether a table under `records` only adds to an `[[alike]]` class.
 fn is_addition(value: &Json) -> bool {
     value.as_object().is_some_and(|table| {
         !table.is_empty()
@@ -331,16 +331,16 @@ fn is_addition(value: &Json) -> bool {
     })
 }
 
-/// Under `ignore`, a table of this name has a reason, and triggers have a table of reasons.
+/// The key under `ignore` that holds triggers. A table with this name has a reason; triggers have a table of reasons.
 const TRIGGERS: &str = "triggers";
 
-/// A mark of lines that were pasted is still there.
+/// Reports a placeholder of pasted lines that was not replaced.
 pub(super) fn to_fill_in(reader: &mut Reader, path: &str, what: &str) {
     let way_out = format!("write {what} in place of \"{TODO}\"");
     reader.problem(path, "still has to be filled in", way_out);
 }
 
-/// Tables that are left out with a reason, and rows of mapped tables; then triggers.
+/// Reads the ignored tables and rows with their reasons, and the ignored triggers.
 fn read_ignored(reader: &mut Reader, value: &Json) -> (BTreeMap<String, Ignored>, BTreeMap<String, String>) {
     let (mut ignore, mut triggers) = (BTreeMap::new(), BTreeMap::new());
     for (name, reason) in reader.open_table("ignore", value).into_iter().flatten() {
@@ -489,7 +489,7 @@ fn read_sources(reader: &mut Reader, path: &str, value: Option<&Json>) -> BTreeM
     sources
 }
 
-/// The customers' dates, each with the form that is said of it.
+/// Reads the customers' dates, each with its form if the map gives one.
 fn read_dates(reader: &mut Reader, value: Option<&Json>) -> BTreeMap<String, (Source, Option<DateForm>)> {
     let mut found = BTreeMap::new();
     if let Some(value) = value {
@@ -553,7 +553,7 @@ fn read_status(reader: &mut Reader, value: &Json) -> Option<StatusMap> {
     Some(StatusMap { source: source?, values })
 }
 
-/// Texts and numbers, as text.
+/// Reads texts and numbers, as texts.
 fn scalars(reader: &mut Reader, path: &str, value: &Json) -> Vec<String> {
     let items = match value {
         Json::Array(items) => items.as_slice(),
@@ -672,7 +672,7 @@ fn read_unknown(reader: &mut Reader, value: &Json) -> Option<UnknownMap> {
 const RECORD_KEYS: [&str; 9] =
     ["table", "key", "when", "owner", "shared", "ends", "nobody", "rest", "fields"];
 
-/// A record class. Its table has the class's name unless another is written.
+/// Reads a record class. By default, its table has the class's name.
 fn read_record(
     reader: &mut Reader,
     path: &str,
@@ -704,7 +704,7 @@ fn read_record(
         );
         return None;
     }
-    // What is said of the owner link alone tells the rows of the class apart.
+    // If only the owner link has a condition, this condition also selects the rows of the class.
     let when = when.map(|when| match (when, owner.as_deref()) {
         (When::All, Some([LinkRef::Full(link)])) => link.when.clone(),
         (when, _) => when,
@@ -729,7 +729,7 @@ fn read_record(
     })
 }
 
-/// `ends = "schema"`, or what happens at each end.
+/// Reads `ends = "schema"`, or the rule for each end.
 fn read_class_ends(
     reader: &mut Reader,
     path: &str,
@@ -745,14 +745,14 @@ fn read_class_ends(
     Some(Ends { links: read_ends(reader, &path, value)?, by_schema, is_word: false })
 }
 
-/// What the columns are that `fields` does not name.
+/// Reads the meaning of all columns that `fields` does not name.
 fn read_rest(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<FieldMap> {
     let path = join(path, "rest");
     let text = table.get("rest").and_then(|value| reader.text(&path, value))?;
     read_kind(reader, &path, text)
 }
 
-/// A column or, for a composite key, a list of them.
+/// Reads a column, or a list of columns for a composite key.
 pub(super) fn read_columns(reader: &mut Reader, path: &str, value: &Json) -> Option<Vec<String>> {
     let columns = reader.texts(path, value)?;
     Some(columns.into_iter().map(str::to_owned).collect())
@@ -812,7 +812,7 @@ fn read_fields(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> BT
     fields
 }
 
-/// `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`
+/// Reads `{ json = { "/a/pointer" = "kind", … }, rest = "kind" }`.
 fn read_json_field(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldMap> {
     let table = reader.table(path, value, &["json", "rest"])?;
     let rest = reader.required_text(path, table, "rest").and_then(|kind| read_kind(reader, path, kind));
@@ -851,7 +851,7 @@ fn read_json_field(reader: &mut Reader, path: &str, value: &Json) -> Option<Fiel
 
 const NOT_PERSONAL: &str = "not personal";
 
-/// A field of a kind of personal data, or of none.
+/// Reads a kind of personal data, or "not personal".
 fn read_kind(reader: &mut Reader, path: &str, text: &str) -> Option<FieldMap> {
     if text == NOT_PERSONAL {
         return Some(FieldMap::default());

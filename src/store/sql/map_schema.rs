@@ -1,4 +1,4 @@
-//! The JSON Schema of a map, so that editors complete one while it is written.
+//! The JSON Schema of a map, with which editors complete a map while it is written.
 
 use serde_json::{Value as Json, json};
 
@@ -8,7 +8,7 @@ use crate::json_schema::{DRAFT, object};
 impl super::SqlMap {
     /// The JSON Schema of a map document.
     ///
-    /// It knows the grammar. Whether a map fits a database, only opening a store can tell.
+    /// The schema knows only the grammar. Whether a map fits a database, opening a store tells.
     pub fn schema() -> Json {
         let text = json!({ "$ref": "#/$defs/text" });
         let source = json!({ "$ref": "#/$defs/source" });
@@ -49,7 +49,7 @@ impl super::SqlMap {
             &["table", "key", "tenant", "deactivate"],
         );
         let link = json!({ "$ref": "#/$defs/link" });
-        // Within a way, the columns of a composite key are a list of their own.
+        // Inside a way, the columns of a composite key are a nested list.
         let in_a_way = json!({ "anyOf": [link, { "$ref": "#/$defs/texts" }] });
         let way = json!({ "type": "array", "minItems": 1, "items": in_a_way });
         let first = object(&[("first", way.clone())], &["first"]);
@@ -79,7 +79,7 @@ impl super::SqlMap {
             schema
         };
         let record = with_owner(object(&[&shape[..], &[("table", text.clone())]].concat(), &[]));
-        // A class of `alike` may have fields and ends of its own.
+        // A class of `alike` may have more fields and ends.
         let of_shape: Vec<_> =
             shape.iter().filter(|(key, _)| matches!(*key, "fields" | "ends")).cloned().collect();
         let record = json!({ "anyOf": [record, object(&of_shape, &["fields"])] });

@@ -1,5 +1,6 @@
-//! Slips of the pen in names. Each is said once, and the rest of the map is held against what was meant: otherwise one wrong
-//! letter in a table's name would be an error for every column, link and class that depends on it.
+//! Corrects misspelled names. Each is reported once, and the rest of the map is checked with the intended name.
+//! Otherwise one wrong letter in a table's name would give an error for every column, link and class that depends on
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,18 +13,18 @@ use crate::data_map::{ClassName, DateForm};
 use crate::document::{Problem, Reader, join, nearest, suggest};
 use crate::edits::edits;
 
-/// A map of which the slips were mended, and what could not be.
+/// A map with corrected names, and what could not be corrected.
 pub(super) struct Mended {
     pub(super) map: SqlMap,
-    /// By the class's place in the map, how many columns it names that are not there and resemble none. As many columns that
-    /// nobody classified may be what was meant.
+    /// For each class, by its place in the map: the number of missing columns that resemble no existing column. The
+    /// same number of unclassified columns may be the intended ones.
     pub(super) unresolved: BTreeMap<String, usize>,
-    /// How many record classes have a table that is not there.
+    /// The number of record classes whose table does not exist.
     pub(super) lost_tables: usize,
 }
 
 impl Mended {
-    /// How many columns the classes of a table name that are not there.
+    /// The number of missing columns that the classes of a table name.
     pub(super) fn lost(&self, table: &str) -> usize {
         let is_of = |path: &str| match path.strip_prefix("records.") {
             Some(class) => {
@@ -35,7 +36,7 @@ impl Mended {
     }
 }
 
-/// The map with each name put right of which the schema has nearly the same.
+/// The map with each misspelled name corrected, if the schema has a similar name.
 pub(super) fn mended(reader: &mut Reader, map: &SqlMap, schema: &Schema) -> Mended {
     let mut map = map.clone();
     mend_tables(reader, &mut map, schema);
@@ -66,13 +67,13 @@ pub(super) fn mended(reader: &mut Reader, map: &SqlMap, schema: &Schema) -> Mend
     Mended { map, unresolved, lost_tables }
 }
 
-/// The name that was meant: the nearest, or else the only one that begins or ends with the words of the other.
+/// The intended name: the most similar one, or else the only name that begins or ends with the words of the other.
 pub(super) fn meant<'n>(
     written: &str,
     known: impl IntoIterator<Item = &'n str, IntoIter: Clone>,
 ) -> Option<&'n str> {
     let known = known.into_iter();
-    // Of short names the nearest may have no letter in common.
+    // For short names, the most similar name may have no letter in common.
     let is_like = |name: &&str| {
         let chars = written.chars().count().max(name.chars().count());
         edits(written, name) * 2 < chars
@@ -101,12 +102,12 @@ fn class_tables(map: &SqlMap) -> BTreeMap<ClassName, String> {
     records.chain([(map.customers.class.clone(), map.customers.table.clone())]).collect()
 }
 
-/// The names that a class gives its links.
+/// The names that a class gives to its links.
 fn ends_of(record: &RecordMap) -> BTreeSet<String> {
     record.ends.links.keys().cloned().collect()
 }
 
-/// The tables of the customers, of the records, and those that are left out.
+/// Corrects the tables of the customers, of the records, and of the ignored tables.
 fn mend_tables(reader: &mut Reader, map: &mut SqlMap, schema: &Schema) {
     let all: Vec<&str> = schema.tables().map(|table| table.name.as_str()).collect();
     let used: BTreeSet<String> = class_tables(map)
@@ -161,10 +162,11 @@ fn mend_tables(reader: &mut Reader, map: &mut SqlMap, schema: &Schema) {
     }
 }
 
-/// The customers' key. A row cannot lead to a column that is not there: every record would be wrong in the same way.
+/// Corrects the customers' key. If its column did not exist, no row could reference it, and every record would have
+/// the same problem.
 fn mend_key(reader: &mut Reader, customers: &mut CustomersMap, table: &Table) {
     if table.primary_key.is_empty() && customers.key == table.handle() {
-        return; // The number of a row, which is no column.
+        return; // The row number is not a column.
     }
     let columns = table.columns.iter().map(|column| column.name.as_str());
     let mut key = customers.key.clone();
@@ -186,7 +188,7 @@ fn mend_key(reader: &mut Reader, customers: &mut CustomersMap, table: &Table) {
     customers.key = key;
 }
 
-/// The primary key, where it is one column and so is what was written.
+/// The primary key, if it has one column and the map names one column.
 fn only_key(table: &Table, written: &[String]) -> Option<String> {
     match (table.primary_key.as_slice(), written) {
         ([only], [_]) => Some(only.clone()),
@@ -194,7 +196,7 @@ fn only_key(table: &Table, written: &[String]) -> Option<String> {
     }
 }
 
-/// Links that classes name: where they lead, and the columns that no class has which uses the link.
+/// Corrects the named links: their targets, and columns that no class with the link has.
 fn mend_named_links(reader: &mut Reader, map: &mut SqlMap, schema: &Schema) {
     let classes = class_tables(map);
     let users: BTreeMap<String, Vec<&Table>> = map
@@ -238,7 +240,7 @@ fn mend_named_links(reader: &mut Reader, map: &mut SqlMap, schema: &Schema) {
     }
 }
 
-/// Where a link leads that says so itself.
+/// Corrects the target of a link that names its target.
 fn mend_target(
     reader: &mut Reader,
     path: &str,
@@ -286,25 +288,25 @@ fn mend_target(
     }
 }
 
-/// What the names of a record class may be.
+/// The names that a record class may use.
 struct Known<'s> {
-    /// Links with a name.
+    /// The named links.
     named: BTreeSet<String>,
-    /// By class, its table.
+    /// The table of each class.
     classes: BTreeMap<ClassName, String>,
-    /// By class, the names of its ends.
+    /// The names of the ends of each class.
     records: BTreeMap<ClassName, BTreeSet<String>>,
     schema: &'s Schema,
     customers: String,
 }
 
-/// Mends the columns that one class names.
+/// Corrects the columns that one class names.
 struct Pen<'r, 's> {
     reader: &'r mut Reader,
     table: &'s Table,
-    /// Where the class stands in the map.
+    /// The place of the class in the map.
     path: String,
-    /// The same as a header, where lines can be pasted there.
+    /// The place as a header, if lines can be pasted there.
     place: Vec<&'s str>,
     lost: usize,
 }
@@ -318,7 +320,7 @@ impl<'s> Pen<'_, 's> {
         self.table.column(column).is_some()
     }
 
-    /// Lines that set a key of a table below the class.
+    /// The lines that set a key of a table below the class.
     fn lines(&self, below: &[&str], key: &str, value: &str) -> Option<String> {
         (!self.place.is_empty()).then(|| set(&[&self.place, below].concat(), key, value))
     }
@@ -332,7 +334,7 @@ impl<'s> Pen<'_, 's> {
         );
     }
 
-    /// A column that stands as a value under a key.
+    /// Corrects a column that is the value of a key.
     fn value(&mut self, below: &[&str], key: &str, column: &mut String, can_paste: bool) {
         if self.has(column) {
             return;
@@ -353,7 +355,8 @@ impl<'s> Pen<'_, 's> {
         }
     }
 
-    /// Columns that are keys of a table of the map. A key is renamed only where the right one is not there as well.
+    /// Corrects columns that are keys of a table in the map. A key is renamed only if the correct key does not exist
+    /// as well.
     fn keys<V>(&mut self, below: &str, map: &mut BTreeMap<String, V>, among: &[&str]) {
         let is_slip = |name: &&String| !among.contains(&name.as_str()) && !self.has(name);
         let slips: Vec<String> = map.keys().filter(is_slip).cloned().collect();
@@ -378,7 +381,7 @@ impl<'s> Pen<'_, 's> {
         }
     }
 
-    /// A field of a wrong name is mostly the column that nobody else classified.
+    /// Corrects the fields. A field with a wrong name is usually the column that nobody else classified.
     fn fields(&mut self, fields: &mut BTreeMap<String, FieldMap>) {
         self.keys("fields", fields, &[]);
     }
@@ -442,7 +445,7 @@ impl<'s> Pen<'_, 's> {
 
     fn record(&mut self, record: &mut RecordMap, known: &Known<'s>) {
         let handle = self.table.handle();
-        // A table without a primary key has the number of its rows.
+        // A table without a primary key uses its row number.
         let is_written = |key: &&mut Vec<String>| !self.table.primary_key.is_empty() || **key != handle;
         if let Some(key) = record.key.as_mut().filter(is_written) {
             let mut right = key.clone();
@@ -478,7 +481,7 @@ impl<'s> Pen<'_, 's> {
             if let Some(link) = &mut end.link {
                 mend_target(self.reader, &path, &[], link, &known.classes, known.schema);
                 for column in &mut link.columns {
-                    // A link of the name of its column is mended as a key.
+                    // A link named after its column is corrected as a key.
                     if column != name {
                         self.value(&["ends", name], "column", column, true);
                     }
@@ -493,7 +496,7 @@ impl<'s> Pen<'_, 's> {
         }));
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
         self.ends(&mut record.ends.links, &own, &known.named);
-        // A link has the column of its own name.
+        // By default, a link's column is the link's own name.
         for (name, end) in &mut record.ends.links {
             if let Some(link) = end.link.as_mut().filter(|link| link.name.as_ref() != Some(name)) {
                 link.columns = vec![name.clone()];
@@ -503,7 +506,7 @@ impl<'s> Pen<'_, 's> {
         self.fields(&mut record.fields);
     }
 
-    /// A link that starts at this class.
+    /// Corrects a link that starts at this class.
     fn link(&mut self, path: &str, link: &mut LinkRef, known: &Known<'s>, can_paste: bool) {
         match link {
             LinkRef::Word(word) => {
@@ -511,7 +514,7 @@ impl<'s> Pen<'_, 's> {
                     return;
                 }
                 let names = known.named.iter().map(String::as_str).chain(self.columns());
-                // Where nothing is near, the only foreign key to the customers is what comes to mind.
+                // If no name is similar, suggest the only foreign key to the customers.
                 let mut to_root = self.table.foreign_keys.iter().filter(|key| {
                     key.columns.len() == 1 && key.to_table.eq_ignore_ascii_case(&known.customers)
                 });
@@ -546,7 +549,7 @@ impl<'s> Pen<'_, 's> {
         }
     }
 
-    /// A link of another class.
+    /// Corrects a link of another class.
     fn shared_of(&mut self, path: &str, class: &mut ClassName, link: &mut String, known: &Known<'s>) {
         let at = join(&self.path, path);
         if !known.classes.contains_key(class) {
@@ -578,7 +581,7 @@ impl<'s> Pen<'_, 's> {
     }
 }
 
-/// The names of ends that are links of their own.
+/// The names of ends that define their own links.
 fn own_ends(ends: &BTreeMap<String, super::links::EndMap>) -> Vec<String> {
     let own = ends.iter().filter(|(name, end)| {
         end.link.as_ref().is_some_and(|link| link.columns.len() != 1 || link.columns.first() != Some(*name))
@@ -586,7 +589,7 @@ fn own_ends(ends: &BTreeMap<String, super::links::EndMap>) -> Vec<String> {
     own.map(|(name, _)| name.clone()).collect()
 }
 
-/// The name under which `ends` may speak of a link.
+/// The name by which `ends` can refer to a link.
 fn name_of(link: &LinkRef) -> String {
     match link {
         LinkRef::Word(word) => word.clone(),
@@ -594,7 +597,7 @@ fn name_of(link: &LinkRef) -> String {
     }
 }
 
-/// One problem for what every class of an `[[alike]]` does wrong in the same way.
+/// Merges the same problem of all classes of an `[[alike]]` group into one.
 pub(super) fn fold_alike(problems: Vec<Problem>, map: &SqlMap) -> Vec<Problem> {
     let group_of = |path: &str| {
         map.records.iter().find_map(|(name, record)| {

@@ -1,4 +1,4 @@
-//! What a person should know of a map that fits: nothing here is wrong.
+//! Notes about a valid map for a person: none of them is an error.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,34 +13,36 @@ use super::way::BoundLink;
 use crate::data_map::{ClassName, FieldName, Kind, LinkRole};
 use crate::document::key;
 
-/// Something about a map that is no error and that a person should look at.
+/// Something about a map that is not an error, but that a person should check.
 ///
-/// [`SqliteStore::notes`](crate::SqliteStore::notes) gives the notes, and `check` of the example `operator` prints them.
+/// [`SqliteStore::notes`](crate::SqliteStore::notes) returns the notes, and `check` of the example `operator` prints
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Note {
-    /// Columns that no line of the map names: `rest` says what they are. A column that is added later is among them.
+    /// Columns that no line of the map names: `rest` classifies them. Columns that are added later are included.
     Rest {
         /// The record class.
         class: ClassName,
-        /// What `rest` calls the columns. None: not personal.
+        /// The kind that `rest` gives the columns. `None`: not personal.
         kind: Option<Kind>,
         /// The columns, in the order of the table.
         columns: Vec<FieldName>,
     },
-    /// No index serves a link, so each search along the link reads the whole table.
+    /// A link has no index, so each search along the link reads the whole table.
     NoIndex {
-        /// The record class that the link starts from.
+        /// The record class that has the link.
         class: ClassName,
         /// The link, as the map names it.
         link: String,
-        /// The statement that makes the index.
+        /// The statement that creates the index.
         statement: String,
     },
-    /// No index can serve a link: it compares without regard to case, or normalised. The table is read once for each batch.
+    /// A link cannot use an index, because it compares without case or normalised. The table is read once for each
+    /// batch.
     ReadsWholeTable {
-        /// The record class that the link starts from.
+        /// The record class that has the link.
         class: ClassName,
         /// The link, as the map names it.
         link: String,
@@ -56,20 +58,20 @@ pub enum Note {
         /// The table that nobody mapped.
         table: String,
     },
-    /// A record belongs to its customer over other records, while another link leads from it to a customer directly. The two
-    /// may be different people.
+    /// A record belongs to its customer through other records, but another link leads directly from the record to a
+    /// customer. The two may be different people.
     LongerWay {
         /// The record class.
         class: ClassName,
-        /// The link that says whose the record is.
+        /// The link that decides the record's owner.
         owner: String,
         /// The class to which that link leads.
         through: ClassName,
-        /// The link that leads to a customer directly.
+        /// The link that leads directly to a customer.
         link: String,
     },
-    /// `ignore.triggers` names a trigger that is not there. It may have been dropped for a run; or the name is wrong, and then the
-    /// trigger that was meant is not ignored.
+    /// `ignore.triggers` names a trigger that does not exist. It may have been dropped for a run. If the name is
+    /// misspelled, the intended trigger is not ignored.
     NoTrigger {
         /// The name.
         trigger: String,
@@ -113,7 +115,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// The notes of a map that fits.
+/// The notes about a valid map.
 pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut missing = BTreeSet::new();
@@ -151,7 +153,7 @@ fn rest(map: &SqlMap, table: &Table, class: &BoundClass) -> Option<Note> {
     (!columns.is_empty()).then(|| Note::Rest { class: class.name.clone(), kind: rest.kind.clone(), columns })
 }
 
-/// An owner that is further away than a customer to whom another link leads.
+/// The note about an owner that is further away than a customer at the end of another link.
 fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
     let owner = class.links.iter().find(|link| link.role != LinkRole::End)?;
     let is_direct = |link: &&BoundLink| link.heads.contains(root) && link.hops.is_empty();
@@ -167,7 +169,7 @@ fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
     })
 }
 
-/// Foreign keys to tables of which no class is.
+/// The notes about foreign keys to tables without a class.
 fn leads_out(table: &Table, class: &BoundClass, classes: &[BoundClass], notes: &mut Vec<Note>) {
     for key in &table.foreign_keys {
         let is_mapped = classes.iter().any(|other| other.table.eq_ignore_ascii_case(&key.to_table));
@@ -188,7 +190,7 @@ fn leads_out(table: &Table, class: &BoundClass, classes: &[BoundClass], notes: &
     }
 }
 
-/// Searches along links without an index.
+/// The notes about links without an index.
 fn indexes(
     schema: &Schema,
     class: &BoundClass,
@@ -211,7 +213,8 @@ fn indexes(
         for (table, columns) in searched {
             let Some(table) = schema.table(table) else { continue };
             let Some(first) = columns.first() else { continue };
-            // Searches use an index that holds for every row and begins with the link's first column, compared as the column is.
+            // A search can use an index that covers every row and begins with the link's first column, in the
+            // column's own comparison.
             let is_indexed = table.leading.contains(&first.to_ascii_lowercase());
             let lower: Vec<String> = columns.iter().map(|column| column.to_ascii_lowercase()).collect();
             if !is_indexed && missing.insert((table.name.to_ascii_lowercase(), lower)) {

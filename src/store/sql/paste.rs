@@ -1,8 +1,8 @@
-//! Lines of a map to paste: what a problem's way out looks like where the map can say it.
+//! Lines of a map to paste: the way out of a problem that the map can solve.
 //!
-//! A fragment is a header that names the place, and lines. What a person has to decide is marked `TODO`, followed by a comment
-//! with what can stand there; a map with a mark left in it is refused. Alternatives are comments. No fragment calls anything
-//! "not personal" by itself, and none leaves a table out.
+//! A fragment is a header that names the place, and lines below it. `TODO` marks what a person has to decide, and a
+//! comment says what can be written there. A map with a remaining mark is refused. Alternatives are comments. No
+//! fragment calls anything "not personal" or leaves a table out by itself.
 
 use std::fmt::Write as _;
 
@@ -13,13 +13,13 @@ pub(super) use crate::document::key;
 /// The longest line of a list of names, in characters.
 const WIDTH: usize = 100;
 
-/// What a person has to fill in.
+/// The mark for what a person has to fill in.
 pub(super) const TODO: &str = "TODO";
 
-/// What can be written for a field.
+/// The possible values of a field.
 const KINDS: &str = "\"not personal\", or a kind such as \"free_text\"";
 
-/// `[records.invoice]`
+/// A header such as `[records.invoice]`.
 pub(super) fn header(place: &[&str]) -> String {
     let keys: Vec<String> = place.iter().map(|part| key(part)).collect();
     format!("[{}]", keys.join("."))
@@ -30,17 +30,17 @@ pub(super) fn set(place: &[&str], name: &str, value: &str) -> String {
     format!("{}\n{} = {value}", header(place), key(name))
 }
 
-/// A line that a person has to complete, and what can stand there.
+/// A line that a person has to complete, with the choices in a comment.
 pub(super) fn todo(name: &str, choices: &str) -> String {
     todo_in(name, &text(TODO), choices)
 }
 
-/// The same, with the mark somewhere in the value.
+/// The same, with the mark inside the value.
 pub(super) fn todo_in(name: &str, value: &str, choices: &str) -> String {
     format!("{} = {value}  # {choices}", key(name))
 }
 
-/// Lines of a map that classify columns: the obvious kinds of personal data, and a mark for every other column.
+/// Lines that classify columns: obvious kinds of personal data, and a mark for every other column.
 ///
 /// ```text
 /// [records.invoice.fields]
@@ -69,7 +69,7 @@ pub(super) fn fields_block(place: &[&str], table: &Table, columns: &[&str], take
     block
 }
 
-/// The line that leaves a table out, with a reason that a person has to give.
+/// The line that ignores a table, with a mark for the reason.
 pub(super) fn ignore_block(table: &str) -> String {
     format!(
         "{}\n{}",
@@ -78,7 +78,7 @@ pub(super) fn ignore_block(table: &str) -> String {
     )
 }
 
-/// Names of columns that are the same everywhere, and the kind of each.
+/// Usual column names, with the kind of each.
 const OBVIOUS: [(&str, &[&str]); 17] = [
     ("email", &["email", "emailaddress", "mail"]),
     ("phone", &["phone", "phonenumber", "telephone", "mobile", "mobilenumber", "cellphone", "fax"]),
@@ -102,11 +102,11 @@ const OBVIOUS: [(&str, &[&str]); 17] = [
     ("national_id", &["nationalid", "personalnumber", "passportnumber", "ssn"]),
 ];
 
-/// Words before a name that do not change what the column holds.
+/// Words before a name that do not change the kind of the column.
 const OF_WHOM: [&str; 8] =
     ["billing", "shipping", "delivery", "customer", "client", "contact", "home", "work"];
 
-/// The kind of personal data that a column's name says beyond doubt. None says "not personal".
+/// The kind of personal data, if the column's name leaves no doubt. Never "not personal".
 fn obvious(table: &Table, column: &str, is_root: bool) -> Option<&'static str> {
     let is_text = |datatype| matches!(datatype, Datatype::Text | Datatype::Any);
     let own = table.column(column)?;
@@ -122,7 +122,7 @@ fn obvious(table: &Table, column: &str, is_root: bool) -> Option<&'static str> {
     (is_text(own.datatype) || kind == "birth_date").then_some(kind)
 }
 
-/// Names, as many in a line as fit: for a problem that speaks of many columns at once.
+/// Names, as many per line as fit, for a problem about many columns.
 pub(super) fn names<'c>(columns: impl IntoIterator<Item = &'c str>) -> String {
     let mut lines = vec![String::new()];
     for column in columns {
@@ -140,12 +140,12 @@ pub(super) fn names<'c>(columns: impl IntoIterator<Item = &'c str>) -> String {
     lines.join("\n")
 }
 
-/// A text as TOML writes it.
+/// A text in TOML's spelling.
 pub(super) fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// One name as a text, several as a list.
+/// One name as a text, several names as a list.
 pub(super) fn list(names: &[String]) -> String {
     match names {
         [one] => text(one),
@@ -153,7 +153,8 @@ pub(super) fn list(names: &[String]) -> String {
     }
 }
 
-/// A way as the map writes it: one column, or a list of links, of which each is a column or the columns of a composite key.
+/// A way in the map's spelling: one column, or a list of links. Each link is a column, or the columns of a composite
+/// key.
 pub(super) fn way(links: &[Vec<String>]) -> String {
     match links {
         [one] if one.len() == 1 => list(one),
@@ -161,7 +162,7 @@ pub(super) fn way(links: &[Vec<String>]) -> String {
     }
 }
 
-/// A link of one column that says how it compares.
+/// A link of one column with its comparison.
 pub(super) fn compared_link(column: &str, compare: &str) -> String {
     format!("{{ column = {}, compare = {} }}", text(column), text(compare))
 }
@@ -194,7 +195,7 @@ mod tests {
         let fields = read["records"]["sent mails"]["fields"].as_table().unwrap();
         assert_eq!(fields.len(), 4, "{block}");
         assert_eq!(fields["billing_email"].as_str(), Some("email"));
-        // A product has a name as well.
+        // A product has a name, too, so the kind is not obvious.
         assert_eq!(fields["name"].as_str(), Some(TODO));
         assert_eq!(block.matches(TODO).count(), 3, "{block}");
         assert!(

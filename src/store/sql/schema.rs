@@ -1,4 +1,4 @@
-//! A live schema, as a database tells it.
+//! The live schema of a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::tokens::{TriggerEvent, index_text, is_strict};
 use super::triggers::TriggerText;
 use crate::data_map::{Check, Datatype, UniqueRule, Value};
 
-/// A column as it is.
+/// A column of the live schema.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
     pub(crate) name: String,
@@ -17,13 +17,13 @@ pub(crate) struct Column {
     pub(crate) nullable: bool,
     pub(crate) max_chars: Option<u32>,
     pub(crate) computed: bool,
-    /// The words of the expression that computes it.
+    /// The words of the expression that computes the column.
     pub(crate) computed_from: Vec<String>,
-    /// A row that says nothing of it gets a value: a default, or a number of its own.
+    /// Whether a new row gets a value by itself: a default, or a row number.
     pub(crate) has_default: bool,
-    /// How its values are compared; none where bytes are.
+    /// The collation of the column. `None` if bytes are compared.
     pub(crate) collation: Option<String>,
-    /// The CHECKs that name it and no other column.
+    /// The CHECKs that name only this column.
     pub(crate) checks: Vec<Check>,
 }
 
@@ -36,14 +36,14 @@ pub(crate) struct ForeignKey {
     pub(crate) on_delete: OnDelete,
 }
 
-/// What the database does to a row when the row goes to which its foreign key leads.
+/// What the database does to a row when the row that its foreign key references is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OnDelete {
     Cascade,
     SetNull,
     SetDefault,
-    /// It refuses.
+    /// The database refuses the deletion.
     Nothing,
 }
 
@@ -51,32 +51,32 @@ pub(crate) enum OnDelete {
 #[derive(Clone, Debug)]
 pub(crate) struct UniqueIndex {
     pub(crate) name: String,
-    /// As errors name it.
+    /// The name of the index in errors.
     pub(crate) rule: UniqueRule,
     /// The plain columns.
     pub(crate) columns: Vec<String>,
-    /// Columns of which its expressions, its condition and its computed columns are made.
+    /// The columns in its expressions, in its condition, and under its computed columns.
     pub(crate) through: Vec<String>,
     /// Columns in which NULL collides like a value: `coalesce(name, 'x')`.
     pub(crate) null_counts: Vec<String>,
-    /// It holds for some of the rows only, or for expressions.
+    /// Whether the index covers only some of the rows, or expressions.
     pub(crate) partial: bool,
 }
 
-/// What the database holds several columns of a row to, asked with values for all of them.
+/// A rule over several columns of a row. It can be asked with values for all of them.
 #[derive(Clone)]
 pub(crate) struct RowRule {
-    /// As errors name it.
+    /// The name of the rule in errors.
     pub(crate) text: String,
-    /// The columns on which it depends, and no others.
+    /// All columns on which the rule depends.
     pub(crate) columns: Vec<String>,
-    /// It refuses a second row that has the same.
+    /// Whether the rule refuses a second row with the same values.
     pub(crate) is_unique: bool,
-    /// Whether it takes these values of the columns. None: nobody can tell.
+    /// Whether the rule accepts these values of the columns. `None`: unknown.
     pub(crate) accepts: Arc<RowAccepts>,
 }
 
-/// The values are in the order of the columns.
+/// A function of the values, in the order of the columns.
 pub(crate) type RowAccepts = dyn Fn(&[Value]) -> Option<bool> + Send + Sync;
 
 impl std::fmt::Debug for RowRule {
@@ -88,25 +88,25 @@ impl std::fmt::Debug for RowRule {
     }
 }
 
-/// A table as it is.
+/// A table of the live schema.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) primary_key: Vec<String>,
-    /// The unique indexes, the primary key's left out.
+    /// The unique indexes, without the primary key's index.
     pub(crate) unique: Vec<UniqueIndex>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     pub(crate) triggers: Vec<Trigger>,
     /// The expressions of its CHECKs.
     pub(crate) checks: Vec<String>,
-    /// The CHECKs of several columns, and the unique indexes that are no plain ones.
+    /// The CHECKs over several columns, and the unique indexes that are not plain.
     pub(crate) rules: Vec<RowRule>,
-    /// The columns with which indexes over all rows begin, in lower case.
+    /// The first columns of indexes over all rows, in lower case.
     pub(crate) leading: BTreeSet<String>,
-    /// It has no number of its own for each row.
+    /// Whether the rows have no row number.
     pub(crate) without_rowid: bool,
-    /// The primary key is the row's own number.
+    /// Whether the primary key is the row number.
     pub(crate) key_is_rowid: bool,
 }
 
@@ -115,21 +115,21 @@ pub(crate) struct Table {
 pub(crate) struct Trigger {
     pub(crate) name: String,
     pub(crate) event: Option<TriggerEvent>,
-    /// The statement that made it.
+    /// The statement that created the trigger.
     pub(crate) sql: String,
-    /// The tables that it writes to, as it spells them.
+    /// The tables to which the trigger writes, in the trigger's spelling.
     pub(crate) writes: Vec<String>,
-    /// What it does to its own table.
+    /// What the trigger does to its own table.
     pub(crate) text: TriggerText,
 }
 
-/// A table that is no plain one.
+/// A virtual table.
 #[derive(Clone, Debug)]
 pub(crate) struct VirtualTable {
     pub(crate) name: String,
-    /// `fts5`, `rtree` …
+    /// The module: `fts5`, `rtree` …
     pub(crate) module: String,
-    /// The table of whose content it is an index, if it holds none of its own.
+    /// The table that it indexes, if it has no content of its own.
     pub(crate) content: Option<String>,
 }
 
@@ -140,8 +140,8 @@ impl VirtualTable {
 }
 
 impl UniqueIndex {
-    /// The index of a table, from the statement that made it and its plain columns. Several expressions are in it if it has more
-    /// parts than plain columns.
+    /// The index of a table, from the statement that created it and its plain columns. If the index has more parts
+    /// than plain columns, the other parts are expressions.
     pub(crate) fn new(
         table: &Table,
         name: &str,
@@ -157,7 +157,7 @@ impl UniqueIndex {
         let text = index_text(sql);
         let has_expressions = parts.contains(&None);
         let columns: Vec<String> = parts.into_iter().flatten().collect();
-        // Of each expression and each computed column, the words.
+        // The words of each expression and of each computed column.
         let mut expressions: Vec<Vec<String>> = Vec::new();
         if has_expressions {
             let is_plain = |words: &&Vec<String>| {
@@ -170,7 +170,7 @@ impl UniqueIndex {
             let computed = table.column(column).filter(|column| column.computed);
             expressions.extend(computed.map(|column| column.computed_from.clone()));
         }
-        // What is computed may be computed of what is computed.
+        // A computed column may depend on another computed column.
         let mut n = 0;
         while let Some(words) = expressions.get(n).filter(|_| n <= table.columns.len()) {
             let further: Vec<Vec<String>> = words
@@ -202,12 +202,12 @@ impl UniqueIndex {
         Self { name, rule, columns, through, null_counts, partial }
     }
 
-    /// Whether more than the values of its columns decide what collides.
+    /// Whether more than the values of its columns decides what collides.
     pub(crate) fn is_tangled(&self) -> bool {
         self.partial || !self.through.is_empty()
     }
 
-    /// Whether a column is a part of it, or what one of its parts or its condition is made of.
+    /// Whether a column is a part of the index, or is used by one of its parts or its condition.
     pub(crate) fn names(&self, column: &str) -> bool {
         self.columns.iter().chain(&self.through).any(|name| name.eq_ignore_ascii_case(column))
     }
@@ -219,7 +219,7 @@ impl Table {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
 
-    /// The foreign key of just these columns, and where each of them leads.
+    /// The foreign key of exactly these columns.
     pub(crate) fn foreign_key(&self, columns: &[String]) -> Option<&ForeignKey> {
         self.foreign_keys.iter().find(|key| {
             key.columns.len() == columns.len()
@@ -227,13 +227,13 @@ impl Table {
         })
     }
 
-    /// Whether no two rows may hold the same value in a column, alone, together with others, or through a column
-    /// that is computed of it.
+    /// Whether a unique index covers a column: alone, with other columns, or through a computed column.
     pub(crate) fn is_unique(&self, column: &str) -> bool {
         self.unique.iter().any(|index| index.names(column))
     }
 
-    /// The columns from which a column is computed, directly or through other computed columns. The computed ones are left out.
+    /// The columns from which a column is computed, directly or through other computed columns. Computed columns
+    /// themselves are not included.
     pub(crate) fn sources(&self, column: &str) -> Vec<&str> {
         let mut seen: Vec<&str> = Vec::new();
         let mut todo: Vec<&Column> = self.column(column).into_iter().collect();
@@ -250,7 +250,7 @@ impl Table {
         seen.into_iter().filter(is_stored).collect()
     }
 
-    /// The columns by which a row can be named within a transaction: its number, or its primary key.
+    /// The columns that identify a row within a transaction: its row number, or its primary key.
     pub(crate) fn handle(&self) -> Vec<String> {
         let number = ["rowid", "_rowid_", "oid"].into_iter().find(|name| self.column(name).is_none());
         match number {
@@ -259,13 +259,13 @@ impl Table {
         }
     }
 
-    /// The columns of the primary key and of each unique index that holds for every row.
+    /// The columns of the primary key and of each unique index over all rows.
     pub(crate) fn unique_columns(&self) -> Vec<Vec<String>> {
         let indexes = self.unique.iter().filter(|index| !index.partial).map(|index| index.columns.clone());
         indexes.chain((!self.primary_key.is_empty()).then(|| self.primary_key.clone())).collect()
     }
 
-    /// Whether these columns tell the rows apart.
+    /// Whether these columns are a unique key.
     pub(crate) fn is_key(&self, columns: &[String]) -> bool {
         let same = |other: &[String]| {
             other.len() == columns.len()
@@ -279,7 +279,7 @@ impl Table {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
     tables: BTreeMap<String, Table>,
-    /// Tables that are no plain ones, such as full-text indexes.
+    /// Virtual tables, such as full-text indexes.
     pub(crate) others: Vec<VirtualTable>,
 }
 
@@ -291,12 +291,12 @@ impl Schema {
         }
     }
 
-    /// Whether there is something of this name, a plain table or not.
+    /// Whether a table with this name exists, plain or virtual.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.table(name).is_some() || self.virtual_table(name).is_some()
     }
 
-    /// A table that is no plain one, by name, in any case.
+    /// A virtual table by name, in any case.
     pub(crate) fn virtual_table(&self, name: &str) -> Option<&VirtualTable> {
         self.others.iter().find(|other| other.name.eq_ignore_ascii_case(name))
     }
@@ -311,8 +311,8 @@ impl Schema {
     }
 }
 
-/// The type that a column's declaration comes down to, by SQLite's rules of affinity, except that what comes down
-/// to NUMERIC (dates, flags, decimals) and what is not declared are told apart.
+/// The type of a declared column, by SQLite's rules of affinity. Two cases differ: NUMERIC affinity (dates, flags,
+/// decimals) and undeclared columns have their own types.
 pub(crate) fn datatype(declared: &str) -> Datatype {
     let declared = declared.to_ascii_uppercase();
     let has = |part: &str| declared.contains(part);
@@ -331,14 +331,14 @@ pub(crate) fn datatype(declared: &str) -> Datatype {
     }
 }
 
-/// The length that a declaration such as `VARCHAR(40)` names.
+/// The length in a declaration such as `VARCHAR(40)`.
 pub(crate) fn declared_chars(declared: &str) -> Option<u32> {
     let (kind, rest) = declared.split_once('(')?;
     let length = rest.split_once(')')?.0.trim();
     (datatype(kind) == Datatype::Text).then(|| length.parse().ok()).flatten()
 }
 
-/// The length to which a CHECK holds a column: `length(name) <= 40`, in the text of the table's own statement.
+/// The length limit of a CHECK such as `length(name) <= 40`, from the text of the table's statement.
 pub(crate) fn checked_chars(statement: &str, column: &str) -> Option<u32> {
     let bare = |text: &str| {
         let kept = text.chars().filter(|c| !c.is_whitespace() && !['"', '`', '[', ']'].contains(c));
@@ -366,7 +366,7 @@ pub(crate) fn checked_chars(statement: &str, column: &str) -> Option<u32> {
         .min()
 }
 
-/// The number of `40 >=` or `41 >` at the end of a text.
+/// The number in `40 >=` or `41 >` at the end of a text.
 fn least_before(text: &str) -> Option<u32> {
     let (text, less) = match text.strip_suffix(">=") {
         Some(text) => (text, 0),
@@ -377,7 +377,7 @@ fn least_before(text: &str) -> Option<u32> {
     digits.parse::<u32>().ok()?.checked_sub(less)
 }
 
-/// Whether an SQL text names a column. A name of several words is looked for as a whole.
+/// Whether an SQL text names a column. A name of several words is searched for as a whole.
 pub(crate) fn names_column(sql: &str, column: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     if column.chars().all(is_word) {

@@ -1,7 +1,8 @@
-//! What executes statements: one connection of a database, synchronous, on a thread that may wait.
+//! The port that executes statements: one connection of a database. It is synchronous, on a thread that may wait.
 //!
-//! The control flow of counting and erasing is plain code over a [`Session`], written once. SQLite's session runs on the thread
-//! that owns the connection. A database with an asynchronous client runs its session on a blocking thread that waits for it.
+//! The control flow of counting and erasing is plain code over a [`Session`], and exists once. SQLite's session runs
+//! on the thread that owns the connection. A database with an asynchronous client runs its session on a blocking
+//! thread that waits for it.
 
 use std::ops::{Deref, DerefMut};
 
@@ -13,34 +14,34 @@ use super::fault::Fault;
 use super::schema::Schema;
 use crate::data_map::Value;
 
-/// What a transaction is for.
+/// The purpose of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Everything is read as of one instant.
+    /// Reads one consistent state.
     Read,
-    /// Takes the right to write at once, so that what was read stays true until it is written.
+    /// Takes the write lock at once, so that what was read stays true until it is written.
     Write,
-    /// The same; foreign keys are held against the rows when the transaction commits.
+    /// As `Write`, but foreign keys are checked when the transaction commits.
     Erase,
 }
 
 /// A connection that executes statements.
 pub(crate) trait Session {
-    /// Begins a transaction. [`Transaction`] is the way to call it.
+    /// Begins a transaction. Call it only through [`Transaction`].
     fn begin(&mut self, purpose: Purpose) -> Result<(), Fault>;
 
     fn commit(&mut self) -> Result<(), Fault>;
 
-    /// Undoes the transaction, if one is open. A database may have undone it by itself.
+    /// Undoes the transaction, if one is open. A database may have undone it already.
     fn rollback(&mut self) -> Result<(), Fault>;
 
-    /// Runs a statement. Gives the number of rows that it wrote.
+    /// Runs a statement. Returns the number of rows that it wrote.
     ///
-    /// The statement is kept prepared: the same text comes again. Where it cannot be prepared, the fault is
-    /// [`Fault::Other`] with the database's own words, which quote the statement and hold no value.
+    /// The statement is cached in prepared form, because the same text is used again. If it cannot be prepared, the
+    /// fault is [`Fault::Other`] with the database's own words. They quote the statement and contain no value.
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault>;
 
-    /// Runs a statement and gives each of its rows to a closure, as they come.
+    /// Runs a statement and passes each of its rows to a closure.
     fn query(
         &mut self,
         sql: &str,
@@ -48,13 +49,13 @@ pub(crate) trait Session {
         each: &mut dyn FnMut(&dyn Row) -> Result<(), Fault>,
     ) -> Result<(), Fault>;
 
-    /// Has a statement prepared that is not run: whether the database takes it.
+    /// Prepares a statement without running it, to check that the database accepts it.
     fn prepare(&mut self, sql: &str) -> Result<(), Fault>;
 
-    /// A number that is another one after each change of the schema.
+    /// A number that changes with each change of the schema.
     fn schema_version(&mut self) -> Result<i64, Fault>;
 
-    /// How its SQL is spelled.
+    /// The SQL dialect.
     fn dialect(&self) -> &'static dyn Dialect;
 
     /// The live schema.
@@ -69,7 +70,7 @@ impl dyn Session + '_ {
         Ok(transaction)
     }
 
-    /// What a statement gives, row by row.
+    /// The rows of a statement, one by one.
     pub(crate) fn rows<T>(
         &mut self,
         sql: &str,
@@ -84,7 +85,7 @@ impl dyn Session + '_ {
         Ok(list)
     }
 
-    /// What a statement gives that gives one row.
+    /// The result of a statement that returns one row.
     pub(crate) fn one<T>(
         &mut self,
         sql: &str,
@@ -102,7 +103,7 @@ pub(crate) trait Row {
 }
 
 impl dyn Row + '_ {
-    /// A whole number that is never negative.
+    /// A non-negative whole number.
     pub(crate) fn natural<T: TryFrom<i64>>(&self, column: usize) -> Result<T, Fault> {
         match self.cell(column)? {
             Cell::Integer(number) => {
@@ -137,7 +138,7 @@ fn unexpected(column: usize, wanted: &str) -> Fault {
     Fault::Other(format!("column {} of a result holds no {wanted}", column + 1))
 }
 
-/// A transaction that is undone when it is dropped before it was committed.
+/// A transaction that is undone when it is dropped without a commit.
 pub(crate) struct Transaction<'s> {
     session: &'s mut (dyn Session + 's),
     is_open: bool,
@@ -168,7 +169,7 @@ impl DerefMut for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            // A database that cannot even undo refuses to begin the next transaction, and that error is said.
+            // If the rollback fails, the next transaction cannot begin, and that error is reported.
             drop(self.session.rollback());
         }
     }

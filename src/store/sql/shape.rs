@@ -1,4 +1,4 @@
-//! What of a live schema a map was held against, part by part, so that a later schema can be compared with it.
+//! The parts of a live schema against which a map was checked. A later schema is compared with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +10,7 @@ use super::bind::Bound;
 use super::schema::{ForeignKey, Schema, Table};
 use crate::digest::Digest;
 
-/// A part of a schema, by its place. `Display` names it for a person.
+/// A part of a schema. `Display` names it for a person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Part {
@@ -24,7 +24,7 @@ enum Part {
 }
 
 impl Part {
-    /// Whether it refuses or writes something by itself.
+    /// Whether the part can refuse or write something.
     fn forbids(&self) -> bool {
         matches!(self, Self::Trigger { .. } | Self::Check { .. })
     }
@@ -49,21 +49,22 @@ impl fmt::Display for Part {
     }
 }
 
-/// The parts of a schema that matter to a map: each by its place, with its definition.
+/// The parts of a schema that matter to a map, each with its definition.
 ///
-/// The mapped tables are in it whole, and so are the tables through which links lead. Of other tables only the foreign keys
-/// are in it that lead to one of these.
+/// The mapped tables are included completely, and so are the tables through which links lead. Of other tables only
+/// the foreign keys are included that reference one of these tables.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Shape {
-    /// What is digested are names and definitions of the schema, and no word of this crate.
+    /// The digest covers names and definitions of the schema, and no sentence of this crate.
     #[serde(serialize_with = "pairs")]
     parts: BTreeMap<Part, Json>,
-    /// Columns of links that an index begins with. Without the index each search along the link reads a whole table.
+    /// Link columns that are the first column of an index. Without the index, each search along the link reads a
+    /// whole table.
     #[serde(skip)]
     indexed: BTreeSet<String>,
 }
 
-/// As pairs: the keys of a JSON object are texts.
+/// Serialises the map as pairs, because the keys of a JSON object must be texts.
 fn pairs<S: Serializer>(parts: &BTreeMap<Part, Json>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(parts)
 }
@@ -162,15 +163,15 @@ impl Shape {
         self.parts.insert(part, json!({ "to_columns": key.to_columns, "on_delete": key.on_delete }));
     }
 
-    /// Names the schema, as far as it matters to the map.
+    /// The digest of the schema, as far as it matters to the map.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(self)
     }
 
-    /// What is new, gone or different in a later schema. Nothing: the map fits as it did.
+    /// What is new, missing or different in a later schema. If this is empty, the map still matches.
     ///
-    /// A trigger or a CHECK that is gone forbids and writes nothing any more, so it is no change. An index that was added is
-    /// none either. An index that is gone is one where links are searched with it.
+    /// A trigger or CHECK that is gone forbids and writes nothing any more, so it is not a change. An added index is
+    /// not a change either. A dropped index is a change if searches along a link used it.
     pub(crate) fn changes(&self, later: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         for (part, definition) in &later.parts {

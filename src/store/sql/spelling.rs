@@ -1,4 +1,4 @@
-//! Names and values as SQL text.
+//! Names and values in SQL's spelling.
 
 use serde_json::Value as Json;
 
@@ -6,7 +6,7 @@ use super::map::Source;
 use crate::data_map::Value;
 use crate::hex;
 
-/// A name as SQL quotes it.
+/// A name, quoted for SQL.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -15,22 +15,23 @@ pub(crate) fn quoted(name: &str) -> String {
 pub(crate) fn source_sql(table: &str, source: &Source) -> String {
     match source {
         Source::Column(column) => format!("{}.{}", quoted(table), quoted(column)),
-        // A sub-select of its own: an aggregate stays in it, and a second column is an error.
+        // In its own sub-select: an aggregate stays inside, and a second column is an error.
         Source::Sql(sql) => format!("(SELECT ({sql}))"),
     }
 }
 
-/// A condition as the number that is written down of it.
+/// A condition as the number 0 or 1.
 pub(crate) fn flag(condition: &str) -> String {
     format!("CASE WHEN {condition} THEN 1 ELSE 0 END")
 }
 
-/// The number of rows of which a condition is true.
+/// The number of rows that meet a condition.
 pub(crate) fn count_if(condition: &str) -> String {
     format!("coalesce(sum({}), 0)", flag(condition))
 }
 
-/// Rows as [`Dialect::rows`](super::dialect::Dialect::rows) reads them. Bytes stand in an object, in hexadecimal.
+/// Rows in the format that [`Dialect::rows`](super::dialect::Dialect::rows) reads. Bytes are an object with
+/// hexadecimal digits.
 pub(crate) fn json_rows(rows: impl IntoIterator<Item = Vec<Value>>) -> Value {
     let spelled = |value: Value| match value {
         Value::Null => Json::Null,
@@ -49,13 +50,13 @@ pub(crate) fn json_rows(rows: impl IntoIterator<Item = Vec<Value>>) -> Value {
     Value::Text(Json::Array(rows.collect()).to_string())
 }
 
-/// Columns of a row as a select gives them.
+/// The columns of a row, for a select.
 pub(crate) fn listed(alias: &str, names: &[String]) -> String {
     let list: Vec<String> = names.iter().map(|name| format!("{alias}.{}", quoted(name))).collect();
     list.join(", ")
 }
 
-/// Columns of a row, alone or as a row value.
+/// The columns of a row: one column, or a row value.
 pub(crate) fn columns(alias: &str, names: &[String]) -> String {
     let list = listed(alias, names);
     if names.len() == 1 { list } else { format!("({list})") }

@@ -1,14 +1,14 @@
-//! Reading SQL that is kept in a schema: the words of a trigger, the expression of a generated column.
+//! Reads SQL from a schema: the words of a trigger, or the expression of a generated column.
 //!
-//! A database tells the tables, columns and keys of a schema by itself. What a trigger writes and of what a column is
-//! generated stands in the text of a statement only.
+//! A database reports the tables, columns and keys of a schema. The tables that a trigger writes, and the expression
+//! of a generated column, are only in the text of a statement.
 
-/// A word, a quoted name, a text, a number or a sign. Comments and white space are left out.
+/// A word, a quoted name, a text, a number or a sign. Comments and white space are skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// A bare word: a keyword or a name.
     Word(String),
-    /// A name in quotes, with the quotes taken off.
+    /// A quoted name, without its quotes.
     Name(String),
     /// A text literal.
     Text,
@@ -20,7 +20,7 @@ impl Token {
         matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(keyword))
     }
 
-    /// The name that a table or column may have here.
+    /// The name, if this token can be the name of a table or column.
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Self::Word(name) | Self::Name(name) => Some(name),
@@ -33,7 +33,7 @@ pub(super) fn tokens(sql: &str) -> Vec<Token> {
     places(sql).into_iter().map(|(token, _)| token).collect()
 }
 
-/// The tokens, each with the byte at which it starts.
+/// The tokens, each with the index of its first byte.
 fn places(sql: &str) -> Vec<(Token, usize)> {
     let mut list = Vec::new();
     let mut chars = sql.char_indices().peekable();
@@ -52,7 +52,7 @@ fn places(sql: &str) -> Vec<(Token, usize)> {
                 let mut text = String::new();
                 while let Some((_, inner)) = chars.next() {
                     if inner == end {
-                        // Doubled, it stands for itself; brackets have no such thing.
+                        // A doubled quote stands for itself. Brackets cannot be doubled.
                         if c == '[' || chars.peek().is_none_or(|(_, next)| *next != end) {
                             break;
                         }
@@ -80,10 +80,10 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// The tables that a trigger's statements write to, as they spell them.
+/// The tables to which a trigger's statements write, in the trigger's spelling.
 pub(crate) fn written_by_trigger(sql: &str) -> Vec<String> {
     let tokens = tokens(sql);
-    // Within `WHEN` there is no BEGIN, and a name BEGIN has to be quoted.
+    // There is no BEGIN inside `WHEN`, and a name BEGIN must be quoted.
     let body = tokens.iter().position(|token| token.is("BEGIN")).map_or(tokens.len(), |at| at + 1);
     let mut written = Vec::new();
     for statement in tokens.get(body..).unwrap_or_default().split(|token| *token == Token::Sign(';')) {
@@ -94,7 +94,7 @@ pub(crate) fn written_by_trigger(sql: &str) -> Vec<String> {
         } else if first.is("DELETE") {
             rest.position(|token| token.is("FROM")).map(|at| at + 2)
         } else if first.is("UPDATE") {
-            // UPDATE OR IGNORE t SET …
+            // The form `UPDATE OR IGNORE t SET …`.
             Some(if statement.get(1).is_some_and(|token| token.is("OR")) { 3 } else { 1 })
         } else {
             None
@@ -104,7 +104,7 @@ pub(crate) fn written_by_trigger(sql: &str) -> Vec<String> {
     written
 }
 
-/// What happens to a table for a trigger to run.
+/// The operation for which a trigger runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TriggerEvent {
     Insert,
@@ -121,7 +121,7 @@ pub(crate) fn trigger_event(sql: &str) -> Option<TriggerEvent> {
     })
 }
 
-/// How a column's values are compared, if not as bytes: the `COLLATE` of the column, in the statement that made its table.
+/// The collation of a column, if bytes are not compared: its `COLLATE` in the statement that created the table.
 pub(crate) fn collation(statement: &str, column: &str) -> Option<String> {
     let tokens = places(statement);
     let (mut depth, mut at_start, mut inside) = (0_u32, false, false);
@@ -140,7 +140,7 @@ pub(crate) fn collation(statement: &str, column: &str) -> Option<String> {
             }
             token if at_start => {
                 inside = token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
-                // What follows the columns is about the table: COLLATE belongs to no column there.
+                // After the columns come the rules of the table. A COLLATE there belongs to no column.
                 if matches!(token, Token::Word(_))
                     && ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]
                         .iter()
@@ -149,7 +149,7 @@ pub(crate) fn collation(statement: &str, column: &str) -> Option<String> {
                     break;
                 }
             }
-            // Of several, the last one counts.
+            // If there are several, the last one counts.
             token if inside && depth == 1 && token.is("COLLATE") => {
                 found = tokens.get(n + 1).and_then(|(token, at)| match token {
                     Token::Text => statement.get(at + 1..)?.split('\'').next().map(str::to_owned),
@@ -163,7 +163,7 @@ pub(crate) fn collation(statement: &str, column: &str) -> Option<String> {
     found.filter(|name| !name.eq_ignore_ascii_case("BINARY"))
 }
 
-/// The words of a generated column's expression, from the statement that made its table.
+/// The words of a generated column's expression, from the statement that created the table.
 pub(crate) fn generated_from(statement: &str, column: &str) -> Vec<String> {
     let tokens = tokens(statement);
     let mut depth = 0_u32;
@@ -203,15 +203,15 @@ pub(crate) fn generated_from(statement: &str, column: &str) -> Vec<String> {
     words
 }
 
-/// The expressions to which a table's statement holds its rows, each with the names that may be columns in it: what is
-/// called is a function, and what stands before a dot a table.
+/// The CHECK expressions of a table's statement. Each comes with the names that may be columns: a name before a
+/// bracket is a function, and a name before a dot is a table.
 pub(crate) fn checks(statement: &str) -> Vec<(String, Vec<String>)> {
     let places = places(statement);
     let mut found = Vec::new();
     let mut rest = places.as_slice();
     while let Some((first, behind)) = rest.split_first() {
         rest = behind;
-        // Not quoted it is a keyword, and nothing else can be called so.
+        // Unquoted, CHECK is a keyword, and nothing else can have this name.
         let (true, Some((Token::Sign('('), from))) = (first.0.is("CHECK"), behind.first()) else { continue };
         let (mut depth, mut names) = (0_u32, Vec::new());
         for (n, (token, at)) in behind.iter().enumerate() {
@@ -232,16 +232,16 @@ pub(crate) fn checks(statement: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// Of what an index is made, beside plain columns.
+/// The parts of an index besides plain columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IndexText {
-    /// The words of each part between the brackets: columns, functions and keywords alike.
+    /// The words of each part between the brackets: columns, functions and keywords.
     pub(crate) parts: Vec<Vec<String>>,
-    /// The words of its condition. A column of which it says `IS NOT NULL` and no more is left out.
+    /// The words of the index's condition. A column that only has `IS NOT NULL` there is left out.
     pub(crate) condition: Vec<String>,
 }
 
-/// Reads the statement that made an index: `CREATE UNIQUE INDEX name ON table (parts) WHERE condition`.
+/// Reads the statement that created an index: `CREATE UNIQUE INDEX name ON table (parts) WHERE condition`.
 pub(crate) fn index_text(sql: &str) -> IndexText {
     let tokens = tokens(sql);
     let mut text = IndexText::default();
@@ -267,7 +267,7 @@ pub(crate) fn index_text(sql: &str) -> IndexText {
     } else {
         condition
     };
-    // `a AND b OR c` is no list of conditions.
+    // `a AND b OR c` is not a list of conditions.
     let is_list = !condition.iter().any(|token| token.is("OR"));
     for each in condition.split(|token| token.is("AND")) {
         let bare: Vec<&Token> =
@@ -287,7 +287,7 @@ pub(crate) fn index_text(sql: &str) -> IndexText {
     text
 }
 
-/// Functions that give NULL if an argument is NULL.
+/// Functions that return NULL if an argument is NULL.
 const STRICT: [&str; 21] = [
     "lower",
     "upper",
@@ -312,7 +312,7 @@ const STRICT: [&str; 21] = [
     "collate",
 ];
 
-/// Whether an expression is NULL wherever one of its columns is, as far as its words tell.
+/// Whether an expression is NULL if one of its columns is NULL, as far as its words show.
 pub(crate) fn is_strict(words: &[String], is_column: impl Fn(&str) -> bool) -> bool {
     let known =
         ["as", "text", "integer", "real", "numeric", "blob", "nocase", "binary", "rtrim", "asc", "desc"];
@@ -325,7 +325,7 @@ pub(crate) fn is_strict(words: &[String], is_column: impl Fn(&str) -> bool) -> b
     })
 }
 
-/// The module of a virtual table, and the arguments that are written `name = value`.
+/// The module of a virtual table, and its arguments of the form `name = value`.
 pub(crate) fn virtual_table(sql: &str) -> (String, Vec<(String, String)>) {
     let module = tokens(sql)
         .iter()
@@ -366,7 +366,7 @@ mod tests {
         );
     }
 
-    /// The feature of rusqlite that told it before is missing in old releases.
+    /// Old releases of rusqlite cannot report the collation.
     #[test]
     fn a_column_tells_how_it_is_compared() {
         let sql = "CREATE TABLE t (id TEXT COLLATE binary PRIMARY KEY, \"a b\" TEXT NOT NULL COLLATE \"nocase\" UNIQUE,
@@ -415,7 +415,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        /// Whatever a schema holds, an expression is a part of it, with as many brackets opened as closed.
+        /// For any schema, an expression is a part of its statement, with balanced brackets.
         #[test]
         fn an_expression_is_a_part_of_the_statement(
             parts in proptest::collection::vec(proptest::sample::select(vec![

@@ -1,7 +1,8 @@
-//! Triggers of mapped tables that forbid, swallow or rewrite a statement, read from the text that made them.
+//! Triggers of mapped tables that forbid, swallow or rewrite a statement. They are found in the text that created the
+//! trigger.
 //!
-//! `RAISE(ABORT | FAIL | ROLLBACK, …)` forbids, `RAISE(IGNORE)` swallows, and a write to the trigger's own table rewrites.
-//! Whether a `WHEN` or a `CASE` is met cannot be told from the schema, so each counts as if it was.
+//! `RAISE(ABORT | FAIL | ROLLBACK, …)` forbids, `RAISE(IGNORE)` swallows, and a write to the trigger's own table
+//! rewrites. The schema does not show whether a `WHEN` or a `CASE` is true, so each counts as true.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +13,18 @@ use super::tokens::{Token, TriggerEvent, tokens};
 use crate::data_map::{ClassName, FieldName, TableTrigger, TriggerEffect, TriggerOn};
 use crate::document::{Reader, key, nearest};
 
-/// What a trigger does to its own table, as its text spells it.
+/// What a trigger does to its own table, by its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TriggerText {
     /// `BEFORE DELETE`, `AFTER UPDATE` …
     pub(crate) when: &'static str,
-    /// The columns of `UPDATE OF`. Empty: any.
+    /// The columns of `UPDATE OF`. Empty: any column.
     pub(crate) columns: Vec<String>,
     pub(crate) forbids: bool,
     pub(crate) swallows: bool,
     /// The columns of its own table that it sets.
     pub(crate) sets: Vec<String>,
-    /// It adds rows to its own table.
+    /// Whether it adds rows to its own table.
     pub(crate) adds: bool,
     /// The functions that it calls, in lower case.
     pub(crate) calls: BTreeSet<String>,
@@ -70,7 +71,7 @@ fn when(head: &[Token]) -> &'static str {
     let event = [("UPDATE", 0), ("DELETE", 1), ("INSERT", 2)];
     let event = event.into_iter().filter_map(|(keyword, n)| Some((at(keyword)?, n))).min();
     let has = |keyword: &str| at(keyword).is_some_and(|n| event.is_some_and(|(event, _)| n < event));
-    // Without a word it is BEFORE.
+    // The default is BEFORE.
     let timing = if has("AFTER") { 1 } else { usize::from(has("INSTEAD")) * 2 };
     let names = [
         ["BEFORE UPDATE", "AFTER UPDATE", "INSTEAD OF UPDATE"],
@@ -94,7 +95,7 @@ fn update_of(head: &[Token]) -> Vec<String> {
 fn set_columns(statement: &[Token]) -> Vec<String> {
     let from = statement.iter().position(|token| token.is("SET")).map_or(statement.len(), |at| at + 1);
     let mut columns = Vec::new();
-    // Names since a comma or a bracket that may turn out to be set.
+    // The names since a comma or a bracket. They are columns if `=` follows.
     let (mut depth, mut names, mut is_target) = (0_u32, Vec::new(), true);
     for token in statement.get(from..).unwrap_or_default() {
         match token {
@@ -113,7 +114,7 @@ fn set_columns(statement: &[Token]) -> Vec<String> {
     columns
 }
 
-/// The triggers of a table that stand in the way, but for those that the map ignores.
+/// The triggers of a table that can prevent a statement, without triggers that the map ignores.
 pub(super) fn in_the_way<'t>(map: &'t SqlMap, table: &'t Table) -> impl Iterator<Item = TableTrigger> + 't {
     let is_ignored =
         |trigger: &Trigger| map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(&trigger.name));
@@ -124,7 +125,7 @@ pub(super) fn in_the_way<'t>(map: &'t SqlMap, table: &'t Table) -> impl Iterator
         .flat_map(|trigger| effects(table, trigger))
 }
 
-/// The same of every table, ignored by the map or not.
+/// The same for all tables, including triggers that the map ignores.
 pub(super) fn all_triggers(schema: &Schema) -> Vec<TableTrigger> {
     schema
         .tables()
@@ -161,8 +162,8 @@ fn effects(table: &Table, trigger: &Trigger) -> Vec<TableTrigger> {
     effects.into_iter().map(of_effect).collect()
 }
 
-/// Ignored triggers that are not there, where another name is nearly the same. A trigger need not be there: a host may drop it
-/// for a run.
+/// Reports ignored triggers that do not exist, if another name is similar. A missing trigger alone is no problem: a
+/// host may drop it for a run.
 fn check_ignored(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     let is_ignored = |name: &&str| map.ignored_triggers.keys().any(|other| other.eq_ignore_ascii_case(name));
     let all = schema.tables().flat_map(|table| &table.triggers).map(|trigger| trigger.name.as_str());
@@ -178,7 +179,7 @@ fn check_ignored(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-/// Triggers into which deactivating would run, and ignored ones that are not there.
+/// Reports triggers into which a deactivation would run, and ignored triggers that do not exist.
 pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     check_ignored(reader, map, schema);
     let DeactivateMap::Write(writes) = &map.customers.deactivate else { return };
@@ -194,7 +195,7 @@ pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &S
     }
 }
 
-/// Triggers that call a function, in words.
+/// Triggers with the functions that they call, in words.
 pub(super) fn calls(schema: &Schema) -> Vec<(String, BTreeSet<String>)> {
     let of_table = |table: &Table| {
         let of_trigger = |trigger: &Trigger| {
@@ -205,7 +206,7 @@ pub(super) fn calls(schema: &Schema) -> Vec<(String, BTreeSet<String>)> {
     schema.tables().flat_map(of_table).filter(|(_, calls)| !calls.is_empty()).collect()
 }
 
-/// What SQLite says of a statement that it cannot prepare, with the triggers that call a function which is not there.
+/// SQLite's message about a statement that it cannot prepare, with the triggers that call a missing function.
 pub(crate) fn unprepared(bound: &Bound, message: String) -> String {
     let Some(function) = message.strip_prefix("no such function: ") else { return message };
     let is_called = |calls: &BTreeSet<String>| calls.contains(&function.to_ascii_lowercase());
@@ -222,7 +223,7 @@ pub(crate) fn unprepared(bound: &Bound, message: String) -> String {
     )
 }
 
-/// The triggers of the table of a class that do something to a statement, in words.
+/// The triggers of a class's table that affect a statement, in words.
 fn triggers_of(bound: &Bound, class: &ClassName, are_meant: impl Fn(&TableTrigger) -> bool) -> String {
     let table = bound.class(class).map(|class| class.table.as_str());
     let of_table = bound.triggers.iter().filter(|trigger| Some(trigger.table()) == table);
@@ -230,7 +231,7 @@ fn triggers_of(bound: &Bound, class: &ClassName, are_meant: impl Fn(&TableTrigge
     texts.join("; ")
 }
 
-/// Why a statement may have changed another number of rows than were counted.
+/// Why a statement may have changed a different number of rows than counted.
 pub(crate) fn changed_otherwise(bound: &Bound, class: &ClassName) -> String {
     let swallows = |trigger: &TableTrigger| !matches!(trigger.effect(), TriggerEffect::Forbids);
     match triggers_of(bound, class, swallows) {
@@ -243,7 +244,7 @@ pub(crate) fn changed_otherwise(bound: &Bound, class: &ClassName) -> String {
     }
 }
 
-/// Why the customers are as before although the map's own statement was carried out, and a way out.
+/// Why the customers are as before although the map's own statement was run, and a way out.
 pub(crate) fn came_to_nothing(bound: &Bound, class: &ClassName) -> (String, &'static str) {
     let undoes = |trigger: &TableTrigger| {
         trigger.on() == TriggerOn::Update && *trigger.effect() != TriggerEffect::Forbids
@@ -257,7 +258,8 @@ pub(crate) fn came_to_nothing(bound: &Bound, class: &ClassName) -> (String, &'st
     }
 }
 
-/// Which triggers may have refused a statement. SQLite does not tell, and the text of a trigger may hold a value.
+/// The triggers that may have refused a statement. SQLite does not name the trigger, and a trigger's message may
+/// contain a value.
 pub(crate) fn refused_by(bound: &Bound, class: &ClassName) -> String {
     let forbids = |trigger: &TableTrigger| *trigger.effect() == TriggerEffect::Forbids;
     match triggers_of(bound, class, forbids) {

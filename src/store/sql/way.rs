@@ -1,5 +1,5 @@
-//! The links of a class, each held against the live schema: where it leads, how both ends compare, and what happens when
-//! what it leads to leaves.
+//! The links of a class, checked against the live schema: where each leads, how its ends compare, and what happens
+//! when the record at the other end is erased.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,83 +20,84 @@ pub(crate) struct BoundLink {
     pub(crate) name: String,
     pub(crate) role: LinkRole,
     pub(crate) gone: WhenGone,
-    /// What the link leads to hangs from the row.
+    /// Whether the record at the other end hangs from the row.
     pub(crate) holds: bool,
     pub(crate) columns: Vec<String>,
     /// Tables in between that no class describes.
     pub(crate) hops: Vec<Hop>,
     pub(crate) to_table: String,
     pub(crate) to_columns: Vec<String>,
-    /// The classes to which it may lead.
+    /// The classes to which the link may lead.
     pub(crate) heads: Vec<ClassName>,
     pub(crate) compare: Compare,
-    /// Values that mean nobody.
+    /// Values that mean "nobody".
     pub(crate) none: Vec<Value>,
-    /// It leads there in rows with these values only.
+    /// The link is valid only in rows with these values.
     pub(crate) when: Vec<(String, Is)>,
-    /// Links that count before this one: it leads somewhere only in rows in which all of these are empty.
+    /// Links that count before this one. This link is valid only in rows in which all of them are empty.
     pub(crate) unless: Vec<(Vec<String>, Vec<Value>)>,
-    /// What clearing it writes.
+    /// What clearing the link writes.
     pub(crate) cleared: Vec<(String, Value)>,
-    /// It compares a value of a customer that is no key.
+    /// Whether the link compares a value of a customer that is no key.
     pub(crate) by_value: bool,
-    /// Several customers may have the same value.
+    /// Whether several customers may have the same value.
     pub(crate) may_be_ambiguous: bool,
-    /// A foreign key refuses a link that leads nowhere.
+    /// Whether a foreign key refuses a link that leads nowhere.
     pub(crate) is_enforced: bool,
 }
 
 impl BoundLink {
-    /// Whether the row goes along when what the link leads to goes.
+    /// Whether the row is erased together with the record at the other end.
     pub(crate) fn takes_along(&self) -> bool {
         matches!(self.gone, WhenGone::Goes | WhenGone::Same)
     }
 }
 
-/// A table between a row and what its link leads to.
+/// A table between a row and the other end of its link.
 #[derive(Clone, Debug)]
 pub(crate) struct Hop {
     pub(crate) table: String,
     /// The columns at which the link arrives.
     pub(crate) arrives: Vec<String>,
-    /// The columns at which it goes on.
+    /// The columns at which the link continues.
     pub(crate) columns: Vec<String>,
     pub(crate) when: Vec<(String, Is)>,
 }
 
-/// A class whose links are bound: where it stands in the map, and its table.
+/// A class whose links are being bound: its place in the map, and its table.
 pub(super) struct Foot<'s> {
     pub(super) path: String,
     pub(super) class: &'s ClassName,
     pub(super) table: &'s Table,
     pub(super) when: &'s When,
     pub(super) key: Vec<String>,
-    /// Columns that tell the classes of the table apart.
+    /// Columns that distinguish the classes of the table.
     pub(super) divides: BTreeSet<String>,
 }
 
-/// Everything that links are held against.
+/// Everything against which links are checked.
 pub(super) struct Binder<'s> {
     pub(super) map: &'s SqlMap,
     pub(super) schema: &'s Schema,
     /// Every class with its table and key.
     pub(super) classes: &'s [(ClassName, String, Vec<String>)],
-    /// Record classes have tables that are not there, so a way may end at a table that would be theirs.
+    /// Whether record classes have missing tables. Then a way may end at a table that was meant for one of them.
     pub(super) has_lost_tables: bool,
-    /// By named link, the classes that use it, and what is wrong with it there.
+    /// For each named link, the classes that use it, and the problems there.
     pub(super) named: RefCell<BTreeMap<String, NamedLink>>,
 }
 
-/// How a named link fares in the classes that use it.
+/// The use of a named link by classes.
 #[derive(Debug, Default)]
 pub(super) struct NamedLink {
     uses: usize,
-    /// By class.
+    /// The problems, by class.
     problems: Vec<(ClassName, Vec<Problem>)>,
 }
 
 impl<'s> Binder<'s> {
-    /// What is wrong with named links. A fault in every class that uses the link is the link's own, and is said once.
+    /// Reports the problems of named links. A problem in every class that uses the link is the link's own problem,
+    /// and is reported once.
     pub(super) fn say_named(&self, reader: &mut Reader) {
         for (name, link) in self.named.take() {
             let classes: Vec<&str> = link.problems.iter().map(|(class, _)| class.as_str()).collect();
@@ -116,7 +117,7 @@ impl<'s> Binder<'s> {
         }
     }
 
-    /// A class of the map whose table is not there, which is said elsewhere.
+    /// Whether the table of a class does not exist. That is reported elsewhere.
     fn is_lost(&self, class: &ClassName) -> bool {
         self.map.records.get(class).is_some_and(|record| self.schema.table(&record.table).is_none())
     }
@@ -155,7 +156,7 @@ impl<'s> Binder<'s> {
             let written = self.resolve(link);
             let mut found = Reader::default();
             let bound = self.link(&mut found, &path, foot, &written, LinkRole::Owner);
-            // Lines can say how the ends compare where the owner is one column.
+            // If the owner is one column, pasted lines can say how the ends compare.
             let pasted = || match (owner, self.other_comparison(foot, &written, LinkRole::Owner)?) {
                 ([_], compare) => {
                     let value = paste::compared_link(written.columns.first()?, compare.as_str());
@@ -186,7 +187,7 @@ impl<'s> Binder<'s> {
         (links, are_all)
     }
 
-    /// Whether the link is there.
+    /// Whether the link exists.
     fn end(
         &self,
         reader: &mut Reader,
@@ -230,15 +231,15 @@ impl<'s> Binder<'s> {
         true
     }
 
-    /// Another comparison than the one that is written, where the ends allow only that one. None where a link says more than its
-    /// column.
+    /// Another comparison than the written one, if the ends allow only that one. `None` if the link consists of more
+    /// than its column.
     fn other_comparison(&self, foot: &Foot<'s>, written: &LinkMap, role: LinkRole) -> Option<Compare> {
         let is_plain = *written == LinkMap::of(written.columns.clone()) && written.columns.len() == 1;
         let (_, compare) = self.compared(foot, written, role).filter(|_| is_plain)?;
         (compare != written.compare).then_some(compare)
     }
 
-    /// Where a class stands in the map, if lines can be pasted there.
+    /// The place of a class in the map, if lines can be pasted there.
     fn place(&self, foot: &Foot<'s>) -> Option<Vec<&'s str>> {
         match self.map.records.get(foot.class) {
             _ if foot.path == "customers" => Some(vec!["customers"]),
@@ -247,7 +248,7 @@ impl<'s> Binder<'s> {
         }
     }
 
-    /// Only a link to the customers' key can lead to the tenant's stand-in.
+    /// Checks "stand-in": only a link to the customers' key can lead to the tenant's "Unknown Customer".
     fn check_stand_in(&self, reader: &mut Reader, path: &str, link: &BoundLink) {
         if link.gone != WhenGone::StandIn {
             return;
@@ -347,7 +348,7 @@ impl<'s> Binder<'s> {
         Some(link)
     }
 
-    /// Follows a way through tables that nobody mapped. Where the next table is mapped its first link is enough.
+    /// Follows a way through tables that nobody mapped. If the next table is mapped, its first link is enough.
     fn go_on(
         &self,
         reader: &mut Reader,
@@ -392,7 +393,7 @@ impl<'s> Binder<'s> {
         None
     }
 
-    /// What a way says beyond a mapped table has to be what that table's class says of itself.
+    /// Checks the part of a way after a mapped table: it must equal that table's own owner.
     fn check_rest(
         &self,
         reader: &mut Reader,
@@ -420,7 +421,7 @@ impl<'s> Binder<'s> {
         let same = link.heads.iter().filter_map(of_head).any(|mut owners| {
             owners.any(|owner| {
                 let first = self.resolve(owner);
-                // An owner that is not there is said of that class.
+                // A missing owner is reported at that class.
                 !first.columns.iter().all(is_there)
                     || first.columns.len() == next.columns.len()
                         && first.columns.iter().zip(&next.columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
@@ -447,8 +448,8 @@ impl<'s> Binder<'s> {
         Some(())
     }
 
-    /// Where a link leads: as the map says, as a foreign key says, or to the customers. With the class, where it leads to
-    /// that one alone.
+    /// The target of a link, as the map says, as a foreign key says, or the customers. With the class, if the link
+    /// leads only to that class.
     fn far_end(
         &self,
         reader: &mut Reader,
@@ -515,7 +516,7 @@ impl<'s> Binder<'s> {
             .then_some((next, to_columns, only))
     }
 
-    /// Both ends of a link have to say the same of every value, and the far end has to be one row's alone.
+    /// Checks that both ends of a link compare equally, and that the far end is unique.
     fn check_ends(
         &self,
         reader: &mut Reader,
@@ -559,7 +560,7 @@ impl<'s> Binder<'s> {
         compare_alike(reader, path, (near, &arrives), (to, &link.to_columns), link.compare)
     }
 
-    /// Gives the links that other classes' `shared` names what they hold, and makes those that are not there yet.
+    /// Marks the links that other classes' `shared` names as holding, and creates those that do not exist yet.
     #[allow(clippy::too_many_arguments, reason = "both classes and the link between them")]
     pub(super) fn hold(
         &self,
@@ -576,7 +577,8 @@ impl<'s> Binder<'s> {
             let written = self.resolve(&self.word(holder, name));
             let Some(mut link) = self.link(reader, &path, holder, &written, LinkRole::End) else { return };
             name.clone_into(&mut link.name);
-            // What nobody says of a link that `shared` names, the schema may say; otherwise it is cleared where it takes NULL.
+            // If nobody says what happens to such a link, the schema may say it. Otherwise it is cleared if it takes
+            // NULL.
             let mut keys = holder.table.foreign_keys.iter();
             let key = keys.find(|key| is_covered(key, std::slice::from_ref(&link)));
             let said = ends.links.contains_key(name);
@@ -607,7 +609,7 @@ impl<'s> Binder<'s> {
         }
     }
 
-    /// Foreign keys from a mapped table to a mapped one that the map does not use or dismiss.
+    /// Reports foreign keys between mapped tables that the map neither uses nor dismisses.
     pub(super) fn check_foreign_keys(
         &self,
         reader: &mut Reader,
@@ -657,7 +659,8 @@ impl<'s> Binder<'s> {
         }
     }
 
-    /// A foreign key of which the schema says what it means. Where its ends do not compare alike, the map has to say more.
+    /// The link of a foreign key whose meaning the schema gives. If its ends do not compare equally, the map has to
+    /// say more.
     pub(super) fn link_by_schema(
         &self,
         ends: &Ends,
@@ -669,7 +672,7 @@ impl<'s> Binder<'s> {
         Some((gone, self.own_link(&mut Reader::default(), "", foot, &written, LinkRole::End)?))
     }
 
-    /// A named link that starts at these columns, or the columns themselves.
+    /// The named link that starts at these columns, or else the columns themselves.
     pub(super) fn name_of(&self, columns: &[String]) -> String {
         let same = |link: &LinkMap| {
             link.columns.len() == columns.len()
@@ -680,7 +683,7 @@ impl<'s> Binder<'s> {
     }
 }
 
-/// What happens at an end, if it can.
+/// Sets what happens at an end, if it is possible.
 fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLink, end: &EndMap) {
     link.gone = end.gone.clone();
     match &end.gone {
@@ -697,7 +700,7 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
                 (None, Some(none)) => {
                     link.cleared = link.columns.iter().map(|column| (column.clone(), none.clone())).collect();
                 }
-                // The policy is refused if such a link would ever have to be cleared.
+                // A policy that would ever have to clear such a link is refused.
                 (None, None) if link.columns.iter().any(|column| divides(foot, column)) => {}
                 (None, None) => reader.problem(
                     path,
@@ -728,7 +731,7 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
                     format!("write {}", words.join(" or ")),
                 );
             }
-            // Where the row is only anonymised, the link is cleared if it can be.
+            // If the row is only anonymised, the link is cleared if possible.
             let columns = clearable(foot, link, &[]);
             let none = link.none.iter().find(|value| **value != Value::Null).filter(|_| columns.is_empty());
             link.cleared = match none {
@@ -742,12 +745,13 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
     }
 }
 
-/// Whether a column tells the classes of its table apart.
+/// Whether a column distinguishes the classes of its table.
 fn divides(foot: &Foot<'_>, column: &str) -> bool {
     foot.divides.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// What the schema says of a foreign key, where the map goes by it. `SET NULL` says nothing where no column takes NULL.
+/// The meaning of a foreign key by the schema, if the map uses the schema. `SET NULL` has no meaning if no column
+/// takes NULL.
 fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<WhenGone> {
     match key.on_delete {
         _ if !ends.by_schema => None,
@@ -760,7 +764,7 @@ fn by_schema(ends: &Ends, foot: &Foot<'_>, key: &ForeignKey) -> Option<WhenGone>
     }
 }
 
-/// A link covers a foreign key that names the same columns, or more of them, such as the tenant's.
+/// Whether a link covers a foreign key: it has the same columns, or more columns, such as the tenant's.
 pub(super) fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
     links.iter().any(|link| {
         let first = link.hops.first().map_or(&link.to_table, |hop| &hop.table);
@@ -772,7 +776,7 @@ pub(super) fn is_covered(key: &ForeignKey, links: &[BoundLink]) -> bool {
     })
 }
 
-/// The rows of the class have NULL in a column of the key, so it leads nowhere.
+/// Whether all rows of the class have NULL in a column of the key, so that it leads nowhere.
 pub(super) fn is_fixed_at_null(when: &When, key: &ForeignKey) -> bool {
     let When::Values(values) = when else { return false };
     values
@@ -780,8 +784,8 @@ pub(super) fn is_fixed_at_null(when: &When, key: &ForeignKey) -> bool {
         .any(|(column, is)| *is == Is::Null && key.columns.iter().any(|own| own.eq_ignore_ascii_case(column)))
 }
 
-/// The columns of a link that take NULL: none of the key, and none of another link through which the row belongs to
-/// somebody.
+/// The columns of a link that can be cleared: nullable columns that belong neither to the key nor to another link by
+/// which the row hangs.
 pub(super) fn clearable(foot: &Foot<'_>, link: &BoundLink, others: &[BoundLink]) -> Vec<String> {
     let is_fixed = |column: &String| {
         let is = |name: &String| name.eq_ignore_ascii_case(column);
@@ -800,7 +804,7 @@ pub(super) fn clearable(foot: &Foot<'_>, link: &BoundLink, others: &[BoundLink])
         .collect()
 }
 
-/// Columns as the table spells them.
+/// The columns in the table's own spelling.
 fn own_columns(reader: &mut Reader, path: &str, table: &Table, columns: &[String]) -> Option<Vec<String>> {
     let known: Vec<bool> = columns.iter().map(|column| check_column(reader, path, table, column)).collect();
     if known.contains(&false) {
@@ -809,7 +813,7 @@ fn own_columns(reader: &mut Reader, path: &str, table: &Table, columns: &[String
     columns.iter().map(|column| own_name(table, column)).collect()
 }
 
-/// Conditions with the columns as the table spells them.
+/// Conditions, with the columns in the table's own spelling.
 pub(super) fn bind_when(
     reader: &mut Reader,
     path: &str,
@@ -832,7 +836,7 @@ pub(super) fn bind_when(
     bound.into_iter().map(|(column, is)| Some((own_name(table, column)?, is.clone()))).collect()
 }
 
-/// Columns that are compared as they are have to be of one type.
+/// Checks that columns without a conversion have the same type.
 fn compare_alike(
     reader: &mut Reader,
     path: &str,

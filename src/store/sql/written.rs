@@ -1,5 +1,5 @@
-//! What the map itself writes, held against the constraints of the columns: `customers.deactivate` and
-//! `customers.unknown_customer`. A conflict is found when the store is opened, before anybody approves anything.
+//! Checks the values that the map itself writes, in `customers.deactivate` and `customers.unknown_customer`, against
+//! the constraints of the columns. A conflict is found when the store is opened, before anybody approves anything.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::schema::{Column, RowRule, Table};
 use crate::data_map::{Datatype, Value};
 use crate::document::{Reader, join};
 
-/// An instant for an example of what `{now}` writes: 2026-01-31 09:30:00 UTC.
+/// An example of an instant that `{now}` writes: 2026-01-31 09:30:00 UTC.
 const NOW: DateTime<Utc> = DateTime::from_timestamp_nanos(1_769_851_800_000_000_000);
 
-/// What deactivating writes must fit its columns, for each customer.
+/// Checks that the values of `customers.deactivate` fit their columns, for every customer.
 pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
     let DeactivateMap::Write(writes) = &customers.deactivate else { return };
     let path = "customers.deactivate";
@@ -37,13 +37,13 @@ pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, ta
         };
         reader.problem(join(path, name), what, way_out);
     }
-    // NULLs do not collide. Of several columns together nothing is certain unless all of them are written.
+    // NULLs do not collide. A rule over several columns is certain to fail only if all of these columns are written.
     let same = |column: &str| {
         writes.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case(column) && !matches!(value, Written::Constant(Value::Null))
         })
     };
-    // A personal column is refused as such.
+    // A personal column is refused by another check.
     let personal = |column: &String| {
         let of_column = customers.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
         of_column.is_some_and(|(_, field)| field.kind.is_some())
@@ -81,8 +81,8 @@ pub(super) fn check_deactivate(reader: &mut Reader, customers: &CustomersMap, ta
     }
 }
 
-/// What holds several columns together, where all of them are written: the text, whether it is about a second row, and the first
-/// of the columns.
+/// The rules over several columns that refuse the written values, if all of the rule's columns are written. Each
+/// comes with the first of its columns.
 fn refused_together<'r>(
     customers: &'r CustomersMap,
     table: &'r Table,
@@ -103,7 +103,7 @@ fn refused_together<'r>(
     })
 }
 
-/// What the "Unknown Customer" of a tenant is made of must fit its columns.
+/// Checks that the values of a tenant's "Unknown Customer" fit their columns.
 pub(super) fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table: &Table) {
     let Some(unknown) = &customers.unknown else { return };
     let path = "customers.unknown_customer";
@@ -132,13 +132,14 @@ fn names(source: &Source, column: &str) -> bool {
     matches!(source, Source::Column(name) if name.eq_ignore_ascii_case(column))
 }
 
-/// The columns that tell rows apart: the primary key, and each unique index that holds for all rows.
+/// The columns that must be unique: the primary key, and each unique index over all rows.
 fn unique(table: &Table) -> impl Iterator<Item = &Vec<String>> {
     let indexes = table.unique.iter().filter(|index| !index.partial).map(|index| &index.columns);
     std::iter::once(&table.primary_key).chain(indexes).filter(|columns| !columns.is_empty())
 }
 
-/// Why a column does not take what is written, if that is known. `{now}` is written as the column stores dates.
+/// Why a column does not take a value, if this is known. `{now}` is written in the form in which the column stores
+/// dates.
 fn refused(customers: &CustomersMap, column: &Column, written: &Written) -> Option<String> {
     if column.computed {
         return Some("is computed by the database, so nothing can be written to it".to_owned());
@@ -146,7 +147,7 @@ fn refused(customers: &CustomersMap, column: &Column, written: &Written) -> Opti
     let value = match written {
         Written::Constant(value) => value.clone(),
         Written::Now => customers.form_of(&column.name).write(NOW),
-        // Whose name it is, only the run knows: the rest has to fit at least.
+        // Only the run knows the tenant's name. The rest of the text has to fit at least.
         Written::Tenant { before, after } => Value::from(format!("{before}{after}")),
     };
     let spelled = match &value {
@@ -160,7 +161,7 @@ fn refused(customers: &CustomersMap, column: &Column, written: &Written) -> Opti
     if value == Value::Null {
         return (!column.nullable).then(|| "is written as NULL, which the column does not take".to_owned());
     }
-    // A column of numbers can store instants as numbers: then the map has to say so.
+    // A column of numbers can store instants as numbers, but then the map has to say so.
     let is_text_now = *written == Written::Now && value.as_text().is_some();
     let of_type = match (column.datatype, &value) {
         (Datatype::Integer, Value::Text(text)) => text.trim().parse::<i64>().is_ok(),

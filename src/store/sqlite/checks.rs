@@ -1,4 +1,5 @@
-//! CHECKs of a schema, asked of SQLite itself: on a private database in memory, before the host's own is written to.
+//! Asks SQLite itself about the CHECKs of a schema, on a private in-memory database, before the host's database is
+//! written.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +10,14 @@ use super::session::Parameter;
 use crate::data_map::{Check, Datatype, Value};
 use crate::store::sql::{Column, RowRule, Table, UniqueIndex, quoted};
 
-/// So many answers are kept: a policy of a thousand tenants asks the same of each of them.
+/// The maximum number of cached answers: a policy with a thousand tenants asks the same questions for each of them.
 const ANSWERS: usize = 4_096;
 
-/// `SQLITE_CONSTRAINT_DATATYPE`, which old releases of rusqlite do not name: a strict table refuses a value of another type.
+/// The code `SQLITE_CONSTRAINT_DATATYPE`, which old releases of rusqlite lack: a strict table refuses a value of
+/// another type.
 const SQLITE_CONSTRAINT_DATATYPE: i32 = 3_091;
 
-/// A column that a CHECK holds.
+/// A column with a CHECK.
 pub(super) struct Held<'c> {
     pub(super) table: &'c str,
     pub(super) column: &'c Column,
@@ -24,7 +26,7 @@ pub(super) struct Held<'c> {
 }
 
 impl Held<'_> {
-    /// The column as a CREATE TABLE spells it.
+    /// The column in the spelling of CREATE TABLE.
     fn spelled(&self) -> String {
         // The few types of a strict table are keywords.
         let declared = if self.is_strict { self.declared.to_owned() } else { quoted(self.declared) };
@@ -34,8 +36,9 @@ impl Held<'_> {
         format!("{} {declared}{collate}", quoted(&self.column.name))
     }
 
-    /// The CHECK. The private table has this one column, declared as the host's: so values are converted and compared as
-    /// they will be. What the private database does not know, a function of the host's own above all, is not known.
+    /// The check for an expression. The private table has this one column, declared like the host's column, so that
+    /// values are converted and compared in the same way. If the private database cannot evaluate the expression, for
+    /// example because it calls one of the host's functions, the answer is unknown.
     pub(super) fn to(&self, expression: &str) -> Check {
         let table = quoted(self.table);
         let strict = if self.is_strict { " STRICT" } else { "" };
@@ -51,7 +54,7 @@ impl Held<'_> {
     }
 }
 
-/// A CHECK of several columns, held by a private table of these columns.
+/// A CHECK over several columns, on a private table with these columns.
 pub(super) fn check_of_several(columns: &[Held<'_>], expression: &str) -> Option<RowRule> {
     let first = columns.first()?;
     let each: Vec<String> = columns.iter().map(Held::spelled).collect();
@@ -72,7 +75,8 @@ pub(super) fn check_of_several(columns: &[Held<'_>], expression: &str) -> Option
     })
 }
 
-/// A unique index that is no plain one, on a private copy of the table. What is not known of a row differs from row to row.
+/// A unique index that is not plain, on a private copy of the table. Columns with unknown values differ from row to
+/// row.
 pub(super) fn index_of_several(
     table: &Table,
     created: &str,
@@ -124,7 +128,7 @@ fn insert(table: &str, columns: &[String]) -> String {
     format!("INSERT INTO {} ({}) VALUES ({})", quoted(table), names.join(", "), places.join(", "))
 }
 
-/// Whether a row is taken; None where it is refused for another reason than this one.
+/// Whether a row is accepted. `None` if it is refused for another reason than this rule.
 fn takes(connection: &Connection, insert: &str, values: &[Value], refusal: i32) -> Option<bool> {
     let inserted = connection
         .prepare_cached(insert)
@@ -136,7 +140,7 @@ fn takes(connection: &Connection, insert: &str, values: &[Value], refusal: i32) 
     }
 }
 
-/// A private database, made when it is asked first.
+/// A private database, created on first use.
 struct Scratch {
     create: String,
     insert: String,
@@ -164,7 +168,7 @@ impl Scratch {
             connection.execute_batch(&self.create).ok()?;
             self.connection = Some(connection);
         }
-        // Whatever came of it is undone.
+        // Every insert is undone.
         let transaction = self.connection.as_mut()?.transaction().ok()?;
         let inserted = transaction
             .prepare_cached(&self.insert)

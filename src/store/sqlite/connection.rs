@@ -1,4 +1,4 @@
-//! Taking over a connection that a host has opened: what has to hold of it, and what is set.
+//! Takes over a connection that a host has opened: checks what is required, and sets what is needed.
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -6,10 +6,11 @@ use rusqlite::config::DbConfig;
 use crate::sqlite::{self, Fault};
 use crate::store::StoreError;
 
-/// The prefix of everything that the store makes on its connection: functions, and tables in `temp`.
+/// The prefix of everything that the store creates on its connection: functions, and tables in `temp`.
 const OURS: &str = "relinquish\\_%";
 
-/// Makes a connection fit for erasing, or says what keeps it from that. Nothing of the database changes.
+/// Makes a connection suitable for erasing, or returns an error that says why it is not. The database itself does not
+/// change.
 pub(super) fn take_over(connection: &Connection, doing: &'static str) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| Fault::from(error).into_error(doing);
     sqlite::check_release().map_err(|fault| fault.into_error(doing))?;
@@ -68,7 +69,7 @@ fn unfit(doing: &'static str, what: impl Into<String>, way_out: &'static str) ->
     StoreError::Connection { doing, what: what.into(), way_out }
 }
 
-/// Something that the host has made in `temp`.
+/// Something that the host created in `temp`.
 fn temporary(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut first = connection.prepare("SELECT type, name FROM temp.sqlite_schema ORDER BY rowid LIMIT 1")?;
     let named = |row: &rusqlite::Row<'_>| {
@@ -77,14 +78,14 @@ fn temporary(connection: &Connection) -> rusqlite::Result<Option<String>> {
     first.query_map([], named)?.next().transpose()
 }
 
-/// A function of the host's that is called as one of the store's may be.
+/// A function of the host whose name may clash with one of the store's functions.
 fn function(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut first =
         connection.prepare("SELECT name FROM pragma_function_list WHERE name LIKE ?1 ESCAPE '\\' LIMIT 1")?;
     first.query_map([OURS], |row| row.get(0))?.next().transpose()
 }
 
-/// Turns something on, and sees that it is. Where SQLite was compiled without it, the pragma does nothing and says nothing.
+/// Turns a pragma on, and checks that it is on. If SQLite was compiled without it, the pragma silently does nothing.
 fn turn_on(connection: &Connection, pragma: &str) -> Result<(), Fault> {
     connection.execute_batch(&format!("PRAGMA {pragma} = ON"))?;
     let mut asked = connection.prepare(&format!("PRAGMA {pragma}"))?;

@@ -1,4 +1,4 @@
-//! SQL as SQLite spells it.
+//! SQLite's dialect of SQL.
 
 use crate::data_map::{Datatype, Value};
 use crate::hex;
@@ -33,7 +33,7 @@ impl Dialect for SqliteDialect {
         let own = self.own_table(&table.name);
         let (columns, key) = (columns.join(", "), table.key.join(", "));
         let is_number = |(name, holds): &(String, Holds)| *name == key && matches!(holds, Holds::Number);
-        // A number alone is the row's own.
+        // A single number column becomes the row number.
         let without = if table.columns.iter().any(is_number) { "" } else { " WITHOUT ROWID" };
         format!("CREATE TABLE IF NOT EXISTS {own} ({columns}, PRIMARY KEY ({key})){without}")
     }
@@ -43,7 +43,7 @@ impl Dialect for SqliteDialect {
     }
 
     fn rows(&self, parameter: usize, columns: &[(String, Datatype)]) -> String {
-        // One column comes without an array around it: nothing has to be parsed twice.
+        // One column comes without an array around it, so that nothing has to be parsed twice.
         let value = |n: usize| match columns.len() {
             1 => ("type".to_owned(), "value".to_owned(), "json_extract(value, '$.bytes')".to_owned()),
             _ => (
@@ -91,7 +91,8 @@ impl Dialect for SqliteDialect {
         format!("INSERT OR IGNORE INTO {table} ({columns}) {select}")
     }
 
-    /// Without statistics SQLite takes what stands before for a million rows. `CROSS JOIN` is how it is told the order.
+    /// Without statistics, SQLite assumes a million rows for the tables before this one. `CROSS JOIN` fixes the
+    /// order.
     fn then(&self, table: &str, alias: &str, on: &str) -> String {
         format!(" CROSS JOIN {table} AS {alias} ON {on}")
     }
@@ -113,7 +114,7 @@ impl Dialect for SqliteDialect {
     ) -> String {
         match (compare, near_type, far_type) {
             (Compare::Exact, ..) => format!("{near} = {far}"),
-            // Each side as the other one's type, so that an index on either side serves.
+            // Each side is also compared in the other side's type, so that an index on either side can be used.
             (Compare::Text, Some(Datatype::Text), Some(Datatype::Integer)) => {
                 format!("{near} = CAST({far} AS TEXT) AND {far} = CAST({near} AS INTEGER)")
             }
@@ -128,12 +129,12 @@ impl Dialect for SqliteDialect {
         format!("quote({value})")
     }
 
-    /// Without an affinity of its own, so that each side of a comparison is taken as it is.
+    /// Removes the affinity, so that each side of a comparison is used as it is.
     fn untyped(&self, column: &str) -> String {
         format!("+{column}")
     }
 
-    /// A call of one of our [functions](super::functions).
+    /// Calls one of our [functions](super::functions).
     fn computed(&self, what: &Computed<'_>) -> String {
         match what {
             Computed::Value { slot, old, key } => format!("relinquish_value({slot}, {old}, {key})"),
@@ -141,7 +142,8 @@ impl Dialect for SqliteDialect {
             Computed::Release { slot, old, key } => format!("relinquish_release({slot}, {old}, {key})"),
             Computed::General { slot, value } => format!("relinquish_general({slot}, {value})"),
             Computed::Holds { slot, value } => format!("relinquish_holds({slot}, {value})"),
-            // Read back, nearly every row has this very text: SQLite compares it without a call for each of them.
+            // When reading back, nearly every row has this same text. SQLite compares it without a function call per
+            // row.
             Computed::HoldsOfDay { slot, value } => format!(
                 "({value} COLLATE BINARY IS relinquish_of_day({slot}) OR relinquish_holds({slot}, {value}))"
             ),
@@ -166,7 +168,7 @@ impl Dialect for SqliteDialect {
     }
 }
 
-/// What a column is declared as to take values as a column of the host's does.
+/// The declared type with which a column accepts the same values as a column of the host.
 fn affinity(datatype: Datatype) -> &'static str {
     match datatype {
         Datatype::Text => "TEXT",
@@ -187,7 +189,7 @@ mod tests {
     use crate::store::sqlite::functions;
     use crate::store::sqlite::session::SqliteSession;
 
-    /// A list that is bound as one parameter comes out as it went in, each value with its storage class.
+    /// A list that is bound as one parameter comes back unchanged, each value with its storage class.
     #[test]
     fn a_parameter_holds_rows() {
         let connection = Connection::open_in_memory().unwrap();

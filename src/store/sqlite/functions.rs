@@ -1,4 +1,4 @@
-//! The functions that SQLite's statements call: thin doors to [`Working`].
+//! The functions that SQLite's statements call. They pass their arguments to [`Working`].
 
 use std::sync::Arc;
 
@@ -13,14 +13,21 @@ use crate::hex;
 use crate::store::sql::values::{self, Bench, Dated, Failure, Working, compared};
 use crate::store::sql::{Bound, Cell, Compare, ReadAs, date_forms, is_unsearchable};
 
-/// `relinquish_kept(duty, date)` says whether a duty keeps a record, `relinquish_day(duty, date)` on which day it is
-/// dated if so, counted from the year 1, `relinquish_unreadable(duty, date)` whether the date cannot be read; `relinquish_value(slot, old, key…)`
-/// gives what becomes of a value, `relinquish_holds(slot, value)` whether it is erased, `relinquish_general(slot, value)`
-/// what is left of it once it is made general, `relinquish_of_day(slot)` what a placeholder is on the day;
-/// `relinquish_json` and `relinquish_json_holds` do so within a document.
-/// `relinquish_mentions(slot, value, n, key…)` says whether a text mentions customer n; `relinquish_release(slot, value, key…)`
-/// and `relinquish_released(slot, value, n, key…)` are about texts that a duty has released. None can be called from a schema
-/// or a trigger.
+/// Registers the functions. None of them can be called from a schema or a trigger.
+///
+/// | function | result |
+/// |---|---|
+/// | `relinquish_kept(duty, date)` | whether a duty keeps a record |
+/// | `relinquish_day(duty, date)` | the day of a record's date, counted from the year 1 |
+/// | `relinquish_unreadable(duty, date)` | whether the date cannot be read |
+/// | `relinquish_value(slot, old, key…)` | the new value |
+/// | `relinquish_holds(slot, value)` | whether a value is an erased value |
+/// | `relinquish_general(slot, value)` | the general form of a value |
+/// | `relinquish_of_day(slot)` | the placeholder's text of the day |
+/// | `relinquish_json`, `relinquish_json_holds` | the same inside a document |
+/// | `relinquish_mentions(slot, value, n, key…)` | whether a text mentions customer n |
+/// | `relinquish_release(slot, value, key…)` | the new value of a text that a duty has released |
+/// | `relinquish_released(slot, value, n, key…)` | whether a text that a duty has released mentions customer n |
 pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Result<()> {
     register_comparisons(connection)?;
     register_duty(connection, bench, "relinquish_kept", |date| date.keeps.into())?;
@@ -59,14 +66,15 @@ pub(super) fn register(connection: &Connection, bench: &Bench) -> rusqlite::Resu
         let count = working.uncertain(number(context, 0)?, argument(context, 1), number(context, 2)?)?;
         Ok(i64::try_from(count).unwrap_or(i64::MAX).into())
     })?;
-    // The same throughout a statement, so SQLite asks once.
+    // The result is the same throughout a statement, so SQLite calls the function once.
     door.open_with("relinquish_of_day", 1, FunctionFlags::SQLITE_DETERMINISTIC, |working, context| {
         Ok(working.of_day(number(context, 0)?)?.map_or(SqlValue::Null, SqlValue::Text))
     })
 }
 
-/// `relinquish_unsearchable(value, n)` tells a value that cannot be read as the `n`th of [`ReadAs::ALL`], and `relinquish_no_date(n, value, day)` a value that
-/// date field `n` cannot be read from on a day, counted from the year 1. A census asks both.
+/// Registers the functions of a census. `relinquish_unsearchable(value, n)`: whether a value cannot be read in the
+/// `n`th way of [`ReadAs::ALL`]. `relinquish_no_date(n, value, day)`: whether a value of date field `n` cannot be
+/// read on a day, counted from the year 1.
 pub(super) fn register_census(connection: &Connection, bound: &Bound) -> rusqlite::Result<()> {
     let pure = FLAGS | FunctionFlags::SQLITE_DETERMINISTIC;
     let forms = date_forms(bound);
@@ -83,7 +91,7 @@ pub(super) fn register_census(connection: &Connection, bound: &Bound) -> rusqlit
     })
 }
 
-/// Values as links compare them, and bytes from their hexadecimal digits.
+/// Registers functions for values as links compare them, and for bytes from hexadecimal digits.
 fn register_comparisons(connection: &Connection) -> rusqlite::Result<()> {
     let pure = FLAGS | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("relinquish_bytes", 1, pure, |context| {
@@ -100,7 +108,7 @@ fn register_comparisons(connection: &Connection) -> rusqlite::Result<()> {
 
 const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DIRECTONLY);
 
-/// Where functions are registered that work with what is on the bench.
+/// Registers functions that use the shared state.
 struct Door<'d> {
     connection: &'d Connection,
     bench: &'d Bench,
@@ -131,7 +139,7 @@ impl Door<'_> {
     }
 }
 
-/// A function of a duty, by its number, and a record's date as it is stored.
+/// Registers a function of a duty's number and a record's date as it is stored.
 fn register_duty(
     connection: &Connection,
     bench: &Bench,
@@ -155,7 +163,7 @@ fn argument<'c>(context: &'c Context<'_>, n: usize) -> Cell<'c> {
     cell(context.get_raw(n))
 }
 
-/// A place in a list.
+/// An index into a list.
 fn number(context: &Context<'_>, n: usize) -> Result<usize, Failure> {
     match argument(context, n) {
         Cell::Integer(number) => usize::try_from(number).map_err(|_| Failure::Ours("no such place")),
@@ -163,7 +171,7 @@ fn number(context: &Context<'_>, n: usize) -> Result<usize, Failure> {
     }
 }
 
-/// The values of a key, from an argument on.
+/// The values of a key, starting at an argument.
 fn key<'c>(context: &'c Context<'_>, from: usize) -> impl Iterator<Item = Cell<'c>> + Clone {
     (from..context.len()).map(move |n| argument(context, n))
 }

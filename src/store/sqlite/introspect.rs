@@ -1,4 +1,4 @@
-//! Reading the live schema of an SQLite database.
+//! Reads the live schema of an SQLite database.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
             name,
         });
     }
-    // Only an INTEGER PRIMARY KEY, spelled so, is the row's own number.
+    // Only an INTEGER PRIMARY KEY in exactly this spelling is the row number.
     if let (false, [(_, name, declared)]) = (without_rowid, key.as_slice())
         && declared.eq_ignore_ascii_case("INTEGER")
         && let Some(column) = table.columns.iter_mut().find(|column| column.name == *name)
@@ -98,7 +98,7 @@ fn table(connection: &Connection, name: String, sql: &str, without_rowid: bool) 
     Ok(table)
 }
 
-/// Gives each column the CHECKs that hold it alone.
+/// Adds to each column the CHECKs that concern only this column.
 fn put_checks(
     connection: &Connection,
     table: &mut Table,
@@ -117,7 +117,7 @@ fn put_checks(
         };
         let [only] = columns.as_slice() else {
             let columns: Vec<&Column> = columns.iter().filter_map(|n| table.columns.get(*n)).collect();
-            // What is computed would need what it is computed from.
+            // A computed column would also need its source columns.
             if columns.iter().any(|column| column.computed) {
                 continue;
             }
@@ -141,11 +141,11 @@ fn put_checks(
     Ok(())
 }
 
-/// The unique indexes over expressions, over computed columns or over some of the rows.
+/// Adds the unique indexes over expressions, over computed columns or over some of the rows.
 fn put_index_rules(connection: &Connection, table: &mut Table, sql: &str) -> rusqlite::Result<()> {
     let mut rules = Vec::new();
     for index in table.unique.iter().filter(|index| index.is_tangled()) {
-        // One that came with the table has no statement of its own.
+        // An index that was created with its table has no statement of its own.
         let created: String = connection
             .prepare_cached(
                 "SELECT coalesce(sql, '') FROM main.sqlite_schema WHERE type = 'index' AND name = ?1",
@@ -165,7 +165,7 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
     let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, to_table, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        // NULL: the primary key of the other table.
+        // NULL means the primary key of the other table.
         let to: Option<String> = row.get(3)?;
         if keys.last().is_none_or(|(last, _)| *last != id) {
             let on_delete: String = row.get(4)?;
@@ -185,7 +185,7 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Fo
     Ok(keys.into_iter().map(|(_, key)| key).collect())
 }
 
-/// The columns with which indexes begin that hold for all rows and compare as the column does.
+/// The first columns of indexes that cover all rows and compare like the column.
 fn leading(connection: &Connection, table: &Table) -> rusqlite::Result<BTreeSet<String>> {
     let mut leading: BTreeSet<String> =
         table.primary_key.first().map(|name| name.to_ascii_lowercase()).into_iter().collect();
@@ -204,7 +204,7 @@ fn leading(connection: &Connection, table: &Table) -> rusqlite::Result<BTreeSet<
     Ok(leading)
 }
 
-/// The unique indexes, the primary key's left out.
+/// The unique indexes, without the primary key's index.
 fn unique(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<UniqueIndex>> {
     let mut list = connection.prepare_cached(
         "SELECT l.name, coalesce(s.sql, ''), l.partial FROM pragma_index_list(?1) AS l

@@ -1,6 +1,7 @@
-//! A store over an SQLite database that a host has already: set by set, one transaction a batch.
+//! A store over an existing SQLite database. It works set by set, with one transaction per batch.
 //!
-//! What is done is said in [`sql`](super::sql). Here is what only SQLite has: its connection, its functions, its schema.
+//! [`sql`](super::sql) defines what is done. This module adds what only SQLite has: its connection, its functions,
+//! its schema.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,9 +27,10 @@ mod tests;
 
 /// Customers in an SQLite database, described by a [`SqlMap`].
 ///
-/// The database is worked on by one connection on a thread of its own: one that the store [opens](Self::open), with a busy
-/// time-out of five seconds, or one that the host has opened and [hands over](Self::over). Foreign keys and `secure_delete` are
-/// on. A batch of customers is one transaction, and the number of its statements depends on the record classes, not on the rows.
+/// One connection on its own thread works on the database. Either the store [opens](Self::open) the connection, with
+/// a busy time-out of five seconds, or the host opens it and [hands it over](Self::over). Foreign keys and
+/// `secure_delete` are on. A batch of customers is one transaction. The number of its statements depends on the
+/// record classes, not on the rows.
 #[derive(Debug)]
 pub struct SqliteStore {
     worker: Worker,
@@ -36,20 +38,21 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a database and holds the map against its live schema.
+    /// Opens a database and checks the map against its live schema.
     ///
     /// # Errors
-    /// [`StoreError::Map`] with everything that does not fit, at once: tables and columns that do not exist,
-    /// columns that nobody classified, tables that a foreign key ties to a customer and nobody mapped or
-    /// ignored. Otherwise that the file is missing, locked, read-only or no database.
+    /// [`StoreError::Map`] with everything that does not match, at once: tables and columns that do not exist,
+    /// columns that nobody classified, and tables that a foreign key ties to a customer and that nobody mapped or
+    /// ignored. Other errors: the file is missing, locked, read-only, or not a database.
     pub fn open(path: impl AsRef<Path>, map: &SqlMap) -> Result<Self, StoreError> {
         let doing = "opening the database";
         let connection = sqlite::open(path.as_ref(), false).map_err(|fault| fault.into_error(doing))?;
         Self::on(connection, map, doing)
     }
 
-    /// Works over a connection that the host has opened: in memory, encrypted, over a VFS of its own, with pragmas, functions
-    /// and collations that the database needs. The connection is the store's from now on, and moves to the store's own thread.
+    /// Uses a connection that the host has opened: in memory, encrypted, with its own VFS, or with pragmas, functions
+    /// and collations that the database needs. The connection then belongs to the store, and moves to the store's own
+    /// thread.
     ///
     /// ```
     /// use relinquish::{SqlMap, SqliteStore};
@@ -80,23 +83,23 @@ impl SqliteStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// | of the connection | |
+    /// | of the connection | what happens |
     /// |---|---|
-    /// | `foreign_keys`, `secure_delete` of the main database | are turned on: an erasure relies on both |
-    /// | `temp_store` | becomes `MEMORY`, so that no key of a customer comes into a file beside the database |
-    /// | an open transaction | is refused: no erasure is a part of a transaction of the host's |
+    /// | `foreign_keys`, `secure_delete` of the main database | are turned on: an erasure needs both |
+    /// | `temp_store` | becomes `MEMORY`, so that no customer key is written to a file beside the database |
+    /// | an open transaction | is refused: an erasure must not be a part of the host's transaction |
     /// | a read-only database, `query_only` | is refused |
-    /// | `journal_mode = OFF`, triggers turned off | is refused: nothing could be undone, a full-text index would keep what is erased |
-    /// | tables, views and triggers in `temp` | are refused: they stand before the database's own, and would run with each erasure |
+    /// | `journal_mode = OFF`, triggers turned off | is refused: nothing could be undone, and a full-text index would keep erased text |
+    /// | tables, views and triggers in `temp` | are refused: they hide the database's own, and would run with each erasure |
     /// | functions whose names begin with `relinquish_` | are refused |
-    /// | time-out, busy handler | stay. Where the host set neither, another one who writes is an error at once: [`StoreError::Busy`] |
-    /// | functions, collations, hooks, authorizer, tracer | stay, and see the store's statements; a tracer that expands them sees keys |
-    /// | attached databases | stay. Scalar SQL of the map can read them; nothing in them is looked at or erased, and erasing takes their write locks too |
+    /// | time-out, busy handler | stay. If the host set neither, another writer is an error at once: [`StoreError::Busy`] |
+    /// | functions, collations, hooks, authorizer, tracer | stay, and see the store's statements. A tracer that expands statements sees keys |
+    /// | attached databases | stay. Scalar SQL of the map can read them. Nothing in them is checked or erased, but an erasure takes their write locks, too |
     /// | everything else, such as the journal's mode and `synchronous` | stays |
     ///
     /// # Errors
-    /// [`StoreError::Connection`] with what keeps the connection from being used, [`StoreError::ReadOnly`], and what
-    /// [`open`](Self::open) gives.
+    /// [`StoreError::Connection`] if the connection cannot be used, [`StoreError::ReadOnly`], and the errors of
+    /// [`open`](Self::open).
     pub fn over(connection: Connection, map: &SqlMap) -> Result<Self, StoreError> {
         Self::on(connection, map, "taking over the connection")
     }
@@ -112,13 +115,13 @@ impl SqliteStore {
         Ok(Self { worker, frame: Arc::new(frame) })
     }
 
-    /// What a person should know of the map although it fits: columns that `rest` covers, links without an index, links to
-    /// tables that nobody mapped, and owners that are further away than another customer. As it was when the store was opened.
+    /// Notes about a valid map, as of the time when the store was opened: columns that `rest` covers, links without
+    /// an index, links to tables that nobody mapped, and owners that are further away than another customer.
     pub fn notes(&self) -> &[Note] {
         &self.frame.bound.notes
     }
 
-    /// Does a piece of work over the database, on the connection's thread.
+    /// Runs work on the database, on the connection's thread.
     async fn call<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -127,7 +130,7 @@ impl SqliteStore {
         self.call_connection(doing, |frame, connection| work(frame, &mut SqliteSession { connection })).await
     }
 
-    /// The same of what only SQLite has.
+    /// The same, for work that needs SQLite's own connection.
     async fn call_connection<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -138,11 +141,11 @@ impl SqliteStore {
         worked.map_err(|trouble| trouble.into_error(doing, &self.frame.bound))
     }
 
-    /// What has changed in the database's schema since the store was opened, as far as it matters to the map: a list of
-    /// sentences, empty where everything is as it was.
+    /// What has changed in the database's schema since the store was opened, as far as it matters to the map: a list
+    /// of sentences. The list is empty if nothing has changed.
     ///
-    /// Every count and every erasure asks the same by itself, and stops with [`StoreError::Drift`] where the list is not
-    /// empty. The store has to be opened again then.
+    /// Every count and every erasure makes the same check, and stops with [`StoreError::Drift`] if the list is not
+    /// empty. Then open the store again.
     ///
     /// # Errors
     /// The database cannot be read.

@@ -1,4 +1,4 @@
-//! The ports of a store, each a call on the connection's thread.
+//! The ports of the store. Each method is a call on the connection's thread.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl RecordStore for SqliteStore {
             };
             let mut answers = Vec::with_capacity(request.targets.len());
             match frame.erase(session, &request.targets, &work, &mut answers) {
-                // Those answered so far are committed; the others count as not tried.
+                // The customers with an answer are committed; the others count as not tried.
                 Err(trouble) if answers.is_empty() => Err(trouble),
                 Ok(()) | Err(_) => Ok(answers),
             }

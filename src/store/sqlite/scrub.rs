@@ -1,17 +1,16 @@
-//! Making old bytes disappear from the files: statistics, free pages, logs.
+//! Removes old bytes from the files: statistics, free pages, logs.
 
 use rusqlite::Connection;
 
 use crate::store::sql::{Fault, quoted};
 
-/// Full-text indexes and statistics that sample values are made anew, the whole file is rewritten, and the logs are
-/// emptied.
+/// Rebuilds full-text indexes and statistics that sample values, rewrites the whole file, and empties the logs.
 pub(super) fn scrub(connection: &Connection, indexes: &[String]) -> Result<(), Fault> {
     let mode: String = connection.query_row("PRAGMA main.journal_mode", [], |row| row.get(0))?;
-    // A journal that is kept between transactions is cut to nothing at the next commit.
+    // A journal that is kept between transactions is truncated at the next commit.
     connection.query_row("PRAGMA main.journal_size_limit = 0", [], |_| Ok(()))?;
     for index in indexes {
-        // What was taken out of an index stays in its segments until they are merged.
+        // Removed text stays in an index's segments until they are merged.
         let index = quoted(index);
         connection.execute(&format!("INSERT INTO main.{index} ({index}) VALUES ('rebuild')"), [])?;
     }

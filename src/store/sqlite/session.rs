@@ -1,4 +1,4 @@
-//! A connection of SQLite's as a [`Session`].
+//! An SQLite connection as a [`Session`].
 
 use rusqlite::Connection;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -63,7 +63,7 @@ impl Session for SqliteSession<'_> {
         self.connection.prepare(sql).map(drop).map_err(unprepared)
     }
 
-    /// SQLite counts the changes of a schema. VACUUM counts as one.
+    /// SQLite counts the changes of a schema. VACUUM counts as a change.
     fn schema_version(&mut self) -> Result<i64, Fault> {
         Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
     }
@@ -78,10 +78,11 @@ impl Session for SqliteSession<'_> {
 }
 
 impl SqliteSession<'_> {
-    /// Holds foreign keys when the transaction commits. SQLite turns that off again when it ends.
+    /// Lets SQLite check foreign keys when the transaction commits. SQLite resets this at the end of the transaction.
     ///
-    /// SQLite turns a flag on as it prepares the pragma. Run, the pragma also has every statement of the connection prepared
-    /// anew, which costs more than one customer. So it is run only where an SQLite does otherwise.
+    /// SQLite sets a flag already when it prepares the pragma. Running the pragma also makes SQLite prepare all
+    /// statements of the connection again, which costs more than one customer. So the pragma is run only if preparing
+    /// had no effect.
     fn defer_foreign_keys(&self) -> Result<(), Fault> {
         const DEFER: &str = "PRAGMA defer_foreign_keys = ON";
         drop(self.connection.prepare(DEFER)?);
@@ -103,7 +104,7 @@ impl Row for rusqlite::Row<'_> {
     }
 }
 
-/// A value as SQLite gives it.
+/// A value from SQLite.
 pub(super) fn cell(value: ValueRef<'_>) -> Cell<'_> {
     match value {
         ValueRef::Null => Cell::Null,
@@ -114,7 +115,7 @@ pub(super) fn cell(value: ValueRef<'_>) -> Cell<'_> {
     }
 }
 
-/// A value as SQLite takes it.
+/// A value for SQLite.
 pub(super) struct Parameter<'v>(pub(super) &'v Value);
 
 impl ToSql for Parameter<'_> {
@@ -173,7 +174,7 @@ mod tests {
             let mut other = connection.prepare("SELECT count(*) FROM head").unwrap();
             let mut heads = || other.query_row([], |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(heads(), 2);
-            // The second time the statements are there already.
+            // The second time, the statements are cached.
             for n in [1_i64, 2] {
                 let mut transaction = session.transaction(Purpose::Erase).unwrap();
                 transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(n)]).unwrap();
@@ -186,7 +187,7 @@ mod tests {
             let mut transaction = session.transaction(Purpose::Erase).unwrap();
             transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(3)]).unwrap();
             assert!(matches!(transaction.commit(), Err(Fault::Constraint(_))));
-            // Elsewhere they are held at once.
+            // In other transactions foreign keys are checked at once.
             let mut transaction = session.transaction(Purpose::Write).unwrap();
             assert!(transaction.execute("DELETE FROM head WHERE id = 3", &[]).is_err());
         });
@@ -198,7 +199,7 @@ mod tests {
             session.execute("INSERT INTO t VALUES (1), (-1), (2)", &[]).unwrap();
             let error = session.rows("SELECT x FROM t", &[], |row| row.natural::<u64>(0)).unwrap_err();
             assert!(matches!(error, Fault::Other(_)), "{error:?}");
-            // A statement that were still running would keep the table from being dropped.
+            // A running statement would prevent dropping the table.
             connection.execute_batch("DROP TABLE t").unwrap();
         });
     }

@@ -1,4 +1,4 @@
-//! What a map says of tables, keys and the customers, held against the schema.
+//! Checks the map's tables, keys and customers against the schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::store::sql::paste::{list, set, text};
 use crate::store::sql::schema::{Column, Schema, Table, names_column};
 use crate::store::sql::written;
 
-/// A column's name as the table spells it.
+/// A column's name in the table's own spelling.
 pub(in crate::store::sql) fn own_name(table: &Table, column: &str) -> Option<String> {
     table.column(column).map(|column| column.name.clone())
 }
@@ -27,7 +27,7 @@ pub(in crate::store::sql) fn mapped(map: &SqlMap) -> impl Iterator<Item = (Strin
     )
 }
 
-/// Tables that do not exist, or are mapped twice.
+/// Reports tables that do not exist, or that are mapped twice.
 pub(super) fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     let mut seen = BTreeSet::new();
     let known: Vec<&str> = schema.tables().map(|table| table.name.as_str()).collect();
@@ -67,7 +67,7 @@ pub(super) fn check_tables(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-/// Whether all classes of a table hold for rows of their own.
+/// Whether conditions keep the classes of a table apart, so that no row belongs to two.
 pub(in crate::store::sql) fn is_told_apart(map: &SqlMap, table: &str) -> bool {
     let root = map.customers.table.eq_ignore_ascii_case(table).then_some(&map.customers.when);
     let records = map.records.values().filter(|record| record.table.eq_ignore_ascii_case(table));
@@ -86,7 +86,7 @@ pub(in crate::store::sql) fn is_told_apart(map: &SqlMap, table: &str) -> bool {
         .all(|(n, one)| conditions.iter().skip(n + 1).all(|other| is_apart(one, other)))
 }
 
-/// Whether no value is both.
+/// Whether no value meets both conditions.
 pub(super) fn excludes(one: &Is, other: &Is) -> bool {
     match (one, other) {
         (Is::OneOf(one), Is::OneOf(other)) => one.iter().all(|value| !other.contains(value)),
@@ -144,7 +144,7 @@ pub(super) fn tenant_source(customers: &CustomersMap) -> Option<&Source> {
     }
 }
 
-/// The columns of the customers' table from which facts come, each with its path.
+/// The columns of the customers' table that are sources of facts, each with its path.
 pub(super) fn sources(customers: &CustomersMap) -> Vec<(String, &Source)> {
     let mut list = Vec::new();
     if let TenantSource::From(source) = &customers.tenant {
@@ -220,7 +220,7 @@ pub(super) fn check_customers(reader: &mut Reader, map: &SqlMap, table: &Table, 
     check_unknown(reader, customers, table, has_lost);
 }
 
-/// What deactivating writes has to read as archived.
+/// Checks that the values of a deactivation read as archived.
 pub(super) fn check_archived(
     reader: &mut Reader,
     customers: &CustomersMap,
@@ -237,10 +237,10 @@ pub(super) fn check_archived(
         return;
     }
     let Some(status) = &customers.status else { return };
-    // Of a status that comes from SQL nothing can be said before it is read.
+    // If the status comes from SQL, nothing can be said before it is read.
     let Source::Column(column) = &status.source else { return };
     if writes.keys().chain([column]).any(|column| table.column(column).is_none()) {
-        return; // Said already.
+        return; // Reported already.
     }
     let written = writes.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, value)| value);
     let reads_as = match written {
@@ -250,7 +250,7 @@ pub(super) fn check_archived(
     };
     if reads_as != Some(&Status::Archived) {
         let mut archived = status.values.iter().filter(|(_, status)| **status == Status::Archived);
-        // A key of the map that is spelled in another case is another key.
+        // The map's key may have another case than the column: use the map's spelling.
         let key = writes.keys().find(|name| name.eq_ignore_ascii_case(column)).unwrap_or(column);
         let paste = archived.next().map(|(value, _)| set(&["customers", "deactivate"], key, &text(value)));
         reader.problem_to_paste(
@@ -284,13 +284,13 @@ pub(super) fn check_unknown(reader: &mut Reader, customers: &CustomersMap, table
             "leave it out, and do not reassign",
         );
     }
-    // A column of which no line speaks may be missing because its name is wrong in another line.
+    // A column without a line may be missing only because another line misspells its name.
     let is_unsaid =
         |column: &str| field(&customers.fields, column).is_none() && implied(customers, column).is_none();
     let is_lost = |column: &Column| has_lost && is_unsaid(&column.name);
     for column in table.columns.iter().filter(|column| !column.computed && !is_lost(column)) {
         let is_key = customers.key.iter().any(|key| key.eq_ignore_ascii_case(&column.name));
-        // A key can be NULL in SQLite, but nobody could point at such a row.
+        // A key can be NULL in SQLite, but nothing could reference such a row.
         let makes_itself = column.has_default || (column.nullable && !is_key);
         if !makes_itself && !given(&column.name) {
             reader.problem(

@@ -1,4 +1,4 @@
-//! The data map of a bound map: classes, fields and links as the rest of the crate knows them.
+//! Makes the data map of a bound map: the classes, fields and links that the rest of the crate uses.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(in crate::store::sql) fn field<'f>(
     fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, field)| field)
 }
 
-/// What a column of the customers' table is when the map's fields do not name it.
+/// The meaning of a column of the customers' table that the map's `fields` do not name.
 pub(in crate::store::sql) fn implied(customers: &CustomersMap, column: &str) -> Option<FieldMap> {
     let is = |name: &str| name.eq_ignore_ascii_case(column);
     let from = |source: &Source| matches!(source, Source::Column(name) if is(name));
@@ -51,8 +51,8 @@ pub(super) fn constraints(table: &Table, column: &Column, field: Option<&FieldMa
     }
 }
 
-/// Whether the ledger's token is made of a column of the customers' table. Of SQL only the words are known, so
-/// every column that it names counts.
+/// Whether a column of the customers' table is part of the ledger's token. SQL is not parsed, so every column that it
+/// names counts.
 pub(super) fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
     let names = |source: &Source| match source {
         Source::Column(name) => name.eq_ignore_ascii_case(column),
@@ -64,7 +64,7 @@ pub(super) fn is_token_part(customers: &CustomersMap, column: &str) -> bool {
         || customers.registered.as_ref().is_some_and(names)
 }
 
-/// The facts that the map tells.
+/// Adds the facts that the map can tell.
 pub(super) fn told(mut builder: DataMapBuilder, customers: &CustomersMap) -> DataMapBuilder {
     if customers.active_subscriptions.is_some() || !customers.gateways.is_empty() {
         builder = builder.knows(Fact::ActiveSubscriptions);
@@ -232,7 +232,7 @@ pub(super) fn data_map(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) ->
     builder.build()
 }
 
-/// Rows that no class claims although their table is mapped, and that a foreign key ties to rows of a table.
+/// Rows that no class claims although their table is mapped, and whose foreign key references rows of a table.
 pub(super) fn unclaimed(
     map: &SqlMap,
     schema: &Schema,
@@ -261,7 +261,7 @@ pub(super) fn unclaimed(
     list
 }
 
-/// Whether a column says of which class a row is, or where a link leads.
+/// Whether a column decides to which class a row belongs, or where a link leads.
 pub(in crate::store::sql) fn is_condition(class: &BoundClass, column: &str) -> bool {
     let is = |(name, _): &(String, Is)| name.eq_ignore_ascii_case(column);
     class.rows.with.iter().any(is)
@@ -269,7 +269,7 @@ pub(in crate::store::sql) fn is_condition(class: &BoundClass, column: &str) -> b
         || class.links.iter().flat_map(|link| &link.when).any(is)
 }
 
-/// A record can be handed over where one owner link alone says whose it is, and leads to the customers' key.
+/// Whether records can be handed over: a single owner link decides the owner, and it leads to the customers' key.
 pub(super) fn is_reassignable(class: &BoundClass, classes: &[BoundClass], root: &ClassName) -> bool {
     let holds = |link: &BoundLink| link.holds && link.heads.contains(&class.name);
     if classes.iter().flat_map(|other| &other.links).any(holds) {
@@ -287,12 +287,12 @@ pub(super) fn is_reassignable(class: &BoundClass, classes: &[BoundClass], root: 
     }
 }
 
-/// Whether a link compares keys and nothing else.
+/// Whether a link compares only keys.
 pub(super) fn leads_to_key(link: &BoundLink) -> bool {
     !link.by_value && matches!(link.compare, Compare::Exact | Compare::Text)
 }
 
-/// Whether other rows lead to a column, or find their customer through it.
+/// Whether other rows reference a column, or find their customer through it.
 pub(super) fn is_linked(schema: &Schema, classes: &[BoundClass], class: &BoundClass, column: &str) -> bool {
     let is = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     let any = |columns: &[String]| columns.iter().any(|name| is(name, column));
@@ -307,7 +307,7 @@ pub(super) fn is_linked(schema: &Schema, classes: &[BoundClass], class: &BoundCl
         || classes.iter().any(|other| is(&other.table, &class.table) && is_condition(other, column))
 }
 
-/// A link as the data map tells it: once for each class to which it may lead.
+/// The links of the data map for a bound link: one for each class to which it may lead.
 pub(super) fn links_of<'b>(
     link: &'b BoundLink,
     classes: &'b [BoundClass],
@@ -317,7 +317,7 @@ pub(super) fn links_of<'b>(
         let is_key = link.to_columns.len() == head.key.len()
             && link.to_columns.iter().zip(&head.key).all(|(a, b)| a.eq_ignore_ascii_case(b));
         let fields = link.columns.iter().map(String::as_str);
-        // Over tables in between, no field of the record holds the key of the far end.
+        // If the link has tables in between, no field of the record holds the key at the far end.
         let fields: Vec<&str> = if link.hops.is_empty() { fields.collect() } else { Vec::new() };
         let mut described = match link.role {
             LinkRole::Owner => Link::owner(head.name.clone(), fields),

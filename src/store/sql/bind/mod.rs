@@ -1,4 +1,4 @@
-//! Holding a map against the live schema: what is missing, what nobody classified, what nobody mapped.
+//! Binds a map to the live schema: reports what is missing, what nobody classified, and what nobody mapped.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,73 +24,73 @@ use checks::{check_customers, check_key, check_tables};
 use described::data_map;
 pub(super) use described::{field, implied, is_condition};
 
-/// A record class and its table.
+/// A record class with its table.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(crate) struct BoundClass {
     pub(crate) name: ClassName,
     pub(crate) table: String,
     pub(crate) key: Vec<String>,
-    /// The columns by which the store names a row within a transaction.
+    /// The columns that identify a row within a transaction.
     pub(crate) handle: Vec<String>,
-    /// The class of the customers themselves.
+    /// Whether this is the class of the customers themselves.
     pub(crate) is_root: bool,
-    /// Which rows of the table are of this class.
+    /// The rows of the table that belong to the class.
     pub(crate) rows: Rows,
     pub(crate) links: Vec<BoundLink>,
     /// Why rows may have no owner.
     pub(crate) nobody: NobodyMap,
-    /// Somebody else may have a record that an erasure reaches: it belongs to several people, or hangs from one that goes
-    /// along with somebody.
+    /// Whether somebody else may own a record that an erasure reaches: the record has several owners, or hangs from a
+    /// record that is erased together with another one.
     pub(crate) is_shared: bool,
-    /// Fields that are values within a JSON document.
+    /// Fields that are values inside a JSON document.
     pub(crate) json: BTreeMap<FieldName, JsonField>,
-    /// Fields that belong to whoever is at the far end of a link of this name, and are written for that one alone.
+    /// Fields that belong to the person at the far end of the named link, and that are written only for that person.
     pub(crate) of: BTreeMap<FieldName, String>,
-    /// Columns whose value leads to a customer, and fields of that customer, each with the name of the link.
+    /// Columns whose value leads to a customer, and fields of that customer, each with the link's name.
     pub(crate) values: BTreeSet<(FieldName, String)>,
-    /// Triggers of other mapped tables write to this one, so it is treated once more after those.
+    /// Whether triggers of other mapped tables write to this table. If so, it is treated again after those tables.
     pub(crate) is_written_by_triggers: bool,
-    /// Every link that the map names is there. Otherwise problems were found.
+    /// Whether every link that the map names exists. If not, problems were reported.
     pub(crate) has_all_links: bool,
-    /// Rows may go when rows go to which they lead.
+    /// Whether the database may delete rows when the rows that they reference are deleted.
     pub(crate) is_cascaded_to: bool,
-    /// Columns with which a whole index begins.
+    /// Columns that are the first column of a full index.
     pub(crate) indexed: BTreeSet<String>,
-    /// The columns of each unique index and of the primary key.
+    /// The columns of the primary key and of each unique index.
     pub(crate) unique: Vec<Vec<String>>,
 }
 
-/// Which rows of a table are of a class.
+/// The rows of a table that belong to a class.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
-    /// Rows that match these.
+    /// The conditions that a row must meet.
     pub(crate) with: Vec<(String, Is)>,
-    /// And none of these.
+    /// The sets of conditions of which a row must meet none.
     pub(crate) without: Vec<Vec<(String, Is)>>,
 }
 
 impl BoundClass {
-    /// Whether a column is the first of an index.
+    /// Whether a column is the first column of an index.
     pub(crate) fn is_indexed(&self, column: &str) -> bool {
         self.indexed.contains(&column.to_ascii_lowercase())
     }
 
-    /// Whether a field is written when what a link leads to is due, whoever has the record. The value by which a link finds a
-    /// customer is such a field, too.
+    /// Whether a field belongs to the person at the far end of a link, whoever owns the record. The value by which a
+    /// link finds a customer counts, too.
     pub(crate) fn is_of(&self, field: &str, link: &BoundLink) -> bool {
         self.of.get(field).is_some_and(|name| *name == link.name)
             || self.values.iter().any(|(own, name)| own.as_str() == field && *name == link.name)
     }
 
-    /// Whether there are such fields.
+    /// Whether the class has such fields.
     pub(crate) fn has_fields_of(&self, link: &BoundLink) -> bool {
         self.of.values().any(|name| *name == link.name)
             || self.values.iter().any(|(_, name)| *name == link.name)
     }
 
-    /// Links by which a record may name somebody else than those who have it: a field belongs to whoever the link leads to, or the
-    /// link leads to a customer directly while the record belongs to somebody over other records. See
+    /// The links by which a record may name somebody other than its owners. Either a field belongs to the person at
+    /// the far end, or the link leads directly to a customer while the record hangs from other records. See
     /// [`Bound::links_to_others`].
     pub(crate) fn ends_at_others<'c>(
         &'c self,
@@ -100,19 +100,19 @@ impl BoundClass {
         let mut belongs = self.links.iter().filter(|link| link.role != LinkRole::End).peekable();
         let is_far = !self.is_root && belongs.peek().is_some() && !belongs.any(is_direct);
         self.links.iter().filter(move |link| {
-            // Where both ends are the same person's, the erasure holds the rows to it.
+            // If both ends belong to the same person, the erasure verifies that.
             let is_other_end = link.role == LinkRole::End && link.gone != WhenGone::Same;
             is_other_end && (self.of.values().any(|name| *name == link.name) || (is_far && is_direct(link)))
         })
     }
 
-    /// Whether a field belongs to whoever a link leads to.
+    /// Whether a field belongs to the person at the far end of some link.
     pub(crate) fn is_of_others(&self, field: &str) -> bool {
         self.of.contains_key(field) || self.values.iter().any(|(own, _)| own.as_str() == field)
     }
 }
 
-/// A field that is a value within a JSON document.
+/// A field that is a value inside a JSON document.
 #[derive(Clone, Debug)]
 pub(crate) struct JsonField {
     pub(crate) column: String,
@@ -121,22 +121,24 @@ pub(crate) struct JsonField {
     pub(crate) max_chars: Option<u32>,
 }
 
-/// A map that fits the schema.
+/// A map that matches the schema.
 #[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub(crate) data_map: DataMap,
     pub(crate) customers: CustomersMap,
-    /// Every class, those whose rows lead to others first, the customers last.
+    /// All classes in order of deletion: a class comes before the classes that its rows reference. The customers come
+    /// last.
     pub(crate) classes: Vec<BoundClass>,
     /// Full-text indexes over mapped tables.
     pub(crate) indexes: Vec<String>,
-    /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, those that the map ignores included.
+    /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, including triggers that the map
+    /// ignores.
     pub(crate) triggers: Vec<TableTrigger>,
-    /// Triggers and the functions that they call.
+    /// Triggers with the functions that they call.
     pub(crate) calls: Vec<(String, BTreeSet<String>)>,
-    /// What a person should look at.
+    /// What a person should check.
     pub(crate) notes: Vec<Note>,
-    /// How the SQL of its database is spelled.
+    /// The SQL dialect of the database.
     pub(crate) dialect: &'static dyn Dialect,
 }
 
@@ -146,8 +148,8 @@ impl Bound {
         self.classes.iter().find(|class| class.is_root)
     }
 
-    /// Links by which a record that is treated may name somebody else than the customer who leaves: its
-    /// [ends](BoundClass::ends_at_others), and those to its owner where it may go because something else goes.
+    /// The links by which a treated record may name somebody other than the customer who is erased: its
+    /// [ends](BoundClass::ends_at_others), and its owner links if it may be erased together with another record.
     pub(crate) fn links_to_others<'c>(
         &'c self,
         class: &'c BoundClass,
@@ -157,8 +159,8 @@ impl Bound {
         class.ends_at_others(&self.customers.class).chain(owners)
     }
 
-    /// Whether a record may be treated because something goes to which it leads, whoever has the record; or because such a record
-    /// goes from which it hangs.
+    /// Whether a record may be erased together with a record that it references, whoever owns it, or together with a
+    /// record from which it hangs.
     fn may_go_along<'c>(&'c self, class: &'c BoundClass, seen: &mut BTreeSet<&'c ClassName>) -> bool {
         if !seen.insert(&class.name) {
             return false;
@@ -174,12 +176,12 @@ impl Bound {
                 .any(|head| self.may_go_along(head, seen))
     }
 
-    /// A table of the host's, as statements name it.
+    /// The name of one of the host's tables, as statements spell it.
     pub(crate) fn table(&self, name: &str) -> String {
         self.dialect.table(name)
     }
 
-    /// A class with its table.
+    /// The class with this name.
     pub(crate) fn class(&self, name: &ClassName) -> Option<&BoundClass> {
         self.classes.iter().find(|class| class.name == *name)
     }
@@ -230,7 +232,8 @@ pub(crate) fn bind(map: &SqlMap, schema: &Schema, dialect: &'static dyn Dialect)
     })
 }
 
-/// Whether a record of a class is always one person's: it hangs by its owner link alone, and so does what it hangs from.
+/// Whether a record of a class always has one owner: it hangs by its owner link alone, and so does every record above
+/// it.
 fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
     if name == map.root() || !seen.insert(name) {
         return true;
@@ -245,7 +248,7 @@ fn is_one_persons<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet
         && owners.all(|owner| is_one_persons(map, owner.to(), seen))
 }
 
-/// Classes whose records hang from records that go along with somebody else's.
+/// Classes whose records hang from records that may be erased together with another person's record.
 fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
     let goes = |class: &&RecordClass| class.links().iter().any(Link::goes_along);
     let mut above: BTreeSet<ClassName> =
@@ -272,7 +275,7 @@ fn reached_along(map: &DataMap) -> BTreeSet<ClassName> {
     }
 }
 
-/// Both ends of a link can be held to be one person's only where each is.
+/// Checks links with `same`: both ends can belong to the same person only if each end has one owner.
 fn check_same(map: &DataMap) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for class in map.classes() {
@@ -294,7 +297,7 @@ fn check_same(map: &DataMap) -> Result<(), Problems> {
     Problems::none_or(problems)
 }
 
-/// Every class with its links. The customers come first.
+/// All classes with their links. The customers come first.
 fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Table) -> Vec<BoundClass> {
     let map = &mended.map;
     let mut named = vec![(map.customers.class.clone(), root.name.clone(), map.customers.key.clone())];
@@ -348,7 +351,7 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
     binder.say_named(reader);
     let missed = missed_holders(reader, map);
     for ((foot, links), bound) in feet.iter().zip(&mut links).zip(&bound) {
-        // What a link that is wrong would have covered is no fault of its own.
+        // If a link is wrong, the foreign key that it would have covered is not reported as well.
         if *bound {
             binder.check_foreign_keys(reader, foot, ends_of(foot), links, &missed);
         }
@@ -383,12 +386,12 @@ fn bind_classes(reader: &mut Reader, mended: &Mended, schema: &Schema, root: &Ta
     classes
 }
 
-/// Classes of which `shared` names a link of another class that is not there. A foreign key that leads to one of them may be what
-/// was meant.
+/// Classes whose `shared` names a missing link of another class. A foreign key that leads to such a class may be the
+/// intended link.
 fn missed_holders(reader: &Reader, map: &SqlMap) -> BTreeSet<ClassName> {
     let is_missed = |class: &&ClassName| {
         let path = format!("{}.shared[", join("records", class.as_str()));
-        // A name that was mended has found its link.
+        // A corrected name has found its link.
         let is_it = |problem: &Problem| {
             problem.path.starts_with(&path) && !problem.way_out.starts_with("did you mean")
         };
@@ -397,7 +400,7 @@ fn missed_holders(reader: &Reader, map: &SqlMap) -> BTreeSet<ClassName> {
     map.records.keys().filter(is_missed).cloned().collect()
 }
 
-/// Every class with its place in the map, its table and its key.
+/// All classes, each with its place in the map, its table and its key.
 fn feet_of<'s>(
     reader: &mut Reader,
     map: &'s SqlMap,
@@ -427,7 +430,7 @@ fn feet_of<'s>(
     feet
 }
 
-/// The key that the map names, or the table's primary key.
+/// The key that the map names, or else the table's primary key.
 pub(in crate::store::sql) fn key_of(record: &RecordMap, table: &Table) -> Vec<String> {
     match &record.key {
         Some(key) => key.clone(),
@@ -436,7 +439,7 @@ pub(in crate::store::sql) fn key_of(record: &RecordMap, table: &Table) -> Vec<St
     }
 }
 
-/// Which rows of its table a class claims.
+/// The rows of its table that a class claims.
 fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Rows> {
     let path = join(&foot.path, "when");
     if *foot.when != When::Rest {
@@ -453,7 +456,7 @@ fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Ro
     }
     let mut without = Vec::new();
     for other in others {
-        // What is wrong with the others is said there.
+        // Problems of the other classes are reported at those classes.
         without.push(bind_when(&mut Reader::default(), &path, foot.table, other.when)?);
     }
     Some(Rows { with: Vec::new(), without })
@@ -462,7 +465,7 @@ fn rows_of(reader: &mut Reader, foot: &Foot<'_>, feet: &[Foot<'_>]) -> Option<Ro
 /// The fields of a class beside plain columns: [`BoundClass::json`], [`BoundClass::of`] and [`BoundClass::values`].
 type OwnFields = (BTreeMap<FieldName, JsonField>, BTreeMap<FieldName, String>, BTreeSet<(FieldName, String)>);
 
-/// Fields within documents, and fields that belong to somebody at the far end of a link.
+/// Fields inside documents, and fields that belong to the person at the far end of a link.
 fn own_fields(
     reader: &mut Reader,
     foot: &Foot<'_>,
@@ -485,8 +488,8 @@ fn own_fields(
         let Some(link) = &field.of else { continue };
         let leads = |link: &&BoundLink| link.by_value && link.columns.contains(&own.name);
         if let Some(leads) = links.iter().find(leads) {
-            // The value is written with its record, and when the person leaves to whom it leads. Whom another link leads to
-            // has no say in that.
+            // The value is erased with its record, or when the person is erased to whom it leads. Another link cannot
+            // change that.
             if !leads.name.eq_ignore_ascii_case(link) {
                 reader.problem(
                     join(&join(&join(&foot.path, "fields"), column), "of"),
@@ -498,7 +501,7 @@ fn own_fields(
         }
         if let Some(known) = links.iter().find(|known| known.name.eq_ignore_ascii_case(link)) {
             if known.by_value {
-                // Without the value that customer would not be found: the field is written with it.
+                // Without this value the customer could not be found: the field is written together with the value.
                 values.insert((own.name.as_str().into(), known.name.clone()));
             } else {
                 of.insert(own.name.as_str().into(), known.name.clone());
@@ -515,12 +518,12 @@ fn own_fields(
     (json, of, values)
 }
 
-/// The name of a field within a JSON document: the column, then the pointer.
+/// The name of a field inside a JSON document: the column and the pointer.
 fn json_field(column: &str, pointer: &Pointer) -> FieldName {
     FieldName::new(format!("{column}{}", pointer.as_str()))
 }
 
-/// Marks the classes to whose tables triggers of other mapped tables write, directly or through one another.
+/// Marks the classes to whose tables triggers of other mapped tables write, directly or through other triggers.
 fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
     let tables: BTreeSet<String> = classes.iter().map(|class| class.table.clone()).collect();
     for from in &tables {
@@ -531,7 +534,7 @@ fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
     }
 }
 
-/// The tables to which triggers of a table write, directly or through one another, in lower case.
+/// The tables to which triggers of a table write, directly or through other triggers, in lower case.
 fn written_from(schema: &Schema, table: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut todo = vec![table.to_ascii_lowercase()];
@@ -548,7 +551,7 @@ fn written_from(schema: &Schema, table: &str) -> BTreeSet<String> {
     reached
 }
 
-/// Classes whose rows lead to others come before those, so that each row goes before what it leads to. The customers come
+/// Orders the classes for deletion: a class comes before the classes that its rows reference. The customers come
 /// last.
 fn feet_first(classes: Vec<BoundClass>) -> Vec<BoundClass> {
     let leads = |class: &BoundClass, other: &BoundClass, role: &dyn Fn(&BoundLink) -> bool| {
@@ -561,8 +564,8 @@ fn feet_first(classes: Vec<BoundClass>) -> Vec<BoundClass> {
     let mut rest = classes;
     let mut ordered = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        // One to which nothing else leads; in a circle of foreign keys, which are deferred to the commit, one from which
-        // nothing hangs.
+        // Take a class that no other class references. In a cycle of foreign keys, which the commit checks, take a
+        // class from which no other class hangs.
         let free = |role: &dyn Fn(&BoundLink) -> bool| {
             rest.iter()
                 .position(|class| !class.is_root && !rest.iter().any(|other| leads(other, class, role)))

@@ -1,4 +1,4 @@
-//! The customers of a batch, in a table of the session's own.
+//! The customers of a batch, in a temporary table.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::store::sql::spelling::{columns, flag, json_rows, quoted};
 use crate::store::sql::whose::{batch, of_class};
 
 impl Frame {
-    /// The facts of customers, those of them that are there.
+    /// The facts of the customers that exist.
     pub(crate) fn facts_of(
         &self,
         session: &mut dyn Session,
@@ -25,7 +25,7 @@ impl Frame {
         Ok(facts.into_values().collect())
     }
 
-    /// Puts customers into the batch table, numbered from 0. An id that is not spelled as the key columns spell it belongs
+    /// Puts customers into the batch table, numbered from 0. An id that is not spelled exactly like the key belongs
     /// to nobody.
     pub(super) fn fill<'i>(
         &self,
@@ -49,7 +49,8 @@ impl Frame {
             session.execute(&sql, &[parameter])?;
             return Ok(());
         }
-        // Of several ways to read an id the one counts that is somebody's; of none that is, the likeliest.
+        // If an id can be read in several ways, the way that matches a customer counts. If none matches, the most
+        // likely way counts.
         let mut rows = Vec::new();
         for (n, ways) in ways.into_iter().enumerate() {
             let nobody = ways.is_empty().then(nobody);
@@ -89,7 +90,7 @@ impl Frame {
         self.bound.root().map_or_else(Vec::new, |root| root.key.iter().map(datatype).collect())
     }
 
-    /// True of the rows of customers of the batch.
+    /// The condition that a row belongs to a customer of the batch.
     pub(super) fn in_batch(&self, which: &str) -> String {
         let map = self.customers();
         let names: Vec<String> = (0..map.key.len()).map(|part| format!("k{part}")).collect();
@@ -102,7 +103,7 @@ impl Frame {
         )
     }
 
-    /// Takes customers out of the batch table again.
+    /// Removes customers from the batch table.
     pub(super) fn leave_out(&self, session: &mut dyn Session, numbers: &[usize]) -> Result<(), Trouble> {
         if numbers.is_empty() {
             return Ok(());
@@ -114,7 +115,7 @@ impl Frame {
         Ok(())
     }
 
-    /// The facts of the batch, by number.
+    /// The facts of the batch, by customer number.
     pub(super) fn batch_facts(&self, session: &mut dyn Session) -> Result<HashMap<usize, Customer>, Trouble> {
         let table = quoted(&self.customers().table);
         let Some(root) = self.bound.root() else { return Ok(HashMap::new()) };
@@ -126,7 +127,7 @@ impl Frame {
             .collect();
         let parts: Vec<String> =
             (0..root.key.len()).map(|part| format!("k{part} AS relinquish_{part}")).collect();
-        // Names that scalar SQL of the host's cannot mean.
+        // These names cannot clash with names in the host's scalar SQL.
         let sql = format!(
             "SELECT relinquish_b.relinquish_n, {} FROM (SELECT n AS relinquish_n, {} FROM {}) AS relinquish_b{} WHERE TRUE{}",
             self.facts.columns(),

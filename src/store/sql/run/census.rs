@@ -1,4 +1,4 @@
-//! Counting every mapped table: one pass for each, whatever the number of classes.
+//! Counts every mapped table, in one pass per table for all classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,13 +21,13 @@ use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{Ways, of_class};
 use crate::store::{Census, CensusRequest, ClassCensus, Counted, TableCensus};
 
-/// How many values of a column are named.
+/// The number of values listed per column.
 const VALUES: usize = 10;
-/// How many characters of a value are shown.
+/// The number of characters shown of a value.
 const CHARS: usize = 60;
 
-/// Whether a value cannot be searched, or nobody can be found by it: for each such value an erasure that has to read it stops.
-/// A class of its own asks the same functions as the erasure does, so that a census leaves out no reason.
+/// Whether a value cannot be searched, or cannot be used to find a person. An erasure that has to read such a value
+/// stops. The erasure calls the same functions, so the census misses no reason.
 pub(crate) fn is_unsearchable(value: Cell<'_>, read_as: ReadAs) -> bool {
     match read_as {
         ReadAs::Text => readable_text(value).is_err(),
@@ -37,19 +37,19 @@ pub(crate) fn is_unsearchable(value: Cell<'_>, read_as: ReadAs) -> bool {
     }
 }
 
-/// How the date fields store their dates, in the order in which the statements number them.
+/// The forms of all date fields, in the order of their numbers in statements.
 pub(crate) fn date_forms(bound: &Bound) -> Vec<DateForm> {
     dates(bound).into_iter().map(|date| date.form).collect()
 }
 
-/// A date field of a class's records, in a column of its own.
+/// A date field of a class's records, in its own column.
 struct Dated {
     class: ClassName,
     field: FieldName,
     form: DateForm,
 }
 
-/// The date fields of all classes, in one order.
+/// The date fields of all classes, in a fixed order.
 fn dates(bound: &Bound) -> Vec<Dated> {
     let mut dates = Vec::new();
     for class in bound.classes.iter().filter(|class| !class.is_root) {
@@ -65,17 +65,17 @@ fn dates(bound: &Bound) -> Vec<Dated> {
     dates
 }
 
-/// True of the rows of the table, under `x`, that a class claims.
+/// The condition that a class claims a row of the table `x`.
 fn claims(bound: &Bound, class: &BoundClass) -> String {
     format!("coalesce((TRUE{}), FALSE)", of_class(bound, "x", &class.rows))
 }
 
-/// A class, and what one pass over its table counts of it.
+/// A class, and what one pass over its table counts for it.
 struct Counts<'b> {
     class: &'b BoundClass,
     /// Personal columns that are read as text or as a document, each with its field.
     texts: Vec<(FieldName, String, ReadAs)>,
-    /// It is counted apart which of the rows that nobody has hang from a record that nobody has.
+    /// Whether to count separately which ownerless rows hang from ownerless records.
     may_hang: bool,
 }
 
@@ -105,7 +105,7 @@ impl Frame {
         Ok(Census { at, schema, data_map, tables })
     }
 
-    /// By fact, the customers of whom it cannot be read.
+    /// The number of customers with an unreadable fact, by fact.
     fn unreadable_facts(
         &self,
         session: &mut dyn Session,
@@ -243,7 +243,7 @@ impl Frame {
                 if let Some(json) = class.json.get(field.name()) {
                     return Some((json.column.as_str().into(), json.column.clone(), ReadAs::Document));
                 }
-                // Only a text can be redacted, and whoever is looked for is found by a value of any type but bytes.
+                // Only a text can be redacted. A person can be found by a value of any type except bytes.
                 let takes_text = matches!(field.constraints().datatype, Datatype::Text | Datatype::Any);
                 let identifies = kind.identifies() && field.constraints().datatype != Datatype::Blob;
                 let read_as = match (field.is_json(), takes_text, identifies) {
@@ -259,8 +259,8 @@ impl Frame {
             .collect()
     }
 
-    /// By owner link that compares a value more strictly: how many rows have no owner, and would have one if the
-    /// values were normalised before they are compared.
+    /// For each owner link with a stricter comparison: the number of ownerless rows that would have an owner with
+    /// normalised values.
     fn spelled_otherwise(&self, class: &BoundClass) -> Vec<(String, String)> {
         let normalised = |column: &str| self.bound.dialect.compared(Compare::Normalised, column);
         let is_stricter = |link: &&BoundLink| {
@@ -299,16 +299,16 @@ impl Frame {
         list
     }
 
-    /// Conditions on rows that nobody has.
+    /// The conditions that a row has no owner.
     fn nobodys(&self, class: &BoundClass) -> Nobodys {
         let ways = Ways { bound: &self.bound };
         if class.links.iter().any(|link| link.role == LinkRole::Owner) {
             let mut gone = ways.is_ownerless(class, "x", false, 0);
             let either = ways.is_ownerless(class, "x", true, 0);
-            // With all classes above passed over, only the row's own links are looked at.
+            // This skips all classes above, so only the row's own links are checked.
             let own = ways.is_ownerless(class, "x", true, self.bound.classes.len());
             let none = format!("({either} AND NOT {gone})");
-            // In a circle each row has an owner, and none of them leads to anybody.
+            // In a cycle every row has an owner, but no row leads to a customer.
             let is_in_one = self.is_in_a_circle(class);
             let may_be = is_in_one || self.above(class).iter().any(|above| self.is_in_a_circle(above));
             let mut by_itself = own;
@@ -359,12 +359,12 @@ impl Frame {
         }
     }
 
-    /// Whether records of the class may hang from one another in a circle.
+    /// Whether records of the class may hang from each other in a cycle.
     fn is_in_a_circle(&self, class: &BoundClass) -> bool {
         !class.is_root && self.above(class).iter().any(|above| above.name == class.name)
     }
 
-    /// The classes from whose records those of a class hang by owner links, over any number of them.
+    /// The classes from which a class's records hang by owner links, directly or through other classes.
     fn above(&self, class: &BoundClass) -> Vec<&BoundClass> {
         let heads = |class: &BoundClass| {
             let owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
@@ -382,18 +382,18 @@ impl Frame {
     }
 }
 
-/// Conditions on rows under `x` that nobody has.
+/// The conditions that a row `x` has no owner.
 struct Nobodys {
-    /// They name nobody as their owner.
+    /// The row names no owner.
     none: String,
-    /// Whom they name is not there.
+    /// The owner that the row names does not exist.
     gone: String,
-    /// Either is so by a link of their own, and not by that of a record from which they hang. None where it always is,
-    /// because the links lead to customers: then it need not be asked of each row once more.
+    /// One of these is true by a link of the row itself, and not by a link of a record from which it hangs. `None` if
+    /// this is always so, because the links lead to customers. Then the check per row is not needed.
     by_itself: Option<String>,
 }
 
-/// True of rows under `x` to which a link of another class leads that holds them.
+/// The condition that a holding link of another class leads to the row `x`.
 fn is_held(bound: &Bound, foot: &BoundClass, link: &BoundLink) -> String {
     let mut is_there = String::new();
     for column in &link.columns {
@@ -409,7 +409,7 @@ fn is_held(bound: &Bound, foot: &BoundClass, link: &BoundLink) -> String {
     )
 }
 
-/// Why the map leaves out rows that no class claims.
+/// The map's reason for rows that no class claims.
 fn ignored_rest(map: &SqlMap, table: &str) -> Option<String> {
     map.ignore.iter().find_map(|(name, ignored)| match ignored {
         Ignored::Rest(reason) if name.eq_ignore_ascii_case(table) => Some(reason.clone()),
@@ -417,7 +417,7 @@ fn ignored_rest(map: &SqlMap, table: &str) -> Option<String> {
     })
 }
 
-/// The columns that tell the classes of a table apart and that the map calls not personal, in so many words.
+/// The columns that distinguish the classes of a table and that the map explicitly calls not personal.
 fn divides<'b>(map: &SqlMap, table: &str, classes: impl Iterator<Item = &'b BoundClass>) -> BTreeSet<String> {
     let mut columns = BTreeSet::new();
     for class in classes {

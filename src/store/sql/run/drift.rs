@@ -1,7 +1,7 @@
-//! Whether the live schema is still the one that the map was held against.
+//! Checks that the live schema is still the schema against which the map was checked.
 //!
-//! Each transaction that counts or changes records asks first for the [number](Session::schema_version) of the schema. Only
-//! another number means reading the schema again: it may be the same all the same.
+//! Each transaction that counts or changes records first reads the [number](Session::schema_version) of the schema.
+//! The schema is read again only if this number has changed. The schema may still be the same.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,30 +15,30 @@ use crate::store::sql::schema::Schema;
 use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::shape::Shape;
 
-/// The schema as it was when the map was held against it.
+/// The schema at the time when the map was checked.
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// The map as the host wrote it.
     pub(crate) map: SqlMap,
     shape: Shape,
-    /// The number of the last schema that was found to fit.
+    /// The number of the last schema that matched.
     version: AtomicI64,
 }
 
 impl Watch {
-    /// `version` has to be read before `schema`: a change in between is then found by the first transaction.
+    /// Read `version` before `schema`: then the first transaction finds a change in between.
     pub(crate) fn new(map: &SqlMap, bound: &Bound, schema: &Schema, version: i64) -> Self {
         Self { map: map.clone(), shape: Shape::of(bound, schema), version: AtomicI64::new(version) }
     }
 
-    /// Names the schema, as far as it matters to the map.
+    /// The digest of the schema, as far as it matters to the map.
     pub(crate) fn digest(&self) -> Digest {
         self.shape.digest()
     }
 }
 
 impl Frame {
-    /// Stops a transaction, before anything is touched, whose schema is another one than the map was held against.
+    /// Stops a transaction before anything is touched, if the schema has changed.
     pub(crate) fn same_schema(&self, session: &mut dyn Session) -> Result<(), Trouble> {
         let version = session.schema_version()?;
         if version == self.watch.version.load(Ordering::Relaxed) {
@@ -56,7 +56,7 @@ impl Frame {
     fn changes(&self, session: &mut dyn Session) -> Result<Vec<String>, Trouble> {
         let schema = session.schema()?;
         let mut changes = self.watch.shape.changes(&Shape::of(&self.bound, &schema));
-        // What the map does not say of the new schema comes with a way out.
+        // Problems of the map with the new schema are listed with a way out.
         let map = &self.watch.map;
         if let Err(problems) = bind(map, &schema, session.dialect()) {
             changes.extend(problems.iter().map(ToString::to_string));
@@ -69,7 +69,7 @@ impl Frame {
         Ok(changes)
     }
 
-    /// The same, in a transaction of its own.
+    /// The same, in its own transaction.
     pub(crate) fn drift(&self, session: &mut dyn Session) -> Result<Vec<String>, Trouble> {
         let mut transaction = session.transaction(Purpose::Read)?;
         let changes = self.changes(&mut *transaction)?;

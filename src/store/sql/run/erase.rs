@@ -1,4 +1,4 @@
-//! Carrying a treatment out: a batch of customers is one transaction.
+//! Carrying out a treatment: a batch of customers is one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use crate::store::sql::whose::{batch, stand_in_sql};
 use crate::store::{Batch, Counts, Erased, Otherwise, StoreError, Target};
 use crate::treatment::Treatment;
 
-/// How often a drawn value may be taken already before the store gives up.
+/// The number of attempts to draw a random value that is not taken.
 const ATTEMPTS: u32 = 3;
 
-/// What an erasure works with.
+/// The inputs of an erasure.
 pub(crate) struct Work {
     pub(crate) treatment: Arc<Treatment>,
     pub(crate) script: Arc<Script>,
@@ -35,7 +35,7 @@ pub(crate) struct Work {
 }
 
 impl Frame {
-    /// One transaction for all targets: done for everyone who is as expected, or for nobody.
+    /// Erases all targets in one transaction. Either every customer with the expected facts is erased, or nobody is.
     fn erase_together(
         &self,
         session: &mut dyn Session,
@@ -57,7 +57,7 @@ impl Frame {
                 }
                 (_, Some(unclear)) => Some(Err(unclear)),
                 (Some(_), None) => None,
-                // What others left behind of a customer who is gone is erased all the same.
+                // Records that remain of a customer who is gone are erased nevertheless.
                 (None, None) if work.treatment.deletes_root() => None,
                 (None, None) => Some(Ok(Erased::Missing)),
             });
@@ -105,8 +105,8 @@ impl Frame {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// First what stays is written, then handed over, then links let go of what is deleted, and then that goes: feet before
-    /// heads.
+    /// Writes the rows that stay, hands rows over, cuts links to rows that will be deleted, and then deletes these
+    /// rows. A row is deleted before the rows that it references.
     fn carry_out(
         &self,
         session: &mut dyn Session,
@@ -152,7 +152,7 @@ impl Frame {
                 }
             }
         }
-        // Before anything is written: afterwards no value leads to a customer any more.
+        // Counted before anything is written: afterwards no value leads to a customer any more.
         for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
             for (n, counted) in self.count_theirs(session, class, readings)? {
                 if let Some(counts) = counts.get_mut(n).filter(|_| counted.rows > 0) {
@@ -178,7 +178,8 @@ impl Frame {
             self.stand_ins(session, targets, work.at)?;
         }
         self.treat(session, &found, readings, Some(counts))?;
-        // What triggers have written meanwhile. It is not counted: how much it is may depend on what was erased.
+        // Treats what triggers have written in the meantime. These rows are not counted, because their number may
+        // depend on erased values.
         if classes.iter().any(|class| class.again && class.is_treated()) {
             self.find_more(session, &work.script.finding)?;
             let again: Vec<(&ClassScript, u64)> = classes
@@ -192,7 +193,7 @@ impl Frame {
         Ok(())
     }
 
-    /// Whether each customer is in the batch once, however the ids are spelled.
+    /// Whether each customer is in the batch only once, even under different spellings of the id.
     fn each_is_once(&self, session: &mut dyn Session) -> Result<bool, Trouble> {
         let parts = self.bound.root().map_or(1, |root| root.key.len());
         let key: Vec<String> = (0..parts).map(|part| format!("k{part}")).collect();
@@ -204,8 +205,8 @@ impl Frame {
         Ok(session.one(&sql, &[], |row| row.flag(0))?)
     }
 
-    /// Treats the rows that were found, each class with their number, and holds what was done against that. Where it is asked
-    /// for, what is not done as the action of a class says is counted by customer.
+    /// Treats the found rows, each class with their number, and checks the number of changed rows. On request, rows
+    /// that are not treated by the action of their class are counted by customer.
     pub(crate) fn treat(
         &self,
         session: &mut dyn Session,
@@ -258,7 +259,7 @@ impl Frame {
         Ok(())
     }
 
-    /// Counts the rows that stay and of which a link lets go, by customer.
+    /// Counts the rows that stay and whose link is cut, by customer.
     fn count_let_go(
         &self,
         session: &mut dyn Session,
@@ -281,7 +282,7 @@ impl Frame {
         Ok(())
     }
 
-    /// Writes the fields of what stays, and hands over. Gives the number of rows by class.
+    /// Writes the fields of rows that stay, and hands rows over. Returns the number of rows by class.
     fn write(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
         let mut done = vec![0; found.len()];
         for ((class, _), done) in found.iter().zip(&mut done) {
@@ -308,7 +309,7 @@ impl Frame {
         Ok(done)
     }
 
-    /// Deletes what goes. Gives the number of rows by class.
+    /// Deletes rows. Returns the number of rows by class.
     fn delete(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
         let mut done = Vec::with_capacity(found.len());
         for (class, _) in found {
@@ -323,12 +324,12 @@ impl Frame {
         Ok(done)
     }
 
-    /// The one number that a statement gives.
+    /// The number that a statement returns.
     pub(crate) fn number(session: &mut dyn Session, sql: &str) -> Result<u64, Fault> {
         session.one(sql, &[], |row| row.natural(0))
     }
 
-    /// Runs a statement of a class. Gives the number of rows.
+    /// Runs a statement of a class. Returns the number of rows.
     fn execute(
         &self,
         session: &mut dyn Session,
@@ -359,7 +360,7 @@ impl Frame {
         Ok(found > 0)
     }
 
-    /// Each tenant's "Unknown Customer": found, or made once.
+    /// Each tenant's "Unknown Customer": found, or created once.
     fn stand_ins(
         &self,
         session: &mut dyn Session,
@@ -413,8 +414,8 @@ impl Frame {
         Ok(())
     }
 
-    /// Together if that works; where a constraint forbids it, in halves, so that one poisoned customer fails
-    /// nobody else.
+    /// Erases the batch in one transaction. If a constraint forbids that, the batch is erased in halves, so that one
+    /// poisoned customer fails nobody else.
     pub(crate) fn erase(
         &self,
         session: &mut dyn Session,
@@ -431,7 +432,7 @@ impl Frame {
                     answers.extend(erased);
                     return Ok(());
                 }
-                // A drawn value was taken already: draw again.
+                // A random value was taken already: draw again.
                 Err(Trouble { fault: Fault::Constraint(constraint), .. })
                     if constraint.kind == ConstraintKind::Unique && attempt + 1 < ATTEMPTS =>
                 {
@@ -455,7 +456,8 @@ impl Frame {
     }
 }
 
-/// Takes rows of a class from those that are treated as its action says, and gives the place where they are counted.
+/// Subtracts rows of a class from the rows that were treated by its action, and returns the counts for the other
+/// results.
 fn take<'c>(counts: &'c mut Counts, class: &ClassName, rows: u64) -> &'c mut Otherwise {
     if let Some(count) = counts.classes.get_mut(class) {
         *count = count.saturating_sub(rows);
@@ -463,7 +465,7 @@ fn take<'c>(counts: &'c mut Counts, class: &ClassName, rows: u64) -> &'c mut Oth
     counts.otherwise.entry(class.clone()).or_default()
 }
 
-/// Columns and values of a new "Unknown Customer".
+/// The columns and values of a new "Unknown Customer".
 fn stand_in_row(
     dialect: &dyn Dialect,
     map: &CustomersMap,

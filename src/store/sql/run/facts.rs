@@ -1,4 +1,4 @@
-//! The customers' facts, in one statement for a whole batch.
+//! The customers' facts, read in one statement for a whole batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::store::sql::session::{Row, Session};
 use crate::store::sql::spelling::{quoted, source_sql};
 use crate::store::sql::whose::stand_in_sql;
 
-/// The columns of a facts statement, and how to read them.
+/// The columns of a statement that reads facts, and how to read them.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     columns: String,
@@ -27,20 +27,20 @@ pub(crate) struct Facts {
     states: Vec<StateName>,
     registered: DateForm,
     dates: Vec<(String, DateForm)>,
-    /// The first day that is plausible as one of the dates, where the map names one before 1900.
+    /// The first plausible day for the dates, if the map sets one before 1900.
     dates_from: Option<NaiveDate>,
     gateways: Vec<GatewayName>,
-    /// Columns that deactivating overwrites.
+    /// The columns that a deactivation overwrites.
     written: Vec<String>,
-    /// How many columns the key has.
+    /// The number of columns of the key.
     key: usize,
 }
 
-/// Facts that every statement has, before states, dates, gateways and written columns.
+/// The number of columns that every statement has, before states, dates, gateways and written columns.
 const FIXED: usize = 9;
 
 impl Facts {
-    /// Makes the columns, and has the database prepare each piece of scalar SQL.
+    /// Makes the columns, and lets the database prepare each scalar SQL expression.
     pub(crate) fn new(session: &mut dyn Session, map: &CustomersMap) -> Result<Self, Problems> {
         let (mut problems, dialect) = (Vec::new(), session.dialect());
         let mut column = |path: &str, source: Option<&Source>| {
@@ -115,8 +115,7 @@ impl Facts {
         &self.columns
     }
 
-    /// Reads a row whose facts begin at a column. A fact in a form that cannot be read is named, and fails
-    /// nobody else.
+    /// Reads a row whose facts begin at a column. An unreadable fact is named, and affects only this customer.
     pub(crate) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
         let key =
             at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
@@ -187,7 +186,7 @@ impl Facts {
         let mut column = at + FIXED;
         for name in &self.states {
             match row.cell(column)? {
-                // Not told of this customer, so the guard that looks at it is up.
+                // Unknown for this customer, so the guard that uses the state is up.
                 Cell::Null => {}
                 Cell::Integer(flag @ 0..=1) => drop(customer.states.insert(name.clone(), flag == 1)),
                 _ => unreadable_fact(&mut customer, &format!("state {name}")),
@@ -195,7 +194,7 @@ impl Facts {
             column += 1;
         }
         for (name, form) in &self.dates {
-            // Whether it lies too far ahead is seen by whoever knows the day.
+            // The upper limit is checked later, where the day is known.
             match form.read_stored(row.cell(column)?.stored(), None) {
                 ReadDate::Date(moment) => drop(customer.dates.insert(name.clone(), moment)),
                 ReadDate::None => {}
@@ -226,7 +225,7 @@ fn unreadable_fact(customer: &mut Customer, name: &str) {
     customer.unreadable.insert(name.to_owned());
 }
 
-/// A part of a key. Text that is no UTF-8 is none.
+/// A part of a key. `Null` for a text that is not UTF-8.
 fn key_part(value: Cell<'_>) -> Value {
     match value {
         Cell::Text(bytes) => std::str::from_utf8(bytes).map_or(Value::Null, Value::from),
@@ -234,10 +233,10 @@ fn key_part(value: Cell<'_>) -> Value {
     }
 }
 
-/// A value in a form that cannot be read.
+/// The error that a value cannot be read.
 struct Unreadable;
 
-/// A text in UTF-8.
+/// The text of a value, in UTF-8.
 fn text(value: Cell<'_>) -> Result<Option<String>, Unreadable> {
     match value {
         Cell::Null => Ok(None),
@@ -246,8 +245,8 @@ fn text(value: Cell<'_>) -> Result<Option<String>, Unreadable> {
     }
 }
 
-/// The kinds of holds: one, none (NULL or an empty array), or a JSON array. An empty text, a NULL within an array and a word
-/// that is no kind are holds of which nobody knows the kind.
+/// The kinds of holds: one kind, none (NULL or an empty array), or a JSON array of kinds. An empty text, a NULL
+/// within an array and an unknown word are holds of an unknown kind.
 fn holds(value: Cell<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
     let text = match value {
         Cell::Null => return Ok(BTreeSet::new()),
@@ -262,7 +261,7 @@ fn holds(value: Cell<'_>) -> Result<BTreeSet<HoldKind>, Unreadable> {
     kinds.iter().map(|kind| HoldKind::named(kind).ok_or(Unreadable)).collect()
 }
 
-/// The tenants with which an account is connected, by name: one, or a JSON array of texts and numbers.
+/// The names of the tenants with which an account is connected: one name, or a JSON array of texts and numbers.
 fn names(value: Cell<'_>) -> Result<Vec<TenantId>, Unreadable> {
     let Cell::Text(bytes) = value else { return Err(Unreadable) };
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?.trim();
@@ -278,7 +277,7 @@ fn names(value: Cell<'_>) -> Result<Vec<TenantId>, Unreadable> {
     names.iter().map(name).collect()
 }
 
-/// One id, none, or a JSON array of ids.
+/// The profile ids: one id, none, or a JSON array of ids.
 fn profiles(value: Cell<'_>) -> Result<Vec<String>, Unreadable> {
     let text = match value {
         Cell::Null => return Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! By what people are found, and whom the texts of a batch are searched for.
+//! The values by which people are found, and the people for whom the texts of a batch are searched.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::store::sql::whose::Touched;
 use crate::store::{Batch, StoreError};
 use crate::treatment::Treatment;
 
-/// What of a customer cannot be read, in words: a value, or a document.
+/// What cannot be read of a customer, in words: a value, or a document.
 #[derive(Clone, Default)]
 struct Unread {
     value: Option<String>,
@@ -28,7 +28,7 @@ struct Unread {
 }
 
 impl Frame {
-    /// Text values of the fields by which a person is found. One of whom something cannot be read gets an error.
+    /// The text values of the fields by which a person is found. A customer with an unreadable value gets an error.
     pub(crate) fn identifiers(
         &self,
         session: &mut dyn Session,
@@ -47,7 +47,7 @@ impl Frame {
         Ok(list.into_iter().map(answer).collect())
     }
 
-    /// Of everybody in the batch, as far as a value of a class's field counts.
+    /// The identifiers of every customer in the batch. `counts` says which values of a field to use.
     fn batch_identifiers(
         &self,
         session: &mut dyn Session,
@@ -100,7 +100,7 @@ impl Frame {
                                 identifiers.insert((*kind).clone(), text.as_text().unwrap_or_default());
                             }
                         }
-                        // A column of bytes holds no text by which anybody is found.
+                        // A column of bytes contains no text by which a person is found.
                         Err(_) if *is_binary => {}
                         Err(_) if pointer.is_none() && !counts(&value.to_value()) => {}
                         Err(why) => {
@@ -118,8 +118,8 @@ impl Frame {
         Ok(list)
     }
 
-    /// Makes ready to search the texts of the batch, if the treatment has any searched. By now the customers' own
-    /// values are still there.
+    /// Prepares the search of the batch's texts, if the treatment searches texts. At this time the customers' own
+    /// values still exist.
     pub(super) fn look_for(
         &self,
         session: &mut dyn Session,
@@ -134,8 +134,8 @@ impl Frame {
         let identifiers = self.batch_identifiers(session, customers, |class, field, value| {
             !treatment.is_erased(class, field, value)
         })?;
-        // A document that cannot be read is replaced or refused where it is treated; a name that cannot be read could not
-        // be looked for anywhere.
+        // An unreadable document is replaced or refused where it is treated. An unreadable name could not be searched
+        // for anywhere.
         if let Some(what) = identifiers.iter().find_map(|(_, unread)| unread.value.clone()) {
             let unread = Unreadable {
                 what: format!("{what}, so texts cannot be searched for it"),

@@ -1,4 +1,4 @@
-//! Listing mentions that are not certain, row by row.
+//! Lists uncertain mentions, row by row.
 
 use chrono::NaiveDate;
 
@@ -15,7 +15,7 @@ use crate::store::{Batch, StoreError, UncertainMention};
 use crate::treatment::Treatment;
 
 impl Frame {
-    /// One customer after another, each by itself: what cannot be read of one says nothing of the others.
+    /// Lists them one customer at a time, so that an unreadable value affects only its customer.
     pub(crate) fn list_uncertain(
         &self,
         session: &mut dyn Session,

@@ -38,37 +38,37 @@ pub(crate) use census::{date_forms, is_unsearchable};
 pub(crate) use erase::Work;
 use facts::Facts;
 
-/// How many treatments are kept as statements.
+/// The number of treatments whose statements are cached.
 const SCRIPTS: usize = 256;
 
-/// What a store over a database knows of it, whichever database it is.
+/// What a store knows about its database, for every kind of database.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) bound: Bound,
     facts: Facts,
     pub(crate) bench: Bench,
     scripts: Mutex<BTreeMap<Digest, Arc<Script>>>,
-    /// What customers have, whatever is done to it.
+    /// The statements that find the customers' records, whatever the treatment.
     held: Finding,
-    /// The schema that the map was held against.
+    /// The schema against which the map was checked.
     pub(crate) watch: drift::Watch,
-    /// Tables in which rows may be of no class.
+    /// Tables that may have rows without a class.
     unclaimed: Vec<unclaimed::Unclaimed>,
 }
 
 impl Frame {
-    /// Holds a map against the live schema, and makes the tables of the session's own.
+    /// Checks a map against the live schema, and creates the temporary tables.
     pub(crate) fn new(
         session: &mut dyn Session,
         map: &SqlMap,
         doing: &'static str,
     ) -> Result<Self, StoreError> {
         let failed = |fault: Fault| fault.into_error(doing);
-        // Read before the schema: the first transaction finds a change in between.
+        // Read before the schema: then the first transaction finds a change in between.
         let version = session.schema_version().map_err(failed)?;
         let schema = session.schema().map_err(failed)?;
         let bound = bind(map, &schema, session.dialect());
-        // Scalar SQL is looked at even where the map does not fit: everything is said at once.
+        // Scalar SQL is checked even if the map does not match, so that all problems are reported at once.
         let facts = match schema.table(&map.customers.table) {
             Some(_) => Facts::new(session, &map.customers),
             None => Err(Problems::default()),
@@ -95,7 +95,7 @@ impl Frame {
         Ok(Self { bound, facts, bench, scripts, held, watch, unclaimed })
     }
 
-    /// A statement of a class that the database does not take, with the trigger that is the cause if one is.
+    /// The error for a statement of a class that the database refuses, with the trigger if a trigger is the cause.
     fn refused_at(&self, class: &ClassName) -> impl Fn(Fault) -> Trouble {
         move |fault| {
             let fault = match fault {
@@ -112,7 +112,7 @@ impl Frame {
 
     pub(crate) fn script(&self, treatment: &Treatment) -> Arc<Script> {
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
-        // One a day for each tenant with a duty: yesterday's are not asked for again.
+        // There is one per day for each tenant with a duty. Yesterday's statements are not needed again.
         if scripts.len() >= SCRIPTS {
             scripts.clear();
         }

@@ -1,4 +1,4 @@
-//! Records whose owner is gone: found by the links that lead nowhere, and treated a bounded part at a time.
+//! Ownerless records: found by links that lead nowhere, and treated in parts of bounded size.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::store::sql::session::{Purpose, Session};
 use crate::store::{Cursor, OwnerlessErased, OwnerlessRequest, StoreError, Tally};
 use crate::treatment::RecordAction;
 
-/// How many rows are treated in one transaction.
+/// The maximum number of rows that one transaction treats.
 const MOST_AT_ONCE: usize = 10_000;
 
-/// How far the parts have come: a class, and the key of its last record.
+/// The place that the parts have reached: a class, and the key of its last record.
 struct Place {
     class: ClassName,
     key: Vec<Value>,
@@ -44,8 +44,8 @@ impl Place {
 }
 
 impl Frame {
-    /// The statements for the classes that the request names. Classes that it says nothing of, and that another store may
-    /// hold, are none of ours.
+    /// The statements for the classes that the request names. Classes that it does not name may belong to another
+    /// store.
     pub(crate) fn ownerless(&self, request: &OwnerlessRequest) -> Result<Arc<Nobodys>, StoreError> {
         let bound = &self.bound;
         let acts = |class: &ClassName| {
@@ -70,23 +70,23 @@ impl Frame {
     }
 }
 
-/// The statements for records that nobody owns.
+/// The statements for ownerless records.
 #[derive(Debug)]
 pub(crate) struct Nobodys {
     pub(crate) script: Arc<Script>,
     parts: Vec<(ClassScript, Part)>,
 }
 
-/// What came of touching a part.
+/// The result of selecting a part.
 struct Touched<'n> {
     rows: u64,
-    /// The key of the last one.
+    /// The key of the last row.
     last: Vec<Value>,
     readings: Readings<'n>,
 }
 
 impl Frame {
-    /// Touches the next rows of a class, after a key. None once there are none any more.
+    /// Selects the next rows of a class, after a key. `None` if there are no more rows.
     fn touch_part<'n>(
         &self,
         session: &mut dyn Session,
@@ -111,7 +111,8 @@ impl Frame {
         Ok(Some(Touched { rows, last, readings }))
     }
 
-    /// Does to the touched rows what is done to their class. Gives the number of rows that went, or were written to.
+    /// Treats the selected rows by the action of their class. Returns the number of rows that were deleted or
+    /// written.
     fn treat_part(
         &self,
         session: &mut dyn Session,
@@ -126,8 +127,8 @@ impl Frame {
         Ok(rows)
     }
 
-    /// The next part, in a transaction of its own. One that is refused is tried in halves, down to the one row that is to
-    /// blame, which is passed over.
+    /// Treats the next part, in its own transaction. If it is refused, it is tried in halves, down to the single row
+    /// that is the cause. This row is skipped.
     pub(crate) fn erase_ownerless(
         &self,
         session: &mut dyn Session,

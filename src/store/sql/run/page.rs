@@ -1,7 +1,7 @@
 //! Pages of customers, by key.
 //!
-//! A cursor holds the last row's key as the database stores it, each value with its storage class. So no spelling of an id
-//! comes in between, and a page always begins behind the one before.
+//! A cursor holds the last row's key as the database stores it, each value with its storage class. No spelling of an
+//! id is involved, so a page always begins right after the previous page.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +21,10 @@ use crate::store::{Cursor, Page, PageRequest};
 pub(super) enum Part {
     #[serde(rename = "i")]
     Integer(i64),
-    /// The bits of a number.
+    /// The bits of a floating-point number.
     #[serde(rename = "r")]
     Real(u64),
-    /// The bytes of a text, which may be no UTF-8, in hexadecimal.
+    /// The bytes of a text in hexadecimal. The text may not be UTF-8.
     #[serde(rename = "t")]
     Text(String),
     #[serde(rename = "b")]
@@ -32,7 +32,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// None of NULL, which no key that is paged over holds.
+    /// The part of a stored value. `None` for NULL, which no paged key contains.
     fn of(value: Cell<'_>) -> Option<Self> {
         match value {
             Cell::Null => None,
@@ -43,7 +43,7 @@ impl Part {
         }
     }
 
-    /// The same of a value.
+    /// The part of a value. `None` for NULL.
     pub(super) fn of_value(value: &Value) -> Option<Self> {
         match value {
             Value::Null => None,
@@ -54,7 +54,7 @@ impl Part {
         }
     }
 
-    /// The value. None of a text that is none.
+    /// The value. `None` for a text that is not UTF-8.
     pub(super) fn value(&self) -> Option<Value> {
         Some(match self {
             Self::Integer(number) => Value::Integer(*number),
@@ -64,7 +64,7 @@ impl Part {
         })
     }
 
-    /// The parameter, and how a statement takes it.
+    /// The parameter's value, and the SQL that uses it.
     fn bind(&self, dialect: &dyn Dialect, place: usize) -> Option<(Value, String)> {
         let place = dialect.parameter(place);
         Some(match self {
@@ -121,7 +121,7 @@ impl Frame {
     }
 }
 
-/// The values of a cursor, and how a statement takes each.
+/// The values of a cursor, each with the SQL that uses it.
 fn read(dialect: &dyn Dialect, cursor: &Cursor, parts: usize) -> Result<Vec<(Value, String)>, Trouble> {
     let list: Option<Vec<Part>> = serde_json::from_str(cursor.as_str()).ok();
     let list = list.filter(|list| list.len() == parts);

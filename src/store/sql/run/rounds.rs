@@ -1,5 +1,5 @@
-//! Running the statements that find rows: in rounds, until nothing new is found, and with one reading of a table for several
-//! of them.
+//! Runs the statements that find rows, in rounds until nothing new is found. One reading of a table serves several
+//! statements.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -11,15 +11,15 @@ use crate::store::sql::session::{Row, Session};
 use crate::store::sql::spelling::{json_rows, listed};
 use crate::store::sql::whose::{Fill, Finding, Place, Reads, Set, batch, handle_names, picked};
 
-/// What has been found so far, and which tables were read for it.
+/// What was found so far, and which tables were read for it.
 #[derive(Debug, Default)]
 pub(crate) struct Readings<'f> {
     grown: Grown,
-    /// Everything for which a table may have to be read, with the set that it starts from.
+    /// All statements that may need to read a table, each with the set from which it starts.
     wanted: Vec<(&'f Reads, Option<Place>)>,
-    /// What was picked: from which table, the condition on the rows, and how often the set had grown by then.
+    /// What was picked: the table, the condition on the rows, and how often the set had grown by then.
     picked: HashSet<(usize, String, u64)>,
-    /// The same of statements that have read the table themselves.
+    /// The same for statements that read the table themselves.
     read: HashSet<(usize, String, u64)>,
     /// Tables of which rows were picked.
     filled: BTreeSet<usize>,
@@ -35,13 +35,13 @@ impl<'f> Readings<'f> {
         Self { wanted, ..Self::default() }
     }
 
-    /// Whether nothing was found from which a statement starts.
+    /// Whether the set from which a statement starts is empty.
     pub(crate) fn is_empty(&self, from: Option<Place>) -> bool {
         self.grown.version(from) == 0
     }
 }
 
-/// How often each set has grown.
+/// The number of times that each set has grown.
 #[derive(Clone, Debug, Default)]
 struct Grown {
     of: BTreeMap<Place, u64>,
@@ -55,8 +55,8 @@ impl Grown {
 }
 
 impl Frame {
-    /// Finds everything that the treatment has to know of the batch, when all of it leaves; `ends` are the statements that
-    /// will follow links afterwards.
+    /// Finds everything that the treatment needs to know about the batch, if all its customers are erased. `ends` are
+    /// the statements that follow links afterwards.
     pub(crate) fn find<'f>(
         &self,
         session: &mut dyn Session,
@@ -69,7 +69,7 @@ impl Frame {
         Ok(readings)
     }
 
-    /// The same where each customer of the batch leaves alone.
+    /// Finds the same, if each customer of the batch is erased alone.
     pub(crate) fn find_each<'f>(
         &self,
         session: &mut dyn Session,
@@ -82,14 +82,14 @@ impl Frame {
         Ok(readings)
     }
 
-    /// The same over what was found before: what triggers have written since is added.
+    /// Finds more, in addition to what was found before: what triggers have written since.
     pub(crate) fn find_more(&self, session: &mut dyn Session, finding: &Finding) -> Result<(), Trouble> {
         let mut readings = Readings::of(finding, std::iter::empty());
         readings.grown.of = finding.used.iter().map(|place| (*place, 1)).collect();
         self.find_from(session, finding, &mut readings, &finding.sharing.stay)
     }
 
-    /// What hangs together with rows that are touched already: nobody's, when these expire.
+    /// Finds what hangs together with rows that are selected already: ownerless rows, when they expire.
     pub(crate) fn find_around<'f>(
         &self,
         session: &mut dyn Session,
@@ -151,7 +151,7 @@ impl Frame {
             readings.grown.seen.clear();
             self.spread(session, 7, stay, readings)?;
             self.spread(session, 8, &sharing.had, readings)?;
-            // Which rows go may have changed, whatever has grown.
+            // The rows to delete may have changed, even if no set has grown.
             readings.grown = Grown { of: before.of.clone(), seen: HashSet::new() };
             self.spread(session, 9, &finding.goes, readings)?;
             let is_settled = readings.grown.of == before.of;
@@ -163,7 +163,7 @@ impl Frame {
         self.mark(session, finding)
     }
 
-    /// Only what the customers of the batch have, and what of it somebody else has too.
+    /// Finds only the records of the batch's customers, and their other owners.
     pub(crate) fn unclear(
         &self,
         session: &mut dyn Session,
@@ -190,8 +190,8 @@ impl Frame {
         Ok(list)
     }
 
-    /// Per customer of the batch, class and link, how many rows of other tenants' customers the treatment would reach; once all
-    /// sets are there. `tenants` are the customers' own, by number.
+    /// The number of rows of other tenants' customers that the treatment would reach, by customer of the batch, class
+    /// and link. Call this after all sets are filled. `tenants` are the customers' own tenants, by number.
     pub(super) fn abroad(
         &self,
         session: &mut dyn Session,
@@ -219,7 +219,7 @@ impl Frame {
         Ok(list)
     }
 
-    /// Runs statements until nothing is added any more. One whose source has not grown since is passed over.
+    /// Runs statements until nothing is added any more. A statement whose source has not grown since is skipped.
     fn spread(
         &self,
         session: &mut dyn Session,
@@ -231,7 +231,7 @@ impl Frame {
             let mut is_new = false;
             for (n, fill) in fills.iter().enumerate() {
                 let version = readings.grown.version(fill.from);
-                // Nothing comes of nothing.
+                // An empty source adds nothing.
                 if version == 0 || !readings.grown.seen.insert((phase, n, version)) {
                     continue;
                 }
@@ -241,7 +241,7 @@ impl Frame {
                 if self.run(session, sql, fill.into.1)? > 0 {
                     let grown = &mut readings.grown.of;
                     *grown.entry(fill.into).or_insert(0) += 1;
-                    // A row that was touched before may go now, and what leads to it with it.
+                    // A row that was selected before may be deleted now, and so may the rows that reference it.
                     if let (Set::Along, number) = fill.into {
                         *grown.entry((Set::Touched, number)).or_insert(0) += 1;
                     }
@@ -254,8 +254,9 @@ impl Frame {
         }
     }
 
-    /// Picks the rows of a table that a statement needs, and those that other statements will need, in one reading. False
-    /// where the statement is to read the table itself: it has an index, or nobody else needs a reading.
+    /// Picks the rows of a table that a statement needs, together with the rows that other statements will need, in
+    /// one reading. Returns `false` if the statement should read the table itself: it has an index, or no other
+    /// statement needs the reading.
     pub(crate) fn pick(
         &self,
         session: &mut dyn Session,

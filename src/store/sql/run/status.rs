@@ -1,4 +1,4 @@
-//! The reversible first step, and taking it back.
+//! Deactivating customers, the reversible first step, and undoing it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use crate::store::sql::triggers::came_to_nothing;
 use crate::store::{Batch, Deactivated, Deactivation, Reactivated, Reactivation, StoreError};
 
 impl Frame {
-    /// Together if that works, otherwise in halves, as [`erase`](Self::erase).
+    /// Deactivates the batch in one transaction. If that fails, deactivates it in halves, like
+    /// [`erase`](Self::erase).
     pub(crate) fn deactivate(
         &self,
         session: &mut dyn Session,
@@ -89,7 +90,7 @@ impl Frame {
                 self.in_batch("")
             );
             transaction.execute(&sql, &[]).map_err(self.refused_at(&map.class))?;
-            // A trigger may leave the row as it was, or write it back, and the database reports no error.
+            // A trigger may keep the old row or restore it, and the database reports no error.
             let after = self.batch_facts(&mut *transaction)?;
             let is_archived = |n: &usize| after.get(n).is_some_and(|facts| facts.status.is_archived());
             if !(0..batch.len()).filter(|n| !out.contains(n)).all(|n| is_archived(&n)) {
@@ -100,7 +101,8 @@ impl Frame {
         Ok(answers)
     }
 
-    /// What the map writes was refused: the error names the map, because no treatment of a policy writes it.
+    /// The error when the database refuses the map's own values. The error names the map, because no treatment of a
+    /// policy writes these values.
     fn refused(&self, doing: &'static str, trouble: Trouble) -> StoreError {
         let DeactivateMap::Write(writes) = &self.customers().deactivate else {
             return trouble.into_error(doing, &self.bound);
@@ -133,7 +135,8 @@ impl Frame {
         StoreError::Deactivation { doing, columns, constraint: constraint.named(&self.bound, class), way_out }
     }
 
-    /// Together if that works, otherwise one by one: a customer whose former values are refused does not fail the others.
+    /// Reactivates the batch in one transaction. If that fails, reactivates the customers one by one: a customer
+    /// whose former values are refused does not fail the others.
     pub(crate) fn reactivate(
         &self,
         session: &mut dyn Session,
@@ -207,13 +210,13 @@ impl Frame {
     }
 }
 
-/// The statement was carried out, and read back the customer is as before.
+/// The fault when the statement succeeded, but reading back shows the customer as before.
 fn undone() -> Fault {
     Fault::Constraint(Constraint::new(ConstraintKind::Undone, "the row is as it was before"))
 }
 
-/// A value that the map writes to a column, as an expression. The instant is written as the column stores dates. `b.tenant`
-/// is the tenant's name where there is one.
+/// The SQL expression of a value that the map writes to a column. An instant is written in the form in which the
+/// column stores dates. `b.tenant` is the tenant's name, if the batch has one.
 pub(crate) fn written(
     dialect: &dyn Dialect,
     map: &CustomersMap,

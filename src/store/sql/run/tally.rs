@@ -16,7 +16,7 @@ use crate::store::{Batch, ClassTally, Kept, StoreError, Tally};
 use crate::treatment::Treatment;
 
 impl Frame {
-    /// Rows and rows with something to do, per customer of the batch, for one class.
+    /// The number of rows, and of rows with something to do, per customer of the batch, for one class.
     pub(super) fn count(
         session: &mut dyn Session,
         class: &ClassName,
@@ -27,7 +27,7 @@ impl Frame {
         session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
     }
 
-    /// Rows that will be treated, per customer of the batch, for one class.
+    /// The number of rows that will be treated, per customer of the batch, for one class.
     pub(super) fn count_rows(
         session: &mut dyn Session,
         class: &ClassName,
@@ -36,7 +36,7 @@ impl Frame {
         session.rows(sql, &[], |row| Ok((row.natural(0)?, row.natural(1)?))).map_err(Trouble::at(class))
     }
 
-    /// The same, with what duties keep of these rows where the tally tells it.
+    /// The same, with what duties keep of these rows if the statement returns it.
     fn tally_of(
         &self,
         session: &mut dyn Session,
@@ -59,7 +59,7 @@ impl Frame {
         session.rows(sql, parameters, read).map_err(Trouble::at(&class.class))
     }
 
-    /// The same of rows of which each says by its dates whether a duty keeps it.
+    /// The same, where each row's dates say whether a duty keeps it.
     fn tally_dated(
         &self,
         session: &mut dyn Session,
@@ -99,7 +99,7 @@ impl Frame {
                 for ((_, field), span) in duties.iter().zip(spans) {
                     kept.add(field, span.last);
                     kept.add(field, span.first);
-                    // By the same field a record may be kept for several tenants.
+                    // A record may be kept by the same field for several tenants.
                     if !kept.unreadable.contains_key(field) {
                         kept.add_unreadable(field, span.unreadable);
                     }
@@ -109,7 +109,7 @@ impl Frame {
             .collect())
     }
 
-    /// Rows that a duty keeps, per customer of the batch, for one class.
+    /// The rows that a duty keeps, per customer of the batch, for one class.
     pub(super) fn kept(
         session: &mut dyn Session,
         class: &ClassName,
@@ -122,7 +122,7 @@ impl Frame {
                 for column in [3 * n + 2, 3 * n + 3] {
                     kept.add(field, row.day(column)?);
                 }
-                // By the same field a record may be kept for several tenants.
+                // A record may be kept by the same field for several tenants.
                 if !kept.unreadable.contains_key(field) {
                     kept.add_unreadable(field, row.natural(3 * n + 4)?);
                 }
@@ -132,7 +132,7 @@ impl Frame {
         session.rows(&statement.sql, &statement.parameters, read).map_err(Trouble::at(class))
     }
 
-    /// Mentions that are not certain, per customer of the batch and field, for one class.
+    /// The uncertain mentions, per customer of the batch and field, for one class.
     pub(super) fn uncertain(
         session: &mut dyn Session,
         class: &ClassName,
@@ -163,7 +163,8 @@ impl Frame {
         let script = self.script(treatment);
         let mut transaction = session.transaction(Purpose::Read)?;
         self.same_schema(&mut *transaction)?;
-        // Each plan is of one customer who leaves alone. What goes along with others is worked out for each by itself.
+        // Each plan is for one customer who is erased alone. If records are erased together with others, each
+        // customer is counted separately.
         let most = if script.finding.goes_along() { 1 } else { customers.len().max(1) };
         let mut tallies = Vec::with_capacity(customers.len());
         for part in customers.chunks(most) {
@@ -173,8 +174,8 @@ impl Frame {
         Ok(tallies)
     }
 
-    /// Together if that works; where a value cannot be read, in halves, so that one customer's broken record says nothing
-    /// of the others.
+    /// Counts the batch in one go. If a value cannot be read, the batch is counted in halves, so that one customer's
+    /// unreadable record does not affect the others.
     pub(crate) fn tally(
         &self,
         session: &mut dyn Session,
@@ -207,7 +208,8 @@ impl Frame {
         }
     }
 
-    /// Why the records of one customer cannot be counted. What is no trouble of this customer's own comes back as it is.
+    /// Why the records of one customer cannot be counted. An error that does not concern only this customer is
+    /// returned unchanged.
     pub(super) fn uncounted(
         &self,
         trouble: Trouble,
@@ -237,8 +239,8 @@ impl Frame {
         Ok(each.map(|(n, tally)| unclear.remove(&n).map_or(Ok(tally), Err)).collect())
     }
 
-    /// Finds everything that is counted of some customers, and makes ready to search their texts. Those of whom nothing can be
-    /// told are left out, each with the reason.
+    /// Finds everything to count for some customers, and prepares the search of their texts. Customers who cannot be
+    /// counted are left out, each with the reason.
     pub(super) fn find_to_count<'f>(
         &self,
         session: &mut dyn Session,
@@ -282,7 +284,7 @@ impl Frame {
         Ok((readings, unclear))
     }
 
-    /// The customers of the batch of whom not everything can be told, each with the first reason.
+    /// The customers of the batch for whom something is unclear, each with the first reason.
     pub(super) fn unclear_customers(
         &self,
         session: &mut dyn Session,
@@ -295,8 +297,8 @@ impl Frame {
         Ok(customers)
     }
 
-    /// The customers of the batch of whom nothing may be touched, once their records were found: rows hang from them that no class
-    /// claims, or the treatment would reach rows of other tenants than these.
+    /// The customers of the batch who must not be touched. Either unclaimed rows hang from them, or the treatment
+    /// would reach rows of other tenants. Call this after their records were found.
     pub(super) fn blocked(
         &self,
         session: &mut dyn Session,
@@ -311,7 +313,7 @@ impl Frame {
         Ok(customers)
     }
 
-    /// What a treatment's statements count, for so many.
+    /// What a treatment's statements count, for a number of customers.
     pub(super) fn count_by(
         &self,
         session: &mut dyn Session,
@@ -401,7 +403,7 @@ impl Frame {
         Ok(tallies)
     }
 
-    /// Rows in which fields belong to customers of the batch, beyond the rows that these customers have themselves.
+    /// Rows in which fields belong to customers of the batch, other than the customers' own rows.
     pub(super) fn count_theirs(
         &self,
         session: &mut dyn Session,
@@ -419,7 +421,7 @@ impl Frame {
         Ok(all)
     }
 
-    /// Finds those of the batch with whom too few share what would stay. By now nothing is written.
+    /// Finds the customers of the batch whose kept values too few customers share. Nothing is written yet.
     pub(crate) fn find_rare(&self, session: &mut dyn Session, script: &Script) -> Result<(), Trouble> {
         for group in script.classes.iter().filter_map(|class| class.group.as_ref()) {
             if let Some(field) = &group.within_document {
@@ -438,7 +440,7 @@ impl Frame {
     }
 }
 
-/// Between which days the records lie that a duty keeps, and how many dates cannot be read.
+/// The first and last day of the records that a duty keeps, and the number of unreadable dates.
 #[derive(Clone, Copy, Default)]
 struct Span {
     first: Option<NaiveDate>,

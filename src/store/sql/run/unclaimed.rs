@@ -1,7 +1,7 @@
-//! Rows that hang from a customer and that no class of their table claims.
+//! Finds rows that hang from a customer, but that no class of their table claims.
 //!
-//! A census counts such rows in whole tables. One that was written since is found here, with the customer from whom it hangs:
-//! nobody knows what it is, so nothing of that customer is touched.
+//! A census counts such rows in whole tables. This module finds rows that were written since the census, together
+//! with the customer from whom they hang. Nobody knows what such a row means, so nothing of that customer is touched.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ use crate::store::sql::session::Session;
 use crate::store::sql::whose::{From, Set, Toward, Ways};
 use crate::treatment::{RecordAction, Treatment};
 
-/// A table with rows that may be of no class.
+/// A table that may have rows of no class.
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
     table: String,
     classes: Vec<ClassName>,
-    /// Each counts, per customer of the batch, the rows to which one link leads.
+    /// Statements, one per link. Each counts the rows at the end of the link, per customer of the batch.
     counts: Vec<String>,
 }
 
-/// The tables whose classes do not claim all rows, and for whose other rows the map gives no reason.
+/// The tables whose classes do not claim all rows, unless the map gives a reason for the other rows.
 pub(crate) fn tables(bound: &Bound, map: &SqlMap) -> Vec<Unclaimed> {
     let mut tables: Vec<Unclaimed> = Vec::new();
     for class in &bound.classes {
@@ -55,7 +55,7 @@ fn has_reason(map: &SqlMap, table: &str) -> bool {
         .any(|(name, ignored)| matches!(ignored, Ignored::Rest(_)) && name.eq_ignore_ascii_case(table))
 }
 
-/// Statements that count rows of the class's table, by each link by which the class's own rows hang.
+/// The statements that count unclaimed rows of the class's table, one for each link of the class.
 fn counts(bound: &Bound, class: &BoundClass, rows: &Rows) -> Vec<String> {
     let ways = Ways { bound };
     let beside = BoundClass { rows: rows.clone(), ..class.clone() };
@@ -76,8 +76,8 @@ fn counts(bound: &Bound, class: &BoundClass, rows: &Rows) -> Vec<String> {
 }
 
 impl Frame {
-    /// The customers of the batch from whom rows hang that no class claims, once their records were found. Only tables count
-    /// in which the treatment does something.
+    /// The customers of the batch from whom unclaimed rows hang. Call this after their records were found. Only
+    /// tables that the treatment changes count.
     pub(crate) fn unclaimed(
         &self,
         session: &mut dyn Session,

@@ -20,7 +20,7 @@ pub(super) struct Writer<'b> {
     pub(super) bound: &'b Bound,
     pub(super) ways: Ways<'b>,
     pub(super) treatment: &'b Treatment,
-    /// Classes whose touched rows need no set.
+    /// Classes whose selected rows need no set.
     pub(super) without_set: &'b BTreeSet<usize>,
     pub(super) kept: &'b BTreeMap<usize, Kept<'b>>,
 }
@@ -39,7 +39,7 @@ impl Writer<'_> {
         let touched = self.touched(number, class);
         let (known, from) = (touched.known(), touched.rows());
         let due = touched.is_due();
-        // Fields that belong to somebody at the far end of a link are written for that one alone.
+        // A field that belongs to the person at the far end of a link is written only for that person.
         let reading = Reading::new(self.bound, class, treated);
         let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
         let fields = self.unless_theirs(class, targets(class, &reading, own, slots));
@@ -68,7 +68,7 @@ impl Writer<'_> {
         let needs_rows = !matches!(pending_now.as_str(), "FALSE" | "TRUE");
         let of_rows = if needs_rows { &from } else { &known };
         let had = if class.is_shared { " WHERE relinquish_r.had = 0" } else { "" };
-        // What a duty keeps is not read.
+        // Records that a duty keeps are not read.
         let is_whole = touched.is_whole();
         let are_due = match (&is_whole, pending_now.as_str()) {
             (None, "TRUE") => Due::All,
@@ -76,7 +76,7 @@ impl Writer<'_> {
             _ => Due::Counted,
         };
         let deferred = self.kept.get(&number).filter(|_| treated.is_deferred());
-        // Where rows are found without a set, each says for itself whether a duty keeps it.
+        // If rows are found without a set, each row itself says whether a duty keeps it.
         let at_once = deferred.filter(|_| touched.is_without_set()).zip(is_whole.as_ref());
         let due_rows = match (&is_whole, pending_now.as_str()) {
             (Some(is_whole), "TRUE") => format!("count(*) - count(CASE WHEN {is_whole} THEN 1 END)"),
@@ -124,7 +124,7 @@ impl Writer<'_> {
             each.collect()
         });
         let kept = deferred.filter(|_| at_once.is_none()).map(|kept| {
-            // None of a record that this duty does not keep.
+            // NULL for a record that this duty does not keep.
             let by_date = kept.days(&self.ways, &table).into_iter().fold(
                 String::new(),
                 |mut sql, (day, is_unreadable)| {
@@ -182,8 +182,8 @@ impl Writer<'_> {
             }
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
-                // Every row is written, and what is erased already comes out as it went in: whether a row was written
-                // must not tell what was in it.
+                // Every row is written; what is erased already keeps its value. Whether a row was written must not
+                // reveal its contents.
                 let mut act = Statement::default();
                 let sets = assignments(dialect, &mut act, class, slots, &fields, group.as_ref());
                 act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(&due));
@@ -245,7 +245,7 @@ impl Writer<'_> {
         }
     }
 
-    /// How the touched rows of a class are found.
+    /// How the selected rows of a class are found.
     pub(super) fn touched<'c>(&'c self, number: usize, class: &'c BoundClass) -> Touched<'c> {
         if !self.without_set.contains(&number) {
             return Touched::in_set(self.bound, class, number);
@@ -261,7 +261,8 @@ impl Writer<'_> {
         !self.needed_over(class).is_empty()
     }
 
-    /// The links over which a kept record needs rows of the class: the number of what its duty needs, and where the link is.
+    /// The links over which a kept record needs rows of the class: the number of the set of needs, the class of the
+    /// link, and the link.
     fn needed_over(&self, class: &BoundClass) -> Vec<(usize, usize, &BoundLink)> {
         let mut links = Vec::new();
         for (group, needs) in self.treatment.kept_together().into_iter().enumerate() {
@@ -276,8 +277,8 @@ impl Writer<'_> {
         links
     }
 
-    /// Per customer of the batch, between which dates the records lie for whose sake rows of the class are kept. None where
-    /// these are kept for others' sake in turn: nothing is known of the dates then.
+    /// Per customer of the batch: the first and last date of the records for whose sake rows of the class are kept.
+    /// Empty if those records are kept for the sake of others: then the dates are unknown.
     fn dates_of_keepers(&self, number: usize, class: &BoundClass) -> Vec<(Statement, Vec<FieldName>)> {
         let mut statements = Vec::new();
         for (group, at, link) in self.needed_over(class) {
@@ -315,8 +316,9 @@ impl Writer<'_> {
         statements
     }
 
-    /// The fields that are written with a row. The value by which somebody has the row who stays is left out: a row may be
-    /// treated because it goes along with something, and without the value that person would not be found to have it.
+    /// The fields that are written with a row. Leaves out the value by which another person, who stays, has the row.
+    /// A row may be treated together with another record, and without the value it would not be found for that
+    /// person.
     fn unless_theirs<'t>(&self, class: &BoundClass, mut fields: Vec<Target<'t>>) -> Vec<Target<'t>> {
         if !class.links.iter().any(BoundLink::takes_along) {
             return fields;

@@ -1,4 +1,5 @@
-//! Counting who shares what stays of a customer: one grouped statement for a whole batch, before anything is written.
+//! Counts the customers who share the kept values of one customer: one grouped statement for a whole batch, before
+//! anything is written.
 
 use super::Statement;
 use super::targets::Target;
@@ -12,40 +13,40 @@ use crate::store::sql::values::Slot;
 use crate::store::sql::whose::{Set, of_class, stand_in_sql};
 use crate::treatment::{ClassTreatment, Standing};
 
-/// The customers of a batch with whom too few share what would stay of them.
+/// The table of the batch's customers whose kept values too few customers share.
 const RARE: &str = "relinquish_rare";
 
 pub(crate) fn rare(bound: &Bound) -> String {
     bound.dialect.own_table(RARE)
 }
 
-/// Makes the table. Alone is with whom too few share even what is one step more general.
+/// Creates the table. `alone` marks customers whose more general values are shared by too few, too.
 pub(crate) fn create_rare(bound: &Bound) -> String {
     let columns = vec![("n".to_owned(), Holds::Number), ("alone".to_owned(), Holds::Flag)];
     bound.dialect.create(&OwnTable { name: RARE.to_owned(), columns, key: vec!["n".to_owned()] })
 }
 
-/// What a smallest group takes.
+/// The statements of a smallest group.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupScript {
     pub(crate) class: ClassName,
-    /// Puts those into the table with whom too few share what stays.
+    /// Adds the customers whose kept values too few customers share.
     pub(crate) fill: String,
-    /// Per customer: rows in which something is left of it, and those among them that are cleared.
+    /// Per customer: rows in which such a value is left, and those among them that are cleared.
     pub(crate) tally: Statement,
-    /// A field that is a value within a document, by which nobody can be counted.
+    /// A field that is a value inside a document. It cannot be counted.
     pub(crate) within_document: Option<FieldName>,
     columns: Vec<Column>,
     is_rare: String,
     is_alone: String,
 }
 
-/// A column that has to be shared, with the slots of what is written where too few share it.
+/// A column that has to be shared, with the slots of the values that are written if too few share it.
 #[derive(Clone, Debug)]
 struct Column {
     name: String,
     cleared: usize,
-    /// One step more general, where there is such a step.
+    /// The slot of the more general value, if there is such a step.
     coarser: Option<usize>,
 }
 
@@ -92,7 +93,7 @@ impl GroupScript {
             .zip(&class.handle)
             .map(|(part, column)| format!("{table}.{} = relinquish_r.relinquish_h{part}", quoted(column)))
             .collect();
-        // Names that scalar SQL of the host's cannot mean.
+        // These names cannot clash with names in the host's scalar SQL.
         let from = format!(
             "FROM (SELECT {}, n AS relinquish_n FROM {touched}) AS relinquish_r{}",
             handles.join(", "),
@@ -157,7 +158,8 @@ impl GroupScript {
         })
     }
 
-    /// Has the columns made more general or cleared where too few share them. They get what they had got anyway elsewhere.
+    /// Makes the columns more general or clears them, if too few customers share them. Otherwise they keep their new
+    /// values.
     pub(super) fn put_into<'s>(
         &'s self,
         dialect: &dyn Dialect,

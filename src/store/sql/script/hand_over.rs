@@ -1,4 +1,4 @@
-//! Rows that go to the tenant's stand-in.
+//! Handing rows over to the tenant's "Unknown Customer".
 
 use super::class::Writer;
 use super::targets::{Target, assignments};
@@ -13,7 +13,8 @@ use crate::store::sql::whose::{Set, Touched, batch, is_row};
 use crate::treatment::ClassTreatment;
 
 impl Writer<'_> {
-    /// The row goes to the tenant's stand-in, or is deleted where that one has an equal row.
+    /// Hands the row over to the tenant's "Unknown Customer", or deletes the row if the "Unknown Customer" has an
+    /// equal row.
     pub(super) fn hand_over(
         &self,
         number: usize,
@@ -95,7 +96,7 @@ impl Writer<'_> {
         }
     }
 
-    /// `owner = the stand-in of the customer to whom it leads now`, for each of the columns.
+    /// The assignment for each column: `owner = the "Unknown Customer" of the present owner's tenant`.
     pub(super) fn stand_in(&self, link: &BoundLink, alias: &str) -> Vec<String> {
         let key = self.bound.root().map_or(&[][..], |root| &root.key);
         let place = |to: &String| key.iter().position(|key| key.eq_ignore_ascii_case(to));

@@ -1,4 +1,4 @@
-//! Which rows of a class duties keep.
+//! The rows of a class that duties keep.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use crate::store::sql::dialect::Computed;
 use crate::store::sql::whose::Ways;
 use crate::treatment::{Treatment, UnderDuty};
 
-/// Which rows of a class duties keep, and by which dates.
+/// The rows of a class that duties keep, and their dates.
 pub(super) struct Kept<'b> {
     class: &'b BoundClass,
-    /// The number of each duty, its field, and the classes from which a row has its date.
+    /// The number of each duty, its field, and the classes over which a row has its date.
     pub(super) duties: Vec<(usize, FieldName, Option<Vec<&'b BoundClass>>)>,
-    /// What each of these duties needs.
+    /// The `needs` of each of these duties.
     needs: Vec<BTreeSet<(ClassName, String)>>,
 }
 
@@ -38,8 +38,7 @@ impl<'b> Kept<'b> {
         (!list.is_empty()).then_some(Self { class, duties: list, needs })
     }
 
-    /// Each duty, and the date by which it counts. A date that cannot be found is not known, and such a row
-    /// is kept.
+    /// Each duty with the date by which it counts. If the date cannot be found, it is unknown, and the row is kept.
     pub(super) fn dates<'s>(
         &'s self,
         ways: &'s Ways<'b>,
@@ -53,7 +52,7 @@ impl<'b> Kept<'b> {
         })
     }
 
-    /// On which day each duty dates a row, if it keeps it; and whether the date cannot be read.
+    /// For each duty: the day of a row if the duty keeps the row, and whether the date cannot be read.
     pub(super) fn days(&self, ways: &Ways<'b>, alias: &str) -> Vec<(String, String)> {
         let dialect = ways.bound.dialect;
         let days = self.dates(ways, alias).map(|(duty, date)| {
@@ -66,7 +65,7 @@ impl<'b> Kept<'b> {
         days.collect()
     }
 
-    /// True of the rows that a duty keeps, of those alone that need this.
+    /// The condition that one of the duties with these needs keeps a row.
     pub(super) fn is_kept_by(
         &self,
         ways: &Ways<'b>,
@@ -77,7 +76,7 @@ impl<'b> Kept<'b> {
         any_keeps(ways, each.map(|(dated, _)| dated))
     }
 
-    /// True of the rows that a duty keeps.
+    /// The condition that a duty keeps a row.
     pub(super) fn is_kept(&self, ways: &Ways<'b>, alias: &str) -> String {
         any_keeps(ways, self.dates(ways, alias))
     }

@@ -1,4 +1,4 @@
-//! A treatment as statements: their number depends on the record classes, never on the rows.
+//! A treatment as SQL statements. Their number depends on the record classes, never on the rows.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,133 +28,133 @@ use kept::Kept;
 pub(crate) use part::Part;
 use targets::{Reading, are_erased, targets};
 
-/// What is done to one class.
+/// The statements for one class.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassScript {
     pub(crate) class: ClassName,
-    /// Per customer: rows, those that a duty keeps left out.
+    /// Per customer: rows, without rows that a duty keeps.
     pub(crate) rows: String,
-    /// Per customer: rows, and rows to which there is something to do if these are counted. Where rows are [dated](Self::dated),
-    /// one by one.
+    /// Per customer: rows, and rows with something to do if they are counted. If rows are [dated](Self::dated), one
+    /// by one.
     pub(crate) tally: Statement,
-    /// To how many of these rows there is something to do.
+    /// How many of these rows have something to do.
     pub(crate) are_due: Due,
-    /// Per customer: fields of other people's rows that belong to the customer, and those to which there is something to do.
+    /// Per customer: fields of other people's rows that belong to the customer, and those with something to do.
     pub(crate) theirs: Vec<Elsewhere>,
-    /// Per customer: rows that somebody has who stays. None where nobody shares them.
+    /// Per customer: rows that also have an owner who stays. `None` if no rows are shared.
     pub(crate) others: Option<String>,
-    /// Per customer and link: rows that are treated and whose link leads to somebody else.
+    /// Per customer and link: treated rows whose link leads to somebody else.
     pub(crate) named_others: Vec<(String, String)>,
-    /// Per customer: rows that somebody shares whose texts mention the customer.
+    /// Per customer: shared rows whose texts mention the customer.
     pub(crate) mentioned: Option<Statement>,
-    /// The tally gives single rows: whose each is, whether there is something to do if no duty keeps it, and a date for each of
-    /// these duties, by which it is counted in Rust. None where the database counts.
+    /// Set if the tally returns single rows: the customer, whether there is something to do if no duty keeps the row,
+    /// and a date for each of these duties. Rust then counts by the dates. `None` if the database counts.
     pub(crate) dated: Option<Vec<(usize, FieldName)>>,
-    /// Per customer: rows that a duty keeps, and between which dates they lie by each of the fields. None where there is no duty,
-    /// and where the tally tells it.
+    /// Per customer: rows that a duty keeps, with their first and last date by each of the fields. `None` if there is
+    /// no duty, or if the tally returns this.
     pub(crate) kept: Option<(Statement, Vec<FieldName>)>,
-    /// The dates of the records for whose sake rows are kept that no duty of their own keeps.
+    /// The dates of the records for whose sake rows are kept that have no duty of their own.
     pub(crate) keepers: Vec<(Statement, Vec<FieldName>)>,
-    /// Per customer: mentions that are not certain, by each of the fields. None where no text is searched.
+    /// Per customer: uncertain mentions, by each of the fields. `None` if no text is searched.
     pub(crate) uncertain: Option<(Statement, Vec<FieldName>)>,
-    /// The same of each row: by field, and then the parts of its key, so many. It is asked for one customer.
+    /// The same per row: by field, and then the parts of its key, with their number. Used for one customer at a time.
     pub(crate) uncertain_rows: Option<(String, Vec<FieldName>, usize)>,
-    /// Who is counted, where what stays has to be shared.
+    /// The smallest group to count, if there is one.
     pub(crate) group: Option<GroupScript>,
-    /// Rows that a row needs which a duty keeps. None where there can be none.
+    /// Rows that a kept row needs. `None` if there can be none.
     pub(crate) tombstone: Option<Tombstone>,
-    /// How many rows it will be, each once.
+    /// The number of rows to treat, each counted once.
     pub(crate) distinct: String,
-    /// No two customers have the same row: the rows per customer add up.
+    /// Whether no two customers share a row, so that the counts per customer can be added up.
     pub(crate) adds_up: bool,
-    /// What is done to it. None where nothing is ever to be done.
+    /// What is done to the rows. `None` if nothing is ever done.
     pub(crate) act: Option<Act>,
-    /// Fields of whoever's rows that belong to those who leave.
+    /// Fields in anybody's rows that belong to the erased customers.
     pub(crate) fields_of_others: Vec<Elsewhere>,
-    /// Texts of rows that stay because somebody else has them.
+    /// Texts of rows that stay because they have other owners.
     pub(crate) redact_shared: Option<Statement>,
-    /// Links to rows that are deleted, in any class.
+    /// Links from any class to rows that are deleted.
     pub(crate) let_go: Vec<LetGo>,
-    /// Triggers may have written to it by the end: it is done once more.
+    /// Whether triggers may write to the class, so that it is treated again at the end.
     pub(crate) again: bool,
-    /// Rows may go with others of the same table.
+    /// Whether rows may be deleted together with other rows of the same table.
     pub(crate) may_shrink: bool,
 }
 
 impl ClassScript {
-    /// Whether anything is ever done to its rows as such.
+    /// Whether the class's own rows are ever treated.
     pub(crate) fn is_treated(&self) -> bool {
         self.act.is_some()
     }
 
-    /// Whether anything is ever written to its rows. Where a row has no field but its customer's e-mail address, it is
-    /// written through the link that compares it.
+    /// Whether the class's rows are ever written to. If a row's only field is its customer's e-mail address, it is
+    /// written through the link that compares the address.
     pub(crate) fn is_written(&self) -> bool {
         self.is_treated() || !self.fields_of_others.is_empty()
     }
 }
 
-/// To how many rows there is something to do.
+/// How many rows have something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// It depends on their values, or on a duty.
+    /// This depends on their values, or on a duty.
     Counted,
-    /// Whatever they hold.
+    /// All rows, whatever they hold.
     All,
     Nothing,
 }
 
-/// What is done to the rows of a class, in the order in which it is done.
+/// What is done to the rows of a class, in this order.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// Their fields are written.
     Write(Statement),
-    /// They are handed over. Where the stand-in has an equal row, they are marked first and deleted.
+    /// They are handed over. Rows of which the "Unknown Customer" has an equal row are first marked and then deleted.
     HandOver { mark: Vec<String>, write: Statement, delete: Option<Instead> },
     /// They are deleted.
     Delete(String),
 }
 
-/// Rows that are deleted and not handed over.
+/// Rows that are deleted instead of handed over.
 #[derive(Clone, Debug)]
 pub(crate) struct Instead {
     pub(crate) sql: String,
-    /// Per customer: how many.
+    /// Per customer: the number of rows.
     pub(crate) rows: String,
 }
 
 /// A link to rows that are deleted.
 #[derive(Clone, Debug)]
 pub(crate) struct LetGo {
-    /// In this class.
+    /// The class that has the link.
     pub(crate) class: ClassName,
     /// The link's name.
     pub(crate) link: String,
-    /// Per customer: rows that stay and of which the link lets go.
+    /// Per customer: rows that stay and whose link is cut.
     pub(crate) counted: Elsewhere,
     pub(crate) sql: String,
-    /// Where that reads a whole table: how it does without.
+    /// If the statement reads a whole table: how it avoids that.
     pub(crate) reads: Option<Reads>,
-    /// The rows from which the links let go.
+    /// The deleted rows to which the links lead.
     pub(crate) from: Place,
-    /// It takes the tenant's stand-in, if this says that it is needed.
+    /// The check whether the tenant's "Unknown Customer" is needed, if the link is handed over.
     pub(crate) hands_over: Option<Elsewhere>,
-    /// How many links have not let go. None where no trigger of the table can be to blame.
+    /// The number of links that were not cut. `None` if no trigger of the table can cause that.
     pub(crate) left: Option<String>,
 }
 
-/// A statement about whoever's rows, along a link.
+/// A statement about anybody's rows, along a link.
 #[derive(Clone, Debug)]
 pub(crate) struct Elsewhere {
     statement: Statement,
-    /// Where that reads a whole table: how it does without.
+    /// If the statement reads a whole table: how it avoids that.
     pub(crate) reads: Option<Reads>,
-    /// The set to whose rows the link leads. None: the batch.
+    /// The set of rows to which the link leads. `None`: the batch.
     pub(crate) from: Option<Place>,
 }
 
 impl Elsewhere {
-    /// The statement itself, or over rows that were picked before.
+    /// The statement, or its variant over rows that were picked before.
     pub(crate) fn over(&self, is_picked: bool) -> Cow<'_, Statement> {
         match self.reads.as_ref().filter(|_| is_picked) {
             None => Cow::Borrowed(&self.statement),
@@ -166,18 +166,18 @@ impl Elsewhere {
     }
 }
 
-/// What is done to rows that go only with the last row that needs them.
+/// What is done to rows that are deleted only with the last row that needs them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tombstone {
-    /// Per customer: rows.
+    /// Per customer: the rows.
     pub(crate) rows: Statement,
-    /// What anonymises them meanwhile. None where nothing in them is personal.
+    /// The statement that anonymises them for now. `None` if they hold no personal data.
     pub(crate) act: Option<Statement>,
-    /// How many they are.
+    /// The number of rows.
     pub(crate) distinct: String,
 }
 
-/// A statement and what is bound to it.
+/// A statement with its parameters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statement {
     pub(crate) sql: String,
@@ -197,14 +197,14 @@ pub(crate) struct Script {
     pub(crate) finding: Finding,
     pub(crate) classes: Vec<ClassScript>,
     pub(crate) slots: Arc<[Slot]>,
-    /// The duties that rows are held against.
+    /// The duties that may keep rows.
     pub(crate) duties: Arc<[UnderDuty]>,
-    /// Per customer, whether their own values are erased, where texts are treated by that.
+    /// Per customer, whether the customer's own values are erased, if some texts depend on that.
     pub(crate) erased: Option<(ClassName, Statement)>,
 }
 
 impl Script {
-    /// For customers of a batch.
+    /// The statements for customers of a batch.
     pub(crate) fn new(bound: &Bound, treatment: &Treatment) -> Self {
         Self::written(bound, treatment, &need_no_set_for(bound, treatment))
     }
@@ -228,7 +228,7 @@ impl Script {
         fields.filter_map(|field| Some((field.reads.as_ref()?, field.from)))
     }
 
-    /// For rows that are put into their sets from elsewhere.
+    /// The statements for rows that are put into their sets by other code.
     pub(crate) fn of_sets(bound: &Bound, treatment: &Treatment) -> Self {
         Self::written(bound, treatment, &BTreeSet::new())
     }
@@ -283,7 +283,7 @@ impl Script {
     }
 }
 
-/// Whether the customers' own values are erased, where a text is treated by that.
+/// Whether the customers' own values are erased, if some texts depend on that.
 fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<(ClassName, Statement)> {
     treatment.classes().values().find(|class| !class.after_duty().is_empty())?;
     let number = bound.classes.iter().position(|class| class.is_root)?;
@@ -294,8 +294,8 @@ fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option
     Some((class.name.clone(), are_erased(bound, number, class, &written)?))
 }
 
-/// True of a customer's row that shows that the customer has left: the treatment has nothing more to do to it, and a field
-/// that it writes holds a placeholder or a token. None where the treatment leaves no such sign.
+/// The condition that a customer's row shows that the customer is erased: the treatment has nothing more to do there,
+/// and a written field holds a placeholder or a token. `None` if the treatment leaves no such sign.
 fn has_left<'b>(bound: &'b Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<Expression<'b>> {
     let root = bound.root()?;
     let treated = treatment.class(root.name.as_str())?;

@@ -1,4 +1,4 @@
-//! Who else is named in the rows that are treated.
+//! Other customers who are named in the treated rows.
 
 use super::class::Writer;
 use crate::store::sql::bind::BoundClass;
@@ -8,7 +8,7 @@ use crate::store::sql::whose::{From, Set, Toward, batch, is_due};
 use crate::treatment::{ClassTreatment, RecordAction};
 
 impl Writer<'_> {
-    /// By link, how many rows that are treated lead to another customer, or to a record that another customer has.
+    /// By link, the number of treated rows that lead to another customer, or to another customer's record.
     pub(super) fn named_others(
         &self,
         number: usize,

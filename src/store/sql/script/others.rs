@@ -1,5 +1,5 @@
-//! What is written to other rows than those that are treated: fields that belong to whom a link leads to, and links to rows that
-//! are deleted.
+//! Writes to rows other than the treated rows: fields that belong to the person at the far end of a link, and links
+//! to deleted rows.
 
 use std::fmt::Write as _;
 
@@ -15,8 +15,9 @@ use crate::store::sql::whose::{From, Reads, Set, Toward, is_row};
 use crate::treatment::{ClassTreatment, RecordAction};
 
 impl Writer<'_> {
-    /// Fields of the class that belong to whoever is at the far end of a link: written when that one is treated, whoever
-    /// has the row. `own_pending` is true of a row that the treatment of the row itself still has to write to.
+    /// Fields of the class that belong to the person at the far end of a link. They are written when that person is
+    /// erased, whoever owns the row. `own_pending` is the condition that the row's own treatment still has to write
+    /// to it.
     pub(super) fn fields_of_others(
         &self,
         number: usize,
@@ -32,7 +33,7 @@ impl Writer<'_> {
         let all = treated.field_strategies();
         let (table, host) = (quoted(&class.table), self.bound.table(&class.table));
         let reading = Reading::new(self.bound, class, treated);
-        // Where records expire nobody leaves: a value goes with its own record.
+        // An expiry erases no customer: a value is erased with its own record.
         let stays = |link: &BoundLink| link.by_value && self.treatment.is_expiry();
         for link in class.links.iter().filter(|link| class.has_fields_of(link) && !stays(link)) {
             let of_link = all.iter().filter(|(field, _)| class.is_of(field.as_str(), link));
@@ -91,7 +92,8 @@ impl Writer<'_> {
                 let mut count = Statement::default();
                 let is_pending = pending(self.bound.dialect, &mut count, class, slots, &fields);
                 let is_own_pending = own_pending(&mut count, slots);
-                // The customer's own rows are counted as such. They are here only as far as there is nothing else to do.
+                // The customer's own rows are counted there. Here they count only if nothing else has to be done to
+                // them.
                 let own = format!(
                     "LEFT JOIN {} AS relinquish_own ON {} AND relinquish_own.n = relinquish_x.n{}",
                     Set::Touched.of(self.bound, number),
@@ -114,7 +116,7 @@ impl Writer<'_> {
         (writes, counts)
     }
 
-    /// Links to rows of the class that are deleted, in whosever rows they stand.
+    /// Links in anybody's rows to rows of the class that are deleted.
     pub(super) fn let_go(
         &self,
         number: usize,
@@ -166,7 +168,7 @@ impl Writer<'_> {
                         columns(&table, &foot.handle),
                     )
                 };
-                // What a trigger writes after the rows were picked is not among them.
+                // Rows that a trigger writes after the picking are missing among the picked rows.
                 let mut of_table =
                     self.bound.classes.iter().filter(|class| class.table.eq_ignore_ascii_case(&foot.table));
                 let is_same_as_picked = of_table.all(|class| !class.is_written_by_triggers);
@@ -203,7 +205,7 @@ impl Writer<'_> {
         list
     }
 
-    /// Per customer, how many rows a link has that stay and that lead to rows of a source.
+    /// Per customer, the number of rows that stay and whose link leads to rows of a source.
     fn count_let_go(
         &self,
         link: &BoundLink,
@@ -234,7 +236,8 @@ impl Writer<'_> {
         (count(&along.sql), reads)
     }
 
-    /// True of a row, under its table's name, that the treatment deletes. None where it deletes none of the class.
+    /// The condition that the treatment deletes a row, under its table's name. `None` if it deletes no row of the
+    /// class.
     fn goes(&self, number: usize, class: &BoundClass) -> Option<String> {
         let treated = self.treatment.class(class.name.as_str())?;
         let touched = self.touched(number, class);
@@ -250,7 +253,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether a trigger of the class's table may leave an update without effect and report no error.
+    /// Whether a trigger of the class's table may silently ignore an update.
     fn may_be_undone(&self, class: &BoundClass) -> bool {
         self.bound.triggers.iter().any(|trigger| {
             trigger.table().eq_ignore_ascii_case(&class.table)
@@ -259,7 +262,7 @@ impl Writer<'_> {
         })
     }
 
-    /// A class together with the rows of its table that no class claims: their links let go like those of the class.
+    /// The class together with the unclaimed rows of its table: their links are cut like those of the class.
     fn with_unclaimed(&self, class: &BoundClass) -> BoundClass {
         let of_table: Vec<&BoundClass> =
             self.bound.classes.iter().filter(|other| other.table == class.table).collect();
@@ -274,7 +277,7 @@ impl Writer<'_> {
     }
 }
 
-/// True where two rows of sets have the same handle.
+/// The condition that two rows of sets have the same handle.
 fn same_parts(one: &str, other: &str, parts: usize) -> String {
     let same: Vec<String> = (0..parts).map(|part| format!("{one}.h{part} = {other}.h{part}")).collect();
     same.join(" AND ")

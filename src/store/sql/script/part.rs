@@ -1,4 +1,4 @@
-//! The records that nobody owns, a part at a time.
+//! Ownerless records, one part at a time.
 
 use super::Script;
 use super::kept::Kept;
@@ -8,25 +8,25 @@ use crate::store::sql::spelling::{columns, flag, listed, quoted};
 use crate::store::sql::whose::{Set, Ways, handle_names, is_row, of_class};
 use crate::treatment::{Ownerless, Treatment};
 
-/// How the rows that nobody owns are taken part by part.
+/// The statements that select ownerless rows, part by part.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
-    /// The class's place among the classes.
+    /// The number of the class.
     pub(crate) number: usize,
-    /// Touches the first rows, so many of them.
+    /// Selects the first rows. The parameter is their maximum number.
     pub(crate) first: String,
-    /// Touches those after a key, which comes after how many.
+    /// Selects rows after a key. The parameters are their maximum number and then the key.
     pub(crate) after: String,
-    /// Touches all of them.
+    /// Selects all rows.
     pub(crate) all: String,
-    /// The key of the last one that is touched.
+    /// The key of the last selected row.
     pub(crate) last: String,
-    /// How many columns the key has.
+    /// The number of columns of the key.
     pub(crate) key: usize,
 }
 
 impl Script {
-    /// The rows of a class whose owner is gone: so many of them after a key, put among the touched ones.
+    /// The ownerless rows of a class: up to a number of them after a key, added to the selected rows.
     pub(crate) fn ownerless(
         bound: &Bound,
         treatment: &Treatment,
@@ -49,7 +49,7 @@ impl Script {
                 listed("x", &class.key),
             )
         };
-        // The duties are numbered as in the script of the same treatment.
+        // The duties have the same numbers as in the script of the same treatment.
         let mut duties = Vec::new();
         let kept: Vec<Option<Kept<'_>>> =
             bound.classes.iter().map(|class| Kept::of(&ways, class, treatment, &mut duties)).collect();
@@ -89,7 +89,7 @@ impl Script {
     }
 }
 
-/// `?2` or `(?2, ?3)`
+/// Parameters such as `?2` or `(?2, ?3)`.
 fn places(bound: &Bound, first: usize, count: usize) -> String {
     let places: Vec<String> = (first..first + count).map(|place| bound.dialect.parameter(place)).collect();
     if count == 1 { places.concat() } else { format!("({})", places.join(", ")) }

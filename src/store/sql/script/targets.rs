@@ -1,4 +1,4 @@
-//! The fields that a treatment writes to, and what is written there.
+//! The fields that a treatment writes, with their new values.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::store::sql::values::{Place, Slot};
 use crate::store::sql::whose::Touched;
 use crate::treatment::{ClassTreatment, marks};
 
-/// A field of a row, and what is written there.
+/// A field of a row, and its new value.
 #[derive(Clone)]
 pub(super) struct Target<'t> {
     pub(super) slot: usize,
@@ -23,12 +23,12 @@ pub(super) struct Target<'t> {
     pub(super) name: String,
     pub(super) in_json: bool,
     pub(super) strategy: &'t Strategy,
-    /// True of rows in which the field is left as it is.
+    /// The condition that the field stays as it is.
     pub(super) unless: Option<String>,
 }
 
-/// The fields that a treatment writes to. What is within a document is left out where the whole document is replaced; where
-/// the rest of it is redacted, that is done within it too, and leaves the fields in it to their own rules.
+/// The fields that a treatment writes. Fields inside a document are left out if the whole document is replaced. If
+/// the rest of a document is redacted, the redaction skips the fields inside it, which have their own rules.
 pub(super) fn targets<'t>(
     class: &BoundClass,
     reading: &Reading<'_>,
@@ -47,7 +47,7 @@ pub(super) fn targets<'t>(
         if json.is_some() && of_column.is_some_and(|whole| !matches!(whole, Strategy::Redact { .. })) {
             continue;
         }
-        // What lies deeper is a field of its own.
+        // A deeper value is a field of its own.
         let deeper = |pointer: &Pointer| -> Vec<Pointer> {
             let of_column = class.json.values().filter(|json| json.column == column);
             of_column
@@ -81,7 +81,7 @@ pub(super) fn targets<'t>(
     targets
 }
 
-/// Whether the key of a class's records is nothing personal: it is classified so, and it is no customer's key.
+/// Whether the key of a class's records is not personal: it is classified so, and it is not a customer's key.
 fn shows_key(map: &DataMap, class: &BoundClass) -> bool {
     let Some(described) = map.class(class.name.as_str()) else { return false };
     let is_a_link = |name: &FieldName| described.links().iter().any(|link| link.fields().contains(name));
@@ -104,7 +104,7 @@ impl<'t> Reading<'t> {
         Self { class: &class.name, treated, shows_key: shows_key(&bound.data_map, class) }
     }
 
-    /// A slot for a field of a column.
+    /// The slot of a field in a column.
     pub(super) fn slot(
         &self,
         field: &FieldName,
@@ -121,7 +121,7 @@ impl<'t> Reading<'t> {
     }
 }
 
-/// The condition on which a record shows that it was treated before. None where no field can show it.
+/// The condition that a record shows that it was treated before. `None` if no field can show it.
 pub(super) fn is_marked(dialect: &dyn Dialect, targets: &[Target<'_>]) -> Option<String> {
     let conditions: Vec<String> = targets
         .iter()
@@ -131,7 +131,8 @@ pub(super) fn is_marked(dialect: &dyn Dialect, targets: &[Target<'_>]) -> Option
     (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
 }
 
-/// Per customer of the batch, whether their own values are erased: their record is as the treatment leaves it.
+/// Per customer of the batch, whether the customer's own values are erased: the customer's record is as the treatment
+/// leaves it.
 pub(super) fn are_erased(
     bound: &Bound,
     number: usize,
@@ -157,8 +158,9 @@ pub(super) fn are_erased(
     Some(statement)
 }
 
-/// True of a record in which a searched text is still to be treated, or the value that a text gets: by the search, or,
-/// where the record does not show that it was treated before, as one that a duty has released.
+/// The condition that a searched text still has to be treated, or the new value of the text. The new value comes from
+/// the search. If the record does not show that it was treated before, it comes from the rule for texts that a duty
+/// has released.
 pub(super) fn unless_marked(
     target: &Target<'_>,
     slots: &[Slot],
@@ -180,8 +182,8 @@ pub(super) fn key_of_row(class: &BoundClass) -> String {
     key.join(", ")
 }
 
-/// How many mentions in a row are not certain, by each field that is searched. None where none is. In rows that stay only for
-/// now, those count that are searched meanwhile.
+/// The number of uncertain mentions in a row, by each searched field. `None` if no field is searched. In tombstones,
+/// the fields that are searched for now count.
 pub(super) fn uncertain_in(
     dialect: &dyn Dialect,
     slots: &[Slot],
@@ -201,7 +203,7 @@ pub(super) fn uncertain_in(
     (!counts.is_empty()).then_some((counts, names))
 }
 
-/// `field = value, …`, each column once.
+/// Assignments such as `field = value, …`, with each column once.
 pub(super) fn assignments(
     dialect: &dyn Dialect,
     statement: &mut Statement,
@@ -215,7 +217,7 @@ pub(super) fn assignments(
     let marked = is_marked(dialect, fields);
     let mut values: Vec<(&str, String)> = Vec::with_capacity(fields.len());
     for target @ Target { slot, column, in_json, strategy, .. } in fields {
-        // Several values of one document: what became of it goes into the next.
+        // For several values of one document, the result of one is the input of the next.
         let before = values.iter().position(|(name, _)| name == column).map(|at| values.remove(at).1);
         let old = before.as_ref().unwrap_or(column);
         let value = match strategy {
@@ -250,7 +252,7 @@ pub(super) fn assignments(
     sets.join(", ")
 }
 
-/// True of a row in which a field is not erased yet.
+/// The condition that a field of a row is not erased yet.
 pub(super) fn pending(
     dialect: &dyn Dialect,
     statement: &mut Statement,
@@ -260,7 +262,7 @@ pub(super) fn pending(
 ) -> String {
     let key = key_of_row(class);
     let marked = is_marked(dialect, fields);
-    // What is looked at in SQL alone, what in Rust, and what may turn out not to be readable.
+    // Conditions in SQL alone, conditions computed in Rust, and conditions that may find an unreadable value.
     let [mut plain, mut computed, mut conditions] = [Vec::new(), Vec::new(), Vec::new()];
     for target @ Target { slot, column: value, in_json, strategy, .. } in fields {
         let slot = *slot;
@@ -301,8 +303,8 @@ pub(super) fn pending(
     match conditions.as_slice() {
         [] => "FALSE".to_owned(),
         [one] => one.clone(),
-        // Added up, so that the database looks at each of them: with OR it may stop at the first that is true, and a value
-        // further on that cannot be read would not be found.
+        // Added up, so that the database evaluates each of them. With OR it may stop at the first true one, and would
+        // miss an unreadable value further on.
         several => {
             let each: Vec<String> = several.iter().map(|condition| flag(condition)).collect();
             format!("({}) > 0", each.join(" + "))

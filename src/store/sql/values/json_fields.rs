@@ -1,4 +1,4 @@
-//! Fields that are values within a JSON document, and what is written to them: every other byte of the document stays.
+//! Fields that are values inside a JSON document, and their new values. Every other byte of the document stays.
 
 use serde_json::Value as Json;
 
@@ -12,7 +12,7 @@ use crate::hex;
 use crate::store::sql::cell::Cell;
 
 impl Working {
-    /// What becomes of a document, or of a value within it.
+    /// The new value of a document, or of a value inside it.
     pub(crate) fn treated<'v>(
         &self,
         slot: &Slot,
@@ -40,7 +40,7 @@ impl Working {
         }
     }
 
-    /// A text that a duty has released: treated whole, if nobody can be looked for any more.
+    /// A text that a duty has released. If nobody can be searched for any more, the whole text is replaced.
     pub(crate) fn released<'v>(
         &self,
         slot: &Slot,
@@ -61,7 +61,7 @@ impl Working {
         }
     }
 
-    /// What a strategy writes at the place of a slot within a document.
+    /// The output of a strategy at the place of a slot inside a document.
     fn written<'v>(
         &self,
         slot: &Slot,
@@ -84,7 +84,7 @@ impl Working {
             if is_nothing || strategy.holds(&old) {
                 return None;
             }
-            // Several places that a wildcard leads to are drawn for one by one.
+            // If a wildcard matches several places, each gets its own random value.
             Some(Edit::Write(json_of(self.fresh(slot, strategy, &format!("{row}#{n}"), seed, &old))))
         });
         match edited {
@@ -100,7 +100,7 @@ impl Working {
         strategy.fresh(old, &Draw { seed, class, key: &key, field, attempt: self.attempt, date: self.date })
     }
 
-    /// What stands in place of a whole value that cannot be read, if the policy says so.
+    /// The replacement of a whole value that cannot be read, if the policy has one.
     fn instead<'v>(
         &self,
         slot: &Slot,
@@ -114,7 +114,7 @@ impl Working {
         }
     }
 
-    /// A whole value as a strategy writes it.
+    /// The output of a strategy for a whole value.
     fn replaced<'v>(
         &self,
         slot: &Slot,
@@ -130,8 +130,8 @@ impl Working {
         Ok(self.fresh(slot, strategy, &key_of(key), seed, &value.to_value()))
     }
 
-    /// Whether something is still to be done to a value. One that cannot be read stops a count, unless the policy says
-    /// what becomes of it.
+    /// Whether something still has to be done to a value. An unreadable value stops a count, unless the policy says
+    /// what replaces it.
     pub(crate) fn is_pending(
         &self,
         slot: &Slot,
@@ -147,7 +147,7 @@ impl Working {
     }
 }
 
-/// The same value, to write back.
+/// The unchanged value, in a form that can be written back.
 fn as_it_is<'v>(
     slot: &Slot,
     value: Cell<'v>,
@@ -156,7 +156,7 @@ fn as_it_is<'v>(
     value.to_exact_value().ok_or_else(|| Unreadable::new(slot, &Unread::Encoding, key))
 }
 
-/// Whether everything that a field names is as a strategy leaves it: the values within a document, or the whole.
+/// Whether everything that a field names has its final value: the values inside a document, or the whole value.
 pub(crate) fn is_held<'v>(
     slot: &Slot,
     strategy: &Strategy,
@@ -178,7 +178,7 @@ pub(crate) fn is_held<'v>(
         .all(|value| (is_released && value == Value::Null) || strategy.holds(&value)))
 }
 
-/// The texts that a field names in a document, in words why not.
+/// The texts that a field names in a document. The error says in words why they cannot be read.
 pub(crate) fn texts(value: Cell<'_>, pointer: &Pointer) -> Result<Vec<String>, String> {
     let Some(text) = document(value).map_err(|why| why.to_string())? else { return Ok(Vec::new()) };
     let found = values(text, pointer).map_err(|why| why.to_string())?;
@@ -191,7 +191,7 @@ pub(crate) fn texts(value: Cell<'_>, pointer: &Pointer) -> Result<Vec<String>, S
         .collect())
 }
 
-/// A value as a strategy sees it. An array or an object is the text that it is spelled with.
+/// A value as a strategy sees it. An array or an object becomes its JSON text.
 fn value_of(found: &Found<'_>) -> Value {
     match found {
         Found::Null => Value::Null,

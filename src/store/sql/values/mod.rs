@@ -1,4 +1,5 @@
-//! What Rust computes of the values of records: what is written to them, whether it is there already, whom a text mentions.
+//! What Rust computes from the values of records: new values, whether a value is final already, and whom a text
+//! mentions.
 
 mod json_fields;
 mod people;

@@ -1,4 +1,5 @@
-//! Whom the texts of a batch are searched for: each customer's own records for that customer.
+//! The people for whom a batch's texts are searched: the texts of a customer's own records are searched for that
+//! customer.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,17 +11,17 @@ use crate::anonymise::text::Matcher;
 use crate::data_map::ClassName;
 use crate::store::sql::cell::Cell;
 
-/// The customers of a batch, ready to be looked for, and whose each record is.
+/// The customers of a batch as text matchers, and the owners of each record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct People {
     pub(crate) matchers: Arc<[Matcher]>,
-    /// By class and key. A record that several share is searched for all of them.
+    /// The owners by class and key. A shared record is searched for all of its owners.
     pub(crate) owners: Arc<HashMap<(ClassName, String), Vec<usize>>>,
-    /// Those whose own values are erased: they cannot be looked for.
+    /// Customers whose own values are erased: nobody can search for them.
     pub(crate) erased: Arc<BTreeSet<usize>>,
 }
 
-/// A text, or a document's texts, without somebody; `None` where it stays as it is.
+/// A text, or a document's texts, without a person. `None` if it stays unchanged.
 fn without(slot: &Slot, text: &str, somebody: &Matcher) -> Result<Option<String>, NotJson> {
     match &slot.place {
         None => Ok(slot.strategy.redact(text, somebody)),
@@ -38,12 +39,12 @@ impl People {
         self.owners.get(&(slot.class.clone(), key)).into_iter().flatten().copied()
     }
 
-    /// The same of one of those whose a record is.
+    /// Whether one of a record's owners is such a customer.
     pub(crate) fn is_of_erased<'v>(&self, slot: &Slot, key: impl Iterator<Item = Cell<'v>>) -> bool {
         !self.erased.is_empty() && self.owners(slot, key_of(key)).any(|n| self.is_erased(n))
     }
 
-    /// A record's text without its customers; `None` where it stays as it is.
+    /// A record's text without its customers. `None` if it stays unchanged.
     pub(crate) fn redact<'v>(
         &self,
         slot: &Slot,
@@ -62,8 +63,8 @@ impl People {
         Ok(redacted)
     }
 
-    /// How many mentions of the customer in a text are not certain. A value that cannot be read has none; it is an error
-    /// elsewhere.
+    /// The number of uncertain mentions of the customer in a text. A value that cannot be read counts as 0 here;
+    /// elsewhere it is an error.
     pub(crate) fn uncertain(&self, slot: &Slot, value: Cell<'_>, customer: usize) -> usize {
         let Some(matcher) = self.matchers.get(customer) else { return 0 };
         match (searched(slot, value), &slot.place) {

@@ -1,4 +1,4 @@
-//! Values that cannot be read, and what of a value is searched.
+//! Values that cannot be read, and the part of a value that is searched.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -9,7 +9,8 @@ use crate::anonymise::readable::{self, Unread};
 use crate::data_map::{ClassName, FieldName};
 use crate::store::sql::cell::Cell;
 
-/// A value that cannot be read, in words: the class, the field, why, and a way out. Nothing of the value is in it.
+/// A value that cannot be read, in words: the class, the field, the reason, and a way out. Contains nothing of the
+/// value.
 #[derive(Clone, Debug)]
 pub(crate) struct Unreadable {
     pub(crate) what: String,
@@ -23,7 +24,7 @@ impl fmt::Display for Unreadable {
 }
 
 impl Unreadable {
-    /// Of a value in a slot. The key, with its values, is named where it is nothing personal.
+    /// The description of a value in a slot. Names the record's key with its values, if the key is not personal.
     pub(crate) fn new<'v>(
         slot: &Slot,
         why: &dyn std::fmt::Display,
@@ -32,13 +33,13 @@ impl Unreadable {
         let key = slot.shows_key.then(|| shown(key)).flatten();
         let record = key.map_or_else(String::new, |key| format!(" (key {key})"));
         let doing = if slot.place.is_some() { "erased within its document" } else { "searched" };
-        // The name of a field within a document begins with the column's.
+        // The name of a field inside a document begins with the column's name.
         let what = format!("{} of {}{record} cannot be {doing}: {why}", slot.field, slot.class);
         Self { what, way_out: readable::way_out(&slot.class) }
     }
 }
 
-/// A key as it is shown: numbers and short plain texts.
+/// A key for display: numbers and short plain texts.
 fn shown<'v>(key: impl Iterator<Item = Cell<'v>>) -> Option<String> {
     let mut text = String::new();
     for value in key {
@@ -68,7 +69,7 @@ pub(crate) fn searched<'v>(slot: &Slot, value: Cell<'v>) -> Result<Option<Cow<'v
     readable_text(value)
 }
 
-/// The text of a column that is searched. NULL mentions nobody.
+/// The searched text of a column. NULL mentions nobody.
 pub(crate) fn readable_text(value: Cell<'_>) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
         Cell::Null => Ok(None),
@@ -88,7 +89,7 @@ pub(crate) fn readable_text(value: Cell<'_>) -> Result<Option<Cow<'_, str>>, Unr
     }
 }
 
-/// The JSON document of a column. An empty or blank text holds nothing; a number holds no text and no member.
+/// The JSON document of a column. An empty or blank text contains nothing. A number contains no text and no member.
 pub(crate) fn document(value: Cell<'_>) -> Result<Option<&str>, Unread> {
     match value {
         Cell::Text(bytes) => std::str::from_utf8(bytes).map(readable::document).map_err(|_| Unread::Encoding),
@@ -97,7 +98,7 @@ pub(crate) fn document(value: Cell<'_>) -> Result<Option<&str>, Unread> {
     }
 }
 
-/// A text by which a person is found, in a column of its own.
+/// A text by which a person is found, in its own column.
 pub(crate) fn identifier(value: Cell<'_>) -> Result<Option<String>, Unread> {
     match value {
         Cell::Text(bytes) | Cell::Blob(bytes) => {
@@ -109,7 +110,7 @@ pub(crate) fn identifier(value: Cell<'_>) -> Result<Option<String>, Unread> {
 }
 
 impl Slot {
-    /// A slot of which nothing more is said.
+    /// A slot with default settings.
     pub(crate) fn plain(
         class: &ClassName,
         field: &FieldName,
@@ -120,7 +121,7 @@ impl Slot {
         Self { class, field, strategy, place, otherwise: None, after_duty: None, shows_key: false }
     }
 
-    /// Whether a value that cannot be read is what stands in place of one already.
+    /// Whether an unreadable value is already the replacement.
     pub(crate) fn is_replaced(&self, value: Cell<'_>) -> Option<bool> {
         self.otherwise.as_ref().map(|otherwise| holds(otherwise, value))
     }

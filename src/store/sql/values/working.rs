@@ -1,7 +1,7 @@
-//! What is written to the fields of records, and whether it is there already: computed in Rust, from one value at a time.
+//! Computes new values for the fields of records, and whether a value is final already: in Rust, one value at a time.
 //!
-//! A database that runs our functions asks here from within its statements. Another one would have the values of the rows that
-//! were found computed here, and joined to them by key.
+//! A database that runs our functions calls them inside its statements. For any other database, the values of the
+//! found rows would be computed here and joined to the rows by key.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -21,50 +21,50 @@ use crate::store::sql::cell::Cell;
 use crate::store::sql::links::Compare;
 use crate::treatment::{UnderDuty, as_it_stays};
 
-/// A field and what is written to it.
+/// A field, and the strategy for its new value.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) class: ClassName,
     pub(crate) field: FieldName,
     pub(crate) strategy: Strategy,
-    /// Where it is in the JSON document that the column holds, if it is within one.
+    /// The place in the column's JSON document, if the field is inside one.
     pub(crate) place: Option<Place>,
-    /// What becomes of a value that cannot be read. None: it stops the erasure of its customer.
+    /// What replaces a value that cannot be read. `None`: such a value blocks its customer.
     pub(crate) otherwise: Option<Strategy>,
-    /// What becomes of a searched text that a duty has released, once nobody can be looked for.
+    /// What replaces a searched text that a duty has released, when nobody can be searched for.
     pub(crate) after_duty: Option<Strategy>,
-    /// Whether the record's key may be named.
+    /// Whether the record's key may be shown.
     pub(crate) shows_key: bool,
 }
 
-/// A place in the document of a column.
+/// A place in a column's document.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) pointer: Pointer,
-    /// What is left out there, because it is a field of its own.
+    /// The places that are skipped, because they are fields of their own.
     pub(crate) others: Vec<Pointer>,
 }
 
-/// What the functions work with while a treatment is carried out or counted.
+/// The state of the functions while a treatment is carried out or counted.
 #[derive(Clone, Debug)]
 pub(crate) struct Working {
     pub(crate) slots: Arc<[Slot]>,
-    /// What duties keep, in the order of the script.
+    /// The duties, in the order of the script.
     pub(crate) duties: Arc<[UnderDuty]>,
     pub(crate) seed: Option<Seed>,
     pub(crate) date: NaiveDate,
     pub(crate) attempt: u32,
-    /// What each slot writes where that is the same for every row.
+    /// The output of each slot, if it is the same for every row.
     same: Vec<Option<String>>,
-    /// What was last found to be what a slot writes, where that is the same for every row of a day.
+    /// The last value that was the output of a slot, if it is the same for every row of a day.
     held: Vec<Option<String>>,
-    /// What came of dates that were held against duties.
+    /// A cache of dates that were compared with duties.
     dated: Remembered,
-    /// Whom texts are searched for.
+    /// The people for whom texts are searched.
     pub(crate) people: People,
-    /// Whether a value that cannot be read stops a count. Elsewhere it counts as one that is not erased yet.
+    /// Whether an unreadable value stops a count. Otherwise it counts as not erased yet.
     pub(crate) stops_at_unreadable: bool,
-    /// Why a function failed: SQLite's own words for it would not say.
+    /// Why a function failed, because SQLite's own message would not say it.
     failed: Option<Unreadable>,
 }
 
@@ -91,22 +91,22 @@ impl Working {
     }
 }
 
-/// What a duty makes of a record's date.
+/// The result of a duty for a record's date.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dated {
-    /// Whether it keeps the record.
+    /// Whether the duty keeps the record.
     pub(crate) keeps: bool,
-    /// The day on which the record is dated, if so.
+    /// The day of the record, if it has one.
     pub(crate) day: Option<NaiveDate>,
     pub(crate) is_unreadable: bool,
 }
 
-/// By duty, dates as texts, and what the duty makes of each. Many records have the same date.
+/// A cache of each duty's results, by the date as text. Many records have the same date.
 #[derive(Clone)]
 struct Remembered(Vec<HashMap<Vec<u8>, Dated>>);
 
 impl Remembered {
-    /// How many dates are remembered of each duty: those of twenty years.
+    /// The maximum number of cached dates per duty: those of about twenty years.
     const MOST: usize = 8_000;
 
     fn get(&self, duty: usize, date: Cell<'_>) -> Option<Dated> {
@@ -128,45 +128,45 @@ impl fmt::Debug for Remembered {
     }
 }
 
-/// Shared between the connection's functions and whoever sets the work.
+/// The state that the connection's functions share with the code that sets the work.
 pub(crate) type Bench = Arc<Mutex<Option<Working>>>;
 
 pub(crate) fn set(bench: &Bench, working: Option<Working>) {
     *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
 }
 
-/// Whom the texts are searched for, from now on.
+/// Sets the people for whom texts are searched.
 pub(crate) fn search_for(bench: &Bench, people: People) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.people = people;
     }
 }
 
-/// A value that cannot be read stops the count from now on.
+/// Lets an unreadable value stop the count.
 pub(crate) fn stop_at_unreadable(bench: &Bench) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.stops_at_unreadable = true;
     }
 }
 
-/// Why a function failed, if one has.
+/// Why a function failed, if one did.
 pub(crate) fn take_failure(bench: &Bench) -> Option<String> {
     take_unreadable(bench).map(|why| why.to_string())
 }
 
-/// The same, with the way out apart.
+/// The same, with the way out as its own part.
 pub(crate) fn take_unreadable(bench: &Bench) -> Option<Unreadable> {
     bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.failed.take()
 }
 
-/// Something cannot be read, as if a function had failed at it.
+/// Notes that something cannot be read, as if a function had failed.
 pub(crate) fn put_unreadable(bench: &Bench, why: Unreadable) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.failed = Some(why);
     }
 }
 
-/// Why a value cannot be computed: a mistake of ours, or a value that cannot be read.
+/// Why a value cannot be computed: a bug of ours, or an unreadable value.
 pub(crate) enum Failure {
     Ours(&'static str),
     Unreadable(Unreadable),
@@ -178,8 +178,8 @@ impl From<Unreadable> for Failure {
     }
 }
 
-/// Does something while a treatment is carried out or counted. Why a value cannot be read is kept: the database's own words
-/// would not say.
+/// Runs a computation while a treatment is carried out or counted. Stores why a value cannot be read, because the
+/// database's own message would not say it.
 pub(crate) fn with<T>(
     bench: &Bench,
     work: impl FnOnce(&mut Working) -> Result<T, Failure>,
@@ -196,12 +196,12 @@ pub(crate) fn with<T>(
 }
 
 impl Working {
-    /// What is to be written for a slot.
+    /// The slot with this number.
     fn slot(&self, n: usize) -> Result<&Slot, Failure> {
         self.slots.get(n).ok_or(Failure::Ours("no such field"))
     }
 
-    /// What becomes of a value.
+    /// The new value.
     pub(crate) fn value<'v>(
         &self,
         n: usize,
@@ -231,7 +231,8 @@ impl Working {
         Ok(slot.strategy.fresh(&old.to_value(), &draw))
     }
 
-    /// Whether a value is what a slot writes. Most rows of a placeholder have the same text, which is looked at once.
+    /// Whether a value is the output of a slot. Most rows of a placeholder have the same text, so that text is
+    /// compared first.
     pub(crate) fn holds(&mut self, n: usize, value: Cell<'_>) -> Result<bool, Failure> {
         let slot = self.slots.get(n).ok_or(Failure::Ours("no such field"))?;
         let last = self.held.get_mut(n).ok_or(Failure::Ours("no such field"))?;
@@ -249,7 +250,7 @@ impl Working {
         Ok(holds)
     }
 
-    /// What is left of a value once it is made general.
+    /// The general form of a value.
     pub(crate) fn general(&self, n: usize, value: Cell<'_>) -> Result<Value, Failure> {
         let general = match self.slot(n)?.strategy.reveals() {
             Reveals::Only(general) => Some(general),
@@ -258,13 +259,13 @@ impl Working {
         Ok(as_it_stays(general, &value.to_value(), self.date))
     }
 
-    /// What a placeholder is on the day, where it is the same for every row.
+    /// The placeholder's text of the day, if it is the same for every row.
     pub(crate) fn of_day(&self, n: usize) -> Result<Option<String>, Failure> {
         self.slot(n)?;
         Ok(self.same.get(n).cloned().flatten())
     }
 
-    /// What becomes of a document, or of a value within it.
+    /// The new value of a document, or of a value inside it.
     pub(crate) fn json<'v>(
         &self,
         n: usize,
@@ -274,7 +275,7 @@ impl Working {
         Ok(self.treated(self.slot(n)?, old, key)?)
     }
 
-    /// Whether a value within a document is erased.
+    /// Whether a value inside a document is an erased value.
     pub(crate) fn json_holds<'v>(
         &self,
         n: usize,
@@ -298,7 +299,7 @@ impl Working {
         Ok(self.is_pending(slot, value, self.people.mentions(slot, value, customer, key))?)
     }
 
-    /// The same of a text that a duty has released.
+    /// Whether a text that a duty has released mentions a customer of the batch.
     pub(crate) fn is_released<'v>(
         &self,
         n: usize,
@@ -314,7 +315,7 @@ impl Working {
         Ok(self.is_pending(slot, value, pending)?)
     }
 
-    /// What becomes of a text that a duty has released.
+    /// The new value of a text that a duty has released.
     pub(crate) fn release<'v>(
         &self,
         n: usize,
@@ -324,13 +325,13 @@ impl Working {
         Ok(self.released(self.slot(n)?, old, key)?)
     }
 
-    /// How many mentions of a customer in a text are not certain.
+    /// The number of uncertain mentions of a customer in a text.
     pub(crate) fn uncertain(&self, n: usize, value: Cell<'_>, customer: usize) -> Result<usize, Failure> {
         Ok(self.people.uncertain(self.slot(n)?, value, customer))
     }
 
-    /// What a duty, by its number, makes of a record's date as the duty's field stores it. Nobody counts by a day that is not
-    /// known.
+    /// The result of a duty, by its number, for a date as the duty's field stores it. There is no upper limit for
+    /// dates here, because no day is known.
     pub(crate) fn duty(&mut self, n: usize, date: Cell<'_>) -> Result<Dated, Failure> {
         if let Some(dated) = self.dated.get(n, date) {
             return Ok(dated);
@@ -346,7 +347,7 @@ impl Working {
     }
 }
 
-/// [`Strategy::holds`], without taking a copy of a text.
+/// The same as [`Strategy::holds`], without a copy of the text.
 pub(crate) fn holds(strategy: &Strategy, value: Cell<'_>) -> bool {
     match value {
         Cell::Text(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| strategy.holds_text(text)),
@@ -354,7 +355,7 @@ pub(crate) fn holds(strategy: &Strategy, value: Cell<'_>) -> bool {
     }
 }
 
-/// A value as text, to be compared. NULL and bytes are none.
+/// A value as text for a comparison. NULL and bytes have no text.
 fn as_text(value: Cell<'_>) -> Option<String> {
     match value {
         Cell::Text(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
@@ -364,7 +365,7 @@ fn as_text(value: Cell<'_>) -> Option<String> {
     }
 }
 
-/// A value as a link compares it.
+/// A value in the form in which a link compares it.
 pub(crate) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
     let text = as_text(value)?;
     Some(match compare {
@@ -377,7 +378,7 @@ pub(crate) fn compared(compare: Compare, value: Cell<'_>) -> Option<String> {
     })
 }
 
-/// A key's values, each with its type and its length before it, so that no two keys look the same.
+/// A key's values, each with its type and its length before it, so that two different keys never look the same.
 pub(crate) fn key_of<'v>(values: impl Iterator<Item = Cell<'v>>) -> String {
     let mut text = String::new();
     for value in values {

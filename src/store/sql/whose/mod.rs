@@ -1,7 +1,8 @@
-//! Whose a row is, as SQL: along a link from known rows to others, and the sets of rows that come of it.
+//! Who owns a row, as SQL: selects along links, and the sets of rows that they fill.
 //!
-//! Each set is a table of the connection's own, one for each class. It holds rows by their [handle](BoundClass::handle). A
-//! statement reads one set and adds to another; how often it runs is said in [`rounds`](super::run).
+//! Each set is a temporary table, one for each class. It stores rows by their [handle](BoundClass::handle). A
+//! statement reads one set and adds to another; [`rounds`](super::run) says how often it runs. The *foot* of a link
+//! is the row that has the link, and its *head* is the row at the other end.
 
 use std::fmt::Write as _;
 
@@ -21,7 +22,7 @@ pub(crate) use find::{Expression, Fill, Finder, Finding, Place};
 pub(crate) use touched::{Touched, is_due, is_one_persons, need_no_set, need_no_set_for};
 pub(crate) use ways::{From, Reads, Toward, Ways, picked};
 
-/// The customers of a batch, in a table of the session's own.
+/// The temporary table with the customers of a batch.
 pub(crate) fn batch(bound: &Bound) -> String {
     bound.dialect.own_table(BATCH)
 }
@@ -31,23 +32,24 @@ const BATCH: &str = "relinquish_batch";
 /// A set of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Set {
-    /// What the customers of the batch have, with the customer's number and what was found out about the row.
+    /// The selected rows: what the customers of the batch have, with the customer's number and what is known of the
+    /// row.
     Touched,
-    /// What is treated because of what its link leads to, whoever has it.
+    /// Rows that are treated together with the record at the other end of their link, whoever owns them.
     Along,
-    /// From what is touched and may be shared, up to everybody who has it.
+    /// Rows from selected, shareable rows up to all of their owners.
     Above,
-    /// What somebody has who stays.
+    /// Rows that also belong to an owner who stays.
     Had,
-    /// Rows that lead to what is touched, and may be kept by a duty.
+    /// Rows that reference selected rows and that a duty may keep.
     Near,
-    /// What a duty keeps.
+    /// Rows that a duty keeps.
     Whole,
-    /// What such a record leads to.
+    /// Rows that such rows reference.
     Needed,
-    /// Rows from which links lead to the batch, and whose owner may not be told.
+    /// Rows from which links lead to the batch, and whose owner may be unclear.
     Unclear,
-    /// Rows of others that a customer of the batch reaches, and from there up to everybody who has them.
+    /// Rows of others that a customer of the batch reaches, and from there up to all of their owners.
     Abroad,
 }
 
@@ -78,7 +80,7 @@ impl Set {
         }
     }
 
-    /// Whether its rows bear the number of a customer.
+    /// Whether its rows have the number of a customer.
     pub(crate) fn is_numbered(self) -> bool {
         matches!(self, Self::Touched | Self::Unclear | Self::Abroad)
     }
@@ -87,17 +89,17 @@ impl Set {
         format!("relinquish_{}_{class}", self.word())
     }
 
-    /// The table of a class.
+    /// The table of the set for a class.
     pub(crate) fn of(self, bound: &Bound, class: usize) -> String {
         bound.dialect.own_table(&self.name(class))
     }
 }
 
-/// Makes the sets of every class.
+/// Creates the sets of every class.
 pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
     let mut tables = Vec::new();
     for (number, class) in bound.classes.iter().enumerate() {
-        // What nobody described is the number that the database gives each row.
+        // A handle column that no class describes is the row number.
         let number_of_row = (class.handle.len() == 1).then_some(Datatype::Integer);
         let handle = typed(bound, class, "h", &class.handle, number_of_row);
         let mut create = |name: String, columns: &[(&str, Holds)], further: &[&str]| {
@@ -127,7 +129,7 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
     tables
 }
 
-/// Columns that hold values of columns of a class.
+/// Columns that hold values of a class's columns.
 fn typed(
     bound: &Bound,
     class: &BoundClass,
@@ -144,20 +146,20 @@ fn typed(
     typed.collect()
 }
 
-/// `h0, h1`
+/// Column names such as `h0, h1`.
 pub(crate) fn handle_names(class: &BoundClass) -> String {
     let names: Vec<String> = (0..class.handle.len()).map(|part| format!("h{part}")).collect();
     names.join(", ")
 }
 
-/// True of the row of a class, under an alias, that a row of a set names.
+/// The condition that a row of a class is the row that a set names.
 pub(crate) fn is_row(class: &BoundClass, alias: &str, set: &str) -> String {
     let same = class.handle.iter().enumerate();
     let same = same.map(|(part, column)| format!("{alias}.{} = {set}.h{part}", quoted(column)));
     same.collect::<Vec<_>>().join(" AND ")
 }
 
-/// True of a row, under an alias, with a value of these.
+/// The condition that a column has one of these values.
 fn holds(bound: &Bound, alias: &str, column: &str, is: &Is) -> String {
     let column = format!("{alias}.{}", quoted(column));
     let each = |values: &[Value], between: &str, is: &dyn Fn(&str) -> String| {
@@ -172,7 +174,7 @@ fn holds(bound: &Bound, alias: &str, column: &str, is: &Is) -> String {
     }
 }
 
-/// ` AND owner_type IS 'customer'`: conditions on a row.
+/// Conditions on a row, such as ` AND owner_type IS 'customer'`.
 fn conditions(bound: &Bound, alias: &str, when: &[(String, Is)]) -> String {
     when.iter().fold(String::new(), |mut sql, (column, is)| {
         let _ = write!(sql, " AND {}", holds(bound, alias, column, is));
@@ -180,7 +182,7 @@ fn conditions(bound: &Bound, alias: &str, when: &[(String, Is)]) -> String {
     })
 }
 
-/// Conditions under which a row of the table is of the class.
+/// The conditions that a row of the table belongs to the class.
 pub(crate) fn of_class(bound: &Bound, alias: &str, rows: &Rows) -> String {
     let mut sql = conditions(bound, alias, &rows.with);
     for other in &rows.without {
@@ -194,7 +196,7 @@ pub(crate) fn of_class(bound: &Bound, alias: &str, rows: &Rows) -> String {
     sql
 }
 
-/// Conditions under which a link of a row leads anywhere.
+/// The conditions that a link of a row leads somewhere.
 pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -> String {
     let mut sql = conditions(bound, alias, &link.when);
     let is_empty = |columns: &[String], none: &[Value]| {
@@ -223,14 +225,14 @@ pub(crate) fn leads(bound: &Bound, alias: &str, link: &BoundLink, hangs: bool) -
             let _ = write!(sql, " AND {column} <> ''");
         }
     }
-    // Of several owner links the first counts that is not empty. What the others hold is told by them all the same.
+    // Of several owner links, the first non-empty one counts. The values of the others still identify people.
     for (columns, none) in link.unless.iter().filter(|_| hangs) {
         let _ = write!(sql, " AND {}", is_empty(columns, none));
     }
     sql
 }
 
-/// Whether a row, under an alias, is the tenant's "Unknown Customer".
+/// The condition that a row is the tenant's "Unknown Customer".
 pub(crate) fn stand_in_sql(dialect: &dyn Dialect, map: &CustomersMap, alias: &str) -> String {
     let Some(unknown) = &map.unknown else { return "FALSE".to_owned() };
     let conditions: Vec<String> = unknown
@@ -241,7 +243,7 @@ pub(crate) fn stand_in_sql(dialect: &dyn Dialect, map: &CustomersMap, alias: &st
     format!("({})", conditions.join(" AND "))
 }
 
-/// Makes the batch table. Its key columns take keys as the customers' own key columns do.
+/// Creates the batch table. Its key columns accept the same values as the customers' key columns.
 pub(crate) fn create_batch(bound: &Bound) -> String {
     let parts =
         |name: &str| bound.root().map_or_else(Vec::new, |root| typed(bound, root, name, &root.key, None));

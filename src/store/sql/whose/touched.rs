@@ -1,4 +1,4 @@
-//! How statements find the touched rows of a class: in its set, or by the owner link itself where no set is needed.
+//! How statements find the selected rows of a class: in its set, or by the owner link if no set is needed.
 
 use std::collections::BTreeSet;
 
@@ -10,22 +10,23 @@ use crate::store::sql::spelling::{columns, quoted};
 use crate::store::sql::way::BoundLink;
 use crate::treatment::{RecordAction, Treatment, UnderDuty};
 
-/// The classes whose touched rows need no [set](Set::Touched), because their owner link finds them at any time.
+/// The classes whose selected rows need no [set](Set::Touched), because their owner link finds them at any time.
 ///
-/// That is so where
+/// That is so under these conditions:
 ///
-/// * the owner link is the only thing by which a row hangs, leads to rows of one class by their key, and has an index;
-/// * nobody else has the row, it goes along with nothing else, no link leads to it, and nothing hangs from it: no statement
-///   reads its set but its own;
-/// * no field of the row belongs to whom a link leads to: rows that only lead to a customer are counted apart from the set;
-/// * nothing but the row's own treatment writes to the row or to the link before the row is treated.
+/// * A row hangs only by the owner link. The link leads to rows of one class by their key, and has an index.
+/// * Nobody else owns the row. It is not erased together with other records, no link leads to it, and nothing hangs
+///   from it. So only its own statements read its set.
+/// * No field of the row belongs to the person at the far end of a link. Rows that only reference a customer are
+///   counted outside the set.
+/// * Before the row is treated, only its own treatment writes to the row or to the link.
 pub(crate) fn need_no_set(bound: &Bound) -> BTreeSet<usize> {
     let each = bound.classes.iter().enumerate();
     each.filter(|(_, class)| owner_finds(bound, class).is_some()).map(|(number, _)| number).collect()
 }
 
-/// Those of them for which a treatment writes nothing beside the rows either. Whether a duty keeps a row is asked of the row
-/// itself, where its own date says so and no other row depends on it.
+/// The classes among these for which a treatment stores nothing with the rows either. Whether a duty keeps a row is
+/// decided by the row's own date, and no other row depends on it.
 pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<usize> {
     let names_others = |number: &usize| {
         let class = bound.classes.get(*number);
@@ -46,8 +47,8 @@ pub(crate) fn need_no_set_for(bound: &Bound, treatment: &Treatment) -> BTreeSet<
     need_no_set(bound).into_iter().filter(|number| is_plain(number) && !names_others(number)).collect()
 }
 
-/// Whether a row of the class is found through one customer at most: it hangs by its owner link alone, and so does what it
-/// hangs from.
+/// Whether a row of the class has at most one owner: it hangs by its owner link alone, and so does every record above
+/// it.
 pub(crate) fn is_one_persons<'b>(
     bound: &'b Bound,
     class: &'b BoundClass,
@@ -93,20 +94,21 @@ fn owner_finds<'b>(bound: &'b Bound, class: &'b BoundClass) -> Option<(&'b Bound
         && link.unless.is_empty()
         && link.to_columns.iter().all(is_known)
         && link.columns.first().is_some_and(|column| class.is_indexed(column))
-        // A link that is cleared with its head would not lead to the row any more when the row is deleted.
+        // If the link were cleared together with its head, it would no longer lead to the row when the row is
+        // deleted.
         && matches!(link.gone, WhenGone::Forbids | WhenGone::Keep { .. });
     is_straight.then_some((link, number))
 }
 
-/// The touched rows of a class.
+/// The selected rows of a class.
 #[derive(Clone, Debug)]
 pub(crate) struct Touched<'b> {
     bound: &'b Bound,
     class: &'b BoundClass,
     number: usize,
-    /// Where the rows are found without a set: the owner link, and whence it is followed.
+    /// If the rows are found without a set: the owner link, and the source from which it is followed.
     owner: Option<(&'b BoundLink, From)>,
-    /// True of a row, under its table's name, that a duty keeps, where that is no column of the set.
+    /// The condition that a duty keeps a row, if this is not a column of the set.
     kept: Option<String>,
 }
 
@@ -116,7 +118,7 @@ impl<'b> Touched<'b> {
         Self { bound, class, number, owner: None, kept: None }
     }
 
-    /// Rows that the owner link finds, where it does.
+    /// Rows that the owner link finds, if it can.
     pub(crate) fn by_link(bound: &'b Bound, class: &'b BoundClass, number: usize) -> Self {
         let owner = owner_finds(bound, class).map(|(link, head)| {
             let is_root = bound.classes.get(head).is_some_and(|head| head.is_root);
@@ -125,18 +127,18 @@ impl<'b> Touched<'b> {
         Self { bound, class, number, owner, kept: None }
     }
 
-    /// Whether they are found without a set.
+    /// Whether the rows are found without a set.
     pub(crate) fn is_without_set(&self) -> bool {
         self.owner.is_some()
     }
 
-    /// With the rows that a duty keeps, for those that are found without a set.
+    /// Adds the condition for rows that a duty keeps, if the rows are found without a set.
     pub(crate) fn kept_by(self, kept: impl FnOnce(&str) -> String) -> Self {
         let kept = self.owner.is_some().then(|| kept(&quoted(&self.class.table)));
         Self { kept, ..self }
     }
 
-    /// True of what a duty keeps. None where it keeps nothing.
+    /// The condition that a duty keeps a row. `None` if no duty keeps any.
     pub(crate) fn is_whole(&self) -> Option<String> {
         match &self.owner {
             None => Some("relinquish_r.whole = 1".to_owned()),
@@ -144,7 +146,7 @@ impl<'b> Touched<'b> {
         }
     }
 
-    /// True of what is treated.
+    /// The condition that a row is treated.
     pub(crate) fn is_due(&self) -> String {
         match &self.owner {
             None => is_due(self.class).to_owned(),
@@ -152,7 +154,7 @@ impl<'b> Touched<'b> {
         }
     }
 
-    /// How many rows meet a condition on what is known of them, per customer.
+    /// The number of rows per customer that meet a condition on what is known of them.
     pub(crate) fn each_has(&self, which: &str) -> String {
         let Some((link, from)) = self.owner.as_ref().filter(|(_, from)| from.is_each_once()) else {
             return format!(
@@ -178,7 +180,7 @@ impl<'b> Touched<'b> {
         }
     }
 
-    /// The same, and the rows themselves under their table's name.
+    /// The same, with the rows themselves under their table's name.
     pub(crate) fn rows(&self) -> String {
         let table = quoted(&self.class.table);
         let (first, on) = match &self.owner {
@@ -191,7 +193,7 @@ impl<'b> Touched<'b> {
         format!("{first}{}", self.bound.dialect.then(&self.host(), &table, &on))
     }
 
-    /// Their table.
+    /// The table of the rows.
     fn host(&self) -> String {
         self.bound.table(&self.class.table)
     }
@@ -200,8 +202,8 @@ impl<'b> Touched<'b> {
         format!("{}{}", leads(self.bound, alias, link, true), of_class(self.bound, alias, &self.class.rows))
     }
 
-    /// True of a row, under its table's name, that is touched and meets a condition on `relinquish_r`, or on the row itself
-    /// where it is found without a set.
+    /// The condition that a row, under its table's name, is selected and meets a further condition. The further
+    /// condition is on `relinquish_r`, or on the row itself if it is found without a set.
     pub(crate) fn are(&self, which: &str) -> String {
         let table = quoted(&self.class.table);
         match &self.owner {
@@ -225,7 +227,7 @@ impl<'b> Touched<'b> {
         }
     }
 
-    /// How many rows meet a condition, each once.
+    /// The number of rows that meet a condition, each counted once.
     pub(crate) fn distinct(&self, which: &str) -> String {
         if self.owner.is_some() {
             let table = quoted(&self.class.table);
@@ -240,11 +242,11 @@ impl<'b> Touched<'b> {
         )
     }
 
-    /// The rows that customers of the batch have, by number; if asked for, those that somebody else has as well, and those
-    /// that go along.
+    /// The rows that customers of the batch have, by number. On request, includes rows with other owners and rows
+    /// that are erased together with others.
     pub(crate) fn held(&self, gives: &str, with_shared: bool) -> String {
         let which = match (with_shared, self.class.is_shared) {
-            // What is found without a set goes along with nothing.
+            // A row that is found without a set is never erased together with others.
             (true, _) => "",
             (false, _) if self.owner.is_some() => "",
             (false, true) => " WHERE relinquish_r.beside = 0 AND relinquish_r.had = 0",
@@ -254,7 +256,7 @@ impl<'b> Touched<'b> {
     }
 }
 
-/// True of touched rows, in their set, that are treated.
+/// The condition that a selected row, in its set, is treated.
 pub(crate) fn is_due(class: &BoundClass) -> &'static str {
     if class.is_shared { "relinquish_r.had = 0 AND relinquish_r.whole = 0" } else { "relinquish_r.whole = 0" }
 }

@@ -11,21 +11,21 @@ use crate::store::sql::links::Compare;
 use crate::store::sql::spelling::quoted;
 use crate::store::sql::way::BoundLink;
 
-/// Where a statement gets the rows from which it goes along a link: a table under the alias `r`.
+/// The source of a select along a link: a table under the alias `r`.
 #[derive(Clone, Debug)]
 pub(crate) struct From {
     table: String,
-    /// Conditions on its rows.
+    /// Conditions on the source's rows.
     which: String,
-    /// The columns of the class that it has, each with its own column.
+    /// The columns of the class that the source has, each with the source's own column.
     has: Vec<(String, String)>,
-    /// Only links count by which rows hang.
+    /// Whether only owner links and shared links count: the links by which rows hang.
     hangs: bool,
     is_batch: bool,
 }
 
 impl From {
-    /// A set of a class.
+    /// The rows of a class's set.
     pub(crate) fn set(bound: &Bound, set: Set, class: usize) -> Self {
         let handle = bound.classes.get(class).map_or(&[][..], |class| &class.handle);
         let has =
@@ -34,7 +34,7 @@ impl From {
         Self { table, which, has: has.collect(), hangs: false, is_batch: false }
     }
 
-    /// The customers of the batch by their key, whether their own row is there or not.
+    /// The customers of the batch by their key, even if their own row does not exist.
     pub(crate) fn batch(bound: &Bound) -> Self {
         let key = bound.root().map_or(&[][..], |root| &root.key);
         let has = key.iter().enumerate().map(|(part, name)| (name.clone(), format!("relinquish_r.k{part}")));
@@ -42,39 +42,39 @@ impl From {
         Self { table, which, has: has.collect(), hangs: false, is_batch: true }
     }
 
-    /// Along links by which rows hang.
+    /// Follows only links by which rows hang.
     pub(crate) fn hanging(mut self) -> Self {
         self.hangs = true;
         self
     }
 
-    /// Only rows that meet a further condition on `r`.
+    /// Restricts the rows by a further condition on `r`.
     pub(crate) fn which(mut self, condition: &str) -> Self {
         let _ = write!(self.which, " AND {condition}");
         self
     }
 
-    /// The column of the table that holds a column of the class.
+    /// The source's column for a column of the class.
     fn column(&self, name: &str) -> Option<&str> {
         self.has.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, column)| column.as_str())
     }
 
-    /// The source, as a statement reads it.
+    /// The source in a FROM clause.
     pub(crate) fn as_source(&self) -> String {
         format!("{} AS relinquish_r", self.table)
     }
 
-    /// Whether each customer is in it once.
+    /// Whether each customer is in the source only once.
     pub(crate) fn is_each_once(&self) -> bool {
         self.is_batch
     }
 
-    /// The columns that hold these columns of the class.
+    /// The source's columns for these columns of the class.
     pub(crate) fn listed(&self, names: &[String]) -> String {
         names.iter().filter_map(|name| self.column(name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// True of a row, under an alias, whose link leads to a row of the source by columns that the source has.
+    /// The condition that a row's link leads to a row of the source, by columns that the source has.
     pub(crate) fn is_led_to(&self, link: &BoundLink, alias: &str) -> String {
         let both = link.columns.iter().zip(&link.to_columns);
         let same =
@@ -88,12 +88,12 @@ impl From {
     }
 }
 
-/// Which way along a link.
+/// The direction along a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Toward {
-    /// From what links lead to, to the rows in which they stand: these are `x`.
+    /// From the other end to the rows that have the link: these are `x`.
     Foot,
-    /// From rows to what their link leads to: that is `x`.
+    /// From rows to the other end of their link: that is `x`.
     Head,
 }
 
@@ -101,23 +101,23 @@ pub(crate) enum Toward {
 #[derive(Clone, Debug)]
 pub(crate) struct Along {
     pub(crate) sql: String,
-    /// Where it reads the feet's table from end to end: how it does without.
+    /// If the select reads the whole table of the feet: how it avoids that.
     pub(crate) reads: Option<Reads>,
 }
 
-/// A table that is read from end to end, because no index leads to the feet of a link. Where several selects need that, the
-/// rows that matter to any of them are [picked](picked) out in one reading.
+/// A table that is read completely, because no index leads to the feet of a link. If several selects need that, one
+/// reading [picks](picked) the rows that matter to any of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Reads {
     /// The first class of the table.
     pub(crate) table: usize,
-    /// True of a row, as `x`, whose link may lead to a row of the source.
+    /// The condition that the link of a row `x` may lead to a row of the source.
     pub(crate) may_be: String,
     /// The same select over picked rows.
     pub(crate) of_picked: String,
 }
 
-/// The handles of rows that were picked out of the table of a class.
+/// The table with the handles of picked rows of a class's table.
 pub(crate) fn picked(bound: &Bound, table: usize) -> String {
     bound.dialect.own_table(&picked_name(table))
 }
@@ -126,7 +126,7 @@ pub(super) fn picked_name(table: usize) -> String {
     format!("relinquish_picked_{table}")
 }
 
-/// True of a row `x` whose link may lead to one of these.
+/// The condition that the link of a row `x` may lead to one of these.
 fn may_lead(dialect: &dyn Dialect, link: &BoundLink, near: &[String], far: &[String], known: &str) -> String {
     let each = |columns: &[String]| -> String {
         let compared = columns.iter().map(|column| dialect.compared(link.compare, column));
@@ -143,7 +143,7 @@ pub(crate) struct Ways<'b> {
 }
 
 impl Ways<'_> {
-    /// Both ends compared, near side first.
+    /// The comparison of both ends, the near side first.
     fn same(&self, link: &BoundLink, foot: &BoundClass, near: &[String], far: &[String]) -> String {
         let each = near.iter().zip(far).zip(&link.to_columns).map(|((near, far), to)| {
             let near_type = link.columns.first().and_then(|column| self.datatype(foot, column));
@@ -162,8 +162,8 @@ impl Ways<'_> {
         self.datatype(self.bound.class(link.heads.first()?)?, column)
     }
 
-    /// The select that goes along a link from known rows, with what it gives of each row `x` and of `r`. If `among` is said,
-    /// only rows of that table of handles count as feet.
+    /// The select that follows a link from known rows, with the columns that it returns of each row `x` and of `r`.
+    /// With `among`, only rows of that table of handles count as feet.
     #[allow(clippy::too_many_arguments, reason = "each is one part of the select")]
     pub(crate) fn along(
         &self,
@@ -198,7 +198,7 @@ impl Ways<'_> {
         let near: Vec<String> = link.columns.iter().map(|column| format!("x.{}", quoted(column))).collect();
         let direct: Option<Vec<String>> =
             link.to_columns.iter().map(|column| from.column(column).map(str::to_owned)).collect();
-        // Without the keys at hand, the rows of the head say what is compared.
+        // If the source has no keys, the rows of the head provide the values to compare.
         let (heads, far) = if let Some(far) = direct {
             (String::new(), far)
         } else {
@@ -227,7 +227,7 @@ impl Ways<'_> {
             return Along { sql, reads: None };
         }
         let may_be = may_lead(dialect, link, &near, &far, &format!("{r}{heads}"));
-        // From the feet on, whichever they are. What is compared is made or looked up once.
+        // Starts from the feet, whichever they are. The compared values are computed or looked up once.
         let over = |feet: &str| {
             if heads.is_empty() && !is_made {
                 let sources = dialect.then(&from.table, "relinquish_r", &same);
@@ -297,7 +297,7 @@ impl Ways<'_> {
         format!("SELECT {gives} FROM {r}{feet}{hops}{heads} WHERE TRUE{which}{is_head}")
     }
 
-    /// True of a row of the customers that is no stand-in.
+    /// The condition that a row of the customers is not an "Unknown Customer".
     pub(crate) fn is_somebody(&self, head: &BoundClass, alias: &str) -> String {
         if head.is_root && self.bound.customers.unknown.is_some() {
             let is_stand_in = stand_in_sql(self.bound.dialect, &self.bound.customers, alias);
@@ -307,7 +307,7 @@ impl Ways<'_> {
         }
     }
 
-    /// A value of what a link of a row leads to, as one expression. None of a stand-in.
+    /// A value of the record at the other end of a row's link, as one expression. NULL for an "Unknown Customer".
     pub(crate) fn scalar(
         &self,
         link: &BoundLink,
@@ -331,8 +331,8 @@ impl Ways<'_> {
         )
     }
 
-    /// The customer from whom a row hangs by owner links alone, however many come one after another: as one expression,
-    /// from the customer's row under the alias `person`. None where there is none.
+    /// A value of the customer from whom a row hangs through owner links, over any number of records, as one
+    /// expression. The customer's row has the alias `person`. `None` if no such chain exists.
     pub(crate) fn of_person(&self, class: &BoundClass, alias: &str, value: &str) -> Option<String> {
         let classes = &self.bound.classes;
         let number = |name: &ClassName| classes.iter().position(|class| class.name == *name);
@@ -350,11 +350,11 @@ impl Ways<'_> {
                 }
             }
         }
-        // A chain may end before it comes to the customers, and still their key is asked for.
+        // A chain may end before it reaches the customers, but the statement still asks for their key.
         let root = classes.iter().position(|class| class.is_root)?;
         let of_each = above.iter().chain([&root]).filter_map(|at| classes.get(*at));
         let parts = of_each.map(|class| class.handle.len()).max()?;
-        // No column has a type of its own, so that each is compared as the class's own.
+        // The columns have no type of their own, so each is compared as a column of its class.
         let row = |at: usize, class: &BoundClass, alias: &str| {
             let columns = class.handle.iter().map(|column| format!("{alias}.{}", quoted(column)));
             let own = columns.map(|column| self.bound.dialect.untyped(&column));
@@ -397,7 +397,7 @@ impl Ways<'_> {
         Some(sql)
     }
 
-    /// A column of a row, under an alias; or of what the row hangs from, class by class. None where no link leads there.
+    /// A column of a row, or of a record from which the row hangs, class by class. `None` if no link leads there.
     pub(crate) fn column_above(
         &self,
         class: &BoundClass,
@@ -421,8 +421,8 @@ impl Ways<'_> {
         }
     }
 
-    /// True of rows, under an alias, whose owner link leads nowhere, or to a row of which that is true. `depth` bounds a
-    /// circle of classes: what lies deeper has an owner for all we know.
+    /// The condition that a row's owner link leads nowhere, or to a row without an owner. `depth` limits a cycle of
+    /// classes: a deeper row counts as having an owner.
     pub(crate) fn is_ownerless(
         &self,
         class: &BoundClass,
@@ -455,7 +455,7 @@ impl Ways<'_> {
                 format!("SELECT 1 FROM (SELECT 1) AS here{hops} JOIN {table} ON {same} WHERE TRUE")
             };
             if link.by_value {
-                // An address that no customer has is a guest's, who was never there.
+                // An address that no customer has belongs to a guest, who never was a customer.
                 empty.push(format!("NOT coalesce({applies} AND EXISTS ({found}), FALSE)"));
                 continue;
             }
@@ -485,7 +485,8 @@ impl Ways<'_> {
     }
 }
 
-/// The tables between a row and what its link leads to, joined from the row on; and the columns that lead to the far end.
+/// The tables between a row and the other end of its link, joined from the row on, and the columns that lead to the
+/// far end.
 fn hops_from_foot(bound: &Bound, link: &BoundLink, near: Vec<String>) -> (String, Vec<String>) {
     let mut sql = String::new();
     let mut leaves = near;
@@ -508,7 +509,7 @@ fn hops_from_foot(bound: &Bound, link: &BoundLink, near: Vec<String>) -> (String
     (sql, leaves)
 }
 
-/// The same from the far end on; and the columns at which the link arrives from the row.
+/// The same, joined from the far end on, and the columns at which the link from the row arrives.
 fn hops_from_head(bound: &Bound, link: &BoundLink, far: &[String]) -> (String, Vec<String>) {
     let mut sql = String::new();
     let mut arrives = far.to_vec();

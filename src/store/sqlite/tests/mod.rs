@@ -1,4 +1,4 @@
-//! How many statements a batch takes, and how often a table is read.
+//! The number of statements of a batch, and the number of readings of a table.
 
 mod readings;
 mod statements;

@@ -1,4 +1,4 @@
-//! How often erasing one customer reads a large table.
+//! The number of times that erasing one customer reads a large table.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{CustomerStore, EraseRequest, Erased, RecordStore, StoreError, Target};
 use std::collections::BTreeMap;
 
-/// Links are said by the map alone, so that SQLite itself has none to check.
+/// Only the map declares links, so SQLite itself has no foreign keys to check.
 const SCHEMA: &str = "
     CREATE TABLE addresses (id INTEGER PRIMARY KEY, street TEXT);
     CREATE TABLE customers (
@@ -115,22 +115,22 @@ const POLICY: &str = r#"
     from = "booked_on"
     needs = ["invoice.address_id"]"#;
 
-/// Rows of nobody's that make a table large.
+/// The number of ownerless rows that make a table large.
 const LARGE: i32 = 2_000;
 
-/// Steps through whole tables, by statement. One test alone counts.
+/// Steps through whole tables, by statement. Only one test counts.
 static STEPS: Mutex<BTreeMap<String, i32>> = Mutex::new(BTreeMap::new());
 
 fn count(event: TraceEvent<'_>) {
     if let TraceEvent::Profile(statement, _) = event {
-        // A cached statement goes on counting.
+        // A cached statement continues to count.
         let status = [StatementStatus::FullscanStep, StatementStatus::AutoIndex];
         let steps = status.into_iter().map(|status| statement.get_status(status)).sum();
         STEPS.lock().unwrap().insert(statement.sql().into_owned(), steps);
     }
 }
 
-/// How often erasing one customer reads a large table, and in which statements.
+/// The number of times that erasing one customer reads a large table, and the statements that do.
 async fn reads(path: &Path, table: &str, with_indexes: bool) -> (i32, String) {
     let connection = Connection::open(path).unwrap();
     connection.execute_batch(SCHEMA).unwrap();
@@ -168,7 +168,7 @@ async fn reads(path: &Path, table: &str, with_indexes: bool) -> (i32, String) {
     STEPS.lock().unwrap().clear();
     let answers = store.erase(&request).await.unwrap();
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Erased::Done(_)))), "{answers:?}");
-    // It did what it should: a read saved would be nothing saved otherwise.
+    // The erasure did its work: saving a reading by doing nothing would prove nothing.
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM follows WHERE since IS NOT NULL"), 0);
     assert_eq!(count("SELECT count(*) FROM comments WHERE text IS NOT NULL AND reply_to IS NULL"), 1);
@@ -183,8 +183,8 @@ async fn reads(path: &Path, table: &str, with_indexes: bool) -> (i32, String) {
 
 #[tokio::test]
 async fn a_table_is_read_once_a_pass_without_indexes_and_never_with_them() {
-    // For what customers have; for who else has it, or is kept by a duty with it, and whose link lets go; and where the
-    // way to a duty comes by the table twice, for that.
+    // One reading finds what customers have. A second finds other owners, rows that a duty keeps with it, and links
+    // to cut. A third is needed where the way to a duty uses the table twice.
     let most = [
         ("addresses", 0),
         ("customers", 1),

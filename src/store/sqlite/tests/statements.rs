@@ -50,7 +50,7 @@ const POLICY: &str = "
 
 static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
 
-/// Statements that erasing so many customers with so many orders each takes.
+/// The number of statements that it takes to erase some customers with some orders each.
 async fn statements(customers: i64, orders: usize) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.sqlite");
@@ -58,7 +58,7 @@ async fn statements(customers: i64, orders: usize) -> usize {
     connection.execute_batch(SCHEMA).unwrap();
     connection.execute_batch("BEGIN").unwrap();
     for id in 1..=customers {
-        // Two share a city at most, which is one too few, and all of them its first four letters.
+        // At most two customers share a city, which is one too few. All share its first four letters.
         let sql = "INSERT INTO customers (id, name, city) VALUES (?1, 'Maud', 'City ' || (?1 % 100))";
         connection.execute(sql, [id]).unwrap();
         for _ in 0..orders {

@@ -1,4 +1,4 @@
-//! What duties keep, and what such records need.
+//! Records that duties keep, and the records that those need.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +11,17 @@ use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 use crate::treatment::Treatment;
 
 impl<'b> Finder<'b> {
-    /// Whether a record that a duty keeps may lead to rows of the class, so that these cannot go before it.
+    /// Whether a kept record may reference rows of the class. Such rows cannot be deleted before the kept record.
     pub(super) fn may_be_needed(&self, number: usize) -> bool {
         self.treated(number).is_some_and(|treated| treated.tombstone().is_some())
     }
 
-    /// Whether rows of the class are kept as they are because a kept record needs them.
+    /// Whether rows of the class are kept unchanged because a kept record needs them.
     pub(super) fn is_kept_with_others(&self, number: usize) -> bool {
         self.needs().iter().any(|(_, (.., head))| *head == number)
     }
 
-    /// The links over which kept records keep others, each with the number of what the duty needs.
+    /// The links over which kept records keep other records, each with the number of the duty's set of needs.
     fn needs(&self) -> Vec<(usize, (usize, &'b BoundLink, usize))> {
         let root = self.root();
         let mut list = Vec::new();
@@ -45,10 +45,11 @@ impl<'b> Finder<'b> {
         if self.kept.is_empty() {
             return duties;
         }
-        // A record that is kept needs what its keys lead to. A value stays what it is when the row goes that has it too.
+        // A kept record needs the records that its keys reference. A link by value needs no record: the value stays
+        // the same when the other record is deleted.
         let mut links = self.links();
         links.retain(|(_, link, _)| !link.by_value);
-        // Classes of which a record may be kept or needed, and so may need others.
+        // Classes of which a record may be kept or needed. Such a record may need further records.
         let mut keeping: BTreeSet<usize> = self.kept.keys().copied().collect();
         loop {
             let heads: BTreeSet<usize> =
@@ -60,7 +61,8 @@ impl<'b> Finder<'b> {
             }
         }
         let needs = self.needs();
-        // Classes for which it matters: what would go, what is kept for others' sake, and what leads there.
+        // Classes for which this matters: classes whose rows would be deleted, classes that are kept for the sake of
+        // others, and classes that reference these.
         let counts =
             |number: usize| self.may_be_needed(number) || needs.iter().any(|(_, (.., head))| *head == number);
         let mut wanted: BTreeSet<usize> = (0..self.bound.classes.len())
@@ -85,7 +87,7 @@ impl<'b> Finder<'b> {
             links.iter().copied().filter(|(foot, _, head)| wanted.contains(foot) && wanted.contains(head));
         for (foot, link, head) in self.heads_first(within.collect()) {
             let ends = (foot, link, head);
-            // What hangs from touched rows is touched itself.
+            // Rows that hang from selected rows are selected already.
             if link.role == LinkRole::End || !link.unless.is_empty() {
                 let from = From::set(self.bound, Set::Touched, head);
                 duties.near.extend(self.fill(
@@ -100,7 +102,8 @@ impl<'b> Finder<'b> {
             let from = From::set(self.bound, Set::Near, head);
             duties.near.extend(self.fill(ends, Toward::Foot, &from, Some((Set::Near, head)), Set::Near, ""));
         }
-        // A field that belongs to whom a link leads to is written in whosever record, so that one may be kept as well.
+        // A field may belong to the person at the far end of a link. Such a field is written in records of other
+        // owners, so these records may be kept as well.
         for (foot, link, head) in self.links().into_iter().filter(|(foot, ..)| wanted.contains(foot)) {
             if self.class(foot).is_some_and(|class| class.has_fields_of(link)) {
                 let (from, place) = self.touched(head, link, Toward::Foot);
@@ -116,7 +119,7 @@ impl<'b> Finder<'b> {
             let columns = format!("{}, needs", handle_names(class));
             let into = (Set::Whole, number);
             let whole = Set::Whole.of(self.bound, number);
-            // Whatever a duty needs: a number that none has.
+            // First the rows that any duty keeps. The number -1 stands for "any duty".
             let mut each = vec![(-1, kept("x"))];
             each.extend(
                 self.kept_by.get(&number).into_iter().flatten().map(|(needs, kept)| (*needs, kept("x"))),
@@ -182,7 +185,7 @@ impl<'b> Finder<'b> {
     }
 }
 
-/// The classes into whose sets statements write.
+/// The classes to whose sets the statements add rows.
 fn reached_by(fills: &[Fill]) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     loop {

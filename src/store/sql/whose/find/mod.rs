@@ -1,7 +1,8 @@
-//! Finding the rows of a batch: what its customers have, who else has it, what a duty keeps, and what goes along.
+//! Finds the rows of a batch: what its customers have, who else has it, what a duty keeps, and what is erased
+//! together with it.
 //!
-//! The statements follow from the map and the treatment alone. Each adds rows to a [set](super::Set), and runs
-//! again only when the set that it reads has grown: in a tree of rows once a level, elsewhere once.
+//! The statements depend only on the map and the treatment. Each statement adds rows to a [set](super::Set). It runs
+//! again only when the set that it reads has grown: once per level in a tree of rows, elsewhere once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,22 +19,22 @@ mod sharing;
 mod tenants;
 mod unclear;
 
-/// A set of the rows of a class.
+/// A set of rows of a class.
 pub(crate) type Place = (Set, usize);
 
-/// A statement that adds to one set what it finds from another.
+/// A statement that reads one set and adds to another.
 #[derive(Clone, Debug)]
 pub(crate) struct Fill {
     pub(crate) sql: String,
-    /// Where it reads a whole table of the host's: how it does without.
+    /// If the statement reads a whole table of the host: how it avoids that.
     pub(crate) reads: Option<Reads>,
-    /// The set that it reads. None: the batch.
+    /// The set that it reads. `None`: the batch.
     pub(crate) from: Option<Place>,
     pub(crate) into: Place,
 }
 
 impl Fill {
-    /// The table that it may have to read, and the set for whose rows.
+    /// The table that it may have to read, and the set that it reads.
     pub(crate) fn reading(&self) -> Option<(&Reads, Option<Place>)> {
         self.reads.as_ref().map(|reads| (reads, self.from))
     }
@@ -42,32 +43,33 @@ impl Fill {
 /// How the rows of a treatment's batch are found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Finding {
-    /// Sets that are emptied before.
+    /// Sets that are emptied first.
     pub(crate) used: BTreeSet<Place>,
     /// The customers' own rows.
     pub(crate) start: Vec<Fill>,
-    /// Rows that go along with a customer.
+    /// Rows that are erased together with a customer.
     pub(crate) along: Vec<Fill>,
-    /// What hangs from what is touched.
+    /// Rows that hang from selected rows.
     pub(crate) touch: Vec<Fill>,
-    /// What duties keep.
+    /// Rows that duties keep.
     pub(crate) duties: Duties,
-    /// Who else has what may be shared.
+    /// The other owners of rows that may be shared.
     pub(crate) sharing: Sharing,
-    /// Rows that go along with rows that are deleted.
+    /// Rows that are erased together with deleted rows.
     pub(crate) goes: Vec<Fill>,
-    /// Writes beside each customer of the batch how the customer is named among the people who have a row.
+    /// The statement that stores, for each customer of the batch, the customer's name in the sets of owners.
     pub(crate) name_people: Option<String>,
-    /// What is written down beside the touched rows in the end: the set that says it, and the statement.
+    /// Marks that are stored with the selected rows at the end: the set with the information, and the statement.
     pub(crate) marks: Vec<(Place, String)>,
-    /// Rows whose owner cannot be told.
+    /// Rows whose owner is unclear.
     pub(crate) unclear: Unclear,
     /// Rows of other tenants' customers.
     pub(crate) abroad: Abroad,
 }
 
 impl Finding {
-    /// Whether what becomes of a customer's records may depend on who else is in the batch, beyond who has them.
+    /// Whether the result for a customer's records may depend on who else is in the batch, other than through shared
+    /// ownership.
     pub(crate) fn goes_along(&self) -> bool {
         !self.along.is_empty() || !self.goes.is_empty()
     }
@@ -80,22 +82,22 @@ impl Finding {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Duties {
-    /// Rows that lead to touched ones and may be kept.
+    /// Rows that reference selected rows and may be kept.
     pub(crate) near: Vec<Fill>,
-    /// Which of all these a duty keeps.
+    /// The rows among all these that a duty keeps.
     pub(crate) whole: Vec<Fill>,
-    /// What such records need to keep their meaning.
+    /// The rows that such rows need to keep their meaning.
     pub(crate) needs: Vec<Fill>,
-    /// Everything that they lead to.
+    /// All rows that these rows reference.
     pub(crate) needed: Vec<Fill>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sharing {
     pub(crate) above: Vec<Fill>,
-    /// The people who stay when the batch leaves.
+    /// The owners who stay when the batch is erased.
     pub(crate) stay: Vec<Fill>,
-    /// Everybody who has not left: of a plan each customer leaves alone.
+    /// All owners who are not erased. For plans: each customer of the batch is erased alone.
     pub(crate) anybody: Vec<Fill>,
     pub(crate) had: Vec<Fill>,
 }
@@ -108,17 +110,17 @@ pub(crate) struct Unclear {
     pub(crate) found: Vec<(ClassName, String, usize, String)>,
 }
 
-/// How rows of other tenants' customers are found, once all sets are there.
+/// How rows of other tenants' customers are found, after all sets are filled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Abroad {
     pub(crate) used: BTreeSet<Place>,
     pub(crate) fills: Vec<Fill>,
-    /// Per class and link: how many rows of others' tenants each customer of the batch would reach. Bound are the customers' own
-    /// tenants, each with the customer's number.
+    /// Per class and link: the number of rows of other tenants that each customer of the batch would reach. The
+    /// parameter is the customers' own tenants, each with the customer's number.
     pub(crate) found: Vec<(ClassName, String, String)>,
 }
 
-/// Whether one row hangs from another, and from which side the link says it.
+/// Whether one row hangs from another, and which of them has the link.
 #[derive(Clone, Copy)]
 struct Hanging<'b> {
     holder: usize,
@@ -133,22 +135,22 @@ pub(crate) struct Finder<'b> {
     bound: &'b Bound,
     ways: Ways<'b>,
     treatment: Option<&'b Treatment>,
-    /// Classes whose touched rows need no set.
+    /// Classes whose selected rows need no set.
     without_set: BTreeSet<usize>,
-    /// True of rows, under an alias, that a duty keeps, by class.
+    /// The condition that a duty keeps a row, by class.
     kept: BTreeMap<usize, Expression<'b>>,
-    /// The same by what the duty needs.
+    /// The same, by the number of the duty's set of needs.
     kept_by: BTreeMap<usize, Vec<(i64, Expression<'b>)>>,
-    /// True of a customer's row, under an alias, that shows that the customer has left.
+    /// The condition that a customer's row shows that the customer is erased.
     has_left: Option<Expression<'b>>,
 }
 
-/// An expression over a row of the host's, under an alias.
+/// An SQL expression over a row of the host, for a given alias.
 pub(crate) type Expression<'b> = Box<dyn Fn(&str) -> String + 'b>;
 
 impl<'b> Finder<'b> {
-    /// For a treatment; `without_set` are the classes whose rows are found without, `kept` says of a class which of its rows
-    /// a duty keeps, `has_left` who has left.
+    /// A finder for a treatment. `without_set`: the classes whose rows are found without a set. `kept`: for each
+    /// class, which of its rows a duty keeps. `has_left`: who is erased.
     pub(crate) fn new(
         bound: &'b Bound,
         treatment: Option<&'b Treatment>,
@@ -185,7 +187,7 @@ impl<'b> Finder<'b> {
             .is_some_and(|treated| *treated.action() == RecordAction::Delete || treated.or_deletes())
     }
 
-    /// Every link with the numbers of both ends.
+    /// Every link with the numbers of both its classes.
     fn links(&self) -> Vec<(usize, &'b BoundLink, usize)> {
         let bound = self.bound;
         let links = bound
@@ -214,7 +216,8 @@ impl<'b> Finder<'b> {
         list
     }
 
-    /// How many steps each class is from the highest, as far as there is an order; by pairs of a class and one below it.
+    /// The number of steps from each class to the highest class, as far as there is an order. `pairs`: a class, and a
+    /// class below it.
     fn depths(&self, pairs: &[(usize, usize)]) -> Vec<usize> {
         let mut depth = vec![0_usize; self.bound.classes.len()];
         for _ in 0..self.bound.classes.len() {
@@ -231,8 +234,8 @@ impl<'b> Finder<'b> {
         depth
     }
 
-    /// Holders before what they hold, as far as there is an order; and together what leads to rows of the same class, so
-    /// that one reading of a table serves all of it.
+    /// Sorts holders before what they hold, as far as there is an order. Links to rows of the same class are
+    /// adjacent, so that one reading of a table serves all of them.
     fn in_order(&self, mut list: Vec<Hanging<'b>>) -> Vec<Hanging<'b>> {
         let pairs: Vec<(usize, usize)> = list.iter().map(|hanging| (hanging.holder, hanging.held)).collect();
         let depth = self.depths(&pairs);
@@ -240,7 +243,7 @@ impl<'b> Finder<'b> {
         list
     }
 
-    /// The same upwards.
+    /// The same, upwards.
     fn upwards(&self, list: &[Hanging<'b>]) -> Vec<Hanging<'b>> {
         let pairs: Vec<(usize, usize)> = list.iter().map(|hanging| (hanging.holder, hanging.held)).collect();
         let depth = self.depths(&pairs);
@@ -249,7 +252,7 @@ impl<'b> Finder<'b> {
         list
     }
 
-    /// What links lead to before the rows in which they stand, as far as there is an order.
+    /// Sorts links by their heads: a head comes before the rows that reference it, as far as there is an order.
     fn heads_first(
         &self,
         mut list: Vec<(usize, &'b BoundLink, usize)>,
@@ -260,7 +263,7 @@ impl<'b> Finder<'b> {
         list
     }
 
-    /// A statement along a link, from a set into another.
+    /// A statement along a link, from one set to another.
     fn fill(
         &self,
         (foot, link, head): (usize, &BoundLink, usize),
@@ -294,7 +297,7 @@ impl<'b> Finder<'b> {
             columns.push_str(", needs");
         }
         if into == Set::Touched {
-            // Beside what customers have there is what goes along: it is none of theirs.
+            // The set also contains rows that are erased together with others. They do not belong to the customers.
             match source {
                 _ if link.takes_along() && toward == Toward::Foot && link.role == LinkRole::End => {
                     gives.push_str(", 1");
@@ -313,7 +316,7 @@ impl<'b> Finder<'b> {
             let _ = write!(gives, ", {}", flag(&kept("x")));
             columns.push_str(", whole");
         }
-        // Who has what may be shared is asked of the rows that were reached on the way up, and of no others.
+        // Only rows that were reached on the way up are asked for their owners.
         let among = (into == Set::Had && toward == Toward::Foot).then(|| Set::Above.of(self.bound, at));
         let select = self.ways.along(link, foot_class, head_class, toward, from, &gives, among.as_deref());
         let table = into.of(self.bound, at);
@@ -322,7 +325,7 @@ impl<'b> Finder<'b> {
         Some(Fill { sql: insert(&select.sql), reads, from: source, into: (into, at) })
     }
 
-    /// From a set of a class, or from the batch where customers' keys are enough.
+    /// The set of a class. For the customers, the batch itself if their keys are enough.
     fn touched(&self, number: usize, link: &BoundLink, toward: Toward) -> (From, Option<Place>) {
         let from_batch = number == self.root() && toward == Toward::Foot && !link.by_value;
         if from_batch {
@@ -333,7 +336,7 @@ impl<'b> Finder<'b> {
         }
     }
 
-    /// What the customers of the batch have, and nothing more.
+    /// Finds what the customers of the batch have, and nothing else.
     fn touch(&self) -> (Vec<Fill>, Vec<Fill>) {
         let root = self.root();
         let mut start = Vec::new();
@@ -374,7 +377,7 @@ impl<'b> Finder<'b> {
         (start, touch.collect())
     }
 
-    /// Everything that the treatment has to know.
+    /// Finds everything that the treatment needs to know.
     pub(crate) fn finding(&self) -> Finding {
         let (start, touch) = self.touch();
         let mut finding = Finding { start, touch, ..Finding::default() };
@@ -401,7 +404,7 @@ impl<'b> Finder<'b> {
         finding
     }
 
-    /// What customers have, and what of it somebody else has too, whatever a treatment does.
+    /// Finds what customers have, and its other owners, for any treatment.
     pub(crate) fn held(&self) -> Finding {
         let (start, touch) = self.touch();
         let mut finding = Finding { start, touch, sharing: self.sharing(false), ..Finding::default() };
@@ -417,7 +420,7 @@ impl<'b> Finder<'b> {
         self.links().iter().any(|(_, link, head)| *head == root && link.takes_along())
     }
 
-    /// Rows that go along with a customer or with a row that is deleted.
+    /// Adds rows that are erased together with a customer or with a deleted row.
     fn put_along(&self, finding: &mut Finding) {
         let root = self.root();
         for (foot, link, head) in self.links().into_iter().filter(|(_, link, _)| link.takes_along()) {
@@ -437,7 +440,7 @@ impl<'b> Finder<'b> {
         }
     }
 
-    /// True of touched rows, under `r`, that are deleted, before that is written down beside them.
+    /// The condition that a selected row `r` is deleted, before this is stored with the rows.
     fn is_deleted(&self, number: usize) -> String {
         let Some(class) = self.class(number) else { return "FALSE".to_owned() };
         let is_in = |set: Set| self.in_set(class, set, number, "relinquish_r");
@@ -493,20 +496,20 @@ impl<'b> Finder<'b> {
 }
 
 impl Finder<'_> {
-    /// A customer in one text, by the row of a set.
+    /// A customer as one text, from a row of a set.
     fn person(&self, class: &BoundClass, alias: &str) -> String {
         let names = names_of(class);
         let parts = names.iter().map(|part| self.bound.dialect.spelled(&format!("{alias}.{part}")));
         parts.collect::<Vec<_>>().join(" || ',' || ")
     }
 
-    /// True of a row of one set, under an alias, that is in another.
+    /// The condition that a row of one set is in another set.
     fn in_set(&self, class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
         let table = set.of(self.bound, number);
         format!("EXISTS (SELECT 1 FROM {table} AS s WHERE {})", same_handle(class, "s", alias))
     }
 
-    /// True of a row of the host's, under an alias, that is in a set.
+    /// The condition that a row of the host is in a set.
     fn row_in_set(&self, class: &BoundClass, set: Set, number: usize, alias: &str) -> String {
         let table = set.of(self.bound, number);
         format!("EXISTS (SELECT 1 FROM {table} AS s WHERE {})", is_row(class, alias, "s"))

@@ -1,4 +1,4 @@
-//! Who else has what the customers of a batch have.
+//! The other owners of what the customers of a batch have.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,7 +10,8 @@ use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 
 impl Finder<'_> {
-    /// Who else has what may be shared: from there up to everybody who has it, and down again from those who stay.
+    /// Finds the other owners of rows that may be shared: from these rows up to all owners, and down again from the
+    /// owners who stay.
     #[allow(clippy::too_many_lines, reason = "one set after another, in the order in which they grow")]
     pub(super) fn sharing(&self, goes: bool) -> Sharing {
         let mut sharing = Sharing::default();
@@ -42,7 +43,7 @@ impl Finder<'_> {
             });
         }
         let mut hanging = self.in_order(self.hanging());
-        // Only what leads up from a shared class.
+        // Only links that lead up from a shared class.
         let mut up: BTreeSet<usize> = shared.iter().copied().collect();
         loop {
             let holders: BTreeSet<usize> = hanging
@@ -110,7 +111,8 @@ impl Finder<'_> {
                 Toward::Head => format!(" AND {}", self.row_in_set(held, Set::Above, hanging.held, "x")),
             };
             if goes {
-                // A row that goes along and is deleted lets go of what hangs from it, and hangs from nothing itself.
+                // A row that is erased together with another and deleted releases the rows that hang from it, and
+                // hangs from nothing itself.
                 if self.may_be_deleted(hanging.holder) && hanging.holder != root {
                     from = from.which(&format!(
                         "NOT {}",
@@ -128,7 +130,7 @@ impl Finder<'_> {
         sharing
     }
 
-    /// Whether fields of other rows belong to whoever has rows of the class.
+    /// Whether fields of other rows belong to the owners of the class's rows.
     fn has_fields_elsewhere(&self, number: usize) -> bool {
         let is_of = |(foot, link, head): &(usize, &BoundLink, usize)| {
             *head == number && self.class(*foot).is_some_and(|class| class.has_fields_of(link))
@@ -136,7 +138,7 @@ impl Finder<'_> {
         self.links().iter().any(is_of)
     }
 
-    /// True of rows that go along and are deleted.
+    /// The condition that a row is erased together with another, and deleted.
     fn goes_away(&self, class: &BoundClass, number: usize, alias: &str, is_host_row: bool) -> String {
         let is_in = |set: Set| {
             if is_host_row {
@@ -152,7 +154,8 @@ impl Finder<'_> {
         if self.kept.contains_key(&number) || self.is_kept_with_others(number) {
             let _ = write!(sql, " AND NOT {}", is_in(Set::Whole));
         }
-        // The set of what duties keep may be left empty, where nothing else depends on it. What goes along is touched, too.
+        // If nothing else depends on it, the set of what duties keep may stay empty. Rows that are erased together
+        // with others are selected, too.
         if self.kept.contains_key(&number) {
             let same = if is_host_row { is_row(class, alias, "s") } else { same_handle(class, "s", alias) };
             let _ = write!(

@@ -1,7 +1,8 @@
 //! Rows of other tenants' customers that a treatment would reach from a customer of the batch.
 //!
-//! A mandate covers the tenants of its customer. A record that goes along, a link that lets go, or a field that belongs to the
-//! customer may be in a record of somebody else, and that one may be another tenant's customer.
+//! A mandate covers the tenants of its customer. Three things may be in a record of somebody else: a record that is
+//! erased together with another, a link that is cleared, and a field that belongs to the customer. The owner of that
+//! record may be another tenant's customer.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use crate::store::sql::whose::{From, Set, Toward, handle_names, is_row};
 use crate::treatment::{RecordAction, Treatment};
 
 impl Finder<'_> {
-    /// Nothing where all customers are of one tenant.
+    /// Empty if all customers have the same tenant.
     pub(super) fn abroad(&self) -> Abroad {
         let mut abroad = Abroad::default();
         let root = self.root();
@@ -71,15 +72,15 @@ impl Finder<'_> {
             let ends = (hanging.foot, hanging.link, hanging.head);
             let place = Some((Set::Abroad, hanging.held));
             let fill = self.fill(ends, toward, &from, place, Set::Abroad, "");
-            // What was picked for the treatment itself has to stay: nothing is picked anew in between.
+            // The rows picked for the treatment must stay, so nothing is picked again here.
             abroad.fills.extend(fill.map(|fill| Fill { reads: None, ..fill }));
         }
         abroad.used = abroad.fills.iter().map(|fill| fill.into).collect();
         abroad
     }
 
-    /// By customer of the batch, how many of the rows that were reached over the link of this number belong to a customer of
-    /// another tenant. Which tenants are the customer's own, the facts say.
+    /// Per customer of the batch: the number of rows, reached over the link with this number, that belong to another
+    /// tenant's customer. The facts say which tenants are the customer's own.
     fn of_other_tenants(&self, number: usize, root: &BoundClass, tenant: &Source) -> String {
         let dialect = self.bound.dialect;
         let table = quoted(&root.table);
@@ -96,7 +97,7 @@ impl Finder<'_> {
         )
     }
 
-    /// Touched rows that go.
+    /// The selected rows that are deleted.
     fn going(&self, head: usize) -> (From, Option<Place>) {
         let from = From::set(self.bound, Set::Touched, head);
         let shared = self.class(head).is_some_and(|class| class.is_shared);
@@ -105,7 +106,7 @@ impl Finder<'_> {
         (from.which(&which), Some((Set::Touched, head)))
     }
 
-    /// Records that go along with what their link leads to.
+    /// Records that are erased together with the record at the other end of their link.
     fn along_with(
         &self,
         foot: usize,
@@ -125,7 +126,7 @@ impl Finder<'_> {
         Some((from, place, String::new()))
     }
 
-    /// Records of which a link lets go.
+    /// Records whose link is cleared.
     fn let_go_in(
         &self,
         (foot, class): (usize, &BoundClass),
@@ -145,7 +146,7 @@ impl Finder<'_> {
         Some((from, place, self.but_own(foot, class)))
     }
 
-    /// Records with a field that belongs to whoever their link leads to.
+    /// Records with a field that belongs to the person at the far end of their link.
     fn fields_in(
         &self,
         (foot, class): (usize, &BoundClass),
@@ -173,7 +174,7 @@ impl Finder<'_> {
         Some((from, place, further))
     }
 
-    /// Leaves out the records that the customer has, too.
+    /// Leaves out records that the customer also owns.
     fn but_own(&self, foot: usize, class: &BoundClass) -> String {
         if self.without_set.contains(&foot) {
             return String::new();
@@ -185,7 +186,7 @@ impl Finder<'_> {
         )
     }
 
-    /// Puts reached rows into the set, each under a name of its own that goes with it up to the people who have it.
+    /// Puts reached rows into the set, each under its own number. The number goes with the row up to its owners.
     fn seed(
         &self,
         number: usize,

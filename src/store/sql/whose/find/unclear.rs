@@ -1,4 +1,4 @@
-//! Rows of which cannot be told whose they are.
+//! Rows whose owner is unclear.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{From, Set, Toward, handle_names};
 
 impl Finder<'_> {
-    /// Rows whose owner cannot be told, as far as links lead from them to the batch.
+    /// Finds rows whose owner is unclear, if links lead from them to the batch.
     pub(super) fn unclear(&self) -> Unclear {
         let links = self.links();
         let hanging = self.hanging();
@@ -21,7 +21,7 @@ impl Finder<'_> {
             return Unclear::default();
         }
         let seeds = from.clone();
-        // A chain leads from a row to what its links lead to, and to what it hangs from.
+        // A chain leads from a row to the rows that it references, and to the rows from which it hangs.
         let leads = |at: &BTreeSet<usize>| -> BTreeSet<usize> {
             let heads = links.iter().filter(|(foot, ..)| at.contains(foot)).map(|(.., head)| *head);
             let holders =
@@ -86,9 +86,9 @@ impl Finder<'_> {
         unclear
     }
 
-    /// The customers of the batch to whom rows lead whose value several customers have.
+    /// The customers of the batch to whom a row leads by a value that several customers have.
     fn ambiguous(&self, foot: usize, class: &BoundClass, link: &BoundLink, root: usize) -> Option<String> {
-        // An owner link behind one that is not empty tells nothing, so there is nothing unclear about it.
+        // An owner link after a non-empty one has no effect, so nothing is unclear about it.
         let from = From::set(self.bound, Set::Unclear, foot).hanging();
         let gives = format!("{}, relinquish_r.n", listed("relinquish_r", &names_of(class)));
         let select = self.ways.along(link, class, self.class(root)?, Toward::Head, &from, &gives, None).sql;
@@ -98,7 +98,7 @@ impl Finder<'_> {
         ))
     }
 
-    /// The customers of the batch to whom rows lead whose two ends belong to different people.
+    /// The customers of the batch to whom a row leads if its two ends belong to different people.
     fn not_the_same(&self, foot: usize, class: &BoundClass, link: &BoundLink, head: usize) -> Option<String> {
         let head_class = self.class(head)?;
         let from = From::set(self.bound, Set::Unclear, foot);
@@ -111,7 +111,7 @@ impl Finder<'_> {
         Some(format!("SELECT n, count(*) FROM ({select}) AS counted WHERE one <> other GROUP BY n"))
     }
 
-    /// The key of the one customer who has a row and has not left.
+    /// The key of the only owner of a row who is not erased.
     fn person_of(&self, class: &BoundClass, alias: &str) -> Option<String> {
         let root = self.class(self.root())?;
         let key_of = |alias: &str| {

@@ -4,7 +4,7 @@
 //! (`kill.rs`).
 //!
 //! `cargo test --release --all-features --test crash`. Not part of `cargo test`, because it takes minutes; the same with fewer
-//! plans is in `tests/it/interruption.rs`.
+//! plans is in `tests/it/engine/interruption.rs`.
 //!
 //! A boundary is before a call to a port, or after it took effect and before its answer arrived. So the ledger's write is
 //! lost, or the store's effect is there and nobody wrote it down. At the end every customer is untouched, erased as planned
@@ -32,13 +32,13 @@ use relinquish::{
     SqliteStore,
 };
 
-#[path = "../it/hosts.rs"]
+#[path = "../it/support/hosts.rs"]
 mod hosts;
 mod kill;
 mod plans;
-#[path = "../it/shop.rs"]
+#[path = "../it/support/shop.rs"]
 mod shop;
-#[path = "../it/wired.rs"]
+#[path = "../it/support/wired.rs"]
 mod wired;
 
 use plans::Canonical;

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod documents;
-#[path = "../it/hosts.rs"]
+#[path = "../it/support/hosts.rs"]
 #[expect(dead_code, reason = "the tests of the library need more of it")]
 mod hosts;
-#[path = "../it/shop.rs"]
+#[path = "../it/support/shop.rs"]
 #[expect(dead_code, reason = "the tests of the library need more of it")]
 mod shop;

@@ -36,11 +36,11 @@ const MAPS: &[&str] =
 const POLICIES: &[&str] = &[
     include_str!("../../examples/quickstart/policy.toml"),
     include_str!("../../examples/chinook/policy.toml"),
-    include_str!("../it/situations/commerce.toml"),
-    include_str!("../it/situations/isp.toml"),
-    include_str!("../it/situations/telecom.toml"),
-    include_str!("../it/situations/ticketing.toml"),
-    include_str!("../it/situations/video.toml"),
+    include_str!("../it/policy/situations/commerce.toml"),
+    include_str!("../it/policy/situations/isp.toml"),
+    include_str!("../it/policy/situations/telecom.toml"),
+    include_str!("../it/policy/situations/ticketing.toml"),
+    include_str!("../it/policy/situations/video.toml"),
     FIELDS,
 ];
 

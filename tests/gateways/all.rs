@@ -6,7 +6,7 @@
 mod contract;
 mod faults;
 mod gateways;
-#[path = "../it/hosts.rs"]
+#[path = "../it/support/hosts.rs"]
 #[expect(dead_code, reason = "the tests of the library need more of it")]
 mod hosts;
 mod localstripe;

@@ -9,7 +9,7 @@ use relinquish::gateway::{AuthorizeNet, Stripe};
 
 #[path = "../../examples/fakes/mod.rs"]
 pub(crate) mod fakes;
-#[path = "../it/gateways.rs"]
+#[path = "../it/support/gateways.rs"]
 mod shop;
 
 use fakes::server::Server;

@@ -1,7 +1,7 @@
 //! A campaign over random schemas: who has a record, and what becomes of it, against a brute-force oracle.
 //!
 //! `cargo test --release --all-features --test ownership -- [worlds] [first seed]`. Not part of `cargo test`, because it takes
-//! minutes; the same with fewer worlds is in `tests/it/ownership/`, which also says what a world is.
+//! minutes; the same with fewer worlds is in `tests/it/laws/ownership/`, which also says what a world is.
 
 // It is a program that prints figures, and a trial that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, dead_code)]
@@ -9,7 +9,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-#[path = "../it/ownership/mod.rs"]
+#[path = "../it/laws/ownership/mod.rs"]
 mod ownership;
 
 use ownership::{Figures, saboteurs};

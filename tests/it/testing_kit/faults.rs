@@ -67,7 +67,7 @@ async fn a_fixture_that_gives_too_little_is_said() {
     let schedule = Schedule { newest: None, days: None };
     let none = || async { Copies::new(MemoryBackups::new(schedule, [])) };
     assert_caught(Law::FixtureSuffices, testing::backups(none).await);
-    let own = crate::own_strategies::Region { version: 1 };
+    let own = crate::values::own_strategies::Region { version: 1 };
     assert_caught(Law::FixtureSuffices, testing::own_strategy(&own, &[Value::from("SE-4711-3")]));
 }
 

@@ -16,7 +16,7 @@ use relinquish::testing::{self, Law, ManualClock};
 use relinquish::treatment::Treatment;
 
 use super::assert_caught;
-use crate::ledger::text_ledger::TextLedger;
+use crate::ledger::proof::text_ledger::TextLedger;
 
 #[tokio::test]
 async fn memory() {

@@ -10,7 +10,7 @@ use relinquish::anonymise::{
 };
 use relinquish::data_map::{ClassName, FieldName, Record, RecordKey, Value};
 
-use crate::own_strategies::{Region, own};
+use crate::values::own_strategies::{Region, own};
 
 /// A place to draw for, with everything that a [`Draw`] borrows.
 #[derive(Clone, Debug)]

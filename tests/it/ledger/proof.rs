@@ -75,7 +75,7 @@ async fn the_ledger_refuses_to_be_changed_by_anyone() {
 }
 
 /// A ledger as a host writes it.
-#[path = "../../examples/own_ledger/text_ledger.rs"]
+#[path = "../../../examples/own_ledger/text_ledger.rs"]
 pub(crate) mod text_ledger;
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use relinquish::{
 };
 
 use crate::hosts::{self, BuildCounted as _, approved, plan};
-use crate::own_strategies;
+use crate::values::own_strategies;
 
 const POLICY: &str = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
     guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\

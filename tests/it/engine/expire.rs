@@ -34,9 +34,9 @@ use relinquish::{
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::refusal::{Liar, Lie};
 use crate::hosts::{self, trusting_triggers};
-use crate::refusal::{Liar, Lie};
-use crate::tombstones::{Dump, dump_of, dump_of_memory};
+use crate::policy::tombstones::{Dump, dump_of, dump_of_memory};
 use crate::wired::{Tripwire, until_death};
 
 const POLICY: &str = r#"

@@ -8,8 +8,8 @@ use relinquish::{Customer, CustomerStore as _, DataMap, MemoryStore, Outcome, Po
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-use crate::own_strategies::Void;
 use crate::shop::{CUSTOMERS, Shop};
+use crate::values::own_strategies::Void;
 
 /// A table with one column of this declaration, in which the customer has a value, and one rule for it.
 fn shop(declared: &str, value: &str, rule: &str) -> Shop {

@@ -1,6 +1,6 @@
 //! Formats that last: what a release wrote is read by every later one.
 //!
-//! `tests/it/formats/<release>` holds what that release wrote: ledgers with their case books as SQL, a review, approvals and a
+//! `tests/it/ledger/formats/<release>` holds what that release wrote: ledgers with their case books as SQL, a review, approvals and a
 //! certificate. They are never changed once the release is out. What this release writes has to be what is kept of it; run
 //! the test with `RELINQUISH_BLESS=1` to write it anew while the release is not out yet.
 
@@ -18,14 +18,14 @@ use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{Approval, Certificate, Engine, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 use rusqlite::Connection;
 
+use crate::gateway::profile_cases::{csv_of, listing};
 use crate::hosts::{self, BuildCounted as _, approved, request};
-use crate::profile_cases::{csv_of, listing};
 
 /// The release in the making.
 const TODAY: &str = "0.1";
 
 fn kept(release: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/formats").join(release)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ledger/formats").join(release)
 }
 
 fn ledger(path: &Path) -> SqliteLedger {

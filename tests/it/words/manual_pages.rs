@@ -6,9 +6,9 @@ use std::path::Path;
 
 use relinquish::{PolicyDocument, SqlMap, SqliteStore};
 
-use crate::test_names::{self, sources};
+use crate::laws::test_names::{self, sources};
 
-#[path = "../../examples/cookbook/shop.rs"]
+#[path = "../../../examples/cookbook/shop.rs"]
 #[expect(dead_code, reason = "the page's doc tests erase with it")]
 mod shop;
 

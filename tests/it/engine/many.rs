@@ -106,9 +106,9 @@ async fn most_ahead<'s>(
     let plans = shop.plans(customers, |_| 1).await;
     let digests: Vec<_> = plans.iter().map(|plan| plan.plan().digest()).collect();
     let taken = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&taken);
+    let mark = Arc::clone(&taken);
     let counted = plans.into_iter().inspect(move |_| {
-        counter.fetch_add(1, Ordering::SeqCst);
+        mark.fetch_add(1, Ordering::SeqCst);
     });
     let mut outcomes = run(&shop.engine, Box::new(counted));
     let (mut given, mut most) = (0, taken.load(Ordering::SeqCst));
@@ -127,7 +127,7 @@ async fn most_ahead<'s>(
 #[tokio::test]
 async fn plans_are_taken_at_most_three_batches_ahead_of_their_outcomes() {
     let shop = shop(95);
-    let most = most_ahead(&shop, 95, |engine, plans| engine.execute_each(plans)).await;
+    let most = most_ahead(&shop, 95, Engine::execute_each).await;
     assert!(most <= 3 * BATCH, "{most} plans ahead");
 }
 

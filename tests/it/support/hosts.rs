@@ -20,14 +20,14 @@ use relinquish::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-#[path = "../../examples/quickstart/crm.rs"]
+#[path = "../../../examples/quickstart/crm.rs"]
 pub(crate) mod crm;
-#[path = "../../examples/own_store.rs"]
+#[path = "../../../examples/own_store.rs"]
 #[expect(dead_code, reason = "the example's main is not called here")]
 pub(crate) mod own_store;
 
-pub(crate) const CRM_MAP: &str = include_str!("../../examples/quickstart/map.toml");
-pub(crate) const CRM_POLICY: &str = include_str!("../../examples/quickstart/policy.toml");
+pub(crate) const CRM_MAP: &str = include_str!("../../../examples/quickstart/map.toml");
+pub(crate) const CRM_POLICY: &str = include_str!("../../../examples/quickstart/policy.toml");
 
 /// Every row there is: which one, and what it holds.
 pub(crate) type Dump = BTreeMap<String, String>;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::test_names;
+use crate::laws::test_names;
 
-const TABLE: &str = include_str!("laws/table.md");
+const TABLE: &str = include_str!("table.md");
 
 /// The laws that no saboteur breaks yet. The table gives the reason for each.
 const GAPS: [&str; 0] = [];

@@ -5,7 +5,7 @@ use relinquish::anonymise::text::{Matcher, detect};
 use relinquish::customer::Identifiers;
 use relinquish::data_map::Kind;
 
-#[path = "../../examples/recall/planting.rs"]
+#[path = "../../../examples/recall/planting.rs"]
 mod planting;
 
 use planting::{CLASSES, Dice, LANGUAGES, Person, measure, nobody, plant, untouched};

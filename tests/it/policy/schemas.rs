@@ -96,11 +96,11 @@ fn policies() -> Vec<(String, Value)> {
     documents(&[
         "examples/quickstart/policy.toml",
         "examples/chinook/policy.toml",
-        "tests/it/situations/isp.toml",
-        "tests/it/situations/telecom.toml",
-        "tests/it/situations/video.toml",
-        "tests/it/situations/ticketing.toml",
-        "tests/it/situations/commerce.toml",
+        "tests/it/policy/situations/isp.toml",
+        "tests/it/policy/situations/telecom.toml",
+        "tests/it/policy/situations/video.toml",
+        "tests/it/policy/situations/ticketing.toml",
+        "tests/it/policy/situations/commerce.toml",
     ])
 }
 

@@ -12,11 +12,11 @@ use relinquish::{
 };
 use rusqlite::Connection;
 
-use crate::duties::{
+use crate::hosts::BuildCounted as _;
+use crate::policy::duties::{
     Dump, Row, any_rows, assert_as_the_oracle_says, dump_memory, dump_sqlite, engine, kept_until,
     line_kept_until, memory, plan, run, sqlite, stockholm,
 };
-use crate::hosts::BuildCounted as _;
 
 /// An approval of a plan, for as long as one may count.
 fn approval(plan: &Plan, now: DateTime<Utc>) -> Approval {

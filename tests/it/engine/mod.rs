@@ -1,0 +1,11 @@
+//! Cases from the plan to the certificate: interrupted, refused, by several workers, by an operator.
+
+pub(crate) mod as_done;
+pub(crate) mod end_to_end;
+pub(crate) mod expire;
+pub(crate) mod interruption;
+pub(crate) mod mandates;
+pub(crate) mod many;
+pub(crate) mod operator;
+pub(crate) mod refusal;
+pub(crate) mod workers;

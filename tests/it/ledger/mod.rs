@@ -1,0 +1,6 @@
+//! The ledger, its formats, the keys, and what lingers in backups.
+
+pub(crate) mod backups;
+pub(crate) mod formats;
+pub(crate) mod keys;
+pub(crate) mod proof;

@@ -1,0 +1,23 @@
+//! Stores on hard schemas: whose a row is, constraints, triggers, what cannot be read, and the census.
+
+pub(crate) mod by_record_sharing;
+pub(crate) mod by_value;
+pub(crate) mod census;
+pub(crate) mod column_checks;
+pub(crate) mod computed_columns;
+pub(crate) mod drift;
+pub(crate) mod hard_schemas;
+pub(crate) mod json;
+pub(crate) mod named_others;
+pub(crate) mod other_tenants;
+pub(crate) mod own_connection;
+pub(crate) mod paste;
+pub(crate) mod php;
+pub(crate) mod shop45;
+pub(crate) mod sql_map;
+pub(crate) mod sqlite_store;
+pub(crate) mod table_triggers;
+pub(crate) mod uncertain_mentions;
+pub(crate) mod unclaimed_rest;
+pub(crate) mod unique_indexes;
+pub(crate) mod unreadable;

@@ -1,0 +1,7 @@
+//! What tests of several rooms need: hosts with a database, a shop, faults at each boundary, gateways.
+
+#[expect(dead_code, reason = "the tests of the adapters, in `tests/gateways`, need more of it")]
+pub(crate) mod gateways;
+pub(crate) mod hosts;
+pub(crate) mod shop;
+pub(crate) mod wired;

@@ -1,0 +1,10 @@
+//! What becomes of single values: strategies, texts, PDFs.
+
+pub(crate) mod anonymise;
+pub(crate) mod detectors;
+pub(crate) mod found;
+pub(crate) mod own_strategies;
+#[cfg(feature = "pdf")]
+pub(crate) mod pdf;
+pub(crate) mod strategies;
+pub(crate) mod text;

@@ -1,0 +1,5 @@
+//! Words for people, word for word: letters, plans, certificates and the manual. Whole texts are compared here and nowhere else.
+
+pub(crate) mod letters;
+pub(crate) mod manual_pages;
+pub(crate) mod word_for_word;

@@ -144,7 +144,7 @@ fn case_text(outcome: &Outcome) -> String {
         }
         Outcome::Superseded { .. } => format!("{outcome}; plan again"),
         Outcome::Blocked { case, .. } => format!(
-            "{outcome}\n  when the cause is gone: retry --case {case}\n  to give it up: cancel --case {case}"
+            "{outcome}\n  when the cause is gone: retry --case {case}\n  to give it up: cancel --case {case} --approver … --reason …"
         ),
         Outcome::Waiting { retry_after, .. } => {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
@@ -152,7 +152,7 @@ fn case_text(outcome: &Outcome) -> String {
         }
         Outcome::TakenOver { .. } => format!("{outcome}\n  see how far it is: status"),
         Outcome::OtherRules { case, .. } => {
-            format!("{outcome}\n  to give it up: cancel --case {case}")
+            format!("{outcome}\n  to give it up: cancel --case {case} --approver … --reason …")
         }
         Outcome::Conflict { .. } => {
             format!("{outcome}\n  see how far it is: status; then resume, retry or cancel it")

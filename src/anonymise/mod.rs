@@ -95,10 +95,7 @@ pub enum Reveals {
 impl Strategy {
     /// Whether what it writes shows that something was erased there, and is no value that people have.
     pub(crate) fn is_sign(&self) -> bool {
-        matches!(
-            self,
-            Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_) | Self::Constant(Value::Text(_))
-        )
+        matches!(self, Self::Placeholder(_) | Self::Token(_) | Self::Invalidate(_))
     }
 
     /// What becomes of a value. A value that is erased already stays as it is, so that no placeholder is

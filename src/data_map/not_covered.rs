@@ -205,6 +205,7 @@ impl UnreachedRows {
             Self::OwnerGone { class } => write!(f, "{rows} record{s} of {class} whose owner is not there"),
             Self::Unsearchable { class, field } => write!(f, "{rows} value{s} of {class}.{field}"),
             Self::Unreadable { class, fact } => {
+                let fact = fact.strip_prefix("the ").unwrap_or(fact);
                 write!(f, "{rows} record{s} of {class} of which the {fact} cannot be read")
             }
         }

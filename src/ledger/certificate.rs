@@ -364,7 +364,7 @@ fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, Stri
 
 /// Writes, line by line, what was done instead of the action of a class.
 fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
-    let Otherwise { deleted, meanwhile, fields, cut, handed_over } = otherwise;
+    let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
     let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
     let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
     if *deleted > 0 {
@@ -375,6 +375,10 @@ fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Re
     }
     if *fields > 0 {
         writeln!(f, "    {} of others: only fields of this person were treated there", records(fields))?;
+    }
+    if *shared > 0 {
+        let (have, stay) = if *shared == 1 { ("is", "it stays") } else { ("are", "they stay") };
+        writeln!(f, "    {} {have} also somebody else's: {stay} with that one", more(shared))?;
     }
     for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
         for (link, count) in links {
@@ -446,11 +450,9 @@ impl fmt::Display for Certificate {
             if let Some(DeferredRecords { rows, duties, until, .. }) = &class.deferred {
                 let until = until
                     .map_or_else(|| "with no end that is known".to_owned(), |day| format!("until {day}"));
-                writeln!(
-                    f,
-                    "    {rows} of them kept as they are {until}, by the duties: {}",
-                    duties.join(", ")
-                )?;
+                let (record, are) = (plural(*rows, "record"), if *rows == 1 { "it is" } else { "they are" });
+                let duties = duties.join(", ");
+                writeln!(f, "    {rows} {record} kept as {are} {until}, by the duties: {duties}")?;
             }
             if let Some(otherwise) = &class.otherwise {
                 write_otherwise(f, otherwise)?;

@@ -533,15 +533,18 @@ impl BlockedBy {
 /// The facts that cannot be read.
 fn unreadable(customer: &Customer, today: NaiveDate) -> impl Iterator<Item = BlockedBy> {
     customer.unreadable_on(today).map(|fact| {
-        let is_date = fact == "registered" || fact.starts_with("date ");
-        let more = if is_date {
-            "how its dates are stored (stored, zone), or which values mean that there is none (none)"
+        let more = if fact == "registered" || fact.starts_with("date ") {
+            ", or say in the data map how its dates are stored (stored, zone), or which values mean that there is none (none)"
+        } else if fact == "status" || fact.starts_with("state ") {
+            ", or say in the data map which values it may have"
+        } else if fact == "holds" {
+            ": the kind of a hold is legal_claim, restriction or authority_order"
         } else {
-            "which values it may have"
+            ""
         };
         BlockedBy::fact(
             format!("the store has {fact} in a form that cannot be read"),
-            format!("mend {fact} of this customer in the host's database, or say in the data map {more}"),
+            format!("mend {fact} of this customer in the host's database{more}"),
         )
     })
 }

@@ -341,7 +341,9 @@ impl fmt::Display for ExpiryPlan {
             let actions: Vec<&str> = actions.into_iter().collect();
             writeln!(f, "    {class:<20} {:<10} {says}", actions.join("/"))?;
             let treated = self.treatments.iter().filter_map(|treatment| treatment.class(class.as_str()));
-            let fields = treated.clone().flat_map(ClassTreatment::fields);
+            // Of a record that goes no field is written.
+            let written = treated.clone().filter(|class| *class.action() != RecordAction::Delete);
+            let fields = written.flat_map(ClassTreatment::fields);
             let mut fields: Vec<(&FieldName, String)> =
                 fields.map(|(field, strategy)| (field, strategy.describe())).collect();
             let kept = treated.flat_map(ClassTreatment::kept);
@@ -356,7 +358,11 @@ impl fmt::Display for ExpiryPlan {
             match of {
                 RecordsOf::Tenant(_) | RecordsOf::UnreadableTenant => {
                     let customers = counted.customers;
-                    writeln!(f, "  {of}: {customers} {}", plural(customers, "customer"))?;
+                    writeln!(
+                        f,
+                        "  {of}: {customers} {} of whom something expires",
+                        plural(customers, "customer")
+                    )?;
                 }
                 RecordsOf::Nobody => writeln!(f, "  {of}")?,
             }

@@ -116,6 +116,9 @@ impl fmt::Display for Reason {
             Self::Unreadable { facts } => {
                 write!(f, "what the store holds of this customer cannot be read: {}", facts.join(", "))
             }
+            Self::DoesNotApply { trigger: Trigger::Requested, .. } => {
+                f.write_str("requested does not apply: nobody asked")
+            }
             Self::DoesNotApply { trigger, status } => {
                 write!(f, "{trigger} does not apply: the customer is {status}")
             }

@@ -390,6 +390,12 @@ impl Plan {
             let name = if *rows == 1 { "names" } else { "name" };
             writeln!(f, "      {rows} of these {name} another customer in {link}")?;
         }
+        if class.or_deletes() {
+            writeln!(
+                f,
+                "      deleted, and not handed over, where the \"Unknown Customer\" has an equal one"
+            )?;
+        }
         for (field, strategy) in class.fields() {
             writeln!(f, "      {field:<28} {}", strategy.describe())?;
             self.write_uncertain(f, name, field)?;

@@ -71,12 +71,16 @@ impl fmt::Display for Tombstones {
         let verb = if *rows == 1 { "stays" } else { "stay" };
         write!(f, "{rows} {} of {class} {verb} as a tombstone", plural(*rows, "row"))?;
         until.map_or(Ok(()), |until| write!(f, " until {until} at the latest"))?;
-        write!(
-            f,
-            ", because {} {} it: anonymised now, deleted with the last of them",
-            needed_by.join(" and "),
-            if needed_by.len() == 1 { "needs" } else { "need" }
-        )
+        match needed_by[..] {
+            // What needs them stays for good, and is no record that this erasure defers.
+            [] => f.write_str(", because a record that stays needs it: anonymised now"),
+            [one] => write!(f, ", because {one} needs it: anonymised now, deleted with the last of them"),
+            _ => write!(
+                f,
+                ", because {} need it: anonymised now, deleted with the last of them",
+                needed_by.join(" and ")
+            ),
+        }
     }
 }
 

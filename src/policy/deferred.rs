@@ -110,6 +110,10 @@ impl fmt::Display for Deferred {
             (None, _) => write!(f, "{class} must be kept, if there is any,")?,
         }
         match (rows, until) {
+            // A record whose date cannot be read has no end that is known.
+            (Some(_), Some(until)) if !unreadable.is_empty() => {
+                write!(f, " until {until}, or with no known end")?;
+            }
             (Some(_), Some(until)) => write!(f, " until {until} at the latest")?,
             (None, Some(until)) => write!(f, " until {until} at most")?,
             (_, None) => write!(f, " with no end that is known")?,

@@ -407,7 +407,9 @@ impl<R: Repository> ByRecord<R> {
                 let change = with_redacted(change, written.collect());
                 let is_kept = |class: &ClassTreatment| matches!(class.action(), RecordAction::Keep { .. });
                 let is_treated = !request.treatment.class(record.class.as_str()).is_none_or(is_kept);
-                if is_treated && standing != Standing::Kept && !is_others_too {
+                if is_others_too {
+                    counts.otherwise.entry(record.class.clone()).or_default().shared += 1;
+                } else if is_treated && standing != Standing::Kept {
                     if standing == Standing::Needed {
                         counts.otherwise.entry(record.class.clone()).or_default().meanwhile += 1;
                     } else {

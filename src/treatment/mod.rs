@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -268,6 +269,11 @@ pub struct Treatment {
     /// Whether the treatment is for records that expire. The customers of these records stay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expiry: bool,
+    /// What other treatments of the policy write to a customer's own record, if they leave nothing personal there. A customer
+    /// whose record shows this has left too. The digest does not cover it: another treatment of the policy may change, and this
+    /// treatment is still the same.
+    #[serde(skip)]
+    pub(crate) other_signs: Arc<[BTreeMap<FieldName, Strategy>]>,
 }
 
 impl Treatment {

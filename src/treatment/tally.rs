@@ -82,6 +82,9 @@ pub struct Otherwise {
     /// Records of other owners in which only the customer's fields were erased.
     #[serde(skip_serializing_if = "is_zero")]
     pub fields: u64,
+    /// The customer's records that another customer who stays owns too. They stay as they are, with that customer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shared: u64,
     /// Records that stay and whose link to a deleted record was cut, by link.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cut: BTreeMap<String, u64>,
@@ -96,10 +99,16 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Otherwise {
+    /// Whether nothing was done. A shared record that stays with its other owner is no deed.
+    fn is_nothing(&self) -> bool {
+        *self == Self { shared: self.shared, ..Self::default() }
+    }
+
     fn add(&mut self, other: &Self) {
         self.deleted += other.deleted;
         self.meanwhile += other.meanwhile;
         self.fields += other.fields;
+        self.shared += other.shared;
         for (mine, others) in [(&mut self.cut, &other.cut), (&mut self.handed_over, &other.handed_over)] {
             for (link, count) in others {
                 *mine.entry(link.clone()).or_default() += count;
@@ -121,8 +130,7 @@ impl Counts {
 
     /// Whether nothing was done to any record.
     pub fn is_nothing(&self) -> bool {
-        self.classes.values().all(|count| *count == 0)
-            && self.otherwise.values().all(|otherwise| *otherwise == Otherwise::default())
+        self.classes.values().all(|count| *count == 0) && self.otherwise.values().all(Otherwise::is_nothing)
     }
 
     /// The number of touched records, by class: the customer's records, and records of others in which fields were

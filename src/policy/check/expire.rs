@@ -318,5 +318,6 @@ fn compile(
         links: Vec::new(),
         not_covered: not_covered(map),
         expiry: true,
+        other_signs: Arc::default(),
     }
 }

@@ -13,7 +13,7 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
     ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecordClass, Role,
-    StateName,
+    StateName, Value,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -43,12 +43,12 @@ pub(super) fn check(
             "give one of them another name",
         );
     }
-    let everyone = compile(&mut reader, &document.rules, None, map, strategies);
+    let mut everyone = compile(&mut reader, &document.rules, None, map, strategies);
     let everyone_wrong = reader.problems().to_vec();
-    let mut tenants = ByTenant::default();
+    let mut of_tenants = Vec::new();
     for (tenant, entry) in &document.tenants {
         let mut merged = Reader::default();
-        let mut effective = compile(&mut merged, &entry.rules, Some((tenant, &entry.own)), map, strategies);
+        let effective = compile(&mut merged, &entry.rules, Some((tenant, &entry.own)), map, strategies);
         for problem in merged.into_problems() {
             let own = own_path(tenant.as_str(), &entry.own, &problem.path);
             if own.is_none() && everyone_wrong.contains(&problem) {
@@ -57,13 +57,19 @@ pub(super) fn check(
             let path = own.unwrap_or_else(|| format!("{} (for tenant {tenant})", problem.path));
             reader.problem(path, problem.what, problem.way_out);
         }
+        of_tenants.push((tenant.clone(), effective));
+    }
+    let others = of_tenants.iter_mut().map(|(_, effective)| effective);
+    exchange_signs(&mut std::iter::once(&mut everyone).chain(others).collect::<Vec<_>>(), map);
+    let mut tenants = ByTenant::default();
+    for (tenant, mut effective) in of_tenants {
         // A treatment that a tenant does not change is stored once.
         for (name, treatment) in &mut effective.treatments {
             if let Some(same) = everyone.treatments.get(name).filter(|other| *other == treatment) {
                 *treatment = Arc::clone(same);
             }
         }
-        tenants.insert(tenant.clone(), Arc::new(effective));
+        tenants.insert(tenant, Arc::new(effective));
     }
     let mut beside = Reader::default();
     let ownerless = expire::compile_ownerless(&mut beside, document, map, strategies);
@@ -82,6 +88,36 @@ pub(super) fn check(
         digest: document.digest,
         map_digest: map.digest(),
     })
+}
+
+/// Tells every treatment by which signs the others show that a customer has left. Otherwise a record that two customers share
+/// would stay for good, if one of them left by another treatment or by another tenant's.
+///
+/// Only a treatment that leaves nothing personal in the customer's own record gives such signs: after a weaker treatment the
+/// person may be a customer still.
+fn exchange_signs(all: &mut [&mut Effective], map: &DataMap) {
+    let Some(root) = map.class(map.root().as_str()) else { return };
+    let mut signs: Vec<BTreeMap<FieldName, Strategy>> = Vec::new();
+    for treatment in all.iter().flat_map(|effective| effective.treatments.values()) {
+        let Some(treated) = treatment.class(map.root().as_str()) else { continue };
+        let written = treated.sign_fields();
+        let is_whole = |strategy: &Strategy| !matches!(strategy, Strategy::Redact { .. });
+        let leaves_nothing = root
+            .fields()
+            .iter()
+            .filter(|field| field.kind().is_some())
+            .all(|field| written.get(field.name()).is_some_and(is_whole));
+        if leaves_nothing && written.values().any(Strategy::is_sign) && !signs.contains(written) {
+            signs.push(written.clone());
+        }
+    }
+    for treatment in all.iter_mut().flat_map(|effective| effective.treatments.values_mut()) {
+        let own = treatment.class(map.root().as_str()).map(ClassTreatment::sign_fields);
+        let others: Arc<[_]> = signs.iter().filter(|other| Some(*other) != own).cloned().collect();
+        if !others.is_empty() {
+            Arc::make_mut(treatment).other_signs = others;
+        }
+    }
 }
 
 /// The policy in force, as far as it is possible. What is impossible is reported.
@@ -110,6 +146,7 @@ fn compile(
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
+        triggers::check_copies(reader, &path, &classes, map);
         let treatment = Treatment {
             name: name.clone(),
             root: map.root().clone(),
@@ -118,6 +155,7 @@ fn compile(
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
+            other_signs: Arc::default(),
         }
         .with_links(map);
         treatments.insert(name.clone(), Arc::new(treatment));
@@ -555,6 +593,23 @@ fn check_values(
                     format!("keeps {}, the value by which its records are found", link.name()),
                     "anonymise that field, or delete the records",
                 );
+            }
+            for field in link.fields() {
+                let alike = match treated.fields.get(field).filter(|_| stays) {
+                    Some(Strategy::Placeholder(template)) => !template.is_unique(),
+                    Some(Strategy::Constant(value)) => *value != Value::Null,
+                    _ => false,
+                };
+                if alike {
+                    reader.problem(
+                        join(&path, field.as_str()),
+                        format!(
+                            "would have the same value in the records of everybody who is erased, and {} finds records by it",
+                            link.name()
+                        ),
+                        format!("write fields = {{ {field} = \"token\" }}, or delete the records"),
+                    );
+                }
             }
             let waits = may_be_needed.contains(class.name());
             let goes_by_itself = rules.expire.get(class.name()).is_some_and(|rule| rule.after.is_some());

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data_map::{ClassName, DataMap, FieldName, RecordClass, TableTrigger, WhenGone};
+use crate::anonymise::Strategy;
+use crate::data_map::{ClassName, DataMap, FieldName, Link, RecordClass, TableTrigger, WhenGone};
 use crate::document::{Reader, join, key};
 use crate::treatment::{ClassTreatment, RecordAction, SmallestGroup};
 
@@ -32,6 +33,53 @@ pub(super) fn check_table_triggers(
             };
             let way_out = way_out(class, treated, classes, trigger);
             reader.problem(join(path, name.as_str()), format!("{what}: {trigger}"), way_out);
+        }
+    }
+}
+
+/// Reports classes to which a trigger writes what it finds in a treated record, where the treatment cannot reach the new
+/// record: its texts are searched before the trigger runs, and so is the value by which it is found.
+pub(super) fn check_copies(
+    reader: &mut Reader,
+    path: &str,
+    classes: &BTreeMap<ClassName, ClassTreatment>,
+    map: &DataMap,
+) {
+    let acts = |class: &ClassTreatment| !matches!(class.action(), RecordAction::Keep { .. });
+    let mut reported = BTreeSet::new();
+    for (from, treated) in classes.iter().filter(|(_, treated)| acts(treated)) {
+        let Some(class) = map.class(from.as_str()) else { continue };
+        let is_touched =
+            *treated.action() == RecordAction::Delete || !written(class, treated, classes).is_empty();
+        for to in class.copies().iter().filter(|to| is_touched && *to != from) {
+            let (Some(copy), Some(of_copy)) = (map.class(to.as_str()), classes.get(to)) else { continue };
+            if *of_copy.action() == RecordAction::Delete && !copy.links().iter().any(Link::is_by_value) {
+                continue;
+            }
+            let mut late: Vec<(String, &str)> = Vec::new();
+            if acts(of_copy) {
+                let searched = of_copy.strategies().filter(|(_, how)| matches!(how, Strategy::Redact { .. }));
+                late.extend(searched.map(|(field, _)| {
+                    (join(to.as_str(), field.as_str()), "is searched before the trigger writes the new text")
+                }));
+                if copy.links().iter().any(|link| link.is_owner() && link.is_by_value()) {
+                    late.push((
+                        to.to_string(),
+                        "is found by a value, which is erased before the trigger writes",
+                    ));
+                }
+            }
+            for (place, why) in late {
+                if reported.insert((place.clone(), from.clone())) {
+                    reader.problem(
+                        join(path, &place),
+                        format!("{why}: a trigger of {from} writes to {to}"),
+                        format!(
+                            "drop the trigger for the run, or treat {to} without a search (\"remove\", or delete the records)"
+                        ),
+                    );
+                }
+            }
         }
     }
 }

@@ -198,7 +198,7 @@ pub(super) fn read_instead(reader: &mut Reader, path: &str, value: &Json) -> Opt
     }
     reader.problem(
         path,
-        "says nothing of a value that cannot be searched",
+        "does not say what is written in place of the whole value",
         "write \"remove\", \"clear\", { constant = … } or { placeholder = \"… {date}\" }",
     );
     None

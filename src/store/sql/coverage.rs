@@ -14,7 +14,7 @@ use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
 use super::way::Binder;
 use crate::data_map::{ClassName, Datatype};
-use crate::document::{Problem, Reader, join};
+use crate::document::{Problem, Reader, join, key};
 
 /// Reports columns that nobody classified, columns that do not exist, and tables that nobody mapped.
 pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Schema, classes: &[BoundClass]) {
@@ -86,6 +86,7 @@ pub(super) fn check_coverage(reader: &mut Reader, mended: &Mended, schema: &Sche
     check_tied(reader, mended, schema, &tied);
     let is_said = |table: &str| tied.iter().any(|tied| tied.table.name.eq_ignore_ascii_case(table));
     check_triggers(reader, map, schema, &is_said);
+    check_changes(reader, map, schema);
     check_virtual(reader, map, schema);
 }
 
@@ -261,6 +262,31 @@ fn check_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema, is_said: &
             format!("write [records.…] with table = \"{written}\", or ignore.{written} = \"reason\""),
             schema.has(written).then(|| ignore_block(written)),
         );
+    }
+}
+
+/// Reports triggers that change or delete rows of another mapped table while an erasure runs. Which rows these are, and
+/// whose, is in the trigger's own words. No plan counts them.
+fn check_changes(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
+    let is_said = |trigger: &str| map.ignored_triggers.keys().any(|name| name.eq_ignore_ascii_case(trigger));
+    for table in schema.tables().filter(|table| is_mapped(map, &table.name)) {
+        for trigger in table.triggers.iter().filter(|trigger| !is_said(&trigger.name)) {
+            let fires = matches!(trigger.event, Some(TriggerEvent::Update | TriggerEvent::Delete));
+            for changed in trigger.text.changes.iter().filter(|changed| fires && is_mapped(map, changed)) {
+                reader.problem(
+                    format!("{}.{}", table.name, trigger.name),
+                    format!(
+                        "the trigger changes or deletes rows of {changed} {}, and no plan can say whose these are",
+                        trigger.text.when.to_ascii_lowercase()
+                    ),
+                    format!(
+                        "drop the trigger for the run, or, if the rows are those of the same customer or hold nothing of a person, \
+                         write ignore.triggers.{} = \"reason\"",
+                        key(&trigger.name)
+                    ),
+                );
+            }
+        }
     }
 }
 

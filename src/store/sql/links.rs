@@ -114,6 +114,18 @@ pub(crate) enum Is {
     NotNull,
 }
 
+impl Is {
+    /// Whether a value is one of them.
+    pub(crate) fn holds(&self, value: &Value) -> bool {
+        match self {
+            Self::OneOf(values) => values.contains(value),
+            Self::NoneOf(values) => !values.contains(value),
+            Self::Null => *value == Value::Null,
+            Self::NotNull => *value != Value::Null,
+        }
+    }
+}
+
 /// Whether rows may have no owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NobodyMap {

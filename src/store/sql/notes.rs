@@ -10,7 +10,7 @@ use super::links::Compare;
 use super::map::SqlMap;
 use super::schema::{Schema, Table};
 use super::way::BoundLink;
-use crate::data_map::{ClassName, FieldName, Kind, LinkRole};
+use crate::data_map::{ClassName, FieldName, Kind, LinkRole, WhenGone};
 use crate::document::key;
 
 /// Something about a map that is not an error, but that a person should check.
@@ -70,6 +70,14 @@ pub enum Note {
         /// The link that leads directly to a customer.
         link: String,
     },
+    /// An erasure clears an owner link, or the value by which the link finds its customer. A record that stays has no owner
+    /// afterwards. The next census stops the class, unless the map says that its records may have no owner.
+    LosesOwner {
+        /// The record class.
+        class: ClassName,
+        /// The link.
+        link: String,
+    },
     /// `ignore.triggers` names a trigger that does not exist. It may have been dropped for a run. If the name is
     /// misspelled, the intended trigger is not ignored.
     NoTrigger {
@@ -104,6 +112,13 @@ impl fmt::Display for Note {
                 "{class}: belongs to whoever has the {through} to which {owner} leads, and {link} leads to a customer directly, who \
                  may be somebody else"
             ),
+            Self::LosesOwner { class, link } => write!(
+                f,
+                "{class}.{link}: an erasure clears the link or the value by which it finds its customer, so a record that stays \
+                 has no owner then, and the next census stops {class}; write records.{}.nobody = \"reason\", unless every \
+                 treatment deletes these records",
+                key(class.as_str())
+            ),
             Self::NoTrigger { trigger } => {
                 write!(
                     f,
@@ -123,6 +138,7 @@ pub(super) fn notes(map: &SqlMap, schema: &Schema, classes: &[BoundClass]) -> Ve
         let Some(table) = schema.table(&class.table) else { continue };
         notes.extend(rest(map, table, class));
         notes.extend(longer_way(class, &map.customers.class));
+        notes.extend(loses_owner(map, class));
         leads_out(table, class, classes, &mut notes);
         indexes(schema, class, &mut missing, &mut notes);
     }
@@ -167,6 +183,14 @@ fn longer_way(class: &BoundClass, root: &ClassName) -> Option<Note> {
         through: owner.heads.first()?.clone(),
         link: link.name.clone(),
     })
+}
+
+/// The note about records that an erasure may leave without an owner.
+fn loses_owner(map: &SqlMap, class: &BoundClass) -> Option<Note> {
+    map.records.get(&class.name).filter(|record| record.nobody.none.is_none())?;
+    let mut owners = class.links.iter().filter(|link| link.role == LinkRole::Owner);
+    let link = owners.find(|link| link.by_value || link.gone == WhenGone::Clear)?;
+    Some(Note::LosesOwner { class: class.name.clone(), link: link.name.clone() })
 }
 
 /// The notes about foreign keys to tables without a class.

@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::bind::Bound;
-use super::map::{DeactivateMap, SqlMap};
+use super::links::When;
+use super::map::{DeactivateMap, SqlMap, Written};
 use super::schema::{Schema, Table, Trigger};
 use super::tokens::{Token, TriggerEvent, tokens};
 use crate::data_map::{ClassName, FieldName, TableTrigger, TriggerEffect, TriggerOn};
@@ -26,6 +27,8 @@ pub(crate) struct TriggerText {
     pub(crate) sets: Vec<String>,
     /// Whether it adds rows to its own table.
     pub(crate) adds: bool,
+    /// Other tables of which it changes or deletes rows that are there.
+    pub(crate) changes: BTreeSet<String>,
     /// The functions that it calls, in lower case.
     pub(crate) calls: BTreeSet<String>,
 }
@@ -57,7 +60,12 @@ pub(crate) fn trigger_text(sql: &str, table: &str) -> TriggerText {
             let at = if statement.get(1).is_some_and(|token| token.is("OR")) { 3 } else { 1 };
             if own(statement.get(at)) {
                 text.sets.extend(set_columns(statement));
+            } else {
+                text.changes.extend(statement.get(at).and_then(Token::name).map(str::to_ascii_lowercase));
             }
+        } else if first.is("DELETE") {
+            let from = statement.get(2).filter(|_| !own(statement.get(2)));
+            text.changes.extend(from.and_then(Token::name).map(str::to_ascii_lowercase));
         } else if first.is("INSERT") || first.is("REPLACE") {
             let into = statement.iter().position(|token| token.is("INTO"));
             text.adds |= into.is_some_and(|into| own(statement.get(into + 1)));
@@ -183,6 +191,21 @@ fn check_ignored(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
 pub(super) fn check_table_triggers(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     check_ignored(reader, map, schema);
     let DeactivateMap::Write(writes) = &map.customers.deactivate else { return };
+    if let When::Values(conditions) = &map.customers.when {
+        for (column, is) in conditions {
+            let same = |(name, written): &(&String, &Written)| {
+                name.eq_ignore_ascii_case(column)
+                    && matches!(written, Written::Constant(value) if !is.holds(value))
+            };
+            if writes.iter().any(|write| same(&write)) {
+                reader.problem(
+                    format!("customers.deactivate.{}", key(column)),
+                    "is a value that customers.when excludes, so a deactivated customer would be a customer no more",
+                    format!("name the value in customers.when.{} too, or deactivate by another column", key(column)),
+                );
+            }
+        }
+    }
     let Some(table) = schema.table(&map.customers.table) else { return };
     let is_written = |field: &FieldName| writes.keys().any(|name| name.eq_ignore_ascii_case(field.as_str()));
     for trigger in in_the_way(map, table).filter(|trigger| trigger.hits_update(is_written)) {

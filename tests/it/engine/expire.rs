@@ -460,11 +460,11 @@ async fn the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out() {
       name                         cleared
     line                 delete     3 years after placed_on
     order                delete     3 years after placed_on
-  tenant patient: 1 customer
+  tenant patient: 1 customer of whom something expires
     call                      2 rows, 1 expired, 1 to do
     line                      1 row, 1 expired, 1 to do
     order                     1 row, 1 expired, 1 to do
-  tenant usual: 3 customers
+  tenant usual: 3 customers of whom something expires
     call                      6 rows, 3 expired, 3 to do
     invoice                   0 rows, 0 expired, 0 to do
     line                      3 rows, 3 expired, 3 to do

@@ -170,7 +170,7 @@ fn a_table_that_is_wrong_is_refused() {
             &[],
             "there is no test laws::an_archived",
         ),
-        (with_cell("A3", 2, " `every_fault_of_a_map_is_said_at_once` "), &[], "may be it::sql_map::"),
+        (with_cell("A3", 2, " `every_fault_of_a_map_is_said_at_once` "), &[], "may be it::store::sql_map::"),
         (with_cell("A3", 2, " a word "), &[], "row A3: a word is no name of a test"),
         (with_cell("A3", 2, " "), &[], "row A3: neither a test nor a word on what is missing"),
         (with_cell("A3", 3, " later "), &[], "row A3: what is missing begins with `not yet:`"),

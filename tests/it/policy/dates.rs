@@ -542,7 +542,7 @@ async fn a_plan_counts_what_a_duty_keeps_because_its_date_cannot_be_read() {
     let text = plan.to_string();
     assert!(
         text.contains(
-            "3 rows of bill must be kept until 2032-12-31 at the latest (booked of 2 cannot be read)"
+            "3 rows of bill must be kept until 2032-12-31, or with no known end (booked of 2 cannot be read)"
         ),
         "{text}"
     );

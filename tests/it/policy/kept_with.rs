@@ -43,7 +43,7 @@ async fn what_is_kept_with_an_order_leads_to_the_person_until_the_order_goes() {
     let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
     assert_eq!(certificate.outcome(), "pseudonymised", "{certificate}");
     let text = certificate.to_string();
-    assert!(text.contains("1 of them kept as they are until 2032-12-31, by the duties: books"), "{text}");
+    assert!(text.contains("1 record kept as it is until 2032-12-31, by the duties: books"), "{text}");
     assert_eq!(shop.text("SELECT group_concat(id || street) FROM addresses"), "1Mill Lane 1,3Low Street 3");
 }
 

@@ -196,7 +196,7 @@ async fn what_a_duty_kept_is_found_when_the_duty_is_over() {
     assert!(text.contains("2 rows of ticket must be kept until 2032-12-31"), "{text}");
     let Outcome::Erased(certificate) = engine.erase(plan).await.unwrap() else { panic!("not erased") };
     let text = certificate.to_string();
-    assert!(text.contains("2 of them kept as they are until 2032-12-31"), "{text}");
+    assert!(text.contains("2 records kept as they are until 2032-12-31"), "{text}");
     let (says, _) = expire_ownerless(&engine, &clock).await;
     assert!(says.contains("1 row, 0 expired, 0 to do"), "{says}");
 

@@ -6,6 +6,7 @@ pub(crate) mod census;
 pub(crate) mod column_checks;
 pub(crate) mod computed_columns;
 pub(crate) mod drift;
+pub(crate) mod found_by_trying;
 pub(crate) mod hard_schemas;
 pub(crate) mod json;
 pub(crate) mod named_others;

@@ -702,7 +702,8 @@ fn an_index_counts_in_the_same_comparison_only() {
         draft(KNOWN)
     );
     let database = Database::new(sql);
-    let notes = database.notes(&map);
+    let mut notes = database.notes(&map);
+    notes.retain(|note| !matches!(note, Note::LosesOwner { .. }));
     assert!(
         matches!(&notes[..], [Note::NoIndex { statement, .. }, Note::ReadsWholeTable { .. }]
         if statement == "CREATE INDEX \"a_code_idx\" ON \"a\" (\"code\");"),

@@ -223,7 +223,7 @@ fn what_the_policy_says_has_to_fit_the_field() {
         ("{ action = 'anonymise', otherwise = 'delete' }", "mail.otherwise: says what becomes of a file"),
         (
             "{ action = 'anonymise', otherwise = 'token' }",
-            "mail.otherwise: says nothing of a value that cannot be searched",
+            "mail.otherwise: does not say what is written in place of the whole value",
         ),
         ("{ action = 'delete', otherwise = 'clear' }", "but the action is delete"),
         (

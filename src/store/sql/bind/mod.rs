@@ -9,7 +9,8 @@ use super::links::{Is, NobodyMap, SharedMap, When};
 use super::map::{CustomersMap, FieldMap, RecordMap, SqlMap};
 use super::mend::{Mended, fold_alike, mended};
 use super::notes::{Note, notes};
-use super::schema::{OnDelete, Schema, Table};
+use super::schema::{OnDelete, Schema, Table, Trigger};
+use super::tokens::TriggerEvent;
 use super::triggers::{all_triggers, calls, check_table_triggers};
 use super::way::{Binder, BoundLink, Foot, bind_when};
 use crate::anonymise::json::Pointer;
@@ -536,15 +537,16 @@ fn mark_echoes(schema: &Schema, classes: &mut [BoundClass]) {
 
 /// The tables to which triggers of a table write, directly or through other triggers, in lower case.
 fn written_from(schema: &Schema, table: &str) -> BTreeSet<String> {
+    // An erasure updates and deletes rows. Triggers that follow may see inserts as well.
+    let fires = |trigger: &&Trigger, first: bool| !(first && trigger.event == Some(TriggerEvent::Insert));
     let mut reached = BTreeSet::new();
-    let mut todo = vec![table.to_ascii_lowercase()];
-    while let Some(table) = todo.pop() {
-        for written in
-            schema.table(&table).into_iter().flat_map(|table| &table.triggers).flat_map(|t| &t.writes)
-        {
+    let mut todo = vec![(table.to_ascii_lowercase(), true)];
+    while let Some((table, first)) = todo.pop() {
+        let triggers = schema.table(&table).into_iter().flat_map(|table| &table.triggers);
+        for written in triggers.filter(|trigger| fires(trigger, first)).flat_map(|trigger| &trigger.writes) {
             let written = written.to_ascii_lowercase();
             if reached.insert(written.clone()) {
-                todo.push(written);
+                todo.push((written, false));
             }
         }
     }

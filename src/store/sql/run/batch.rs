@@ -64,11 +64,8 @@ impl Frame {
             .zip(&map.key)
             .map(|(part, key): (usize, _)| format!("x.{} = list.k{part}", quoted(key)))
             .collect();
-        let is_nobodys = format!(
-            "NOT (way > 0 AND EXISTS (SELECT 1 FROM {} AS x WHERE {}))",
-            self.bound.table(&map.table),
-            is_there.join(" AND ")
-        );
+        let (host, is_there) = (self.bound.table(&map.table), is_there.join(" AND "));
+        let is_nobodys = format!("NOT (way > 0 AND EXISTS (SELECT 1 FROM {host} AS x WHERE {is_there}))");
         let sql = format!(
             "INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM (
                  SELECT list.*, row_number() OVER (PARTITION BY n ORDER BY {}, way) AS choice FROM {} AS list
@@ -76,7 +73,22 @@ impl Frame {
             flag(&is_nobodys),
             dialect.rows(1, &columns)
         );
-        session.execute(&sql, &[json_rows(rows)])?;
+        let list = json_rows(rows);
+        session.execute(&sql, std::slice::from_ref(&list))?;
+        // Two customers may have keys that are spelled alike, such as the number 7 and the text '7'. Nobody can tell which of
+        // them such an id means, so it means nobody.
+        let clears: Vec<String> = (0..map.key.len()).map(|part| format!("k{part} = NULL")).collect();
+        let keys: Vec<String> = map.key.iter().map(|key| format!("x.{}", quoted(key))).collect();
+        let sql = format!(
+            "UPDATE {batch} SET {} WHERE n IN (
+                 SELECT n FROM (SELECT DISTINCT list.n, {} FROM {} AS list{}) AS found GROUP BY n HAVING count(*) > 1
+             )",
+            clears.join(", "),
+            keys.join(", "),
+            dialect.rows(1, &columns),
+            dialect.then(&host, "x", &is_there)
+        );
+        session.execute(&sql, &[list])?;
         Ok(())
     }
 

@@ -152,6 +152,14 @@ impl Frame {
                 }
             }
         }
+        for class in classes {
+            let Some(shared) = &class.others else { continue };
+            for (n, rows) in Self::count_rows(session, &class.class, shared)? {
+                if let Some(counts) = counts.get_mut(n).filter(|_| rows > 0) {
+                    counts.otherwise.entry(class.class.clone()).or_default().shared = rows;
+                }
+            }
+        }
         // Counted before anything is written: afterwards no value leads to a customer any more.
         for class in classes.iter().filter(|class| !class.theirs.is_empty()) {
             for (n, counted) in self.count_theirs(session, class, readings)? {

@@ -294,13 +294,31 @@ fn erased(bound: &Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option
     Some((class.name.clone(), are_erased(bound, number, class, &written)?))
 }
 
-/// The condition that a customer's row shows that the customer is erased: the treatment has nothing more to do there,
-/// and a written field holds a placeholder or a token. `None` if the treatment leaves no such sign.
+/// The condition that a customer's row shows that the customer is erased: a treatment of the policy has nothing more to do
+/// there, and a written field holds a placeholder or a token. `None` if no treatment leaves such a sign.
 fn has_left<'b>(bound: &'b Bound, treatment: &Treatment, slots: &mut Vec<Slot>) -> Option<Expression<'b>> {
     let root = bound.root()?;
     let treated = treatment.class(root.name.as_str())?;
-    let fields = treated.sign_fields();
-    let found: Vec<(usize, String, bool)> = targets(root, &Reading::new(bound, root, treated), fields, slots)
+    let by = std::iter::once(treated.sign_fields()).chain(&*treatment.other_signs);
+    let shown: Vec<Expression<'b>> =
+        by.filter_map(|fields| shows(bound, &Reading::new(bound, root, treated), fields, slots)).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    Some(Box::new(move |alias: &str| {
+        let any: Vec<String> = shown.iter().map(|shows| shows(alias)).collect();
+        format!("({})", any.join(" OR "))
+    }))
+}
+
+/// The condition that a customer's row shows what a treatment writes to these fields.
+fn shows<'b>(
+    bound: &'b Bound,
+    reading: &Reading<'_>,
+    fields: &BTreeMap<FieldName, Strategy>,
+    slots: &mut Vec<Slot>,
+) -> Option<Expression<'b>> {
+    let found: Vec<(usize, String, bool)> = targets(bound.root()?, reading, fields, slots)
         .into_iter()
         .filter(|target| !target.in_json && !matches!(target.strategy, Strategy::Redact { .. }))
         .map(|target| (target.slot, target.name.clone(), target.strategy.is_sign()))

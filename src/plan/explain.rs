@@ -119,6 +119,9 @@ impl fmt::Display for Reason {
             Self::DoesNotApply { trigger: Trigger::Requested, .. } => {
                 f.write_str("requested does not apply: nobody asked")
             }
+            Self::DoesNotApply { trigger: Trigger::Listed, .. } => {
+                f.write_str("listed does not apply: nobody has listed the customer")
+            }
             Self::DoesNotApply { trigger, status } => {
                 write!(f, "{trigger} does not apply: the customer is {status}")
             }

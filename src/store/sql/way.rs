@@ -693,6 +693,10 @@ fn say_gone(reader: &mut Reader, path: &str, foot: &Foot<'_>, link: &mut BoundLi
                 (Some(value), _) => {
                     link.cleared =
                         link.columns.iter().map(|column| (column.clone(), value.clone())).collect();
+                    // The value means nobody. Otherwise an erasure would give the record to whoever has this key.
+                    if !link.none.contains(value) {
+                        link.none.push(value.clone());
+                    }
                 }
                 (None, _) if !columns.is_empty() => {
                     link.cleared = columns.into_iter().map(|column| (column, Value::Null)).collect();

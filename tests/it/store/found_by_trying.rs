@@ -236,6 +236,26 @@ fn a_value_by_which_records_are_found_is_not_made_the_same_for_all() {
     policy.check(shop.store().unwrap().data_map()).unwrap();
 }
 
+/// The value that was written to a link of somebody who left was another customer's key: the message became that customer's.
+#[tokio::test]
+async fn a_value_that_clears_a_link_is_nobodys() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE messages (id INTEGER PRIMARY KEY, sender INTEGER, recipient INTEGER, body TEXT);
+        INSERT INTO clients VALUES (0, 'Zero'), (1, 'Anna'), (2, 'Bo');
+        INSERT INTO messages VALUES (1, 1, 2, 'Anna to Bo'), (2, 2, 1, 'Bo to Anna');";
+    let map = format!(
+        "{CUSTOMERS}fields.name = 'name'\n[records.message]\ntable = 'messages'\nkey = 'id'\n\
+         shared = ['sender', 'recipient']\nends = {{ sender = {{ clear = 0 }}, recipient = {{ clear = 0 }} }}\n\
+         nobody = 'both have left'\nfields.body = 'free_text'\n"
+    );
+    let shop = Shop::new(sql, &map, "customer = 'delete'\nmessage = 'anonymise'\n");
+    erase(&shop, "1").await;
+    assert_eq!(shop.text("SELECT group_concat(body) FROM messages"), "Anna to Bo,Bo to Anna", "Bo has them");
+    erase(&shop, "2").await;
+    assert_eq!(shop.text("SELECT coalesce(group_concat(body), 'none') FROM messages"), "none", "nobody has them");
+    assert_eq!(shop.text("SELECT name FROM clients"), "Zero");
+}
+
 /// A deactivated customer was no customer by the map's own words, and every case stopped after the first step.
 #[test]
 fn a_deactivation_does_not_take_a_customer_out_of_the_map() {

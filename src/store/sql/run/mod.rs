@@ -47,7 +47,7 @@ pub(crate) struct Frame {
     pub(crate) bound: Bound,
     facts: Facts,
     pub(crate) bench: Bench,
-    scripts: Mutex<BTreeMap<Digest, Arc<Script>>>,
+    scripts: Mutex<BTreeMap<(Digest, usize), Arc<Script>>>,
     /// The statements that find the customers' records, whatever the treatment.
     held: Finding,
     /// The schema against which the map was checked.
@@ -116,8 +116,9 @@ impl Frame {
         if scripts.len() >= SCRIPTS {
             scripts.clear();
         }
+        // A treatment that was read back from a ledger does not know the signs of the others, and has the same digest.
         let script = scripts
-            .entry(treatment.digest())
+            .entry((treatment.digest(), treatment.other_signs.len()))
             .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
         Arc::clone(script)
     }

@@ -103,7 +103,6 @@
 //!     engine: &Engine,
 //!     store: &dyn CustomerStore,
 //!     standing: &StandingApproval,
-//!     now: DateTime<Utc>,
 //! ) -> Result<Vec<Outcome>, Box<dyn Error>> {
 //!     engine.resume().await?; // finish what was interrupted
 //!     engine.ensure_census().await?; // count again, if the last census is too old
@@ -126,7 +125,7 @@
 //!             break;
 //!         }
 //!     }
-//!     let approved = standing.admit(due, now)?; // an error, and nobody is erased, if there are more than AT_MOST
+//!     let approved = standing.admit(due)?; // an error, and nobody is erased, if there are more than AT_MOST
 //!     let outcomes = engine.execute(approved).await?;
 //!     engine.scrub().await?; // the old bytes leave the files
 //!     Ok(outcomes)
@@ -147,11 +146,11 @@
 //! let year = TimeDelta::days(365);
 //! let standing = StandingApproval::new(&operator, engine.policy(), [Trigger::Cancelled], AT_MOST, now, year);
 //!
-//! for outcome in night(&engine, &store, &standing, now).await? {
+//! for outcome in night(&engine, &store, &standing).await? {
 //!     println!("{outcome}"); // erased, blocked or waiting: names the case, and no customer
 //! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
 //! }
-//! # assert!(night(&engine, &store, &standing, now).await?.is_empty());
+//! # assert!(night(&engine, &store, &standing).await?.is_empty());
 //! # Ok(())
 //! # }
 //! ```

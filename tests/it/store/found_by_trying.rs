@@ -252,7 +252,11 @@ async fn a_value_that_clears_a_link_is_nobodys() {
     erase(&shop, "1").await;
     assert_eq!(shop.text("SELECT group_concat(body) FROM messages"), "Anna to Bo,Bo to Anna", "Bo has them");
     erase(&shop, "2").await;
-    assert_eq!(shop.text("SELECT coalesce(group_concat(body), 'none') FROM messages"), "none", "nobody has them");
+    assert_eq!(
+        shop.text("SELECT coalesce(group_concat(body), 'none') FROM messages"),
+        "none",
+        "nobody has them"
+    );
     assert_eq!(shop.text("SELECT name FROM clients"), "Zero");
 }
 

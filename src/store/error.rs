@@ -103,6 +103,25 @@ pub enum StoreError {
         /// How many records.
         rows: u64,
     },
+    /// Links to records that would be deleted would be cut to a value that no row has, and a foreign key requires the
+    /// row. Nothing of the customer was touched.
+    #[error(
+        "{rows} of {class} {lead} to what would be deleted. The map writes a value to {link} there, and a foreign key \
+         requires a row of {table} with that value, which does not exist; insert that row, or \
+         let ends.{link} of {class} be \"stand-in\", or \"clear\" if the column takes NULL",
+        rows = if *rows == 1 { "1 record".to_owned() } else { format!("{rows} records") },
+        lead = if *rows == 1 { "leads" } else { "lead" }
+    )]
+    CutToNothing {
+        /// The record class.
+        class: ClassName,
+        /// The link.
+        link: String,
+        /// The table to which the link leads.
+        table: String,
+        /// How many records.
+        rows: u64,
+    },
     /// Rows that no record class claims hang from the customer. Nothing of the customer was touched.
     #[error(
         "{rows} of {table} {belong} to the customer and {are} of no record class; write a class with table = \"{table}\", \

@@ -11,6 +11,8 @@ pub(crate) struct Constraint {
     pub(crate) kind: ConstraintKind,
     /// What the database says of the constraint. It names columns and tables, never values.
     pub(crate) what: String,
+    /// The table that has the constraint, where the statement does not tell: foreign keys are checked at the end.
+    pub(crate) table: Option<String>,
 }
 
 /// The kind of a [`Constraint`].
@@ -29,7 +31,7 @@ pub(crate) enum ConstraintKind {
 
 impl Constraint {
     pub(crate) fn new(kind: ConstraintKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into() }
+        Self { kind, what: what.into(), table: None }
     }
 
     /// The constraint in words. For a trigger, the triggers of the class that may be the cause.
@@ -81,6 +83,11 @@ impl Trouble {
     pub(crate) fn into_error(self, doing: &'static str, bound: &Bound) -> StoreError {
         match (self.fault, self.class) {
             (Fault::Constraint(constraint), class) => {
+                let of_table = |table: &String| {
+                    let class = bound.classes.iter().find(|class| class.table.eq_ignore_ascii_case(table));
+                    class.map(|class| class.name.clone())
+                };
+                let class = class.or_else(|| constraint.table.as_ref().and_then(of_table));
                 let class = class.unwrap_or_else(|| bound.data_map.root().clone());
                 let constraint = constraint.named(bound, &class);
                 StoreError::Constraint { doing, class, constraint }

@@ -55,6 +55,12 @@ pub(crate) trait Session {
     /// A number that changes with each change of the schema.
     fn schema_version(&mut self) -> Result<i64, Fault>;
 
+    /// A foreign key of a table that leads nowhere at present, by its columns. For an error at the end of a
+    /// transaction, while the transaction is open. A database whose own error names the table has no need of this.
+    fn broken_link(&mut self, _table: &str) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     /// The SQL dialect.
     fn dialect(&self) -> &'static dyn Dialect;
 
@@ -146,6 +152,11 @@ pub(crate) struct Transaction<'s> {
 
 impl Transaction<'_> {
     pub(crate) fn commit(mut self) -> Result<(), Fault> {
+        self.try_commit()
+    }
+
+    /// Commits. The transaction stays open if that fails.
+    pub(crate) fn try_commit(&mut self) -> Result<(), Fault> {
         self.session.commit()?;
         self.is_open = false;
         Ok(())

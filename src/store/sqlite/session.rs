@@ -68,6 +68,30 @@ impl Session for SqliteSession<'_> {
         Ok(self.connection.query_row("PRAGMA main.schema_version", [], |row| row.get(0))?)
     }
 
+    /// SQLite says only that some foreign key leads nowhere.
+    fn broken_link(&mut self, table: &str) -> Result<Option<String>, Fault> {
+        let first = |sql: &str, of: &dyn ToSql| -> rusqlite::Result<Option<i64>> {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([of])?;
+            rows.next()?.map(|row| row.get(0)).transpose()
+        };
+        let Some(key) = first("SELECT fkid FROM pragma_foreign_key_check(?1) LIMIT 1", &table)? else {
+            return Ok(None);
+        };
+        let mut statement = self.connection.prepare(
+            "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?1) WHERE id = ?2 ORDER BY seq",
+        )?;
+        let links = statement
+            .query_map(rusqlite::params![table, key], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<(String, String)>>>()?;
+        let columns: Vec<String> = links.iter().map(|(column, _)| format!("{table}.{column}")).collect();
+        let to = links.first().map_or("", |(_, to)| to.as_str());
+        Ok(Some(format!(
+            "FOREIGN KEY constraint failed: {} would lead to no row of {to}",
+            columns.join(", ")
+        )))
+    }
+
     fn dialect(&self) -> &'static dyn Dialect {
         &SqliteDialect
     }

@@ -230,3 +230,37 @@ async fn the_address_of_a_guest_is_written_when_the_order_expires() {
     assert_eq!(expired.of[&RecordsOf::Nobody].records["ticket"], 1);
     assert_eq!(shop.text("SELECT group_concat(id) FROM tickets WHERE contact LIKE '%.org'"), "2");
 }
+
+/// A field of the customer at another end was written when any record of that age was found from that customer: in a record
+/// of nobody, whose own age nobody had limited, and apart from the rest of its record.
+#[tokio::test]
+async fn a_field_of_another_person_expires_with_its_record() {
+    let mut shop = shop(
+        "(1, 1, 'first', '2020-01-01'), (2, NULL, 'second', '2020-01-01'), (3, 1, 'third', '2026-05-01')",
+        "anonymise",
+        "[expire]\nticket = { from = 'bought', after = '2 years', action = 'anonymise' }\n",
+    );
+    rusqlite::Connection::open(shop.path())
+        .unwrap()
+        .execute_batch(
+            "ALTER TABLE tickets ADD COLUMN seller INTEGER REFERENCES clients;
+             ALTER TABLE tickets ADD COLUMN seller_name TEXT; ALTER TABLE tickets ADD COLUMN note TEXT;
+             UPDATE tickets SET seller = 2, seller_name = 'Bob', note = 'words'",
+        )
+        .unwrap();
+    let (before, _) = shop.map.split_once("owner =").unwrap();
+    shop.map = format!(
+        "{before}owner = 'client'\nends = {{ seller = 'clear' }}\nfields = {{ note = 'free_text', contact = 'not personal', \
+         bought = 'not personal', seller_name = {{ kind = 'name', of = 'seller' }} }}"
+    );
+    let (engine, clock) = engine_on(&shop, "2026-06-01");
+    let before = shop.cells();
+    let planned = engine.plan_expiry([TenantId::from("here")]).await.unwrap();
+    let (says, _) = expire(&engine, &clock, planned).await;
+    assert!(says.contains("2 rows, 1 expired, 1 to do"), "{says}");
+    let changed = changes(&before, &shop.cells());
+    assert_eq!(
+        changed.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["tickets[1].note", "tickets[1].seller_name"]
+    );
+}

@@ -265,6 +265,60 @@ async fn a_value_that_clears_a_link_is_nobodys() {
     assert_eq!(shop.text("SELECT name FROM clients"), "Zero");
 }
 
+/// The value that the map writes to a link was no row's key. Every case failed at its commit, after the approval, and the
+/// error named the customers' own class.
+#[tokio::test]
+async fn a_link_that_would_be_cut_to_a_row_that_does_not_exist_is_told_before_approval() {
+    let sql = "PRAGMA foreign_keys = ON; CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES clients,
+            editor INTEGER NOT NULL DEFAULT 0 REFERENCES clients, body TEXT);
+        INSERT INTO clients VALUES (1, 'Anna'), (2, 'Bo');
+        INSERT INTO posts VALUES (1, 1, 1, 'Anna'), (2, 1, 2, 'Anna'), (3, 1, 2, 'Anna');";
+    let map = format!(
+        "{CUSTOMERS}fields.name = 'name'\n[records.post]\ntable = 'posts'\nkey = 'id'\n\
+         owner = 'author'\nends = {{ editor = {{ clear = 0 }} }}\nfields.body = 'free_text'\n"
+    );
+    let shop = Shop::new(sql, &map, "customer = 'delete'\npost = 'delete'\n");
+    let before = shop.cells();
+    let engine = shop.engine();
+    let planned =
+        engine.plan(&"2".into(), &relinquish::Asked::request()).await.map(|planned| planned.to_string());
+    let said = planned.unwrap_or_else(|error| error.to_string());
+    assert!(said.contains("2 records of post lead to what would be deleted"), "{said}");
+    assert!(said.contains("requires a row of clients with that value"), "{said}");
+    assert!(said.contains("let ends.editor of post be \"stand-in\""), "{said}");
+    assert_eq!(changes(&before, &shop.cells()), [].into());
+    drop(engine);
+    Connection::open(shop.path()).unwrap().execute_batch("INSERT INTO clients VALUES (0, 'Nobody')").unwrap();
+    erase(&shop, "2").await;
+    assert_eq!(shop.text("SELECT group_concat(editor) FROM posts"), "1,0,0");
+}
+
+/// Two customers have the e-mail address above a diamond. Each end was asked for one of its owners, both times the same, so
+/// the record was somebody's. Oracle, seed 103667.
+#[tokio::test]
+async fn a_diamond_below_a_value_that_two_customers_have_is_unclear() {
+    let sql = "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT);
+        CREATE TABLE carts (id INTEGER PRIMARY KEY, mail TEXT);
+        CREATE TABLE lines (id INTEGER PRIMARY KEY, cart INTEGER REFERENCES carts, adviser INTEGER REFERENCES clients, note TEXT);
+        INSERT INTO clients VALUES (1, 'a@x.test'), (2, 'A@x.test'), (3, 'c@x.test');
+        INSERT INTO carts VALUES (1, 'a@X.test'), (2, 'c@x.test');
+        INSERT INTO lines VALUES (1, 1, 3, 'of two'), (2, 2, 3, 'of one');";
+    let map = format!(
+        "{CUSTOMERS}fields.email = 'email'\n[records.cart]\ntable = 'carts'\nkey = 'id'\nnobody = 'guests'\n\
+         owner = {{ column = 'mail', to = 'customer.email', compare = 'nocase' }}\nfields.mail = 'email'\n\
+         [records.line]\ntable = 'lines'\nkey = 'id'\nowner = 'cart'\nnobody = 'guests'\n\
+         ends = {{ cart = 'same', adviser = 'clear' }}\nfields.note = 'free_text'\n"
+    );
+    let shop = Shop::new(sql, &map, "customer = 'delete'\ncart = 'delete'\nline = 'delete'\n");
+    let engine = shop.engine();
+    for customer in ["1", "2", "3"] {
+        let planned = engine.plan(&customer.into(), &relinquish::Asked::request()).await;
+        let said = planned.map(|planned| planned.to_string()).unwrap_or_else(|error| error.to_string());
+        assert!(said.contains("nobody can tell to whom 1 record of"), "{customer}: {said}");
+    }
+}
+
 /// A deactivated customer was no customer by the map's own words, and every case stopped after the first step.
 #[test]
 fn a_deactivation_does_not_take_a_customer_out_of_the_map() {

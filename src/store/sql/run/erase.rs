@@ -75,7 +75,8 @@ impl Frame {
                     connected.into_iter().chain([target.tenant.clone()]).collect()
                 })
                 .collect();
-            let blocked = self.blocked(&mut *transaction, &work.treatment, &work.script, &tenants)?;
+            let blocked =
+                self.blocked(&mut *transaction, &work.treatment, &work.script, &mut readings, &tenants)?;
             if !blocked.is_empty() {
                 let out: Vec<usize> = blocked.keys().copied().collect();
                 self.leave_out(&mut *transaction, &out)?;
@@ -101,8 +102,29 @@ impl Frame {
             }
         }
         values::set(&self.bench, None);
-        transaction.commit()?;
-        Ok(answers.into_iter().flatten().collect())
+        match transaction.try_commit() {
+            Ok(()) => Ok(answers.into_iter().flatten().collect()),
+            // A larger batch is erased again in halves.
+            Err(fault) if targets.len() > 1 => Err(fault.into()),
+            Err(fault) => Err(self.broken(&mut *transaction, fault)?.into()),
+        }
+    }
+
+    /// The fault of a commit, with the table of a foreign key that leads nowhere.
+    fn broken(&self, session: &mut dyn Session, fault: Fault) -> Result<Fault, Fault> {
+        let Fault::Constraint(mut constraint) = fault else { return Ok(fault) };
+        if constraint.kind == ConstraintKind::ForeignKey && constraint.table.is_none() {
+            let tables: BTreeSet<&str> =
+                self.bound.classes.iter().map(|class| class.table.as_str()).collect();
+            for table in tables {
+                if let Some(what) = session.broken_link(table)? {
+                    constraint.table = Some(table.to_owned());
+                    constraint.what = what;
+                    break;
+                }
+            }
+        }
+        Ok(Fault::Constraint(constraint))
     }
 
     /// Writes the rows that stay, hands rows over, cuts links to rows that will be deleted, and then deletes these

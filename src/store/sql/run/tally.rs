@@ -271,7 +271,7 @@ impl Frame {
                 }
             }
         }
-        let blocked = self.blocked(session, treatment, script, &tenants)?;
+        let blocked = self.blocked(session, treatment, script, &mut readings, &tenants)?;
         if !blocked.is_empty() {
             let out: Vec<usize> = blocked.keys().copied().collect();
             self.leave_out(session, &out)?;
@@ -297,18 +297,39 @@ impl Frame {
         Ok(customers)
     }
 
-    /// The customers of the batch who must not be touched. Either unclaimed rows hang from them, or the treatment
-    /// would reach rows of other tenants. Call this after their records were found.
+    /// The customers of the batch who must not be touched: unclaimed rows hang from them, the treatment would reach
+    /// rows of other tenants, or links would be cut to a row that does not exist. Call this after their records were
+    /// found.
     pub(super) fn blocked(
         &self,
         session: &mut dyn Session,
         treatment: &Treatment,
         script: &Script,
+        readings: &mut Readings<'_>,
         tenants: &[BTreeSet<TenantId>],
     ) -> Result<HashMap<usize, StoreError>, Trouble> {
         let mut customers = self.unclaimed(session, treatment)?;
         for (n, class, link, rows) in self.abroad(session, &script.finding, tenants)? {
             customers.entry(n).or_insert(StoreError::OtherTenant { class, link, rows });
+        }
+        for link in script.classes.iter().flat_map(|class| &class.let_go) {
+            let Some(lands) = link.lands.as_ref().filter(|_| !readings.is_empty(link.counted.from)) else {
+                continue;
+            };
+            if Self::number(session, &lands.found).map_err(Trouble::at(&link.class))? > 0 {
+                continue;
+            }
+            let is_picked = self.pick(session, link.counted.reads.as_ref(), link.counted.from, readings)?;
+            for (n, rows) in Self::count_rows(session, &link.class, &link.counted.over(is_picked).sql)? {
+                if rows > 0 {
+                    customers.entry(n).or_insert_with(|| StoreError::CutToNothing {
+                        class: link.class.clone(),
+                        link: link.link.clone(),
+                        table: lands.table.clone(),
+                        rows,
+                    });
+                }
+            }
         }
         Ok(customers)
     }

@@ -39,13 +39,15 @@ impl Writer<'_> {
         let touched = self.touched(number, class);
         let (known, from) = (touched.known(), touched.rows());
         let due = touched.is_due();
-        // A field that belongs to the person at the far end of a link is written only for that person.
+        // A field that belongs to the person at the far end of a link is written only for that person. In an expiry, the
+        // record is too old, and everything in it goes.
         let reading = Reading::new(self.bound, class, treated);
-        let own = treated.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
+        let is_own = |field: &FieldName| self.treatment.is_expiry() || !class.of.contains_key(field);
+        let own = treated.fields().iter().filter(|(field, _)| is_own(field));
         let fields = self.unless_theirs(class, targets(class, &reading, own, slots));
         let group = GroupScript::new(self.bound, number, class, treated, &fields, slots);
         let meanwhile = treated.tombstone().map(|tombstone| {
-            let own = tombstone.fields().iter().filter(|(field, _)| !class.of.contains_key(*field));
+            let own = tombstone.fields().iter().filter(|(field, _)| is_own(field));
             self.unless_theirs(class, targets(class, &reading, own, slots))
         });
         let goes = matches!(treated.action(), RecordAction::Delete);

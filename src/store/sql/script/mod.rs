@@ -141,6 +141,16 @@ pub(crate) struct LetGo {
     pub(crate) hands_over: Option<Elsewhere>,
     /// The number of links that were not cut. `None` if no trigger of the table can cause that.
     pub(crate) left: Option<String>,
+    /// The row to which a cut link leads. `None` if it leads nowhere, or if no foreign key requires the row.
+    pub(crate) lands: Option<Lands>,
+}
+
+/// The row to which links are cut: its key is the value that the map writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Lands {
+    pub(crate) table: String,
+    /// The number of such rows.
+    pub(crate) found: String,
 }
 
 /// A statement about anybody's rows, along a link.

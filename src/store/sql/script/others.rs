@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::class::Writer;
 use super::targets::{Reading, assignments, pending, targets};
-use super::{Elsewhere, LetGo, Statement};
-use crate::data_map::{TriggerEffect, TriggerOn, WhenGone};
+use super::{Elsewhere, Lands, LetGo, Statement};
+use crate::data_map::{TriggerEffect, TriggerOn, Value, WhenGone};
 use crate::store::sql::bind::{BoundClass, Rows};
 use crate::store::sql::spelling::{columns, count_if, listed, quoted};
 use crate::store::sql::values::Slot;
@@ -27,15 +27,14 @@ impl Writer<'_> {
         own_pending: &dyn Fn(&mut Statement, &[Slot]) -> String,
     ) -> (Vec<Elsewhere>, Vec<Elsewhere>) {
         let (mut writes, mut counts) = (Vec::new(), Vec::new());
-        if matches!(treated.action(), RecordAction::Keep { .. }) {
+        // An expiry erases no customer: every field is erased with its own record.
+        if matches!(treated.action(), RecordAction::Keep { .. }) || self.treatment.is_expiry() {
             return (writes, counts);
         }
         let all = treated.field_strategies();
         let (table, host) = (quoted(&class.table), self.bound.table(&class.table));
         let reading = Reading::new(self.bound, class, treated);
-        // An expiry erases no customer: a value is erased with its own record.
-        let stays = |link: &BoundLink| link.by_value && self.treatment.is_expiry();
-        for link in class.links.iter().filter(|link| class.has_fields_of(link) && !stays(link)) {
+        for link in class.links.iter().filter(|link| class.has_fields_of(link)) {
             let of_link = all.iter().filter(|(field, _)| class.is_of(field.as_str(), link));
             let of_link = of_link.map(|(field, strategy)| (*field, *strategy));
             let fields = targets(class, &reading, of_link, slots);
@@ -199,10 +198,34 @@ impl Writer<'_> {
                     from: (Set::Touched, number),
                     hands_over,
                     left,
+                    lands: self.lands(link),
                 });
             }
         }
         list
+    }
+
+    /// The row to which a link leads after it was cut.
+    fn lands(&self, link: &BoundLink) -> Option<Lands> {
+        if !link.is_enforced || !link.hops.is_empty() || link.gone == WhenGone::StandIn {
+            return None;
+        }
+        // A foreign key with a NULL in it leads nowhere.
+        let value = |column: &String| {
+            let cleared = link.cleared.iter().find(|(cleared, _)| cleared.eq_ignore_ascii_case(column));
+            cleared.map(|(_, value)| value).filter(|value| **value != Value::Null)
+        };
+        let is: Option<Vec<String>> = link
+            .columns
+            .iter()
+            .zip(&link.to_columns)
+            .map(|(near, far)| {
+                Some(format!("{} = {}", quoted(far), self.bound.dialect.literal(value(near)?)))
+            })
+            .collect();
+        let found =
+            format!("SELECT count(*) FROM {} WHERE {}", self.bound.table(&link.to_table), is?.join(" AND "));
+        Some(Lands { table: link.to_table.clone(), found })
     }
 
     /// Per customer, the number of rows that stay and whose link leads to rows of a source.

@@ -153,8 +153,9 @@ impl Finder<'_> {
         link: &BoundLink,
         head: usize,
     ) -> Option<(From, Option<Place>, String)> {
-        let stays = link.by_value && self.treatment.is_some_and(Treatment::is_expiry);
-        if !class.has_fields_of(link) || stays || !self.acts(foot) {
+        // An expiry erases every field with its own record.
+        let is_expiry = self.treatment.is_some_and(Treatment::is_expiry);
+        if !class.has_fields_of(link) || is_expiry || !self.acts(foot) {
             return None;
         }
         let (from, place) = self.touched(head, link, Toward::Foot);

@@ -108,10 +108,13 @@ impl Finder<'_> {
             self.person_of(head_class, "x")?
         );
         let select = self.ways.along(link, class, head_class, Toward::Head, &from, &gives, None).sql;
-        Some(format!("SELECT n, count(*) FROM ({select}) AS counted WHERE one <> other GROUP BY n"))
+        Some(format!(
+            "SELECT n, count(*) FROM ({select}) AS counted WHERE one <> other OR '' IN (one, other) GROUP BY n"
+        ))
     }
 
-    /// The key of the only owner of a row who is not erased.
+    /// The key of the only owner of a row who is not erased. An empty text if there are several: a value above the
+    /// row may lead to each of them.
     fn person_of(&self, class: &BoundClass, alias: &str) -> Option<String> {
         let root = self.class(self.root())?;
         let key_of = |alias: &str| {
@@ -129,6 +132,8 @@ impl Finder<'_> {
         if class.is_root {
             return Some(key_of(alias));
         }
-        self.ways.of_person(class, alias, &key_of("person"))
+        let key = key_of("person");
+        let only = format!("CASE count(DISTINCT {key}) WHEN 0 THEN NULL WHEN 1 THEN min({key}) ELSE '' END");
+        self.ways.of_person(class, alias, &only)
     }
 }

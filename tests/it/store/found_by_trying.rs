@@ -319,6 +319,33 @@ async fn a_diamond_below_a_value_that_two_customers_have_is_unclear() {
     }
 }
 
+/// A stand-in was made for a link in a record that went as well. Nothing was handed over to it.
+#[tokio::test]
+async fn no_stand_in_is_made_for_a_link_in_a_record_that_goes() {
+    let sql = "PRAGMA foreign_keys = ON;
+        CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, stand_in INTEGER NOT NULL DEFAULT 0);
+        CREATE TABLE threads (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL REFERENCES clients, opener INTEGER NOT NULL REFERENCES clients);
+        INSERT INTO clients (id, name) VALUES (1, 'Anna'), (2, 'Bo');
+        INSERT INTO threads VALUES (1, 1, 1), (2, 2, 2), (3, 2, 1);";
+    let map = format!(
+        "{CUSTOMERS}fields = {{ name = 'name', stand_in = 'not personal' }}\nunknown_customer = {{ find = {{ stand_in = 1 }}, create = {{ name = 'nobody' }} }}\n\
+         [records.thread]\ntable = 'threads'\nkey = 'id'\nowner = 'owner'\nends = {{ opener = 'stand-in' }}\nrest = 'not personal'\n"
+    );
+    let shop = Shop::new(sql, &map, "customer = 'delete'\nthread = 'delete'\n");
+    erase(&shop, "2").await;
+    assert_eq!(shop.text("SELECT group_concat(name) FROM clients"), "Anna", "nothing was handed over");
+    assert_eq!(shop.text("SELECT group_concat(id || ':' || opener) FROM threads"), "1:1");
+    Connection::open(shop.path())
+        .unwrap()
+        .execute_batch(
+            "INSERT INTO clients (id, name) VALUES (2, 'Bo'); INSERT INTO threads VALUES (3, 2, 1)",
+        )
+        .unwrap();
+    erase(&shop, "1").await;
+    assert_eq!(shop.text("SELECT group_concat(name) FROM clients"), "Bo,nobody");
+    assert_eq!(shop.text("SELECT group_concat(id || ':' || opener) FROM threads"), "3:3");
+}
+
 /// A deactivated customer was no customer by the map's own words, and every case stopped after the first step.
 #[test]
 fn a_deactivation_does_not_take_a_customer_out_of_the_map() {

@@ -159,9 +159,19 @@ impl Writer<'_> {
                 let gives = listed("x", &foot.handle);
                 let along = self.ways.along(link, &every, class, Toward::Foot, &from, &gives, None);
                 let counted = self.count_let_go(link, (at, foot), (&every, class), &from);
+                // Nothing is handed over that is deleted itself: that may be all, and then no stand-in is made.
+                let stays =
+                    hands_over.then(|| self.goes(at, foot)).flatten().map_or_else(String::new, |goes| {
+                        format!(
+                            " AND {} NOT IN (SELECT {} FROM {} AS {table} WHERE {goes})",
+                            columns("x", &foot.handle),
+                            listed(&table, &foot.handle),
+                            self.bound.table(&foot.table),
+                        )
+                    });
                 let update = |select: &str| {
                     format!(
-                        "UPDATE {} SET {} WHERE {} IN ({select})",
+                        "UPDATE {} SET {} WHERE {} IN ({select}{stays})",
                         self.bound.table(&foot.table),
                         sets.join(", "),
                         columns(&table, &foot.handle),
@@ -173,9 +183,9 @@ impl Writer<'_> {
                 let is_same_as_picked = of_table.all(|class| !class.is_written_by_triggers);
                 let left = self
                     .may_be_undone(foot)
-                    .then(|| format!("SELECT count(*) FROM ({}) AS found", along.sql));
+                    .then(|| format!("SELECT count(*) FROM ({}{stays}) AS found", along.sql));
                 let reads = along.reads.filter(|_| is_same_as_picked);
-                let is_needed = |select: &str| format!("SELECT count(*) FROM ({select}) AS found");
+                let is_needed = |select: &str| format!("SELECT count(*) FROM ({select}{stays}) AS found");
                 let hands_over = hands_over.then(|| Elsewhere {
                     statement: Statement { sql: is_needed(&along.sql), parameters: Vec::new() },
                     reads: reads

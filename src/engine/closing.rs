@@ -95,6 +95,7 @@ impl Engine {
             let cases: Vec<Arc<ClosedCase>> = todo.iter().map(|(_, case)| Arc::clone(case)).collect();
             let lost = match self.parts.ledger.close(fence, &cases).await {
                 Ok(entries) => {
+                    self.raise_mark(&entries).await;
                     for ((run, _), entry) in todo.into_iter().zip(entries) {
                         tracing::info!(case = %run.id(), "case closed");
                         let outcome = W::outcome(run, &entry);

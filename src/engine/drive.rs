@@ -98,6 +98,7 @@ impl Engine {
         now: DateTime<Utc>,
         mut work: impl FnMut(&NewCase) -> Option<W>,
     ) -> Result<(Vec<Run<'_, W>>, Vec<Option<Outcome>>), Error> {
+        self.begin_marking().await?;
         // The cases are claimed before they are opened, so that a simultaneous resume ignores them.
         let claims: Vec<_> = cases.iter().map(|case| self.claim(&case.id)).collect();
         let OpenedCases { fence, cases: opened } = self.parts.ledger.open(&cases, &self.parts.lease).await?;

@@ -76,6 +76,33 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
+    /// The ledger is older than the mark in the host's database: it was restored from a backup. It does not know what
+    /// was erased since. Nothing was touched.
+    #[error(
+        "the ledger ends at entry {last}, and the database has the mark of entry {mark}: this ledger was restored from a \
+         backup; use the ledger that was in use last"
+    )]
+    OldLedger {
+        /// The number of the ledger's last entry.
+        last: u64,
+        /// The number of the entry in the mark.
+        mark: u64,
+    },
+    /// The mark in the host's database is of another ledger. Nothing was touched.
+    #[error(
+        "entry {entry} of the ledger is not the entry of the mark in the database: they are of different histories; use the \
+         ledger that belongs to this database"
+    )]
+    OtherLedger {
+        /// The number of the entry.
+        entry: u64,
+    },
+    /// There is no mark from which a replay could begin.
+    #[error(
+        "the database has no mark of the ledger; say when the backup was made, with RestoredFrom::Backup, and build the \
+         engine with a mark, so that the next backup has one"
+    )]
+    NoMark,
     /// The case is not blocked.
     #[error("case {case} is not blocked; resume it")]
     NotBlocked {

@@ -38,7 +38,8 @@ use crate::ledger::{
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Mandate};
 use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::store::{
-    CustomerStore, Deactivated, Deactivation, OwnerlessRecords, Reactivated, Reactivation, Scrub, StoreError,
+    CustomerStore, Deactivated, Deactivation, KeepsMark, OwnerlessRecords, Reactivated, Reactivation, Scrub,
+    StoreError,
 };
 use crate::treatment::{GatewayAction, TreatmentName};
 
@@ -53,6 +54,7 @@ mod impact;
 mod keys;
 mod outcomes;
 mod reconcile;
+mod replay;
 mod resume;
 mod reviewed;
 mod run;
@@ -68,6 +70,7 @@ pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, PlannedExpiry};
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
+pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use tenants::check_tenants;
@@ -94,6 +97,9 @@ struct Parts {
     keys: Arc<dyn KeyRing>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
+    mark: Option<Arc<dyn KeepsMark>>,
+    /// Whether this engine keeps the mark, and how far it has raised it.
+    marking: Mutex<replay::Marking>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
@@ -127,6 +133,7 @@ pub struct EngineBuilder {
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
+    mark: Option<Arc<dyn KeepsMark>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     strategies: Strategies,
@@ -162,6 +169,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn ownerless(mut self, records: impl OwnerlessRecords) -> Self {
         self.ownerless = Some(Arc::new(records));
+        self
+    }
+
+    /// Sets the store that keeps the [mark](crate::store::Mark) of the ledger in the host's database, so that a
+    /// restored database can tell [which erasures it does not know](Engine::plan_replay). Leave it out if several
+    /// customers' databases share one ledger.
+    #[must_use]
+    pub fn mark(mut self, store: impl KeepsMark) -> Self {
+        self.mark = Some(Arc::new(store));
         self
     }
 
@@ -286,6 +302,8 @@ impl EngineBuilder {
                 keys: self.keys,
                 scrub: self.scrub,
                 ownerless: self.ownerless,
+                mark: self.mark,
+                marking: Mutex::default(),
                 clock: self.clock,
                 entropy: self.entropy,
                 strategies: self.strategies,
@@ -316,6 +334,7 @@ impl Engine {
             backups: Vec::new(),
             scrub: None,
             ownerless: None,
+            mark: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             strategies: Strategies::new(),
@@ -386,7 +405,7 @@ impl Engine {
 
     /// Checks that a treatment asked for by name is in the policy.
     fn knows_treatment(&self, asked: &Asked) -> Result<(), Error> {
-        if let Asked::Request { treatment: Some(name) } = asked
+        if let Asked::Request { treatment: Some(name) } | Asked::Replay { treatment: name, .. } = asked
             && !self.parts.policy.all().any(|policy| policy.treatments().contains_key(name))
         {
             return Err(no_such_treatment(name, self.parts.policy.all()));
@@ -509,9 +528,12 @@ impl Engine {
             if !closed.subject().is_some_and(|subject| tokens.contains(&(subject, n))) {
                 return not("it is about another customer");
             }
-            let treatment = closed.erasure().map(|rules| rules.treatment_digest);
-            if treatment != Some(binding.treatment_digest()) {
+            let Some(rules) = closed.erasure() else { return not("it erased no customer") };
+            if rules.treatment != *binding.treatment() {
                 return not("it was carried out with another treatment");
+            }
+            if !self.falls_short(rules, binding.tenant()).await?.is_empty() {
+                return not("the treatment of this name does less today than it did then");
             }
         }
         Ok(())

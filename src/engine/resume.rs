@@ -136,6 +136,7 @@ impl Engine {
         if wanted.is_empty() {
             return Ok(Some(outcomes));
         }
+        self.begin_marking().await?;
         let now = self.parts.clock.now();
         let claimed = self.parts.ledger.claim(&wanted, &self.parts.lease).await?;
         let mut sorted = Sorted::default();

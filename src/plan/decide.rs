@@ -30,6 +30,14 @@ pub enum Asked {
     List,
     /// The scheduled sweep.
     Sweep,
+    /// A closed case that is carried out again, because the database was restored from a backup. No period is waited for
+    /// again, and no sweep is needed. The guards apply as they did to the closed case.
+    Replay {
+        /// What had made the customer due.
+        trigger: Trigger,
+        /// The treatment of the closed case, by name.
+        treatment: TreatmentName,
+    },
 }
 
 impl Asked {
@@ -255,12 +263,12 @@ pub(super) fn decide_aloud(
     }
     let chosen = match triggered(policy, customer, asked, (today, is_readable), why) {
         Ok((trigger, treatment, since)) => {
-            let is_request = matches!(asked, Asked::Request { .. });
+            let is_request = trigger == Trigger::Requested;
             Chosen { trigger, treatment, since, is_request }
         }
         Err(decision) => {
             // The choice of the trigger may depend on facts that cannot be read.
-            let rests_on_facts = policy.sweeps() && !matches!(asked, Asked::Request { .. });
+            let rests_on_facts = policy.sweeps() && matches!(asked, Asked::List | Asked::Sweep);
             let decision = if rests_on_facts && !is_readable {
                 let by = unreadable(customer, today).collect();
                 Decision::Blocked(Blocked { trigger: None, by, deferred: Arc::default() })
@@ -629,6 +637,9 @@ fn triggered<'p>(
             None => Err(Decision::Nothing(Nothing::NoTrigger)),
         };
     }
+    if let Asked::Replay { trigger, treatment } = asked {
+        return Ok((*trigger, treatment, None));
+    }
     if !policy.sweeps() {
         return Err(Decision::Nothing(Nothing::SweepOff));
     }
@@ -638,7 +649,7 @@ fn triggered<'p>(
         let trigger = *trigger;
         let applies = match asked {
             Asked::List => trigger == Trigger::Listed,
-            Asked::Request { .. } | Asked::Sweep => trigger.applies(customer),
+            Asked::Request { .. } | Asked::Replay { .. } | Asked::Sweep => trigger.applies(customer),
         };
         if !applies {
             if customer.is_status_known() {

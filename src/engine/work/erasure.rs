@@ -16,7 +16,7 @@ use crate::engine::steps::{self, Perform};
 use crate::engine::survey::{Before, Surveyed};
 use crate::engine::{Engine, Error, Outcome};
 use crate::ledger::{Certificate, Closing, Entry, Erasure, NewCase};
-use crate::plan::{Asked, Binding, Decision, GuardFinding, Step};
+use crate::plan::{Asked, Binding, Decision, GuardFinding, Mandate, Step};
 use crate::policy::{Guard, Trigger};
 use crate::store::{Reactivated, Target};
 use crate::treatment::{Tally, Treatment};
@@ -271,6 +271,9 @@ impl Engine {
             facts.status = status;
         }
         let asked = match binding.trigger() {
+            trigger if matches!(run.new.mandate, Mandate::Replay(_)) => {
+                Asked::Replay { trigger, treatment: binding.treatment().clone() }
+            }
             // Nobody has asked again; the sweep continues the earlier choice.
             _ if binding.is_deferred() => Asked::Sweep,
             Trigger::Requested => Asked::Request { treatment: Some(binding.treatment().clone()) },

@@ -10,6 +10,7 @@ use super::draft::free_name;
 use super::map::{FieldMap, Ignored, SqlMap};
 use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
+use super::run::MARK;
 use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
 use super::way::Binder;
@@ -341,7 +342,7 @@ fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-/// Tables that the map does not mention.
+/// Tables that the map does not mention. The table of the mark is this crate's own, and holds nothing about people.
 pub(super) fn beside<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<&'s str> {
     let others = schema.others.iter().map(|other| other.name.as_str());
     schema
@@ -349,7 +350,10 @@ pub(super) fn beside<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<&'s str> {
         .map(|table| table.name.as_str())
         .chain(others)
         .filter(|name| {
-            !is_mapped(map, name) && !is_ignored(map, name) && indexed(map, schema, name).is_none()
+            !name.eq_ignore_ascii_case(MARK)
+                && !is_mapped(map, name)
+                && !is_ignored(map, name)
+                && indexed(map, schema, name).is_none()
         })
         .collect()
 }

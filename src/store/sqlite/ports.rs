@@ -14,8 +14,9 @@ use crate::store::by_record::fits;
 use crate::store::sql::{Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    ListUncertain, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated,
-    Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
+    KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest,
+    Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
+    UncertainMention,
 };
 
 #[async_trait]
@@ -133,6 +134,20 @@ impl TakeCensus for SqliteStore {
         self.call("comparing the schema", |frame, session| {
             frame.same_schema(session)?;
             Ok(frame.watch.digest())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl KeepsMark for SqliteStore {
+    async fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        self.call("reading the mark of the ledger", |frame, session| frame.ledger_mark(session)).await
+    }
+
+    async fn raise_mark(&self, from: u64, to: Mark) -> Result<bool, StoreError> {
+        self.call("raising the mark of the ledger", move |frame, session| {
+            frame.raise_ledger_mark(session, from, to)
         })
         .await
     }

@@ -8,4 +8,5 @@ pub(crate) mod mandates;
 pub(crate) mod many;
 pub(crate) mod operator;
 pub(crate) mod refusal;
+pub(crate) mod replay;
 pub(crate) mod workers;

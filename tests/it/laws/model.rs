@@ -250,10 +250,14 @@ fn draw_situation(draw: &mut Draw, digests: &[(&str, Digest)]) -> Situation {
     if draw.one_in(2) {
         customer.gateway_profiles.push(GatewayProfile::new(draw.of(&["stripe", "stripe", "adyen"]), "p"));
     }
-    let asked = match draw.below(6) {
+    let asked = match draw.below(7) {
         0 => Asked::request(),
         1 => Asked::Request { treatment: Some(draw.of(&["clear", "marketing", "none"]).into()) },
         2 => Asked::List,
+        3 => Asked::Replay {
+            trigger: draw.of(&[Trigger::Requested, Trigger::Cancelled, Trigger::Inactive]),
+            treatment: draw.of(&["clear", "marketing", "none"]).into(),
+        },
         _ => Asked::Sweep,
     };
     let anything_left = draw.one_in(2);
@@ -381,7 +385,7 @@ fn model(everyone: &Lines, tenant: &Lines, digests: &[(&str, Digest)], case: &Si
     let is_open = |words: &str| {
         ["not yet", "nothing no trigger", "nothing no date"].iter().any(|start| words.starts_with(start))
     };
-    let is_request = matches!(case.asked, Asked::Request { .. });
+    let is_request = matches!(case.asked, Asked::Request { .. } | Asked::Replay { .. });
     if !customer.unreadable.is_empty() && !is_request && lines.sweep == Some(true) && is_open(&first.2) {
         first = (1, None, "blocked ? {\"fact status\"}".to_owned());
     }
@@ -422,12 +426,16 @@ type Found = (u32, Option<Date>, String);
 fn anew(lines: &Lines, digests: &[(&str, Digest)], case: &Situation, today: Date) -> Found {
     let customer = &case.customer;
     let nothing = |why: String| (if why == "no treatment" { 3 } else { 4 }, None, format!("nothing {why}"));
-    let is_request = matches!(case.asked, Asked::Request { .. });
+    let is_request =
+        matches!(case.asked, Asked::Request { .. } | Asked::Replay { trigger: Trigger::Requested, .. });
     // What is due, by which trigger, and since when.
     let mut candidates: Vec<(Option<Date>, usize, &str)> = Vec::new();
     let mut no_date = None;
     if let Asked::Request { treatment: Some(treatment) } = &case.asked {
         candidates.push((None, 0, if treatment.as_str() == "none" { "none" } else { treatment.as_str() }));
+    } else if let Asked::Replay { trigger, treatment } = &case.asked {
+        let n = TRIGGERS.into_iter().position(|name| name == trigger.as_str()).unwrap();
+        candidates.push((None, n, treatment.as_str()));
     } else {
         if !is_request && lines.sweep != Some(true) {
             return nothing("switch".to_owned());
@@ -435,7 +443,7 @@ fn anew(lines: &Lines, digests: &[(&str, Digest)], case: &Situation, today: Date
         for (n, trigger) in TRIGGERS.into_iter().enumerate() {
             let Some(Some(rule)) = lines.triggers.get(trigger) else { continue };
             let looks = match (&case.asked, trigger) {
-                (Asked::Request { .. }, trigger) => trigger == "requested",
+                (Asked::Request { .. } | Asked::Replay { .. }, trigger) => trigger == "requested",
                 (Asked::List, trigger) => trigger == "listed",
                 (Asked::Sweep, "requested" | "listed") => false,
                 (Asked::Sweep, "cancelled") => customer.status != Status::Active,

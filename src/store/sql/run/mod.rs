@@ -26,6 +26,7 @@ mod drift;
 mod erase;
 mod facts;
 mod identifiers;
+mod mark;
 mod mentions;
 mod ownerless;
 mod page;
@@ -37,6 +38,8 @@ mod unclaimed;
 pub(crate) use census::{date_forms, is_unsearchable};
 pub(crate) use erase::Work;
 use facts::Facts;
+pub(crate) use mark::MARK;
+pub use mark::MARK_TABLE;
 
 /// The number of treatments whose statements are cached.
 const SCRIPTS: usize = 256;

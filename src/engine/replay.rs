@@ -1,0 +1,584 @@
+//! After a restore: what was erased since the backup is erased again.
+//!
+//! A backup brings people back who were erased after it was made. The ledger is not restored with it, so it knows
+//! them: by tokens, never by name. Each customer of the restored database gets a token again, and whoever has a closed
+//! case behind the [mark](crate::store::Mark) is planned again. A person approves all these plans by one digest.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::expiry::Pages;
+use super::keys::token_of;
+use super::{Engine, Error, Planned, PlannedExpiry};
+use crate::customer::{Customer, CustomerId, TenantId};
+use crate::digest::Digest;
+use crate::ledger::{About, ClosedCase, Closing, Entry, ErasureRules, LedgerError, SubjectToken, TokenOf};
+use crate::plan::{Asked, CaseId, Decision, ExpiryOf, ExpiryPlan, Nothing, Plan, ReplayPlan};
+use crate::policy::Trigger;
+use crate::store::{KeepsMark, Mark};
+use crate::treatment::{Shortfall, Treatment, TreatmentName};
+use crate::words::plural;
+
+/// The number of entries that are read at once.
+const ENTRIES: usize = 1_000;
+
+/// Which closed cases a restored database may not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestoredFrom {
+    /// All cases behind the mark in the database itself.
+    Mark,
+    /// All cases that were closed at this instant or later. If the time of the backup is not known exactly, an earlier
+    /// instant is safe: what is erased already is left as it is.
+    Backup(DateTime<Utc>),
+}
+
+/// Whether a database knows all erasures of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CaughtUp {
+    /// The database knows all of them.
+    Yes,
+    /// There are closed cases behind the mark: the database was restored, or a process died before it raised the mark.
+    /// [`Engine::plan_replay`] finds out.
+    No {
+        /// The number of cases.
+        cases: u64,
+    },
+    /// Nobody can tell, because the database has no mark.
+    Unknown,
+}
+
+impl fmt::Display for CaughtUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yes => f.write_str("yes: the database knows every erasure of the ledger"),
+            Self::No { cases } => write!(
+                f,
+                "no: {} {} behind the mark of the database; plan a replay",
+                counted(*cases, "closed case"),
+                if *cases == 1 { "is" } else { "are" }
+            ),
+            Self::Unknown => f.write_str("unknown: the database has no mark of the ledger"),
+        }
+    }
+}
+
+/// What has to be erased again in a restored database.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PlannedReplay {
+    /// The plans, each with its closed case. A person approves their common digest.
+    pub plan: ReplayPlan,
+    /// Closed cases whose customers are in the database, and that cannot be carried out again.
+    pub refused: Vec<NotReplayed>,
+    /// What had expired since, and has expired again in the restored database. Each plan is approved and
+    /// [carried out](Engine::expire) for itself.
+    pub expiries: Vec<ExpiryPlan>,
+    /// The last entry of the ledger that was looked at.
+    through: Mark,
+}
+
+/// A closed case that cannot be carried out again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NotReplayed {
+    /// The closed case.
+    pub case: CaseId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// Why not.
+    pub why: WhyNotReplayed,
+}
+
+/// Why a closed case cannot be carried out again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum WhyNotReplayed {
+    /// The policy's decision on the restored facts: for example a guard that blocks.
+    Decided(Decision),
+    /// Today's treatment of the same name does less than the treatment of the closed case.
+    Less(Vec<Shortfall>),
+    /// The policy has no treatment of this name any more.
+    NoTreatment(TreatmentName),
+    /// The records cannot be counted.
+    Failed(Arc<Error>),
+}
+
+impl fmt::Display for WhyNotReplayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decided(decision) => decision.fmt(f),
+            Self::Less(shortfalls) => {
+                let each: Vec<String> = shortfalls.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "the treatment does less today than it did then: {}; let the policy do at least the same, or plan this \
+                     customer's erasure by itself",
+                    each.join("; ")
+                )
+            }
+            Self::NoTreatment(name) => write!(
+                f,
+                "the policy has no treatment {name} any more; bring it back, or plan this customer's erasure by itself"
+            ),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl PlannedReplay {
+    /// Whether nothing has to be erased again.
+    pub fn is_nothing(&self) -> bool {
+        self.plan.of().is_empty() && self.refused.is_empty() && self.expiries.is_empty()
+    }
+}
+
+impl fmt::Display for PlannedReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plan, refused, expiries, through } = self;
+        if plan.of().is_empty() {
+            write!(f, "replay up to entry {}: nobody has to be erased again", through.entry)?;
+        } else {
+            let customers = plan.of().len() as u64;
+            write!(
+                f,
+                "replay {} up to entry {}: {} to erase again",
+                plan.digest(),
+                through.entry,
+                counted(customers, "customer")
+            )?;
+            let mut by = BTreeMap::<(&TreatmentName, &TenantId), u64>::new();
+            for (_, plan) in plan.of() {
+                *by.entry((plan.treatment().name(), plan.tenant())).or_default() += 1;
+            }
+            for ((treatment, tenant), customers) in by {
+                write!(f, "\n  {tenant}, treatment {treatment}: {}", counted(customers, "customer"))?;
+            }
+        }
+        for NotReplayed { case, customer, why } in refused {
+            write!(f, "\n  cannot be erased again: customer {}, case {case}: {why}", customer.as_str())?;
+        }
+        for plan in expiries {
+            write!(f, "\n  expired again: {} under plan {}", counted(plan.due(), "record"), plan.digest())?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an engine raises the mark when it closes cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Marking {
+    /// Not found out yet.
+    #[default]
+    Unknown,
+    /// The database knows everything up to here.
+    Through(u64),
+    /// The database does not know everything. The mark stays until a replay is through.
+    Behind,
+    /// There are closed cases, and no mark. Only a replay makes one.
+    Unmarked,
+}
+
+/// A closed case that erased a customer.
+struct ErasedThen {
+    case: CaseId,
+    trigger: Trigger,
+    treatment: TreatmentName,
+    digest: Digest,
+}
+
+/// What was closed behind a mark.
+#[derive(Default)]
+struct Since {
+    /// The erased customers, each with the closed cases, the last one first.
+    erased: HashMap<SubjectToken, Vec<ErasedThen>>,
+    /// The tenants whose records expired.
+    expired: BTreeSet<TenantId>,
+    /// Whether ownerless records expired.
+    ownerless: bool,
+}
+
+impl Since {
+    fn is_nothing(&self) -> bool {
+        self.erased.is_empty() && self.expired.is_empty() && !self.ownerless
+    }
+}
+
+/// Treatments of closed cases that were compared with today's, by tenant.
+type Compared = HashMap<(Digest, TenantId), Result<(), WhyNotReplayed>>;
+
+impl NotReplayed {
+    fn new(then: &ErasedThen, customer: &Customer, why: WhyNotReplayed) -> Self {
+        Self { case: then.case.clone(), customer: customer.id.clone(), why }
+    }
+}
+
+/// A number with its word: `2 customers`.
+fn counted(count: u64, word: &str) -> String {
+    format!("{count} {}", plural(count, word))
+}
+
+impl Engine {
+    /// Whether the database of the store knows every erasure of the ledger. Ask before the service serves: after a
+    /// restore the answer is *no*, until a [replay](Self::plan_replay) is through.
+    ///
+    /// In a database without a mark, the first call makes one, if no closed case has changed records yet. So ask when a
+    /// new system starts: then every backup has a mark.
+    ///
+    /// # Errors
+    /// [`Error::OldLedger`] or [`Error::OtherLedger`] if the ledger is not the one of the mark. A store or ledger out
+    /// of reach.
+    pub async fn caught_up(&self) -> Result<CaughtUp, Error> {
+        let Some(store) = &self.parts.mark else { return Ok(CaughtUp::Unknown) };
+        let last = self.parts.ledger.last().await?;
+        let mark = self.checked_mark(&**store, last).await?;
+        let mut cases = 0;
+        self.entries_after(mark.map_or(0, |mark| mark.entry), last, |closed| {
+            cases += u64::from(changes_records(&closed.closing));
+            // Without a mark, one case is enough to know that nobody can tell.
+            mark.is_some() || cases == 0
+        })
+        .await?;
+        if cases == 0 && mark.is_none() {
+            store.raise_mark(0, self.mark_of(last).await?).await?;
+        }
+        Ok(match (cases, mark) {
+            (0, _) => CaughtUp::Yes,
+            (cases, Some(_)) => CaughtUp::No { cases },
+            (_, None) => CaughtUp::Unknown,
+        })
+    }
+
+    /// Finds the customers of a restored database who were erased after the backup was made, and plans their erasure
+    /// again. Touches nothing. Reads the customers page by page. The memory grows with the number of closed cases
+    /// since the backup, and not with the number of customers.
+    ///
+    /// Each customer is planned under the policy's treatment of the same name, if it does at least what was done then.
+    /// Guards are checked on the restored facts. Row ids are reused: only somebody with the same id, the same tenant and
+    /// the same instant of registration is the same person.
+    ///
+    /// Approve the [plan](ReplayPlan::approve), and [execute](Self::execute) it. Then [`finish_replay`](Self::finish_replay)
+    /// finds that nothing is left, and raises the mark.
+    ///
+    /// # Errors
+    /// [`Error::NoMark`], [`Error::OldLedger`], [`Error::OtherLedger`], [`Error::Census`]. Keys, a store or a ledger out
+    /// of reach.
+    pub async fn plan_replay(&self, from: RestoredFrom) -> Result<PlannedReplay, Error> {
+        let last = self.parts.ledger.last().await?;
+        let through = self.mark_of(last).await?;
+        let mark = match &self.parts.mark {
+            Some(store) => self.checked_mark(&**store, last).await?,
+            None => None,
+        };
+        let (after, at) = match (from, mark) {
+            (RestoredFrom::Mark, mark) => (mark.map_or(0, |mark| mark.entry), None),
+            (RestoredFrom::Backup(at), _) => (0, Some(at)),
+        };
+        let since = self.closed_since(after, last, at).await?;
+        if from == RestoredFrom::Mark && mark.is_none() && !since.is_nothing() {
+            return Err(Error::NoMark);
+        }
+        let mut planned = PlannedReplay {
+            plan: ReplayPlan::new(Vec::new()),
+            refused: Vec::new(),
+            expiries: Vec::new(),
+            through,
+        };
+        if since.is_nothing() {
+            return Ok(planned);
+        }
+        let (mut again, mut compared, mut tenants) = (Vec::new(), Compared::new(), BTreeSet::new());
+        let mut pages = Pages::new();
+        while let Some(page) = pages.next(&*self.parts.store, self.parts.batch).await? {
+            for tenant in page.iter().map(|customer| &customer.tenant) {
+                if !tenants.contains(tenant) {
+                    tenants.insert(tenant.clone());
+                }
+            }
+            self.replay_page(&page, &since, &mut compared, &mut planned, &mut again).await?;
+        }
+        planned.plan = ReplayPlan::new(again);
+        planned.expiries = self.expiries_again(&since, &tenants).await?;
+        Ok(planned)
+    }
+
+    /// Looks again whether anybody has to be erased again, and if not, raises the mark: the database has caught up.
+    /// Returns what is left.
+    ///
+    /// # Errors
+    /// As [`plan_replay`](Self::plan_replay).
+    pub async fn finish_replay(&self, from: RestoredFrom) -> Result<PlannedReplay, Error> {
+        let planned = self.plan_replay(from).await?;
+        if let Some(store) = self.parts.mark.as_ref().filter(|_| planned.is_nothing()) {
+            let present = store.mark().await?.map_or(0, |mark| mark.entry);
+            store.raise_mark(present, planned.through).await?;
+            self.marking(Marking::Through(planned.through.entry));
+        }
+        Ok(planned)
+    }
+
+    /// Plans the customers of a page who were erased.
+    async fn replay_page(
+        &self,
+        page: &[Customer],
+        since: &Since,
+        compared: &mut Compared,
+        planned: &mut PlannedReplay,
+        again: &mut Vec<(CaseId, Plan)>,
+    ) -> Result<(), Error> {
+        let of: Vec<TokenOf> = page.iter().map(token_of).collect();
+        let mut found: Vec<(&Customer, std::slice::Iter<'_, ErasedThen>)> = Vec::new();
+        for (token, n) in self.all_tokens(&of).await? {
+            if let (Some(customer), Some(cases)) = (page.get(n), since.erased.get(&token)) {
+                found.push((customer, cases.iter()));
+            }
+        }
+        // A customer may have several closed cases. The last one comes first, and the next one only if nothing is left
+        // to do under that.
+        while !found.is_empty() {
+            let mut asked = BTreeMap::<(&TreatmentName, Trigger), Vec<_>>::new();
+            for (customer, mut cases) in found.drain(..) {
+                let Some(then) = cases.next() else { continue };
+                match self.compare(then, &customer.tenant, compared).await? {
+                    Ok(()) => asked
+                        .entry((&then.treatment, then.trigger))
+                        .or_default()
+                        .push((customer, then, cases)),
+                    Err(why) => planned.refused.push(NotReplayed::new(then, customer, why)),
+                }
+            }
+            for ((treatment, trigger), group) in asked {
+                let ids: Vec<CustomerId> = group.iter().map(|(customer, ..)| customer.id.clone()).collect();
+                let asked = Asked::Replay { trigger, treatment: treatment.clone() };
+                for ((customer, then, cases), answer) in
+                    group.into_iter().zip(self.plan_batch(&ids, &asked).await?)
+                {
+                    let why = match answer {
+                        Ok(Planned::Plan(plan)) => {
+                            again.push((then.case.clone(), *plan));
+                            continue;
+                        }
+                        Ok(Planned::Nothing(Nothing::TreatedBefore { .. })) => {
+                            found.push((customer, cases));
+                            continue;
+                        }
+                        // The row was deleted in the meantime.
+                        Err(Error::NoSuchCustomer) => continue,
+                        Ok(other) => WhyNotReplayed::Decided(other.decision()),
+                        Err(error @ (Error::Store(_) | Error::Gateway(_))) => {
+                            WhyNotReplayed::Failed(Arc::new(error))
+                        }
+                        Err(error) => return Err(error),
+                    };
+                    planned.refused.push(NotReplayed::new(then, customer, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans expiries again that were closed since, if anything has expired in the restored database.
+    async fn expiries_again(
+        &self,
+        since: &Since,
+        tenants: &BTreeSet<TenantId>,
+    ) -> Result<Vec<ExpiryPlan>, Error> {
+        let mut plans = Vec::new();
+        let again: BTreeSet<TenantId> = since.expired.intersection(tenants).cloned().collect();
+        if !again.is_empty() {
+            plans.push(self.plan_expiry(again).await?);
+        }
+        if since.ownerless {
+            plans.push(self.plan_ownerless().await?);
+        }
+        let plans = plans.into_iter().filter_map(|planned| match planned {
+            PlannedExpiry::Plan(plan) => Some(*plan),
+            PlannedExpiry::Nothing(_) => None,
+        });
+        Ok(plans.filter(|plan| plan.due() > 0).collect())
+    }
+
+    /// Compares the treatment of a closed case with today's treatment of the same name.
+    async fn compare(
+        &self,
+        then: &ErasedThen,
+        tenant: &TenantId,
+        compared: &mut Compared,
+    ) -> Result<Result<(), WhyNotReplayed>, Error> {
+        let key = (then.digest, tenant.clone());
+        if let Some(known) = compared.get(&key) {
+            return Ok(known.clone());
+        }
+        let now = self.parts.policy.effective(tenant).treatments().get(&then.treatment);
+        let result = match now {
+            None => Err(WhyNotReplayed::NoTreatment(then.treatment.clone())),
+            Some(now) => {
+                let short = self.shortfalls(now, then.digest).await?;
+                if short.is_empty() { Ok(()) } else { Err(WhyNotReplayed::Less(short)) }
+            }
+        };
+        compared.insert(key, result.clone());
+        Ok(result)
+    }
+
+    /// What today's treatment does not do, and the treatment of a closed case did.
+    pub(super) async fn falls_short(
+        &self,
+        rules: &ErasureRules,
+        tenant: &TenantId,
+    ) -> Result<Vec<Shortfall>, Error> {
+        match self.parts.policy.effective(tenant).treatments().get(&rules.treatment) {
+            Some(now) => self.shortfalls(now, rules.treatment_digest).await,
+            None => Err(Error::NoSuchTreatment {
+                name: rules.treatment.clone(),
+                way_out: "bring it back, or plan this customer's erasure by itself".to_owned(),
+            }),
+        }
+    }
+
+    async fn shortfalls(&self, now: &Treatment, then: Digest) -> Result<Vec<Shortfall>, Error> {
+        if now.digest() == then {
+            return Ok(Vec::new());
+        }
+        let doing = "reading the treatment of a closed case";
+        let then = self.parts.ledger.treatment(then).await?;
+        let then = then.ok_or(LedgerError::Corrupt { doing })?;
+        Ok(now.falls_short_of(&then))
+    }
+
+    /// The customers who were erased, and the expiries, in closed cases behind an entry.
+    async fn closed_since(&self, after: u64, last: u64, at: Option<DateTime<Utc>>) -> Result<Since, Error> {
+        let mut since = Since::default();
+        self.entries_after(after, last, |closed| {
+            if at.is_some_and(|at| closed.under().closed_at < at) {
+                return true;
+            }
+            if let (Closing::Expired(_), About::Expiry(of)) = (&closed.closing, &closed.about) {
+                match of {
+                    ExpiryOf::Tenants(tenants) => since.expired.extend(tenants.iter().cloned()),
+                    ExpiryOf::Ownerless => since.ownerless = true,
+                }
+            }
+            let (Closing::Erased(_), Some(token), Some(rules)) =
+                (&closed.closing, closed.subject(), closed.erasure())
+            else {
+                return true;
+            };
+            let then = ErasedThen {
+                case: closed.case.clone(),
+                trigger: rules.trigger,
+                treatment: rules.treatment.clone(),
+                digest: rules.treatment_digest,
+            };
+            since.erased.entry(token).or_default().insert(0, then);
+            true
+        })
+        .await?;
+        Ok(since)
+    }
+
+    /// Reads the closed cases after an entry, up to another one, as long as the closure answers `true`.
+    async fn entries_after(
+        &self,
+        mut after: u64,
+        last: u64,
+        mut each: impl FnMut(&ClosedCase) -> bool + Send,
+    ) -> Result<(), Error> {
+        while after < last {
+            let entries = self.parts.ledger.entries(after, ENTRIES).await?;
+            let Some(end) = entries.last().map(|entry| entry.seq) else { break };
+            for entry in entries.iter().filter(|entry| entry.seq <= last) {
+                if entry.closed().is_some_and(|closed| !each(closed)) {
+                    return Ok(());
+                }
+            }
+            after = end;
+        }
+        Ok(())
+    }
+
+    /// The mark of the database, after the check that it is of this ledger.
+    async fn checked_mark(&self, store: &dyn KeepsMark, last: u64) -> Result<Option<Mark>, Error> {
+        let Some(mark) = store.mark().await? else { return Ok(None) };
+        if mark.entry > last {
+            return Err(Error::OldLedger { last, mark: mark.entry });
+        }
+        if mark.entry > 0 && self.leaf(mark.entry).await? != mark.leaf {
+            return Err(Error::OtherLedger { entry: mark.entry });
+        }
+        Ok(Some(mark))
+    }
+
+    async fn mark_of(&self, entry: u64) -> Result<Mark, Error> {
+        Ok(if entry == 0 { Mark::NOTHING } else { Mark { entry, leaf: self.leaf(entry).await? } })
+    }
+
+    /// The leaf of an entry.
+    async fn leaf(&self, entry: u64) -> Result<Option<Digest>, Error> {
+        let entries = self.parts.ledger.entries(entry.saturating_sub(1), 1).await?;
+        Ok(entries.first().map(|entry| entry.body.leaf()).transpose()?)
+    }
+
+    fn marking(&self, marking: Marking) {
+        *self.parts.marking.lock().unwrap_or_else(PoisonError::into_inner) = marking;
+    }
+
+    /// Finds out, before cases are opened, whether this engine keeps the mark.
+    ///
+    /// # Errors
+    /// [`Error::OldLedger`] or [`Error::OtherLedger`]: no case is opened on a ledger that was restored.
+    pub(super) async fn begin_marking(&self) -> Result<(), Error> {
+        let Some(store) = &self.parts.mark else { return Ok(()) };
+        let marking = *self.parts.marking.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(marking, Marking::Through(_) | Marking::Unmarked) {
+            return Ok(());
+        }
+        let found = match self.caught_up().await? {
+            CaughtUp::Yes => Marking::Through(store.mark().await?.map_or(0, |mark| mark.entry)),
+            CaughtUp::No { .. } => Marking::Behind,
+            CaughtUp::Unknown => Marking::Unmarked,
+        };
+        self.marking(found);
+        Ok(())
+    }
+
+    /// Raises the mark to the last of some entries that were closed, if this engine keeps the mark. A failure is
+    /// logged: the next replay then finds that nothing is left.
+    pub(super) async fn raise_mark(&self, entries: &[Entry]) {
+        let marking = *self.parts.marking.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(store), Marking::Through(from), Some(last)) =
+            (&self.parts.mark, marking, entries.iter().max_by_key(|entry| entry.seq))
+        else {
+            return;
+        };
+        let raised = match last.body.leaf() {
+            Ok(leaf) => store.raise_mark(from, Mark { entry: last.seq, leaf: Some(leaf) }).await,
+            Err(error) => {
+                tracing::warn!(%error, "the mark was not raised");
+                return;
+            }
+        };
+        match raised {
+            Ok(true) => {
+                let mut marking = self.parts.marking.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Marking::Through(through) = &mut *marking {
+                    *through = last.seq.max(*through);
+                }
+            }
+            Ok(false) => {
+                tracing::warn!("the mark is lower than before: the database was restored; plan a replay");
+                self.marking(Marking::Behind);
+            }
+            Err(error) => tracing::warn!(%error, "the mark was not raised"),
+        }
+    }
+}
+
+/// Whether a closed case changed records of the store.
+fn changes_records(closing: &Closing) -> bool {
+    matches!(closing, Closing::Erased(_) | Closing::Expired(_))
+}

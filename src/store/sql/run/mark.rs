@@ -1,0 +1,76 @@
+//! The mark of the ledger, in a table that the host has made.
+
+use super::Frame;
+use crate::data_map::Value;
+use crate::digest::Digest;
+use crate::store::Mark;
+use crate::store::sql::fault::{Fault, Trouble};
+use crate::store::sql::session::{Purpose, Session};
+use crate::store::sql::spelling::quoted;
+
+/// The name of the table.
+pub(crate) const MARK: &str = "relinquish_mark";
+
+/// The statement that makes the table for the [mark](crate::store::KeepsMark) of the ledger. Add it to the migrations
+/// of your own database.
+pub const MARK_TABLE: &str = "CREATE TABLE relinquish_mark (\n    \
+     id INTEGER PRIMARY KEY CHECK (id = 1),\n    entry BIGINT NOT NULL,\n    leaf TEXT\n)";
+
+impl Frame {
+    /// The mark. `None` if there was never one.
+    pub(crate) fn ledger_mark(&self, session: &mut dyn Session) -> Result<Option<Mark>, Trouble> {
+        let mut transaction = session.transaction(Purpose::Read)?;
+        let mark = self.read_mark(&mut *transaction)?;
+        transaction.commit()?;
+        Ok(mark)
+    }
+
+    fn read_mark(&self, session: &mut dyn Session) -> Result<Option<Mark>, Trouble> {
+        let sql = format!("SELECT entry, leaf FROM {} WHERE id = 1", self.bound.dialect.table(MARK));
+        if let Err(Fault::Other(_)) = session.prepare(&sql) {
+            let what = format!(
+                "the database has no table {MARK} with the columns entry and leaf; add store::sql::MARK_TABLE to your \
+                 migrations"
+            );
+            return Err(Fault::Other(what).into());
+        }
+        let unreadable = || Fault::Other(format!("{MARK}.leaf holds no digest"));
+        let mut marks = session.rows(&sql, &[], |row| {
+            let leaf = match row.cell(1)?.to_value() {
+                Value::Null => None,
+                Value::Text(text) => Some(text.parse::<Digest>().map_err(|_| unreadable())?),
+                _ => return Err(unreadable()),
+            };
+            Ok(Mark { entry: row.natural(0)?, leaf })
+        })?;
+        Ok(marks.pop())
+    }
+
+    /// Raises the mark, unless it is lower than `from`.
+    pub(crate) fn raise_ledger_mark(
+        &self,
+        session: &mut dyn Session,
+        from: u64,
+        to: Mark,
+    ) -> Result<bool, Trouble> {
+        let mut transaction = session.transaction(Purpose::Write)?;
+        let present = self.read_mark(&mut *transaction)?;
+        if present.map_or(0, |mark| mark.entry) < from {
+            return Ok(false);
+        }
+        let dialect = self.bound.dialect;
+        let (table, first, second) = (dialect.table(MARK), dialect.parameter(1), dialect.parameter(2));
+        let sql = match present {
+            Some(mark) if mark.entry >= to.entry => return Ok(true),
+            Some(_) => format!("UPDATE {table} SET entry = {first}, leaf = {second} WHERE id = 1"),
+            None => {
+                format!("INSERT INTO {table} ({}, entry, leaf) VALUES (1, {first}, {second})", quoted("id"))
+            }
+        };
+        let entry = i64::try_from(to.entry).map_err(|_| Fault::Other("the mark is too large".to_owned()))?;
+        let leaf = to.leaf.map_or(Value::Null, |leaf| Value::Text(leaf.to_string()));
+        transaction.execute(&sql, &[Value::Integer(entry), leaf])?;
+        transaction.commit()?;
+        Ok(true)
+    }
+}

@@ -10,6 +10,7 @@
 //!     --approver op-17 --digest 6b1f…
 //! cargo run --example operator -- decide --database … --map … --policy … --customer 5 --explain
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
+//! cargo run --example operator -- replay --database … --map … --policy … --ledger ledger.sqlite --since 2026-11-20T02:00:00Z
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
 //! cargo run --example operator -- unreadable --database … --map … --policy …
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
@@ -39,6 +40,7 @@ mod answer;
 mod commands;
 mod expiry;
 mod opening;
+mod replay;
 mod words;
 
 /// Erases customers of an SQLite database for good: by policy, with a plan before and a certificate after
@@ -74,6 +76,8 @@ enum Command {
     Erase(commands::EraseArgs),
     /// Show which records have expired; with the digest of that plan, erase them
     Expire(expiry::ExpireArgs),
+    /// After a restore: show who has to be erased again; with the digest of that replay, erase them
+    Replay(replay::ReplayArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
@@ -109,6 +113,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Schema(args) => Ok(words::schema(args)),
             Command::Erase(args) => commands::erase(args).await,
             Command::Expire(args) => expiry::expire(args).await,
+            Command::Replay(args) => replay::replay(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,

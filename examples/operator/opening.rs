@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{CaseBook, KeyRing, Ledger, MemoryKeyRing, TokenKey};
-use relinquish::store::StoreError;
+use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
     Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, SqlMap, SqliteLedger, SqliteStore,
 };
@@ -62,7 +62,13 @@ impl Documents {
     pub(crate) async fn engine(&self, ledger: &Path) -> Result<Engine, Failure> {
         let opened = self.open()?;
         let (ledger, keys) = open_ledger(ledger).await?;
-        let builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys);
+        let mut builder = Engine::builder(opened.store.clone(), opened.policy, ledger, keys);
+        match opened.store.mark().await {
+            Ok(_) => builder = builder.mark(opened.store.clone()),
+            // This host keeps no mark.
+            Err(StoreError::NoMarkTable { .. }) => {}
+            Err(source) => return Err(Failure::Database { file: self.database.clone(), source }),
+        }
         let engine = self.build(builder.ownerless(opened.store.clone()).scrub(opened.store))?;
         engine.ensure_census().await?;
         Ok(engine)

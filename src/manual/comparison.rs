@@ -65,8 +65,8 @@
 //! # Packages of web frameworks
 //!
 //! In Django, [django-gdpr-assist](https://github.com/wildfish/django-gdpr-assist) finds, exports and anonymises personal data of models, and
-//! records erasures so that they can be replayed after a restore. Here a replay takes [a loop of your own](super::cookbook#after-a-restore), and an
-//! export is not in this release. In Laravel, [laravel-gdpr](https://packagist.org/packages/jeffersongoncalves/laravel-gdpr) declares personal
+//! records erasures so that they can be replayed after a restore. Here a [replay](super::cookbook#after-a-restore) is approved
+//! like any other plan; an export is not in this release. In Laravel, [laravel-gdpr](https://packagist.org/packages/jeffersongoncalves/laravel-gdpr) declares personal
 //! columns on the models, and exports and anonymises a person's records.
 //!
 //! # When this crate is the wrong choice today

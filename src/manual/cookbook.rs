@@ -350,98 +350,97 @@
 //!
 //! **The database came back from a backup, and people who were erased since then are in it again.**
 //!
-//! This release has no call that does everything. The loop below asks the ledger about each customer of the restored database. It plans
-//! again whoever was erased after the backup was made. A person then approves the digest of all of these plans together.
+//! The backup carries a mark: the number of the ledger's last entry at that time. The table for it is a migration of yours, and
+//! [`store::sql::MARK_TABLE`](crate::store::sql::MARK_TABLE) has this statement:
+//!
+//! ```sql
+//! CREATE TABLE relinquish_mark (
+//!     id INTEGER PRIMARY KEY CHECK (id = 1),
+//!     entry BIGINT NOT NULL,
+//!     leaf TEXT
+//! );
+//! ```
+//!
+//! Before your service serves, it asks whether the database has caught up with the ledger. If not, a person looks at the replay and approves
+//! its digest. The ledger knows people by tokens only: each customer of the restored database gets a token again, and whoever was erased
+//! behind the mark is planned again.
 //!
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
 //! # use std::{error::Error, sync::Arc};
-//! # use chrono::{DateTime, TimeDelta, Utc};
-//! use relinquish::ledger::{Closing, Entry};
-//! use relinquish::plan::ReplayPlan;
-//! use relinquish::store::PageRequest;
-//! use relinquish::{Approval, Asked, CustomerStore, Engine, Planned};
-//! # use relinquish::{FileKeyRing, Outcome, SqliteLedger, SqliteStore};
-//!
-//! async fn erased_since(
-//!     backup: DateTime<Utc>,
-//!     engine: &Engine,
-//!     store: &dyn CustomerStore,
-//! ) -> Result<ReplayPlan, Box<dyn Error>> {
-//!     let (mut again, mut after) = (Vec::new(), None);
-//!     loop {
-//!         let page = store.page(&PageRequest::new(500).after(after)).await?;
-//!         for customer in page.customers {
-//!             let entries = engine.of_customer(&customer.tenant, &customer.id, customer.registered).await?;
-//!             let erased = entries.iter().filter_map(Entry::closed).filter(|case| {
-//!                 matches!(case.closing, Closing::Erased(_)) && case.under().closed_at >= backup
-//!             });
-//!             let Some(case) = erased.last() else { continue };
-//!             let treatment = case.erasure().map(|rules| rules.treatment.clone());
-//!             match engine.plan(&customer.id, &Asked::Request { treatment }).await? {
-//!                 Planned::Plan(plan) => again.push((case.case.clone(), *plan)),
-//!                 no_plan => println!("case {}: {no_plan}", case.case), // done already, or a guard: a person looks
-//!             }
-//!         }
-//!         after = page.next;
-//!         if after.is_none() {
-//!             return Ok(ReplayPlan::new(again));
-//!         }
-//!     }
-//! }
+//! # use chrono::{TimeDelta, Utc};
+//! use relinquish::engine::{CaughtUp, RestoredFrom};
+//! use relinquish::{Approval, Engine};
+//! # use relinquish::{Asked, FileKeyRing, Outcome, Planned, SqliteLedger, SqliteStore};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let recipe = shop::recipe("After a restore")?;
 //! # let (database, copy) = (recipe.database(folder.path())?, folder.path().join("copy.sqlite"));
-//! # std::fs::copy(&database, &copy)?;
-//! # let (ledger, backup) = (folder.path().join("ledger.sqlite"), Utc::now());
+//! # let ledger = folder.path().join("ledger.sqlite");
 //! # let keys = FileKeyRing::create_beside(&ledger)?;
-//! # let store = SqliteStore::open(&database, &recipe.map()?)?;
-//! # let engine = Engine::builder(store, recipe.policy()?, SqliteLedger::open(&ledger)?, keys).build()?;
+//! # let store = Arc::new(SqliteStore::open(&database, &recipe.map()?)?);
+//! # let engine = Engine::builder(Arc::clone(&store), recipe.policy()?, SqliteLedger::open(&ledger)?, keys).mark(store).build()?;
 //! # engine.census().await?;
+//! # assert_eq!(engine.caught_up().await?, CaughtUp::Yes);
+//! # std::fs::copy(&database, &copy)?;
 //! # let Planned::Plan(plan) = engine.plan(&"7".into(), &Asked::Sweep).await? else { return Err("not due".into()) };
 //! # let outcome = engine.erase(shop::approve(*plan, Utc::now())?).await?;
 //! # assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
 //! # drop(engine);
 //! # let database = copy; // the restored database
-//! # let store = Arc::new(SqliteStore::open(&database, &recipe.map()?)?);
+//! let store = Arc::new(SqliteStore::open(&database, &recipe.map()?)?);
 //! # let keys = FileKeyRing::open_beside(&ledger)?;
-//! # let engine = Engine::builder(Arc::clone(&store), recipe.policy()?, SqliteLedger::open(&ledger)?, keys).build()?;
-//! // Keep the service and its webhooks stopped until this is through.
-//! engine.resume().await?;
-//! engine.census().await?;
-//! let replay = erased_since(backup, &engine, &store).await?;
-//! println!("{} customers", replay.of().len());
-//! let now = Utc::now();
-//! let approval = Approval::new("operator-7", ["shop".into()], replay.digest(), now, TimeDelta::hours(1));
-//! for outcome in engine.execute(replay.approve(&approval)?).await? {
-//!     println!("{outcome}");
-//! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//! # let ledger = SqliteLedger::open(&ledger)?;
+//! # let policy = recipe.policy()?;
+//! let engine = Engine::builder(Arc::clone(&store), policy, ledger, keys).mark(store).build()?;
+//! if engine.caught_up().await? != CaughtUp::Yes {
+//!     // Keep the service and its webhooks stopped until this is through.
+//!     engine.resume().await?;
+//!     engine.census().await?;
+//!     let replay = engine.plan_replay(RestoredFrom::Mark).await?;
+//!     println!("{replay}"); // who is erased again, and who cannot be
+//! #   assert_eq!(replay.plan.of().len(), 1, "{replay}");
+//!     let now = Utc::now();
+//!     let approval =
+//!         Approval::new("operator-7", ["shop".into()], replay.plan.digest(), now, TimeDelta::hours(1));
+//!     for outcome in engine.execute(replay.plan.approve(&approval)?).await? {
+//!         println!("{outcome}");
+//! #       assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+//!     }
+//!     // Looks again. If nothing is left, the database has caught up.
+//!     let left = engine.finish_replay(RestoredFrom::Mark).await?;
+//!     println!("{left}");
+//! #   assert!(left.is_nothing(), "{left}");
 //! }
+//! # assert_eq!(engine.caught_up().await?, CaughtUp::Yes);
 //! # let name: String = rusqlite::Connection::open(&database)?
 //! #     .query_row("SELECT name FROM clients WHERE id = 7", [], |row| row.get(0))?;
 //! # assert!(name.starts_with("Anonymised"), "{name}");
-//! # assert!(erased_since(backup, &engine, &store).await?.of().is_empty());
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Watch out:
 //!
-//! * The ledger and its keys must not come from the same backup. A restored ledger does not know what was erased since.
-//! * The loop compares with the time of the backup. Somebody who was erased before that time and then came back is not touched.
+//! * The ledger and its keys must not come from the same backup. A ledger that is older than the mark is refused, and so is one with
+//!   another history. Without the keys, no customer is recognised; an engine with other keys stops with an error.
+//! * A backup from before the first mark has none: the answer is *unknown*. Then say when the backup was made:
+//!   `RestoredFrom::Backup(instant)`. An earlier instant is safe. But somebody who was erased, came back with the same row and was in the
+//!   backup as a customer is planned as well: look at the plans.
+//! * After a crash the answer may be *no* although nothing was restored: the mark was not raised. The replay then finds nothing to do.
 //! * Map `registered`. Row ids are reused, and the date tells two people with the same id apart.
-//! * If the policy's treatment has changed since, the replay is refused. Plan and approve these customers anew.
-//! * A guard can stop a replay: the backup may show a subscription that was over. The loop prints these cases for a person.
+//! * Guards are checked on the restored facts: the backup may show a subscription that was over. Such cases are listed for a person, and so
+//!   are cases whose treatment does less in today's policy than it did then.
+//! * What had expired is in `replay.expiries`: each plan is approved and carried out with [`Engine::expire`](crate::Engine::expire).
 //!
 //! Not covered:
 //!
-//! * Records that had [expired](super::policies#records-that-expire): plan the expiry again. What is old enough expires again.
 //! * Records whose customer had no row any more when the backup was made. Only an expiry of ownerless records reaches these.
 //! * Documents and other stores: a bucket that was restored needs the same replay, over a store with its documents.
 //! * Profiles at gateways are not restored with your database. The replay asks the gateway, which answers that the profile is gone.
+//! * Several customers' databases on one ledger: the mark cannot tell them apart. Leave it out, and use `RestoredFrom::Backup`.
 //!
 //! # Several tenants
 //!

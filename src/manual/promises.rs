@@ -25,7 +25,7 @@
 //! |---|---|---|
 //! | [approval](crate::Approval) | exactly one plan, by its digest; used once | 30 days |
 //! | [standing approval](crate::plan::StandingApproval) | what a policy finds due, for named tenants and triggers, up to a number of customers at once | 366 days |
-//! | [replay](crate::plan::ReplayPlan) | closed cases after a restore: the same customers, the same treatment | 30 days |
+//! | [replay](crate::plan::ReplayPlan) | closed cases after a restore: the same customers, and a treatment that does at least the same | 30 days |
 //! | approval of an [expiry](#what-expires) | the rules: what has expired by then, as often as it is asked for | 30 days |
 //!
 //! What duties keep is part of a plan's digest. If a duty ends after the approval, nothing is touched.

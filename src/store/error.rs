@@ -12,6 +12,15 @@ pub enum StoreError {
     /// The map and the database do not match.
     #[error("the data map and the database do not fit:\n{0}")]
     Map(#[from] Problems),
+    /// The host's database has no place for the mark of the ledger.
+    #[error(
+        "{doing}: the database has no table relinquish_mark with the columns id, entry and leaf; add store::sql::MARK_TABLE to \
+         your migrations"
+    )]
+    NoMarkTable {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// The database's schema has changed since the store was opened. Nothing was touched.
     #[error(
         "{doing}: the database's schema changed since the store was opened, so nothing was touched:\n- {}\n\

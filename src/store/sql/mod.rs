@@ -349,7 +349,7 @@ pub(crate) use cell::Cell;
 pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
-pub(crate) use run::{Frame, Work, date_forms, is_unsearchable};
+pub(crate) use run::{Frame, NoTable, Work, date_forms, is_unsearchable};
 pub(crate) use schema::{
     Column, ForeignKey, OnDelete, RowRule, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars,
     datatype, declared_chars,

@@ -11,7 +11,7 @@ use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::DataMap;
 use crate::digest::Digest;
 use crate::store::by_record::fits;
-use crate::store::sql::{Work, values};
+use crate::store::sql::{NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
     KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest,
@@ -142,14 +142,16 @@ impl TakeCensus for SqliteStore {
 #[async_trait]
 impl KeepsMark for SqliteStore {
     async fn mark(&self) -> Result<Option<Mark>, StoreError> {
-        self.call("reading the mark of the ledger", |frame, session| frame.ledger_mark(session)).await
+        let doing = "reading the mark of the ledger";
+        let mark = self.call(doing, |frame, session| frame.ledger_mark(session)).await?;
+        mark.map_err(|NoTable| StoreError::NoMarkTable { doing })
     }
 
     async fn raise_mark(&self, from: u64, to: Mark) -> Result<bool, StoreError> {
-        self.call("raising the mark of the ledger", move |frame, session| {
-            frame.raise_ledger_mark(session, from, to)
-        })
-        .await
+        let doing = "raising the mark of the ledger";
+        let raised =
+            self.call(doing, move |frame, session| frame.raise_ledger_mark(session, from, to)).await?;
+        raised.map_err(|NoTable| StoreError::NoMarkTable { doing })
     }
 }
 

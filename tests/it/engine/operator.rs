@@ -816,6 +816,38 @@ fn what_has_expired_is_shown_and_goes_under_its_digest() {
     run(&policy, &[]).fails("--tenant");
 }
 
+/// A restored database brings a customer back. The replay shows it, and erases the customer under its digest alone.
+#[test]
+fn after_a_restore_the_replay_is_shown_and_goes_under_its_digest() {
+    let shop = Shop::new();
+    let database = shop.folder.path().join("shop.sqlite");
+    let copy = fs::read(&database).unwrap();
+    shop.erase("1", &shop.digest("1")).ends(0);
+    let erased = shop.rows("SELECT FirstName FROM Customer WHERE CustomerId = 1");
+    fs::write(&database, copy).unwrap();
+    let before = shop.everything();
+    assert_ne!(shop.rows("SELECT FirstName FROM Customer WHERE CustomerId = 1"), erased);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(binary());
+        command.current_dir(shop.folder.path()).args(["replay", "--database", "shop.sqlite", "--map"]);
+        command.arg(&shop.map).arg("--policy").arg(&shop.policy).args(["--ledger", "ledger.sqlite"]);
+        Ran::of(command.args(arguments))
+    };
+    run(&[]).fails("the database has no mark of the ledger; say when the backup was made");
+    let since = ["--since", "2000-01-01T00:00:00Z"];
+    let shown = run(&since).ends(0);
+    assert!(shown.out.contains("1 customer to erase again"), "{}", shown.out);
+    let planned = run(&["--since", "2000-01-01T00:00:00Z", "--json"]).ends(0).json();
+    let digest = planned["digest"].as_str().unwrap();
+    let wrong = run(&[&since[..], &["--approver", "op-17", "--digest", &"0".repeat(64)]].concat()).ends(2);
+    assert!(wrong.out.starts_with("refused: the approval is for plan"), "{}", wrong.out);
+    assert_eq!(shop.everything(), before, "nothing was touched");
+    let done = run(&[&since[..], &["--approver", "op-17", "--digest", digest]].concat()).ends(0);
+    assert!(done.out.contains("nobody has to be erased again"), "{}", done.out);
+    assert_eq!(shop.rows("SELECT FirstName FROM Customer WHERE CustomerId = 1"), erased);
+    run(&["--ledger", "other.sqlite"]).fails("");
+}
+
 #[test]
 fn the_schema_is_printed_as_it_is_shipped() {
     for of in ["policy", "map"] {

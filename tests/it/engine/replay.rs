@@ -198,7 +198,8 @@ fn cells(path: &Path) -> BTreeMap<(String, i64, String), String> {
     let mut cells = BTreeMap::new();
     for table in ["clients", "orders", "messages", "calls"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let name = |n| statement.column_name(n).unwrap().to_owned();
+        let names: Vec<String> = (0..statement.column_count()).map(name).collect();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             for (n, name) in names.iter().enumerate().skip(1) {
@@ -274,7 +275,7 @@ async fn perform(shop: &Shop, engine: &Engine, act: &Act) {
         }
         // Without customers nobody can say whether the tenant exists.
         Act::Expire if shop.text("SELECT count(*) || '' FROM clients") != "0" => {
-            expire(engine, &shop.clock).await
+            expire(engine, &shop.clock).await;
         }
         Act::Expire => {}
     }

@@ -314,7 +314,7 @@ async fn a_diamond_below_a_value_that_two_customers_have_is_unclear() {
     let engine = shop.engine();
     for customer in ["1", "2", "3"] {
         let planned = engine.plan(&customer.into(), &relinquish::Asked::request()).await;
-        let said = planned.map(|planned| planned.to_string()).unwrap_or_else(|error| error.to_string());
+        let said = planned.map_or_else(|error| error.to_string(), |planned| planned.to_string());
         assert!(said.contains("nobody can tell to whom 1 record of"), "{customer}: {said}");
     }
 }

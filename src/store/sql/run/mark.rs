@@ -16,23 +16,26 @@ pub(crate) const MARK: &str = "relinquish_mark";
 pub const MARK_TABLE: &str = "CREATE TABLE relinquish_mark (\n    \
      id INTEGER PRIMARY KEY CHECK (id = 1),\n    entry BIGINT NOT NULL,\n    leaf TEXT\n)";
 
+/// There is no table for the mark, or it has other columns.
+pub(crate) struct NoTable;
+
 impl Frame {
-    /// The mark. `None` if there was never one.
-    pub(crate) fn ledger_mark(&self, session: &mut dyn Session) -> Result<Option<Mark>, Trouble> {
+    /// The mark. `None` if there was never one, and an error if there is no table for it.
+    pub(crate) fn ledger_mark(
+        &self,
+        session: &mut dyn Session,
+    ) -> Result<Result<Option<Mark>, NoTable>, Trouble> {
         let mut transaction = session.transaction(Purpose::Read)?;
         let mark = self.read_mark(&mut *transaction)?;
         transaction.commit()?;
         Ok(mark)
     }
 
-    fn read_mark(&self, session: &mut dyn Session) -> Result<Option<Mark>, Trouble> {
+    fn read_mark(&self, session: &mut dyn Session) -> Result<Result<Option<Mark>, NoTable>, Trouble> {
         let sql = format!("SELECT entry, leaf FROM {} WHERE id = 1", self.bound.dialect.table(MARK));
-        if let Err(Fault::Other(_)) = session.prepare(&sql) {
-            let what = format!(
-                "the database has no table {MARK} with the columns entry and leaf; add store::sql::MARK_TABLE to your \
-                 migrations"
-            );
-            return Err(Fault::Other(what).into());
+        match session.prepare(&sql) {
+            Err(Fault::Other(_)) => return Ok(Err(NoTable)),
+            other => other?,
         }
         let unreadable = || Fault::Other(format!("{MARK}.leaf holds no digest"));
         let mut marks = session.rows(&sql, &[], |row| {
@@ -43,7 +46,7 @@ impl Frame {
             };
             Ok(Mark { entry: row.natural(0)?, leaf })
         })?;
-        Ok(marks.pop())
+        Ok(Ok(marks.pop()))
     }
 
     /// Raises the mark, unless it is lower than `from`.
@@ -52,16 +55,19 @@ impl Frame {
         session: &mut dyn Session,
         from: u64,
         to: Mark,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<Result<bool, NoTable>, Trouble> {
         let mut transaction = session.transaction(Purpose::Write)?;
-        let present = self.read_mark(&mut *transaction)?;
+        let present = match self.read_mark(&mut *transaction)? {
+            Ok(present) => present,
+            Err(no_table) => return Ok(Err(no_table)),
+        };
         if present.map_or(0, |mark| mark.entry) < from {
-            return Ok(false);
+            return Ok(Ok(false));
         }
         let dialect = self.bound.dialect;
         let (table, first, second) = (dialect.table(MARK), dialect.parameter(1), dialect.parameter(2));
         let sql = match present {
-            Some(mark) if mark.entry >= to.entry => return Ok(true),
+            Some(mark) if mark.entry >= to.entry => return Ok(Ok(true)),
             Some(_) => format!("UPDATE {table} SET entry = {first}, leaf = {second} WHERE id = 1"),
             None => {
                 format!("INSERT INTO {table} ({}, entry, leaf) VALUES (1, {first}, {second})", quoted("id"))
@@ -71,6 +77,6 @@ impl Frame {
         let leaf = to.leaf.map_or(Value::Null, |leaf| Value::Text(leaf.to_string()));
         transaction.execute(&sql, &[Value::Integer(entry), leaf])?;
         transaction.commit()?;
-        Ok(true)
+        Ok(Ok(true))
     }
 }

@@ -38,8 +38,8 @@ mod unclaimed;
 pub(crate) use census::{date_forms, is_unsearchable};
 pub(crate) use erase::Work;
 use facts::Facts;
-pub(crate) use mark::MARK;
 pub use mark::MARK_TABLE;
+pub(crate) use mark::{MARK, NoTable};
 
 /// The number of treatments whose statements are cached.
 const SCRIPTS: usize = 256;

@@ -1,0 +1,94 @@
+//! After a restore: whom the ledger has erased since is erased again.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+use relinquish::engine::{Clock, PlannedReplay, RestoredFrom, SystemClock};
+use relinquish::plan::ReplayPlan;
+use relinquish::{Approval, Digest};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Failure};
+use crate::commands::opaque;
+use crate::opening::{Documents, must_exist};
+
+/// Arguments of `replay`.
+#[derive(Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    documents: Documents,
+    /// The ledger that was in use last; it must not come from the backup
+    #[arg(long, value_name = "FILE")]
+    ledger: PathBuf,
+    /// When the backup was made, or earlier; without it, the mark in the database says it
+    #[arg(long, value_name = "INSTANT")]
+    since: Option<DateTime<Utc>>,
+    /// The digest of the replay that was approved; without it, the replay is shown and nothing is touched
+    #[arg(long, requires = "approver")]
+    digest: Option<String>,
+    /// An opaque id of whoever approves; it goes into the ledger
+    #[arg(long, value_name = "ID", value_parser = opaque, requires = "digest")]
+    approver: Option<String>,
+}
+
+/// Shows who has to be erased again; with the digest of that replay, erases them.
+pub(crate) async fn replay(args: &ReplayArgs) -> Result<Answer, Failure> {
+    must_exist(&args.ledger)?;
+    let engine = args.documents.engine(&args.ledger).await?;
+    let from = args.since.map_or(RestoredFrom::Mark, RestoredFrom::Backup);
+    let (Some(digest), Some(approver)) = (&args.digest, &args.approver) else {
+        // If nothing is left, the database has caught up, and its mark is raised.
+        let planned = engine.finish_replay(from).await?;
+        let answer = as_json(&planned);
+        return Ok(if planned.plan.of().is_empty() {
+            Answer::done(planned.to_string(), answer)
+        } else {
+            let digest = planned.plan.digest();
+            Answer::done(format!("{planned}\n  to approve it: --approver … --digest {digest}"), answer)
+        });
+    };
+    let plan: ReplayPlan = engine.plan_replay(from).await?.plan;
+    let reason = json!({ "replay": plan.digest() });
+    let refused = |why: String| Ok(Answer::refused(&reason, format!("refused: {why}")));
+    let digest = match digest.parse::<Digest>() {
+        Ok(digest) => digest,
+        Err(error) => return refused(error.to_string()),
+    };
+    let tenants: Vec<_> = plan.of().iter().map(|(_, plan)| plan.tenant().clone()).collect();
+    let approval = Approval::new(approver.as_str(), tenants, digest, SystemClock.now(), TimeDelta::hours(1));
+    let plans = match plan.approve(&approval) {
+        Ok(plans) => plans,
+        Err(error) => return refused(error.to_string()),
+    };
+    let outcomes = engine.execute(plans).await?;
+    let left = engine.finish_replay(from).await?;
+    let mut text: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
+    text.push(left.to_string());
+    let answer = json!({ "outcomes": outcomes, "left": as_json(&left) });
+    Ok(if left.is_nothing() {
+        Answer::done(text.join("\n"), answer)
+    } else {
+        Answer::refused(&answer, text.join("\n"))
+    })
+}
+
+fn as_json(planned: &PlannedReplay) -> Value {
+    json!({
+        "digest": planned.plan.digest(),
+        "customers": planned.plan.of().iter().map(|(case, plan)| json!({
+            "case": case,
+            "customer": plan.customer(),
+            "plan": plan.digest(),
+        })).collect::<Vec<_>>(),
+        "refused": planned.refused.iter().map(|refused| json!({
+            "case": refused.case,
+            "customer": refused.customer,
+            "why": refused.why.to_string(),
+        })).collect::<Vec<_>>(),
+        "expiries": planned.expiries.iter().map(|plan| json!({
+            "digest": plan.digest(),
+            "due": plan.due(),
+        })).collect::<Vec<_>>(),
+    })
+}

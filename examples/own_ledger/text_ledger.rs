@@ -321,6 +321,15 @@ impl Ledger for TextLedger {
         Ok(Some(Arc::new(read)))
     }
 
+    async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError> {
+        let tables = self.lock();
+        let read = |text: &String| {
+            let read = serde_json::from_str::<Treatment>(text);
+            read.map(Arc::new).map_err(|error| failed("reading the treatments", error))
+        };
+        tables.treatments.values().map(read).collect()
+    }
+
     async fn last(&self) -> Result<u64, LedgerError> {
         Ok(self.lock().entries.len() as u64)
     }

@@ -41,7 +41,7 @@ use crate::store::{
     CustomerStore, Deactivated, Deactivation, KeepsMark, OwnerlessRecords, Reactivated, Reactivation, Scrub,
     StoreError,
 };
-use crate::treatment::{GatewayAction, TreatmentName};
+use crate::treatment::{GatewayAction, Signs, TreatmentName};
 
 mod census;
 mod clock;
@@ -58,6 +58,7 @@ mod replay;
 mod resume;
 mod reviewed;
 mod run;
+mod signs;
 mod steps;
 mod survey;
 mod tenants;
@@ -109,6 +110,8 @@ struct Parts {
     lease: Lease,
     /// The epochs of the key ring, after the check that the ledger was written with these keys.
     epochs: Mutex<Vec<Epoch>>,
+    /// The signs of treatments under which cases were ever opened, once the ledger was asked.
+    signs: Mutex<Option<Arc<Signs>>>,
     /// Cases on which this engine is working, so that a resume does not take them up again.
     running: Mutex<BTreeSet<CaseId>>,
 }
@@ -311,6 +314,7 @@ impl EngineBuilder {
                 census_days: self.census_days,
                 lease: Lease::new(worker, self.lease),
                 epochs: Mutex::default(),
+                signs: Mutex::default(),
                 running: Mutex::default(),
             }),
         })

@@ -20,7 +20,7 @@ use crate::ledger::{
 use crate::plan::{Asked, Decision, Due, MandateKind, Plan, Rest, Terms, TreatedBefore, decide};
 use crate::policy::{Guard, GuardRule, Policy};
 use crate::store::{Batch, StoreError, TallyRequest};
-use crate::treatment::{RecordAction, Tally, Treatment, TreatmentName};
+use crate::treatment::{RecordAction, Tally, Treatment, TreatmentName, knowing};
 
 /// The number of gateway calls in progress at once.
 pub(super) const CALLS: usize = 32;
@@ -196,7 +196,9 @@ impl Engine {
                 group.1.push((customer, one));
             }
         }
+        let signs = if by_treatment.is_empty() { Arc::default() } else { self.signs().await? };
         for (treatment, group) in by_treatment.into_values() {
+            let treatment = knowing(&treatment, &signs);
             let customers = group.iter().map(|(customer, _)| customer.clone()).collect();
             for ((_, one), counted) in group.into_iter().zip(self.tally(customers, &treatment).await?) {
                 match (counted, &mut *one) {

@@ -269,6 +269,10 @@ impl Ledger for MemoryLedger {
         Ok(self.lock().treatments.get(&digest).cloned())
     }
 
+    async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError> {
+        Ok(self.lock().treatments.values().cloned().collect())
+    }
+
     async fn last(&self) -> Result<u64, LedgerError> {
         Ok(self.lock().entries.len() as u64)
     }

@@ -210,6 +210,13 @@ pub trait Ledger: CaseBook {
     /// **Errors:** [`LedgerError`].
     async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError>;
 
+    /// Every treatment under which a case was ever opened, each once, in any order. There are as many as a policy had
+    /// versions, and not as many as there are cases.
+    ///
+    /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
+    /// **Errors:** [`LedgerError`].
+    async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError>;
+
     /// The number of the last entry, or 0.
     ///
     /// **Idempotency:** reads only. **Partial failure:** none. **Cancel safety:** safe.
@@ -282,6 +289,10 @@ macro_rules! forward_ledger {
 
             async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
                 (**self).treatment(digest).await
+            }
+
+            async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError> {
+                (**self).treatments().await
             }
 
             async fn last(&self) -> Result<u64, LedgerError> {

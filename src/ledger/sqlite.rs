@@ -462,6 +462,16 @@ impl Ledger for SqliteLedger {
         self.call("reading a treatment", move |connection| read_treatment(connection, digest)).await
     }
 
+    async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError> {
+        self.call("reading the treatments", |connection| {
+            let mut list = connection.prepare_cached("SELECT body FROM treatment ORDER BY digest")?;
+            let bodies: Vec<String> =
+                list.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            bodies.iter().map(|body| Ok(Arc::new(from_json(body)?))).collect()
+        })
+        .await
+    }
+
     async fn last(&self) -> Result<u64, LedgerError> {
         self.call("reading the ledger", move |connection| seq_of(last(connection)?)).await
     }

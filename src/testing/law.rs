@@ -70,6 +70,7 @@ laws! {
         AppendRepeats: "append appends again, each time it is asked",
         AppendRefusesCases: "append refuses a closed case, and writes nothing of that call",
         TreatmentKept: "a treatment under which a case was opened is found by its digest, after the case is closed too",
+        TreatmentsListed: "every treatment under which a case was opened is listed once, after the case is closed too",
         LedgerShowsNobody: "the Debug of a ledger shows no customer",
     }
     "customer_store" {

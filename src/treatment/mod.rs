@@ -24,6 +24,7 @@ mod group;
 mod lead;
 mod ownerless;
 mod short;
+mod signs;
 mod standing;
 mod tally;
 mod texts;
@@ -35,6 +36,7 @@ pub use group::{Group, SharedField, SmallestGroup};
 pub use lead::Lead;
 pub use ownerless::Ownerless;
 pub use short::Shortfall;
+pub(crate) use signs::{Signs, knowing, signs_of};
 pub use standing::Standing;
 pub use tally::{ClassTally, Counts, Kept, Otherwise, Tally, Uncertain};
 pub(crate) use texts::{NewText, marks};
@@ -271,9 +273,9 @@ pub struct Treatment {
     /// Whether the treatment is for records that expire. The customers of these records stay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) expiry: bool,
-    /// What other treatments of the policy write to a customer's own record, if they leave nothing personal there. A customer
-    /// whose record shows this has left too. The digest does not cover it: another treatment of the policy may change, and this
-    /// treatment is still the same.
+    /// What other treatments write to a customer's own record, if they leave nothing personal there: those of the policy, and
+    /// those under which a case was ever opened. A customer whose record shows this has left too. The digest does not cover
+    /// it: another treatment may change, and this treatment is still the same.
     #[serde(skip)]
     pub(crate) other_signs: Arc<[BTreeMap<FieldName, Strategy>]>,
 }

@@ -17,7 +17,7 @@ use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, StoreError};
-use crate::treatment::{Tally, Treatment};
+use crate::treatment::{Signs, Tally, Treatment, knowing};
 
 /// The maximum number of parts for one customer's records before the case is left to a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
@@ -33,12 +33,13 @@ pub(super) fn groups<'g, 'e>(
     engine: &Engine,
     batch: &mut Batch<'_>,
     runs: &'g mut [&mut Run<'e, ErasureWork>],
+    signs: &Signs,
 ) -> Vec<Group<'g, 'e>> {
     let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
     for run in runs {
         let (digest, treatment) = batch.date(engine, run);
         let key = (digest, run.new.opened_at.date_naive());
-        groups.entry(key).or_insert_with(|| (treatment, Vec::new())).1.push(run);
+        groups.entry(key).or_insert_with(|| (knowing(&treatment, signs), Vec::new())).1.push(run);
     }
     groups.into_values().collect()
 }
@@ -52,7 +53,8 @@ impl Perform<ErasureWork> for Records {
         batch: &mut Batch<'_>,
         runs: &mut [&mut Run<'_, ErasureWork>],
     ) -> Result<(), Error> {
-        for (treatment, group) in groups(engine, batch, runs) {
+        let signs = engine.signs().await?;
+        for (treatment, group) in groups(engine, batch, runs, &signs) {
             let mut todo = Vec::with_capacity(group.len());
             for run in group {
                 // After the first irreversible step nothing is decided again, but a guard still stops a step.
@@ -72,8 +74,9 @@ impl Perform<ErasureWork> for Records {
         batch: &mut Batch<'_>,
         runs: &mut [&mut Run<'_, ErasureWork>],
     ) -> Result<(), Error> {
+        let signs = engine.signs().await?;
         batch.take_turn().await;
-        for (treatment, group) in groups(engine, batch, runs) {
+        for (treatment, group) in groups(engine, batch, runs, &signs) {
             engine.erase_group(&treatment, group).await?;
         }
         Ok(())

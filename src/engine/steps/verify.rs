@@ -34,7 +34,8 @@ impl Perform<ErasureWork> for Verify {
         runs: &mut [&mut Run<'_, ErasureWork>],
     ) -> Result<(), Error> {
         let mut read_back = Vec::new();
-        for (treatment, group) in groups(engine, batch, runs) {
+        let signs = engine.signs().await?;
+        for (treatment, group) in groups(engine, batch, runs, &signs) {
             let customers = group.iter().map(|run| run.binding().customer().clone()).collect();
             let request = TallyRequest::new(customers, treatment).at(engine.parts.clock.now());
             read_back.push((group, engine.parts.store.tally(&request).await));

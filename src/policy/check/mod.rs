@@ -17,7 +17,7 @@ use crate::data_map::{
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
-use crate::treatment::{ClassTreatment, RecordAction, Treatment};
+use crate::treatment::{ClassTreatment, RecordAction, Treatment, knowing, signs_of};
 
 mod duties;
 mod expire;
@@ -96,27 +96,11 @@ pub(super) fn check(
 /// Only a treatment that leaves nothing personal in the customer's own record gives such signs: after a weaker treatment the
 /// person may be a customer still.
 fn exchange_signs(all: &mut [&mut Effective], map: &DataMap) {
-    let Some(root) = map.class(map.root().as_str()) else { return };
-    let mut signs: Vec<BTreeMap<FieldName, Strategy>> = Vec::new();
-    for treatment in all.iter().flat_map(|effective| effective.treatments.values()) {
-        let Some(treated) = treatment.class(map.root().as_str()) else { continue };
-        let written = treated.sign_fields();
-        let is_whole = |strategy: &Strategy| !matches!(strategy, Strategy::Redact { .. });
-        let leaves_nothing = root
-            .fields()
-            .iter()
-            .filter(|field| field.kind().is_some())
-            .all(|field| written.get(field.name()).is_some_and(is_whole));
-        if leaves_nothing && written.values().any(Strategy::is_sign) && !signs.contains(written) {
-            signs.push(written.clone());
-        }
-    }
+    let each =
+        || all.iter().flat_map(|effective| effective.treatments.values()).map(|treatment| &**treatment);
+    let signs = signs_of(each(), map);
     for treatment in all.iter_mut().flat_map(|effective| effective.treatments.values_mut()) {
-        let own = treatment.class(map.root().as_str()).map(ClassTreatment::sign_fields);
-        let others: Arc<[_]> = signs.iter().filter(|other| Some(*other) != own).cloned().collect();
-        if !others.is_empty() {
-            Arc::make_mut(treatment).other_signs = others;
-        }
+        *treatment = knowing(treatment, &signs);
     }
 }
 

@@ -66,6 +66,10 @@ impl<T: Ledger> Ledger for Faulty<T> {
         self.call("treatment", self.inner.treatment(digest), lost("reading a treatment")).await
     }
 
+    async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError> {
+        self.call("treatments", self.inner.treatments(), lost("reading the treatments")).await
+    }
+
     async fn last(&self) -> Result<u64, LedgerError> {
         self.call("last", self.inner.last(), lost("reading the last number")).await
     }

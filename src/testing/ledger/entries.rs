@@ -114,6 +114,26 @@ impl Bench<'_> {
             Law::TreatmentKept
                 .hold(same, format_args!("no treatment {}, under which a case was opened", digest.short()))?;
         }
+        let listed = works("treatments", self.ledger.treatments().await)?;
+        let mut digests: Vec<crate::Digest> = listed.iter().map(|listed| listed.digest()).collect();
+        digests.sort_unstable();
+        let mut opened: Vec<crate::Digest> = of
+            .iter()
+            .filter_map(|task| match task {
+                crate::ledger::Task::Erasure(erasure) => Some(erasure.treatment.digest()),
+                _ => None,
+            })
+            .collect();
+        opened.sort_unstable();
+        opened.dedup();
+        Law::TreatmentsListed.hold(
+            digests == opened,
+            format_args!(
+                "{} treatments are listed, and cases were opened under {}",
+                digests.len(),
+                opened.len()
+            ),
+        )?;
         let unknown =
             works("treatment", self.ledger.treatment(crate::Digest::of_bytes(b"of nothing")).await)?;
         Law::TreatmentKept.hold(unknown.is_none(), format_args!("a treatment under a digest of nothing"))

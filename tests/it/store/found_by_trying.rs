@@ -1,10 +1,14 @@
 //! What was found by trying maps, schemas and data that nobody had tried. Each test says what went wrong.
 
+use std::sync::Arc;
+
+use relinquish::ledger::MemoryLedger;
 use relinquish::store::Otherwise;
-use relinquish::{CustomerStore as _, Outcome, RecordStore as _};
+use relinquish::testing::ManualClock;
+use relinquish::{CustomerStore as _, Engine, Outcome, PolicyDocument, RecordStore as _};
 use rusqlite::Connection;
 
-use crate::hosts::{approved, request};
+use crate::hosts::{self, BuildCounted as _, approved, request};
 use crate::shop::{CUSTOMERS, Shop, changes};
 
 const LIVED_IN: &str = "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT, tenant TEXT NOT NULL DEFAULT 'here');
@@ -58,6 +62,35 @@ async fn a_customer_who_left_by_another_tenants_treatment_has_left() {
         erase(&shop, last).await;
         assert_eq!(shop.text("SELECT street FROM homes"), "", "{first}, then {last}");
     }
+}
+
+/// The policy wrote other words when the first customer left than it writes today. A home that both had stayed for good, and
+/// the certificate said that it is somebody else's.
+#[tokio::test]
+async fn a_customer_who_left_under_an_earlier_policy_has_left() {
+    let map = format!("{CUSTOMERS}fields = {{ name = 'name', email = 'email', tenant = 'not personal' }}\n");
+    let mut shop = shared(
+        "INSERT INTO clients VALUES (1, 'Anna', 'a@x.test', 'here'), (2, 'Bo', 'b@x.test', 'here');
+         INSERT INTO lives VALUES (1, 1), (2, 1);",
+        &map,
+        TREATED,
+    );
+    let ledger = Arc::new(MemoryLedger::new());
+    let engine = |shop: &Shop| {
+        let policy = PolicyDocument::from_toml(&shop.policy).unwrap();
+        let engine = Engine::builder(shop.store().unwrap(), policy, Arc::clone(&ledger), hosts::keys());
+        engine.clock(ManualClock::at(hosts::now())).counted().unwrap()
+    };
+    let words = |text: &str| format!("name = {{ placeholder = '{text} {{date}}' }}\nemail = 'clear'");
+    let policy = shop.policy.clone();
+    for (customer, text) in [("1", "Gone"), ("2", "Anonymised")] {
+        assert_eq!(shop.text("SELECT street FROM homes"), "Mill Lane 3", "somebody lives there");
+        shop.policy = policy.replace("name = 'remove'\nemail = 'token'", &words(text));
+        let engine = engine(&shop);
+        let plan = approved(&engine, &customer.into(), &relinquish::Asked::request()).await;
+        assert!(matches!(engine.erase(plan).await.unwrap(), Outcome::Erased(_)));
+    }
+    assert_eq!(shop.text("SELECT street FROM homes"), "");
 }
 
 /// A weaker treatment says nothing of leaving: whoever it was for may be a customer still.

@@ -75,6 +75,7 @@ pub(super) const CAUGHT: &[Law] = &[
     Law::AppendRepeats,
     Law::AppendRefusesCases,
     Law::TreatmentKept,
+    Law::TreatmentsListed,
     Law::LedgerShowsNobody,
 ];
 
@@ -366,6 +367,10 @@ impl Ledger for Wrong {
 
     async fn treatment(&self, digest: Digest) -> Result<Option<Arc<Treatment>>, LedgerError> {
         if self.is(Law::TreatmentKept) { Ok(None) } else { self.inner.treatment(digest).await }
+    }
+
+    async fn treatments(&self) -> Result<Vec<Arc<Treatment>>, LedgerError> {
+        if self.is(Law::TreatmentsListed) { Ok(Vec::new()) } else { self.inner.treatments().await }
     }
 
     async fn last(&self) -> Result<u64, LedgerError> {

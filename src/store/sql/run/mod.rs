@@ -50,7 +50,7 @@ pub(crate) struct Frame {
     pub(crate) bound: Bound,
     facts: Facts,
     pub(crate) bench: Bench,
-    scripts: Mutex<BTreeMap<(Digest, usize), Arc<Script>>>,
+    scripts: Mutex<BTreeMap<(Digest, Option<Digest>), Arc<Script>>>,
     /// The statements that find the customers' records, whatever the treatment.
     held: Finding,
     /// The schema against which the map was checked.
@@ -119,9 +119,10 @@ impl Frame {
         if scripts.len() >= SCRIPTS {
             scripts.clear();
         }
-        // A treatment that was read back from a ledger does not know the signs of the others, and has the same digest.
+        // A treatment may know the signs of more or fewer others, and has the same digest.
+        let signs = (!treatment.other_signs.is_empty()).then(|| Digest::of(&treatment.other_signs));
         let script = scripts
-            .entry((treatment.digest(), treatment.other_signs.len()))
+            .entry((treatment.digest(), signs))
             .or_insert_with(|| Arc::new(Script::new(&self.bound, treatment)));
         Arc::clone(script)
     }

@@ -1,0 +1,29 @@
+//! Who has left, by the signs of treatments that the policy no longer has.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Engine, Error};
+use crate::treatment::{Signs, Treatment, signs_of};
+
+impl Engine {
+    /// The signs by which a customer's own record shows that the customer has left: those of the policy's treatments,
+    /// and of every treatment under which a case was ever opened. A policy may write other words today than it wrote
+    /// then. The ledger is asked once.
+    pub(super) async fn signs(&self) -> Result<Arc<Signs>, Error> {
+        {
+            let known = self.parts.signs.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = &*known {
+                return Ok(Arc::clone(known));
+            }
+        }
+        let then = self.parts.ledger.treatments().await?;
+        // A treatment with a strategy that this program lacks has no sign that this program could read.
+        let then: Vec<Treatment> =
+            then.iter().filter_map(|treatment| treatment.bind(&self.parts.strategies).ok()).collect();
+        let now = self.parts.policy.all().flat_map(|policy| policy.treatments().values());
+        let signs = signs_of(now.map(|treatment| &**treatment).chain(&then), self.data_map());
+        let signs = Arc::new(signs);
+        *self.parts.signs.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&signs));
+        Ok(signs)
+    }
+}

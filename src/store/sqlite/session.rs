@@ -210,7 +210,13 @@ mod tests {
             connection.execute_batch("INSERT INTO head VALUES (3); INSERT INTO foot VALUES (3, 3)").unwrap();
             let mut transaction = session.transaction(Purpose::Erase).unwrap();
             transaction.execute("DELETE FROM head WHERE id = ?1", &[Value::Integer(3)]).unwrap();
-            assert!(matches!(transaction.commit(), Err(Fault::Constraint(_))));
+            assert_eq!(transaction.broken_link("head").unwrap(), None);
+            let broken = transaction.broken_link("foot").unwrap().unwrap();
+            assert_eq!(broken, "FOREIGN KEY constraint failed: foot.head would lead to no row of head");
+            assert!(matches!(transaction.try_commit(), Err(Fault::Constraint(_))));
+            // The transaction is still open, so that it can be looked at.
+            assert!(transaction.broken_link("foot").unwrap().is_some());
+            drop(transaction);
             // In other transactions foreign keys are checked at once.
             let mut transaction = session.transaction(Purpose::Write).unwrap();
             assert!(transaction.execute("DELETE FROM head WHERE id = 3", &[]).is_err());

@@ -31,8 +31,8 @@ const ENTRIES: usize = 1_000;
 pub enum RestoredFrom {
     /// All cases behind the mark in the database itself.
     Mark,
-    /// All cases that were closed at this instant or later. If the time of the backup is not known exactly, an earlier
-    /// instant is safe: what is erased already is left as it is.
+    /// All cases that were closed at this instant or later, and those behind the mark, if there is one. If the time of
+    /// the backup is not known exactly, an earlier instant is safe: what is erased already is left as it is.
     Backup(DateTime<Utc>),
 }
 
@@ -237,7 +237,7 @@ impl Engine {
         let last = self.parts.ledger.last().await?;
         let mark = self.checked_mark(&**store, last).await?;
         let mut cases = 0;
-        self.entries_after(mark.map_or(0, |mark| mark.entry), last, |closed| {
+        self.entries_after(mark.map_or(0, |mark| mark.entry), last, |_, closed| {
             cases += u64::from(changes_records(&closed.closing));
             // Without a mark, one case is enough to know that nobody can tell.
             mark.is_some() || cases == 0
@@ -274,11 +274,11 @@ impl Engine {
             Some(store) => self.checked_mark(&**store, last).await?,
             None => None,
         };
-        let (after, at) = match (from, mark) {
-            (RestoredFrom::Mark, mark) => (mark.map_or(0, |mark| mark.entry), None),
-            (RestoredFrom::Backup(at), _) => (0, Some(at)),
+        let at = match from {
+            RestoredFrom::Mark => None,
+            RestoredFrom::Backup(at) => Some(at),
         };
-        let since = self.closed_since(after, last, at).await?;
+        let since = self.closed_since(mark.map(|mark| mark.entry), last, at).await?;
         if from == RestoredFrom::Mark && mark.is_none() && !since.is_nothing() {
             return Err(Error::NoMark);
         }
@@ -450,11 +450,19 @@ impl Engine {
         Ok(now.falls_short_of(&then))
     }
 
-    /// The customers who were erased, and the expiries, in closed cases behind an entry.
-    async fn closed_since(&self, after: u64, last: u64, at: Option<DateTime<Utc>>) -> Result<Since, Error> {
+    /// The customers who were erased, and the expiries, in closed cases behind the mark, or since an instant. An instant
+    /// that is too late hides nothing behind the mark.
+    async fn closed_since(
+        &self,
+        mark: Option<u64>,
+        last: u64,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Since, Error> {
         let mut since = Since::default();
-        self.entries_after(after, last, |closed| {
-            if at.is_some_and(|at| closed.under().closed_at < at) {
+        let after = if at.is_some() { 0 } else { mark.unwrap_or_default() };
+        self.entries_after(after, last, |number, closed| {
+            let is_behind = mark.is_some_and(|mark| number > mark);
+            if !is_behind && at.is_some_and(|at| closed.under().closed_at < at) {
                 return true;
             }
             if let (Closing::Expired(_), About::Expiry(of)) = (&closed.closing, &closed.about) {
@@ -486,13 +494,13 @@ impl Engine {
         &self,
         mut after: u64,
         last: u64,
-        mut each: impl FnMut(&ClosedCase) -> bool + Send,
+        mut each: impl FnMut(u64, &ClosedCase) -> bool + Send,
     ) -> Result<(), Error> {
         while after < last {
             let entries = self.parts.ledger.entries(after, ENTRIES).await?;
             let Some(end) = entries.last().map(|entry| entry.seq) else { break };
             for entry in entries.iter().filter(|entry| entry.seq <= last) {
-                if entry.closed().is_some_and(|closed| !each(closed)) {
+                if entry.closed().is_some_and(|closed| !each(entry.seq, closed)) {
                     return Ok(());
                 }
             }

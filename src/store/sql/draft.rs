@@ -8,7 +8,7 @@ use super::links::{Compare, EndMap, LinkMap, LinkRef, SharedMap, When};
 use super::map::{Ends, SqlMap};
 use super::paste;
 use super::schema::{Column, ForeignKey, Table};
-use super::way::{Binder, BoundLink, Foot, clearable, is_covered, is_fixed_at_null};
+use super::way::{Binder, BoundLink, Foot, clearable, is_covered, is_fixed_at_null, is_same_collation};
 use crate::data_map::{ClassName, Datatype, LinkRole, WhenGone, is_reserved};
 use crate::document::{Reader, join};
 
@@ -143,10 +143,23 @@ impl<'s> Binder<'s> {
         written: &LinkMap,
         role: LinkRole,
     ) -> Option<(BoundLink, Compare)> {
-        [written.compare, Compare::Text, Compare::NoCase].into_iter().find_map(|compare| {
+        let linked = |compare: Compare| {
             let written = LinkMap { compare, ..written.clone() };
             Some((self.own_link(&mut Reader::default(), "", foot, &written, role)?, compare))
-        })
+        };
+        // Columns of different collations are compared without regard to case.
+        let is_text = |(link, _): &(BoundLink, Compare)| {
+            let to = self.schema.table(&link.to_table);
+            let mut ends = link.columns.iter().zip(&link.to_columns);
+            ends.all(|(near, far)| {
+                let ends = foot.table.column(near).zip(to.and_then(|to| to.column(far)));
+                ends.is_none_or(|(near, far)| is_same_collation(near, far))
+            })
+        };
+        linked(written.compare)
+            .or_else(|| linked(Compare::Text).filter(is_text))
+            .or_else(|| linked(Compare::NoCase))
+            .or_else(|| linked(Compare::Text))
     }
 
     /// The possible meanings as lines to paste.

@@ -700,7 +700,8 @@ fn read_record(
         reader.problem(
             join(path, "owner"),
             "is missing",
-            "write the column that leads to the customer, or shared = […] where several people have a row",
+            "write the column that leads to the customer. If several people have a row, write shared = [\"column\"], or \
+             shared = [\"class.column\"] where a column of another class leads to this row, such as \"customer.address_id\"",
         );
         return None;
     }

@@ -9,7 +9,7 @@ use super::draft::{self, Way};
 use super::links::{Compare, EndMap, Is, LinkMap, LinkRef, SharedMap, Target, When};
 use super::map::{Ends, SqlMap};
 use super::paste;
-use super::schema::{ForeignKey, OnDelete, Schema, Table};
+use super::schema::{Column, ForeignKey, OnDelete, Schema, Table};
 use crate::data_map::{ClassName, LinkRole, Value, WhenGone};
 use crate::document::{Problem, Reader, join, suggest};
 
@@ -853,23 +853,39 @@ fn compare_alike(
     }
     for (near, far) in columns.iter().zip(to_columns) {
         let (near, far) = (table.column(near)?, to.column(far)?);
-        let same_collation = match (&near.collation, &far.collation) {
-            (None, None) => true,
-            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
-            _ => false,
-        };
+        let same_collation = is_same_collation(near, far);
         if near.datatype != far.datatype || !same_collation {
-            let compare = if same_collation { "compare = \"text\"" } else { "compare = \"nocase\"" };
+            let differ =
+                if same_collation { "they differ in type" } else { "one of them has another collation" };
+            let word = if same_collation { Compare::Text } else { Compare::NoCase }.as_str();
+            let way_out = if columns.len() == 1 {
+                format!(
+                    "say how they are compared: {{ column = \"{}\", …, compare = \"{word}\" }}",
+                    near.name
+                )
+            } else {
+                // Of several columns none is converted.
+                "give both columns the same type and collation, or link by a single column".to_owned()
+            };
             reader.problem(
                 path,
                 format!(
-                    "{}.{} and {}.{} do not compare alike: they differ in type, or compare without regard to case",
+                    "{}.{} and {}.{} do not compare alike: {differ}",
                     table.name, near.name, to.name, far.name
                 ),
-                format!("say how they are compared: {{ column = \"{}\", …, {compare} }}", near.name),
+                way_out,
             );
             return None;
         }
     }
     Some(())
+}
+
+/// Whether two columns compare texts in the same way.
+pub(super) fn is_same_collation(near: &Column, far: &Column) -> bool {
+    match (&near.collation, &far.collation) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    }
 }

@@ -489,6 +489,16 @@ async fn without_a_mark_the_host_says_when_the_backup_was_made() {
     assert!(shop.text("SELECT name FROM clients WHERE id = 1").starts_with("Anonymised"));
 }
 
+/// A time that somebody got wrong must not make the database look as if it had caught up.
+#[tokio::test]
+async fn an_instant_that_is_too_late_hides_nothing_behind_the_mark() {
+    let shop = restored().await;
+    let engine = shop.engine();
+    let late = RestoredFrom::Backup(shop.clock.now() + TimeDelta::days(30));
+    assert_eq!(engine.finish_replay(late).await.unwrap().plan.of().len(), 2);
+    assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::No { cases: 2 });
+}
+
 #[tokio::test]
 async fn a_database_without_the_table_names_the_statement() {
     let shop = Shop::new(THREE);

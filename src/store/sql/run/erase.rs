@@ -46,6 +46,7 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Erase)?;
         self.same_schema(&mut *transaction)?;
         self.fill(&mut *transaction, targets.iter().map(|target| &target.customer))?;
+        self.lock(&mut *transaction)?;
         let facts = self.batch_facts(&mut *transaction)?;
         self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
         let mut unclear = self.unclear_customers(&mut *transaction, &work.script)?;
@@ -487,7 +488,7 @@ fn stand_in_row(
         .collect();
     row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), dialect.literal(value))));
     if let TenantSource::From(Source::Column(column)) = &map.tenant {
-        row.insert(quoted(column), "b.tenant".to_owned());
+        row.insert(quoted(column), dialect.in_type_of(&dialect.table(&map.table), column, "b.tenant"));
     }
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     (columns.join(", "), values.join(", "))

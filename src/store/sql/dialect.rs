@@ -52,6 +52,9 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// CONFLICT DO NOTHING`.
     fn add(&self, table: &str, columns: &str, select: &str) -> String;
 
+    /// Adds the rows of a select to a host's table.
+    fn insert(&self, table: &str, columns: &str, select: &str) -> String;
+
     /// Updates rows of a host's table, which has this alias in the condition and in the new values. `sets` are columns
     /// of the table, each with its new value.
     fn update(&self, table: &str, alias: &str, sets: &[(String, String)], which: &str) -> String;

@@ -354,10 +354,16 @@ pub(crate) use schema::{
     datatype, declared_chars,
 };
 pub(crate) use session::{Purpose, Row, Session};
-#[cfg(test)]
+#[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;
+#[cfg(feature = "postgres")]
+pub(crate) use tokens::TriggerEvent;
+#[cfg(feature = "sqlite")]
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
 };
+#[cfg(feature = "postgres")]
+pub(crate) use triggers::TriggerText;
+#[cfg(feature = "sqlite")]
 pub(crate) use triggers::trigger_text;

@@ -91,6 +91,10 @@ impl Dialect for SqliteDialect {
         format!("INSERT OR IGNORE INTO {table} ({columns}) {select}")
     }
 
+    fn insert(&self, table: &str, columns: &str, select: &str) -> String {
+        format!("INSERT INTO {table} ({columns}) {select}")
+    }
+
     fn update(&self, table: &str, _: &str, sets: &[(String, String)], which: &str) -> String {
         let sets: Vec<String> = sets.iter().map(|(column, value)| format!("{column} = {value}")).collect();
         format!("UPDATE {table} SET {} WHERE {which}", sets.join(", "))

@@ -394,11 +394,11 @@ impl Frame {
             TenantSource::Is(_) => "TRUE".to_owned(),
         };
         let (columns, values) = stand_in_row(dialect, map, unknown, at);
-        let sql = format!(
-            "INSERT INTO {host} ({columns})
-             SELECT {values} FROM (SELECT DISTINCT tenant FROM {batch}) AS b
+        let select = format!(
+            "SELECT {values} FROM (SELECT DISTINCT tenant FROM {batch}) AS b
              WHERE NOT EXISTS (SELECT 1 FROM {host} AS {table} WHERE {is_stand_in} AND {of_tenant})"
         );
+        let sql = dialect.insert(&host, &columns, &select);
         session.execute(&sql, &[]).map_err(Trouble::at(&map.class))?;
         let keys: Vec<String> = map.key.iter().map(|key| format!("{table}.{}", quoted(key))).collect();
         let sets: Vec<String> = keys

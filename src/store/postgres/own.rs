@@ -80,11 +80,11 @@ impl Default for Owns {
             of(
                 TEXT,
                 "CREATE FUNCTION pg_temp.relinquish_text(asked text) RETURNS text LANGUAGE plpgsql AS $own$
-                 DECLARE place bytea := sha256(convert_to($1, 'UTF8')); found record;
+                 DECLARE place bytea := sha256(convert_to($1, 'UTF8')); result_of record;
                  BEGIN
-                     SELECT k.value, k.failed INTO found FROM pg_temp.relinquish_known AS k WHERE k.key = place;
-                     IF FOUND AND NOT found.failed THEN RETURN found.value; END IF;
-                     INSERT INTO pg_temp.relinquish_asked VALUES (place, CASE WHEN found.failed THEN NULL ELSE $1 END)
+                     SELECT k.value, k.failed INTO result_of FROM pg_temp.relinquish_known AS k WHERE k.key = place;
+                     IF FOUND AND NOT result_of.failed THEN RETURN result_of.value; END IF;
+                     INSERT INTO pg_temp.relinquish_asked VALUES (place, CASE WHEN result_of.failed THEN NULL ELSE $1 END)
                      ON CONFLICT DO NOTHING;
                      RETURN NULL;
                  END $own$",
@@ -110,11 +110,11 @@ impl Default for Owns {
                 VALUE,
                 "CREATE FUNCTION pg_temp.relinquish_value(asked text, old anyelement) RETURNS anyelement LANGUAGE plpgsql AS
                  $own$
-                 DECLARE place bytea := sha256(convert_to($1, 'UTF8')); found record; result old%TYPE := old;
+                 DECLARE place bytea := sha256(convert_to($1, 'UTF8')); result_of record; result old%TYPE := old;
                  BEGIN
-                     SELECT k.value, k.failed INTO found FROM pg_temp.relinquish_known AS k WHERE k.key = place;
-                     IF FOUND AND NOT found.failed THEN result := found.value; RETURN result; END IF;
-                     INSERT INTO pg_temp.relinquish_asked VALUES (place, CASE WHEN found.failed THEN NULL ELSE $1 END)
+                     SELECT k.value, k.failed INTO result_of FROM pg_temp.relinquish_known AS k WHERE k.key = place;
+                     IF FOUND AND NOT result_of.failed THEN result := result_of.value; RETURN result; END IF;
+                     INSERT INTO pg_temp.relinquish_asked VALUES (place, CASE WHEN result_of.failed THEN NULL ELSE $1 END)
                      ON CONFLICT DO NOTHING;
                      RETURN old;
                  END $own$",

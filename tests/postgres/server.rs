@@ -4,6 +4,7 @@
 //! root runs the tests, it runs as the user `postgres` or `nobody`. A small shell watches it: when the tests end, in
 //! whatever way, the shell's input ends, and the shell stops the server and removes the folder.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use rusqlite::types::Value as Sql;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Makes a cluster, runs the server, and waits for the end of its own input.
@@ -185,6 +188,31 @@ impl Database {
                 }
             }
             rows
+        })
+    }
+
+    /// The rows of a query, by column.
+    pub(crate) fn values(&self, sql: &str) -> Vec<BTreeMap<String, Sql>> {
+        let config = self.config();
+        let sql = sql.to_owned();
+        block_on_own(async move {
+            let (client, connection) = config.connect(NoTls).await.unwrap();
+            let _connection = tokio::spawn(connection);
+            let rows = client.query(&sql, &[]).await.unwrap();
+            let value = |row: &tokio_postgres::Row, n: usize, of: &Type| match *of {
+                Type::INT8 => row.get::<_, Option<i64>>(n).map(Sql::Integer),
+                Type::TEXT => row.get::<_, Option<String>>(n).map(Sql::Text),
+                Type::BYTEA => row.get::<_, Option<Vec<u8>>>(n).map(Sql::Blob),
+                _ => panic!("nobody reads {of}"),
+            };
+            let cells = |row: tokio_postgres::Row| {
+                let columns = row.columns().iter().enumerate();
+                let cell = |(n, column): (usize, &tokio_postgres::Column)| {
+                    (column.name().to_owned(), value(&row, n, column.type_()).unwrap_or(Sql::Null))
+                };
+                columns.map(cell).collect()
+            };
+            rows.into_iter().map(cells).collect()
         })
     }
 

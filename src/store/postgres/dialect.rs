@@ -156,6 +156,20 @@ impl Dialect for PostgresDialect {
         format!(" CROSS JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE {on} OFFSET 0) AS {alias}")
     }
 
+    fn steps(&self, name: &str, steps: &[(String, String, String)]) -> String {
+        let step = |(gives, from, which): &(String, String, String)| {
+            format!("SELECT {gives} FROM (SELECT 1) AS here{from} WHERE {which}")
+        };
+        let each: Vec<String> = steps.iter().map(step).collect();
+        if each.is_empty() {
+            return String::new();
+        }
+        format!(
+            " UNION SELECT step.* FROM {name} CROSS JOIN LATERAL ({}) AS step",
+            each.join(" UNION ALL ")
+        )
+    }
+
     /// PostgreSQL itself folds ASCII. Rust folds every other text, because the two know different rules for it.
     fn compared(&self, compare: Compare, value: &str) -> String {
         let text = format!("({value})::text");

@@ -121,10 +121,10 @@ impl Default for Owns {
                 &[KNOWN, ASKED],
                 Some("DROP FUNCTION pg_temp.relinquish_value(text, anyelement)"),
             ),
-            // A UUID in another spelling than the database's own is no key.
+            // Stable, so that an index finds the value. A UUID in another spelling than the database's own is no key.
             of(
                 AS,
-                "CREATE FUNCTION pg_temp.relinquish_as(value text, witness anyelement) RETURNS anyelement LANGUAGE plpgsql AS
+                "CREATE FUNCTION pg_temp.relinquish_as(value text, witness anyelement) RETURNS anyelement LANGUAGE plpgsql STABLE AS
                  $own$
                  DECLARE result witness%TYPE;
                  BEGIN

@@ -74,6 +74,10 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// statistics show that. In PostgreSQL `CROSS JOIN LATERAL (SELECT * FROM table AS x WHERE … OFFSET 0) AS x`.
     fn then(&self, table: &str, alias: &str, on: &str) -> String;
 
+    /// The steps of a recursive query `name`, after its first select: for each step the columns, what is joined to the
+    /// rows so far, and the condition. PostgreSQL allows one recursive select only, so there the steps are one.
+    fn steps(&self, name: &str, steps: &[(String, String, String)]) -> String;
+
     /// The expression that compares a value. PostgreSQL compares without case by `lower(x COLLATE "und-x-icu")`, and
     /// normalised by `normalize(lower(trim(x)))`. Where this differs from the crate's own folding, it uses values
     /// that Rust computed.

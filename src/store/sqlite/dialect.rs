@@ -118,6 +118,13 @@ impl Dialect for SqliteDialect {
         format!(" CROSS JOIN {table} AS {alias} ON {on}")
     }
 
+    fn steps(&self, name: &str, steps: &[(String, String, String)]) -> String {
+        let step = |(gives, from, which): &(String, String, String)| {
+            format!(" UNION SELECT {gives} FROM {name}{from} WHERE {which}")
+        };
+        steps.iter().map(step).collect()
+    }
+
     fn compared(&self, compare: Compare, value: &str) -> String {
         match compare {
             Compare::Exact => value.to_owned(),

@@ -4,6 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod contract;
+mod crm;
+#[path = "../it/support/hosts.rs"]
+#[expect(dead_code, reason = "the tests of the library need more of it")]
+mod hosts;
+mod journey;
 mod ownership;
 mod schemas;
 mod server;

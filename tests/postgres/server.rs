@@ -40,6 +40,7 @@ rm -rf "$folder"
 
 struct Server {
     port: u16,
+    folder: PathBuf,
     _alive: ChildStdin,
 }
 
@@ -82,7 +83,7 @@ fn server() -> &'static Server {
             .spawn()
             .unwrap();
         let alive = watch.stdin.take().unwrap();
-        let server = Server { port, _alive: alive };
+        let server = Server { port, folder: folder.clone(), _alive: alive };
         let until = Instant::now() + Duration::from_secs(60);
         while !is_up(&server) {
             let log = || ["initdb.log", "server.log"].map(|log| std::fs::read_to_string(folder.join(log)));
@@ -140,6 +141,12 @@ impl Database {
 
     pub(crate) fn config(&self) -> Config {
         config_of(server(), &self.name)
+    }
+
+    /// The folder of the database's own files.
+    pub(crate) fn files(&self) -> PathBuf {
+        let number = self.lines("SELECT oid FROM pg_database WHERE datname = current_database()").concat();
+        server().folder.join("data/base").join(number)
     }
 
     /// The port of the server, for a proxy before it.

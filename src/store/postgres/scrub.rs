@@ -4,9 +4,10 @@ use super::session::PostgresSession;
 use crate::data_map::Value;
 use crate::store::sql::{Bound, Fault, Trouble};
 
-/// Writes each mapped table and its indexes anew, gathers their statistics again, and flushes the old files.
+/// Writes each mapped table and its indexes anew, gathers their statistics again, writes the statistics anew as well,
+/// and flushes what was written.
 ///
-/// PostgreSQL itself only warns a role that does not own a table, so this is checked first.
+/// PostgreSQL itself only warns a role that may not do this, so it is checked first.
 pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<(), Trouble> {
     let mut names: Vec<String> = bound.classes.iter().map(|class| bound.table(&class.table)).collect();
     names.sort();
@@ -37,17 +38,40 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
         }
         tables.push(table.clone());
     }
+    let may = may(session)?;
+    if !may.clean_statistics {
+        let what = "the statistics of the planner keep samples of old values, and only the owner of the database may write \
+                    them anew; let the owner run VACUUM FULL pg_catalog.pg_statistic after a VACUUM (FULL, ANALYZE) of the \
+                    mapped tables";
+        return Err(Fault::Other(what.to_owned()).into());
+    }
     for table in tables {
         session.alone(&format!("VACUUM (FULL, ANALYZE) {table}"))?;
     }
-    let may_flush = session.within(|session| {
-        let sql = "SELECT r.rolsuper OR coalesce((SELECT pg_catalog.pg_has_role(p.oid, 'USAGE') FROM pg_catalog.pg_roles AS p
-                   WHERE p.rolname = 'pg_checkpoint'), FALSE) FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user";
-        session.read(sql, &[])
-    })?;
-    let may_flush = may_flush.first().is_some_and(|row| row.first() == Some(&Value::Integer(1)));
-    if may_flush {
+    for statistics in ["pg_statistic", "pg_statistic_ext_data"] {
+        session.alone(&format!("VACUUM (FULL) pg_catalog.{statistics}"))?;
+    }
+    if may.flush {
         session.alone("CHECKPOINT")?;
     }
     Ok(())
+}
+
+/// What the role may do beside the mapped tables.
+struct May {
+    clean_statistics: bool,
+    flush: bool,
+}
+
+fn may(session: &mut PostgresSession<'_>) -> Result<May, Fault> {
+    let rows = session.within(|session| {
+        let sql = "SELECT r.rolsuper OR pg_catalog.pg_has_role(d.datdba, 'USAGE'),
+                          r.rolsuper OR coalesce((SELECT pg_catalog.pg_has_role(p.oid, 'USAGE') FROM pg_catalog.pg_roles AS p
+                                                  WHERE p.rolname = 'pg_checkpoint'), FALSE)
+                   FROM pg_catalog.pg_roles AS r, pg_catalog.pg_database AS d
+                   WHERE r.rolname = current_user AND d.datname = current_database()";
+        session.read(sql, &[])
+    })?;
+    let is = |n: usize| rows.first().is_some_and(|row| row.get(n) == Some(&Value::Integer(1)));
+    Ok(May { clean_statistics: is(0), flush: is(1) })
 }

@@ -5,6 +5,7 @@
 
 mod contract;
 mod crm;
+mod guarded;
 #[path = "../it/support/hosts.rs"]
 #[expect(dead_code, reason = "the tests of the library need more of it")]
 mod hosts;

@@ -1,8 +1,13 @@
 //! Removes old bytes from the database's files.
 
+use std::time::{Duration, Instant};
+
 use super::session::PostgresSession;
 use crate::data_map::Value;
 use crate::store::sql::{Bound, Fault, Trouble};
+
+/// How long other transactions are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes each mapped table and its indexes anew, gathers their statistics again, writes the statistics anew as well,
 /// and flushes what was written.
@@ -39,15 +44,23 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
         tables.push(table.clone());
     }
     let may = may(session)?;
+    if !may.see_others {
+        let what = "whether another transaction still sees old rows is only shown to members of pg_read_all_stats; grant it to \
+                    this role";
+        return Err(Fault::Other(what.to_owned()).into());
+    }
     if !may.clean_statistics {
         let what = "the statistics of the planner keep samples of old values, and only the owner of the database may write \
                     them anew; let the owner run VACUUM FULL pg_catalog.pg_statistic after a VACUUM (FULL, ANALYZE) of the \
                     mapped tables";
         return Err(Fault::Other(what.to_owned()).into());
     }
+    wait_for_others(session)?;
     for table in tables {
         session.alone(&format!("VACUUM (FULL, ANALYZE) {table}"))?;
     }
+    // The statistics of just now have replaced the old ones.
+    wait_for_others(session)?;
     for statistics in ["pg_statistic", "pg_statistic_ext_data"] {
         session.alone(&format!("VACUUM (FULL) pg_catalog.{statistics}"))?;
     }
@@ -57,21 +70,54 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
     Ok(())
 }
 
+/// Waits until no other transaction can still see what was erased. Until then PostgreSQL copies old rows.
+fn wait_for_others(session: &mut PostgresSession<'_>) -> Result<(), Fault> {
+    let sql = "SELECT pg_current_xact_id()::xid::text";
+    let rows = session.within(|session| session.read(sql, &[]))?;
+    let number = rows.first().and_then(|row| row.first()).cloned().unwrap_or(Value::Null);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let rows = session.within(|session| {
+            session.read(
+                "SELECT EXISTS (
+                     SELECT 1 FROM pg_catalog.pg_stat_activity AS a
+                     WHERE a.pid <> pg_backend_pid() AND coalesce(a.datname = current_database(), TRUE)
+                       AND greatest(age(a.backend_xid), age(a.backend_xmin)) > age($1::text::xid)
+                     UNION ALL SELECT 1 FROM pg_catalog.pg_prepared_xacts AS p
+                     WHERE p.database = current_database() AND age(p.transaction) > age($1::text::xid)
+                     UNION ALL SELECT 1 FROM pg_catalog.pg_replication_slots AS s
+                     WHERE greatest(age(s.xmin), age(s.catalog_xmin)) > age($1::text::xid)
+                 )",
+                std::slice::from_ref(&number),
+            )
+        })?;
+        if rows.first().and_then(|row| row.first()) == Some(&Value::Integer(0)) {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(Fault::Busy);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// What the role may do beside the mapped tables.
 struct May {
     clean_statistics: bool,
     flush: bool,
+    see_others: bool,
 }
 
 fn may(session: &mut PostgresSession<'_>) -> Result<May, Fault> {
     let rows = session.within(|session| {
         let sql = "SELECT r.rolsuper OR pg_catalog.pg_has_role(d.datdba, 'USAGE'),
                           r.rolsuper OR coalesce((SELECT pg_catalog.pg_has_role(p.oid, 'USAGE') FROM pg_catalog.pg_roles AS p
-                                                  WHERE p.rolname = 'pg_checkpoint'), FALSE)
+                                                  WHERE p.rolname = 'pg_checkpoint'), FALSE),
+                          r.rolsuper OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
                    FROM pg_catalog.pg_roles AS r, pg_catalog.pg_database AS d
                    WHERE r.rolname = current_user AND d.datname = current_database()";
         session.read(sql, &[])
     })?;
     let is = |n: usize| rows.first().is_some_and(|row| row.get(n) == Some(&Value::Integer(1)));
-    Ok(May { clean_statistics: is(0), flush: is(1) })
+    Ok(May { clean_statistics: is(0), flush: is(1), see_others: is(2) })
 }

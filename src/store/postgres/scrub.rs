@@ -6,6 +6,8 @@ use super::session::PostgresSession;
 use crate::data_map::Value;
 use crate::store::sql::{Bound, Fault, Trouble};
 
+/// The number of times that a table is written anew.
+const REWRITES: u32 = 10;
 /// How long other transactions are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -55,13 +57,12 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
                     mapped tables";
         return Err(Fault::Other(what.to_owned()).into());
     }
-    wait_for_others(session)?;
     for table in tables {
-        session.alone(&format!("VACUUM (FULL, ANALYZE) {table}"))?;
+        rewrite(session, &table)?;
     }
-    // The statistics of just now have replaced the old ones.
-    wait_for_others(session)?;
-    for statistics in ["pg_statistic", "pg_statistic_ext_data"] {
+    // The statistics of just now have replaced the old ones. Nobody counts what is left of those, so this is done twice.
+    for statistics in ["pg_statistic", "pg_statistic_ext_data", "pg_statistic", "pg_statistic_ext_data"] {
+        wait_for_others(session)?;
         session.alone(&format!("VACUUM (FULL) pg_catalog.{statistics}"))?;
     }
     if may.flush {
@@ -70,23 +71,41 @@ pub(super) fn scrub(session: &mut PostgresSession<'_>, bound: &Bound) -> Result<
     Ok(())
 }
 
-/// Waits until no other transaction can still see what was erased. Until then PostgreSQL copies old rows.
+/// Writes a table anew, again and again until nothing old was copied: a connection that just begins can hold old rows
+/// as well, and is not shown anywhere. ANALYZE counts what is left of them.
+fn rewrite(session: &mut PostgresSession<'_>, table: &str) -> Result<(), Fault> {
+    for _ in 0..REWRITES {
+        wait_for_others(session)?;
+        session.alone(&format!("VACUUM (FULL, ANALYZE) {table}"))?;
+        let rows = session.within(|session| {
+            let sql = "SELECT pg_catalog.pg_stat_get_dead_tuples(to_regclass($1::text)::oid)";
+            session.read(sql, &[Value::from(table)])
+        })?;
+        if rows.first().and_then(|row| row.first()) == Some(&Value::Integer(0)) {
+            return Ok(());
+        }
+    }
+    Err(Fault::Busy)
+}
+
+/// Waits until no other transaction can still see what was erased. Until then PostgreSQL copies old rows. A transaction
+/// that writes in another database of the server counts as well, because new snapshots begin with it.
 fn wait_for_others(session: &mut PostgresSession<'_>) -> Result<(), Fault> {
-    let sql = "SELECT pg_current_xact_id()::xid::text";
+    let sql = "SELECT pg_current_xact_id()::text";
     let rows = session.within(|session| session.read(sql, &[]))?;
     let number = rows.first().and_then(|row| row.first()).cloned().unwrap_or(Value::Null);
     let until = Instant::now() + PATIENCE;
     loop {
         let rows = session.within(|session| {
             session.read(
-                "SELECT EXISTS (
+                "SELECT pg_snapshot_xmin(pg_current_snapshot()) <= $1::text::xid8 OR EXISTS (
                      SELECT 1 FROM pg_catalog.pg_stat_activity AS a
                      WHERE a.pid <> pg_backend_pid() AND coalesce(a.datname = current_database(), TRUE)
-                       AND greatest(age(a.backend_xid), age(a.backend_xmin)) > age($1::text::xid)
+                       AND greatest(age(a.backend_xid), age(a.backend_xmin)) > age($1::text::xid8::xid)
                      UNION ALL SELECT 1 FROM pg_catalog.pg_prepared_xacts AS p
-                     WHERE p.database = current_database() AND age(p.transaction) > age($1::text::xid)
+                     WHERE p.database = current_database() AND age(p.transaction) > age($1::text::xid8::xid)
                      UNION ALL SELECT 1 FROM pg_catalog.pg_replication_slots AS s
-                     WHERE greatest(age(s.xmin), age(s.catalog_xmin)) > age($1::text::xid)
+                     WHERE greatest(age(s.xmin), age(s.catalog_xmin)) > age($1::text::xid8::xid)
                  )",
                 std::slice::from_ref(&number),
             )

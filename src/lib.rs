@@ -164,13 +164,13 @@ pub use ledger::SqliteLedger;
 pub use ledger::{Certificate, FileKeyRing, MemoryLedger};
 pub use plan::{Approval, ApprovedPlan, Asked, Decision, Plan};
 pub use policy::{Policy, PolicyDocument};
-pub use store::{ByRecord, CustomerStore, MemoryStore, RecordStore, Repository};
 #[cfg(feature = "postgres")]
 pub use store::postgres::PostgresStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use store::sql::SqlMap;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::SqliteStore;
+pub use store::{ByRecord, CustomerStore, MemoryStore, RecordStore, Repository};
 
 /// The README's example compiles.
 #[cfg(all(doctest, feature = "sqlite"))]

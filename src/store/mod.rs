@@ -34,9 +34,9 @@ mod memory;
 mod mentions;
 mod ownerless;
 mod page;
-mod sharing;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod sharing;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]

@@ -140,7 +140,8 @@ async fn records_expire_by_their_own_age() {
     database.run("UPDATE call_records SET started_at = '2020-01-01' WHERE id = (SELECT min(id) FROM call_records WHERE client_id = 18)");
     let engine = engine(&host).await;
     let old = "SELECT count(*) FROM call_records WHERE started_at < '2024-11-21'";
-    let (before, all) = (database.lines(old).concat(), database.lines("SELECT count(*) FROM call_records").concat());
+    let (before, all) =
+        (database.lines(old).concat(), database.lines("SELECT count(*) FROM call_records").concat());
     assert_ne!(before, "0");
     let PlannedExpiry::Plan(plan) = engine.plan_expiry([TenantId::from("1")]).await.unwrap() else {
         panic!("something expires")

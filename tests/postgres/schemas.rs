@@ -158,7 +158,10 @@ async fn what_the_map_forgets_is_refused_at_the_start() {
             Ok(_) => panic!("nothing is said of {sql}"),
         }
     };
-    let said = refused("CREATE TABLE notes (id int PRIMARY KEY, client_id int REFERENCES clients ON DELETE CASCADE)").await;
+    let said = refused(
+        "CREATE TABLE notes (id int PRIMARY KEY, client_id int REFERENCES clients ON DELETE CASCADE)",
+    )
+    .await;
     assert!(said.contains("notes") && said.contains("nobody mapped it"), "{said}");
     let said = refused("ALTER TABLE clients ADD phone text").await;
     assert!(said.contains("phone"), "{said}");
@@ -171,7 +174,8 @@ async fn what_the_map_forgets_is_refused_at_the_start() {
     assert!(said.contains("clients.copies") && said.contains("audit"), "{said}");
     // A view is no table.
     let view = map_of("people", "'id'", "fields = { name = 'name' }");
-    let sql = "CREATE TABLE clients (id int PRIMARY KEY, name text); CREATE VIEW people AS SELECT * FROM clients";
+    let sql =
+        "CREATE TABLE clients (id int PRIMARY KEY, name text); CREATE VIEW people AS SELECT * FROM clients";
     let Err(StoreError::Map(problems)) = open(sql, &view).await else { panic!("a view is mapped") };
     assert!(problems.to_string().contains("people"), "{problems}");
 }

@@ -5,7 +5,6 @@
 //! whatever way, the shell's input ends, and the shell stops the server and removes the folder.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
@@ -109,7 +108,8 @@ fn config_of(server: &Server, database: &str) -> Config {
 /// Waits on a thread of its own, because the caller may be within a runtime.
 fn block_on_own<T: Send>(work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| {
-        let wait = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+        let wait =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
         scope.spawn(wait).join().unwrap()
     })
 }
@@ -226,20 +226,11 @@ impl Database {
     /// The rows of a query as lines, a value that is NULL as `NULL`.
     pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
         let line = |row: Vec<Option<String>>| {
-            let values: Vec<String> = row.into_iter().map(|value| value.unwrap_or("NULL".to_owned())).collect();
+            let values: Vec<String> =
+                row.into_iter().map(|value| value.unwrap_or("NULL".to_owned())).collect();
             values.join("|")
         };
         self.rows(sql).into_iter().map(line).collect()
-    }
-
-    /// Removes the database, where many are made.
-    pub(crate) fn remove(self) {
-        let (name, admin) = (self.name, config_of(server(), "postgres"));
-        block_on_own(async move {
-            let (client, connection) = admin.connect(NoTls).await.unwrap();
-            let _connection = tokio::spawn(connection);
-            client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
-        });
     }
 }
 
@@ -250,10 +241,8 @@ pub(crate) fn pool(config: Config) -> Pool {
     Pool::builder(manager).max_size(4).build().unwrap()
 }
 
-/// The folder is private: nobody else reads what tests write.
 #[test]
 fn the_server_answers() {
     let database = Database::with("CREATE TABLE t (x int); INSERT INTO t VALUES (1), (NULL)");
     assert_eq!(database.lines("SELECT x FROM t ORDER BY x"), ["1", "NULL"]);
-    std::io::stdout().flush().unwrap();
 }

@@ -190,8 +190,8 @@ fn text(raw: &[u8]) -> Result<Value, Unread> {
 
 /// The numbers of arrays of built-in types.
 const ARRAYS: [u32; 20] = [
-    199, 1000, 1001, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028, 1041, 1115, 1182, 1183, 1185, 1231,
-    2951, 3807,
+    199, 1000, 1001, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028, 1041, 1115, 1182, 1183, 1185,
+    1231, 2951, 3807,
 ];
 
 /// An array as JSON.
@@ -223,8 +223,7 @@ fn array(of: u32, bytes: &mut Bytes<'_>, kinds: &Kinds) -> Result<Value, Unread>
     }
     // The last dimension is the innermost.
     for length in lengths.iter().skip(1).rev() {
-        elements =
-            elements.chunks((*length).max(1)).map(|chunk| format!("[{}]", chunk.join(","))).collect();
+        elements = elements.chunks((*length).max(1)).map(|chunk| format!("[{}]", chunk.join(","))).collect();
     }
     Ok(Value::Text(format!("[{}]", elements.join(","))))
 }
@@ -287,8 +286,7 @@ const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(2000, 1, 1) {
 
 fn date(days: i32) -> String {
     let counted = Days::new(u64::from(days.unsigned_abs()));
-    let day =
-        if days < 0 { EPOCH.checked_sub_days(counted) } else { EPOCH.checked_add_days(counted) };
+    let day = if days < 0 { EPOCH.checked_sub_days(counted) } else { EPOCH.checked_add_days(counted) };
     match (days, day) {
         (i32::MAX, _) => "infinity".to_owned(),
         (i32::MIN, _) => "-infinity".to_owned(),

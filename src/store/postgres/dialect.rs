@@ -164,10 +164,7 @@ impl Dialect for PostgresDialect {
         if each.is_empty() {
             return String::new();
         }
-        format!(
-            " UNION SELECT step.* FROM {name} CROSS JOIN LATERAL ({}) AS step",
-            each.join(" UNION ALL ")
-        )
+        format!(" UNION SELECT step.* FROM {name} CROSS JOIN LATERAL ({}) AS step", each.join(" UNION ALL "))
     }
 
     /// PostgreSQL itself folds ASCII. Rust folds every other text, because the two know different rules for it.
@@ -182,10 +179,9 @@ impl Dialect for PostgresDialect {
             Compare::Exact => value.to_owned(),
             Compare::Text => text,
             Compare::NoCase => folded(&format!("lower({text} COLLATE \"C\")"), "nocase"),
-            Compare::Normalised => folded(
-                &format!("lower(btrim({text}, E' \\t\\n\\x0B\\f\\r') COLLATE \"C\")"),
-                "normalised",
-            ),
+            Compare::Normalised => {
+                folded(&format!("lower(btrim({text}, E' \\t\\n\\x0B\\f\\r') COLLATE \"C\")"), "normalised")
+            }
         }
     }
 
@@ -196,8 +192,7 @@ impl Dialect for PostgresDialect {
         (far, far_type): (&str, Option<Datatype>),
     ) -> String {
         // Each side is also compared in the other side's type, so that an index on either side can be used.
-        let number =
-            |text: &str| format!("CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN ({text})::bigint END");
+        let number = |text: &str| format!("CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN ({text})::bigint END");
         match (compare, near_type, far_type) {
             (Compare::Exact, ..) => format!("{near} = {far}"),
             (Compare::Text, Some(Datatype::Text), Some(Datatype::Integer)) => {
@@ -329,7 +324,10 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_apart_by_its_columns() {
-        assert_eq!(columns_of("\"t\".\"a\", \"t\".\"b, \"\"c\"\"\""), ["\"t\".\"a\"", "\"t\".\"b, \"\"c\"\"\""]);
+        assert_eq!(
+            columns_of("\"t\".\"a\", \"t\".\"b, \"\"c\"\"\""),
+            ["\"t\".\"a\"", "\"t\".\"b, \"\"c\"\"\""]
+        );
         assert_eq!(columns_of(""), Vec::<&str>::new());
     }
 

@@ -20,7 +20,6 @@ impl Trouble {
             return Self::lost("the connection to the server was cut");
         };
         let code = refused.code().code();
-        if std::env::var_os("PGDBG").is_some() { eprintln!("PGDBG {refused:?}"); } // TEMPORARY
         let is_again = matches!(code, "40001" | "40P01");
         let is_lost = code.starts_with("08") || code.starts_with("57P");
         Self { fault: fault(refused, code), is_again, is_lost }

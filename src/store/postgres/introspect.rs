@@ -11,7 +11,8 @@ use crate::store::sql::{
 };
 
 /// The schemas that are the host's.
-const HOSTS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'";
+const HOSTS: &str =
+    "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'";
 
 /// A number that changes with every change of the schema: each such change writes a row of the catalogue anew.
 pub(super) fn version(session: &mut PostgresSession<'_>) -> Result<i64, Fault> {
@@ -44,7 +45,10 @@ pub(super) fn version(session: &mut PostgresSession<'_>) -> Result<i64, Fault> {
         ),
         "SELECT e.oid::text || ' ' || e.xmin::text FROM pg_catalog.pg_enum AS e".to_owned(),
     ];
-    let sql = format!("SELECT md5(string_agg(part, ';' ORDER BY part)) FROM ({}) AS parts", parts.join(" UNION ALL "));
+    let sql = format!(
+        "SELECT md5(string_agg(part, ';' ORDER BY part)) FROM ({}) AS parts",
+        parts.join(" UNION ALL ")
+    );
     let rows = session.read(&sql, &[])?;
     Ok(rows.first().and_then(|row| row.first()).and_then(Value::as_text).map_or(0, number_of))
 }
@@ -139,7 +143,8 @@ fn tables(session: &mut PostgresSession<'_>) -> Result<Tables, Fault> {
 /// The partitioned table of each partition.
 fn partitions(session: &mut PostgresSession<'_>) -> Result<BTreeMap<i64, i64>, Fault> {
     let mut above = BTreeMap::new();
-    let sql = "SELECT c.oid::bigint, pg_catalog.pg_partition_root(c.oid)::oid::bigint FROM pg_catalog.pg_class AS c
+    let sql =
+        "SELECT c.oid::bigint, pg_catalog.pg_partition_root(c.oid)::oid::bigint FROM pg_catalog.pg_class AS c
                WHERE c.relispartition AND c.relkind IN ('r', 'p')";
     each(session, sql, |row| {
         above.insert(row.number(0), row.number(1));

@@ -115,7 +115,8 @@ impl CustomerStore for PostgresStore {
 #[async_trait]
 impl Scrub for PostgresStore {
     async fn scrub(&self) -> Result<(), StoreError> {
-        self.call("scrubbing the database's files", |frame, session| scrub::scrub(session, &frame.bound)).await
+        self.call("scrubbing the database's files", |frame, session| scrub::scrub(session, &frame.bound))
+            .await
     }
 }
 

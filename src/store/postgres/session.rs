@@ -103,7 +103,8 @@ impl<'s> PostgresSession<'s> {
                 Err(Fault::Other(format!("PostgreSQL {version} is older than 14")))
             }
             Some([_, _, Value::Integer(0)]) => Err(Fault::Other(
-                "track_counts is off, so nobody can see to which tables triggers write; turn it on".to_owned(),
+                "track_counts is off, so nobody can see to which tables triggers write; turn it on"
+                    .to_owned(),
             )),
             Some(_) => Ok(()),
             None => Err(Fault::Other("the server did not tell its version".to_owned())),
@@ -325,6 +326,38 @@ impl<'s> PostgresSession<'s> {
         Ok(())
     }
 
+    /// The statement itself, once everything that it asks of Rust is known and its table is noted.
+    fn prepared<'q>(&mut self, sql: &'q str, parameters: &[Value]) -> Result<&'q str, Fault> {
+        let mut parts = sql.split(PARTS);
+        let (statement, table, select) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        if let Some(select) = select.filter(|select| !select.is_empty()) {
+            // Every value is counted, so that every value is computed.
+            let probe = format!("SELECT count(probe) FROM ({select}) AS probe");
+            self.settled(&probe, parameters)?;
+        }
+        if let (Some(table), Some(open)) = (table.filter(|table| !table.is_empty()), &mut self.open) {
+            open.written.insert(table.to_owned());
+        }
+        Ok(statement)
+    }
+
+    /// The numbers of a statement that returns one row of them. A statement that writes cannot be within another one.
+    fn counts_of(&mut self, sql: &str) -> Result<Vec<u64>, Fault> {
+        let numbers: Vec<i64> = self.wait(async |client| {
+            let rows = client.query_typed_raw(sql, Vec::<(Parameter, Type)>::new()).await?;
+            pin_mut!(rows);
+            let mut numbers = Vec::new();
+            while let Some(row) = rows.next().await {
+                let row = row?;
+                for n in 0..row.len() {
+                    numbers.push(row.try_get(n)?);
+                }
+            }
+            Ok(numbers)
+        })?;
+        Ok(numbers.into_iter().map(|number| u64::try_from(number).unwrap_or(0)).collect())
+    }
+
     /// Runs a statement that writes. Returns the number of rows.
     fn write(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault> {
         self.create(sql)?;
@@ -383,7 +416,8 @@ impl<'s> PostgresSession<'s> {
         let tables: Vec<Vec<Value>> =
             counted.iter().filter(is_new).map(|(table, _)| vec![Value::Integer(*table)]).collect();
         let echoes = locked(&self.shared.echoes).clone();
-        let expected = open.written.iter().cloned().chain(echoes.iter().map(|name| PostgresDialect.table(name)));
+        let expected =
+            open.written.iter().cloned().chain(echoes.iter().map(|name| PostgresDialect.table(name)));
         let expected: Vec<Vec<Value>> = expected.map(|name| vec![Value::from(name)]).collect();
         if !tables.is_empty() {
             // A partition or an inheriting table counts as the table above it.
@@ -507,18 +541,27 @@ impl Session for PostgresSession<'_> {
         if locked(&self.shared.owns).learn(sql) {
             return Ok(0);
         }
-        let mut parts = sql.split(PARTS);
-        let (statement, table, select) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         self.within(|session| {
-            if let Some(select) = select.filter(|select| !select.is_empty()) {
-                // Every value is counted, so that every value is computed.
-                let probe = format!("SELECT count(probe) FROM ({select}) AS probe");
-                session.settled(&probe, parameters)?;
-            }
-            if let (Some(table), Some(open)) = (table.filter(|table| !table.is_empty()), &mut session.open) {
-                open.written.insert(table.to_owned());
-            }
+            let statement = session.prepared(sql, parameters)?;
             session.write(statement, parameters)
+        })
+    }
+
+    /// One statement: foreign keys that cannot be deferred are checked when it ends.
+    fn delete_together(&mut self, statements: &[&str]) -> Result<Vec<u64>, Fault> {
+        if let [only] = statements {
+            return Ok(vec![self.execute(only, &[])?]);
+        }
+        self.within(|session| {
+            let mut deletes = Vec::with_capacity(statements.len());
+            for (n, sql) in statements.iter().enumerate() {
+                deletes.push(format!("gone{n} AS ({} RETURNING 1)", session.prepared(sql, &[])?));
+            }
+            let counts = (0..statements.len()).map(|n| format!("(SELECT count(*) FROM gone{n})"));
+            let sql = format!("WITH {} SELECT {}", deletes.join(", "), counts.collect::<Vec<_>>().join(", "));
+            session.create(&sql)?;
+            let counted = session.counts_of(&sql)?;
+            Ok(counted)
         })
     }
 

@@ -87,7 +87,10 @@ impl Declared {
             },
             _ => return None,
         };
-        Some(Check::perhaps(text, move |value| if *value == Value::Null { Some(true) } else { accepts(value) }))
+        Some(Check::perhaps(
+            text,
+            move |value| if *value == Value::Null { Some(true) } else { accepts(value) },
+        ))
     }
 }
 

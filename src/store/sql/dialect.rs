@@ -123,7 +123,10 @@ pub(crate) struct OwnTable {
 #[derive(Clone, Debug)]
 pub(crate) enum Holds {
     /// Values of a column of the table that the table is [like](OwnTable::like), with its type if known.
-    Like { column: String, datatype: Option<Datatype> },
+    Like {
+        column: String,
+        datatype: Option<Datatype>,
+    },
     /// A number.
     Number,
     /// 0 or 1; the default is 0.

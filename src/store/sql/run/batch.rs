@@ -51,7 +51,8 @@ impl Frame {
             let rows = ways.into_iter().map(|ways| ways.into_iter().next().unwrap_or_else(nobody));
             let parameter = json_rows(rows);
             let list = dialect.rows(1, &columns);
-            let sql = format!("INSERT INTO {batch} (n, {names}) SELECT list.place, {gives} FROM {list} AS list");
+            let sql =
+                format!("INSERT INTO {batch} (n, {names}) SELECT list.place, {gives} FROM {list} AS list");
             session.execute(&sql, &[parameter])?;
             return Ok(());
         }

@@ -19,6 +19,7 @@ use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{json_rows, quoted, source_sql};
 use crate::store::sql::triggers::changed_otherwise;
 use crate::store::sql::values;
+use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{batch, stand_in_sql};
 use crate::store::{Batch, Counts, Erased, Otherwise, StoreError, Target};
 use crate::treatment::Treatment;
@@ -318,19 +319,53 @@ impl Frame {
         Ok(done)
     }
 
-    /// Deletes rows. Returns the number of rows by class.
+    /// Deletes rows. Returns the number of rows by class. Classes whose rows reference each other in a circle are
+    /// deleted together, because no order suits their foreign keys.
     fn delete(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
-        let mut done = Vec::with_capacity(found.len());
-        for (class, _) in found {
-            let Some(Act::Delete(sql) | Act::HandOver { delete: Some(Instead { sql, .. }), .. }) = &class.act
-            else {
-                done.push(0);
-                continue;
-            };
-            let delete = Statement { sql: sql.clone(), parameters: Vec::new() };
-            done.push(self.execute(session, class, &delete)?);
+        let mut done = vec![0; found.len()];
+        let deletes: Vec<(usize, &ClassScript, &str)> = found
+            .iter()
+            .enumerate()
+            .filter_map(|(n, (class, _))| match &class.act {
+                Some(Act::Delete(sql) | Act::HandOver { delete: Some(Instead { sql, .. }), .. }) => {
+                    Some((n, *class, sql.as_str()))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut rest = deletes.as_slice();
+        while let Some((_, first, _)) = rest.first() {
+            let (together, others) = rest.split_at(self.circle_at(rest));
+            let statements: Vec<&str> = together.iter().map(|(.., sql)| *sql).collect();
+            let deleted = session.delete_together(&statements);
+            let deleted = deleted.map_err(|fault| self.failed_at(&first.class, fault))?;
+            for ((n, ..), rows) in together.iter().zip(deleted) {
+                if let Some(done) = done.get_mut(*n) {
+                    *done = rows;
+                }
+            }
+            rest = others;
         }
         Ok(done)
+    }
+
+    /// How many of the first classes are in one circle: a later class references an earlier one.
+    fn circle_at(&self, deletes: &[(usize, &ClassScript, &str)]) -> usize {
+        let bound = |place: usize| self.bound.class(&deletes.get(place)?.1.class);
+        let references = |later: usize, earlier: usize| {
+            let (Some(later), Some(earlier)) = (bound(later), bound(earlier)) else { return false };
+            let leads = |link: &BoundLink| {
+                link.heads.contains(&earlier.name) || link.to_table.eq_ignore_ascii_case(&earlier.table)
+            };
+            later.links.iter().any(leads)
+        };
+        let (mut length, mut place) = (1, 0);
+        while place < length {
+            let furthest = (place + 1..deletes.len()).rev().find(|later| references(*later, place));
+            length = length.max(furthest.map_or(0, |later| later + 1));
+            place += 1;
+        }
+        length
     }
 
     /// The number that a statement returns.
@@ -345,12 +380,16 @@ impl Frame {
         class: &ClassScript,
         statement: &Statement,
     ) -> Result<u64, Trouble> {
-        session.execute(&statement.sql, &statement.parameters).map_err(|fault| {
-            match values::take_failure(&self.bench) {
-                Some(why) => Fault::Other(why).into(),
-                None => self.refused_at(&class.class)(fault),
-            }
-        })
+        let executed = session.execute(&statement.sql, &statement.parameters);
+        executed.map_err(|fault| self.failed_at(&class.class, fault))
+    }
+
+    /// The error of a statement of a class.
+    fn failed_at(&self, class: &ClassName, fault: Fault) -> Trouble {
+        match values::take_failure(&self.bench) {
+            Some(why) => Fault::Other(why).into(),
+            None => self.refused_at(class)(fault),
+        }
     }
 
     /// Whether a link leads to a row that is deleted.

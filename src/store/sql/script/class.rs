@@ -177,9 +177,7 @@ impl Writer<'_> {
             if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.clone() };
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
-            RecordAction::Delete => {
-                Some(Act::Delete(dialect.delete(&host, &table, &touched.are(&free))))
-            }
+            RecordAction::Delete => Some(Act::Delete(dialect.delete(&host, &table, &touched.are(&free)))),
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
                 // Every row is written; what is erased already keeps its value. Whether a row was written must not

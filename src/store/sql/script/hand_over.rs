@@ -114,8 +114,11 @@ impl Writer<'_> {
             .zip(&link.to_columns)
             .filter_map(|(near, to)| {
                 let part = place(to)?;
-                let value =
-                    format!("(SELECT b.s{part} FROM {} AS b WHERE {})", batch(self.bound), same.join(" AND "));
+                let value = format!(
+                    "(SELECT b.s{part} FROM {} AS b WHERE {})",
+                    batch(self.bound),
+                    same.join(" AND ")
+                );
                 Some((quoted(near), value))
             })
             .collect()

@@ -95,12 +95,7 @@ pub(super) async fn refused<B: Base>(base: &B, world: &World, written: &Written)
 }
 
 impl<'b, B: Base> Host<'b, B> {
-    async fn open(
-        base: &'b B,
-        world: &World,
-        written: &Written,
-        name: &'static str,
-    ) -> Result<Self, String> {
+    async fn open(base: &'b B, world: &World, written: &Written, name: &'static str) -> Result<Self, String> {
         base.create(world, written, name);
         let (store, treatment) = open(base, written, name).await?;
         Ok(Self { base, name, shape: Shape::clone(&world.shape), store, treatment })

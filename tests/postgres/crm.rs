@@ -1,5 +1,6 @@
 //! The CRM of the quickstart in PostgreSQL: the same rows, in the types that such a database has.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ fn rows(path: &Path) -> String {
         let mut rows = rows.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             let values: Vec<String> = (0..width).map(|n| literal(&row.get(n).unwrap())).collect();
-            sql.push_str(&format!("INSERT INTO {table} VALUES ({});\n", values.join(", ")));
+            writeln!(sql, "INSERT INTO {table} VALUES ({});", values.join(", ")).unwrap();
         }
     }
     sql

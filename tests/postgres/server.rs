@@ -72,6 +72,7 @@ fn server() -> &'static Server {
         let below = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
         let folder = tempfile::Builder::new().prefix("relinquish-pg-").tempdir_in(below).unwrap().keep();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        #[expect(clippy::zombie_processes, reason = "the shell outlives the tests, whose end it waits for")]
         let mut watch = Command::new("sh")
             .args(["-c", SCRIPT, "sh"])
             .args([programs().as_os_str(), folder.as_os_str()])

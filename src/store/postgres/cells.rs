@@ -256,7 +256,11 @@ fn numeric(bytes: &mut Bytes<'_>) -> Result<Value, Unread> {
         let place = i32::from(weight) - at;
         usize::try_from(place).ok().and_then(|place| digits.get(place)).copied().unwrap_or(0)
     };
-    let whole: String = (0..=i32::from(weight.max(0))).rev().map(|at| format!("{:04}", digit(at))).collect();
+    let groups = |places: &mut dyn Iterator<Item = i32>| {
+        let each: Vec<String> = places.map(|at| format!("{:04}", digit(at))).collect();
+        each.concat()
+    };
+    let whole = groups(&mut (0..=i32::from(weight.max(0))).rev());
     let whole = whole.trim_start_matches('0');
     let mut text = String::new();
     if sign == 0x4000 {
@@ -264,8 +268,8 @@ fn numeric(bytes: &mut Bytes<'_>) -> Result<Value, Unread> {
     }
     text.push_str(if whole.is_empty() { "0" } else { whole });
     if scale > 0 {
-        let groups = i32::try_from(scale.div_ceil(4)).unwrap_or(i32::MAX);
-        let fraction: String = (1..=groups).map(|at| format!("{:04}", digit(-at))).collect();
+        let count = i32::try_from(scale.div_ceil(4)).unwrap_or(i32::MAX);
+        let fraction = groups(&mut (1..=count).map(|at| -at));
         text.push('.');
         text.push_str(fraction.get(..scale).unwrap_or(&fraction));
     }

@@ -68,34 +68,36 @@ impl Computing {
             Failure::Unreadable(why) => Refusal { what: "a value cannot be read", unreadable: Some(why) },
         };
         let (tag, mut rest) = Asked::of(asked).map_err(plain)?;
-        if let Some(result) = self.of_schema(tag, &mut rest).transpose() {
-            return result.map_err(plain);
+        if matches!(tag, "nocase" | "normalised" | "unsearchable" | "no_date") {
+            return self.of_schema(tag, &mut rest).map_err(plain);
         }
         let result = values::with(&self.bench, |working| of_treatment(working, tag, &mut rest));
         result.map_err(|what| Refusal { what, unreadable: values::take_unreadable(&self.bench) })
     }
 
     /// Computations that need no treatment.
-    fn of_schema(&self, tag: &str, rest: &mut Asked<'_>) -> Result<Option<Option<String>>, Failure> {
-        Ok(Some(match tag {
+    fn of_schema(&self, tag: &str, rest: &mut Asked<'_>) -> Result<Option<String>, Failure> {
+        Ok(match tag {
             "nocase" => compared(Compare::NoCase, Cell::from(&rest.value()?)),
             "normalised" => compared(Compare::Normalised, Cell::from(&rest.value()?)),
             "unsearchable" => {
                 let read_as = ReadAs::ALL.get(rest.number::<usize>()?).ok_or(GARBLED)?;
-                flag(is_unsearchable(Cell::from(&rest.value()?), *read_as))
+                spelled(is_unsearchable(Cell::from(&rest.value()?), *read_as))
             }
             "no_date" => {
                 let form = self.forms.get(rest.number::<usize>()?).ok_or(GARBLED)?;
                 let day = NaiveDate::from_num_days_from_ce_opt(rest.number()?);
                 let value = rest.value()?;
-                flag(form.read_stored(Cell::from(&value).stored(), day).is_unreadable())
+                spelled(form.read_stored(Cell::from(&value).stored(), day).is_unreadable())
             }
-            _ => return Ok(None),
-        }))
+            _ => return Err(GARBLED),
+        })
     }
 }
 
-fn flag(is: bool) -> Option<String> {
+/// A condition as PostgreSQL spells it.
+#[expect(clippy::unnecessary_wraps, reason = "every other result may be NULL")]
+fn spelled(is: bool) -> Option<String> {
     Some(if is { "t" } else { "f" }.to_owned())
 }
 
@@ -113,14 +115,14 @@ fn of_treatment(working: &mut Working, tag: &str, rest: &mut Asked<'_>) -> Resul
         "json" => text_of(&working.json(n, value, key)?),
         "release" => text_of(&working.release(n, value, key)?),
         "general" => text_of(&working.general(n, value)?),
-        "holds" => flag(working.holds(n, value)?),
-        "json_holds" => flag(working.json_holds(n, value, key)?),
-        "mentions" => flag(working.mentions(n, value, customer, key)?),
-        "released" => flag(working.is_released(n, value, customer, key)?),
+        "holds" => spelled(working.holds(n, value)?),
+        "json_holds" => spelled(working.json_holds(n, value, key)?),
+        "mentions" => spelled(working.mentions(n, value, customer, key)?),
+        "released" => spelled(working.is_released(n, value, customer, key)?),
         "uncertain" => Some(working.uncertain(n, value, customer)?.to_string()),
-        "kept" => flag(working.duty(n, value)?.keeps),
+        "kept" => spelled(working.duty(n, value)?.keeps),
         "day" => working.duty(n, value)?.day.map(|day| day.num_days_from_ce().to_string()),
-        "unreadable" => flag(working.duty(n, value)?.is_unreadable),
+        "unreadable" => spelled(working.duty(n, value)?.is_unreadable),
         _ => return Err(GARBLED),
     })
 }

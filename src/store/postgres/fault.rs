@@ -57,9 +57,8 @@ fn fault(error: &DbError, code: &str) -> Fault {
         _ if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
             Fault::Lost(format!("the server ended the work (SQLSTATE {code})"))
         }
-        _ if code.starts_with("28") || code == "3D000" => {
-            Fault::Other(format!("the server refused the login (SQLSTATE {code})"))
-        }
+        // The login is refused, or there is no such database.
+        _ if code.starts_with("28") || code == "3D000" => Fault::NotFound,
         // The text quotes the statement, which holds no value; within a function it may quote what the function made
         // of a value.
         _ if code.starts_with("42") && error.where_().is_none() => Fault::Other(error.message().to_owned()),

@@ -226,7 +226,7 @@ fn indexes(session: &mut PostgresSession<'_>, tables: &mut Tables) -> Result<(),
         } else if row.is(3) {
             let mut index = UniqueIndex::new(table, &row.text(1), &row.text(6), parts, of_some);
             if row.is(8) {
-                index.null_counts = index.columns.clone();
+                index.null_counts.clone_from(&index.columns);
             }
             table.unique.push(index);
         }
@@ -378,8 +378,7 @@ fn written(body: &str) -> Vec<String> {
     for (n, word) in words.iter().enumerate() {
         let at = |offset: usize| words.get(n + offset).map(String::as_str);
         let start = match (word.as_str(), at(1)) {
-            ("insert", Some("into")) | ("delete", Some("from")) => 2,
-            ("update", Some("only")) => 2,
+            ("insert", Some("into")) | ("delete", Some("from")) | ("update", Some("only")) => 2,
             ("update", Some(_)) => 1,
             _ => continue,
         };

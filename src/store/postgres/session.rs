@@ -169,16 +169,15 @@ impl<'s> PostgresSession<'s> {
         if let Some(path) = &*locked(&self.shared.search_path) {
             return Ok(path.clone());
         }
-        let mut path = String::new();
-        for row in self.raw("SELECT current_setting('search_path')", &[])? {
-            path = self.decoded(&row)?.first().and_then(Value::as_text).unwrap_or_default().to_owned();
-        }
-        let has_temp = path.split(',').any(|part| part.trim() == "pg_temp");
-        if path.trim().is_empty() {
-            path = "pg_temp".to_owned();
-        } else if !has_temp {
-            path.push_str(", pg_temp");
-        }
+        let rows = self.read("SELECT current_setting('search_path')", &[])?;
+        let set =
+            rows.first().and_then(|row| row.first()).and_then(Value::as_text).unwrap_or_default().trim();
+        let has_temp = set.split(',').any(|part| part.trim() == "pg_temp");
+        let path = match (set, has_temp) {
+            ("", _) => "pg_temp".to_owned(),
+            (set, true) => set.to_owned(),
+            (set, false) => format!("{set}, pg_temp"),
+        };
         *locked(&self.shared.search_path) = Some(path.clone());
         Ok(path)
     }

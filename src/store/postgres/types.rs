@@ -48,11 +48,8 @@ impl Declared {
         let accepts: fn(&Value) -> Option<bool> = match self.base.as_str() {
             _ if self.is_array => |value| match value {
                 Value::Text(text) => {
-                    if text.trim() == "{}" {
-                        Some(true)
-                    } else {
-                        text.trim().starts_with(['{', '[']).then_some(None).unwrap_or(Some(false))
-                    }
+                    let text = text.trim();
+                    if text.starts_with(['{', '[']) && text != "{}" { None } else { Some(text == "{}") }
                 }
                 _ => Some(false),
             },
@@ -67,8 +64,8 @@ impl Declared {
                 Value::Text(text) => Some(["t", "f", "true", "false"].contains(&text.as_str())),
                 _ => Some(false),
             },
-            "int2" => |value| within(value, i64::from(i16::MIN)..=i64::from(i16::MAX)),
-            "int4" => |value| within(value, i64::from(i32::MIN)..=i64::from(i32::MAX)),
+            "int2" => |value| Some(is_within(value, i64::from(i16::MIN)..=i64::from(i16::MAX))),
+            "int4" => |value| Some(is_within(value, i64::from(i32::MIN)..=i64::from(i32::MAX))),
             "numeric" => |value| match value {
                 Value::Integer(_) | Value::Real(_) => None,
                 Value::Text(text) if text.trim().parse::<f64>().is_ok() => None,
@@ -94,11 +91,11 @@ impl Declared {
     }
 }
 
-fn within(value: &Value, range: std::ops::RangeInclusive<i64>) -> Option<bool> {
+fn is_within(value: &Value, range: std::ops::RangeInclusive<i64>) -> bool {
     match value {
-        Value::Integer(number) => Some(range.contains(number)),
-        Value::Text(text) => Some(text.trim().parse::<i64>().is_ok_and(|number| range.contains(&number))),
-        _ => Some(false),
+        Value::Integer(number) => range.contains(number),
+        Value::Text(text) => text.trim().parse::<i64>().is_ok_and(|number| range.contains(&number)),
+        _ => false,
     }
 }
 

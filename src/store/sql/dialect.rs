@@ -110,6 +110,7 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
 }
 
 /// A temporary table of the session.
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite needs the types alone"))]
 pub(crate) struct OwnTable {
     pub(crate) name: String,
     /// The host's table of the columns that are [like](Holds::Like) one of its columns.
@@ -121,6 +122,10 @@ pub(crate) struct OwnTable {
 
 /// The content of a column of a temporary table.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "a database needs the type or the column")
+)]
 pub(crate) enum Holds {
     /// Values of a column of the table that the table is [like](OwnTable::like), with its type if known.
     Like {

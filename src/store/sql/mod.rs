@@ -328,12 +328,24 @@ mod mend;
 mod notes;
 mod paste;
 mod run;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "SQLite's schema is read from its own statements")
+)]
 mod schema;
 mod script;
 mod session;
 mod shape;
 mod spelling;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "SQLite's schema is read from its own statements")
+)]
 mod tokens;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "SQLite's schema is read from its own statements")
+)]
 mod triggers;
 pub(crate) mod values;
 mod way;
@@ -349,10 +361,9 @@ pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use run::{Frame, Work, date_forms, is_unsearchable};
-pub(crate) use schema::{
-    Column, ForeignKey, OnDelete, RowRule, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars,
-    datatype, declared_chars,
-};
+pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
+#[cfg(feature = "sqlite")]
+pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};
 pub(crate) use session::{Purpose, Row, Session};
 #[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;

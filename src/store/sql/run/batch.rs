@@ -42,11 +42,11 @@ impl Frame {
         let names = names.join(", ");
         let nobody = || vec![Value::Null; columns.len()];
         let host = self.bound.table(&map.table);
-        let typed: Vec<String> = (0..)
+        let in_type: Vec<String> = (0..)
             .zip(&map.key)
             .map(|(part, key): (usize, _)| dialect.in_type_of(&host, key, &format!("list.k{part}")))
             .collect();
-        let gives = typed.join(", ");
+        let gives = in_type.join(", ");
         if ways.iter().all(|ways| ways.len() < 2) {
             let rows = ways.into_iter().map(|ways| ways.into_iter().next().unwrap_or_else(nobody));
             let parameter = json_rows(rows);
@@ -68,7 +68,7 @@ impl Frame {
         }
         columns.splice(0..0, ["n", "way"].map(|name| (name.to_owned(), Datatype::Integer)));
         let is_there: Vec<String> =
-            typed.iter().zip(&map.key).map(|(typed, key)| format!("x.{} = {typed}", quoted(key))).collect();
+            in_type.iter().zip(&map.key).map(|(value, key)| format!("x.{} = {value}", quoted(key))).collect();
         let is_there = is_there.join(" AND ");
         let is_nobodys = format!("NOT (way > 0 AND EXISTS (SELECT 1 FROM {host} AS x WHERE {is_there}))");
         let sql = format!(

@@ -337,9 +337,9 @@ impl Frame {
         while let Some((_, first, _)) = rest.first() {
             let (together, others) = rest.split_at(self.circle_at(rest));
             let statements: Vec<&str> = together.iter().map(|(.., sql)| *sql).collect();
-            let deleted = session.delete_together(&statements);
-            let deleted = deleted.map_err(|fault| self.failed_at(&first.class, fault))?;
-            for ((n, ..), rows) in together.iter().zip(deleted) {
+            let counted = session.delete_together(&statements);
+            let counted = counted.map_err(|fault| self.failed_at(&first.class, fault))?;
+            for ((n, ..), rows) in together.iter().zip(counted) {
                 if let Some(done) = done.get_mut(*n) {
                     *done = rows;
                 }

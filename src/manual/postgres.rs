@@ -38,7 +38,7 @@
 //! the statement. The number of round trips depends on the record classes, not on the rows.
 //!
 //! Nothing lives longer than a transaction: no temporary table, no function, no named statement, no lock, no setting. So a
-//! pooler such as PgBouncer may give each transaction another connection. Each transaction creates the temporary tables that
+//! pooler such as `PgBouncer` may give each transaction another connection. Each transaction creates the temporary tables that
 //! it needs, which leaves dead rows in the catalogue for autovacuum. PostgreSQL-compatible databases without temporary
 //! tables or without PL/pgSQL do not work.
 //!

@@ -34,7 +34,6 @@ mod possible;
 #[path = "../it/laws/ownership/world.rs"]
 mod world;
 #[path = "../it/laws/ownership/written.rs"]
-#[expect(dead_code, reason = "what SQLite holds is read by the tests of the library")]
 mod written;
 
 /// Databases of PostgreSQL: one for all worlds, a schema for each name.

@@ -62,7 +62,7 @@ impl Problems {
     }
 
     /// These problems, and others.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn and(mut self, others: Self) -> Self {
         self.list.extend(others.list);
         self
@@ -202,7 +202,7 @@ impl Reader {
     }
 
     /// Adds a problem, with lines to paste if there are any.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn problem_to_paste(
         &mut self,
         path: impl Into<String>,
@@ -214,7 +214,7 @@ impl Reader {
     }
 
     /// Adds the problems of another reader. Problems without lines to paste get `lines`.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn push_all(&mut self, other: Self, lines: impl FnOnce() -> Option<String>) {
         if other.problems.is_empty() {
             return;
@@ -227,13 +227,13 @@ impl Reader {
     }
 
     /// The first problem that meets a condition.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn first(&mut self, is_it: impl Fn(&Problem) -> bool) -> Option<&mut Problem> {
         self.problems.iter_mut().find(|problem| is_it(problem))
     }
 
     /// Adds a problem that was found elsewhere.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn push(&mut self, problem: Problem) {
         self.problems.push(problem);
     }

@@ -44,7 +44,7 @@ pub(crate) fn encode_to_slice(bytes: &[u8], place: &mut [u8]) -> Result<(), NotH
 }
 
 /// The bytes of digits in either case.
-#[cfg(any(test, feature = "sqlite", feature = "pdf"))]
+#[cfg(any(test, feature = "sqlite", feature = "postgres", feature = "pdf"))]
 pub(crate) fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, NotHex> {
     text.as_ref().chunks(2).map(byte).collect()
 }

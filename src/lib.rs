@@ -124,7 +124,7 @@
 //! | know what is promised, and what not | [`manual`] |
 
 // The link to a feature's module exists only with the feature. The docs are built with all features.
-#![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "sqlite", feature = "postgres")), allow(rustdoc::broken_intra_doc_links))]
 
 pub mod anonymise;
 pub mod backup;
@@ -164,9 +164,13 @@ pub use ledger::SqliteLedger;
 pub use ledger::{Certificate, FileKeyRing, MemoryLedger};
 pub use plan::{Approval, ApprovedPlan, Asked, Decision, Plan};
 pub use policy::{Policy, PolicyDocument};
-pub use store::{ByRecord, CustomerStore, MemoryStore, RecordStore, Repository};
+#[cfg(feature = "postgres")]
+pub use store::postgres::PostgresStore;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use store::sql::SqlMap;
 #[cfg(feature = "sqlite")]
-pub use store::{sql::SqlMap, sqlite::SqliteStore};
+pub use store::sqlite::SqliteStore;
+pub use store::{ByRecord, CustomerStore, MemoryStore, RecordStore, Repository};
 
 /// The README's example compiles.
 #[cfg(all(doctest, feature = "sqlite"))]

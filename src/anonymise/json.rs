@@ -141,7 +141,7 @@ impl Pointer {
         Self { text: String::new(), steps: Vec::new() }
     }
 
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     /// Whether it has more steps.
     pub(crate) fn is_deeper_than(&self, other: &Self) -> bool {
         self.steps.len() > other.steps.len()

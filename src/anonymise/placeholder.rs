@@ -151,7 +151,7 @@ impl Template {
     }
 
     /// The text where it is the same for every record of a day.
-    #[cfg(any(test, feature = "sqlite"))]
+    #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
     pub(crate) fn of_day(&self, date: NaiveDate) -> Option<String> {
         let draw = Draw {
             seed: &super::Seed::new([0; 32]),

@@ -13,7 +13,10 @@ pub(crate) enum Unread {
     /// It is bytes where text was expected.
     Bytes,
     /// It is text in another encoding than UTF-8.
-    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a host's own values are UTF-8"))]
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "a host's own values are UTF-8")
+    )]
     Encoding,
     /// It has NUL characters between letters, as UTF-16 has that was stored as another encoding.
     Nul,

@@ -92,7 +92,7 @@ impl DataMapBuilder {
         self
     }
 
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn source(mut self, digest: Digest) -> Self {
         self.source = Some(digest);
         self

@@ -186,7 +186,7 @@ impl Link {
     }
 
     /// Says that clearing the link writes a value that is not NULL.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn cleared_to_value(mut self) -> Self {
         self.cleared_to_value = true;
         self

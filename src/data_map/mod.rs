@@ -50,10 +50,10 @@ mod unclaimed;
 mod unique;
 
 pub use builder::DataMapBuilder;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use builder::is_reserved;
 pub use check::Check;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use date_form::Stored;
 pub use date_form::{DateForm, NoDate, ReadDate, StoredAs};
 pub(crate) use date_form::{is_filler, is_plain_instant, is_plausible};
@@ -65,7 +65,7 @@ pub use not_covered::{IgnoredPart, NotCovered, RowsBecause, UnreachedRows};
 pub use record::{Record, RecordKey, Value};
 pub use time_zone::{NotATimeZone, TimeZone};
 pub use trigger::{TableTrigger, TriggerEffect, TriggerOn};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use unclaimed::RowOnDelete;
 pub(crate) use unclaimed::Unclaimed;
 pub(crate) use unique::{UniqueRule, UniqueThrough};
@@ -295,7 +295,7 @@ impl Field {
     }
 
     /// Adds a unique index that depends on the field, but not on the field's value alone.
-    #[cfg(any(test, feature = "sqlite"))]
+    #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
     pub(crate) fn differing_by(mut self, rule: &UniqueRule, null_counts: bool) -> Self {
         self.differs_by.push(rule.clone());
         if null_counts {
@@ -315,7 +315,7 @@ impl Field {
     }
 
     /// Names the fields of the record from which the database computes this field.
-    #[cfg(any(test, feature = "sqlite"))]
+    #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
     pub(crate) fn computed_from(mut self, fields: Vec<FieldName>) -> Self {
         self.computed_from = fields;
         self
@@ -494,7 +494,7 @@ impl RecordClass {
     }
 
     /// Adds rows that no class claims, and from which a foreign key leads to the records.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn led_to_by(mut self, rows: Unclaimed) -> Self {
         self.unclaimed.push(rows);
         self
@@ -508,7 +508,7 @@ impl RecordClass {
     }
 
     /// Adds a unique index that depends on more than the values of its fields.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn held_apart_through(mut self, unique: UniqueThrough) -> Self {
         self.unique_through.push(unique);
         self

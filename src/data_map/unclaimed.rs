@@ -17,7 +17,10 @@ pub(crate) struct Unclaimed {
 /// SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only a schema says it"))]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(dead_code, reason = "only a schema says it")
+)]
 pub(crate) enum RowOnDelete {
     Cascade,
     SetNull,

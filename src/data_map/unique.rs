@@ -10,7 +10,10 @@ use super::FieldName;
 /// A unique index of the schema. `Display` names the index for a person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(not(any(test, feature = "sqlite")), expect(dead_code, reason = "only a schema says it"))]
+#[cfg_attr(
+    not(any(test, feature = "sqlite", feature = "postgres")),
+    expect(dead_code, reason = "only a schema says it")
+)]
 pub(crate) enum UniqueRule {
     /// An index over plain columns: `UNIQUE (email, tenant)`.
     Columns(Vec<String>),

@@ -71,8 +71,9 @@
 //!
 //! # When this crate is the wrong choice today
 //!
-//! * Your customers are not in SQLite, and you do not want to write a [`Repository`](crate::Repository). The map of this
-//!   release describes SQLite.
+//! * Your customers are neither in SQLite nor in PostgreSQL, and you do not want to write a
+//!   [`Repository`](crate::Repository). The map of this release describes these two.
+//! * The ledger has to be in PostgreSQL. It is a file of SQLite in this release, or a [`Ledger`](crate::ledger::Ledger) of yours.
 //! * Your service is not in Rust.
 //! * You need exports of a person's data (Article 15), a register of requests, or an operator's web page. This release has none of these.
 //! * You need a sweep, a replay or a search for mentions in other people's records as one call. These are not there yet.

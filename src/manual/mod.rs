@@ -8,6 +8,7 @@
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
+//! | how customers are erased in PostgreSQL | [`postgres`] |
 //! | how to write an adapter, and to test it | [`adapters`] |
 //! | which traps other erasure code fell into | [`traps`] |
 //! | when another tool is better | [`comparison`] |
@@ -20,6 +21,7 @@ pub mod free_text;
 pub mod gateways;
 pub mod measured;
 pub mod policies;
+pub mod postgres;
 pub mod promises;
 pub mod traps;
 pub mod values;

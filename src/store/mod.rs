@@ -35,8 +35,10 @@ mod memory;
 mod mentions;
 mod ownerless;
 mod page;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod sharing;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

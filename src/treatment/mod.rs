@@ -30,7 +30,7 @@ mod tally;
 mod texts;
 mod under_duty;
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use lead::Lead;
@@ -196,7 +196,7 @@ impl ClassTreatment {
     }
 
     /// What is written to a record that stays, by field: as a treated record, or as a tombstone for the time being.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn field_strategies(&self) -> BTreeMap<&FieldName, &Strategy> {
         let meanwhile = self.tombstone.iter().flat_map(|tombstone| &tombstone.fields);
         meanwhile.chain(&self.fields).collect()
@@ -307,7 +307,7 @@ impl Treatment {
     }
 
     /// Whether the treatment is for records that expire. The customers of these records stay.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_expiry(&self) -> bool {
         self.expiry
     }

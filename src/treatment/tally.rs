@@ -172,7 +172,7 @@ impl Kept {
     }
 
     /// Adds the counts and dates of other records.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn and(&mut self, other: &Self) {
         self.rows += other.rows;
         for (field, date) in other.latest.iter().chain(&other.earliest) {

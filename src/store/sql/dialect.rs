@@ -24,7 +24,7 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
 
     /// Creates a temporary table, unless it exists. A column that is [like](Holds::Like) one of the host's columns
     /// must compare with that column without a conversion. Otherwise no index can be used. In PostgreSQL `CREATE
-    /// TEMPORARY TABLE`; the schema then gives the type, such as `uuid`.
+    /// TEMPORARY TABLE … AS SELECT … WITH NO DATA`, so that the column has the type of the host's column.
     fn create(&self, table: &OwnTable) -> String;
 
     /// The n-th parameter, counted from 1. In PostgreSQL `$1`.
@@ -52,9 +52,31 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// CONFLICT DO NOTHING`.
     fn add(&self, table: &str, columns: &str, select: &str) -> String;
 
+    /// Adds the rows of a select to a host's table.
+    fn insert(&self, table: &str, columns: &str, select: &str) -> String;
+
+    /// Updates rows of a host's table, which has this alias in the condition and in the new values. `sets` are columns
+    /// of the table, each with its new value.
+    fn update(&self, table: &str, alias: &str, sets: &[(String, String)], which: &str) -> String;
+
+    /// Deletes rows of a host's table, which has this alias in the condition.
+    fn delete(&self, table: &str, alias: &str, which: &str) -> String;
+
+    /// The text of a value in the type of a column of a host's table. NULL if the column cannot have such a value. In
+    /// SQLite the value itself, because every column can be compared with every value.
+    fn in_type_of(&self, table: &str, column: &str, value: &str) -> String;
+
+    /// A select of rows that also locks them until the transaction ends. `None` if the whole database is locked
+    /// already. In PostgreSQL `… FOR UPDATE`.
+    fn locking(&self, select: &str, alias: &str) -> Option<String>;
+
     /// Joins a table after the tables before it, in exactly this order. The tables before it are small, but no
     /// statistics show that. In PostgreSQL `CROSS JOIN LATERAL (SELECT * FROM table AS x WHERE … OFFSET 0) AS x`.
     fn then(&self, table: &str, alias: &str, on: &str) -> String;
+
+    /// The steps of a recursive query `name`, after its first select: for each step the columns, what is joined to the
+    /// rows so far, and the condition. PostgreSQL allows one recursive select only, so there the steps are one.
+    fn steps(&self, name: &str, steps: &[(String, String, String)]) -> String;
 
     /// The expression that compares a value. PostgreSQL compares without case by `lower(x COLLATE "und-x-icu")`, and
     /// normalised by `normalize(lower(trim(x)))`. Where this differs from the crate's own folding, it uses values
@@ -79,27 +101,37 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// The expression of a result that Rust computes from a value of a row. SQLite calls one of our functions inside
     /// the statement.
     ///
-    /// PostgreSQL cannot run our functions. There the expression reads from a temporary table, by slot and by the
-    /// row's handle: `(SELECT s.value FROM pg_temp.relinquish_staged AS s WHERE …)`. The
-    /// [`Script`](super::script::Script) runs its statements in order. Before each statement, the session reads the
-    /// values of the found rows, computes the results with the same [`Working`](super::values::Working), and writes
-    /// them to that table. SQL selects the rows in both databases.
+    /// PostgreSQL cannot run our functions. There the expression looks a result up in a temporary table, by all its
+    /// arguments. The session runs a statement that only reads once more, until no result is missing; after each run
+    /// it computes the missing results with the same [`Working`](super::values::Working) and adds them to the table.
+    /// For a statement that writes, it first does the same with a select of the same rows and values, which
+    /// [`update`](Self::update), [`delete`](Self::delete) and [`add`](Self::add) write beside the statement.
     fn computed(&self, what: &Computed<'_>) -> String;
 }
 
 /// A temporary table of the session.
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite needs the types alone"))]
 pub(crate) struct OwnTable {
     pub(crate) name: String,
+    /// The host's table of the columns that are [like](Holds::Like) one of its columns.
+    pub(crate) like: String,
     pub(crate) columns: Vec<(String, Holds)>,
     /// The columns of its primary key.
     pub(crate) key: Vec<String>,
 }
 
 /// The content of a column of a temporary table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "a database needs the type or the column")
+)]
 pub(crate) enum Holds {
-    /// Values of one of the host's columns, with its type if known.
-    Like(Option<Datatype>),
+    /// Values of a column of the table that the table is [like](OwnTable::like), with its type if known.
+    Like {
+        column: String,
+        datatype: Option<Datatype>,
+    },
     /// A number.
     Number,
     /// 0 or 1; the default is 0.

@@ -48,6 +48,9 @@ pub(crate) enum Fault {
     Corrupt,
     NotFound,
     Constraint(Constraint),
+    /// The connection to the server is gone, or the server ended the work: what happened.
+    #[cfg(feature = "postgres")]
+    Lost(String),
     /// The schema has changed: what has changed.
     Drift(Vec<String>),
     Other(String),
@@ -61,6 +64,8 @@ impl Fault {
             Self::ReadOnly => StoreError::ReadOnly { doing },
             Self::Corrupt => StoreError::Corrupt { doing },
             Self::NotFound => StoreError::NotFound { doing },
+            #[cfg(feature = "postgres")]
+            Self::Lost(what) => StoreError::Unavailable { doing, what },
             Self::Drift(changes) => StoreError::Drift { doing, changes },
             Self::Constraint(Constraint { what, .. }) | Self::Other(what) => StoreError::failed(doing, what),
         }

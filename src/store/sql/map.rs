@@ -196,6 +196,13 @@ impl SqlMap {
         Self::read(&Reader::json(text)?)
     }
 
+    /// The tables that the map leaves out.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn ignored_tables(&self) -> impl Iterator<Item = &str> {
+        let tables = self.ignore.iter().filter(|(_, ignored)| matches!(ignored, Ignored::Table(_)));
+        tables.map(|(name, _)| name.as_str())
+    }
+
     /// The columns that distinguish the classes of a table.
     pub(super) fn conditions(&self, table: &str) -> BTreeSet<String> {
         let root = self.customers.table.eq_ignore_ascii_case(table).then_some(&self.customers.when);

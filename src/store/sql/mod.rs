@@ -328,12 +328,24 @@ mod mend;
 mod notes;
 mod paste;
 mod run;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "SQLite's schema is read from its own statements")
+)]
 mod schema;
 mod script;
 mod session;
 mod shape;
 mod spelling;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "SQLite's schema is read from its own statements")
+)]
 mod tokens;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "SQLite's schema is read from its own statements")
+)]
 mod triggers;
 pub(crate) mod values;
 mod way;
@@ -350,15 +362,20 @@ pub(crate) use dialect::{Computed, Dialect, Holds, OwnTable, ReadAs};
 pub(crate) use fault::{Constraint, ConstraintKind, Fault, Trouble};
 pub(crate) use links::Compare;
 pub(crate) use run::{Frame, NoTable, Work, date_forms, is_unsearchable};
-pub(crate) use schema::{
-    Column, ForeignKey, OnDelete, RowRule, Schema, Table, Trigger, UniqueIndex, VirtualTable, checked_chars,
-    datatype, declared_chars,
-};
+pub(crate) use schema::{Column, ForeignKey, OnDelete, Schema, Table, Trigger, UniqueIndex, checked_chars};
+#[cfg(feature = "sqlite")]
+pub(crate) use schema::{RowRule, VirtualTable, datatype, declared_chars};
 pub(crate) use session::{Purpose, Row, Session};
-#[cfg(test)]
+#[cfg(any(test, feature = "postgres"))]
 pub(crate) use spelling::json_rows;
 pub(crate) use spelling::quoted;
+#[cfg(feature = "postgres")]
+pub(crate) use tokens::TriggerEvent;
+#[cfg(feature = "sqlite")]
 pub(crate) use tokens::{
     checks, collation, generated_from, trigger_event, virtual_table, written_by_trigger,
 };
+#[cfg(feature = "postgres")]
+pub(crate) use triggers::TriggerText;
+#[cfg(feature = "sqlite")]
 pub(crate) use triggers::trigger_text;

@@ -41,6 +41,13 @@ pub(crate) trait Session {
     /// fault is [`Fault::Other`] with the database's own words. They quote the statement and contain no value.
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault>;
 
+    /// Runs statements that delete, so that foreign keys between their rows are checked when all rows are gone.
+    /// Returns the number of rows of each statement. SQLite checks foreign keys when the transaction commits, so it
+    /// runs them one after the other.
+    fn delete_together(&mut self, statements: &[&str]) -> Result<Vec<u64>, Fault> {
+        statements.iter().map(|sql| self.execute(sql, &[])).collect()
+    }
+
     /// Runs a statement and passes each of its rows to a closure.
     fn query(
         &mut self,

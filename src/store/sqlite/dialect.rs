@@ -23,7 +23,7 @@ impl Dialect for SqliteDialect {
 
     fn create(&self, table: &OwnTable) -> String {
         let declared = |(name, holds): &(String, Holds)| match holds {
-            Holds::Like(datatype) => format!("{name} {}", datatype.map_or("", affinity)),
+            Holds::Like { datatype, .. } => format!("{name} {}", datatype.map_or("", affinity)),
             Holds::Number => format!("{name} INTEGER NOT NULL"),
             Holds::Flag => format!("{name} INTEGER NOT NULL DEFAULT 0"),
             Holds::Text => format!("{name} TEXT NOT NULL"),
@@ -91,10 +91,38 @@ impl Dialect for SqliteDialect {
         format!("INSERT OR IGNORE INTO {table} ({columns}) {select}")
     }
 
+    fn insert(&self, table: &str, columns: &str, select: &str) -> String {
+        format!("INSERT INTO {table} ({columns}) {select}")
+    }
+
+    fn update(&self, table: &str, _: &str, sets: &[(String, String)], which: &str) -> String {
+        let sets: Vec<String> = sets.iter().map(|(column, value)| format!("{column} = {value}")).collect();
+        format!("UPDATE {table} SET {} WHERE {which}", sets.join(", "))
+    }
+
+    fn delete(&self, table: &str, _: &str, which: &str) -> String {
+        format!("DELETE FROM {table} WHERE {which}")
+    }
+
+    fn in_type_of(&self, _: &str, _: &str, value: &str) -> String {
+        value.to_owned()
+    }
+
+    fn locking(&self, _: &str, _: &str) -> Option<String> {
+        None
+    }
+
     /// Without statistics, SQLite assumes a million rows for the tables before this one. `CROSS JOIN` fixes the
     /// order.
     fn then(&self, table: &str, alias: &str, on: &str) -> String {
         format!(" CROSS JOIN {table} AS {alias} ON {on}")
+    }
+
+    fn steps(&self, name: &str, steps: &[(String, String, String)]) -> String {
+        let step = |(gives, from, which): &(String, String, String)| {
+            format!(" UNION SELECT {gives} FROM {name}{from} WHERE {which}")
+        };
+        steps.iter().map(step).collect()
     }
 
     fn compared(&self, compare: Compare, value: &str) -> String {

@@ -131,6 +131,7 @@ pub(crate) struct Bound {
     /// last.
     pub(crate) classes: Vec<BoundClass>,
     /// Full-text indexes over mapped tables.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "other databases have none"))]
     pub(crate) indexes: Vec<String>,
     /// Triggers of mapped tables that may forbid, swallow or rewrite a statement, including triggers that the map
     /// ignores.

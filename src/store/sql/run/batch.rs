@@ -8,7 +8,7 @@ use crate::data_map::{Datatype, Value};
 use crate::store::sql::fault::Trouble;
 use crate::store::sql::keys;
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::{columns, flag, json_rows, quoted};
+use crate::store::sql::spelling::{columns, flag, json_rows, listed, quoted};
 use crate::store::sql::whose::{batch, of_class};
 
 impl Frame {
@@ -41,11 +41,18 @@ impl Frame {
         let mut columns: Vec<(String, Datatype)> = names.iter().cloned().zip(types).collect();
         let names = names.join(", ");
         let nobody = || vec![Value::Null; columns.len()];
+        let host = self.bound.table(&map.table);
+        let in_type: Vec<String> = (0..)
+            .zip(&map.key)
+            .map(|(part, key): (usize, _)| dialect.in_type_of(&host, key, &format!("list.k{part}")))
+            .collect();
+        let gives = in_type.join(", ");
         if ways.iter().all(|ways| ways.len() < 2) {
             let rows = ways.into_iter().map(|ways| ways.into_iter().next().unwrap_or_else(nobody));
             let parameter = json_rows(rows);
             let list = dialect.rows(1, &columns);
-            let sql = format!("INSERT INTO {batch} (n, {names}) SELECT place, {names} FROM {list} AS list");
+            let sql =
+                format!("INSERT INTO {batch} (n, {names}) SELECT list.place, {gives} FROM {list} AS list");
             session.execute(&sql, &[parameter])?;
             return Ok(());
         }
@@ -60,16 +67,14 @@ impl Frame {
             }
         }
         columns.splice(0..0, ["n", "way"].map(|name| (name.to_owned(), Datatype::Integer)));
-        let is_there: Vec<String> = (0..)
-            .zip(&map.key)
-            .map(|(part, key): (usize, _)| format!("x.{} = list.k{part}", quoted(key)))
-            .collect();
-        let (host, is_there) = (self.bound.table(&map.table), is_there.join(" AND "));
+        let is_there: Vec<String> =
+            in_type.iter().zip(&map.key).map(|(value, key)| format!("x.{} = {value}", quoted(key))).collect();
+        let is_there = is_there.join(" AND ");
         let is_nobodys = format!("NOT (way > 0 AND EXISTS (SELECT 1 FROM {host} AS x WHERE {is_there}))");
         let sql = format!(
-            "INSERT INTO {batch} (n, {names}) SELECT n, {names} FROM (
+            "INSERT INTO {batch} (n, {names}) SELECT list.n, {gives} FROM (
                  SELECT list.*, row_number() OVER (PARTITION BY n ORDER BY {}, way) AS choice FROM {} AS list
-             ) AS ways WHERE choice = 1",
+             ) AS list WHERE choice = 1",
             flag(&is_nobodys),
             dialect.rows(1, &columns)
         );
@@ -81,7 +86,7 @@ impl Frame {
         let keys: Vec<String> = map.key.iter().map(|key| format!("x.{}", quoted(key))).collect();
         let sql = format!(
             "UPDATE {batch} SET {} WHERE n IN (
-                 SELECT n FROM (SELECT DISTINCT list.n, {} FROM {} AS list{}) AS found GROUP BY n HAVING count(*) > 1
+                 SELECT found.n FROM (SELECT DISTINCT list.n, {} FROM {} AS list{}) AS found GROUP BY found.n HAVING count(*) > 1
              )",
             clears.join(", "),
             keys.join(", "),
@@ -89,6 +94,25 @@ impl Frame {
             dialect.then(&host, "x", &is_there)
         );
         session.execute(&sql, &[list])?;
+        Ok(())
+    }
+
+    /// Locks the batch's own rows until the transaction ends, in the order of their keys. So nobody changes a customer
+    /// between the comparison and the write.
+    pub(super) fn lock(&self, session: &mut dyn Session) -> Result<(), Trouble> {
+        let Some(root) = self.bound.root() else { return Ok(()) };
+        let names: Vec<String> = (0..root.key.len()).map(|part| format!("k{part}")).collect();
+        let select = format!(
+            "SELECT 1 FROM {} AS x WHERE {} IN (SELECT {} FROM {}) ORDER BY {}",
+            self.bound.table(&root.table),
+            columns("x", &root.key),
+            names.join(", "),
+            batch(&self.bound),
+            listed("x", &root.key),
+        );
+        if let Some(sql) = self.bound.dialect.locking(&select, "x") {
+            session.query(&sql, &[], &mut |_| Ok(()))?;
+        }
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use crate::store::sql::session::{Purpose, Session};
 use crate::store::sql::spelling::{json_rows, quoted, source_sql};
 use crate::store::sql::triggers::changed_otherwise;
 use crate::store::sql::values;
+use crate::store::sql::way::BoundLink;
 use crate::store::sql::whose::{batch, stand_in_sql};
 use crate::store::{Batch, Counts, Erased, Otherwise, StoreError, Target};
 use crate::treatment::Treatment;
@@ -46,6 +47,7 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Erase)?;
         self.same_schema(&mut *transaction)?;
         self.fill(&mut *transaction, targets.iter().map(|target| &target.customer))?;
+        self.lock(&mut *transaction)?;
         let facts = self.batch_facts(&mut *transaction)?;
         self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
         let mut unclear = self.unclear_customers(&mut *transaction, &work.script)?;
@@ -339,19 +341,53 @@ impl Frame {
         Ok(done)
     }
 
-    /// Deletes rows. Returns the number of rows by class.
+    /// Deletes rows. Returns the number of rows by class. Classes whose rows reference each other in a circle are
+    /// deleted together, because no order suits their foreign keys.
     fn delete(&self, session: &mut dyn Session, found: &[(&ClassScript, u64)]) -> Result<Vec<u64>, Trouble> {
-        let mut done = Vec::with_capacity(found.len());
-        for (class, _) in found {
-            let Some(Act::Delete(sql) | Act::HandOver { delete: Some(Instead { sql, .. }), .. }) = &class.act
-            else {
-                done.push(0);
-                continue;
-            };
-            let delete = Statement { sql: sql.clone(), parameters: Vec::new() };
-            done.push(self.execute(session, class, &delete)?);
+        let mut done = vec![0; found.len()];
+        let deletes: Vec<(usize, &ClassScript, &str)> = found
+            .iter()
+            .enumerate()
+            .filter_map(|(n, (class, _))| match &class.act {
+                Some(Act::Delete(sql) | Act::HandOver { delete: Some(Instead { sql, .. }), .. }) => {
+                    Some((n, *class, sql.as_str()))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut rest = deletes.as_slice();
+        while let Some((_, first, _)) = rest.first() {
+            let (together, others) = rest.split_at(self.circle_at(rest));
+            let statements: Vec<&str> = together.iter().map(|(.., sql)| *sql).collect();
+            let counted = session.delete_together(&statements);
+            let counted = counted.map_err(|fault| self.failed_at(&first.class, fault))?;
+            for ((n, ..), rows) in together.iter().zip(counted) {
+                if let Some(done) = done.get_mut(*n) {
+                    *done = rows;
+                }
+            }
+            rest = others;
         }
         Ok(done)
+    }
+
+    /// How many of the first classes are in one circle: a later class references an earlier one.
+    fn circle_at(&self, deletes: &[(usize, &ClassScript, &str)]) -> usize {
+        let bound = |place: usize| self.bound.class(&deletes.get(place)?.1.class);
+        let references = |later: usize, earlier: usize| {
+            let (Some(later), Some(earlier)) = (bound(later), bound(earlier)) else { return false };
+            let leads = |link: &BoundLink| {
+                link.heads.contains(&earlier.name) || link.to_table.eq_ignore_ascii_case(&earlier.table)
+            };
+            later.links.iter().any(leads)
+        };
+        let (mut length, mut place) = (1, 0);
+        while place < length {
+            let furthest = (place + 1..deletes.len()).rev().find(|later| references(*later, place));
+            length = length.max(furthest.map_or(0, |later| later + 1));
+            place += 1;
+        }
+        length
     }
 
     /// The number that a statement returns.
@@ -366,12 +402,16 @@ impl Frame {
         class: &ClassScript,
         statement: &Statement,
     ) -> Result<u64, Trouble> {
-        session.execute(&statement.sql, &statement.parameters).map_err(|fault| {
-            match values::take_failure(&self.bench) {
-                Some(why) => Fault::Other(why).into(),
-                None => self.refused_at(&class.class)(fault),
-            }
-        })
+        let executed = session.execute(&statement.sql, &statement.parameters);
+        executed.map_err(|fault| self.failed_at(&class.class, fault))
+    }
+
+    /// The error of a statement of a class.
+    fn failed_at(&self, class: &ClassName, fault: Fault) -> Trouble {
+        match values::take_failure(&self.bench) {
+            Some(why) => Fault::Other(why).into(),
+            None => self.refused_at(class)(fault),
+        }
     }
 
     /// Whether a link leads to a row that is deleted.
@@ -415,11 +455,11 @@ impl Frame {
             TenantSource::Is(_) => "TRUE".to_owned(),
         };
         let (columns, values) = stand_in_row(dialect, map, unknown, at);
-        let sql = format!(
-            "INSERT INTO {host} ({columns})
-             SELECT {values} FROM (SELECT DISTINCT tenant FROM {batch}) AS b
+        let select = format!(
+            "SELECT {values} FROM (SELECT DISTINCT tenant FROM {batch}) AS b
              WHERE NOT EXISTS (SELECT 1 FROM {host} AS {table} WHERE {is_stand_in} AND {of_tenant})"
         );
+        let sql = dialect.insert(&host, &columns, &select);
         session.execute(&sql, &[]).map_err(Trouble::at(&map.class))?;
         let keys: Vec<String> = map.key.iter().map(|key| format!("{table}.{}", quoted(key))).collect();
         let sets: Vec<String> = keys
@@ -509,7 +549,7 @@ fn stand_in_row(
         .collect();
     row.extend(unknown.find.iter().map(|(column, value)| (quoted(column), dialect.literal(value))));
     if let TenantSource::From(Source::Column(column)) = &map.tenant {
-        row.insert(quoted(column), "b.tenant".to_owned());
+        row.insert(quoted(column), dialect.in_type_of(&dialect.table(&map.table), column, "b.tenant"));
     }
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     (columns.join(", "), values.join(", "))

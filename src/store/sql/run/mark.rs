@@ -6,7 +6,6 @@ use crate::digest::Digest;
 use crate::store::Mark;
 use crate::store::sql::fault::{Fault, Trouble};
 use crate::store::sql::session::{Purpose, Session};
-use crate::store::sql::spelling::quoted;
 
 /// The name of the table.
 pub(crate) const MARK: &str = "relinquish_mark";
@@ -68,10 +67,11 @@ impl Frame {
         let (table, first, second) = (dialect.table(MARK), dialect.parameter(1), dialect.parameter(2));
         let sql = match present {
             Some(mark) if mark.entry >= to.entry => return Ok(Ok(true)),
-            Some(_) => format!("UPDATE {table} SET entry = {first}, leaf = {second} WHERE id = 1"),
-            None => {
-                format!("INSERT INTO {table} ({}, entry, leaf) VALUES (1, {first}, {second})", quoted("id"))
+            Some(_) => {
+                let sets = [("entry".to_owned(), first), ("leaf".to_owned(), second)];
+                dialect.update(&table, MARK, &sets, &format!("{MARK}.id = 1"))
             }
+            None => dialect.insert(&table, "id, entry, leaf", &format!("SELECT 1, {first}, {second}")),
         };
         let entry = i64::try_from(to.entry).map_err(|_| Fault::Other("the mark is too large".to_owned()))?;
         let leaf = to.leaf.map_or(Value::Null, |leaf| Value::Text(leaf.to_string()));

@@ -70,7 +70,13 @@ impl Part {
         Some(match self {
             Self::Integer(number) => (Value::Integer(*number), place),
             Self::Real(bits) => (Value::Real(f64::from_bits(*bits)), place),
-            Self::Text(bytes) => (Value::Blob(hex::decode(bytes).ok()?), dialect.text_of_bytes(&place)),
+            Self::Text(bytes) => {
+                let bytes = hex::decode(bytes).ok()?;
+                match String::from_utf8(bytes) {
+                    Ok(text) => (Value::Text(text), place),
+                    Err(error) => (Value::Blob(error.into_bytes()), dialect.text_of_bytes(&place)),
+                }
+            }
             Self::Blob(bytes) => (Value::Blob(hex::decode(bytes).ok()?), place),
         })
     }

@@ -55,6 +55,7 @@ impl Frame {
         let mut transaction = session.transaction(Purpose::Write)?;
         self.same_schema(&mut *transaction)?;
         self.fill(&mut *transaction, batch.iter().map(|one| &one.customer))?;
+        self.lock(&mut *transaction)?;
         let mut facts = self.batch_facts(&mut *transaction)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut out = Vec::new();
@@ -72,23 +73,16 @@ impl Frame {
         }
         self.leave_out(&mut *transaction, &out)?;
         if let Some(first) = batch.first().filter(|_| out.len() < batch.len()) {
-            let sets: Vec<String> = writes
+            let sets: Vec<(String, String)> = writes
                 .iter()
                 .map(|(column, value)| {
-                    format!(
-                        "{} = {}",
-                        quoted(column),
-                        written(self.bound.dialect, self.customers(), column, value, first.at)
-                    )
+                    let value = written(self.bound.dialect, self.customers(), column, value, first.at);
+                    (quoted(column), value)
                 })
                 .collect();
             let map = self.customers();
-            let sql = format!(
-                "UPDATE {} SET {} WHERE {}",
-                self.bound.table(&map.table),
-                sets.join(", "),
-                self.in_batch("")
-            );
+            let (host, table) = (self.bound.table(&map.table), quoted(&map.table));
+            let sql = self.bound.dialect.update(&host, &table, &sets, &self.in_batch(""));
             transaction.execute(&sql, &[]).map_err(self.refused_at(&map.class))?;
             // A trigger may keep the old row or restore it, and the database reports no error.
             let after = self.batch_facts(&mut *transaction)?;
@@ -169,17 +163,15 @@ impl Frame {
         let map = self.customers();
         let mut transaction = session.transaction(Purpose::Write)?;
         self.fill(&mut *transaction, batch.iter().map(|one| &one.customer))?;
+        self.lock(&mut *transaction)?;
         let facts = self.batch_facts(&mut *transaction)?;
-        let sets: Vec<String> = (2..)
+        let sets: Vec<(String, String)> = (2..)
             .zip(writes.keys())
-            .map(|(n, column)| format!("{} = {}", quoted(column), self.bound.dialect.parameter(n)))
+            .map(|(n, column)| (quoted(column), self.bound.dialect.parameter(n)))
             .collect();
-        let sql = format!(
-            "UPDATE {} SET {} WHERE {}",
-            self.bound.table(&map.table),
-            sets.join(", "),
-            self.in_batch(&format!(" WHERE n = {}", self.bound.dialect.parameter(1)))
-        );
+        let which = self.in_batch(&format!(" WHERE n = {}", self.bound.dialect.parameter(1)));
+        let (host, table) = (self.bound.table(&map.table), quoted(&map.table));
+        let sql = self.bound.dialect.update(&host, &table, &sets, &which);
         let mut answers = Vec::with_capacity(batch.len());
         for (n, one) in batch.iter().enumerate() {
             answers.push(match facts.get(&n) {

@@ -172,23 +172,21 @@ impl Writer<'_> {
             let mut statement = Statement::default();
             let sets = assignments(dialect, &mut statement, class, slots, &redacted, None);
             let which = touched.are("relinquish_r.had = 1 AND relinquish_r.whole = 0");
-            statement.sql = format!("UPDATE {host} SET {sets} WHERE {which}");
+            statement.sql = dialect.update(&host, &table, &sets, &which);
             statement
         });
         let free =
             if meanwhile.is_some() { format!("{due} AND relinquish_r.needed = 0") } else { due.clone() };
         let act = match treated.action() {
             RecordAction::Keep { .. } => None,
-            RecordAction::Delete => {
-                Some(Act::Delete(format!("DELETE FROM {host} WHERE {}", touched.are(&free))))
-            }
+            RecordAction::Delete => Some(Act::Delete(dialect.delete(&host, &table, &touched.are(&free)))),
             RecordAction::Anonymise if fields.is_empty() && group.is_none() => None,
             RecordAction::Anonymise => {
                 // Every row is written; what is erased already keeps its value. Whether a row was written must not
                 // reveal its contents.
                 let mut act = Statement::default();
                 let sets = assignments(dialect, &mut act, class, slots, &fields, group.as_ref());
-                act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(&due));
+                act.sql = dialect.update(&host, &table, &sets, &touched.are(&due));
                 Some(Act::Write(act))
             }
             RecordAction::Reassign => Some(self.hand_over(number, class, treated, slots, &fields, &free)),
@@ -200,7 +198,7 @@ impl Writer<'_> {
                 let mut act = Statement::default();
                 let sets = assignments(dialect, &mut act, class, slots, fields, None);
                 let which = format!("{due} AND relinquish_r.needed = 1");
-                act.sql = format!("UPDATE {host} SET {sets} WHERE {}", touched.are(&which));
+                act.sql = dialect.update(&host, &table, &sets, &touched.are(&which));
                 let counted = format!(
                     "SELECT relinquish_r.n, count(*), count(*) {known} WHERE {which} GROUP BY relinquish_r.n"
                 );

@@ -23,7 +23,8 @@ pub(crate) fn rare(bound: &Bound) -> String {
 /// Creates the table. `alone` marks customers whose more general values are shared by too few, too.
 pub(crate) fn create_rare(bound: &Bound) -> String {
     let columns = vec![("n".to_owned(), Holds::Number), ("alone".to_owned(), Holds::Flag)];
-    bound.dialect.create(&OwnTable { name: RARE.to_owned(), columns, key: vec!["n".to_owned()] })
+    let like = bound.customers.table.clone();
+    bound.dialect.create(&OwnTable { name: RARE.to_owned(), like, columns, key: vec!["n".to_owned()] })
 }
 
 /// The statements of a smallest group.

@@ -30,17 +30,14 @@ impl Writer<'_> {
         let owner_columns = owner.map_or(&[][..], |link| &link.columns);
         let in_set = Touched::in_set(self.bound, class, number);
         let mut write = Statement::default();
-        let mut sets: Vec<String> = owner.map_or_else(Vec::new, |link| self.stand_in(link, &table));
-        let written = assignments(self.bound.dialect, &mut write, class, slots, fields, None);
-        if !written.is_empty() {
-            sets.push(written);
-        }
+        let mut sets = owner.map_or_else(Vec::new, |link| self.stand_in(link, &table));
+        sets.extend(assignments(self.bound.dialect, &mut write, class, slots, fields, None));
         let which = if treated.or_deletes() {
             format!("{free} AND relinquish_r.instead = 0")
         } else {
             free.to_owned()
         };
-        write.sql = format!("UPDATE {host} SET {} WHERE {}", sets.join(", "), in_set.are(&which));
+        write.sql = dialect.update(&host, &table, &sets, &in_set.are(&which));
         if !treated.or_deletes() {
             return Act::HandOver { mark: Vec::new(), write, delete: None };
         }
@@ -90,14 +87,14 @@ impl Writer<'_> {
             mark,
             write,
             delete: Some(Instead {
-                sql: format!("DELETE FROM {host} WHERE {}", in_set.are(&instead)),
+                sql: dialect.delete(&host, &table, &in_set.are(&instead)),
                 rows: in_set.each_has(&instead),
             }),
         }
     }
 
-    /// The assignment for each column: `owner = the "Unknown Customer" of the present owner's tenant`.
-    pub(super) fn stand_in(&self, link: &BoundLink, alias: &str) -> Vec<String> {
+    /// Each column of the link, with its value: the "Unknown Customer" of the present owner's tenant.
+    pub(super) fn stand_in(&self, link: &BoundLink, alias: &str) -> Vec<(String, String)> {
         let key = self.bound.root().map_or(&[][..], |root| &root.key);
         let place = |to: &String| key.iter().position(|key| key.eq_ignore_ascii_case(to));
         let same: Vec<String> = link
@@ -117,12 +114,12 @@ impl Writer<'_> {
             .zip(&link.to_columns)
             .filter_map(|(near, to)| {
                 let part = place(to)?;
-                Some(format!(
-                    "{} = (SELECT b.s{part} FROM {} AS b WHERE {})",
-                    quoted(near),
+                let value = format!(
+                    "(SELECT b.s{part} FROM {} AS b WHERE {})",
                     batch(self.bound),
                     same.join(" AND ")
-                ))
+                );
+                Some((quoted(near), value))
             })
             .collect()
     }

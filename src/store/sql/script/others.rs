@@ -82,11 +82,12 @@ impl Writer<'_> {
                 let mut write = Statement::default();
                 let sets = assignments(self.bound.dialect, &mut write, class, slots, &fields, None);
                 writes.push(elsewhere(write, &|select| {
-                    format!(
-                        "UPDATE {host} SET {sets} WHERE {} IN (SELECT {} FROM ({select}{further}) AS found)",
+                    let which = format!(
+                        "{} IN (SELECT {} FROM ({select}{further}) AS found)",
                         columns(&table, &class.handle),
                         names.join(", "),
-                    )
+                    );
+                    self.bound.dialect.update(&host, &table, &sets, &which)
                 }));
                 let mut count = Statement::default();
                 let is_pending = pending(self.bound.dialect, &mut count, class, slots, &fields);
@@ -146,10 +147,7 @@ impl Writer<'_> {
                     self.stand_in(link, &table)
                 } else {
                     let sets = link.cleared.iter();
-                    sets.map(|(column, value)| {
-                        format!("{} = {}", quoted(column), self.bound.dialect.literal(value))
-                    })
-                    .collect()
+                    sets.map(|(column, value)| (quoted(column), self.bound.dialect.literal(value))).collect()
                 };
                 if sets.is_empty() {
                     continue;
@@ -170,12 +168,8 @@ impl Writer<'_> {
                         )
                     });
                 let update = |select: &str| {
-                    format!(
-                        "UPDATE {} SET {} WHERE {} IN ({select}{stays})",
-                        self.bound.table(&foot.table),
-                        sets.join(", "),
-                        columns(&table, &foot.handle),
-                    )
+                    let which = format!("{} IN ({select}{stays})", columns(&table, &foot.handle));
+                    self.bound.dialect.update(&self.bound.table(&foot.table), &table, &sets, &which)
                 };
                 // Rows that a trigger writes after the picking are missing among the picked rows.
                 let mut of_table =

@@ -58,11 +58,11 @@ impl Script {
             .and_then(Option::as_ref)
             .map_or_else(|| "FALSE".to_owned(), |kept| kept.is_kept(&ways, "x"));
         let insert = |after: &str, limit: &str| {
-            format!(
-                "INSERT INTO {} ({}, n, whole) {}",
-                Set::Touched.of(bound, number),
-                handle_names(class),
-                select(&format!("{}, 0, {}", listed("x", &class.handle), flag(&whole)), after, limit)
+            let gives = format!("{}, 0, {}", listed("x", &class.handle), flag(&whole));
+            bound.dialect.add(
+                &Set::Touched.of(bound, number),
+                &format!("{}, n, whole", handle_names(class)),
+                &select(&gives, after, limit),
             )
         };
         let after = format!(" AND {key} > {places}");

@@ -203,7 +203,7 @@ pub(super) fn uncertain_in(
     (!counts.is_empty()).then_some((counts, names))
 }
 
-/// Assignments such as `field = value, …`, with each column once.
+/// The columns that are written, each once, with its new value.
 pub(super) fn assignments(
     dialect: &dyn Dialect,
     statement: &mut Statement,
@@ -211,7 +211,7 @@ pub(super) fn assignments(
     slots: &[Slot],
     fields: &[Target<'_>],
     group: Option<&GroupScript>,
-) -> String {
+) -> Vec<(String, String)> {
     let table = quoted(&class.table);
     let key = key_of_row(class);
     let marked = is_marked(dialect, fields);
@@ -245,11 +245,8 @@ pub(super) fn assignments(
         group.put_into(dialect, &mut values, &key);
     }
     let own = format!("{table}.");
-    let sets: Vec<String> = values
-        .into_iter()
-        .map(|(column, value)| format!("{} = {value}", column.strip_prefix(&own).unwrap_or(column)))
-        .collect();
-    sets.join(", ")
+    let sets = values.into_iter();
+    sets.map(|(column, value)| (column.strip_prefix(&own).unwrap_or(column).to_owned(), value)).collect()
 }
 
 /// The condition that a field of a row is not erased yet.

@@ -260,6 +260,7 @@ impl Working {
     }
 
     /// The placeholder's text of the day, if it is the same for every row.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only SQLite asks once for all rows"))]
     pub(crate) fn of_day(&self, n: usize) -> Result<Option<String>, Failure> {
         self.slot(n)?;
         Ok(self.same.get(n).cloned().flatten())

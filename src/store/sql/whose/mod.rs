@@ -104,9 +104,10 @@ pub(crate) fn create_sets(bound: &Bound) -> Vec<String> {
         let handle = typed(bound, class, "h", &class.handle, number_of_row);
         let mut create = |name: String, columns: &[(&str, Holds)], further: &[&str]| {
             let names = handle.iter().map(|(name, _)| name.as_str());
-            let own = columns.iter().map(|(name, holds)| ((*name).to_owned(), *holds));
+            let own = columns.iter().map(|(name, holds)| ((*name).to_owned(), holds.clone()));
             let table = OwnTable {
                 name,
+                like: class.table.clone(),
                 key: names.chain(further.iter().copied()).map(str::to_owned).collect(),
                 columns: handle.iter().cloned().chain(own).collect(),
             };
@@ -141,7 +142,7 @@ fn typed(
     let typed = columns.iter().enumerate().map(|(part, column)| {
         let field = described.and_then(|described| described.find(column));
         let datatype = field.map(|field| field.constraints().datatype).or(undescribed);
-        (format!("{name}{part}"), Holds::Like(datatype))
+        (format!("{name}{part}"), Holds::Like { column: column.clone(), datatype })
     });
     typed.collect()
 }
@@ -251,5 +252,6 @@ pub(crate) fn create_batch(bound: &Bound) -> String {
     columns.extend(parts("k"));
     columns.extend(["tenant", "person"].map(|name| (name.to_owned(), Holds::MaybeText)));
     columns.extend(parts("s"));
-    bound.dialect.create(&OwnTable { name: BATCH.to_owned(), columns, key: vec!["n".to_owned()] })
+    let like = bound.customers.table.clone();
+    bound.dialect.create(&OwnTable { name: BATCH.to_owned(), like, columns, key: vec!["n".to_owned()] })
 }

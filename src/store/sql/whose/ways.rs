@@ -365,36 +365,43 @@ impl Ways<'_> {
             self.bound.dialect.then(&self.bound.table(&class.table), alias, on)
         };
         let names: Vec<String> = (0..parts).map(|part| format!("h{part}")).collect();
-        let mut sql = format!(
-            "(WITH RECURSIVE up(class, {}) AS (SELECT {}",
-            names.join(", "),
-            row(start, class, alias)
-        );
+        // They have become texts on the way, and get the type of their column again.
+        let is_up = |class: &BoundClass, alias: &str| {
+            let same = class.handle.iter().enumerate().map(|(part, column)| {
+                let table = self.bound.table(&class.table);
+                let up = self.bound.dialect.in_type_of(&table, column, &format!("up.h{part}"));
+                format!("{alias}.{} = {up}", quoted(column))
+            });
+            same.collect::<Vec<_>>().join(" AND ")
+        };
+        let mut each = Vec::with_capacity(steps.len());
         for (at, link, to) in steps {
             let (foot, head) = (classes.get(at)?, classes.get(to)?);
             let near = link.columns.iter().map(|column| format!("below.{}", quoted(column))).collect();
             let far: Vec<String> =
                 link.to_columns.iter().map(|column| format!("higher.{}", quoted(column))).collect();
             let (hops, leaves) = hops_from_foot(self.bound, link, near);
-            let _ = write!(
-                sql,
-                " UNION SELECT {} FROM up{}{hops}{} WHERE up.class = {at}{}{}{}",
-                row(to, head, "higher"),
-                then(foot, "below", &is_row(foot, "below", "up")),
+            let from = format!(
+                "{}{hops}{}",
+                then(foot, "below", &is_up(foot, "below")),
                 then(head, "higher", &self.same(link, foot, &leaves, &far)),
+            );
+            let which = format!(
+                "up.class = {at}{}{}{}",
                 leads(self.bound, "below", link, true),
                 of_class(self.bound, "higher", &head.rows),
                 self.is_somebody(head, "higher"),
             );
+            each.push((row(to, head, "higher"), from, which));
         }
-        let at = root;
-        let root = classes.get(at)?;
-        let _ = write!(
-            sql,
-            ") SELECT {value} FROM up{} WHERE up.class = {at} LIMIT 1)",
-            then(root, "person", &is_row(root, "person", "up")),
-        );
-        Some(sql)
+        let (at, root) = (root, classes.get(root)?);
+        Some(format!(
+            "(WITH RECURSIVE up(class, {}) AS (SELECT {}{}) SELECT {value} FROM up{} WHERE up.class = {at} LIMIT 1)",
+            names.join(", "),
+            row(start, class, alias),
+            self.bound.dialect.steps("up", &each),
+            then(root, "person", &is_up(root, "person")),
+        ))
     }
 
     /// A column of a row, or of a record from which the row hangs, class by class. `None` if no link leads there.

@@ -1,7 +1,7 @@
-//! A store against the oracle, on the same world: cell by cell, in turn and at once.
+//! A store against the oracle, on the same world: cell by cell, in turn and at once. [`Base`] says in which database.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -33,18 +33,55 @@ fn now() -> DateTime<Utc> {
     "2026-06-01T12:00:00Z".parse().unwrap()
 }
 
+/// A kind of database in which worlds are made, each under a name.
+pub(super) trait Base {
+    type Store: CustomerStore;
+
+    fn create(&self, world: &World, written: &Written, name: &str);
+
+    /// Opens a store over a world's database.
+    async fn open(&self, written: &Written, name: &str) -> Result<Self::Store, String>;
+
+    /// Every cell of a world's database.
+    fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String>;
+}
+
+/// SQLite files in a folder.
+pub(super) struct Sqlite<'f>(pub(super) &'f Path);
+
+impl Base for Sqlite<'_> {
+    type Store = SqliteStore;
+
+    fn create(&self, world: &World, written: &Written, name: &str) {
+        written::create(world, written, &self.0.join(name));
+    }
+
+    async fn open(&self, written: &Written, name: &str) -> Result<SqliteStore, String> {
+        let map = SqlMap::from_toml(&written.map).map_err(|problems| problems.to_string())?;
+        SqliteStore::open(self.0.join(name), &map).map_err(|error| error.to_string())
+    }
+
+    fn read(&self, shape: &Shape, name: &str) -> Result<Cells, String> {
+        written::read(shape, &self.0.join(name))
+    }
+}
+
 /// A database of a world, with a store over it and a treatment of that day.
-struct Host {
-    path: PathBuf,
+struct Host<'b, B: Base> {
+    base: &'b B,
+    name: &'static str,
     shape: Shape,
-    store: SqliteStore,
+    store: B::Store,
     treatment: Arc<Treatment>,
 }
 
 /// Opens a store, and checks the policy against it.
-fn open(written: &Written, path: &Path) -> Result<(SqliteStore, Arc<Treatment>), String> {
-    let map = SqlMap::from_toml(&written.map).map_err(|problems| problems.to_string())?;
-    let store = SqliteStore::open(path, &map).map_err(|error| error.to_string())?;
+async fn open<B: Base>(
+    base: &B,
+    written: &Written,
+    name: &str,
+) -> Result<(B::Store, Arc<Treatment>), String> {
+    let store = base.open(written, name).await?;
     let policy = PolicyDocument::from_toml(&written.policy).map_err(|problems| problems.to_string())?;
     let policy = policy.check(store.data_map()).map_err(|problems| problems.to_string())?;
     let treatment = policy.dated(&"here".into(), &policy.treatments()["x"], now());
@@ -52,22 +89,20 @@ fn open(written: &Written, path: &Path) -> Result<(SqliteStore, Arc<Treatment>),
 }
 
 /// Why a shape is refused. None: it is not.
-pub(super) fn refused(world: &World, written: &Written, folder: &Path) -> Option<String> {
-    let path = folder.join("refused.sqlite");
-    written::create(world, written, &path);
-    open(written, &path).err()
+pub(super) async fn refused<B: Base>(base: &B, world: &World, written: &Written) -> Option<String> {
+    base.create(world, written, "refused");
+    open(base, written, "refused").await.err()
 }
 
-impl Host {
-    fn open(world: &World, written: &Written, folder: &Path, name: &str) -> Result<Self, String> {
-        let path = folder.join(name);
-        written::create(world, written, &path);
-        let (store, treatment) = open(written, &path)?;
-        Ok(Self { path, shape: Shape::clone(&world.shape), store, treatment })
+impl<'b, B: Base> Host<'b, B> {
+    async fn open(base: &'b B, world: &World, written: &Written, name: &'static str) -> Result<Self, String> {
+        base.create(world, written, name);
+        let (store, treatment) = open(base, written, name).await?;
+        Ok(Self { base, name, shape: Shape::clone(&world.shape), store, treatment })
     }
 
     fn cells(&self) -> Result<Cells, String> {
-        written::read(&self.shape, &self.path)
+        self.base.read(&self.shape, self.name)
     }
 
     /// The customers, by the row that their facts are of.
@@ -148,14 +183,14 @@ macro_rules! tried {
 }
 
 /// Erases the customers of a world at once, and one after the other in another database.
-pub(super) async fn held(
+pub(super) async fn held<B: Base>(
+    base: &B,
     world: &World,
     written: &Written,
     leave: &Ids,
     rng: &mut Rng,
-    folder: &Path,
 ) -> Verdict {
-    let host = match Host::open(world, written, folder, "batch.sqlite") {
+    let host = match Host::open(base, world, written, "batch").await {
         Ok(host) => host,
         Err(refused) => return Verdict::Refused(refused),
     };
@@ -175,7 +210,7 @@ pub(super) async fn held(
         return Verdict::Differs("again does something".to_owned());
     }
 
-    let host = tried!(Host::open(world, written, folder, "turns.sqlite"), "opened again");
+    let host = tried!(Host::open(base, world, written, "turns").await, "opened again");
     let mut order: Vec<Id> = leave.iter().copied().collect();
     rng.shuffle(&mut order);
     let mut turns = world.clone();
@@ -196,7 +231,7 @@ pub(super) async fn held(
 }
 
 /// The plan counts what the oracle says, class by class, for each customer alone.
-async fn counted(world: &World, host: &Host) -> Result<(), String> {
+async fn counted<B: Base>(world: &World, host: &Host<'_, B>) -> Result<(), String> {
     let oracle = Oracle::new(world);
     let blocked = oracle.blocked();
     let (whole, _) = oracle.kept();
@@ -243,7 +278,7 @@ async fn counted(world: &World, host: &Host) -> Result<(), String> {
     Ok(())
 }
 
-async fn nothing_is_due(host: &Host, gone: &Ids) -> Result<(), String> {
+async fn nothing_is_due<B: Base>(host: &Host<'_, B>, gone: &Ids) -> Result<(), String> {
     for (customer, tally) in host.tally().await? {
         if gone.contains(&customer) {
             let due: BTreeSet<_> =

@@ -26,7 +26,7 @@ use std::rc::Rc;
 
 use fastrand::Rng;
 
-use against::Verdict;
+use against::{Sqlite, Verdict};
 use broken::{TWISTS, Twist};
 use oracle::{Ids, Oracle};
 use possible::{Problem, Why};
@@ -77,7 +77,7 @@ fn store_agrees(seed: u64) -> Verdict {
             world.rows.iter().map(|(id, row)| format!("{id:?}: {row:?}\n")).collect::<Vec<_>>().concat()
         )
     };
-    match block_on(against::held(&world, &written, &leave, &mut rng, folder.path())) {
+    match block_on(against::held(&Sqlite(folder.path()), &world, &written, &leave, &mut rng)) {
         Verdict::Refused(what) => Verdict::Refused(with_all(&what)),
         Verdict::Differs(what) => Verdict::Differs(with_all(&what)),
         agrees @ Verdict::Agrees { .. } => agrees,
@@ -94,7 +94,7 @@ fn impossible_is_refused(seed: u64) -> Result<Why, String> {
     let written = written::written(&mut rng, &shape);
     let folder = folder();
     let name = &shape.classes[class].name;
-    let said = match against::refused(&world, &written, folder.path()) {
+    let said = match block_on(against::refused(&Sqlite(folder.path()), &world, &written)) {
         Some(said) if said.contains(name.as_str()) => return Ok(why),
         Some(said) => format!("names other places: {said}"),
         None => "is not refused".to_owned(),

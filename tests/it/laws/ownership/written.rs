@@ -47,7 +47,7 @@ pub(super) fn written(rng: &mut Rng, shape: &Shape) -> Written {
     Written { schema: schema(rng, shape), map: map(rng, shape), policy: policy(shape) }
 }
 
-fn key_columns(table: &Table) -> Vec<&'static str> {
+pub(super) fn key_columns(table: &Table) -> Vec<&'static str> {
     match table.key {
         KeyForm::Pair => vec!["part", "code"],
         KeyForm::Rowid => Vec::new(),
@@ -73,7 +73,7 @@ fn types(key: KeyForm) -> &'static [&'static str] {
     }
 }
 
-fn key(table: &Table, n: u32) -> Vec<Sql> {
+pub(super) fn key(table: &Table, n: u32) -> Vec<Sql> {
     match table.key {
         KeyForm::Integer | KeyForm::Rowid => vec![Sql::Integer(i64::from(n) + 10)],
         KeyForm::Text => vec![Sql::Text(format!("{}-{n}", table.name))],

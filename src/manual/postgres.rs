@@ -1,0 +1,66 @@
+//! Customers in PostgreSQL: what the map says, what the role needs, and what happens in the database.
+//!
+//! `PostgresStore` (feature `postgres`) takes a pool of `deadpool-postgres` that your service has made, with the TLS that
+//! it wants. The map is that of [`store::sql`](crate::store::sql); only these points differ.
+//!
+//! # The map
+//! * A table of the search path has its own name: `orders`. Any other table has its schema: `archive.orders`. Names are
+//!   spelled as the database stores them, so `"Orders"` of a schema is `Orders` in the map. A database in which the names of
+//!   two tables differ only in upper and lower case is refused.
+//! * In SQL of the map, a table of another schema is called `"archive.orders"`, the name of the map in quotes.
+//! * Lists of holds, tenants and gateway profiles are JSON arrays: `SELECT json_agg(kind) FROM holds …`.
+//! * Every mapped table needs a primary key, or a unique index over columns that are NOT NULL. There is no `rowid`.
+//! * A partitioned table is one table. Its partitions are not mapped. A table that inherits from another one without being a
+//!   partition is a table of its own, and its rows are the other table's as well: map or ignore both.
+//! * A view is no table.
+//! * `ON DELETE CASCADE` counts like any foreign key: a table that it reaches has to be mapped, or ignored with a reason.
+//! * Keys are integers, texts, UUIDs, or any other type with a text form. A `CustomerId` is the text that PostgreSQL itself
+//!   writes, a UUID in lower case for example.
+//! * A column of an enum, a UUID, a date or another type that is no text takes no placeholder in words. The check of the
+//!   policy knows the labels of enums, and what is no UUID, no JSON and no date. Other CHECK constraints are only known to
+//!   the database: a value that one refuses is an error of that customer, with the name of the constraint.
+//!
+//! # The role
+//! | for | the role needs |
+//! |---|---|
+//! | everything | `CONNECT` and `TEMPORARY` on the database, `USAGE` on the schemas, `SELECT`, `UPDATE`, `DELETE` on the mapped tables, and `INSERT` for the "Unknown Customer" |
+//! | tables with row-level security | `BYPASSRLS`, or to own the table. Otherwise every read is an error: a policy must not hide rows from an erasure |
+//! | `Engine::scrub` | to own the mapped tables and the database, and `pg_read_all_stats` |
+//!
+//! # What happens in the database
+//! A transaction is `REPEATABLE READ`. It locks the customers' own rows in the order of their keys, compares them with what
+//! was approved, and only then writes. A transaction that loses against another one is repeated up to five times.
+//! `lock_timeout` is five seconds and `statement_timeout` five minutes, for the transaction alone; the store has a method
+//! for each.
+//!
+//! New values, and whether a text mentions somebody, are computed in Rust. A statement that needs such results looks them up
+//! in a temporary table. The store reads the rows that the statement would touch, computes what is missing, and then runs
+//! the statement. The number of round trips depends on the record classes, not on the rows.
+//!
+//! Nothing lives longer than a transaction: no temporary table, no function, no named statement, no lock, no setting. So a
+//! pooler such as `PgBouncer` may give each transaction another connection. Each transaction creates the temporary tables that
+//! it needs, which leaves dead rows in the catalogue for autovacuum. PostgreSQL-compatible databases without temporary
+//! tables or without PL/pgSQL do not work.
+//!
+//! # Triggers
+//! The text of a function cannot be read safely. A table to which it seems to write has to be mapped, or ignored with a
+//! reason. Before each commit the server's own counts (`pg_stat_xact_user_tables`) show to which tables the transaction
+//! really wrote. A table that neither the statements of the store nor the map explain undoes the whole transaction, and the
+//! error names it. A trigger that raises an error, or returns NULL, stops its customer: the rows that were changed are
+//! counted.
+//!
+//! # A connection that is cut
+//! If the connection breaks during COMMIT, the store asks the server over another connection what became of the transaction
+//! (`pg_xact_status`). Committed counts as done; aborted is an error that may pass. If nobody can tell, that is the error,
+//! and the next run of the case reads the records again.
+//!
+//! # Old bytes
+//! VACUUM alone does not remove the bytes of deleted rows from the files. [`Engine::scrub`](crate::Engine::scrub) runs
+//! `VACUUM (FULL, ANALYZE)` on the mapped tables, writes the planner's statistics anew, because they hold samples of values,
+//! and flushes. It waits until no other transaction can see the old rows, and is an error if one does not end. It locks each
+//! table while it writes it. The write-ahead log, its archives, replicas, server logs and `pg_stat_statements` are not
+//! covered: they have a horizon of their own, as backups have.
+//!
+//! # Not in this release
+//! A ledger in PostgreSQL; chunks of `ctid` ranges for millions of records of one customer; dropping whole partitions. One
+//! store works on one batch at a time.

@@ -1,0 +1,177 @@
+//! A store over an existing PostgreSQL database. It works set by set, with one transaction per batch.
+//!
+//! [`sql`](super::sql) defines what is done. This module adds what only PostgreSQL has: its connections, its types,
+//! its schema.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use super::StoreError;
+use super::sql::{Fault, Frame, Note, SqlMap, Trouble, date_forms};
+
+use computed::Computing;
+use session::{Limits, PostgresSession, Shared};
+
+mod cells;
+mod computed;
+mod dialect;
+mod fault;
+mod introspect;
+mod own;
+mod ports;
+mod scrub;
+mod session;
+mod types;
+
+/// The number of times that a transaction is tried which lost against another one.
+const ATTEMPTS: u32 = 5;
+
+/// Customers in a PostgreSQL database, described by a [`SqlMap`]. PostgreSQL 14 or later.
+///
+/// The host makes the pool, with the TLS that it wants. Each call takes a connection from the pool and gives it back.
+/// A batch of customers is one transaction. The number of its statements depends on the record classes, not on the
+/// rows.
+///
+/// ```no_run
+/// use deadpool_postgres::tokio_postgres::NoTls;
+/// use deadpool_postgres::{Config, Runtime};
+/// use relinquish::{PostgresStore, SqlMap};
+///
+/// # async fn open(map: SqlMap) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = Config::new();
+/// config.url = Some("postgresql://eraser@localhost/shop".to_owned());
+/// let pool = config.create_pool(Some(Runtime::Tokio1), NoTls)?;
+/// let store = PostgresStore::over(pool, &map).await?;
+/// # drop(store);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | what | how |
+/// |---|---|
+/// | a table | `orders` for a table of the search path, `archive.orders` for any other |
+/// | a view | is no table: map the tables below it |
+/// | a partitioned table | is one table; its partitions are not mapped |
+/// | a key | the primary key, or a unique index without NULL. A table without either cannot be mapped |
+/// | transactions | `REPEATABLE READ`. The customers' rows are locked and compared before anything is written |
+/// | a transaction that loses against another one | is repeated up to five times |
+/// | a connection that is cut during COMMIT | the server is asked over another connection what became of the transaction |
+/// | row-level security | is turned off for the transaction: a role whose rows a policy would hide gets an error |
+/// | triggers | before a commit the server's own counts show to which tables they wrote. A table that the map does not expect undoes everything |
+/// | a pooler such as `PgBouncer` | works in transaction mode: nothing lives longer than a transaction |
+///
+/// The role needs `TEMPORARY` on the database, because what is found is kept in temporary tables of the transaction.
+/// `track_counts` has to be on, as it is by default.
+///
+/// One store works on one batch at a time. Several processes, or several stores, share the work.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Pool,
+    frame: Arc<Frame>,
+    shared: Arc<Shared>,
+    computing: Computing,
+    limits: Limits,
+    /// The work in hand: there is one place where values are computed.
+    turn: Arc<Mutex<()>>,
+}
+
+impl PostgresStore {
+    /// Checks the map against the live schema, over a pool that the host has made.
+    ///
+    /// # Errors
+    /// [`StoreError::Map`] with everything that does not match, at once: tables and columns that do not exist,
+    /// columns that nobody classified, and tables that a foreign key ties to a customer and that nobody mapped or
+    /// ignored. [`StoreError::Unavailable`] if no connection can be made.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub async fn over(pool: Pool, map: &SqlMap) -> Result<Self, StoreError> {
+        let doing = "opening the database";
+        let limits = Limits { lock: Duration::from_secs(5), statement: Duration::from_secs(300) };
+        let (shared, map) = (Arc::new(Shared::default()), map.clone());
+        let frame = {
+            let (pool, shared, handle) = (pool.clone(), Arc::clone(&shared), Handle::current());
+            blocking(move || {
+                let mut session = PostgresSession::new(handle, pool, &shared, limits, None);
+                session.check_server().map_err(|fault| fault.into_error(doing))?;
+                Frame::new(&mut session, &map, doing)
+            })
+            .await
+            .unwrap_or_else(|| Err(Fault::Other(STOPPED.to_owned()).into_error(doing)))?
+        };
+        shared.expect(&frame.watch.map, &frame.bound);
+        let forms = date_forms(&frame.bound).into();
+        let computing = Computing { bench: Arc::clone(&frame.bench), forms };
+        let (frame, turn) = (Arc::new(frame), Arc::new(Mutex::new(())));
+        Ok(Self { pool, frame, shared, computing, limits, turn })
+    }
+
+    /// The longest time that a statement waits for a lock. Five seconds unless it is said.
+    #[must_use]
+    pub fn lock_timeout(mut self, limit: Duration) -> Self {
+        self.limits.lock = limit;
+        self
+    }
+
+    /// The longest time that a statement may take. Five minutes unless it is said.
+    #[must_use]
+    pub fn statement_timeout(mut self, limit: Duration) -> Self {
+        self.limits.statement = limit;
+        self
+    }
+
+    /// Notes about a valid map, as of the time when the store was opened: columns that `rest` covers, links without
+    /// an index, links to tables that nobody mapped, and owners that are further away than another customer.
+    pub fn notes(&self) -> &[Note] {
+        &self.frame.bound.notes
+    }
+
+    /// What has changed in the database's schema since the store was opened, as far as it matters to the map: a list
+    /// of sentences. The list is empty if nothing has changed.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn drift(&self) -> Result<Vec<String>, StoreError> {
+        self.call("comparing the schema", |frame, session| frame.drift(session)).await
+    }
+
+    /// Runs work on a connection of the pool, on a thread that may wait. Work that was handed over is finished even if
+    /// nobody waits for its answer any more.
+    async fn call<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Fn(&Frame, &mut PostgresSession<'_>) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (pool, shared, handle) = (self.pool.clone(), Arc::clone(&self.shared), Handle::current());
+        let (frame, computing, limits) = (Arc::clone(&self.frame), self.computing.clone(), self.limits);
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let worked = blocking(move || {
+            let mut session = PostgresSession::new(handle, pool, &shared, limits, Some(computing));
+            let mut attempt = 0;
+            let worked = loop {
+                let worked = work(&frame, &mut session);
+                attempt += 1;
+                if worked.is_ok() || !session.is_again || attempt == ATTEMPTS {
+                    break worked;
+                }
+                std::thread::sleep(Duration::from_millis(10 << attempt));
+            };
+            drop(turn);
+            worked
+        });
+        let stopped = || Err(Fault::Other(STOPPED.to_owned()).into());
+        let worked: Result<T, Trouble> = worked.await.unwrap_or_else(stopped);
+        worked.map_err(|trouble| trouble.into_error(doing, &self.frame.bound))
+    }
+}
+
+const STOPPED: &str = "the thread of the database has stopped";
+
+/// Runs work on a thread that may wait. `None` if the work panicked.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}

@@ -1,0 +1,280 @@
+//! What happens beside an erasure: triggers, rights, other transactions, and connections that are cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use relinquish::store::{CustomerStore as _, Erased, RecordStore as _, StoreError};
+use relinquish::{CustomerId, PolicyDocument, PostgresStore, SqlMap};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::server::{Database, pool};
+use crate::shop::{POLICY, Shop, map_of, now};
+
+const CLIENTS: &str = "CREATE TABLE clients (id int PRIMARY KEY, name text);
+    INSERT INTO clients VALUES (1, 'Maud'), (2, 'Theo');";
+const TREATMENT: &str = "anonymise = { name = 'remove' }\n[treatments.t]\ncustomer = 'anonymise'";
+
+fn map() -> String {
+    map_of("clients", "'id'", "fields = { name = 'name' }")
+}
+
+async fn clients(sql: &str) -> Shop {
+    Shop::open(&format!("{CLIENTS}{sql}"), &map(), TREATMENT).await
+}
+
+fn error_of(answers: Result<Vec<Result<Erased, StoreError>>, StoreError>) -> StoreError {
+    match answers {
+        Err(error) => error,
+        Ok(answers) => answers.into_iter().find_map(Result::err).expect("an error"),
+    }
+}
+
+#[tokio::test]
+async fn a_trigger_that_writes_where_nobody_expects_it_undoes_everything() {
+    // Nobody who reads the function sees the table.
+    let shop = clients(
+        "CREATE TABLE audit (what text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN EXECUTE ''INS'' || ''ERT INTO au'' || ''dit VALUES ($1)'' USING OLD.name; RETURN NEW; END';
+         CREATE TRIGGER copies AFTER UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    .await;
+    let error = error_of(shop.try_erase(&["1"]).await).to_string();
+    assert!(error.contains("audit") && !error.contains("Maud"), "{error}");
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"]);
+    assert_eq!(shop.database.lines("SELECT * FROM audit"), Vec::<String>::new());
+    // Writes of others, before or meanwhile, are not the trigger's.
+    shop.database.run("ALTER TABLE clients DISABLE TRIGGER copies; INSERT INTO audit VALUES ('x')");
+    shop.erase(&["1"]).await;
+}
+
+#[tokio::test]
+async fn a_trigger_may_write_to_a_table_that_the_map_leaves_out_for_a_reason() {
+    let sql = format!(
+        "{CLIENTS} CREATE TABLE audit (what text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN INSERT INTO audit VALUES (TG_OP); RETURN NEW; END';
+         CREATE TRIGGER notes AFTER UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION f()"
+    );
+    let map = format!("{}\n[ignore]\naudit = 'it holds no names'", map());
+    let shop = Shop::open(&sql, &map, TREATMENT).await;
+    shop.erase(&["1"]).await;
+    assert_eq!(shop.database.lines("SELECT * FROM audit"), ["UPDATE"]);
+}
+
+#[tokio::test]
+async fn errors_name_constraints_and_no_values() {
+    let shop = Shop::open(
+        "CREATE TABLE clients (id int PRIMARY KEY, name text, vip int NOT NULL DEFAULT 0,
+             CONSTRAINT named CHECK (vip = 0 OR name IS NOT NULL));
+         CREATE TABLE guards (client_id int REFERENCES clients, secret text);
+         INSERT INTO clients VALUES (1, 'Maud', 1), (2, 'Theo', 0)",
+        &format!(
+            "{}\n[ignore]\nguards = 'of another department'",
+            map_of("clients", "'id'", "fields = { name = 'name', vip = 'not personal' }")
+        ),
+        TREATMENT,
+    )
+    .await;
+    // The one who is refused does not fail the other.
+    let answers = shop.try_erase(&["1", "2"]).await.unwrap();
+    let [Err(refused), Ok(Erased::Done(_))] = answers.as_slice() else { panic!("{answers:?}") };
+    assert!(matches!(refused, StoreError::Constraint { .. }), "{refused}");
+    let said = format!("{refused} {refused:?}");
+    assert!(said.contains("named") && said.contains("customer") && !said.contains("Maud"), "{said}");
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "NULL"]);
+}
+
+#[tokio::test]
+async fn a_trigger_that_refuses_says_nothing_of_its_own() {
+    let shop = clients(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no, %'', OLD.name; END';
+         CREATE TRIGGER refuses BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    .await;
+    let error = error_of(shop.try_erase(&["1"]).await);
+    assert!(matches!(error, StoreError::Constraint { .. }), "{error}");
+    assert!(!format!("{error} {error:?}").contains("Maud"));
+}
+
+#[tokio::test]
+async fn rows_that_a_policy_of_the_database_would_hide_are_an_error() {
+    let database = Database::with(&format!(
+        "{CLIENTS} CREATE ROLE hidden_{0} LOGIN; GRANT ALL ON clients TO hidden_{0};
+         ALTER TABLE clients ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON clients USING (id = 2)",
+        std::process::id()
+    ));
+    let mut config = database.config();
+    config.user(format!("hidden_{}", std::process::id()));
+    let store = PostgresStore::over(pool(config), &SqlMap::from_toml(&map()).unwrap()).await.unwrap();
+    let error = store.facts(&[CustomerId::from("1")]).await.unwrap_err().to_string();
+    assert!(error.contains("row-level security"), "{error}");
+}
+
+#[tokio::test]
+async fn who_changed_in_the_meantime_is_not_erased() {
+    let shop = Shop::open(
+        "CREATE TABLE clients (id int PRIMARY KEY, name text); CREATE TABLE subs (client_id int REFERENCES clients, n int);
+         INSERT INTO clients VALUES (1, 'Maud'), (2, 'Theo')",
+        &format!(
+            "{}\n[ignore]\nsubs = 'only counted'",
+            map_of(
+                "clients",
+                "'id'",
+                "active_subscriptions = { sql = 'SELECT count(*) FROM subs WHERE client_id = clients.id' }\nfields = { name = 'name' }"
+            )
+        ),
+        TREATMENT,
+    )
+    .await;
+    let targets = shop.targets(&["1", "2"]).await;
+    shop.database.run("INSERT INTO subs VALUES (1, 1)");
+    let answers = shop.store.erase(&shop.request(targets)).await.unwrap();
+    assert!(matches!(answers.as_slice(), [Ok(Erased::Changed), Ok(Erased::Done(_))]), "{answers:?}");
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "NULL"]);
+}
+
+/// Somebody else holds the customer's row, changes it, and lets it go: the erasure waits, loses, and starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_loses_against_another_transaction_starts_again() {
+    let shop = clients("").await;
+    let mut other = shop.database.connect().await;
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("UPDATE clients SET name = 'Maud B.' WHERE id = 1").await.unwrap();
+    let targets = shop.targets(&["1"]).await;
+    let request = shop.request(targets);
+    let (answers, ()) = tokio::join!(shop.store.erase(&request), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        transaction.commit().await.unwrap();
+    });
+    assert!(matches!(answers.unwrap().as_slice(), [Ok(Erased::Done(_))]));
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_not_let_go_is_an_error_that_may_pass() {
+    let Shop { database, store, treatment } = clients("").await;
+    let shop = Shop { store: store.lock_timeout(Duration::from_millis(200)), database, treatment };
+    let mut other = shop.database.connect().await;
+    let transaction = other.transaction().await.unwrap();
+    transaction.batch_execute("SELECT * FROM clients WHERE id = 1 FOR UPDATE").await.unwrap();
+    let error = error_of(shop.try_erase(&["1"]).await);
+    assert!(matches!(error, StoreError::Busy { .. }) && error.is_transient(), "{error}");
+    transaction.rollback().await.unwrap();
+    shop.erase(&["1"]).await;
+}
+
+/// A proxy that can cut all connections: at once, or as soon as a client says COMMIT, before or after the server hears it.
+struct Proxy {
+    address: SocketAddr,
+    cut_at_commit: Arc<AtomicBool>,
+    lets_commit_through: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (cut_at_commit, lets_commit_through) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (cut, through) = (Arc::clone(&cut_at_commit), Arc::clone(&lets_commit_through));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(("127.0.0.1", Database::port())).await.unwrap();
+                tokio::spawn(forward(client, server, Arc::clone(&cut), Arc::clone(&through)));
+            }
+        });
+        Self { address, cut_at_commit, lets_commit_through }
+    }
+}
+
+async fn forward(client: TcpStream, server: TcpStream, cut: Arc<AtomicBool>, through: Arc<AtomicBool>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let up = async move {
+        let mut bytes = vec![0; 65_536];
+        while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
+            let is_commit = bytes[..count].windows(7).any(|window| window == b"COMMIT\0");
+            if is_commit && cut.swap(false, Ordering::SeqCst) {
+                if through.load(Ordering::SeqCst) {
+                    to_server.write_all(&bytes[..count]).await.unwrap();
+                    // The server has done it, and its answer is lost.
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                return;
+            }
+            if to_server.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let down = async move {
+        let mut bytes = vec![0; 65_536];
+        while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+            // What comes after the cut does not arrive any more.
+            if to_client.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! { () = up => {}, () = down => {} }
+}
+
+async fn behind(proxy: &Proxy, database: &Database) -> Shop {
+    let mut config = tokio_postgres::Config::new();
+    let of = database.config();
+    config.host("127.0.0.1").port(proxy.address.port()).user(of.get_user().unwrap()).dbname(&database.name);
+    let store = PostgresStore::over(pool(config), &SqlMap::from_toml(&map()).unwrap()).await.unwrap();
+    let policy = PolicyDocument::from_toml(&format!("{POLICY}{TREATMENT}")).unwrap();
+    let policy = policy.check(store.data_map()).unwrap();
+    let treatment = policy.dated(&"us".into(), &policy.treatments()["t"], now());
+    Shop { database: Database { name: database.name.clone() }, store, treatment }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_cut_during_commit_is_resolved_by_asking() {
+    let (proxy, database) = (Proxy::start().await, Database::with(CLIENTS));
+    let shop = behind(&proxy, &database).await;
+
+    // The server has committed, and only the answer is lost: the erasure is done, and said to be.
+    proxy.lets_commit_through.store(true, Ordering::SeqCst);
+    let targets = shop.targets(&["1"]).await;
+    proxy.cut_at_commit.store(true, Ordering::SeqCst);
+    let answers = shop.store.erase(&shop.request(targets)).await.unwrap();
+    assert!(matches!(answers.as_slice(), [Ok(Erased::Done(_))]), "{answers:?}");
+    assert!(!proxy.cut_at_commit.load(Ordering::SeqCst), "the connection was cut");
+    assert_eq!(database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
+
+    // The server has heard nothing, and the transaction is gone: it may be tried again.
+    proxy.lets_commit_through.store(false, Ordering::SeqCst);
+    let targets = shop.targets(&["2"]).await;
+    proxy.cut_at_commit.store(true, Ordering::SeqCst);
+    let error = error_of(shop.store.erase(&shop.request(targets)).await);
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
+    shop.erase(&["2"]).await;
+    assert_eq!(database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "NULL"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_the_server_has_closed_are_replaced() {
+    let shop = clients("").await;
+    assert!(!shop.is_settled("1").await);
+    shop.database.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    shop.erase(&["1"]).await;
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
+}
+
+/// Nothing of the store's is left on a connection that goes back to the pool.
+#[tokio::test]
+async fn a_transaction_leaves_nothing_on_its_connection() {
+    let shop = clients("").await;
+    shop.erase(&["1"]).await;
+    assert!(shop.is_settled("1").await);
+    let ours = "SELECT relname FROM pg_class WHERE relname LIKE 'relinquish%' UNION ALL
+        SELECT proname FROM pg_proc WHERE proname LIKE 'relinquish%'";
+    assert_eq!(shop.database.lines(ours), Vec::<String>::new());
+}

@@ -4,24 +4,30 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, SubjectToken,
-    WaivedStep,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, RecordedDuty,
+    SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
+use crate::backup::Horizon;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, OperatorId, Tombstones, is_all_claimed, links_of, not_certain};
-use crate::policy::Trigger;
+use crate::plan::letter::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
+use crate::plan::{
+    CaseId, GuardFinding, OperatorId, Step, Tombstones, is_all_claimed, links_of, not_certain,
+};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Statute, Trigger};
 use crate::store::Otherwise;
-use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Uncertain};
+use crate::treatment::{
+    ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
+};
 use crate::words::plural;
 
 /// Whether old bytes may remain in the store's own files.
@@ -155,18 +161,151 @@ impl Certificate {
         &self.rules.tenant
     }
 
-    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person. `… as far as mapped` if
-    /// mapped tables have rows that no record class claims, because the owner of such rows is unknown.
+    /// `erased`, `anonymised`, `pseudonymised` while something still leads to the person, or `erased in part` while
+    /// something names the person. `… as far as mapped` if mapped tables have rows that no record class claims,
+    /// because the owner of such rows is unknown.
     pub fn outcome(&self) -> &'static str {
+        self.residue().word(is_all_claimed(&self.under().unmapped))
+    }
+
+    /// What is left of the person. A profile that was not erased, or that the gateway keeps in part, names the person.
+    pub fn residue(&self) -> Residue {
+        let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
+        if !self.waived().is_empty() || self.gateways().iter().any(keeps) {
+            return Residue::InPart;
+        }
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
-        let is_all_claimed = is_all_claimed(&self.under().unmapped);
-        self.treatment.outcome_with(self.links().is_empty(), root_stays, is_all_claimed)
+        self.treatment.residue_with(&self.leads(), root_stays)
+    }
+
+    /// What the store and the ledger still hold that leads to the person.
+    fn leads(&self) -> Vec<Lead> {
+        let result = self.result();
+        let mut leads =
+            links_of(&self.treatment, |class| result.deferred.contains_key(class), &result.tombstones);
+        if self.subject().is_none() {
+            // The token was destroyed, so that nothing leads to this entry any more.
+            leads.retain(|lead| !matches!(lead, Lead::Token { .. }));
+        }
+        leads
     }
 
     /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived at a
     /// gateway.
     pub fn links(&self) -> Vec<String> {
-        links(&self.treatment, self.result())
+        let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
+        links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
+        links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
+            GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
+            _ => None,
+        }));
+        links
+    }
+
+    /// Whose policy it was: the controller, if the policy has a name.
+    pub fn controller(&self) -> Option<&str> {
+        self.under().controller.as_deref()
+    }
+
+    /// The version of this crate that closed the case.
+    pub fn crate_version(&self) -> &str {
+        &self.under().crate_version
+    }
+
+    /// The data protection law of the controller.
+    pub fn privacy_law(&self) -> PrivacyLaw {
+        self.rules.privacy_law
+    }
+
+    /// The ground of Art. 17(1) GDPR, if the policy named one.
+    pub fn ground(&self) -> Option<ErasureGround> {
+        self.rules.ground
+    }
+
+    /// What the guards and holds found, right before each irreversible step.
+    pub fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
+        &self.rules.guards
+    }
+
+    /// The duties that were in force, by their names in the policy.
+    pub fn duties(&self) -> &BTreeMap<String, RecordedDuty> {
+        &self.rules.duties
+    }
+
+    /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
+    pub fn told(&self) -> Told {
+        let (result, rules) = (self.result(), &self.rules);
+        let duty = |name: &str, until: Option<NaiveDate>| {
+            let duty = rules.duties.get(name)?;
+            Some(ToldDuty {
+                law: duty.law.clone(),
+                statute: duty.statute.as_deref().and_then(Statute::find),
+                ground: duty.ground,
+                privacy_law: duty.privacy_law,
+                period: duty.period,
+                start: duty.start,
+                until,
+            })
+        };
+        let classes = self.treatment.classes().iter().map(|(name, class)| ToldClass {
+            class: name.clone(),
+            action: class.action().clone(),
+            treated: result.records.get(name).map(|count| match count {
+                Count::Exact(rows) => Some(*rows),
+                Count::Unknown => None,
+            }),
+            remaining: result.verified.get(name).copied(),
+            otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
+            kept: class.kept().clone(),
+            group: class.smallest_group().map_or_else(Vec::new, |group| {
+                group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
+            }),
+            deferred: result.deferred.get(name).map(|deferred| ToldDeferral {
+                rows: deferred.rows,
+                duties: deferred.duties.iter().filter_map(|(name, until)| duty(name, *until)).collect(),
+                until: deferred.until,
+                undated: deferred.unreadable.values().copied().max().unwrap_or(0),
+                for_others: deferred.for_others,
+            }),
+        });
+        let gateways = self.gateways().iter().map(|found| {
+            let gateway = found.gateway.clone();
+            match &found.answer.outcome {
+                GatewayOutcome::Erased => ToldGateway::Erased { gateway },
+                GatewayOutcome::AlreadyAbsent => ToldGateway::Absent { gateway },
+                GatewayOutcome::Retained { until, .. } => ToldGateway::Retained { gateway, until: *until },
+                // A case with such an answer is not closed.
+                GatewayOutcome::Accepted { .. } | GatewayOutcome::Blocked { .. } => {
+                    ToldGateway::Waived { gateway }
+                }
+            }
+        });
+        let waived = self.waived().iter().filter_map(|waived| match &waived.step {
+            Step::Gateway(gateway) => Some(ToldGateway::Waived { gateway: gateway.clone() }),
+            _ => None,
+        });
+        let kept = self.treatment.gateways().iter().filter_map(|(gateway, action)| match action {
+            GatewayAction::Keep { reason } => {
+                Some(ToldGateway::Kept { gateway: gateway.clone(), reason: reason.clone() })
+            }
+            GatewayAction::Erase => None,
+        });
+        let day = |at: DateTime<Utc>| rules.time_zone.day(at);
+        Told {
+            privacy_law: rules.privacy_law,
+            trigger: rules.trigger,
+            on: day(self.closed_at()),
+            residue: self.residue(),
+            is_all_claimed: is_all_claimed(&self.under().unmapped),
+            leads: self.leads(),
+            classes: classes.collect(),
+            gateways: gateways.chain(waived).chain(kept).collect(),
+            tombstones: self.tombstones().to_vec(),
+            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
+            not_covered: self.not_covered().into_iter().cloned().collect(),
+            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            old_bytes: self.file_slack == FileSlack::Pending,
+        }
     }
 
     /// What made the customer due.
@@ -285,12 +424,18 @@ impl Serialize for Certificate {
         map.serialize_entry("outcome", self.outcome())?;
         map.serialize_entry("links", &self.links())?;
         map.serialize_entry("trigger", &self.trigger())?;
+        map.serialize_entry("ground", &self.ground())?;
+        map.serialize_entry("privacy_law", &self.privacy_law())?;
+        map.serialize_entry("controller", &self.controller())?;
+        map.serialize_entry("crate_version", self.crate_version())?;
         map.serialize_entry("treatment", self.treatment())?;
         map.serialize_entry("digests", &self.digests())?;
         map.serialize_entry("approved_by", &self.approved_by())?;
         map.serialize_entry("approved_at", &self.approved_at())?;
         map.serialize_entry("opened_at", &self.opened_at())?;
         map.serialize_entry("closed_at", &self.closed_at())?;
+        map.serialize_entry("guards", self.guards())?;
+        map.serialize_entry("duties", self.duties())?;
         map.serialize_entry("deactivation", &self.deactivation())?;
         map.serialize_entry("records", &self.records())?;
         let gateways = self.gateways().iter().map(|result| {
@@ -314,17 +459,6 @@ impl Serialize for Certificate {
         map.serialize_entry("not_covered", &not_covered.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         map.end()
     }
-}
-
-fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
-    let leads = links_of(treatment, |class| result.deferred.contains_key(class), &result.tombstones);
-    let mut links: Vec<String> = leads.iter().map(ToString::to_string).collect();
-    links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
-    links.extend(result.gateways.iter().filter_map(|result| match &result.answer.outcome {
-        GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
-        _ => None,
-    }));
-    links
 }
 
 fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass> {
@@ -356,6 +490,16 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 .collect(),
         })
         .collect()
+}
+
+/// How long copies linger, as a letter says it.
+fn lingering(horizon: &Horizon) -> Lingering {
+    match horizon {
+        Horizon::Until { day } => Lingering::Until(*day),
+        Horizon::AfterCopies { copies } => Lingering::Copies(*copies),
+        Horizon::Unbounded => Lingering::Unbounded,
+        Horizon::Unknown { .. } => Lingering::Unknown,
+    }
 }
 
 fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, String> {
@@ -433,6 +577,14 @@ impl fmt::Display for Certificate {
         if !links.is_empty() {
             writeln!(f, "  because of {}", links.join(", "))?;
         }
+        if let Some(controller) = self.controller() {
+            writeln!(f, "  controller {controller}")?;
+        }
+        write!(f, "  because    {}", self.trigger())?;
+        match self.ground() {
+            Some(ground) => writeln!(f, " ({})", self.privacy_law().cite_erasure(ground))?,
+            None => writeln!(f, " (the policy names no ground for it)")?,
+        }
         let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
         writeln!(f, "  approved   by {by} at {at}")?;
         writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
@@ -447,12 +599,15 @@ impl fmt::Display for Certificate {
                 write!(f, "   {reason}")?;
             }
             writeln!(f)?;
-            if let Some(DeferredRecords { rows, duties, until, .. }) = &class.deferred {
+            if let Some(DeferredRecords { rows, duties, until, unreadable, .. }) = &class.deferred {
                 let until = until
                     .map_or_else(|| "with no end that is known".to_owned(), |day| format!("until {day}"));
                 let (record, are) = (plural(*rows, "record"), if *rows == 1 { "it is" } else { "they are" });
-                let duties = duties.join(", ");
-                writeln!(f, "    {rows} {record} kept as {are} {until}, by the duties: {duties}")?;
+                let names: Vec<&str> = duties.keys().map(String::as_str).collect();
+                writeln!(f, "    {rows} {record} kept as {are} {until}, by the duties: {}", names.join(", "))?;
+                for (field, rows) in unreadable {
+                    writeln!(f, "    {field:<28} cannot be read in {rows} of them, so their end is not known")?;
+                }
             }
             if let Some(otherwise) = &class.otherwise {
                 write_otherwise(f, otherwise)?;
@@ -479,6 +634,12 @@ impl fmt::Display for Certificate {
             for (field, reason) in &class.kept {
                 writeln!(f, "    {field:<28} stays: {reason}")?;
             }
+        }
+        for (name, duty) in self.duties() {
+            writeln!(f, "  duty       {name}: {duty}")?;
+        }
+        for (guard, finding) in self.guards() {
+            writeln!(f, "  guard      {guard}: {}", finding.describe())?;
         }
         for stays in self.tombstones() {
             writeln!(f, "  tombstone  {stays}")?;
@@ -518,6 +679,7 @@ impl fmt::Display for Certificate {
         for what in self.not_covered() {
             writeln!(f, "  not covered: {what}")?;
         }
+        writeln!(f, "  made by    relinquish {}", self.crate_version())?;
         write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf(), self.entry)
     }
 }

@@ -16,8 +16,8 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult,
-    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Salts, Sealed, Signed, SubjectToken, Task, TokenOf,
-    WaivedStep, Waiver,
+    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Salts, Sealed, Signed, SubjectToken, Task,
+    TokenOf, WaivedStep, Waiver,
 };
 use crate::plan::{Deferred, OperatorId, Step, Tombstones};
 use crate::policy::TriggerRule;

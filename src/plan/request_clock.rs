@@ -438,7 +438,9 @@ pub enum ClockError {
     #[error("in California nothing stops the clock; answer in time, or extend it once")]
     NoStop,
     /// The clock is stopped.
-    #[error("the clock is stopped, or its end is after the end of the calendar; first record when the person answered")]
+    #[error(
+        "the clock is stopped, or its end is after the end of the calendar; first record when the person answered"
+    )]
     Suspended,
     /// The clock is not stopped.
     #[error("the clock is not stopped")]
@@ -571,7 +573,11 @@ mod tests {
         assert_eq!(clock.due(&holidays), Some(day("2026-04-30")));
         assert_eq!(clock.extend(day("2026-03-02"), COMPLEX, &holidays), Err(ClockError::Extended));
         assert_eq!(clock.extension().unwrap().reason, COMPLEX);
-        assert_eq!(clock.due_at_the_earliest(&holidays), Some(day("2026-04-28")), "on the most cautious reading");
+        assert_eq!(
+            clock.due_at_the_earliest(&holidays),
+            Some(day("2026-04-28")),
+            "on the most cautious reading"
+        );
     }
 
     /// The first and the last day of a period belong to the period.
@@ -594,17 +600,29 @@ mod tests {
         let holidays = Holidays::default();
         let mut clock = RequestClock::received(day("2026-06-01"));
         assert_eq!(clock.resume(day("2026-06-02")), Err(ClockError::NotSuspended));
-        assert!(matches!(clock.suspend(day("2026-05-31"), StopReason::Identity, &holidays), Err(ClockError::TooEarly { .. })));
-        assert!(matches!(clock.suspend(day("2026-07-02"), StopReason::Identity, &holidays), Err(ClockError::TooLate { .. })));
+        assert!(matches!(
+            clock.suspend(day("2026-05-31"), StopReason::Identity, &holidays),
+            Err(ClockError::TooEarly { .. })
+        ));
+        assert!(matches!(
+            clock.suspend(day("2026-07-02"), StopReason::Identity, &holidays),
+            Err(ClockError::TooLate { .. })
+        ));
         clock.suspend(day("2026-06-03"), StopReason::Identity, &holidays).unwrap();
         assert_eq!(clock.due(&holidays), None);
-        assert_eq!(clock.suspend(day("2026-06-04"), StopReason::Identity, &holidays), Err(ClockError::Suspended));
+        assert_eq!(
+            clock.suspend(day("2026-06-04"), StopReason::Identity, &holidays),
+            Err(ClockError::Suspended)
+        );
         assert_eq!(clock.extend(day("2026-06-04"), COMPLEX, &holidays), Err(ClockError::Suspended));
         assert!(matches!(clock.resume(day("2026-06-02")), Err(ClockError::TooEarly { .. })));
         clock.resume(day("2026-06-13")).unwrap();
         // 1 July, ten days later, is a Saturday.
         assert_eq!(clock.due(&holidays), Some(day("2026-07-13")));
-        assert!(matches!(clock.suspend(day("2026-06-12"), StopReason::Identity, &holidays), Err(ClockError::TooEarly { .. })));
+        assert!(matches!(
+            clock.suspend(day("2026-06-12"), StopReason::Identity, &holidays),
+            Err(ClockError::TooEarly { .. })
+        ));
         clock.suspend(day("2026-06-20"), StopReason::Clarification, &holidays).unwrap();
         clock.resume(day("2026-06-21")).unwrap();
         assert_eq!(clock.due(&holidays), Some(day("2026-07-13")), "12 July is a Sunday");
@@ -649,7 +667,10 @@ mod tests {
     fn whoever_does_not_answer_is_reminded() {
         let holidays = Holidays::default();
         let mut clock = RequestClock::received(day("2026-06-01"));
-        assert_eq!((clock.remind_on(), clock.remind(day("2026-06-01"))), (None, Err(ClockError::NotSuspended)));
+        assert_eq!(
+            (clock.remind_on(), clock.remind(day("2026-06-01"))),
+            (None, Err(ClockError::NotSuspended))
+        );
         clock.suspend(day("2026-06-03"), StopReason::Identity, &holidays).unwrap();
         assert_eq!(clock.remind_on(), Some(day("2026-06-17")));
         clock.remind(day("2026-06-18")).unwrap();

@@ -1,5 +1,6 @@
 //! The deletion concept: which personal data are deleted when, by which rule, and who is responsible.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{After, Effective, Expiry, Policy, Trigger, TriggerRule};
@@ -120,7 +121,9 @@ impl Concept {
     /// The concept as Markdown.
     pub fn to_markdown(&self) -> String {
         let mut text = format!("# Deletion concept: {}\n\n", cell(&self.title));
-        text.push_str("Made from the data map and the policy in force, in the terms of ISO/IEC 27555:2021.\n\n");
+        text.push_str(
+            "Made from the data map and the policy in force, in the terms of ISO/IEC 27555:2021.\n\n",
+        );
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         text.push_str(&line(&COLUMNS.map(str::to_owned)));
         text.push_str(&line(&COLUMNS.map(|_| "---".to_owned())));
@@ -176,11 +179,16 @@ fn cell(text: &str) -> String {
 
 /// A field of RFC 4180.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 fn kinds(class: &RecordClass) -> String {
-    let mut kinds: Vec<&str> = class.fields().iter().filter_map(|field| Some(field.kind()?.as_str())).collect();
+    let mut kinds: Vec<&str> =
+        class.fields().iter().filter_map(|field| Some(field.kind()?.as_str())).collect();
     kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
@@ -189,13 +197,22 @@ fn kinds(class: &RecordClass) -> String {
 /// Every rule of the policy that reaches a class.
 fn rules(policy: &Policy, effective: &Effective, class: &RecordClass) -> Vec<Rule> {
     let mut rules = Vec::new();
+    let mut seen = BTreeSet::new();
     for (trigger, rule) in effective.triggers() {
         if !effective.sweeps() && *trigger != Trigger::Requested {
             continue;
         }
-        let treated = effective.treatments().get(rule.treatment()).and_then(|t| t.class(class.name().as_str()));
-        if let Some(treated) = treated {
-            rules.push(by_trigger(*trigger, rule, treated));
+        let treated =
+            effective.treatments().get(rule.treatment()).and_then(|t| t.class(class.name().as_str()));
+        let Some(treated) = treated else { continue };
+        let is_new = seen.insert(rule.treatment());
+        match treated.action() {
+            // Whatever leads to the treatment, these records stay.
+            RecordAction::Keep { reason } if is_new => rules.push(kept(rule, reason)),
+            RecordAction::Keep { .. } => {}
+            _ => rules.push(by_trigger(*trigger, rule, treated)),
+        }
+        if is_new {
             rules.extend(fields(rule.treatment().as_str(), treated));
         }
     }
@@ -217,23 +234,29 @@ fn rules(policy: &Policy, effective: &Effective, class: &RecordClass) -> Vec<Rul
 }
 
 fn by_trigger(trigger: Trigger, rule: &TriggerRule, treated: &ClassTreatment) -> Rule {
-    let stays = matches!(treated.action(), RecordAction::Keep { .. });
-    let period = rule.after().map_or_else(|| "at once".to_owned(), |after| after.to_string());
-    let start = if rule.since().is_empty() {
+    let is_own = trigger.own_date().is_some_and(|own| *rule.since() == [own.to_owned()]);
+    let start = if rule.since().is_empty() || is_own {
         trigger.as_str().to_owned()
     } else {
         format!("{trigger}: {}", rule.since().join(" or "))
     };
-    let action = match treated.action() {
-        RecordAction::Keep { reason } => format!("keep: {reason}"),
-        other => other.as_str().to_owned(),
-    };
     Rule {
-        period: if stays { "no end".to_owned() } else { period },
-        start: if stays { "none".to_owned() } else { start },
-        action,
+        period: rule.after().map_or_else(|| "at once".to_owned(), |after| after.to_string()),
+        start,
+        action: treated.action().as_str().to_owned(),
         implementation: format!("triggers.{trigger}, treatments.{}", rule.treatment()),
-        waits: !stays,
+        waits: true,
+    }
+}
+
+/// Records that a treatment keeps. They have no end, and the concept says so.
+fn kept(rule: &TriggerRule, reason: &str) -> Rule {
+    Rule {
+        period: "no end".to_owned(),
+        start: "none".to_owned(),
+        action: format!("keep: {reason}"),
+        implementation: format!("treatments.{}", rule.treatment()),
+        waits: false,
     }
 }
 

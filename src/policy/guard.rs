@@ -135,10 +135,9 @@ impl Guard {
                 Some(Ground::LegalClaims)
             }
             Self::Hold(HoldKind::AuthorityOrder) => Some(Ground::LegalObligation),
-            Self::NotArchived
-            | Self::SeveralTenants
-            | Self::Hold(HoldKind::Restriction)
-            | Self::Own(_) => None,
+            Self::NotArchived | Self::SeveralTenants | Self::Hold(HoldKind::Restriction) | Self::Own(_) => {
+                None
+            }
         }
     }
 }

@@ -27,8 +27,7 @@ fn longer_laws(policy: &Effective) -> Vec<Problem> {
         let Some(statute) = duty.statute() else { continue };
         for class in duty.classes().keys() {
             let on_class = || policy.duties().iter().filter(|other| other.classes().contains_key(class));
-            let named: BTreeSet<&str> =
-                on_class().filter_map(|other| Some(other.statute()?.code)).collect();
+            let named: BTreeSet<&str> = on_class().filter_map(|other| Some(other.statute()?.code)).collect();
             let longest = on_class().map(|other| other.period().parts()).max();
             let longer: Vec<&Statute> = statute
                 .longer()
@@ -43,7 +42,11 @@ fn longer_laws(policy: &Effective) -> Vec<Problem> {
                 .collect();
             notes.push(Problem::new(
                 join(&join("duties", duty.name()), "statute"),
-                format!("{class} is kept for {}, and a longer law may apply: {}", statute.period(), laws.join("; ")),
+                format!(
+                    "{class} is kept for {}, and a longer law may apply: {}",
+                    statute.period(),
+                    laws.join("; ")
+                ),
                 format!("if one of them applies to {class}, write a duty with it"),
             ));
         }

@@ -497,7 +497,7 @@ mod tests {
         for (code, fiscal_year, date, until) in WORKED {
             let statute = Statute::find(code).unwrap_or_else(|| panic!("{code}"));
             let found = statute.kept_until(date.parse().unwrap(), fiscal_year.parse().unwrap()).unwrap();
-            assert_eq!(found.to_string(), until, "{code}, fiscal year to {fiscal_year}, {date}");
+            assert_eq!(found.to_string(), *until, "{code}, fiscal year to {fiscal_year}, {date}");
         }
         let worked: BTreeSet<&str> = WORKED.iter().map(|(code, ..)| *code).collect();
         assert_eq!(worked.len(), Statute::all().len(), "every statute has a case");

@@ -186,9 +186,8 @@ impl Needed {
         }
         for limit in effective.limits() {
             self.texts.insert(limit.law().to_owned());
-            self.fields.extend(
-                limit.classes().iter().map(|class| (class.to_string(), limit.from().to_string())),
-            );
+            self.fields
+                .extend(limit.classes().iter().map(|class| (class.to_string(), limit.from().to_string())));
         }
         for treatment in effective.treatments().values() {
             self.add_treatment(treatment);

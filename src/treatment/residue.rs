@@ -31,9 +31,8 @@ impl Residue {
 
     /// What is left, given what still leads to the person and whether the customer's own record stays.
     pub(crate) fn of<'l>(links: impl IntoIterator<Item = &'l Lead>, root_stays: bool) -> Self {
-        let worst = links.into_iter().map(|link| {
-            if link.names_person() { Self::InPart } else { Self::Pseudonymous }
-        });
+        let worst =
+            links.into_iter().map(|link| if link.names_person() { Self::InPart } else { Self::Pseudonymous });
         worst.max().unwrap_or(if root_stays { Self::Anonymous } else { Self::Nothing })
     }
 

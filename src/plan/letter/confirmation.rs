@@ -8,7 +8,7 @@ use super::writer::Writer;
 use super::{
     Fact, Letter, LetterError, Letterhead, Request, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway,
 };
-use crate::data_map::{ClassName, NotCovered, UnreachedRows};
+use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
 use crate::plan::Tombstones;
 use crate::policy::{Ground, Trigger};
 use crate::treatment::{Lead, RecordAction, Residue};
@@ -57,7 +57,9 @@ pub fn confirmation(
     writer.left(told)?;
     writer.not_covered(told)?;
     let backups = if told.backups.is_empty() { vec![head.backups] } else { told.backups.clone() };
-    backups.into_iter().for_each(|lingering| writer.backups(lingering));
+    for lingering in backups {
+        writer.backups(lingering);
+    }
     if told.old_bytes {
         writer.paragraph(Fact::OldBytes, words.old_bytes);
     }
@@ -113,7 +115,9 @@ impl Writer<'_> {
             let (name, text) = match gateway {
                 ToldGateway::Erased { gateway } => (gateway, words.gateway_erased),
                 ToldGateway::Absent { gateway } => (gateway, words.gateway_absent),
-                ToldGateway::Retained { .. } | ToldGateway::Waived { .. } | ToldGateway::Kept { .. } => continue,
+                ToldGateway::Retained { .. } | ToldGateway::Waived { .. } | ToldGateway::Kept { .. } => {
+                    continue;
+                }
             };
             let text = fill(text, &[("what", &plain(name.as_str()))]);
             self.item(Fact::Gateway(gateway.clone()), text);
@@ -133,6 +137,11 @@ impl Writer<'_> {
             }
             for stays in &told.tombstones {
                 writer.needed(stays)?;
+                let of = told.classes.iter().find(|of| of.class == stays.class);
+                let kept = of.into_iter().flat_map(|of| &of.kept_meanwhile);
+                for (field, reason) in kept {
+                    writer.kept_field(&stays.class, field, reason)?;
+                }
             }
             told.gateways.iter().try_for_each(|gateway| writer.gateway_kept(gateway))
         })
@@ -150,10 +159,7 @@ impl Writer<'_> {
         // Fields stay in the records that the action left.
         if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
             for (field, reason) in &of.kept {
-                let (what, name, reason) = (self.class(class)?, self.field(class, field)?, self.text(reason)?);
-                let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
-                let fact = Fact::KeptField(class.clone(), field.clone());
-                self.item(fact, fill(words.kept_field, &parts));
+                self.kept_field(class, field, reason)?;
             }
             for field in &of.group {
                 let (what, name) = (self.class(class)?, self.field(class, field)?);
@@ -171,12 +177,20 @@ impl Writer<'_> {
         }
     }
 
+    fn kept_field(&mut self, class: &ClassName, field: &FieldName, reason: &str) -> Result<(), LetterError> {
+        let (what, name, reason) = (self.class(class)?, self.field(class, field)?, self.text(reason)?);
+        let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
+        let fact = Fact::KeptField(class.clone(), field.clone());
+        self.item(fact, fill(self.words.kept_field, &parts));
+        Ok(())
+    }
+
     fn needed(&mut self, stays: &Tombstones) -> Result<(), LetterError> {
         let words = self.words;
         let (what, count) = (self.class(&stays.class)?, self.count(Some(stays.rows)));
-        let until = stays.until.map_or_else(String::new, |day| {
-            fill(words.needed_until, &[("date", &self.date(day))])
-        });
+        let until = stays
+            .until
+            .map_or_else(String::new, |day| fill(words.needed_until, &[("date", &self.date(day))]));
         let parts = [("what", &*what), ("count", &*count), ("until", &*until)];
         self.item(Fact::Needed(stays.class.clone()), fill(words.needed, &parts));
         Ok(())
@@ -307,7 +321,8 @@ impl Writer<'_> {
                 let n = told.uncertain.to_string();
                 writer.item(Fact::Uncertain, fill(words.uncertain, &[("n", &n)]));
             }
-            for what in &told.not_covered {
+            // How long backup copies linger is told in a sentence of its own.
+            for what in told.not_covered.iter().filter(|what| **what != NotCovered::Backups) {
                 let text = writer.uncovered(what)?;
                 writer.item(Fact::NotCovered(what.clone()), text);
             }
@@ -321,7 +336,7 @@ impl Writer<'_> {
             NotCovered::Ignored { reason, .. } => fill(words.ignored, &[("reason", &self.text(reason)?)]),
             NotCovered::Mentions => words.mentions.to_owned(),
             NotCovered::OtherSystems => words.other_systems.to_owned(),
-            NotCovered::Backups => words.backup_copies.to_owned(),
+            NotCovered::Backups => String::new(),
             NotCovered::Tables(tables) => fill(words.tables, &[("n", &tables.len().to_string())]),
             NotCovered::WrittenByTrigger { .. } => words.by_trigger.to_owned(),
             NotCovered::ObjectVersions(class) => {

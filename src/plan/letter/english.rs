@@ -18,11 +18,15 @@ fn start(start: StartRule) -> &'static str {
     match start {
         StartRule::RecordDate => "the date of the record",
         StartRule::LastEntry => "the last entry",
-        StartRule::LastEntryOfBook => "the last entry in the book, at the latest the end of the financial year",
+        StartRule::LastEntryOfBook => {
+            "the last entry in the book, at the latest the end of the financial year"
+        }
         StartRule::TransactionCompleted => "the completion of the transaction",
         StartRule::CalendarYear => "the end of the calendar year of the record",
         StartRule::FiscalYear => "the end of the financial year",
-        StartRule::CalendarYearOfFiscalYear => "the end of the calendar year in which the financial year ended",
+        StartRule::CalendarYearOfFiscalYear => {
+            "the end of the calendar year in which the financial year ended"
+        }
         StartRule::CalendarYearOfClosing => "the end of the calendar year in which the accounts were closed",
         StartRule::CalendarYearOfTaxDue => "the end of the calendar year in which the tax fell due",
         StartRule::UkTaxReturn => "31 January after the end of the tax year",
@@ -34,7 +38,9 @@ fn trigger(trigger: Trigger) -> TriggerWords {
         Trigger::Cancelled => {
             ("{after} after you stop being our customer{since}.", "As soon as you stop being our customer.")
         }
-        Trigger::Deleted => ("{after} after your account is deleted{since}.", "As soon as your account is deleted."),
+        Trigger::Deleted => {
+            ("{after} after your account is deleted{since}.", "As soon as your account is deleted.")
+        }
         Trigger::Inactive => (
             "{after} after we last heard from you{since}.",
             "As soon as the date that counts has come{since}.",
@@ -72,14 +78,12 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
             "a payment is disputed, and we need the data to establish, exercise or defend a legal claim",
             "the dispute has to be settled",
         ],
-        Guard::Hold(HoldKind::LegalClaim) => [
-            "we need the data to establish, exercise or defend a legal claim",
-            "the claim has to be settled",
-        ],
-        Guard::Hold(HoldKind::Restriction) => [
-            "you asked us to restrict the processing of your data",
-            "tell us that the restriction may end",
-        ],
+        Guard::Hold(HoldKind::LegalClaim) => {
+            ["we need the data to establish, exercise or defend a legal claim", "the claim has to be settled"]
+        }
+        Guard::Hold(HoldKind::Restriction) => {
+            ["you asked us to restrict the processing of your data", "tell us that the restriction may end"]
+        }
         Guard::Hold(HoldKind::AuthorityOrder) => {
             ["a court or an authority has ordered us to keep the data", "the order has to end"]
         }
@@ -208,13 +212,13 @@ pub(super) const WORDS: Words = Words {
     lead_field: "{field} ({what})",
     lead_gateway: "the payment service {what}",
     lead_token: "the number under which we keep your record, as long as the key of our erasure log exists",
+    lead_while_kept: "{what}, only while we have to keep records",
     lead_until: "{what}, until {date} at the latest",
     not_covered: "This does not cover:",
     unclaimed: "rows of our database of which it is not known whose they are",
     uncertain: "places in texts that may mean you, and of which that is not certain (their number: {n})",
     mentions: "texts of other people in which you may be mentioned",
     other_systems: "databases, documents, logs and search indexes outside the database of this erasure",
-    backup_copies: "backup copies",
     tables: "tables of our database that our inventory of personal data does not name (their number: {n})",
     ignored: "a part of our database that our inventory leaves out: {reason}",
     by_trigger: "copies that our database makes by itself in a table that our inventory leaves out",

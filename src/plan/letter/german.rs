@@ -39,12 +39,16 @@ fn start(start: StartRule) -> &'static str {
     match start {
         StartRule::RecordDate => "dem Datum der Aufzeichnung",
         StartRule::LastEntry => "der letzten Eintragung",
-        StartRule::LastEntryOfBook => "der letzten Eintragung in das Buch, spätestens ab dem Ende des Geschäftsjahres",
+        StartRule::LastEntryOfBook => {
+            "der letzten Eintragung in das Buch, spätestens ab dem Ende des Geschäftsjahres"
+        }
         StartRule::TransactionCompleted => "dem Abschluss des Geschäfts",
         StartRule::CalendarYear => "dem Ende des Kalenderjahres der Aufzeichnung",
         StartRule::FiscalYear => "dem Ende des Geschäftsjahres",
         StartRule::CalendarYearOfFiscalYear => "dem Ende des Kalenderjahres, in dem das Geschäftsjahr endete",
-        StartRule::CalendarYearOfClosing => "dem Ende des Kalenderjahres, in dem die Bücher abgeschlossen wurden",
+        StartRule::CalendarYearOfClosing => {
+            "dem Ende des Kalenderjahres, in dem die Bücher abgeschlossen wurden"
+        }
         StartRule::CalendarYearOfTaxDue => "dem Ende des Kalenderjahres, in dem die Steuer fällig wurde",
         StartRule::UkTaxReturn => "dem 31. Januar nach dem Ende des Steuerjahres",
     }
@@ -252,13 +256,13 @@ pub(super) const WORDS: Words = Words {
     lead_field: "{field} ({what})",
     lead_gateway: "der Zahlungsdienst {what}",
     lead_token: "die Nummer Ihres Datensatzes, solange der Schlüssel unseres Löschprotokolls besteht",
+    lead_while_kept: "{what}, nur solange wir Daten aufbewahren müssen",
     lead_until: "{what}, längstens bis zum {date}",
     not_covered: "Dies ist nicht umfasst:",
     unclaimed: "Zeilen unserer Datenbank, von denen nicht bekannt ist, wem sie zuzuordnen sind",
     uncertain: "Stellen in Texten, die Sie meinen können, ohne dass dies sicher ist (Anzahl: {n})",
     mentions: "Texte anderer Personen, in denen Sie erwähnt sein können",
     other_systems: "Datenbanken, Dokumente, Protokolle und Suchindizes außerhalb der Datenbank dieser Löschung",
-    backup_copies: "Sicherungskopien",
     tables: "Tabellen unserer Datenbank, die unser Verzeichnis personenbezogener Daten nicht nennt (Anzahl: {n})",
     ignored: "ein Teil unserer Datenbank, den unser Verzeichnis auslässt: {reason}",
     by_trigger: "Kopien, die unsere Datenbank selbst in einer Tabelle anlegt, die unser Verzeichnis auslässt",

@@ -17,14 +17,11 @@ pub(super) fn of_duty(
     statute: Option<&Statute>,
 ) -> Result<String, LetterError> {
     let language = words.language();
-    match statute {
-        Some(statute) => Ok(clause(&cited(language, statute))),
-        None => {
-            let text = words.text(law);
-            text.map(|text| clause(&text))
-                .ok_or_else(|| LetterError::NoText { language, text: law.to_owned() })
-        }
+    if let Some(statute) = statute {
+        return Ok(clause(&cited(language, statute)));
     }
+    let text = words.text(law).map(|text| clause(&text));
+    text.ok_or_else(|| LetterError::NoText { language, text: law.to_owned() })
 }
 
 /// A law is cited as in its own country, with the name of the country where the letter has another language.

@@ -231,10 +231,8 @@ impl fmt::Display for Letter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before: Option<Set> = None;
         for Line { set, text, .. } in &self.lines {
-            match (before, set) {
-                (None, _) => {}
-                (Some(Set::Item), Set::Item) => {}
-                _ => f.write_str("\n")?,
+            if !matches!((before, set), (None, _) | (Some(Set::Item), Set::Item)) {
+                f.write_str("\n")?;
             }
             match set {
                 Set::Heading(level) => writeln!(f, "{} {text}", "#".repeat(*level))?,
@@ -252,13 +250,17 @@ impl fmt::Display for Letter {
 #[non_exhaustive]
 pub enum LetterError {
     /// The policy has no words in the language.
-    #[error("the policy has no words in {language}; write [words.{language}.names] and [words.{language}.texts]")]
+    #[error(
+        "the policy has no words in {language}; write [words.{language}.names] and [words.{language}.texts]"
+    )]
     NoWords {
         /// The language.
         language: Language,
     },
     /// The policy does not say what something is called in the language.
-    #[error("the policy does not say what {name} is called in {language}; write it below [words.{language}.names]")]
+    #[error(
+        "the policy does not say what {name} is called in {language}; write it below [words.{language}.names]"
+    )]
     NoName {
         /// The language.
         language: Language,
@@ -266,7 +268,9 @@ pub enum LetterError {
         name: String,
     },
     /// The policy has no text in the language.
-    #[error("the policy has no words in {language} for \"{text}\"; write them below [words.{language}.texts]")]
+    #[error(
+        "the policy has no words in {language} for \"{text}\"; write them below [words.{language}.texts]"
+    )]
     NoText {
         /// The language.
         language: Language,
@@ -293,7 +297,9 @@ pub enum LetterError {
     #[error("there is nothing to refuse")]
     NothingRefused,
     /// What stands against the request is no ground in law.
-    #[error("no ground in law stands against the request; put right what does, the time for the answer goes on")]
+    #[error(
+        "no ground in law stands against the request; put right what does, the time for the answer goes on"
+    )]
     NoGround,
     /// The grounds do not cover these record classes.
     #[error(

@@ -117,10 +117,8 @@ impl Writer<'_> {
             None if says_way_out => (self.text(&by.why)?, Some(self.text(&by.way_out)?)),
             None => (self.text(&by.why)?, None),
         };
-        let way_out = way_out.map_or_else(
-            || words.ask_us.to_owned(),
-            |way_out| fill(words.way_out, &[("way_out", &way_out)]),
-        );
+        let way_out = way_out
+            .map_or_else(|| words.ask_us.to_owned(), |way_out| fill(words.way_out, &[("way_out", &way_out)]));
         let mut data = Vec::new();
         for class in &by.data {
             data.push(self.class(class)?);
@@ -131,12 +129,8 @@ impl Writer<'_> {
             (true, _) => words.all_data.to_owned(),
         };
         let ground = self.ground(policy.privacy_law(), ground);
-        let parts = [
-            ("reason", &*capitalised(&why)),
-            ("ground", &*ground),
-            ("data", &*data),
-            ("way_out", &*way_out),
-        ];
+        let parts =
+            [("reason", &*capitalised(&why)), ("ground", &*ground), ("data", &*data), ("way_out", &*way_out)];
         self.item(Fact::Refused(by.guard.clone()), fill(words.refusal_reason, &parts));
         Ok(())
     }
@@ -148,7 +142,8 @@ impl Writer<'_> {
         let what = self.class(&deferred.class)?;
         for duty in deferred.duties.iter() {
             let law = law::of_duty(&self.head.words, &duty.law, duty.statute.and_then(Statute::find))?;
-            let (period, ground) = (self.period(duty.terms.period), self.ground(duty.privacy_law, duty.ground));
+            let (period, ground) =
+                (self.period(duty.terms.period), self.ground(duty.privacy_law, duty.ground));
             let parts = [
                 ("what", &*what),
                 ("period", &*period),

@@ -74,7 +74,10 @@ impl Writer<'_> {
                 self.introduced(words.what_then, |writer| writer.treatment(treatment))?;
                 self.introduced(words.leads, |writer| {
                     for lead in treatment.links() {
-                        let text = writer.lead(lead, None)?;
+                        let mut text = writer.lead(lead, None)?;
+                        if lead.class_while_kept().is_some() {
+                            text = fill(words.lead_while_kept, &[("what", &text)]);
+                        }
                         writer.item(Fact::Lead(lead.clone()), text);
                     }
                     Ok(())
@@ -98,9 +101,7 @@ impl Writer<'_> {
             fill(self.words.since, &[("dates", &dates.join(", "))])
         };
         let text = match rule.after().filter(|after| after.parts() != (0, 0, 0)) {
-            Some(after) => {
-                fill(said.after, &[("after", &self.period(after)), ("since", &since)])
-            }
+            Some(after) => fill(said.after, &[("after", &self.period(after)), ("since", &since)]),
             None => fill(said.at_once, &[("since", &since)]),
         };
         self.item(Fact::Trigger(trigger), text);

@@ -55,7 +55,9 @@ fn trigger(trigger: Trigger) -> TriggerWords {
         Trigger::Cancelled => {
             ("{after} efter att du har slutat vara kund hos oss{since}.", "När du slutar vara kund hos oss.")
         }
-        Trigger::Deleted => ("{after} efter att ditt konto har tagits bort{since}.", "När ditt konto tas bort."),
+        Trigger::Deleted => {
+            ("{after} efter att ditt konto har tagits bort{since}.", "När ditt konto tas bort.")
+        }
         Trigger::Inactive => (
             "{after} efter att vi senast hade kontakt med dig{since}.",
             "När det datum som räknas har kommit{since}.",
@@ -244,13 +246,13 @@ pub(super) const WORDS: Words = Words {
     lead_field: "{field} ({what})",
     lead_gateway: "betaltjänsten {what}",
     lead_token: "numret på din kunduppgift, så länge som nyckeln till vår raderingslogg finns",
+    lead_while_kept: "{what}, bara så länge som vi måste spara uppgifter",
     lead_until: "{what}, längst till och med den {date}",
     not_covered: "Detta omfattas inte:",
     unclaimed: "rader i vår databas för vilka det inte är känt vem de hör till",
     uncertain: "ställen i texter som kan avse dig, utan att det är säkert (antal: {n})",
     mentions: "andra personers texter, där du kan vara omnämnd",
     other_systems: "databaser, dokument, loggar och sökindex utanför den databas som raderingen gäller",
-    backup_copies: "säkerhetskopior",
     tables: "tabeller i vår databas som vår förteckning över personuppgifter inte tar upp (antal: {n})",
     ignored: "en del av vår databas som vår förteckning utelämnar: {reason}",
     by_trigger: "kopior som vår databas själv gör i en tabell som vår förteckning utelämnar",

@@ -56,8 +56,10 @@ pub struct ToldClass {
     pub remaining: Option<u64>,
     /// What was done instead of the action.
     pub otherwise: Otherwise,
-    /// Personal fields that stay, and why.
+    /// Personal fields that stay in treated records, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// Personal fields that stay in tombstones, and why.
+    pub kept_meanwhile: BTreeMap<FieldName, String>,
     /// Fields that stay in general form, where enough people share them.
     pub group: Vec<FieldName>,
     /// Records that duties keep for now.

@@ -94,10 +94,9 @@ impl<'h> Writer<'h> {
     /// What a class or a date is called.
     pub(super) fn name(&self, name: &str) -> Result<String, LetterError> {
         let found = self.head.words.name(name);
-        found.map(|name| plain(&name)).ok_or_else(|| LetterError::NoName {
-            language: self.head.language(),
-            name: name.to_owned(),
-        })
+        found
+            .map(|name| plain(&name))
+            .ok_or_else(|| LetterError::NoName { language: self.head.language(), name: name.to_owned() })
     }
 
     pub(super) fn class(&self, class: &ClassName) -> Result<String, LetterError> {
@@ -116,10 +115,9 @@ impl<'h> Writer<'h> {
     /// A text of the policy or the map, as a clause of a sentence.
     pub(super) fn text(&self, text: &str) -> Result<String, LetterError> {
         let found = self.head.words.text(text);
-        found.map(|text| words::clause(&text)).ok_or_else(|| LetterError::NoText {
-            language: self.head.language(),
-            text: text.to_owned(),
-        })
+        found
+            .map(|text| words::clause(&text))
+            .ok_or_else(|| LetterError::NoText { language: self.head.language(), text: text.to_owned() })
     }
 
     pub(super) fn listed(&self, items: &[String]) -> String {

@@ -17,7 +17,13 @@ pub(super) fn check_limits(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                 reader.problem(path, what, suggest(class.as_str(), known));
                 continue;
             };
-            super::duties::check_date(reader, || join(&join("limits", limit.name()), "from"), described, &limit.from, map);
+            super::duties::check_date(
+                reader,
+                || join(&join("limits", limit.name()), "from"),
+                described,
+                &limit.from,
+                map,
+            );
             let expires = rules.expire.get(class).and_then(|rule| rule.after.as_ref());
             let in_time = match expires {
                 Some(After::Age { from, period }) => *from == limit.from && fits(*period),
@@ -37,8 +43,15 @@ pub(super) fn check_limits(reader: &mut Reader, rules: &Rules, map: &DataMap) {
                 if !fits(duty.period()) {
                     reader.problem(
                         path.as_str(),
-                        format!("{class} is kept by duty {} for {}, which is longer", duty.name(), duty.period()),
-                        format!("take {class} out of duty {} or out of the limit: one of them does not apply", duty.name()),
+                        format!(
+                            "{class} is kept by duty {} for {}, which is longer",
+                            duty.name(),
+                            duty.period()
+                        ),
+                        format!(
+                            "take {class} out of duty {} or out of the limit: one of them does not apply",
+                            duty.name()
+                        ),
                     );
                 }
             }

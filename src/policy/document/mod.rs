@@ -166,7 +166,15 @@ fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     let rules = read_rules(reader, &everyone);
     let tenants = entries.map_or(Some(BTreeMap::new()), |entries| read_tenants(reader, &everyone, &entries));
     let (words, owners) = (words?, owners?);
-    Some(PolicyDocument { name, rules: rules?, tenants: tenants?, words, owners, aside, digest: Digest::of(value) })
+    Some(PolicyDocument {
+        name,
+        rules: rules?,
+        tenants: tenants?,
+        words,
+        owners,
+        aside,
+        digest: Digest::of(value),
+    })
 }
 
 fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
@@ -218,11 +226,9 @@ fn read_privacy_law(reader: &mut Reader, value: &Json) -> Option<PrivacyLaw> {
 
 /// The data protection law that the statutes of the duties share.
 fn privacy_law_of(reader: &mut Reader, duties: &[Duty]) -> Option<PrivacyLaw> {
-    let named: BTreeSet<PrivacyLaw> =
-        duties.iter().filter_map(|duty| Some(duty.statute()?.basis)).collect();
+    let named: BTreeSet<PrivacyLaw> = duties.iter().filter_map(|duty| Some(duty.statute()?.basis)).collect();
     if named.len() > 1 {
-        let named: Vec<String> =
-            named.iter().map(|law| format!("privacy_law = \"{law}\"")).collect();
+        let named: Vec<String> = named.iter().map(|law| format!("privacy_law = \"{law}\"")).collect();
         reader.problem(
             "privacy_law",
             "is missing, and the duties name statutes under several data protection laws",

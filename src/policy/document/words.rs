@@ -39,9 +39,7 @@ pub(super) fn read_words(reader: &mut Reader, table: &Map<String, Json>) -> Opti
         let (names, texts) = (texts("names"), texts("texts"));
         languages.insert(language, Dictionary::new(language, language == own, names, texts));
     }
-    languages
-        .entry(own)
-        .or_insert_with(|| Dictionary::new(own, true, BTreeMap::new(), BTreeMap::new()));
+    languages.entry(own).or_insert_with(|| Dictionary::new(own, true, BTreeMap::new(), BTreeMap::new()));
     Some(Words::new(own, languages))
 }
 

@@ -194,7 +194,15 @@ fn a_ticket_office_keeps_the_postcode_for_marketing_or_hands_the_orders_over() {
         (marketing.outcome(), marketing.links()),
         (
             "pseudonymised",
-            &[Lead::Field { class: "customer".into(), field: "postcode".into(), while_kept: false }][..]
+            &[
+                Lead::Field {
+                    class: "customer".into(),
+                    field: "postcode".into(),
+                    while_kept: false,
+                    names: false
+                },
+                Lead::Token { class: "customer".into(), while_kept: false },
+            ][..]
         )
     );
     assert_eq!(*policy.treatments()["remove"].class("order").unwrap().action(), RecordAction::Reassign);

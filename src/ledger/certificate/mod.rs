@@ -1,10 +1,9 @@
 //! The certificate: what the ledger can prove about one closed case.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -14,21 +13,19 @@ use super::{
     SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
-use crate::backup::Horizon;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::letter::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
-use crate::plan::{
-    CaseId, GuardFinding, OperatorId, Step, Tombstones, is_all_claimed, links_of, not_certain,
-};
-use crate::policy::{ErasureGround, Guard, PrivacyLaw, Statute, Trigger};
+use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
     ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
 };
-use crate::words::plural;
+
+mod display;
+mod told;
 
 /// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -232,82 +229,6 @@ impl Certificate {
         &self.rules.duties
     }
 
-    /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
-    pub fn told(&self) -> Told {
-        let (result, rules) = (self.result(), &self.rules);
-        let duty = |name: &str, until: Option<NaiveDate>| {
-            let duty = rules.duties.get(name)?;
-            Some(ToldDuty {
-                law: duty.law.clone(),
-                statute: duty.statute.as_deref().and_then(Statute::find),
-                ground: duty.ground,
-                privacy_law: duty.privacy_law,
-                period: duty.period,
-                start: duty.start,
-                until,
-            })
-        };
-        let classes = self.treatment.classes().iter().map(|(name, class)| ToldClass {
-            class: name.clone(),
-            action: class.action().clone(),
-            treated: result.records.get(name).map(|count| match count {
-                Count::Exact(rows) => Some(*rows),
-                Count::Unknown => None,
-            }),
-            remaining: result.verified.get(name).copied(),
-            otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
-            kept: class.kept().clone(),
-            group: class.smallest_group().map_or_else(Vec::new, |group| {
-                group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
-            }),
-            deferred: result.deferred.get(name).map(|deferred| ToldDeferral {
-                rows: deferred.rows,
-                duties: deferred.duties.iter().filter_map(|(name, until)| duty(name, *until)).collect(),
-                until: deferred.until,
-                undated: deferred.unreadable.values().copied().max().unwrap_or(0),
-                for_others: deferred.for_others,
-            }),
-        });
-        let gateways = self.gateways().iter().map(|found| {
-            let gateway = found.gateway.clone();
-            match &found.answer.outcome {
-                GatewayOutcome::Erased => ToldGateway::Erased { gateway },
-                GatewayOutcome::AlreadyAbsent => ToldGateway::Absent { gateway },
-                GatewayOutcome::Retained { until, .. } => ToldGateway::Retained { gateway, until: *until },
-                // A case with such an answer is not closed.
-                GatewayOutcome::Accepted { .. } | GatewayOutcome::Blocked { .. } => {
-                    ToldGateway::Waived { gateway }
-                }
-            }
-        });
-        let waived = self.waived().iter().filter_map(|waived| match &waived.step {
-            Step::Gateway(gateway) => Some(ToldGateway::Waived { gateway: gateway.clone() }),
-            _ => None,
-        });
-        let kept = self.treatment.gateways().iter().filter_map(|(gateway, action)| match action {
-            GatewayAction::Keep { reason } => {
-                Some(ToldGateway::Kept { gateway: gateway.clone(), reason: reason.clone() })
-            }
-            GatewayAction::Erase => None,
-        });
-        let day = |at: DateTime<Utc>| rules.time_zone.day(at);
-        Told {
-            privacy_law: rules.privacy_law,
-            trigger: rules.trigger,
-            on: day(self.closed_at()),
-            residue: self.residue(),
-            is_all_claimed: is_all_claimed(&self.under().unmapped),
-            leads: self.leads(),
-            classes: classes.collect(),
-            gateways: gateways.chain(waived).chain(kept).collect(),
-            tombstones: self.tombstones().to_vec(),
-            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
-            not_covered: self.not_covered().into_iter().cloned().collect(),
-            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
-            old_bytes: self.file_slack == FileSlack::Pending,
-        }
-    }
-
     /// What made the customer due.
     pub fn trigger(&self) -> Trigger {
         self.rules.trigger
@@ -492,44 +413,8 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
         .collect()
 }
 
-/// How long copies linger, as a letter says it.
-fn lingering(horizon: &Horizon) -> Lingering {
-    match horizon {
-        Horizon::Until { day } => Lingering::Until(*day),
-        Horizon::AfterCopies { copies } => Lingering::Copies(*copies),
-        Horizon::Unbounded => Lingering::Unbounded,
-        Horizon::Unknown { .. } => Lingering::Unknown,
-    }
-}
-
 fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, String> {
     fields.iter().map(|(field, strategy)| (field.clone(), strategy.describe())).collect()
-}
-
-/// Writes, line by line, what was done instead of the action of a class.
-fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
-    let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
-    let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
-    let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
-    if *deleted > 0 {
-        writeln!(f, "    {} deleted: the \"Unknown Customer\" had an equal one", more(deleted))?;
-    }
-    if *meanwhile > 0 {
-        writeln!(f, "    {} anonymised for now: a record that stays needs it", more(meanwhile))?;
-    }
-    if *fields > 0 {
-        writeln!(f, "    {} of others: only fields of this person were treated there", records(fields))?;
-    }
-    if *shared > 0 {
-        let (have, stay) = if *shared == 1 { ("is", "it stays") } else { ("are", "they stay") };
-        writeln!(f, "    {} {have} also somebody else's: {stay} with that one", more(shared))?;
-    }
-    for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
-        for (link, count) in links {
-            writeln!(f, "    {link:<28} {what} in {}, which led to a record that went", records(count))?;
-        }
-    }
-    Ok(())
 }
 
 /// What is written to a field of a smallest group. The field stays only if enough customers share it. The plan says
@@ -561,125 +446,4 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> 
         list.push("each gateway was asked again after its answer, and has the profile no more");
     }
     list
-}
-
-impl fmt::Display for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Certificate of erasure, case {}", self.case())?;
-        match self.subject() {
-            Some(subject) => {
-                writeln!(f, "  subject    {subject} (a token that only the ledger's key can match)")?;
-            }
-            None => writeln!(f, "  subject    destroyed")?,
-        }
-        writeln!(f, "  outcome    {}", self.outcome())?;
-        let links = self.links();
-        if !links.is_empty() {
-            writeln!(f, "  because of {}", links.join(", "))?;
-        }
-        if let Some(controller) = self.controller() {
-            writeln!(f, "  controller {controller}")?;
-        }
-        write!(f, "  because    {}", self.trigger())?;
-        match self.ground() {
-            Some(ground) => writeln!(f, " ({})", self.privacy_law().cite_erasure(ground))?,
-            None => writeln!(f, " (the policy names no ground for it)")?,
-        }
-        let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
-        writeln!(f, "  approved   by {by} at {at}")?;
-        writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
-        for class in self.records() {
-            let treated = match class.treated {
-                Some(Count::Exact(count)) => count.to_string(),
-                Some(Count::Unknown) => "not known".to_owned(),
-                None => "-".to_owned(),
-            };
-            write!(f, "  {:<20} {:<10} {treated:>9}", class.class, class.action)?;
-            if let Some(reason) = &class.reason {
-                write!(f, "   {reason}")?;
-            }
-            writeln!(f)?;
-            if let Some(DeferredRecords { rows, duties, until, unreadable, .. }) = &class.deferred {
-                let until = until
-                    .map_or_else(|| "with no end that is known".to_owned(), |day| format!("until {day}"));
-                let (record, are) = (plural(*rows, "record"), if *rows == 1 { "it is" } else { "they are" });
-                let names: Vec<&str> = duties.keys().map(String::as_str).collect();
-                writeln!(f, "    {rows} {record} kept as {are} {until}, by the duties: {}", names.join(", "))?;
-                for (field, rows) in unreadable {
-                    writeln!(f, "    {field:<28} cannot be read in {rows} of them, so their end is not known")?;
-                }
-            }
-            if let Some(otherwise) = &class.otherwise {
-                write_otherwise(f, otherwise)?;
-            }
-            let treated = self.treatment.class(class.class.as_str());
-            if class.treated == Some(Count::Unknown) && treated.is_some_and(ClassTreatment::or_deletes) {
-                writeln!(
-                    f,
-                    "    deleted, and not handed over, where the \"Unknown Customer\" had an equal one"
-                )?;
-            }
-            for (field, what) in &class.fields {
-                writeln!(f, "    {field:<28} {what}")?;
-            }
-            for (field, what) in &class.unreadable {
-                writeln!(f, "    {field:<28} what could not be read: {what}")?;
-            }
-            for (field, what) in &class.after_duty {
-                writeln!(
-                    f,
-                    "    {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
-                )?;
-            }
-            for (field, reason) in &class.kept {
-                writeln!(f, "    {field:<28} stays: {reason}")?;
-            }
-        }
-        for (name, duty) in self.duties() {
-            writeln!(f, "  duty       {name}: {duty}")?;
-        }
-        for (guard, finding) in self.guards() {
-            writeln!(f, "  guard      {guard}: {}", finding.describe())?;
-        }
-        for stays in self.tombstones() {
-            writeln!(f, "  tombstone  {stays}")?;
-            let tombstone = self.treatment.class(stays.class.as_str()).and_then(ClassTreatment::tombstone);
-            for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
-                writeln!(f, "    {field:<28} {}", strategy.describe())?;
-            }
-            for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
-                writeln!(f, "    {field:<28} stays: {reason}")?;
-            }
-        }
-        for result in self.gateways() {
-            writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
-        }
-        for waiver in self.waived() {
-            writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
-        }
-        for verified in self.verified() {
-            writeln!(f, "  verified   {verified}")?;
-        }
-        for (class, fields) in self.uncertain() {
-            for (field, count) in fields {
-                writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
-            }
-        }
-        for backup in self.backups() {
-            writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
-        }
-        let slack = match self.file_slack {
-            FileSlack::Pending => {
-                "pending: old bytes may lie in the store's files until the next scrub".to_owned()
-            }
-            FileSlack::Scrubbed { at } => format!("scrubbed at {}", at.format("%F %T UTC")),
-            FileSlack::NotKnown => "not known: this store has no scrub".to_owned(),
-        };
-        writeln!(f, "  files      {slack}")?;
-        for what in self.not_covered() {
-            writeln!(f, "  not covered: {what}")?;
-        }
-        writeln!(f, "  made by    relinquish {}", self.crate_version())?;
-        write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf(), self.entry)
-    }
 }

@@ -157,7 +157,7 @@ impl StartRule {
                 "the end of the calendar year in which the accounts of the record's fiscal year were closed"
             }
             Self::CalendarYearOfTaxDue => "the end of the calendar year in which the tax fell due",
-            Self::UkTaxReturn => "31 January after the end of the tax year",
+            Self::UkTaxReturn => "the 31 January after the end of the tax year",
         }
     }
 }

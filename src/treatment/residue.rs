@@ -36,13 +36,14 @@ impl Residue {
         worst.max().unwrap_or(if root_stays { Self::Anonymous } else { Self::Nothing })
     }
 
-    /// The word, with `as far as mapped` where mapped tables have rows that no record class claims. Where something
-    /// leads to the person anyway, the word needs no such limit.
+    /// The word, with `as far as mapped` where mapped tables have rows that no record class claims: such rows may name
+    /// the person. Where something names the person anyway, the word needs no such limit.
     pub(crate) fn word(self, is_all_claimed: bool) -> &'static str {
         match (self, is_all_claimed) {
             (Self::Nothing, false) => "erased as far as mapped",
             (Self::Anonymous, false) => "anonymised as far as mapped",
-            _ => self.as_str(),
+            (Self::Pseudonymous, false) => "pseudonymised as far as mapped",
+            (Self::InPart, false) | (_, true) => self.as_str(),
         }
     }
 }

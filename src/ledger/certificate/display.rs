@@ -26,7 +26,7 @@ impl fmt::Display for Certificate {
         if let Some(controller) = self.controller() {
             writeln!(f, "  controller {controller}")?;
         }
-        write!(f, "  because    {}", self.trigger())?;
+        write!(f, "  trigger    {}", self.trigger())?;
         match self.ground() {
             Some(ground) => writeln!(f, " ({})", self.privacy_law().cite_erasure(ground))?,
             None => writeln!(f, " (the policy names no ground for it)")?,

@@ -755,7 +755,11 @@ fn a_decision_is_explained_and_a_changed_policy_is_weighed() {
 
 #[test]
 fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
-    let shop = Shop::new();
+    let mut shop = Shop::new();
+    let text = fs::read_to_string(chinook("policy.toml")).unwrap();
+    let swedish = "\n[words.sv.names]\ncustomer = 'kunduppgifter'\ninvoice = 'fakturor'\n[words.sv.texts]\n\
+                   \"tracks, prices and quantities; nothing in it names a person\" = 'låtar, priser och antal; ingen person'\n";
+    shop.policy = shop.write("worded.toml", &format!("{text}{swedish}"));
     let sender = [
         "--contact",
         "1 Main Street",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
 use relinquish::data_map::{Field, RecordClass};
 use relinquish::engine::{Clock, SystemClock, census_problems, census_request, check_tenants};
@@ -18,7 +18,7 @@ use relinquish::{
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Failure, misfits};
-use crate::opening::{Documents, existing_ledger, must_exist};
+use crate::opening::{AsOf, Documents, existing_ledger, must_exist};
 
 /// How many entries or cases are read at once.
 const PAGE: usize = 500;
@@ -63,7 +63,9 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
         return Ok(Answer::refused(&reason, text));
     }
     let notes = opened.store.notes();
-    let listed: Vec<String> = notes.iter().map(|note| format!("\n  note       {note}")).collect();
+    let of_policy = policy.notes();
+    let listed = notes.iter().map(ToString::to_string).chain(of_policy.iter().map(ToString::to_string));
+    let listed: Vec<String> = listed.map(|note| format!("\n  note       {note}")).collect();
     let listed = listed.concat();
     let checked = check_text(documents, map, &policy);
     let text = format!("{checked}\n  schema     {}{listed}\n{census}", census.schema);
@@ -71,6 +73,7 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<Answer, Failure> {
     if let Some(table) = answer.as_object_mut() {
         table.insert("census".to_owned(), json!(census));
         table.insert("notes".to_owned(), json!(notes));
+        table.insert("policy_notes".to_owned(), json!(of_policy));
     }
     Ok(Answer::done(text, answer))
 }
@@ -195,8 +198,8 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     ask: Ask,
     /// Plan as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
-    #[arg(long, value_name = "DATE", value_parser = instant)]
-    as_of: Option<DateTime<Utc>>,
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<AsOf>,
     /// The ledger, which knows who was treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -207,17 +210,12 @@ pub(crate) struct PlanArgs {
 
 /// The mentions that a plan leaves because they are not certain, row by row.
 async fn mentions(args: &PlanArgs, engine: &Engine, plan: &Plan) -> Result<Vec<UncertainMention>, Failure> {
-    let now = args.as_of.unwrap_or_else(|| SystemClock.now());
+    let zone = engine.policy().everyone().time_zone();
+    let now = args.as_of.map_or_else(|| SystemClock.now(), |as_of| as_of.instant(zone));
     let treatment = engine.policy().dated(plan.tenant(), plan.treatment(), now);
     let request = TallyRequest::new(vec![plan.customer().clone()], treatment).at(now);
     let listed = args.documents.open()?.store.list_uncertain(&request).await.map_err(Error::from)?;
     Ok(listed.into_iter().collect::<Result<Vec<_>, _>>().map_err(Error::from)?.concat())
-}
-
-pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    let day = text.parse::<chrono::NaiveDate>().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
-    day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()))
-        .map_err(|_| "write a day such as 2027-01-31, or an instant such as 2027-01-31T12:00:00Z".to_owned())
 }
 
 /// Plans; touches nothing.

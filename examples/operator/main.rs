@@ -14,7 +14,11 @@
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
 //! cargo run --example operator -- unreadable --database … --map … --policy …
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
-//! cargo run --example operator -- letter --database … --map … --policy … --customer 5 --kind refusal
+//! cargo run --example operator -- letter --database … --map … --policy … --customer 5 --kind refusal \
+//!     --reference R-1 --received 2026-11-02 --contact … --authority … --authority-address …
+//! cargo run --example operator -- letter --database … --map … --policy … --case 5c65… --kind confirmation \
+//!     --ledger ledger.sqlite --reference R-1 --received 2026-11-02 --contact … --authority … --authority-address …
+//! cargo run --example operator -- concept --database … --map … --policy … --csv
 //! cargo run --example operator -- schema --of policy > policy.schema.json
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
 //! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65…
@@ -70,6 +74,8 @@ enum Command {
     Statement(words::StatementArgs),
     /// A letter, made from the decision: refusal, confirmation, extension
     Letter(words::LetterArgs),
+    /// The deletion concept of map and policy, in the terms of ISO/IEC 27555
+    Concept(words::ConceptArgs),
     /// The JSON Schema of a policy or a map, for editors
     Schema(words::SchemaArgs),
     /// Erase as planned and approved, and print the certificate
@@ -110,6 +116,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Unreadable(args) => words::unreadable(args).await,
             Command::Statement(args) => words::statement(args),
             Command::Letter(args) => words::letter(args).await,
+            Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
             Command::Erase(args) => commands::erase(args).await,
             Command::Expire(args) => expiry::expire(args).await,

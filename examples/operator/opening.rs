@@ -2,17 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::Args;
+use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, EngineBuilder, SystemClock};
 use relinquish::ledger::{CaseBook, KeyRing, Ledger, MemoryKeyRing, TokenKey};
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
-    Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, SqlMap, SqliteLedger, SqliteStore,
+    Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, RecordStore, SqlMap, SqliteLedger,
+    SqliteStore,
 };
 
 use crate::answer::{Failure, misfits};
@@ -78,9 +81,13 @@ impl Documents {
     pub(crate) async fn planner(
         &self,
         ledger: Option<&Path>,
-        as_of: Option<DateTime<Utc>>,
+        as_of: Option<AsOf>,
     ) -> Result<Engine, Failure> {
         let opened = self.open()?;
+        let as_of = match as_of {
+            Some(as_of) => Some(as_of.instant(self.zone(&opened)?)),
+            None => None,
+        };
         let (ledger, keys): (Arc<dyn Ledger>, Arc<dyn KeyRing>) = match ledger {
             Some(path) if path.exists() => {
                 let (ledger, keys) = open_ledger(path).await?;
@@ -93,11 +100,18 @@ impl Documents {
             Engine::builder(opened.store.clone(), opened.policy, ledger, keys).ownerless(opened.store);
         let engine = self.build(match as_of {
             // The census is as old as it is, whatever day is asked about.
-            Some(instant) => builder.clock(AsOf(instant)).census_at_most(u32::MAX),
+            Some(instant) => builder.clock(StandsAt(instant)).census_at_most(u32::MAX),
             None => builder,
         })?;
         engine.ensure_census().await?;
         Ok(engine)
+    }
+
+    /// The time zone in which the policy counts days.
+    pub(crate) fn zone(&self, opened: &Opened) -> Result<TimeZone, Failure> {
+        let policy = opened.policy.check(opened.store.data_map());
+        let policy = policy.map_err(|found| Failure::Misfits(misfits(&self.policy, &found)))?;
+        Ok(policy.everyone().time_zone())
     }
 
     fn build(&self, builder: EngineBuilder) -> Result<Engine, Failure> {
@@ -106,7 +120,7 @@ impl Documents {
     }
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+pub(crate) fn read(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })
 }
 
@@ -164,12 +178,47 @@ pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.exists() { Ok(()) } else { Err(Failure::NoLedger { file: path.to_owned() }) }
 }
 
+/// Another day, or an instant, as of which is planned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AsOf {
+    /// A day in the time zone of the policy.
+    Day(NaiveDate),
+    /// An instant.
+    Instant(DateTime<Utc>),
+}
+
+impl AsOf {
+    /// The instant. A day begins when it begins in the time zone.
+    pub(crate) fn instant(self, zone: TimeZone) -> DateTime<Utc> {
+        let day = match self {
+            Self::Instant(instant) => return instant,
+            Self::Day(day) => day,
+        };
+        let midnight = day.and_time(NaiveTime::MIN).and_utc();
+        // No zone is further from UTC than this.
+        let minutes = (-15 * 60..=15 * 60).step_by(15).map(|minutes| midnight + TimeDelta::minutes(minutes));
+        minutes.into_iter().find(|instant| zone.day(*instant) == day).unwrap_or(midnight)
+    }
+}
+
+impl FromStr for AsOf {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(day) = text.parse() {
+            return Ok(Self::Day(day));
+        }
+        let instant = DateTime::parse_from_rfc3339(text).map(|instant| Self::Instant(instant.to_utc()));
+        instant.map_err(|_| "write a day such as 2027-01-31, or an instant such as 2027-01-31T12:00:00Z")
+    }
+}
+
 /// A clock that stands still: plans as of another day.
 #[derive(Debug)]
-struct AsOf(DateTime<Utc>);
+struct StandsAt(DateTime<Utc>);
 
 #[async_trait]
-impl Clock for AsOf {
+impl Clock for StandsAt {
     fn now(&self) -> DateTime<Utc> {
         self.0
     }

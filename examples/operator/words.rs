@@ -2,17 +2,25 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
+use relinquish::data_map::{ClassName, TimeZone};
 use relinquish::engine::{Clock, SystemClock};
-use relinquish::plan::letter::{self, Language, Letterhead, Lingering};
-use relinquish::plan::{Explanation, Holidays, Nothing, Reason, RequestClock};
-use relinquish::{Asked, CustomerId, Decision, Engine, RecordStore, SqlMap, TenantId, policy};
+use relinquish::plan::letter::{
+    self, Authority, Controller, Language, Letter, LetterError, Letterhead, Lingering, Recipients, Request,
+};
+use relinquish::plan::{
+    CaseId, Due, Explanation, ExtensionReason, Holidays, Nothing, Reason, Regime, RequestClock,
+};
+use relinquish::policy::{Concept, Effective, Trigger};
+use relinquish::{
+    Asked, Certificate, CustomerId, DataMap, Decision, Engine, Policy, RecordStore, SqlMap, TenantId, policy,
+};
 use serde_json::json;
 
 use crate::answer::{Answer, Failure, misfits};
-use crate::commands::{Ask, instant};
-use crate::opening::{Documents, read_policy};
+use crate::commands::Ask;
+use crate::opening::{AsOf, Documents, existing_ledger, read, read_policy};
 
 /// Arguments of `decide`.
 #[derive(Args)]
@@ -25,8 +33,8 @@ pub(crate) struct DecideArgs {
     #[arg(long)]
     explain: bool,
     /// Decide as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
-    #[arg(long, value_name = "DATE", value_parser = instant)]
-    as_of: Option<DateTime<Utc>>,
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<AsOf>,
     /// The ledger, which knows who was treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -60,8 +68,8 @@ pub(crate) struct ImpactArgs {
     #[arg(long, value_name = "FILE")]
     new: PathBuf,
     /// As of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
-    #[arg(long, value_name = "DATE", value_parser = instant)]
-    as_of: Option<DateTime<Utc>>,
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<AsOf>,
     /// The ledger, which knows who was treated before
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -105,38 +113,83 @@ pub(crate) async fn unreadable(args: &UnreadableArgs) -> Result<Answer, Failure>
 /// Who writes, and in which language.
 #[derive(Args)]
 pub(crate) struct Head {
-    /// The language: en or sv
+    /// The language: en, sv or de
     #[arg(long, default_value = "en")]
     lang: Language,
+    /// The controller [default: the name of the policy]
+    #[arg(long, value_name = "NAME")]
+    controller: Option<String>,
+    /// How the person reaches the controller: a postal or an e-mail address
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    contact: String,
+    /// The data protection officer, with contact
+    #[arg(long, value_name = "TEXT")]
+    officer: Option<String>,
     /// The supervisory authority
-    #[arg(long, default_value = "the supervisory authority")]
+    #[arg(long, default_value = "", value_name = "NAME")]
     authority: String,
-    /// Your reference
-    #[arg(long, default_value = "-")]
-    reference: String,
-    /// The date of the letter [default: today]
+    /// The address of the supervisory authority
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    authority_address: String,
+    /// The date of the letter [default: today in the time zone of the policy]
     #[arg(long, value_name = "DATE")]
     date: Option<NaiveDate>,
     /// How many days backup copies linger at most
     #[arg(long, value_name = "N")]
     backup_days: Option<u32>,
+    /// A recipient that was told of the erasure; can be given again
+    #[arg(long = "recipient", value_name = "NAME")]
+    recipients: Vec<String>,
+    /// The person may object to the processing
+    #[arg(long)]
+    may_object: bool,
+    /// Data are processed with the person's consent
+    #[arg(long)]
+    has_consented: bool,
 }
 
 impl Head {
-    fn letterhead(&self, sender: Option<&str>) -> Letterhead {
-        let today = || SystemClock.now().date_naive();
-        let date = self.date.unwrap_or_else(today);
-        Letterhead::new(
-            self.lang,
-            sender.unwrap_or("the controller"),
-            &*self.authority,
-            &*self.reference,
-            date,
-        )
+    fn letterhead(&self, policy: &Policy, zone: TimeZone) -> Result<Letterhead, LetterError> {
+        let name = self.controller.as_deref().or(policy.name()).unwrap_or_default();
+        let mut controller = Controller::new(name, &*self.contact);
+        controller.officer.clone_from(&self.officer);
+        let authority = Authority::new(&*self.authority, &*self.authority_address);
+        let date = self.date.unwrap_or_else(|| zone.day(SystemClock.now()));
+        let head = Letterhead::new(policy, self.lang, controller, authority, date)?;
+        let head = head.with_backups(self.backup_days.map_or(Lingering::Unknown, Lingering::Days));
+        let head = if self.may_object { head.with_objection() } else { head };
+        let head = if self.has_consented { head.with_consent() } else { head };
+        Ok(if self.recipients.is_empty() {
+            head
+        } else {
+            head.with_recipients(Recipients::Told(self.recipients.clone()))
+        })
     }
+}
 
-    fn lingering(&self) -> Lingering {
-        self.backup_days.map_or(Lingering::Unknown, Lingering::Days)
+/// A letter, or why there is none. What the command line left out is named with the option that says it.
+fn answer(letter: Result<Letter, LetterError>, name: &str) -> Answer {
+    match letter {
+        Ok(letter) => {
+            let text = letter.to_string();
+            Answer::done(text.trim_end(), json!({ name: text }))
+        }
+        Err(error) => {
+            let option = match &error {
+                LetterError::Empty { what: "the controller's name" } => {
+                    "; give --controller, or name the policy"
+                }
+                LetterError::Empty { what: "the controller's contact" } => "; give --contact",
+                LetterError::Empty { what: "the authority's name" } => "; give --authority",
+                LetterError::Empty { what: "the authority's address" } => "; give --authority-address",
+                LetterError::Request { .. } | LetterError::Empty { .. } => {
+                    "; give --reference and --received"
+                }
+                _ => "",
+            };
+            let text = format!("refused: {error}{option}");
+            Answer::refused(&json!({ "letter": error.to_string() }), text)
+        }
     }
 }
 
@@ -154,16 +207,41 @@ pub(crate) struct StatementArgs {
 
 /// The retention policy in words for the people whose data it is about.
 pub(crate) fn statement(args: &StatementArgs) -> Result<Answer, Failure> {
-    let opened = args.documents.open()?;
-    let policy = opened.policy.check(opened.store.data_map());
-    let policy = policy.map_err(|found| Failure::Misfits(misfits(&args.documents.policy, &found)))?;
-    let effective = match &args.tenant {
-        Some(tenant) => policy.effective(&TenantId::new(tenant.as_str())),
-        None => policy.everyone(),
-    };
-    let head = args.head.letterhead(policy.name());
-    let text = letter::statement(&head, effective, &args.head.lingering());
-    Ok(Answer::done(text.trim_end(), json!({ "statement": text })))
+    let (policy, _) = checked(&args.documents)?;
+    let tenant = args.tenant.as_deref().map(TenantId::new);
+    let zone = tenant.as_ref().map_or(policy.everyone(), |tenant| policy.effective(tenant)).time_zone();
+    let head = args.head.letterhead(&policy, zone);
+    Ok(answer(head.and_then(|head| letter::statement(&head, &policy, tenant.as_ref())), "statement"))
+}
+
+fn checked(documents: &Documents) -> Result<(Policy, DataMap), Failure> {
+    let opened = documents.open()?;
+    let map = opened.store.data_map().clone();
+    let policy = opened.policy.check(&map);
+    Ok((policy.map_err(|found| Failure::Misfits(misfits(&documents.policy, &found)))?, map))
+}
+
+/// Arguments of `concept`.
+#[derive(Args)]
+pub(crate) struct ConceptArgs {
+    #[command(flatten)]
+    documents: Documents,
+    /// The tenant whose rules are told [default: those for everyone]
+    #[arg(long)]
+    tenant: Option<String>,
+    /// As CSV instead of Markdown
+    #[arg(long)]
+    csv: bool,
+}
+
+/// The deletion concept, from map and policy.
+pub(crate) fn concept(args: &ConceptArgs) -> Result<Answer, Failure> {
+    let (policy, map) = checked(&args.documents)?;
+    let tenant = args.tenant.as_deref().map(TenantId::new);
+    let concept = Concept::of(&policy, tenant.as_ref(), &map);
+    let text = if args.csv { concept.to_csv() } else { concept.to_markdown() };
+    let unowned: Vec<&str> = concept.without_owner().map(ClassName::as_str).collect();
+    Ok(Answer::done(text.trim_end(), json!({ "concept": text, "without_owner": unowned })))
 }
 
 /// Which letter.
@@ -171,10 +249,28 @@ pub(crate) fn statement(args: &StatementArgs) -> Result<Answer, Failure> {
 pub(crate) enum LetterKind {
     /// A request is refused, with reasons and remedies
     Refusal,
-    /// A request was carried out
+    /// An erasure was carried out
     Confirmation,
-    /// A request takes up to three months
+    /// A request takes longer
     Extension,
+}
+
+/// Why a request takes longer.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Why {
+    /// The request is complex
+    Complexity,
+    /// There are many requests
+    Requests,
+}
+
+/// By which law the time for an answer is counted.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Law {
+    /// The European Union
+    Eu,
+    /// The United Kingdom
+    Uk,
 }
 
 /// Arguments of `letter`.
@@ -183,84 +279,141 @@ pub(crate) struct LetterArgs {
     #[command(flatten)]
     documents: Documents,
     /// The customer's id: what the data map's key column holds
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    customer: String,
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, required_unless_present = "case")]
+    customer: Option<String>,
+    /// The closed case, for a confirmation; the customer's record need not be there any more
+    #[arg(long, conflicts_with = "customer")]
+    case: Option<String>,
     /// Which letter
     #[arg(long)]
     kind: LetterKind,
     /// The ledger, which knows what was done; for a confirmation
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// The day of receipt; for an extension
+    /// Your reference of the request
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// The day on which the request was received
     #[arg(long, value_name = "DATE")]
     received: Option<NaiveDate>,
     /// Why it takes longer; for an extension
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[arg(long)]
+    reason: Option<Why>,
+    /// By which law the time is counted; for an extension
+    #[arg(long, default_value = "eu")]
+    clock: Law,
+    /// A file with a holiday on each line, such as 2026-12-25; for an extension
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
     #[command(flatten)]
     head: Head,
 }
 
-/// A letter, made from the decision itself.
+impl LetterArgs {
+    fn request(&self) -> Option<Request> {
+        Some(Request::new(self.reference.as_deref()?, self.received?))
+    }
+
+    fn customer(&self) -> CustomerId {
+        CustomerId::new(self.customer.as_deref().unwrap_or_default())
+    }
+}
+
+/// A letter, made from the decision or from the closed case.
 pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
     let engine = args.documents.planner(args.ledger.as_deref(), None).await?;
-    let head = args.head.letterhead(engine.policy().name());
-    let found = engine.explain(&CustomerId::new(args.customer.as_str()), &Asked::request()).await?;
-    let decision = &found.decision;
-    let text = match args.kind {
-        LetterKind::Refusal => refusal(&head, decision),
-        LetterKind::Confirmation => confirmation(args, &head, &engine, &found),
-        LetterKind::Extension => extension(args, &head),
-    };
-    Ok(match text {
-        Ok(text) => Answer::done(text.trim_end(), json!({ "letter": text })),
-        Err(why) => Answer::refused(&json!({ "decision": decision }), format!("refused: {why}")),
-    })
-}
-
-fn refusal(head: &Letterhead, decision: &Decision) -> Result<String, String> {
-    letter::refusal(head, decision).ok_or_else(|| match decision {
-        Decision::Blocked(_) => {
-            format!("no ground in law stands against the request; put right what does: {decision}")
+    let policy = engine.policy();
+    match args.kind {
+        LetterKind::Refusal => {
+            let found = engine.explain(&args.customer(), &Asked::request()).await?;
+            let effective = in_force(policy, &found);
+            let head = args.head.letterhead(policy, effective.time_zone());
+            let request = args.request().ok_or(LetterError::Request { asked: true });
+            let letter = head.and_then(|head| letter::refusal(&head, &request?, effective, &found.decision));
+            Ok(match letter {
+                // What stands in the way, or that nothing does, the decision says.
+                Err(error @ (LetterError::NothingRefused | LetterError::NoGround)) => Answer::refused(
+                    &json!({ "decision": found.decision }),
+                    format!("refused: {error}: {}", found.decision),
+                ),
+                letter => answer(letter, "letter"),
+            })
         }
-        _ => format!("there is nothing to refuse: {decision}"),
-    })
+        LetterKind::Confirmation => confirmation(args, &engine).await,
+        LetterKind::Extension => extension(args, policy),
+    }
 }
 
-fn confirmation(
-    args: &LetterArgs,
-    head: &Letterhead,
-    engine: &Engine,
-    found: &Explanation,
-) -> Result<String, String> {
-    let Decision::Nothing(Nothing::TreatedBefore { at, deferred, .. }) = &found.decision else {
-        return Err(format!("there is nothing to confirm: {}", found.decision));
-    };
+/// The rules that were in force for the decision.
+fn in_force<'p>(policy: &'p Policy, found: &Explanation) -> &'p Effective {
     let own = found.reasons.iter().find_map(|reason| match reason {
         Reason::InForce { tenant, .. } => tenant.as_ref(),
         _ => None,
     });
-    let policy = own.map_or(engine.policy().everyone(), |tenant| engine.policy().effective(tenant));
-    let treatment = policy
-        .triggers()
-        .get(&policy::Trigger::Requested)
-        .and_then(|rule| policy.treatments().get(rule.treatment()))
-        .ok_or("the policy has no treatment for a request")?;
-    let done = policy.time_zone().day(*at);
-    Ok(letter::confirmation(
-        head,
-        &letter::Done { treatment, deferred, on: done, link_until: None, lingering: &args.head.lingering() },
-    ))
+    own.map_or(policy.everyone(), |tenant| policy.effective(tenant))
 }
 
-fn extension(args: &LetterArgs, head: &Letterhead) -> Result<String, String> {
-    let (Some(received), Some(reason)) = (args.received, &args.reason) else {
-        return Err("an extension needs --received and --reason".to_owned());
+async fn confirmation(args: &LetterArgs, engine: &Engine) -> Result<Answer, Failure> {
+    let Some(ledger) = &args.ledger else {
+        let text = "refused: a confirmation is made from the closed case; give --ledger";
+        return Ok(Answer::refused(&json!({ "letter": "no_ledger" }), text));
     };
-    let holidays = Holidays::default();
-    let mut clock = RequestClock::received(received);
-    clock.extend(head.date, reason.as_str(), &holidays).map_err(|error| error.to_string())?;
-    letter::extension(head, &clock, &holidays).ok_or_else(|| "beyond the calendar".to_owned())
+    let case = if let Some(case) = &args.case {
+        CaseId::new(case.as_str())
+    } else {
+        let found = engine.explain(&args.customer(), &Asked::request()).await?;
+        match &found.decision {
+            Decision::Nothing(Nothing::TreatedBefore { case, .. }) => case.clone(),
+            Decision::Due(Due { again: Some(again), .. }) => again.case.clone(),
+            other => {
+                let text = format!("refused: there is nothing to confirm: {other}");
+                return Ok(Answer::refused(&json!({ "decision": other }), text));
+            }
+        }
+    };
+    let failed = |source| Failure::Ledger { file: ledger.clone(), source };
+    let certificate = Certificate::read(&existing_ledger(ledger)?, &case).await.map_err(failed)?;
+    let Some(certificate) = certificate else {
+        let text = format!("refused: the ledger has no erasure under case {case}");
+        return Ok(Answer::refused(&json!({ "case": case, "certificate": "none" }), text));
+    };
+    let policy = engine.policy();
+    let told = certificate.told();
+    let zone = policy.effective(certificate.tenant()).time_zone();
+    let request = if told.trigger == Trigger::Requested { args.request() } else { None };
+    let head = args.head.letterhead(policy, zone);
+    Ok(answer(head.and_then(|head| letter::confirmation(&head, request.as_ref(), &told)), "letter"))
+}
+
+fn extension(args: &LetterArgs, policy: &Policy) -> Result<Answer, Failure> {
+    let refused = |text: String| Answer::refused(&json!({ "letter": text }), format!("refused: {text}"));
+    let (Some(request), Some(reason)) = (args.request(), args.reason) else {
+        return Ok(refused("an extension needs --reference, --received and --reason".to_owned()));
+    };
+    let holidays = match &args.holidays {
+        Some(file) => match Holidays::parse(&read(file)?) {
+            Ok(holidays) => holidays,
+            Err(error) => return Ok(refused(format!("{}: {error}", file.display()))),
+        },
+        None => Holidays::default(),
+    };
+    let head = match args.head.letterhead(policy, policy.everyone().time_zone()) {
+        Ok(head) => head,
+        Err(error) => return Ok(answer(Err(error), "letter")),
+    };
+    let regime = match args.clock {
+        Law::Eu => Regime::Eu,
+        Law::Uk => Regime::Uk,
+    };
+    let reason = match reason {
+        Why::Complexity => ExtensionReason::Complexity,
+        Why::Requests => ExtensionReason::NumberOfRequests,
+    };
+    let mut clock = RequestClock::under(regime, request.received);
+    if let Err(error) = clock.extend(head.date, reason, &holidays) {
+        return Ok(refused(error.to_string()));
+    }
+    Ok(answer(letter::extension(&head, &request.reference, &clock, &holidays), "letter"))
 }
 
 /// Of which document.

@@ -132,6 +132,13 @@ impl Kind {
         )
     }
 
+    /// Whether such a value names the person whose it is, or may do so: what identifies, and what people write, draw or
+    /// call. A record that keeps such a value is not pseudonymised.
+    pub(crate) fn names_person(&self) -> bool {
+        self.identifies()
+            || matches!(self, Self::FreeText | Self::Document | Self::Image | Self::Communication)
+    }
+
     /// Whether many people share such a value, so that it can stay if enough people do.
     pub(crate) fn is_general(&self) -> bool {
         matches!(

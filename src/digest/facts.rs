@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 use super::Digest;
+use crate::policy::{Period, Statute};
 
 static DIGESTED: Mutex<BTreeMap<Digest, Value>> = Mutex::new(BTreeMap::new());
 
@@ -28,6 +29,13 @@ fn document(digest: Digest) -> Value {
 /// The output of "remove". It is a fact: another text is another erasure, and needs another approval.
 const WRITTEN: &str = "Anonymised {date}";
 
+/// A period, or the name of a statute of the table: facts of a duty, and no sentence.
+fn is_of_a_law(text: &str) -> bool {
+    let is_named =
+        |statute: &Statute| text.strip_prefix(statute.title) == Some(&format!(" ({})", statute.code));
+    text.parse::<Period>().is_ok() || Statute::all().iter().any(is_named)
+}
+
 /// Every text of a document that is no single word and that the host did not write.
 fn prose(document: &Value, host: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -36,7 +44,7 @@ fn prose(document: &Value, host: &str) -> BTreeSet<String> {
         let mut look = |text: &str| {
             let is_number = text.strip_prefix("integer ").is_some_and(|rest| rest.parse::<i128>().is_ok());
             let is_the_hosts = text == WRITTEN || host.contains(text);
-            if text.contains(char::is_whitespace) && !is_number && !is_the_hosts {
+            if text.contains(char::is_whitespace) && !is_number && !is_the_hosts && !is_of_a_law(text) {
                 found.insert(text.to_owned());
             }
         };

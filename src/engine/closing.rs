@@ -16,10 +16,11 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult,
-    KeyRingError, NewCase, ProfileResult, Rules, Salts, Sealed, Signed, SubjectToken, Task, TokenOf,
-    WaivedStep, Waiver,
+    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Salts, Sealed, Signed, SubjectToken, Task,
+    TokenOf, WaivedStep, Waiver,
 };
 use crate::plan::{Deferred, OperatorId, Step, Tombstones};
+use crate::policy::TriggerRule;
 use crate::treatment::RecordAction;
 
 impl Engine {
@@ -134,9 +135,15 @@ impl Engine {
         let deferred = Deferred::counted(self.parts.policy.effective(run.binding().tenant()), &verified);
         let tombstones = Tombstones::of(&run.work.treatment, &verified, &deferred);
         let deferred = deferred.into_iter().map(|found| {
-            let duties = found.duties.iter().map(|by| by.duty.to_string()).collect();
-            let rows = found.rows.unwrap_or_default();
-            (found.class, DeferredRecords { rows, duties, from: found.free_from, until: found.until })
+            let deferred = DeferredRecords {
+                rows: found.rows.unwrap_or_default(),
+                duties: found.duties.iter().map(|by| (by.duty.to_string(), by.until)).collect(),
+                from: found.free_from,
+                until: found.until,
+                unreadable: found.unreadable,
+                for_others: found.for_others,
+            };
+            (found.class, deferred)
         });
         let treated = run
             .work
@@ -279,15 +286,25 @@ impl Around<'_> {
         if let Some((_, under)) = self.last.as_ref().filter(|(last, _)| last.shares_terms(case)) {
             return Ok((under.0, Arc::clone(&under.1)));
         }
+        let policy = &self.engine.parts.policy;
         let rules = match &case.task {
-            Task::Erasure(Erasure { binding, .. }) => Rules::Erasure(Arc::new(ErasureRules {
-                tenant: binding.tenant().clone(),
-                trigger: binding.trigger(),
-                policy: binding.policy(),
-                data_map: binding.data_map(),
-                treatment: binding.treatment().clone(),
-                treatment_digest: binding.treatment_digest(),
-            })),
+            Task::Erasure(Erasure { binding, .. }) => {
+                let effective = policy.effective(binding.tenant());
+                let duties = effective.duties().iter();
+                Rules::Erasure(Arc::new(ErasureRules {
+                    tenant: binding.tenant().clone(),
+                    trigger: binding.trigger(),
+                    policy: binding.policy(),
+                    data_map: binding.data_map(),
+                    treatment: binding.treatment().clone(),
+                    treatment_digest: binding.treatment_digest(),
+                    privacy_law: effective.privacy_law(),
+                    ground: effective.triggers().get(&binding.trigger()).and_then(TriggerRule::ground),
+                    guards: binding.guards().clone(),
+                    duties: duties.map(|duty| (duty.name().to_owned(), RecordedDuty::from(duty))).collect(),
+                    time_zone: effective.time_zone(),
+                }))
+            }
             Task::Expiry(expiry) => Rules::Expiry {
                 policies: expiry.terms.policies().collect(),
                 data_map: expiry.terms.data_map(),
@@ -305,6 +322,8 @@ impl Around<'_> {
             backups: self.backups.clone(),
             unmapped: self.unmapped.clone(),
             scrubbable: self.engine.parts.scrub.is_some(),
+            controller: policy.name().map(str::to_owned),
+            crate_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let under = (under.digest(), Arc::new(under));
         self.last = Some((case.clone(), (under.0, Arc::clone(&under.1))));

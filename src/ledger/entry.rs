@@ -12,11 +12,13 @@ use super::{DeactivationOutcome, EntryKey, KeyCheck, LedgerError, SubjectToken};
 use crate::backup::Horizon;
 use crate::case::Because;
 use crate::customer::{AccountId, GatewayName, TenantId};
-use crate::data_map::{ClassName, NotCovered};
+use crate::data_map::{ClassName, FieldName, NotCovered, TimeZone};
 use crate::digest::{Digest, canonical};
 use crate::gateway::{GatewayAnswer, GatewayOutcome};
-use crate::plan::{CaseId, ExpiryOf, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones};
-use crate::policy::Trigger;
+use crate::plan::{
+    CaseId, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones,
+};
+use crate::policy::{Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Trigger};
 use crate::store::{Census, Otherwise};
 use crate::treatment::{TreatmentName, Uncertain};
 
@@ -180,12 +182,19 @@ pub struct ErasureResult {
 pub struct DeferredRecords {
     /// The number of records.
     pub rows: u64,
-    /// The duties, by their names in the policy.
-    pub duties: Vec<String>,
+    /// The duties, by their names in the policy, each with the last day on which it keeps one of the records. `None` if
+    /// no end is known. The [rules](ErasureRules::duties) say what each duty is.
+    pub duties: BTreeMap<String, Option<NaiveDate>>,
     /// The first day on which one of them may be free. `None` if no record has a date that can be read.
     pub from: Option<NaiveDate>,
     /// The last day on which one of them is kept, as far as their dates are known.
     pub until: Option<NaiveDate>,
+    /// The number of records whose date cannot be read, by field. The end of their duty is not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<FieldName, u64>,
+    /// Whether no duty names the class: kept records need these records.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_others: bool,
 }
 
 /// How a case ended.
@@ -299,6 +308,11 @@ pub struct Circumstances {
     pub unmapped: Vec<NotCovered>,
     /// Whether the store has a scrub that removes old bytes from its files.
     pub scrubbable: bool,
+    /// Whose policy it was: the controller, if the policy has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
+    /// The version of this crate.
+    pub crate_version: String,
 }
 
 /// The rules under which a case ran.
@@ -335,6 +349,59 @@ pub struct ErasureRules {
     pub treatment: TreatmentName,
     /// The treatment's digest.
     pub treatment_digest: Digest,
+    /// The data protection law of the controller.
+    pub privacy_law: PrivacyLaw,
+    /// The ground of Art. 17(1) GDPR, if the policy names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<ErasureGround>,
+    /// What the guards and holds found, right before each irreversible step.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guards: BTreeMap<Guard, GuardFinding>,
+    /// The duties in force, by their names in the policy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub duties: BTreeMap<String, RecordedDuty>,
+    /// The time zone in which days are counted.
+    pub time_zone: TimeZone,
+}
+
+/// A duty, as it was in force when a case was closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedDuty {
+    /// The law.
+    pub law: String,
+    /// The code of the statute, if the duty names one of the [table](crate::policy::statute).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statute: Option<String>,
+    /// The ground on which the duty overrides a request for erasure.
+    pub ground: Ground,
+    /// The data protection law that the ground belongs to.
+    pub privacy_law: PrivacyLaw,
+    /// The length of the period.
+    pub period: Period,
+    /// The start of the period.
+    pub start: StartRule,
+}
+
+impl From<&Duty> for RecordedDuty {
+    fn from(duty: &Duty) -> Self {
+        Self {
+            law: duty.law().to_owned(),
+            statute: duty.statute().map(|statute| statute.code.to_owned()),
+            ground: duty.ground(),
+            privacy_law: duty.privacy_law(),
+            period: duty.period(),
+            start: duty.start(),
+        }
+    }
+}
+
+/// Prints a line such as `7 years from the end of …, by Bokföringslag 7 kap. 2 § (SE/BFL/7:2) (Art. 17(3)(b) GDPR)`.
+impl std::fmt::Display for RecordedDuty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { law, period, start, .. } = self;
+        let ground = self.privacy_law.cite(self.ground);
+        write!(f, "{period} from {}, by {law} ({ground})", start.describe())
+    }
 }
 
 /// A closed case.

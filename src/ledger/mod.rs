@@ -42,7 +42,7 @@ pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
     EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, ProfileResult,
-    Rules, Scrubbed, WaivedStep,
+    RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};

@@ -1,7 +1,7 @@
 //! The decision: what the policy requires for one customer at one instant.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::explain::{Listener, Reason, Silent};
 use super::{CaseId, Deferred};
 use crate::customer::{Customer, GatewayProfile, Moment};
+use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::policy::{Effective, Ground, Guard, GuardRule, Policy, Trigger, TriggerRule};
 use crate::treatment::{GatewayAction, Tally, Treatment, TreatmentName};
@@ -147,6 +148,17 @@ pub enum GuardFinding {
     Ignored,
 }
 
+impl GuardFinding {
+    /// The finding, in words.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Clear => "nothing forbids",
+            Self::Passed => "the policy lets a request pass",
+            Self::Ignored => "the policy does not look",
+        }
+    }
+}
+
 /// When a customer becomes due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotYet {
@@ -180,6 +192,9 @@ pub struct BlockedBy {
     pub ground: Option<Ground>,
     /// What would remove the block.
     pub way_out: Cow<'static, str>,
+    /// The record classes that the ground covers. Empty: all of them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub data: BTreeSet<ClassName>,
 }
 
 /// Why there is nothing to do.
@@ -517,14 +532,19 @@ impl Due {
 impl BlockedBy {
     fn guard(guard: &Guard, rule: &GuardRule) -> Self {
         let (why, ground, way_out) = match rule {
-            GuardRule::BlockBecause { reason, ground, way_out } => {
+            GuardRule::BlockBecause { reason, ground, way_out, .. } => {
                 (Some(Cow::Owned(reason.clone())), Some(*ground), way_out.clone().map(Cow::Owned))
             }
             GuardRule::Block | GuardRule::BlockSweep | GuardRule::Ignore { .. } => {
                 (None, guard.ground(), None)
             }
         };
+        let data = match rule {
+            GuardRule::BlockBecause { data, .. } => data.clone(),
+            GuardRule::Block | GuardRule::BlockSweep | GuardRule::Ignore { .. } => BTreeSet::new(),
+        };
         Self {
+            data,
             guard: Some(guard.clone()),
             why: why.unwrap_or_else(|| guard.why()),
             ground,
@@ -534,7 +554,8 @@ impl BlockedBy {
 
     /// A block that is not a guard. It has to be corrected, and is no refusal.
     fn fact(why: impl Into<Cow<'static, str>>, way_out: impl Into<Cow<'static, str>>) -> Self {
-        Self { guard: None, why: why.into(), ground: None, way_out: way_out.into() }
+        let (why, way_out) = (why.into(), way_out.into());
+        Self { guard: None, why, ground: None, way_out, data: BTreeSet::new() }
     }
 }
 

@@ -143,9 +143,7 @@ impl fmt::Display for Reason {
             Self::Guard { guard, is_up, finding } => {
                 let state = if *is_up { "is up" } else { "is down" };
                 let outcome = match finding {
-                    Some(GuardFinding::Clear) => "nothing forbids",
-                    Some(GuardFinding::Passed) => "the policy lets a request pass",
-                    Some(GuardFinding::Ignored) => "the policy does not look",
+                    Some(finding) => finding.describe(),
                     None => "it forbids",
                 };
                 write!(f, "guard {guard} {state}: {outcome}")

@@ -56,7 +56,10 @@ pub(crate) use keeps::Keeps;
 pub use keeps::{Changed, KeptClass};
 pub use mandate::{Mandate, MandateKind, NotStanding, Replay, ReplayPlan, StandingApproval};
 pub use reason::{NotAReasonCode, ReasonCode};
-pub use request_clock::{ClockError, Extension, Holidays, RequestClock, Suspension};
+pub use request_clock::{
+    ClockError, ComplaintClock, Extension, ExtensionReason, Holidays, NotHolidays, Regime, RequestClock,
+    StopReason, Suspension,
+};
 pub use tombstones::Tombstones;
 
 open_name! {
@@ -238,7 +241,7 @@ impl Plan {
     /// The honest word for the result.
     fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
-        self.treatment.outcome_with(self.links.is_empty(), root_stays, is_all_claimed(&self.not_covered))
+        self.treatment.residue_with(&self.links, root_stays).word(is_all_claimed(&self.not_covered))
     }
 
     /// The plan as JSON. `digest` is the SHA-256 digest of `binds` in canonical form (RFC 8785). For this digest,
@@ -373,7 +376,17 @@ impl Plan {
     ) -> fmt::Result {
         let fields = self.tally.fields.get(name).copied().unwrap_or_default();
         let rows = self.tally.classes.get(name).map_or(0, |tally| tally.rows.saturating_sub(fields));
-        write!(f, "    {name:<20} {:<10} {rows:>6} {}", class.action().as_str(), plural(rows, "row"))?;
+        let kept = self.tally.kept.get(name).map_or(0, |kept| kept.rows);
+        let needed = self.tally.tombstones.get(name).copied().unwrap_or_default();
+        let is_kept = matches!(class.action(), RecordAction::Keep { .. });
+        // What a duty keeps is not treated. Tombstones are said in lines of their own.
+        let treated = if is_kept { rows } else { rows.saturating_sub(kept).saturating_sub(needed) };
+        write!(f, "    {name:<20} {:<10} ", class.action().as_str())?;
+        if treated == rows {
+            write!(f, "{rows:>6} {}", plural(rows, "row"))?;
+        } else {
+            write!(f, "{treated:>6} of {rows} {}", plural(rows, "row"))?;
+        }
         if let RecordAction::Keep { reason } = class.action() {
             write!(f, "   {reason}")?;
         }

@@ -1,9 +1,13 @@
 //! The clock of a request: the day by which the person must have an answer.
 //!
-//! Art. 12(3) GDPR sets the period: one month from receipt. Two further months are allowed where necessary, if the
-//! person is told so within the first month. Regulation (EEC, Euratom) 1182/71 says how to count the days. No guard
-//! and no refusal stops this clock: a refusal, too, must be sent in time (Art. 12(4)). The clock stops only while the
-//! person's identity is not confirmed. Each stop is recorded with its reason.
+//! | regime | answer within | extension | stops |
+//! |---|---|---|---|
+//! | [EU](Regime::Eu): Art. 12(3) GDPR | one month from receipt | two further months, told within the first | while identity or subject of the request is not clear |
+//! | [UK](Regime::Uk): Art. 12A UK GDPR, since 5 February 2026 | one month from the latest of receipt, proof of identity and fee | two further months, told within the first | while the subject of the request is not clear |
+//! | [California](Regime::California): CCPA | 45 days from receipt; receipt confirmed within 10 business days | once by 45 days, told within the first 45 | never |
+//!
+//! Regulation (EEC, Euratom) 1182/71 says how to count the days of the EU and of the UK. No guard and no refusal stops
+//! a clock: a refusal, too, must be sent in time (Art. 12(4)). Each stop has one of a few reasons and is recorded.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +25,22 @@ impl Holidays {
         Self(days.into_iter().collect())
     }
 
+    /// Reads holidays from the text of a file: one day per line, as `2026-12-25`. Empty lines, and what follows a `#`,
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`NotHolidays`]: a line is no day.
+    pub fn parse(text: &str) -> Result<Self, NotHolidays> {
+        let mut days = BTreeSet::new();
+        for (n, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                days.insert(line.parse().map_err(|_| NotHolidays { line: n + 1 })?);
+            }
+        }
+        Ok(Self(days))
+    }
+
     /// Whether a day is a working day.
     pub fn is_working_day(&self, day: NaiveDate) -> bool {
         !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && !self.0.contains(&day)
@@ -30,53 +50,140 @@ impl Holidays {
     fn on_or_after(&self, day: NaiveDate) -> Option<NaiveDate> {
         day.iter_days().find(|day| self.is_working_day(*day))
     }
+
+    /// The last of so many working days after a day.
+    fn working_days_after(&self, day: NaiveDate, count: usize) -> Option<NaiveDate> {
+        day.iter_days().skip(1).filter(|day| self.is_working_day(*day)).nth(count.checked_sub(1)?)
+    }
 }
 
-/// A stop of the clock: the person was asked for proof of identity.
+/// The error for a text that is no list of holidays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is no day; write one day per line, such as 2026-12-25")]
+pub struct NotHolidays {
+    /// The line.
+    pub line: usize,
+}
+
+/// The law that sets the period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Regime {
+    /// The European Union and the EEA: Art. 12(3) GDPR.
+    #[default]
+    Eu,
+    /// The United Kingdom: Art. 12A UK GDPR.
+    Uk,
+    /// California: California Consumer Privacy Act, § 1798.130.
+    California,
+}
+
+/// Why a clock is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// It is not clear who asks: the person was asked for proof of identity (Art. 12(6)), or in the UK for a fee.
+    Identity,
+    /// It is not clear what the request refers to: the person was asked.
+    Clarification,
+}
+
+/// Why an answer takes longer. The law accepts no other reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtensionReason {
+    /// The request is complex.
+    Complexity,
+    /// There are many requests.
+    NumberOfRequests,
+}
+
+/// A stop of the clock: the person was asked for something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Suspension {
     /// The day on which the person was asked.
     pub from: NaiveDate,
-    /// The day on which the identity was confirmed. `None`: not confirmed yet.
+    /// The day on which the person answered. `None`: not answered yet.
     pub to: Option<NaiveDate>,
-    /// Why the identity was not clear.
-    pub reason: String,
+    /// Why.
+    pub reason: StopReason,
+    /// The days on which the person was reminded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reminded: Vec<NaiveDate>,
+    /// The last day for the answer, as it was when the person was asked.
+    pub due: NaiveDate,
 }
 
-/// The extension by two months. The person was told of it.
+/// The extension. The person was told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Extension {
     /// The day on which the person was told.
     pub told: NaiveDate,
-    /// Why more time is needed: complexity, or the number of requests.
-    pub reason: String,
+    /// Why more time is needed.
+    pub reason: ExtensionReason,
+    /// The last day for the answer, as it was when the person was told.
+    pub due: NaiveDate,
 }
 
 /// The clock of one request.
 ///
 /// ```
-/// use relinquish::plan::{Holidays, RequestClock};
+/// use relinquish::plan::{ExtensionReason, Holidays, RequestClock};
 ///
 /// let mut clock = RequestClock::received("2026-01-31".parse()?);
 /// let holidays = Holidays::default();
 /// // February has no 31st, and the 28th is a Saturday.
 /// assert_eq!(clock.due(&holidays), Some("2026-03-02".parse()?));
-/// clock.extend("2026-02-20".parse()?, "two thousand documents", &holidays)?;
+/// clock.extend("2026-02-20".parse()?, ExtensionReason::Complexity, &holidays)?;
 /// // From the receipt, and not from the end of the first month: 30 April, not 28 April.
 /// assert_eq!(clock.due(&holidays), Some("2026-04-30".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct RequestClock {
+    regime: Regime,
     received: NaiveDate,
     suspensions: Vec<Suspension>,
     extension: Option<Extension>,
 }
 
+/// A clock as it is saved. It may have been changed since, so it is checked as it was when it was built.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    #[serde(default)]
+    regime: Regime,
+    received: NaiveDate,
+    suspensions: Vec<Suspension>,
+    extension: Option<Extension>,
+}
+
+/// The days after which a person who has not answered is reminded.
+const REMIND_AFTER: Days = Days::new(14);
+
+/// By how many days a holiday or a weekend may move the end of a period. No place has so many in a row.
+const MOVED_AT_MOST: Days = Days::new(31);
+
 impl RequestClock {
-    /// Starts on the day of receipt. That day itself does not count (Art. 3(1)).
+    /// Starts on the day of receipt, under the GDPR. That day itself does not count (Art. 3(1)).
     pub fn received(on: NaiveDate) -> Self {
-        Self { received: on, suspensions: Vec::new(), extension: None }
+        Self::under(Regime::Eu, on)
+    }
+
+    /// Starts on the day of receipt, under a regime.
+    pub fn under(regime: Regime, received: NaiveDate) -> Self {
+        Self { regime, received, suspensions: Vec::new(), extension: None }
+    }
+
+    /// The regime.
+    pub fn regime(&self) -> Regime {
+        self.regime
     }
 
     /// The day of receipt.
@@ -89,41 +196,64 @@ impl RequestClock {
         &self.suspensions
     }
 
-    /// The extension by two months, if there is one.
+    /// The extension, if there is one.
     pub fn extension(&self) -> Option<&Extension> {
         self.extension.as_ref()
     }
 
-    /// The last day on which the person must have an answer. `None` while the identity is not confirmed, or if the
-    /// day is after the end of the calendar.
+    /// The last day on which the person must have an answer. `None` while the clock is stopped, or if the day is after
+    /// the end of the calendar.
     ///
     /// The period ends on the day of the month that has the same number as the day of receipt. If the month has no
     /// such day, the period ends on the month's last day (Art. 3(2)(c)). Days on which the clock was stopped are
     /// added. If the result is a Saturday, a Sunday or a holiday, the period ends on the next working day (Art.
-    /// 3(4)).
+    /// 3(4)). The 45 days of California are calendar days, and end on any day.
     pub fn due(&self, holidays: &Holidays) -> Option<NaiveDate> {
-        self.after(if self.extension.is_some() { 3 } else { 1 }, holidays)
+        self.moved(end(self.regime, self.received, &self.suspensions, self.extension.is_some())?, holidays)
     }
 
-    fn after(&self, months: u32, holidays: &Holidays) -> Option<NaiveDate> {
-        let mut still = 0;
-        for suspension in &self.suspensions {
-            still += u64::try_from((suspension.to? - suspension.from).num_days()).ok()?;
+    /// The last day on the most cautious reading of the law. An extension then counts from the end of the first month:
+    /// of 31 January, 28 April and not 30 April. [`due`](Self::due) counts from the receipt.
+    pub fn due_at_the_earliest(&self, holidays: &Holidays) -> Option<NaiveDate> {
+        let due = self.due(holidays)?;
+        if self.extension.is_none() || self.regime == Regime::California {
+            return Some(due);
         }
-        let end = self.received.checked_add_months(Months::new(months))?;
-        holidays.on_or_after(end.checked_add_days(Days::new(still))?)
+        let first = end(self.regime, self.received, &self.suspensions, false)?;
+        let cautious = self.moved(first.checked_add_months(Months::new(2))?, holidays)?;
+        Some(cautious.min(due))
     }
 
-    /// Stops the clock: the person was asked for proof of identity.
+    /// The last day on which the receipt must be confirmed. `None` if the regime asks for no confirmation.
+    pub fn confirm_by(&self, holidays: &Holidays) -> Option<NaiveDate> {
+        match self.regime {
+            Regime::California => holidays.working_days_after(self.received, 10),
+            Regime::Eu | Regime::Uk => None,
+        }
+    }
+
+    /// The end of a period, moved to a working day where the regime does so.
+    fn moved(&self, end: NaiveDate, holidays: &Holidays) -> Option<NaiveDate> {
+        match self.regime {
+            Regime::Eu | Regime::Uk => holidays.on_or_after(end),
+            Regime::California => Some(end),
+        }
+    }
+
+    /// Stops the clock: the person was asked for something.
     ///
     /// # Errors
-    /// [`ClockError`]: the clock is stopped already, or the day is before the receipt or after the answer was due.
+    /// [`ClockError`]: the regime has no stop, the clock is stopped already, or the day is before the receipt or after
+    /// the answer was due.
     pub fn suspend(
         &mut self,
         from: NaiveDate,
-        reason: impl Into<String>,
+        reason: StopReason,
         holidays: &Holidays,
     ) -> Result<(), ClockError> {
+        if self.regime == Regime::California {
+            return Err(ClockError::NoStop);
+        }
         let Some(due) = self.due(holidays) else { return Err(ClockError::Suspended) };
         let earliest = self.suspensions.last().and_then(|last| last.to).unwrap_or(self.received);
         if from < earliest {
@@ -132,64 +262,191 @@ impl RequestClock {
         if from > due {
             return Err(ClockError::TooLate { day: from, due });
         }
-        self.suspensions.push(Suspension { from, to: None, reason: reason.into() });
+        self.suspensions.push(Suspension { from, to: None, reason, reminded: Vec::new(), due });
         Ok(())
     }
 
-    /// Restarts the clock: the identity is confirmed.
+    /// The day on which the person is to be reminded, while the clock is stopped: two weeks after the question or the
+    /// last reminder. A question that nobody repeats looks like a way to let a request rest.
+    pub fn remind_on(&self) -> Option<NaiveDate> {
+        let open = self.suspensions.last().filter(|last| last.to.is_none())?;
+        open.reminded.last().unwrap_or(&open.from).checked_add_days(REMIND_AFTER)
+    }
+
+    /// Records a reminder.
+    ///
+    /// # Errors
+    /// [`ClockError`]: the clock is not stopped, or the day is before the question or the last reminder.
+    pub fn remind(&mut self, on: NaiveDate) -> Result<(), ClockError> {
+        let open = self.suspensions.last_mut().filter(|last| last.to.is_none());
+        let open = open.ok_or(ClockError::NotSuspended)?;
+        let earliest = *open.reminded.last().unwrap_or(&open.from);
+        if on < earliest {
+            return Err(ClockError::TooEarly { day: on, earliest });
+        }
+        open.reminded.push(on);
+        Ok(())
+    }
+
+    /// Restarts the clock: the person answered.
     ///
     /// # Errors
     /// [`ClockError`]: the clock is not stopped, or the day is before the day of the stop.
     pub fn resume(&mut self, to: NaiveDate) -> Result<(), ClockError> {
         let suspended = self.suspensions.last_mut().filter(|last| last.to.is_none());
         let suspended = suspended.ok_or(ClockError::NotSuspended)?;
-        if to < suspended.from {
-            return Err(ClockError::TooEarly { day: to, earliest: suspended.from });
+        let earliest = *suspended.reminded.last().unwrap_or(&suspended.from);
+        if to < earliest {
+            return Err(ClockError::TooEarly { day: to, earliest });
         }
         suspended.to = Some(to);
         Ok(())
     }
 
-    /// Extends the period to three months from receipt. The person was told so.
+    /// Extends the period: to three months from receipt, in California to 90 days. The person was told so.
     ///
     /// # Errors
-    /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told outside the first
-    /// month.
+    /// [`ClockError`]: the period was extended before, the clock is stopped, or the person was told after the first
+    /// period had ended.
     pub fn extend(
         &mut self,
         told: NaiveDate,
-        reason: impl Into<String>,
+        reason: ExtensionReason,
         holidays: &Holidays,
     ) -> Result<(), ClockError> {
         if self.extension.is_some() {
             return Err(ClockError::Extended);
         }
         let due = self.due(holidays).ok_or(ClockError::Suspended)?;
-        if told < self.received {
-            return Err(ClockError::TooEarly { day: told, earliest: self.received });
+        let earliest = self.suspensions.last().and_then(|last| last.to).unwrap_or(self.received);
+        if told < earliest {
+            return Err(ClockError::TooEarly { day: told, earliest });
         }
         if told > due {
             return Err(ClockError::TooLate { day: told, due });
         }
-        self.extension = Some(Extension { told, reason: reason.into() });
+        self.extension = Some(Extension { told, reason, due });
         Ok(())
     }
 }
 
-/// Why a clock cannot be changed.
+/// The end of the period, before weekends and holidays. `None` while the clock is stopped.
+fn end(
+    regime: Regime,
+    received: NaiveDate,
+    suspensions: &[Suspension],
+    is_extended: bool,
+) -> Option<NaiveDate> {
+    if regime == Regime::California {
+        return received.checked_add_days(Days::new(if is_extended { 90 } else { 45 }));
+    }
+    let (mut start, mut still) = (received, 0);
+    for stop in suspensions {
+        let to = stop.to?;
+        if regime == Regime::Uk && stop.reason == StopReason::Identity {
+            // The month begins when it is known who asks, and earlier stops are part of the time before it.
+            (start, still) = (to, 0);
+        } else {
+            still += u64::try_from((to - stop.from).num_days()).ok()?;
+        }
+    }
+    let end = start.checked_add_months(Months::new(if is_extended { 3 } else { 1 }))?;
+    end.checked_add_days(Days::new(still))
+}
+
+impl TryFrom<Saved> for RequestClock {
+    type Error = ClockError;
+
+    fn try_from(saved: Saved) -> Result<Self, ClockError> {
+        let Saved { regime, received, suspensions, extension } = saved;
+        if regime == Regime::California && !suspensions.is_empty() {
+            return Err(ClockError::NoStop);
+        }
+        let mut earliest = received;
+        for (n, stop) in suspensions.iter().enumerate() {
+            let before = suspensions.get(..n).unwrap_or_default();
+            not_before(stop.from, earliest)?;
+            let is_extended = extension.as_ref().is_some_and(|extension| extension.told <= stop.from);
+            let first = end(regime, received, before, is_extended).ok_or(ClockError::Suspended)?;
+            in_time(stop.from, stop.due, first)?;
+            let mut last = stop.from;
+            for reminded in &stop.reminded {
+                not_before(*reminded, last)?;
+                last = *reminded;
+            }
+            match stop.to {
+                Some(to) => not_before(to, last)?,
+                None if n + 1 < suspensions.len() => return Err(ClockError::Suspended),
+                None => {}
+            }
+            earliest = stop.to.unwrap_or(last);
+        }
+        if let Some(Extension { told, due, .. }) = &extension {
+            not_before(*told, received)?;
+            let before = suspensions.iter().take_while(|stop| stop.from < *told).count();
+            let before = suspensions.get(..before).unwrap_or_default();
+            if before.last().is_some_and(|last| last.to.is_none_or(|to| to > *told)) {
+                return Err(ClockError::Suspended);
+            }
+            let first = end(regime, received, before, false).ok_or(ClockError::Suspended)?;
+            in_time(*told, *due, first)?;
+        }
+        Ok(Self { regime, received, suspensions, extension })
+    }
+}
+
+fn not_before(day: NaiveDate, earliest: NaiveDate) -> Result<(), ClockError> {
+    if day < earliest { Err(ClockError::TooEarly { day, earliest }) } else { Ok(()) }
+}
+
+/// Checks that something was done by the last day, and that this day answers to the end of the period.
+fn in_time(day: NaiveDate, due: NaiveDate, end: NaiveDate) -> Result<(), ClockError> {
+    let is_end = due >= end && end.checked_add_days(MOVED_AT_MOST).is_none_or(|latest| due <= latest);
+    if day > due || !is_end { Err(ClockError::TooLate { day, due: end }) } else { Ok(()) }
+}
+
+/// The clock of a complaint to the controller, in the UK since 19 June 2026 (section 164A of the Data Protection Act
+/// 2018).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComplaintClock {
+    received: NaiveDate,
+}
+
+impl ComplaintClock {
+    /// Starts on the day of receipt.
+    pub fn received(on: NaiveDate) -> Self {
+        Self { received: on }
+    }
+
+    /// The day of receipt.
+    pub fn received_on(&self) -> NaiveDate {
+        self.received
+    }
+
+    /// The last day on which the receipt must be acknowledged: within 30 days. No weekend and no holiday moves this day.
+    /// The law sets no number of days for the answer: it must come without undue delay.
+    pub fn acknowledge_by(&self) -> Option<NaiveDate> {
+        self.received.checked_add_days(Days::new(30))
+    }
+}
+
+/// Why a clock cannot be changed, or is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockError {
+    /// The regime has no stop.
+    #[error("in California nothing stops the clock; answer in time, or extend it once")]
+    NoStop,
     /// The clock is stopped.
     #[error(
-        "the clock is stopped, or its end is after the end of the calendar; first record when the identity was confirmed"
+        "the clock is stopped, or its end is after the end of the calendar; first record when the person answered"
     )]
     Suspended,
     /// The clock is not stopped.
     #[error("the clock is not stopped")]
     NotSuspended,
     /// The period was extended before. Only one extension is allowed.
-    #[error("the request was extended before; three months from receipt is the most")]
+    #[error("the request was extended before; one extension is the most")]
     Extended,
     /// The day is too early.
     #[error("{day} is before {earliest}, the earliest day that is possible")]
@@ -212,6 +469,8 @@ pub enum ClockError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const COMPLEX: ExtensionReason = ExtensionReason::Complexity;
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
@@ -258,10 +517,12 @@ mod tests {
         assert_eq!(calendar[146_097], Counted { year: 2400, ..first }, "the cycle closes");
         let start = day("2000-01-01");
         let holidays = Holidays::default();
+        let told = Extension { told: start, reason: ExtensionReason::Complexity, due: start };
         let mut clock = RequestClock::received(start);
         for (n, received) in start.iter_days().take(146_097).enumerate() {
             clock.received = received;
             for months in [1, 3] {
+                clock.extension = (months == 3).then(|| told.clone());
                 let today = calendar[n];
                 let (year, month) = match today.month + months {
                     month if month > 12 => (today.year + 1, month - 12),
@@ -279,7 +540,7 @@ mod tests {
                 }
                 let Counted { year, month, day, .. } = calendar[end];
                 assert_eq!(
-                    clock.after(months, &holidays),
+                    clock.due(&holidays),
                     NaiveDate::from_ymd_opt(year, month, day),
                     "{received} + {months} months"
                 );
@@ -301,17 +562,22 @@ mod tests {
         let holidays = Holidays::default();
         let mut clock = RequestClock::received(day("2026-01-31"));
         assert_eq!(
-            clock.extend(day("2026-03-03"), "late", &holidays),
+            clock.extend(day("2026-03-03"), COMPLEX, &holidays),
             Err(ClockError::TooLate { day: day("2026-03-03"), due: day("2026-03-02") })
         );
         assert!(matches!(
-            clock.extend(day("2026-01-30"), "early", &holidays),
+            clock.extend(day("2026-01-30"), COMPLEX, &holidays),
             Err(ClockError::TooEarly { .. })
         ));
-        clock.extend(day("2026-03-02"), "many documents", &holidays).unwrap();
+        clock.extend(day("2026-03-02"), COMPLEX, &holidays).unwrap();
         assert_eq!(clock.due(&holidays), Some(day("2026-04-30")));
-        assert_eq!(clock.extend(day("2026-03-02"), "again", &holidays), Err(ClockError::Extended));
-        assert_eq!(clock.extension().unwrap().reason, "many documents");
+        assert_eq!(clock.extend(day("2026-03-02"), COMPLEX, &holidays), Err(ClockError::Extended));
+        assert_eq!(clock.extension().unwrap().reason, COMPLEX);
+        assert_eq!(
+            clock.due_at_the_earliest(&holidays),
+            Some(day("2026-04-28")),
+            "on the most cautious reading"
+        );
     }
 
     /// The first and the last day of a period belong to the period.
@@ -321,9 +587,9 @@ mod tests {
         let received = RequestClock::received(day("2026-06-01"));
         for told in ["2026-06-01", "2026-07-01"] {
             let mut clock = received.clone();
-            assert_eq!(clock.extend(day(told), "x", &holidays), Ok(()), "{told}");
+            assert_eq!(clock.extend(day(told), COMPLEX, &holidays), Ok(()), "{told}");
             let mut clock = received.clone();
-            assert_eq!(clock.suspend(day(told), "x", &holidays), Ok(()), "{told}");
+            assert_eq!(clock.suspend(day(told), StopReason::Identity, &holidays), Ok(()), "{told}");
             assert_eq!(clock.resume(day(told)), Ok(()), "it was clear on the same day");
             assert_eq!(clock.due(&holidays), received.due(&holidays));
         }
@@ -334,22 +600,133 @@ mod tests {
         let holidays = Holidays::default();
         let mut clock = RequestClock::received(day("2026-06-01"));
         assert_eq!(clock.resume(day("2026-06-02")), Err(ClockError::NotSuspended));
-        assert!(matches!(clock.suspend(day("2026-05-31"), "x", &holidays), Err(ClockError::TooEarly { .. })));
-        assert!(matches!(clock.suspend(day("2026-07-02"), "x", &holidays), Err(ClockError::TooLate { .. })));
-        clock.suspend(day("2026-06-03"), "the mail address is not one we know", &holidays).unwrap();
+        assert!(matches!(
+            clock.suspend(day("2026-05-31"), StopReason::Identity, &holidays),
+            Err(ClockError::TooEarly { .. })
+        ));
+        assert!(matches!(
+            clock.suspend(day("2026-07-02"), StopReason::Identity, &holidays),
+            Err(ClockError::TooLate { .. })
+        ));
+        clock.suspend(day("2026-06-03"), StopReason::Identity, &holidays).unwrap();
         assert_eq!(clock.due(&holidays), None);
-        assert_eq!(clock.suspend(day("2026-06-04"), "x", &holidays), Err(ClockError::Suspended));
-        assert_eq!(clock.extend(day("2026-06-04"), "x", &holidays), Err(ClockError::Suspended));
+        assert_eq!(
+            clock.suspend(day("2026-06-04"), StopReason::Identity, &holidays),
+            Err(ClockError::Suspended)
+        );
+        assert_eq!(clock.extend(day("2026-06-04"), COMPLEX, &holidays), Err(ClockError::Suspended));
         assert!(matches!(clock.resume(day("2026-06-02")), Err(ClockError::TooEarly { .. })));
         clock.resume(day("2026-06-13")).unwrap();
         // 1 July, ten days later, is a Saturday.
         assert_eq!(clock.due(&holidays), Some(day("2026-07-13")));
-        assert!(matches!(clock.suspend(day("2026-06-12"), "x", &holidays), Err(ClockError::TooEarly { .. })));
-        clock.suspend(day("2026-06-20"), "nor is the number", &holidays).unwrap();
+        assert!(matches!(
+            clock.suspend(day("2026-06-12"), StopReason::Identity, &holidays),
+            Err(ClockError::TooEarly { .. })
+        ));
+        clock.suspend(day("2026-06-20"), StopReason::Clarification, &holidays).unwrap();
         clock.resume(day("2026-06-21")).unwrap();
         assert_eq!(clock.due(&holidays), Some(day("2026-07-13")), "12 July is a Sunday");
         assert_eq!(clock.suspensions().len(), 2);
         let json = serde_json::to_string(&clock).unwrap();
         assert_eq!(serde_json::from_str::<RequestClock>(&json).unwrap(), clock);
+    }
+    /// Since 5 February 2026 the month runs from the latest of request, identity and fee.
+    #[test]
+    fn in_the_uk_the_month_begins_when_it_is_known_who_asks() {
+        let holidays = Holidays::default();
+        let mut clock = RequestClock::under(Regime::Uk, day("2026-06-01"));
+        assert_eq!(clock.due(&holidays), Some(day("2026-07-01")));
+        clock.suspend(day("2026-06-03"), StopReason::Identity, &holidays).unwrap();
+        clock.resume(day("2026-06-15")).unwrap();
+        assert_eq!(clock.due(&holidays), Some(day("2026-07-15")));
+        clock.suspend(day("2026-06-20"), StopReason::Clarification, &holidays).unwrap();
+        clock.resume(day("2026-06-22")).unwrap();
+        assert_eq!(clock.due(&holidays), Some(day("2026-07-17")), "two days later");
+        clock.extend(day("2026-07-17"), COMPLEX, &holidays).unwrap();
+        assert_eq!(clock.due(&holidays), Some(day("2026-09-17")));
+        let complaint = ComplaintClock::received(day("2026-06-20"));
+        assert_eq!(complaint.acknowledge_by(), Some(day("2026-07-20")));
+    }
+
+    #[test]
+    fn in_california_days_are_counted_and_nothing_stops_the_clock() {
+        let holidays = Holidays::parse("2026-07-03  # Independence Day, observed\n\n").unwrap();
+        let mut clock = RequestClock::under(Regime::California, day("2026-06-26"));
+        assert_eq!(clock.confirm_by(&holidays), Some(day("2026-07-13")), "ten business days");
+        assert_eq!(clock.due(&holidays), Some(day("2026-08-10")));
+        assert_eq!(
+            clock.suspend(day("2026-06-27"), StopReason::Identity, &holidays),
+            Err(ClockError::NoStop)
+        );
+        clock.extend(day("2026-08-10"), ExtensionReason::NumberOfRequests, &holidays).unwrap();
+        assert_eq!(clock.due(&holidays), Some(day("2026-09-24")), "ninety days");
+        assert_eq!(RequestClock::received(day("2026-06-26")).confirm_by(&holidays), None);
+    }
+
+    #[test]
+    fn whoever_does_not_answer_is_reminded() {
+        let holidays = Holidays::default();
+        let mut clock = RequestClock::received(day("2026-06-01"));
+        assert_eq!(
+            (clock.remind_on(), clock.remind(day("2026-06-01"))),
+            (None, Err(ClockError::NotSuspended))
+        );
+        clock.suspend(day("2026-06-03"), StopReason::Identity, &holidays).unwrap();
+        assert_eq!(clock.remind_on(), Some(day("2026-06-17")));
+        clock.remind(day("2026-06-18")).unwrap();
+        assert_eq!(clock.remind_on(), Some(day("2026-07-02")));
+        assert!(matches!(clock.resume(day("2026-06-17")), Err(ClockError::TooEarly { .. })));
+        clock.resume(day("2026-06-20")).unwrap();
+        assert_eq!(clock.remind_on(), None);
+    }
+
+    #[test]
+    fn holidays_are_read_from_the_text_of_a_file() {
+        let read = Holidays::parse("# Sweden\n2026-12-25 # juldagen\n\n2026-12-26\n").unwrap();
+        assert_eq!(read, Holidays::new([day("2026-12-25"), day("2026-12-26")]));
+        // Received on 25 November: the 25th is a holiday, and the 26th and the 27th are a weekend.
+        let mut clock = RequestClock::received(day("2026-11-25"));
+        assert_eq!(clock.due(&read), Some(day("2026-12-28")));
+        assert_eq!(clock.extend(day("2026-12-28"), COMPLEX, &read), Ok(()));
+        assert_eq!(Holidays::parse("2026-12-25\n25.12.2026"), Err(NotHolidays { line: 2 }));
+    }
+
+    /// What was saved may have been changed since: it is checked as when it was built.
+    #[test]
+    fn what_is_saved_is_checked_as_it_was_when_it_was_built() {
+        let holidays = Holidays::new([day("2026-07-01")]);
+        let mut clock = RequestClock::received(day("2026-06-01"));
+        clock.suspend(day("2026-06-10"), StopReason::Identity, &holidays).unwrap();
+        clock.remind(day("2026-06-12")).unwrap();
+        clock.resume(day("2026-06-13")).unwrap();
+        clock.extend(day("2026-07-06"), COMPLEX, &holidays).unwrap();
+        clock.suspend(day("2026-07-20"), StopReason::Clarification, &holidays).unwrap();
+        let saved = serde_json::to_value(&clock).unwrap();
+        assert_eq!(serde_json::from_value::<RequestClock>(saved.clone()).unwrap(), clock);
+        for (path, value) in [
+            ("/received", "2026-06-11"),
+            ("/suspensions/0/from", "2026-05-31"),
+            ("/suspensions/0/from", "2026-07-02"),
+            ("/suspensions/0/to", "2026-06-11"),
+            ("/suspensions/0/to", "2026-07-21"),
+            ("/suspensions/0/due", "2027-01-01"),
+            ("/suspensions/0/due", "2026-06-30"),
+            ("/suspensions/0/reminded/0", "2026-06-09"),
+            ("/suspensions/1/from", "2026-06-12"),
+            ("/suspensions/1/from", "2026-12-12"),
+            ("/extension/told", "2026-05-31"),
+            ("/extension/told", "2026-06-11"),
+            ("/extension/told", "2026-07-07"),
+            ("/extension/due", "2026-12-31"),
+            ("/regime", "california"),
+            ("/extension/reason", "we would rather not"),
+        ] {
+            let mut changed = saved.clone();
+            *changed.pointer_mut(path).unwrap() = value.into();
+            assert!(serde_json::from_value::<RequestClock>(changed).is_err(), "{path}: {value}");
+        }
+        let mut open = saved;
+        *open.pointer_mut("/suspensions/0/to").unwrap() = serde_json::Value::Null;
+        assert!(serde_json::from_value::<RequestClock>(open).is_err(), "only the last stop may be open");
     }
 }

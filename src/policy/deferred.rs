@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{Months, NaiveDate};
 use serde::{Serialize, Serializer};
 
-use super::{Duty, Effective, Ground, Period, StartRule};
+use super::{Duty, Effective, Ground, Period, PrivacyLaw, StartRule};
 use crate::data_map::{ClassName, FieldName};
 use crate::treatment::Treatment;
 
@@ -53,6 +53,8 @@ pub struct DeferredBy {
     pub statute: Option<&'static str>,
     /// The ground on which the duty overrides a request for erasure.
     pub ground: Ground,
+    /// The data protection law that the ground belongs to.
+    pub privacy_law: PrivacyLaw,
     /// The last day on which the duty keeps one of the records. Calculated like [`Deferred::until`].
     pub until: Option<NaiveDate>,
 }
@@ -87,6 +89,7 @@ impl DeferredBy {
             law: Arc::clone(&duty.law),
             statute: duty.statute().map(|statute| statute.code),
             ground: duty.ground(),
+            privacy_law: duty.privacy_law(),
             until,
         }
     }
@@ -94,8 +97,8 @@ impl DeferredBy {
 
 impl fmt::Display for DeferredBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { duty, terms, law, ground, .. } = self;
-        write!(f, "{duty}: {terms}, by {law} ({ground})")
+        let Self { duty, terms, law, .. } = self;
+        write!(f, "{duty}: {terms}, by {law} ({})", self.privacy_law.cite(self.ground))
     }
 }
 

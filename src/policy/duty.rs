@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
 
-use super::{FiscalYearEnd, Ground, Period, StartRule, Statute};
+use super::{FiscalYearEnd, Ground, Period, PrivacyLaw, StartRule, Statute};
 use crate::data_map::{ClassName, FieldName};
 
 /// The greatest age of a record that may be under a duty: the longest period, and a fiscal year in addition.
@@ -25,6 +25,8 @@ pub struct Duty {
     pub(crate) law: Arc<str>,
     pub(super) statute: Option<&'static Statute>,
     pub(super) ground: Ground,
+    /// The data protection law that the ground belongs to.
+    pub(super) under: PrivacyLaw,
     /// Links over which a kept record keeps other records unchanged. `None`: the policy does not say.
     pub(super) needs: Option<Vec<(ClassName, String)>>,
     /// Whether this is no duty, but an age that a record has to reach before it expires.
@@ -79,6 +81,12 @@ impl Duty {
         self.ground
     }
 
+    /// The data protection law that the ground belongs to: the [basis](Statute::basis) of the statute, or else the law
+    /// of the policy.
+    pub fn privacy_law(&self) -> PrivacyLaw {
+        self.under
+    }
+
     /// The last day on which a record with this date has to be kept. `None` after the end of the calendar.
     pub fn kept_until(&self, date: NaiveDate, fiscal_year: FiscalYearEnd) -> Option<NaiveDate> {
         let start = if self.by_fiscal_year {
@@ -86,7 +94,7 @@ impl Duty {
         } else {
             self.start.start(date, fiscal_year)
         };
-        let end = self.period.end(start?)?;
+        let end = self.start.last_day(self.period, start?)?;
         // A duty keeps a record through the last day of its period. An expiring record is erased on that day already.
         if self.is_age { end.pred_opt() } else { Some(end) }
     }
@@ -130,6 +138,7 @@ mod tests {
             law: "y".into(),
             statute: None,
             ground: Ground::LegalObligation,
+            under: PrivacyLaw::Gdpr,
             needs: None,
             is_age: false,
         }

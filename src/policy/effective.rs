@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::of_day::OfDay;
-use super::{Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Trigger, TriggerRule};
+use super::{
+    Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Trigger, TriggerRule,
+};
 use crate::customer::TenantId;
 use crate::data_map::ClassName;
 use crate::data_map::TimeZone;
@@ -47,9 +49,11 @@ pub struct Effective {
     pub(super) tenant: Option<TenantId>,
     pub(super) sweep: bool,
     pub(super) time_zone: TimeZone,
+    pub(super) privacy_law: PrivacyLaw,
     pub(super) triggers: BTreeMap<Trigger, TriggerRule>,
     pub(super) guards: Vec<(Guard, GuardRule)>,
     pub(super) duties: Vec<Duty>,
+    pub(super) limits: Vec<Limit>,
     pub(super) fiscal_year_ends: FiscalYearEnd,
     pub(super) treatments: BTreeMap<TreatmentName, Arc<Treatment>>,
     pub(super) digests: BTreeMap<TreatmentName, Digest>,
@@ -78,6 +82,11 @@ impl Effective {
         self.time_zone
     }
 
+    /// The data protection law of the controller.
+    pub fn privacy_law(&self) -> PrivacyLaw {
+        self.privacy_law
+    }
+
     /// The triggers that make a customer due.
     pub fn triggers(&self) -> &BTreeMap<Trigger, TriggerRule> {
         &self.triggers
@@ -96,6 +105,11 @@ impl Effective {
     /// The duties to keep records.
     pub fn duties(&self) -> &[Duty] {
         &self.duties
+    }
+
+    /// The limits: records that may be kept at most so long.
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
     }
 
     /// When the tenant's fiscal year ends.
@@ -196,8 +210,8 @@ impl Effective {
         self.digests.get(treatment).copied()
     }
 
-    /// The digest of the policy in force. Another tenant's entry is not part of it. Without entries it is the digest
-    /// of the document.
+    /// The digest of the policy in force. Another tenant's entry is not part of it, and neither is what letters say:
+    /// `language`, `words` and `owners`. Without them it is the digest of the document.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -232,7 +246,8 @@ fn on<'d>(duties: &'d [Duty], class: &'d str, field: &'d str) -> impl Iterator<I
 }
 
 /// Tables whose entries are replaced one by one: a tenant's entry replaces the whole entry of the same name.
-pub(super) const TABLES: [&str; 6] = ["triggers", "guards", "anonymise", "treatments", "duties", "expire"];
+pub(super) const TABLES: [&str; 7] =
+    ["triggers", "guards", "anonymise", "treatments", "duties", "limits", "expire"];
 
 /// The policy with a tenant's entry merged in.
 pub(super) fn put_over(base: &Json, own: &Json) -> Json {

@@ -1,13 +1,14 @@
 //! Guards: states of a customer that forbid erasure now.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::customer::{Customer, HoldKind};
-use crate::data_map::{DataMap, Fact, StateName};
+use crate::data_map::{ClassName, DataMap, Fact, StateName};
 
 /// A state that forbids erasure now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,18 +122,22 @@ impl Guard {
         })
     }
 
-    /// The ground on which the guard refuses a request. `None` for two guards: a customer who is not archived is
-    /// archived first, and for a guard of the host's own the policy names the ground.
+    /// The ground on which the guard refuses a request. `None` if the law gives none:
+    ///
+    /// * A customer who is not archived is archived first.
+    /// * That other companies need the data is no ground of this controller. Its own part has to be separated.
+    /// * Art. 18(2) is no exception from Art. 17. Who asked for a restriction is asked whether it is to end.
+    /// * For a guard of the host's own the policy names the ground.
     pub fn ground(&self) -> Option<Ground> {
         match self {
-            // The data are still necessary for the other tenants, too.
-            Self::ActiveSubscription | Self::SeveralTenants => Some(Ground::Necessary),
+            Self::ActiveSubscription => Some(Ground::Necessary),
             Self::UnpaidInvoice | Self::OpenDispute | Self::Hold(HoldKind::LegalClaim) => {
                 Some(Ground::LegalClaims)
             }
-            Self::Hold(HoldKind::Restriction) => Some(Ground::Restriction),
             Self::Hold(HoldKind::AuthorityOrder) => Some(Ground::LegalObligation),
-            Self::NotArchived | Self::Own(_) => None,
+            Self::NotArchived | Self::SeveralTenants | Self::Hold(HoldKind::Restriction) | Self::Own(_) => {
+                None
+            }
         }
     }
 }
@@ -172,19 +177,16 @@ pub enum Ground {
     Archiving,
     /// Art. 17(3)(e): legal claims.
     LegalClaims,
-    /// Art. 18(2): the person restricted the processing, and wants the data kept.
-    Restriction,
 }
 
 impl Ground {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Necessary,
         Self::Expression,
         Self::LegalObligation,
         Self::PublicHealth,
         Self::Archiving,
         Self::LegalClaims,
-        Self::Restriction,
     ];
 
     /// The article of the GDPR, in the policy's spelling: `17(3)(e)`.
@@ -196,7 +198,6 @@ impl Ground {
             Self::PublicHealth => "17(3)(c)",
             Self::Archiving => "17(3)(d)",
             Self::LegalClaims => "17(3)(e)",
-            Self::Restriction => "18(2)",
         }
     }
 }
@@ -232,7 +233,7 @@ impl<'de> Deserialize<'de> for Ground {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a ground is an article of the GDPR: 17(1)(a) still necessary, 17(3)(a) expression, 17(3)(b) legal obligation, \
-     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims, 18(2) restriction; a contract alone is none"
+     17(3)(c) public health, 17(3)(d) archiving, 17(3)(e) legal claims; a contract alone is none, and so is 18(2)"
 )]
 pub struct NotAGround;
 
@@ -250,6 +251,8 @@ pub enum GuardRule {
         ground: Ground,
         /// What would remove the block, if the policy says so.
         way_out: Option<String>,
+        /// The record classes that the ground covers. Empty: the policy does not limit the ground.
+        data: BTreeSet<ClassName>,
     },
     /// Forbids the sweep; a request passes.
     BlockSweep,
@@ -290,9 +293,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_refused_hears_a_ground() {
-        for guard in Guard::ALL.into_iter().filter(|guard| *guard != Guard::NotArchived) {
-            assert!(guard.ground().is_some(), "{guard}");
+    fn a_guard_refuses_a_request_only_on_a_ground_in_law() {
+        let without = [Guard::SeveralTenants, Guard::NotArchived, Guard::Hold(HoldKind::Restriction)];
+        for guard in Guard::ALL {
+            assert_eq!(guard.ground().is_none(), without.contains(&guard), "{guard}");
         }
+        assert_eq!("18(2)".parse::<Ground>(), Err(NotAGround), "no exception from Art. 17");
     }
 }

@@ -13,10 +13,13 @@
 //! | `sweep` | the switch: `false` means that nothing is ever erased without a request |
 //! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
-//! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…" }`: what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
+//! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…", data = ["invoice"] }`: `data` limits the ground to some record classes; what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
 //! | `duties` | record classes that must be kept, by a [statute] of the table (`statute = "SE/BFL/7:2"`) or by `period`, `start`, `law` and `ground`; `from` names the field with the record's date, or `fiscal_year_ends` the one with the last day of its fiscal year. See [below](#duties) |
 //! | `expire` | record classes whose records go by their own age, when their last duty ends, or because their owner is gone, whoever they belong to. See [below](#expiry) |
 //! | `fiscal_year_ends` | `"06-30"`, where it is not the calendar year |
+//! | `limits` | record classes that may be kept at most so long: `{ classes = ["call_record"], from = "made_at", at_most = "6 months", law = "…" }`. The check makes sure that they [expire](#expiry) in time |
+//! | `privacy_law` | `"gdpr"`, `"uk_gdpr"`, `"fadp"` or `"dpdp"`: which articles and remedies [letters](crate::plan::letter) name. Without it the statutes of the duties [decide](PrivacyLaw) |
+//! | `language`, `words` | the language of names and reasons in policy and map (`"en"` unless it says otherwise), and per further language what they are called there. See [below](#words) |
 //! | `anonymise` | per kind of personal data, what is written in its place; see [below](#what-is-written) |
 //! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
@@ -104,6 +107,8 @@
 //! * Of several triggers, the trigger that is due first counts.
 //! * If a customer returns, all periods start again.
 //! * If a fact cannot be read, the customer is blocked, and the decision names the fact.
+//! * `ground` names the ground of Art. 17(1) GDPR that certificates record, such as `"17(1)(b)"` for a withdrawn consent. Without it a
+//!   request has no ground that is recorded, and every other trigger has `"17(1)(a)"`: no longer necessary.
 //! * `service_ended` may name a `hand_over` date. The host sets it when a person confirms that the tenant has its data. Before that date,
 //!   nothing is erased.
 //!
@@ -204,6 +209,29 @@
 //! records. The person who approves needs authority over every tenant that the policy names. To see what would expire
 //! under a changed policy, make a plan under it. [`impact`](crate::plan::impact) only counts customers who are due.
 //!
+//! # Words
+//! Names and reasons in policy and map are written in one `language`. A [letter](crate::plan::letter) in another language needs a word
+//! for each class, date and kept field, and each reason of the policy and the map in that language. What is missing is an error of the
+//! check. Words of the policy's own language are optional: without them a class is called as it is spelled.
+//!
+//! ```toml
+//! # policy.toml
+//! language = "en"
+//!
+//! [words.sv.names]
+//! customer = "kunduppgifter"
+//! call_record = "samtalsuppgifter"
+//! order = "beställningar"
+//! "customer.postcode" = "postnummer"
+//! cancelled = "uppsägningen"
+//!
+//! [words.sv.texts]
+//! "turnover statistics; no personal field" = "omsättningsstatistik; inga personuppgifter"
+//! ```
+//!
+//! `owners` names who is responsible for the erasure of a class: `owners = { default = "Customer service", invoice = "Finance" }`. The
+//! [deletion concept](Concept) lists it. `language`, `words` and `owners` decide nothing: a plan keeps its digest when they change.
+//!
 //! # Tenants
 //! ```toml
 //! # policy.toml
@@ -227,6 +255,7 @@ use crate::treatment::{Treatment, TreatmentName};
 
 mod by_tenant;
 mod check;
+mod concept;
 mod deferred;
 mod document;
 mod duty;
@@ -234,13 +263,18 @@ mod effective;
 mod expiry;
 mod fiscal_year;
 mod guard;
+mod limit;
+mod notes;
 mod of_day;
 mod period;
+mod privacy_law;
 mod schema;
 pub mod statute;
 mod trigger;
+mod words;
 
 use by_tenant::ByTenant;
+pub use concept::{Concept, ConceptRow};
 pub use deferred::{Deferred, DeferredBy, DutyTerms};
 pub use document::{Choice, PolicyDocument};
 pub use duty::Duty;
@@ -248,10 +282,15 @@ pub use effective::{Effective, Line, Origin};
 pub use expiry::{After, Expiry, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
+pub use limit::Limit;
 pub use period::{NotAPeriod, Period};
+pub(crate) use privacy_law::fadp;
+pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
 pub use schema::schema;
 pub use statute::{StartRule, Statute};
-pub use trigger::{Trigger, TriggerRule};
+pub use trigger::{ErasureGround, Trigger, TriggerRule};
+use words::Words;
+pub use words::{Dictionary, Language, NotALanguage};
 
 /// A policy that was checked against a data map: every line of it can be carried out.
 #[derive(Clone, Debug)]
@@ -260,6 +299,8 @@ pub struct Policy {
     everyone: Arc<Effective>,
     tenants: ByTenant,
     ownerless: Option<OwnerlessExpiry>,
+    words: Words,
+    owners: BTreeMap<String, String>,
     digest: Digest,
     map_digest: Digest,
 }
@@ -268,6 +309,17 @@ impl Policy {
     /// Whose policy this is: the `name` in the document.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// What the host's classes, fields and texts are called in a language. `None`: the policy has no words in this
+    /// language, so there are no letters in it.
+    pub fn words(&self, language: Language) -> Option<&Dictionary> {
+        self.words.in_language(language)
+    }
+
+    /// Who is responsible for the erasure of a class: the entry under `owners`, or else the one of `default`.
+    pub fn owner(&self, class: &str) -> Option<&str> {
+        self.owners.get(class).or_else(|| self.owners.get("default")).map(String::as_str)
     }
 
     /// The rules in force for a tenant.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{Days, Months, NaiveDate};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest period: a century.
 const MOST_MONTHS: u32 = 1_200;
@@ -118,6 +119,19 @@ impl FromStr for Period {
             _ => Self::in_words(text),
         };
         period.filter(|period| period.months <= MOST_MONTHS && period.days <= MOST_DAYS).ok_or(NotAPeriod)
+    }
+}
+
+/// As text: `"7 years"`.
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::document::trigger_keys;
-use super::{Ground, Guard, StartRule, Statute, Trigger};
+use super::{ErasureGround, Ground, Guard, Language, PrivacyLaw, StartRule, Statute, Trigger};
 use crate::anonymise::Generalisation;
 use crate::anonymise::text::Detector;
 use crate::data_map::{Kind, TimeZone};
@@ -21,6 +21,26 @@ pub fn schema() -> Json {
     properties.insert("version".to_owned(), json!({ "const": 1 }));
     properties
         .insert("name".to_owned(), described("Whose policy it is; for people", &json!({ "$ref": TEXT })));
+    let languages = Language::ALL.map(Language::as_str);
+    let own = described("The language of names and reasons in policy and map", &json!({ "enum": languages }));
+    properties.insert("language".to_owned(), own);
+    let each = json!({ "$ref": "#/$defs/words" });
+    let words: Map<String, Json> =
+        languages.iter().map(|language| ((*language).to_owned(), each.clone())).collect();
+    properties.insert(
+        "words".to_owned(),
+        described(
+            "Per language, what classes, dates and fields are called, and the reasons of policy and map",
+            &json!({ "type": "object", "additionalProperties": false, "properties": words }),
+        ),
+    );
+    properties.insert(
+        "owners".to_owned(),
+        described(
+            "Who is responsible for the erasure of a class; default stands for all others",
+            &json!({ "$ref": "#/$defs/words_of" }),
+        ),
+    );
     properties.insert(
         "tenants".to_owned(),
         described(
@@ -59,6 +79,13 @@ pub fn schema() -> Json {
             "treatments": treatments(),
             "duties": { "type": "object", "additionalProperties": { "oneOf": duty_rules() } },
             "expire": { "type": "object", "additionalProperties": { "oneOf": expire_rules() } },
+            "privacy_law": { "enum": PrivacyLaw::ALL.map(PrivacyLaw::as_str) },
+            "limits": { "type": "object", "additionalProperties": limit_rule() },
+            "words": object(
+                &[("names", json!({ "$ref": "#/$defs/words_of" })), ("texts", json!({ "$ref": "#/$defs/words_of" }))],
+                &[],
+            ),
+            "words_of": { "type": "object", "additionalProperties": { "$ref": TEXT } },
             "fiscal_year_ends": { "type": "string", "pattern": "^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$" },
             "guard_rule": guard_rule(true),
             "own_guard_rule": guard_rule(false),
@@ -80,6 +107,8 @@ fn tenant_properties() -> Map<String, Json> {
         ("duties", "Record classes that must be kept, by which law"),
         ("expire", "Record classes whose records go by their own age, whoever they belong to"),
         ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
+        ("privacy_law", "The data protection law of the controller, for letters"),
+        ("limits", "Record classes that may be kept at most so long"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
     let mut properties = Map::new();
@@ -153,6 +182,18 @@ fn duty_rules() -> Vec<Json> {
         .collect()
 }
 
+fn limit_rule() -> Json {
+    let text = json!({ "$ref": TEXT });
+    let rules = [
+        ("classes", json!({ "$ref": "#/$defs/texts" })),
+        ("from", text.clone()),
+        ("at_most", json!({ "$ref": "#/$defs/period" })),
+        ("law", text),
+    ];
+    let off = json!({ "const": "off" });
+    json!({ "oneOf": [off, object(&rules, &["classes", "from", "at_most", "law"])] })
+}
+
 /// The kinds of expiry: by age, when the last duty ends, or because the owner is gone. The last one can be combined
 /// with the others.
 fn expire_rules() -> Vec<Json> {
@@ -207,6 +248,7 @@ fn trigger_rule(trigger: Trigger) -> Json {
             json!({ "$ref": "#/$defs/texts", "description": "The first of these dates that there is" })
         }
         "after" => json!({ "$ref": "#/$defs/period" }),
+        "ground" => json!({ "enum": ErasureGround::ALL.map(ErasureGround::as_str) }),
         "hand_over" => json!({ "$ref": TEXT, "description": "The date on which a person confirmed it" }),
         _ => json!({ "$ref": TEXT, "description": "Which treatment" }),
     };
@@ -226,7 +268,12 @@ fn guard_rule(plain: bool) -> Json {
         Ground::ALL.into_iter().flat_map(|ground| [ground.as_str().to_owned(), ground.to_string()]).collect();
     let text = json!({ "$ref": TEXT });
     let because = object(
-        &[("block", text.clone()), ("ground", json!({ "enum": grounds })), ("way_out", text.clone())],
+        &[
+            ("block", text.clone()),
+            ("ground", json!({ "enum": grounds })),
+            ("way_out", text.clone()),
+            ("data", json!({ "$ref": "#/$defs/texts" })),
+        ],
         &["block", "ground"],
     );
     let words: &[&str] = if plain { &["block", "block sweep"] } else { &["block sweep"] };

@@ -76,6 +76,59 @@ impl fmt::Display for Trigger {
     }
 }
 
+/// The ground of Art. 17(1) GDPR on which data are erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ErasureGround {
+    /// Art. 17(1)(a): the data are no longer necessary for their purpose.
+    #[serde(rename = "17(1)(a)")]
+    NoLongerNecessary,
+    /// Art. 17(1)(b): consent was withdrawn.
+    #[serde(rename = "17(1)(b)")]
+    ConsentWithdrawn,
+    /// Art. 17(1)(c): the person objected.
+    #[serde(rename = "17(1)(c)")]
+    Objection,
+    /// Art. 17(1)(d): the data were processed unlawfully.
+    #[serde(rename = "17(1)(d)")]
+    Unlawful,
+    /// Art. 17(1)(e): a law requires the erasure.
+    #[serde(rename = "17(1)(e)")]
+    LegalObligation,
+    /// Art. 17(1)(f): the data of a child were collected for an online service.
+    #[serde(rename = "17(1)(f)")]
+    Child,
+}
+
+impl ErasureGround {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::NoLongerNecessary,
+        Self::ConsentWithdrawn,
+        Self::Objection,
+        Self::Unlawful,
+        Self::LegalObligation,
+        Self::Child,
+    ];
+
+    /// The article, in the policy's spelling: `17(1)(a)`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoLongerNecessary => "17(1)(a)",
+            Self::ConsentWithdrawn => "17(1)(b)",
+            Self::Objection => "17(1)(c)",
+            Self::Unlawful => "17(1)(d)",
+            Self::LegalObligation => "17(1)(e)",
+            Self::Child => "17(1)(f)",
+        }
+    }
+}
+
+impl fmt::Display for ErasureGround {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One line of a policy's `triggers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TriggerRule {
@@ -83,6 +136,7 @@ pub struct TriggerRule {
     pub(crate) after: Option<Period>,
     pub(crate) hand_over: Option<String>,
     pub(crate) treatment: TreatmentName,
+    pub(crate) ground: Option<ErasureGround>,
 }
 
 impl TriggerRule {
@@ -100,6 +154,12 @@ impl TriggerRule {
     /// erases nothing.
     pub fn hand_over(&self) -> Option<&str> {
         self.hand_over.as_deref()
+    }
+
+    /// The ground of Art. 17(1) GDPR. For a request it is `None` unless the policy names one: each person may have
+    /// another. Every other trigger says that the data are no longer necessary, unless the policy says otherwise.
+    pub fn ground(&self) -> Option<ErasureGround> {
+        self.ground
     }
 
     /// The treatment that the trigger chooses.

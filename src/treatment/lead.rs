@@ -8,17 +8,17 @@ use crate::customer::GatewayName;
 use crate::data_map::{ClassName, FieldName};
 
 /// Something that still leads to the person after a treatment. While there is any, the honest word is
-/// *pseudonymised*.
+/// *pseudonymised*; it is *erased in part* while something names the person.
 ///
 /// ```
 /// use relinquish::treatment::Lead;
 ///
-/// let city = Lead::Field { class: "customer".into(), field: "city".into(), while_kept: false };
+/// let city = Lead::Field { class: "customer".into(), field: "city".into(), while_kept: false, names: false };
 /// assert_eq!(city.to_string(), "customer.city");
-/// let invoices = Lead::Class { class: "invoice".into(), while_kept: true };
+/// let invoices = Lead::Class { class: "invoice".into(), while_kept: true, names: true };
 /// assert_eq!(invoices.to_string(), "invoice (while a duty keeps it)");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Lead {
@@ -28,6 +28,8 @@ pub enum Lead {
         class: ClassName,
         /// Whether it leads to the person only as long as a duty keeps the records.
         while_kept: bool,
+        /// Whether the records name the person.
+        names: bool,
     },
     /// A personal field that stays.
     Field {
@@ -37,19 +39,38 @@ pub enum Lead {
         field: FieldName,
         /// Whether it leads to the person only as long as a duty keeps the records.
         while_kept: bool,
+        /// Whether the field names the person.
+        names: bool,
     },
-    /// Profiles at a payment gateway.
+    /// Profiles at a payment gateway. They name the person.
     Gateway(GatewayName),
+    /// The ledger's token. A row that stays has the customer's key, and whoever has the key of the ledger's epoch can
+    /// compute the token from it.
+    Token {
+        /// The class whose row has the customer's key.
+        class: ClassName,
+        /// Whether the row stays only as long as a duty keeps records that need it.
+        while_kept: bool,
+    },
 }
 
 impl Lead {
     /// The class, if this leads to the person only as long as a duty keeps records of the class.
     pub(crate) fn class_while_kept(&self) -> Option<&ClassName> {
         match self {
-            Self::Class { class, while_kept: true } | Self::Field { class, while_kept: true, .. } => {
-                Some(class)
-            }
-            Self::Class { .. } | Self::Field { .. } | Self::Gateway(_) => None,
+            Self::Class { class, while_kept: true, .. }
+            | Self::Field { class, while_kept: true, .. }
+            | Self::Token { class, while_kept: true } => Some(class),
+            Self::Class { .. } | Self::Field { .. } | Self::Gateway(_) | Self::Token { .. } => None,
+        }
+    }
+
+    /// Whether what stays names the person. Otherwise it only leads to the person.
+    pub fn names_person(&self) -> bool {
+        match self {
+            Self::Class { names, .. } | Self::Field { names, .. } => *names,
+            Self::Gateway(_) => true,
+            Self::Token { .. } => false,
         }
     }
 
@@ -59,6 +80,7 @@ impl Lead {
             Self::Class { class, .. } => vec![class.as_str()],
             Self::Field { class, field, .. } => vec![class.as_str(), field.as_str()],
             Self::Gateway(name) => vec!["gateway", name.as_str()],
+            Self::Token { .. } => vec!["ledger", "token"],
         }
     }
 }
@@ -66,6 +88,9 @@ impl Lead {
 impl fmt::Display for Lead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names().join("."))?;
+        if matches!(self, Self::Token { .. }) {
+            return f.write_str(" (while the key of its epoch exists)");
+        }
         if self.class_while_kept().is_some() { f.write_str(" (while a duty keeps it)") } else { Ok(()) }
     }
 }

@@ -16,13 +16,16 @@ use crate::anonymise::readable::{document_in, text_in};
 use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
-use crate::data_map::{ClassName, DataMap, Field, FieldName, NotCovered, Record, Value};
+use crate::data_map::{
+    ClassName, DataMap, Field, FieldName, Kind, NotCovered, Record, RecordClass, Value, WhenGone,
+};
 use crate::digest::Digest;
 use crate::name::open_name;
 
 mod group;
 mod lead;
 mod ownerless;
+mod residue;
 mod short;
 mod signs;
 mod standing;
@@ -35,6 +38,7 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use lead::Lead;
 pub use ownerless::Ownerless;
+pub use residue::Residue;
 pub use short::Shortfall;
 pub(crate) use signs::{Signs, knowing, signs_of};
 pub use standing::Standing;
@@ -458,28 +462,16 @@ impl Treatment {
         &self.links
     }
 
-    /// The honest word for what is left: `erased`, `anonymised`, or `pseudonymised` while there are
-    /// [`links`](Self::links).
+    /// The honest word for what is left: `erased`, `anonymised`, `pseudonymised` while there are
+    /// [`links`](Self::links), or `erased in part` while one of them names the person.
     pub fn outcome(&self) -> &'static str {
         let root_may_stay = self.classes.get(&self.root).is_some_and(|root| root.tombstone.is_some());
-        self.outcome_with(self.links.is_empty(), root_may_stay, true)
+        self.residue_with(&self.links, root_may_stay).as_str()
     }
 
-    /// The honest word, where it is known what stays. If mapped tables have rows that no class claims, the word
-    /// covers only what the data map reaches.
-    pub(crate) fn outcome_with(
-        &self,
-        no_links: bool,
-        root_stays: bool,
-        is_all_claimed: bool,
-    ) -> &'static str {
-        match (no_links, self.deletes_root() && !root_stays, is_all_claimed) {
-            (false, ..) => "pseudonymised",
-            (true, true, true) => "erased",
-            (true, true, false) => "erased as far as mapped",
-            (true, false, true) => "anonymised",
-            (true, false, false) => "anonymised as far as mapped",
-        }
+    /// What is left, where it is known what stays.
+    pub(crate) fn residue_with(&self, links: &[Lead], root_stays: bool) -> Residue {
+        Residue::of(links, root_stays || !self.deletes_root())
     }
 
     /// The [links](Self::links) for one customer. A class that a duty may keep counts only if the duty keeps records
@@ -498,6 +490,14 @@ impl Treatment {
         let holds_personal = |name: &ClassName| {
             map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(|f| f.kind().is_some()))
         };
+        let names_person = |field: &Field| field.kind().is_some_and(Kind::names_person);
+        let class_names = |name: &ClassName| {
+            map.class(name.as_str()).is_some_and(|class| class.fields().iter().any(names_person))
+        };
+        let field_names = |name: &ClassName, field: &FieldName| {
+            let class = map.class(name.as_str());
+            class.and_then(|class| class.find(field.as_str())).is_some_and(names_person)
+        };
         let needs: Vec<(ClassName, String)> = self.kept_together().into_iter().flatten().cloned().collect();
         let is_needed = |name: &ClassName| {
             let feet = needs.iter().filter_map(|(foot, link)| Some((map.class(foot.as_str())?, link)));
@@ -508,17 +508,20 @@ impl Treatment {
         for (name, class) in &self.classes {
             let goes = !matches!(class.action, RecordAction::Keep { .. });
             if (class.is_deferred() || (goes && is_needed(name))) && holds_personal(name) {
-                self.links.push(Lead::Class { class: name.clone(), while_kept: true });
+                let names = class_names(name);
+                self.links.push(Lead::Class { class: name.clone(), while_kept: true, names });
             }
             let meanwhile = class.tombstone.iter().flat_map(|tombstone| tombstone.kept.keys());
             let field = |field: &FieldName, while_kept| {
+                let names = field_names(name, field);
                 let (class, field) = (name.clone(), field.clone());
-                Lead::Field { class, field, while_kept }
+                Lead::Field { class, field, while_kept, names }
             };
             self.links.extend(meanwhile.map(|kept| field(kept, true)));
             match class.action {
                 RecordAction::Keep { .. } if holds_personal(name) => {
-                    self.links.push(Lead::Class { class: name.clone(), while_kept: false });
+                    let names = class_names(name);
+                    self.links.push(Lead::Class { class: name.clone(), while_kept: false, names });
                 }
                 RecordAction::Keep { .. } | RecordAction::Delete => {}
                 RecordAction::Anonymise | RecordAction::Reassign => {
@@ -528,6 +531,29 @@ impl Treatment {
         }
         let kept = self.gateways.iter().filter(|(_, action)| **action != GatewayAction::Erase);
         self.links.extend(kept.map(|(name, _)| Lead::Gateway(name.clone())));
+        self.links.extend(self.token(map));
         self
+    }
+
+    /// The ledger's token as a link, if a row that stays has the customer's key.
+    fn token(&self, map: &DataMap) -> Option<Lead> {
+        let root = self.classes.get(&self.root)?;
+        let token = |class: &ClassName, while_kept| Some(Lead::Token { class: class.clone(), while_kept });
+        if !matches!(root.action, RecordAction::Delete) {
+            return token(&self.root, false);
+        }
+        // Rows of other classes name the key of a customer who does not exist any more.
+        let stays = |name: &ClassName| {
+            let action = self.classes.get(name).map(ClassTreatment::action);
+            matches!(action, Some(RecordAction::Keep { .. } | RecordAction::Anonymise))
+        };
+        let keeps_key = |class: &&RecordClass| {
+            let mut links = class.links().iter().filter(|link| *link.to() == self.root);
+            stays(class.name()) && links.any(|link| matches!(link.gone(), WhenGone::Keep { .. }))
+        };
+        match map.classes().find(keeps_key) {
+            Some(class) => token(class.name(), false),
+            None => root.tombstone.as_ref().and_then(|_| token(&self.root, true)),
+        }
     }
 }

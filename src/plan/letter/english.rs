@@ -1,122 +1,294 @@
 //! Every text in English.
 
-use super::Words;
+use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
-use crate::policy::{Guard, Period, Trigger};
+use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
 
 fn period(period: Period) -> String {
-    period.to_string()
+    let (years, months, days) = period.parts();
+    let parts = [(years, "year"), (months, "month"), (days, "day")].into_iter();
+    let some: Vec<String> = parts
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    if some.is_empty() { "0 days".to_owned() } else { listed(&some, " and ") }
 }
 
-fn after(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::Cancelled => "{after} after you have ended being our customer.",
-        Trigger::Deleted => "{after} after your account was deleted.",
-        Trigger::Inactive => "{after} after we last heard of you (counted from: {since}).",
-        Trigger::ServiceEnded => {
-            "{after} after our service for the company whose customer you are has ended."
+fn start(start: StartRule) -> &'static str {
+    match start {
+        StartRule::RecordDate => "the date of the record",
+        StartRule::LastEntry => "the last entry",
+        StartRule::LastEntryOfBook => {
+            "the last entry in the book, at the latest the end of the financial year"
         }
-        Trigger::Listed | Trigger::Requested => "{after} after the following date: {since}.",
+        StartRule::TransactionCompleted => "the completion of the transaction",
+        StartRule::CalendarYear => "the end of the calendar year of the record",
+        StartRule::FiscalYear => "the end of the financial year",
+        StartRule::CalendarYearOfFiscalYear => {
+            "the end of the calendar year in which the financial year ended"
+        }
+        StartRule::CalendarYearOfClosing => "the end of the calendar year in which the accounts were closed",
+        StartRule::CalendarYearOfTaxDue => "the end of the calendar year in which the tax fell due",
+        StartRule::UkTaxReturn => "31 January after the end of the tax year",
     }
+}
+
+fn trigger(trigger: Trigger) -> TriggerWords {
+    let (after, at_once) = match trigger {
+        Trigger::Cancelled => {
+            ("{after} after you stop being our customer{since}.", "As soon as you stop being our customer.")
+        }
+        Trigger::Deleted => {
+            ("{after} after your account is deleted{since}.", "As soon as your account is deleted.")
+        }
+        Trigger::Inactive => (
+            "{after} after we last heard from you{since}.",
+            "As soon as the date that counts has come{since}.",
+        ),
+        Trigger::ServiceEnded => (
+            "{after} after our service for the company whose customer you are has ended{since}. Before that, the company gets \
+             the data.",
+            "As soon as our service for the company whose customer you are has ended. Before that, the company gets the data.",
+        ),
+        Trigger::Listed => (
+            "If we list you for erasure: {after} after the date that counts{since}.",
+            "When we list you for erasure, for example because the data are no longer needed.",
+        ),
+        Trigger::Requested => ("When you ask us to.", "When you ask us to."),
+    };
+    TriggerWords { after, at_once }
 }
 
 fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
     Some(match guard {
         Guard::ActiveSubscription => [
-            "you have a subscription that still runs, and we need your data to provide it",
+            "you have a subscription that is still running, and we need your data to provide it",
             "end the subscription",
         ],
         Guard::SeveralTenants => [
-            "your account is connected to other companies as well, which still need the data",
-            "ask the other companies to end the connection",
+            "your account is connected to other companies as well",
+            "ask us to separate the account from the other companies",
         ],
-        Guard::NotArchived => ["your account has to be closed first", "we close it for you"],
-        Guard::UnpaidInvoice => ["an invoice is not paid", "pay the invoice, or agree on it with us"],
-        Guard::OpenDispute => ["a payment is disputed", "the dispute has to be settled"],
+        Guard::NotArchived => ["your account has to be closed first", "ask us to close your account"],
+        Guard::UnpaidInvoice => [
+            "an invoice is unpaid, and we need the data to establish, exercise or defend our claim",
+            "pay the invoice, or agree with us about it",
+        ],
+        Guard::OpenDispute => [
+            "a payment is disputed, and we need the data to establish, exercise or defend a legal claim",
+            "the dispute has to be settled",
+        ],
         Guard::Hold(HoldKind::LegalClaim) => {
-            ["the data are needed for a legal claim", "the claim has to be settled"]
+            ["we need the data to establish, exercise or defend a legal claim", "the claim has to be settled"]
         }
-        Guard::Hold(HoldKind::Restriction) => [
-            "you asked us to restrict the processing of your data, and so to keep them",
-            "tell us that the restriction may end",
-        ],
+        Guard::Hold(HoldKind::Restriction) => {
+            ["you asked us to restrict the processing of your data", "tell us that the restriction may end"]
+        }
         Guard::Hold(HoldKind::AuthorityOrder) => {
-            ["a court or an authority ordered us to keep the data", "the order has to end"]
+            ["a court or an authority has ordered us to keep the data", "the order has to end"]
         }
         Guard::Own(_) => return None,
     })
 }
 
+fn ground(law: PrivacyLaw, article: &str) -> String {
+    match law {
+        PrivacyLaw::Gdpr => format!("Art. {article} GDPR"),
+        PrivacyLaw::UkGdpr => format!("Art. {article} UK GDPR"),
+        PrivacyLaw::Fadp => format!("Art. {article} FADP"),
+        PrivacyLaw::Dpdp => "s. 12(3) DPDP Act 2023".to_owned(),
+    }
+}
+
+fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
+    match law {
+        PrivacyLaw::Gdpr => Some(&GDPR),
+        PrivacyLaw::UkGdpr => Some(&UK_GDPR),
+        PrivacyLaw::Fadp => Some(&FADP),
+        PrivacyLaw::Dpdp => None,
+    }
+}
+
+const GDPR: LawWords = LawWords {
+    rights: "You can ask {sender} for access to your data, for rectification, erasure and restriction of processing \
+             (Art. 15 to 18 GDPR).",
+    objection: "You can object to the processing of your data at any time, on grounds relating to your situation (Art. 21 GDPR).",
+    consent: "Where we process data with your consent, you can withdraw the consent at any time (Art. 7(3) GDPR).",
+    remedies: "If you do not agree, you can lodge a complaint with {authority}, {address} (Art. 77 GDPR), and seek a judicial \
+               remedy (Art. 79 GDPR).",
+    recipients_told: "We have told these recipients of your data about the erasure (Art. 19 GDPR): {recipients}.",
+    recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 19 GDPR).",
+};
+
+const UK_GDPR: LawWords = LawWords {
+    rights: "You can ask {sender} for access to your data, for rectification, erasure and restriction of processing \
+             (Art. 15 to 18 UK GDPR).",
+    objection: "You can object to the processing of your data at any time, on grounds relating to your situation (Art. 21 UK GDPR).",
+    consent: "Where we process data with your consent, you can withdraw the consent at any time (Art. 7(3) UK GDPR).",
+    remedies: "If you do not agree, you can complain to us first: {contact} (section 164A of the Data Protection Act 2018). You can \
+               also complain to {authority}, {address} (section 165 of that Act), and apply to a court (section 167 of that Act).",
+    recipients_told: "We have told these recipients of your data about the erasure (Art. 19 UK GDPR): {recipients}.",
+    recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 19 UK GDPR).",
+};
+
+const FADP: LawWords = LawWords {
+    rights: "You can ask {sender} for access to your data (Art. 25 FADP), for rectification, and for erasure (Art. 32 FADP).",
+    objection: "You can declare at any time that you do not want your data to be processed (Art. 30(2)(b) FADP).",
+    consent: "Where we process data with your consent, you can withdraw the consent at any time.",
+    remedies: "If you do not agree, you can bring an action before a civil court (Art. 32 FADP), and report the matter to \
+               {authority}, {address} (Art. 49 FADP).",
+    recipients_told: "We have told these recipients of your data about the erasure: {recipients}.",
+    recipients_on_request: "If you ask us, we name the recipients to whom your data were disclosed (Art. 25 FADP).",
+};
+
 pub(super) const WORDS: Words = Words {
     date_format: |date| date.format("%-d %B %Y").to_string(),
     period,
-    names: &[],
+    start,
+    law,
+    ground,
+    guard,
+    trigger,
     and: " and ",
-    reference: "Our reference: {reference}. {date}",
-    statement: "How long {sender} keeps your personal data",
-    statement_intro: "This is made from the rules that are in force in our systems.",
-    when: "When your data are erased",
-    on_request: "When you ask us to.",
-    only_on_request: "Nothing is erased by itself: only when you ask us to.",
-    after,
-    what: "What happens then ({treatment})",
-    deleted: "**{what}**: deleted.",
-    anonymised: "**{what}**: kept, and everything in it that says who you are is removed.",
-    handed_over: "**{what}**: kept under nobody's name, and everything in it that says who you are is removed.",
-    kept: "**{what}**: kept as it is. Reason: {reason}.",
-    field_kept: "**{field}** ({what}): kept. Reason: {reason}.",
-    gateway_erased: "Your profile at the payment service **{what}**: erased.",
-    gateway_kept: "Your profile at the payment service **{what}**: kept. Reason: {reason}.",
-    outcome_erased: "Afterwards you are no longer in our records.",
-    outcome_anonymised: "Afterwards nothing in our records says who you are: they are anonymised.",
-    outcome_pseudonymised: "Afterwards our records about you are pseudonymised, and not anonymous: something still leads \
-                            to you through {through}, {until}.",
-    while_kept: "{what} (only what the law requires to be kept)",
-    duty: "**{what}**: we must keep this for {period}, because of the following law: {law} ({ground}). How long exactly \
-           depends on the date of each record. What the rules above say is done when that time is over.",
-    duty_needs: "**{of}**: what is entered there under {what} is kept for as long, because such a record needs it.",
-    expires: "What goes by itself, even while you are our customer",
-    expires_deleted: "**{what}**: deleted {when}.",
-    expires_anonymised: "**{what}**: everything in it that says who you are is removed {when}.",
-    expires_by_age: "{period} after the date of each record ({from})",
-    expires_by_duty: "when the law no longer requires us to keep it",
-    until_no_date: "for as long as that is kept",
-    until_date: "until {date}",
-    obstacles: "When we have to say no for a while",
-    obstacle: "If {reason} ({ground}).",
-    backups: "Backup copies",
+
+    date: "Date: {date}",
+    controller: "Controller: {sender}, {contact}",
+    officer: "Data protection officer: {officer}",
+    reference: "Our reference: {reference}",
+    received: "We received your request on {received}.",
+
+    confirmation: [
+        "Your data were deleted",
+        "Your data were anonymised",
+        "Your data were pseudonymised",
+        "Your data were erased in part",
+    ],
+    carried_out: "We carried out the erasure that you asked for on {date}.",
+    carried_out_unasked: "We carried out an erasure of your data on {date}, by the rules in force in our systems and without a \
+                          request from you.",
+    refused_in_part: "We have to refuse a part of your request. What we keep and why is listed below.",
+    done: "What we have done",
+    nothing_done: "We found no records of yours that had to be erased.",
+    deleted: "**{what}**: deleted{count}.",
+    cleared: "**{what}**: the fields that identify you directly were removed{count}.",
+    handed_over: "**{what}**: kept, no longer linked to anyone, and the fields that identify you directly were removed{count}.",
+    count: " (records: {n})",
+    count_unknown: ", where there were any (their number is not known)",
+    fields_of_others: "**{what}**: fields about you in records of other people were removed{count}.",
+    kept_heading: "What we have kept",
+    kept: "**{what}**: kept unchanged{count}. Reason: {reason}.",
+    kept_field: "**{field}** ({what}): kept. Reason: {reason}.",
+    shared_field: "**{field}** ({what}): kept only where many customers have the same value, and in more general form or not at all \
+                   otherwise.",
+    shared: "**{what}**: kept with another person to whom the records belong as well{count}.",
+    needed: "**{what}**: kept without the fields that identify you directly, because records that we keep refer to them{count}{until}.",
+    needed_until: "; they are deleted with the last of those records, on the day after {date} at the latest",
+    deferred: "**{what}**: kept unchanged{count}. {duties}",
+    deferred_for_others: "**{what}**: kept unchanged{count}, because records that we keep need them. {duties}",
+    by_obligation: "We are required by law to keep them {until}: {period} from {start} ({law}; {ground}).",
+    by_claims: "We keep them {until} so that we can establish, exercise or defend legal claims: the limitation period is {period} from \
+                {start} ({law}; {ground}).",
+    by_other: "We keep them {until}: {period} from {start} ({law}; {ground}).",
+    until: "until {date} at the latest",
+    until_unknown: "until a day that cannot be calculated yet",
+    undated: "**{what}**: the date of some of these records cannot be read, so the last day is not known for them{count}.",
+    then_deleted: "**{what}**: we then delete them.",
+    then_cleared: "**{what}**: we then remove the fields that identify you directly.",
+    then_handed_over: "**{what}**: we then remove the fields that identify you directly, and the link to you.",
+    gateway_erased: "Your profile at the payment service **{what}**: deleted there.",
+    gateway_absent: "Your profile at the payment service **{what}**: it was no longer there.",
+    gateway_retained: "The payment service **{what}** keeps a part of your profile{until}.",
+    gateway_waived: "Your profile at the payment service **{what}**: not deleted. This step was left out.",
+    gateway_kept: "If you have a profile at the payment service **{what}**, it is kept. Reason: {reason}.",
+    left: [
+        "Your customer record and the records listed above as deleted no longer exist in the database of this erasure.",
+        "The fields that identify you directly have been removed from the records listed above. In the database of this erasure \
+         nothing leads to you any more.",
+        "The fields that identify you directly have been removed from the records listed above. The data that are left are \
+         pseudonymised: they can still be linked to you.",
+        "Records that name you are left. They are listed above.",
+    ],
+    leads: "What can still be linked to you, or names you:",
+    lead_field: "{field} ({what})",
+    lead_gateway: "the payment service {what}",
+    lead_token: "the number under which we keep your record, as long as the key of our erasure log exists",
+    lead_while_kept: "{what}, only while we have to keep records",
+    lead_until: "{what}, until {date} at the latest",
+    not_covered: "This does not cover:",
+    unclaimed: "rows of our database of which it is not known whose they are",
+    uncertain: "places in texts that may mean you, and of which that is not certain (their number: {n})",
+    mentions: "texts of other people in which you may be mentioned",
+    other_systems: "databases, documents, logs and search indexes outside the database of this erasure",
+    tables: "tables of our database that our inventory of personal data does not name (their number: {n})",
+    ignored: "a part of our database that our inventory leaves out: {reason}",
+    by_trigger: "copies that our database makes by itself in a table that our inventory leaves out",
+    object_versions: "older versions and copies of the files under {what}",
+    rows_unclaimed: "rows of which our inventory does not say what they are (their number: {n})",
+    rows_without_owner: "records under {what} of which it is not known whose they are (their number: {n})",
+    unsearchable: "texts under {what} that cannot be searched for you (their number: {n})",
+    unreadable: "records under {what} whose date cannot be read (their number: {n})",
+    something_else: "{what}",
+    old_bytes: "Remains of deleted data can lie in the files of the database until these are next cleaned.",
     lingering: [
         "There are no backup copies.",
-        "Copies remain in our backups for at most {period} after that, and are then gone too.",
-        "Copies remain in our backups until {date}, and are then gone too.",
-        "Copies may remain in backups. How long cannot be said at present; ask us.",
+        "Backup copies are deleted at most {period} after the erasure.",
+        "Backup copies are deleted by {date} at the latest.",
+        "Backup copies are deleted when {n} newer copies have been made.",
+        "Backup copies are kept without an end date.",
+        "Backup copies may exist. When they are deleted cannot be said at present.",
     ],
-    rights: "You may ask {sender} for access, rectification, erasure and restriction, and you may lodge a complaint with \
-             {authority}.",
-    guard,
+
     refusal: "Your request for erasure",
-    refusal_intro: "We cannot erase your data at present, for the following reasons:",
-    refusal_reason: "{reason} ({ground}). What would change that: {way_out}.",
-    refusal_again: "Once this has changed you can ask again. Nothing of yours was changed because of this request.",
-    refusal_in_part: "We erase your data, except for what the law requires us to keep for now:",
-    deferred_too: "Even then the law requires us to keep the following for a while:",
-    deferred_of_that: "Of that, the law requires us to keep the following for now. It was not touched:",
-    deferred: "**{what}**: kept {until}, because of the following law: {laws}.",
-    deferred_for_others: "**{what}**: kept {until}, because records need this that we have to keep for as long by the following \
-                          law: {laws}.",
-    deferred_law: "{law} ({ground})",
-    deferred_until: [
-        "until {date} at the latest",
-        "until {date} at the latest, if there is any",
-        "for as long as the law requires, to a date that is not yet known",
-    ],
-    deferred_then: "What we keep for now is erased by itself when that time is over. You do not have to ask again.",
-    remedies: "If you do not agree, you may lodge a complaint with {authority} and seek a judicial remedy (Art. 77 and 79 \
-               GDPR).",
+    refusal_reasons: "We cannot erase your data yet. The reasons:",
+    refusal_reason: "{reason} ({ground}). {data} {way_out}",
+    all_data: "This concerns all data that we hold about you.",
+    data_of_claim: "This concerns the data that are needed for this claim.",
+    data_of: "This concerns: {what}.",
+    way_out: "What can change this: {way_out}.",
+    ask_us: "You can ask us what can change this.",
+    nothing_erased: "Nothing was erased on this request. You can make a new request at any time.",
+    in_any_case: "The following we have to keep in any case, where there is any:",
+    in_any_case_duty: "**{what}**: {period} from {start} ({law}; {ground}).",
+    refusal_in_part: "We cannot erase the following data yet:",
+    rest_erased: "The rest of your data is not affected by this refusal. You will get a confirmation when it has been erased.",
+
     extension: "Your request takes longer",
-    extension_intro: "We received your request on {received}. We cannot answer within one month, because of the following: \
-                      {reason}. You will have our answer by {due} (Art. 12(3) GDPR).",
-    suspension: "From {from} to {to} the time stood still: {reason}.",
-    confirmation: "Your data were erased",
-    confirmation_intro: "Your request was carried out on {date}. This was done:",
+    extended: "We cannot answer within one month. {reason} You will have our answer by {due} at the latest ({article}).",
+    complexity: "Your request is complex.",
+    number_of_requests: "We have received a large number of requests.",
+    suspended: "The time limit was suspended from {from} to {to}. {reason}",
+    for_identity: "We had to ask you to confirm your identity.",
+    for_clarification: "We had to ask you what your request refers to.",
+
+    statement: "How long {sender} keeps your personal data",
+    in_force: "This notice is generated from the rules in force in our systems.",
+    when: "When we erase your data",
+    case: "Case {n}",
+    what_then: "What happens then:",
+    only_on_request: "We erase nothing automatically: only when you ask us to.",
+    since: " (counted from the first of these dates that we have: {dates})",
+    will_be_deleted: "**{what}**: deleted.",
+    will_be_cleared: "**{what}**: kept, and the fields that identify you directly are removed.",
+    will_be_handed_over: "**{what}**: kept, no longer linked to anyone, and the fields that identify you directly are removed.",
+    will_be_kept: "**{what}**: kept unchanged. Reason: {reason}.",
+    gateway_will_be_erased: "Your profile at the payment service **{what}**: deleted.",
+    gateway_will_be_kept: "Your profile at the payment service **{what}**: kept. Reason: {reason}.",
+    duties: "What we keep longer",
+    duty_of_law: "**{what}**: we are required by law to keep these for {period}, counted from {start} ({law}; {ground}). What is said \
+                  above happens after that.",
+    duty_of_claims: "**{what}**: we keep these for {period}, counted from {start}, so that we can establish, exercise or defend legal \
+                     claims ({law}; {ground}). What is said above happens after that.",
+    duty_of_other: "**{what}**: we keep these for {period}, counted from {start} ({law}; {ground}). What is said above happens after \
+                    that.",
+    kept_with: "**{of}**: what such a record refers to under {what} is kept as long as the record.",
+    expires: "What we delete automatically",
+    expires_deleted: "**{what}**: deleted {when}.",
+    expires_cleared: "**{what}**: the fields that identify you directly are removed {when}.",
+    expires_by_age: "{period} after the date of the record ({from}), even while you are our customer",
+    expires_by_duty: "when we no longer have to keep them",
+    at_most: "**{what}**: kept for {period} at most, counted from the date of the record ({from}; {law}).",
+    expires_ownerless: "once they are no longer linked to anyone",
+    obstacles: "When we cannot erase your data yet",
+    obstacle: "{reason} ({ground}).",
+    backups: "Backup copies",
 };

@@ -2,9 +2,10 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use super::Words;
+use super::law::parts;
+use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
-use crate::policy::{Guard, Period, Trigger};
+use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
 
 fn date(date: NaiveDate) -> String {
     let month = match date.month() {
@@ -21,32 +22,58 @@ fn date(date: NaiveDate) -> String {
         11 => "november",
         _ => "december",
     };
-    format!("den {} {month} {}", date.day(), date.year())
+    format!("{} {month} {}", date.day(), date.year())
 }
 
 fn period(period: Period) -> String {
     let (years, months, days) = period.parts();
-    let mut parts = Vec::new();
-    if years > 0 {
-        parts.push(format!("{years} år"));
-    }
-    if months > 0 {
-        parts.push(format!("{months} {}", if months == 1 { "månad" } else { "månader" }));
-    }
-    if days > 0 || parts.is_empty() {
-        parts.push(format!("{days} {}", if days == 1 { "dag" } else { "dagar" }));
-    }
-    parts.join(" och ")
+    let parts = [(years, "år", "år"), (months, "månad", "månader"), (days, "dag", "dagar")].into_iter();
+    let some: Vec<String> = parts
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, several)| format!("{count} {}", if count == 1 { one } else { several }))
+        .collect();
+    if some.is_empty() { "0 dagar".to_owned() } else { listed(&some, " och ") }
 }
 
-fn after(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::Cancelled => "{after} efter att du har slutat vara kund hos oss.",
-        Trigger::Deleted => "{after} efter att ditt konto har tagits bort.",
-        Trigger::Inactive => "{after} efter att vi senast hörde av dig (räknat från: {since}).",
-        Trigger::ServiceEnded => "{after} efter att vår tjänst för det företag vars kund du är har upphört.",
-        Trigger::Listed | Trigger::Requested => "{after} efter följande datum: {since}.",
+fn start(start: StartRule) -> &'static str {
+    match start {
+        StartRule::RecordDate => "uppgiftens datum",
+        StartRule::LastEntry => "den sista noteringen",
+        StartRule::LastEntryOfBook => "den sista noteringen i boken, senast räkenskapsårets slut",
+        StartRule::TransactionCompleted => "den dag då transaktionen slutfördes",
+        StartRule::CalendarYear => "slutet av uppgiftens kalenderår",
+        StartRule::FiscalYear => "räkenskapsårets slut",
+        StartRule::CalendarYearOfFiscalYear => "utgången av det kalenderår då räkenskapsåret avslutades",
+        StartRule::CalendarYearOfClosing => "utgången av det kalenderår då bokslutet upprättades",
+        StartRule::CalendarYearOfTaxDue => "utgången av det kalenderår då skatten förföll till betalning",
+        StartRule::UkTaxReturn => "den 31 januari efter skatteårets slut",
     }
+}
+
+fn trigger(trigger: Trigger) -> TriggerWords {
+    let (after, at_once) = match trigger {
+        Trigger::Cancelled => {
+            ("{after} efter att du har slutat vara kund hos oss{since}.", "När du slutar vara kund hos oss.")
+        }
+        Trigger::Deleted => {
+            ("{after} efter att ditt konto har tagits bort{since}.", "När ditt konto tas bort.")
+        }
+        Trigger::Inactive => (
+            "{after} efter att vi senast hade kontakt med dig{since}.",
+            "När det datum som räknas har kommit{since}.",
+        ),
+        Trigger::ServiceEnded => (
+            "{after} efter att vår tjänst för det företag vars kund du är har upphört{since}. Dessförinnan får företaget \
+             uppgifterna.",
+            "När vår tjänst för det företag vars kund du är har upphört. Dessförinnan får företaget uppgifterna.",
+        ),
+        Trigger::Listed => (
+            "Om vi tar upp dig på en lista för radering: {after} efter det datum som räknas{since}.",
+            "När vi tar upp dig på en lista för radering, till exempel för att uppgifterna inte längre behövs.",
+        ),
+        Trigger::Requested => ("När du ber oss om det.", "När du ber oss om det."),
+    };
+    TriggerWords { after, at_once }
 }
 
 fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
@@ -56,19 +83,25 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
             "säg upp abonnemanget",
         ],
         Guard::SeveralTenants => [
-            "ditt konto är kopplat även till andra företag, som fortfarande behöver uppgifterna",
-            "be de andra företagen att avsluta kopplingen",
+            "ditt konto är kopplat även till andra företag",
+            "be oss att skilja kontot från de andra företagen",
         ],
-        Guard::NotArchived => ["ditt konto måste först stängas", "vi stänger det åt dig"],
-        Guard::UnpaidInvoice => {
-            ["en faktura är obetald", "betala fakturan, eller kom överens med oss om den"]
-        }
-        Guard::OpenDispute => ["en betalning är bestridd", "tvisten måste avgöras"],
-        Guard::Hold(HoldKind::LegalClaim) => {
-            ["uppgifterna behövs för ett rättsligt anspråk", "anspråket måste avgöras"]
-        }
+        Guard::NotArchived => ["ditt konto måste först stängas", "be oss att stänga ditt konto"],
+        Guard::UnpaidInvoice => [
+            "en faktura är obetald, och vi behöver uppgifterna för att fastställa, göra gällande eller försvara vårt anspråk",
+            "betala fakturan, eller kom överens med oss om den",
+        ],
+        Guard::OpenDispute => [
+            "en betalning är bestridd, och vi behöver uppgifterna för att fastställa, göra gällande eller försvara ett rättsligt \
+             anspråk",
+            "tvisten måste avgöras",
+        ],
+        Guard::Hold(HoldKind::LegalClaim) => [
+            "vi behöver uppgifterna för att fastställa, göra gällande eller försvara ett rättsligt anspråk",
+            "anspråket måste avgöras",
+        ],
         Guard::Hold(HoldKind::Restriction) => [
-            "du har bett oss att begränsa behandlingen av dina uppgifter, och därmed att behålla dem",
+            "du har bett oss att begränsa behandlingen av dina uppgifter",
             "meddela oss att begränsningen får upphöra",
         ],
         Guard::Hold(HoldKind::AuthorityOrder) => {
@@ -78,99 +111,218 @@ fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
     })
 }
 
+fn ground(law: PrivacyLaw, article: &str) -> String {
+    let (article, paragraph, letter) = parts(article);
+    let mut cited = format!("artikel {article}");
+    for (before, part) in [(".", paragraph), (" ", letter)] {
+        if !part.is_empty() {
+            cited.push_str(before);
+            cited.push_str(part);
+        }
+    }
+    match law {
+        PrivacyLaw::Gdpr => format!("{cited} i GDPR"),
+        PrivacyLaw::UkGdpr => format!("{cited} i UK GDPR"),
+        PrivacyLaw::Fadp => format!("{cited} i den schweiziska dataskyddslagen"),
+        PrivacyLaw::Dpdp => "section 12(3) i Indiens DPDP Act 2023".to_owned(),
+    }
+}
+
+fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
+    match law {
+        PrivacyLaw::Gdpr => Some(&GDPR),
+        PrivacyLaw::UkGdpr => Some(&UK_GDPR),
+        PrivacyLaw::Fadp => Some(&FADP),
+        PrivacyLaw::Dpdp => None,
+    }
+}
+
+const GDPR: LawWords = LawWords {
+    rights: "Du kan begära tillgång till dina uppgifter samt rättelse, radering och begränsning av behandlingen hos {sender} \
+             (artiklarna 15–18 i GDPR).",
+    objection: "Du kan när som helst invända mot behandlingen av dina uppgifter av skäl som hänför sig till din situation \
+                (artikel 21 i GDPR).",
+    consent: "När vi behandlar uppgifter med ditt samtycke kan du när som helst återkalla samtycket (artikel 7.3 i GDPR).",
+    remedies: "Om du inte håller med kan du lämna in ett klagomål till {authority}, {address} (artikel 77 i GDPR), och väcka talan \
+               vid domstol (artikel 79 i GDPR).",
+    recipients_told: "Vi har underrättat dessa mottagare av dina uppgifter om raderingen (artikel 19 i GDPR): {recipients}.",
+    recipients_on_request: "Om du begär det talar vi om till vilka mottagare dina uppgifter har lämnats ut (artikel 19 i GDPR).",
+};
+
+const UK_GDPR: LawWords = LawWords {
+    rights: "Du kan begära tillgång till dina uppgifter samt rättelse, radering och begränsning av behandlingen hos {sender} \
+             (artiklarna 15–18 i UK GDPR).",
+    objection: "Du kan när som helst invända mot behandlingen av dina uppgifter av skäl som hänför sig till din situation \
+                (artikel 21 i UK GDPR).",
+    consent: "När vi behandlar uppgifter med ditt samtycke kan du när som helst återkalla samtycket (artikel 7.3 i UK GDPR).",
+    remedies: "Om du inte håller med kan du först klaga hos oss: {contact} (section 164A i Data Protection Act 2018). Du kan även \
+               klaga hos {authority}, {address} (section 165 i samma lag), och vända dig till domstol (section 167 i samma lag).",
+    recipients_told: "Vi har underrättat dessa mottagare av dina uppgifter om raderingen (artikel 19 i UK GDPR): {recipients}.",
+    recipients_on_request: "Om du begär det talar vi om till vilka mottagare dina uppgifter har lämnats ut (artikel 19 i UK GDPR).",
+};
+
+const FADP: LawWords = LawWords {
+    rights: "Du kan begära tillgång till dina uppgifter samt rättelse och radering hos {sender} (artiklarna 25 och 32 i den \
+             schweiziska dataskyddslagen).",
+    objection: "Du kan när som helst förklara att du inte vill att dina uppgifter behandlas (artikel 30.2 b i den schweiziska \
+                dataskyddslagen).",
+    consent: "När vi behandlar uppgifter med ditt samtycke kan du när som helst återkalla samtycket.",
+    remedies: "Om du inte håller med kan du väcka talan vid civil domstol (artikel 32 i den schweiziska dataskyddslagen) och anmäla \
+               saken till {authority}, {address} (artikel 49 i samma lag).",
+    recipients_told: "Vi har underrättat dessa mottagare av dina uppgifter om raderingen: {recipients}.",
+    recipients_on_request: "Om du begär det talar vi om till vilka mottagare dina uppgifter har lämnats ut (artikel 25 i den \
+                            schweiziska dataskyddslagen).",
+};
+
 pub(super) const WORDS: Words = Words {
     date_format: date,
     period,
-    names: &[
-        ("call_record", "samtalsuppgifter"),
-        ("cancelled", "uppsägningen"),
-        ("city", "ort"),
-        ("clear", "rensning"),
-        ("comment", "kommentarer"),
-        ("contact", "kontakter"),
-        ("created", "registreringen"),
-        ("customer", "kunduppgifter"),
-        ("deleted", "borttagningen"),
-        ("delivery_address", "leveransadresser"),
-        ("gateway", "betaltjänst"),
-        ("invoice", "fakturor"),
-        ("last_transaction", "senaste köpet"),
-        ("marketing", "marknadsföring"),
-        ("order", "order"),
-        ("payment", "betalningar"),
-        ("postcode", "postnummer"),
-        ("profile", "profil"),
-        ("remove", "borttagning"),
-        ("service_ended", "tjänstens slut"),
-        ("subscription", "abonnemang"),
-    ],
+    start,
+    law,
+    ground,
+    guard,
+    trigger,
     and: " och ",
-    reference: "Vår referens: {reference}. {date}",
-    statement: "Hur länge {sender} sparar dina personuppgifter",
-    statement_intro: "Den här texten är gjord av de regler som gäller i våra system.",
-    when: "När dina uppgifter raderas",
-    on_request: "När du ber oss om det.",
-    only_on_request: "Ingenting raderas av sig självt, utan bara när du ber oss om det.",
-    after,
-    what: "Vad som då händer ({treatment})",
-    deleted: "**{what}**: raderas.",
-    anonymised: "**{what}**: sparas, och allt som säger vem du är tas bort.",
-    handed_over: "**{what}**: sparas utan att höra till någon, och allt som säger vem du är tas bort.",
-    kept: "**{what}**: sparas som de är. Skäl: {reason}.",
-    field_kept: "**{field}** ({what}): sparas. Skäl: {reason}.",
-    gateway_erased: "Din profil hos betaltjänsten **{what}**: raderas.",
-    gateway_kept: "Din profil hos betaltjänsten **{what}**: sparas. Skäl: {reason}.",
-    outcome_erased: "Därefter finns du inte längre i våra register.",
-    outcome_anonymised: "Därefter säger ingenting i våra register vem du är: de är anonymiserade.",
-    outcome_pseudonymised: "Därefter är uppgifterna om dig pseudonymiserade och inte anonyma: något leder fortfarande \
-                            till dig genom {through}, {until}.",
-    while_kept: "{what} (endast det som lagen kräver att vi sparar)",
-    duty: "**{what}**: detta måste vi spara i {period}, på grund av följande lag: {law} ({ground}). Exakt hur länge beror på \
-           varje uppgifts datum. Det som reglerna ovan säger görs när den tiden är slut.",
-    duty_needs: "**{of}**: det som anges där under {what} sparas lika länge, eftersom en sådan uppgift behöver det.",
-    expires: "Vad som försvinner av sig självt, även medan du är kund",
-    expires_deleted: "**{what}**: raderas {when}.",
-    expires_anonymised: "**{what}**: allt i det som visar vem du är tas bort {when}.",
-    expires_by_age: "{period} efter varje posts datum ({from})",
-    expires_by_duty: "när lagen inte längre kräver att vi behåller det",
-    until_no_date: "så länge som detta sparas",
-    until_date: "till och med {date}",
-    obstacles: "När vi tills vidare måste säga nej",
-    obstacle: "Om {reason} ({ground}).",
-    backups: "Säkerhetskopior",
+
+    date: "Datum: {date}",
+    controller: "Personuppgiftsansvarig: {sender}, {contact}",
+    officer: "Dataskyddsombud: {officer}",
+    reference: "Vår referens: {reference}",
+    received: "Vi tog emot din begäran den {received}.",
+
+    confirmation: [
+        "Dina uppgifter har raderats",
+        "Dina uppgifter har anonymiserats",
+        "Dina uppgifter har pseudonymiserats",
+        "Dina uppgifter har raderats delvis",
+    ],
+    carried_out: "Vi genomförde den radering som du begärde den {date}.",
+    carried_out_unasked: "Vi genomförde en radering av dina uppgifter den {date}, utifrån de regler som gäller i våra system och utan \
+                          att du hade begärt det.",
+    refused_in_part: "Vi måste avslå en del av din begäran. Nedan står vad vi sparar och varför.",
+    done: "Vad vi har gjort",
+    nothing_done: "Vi hittade inga uppgifter om dig som behövde raderas.",
+    deleted: "**{what}**: har raderats{count}.",
+    cleared: "**{what}**: de uppgifter som direkt visar vem du är har tagits bort{count}.",
+    handed_over: "**{what}**: sparas utan koppling till någon person, och de uppgifter som direkt visar vem du är har tagits \
+                  bort{count}.",
+    count: " (antal: {n})",
+    count_unknown: ", om det fanns några (antalet är inte känt)",
+    fields_of_others: "**{what}**: uppgifter om dig i andra personers uppgifter har tagits bort{count}.",
+    kept_heading: "Vad vi har sparat",
+    kept: "**{what}**: sparas oförändrat{count}. Skäl: {reason}.",
+    kept_field: "**{field}** ({what}): sparas. Skäl: {reason}.",
+    shared_field: "**{field}** ({what}): sparas bara om många kunder har samma uppgift, och annars i mer allmän form eller inte alls.",
+    shared: "**{what}**: sparas hos en annan person som uppgifterna också hör till{count}.",
+    needed: "**{what}**: sparas utan de uppgifter som direkt visar vem du är, eftersom uppgifter som vi sparar hänvisar till \
+             dem{count}{until}.",
+    needed_until: "; de raderas med de sista av dessa, senast dagen efter den {date}",
+    deferred: "**{what}**: sparas oförändrat{count}. {duties}",
+    deferred_for_others: "**{what}**: sparas oförändrat{count}, eftersom uppgifter som vi sparar behöver dem. {duties}",
+    by_obligation: "Vi är enligt lag skyldiga att spara dem {until}: {period} från {start} (enligt {law}; {ground}).",
+    by_claims: "Vi sparar dem {until} för att kunna fastställa, göra gällande eller försvara rättsliga anspråk: preskriptionstiden är \
+                {period} från {start} (enligt {law}; {ground}).",
+    by_other: "Vi sparar dem {until}: {period} från {start} (enligt {law}; {ground}).",
+    until: "längst till och med den {date}",
+    until_unknown: "till en dag som ännu inte kan räknas ut",
+    undated: "**{what}**: datumet för några av dessa uppgifter kan inte läsas, så den sista dagen är inte känd för dem{count}.",
+    then_deleted: "**{what}**: därefter raderar vi dem.",
+    then_cleared: "**{what}**: därefter tar vi bort de uppgifter som direkt visar vem du är.",
+    then_handed_over: "**{what}**: därefter tar vi bort de uppgifter som direkt visar vem du är, och kopplingen till dig.",
+    gateway_erased: "Din profil hos betaltjänsten **{what}**: har raderats där.",
+    gateway_absent: "Din profil hos betaltjänsten **{what}**: fanns inte längre.",
+    gateway_retained: "Betaltjänsten **{what}** sparar en del av din profil{until}.",
+    gateway_waived: "Din profil hos betaltjänsten **{what}**: har inte raderats. Detta steg utelämnades.",
+    gateway_kept: "Om du har en profil hos betaltjänsten **{what}** sparas den. Skäl: {reason}.",
+    left: [
+        "Din kunduppgift och de uppgifter som anges ovan som raderade finns inte längre i den databas som raderingen gäller.",
+        "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. I den databas som raderingen gäller leder \
+         ingenting längre till dig.",
+        "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. De uppgifter som är kvar är \
+         pseudonymiserade: de kan fortfarande kopplas till dig.",
+        "Uppgifter som visar vem du är finns kvar. De anges ovan.",
+    ],
+    leads: "Detta kan fortfarande kopplas till dig eller visar vem du är:",
+    lead_field: "{field} ({what})",
+    lead_gateway: "betaltjänsten {what}",
+    lead_token: "numret på din kunduppgift, så länge som nyckeln till vår raderingslogg finns",
+    lead_while_kept: "{what}, bara så länge som vi måste spara uppgifter",
+    lead_until: "{what}, längst till och med den {date}",
+    not_covered: "Detta omfattas inte:",
+    unclaimed: "rader i vår databas för vilka det inte är känt vem de hör till",
+    uncertain: "ställen i texter som kan avse dig, utan att det är säkert (antal: {n})",
+    mentions: "andra personers texter, där du kan vara omnämnd",
+    other_systems: "databaser, dokument, loggar och sökindex utanför den databas som raderingen gäller",
+    tables: "tabeller i vår databas som vår förteckning över personuppgifter inte tar upp (antal: {n})",
+    ignored: "en del av vår databas som vår förteckning utelämnar: {reason}",
+    by_trigger: "kopior som vår databas själv gör i en tabell som vår förteckning utelämnar",
+    object_versions: "äldre versioner och kopior av filerna under {what}",
+    rows_unclaimed: "rader om vilka vår förteckning inte säger vad de är (antal: {n})",
+    rows_without_owner: "uppgifter under {what} för vilka det inte är känt vem de hör till (antal: {n})",
+    unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",
+    unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
+    something_else: "{what}",
+    old_bytes: "Rester av raderade uppgifter kan finnas i databasens filer tills dessa nästa gång rensas.",
     lingering: [
         "Det finns inga säkerhetskopior.",
-        "Kopior finns kvar i våra säkerhetskopior i högst {period} därefter, och försvinner sedan också.",
-        "Kopior finns kvar i våra säkerhetskopior till och med {date}, och försvinner sedan också.",
-        "Kopior kan finnas kvar i säkerhetskopior. Hur länge går för närvarande inte att säga; fråga oss.",
+        "Uppgifterna finns kvar i våra säkerhetskopior i högst {period} efter raderingen. Därefter raderas de även där.",
+        "Uppgifterna finns kvar i våra säkerhetskopior längst till och med den {date}. Därefter raderas de även där.",
+        "Uppgifterna finns kvar i våra säkerhetskopior tills {n} nyare kopior har gjorts. Därefter raderas de även där.",
+        "Uppgifterna finns kvar i våra säkerhetskopior utan slutdatum.",
+        "Uppgifterna kan finnas kvar i säkerhetskopior. När de raderas där går för närvarande inte att säga.",
     ],
-    rights: "Du kan begära tillgång, rättelse, radering och begränsning hos {sender}, och du kan lämna in ett klagomål till \
-             {authority}.",
-    guard,
+
     refusal: "Din begäran om radering",
-    refusal_intro: "Vi kan för närvarande inte radera dina uppgifter, av följande skäl:",
-    refusal_reason: "{reason} ({ground}). Vad som skulle ändra detta: {way_out}.",
-    refusal_again: "När detta har ändrats kan du begära radering på nytt. Ingenting har ändrats på grund av denna begäran.",
-    refusal_in_part: "Vi raderar dina uppgifter, utom det som lagen kräver att vi sparar tills vidare:",
-    deferred_too: "Även då kräver lagen att vi sparar följande en tid:",
-    deferred_of_that: "Av detta kräver lagen att vi sparar följande tills vidare. Det har inte ändrats:",
-    deferred: "**{what}**: sparas {until}, på grund av följande lag: {laws}.",
-    deferred_for_others: "**{what}**: sparas {until}, eftersom det behövs i uppgifter som vi måste spara lika länge på grund av \
-                          följande lag: {laws}.",
-    deferred_law: "{law} ({ground})",
-    deferred_until: [
-        "längst till och med {date}",
-        "längst till och med {date}, om det finns något",
-        "så länge som lagen kräver; vilket datum det blir är ännu inte känt",
-    ],
-    deferred_then: "Det som vi sparar tills vidare raderas av sig självt när den tiden är slut. Du behöver inte begära det på \
-                    nytt.",
-    remedies: "Om du inte håller med kan du lämna in ett klagomål till {authority} och väcka talan vid domstol (artiklarna \
-               77 och 79 i GDPR).",
+    refusal_reasons: "Vi kan ännu inte radera dina uppgifter. Skälen:",
+    refusal_reason: "{reason} ({ground}). {data} {way_out}",
+    all_data: "Det gäller alla uppgifter som vi har om dig.",
+    data_of_claim: "Det gäller de uppgifter som behövs för detta anspråk.",
+    data_of: "Det gäller: {what}.",
+    way_out: "Det som kan ändra detta: {way_out}.",
+    ask_us: "Du kan fråga oss vad som kan ändra detta.",
+    nothing_erased: "Ingenting har raderats på grund av denna begäran. Du kan när som helst göra en ny begäran.",
+    in_any_case: "Följande måste vi spara i vilket fall, om det finns:",
+    in_any_case_duty: "**{what}**: {period} från {start} (enligt {law}; {ground}).",
+    refusal_in_part: "Vi kan ännu inte radera följande uppgifter:",
+    rest_erased: "Resten av dina uppgifter berörs inte av detta avslag. Du får en bekräftelse när de har raderats.",
+
     extension: "Din begäran tar längre tid",
-    extension_intro: "Vi tog emot din begäran {received}. Vi kan inte svara inom en månad, av följande skäl: {reason}. Du \
-                      får vårt svar senast {due} (artikel 12.3 i GDPR).",
-    suspension: "Från {from} till {to} stod tiden still: {reason}.",
-    confirmation: "Dina uppgifter är raderade",
-    confirmation_intro: "Din begäran utfördes {date}. Detta har gjorts:",
+    extended: "Vi kan inte svara inom en månad. {reason} Du får vårt svar senast den {due} ({article}).",
+    complexity: "Din begäran är komplicerad.",
+    number_of_requests: "Vi har tagit emot ett stort antal förfrågningar.",
+    suspended: "Från den {from} till den {to} löpte inte svarsfristen. {reason}",
+    for_identity: "Vi behövde be dig att styrka din identitet.",
+    for_clarification: "Vi behövde fråga dig vad din begäran avser.",
+
+    statement: "Hur länge {sender} sparar dina personuppgifter",
+    in_force: "Texten har tagits fram automatiskt utifrån de regler som gäller i våra system.",
+    when: "När vi raderar dina uppgifter",
+    case: "Fall {n}",
+    what_then: "Vad som händer då:",
+    only_on_request: "Vi raderar ingenting automatiskt, utan bara när du ber oss om det.",
+    since: " (räknat från det första av dessa datum som finns: {dates})",
+    will_be_deleted: "**{what}**: raderas.",
+    will_be_cleared: "**{what}**: sparas, och de uppgifter som direkt visar vem du är tas bort.",
+    will_be_handed_over: "**{what}**: sparas utan koppling till någon person, och de uppgifter som direkt visar vem du är tas bort.",
+    will_be_kept: "**{what}**: sparas oförändrat. Skäl: {reason}.",
+    gateway_will_be_erased: "Din profil hos betaltjänsten **{what}**: raderas.",
+    gateway_will_be_kept: "Din profil hos betaltjänsten **{what}**: sparas. Skäl: {reason}.",
+    duties: "Vad vi sparar längre",
+    duty_of_law: "**{what}**: detta är vi enligt lag skyldiga att spara i {period}, räknat från {start} (enligt {law}; {ground}). \
+                  Därefter sker det som anges ovan.",
+    duty_of_claims: "**{what}**: detta sparar vi i {period}, räknat från {start}, för att kunna fastställa, göra gällande eller \
+                     försvara rättsliga anspråk (enligt {law}; {ground}). Därefter sker det som anges ovan.",
+    duty_of_other: "**{what}**: detta sparar vi i {period}, räknat från {start} (enligt {law}; {ground}). Därefter sker det som anges \
+                    ovan.",
+    kept_with: "**{of}**: det som en sådan uppgift hänvisar till under {what} sparas lika länge som uppgiften.",
+    expires: "Vad vi raderar automatiskt",
+    expires_deleted: "**{what}**: raderas {when}.",
+    expires_cleared: "**{what}**: de uppgifter som direkt visar vem du är tas bort {when}.",
+    expires_by_age: "{period} efter datumet för respektive uppgift ({from}), även medan du är kund",
+    expires_by_duty: "när vi inte längre måste spara dem",
+    at_most: "**{what}**: sparas i högst {period}, räknat från uppgiftens datum ({from}; {law}).",
+    expires_ownerless: "när de inte längre är kopplade till någon",
+    obstacles: "När vi ännu inte kan radera dina uppgifter",
+    obstacle: "{reason} ({ground}).",
+    backups: "Säkerhetskopior",
 };

@@ -13,7 +13,7 @@ use crate::anonymise::{Strategies, Strategy};
 use crate::data_map::{ClassName, DataMap, Link, RecordClass};
 use crate::document::{Reader, join, suggest};
 use crate::policy::document::{ClassRule, PolicyDocument, Rules, TreatmentRule};
-use crate::policy::{After, Duty, Expiry, Ground, OwnerlessExpiry, Period, StartRule};
+use crate::policy::{After, Duty, Expiry, Ground, OwnerlessExpiry, Period, PrivacyLaw, StartRule};
 use crate::treatment::{ClassTreatment, DOES_NOT_EXPIRE, EXPIRE, Ownerless, RecordAction, Treatment};
 
 /// The reason code under which the classes are kept that do not expire.
@@ -263,6 +263,7 @@ fn age(name: String, period: Period) -> Duty {
         law: "its age".into(),
         statute: None,
         ground: Ground::Necessary,
+        under: PrivacyLaw::Gdpr,
         needs: None,
         is_age: true,
     }

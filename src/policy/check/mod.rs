@@ -23,6 +23,7 @@ mod duties;
 mod expire;
 mod field;
 mod group;
+mod limits;
 mod reading;
 mod references;
 mod triggers;
@@ -79,15 +80,29 @@ pub(super) fn check(
             reader.problem(problem.path, problem.what, problem.way_out);
         }
     }
+    let all = std::iter::once(&everyone).chain(tenants.values().map(|effective| &**effective));
+    document.words.check(&mut reader, all, map);
+    check_owners(&mut reader, &document.owners, map);
     reader.finish()?;
     Ok(Policy {
         name: document.name.clone(),
+        words: document.words.clone(),
+        owners: document.owners.clone(),
         ownerless,
         everyone: Arc::new(everyone),
         tenants,
         digest: document.digest,
         map_digest: map.digest(),
     })
+}
+
+/// Checks that the classes with an owner are classes of the data map.
+fn check_owners(reader: &mut Reader, owners: &BTreeMap<String, String>, map: &DataMap) {
+    for class in owners.keys().filter(|class| *class != "default" && map.class(class).is_none()) {
+        let known: Vec<&str> = map.classes().map(|class| class.name().as_str()).collect();
+        let what = format!("{class} is no record class of the data map");
+        reader.problem(join("owners", class), what, suggest(class, known));
+    }
 }
 
 /// Tells every treatment by which signs the others show that a customer has left. Otherwise a record that two customers share
@@ -116,6 +131,7 @@ fn compile(
     check_triggers(reader, rules, map);
     let guards = check_guards(reader, rules, map);
     duties::check_duties(reader, rules, map);
+    limits::check_limits(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
@@ -150,9 +166,11 @@ fn compile(
         tenant: own.map(|(tenant, _)| tenant.clone()),
         sweep: rules.sweep,
         time_zone: rules.time_zone,
+        privacy_law: rules.privacy_law,
         triggers: rules.triggers.clone(),
         guards,
         duties: rules.duties.clone(),
+        limits: rules.limits.clone(),
         fiscal_year_ends: rules.fiscal_year_ends,
         digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,
@@ -274,6 +292,13 @@ fn check_guards(reader: &mut Reader, rules: &Rules, map: &DataMap) -> Vec<(Guard
                 "blocks, but the data map says that customers cannot be deactivated",
                 "write { ignore = \"reason\" }, or say what deactivated is written as",
             );
+        }
+        if let Some(GuardRule::BlockBecause { data, .. }) = rule {
+            for class in data.iter().filter(|class| map.class(class.as_str()).is_none()) {
+                let known: Vec<&str> = map.classes().map(|class| class.name().as_str()).collect();
+                let what = format!("{class} is no record class of the data map");
+                reader.problem(join(&path, "data"), what, suggest(class.as_str(), known));
+            }
         }
         if speaks || told {
             looked_at.push((guard, rule.cloned().unwrap_or(GuardRule::Block)));

@@ -854,6 +854,7 @@ fn a_delete_of_what_an_ignored_table_points_at_is_found_before_anything_runs() {
 
 #[test]
 fn the_honest_word_is_pseudonymised_while_anything_leads_back() {
+    const TOKEN: &str = "ledger.token (while the key of its epoch exists)";
     let map = DataMap::builder(customer().field(Field::personal("postcode", Kind::Postcode)))
         .class(
             RecordClass::new("order").field(Field::key("id")).field(Field::personal("note", Kind::FreeText)),
@@ -867,12 +868,21 @@ fn the_honest_word_is_pseudonymised_while_anything_leads_back() {
     for (root, order, total, stripe, word, links) in [
         ("'delete'", "'delete'", "'delete'", "'erase'", "erased", ""),
         ("'delete'", clear, keep, "'erase'", "erased", ""),
-        (clear, clear, keep, "'erase'", "anonymised", ""),
-        (clear, keep, keep, "'erase'", "pseudonymised", "order"),
-        ("'delete'", keep, keep, "'erase'", "pseudonymised", "order"),
-        (postcode, clear, keep, "'erase'", "pseudonymised", "customer.postcode"),
-        (clear, clear, keep, keep, "pseudonymised", "gateway.stripe"),
-        (postcode, keep, keep, keep, "pseudonymised", "customer.postcode order gateway.stripe"),
+        // The customer's own row stays, and from its key and the ledger's key comes the ledger's token.
+        (clear, clear, keep, "'erase'", "pseudonymised", TOKEN),
+        // A note is what a person wrote, and names people. A gateway's profile names its customer.
+        (clear, keep, keep, "'erase'", "erased in part", &["order ", TOKEN].concat()),
+        ("'delete'", keep, keep, "'erase'", "erased in part", "order"),
+        (postcode, clear, keep, "'erase'", "pseudonymised", &["customer.postcode ", TOKEN].concat()),
+        (clear, clear, keep, keep, "erased in part", &["gateway.stripe ", TOKEN].concat()),
+        (
+            postcode,
+            keep,
+            keep,
+            keep,
+            "erased in part",
+            &["customer.postcode order gateway.stripe ", TOKEN].concat(),
+        ),
     ] {
         let lines = format!(
             "anonymise.postcode = 'clear'\nanonymise.free_text = 'clear'\ntreatments.t.customer = {root}\n\

@@ -127,6 +127,7 @@ impl PolicyDocument {
             if let Some(treatments) = table.get_mut("treatments").and_then(Json::as_object_mut) {
                 treatments.insert(choice.name.to_string(), Json::Object(treatment));
             }
+            table.extend(self.aside.clone());
             if !self.tenants.is_empty() {
                 let tenants = self.tenants.iter().map(|(name, entry)| (name.to_string(), entry.own.clone()));
                 table.insert("tenants".to_owned(), Json::Object(tenants.collect()));

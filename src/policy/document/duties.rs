@@ -58,6 +58,7 @@ fn read_duty(reader: &mut Reader, path: &str, name: &str, value: &Json) -> Optio
         law,
         statute,
         ground,
+        under: statute.map(|statute| statute.basis).unwrap_or_default(),
         needs,
         is_age: false,
     })

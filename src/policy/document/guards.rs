@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::data_map::ClassName;
 use crate::document::{Reader, join, nearest};
 use crate::policy::{Ground, Guard, GuardRule};
 
@@ -44,7 +45,7 @@ fn read_rule(reader: &mut Reader, path: &str, guard: &Guard, rule: &Json) -> Opt
         }
         Json::String(text) if text == "block sweep" => Some(GuardRule::BlockSweep),
         Json::Object(table) if table.contains_key("block") => {
-            reader.table(path, rule, &["block", "ground", "way_out"]);
+            reader.table(path, rule, &["block", "ground", "way_out", "data"]);
             let reason = reader.required_text(path, table, "block").map(str::to_owned);
             let ground = reader.required_text(path, table, "ground").and_then(|text| {
                 text.parse::<Ground>()
@@ -55,7 +56,12 @@ fn read_rule(reader: &mut Reader, path: &str, guard: &Guard, rule: &Json) -> Opt
                 Some(value) => Some(reader.text(&join(path, "way_out"), value)?.to_owned()),
                 None => None,
             };
-            Some(GuardRule::BlockBecause { reason: reason?, ground: ground?, way_out })
+            let data = match table.get("data") {
+                Some(value) => reader.texts(&join(path, "data"), value)?,
+                None => Vec::new(),
+            };
+            let data = data.into_iter().map(ClassName::from).collect();
+            Some(GuardRule::BlockBecause { reason: reason?, ground: ground?, way_out, data })
         }
         Json::Object(_) => {
             let table = reader.table(path, rule, &["ignore"])?;

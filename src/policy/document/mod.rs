@@ -1,11 +1,13 @@
 //! A policy as written, in TOML or JSON. The grammar is checked, but not the fit to a data map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::effective::{TABLES, put_over};
-use super::{Duty, FiscalYearEnd, Guard, GuardRule, Policy, Trigger, TriggerRule, check};
+use super::{
+    Duty, FiscalYearEnd, Guard, GuardRule, Limit, Policy, PrivacyLaw, Trigger, TriggerRule, Words, check,
+};
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;
 use crate::data_map::TimeZone;
@@ -19,8 +21,10 @@ mod choice;
 mod duties;
 mod expire;
 mod guards;
+mod limits;
 mod treatments;
 mod triggers;
+mod words;
 
 pub use choice::Choice;
 
@@ -33,6 +37,7 @@ use anonymise::read_anonymise;
 use duties::{read_duties, read_fiscal_year};
 use expire::read_expire;
 use guards::read_guards;
+use limits::read_limits;
 use treatments::read_treatments;
 use triggers::read_triggers;
 
@@ -41,9 +46,11 @@ use triggers::read_triggers;
 pub(in crate::policy) struct Rules {
     pub(in crate::policy) sweep: bool,
     pub(in crate::policy) time_zone: TimeZone,
+    pub(in crate::policy) privacy_law: PrivacyLaw,
     pub(in crate::policy) triggers: BTreeMap<Trigger, TriggerRule>,
     pub(in crate::policy) guards: BTreeMap<Guard, GuardRule>,
     pub(in crate::policy) duties: Vec<Duty>,
+    pub(in crate::policy) limits: Vec<Limit>,
     pub(in crate::policy) fiscal_year_ends: FiscalYearEnd,
     pub(in crate::policy) anonymise: BTreeMap<Kind, FieldRule>,
     pub(in crate::policy) treatments: BTreeMap<TreatmentName, TreatmentRule>,
@@ -68,6 +75,11 @@ pub struct PolicyDocument {
     pub(in crate::policy) name: Option<String>,
     pub(in crate::policy) rules: Rules,
     pub(in crate::policy) tenants: BTreeMap<TenantId, TenantEntry>,
+    pub(in crate::policy) words: Words,
+    /// The keys of which [`words`](Self::words) and [`owners`](Self::owners) are made, as written.
+    aside: Map<String, Json>,
+    /// Who is responsible for the erasure, by class. The name `default` stands for every class without an entry.
+    pub(in crate::policy) owners: BTreeMap<String, String>,
     pub(in crate::policy) digest: Digest,
 }
 
@@ -122,36 +134,54 @@ impl PolicyDocument {
 }
 
 /// The keys that a tenant's entry may have.
-const TENANT_KEYS: [&str; 9] = [
+const TENANT_KEYS: [&str; 11] = [
     "sweep",
     "time_zone",
+    "privacy_law",
     "fiscal_year_ends",
     "triggers",
     "guards",
     "anonymise",
     "treatments",
     "duties",
+    "limits",
     "expire",
 ];
 
 fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
-    let keys: Vec<&str> = ["version", "name", "tenants"].into_iter().chain(TENANT_KEYS).collect();
+    let own = ["version", "name", "tenants", "language", "words", "owners"];
+    let keys: Vec<&str> = own.into_iter().chain(TENANT_KEYS).collect();
     let mended = reader.mended("", value, &keys);
     let table = reader.table("", &mended, &keys)?;
     reader.version(table);
     let name = table.get("name").and_then(|name| reader.text("name", name)).map(str::to_owned);
+    let words = words::read_words(reader, table);
+    let owners = table.get("owners").map_or(Some(BTreeMap::new()), |value| read_owners(reader, value));
     let mut everyone = table.clone();
     let entries = everyone.remove("tenants");
+    // What letters say decides nothing, so it is no part of the rules in force.
+    let aside = ["language", "words", "owners"].into_iter().filter_map(|key| everyone.remove_entry(key));
+    let aside: Map<String, Json> = aside.collect();
     let everyone = Json::Object(everyone);
     let rules = read_rules(reader, &everyone);
     let tenants = entries.map_or(Some(BTreeMap::new()), |entries| read_tenants(reader, &everyone, &entries));
-    Some(PolicyDocument { name, rules: rules?, tenants: tenants?, digest: Digest::of(value) })
+    let (words, owners) = (words?, owners?);
+    Some(PolicyDocument {
+        name,
+        rules: rules?,
+        tenants: tenants?,
+        words,
+        owners,
+        aside,
+        digest: Digest::of(value),
+    })
 }
 
 fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let table = value.as_object()?;
     let sweep = reader.required("", table, "sweep").and_then(|value| reader.boolean("sweep", value));
     let time_zone = table.get("time_zone").map_or(Some(TimeZone::UTC), |value| read_zone(reader, value));
+    let privacy_law = table.get("privacy_law").map(|value| read_privacy_law(reader, value));
     let triggers = reader.required("", table, "triggers").and_then(|value| read_triggers(reader, value));
     let guards = table.get("guards").map_or(Some(BTreeMap::new()), |value| read_guards(reader, value));
     let duties = table.get("duties").map_or(Some(Vec::new()), |value| read_duties(reader, value));
@@ -162,19 +192,51 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
         table.get("anonymise").map_or(Some(BTreeMap::new()), |value| read_anonymise(reader, value));
     let treatments =
         reader.required("", table, "treatments").and_then(|value| read_treatments(reader, value));
+    let limits = table.get("limits").map_or(Some(Vec::new()), |value| read_limits(reader, value));
     let expire = table.get("expire").map_or(Some(BTreeMap::new()), |value| read_expire(reader, value));
+    let mut duties = duties?;
+    let privacy_law = match privacy_law {
+        Some(said) => said?,
+        None => privacy_law_of(reader, &duties)?,
+    };
+    for duty in duties.iter_mut().filter(|duty| duty.statute().is_none()) {
+        duty.under = privacy_law;
+    }
     Some(Rules {
+        privacy_law,
         sweep: sweep?,
         time_zone: time_zone?,
         triggers: triggers?,
         guards: guards?,
-        duties: duties?,
+        duties,
+        limits: limits?,
         fiscal_year_ends: fiscal_year_ends?,
         anonymise: anonymise?,
         treatments: treatments?,
         expire: expire?,
         json: value.clone(),
     })
+}
+
+fn read_privacy_law(reader: &mut Reader, value: &Json) -> Option<PrivacyLaw> {
+    let text = reader.text("privacy_law", value)?;
+    let law = text.parse::<PrivacyLaw>();
+    law.map_err(|error| reader.problem("privacy_law", "is no data protection law", error.to_string())).ok()
+}
+
+/// The data protection law that the statutes of the duties share.
+fn privacy_law_of(reader: &mut Reader, duties: &[Duty]) -> Option<PrivacyLaw> {
+    let named: BTreeSet<PrivacyLaw> = duties.iter().filter_map(|duty| Some(duty.statute()?.basis)).collect();
+    if named.len() > 1 {
+        let named: Vec<String> = named.iter().map(|law| format!("privacy_law = \"{law}\"")).collect();
+        reader.problem(
+            "privacy_law",
+            "is missing, and the duties name statutes under several data protection laws",
+            format!("write the law of the controller: {}", named.join(" or ")),
+        );
+        return None;
+    }
+    Some(named.into_iter().next().unwrap_or_default())
 }
 
 fn read_zone(reader: &mut Reader, value: &Json) -> Option<TimeZone> {
@@ -188,6 +250,17 @@ fn read_zone(reader: &mut Reader, value: &Json) -> Option<TimeZone> {
             None
         }
     }
+}
+
+/// Reads who is responsible for the erasure of each class.
+fn read_owners(reader: &mut Reader, value: &Json) -> Option<BTreeMap<String, String>> {
+    let mut owners = BTreeMap::new();
+    for (class, owner) in reader.open_table("owners", value)? {
+        if let Some(owner) = reader.text(&join("owners", class), owner) {
+            owners.insert(class.clone(), owner.to_owned());
+        }
+    }
+    Some(owners)
 }
 
 /// Reads each tenant's entry, merged into the policy.

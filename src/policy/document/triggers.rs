@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use crate::document::{Reader, join};
-use crate::policy::{Period, Trigger, TriggerRule};
+use crate::policy::{ErasureGround, Period, Trigger, TriggerRule};
 use crate::treatment::TreatmentName;
 
 pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMap<Trigger, TriggerRule>> {
@@ -28,11 +28,11 @@ pub(super) fn read_triggers(reader: &mut Reader, value: &Json) -> Option<BTreeMa
 /// The keys that a trigger accepts.
 pub(in crate::policy) fn keys(trigger: Trigger) -> &'static [&'static str] {
     match trigger {
-        Trigger::Requested => &["treatment"],
+        Trigger::Requested => &["treatment", "ground"],
         Trigger::Cancelled | Trigger::Deleted | Trigger::Inactive | Trigger::Listed => {
-            &["since", "after", "treatment"]
+            &["since", "after", "treatment", "ground"]
         }
-        Trigger::ServiceEnded => &["since", "after", "hand_over", "treatment"],
+        Trigger::ServiceEnded => &["since", "after", "hand_over", "treatment", "ground"],
     }
 }
 
@@ -63,12 +63,27 @@ fn read_trigger(reader: &mut Reader, path: &str, trigger: Trigger, rule: &Json) 
         Some(value) => reader.text(&join(path, "hand_over"), value).map(|date| Some(date.to_owned())),
         None => Some(None),
     };
+    let ground = match table.get("ground") {
+        Some(value) => read_ground(reader, &join(path, "ground"), value).map(Some),
+        None => Some((trigger != Trigger::Requested).then_some(ErasureGround::NoLongerNecessary)),
+    };
     Some(TriggerRule {
+        ground: ground?,
         since: since?.into_iter().map(str::to_owned).collect(),
         after: after?,
         hand_over: hand_over?,
         treatment: treatment?,
     })
+}
+
+fn read_ground(reader: &mut Reader, path: &str, value: &Json) -> Option<ErasureGround> {
+    let text = reader.text(path, value)?;
+    let found = ErasureGround::ALL.into_iter().find(|ground| ground.as_str() == text);
+    if found.is_none() {
+        let known = ErasureGround::ALL.map(ErasureGround::as_str);
+        reader.problem(path, "is no ground of Art. 17(1)", format!("write one of {}", known.join(", ")));
+    }
+    found
 }
 
 fn read_period(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Option<Period> {

@@ -228,7 +228,7 @@ async fn rows_that_no_class_claims_are_part_of_the_outcome() {
         "ignore.meta = {{ rest = 'settings' }}\n{CUSTOMERS}fields.name = 'name'\n[records.phone]\ntable = 'meta'\n\
          owner = 'client'\nwhen = {{ k = 'phone' }}\nfields = {{ k = 'not personal', v = 'free_text' }}\n"
     );
-    for (action, word) in [("delete", "erased"), ("anonymise", "anonymised")] {
+    for (action, word) in [("delete", "erased"), ("anonymise", "pseudonymised")] {
         let shop = Shop::new(sql, &map, &format!("customer = '{action}'\nphone = '{action}'\n"));
         let plan = hosts::plan(&shop.engine(), &"1".into(), &Asked::request()).await;
         assert_eq!(plan.to_json()["outcome"], format!("{word} as far as mapped"));

@@ -276,11 +276,11 @@ impl Shop {
 fn a_map_and_a_policy_that_fit_are_summed_up() {
     let shop = Shop::new();
     let text = shop.run("check", []).ends(0).out;
-    for part in ["2 record classes", "16 of them personal", "requested: treatment clear", "anonymised"] {
+    for part in ["2 record classes", "16 of them personal", "requested: treatment clear", "pseudonymised"] {
         assert!(text.contains(part), "{text}");
     }
     let json = shop.run("check", ["--json"]).ends(0).json();
-    assert_eq!(json["treatments"][0]["outcome"], "anonymised");
+    assert_eq!(json["treatments"][0]["outcome"], "pseudonymised");
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn an_erasure_is_certified_and_what_stays_is_identical() {
     let shop = Shop::new();
     let before = shop.of_others();
     let certificate = shop.erase("1", &shop.digest("1")).ends(0).json();
-    assert_eq!(certificate["outcome"], "anonymised");
+    assert_eq!(certificate["outcome"], "pseudonymised");
     assert_eq!(certificate["approved_by"], "op-17");
     assert_eq!(certificate["file_slack"], "pending");
     let treated = |class: &str| {
@@ -634,7 +634,7 @@ fn a_blocked_case_is_listed_and_can_be_retried() {
 
     shop.connect().execute_batch("DROP TRIGGER frozen").unwrap();
     let done = shop.run("retry", ["--ledger", "ledger.sqlite", "--case", case, "--json"]).ends(0).json();
-    assert_eq!(done["outcome"], "anonymised");
+    assert_eq!(done["outcome"], "pseudonymised");
     shop.run("retry", ["--ledger", "ledger.sqlite", "--case", case]).fails("no open case");
     let cancel = ["--ledger", "ledger.sqlite", "--case", case, "--approver", "op-17", "--reason", "mistake"];
     shop.run("cancel", cancel).fails("no open case");
@@ -754,25 +754,79 @@ fn a_decision_is_explained_and_a_changed_policy_is_weighed() {
 }
 
 #[test]
-fn the_statement_and_the_letters_are_made_from_the_policy_and_the_decision() {
-    let shop = Shop::new();
+fn the_statement_and_the_letters_are_made_from_the_policy_and_the_case() {
+    let mut shop = Shop::new();
+    let text = fs::read_to_string(chinook("policy.toml")).unwrap();
+    let swedish = "\n[words.sv.names]\ncustomer = 'kunduppgifter'\ninvoice = 'fakturor'\n[words.sv.texts]\n\
+                   \"tracks, prices and quantities; nothing in it names a person\" = 'låtar, priser och antal; ingen person'\n";
+    shop.policy = shop.write("worded.toml", &format!("{text}{swedish}"));
+    let sender = [
+        "--contact",
+        "1 Main Street",
+        "--authority",
+        "the Authority",
+        "--authority-address",
+        "2 Main Street",
+    ];
+    let statement = |more: &[&str]| {
+        let mut command = shop.command("statement");
+        Ran::of(command.args(sender).args(more))
+    };
     for (lang, title) in [("en", "# How long Chinook"), ("sv", "# Hur länge Chinook")] {
-        let told = shop.run("statement", ["--lang", lang, "--backup-days", "30"]).ends(0);
+        let told = statement(&["--lang", lang, "--backup-days", "30"]).ends(0);
         assert!(told.out.starts_with(title) && told.out.contains("30 da"), "{}", told.out);
     }
+    assert!(statement(&["--lang", "de"]).ends(2).out.contains("the policy has no words in de"));
+    let bare = shop.run("statement", []).ends(2).out;
+    assert!(bare.contains("the controller's contact is empty") && bare.contains("give --contact"), "{bare}");
     let letter = |kind: &str, more: &[&str]| {
         let mut command = shop.command("letter");
-        Ran::of(command.args(["--customer", "1", "--kind", kind, "--date", "2026-02-20"]).args(more))
+        let date = ["--kind", kind, "--date", "2026-02-20"];
+        Ran::of(command.args(date).args(sender).args(more))
     };
-    assert!(letter("refusal", &[]).ends(2).out.contains("there is nothing to refuse"));
-    assert!(letter("confirmation", &[]).ends(2).out.contains("there is nothing to confirm"));
-    assert!(letter("extension", &[]).ends(2).out.contains("needs --received and --reason"));
-    let longer = letter("extension", &["--received", "2026-01-31", "--reason", "many documents"]).ends(0);
-    assert!(longer.out.contains("by 30 April 2026"), "{}", longer.out);
+    let (of_one, request) = (["--customer", "1"], ["--reference", "R-1", "--received", "2026-01-31"]);
+    let asked = [&of_one[..], &request].concat();
+    assert!(letter("refusal", &asked).ends(2).out.contains("there is nothing to refuse"));
+    assert!(letter("refusal", &of_one).ends(2).out.contains("give the reference and the day of receipt"));
+    assert!(letter("confirmation", &asked).ends(2).out.contains("give --ledger"));
     let ledger = ["--ledger", "ledger.sqlite"];
-    shop.erase("1", &shop.digest("1")).ends(0);
-    let done = letter("confirmation", &ledger).ends(0);
-    assert!(done.out.starts_with("# Your data were erased"), "{}", done.out);
+    let none = letter("confirmation", &[&asked[..], &ledger].concat()).ends(2).out;
+    assert!(none.contains("there is nothing to confirm"), "{none}");
+    assert!(letter("extension", &of_one).ends(2).out.contains("needs --reference, --received and --reason"));
+    let longer = letter("extension", &[&asked[..], &["--reason", "complexity"]].concat()).ends(0);
+    assert!(longer.out.contains("by 30 April 2026 at the latest"), "{}", longer.out);
+    letter("extension", &[&asked[..], &["--reason", "we would rather not"]].concat()).fails("--reason");
+    shop.write("holidays.txt", "2026-04-30 # a day off\n");
+    let moved = ["--reason", "requests", "--holidays", "holidays.txt", "--clock", "uk"];
+    let moved = letter("extension", &[&asked[..], &moved].concat()).ends(0);
+    assert!(moved.out.contains("by 1 May 2026 at the latest (Art. 12A UK GDPR)"), "{}", moved.out);
+    let certificate = shop.erase("1", &shop.digest("1")).ends(0).json();
+    let done = letter("confirmation", &[&asked[..], &ledger].concat()).ends(0).out;
+    assert!(done.starts_with("# Your data were pseudonymised"), "{done}");
+    // The case names the person, and the person's row may be gone.
+    shop.connect()
+        .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM Customer WHERE CustomerId = 1")
+        .unwrap();
+    let of_case = [&["--case", certificate["case"].as_str().unwrap()][..], &request, &ledger].concat();
+    assert_eq!(letter("confirmation", &of_case).ends(0).out, done, "the case says the same");
+    let concept = shop.run("concept", ["--csv"]).ends(0).out;
+    assert!(concept.starts_with("cluster,personal data,deletion class,standard period"), "{concept}");
+}
+
+/// A day is one of the policy's zone: on 1 January it is 31 December in New York for five more hours.
+#[test]
+fn a_day_is_counted_in_the_zone_of_the_policy() {
+    let shop = Shop::new();
+    let text = fs::read_to_string(chinook("policy.toml")).unwrap();
+    for zone in ["UTC", "America/New_York", "Pacific/Kiritimati"] {
+        let zoned = text.replace("sweep = false", &format!("sweep = false\ntime_zone = \"{zone}\""));
+        let policy = shop.write("zoned.toml", &zoned);
+        let mut command = Command::new(binary());
+        command.current_dir(shop.folder.path()).args(["decide", "--database", "shop.sqlite", "--map"]);
+        command.arg(&shop.map).arg("--policy").arg(&policy).args(["--customer", "1", "--explain"]);
+        let said = Ran::of(command.args(["--as-of", "2027-01-01"])).ends(0).out;
+        assert!(said.contains(&format!("it is 2027-01-01 in {zone}")), "{said}");
+    }
 }
 
 /// An expiry is shown first, and done under the digest of that plan alone.

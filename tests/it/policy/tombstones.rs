@@ -422,7 +422,7 @@ fn assert_said(
     let (text, proof) = (plan.to_string(), certificate.to_string());
     assert_eq!(text.contains("as a tombstone"), !stay.is_empty(), "{text}");
     assert_eq!(proof.contains("as a tombstone"), !stay.is_empty(), "{proof}");
-    let word = if stay.is_empty() { "erased" } else { "pseudonymised" };
+    let word = if stay.is_empty() { "erased" } else { "erased in part" };
     assert_eq!(certificate.outcome(), word, "{proof}");
     assert!(text.contains(&format!("afterwards the person is {word}")), "{text}");
     let theirs = || invoices.iter().filter(|invoice| invoice.customer == customer);

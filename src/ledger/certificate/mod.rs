@@ -1,7 +1,6 @@
 //! The certificate: what the ledger can prove about one closed case.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,19 +9,23 @@ use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, SubjectToken,
-    WaivedStep,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, RecordedDuty,
+    SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
-use crate::plan::{CaseId, OperatorId, Tombstones, is_all_claimed, links_of, not_certain};
-use crate::policy::Trigger;
+use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Trigger};
 use crate::store::Otherwise;
-use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Treatment, TreatmentName, Uncertain};
-use crate::words::plural;
+use crate::treatment::{
+    ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
+};
+
+mod display;
+mod told;
 
 /// Whether old bytes may remain in the store's own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -155,18 +158,75 @@ impl Certificate {
         &self.rules.tenant
     }
 
-    /// `erased`, `anonymised`, or `pseudonymised` while something still leads to the person. `… as far as mapped` if
-    /// mapped tables have rows that no record class claims, because the owner of such rows is unknown.
+    /// `erased`, `anonymised`, `pseudonymised` while something still leads to the person, or `erased in part` while
+    /// something names the person. `… as far as mapped` if mapped tables have rows that no record class claims,
+    /// because the owner of such rows is unknown.
     pub fn outcome(&self) -> &'static str {
+        self.residue().word(is_all_claimed(&self.under().unmapped))
+    }
+
+    /// What is left of the person. A profile that was not erased, or that the gateway keeps in part, names the person.
+    pub fn residue(&self) -> Residue {
+        let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
+        if !self.waived().is_empty() || self.gateways().iter().any(keeps) {
+            return Residue::InPart;
+        }
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
-        let is_all_claimed = is_all_claimed(&self.under().unmapped);
-        self.treatment.outcome_with(self.links().is_empty(), root_stays, is_all_claimed)
+        self.treatment.residue_with(&self.leads(), root_stays)
+    }
+
+    /// What the store and the ledger still hold that leads to the person.
+    fn leads(&self) -> Vec<Lead> {
+        let result = self.result();
+        let mut leads =
+            links_of(&self.treatment, |class| result.deferred.contains_key(class), &result.tombstones);
+        if self.subject().is_none() {
+            // The token was destroyed, so that nothing leads to this entry any more.
+            leads.retain(|lead| !matches!(lead, Lead::Token { .. }));
+        }
+        leads
     }
 
     /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived at a
     /// gateway.
     pub fn links(&self) -> Vec<String> {
-        links(&self.treatment, self.result())
+        let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
+        links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
+        links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
+            GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
+            _ => None,
+        }));
+        links
+    }
+
+    /// Whose policy it was: the controller, if the policy has a name.
+    pub fn controller(&self) -> Option<&str> {
+        self.under().controller.as_deref()
+    }
+
+    /// The version of this crate that closed the case.
+    pub fn crate_version(&self) -> &str {
+        &self.under().crate_version
+    }
+
+    /// The data protection law of the controller.
+    pub fn privacy_law(&self) -> PrivacyLaw {
+        self.rules.privacy_law
+    }
+
+    /// The ground of Art. 17(1) GDPR, if the policy named one.
+    pub fn ground(&self) -> Option<ErasureGround> {
+        self.rules.ground
+    }
+
+    /// What the guards and holds found, right before each irreversible step.
+    pub fn guards(&self) -> &BTreeMap<Guard, GuardFinding> {
+        &self.rules.guards
+    }
+
+    /// The duties that were in force, by their names in the policy.
+    pub fn duties(&self) -> &BTreeMap<String, RecordedDuty> {
+        &self.rules.duties
     }
 
     /// What made the customer due.
@@ -285,12 +345,18 @@ impl Serialize for Certificate {
         map.serialize_entry("outcome", self.outcome())?;
         map.serialize_entry("links", &self.links())?;
         map.serialize_entry("trigger", &self.trigger())?;
+        map.serialize_entry("ground", &self.ground())?;
+        map.serialize_entry("privacy_law", &self.privacy_law())?;
+        map.serialize_entry("controller", &self.controller())?;
+        map.serialize_entry("crate_version", self.crate_version())?;
         map.serialize_entry("treatment", self.treatment())?;
         map.serialize_entry("digests", &self.digests())?;
         map.serialize_entry("approved_by", &self.approved_by())?;
         map.serialize_entry("approved_at", &self.approved_at())?;
         map.serialize_entry("opened_at", &self.opened_at())?;
         map.serialize_entry("closed_at", &self.closed_at())?;
+        map.serialize_entry("guards", self.guards())?;
+        map.serialize_entry("duties", self.duties())?;
         map.serialize_entry("deactivation", &self.deactivation())?;
         map.serialize_entry("records", &self.records())?;
         let gateways = self.gateways().iter().map(|result| {
@@ -314,17 +380,6 @@ impl Serialize for Certificate {
         map.serialize_entry("not_covered", &not_covered.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         map.end()
     }
-}
-
-fn links(treatment: &Treatment, result: &ErasureResult) -> Vec<String> {
-    let leads = links_of(treatment, |class| result.deferred.contains_key(class), &result.tombstones);
-    let mut links: Vec<String> = leads.iter().map(ToString::to_string).collect();
-    links.extend(result.waived.iter().map(|waiver| format!("{} (waived)", waiver.step)));
-    links.extend(result.gateways.iter().filter_map(|result| match &result.answer.outcome {
-        GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
-        _ => None,
-    }));
-    links
 }
 
 fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass> {
@@ -362,32 +417,6 @@ fn described(fields: &BTreeMap<FieldName, Strategy>) -> BTreeMap<FieldName, Stri
     fields.iter().map(|(field, strategy)| (field.clone(), strategy.describe())).collect()
 }
 
-/// Writes, line by line, what was done instead of the action of a class.
-fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
-    let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
-    let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
-    let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
-    if *deleted > 0 {
-        writeln!(f, "    {} deleted: the \"Unknown Customer\" had an equal one", more(deleted))?;
-    }
-    if *meanwhile > 0 {
-        writeln!(f, "    {} anonymised for now: a record that stays needs it", more(meanwhile))?;
-    }
-    if *fields > 0 {
-        writeln!(f, "    {} of others: only fields of this person were treated there", records(fields))?;
-    }
-    if *shared > 0 {
-        let (have, stay) = if *shared == 1 { ("is", "it stays") } else { ("are", "they stay") };
-        writeln!(f, "    {} {have} also somebody else's: {stay} with that one", more(shared))?;
-    }
-    for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
-        for (link, count) in links {
-            writeln!(f, "    {link:<28} {what} in {}, which led to a record that went", records(count))?;
-        }
-    }
-    Ok(())
-}
-
 /// What is written to a field of a smallest group. The field stays only if enough customers share it. The plan says
 /// whether they did. The ledger must not, because that would reveal something of what was cleared.
 fn in_group(class: &ClassTreatment, field: &FieldName, what: String) -> String {
@@ -417,107 +446,4 @@ fn verified(treatment: &Treatment, result: &ErasureResult) -> Vec<&'static str> 
         list.push("each gateway was asked again after its answer, and has the profile no more");
     }
     list
-}
-
-impl fmt::Display for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Certificate of erasure, case {}", self.case())?;
-        match self.subject() {
-            Some(subject) => {
-                writeln!(f, "  subject    {subject} (a token that only the ledger's key can match)")?;
-            }
-            None => writeln!(f, "  subject    destroyed")?,
-        }
-        writeln!(f, "  outcome    {}", self.outcome())?;
-        let links = self.links();
-        if !links.is_empty() {
-            writeln!(f, "  because of {}", links.join(", "))?;
-        }
-        let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
-        writeln!(f, "  approved   by {by} at {at}")?;
-        writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
-        for class in self.records() {
-            let treated = match class.treated {
-                Some(Count::Exact(count)) => count.to_string(),
-                Some(Count::Unknown) => "not known".to_owned(),
-                None => "-".to_owned(),
-            };
-            write!(f, "  {:<20} {:<10} {treated:>9}", class.class, class.action)?;
-            if let Some(reason) = &class.reason {
-                write!(f, "   {reason}")?;
-            }
-            writeln!(f)?;
-            if let Some(DeferredRecords { rows, duties, until, .. }) = &class.deferred {
-                let until = until
-                    .map_or_else(|| "with no end that is known".to_owned(), |day| format!("until {day}"));
-                let (record, are) = (plural(*rows, "record"), if *rows == 1 { "it is" } else { "they are" });
-                let duties = duties.join(", ");
-                writeln!(f, "    {rows} {record} kept as {are} {until}, by the duties: {duties}")?;
-            }
-            if let Some(otherwise) = &class.otherwise {
-                write_otherwise(f, otherwise)?;
-            }
-            let treated = self.treatment.class(class.class.as_str());
-            if class.treated == Some(Count::Unknown) && treated.is_some_and(ClassTreatment::or_deletes) {
-                writeln!(
-                    f,
-                    "    deleted, and not handed over, where the \"Unknown Customer\" had an equal one"
-                )?;
-            }
-            for (field, what) in &class.fields {
-                writeln!(f, "    {field:<28} {what}")?;
-            }
-            for (field, what) in &class.unreadable {
-                writeln!(f, "    {field:<28} what could not be read: {what}")?;
-            }
-            for (field, what) in &class.after_duty {
-                writeln!(
-                    f,
-                    "    {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
-                )?;
-            }
-            for (field, reason) in &class.kept {
-                writeln!(f, "    {field:<28} stays: {reason}")?;
-            }
-        }
-        for stays in self.tombstones() {
-            writeln!(f, "  tombstone  {stays}")?;
-            let tombstone = self.treatment.class(stays.class.as_str()).and_then(ClassTreatment::tombstone);
-            for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
-                writeln!(f, "    {field:<28} {}", strategy.describe())?;
-            }
-            for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
-                writeln!(f, "    {field:<28} stays: {reason}")?;
-            }
-        }
-        for result in self.gateways() {
-            writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
-        }
-        for waiver in self.waived() {
-            writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
-        }
-        for verified in self.verified() {
-            writeln!(f, "  verified   {verified}")?;
-        }
-        for (class, fields) in self.uncertain() {
-            for (field, count) in fields {
-                writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
-            }
-        }
-        for backup in self.backups() {
-            writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
-        }
-        let slack = match self.file_slack {
-            FileSlack::Pending => {
-                "pending: old bytes may lie in the store's files until the next scrub".to_owned()
-            }
-            FileSlack::Scrubbed { at } => format!("scrubbed at {}", at.format("%F %T UTC")),
-            FileSlack::NotKnown => "not known: this store has no scrub".to_owned(),
-        };
-        writeln!(f, "  files      {slack}")?;
-        for what in self.not_covered() {
-            writeln!(f, "  not covered: {what}")?;
-        }
-        write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf(), self.entry)
-    }
 }

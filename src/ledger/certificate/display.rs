@@ -1,0 +1,166 @@
+//! A certificate for a person to read.
+
+use std::fmt;
+
+use super::{Certificate, CertifiedClass, FileSlack};
+use crate::ledger::{Count, DeferredRecords};
+use crate::plan::not_certain;
+use crate::store::Otherwise;
+use crate::treatment::ClassTreatment;
+use crate::words::plural;
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Certificate of erasure, case {}", self.case())?;
+        match self.subject() {
+            Some(subject) => {
+                writeln!(f, "  subject    {subject} (a token that only the ledger's key can match)")?;
+            }
+            None => writeln!(f, "  subject    destroyed")?,
+        }
+        writeln!(f, "  outcome    {}", self.outcome())?;
+        let links = self.links();
+        if !links.is_empty() {
+            writeln!(f, "  because of {}", links.join(", "))?;
+        }
+        if let Some(controller) = self.controller() {
+            writeln!(f, "  controller {controller}")?;
+        }
+        write!(f, "  trigger    {}", self.trigger())?;
+        match self.ground() {
+            Some(ground) => writeln!(f, " ({})", self.privacy_law().cite_erasure(ground))?,
+            None => writeln!(f, " (the policy names no ground for it)")?,
+        }
+        let (by, at) = (&self.under().operator, self.approved_at().format("%F %T UTC"));
+        writeln!(f, "  approved   by {by} at {at}")?;
+        writeln!(f, "  closed     at {}", self.closed_at().format("%F %T UTC"))?;
+        for class in self.records() {
+            self.write_class(f, &class)?;
+        }
+        for (name, duty) in self.duties() {
+            writeln!(f, "  duty       {name}: {duty}")?;
+        }
+        for (guard, finding) in self.guards() {
+            writeln!(f, "  guard      {guard}: {}", finding.describe())?;
+        }
+        self.write_tombstones(f)?;
+        for result in self.gateways() {
+            writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
+        }
+        for waiver in self.waived() {
+            writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;
+        }
+        for verified in self.verified() {
+            writeln!(f, "  verified   {verified}")?;
+        }
+        for (class, fields) in self.uncertain() {
+            for (field, count) in fields {
+                writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
+            }
+        }
+        for backup in self.backups() {
+            writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
+        }
+        let slack = match self.file_slack {
+            FileSlack::Pending => {
+                "pending: old bytes may lie in the store's files until the next scrub".to_owned()
+            }
+            FileSlack::Scrubbed { at } => format!("scrubbed at {}", at.format("%F %T UTC")),
+            FileSlack::NotKnown => "not known: this store has no scrub".to_owned(),
+        };
+        writeln!(f, "  files      {slack}")?;
+        for what in self.not_covered() {
+            writeln!(f, "  not covered: {what}")?;
+        }
+        writeln!(f, "  made by    relinquish {}", self.crate_version())?;
+        write!(f, "  leaf       {} (the digest of entry {} of the ledger)", self.leaf(), self.entry)
+    }
+}
+
+impl Certificate {
+    fn write_class(&self, f: &mut fmt::Formatter<'_>, class: &CertifiedClass) -> fmt::Result {
+        let treated = match class.treated {
+            Some(Count::Exact(count)) => count.to_string(),
+            Some(Count::Unknown) => "not known".to_owned(),
+            None => "-".to_owned(),
+        };
+        write!(f, "  {:<20} {:<10} {treated:>9}", class.class, class.action)?;
+        if let Some(reason) = &class.reason {
+            write!(f, "   {reason}")?;
+        }
+        writeln!(f)?;
+        if let Some(DeferredRecords { rows, duties, until, unreadable, .. }) = &class.deferred {
+            let until =
+                until.map_or_else(|| "with no end that is known".to_owned(), |day| format!("until {day}"));
+            let (record, are) = (plural(*rows, "record"), if *rows == 1 { "it is" } else { "they are" });
+            let names: Vec<&str> = duties.keys().map(String::as_str).collect();
+            writeln!(f, "    {rows} {record} kept as {are} {until}, by the duties: {}", names.join(", "))?;
+            for (field, rows) in unreadable {
+                writeln!(f, "    {field:<28} cannot be read in {rows} of them, so their end is not known")?;
+            }
+        }
+        if let Some(otherwise) = &class.otherwise {
+            write_otherwise(f, otherwise)?;
+        }
+        let treated = self.treatment.class(class.class.as_str());
+        if class.treated == Some(Count::Unknown) && treated.is_some_and(ClassTreatment::or_deletes) {
+            writeln!(f, "    deleted, and not handed over, where the \"Unknown Customer\" had an equal one")?;
+        }
+        for (field, what) in &class.fields {
+            writeln!(f, "    {field:<28} {what}")?;
+        }
+        for (field, what) in &class.unreadable {
+            writeln!(f, "    {field:<28} what could not be read: {what}")?;
+        }
+        for (field, what) in &class.after_duty {
+            writeln!(
+                f,
+                "    {field:<28} what a duty defers, when nobody can be looked for any more: {what}"
+            )?;
+        }
+        for (field, reason) in &class.kept {
+            writeln!(f, "    {field:<28} stays: {reason}")?;
+        }
+        Ok(())
+    }
+
+    fn write_tombstones(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for stays in self.tombstones() {
+            writeln!(f, "  tombstone  {stays}")?;
+            let tombstone = self.treatment.class(stays.class.as_str()).and_then(ClassTreatment::tombstone);
+            for (field, strategy) in tombstone.iter().flat_map(|tombstone| tombstone.fields()) {
+                writeln!(f, "    {field:<28} {}", strategy.describe())?;
+            }
+            for (field, reason) in tombstone.iter().flat_map(|tombstone| tombstone.kept()) {
+                writeln!(f, "    {field:<28} stays: {reason}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes, line by line, what was done instead of the action of a class.
+fn write_otherwise(f: &mut fmt::Formatter<'_>, otherwise: &Otherwise) -> fmt::Result {
+    let Otherwise { deleted, meanwhile, fields, shared, cut, handed_over } = otherwise;
+    let records = |count: &u64| format!("{count} {}", plural(*count, "record"));
+    let more = |count: &u64| format!("{count} more {}", plural(*count, "record"));
+    if *deleted > 0 {
+        writeln!(f, "    {} deleted: the \"Unknown Customer\" had an equal one", more(deleted))?;
+    }
+    if *meanwhile > 0 {
+        writeln!(f, "    {} anonymised for now: a record that stays needs it", more(meanwhile))?;
+    }
+    if *fields > 0 {
+        writeln!(f, "    {} of others: only fields of this person were treated there", records(fields))?;
+    }
+    if *shared > 0 {
+        let (have, stay) = if *shared == 1 { ("is", "it stays") } else { ("are", "they stay") };
+        writeln!(f, "    {} {have} also somebody else's: {stay} with that one", more(shared))?;
+    }
+    for (links, what) in [(cut, "cut"), (handed_over, "handed over to the \"Unknown Customer\"")] {
+        for (link, count) in links {
+            writeln!(f, "    {link:<28} {what} in {}, which led to a record that went", records(count))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! The facts of a closed case that a letter tells.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Certificate, FileSlack};
+use crate::backup::Horizon;
+use crate::gateway::GatewayOutcome;
+use crate::ledger::Count;
+use crate::plan::letter::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
+use crate::plan::{Step, is_all_claimed};
+use crate::policy::Statute;
+use crate::treatment::GatewayAction;
+
+impl Certificate {
+    /// The facts of the case that a [letter](crate::plan::letter) to the person tells.
+    pub fn told(&self) -> Told {
+        let (result, rules) = (self.result(), &self.rules);
+        let duty = |name: &str, until: Option<NaiveDate>| {
+            let duty = rules.duties.get(name)?;
+            Some(ToldDuty {
+                law: duty.law.clone(),
+                statute: duty.statute.as_deref().and_then(Statute::find),
+                ground: duty.ground,
+                privacy_law: duty.privacy_law,
+                period: duty.period,
+                start: duty.start,
+                until,
+            })
+        };
+        let classes = self.treatment.classes().iter().map(|(name, class)| ToldClass {
+            class: name.clone(),
+            action: class.action().clone(),
+            treated: result.records.get(name).map(|count| match count {
+                Count::Exact(rows) => Some(*rows),
+                Count::Unknown => None,
+            }),
+            remaining: result.verified.get(name).copied(),
+            otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
+            kept: class.kept().clone(),
+            kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
+            group: class.smallest_group().map_or_else(Vec::new, |group| {
+                group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()
+            }),
+            deferred: result.deferred.get(name).map(|deferred| ToldDeferral {
+                rows: deferred.rows,
+                duties: deferred.duties.iter().filter_map(|(name, until)| duty(name, *until)).collect(),
+                until: deferred.until,
+                undated: deferred.unreadable.values().copied().max().unwrap_or(0),
+                for_others: deferred.for_others,
+            }),
+        });
+        let gateways = self.gateways().iter().map(|found| {
+            let gateway = found.gateway.clone();
+            match &found.answer.outcome {
+                GatewayOutcome::Erased => ToldGateway::Erased { gateway },
+                GatewayOutcome::AlreadyAbsent => ToldGateway::Absent { gateway },
+                GatewayOutcome::Retained { until, .. } => ToldGateway::Retained { gateway, until: *until },
+                // A case with such an answer is not closed.
+                GatewayOutcome::Accepted { .. } | GatewayOutcome::Blocked { .. } => {
+                    ToldGateway::Waived { gateway }
+                }
+            }
+        });
+        let waived = self.waived().iter().filter_map(|waived| match &waived.step {
+            Step::Gateway(gateway) => Some(ToldGateway::Waived { gateway: gateway.clone() }),
+            _ => None,
+        });
+        let kept = self.treatment.gateways().iter().filter_map(|(gateway, action)| match action {
+            GatewayAction::Keep { reason } => {
+                Some(ToldGateway::Kept { gateway: gateway.clone(), reason: reason.clone() })
+            }
+            GatewayAction::Erase => None,
+        });
+        let day = |at: DateTime<Utc>| rules.time_zone.day(at);
+        Told {
+            privacy_law: rules.privacy_law,
+            trigger: rules.trigger,
+            on: day(self.closed_at()),
+            residue: self.residue(),
+            is_all_claimed: is_all_claimed(&self.under().unmapped),
+            leads: self.leads(),
+            classes: classes.collect(),
+            gateways: gateways.chain(waived).chain(kept).collect(),
+            tombstones: self.tombstones().to_vec(),
+            uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
+            not_covered: self.not_covered().into_iter().cloned().collect(),
+            backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            old_bytes: self.file_slack == FileSlack::Pending,
+        }
+    }
+}
+
+/// How long copies linger, as a letter says it.
+fn lingering(horizon: &Horizon) -> Lingering {
+    match horizon {
+        Horizon::Until { day } => Lingering::Until(*day),
+        Horizon::AfterCopies { copies } => Lingering::Copies(*copies),
+        Horizon::Unbounded => Lingering::Unbounded,
+        Horizon::Unknown { .. } => Lingering::Unknown,
+    }
+}

@@ -1,0 +1,371 @@
+//! The confirmation of an erasure, from the closed case.
+
+use chrono::NaiveDate;
+
+use super::law;
+use super::words::{fill, plain};
+use super::writer::Writer;
+use super::{
+    Fact, Letter, LetterError, Letterhead, Request, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway,
+};
+use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
+use crate::plan::Tombstones;
+use crate::policy::{Ground, Trigger};
+use crate::treatment::{Lead, RecordAction, Residue};
+
+/// Confirms an erasure: what was done, what is kept and why, what it does not cover, and the remedies. In the part that
+/// duties keep, the request is refused: the letter says so, by which law, and until when.
+///
+/// A person who asked gets a letter that says so, and `request` says when. Whoever was erased without a request gets a
+/// letter without one.
+///
+/// # Errors
+/// [`LetterError`]: the policy lacks a name or a text in the language; or `request` is missing, or given although
+/// nobody asked.
+pub fn confirmation(
+    head: &Letterhead,
+    request: Option<&Request>,
+    told: &Told,
+) -> Result<Letter, LetterError> {
+    let asked = told.trigger == Trigger::Requested;
+    if asked != request.is_some() {
+        return Err(LetterError::Request { asked });
+    }
+    let mut writer = Writer::new(head, told.privacy_law)?;
+    let words = writer.words;
+    let [nothing, anonymous, pseudonymous, in_part] = words.confirmation;
+    let title = match told.residue {
+        Residue::Nothing => nothing,
+        Residue::Anonymous => anonymous,
+        Residue::Pseudonymous => pseudonymous,
+        Residue::InPart => in_part,
+    };
+    writer.open(title, request)?;
+    let date = writer.date(told.on);
+    let (fact, carried_out) = if asked {
+        (Fact::CarriedOut(told.on), words.carried_out)
+    } else {
+        (Fact::CarriedOutUnasked(told.on), words.carried_out_unasked)
+    };
+    writer.paragraph(fact, fill(carried_out, &[("date", &date)]));
+    let keeps_by_duty = told.classes.iter().any(|class| class.deferred.is_some());
+    if asked && keeps_by_duty {
+        writer.paragraph(Fact::RefusedInPart, words.refused_in_part);
+    }
+    writer.done(told)?;
+    writer.kept(told)?;
+    writer.left(told)?;
+    writer.not_covered(told)?;
+    let backups = if told.backups.is_empty() { vec![head.backups] } else { told.backups.clone() };
+    for lingering in backups {
+        writer.backups(lingering);
+    }
+    if told.old_bytes {
+        writer.paragraph(Fact::OldBytes, words.old_bytes);
+    }
+    writer.recipients();
+    writer.close(true);
+    Ok(writer.letter())
+}
+
+impl Writer<'_> {
+    /// A number of records. `None`: the number is not known.
+    fn count(&self, count: Option<u64>) -> String {
+        match count {
+            Some(n) => fill(self.words.count, &[("n", &n.to_string())]),
+            None => self.words.count_unknown.to_owned(),
+        }
+    }
+
+    fn counted(&self, text: &str, class: &ClassName, count: Option<u64>) -> Result<String, LetterError> {
+        Ok(fill(text, &[("what", &self.class(class)?), ("count", &self.count(count))]))
+    }
+
+    /// What was done. A class of which nothing was treated is not listed.
+    fn done(&mut self, told: &Told) -> Result<(), LetterError> {
+        let words = self.words;
+        self.heading(2, words.done);
+        let mut is_anything = false;
+        for of in &told.classes {
+            let (class, otherwise) = (&of.class, &of.otherwise);
+            let treated = of.treated.filter(|count| *count != Some(0));
+            if let Some(count) = treated {
+                let (fact, text) = match of.action {
+                    RecordAction::Delete => (Fact::Deleted(class.clone()), words.deleted),
+                    RecordAction::Anonymise => (Fact::Cleared(class.clone()), words.cleared),
+                    RecordAction::Reassign => (Fact::HandedOver(class.clone()), words.handed_over),
+                    RecordAction::Keep { .. } => continue,
+                };
+                let text = self.counted(text, class, count)?;
+                self.item(fact, text);
+                is_anything = true;
+            }
+            if otherwise.deleted > 0 {
+                let text = self.counted(words.deleted, class, Some(otherwise.deleted))?;
+                self.item(Fact::Deleted(class.clone()), text);
+                is_anything = true;
+            }
+            if otherwise.fields > 0 {
+                let text = self.counted(words.fields_of_others, class, Some(otherwise.fields))?;
+                self.item(Fact::FieldsOfOthers(class.clone()), text);
+                is_anything = true;
+            }
+        }
+        for gateway in &told.gateways {
+            let (name, text) = match gateway {
+                ToldGateway::Erased { gateway } => (gateway, words.gateway_erased),
+                ToldGateway::Absent { gateway } => (gateway, words.gateway_absent),
+                ToldGateway::Retained { .. } | ToldGateway::Waived { .. } | ToldGateway::Kept { .. } => {
+                    continue;
+                }
+            };
+            let text = fill(text, &[("what", &plain(name.as_str()))]);
+            self.item(Fact::Gateway(gateway.clone()), text);
+            is_anything = true;
+        }
+        if !is_anything {
+            self.paragraph(Fact::NothingDone, words.nothing_done);
+        }
+        Ok(())
+    }
+
+    /// What is kept, each with its reason. Nothing is said of a class of which no record is left.
+    fn kept(&mut self, told: &Told) -> Result<(), LetterError> {
+        self.section(2, self.words.kept_heading, |writer| {
+            for of in &told.classes {
+                writer.kept_of_class(of)?;
+            }
+            for stays in &told.tombstones {
+                writer.needed(stays)?;
+                let of = told.classes.iter().find(|of| of.class == stays.class);
+                let kept = of.into_iter().flat_map(|of| &of.kept_meanwhile);
+                for (field, reason) in kept {
+                    writer.kept_field(&stays.class, field, reason)?;
+                }
+            }
+            told.gateways.iter().try_for_each(|gateway| writer.gateway_kept(gateway))
+        })
+    }
+
+    fn kept_of_class(&mut self, of: &ToldClass) -> Result<(), LetterError> {
+        let (words, class) = (self.words, &of.class);
+        let is_left = of.remaining.is_none_or(|rows| rows > 0);
+        if let (RecordAction::Keep { reason }, true) = (&of.action, is_left) {
+            let (what, count) = (self.class(class)?, self.count(of.remaining));
+            let reason = self.text(reason)?;
+            let parts = [("what", &*what), ("count", &*count), ("reason", &*reason)];
+            self.item(Fact::Kept(class.clone()), fill(words.kept, &parts));
+        }
+        // Fields stay in the records that the action left.
+        if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
+            for (field, reason) in &of.kept {
+                self.kept_field(class, field, reason)?;
+            }
+            for field in &of.group {
+                let (what, name) = (self.class(class)?, self.field(class, field)?);
+                let fact = Fact::SharedField(class.clone(), field.clone());
+                self.item(fact, fill(words.shared_field, &[("field", &name), ("what", &what)]));
+            }
+        }
+        if of.otherwise.shared > 0 {
+            let text = self.counted(words.shared, class, Some(of.otherwise.shared))?;
+            self.item(Fact::Shared(class.clone()), text);
+        }
+        match &of.deferred {
+            Some(deferral) => self.deferral(class, deferral, Some(&of.action)),
+            None => Ok(()),
+        }
+    }
+
+    fn kept_field(&mut self, class: &ClassName, field: &FieldName, reason: &str) -> Result<(), LetterError> {
+        let (what, name, reason) = (self.class(class)?, self.field(class, field)?, self.text(reason)?);
+        let parts = [("field", &*name), ("what", &*what), ("reason", &*reason)];
+        let fact = Fact::KeptField(class.clone(), field.clone());
+        self.item(fact, fill(self.words.kept_field, &parts));
+        Ok(())
+    }
+
+    fn needed(&mut self, stays: &Tombstones) -> Result<(), LetterError> {
+        let words = self.words;
+        let (what, count) = (self.class(&stays.class)?, self.count(Some(stays.rows)));
+        let until = stays
+            .until
+            .map_or_else(String::new, |day| fill(words.needed_until, &[("date", &self.date(day))]));
+        let parts = [("what", &*what), ("count", &*count), ("until", &*until)];
+        self.item(Fact::Needed(stays.class.clone()), fill(words.needed, &parts));
+        Ok(())
+    }
+
+    fn gateway_kept(&mut self, gateway: &ToldGateway) -> Result<(), LetterError> {
+        let words = self.words;
+        let text = match gateway {
+            ToldGateway::Retained { gateway, until } => {
+                let until = until.map_or_else(String::new, |day| {
+                    format!(" ({})", fill(words.until, &[("date", &self.date(day))]))
+                });
+                let what = plain(gateway.as_str());
+                fill(words.gateway_retained, &[("what", &what), ("until", &until)])
+            }
+            ToldGateway::Waived { gateway } => {
+                fill(words.gateway_waived, &[("what", &plain(gateway.as_str()))])
+            }
+            ToldGateway::Kept { gateway, reason } => {
+                let reason = self.text(reason)?;
+                fill(words.gateway_kept, &[("what", &plain(gateway.as_str())), ("reason", &reason)])
+            }
+            ToldGateway::Erased { .. } | ToldGateway::Absent { .. } => return Ok(()),
+        };
+        self.item(Fact::Gateway(gateway.clone()), text);
+        Ok(())
+    }
+
+    /// Records that duties keep: how many, by which law, until when, and what happens then.
+    pub(super) fn deferral(
+        &mut self,
+        class: &ClassName,
+        deferral: &ToldDeferral,
+        action: Option<&RecordAction>,
+    ) -> Result<(), LetterError> {
+        let words = self.words;
+        let mut duties = Vec::new();
+        for duty in &deferral.duties {
+            duties.push(self.duty(duty)?);
+        }
+        let text = if deferral.for_others { words.deferred_for_others } else { words.deferred };
+        let (what, count) = (self.class(class)?, self.count(Some(deferral.rows)));
+        let parts = [("what", &*what), ("count", &*count), ("duties", &*duties.join(" "))];
+        self.item(Fact::Deferred(class.clone()), fill(text, &parts));
+        if deferral.undated > 0 {
+            let text = self.counted(words.undated, class, Some(deferral.undated))?;
+            self.item(Fact::Undated(class.clone()), text);
+        }
+        let then = match action {
+            Some(RecordAction::Delete) => words.then_deleted,
+            Some(RecordAction::Anonymise) => words.then_cleared,
+            Some(RecordAction::Reassign) => words.then_handed_over,
+            Some(RecordAction::Keep { .. }) | None => return Ok(()),
+        };
+        self.item(Fact::Afterwards(class.clone()), fill(then, &[("what", &what)]));
+        Ok(())
+    }
+
+    /// One duty, in the words of its ground. A limitation period requires nothing: it allows to keep.
+    fn duty(&self, duty: &ToldDuty) -> Result<String, LetterError> {
+        let words = self.words;
+        let text = match duty.ground {
+            Ground::LegalObligation => words.by_obligation,
+            Ground::LegalClaims => words.by_claims,
+            _ => words.by_other,
+        };
+        let until = duty.until.map_or_else(
+            || words.until_unknown.to_owned(),
+            |day| fill(words.until, &[("date", &self.date(day))]),
+        );
+        let law = law::of_duty(&self.head.words, &duty.law, duty.statute)?;
+        let (period, ground) = (self.period(duty.period), self.ground(duty.privacy_law, duty.ground));
+        let parts = [
+            ("until", &*until),
+            ("period", &*period),
+            ("start", (words.start)(duty.start)),
+            ("law", &*law),
+            ("ground", &*ground),
+        ];
+        Ok(fill(text, &parts))
+    }
+
+    /// The honest word for what is left, and what still leads to the person.
+    fn left(&mut self, told: &Told) -> Result<(), LetterError> {
+        let [nothing, anonymous, pseudonymous, in_part] = self.words.left;
+        let text = match told.residue {
+            Residue::Nothing => nothing,
+            Residue::Anonymous => anonymous,
+            Residue::Pseudonymous => pseudonymous,
+            Residue::InPart => in_part,
+        };
+        self.paragraph(Fact::Left(told.residue), text);
+        self.introduced(self.words.leads, |writer| {
+            for lead in &told.leads {
+                let until = lead.class_while_kept().and_then(|class| until_of(told, class));
+                let text = writer.lead(lead, until)?;
+                writer.item(Fact::Lead(lead.clone()), text);
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn lead(&self, lead: &Lead, until: Option<NaiveDate>) -> Result<String, LetterError> {
+        let words = self.words;
+        let what = match lead {
+            Lead::Class { class, .. } => self.class(class)?,
+            Lead::Field { class, field, .. } => {
+                let (what, field) = (self.class(class)?, self.field(class, field)?);
+                fill(words.lead_field, &[("field", &field), ("what", &what)])
+            }
+            Lead::Gateway(gateway) => fill(words.lead_gateway, &[("what", &plain(gateway.as_str()))]),
+            Lead::Token { .. } => words.lead_token.to_owned(),
+        };
+        Ok(match until {
+            Some(day) => fill(words.lead_until, &[("what", &what), ("date", &self.date(day))]),
+            None => what,
+        })
+    }
+
+    /// What the erasure does not cover.
+    fn not_covered(&mut self, told: &Told) -> Result<(), LetterError> {
+        let words = self.words;
+        self.introduced(words.not_covered, |writer| {
+            if !told.is_all_claimed {
+                writer.item(Fact::Unclaimed, words.unclaimed);
+            }
+            if told.uncertain > 0 {
+                let n = told.uncertain.to_string();
+                writer.item(Fact::Uncertain, fill(words.uncertain, &[("n", &n)]));
+            }
+            // How long backup copies linger is told in a sentence of its own.
+            for what in told.not_covered.iter().filter(|what| **what != NotCovered::Backups) {
+                let text = writer.uncovered(what)?;
+                writer.item(Fact::NotCovered(what.clone()), text);
+            }
+            Ok(())
+        })
+    }
+
+    fn uncovered(&self, what: &NotCovered) -> Result<String, LetterError> {
+        let words = self.words;
+        Ok(match what {
+            NotCovered::Ignored { reason, .. } => fill(words.ignored, &[("reason", &self.text(reason)?)]),
+            NotCovered::Mentions => words.mentions.to_owned(),
+            NotCovered::OtherSystems => words.other_systems.to_owned(),
+            NotCovered::Backups => String::new(),
+            NotCovered::Tables(tables) => fill(words.tables, &[("n", &tables.len().to_string())]),
+            NotCovered::WrittenByTrigger { .. } => words.by_trigger.to_owned(),
+            NotCovered::ObjectVersions(class) => {
+                fill(words.object_versions, &[("what", &self.class(class)?)])
+            }
+            NotCovered::Rows { which, rows, .. } => {
+                let (text, class) = match which {
+                    UnreachedRows::Unclaimed { .. } => (words.rows_unclaimed, None),
+                    UnreachedRows::NoOwner { class } | UnreachedRows::OwnerGone { class } => {
+                        (words.rows_without_owner, Some(class))
+                    }
+                    UnreachedRows::Unsearchable { class, .. } => (words.unsearchable, Some(class)),
+                    UnreachedRows::Unreadable { class, .. } => (words.unreadable, Some(class)),
+                };
+                let what = class.map_or_else(|| Ok(String::new()), |class| self.class(class))?;
+                fill(text, &[("what", &what), ("n", &rows.to_string())])
+            }
+            NotCovered::Other(text) => fill(words.something_else, &[("what", &self.text(text)?)]),
+        })
+    }
+}
+
+/// The last day on which duties keep the records of a class, or the records for whose sake its rows stay.
+fn until_of(told: &Told, class: &ClassName) -> Option<NaiveDate> {
+    let deferred = told.classes.iter().find(|of| of.class == *class).and_then(|of| of.deferred.as_ref());
+    let needed = told.tombstones.iter().find(|stays| stays.class == *class);
+    match (deferred, needed) {
+        (Some(deferred), _) if deferred.undated > 0 => None,
+        (Some(deferred), _) => deferred.until,
+        (None, needed) => needed?.until,
+    }
+}

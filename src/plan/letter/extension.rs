@@ -1,0 +1,51 @@
+//! The notice that an answer takes longer, from the clock of the request.
+
+use super::words::fill;
+use super::writer::Writer;
+use super::{Fact, Letter, LetterError, Letterhead, Request};
+use crate::plan::{ExtensionReason, Holidays, Regime, RequestClock, StopReason};
+use crate::policy::PrivacyLaw;
+
+/// The notice that an answer takes up to three months (Art. 12(3) GDPR, Art. 12A UK GDPR). The day of receipt is the
+/// clock's.
+///
+/// # Errors
+/// [`LetterError`]: the clock was not extended, or is stopped; or there is no such letter under the law.
+pub fn extension(
+    head: &Letterhead,
+    reference: &str,
+    clock: &RequestClock,
+    holidays: &Holidays,
+) -> Result<Letter, LetterError> {
+    let privacy_law = match clock.regime() {
+        Regime::Eu => PrivacyLaw::Gdpr,
+        Regime::Uk => PrivacyLaw::UkGdpr,
+        Regime::California => return Err(LetterError::NoLetters { law: PrivacyLaw::Gdpr }),
+    };
+    let (Some(extension), Some(due)) = (clock.extension(), clock.due(holidays)) else {
+        return Err(LetterError::NotExtended);
+    };
+    let mut writer = Writer::new(head, privacy_law)?;
+    let words = writer.words;
+    writer.open(words.extension, Some(&Request::new(reference, clock.received_on())))?;
+    let article = if privacy_law == PrivacyLaw::UkGdpr { "12A" } else { "12(3)" };
+    let reason = match extension.reason {
+        ExtensionReason::Complexity => words.complexity,
+        ExtensionReason::NumberOfRequests => words.number_of_requests,
+    };
+    let (day, article) = (writer.date(due), (words.ground)(privacy_law, article));
+    let parts = [("reason", reason), ("due", &*day), ("article", &*article)];
+    writer.paragraph(Fact::Extended(due), fill(words.extended, &parts));
+    for stop in clock.suspensions() {
+        let Some(to) = stop.to else { continue };
+        let reason = match stop.reason {
+            StopReason::Identity => words.for_identity,
+            StopReason::Clarification => words.for_clarification,
+        };
+        let (from, to) = (writer.date(stop.from), writer.date(to));
+        let text = fill(words.suspended, &[("from", &from), ("to", &to), ("reason", reason)]);
+        writer.paragraph(Fact::Suspended(stop.from), text);
+    }
+    writer.close(false);
+    Ok(writer.letter())
+}

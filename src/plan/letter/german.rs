@@ -1,0 +1,338 @@
+//! Every text in German.
+
+use chrono::{Datelike, NaiveDate};
+
+use super::law::parts;
+use super::words::{LawWords, TriggerWords, Words, listed};
+use crate::customer::HoldKind;
+use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
+
+fn date(date: NaiveDate) -> String {
+    let month = match date.month() {
+        1 => "Januar",
+        2 => "Februar",
+        3 => "März",
+        4 => "April",
+        5 => "Mai",
+        6 => "Juni",
+        7 => "Juli",
+        8 => "August",
+        9 => "September",
+        10 => "Oktober",
+        11 => "November",
+        _ => "Dezember",
+    };
+    format!("{}. {month} {}", date.day(), date.year())
+}
+
+fn period(period: Period) -> String {
+    let (years, months, days) = period.parts();
+    let parts = [(years, "Jahr", "Jahre"), (months, "Monat", "Monate"), (days, "Tag", "Tage")].into_iter();
+    let some: Vec<String> = parts
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, several)| format!("{count} {}", if count == 1 { one } else { several }))
+        .collect();
+    if some.is_empty() { "0 Tage".to_owned() } else { listed(&some, " und ") }
+}
+
+fn start(start: StartRule) -> &'static str {
+    match start {
+        StartRule::RecordDate => "dem Datum der Aufzeichnung",
+        StartRule::LastEntry => "der letzten Eintragung",
+        StartRule::LastEntryOfBook => {
+            "der letzten Eintragung in das Buch, spätestens ab dem Ende des Geschäftsjahres"
+        }
+        StartRule::TransactionCompleted => "dem Abschluss des Geschäfts",
+        StartRule::CalendarYear => "dem Ende des Kalenderjahres der Aufzeichnung",
+        StartRule::FiscalYear => "dem Ende des Geschäftsjahres",
+        StartRule::CalendarYearOfFiscalYear => "dem Ende des Kalenderjahres, in dem das Geschäftsjahr endete",
+        StartRule::CalendarYearOfClosing => {
+            "dem Ende des Kalenderjahres, in dem die Bücher abgeschlossen wurden"
+        }
+        StartRule::CalendarYearOfTaxDue => "dem Ende des Kalenderjahres, in dem die Steuer fällig wurde",
+        StartRule::UkTaxReturn => "dem 31. Januar nach dem Ende des Steuerjahres",
+    }
+}
+
+fn trigger(trigger: Trigger) -> TriggerWords {
+    let (after, at_once) = match trigger {
+        Trigger::Cancelled => (
+            "{after} nach dem Ende Ihrer Kundenbeziehung zu uns{since}.",
+            "Sobald Ihre Kundenbeziehung zu uns endet.",
+        ),
+        Trigger::Deleted => {
+            ("{after} nach der Löschung Ihres Kontos{since}.", "Sobald Ihr Konto gelöscht wird.")
+        }
+        Trigger::Inactive => (
+            "{after} nach unserem letzten Kontakt mit Ihnen{since}.",
+            "Sobald der maßgebliche Tag gekommen ist{since}.",
+        ),
+        Trigger::ServiceEnded => (
+            "{after} nach dem Ende unserer Leistung für das Unternehmen, dessen Kunde Sie sind{since}. Zuvor erhält das Unternehmen \
+             die Daten.",
+            "Sobald unsere Leistung für das Unternehmen endet, dessen Kunde Sie sind. Zuvor erhält das Unternehmen die Daten.",
+        ),
+        Trigger::Listed => (
+            "Wenn wir Sie auf eine Liste zur Löschung setzen: {after} nach dem maßgeblichen Tag{since}.",
+            "Wenn wir Sie auf eine Liste zur Löschung setzen, zum Beispiel, weil die Daten nicht mehr benötigt werden.",
+        ),
+        Trigger::Requested => ("Wenn Sie es verlangen.", "Wenn Sie es verlangen."),
+    };
+    TriggerWords { after, at_once }
+}
+
+fn guard(guard: &Guard) -> Option<[&'static str; 2]> {
+    Some(match guard {
+        Guard::ActiveSubscription => [
+            "Sie haben ein laufendes Abonnement, und wir benötigen Ihre Daten, um es zu erfüllen",
+            "die Kündigung des Abonnements",
+        ],
+        Guard::SeveralTenants => [
+            "Ihr Konto ist auch mit anderen Unternehmen verbunden",
+            "die Trennung des Kontos von den anderen Unternehmen, die Sie bei uns verlangen können",
+        ],
+        Guard::NotArchived => [
+            "Ihr Konto muss zuerst geschlossen werden",
+            "die Schließung des Kontos, die Sie bei uns verlangen können",
+        ],
+        Guard::UnpaidInvoice => [
+            "eine Rechnung ist unbezahlt, und wir benötigen die Daten zur Geltendmachung, Ausübung oder Verteidigung unseres \
+             Anspruchs",
+            "die Zahlung der Rechnung oder eine Einigung mit uns",
+        ],
+        Guard::OpenDispute => [
+            "eine Zahlung ist strittig, und wir benötigen die Daten zur Geltendmachung, Ausübung oder Verteidigung von \
+             Rechtsansprüchen",
+            "die Klärung des Streits",
+        ],
+        Guard::Hold(HoldKind::LegalClaim) => [
+            "wir benötigen die Daten zur Geltendmachung, Ausübung oder Verteidigung von Rechtsansprüchen",
+            "die Klärung des Anspruchs",
+        ],
+        Guard::Hold(HoldKind::Restriction) => [
+            "Sie haben die Einschränkung der Verarbeitung Ihrer Daten verlangt",
+            "Ihre Mitteilung, dass die Einschränkung enden darf",
+        ],
+        Guard::Hold(HoldKind::AuthorityOrder) => [
+            "ein Gericht oder eine Behörde hat angeordnet, dass die Daten aufbewahrt werden",
+            "das Ende der Anordnung",
+        ],
+        Guard::Own(_) => return None,
+    })
+}
+
+fn ground(law: PrivacyLaw, article: &str) -> String {
+    let (article, paragraph, letter) = parts(article);
+    let mut cited = format!("Art. {article}");
+    for (before, part) in [(" Abs. ", paragraph), (" Buchst. ", letter)] {
+        if !part.is_empty() {
+            cited.push_str(before);
+            cited.push_str(part);
+        }
+    }
+    match law {
+        PrivacyLaw::Gdpr => format!("{cited} DSGVO"),
+        PrivacyLaw::UkGdpr => format!("{cited} UK GDPR"),
+        PrivacyLaw::Fadp => format!("{cited} DSG"),
+        PrivacyLaw::Dpdp => "section 12(3) des indischen DPDP Act 2023".to_owned(),
+    }
+}
+
+fn law(law: PrivacyLaw) -> Option<&'static LawWords> {
+    match law {
+        PrivacyLaw::Gdpr => Some(&GDPR),
+        PrivacyLaw::UkGdpr => Some(&UK_GDPR),
+        PrivacyLaw::Fadp => Some(&FADP),
+        PrivacyLaw::Dpdp => None,
+    }
+}
+
+const GDPR: LawWords = LawWords {
+    rights: "Sie können von {sender} Auskunft über Ihre Daten, Berichtigung, Löschung und Einschränkung der Verarbeitung verlangen \
+             (Art. 15 bis 18 DSGVO).",
+    objection: "Sie können der Verarbeitung Ihrer Daten jederzeit aus Gründen widersprechen, die sich aus Ihrer besonderen Situation \
+                ergeben (Art. 21 DSGVO).",
+    consent: "Soweit wir Daten mit Ihrer Einwilligung verarbeiten, können Sie die Einwilligung jederzeit widerrufen (Art. 7 Abs. 3 \
+              DSGVO).",
+    remedies: "Wenn Sie nicht einverstanden sind, können Sie sich bei {authority}, {address}, beschweren (Art. 77 DSGVO) und einen \
+               gerichtlichen Rechtsbehelf einlegen (Art. 79 DSGVO).",
+    recipients_told: "Wir haben diesen Empfängern Ihrer Daten die Löschung mitgeteilt (Art. 19 DSGVO): {recipients}.",
+    recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten offengelegt wurden (Art. 19 DSGVO).",
+};
+
+const UK_GDPR: LawWords = LawWords {
+    rights: "Sie können von {sender} Auskunft über Ihre Daten, Berichtigung, Löschung und Einschränkung der Verarbeitung verlangen \
+             (Art. 15 bis 18 UK GDPR).",
+    objection: "Sie können der Verarbeitung Ihrer Daten jederzeit aus Gründen widersprechen, die sich aus Ihrer besonderen Situation \
+                ergeben (Art. 21 UK GDPR).",
+    consent: "Soweit wir Daten mit Ihrer Einwilligung verarbeiten, können Sie die Einwilligung jederzeit widerrufen (Art. 7 Abs. 3 \
+              UK GDPR).",
+    remedies: "Wenn Sie nicht einverstanden sind, können Sie sich zuerst bei uns beschweren: {contact} (section 164A des Data \
+               Protection Act 2018). Sie können sich auch bei {authority}, {address}, beschweren (section 165 dieses Gesetzes) und \
+               ein Gericht anrufen (section 167 dieses Gesetzes).",
+    recipients_told: "Wir haben diesen Empfängern Ihrer Daten die Löschung mitgeteilt (Art. 19 UK GDPR): {recipients}.",
+    recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten offengelegt wurden (Art. 19 UK GDPR).",
+};
+
+const FADP: LawWords = LawWords {
+    rights: "Sie können von {sender} Auskunft über Ihre Daten (Art. 25 DSG) sowie Berichtigung und Löschung (Art. 32 DSG) verlangen.",
+    objection: "Sie können jederzeit erklären, dass Sie die Bearbeitung Ihrer Daten nicht wünschen (Art. 30 Abs. 2 Bst. b DSG).",
+    consent: "Soweit wir Daten mit Ihrer Einwilligung bearbeiten, können Sie die Einwilligung jederzeit widerrufen.",
+    remedies: "Wenn Sie nicht einverstanden sind, können Sie vor einem Zivilgericht klagen (Art. 32 DSG) und die Sache bei {authority}, \
+               {address}, anzeigen (Art. 49 DSG).",
+    recipients_told: "Wir haben diesen Empfängern Ihrer Daten die Löschung mitgeteilt: {recipients}.",
+    recipients_on_request: "Auf Verlangen nennen wir Ihnen die Empfänger, denen Ihre Daten bekannt gegeben wurden (Art. 25 DSG).",
+};
+
+pub(super) const WORDS: Words = Words {
+    date_format: date,
+    period,
+    start,
+    law,
+    ground,
+    guard,
+    trigger,
+    and: " und ",
+
+    date: "Datum: {date}",
+    controller: "Verantwortlicher: {sender}, {contact}",
+    officer: "Datenschutzbeauftragter: {officer}",
+    reference: "Unser Zeichen: {reference}",
+    received: "Ihr Antrag ging am {received} bei uns ein.",
+
+    confirmation: [
+        "Ihre Daten wurden gelöscht",
+        "Ihre Daten wurden anonymisiert",
+        "Ihre Daten wurden pseudonymisiert",
+        "Ihre Daten wurden zum Teil gelöscht",
+    ],
+    carried_out: "Wir haben die von Ihnen verlangte Löschung am {date} durchgeführt.",
+    carried_out_unasked: "Wir haben am {date} eine Löschung Ihrer Daten durchgeführt, nach den in unseren Systemen geltenden Regeln und \
+                          ohne Antrag von Ihnen.",
+    refused_in_part: "Einen Teil Ihres Antrags müssen wir ablehnen. Was wir aus welchem Grund aufbewahren, steht unten.",
+    done: "Was wir getan haben",
+    nothing_done: "Wir haben keine Daten von Ihnen gefunden, die zu löschen waren.",
+    deleted: "**{what}**: gelöscht{count}.",
+    cleared: "**{what}**: die Angaben, die Sie unmittelbar identifizieren, wurden entfernt{count}.",
+    handed_over: "**{what}**: aufbewahrt ohne Bezug zu einer Person; die Angaben, die Sie unmittelbar identifizieren, wurden \
+                  entfernt{count}.",
+    count: " (Anzahl: {n})",
+    count_unknown: ", soweit vorhanden (die Anzahl ist nicht bekannt)",
+    fields_of_others: "**{what}**: Angaben über Sie in Daten anderer Personen wurden entfernt{count}.",
+    kept_heading: "Was wir aufbewahrt haben",
+    kept: "**{what}**: unverändert aufbewahrt{count}. Grund: {reason}.",
+    kept_field: "**{field}** ({what}): aufbewahrt. Grund: {reason}.",
+    shared_field: "**{field}** ({what}): nur aufbewahrt, wo viele Kunden dieselbe Angabe haben, sonst allgemeiner oder gar nicht.",
+    shared: "**{what}**: aufbewahrt bei einer anderen Person, zu der die Daten ebenfalls gehören{count}.",
+    needed: "**{what}**: aufbewahrt ohne die Angaben, die Sie unmittelbar identifizieren, weil aufbewahrte Daten darauf \
+             verweisen{count}{until}.",
+    needed_until: "; wir löschen sie mit den letzten dieser Daten, spätestens am Tag nach dem {date}",
+    deferred: "**{what}**: unverändert aufbewahrt{count}. {duties}",
+    deferred_for_others: "**{what}**: unverändert aufbewahrt{count}, weil aufbewahrte Daten sie benötigen. {duties}",
+    by_obligation: "Wir sind gesetzlich verpflichtet, sie {until} aufzubewahren: {period} ab {start} ({law}; {ground}).",
+    by_claims: "Wir bewahren sie {until} auf, um Rechtsansprüche geltend machen, ausüben oder verteidigen zu können: die \
+                Verjährungsfrist beträgt {period} ab {start} ({law}; {ground}).",
+    by_other: "Wir bewahren sie {until} auf: {period} ab {start} ({law}; {ground}).",
+    until: "längstens bis zum {date}",
+    until_unknown: "bis zu einem Tag, der noch nicht berechnet werden kann,",
+    undated: "**{what}**: das Datum einiger dieser Daten ist nicht lesbar, so dass der letzte Tag für sie nicht bekannt ist{count}.",
+    then_deleted: "**{what}**: danach löschen wir sie.",
+    then_cleared: "**{what}**: danach entfernen wir die Angaben, die Sie unmittelbar identifizieren.",
+    then_handed_over: "**{what}**: danach entfernen wir die Angaben, die Sie unmittelbar identifizieren, und den Bezug zu Ihnen.",
+    gateway_erased: "Ihr Profil beim Zahlungsdienst **{what}**: dort gelöscht.",
+    gateway_absent: "Ihr Profil beim Zahlungsdienst **{what}**: war nicht mehr vorhanden.",
+    gateway_retained: "Der Zahlungsdienst **{what}** bewahrt einen Teil Ihres Profils auf{until}.",
+    gateway_waived: "Ihr Profil beim Zahlungsdienst **{what}**: nicht gelöscht. Dieser Schritt wurde ausgelassen.",
+    gateway_kept: "Falls Sie beim Zahlungsdienst **{what}** ein Profil haben, wird es aufbewahrt. Grund: {reason}.",
+    left: [
+        "Ihr Kundendatensatz und die oben als gelöscht genannten Daten sind in der Datenbank dieser Löschung nicht mehr vorhanden.",
+        "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. In der Datenbank dieser \
+         Löschung führt nichts mehr zu Ihnen.",
+        "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. Die verbliebenen Daten sind \
+         pseudonymisiert: sie können Ihnen noch zugeordnet werden.",
+        "Daten, die Sie identifizieren, sind noch vorhanden. Sie sind oben genannt.",
+    ],
+    leads: "Dies kann Ihnen noch zugeordnet werden oder identifiziert Sie:",
+    lead_field: "{field} ({what})",
+    lead_gateway: "der Zahlungsdienst {what}",
+    lead_token: "die Nummer Ihres Datensatzes, solange der Schlüssel unseres Löschprotokolls besteht",
+    lead_while_kept: "{what}, nur solange wir Daten aufbewahren müssen",
+    lead_until: "{what}, längstens bis zum {date}",
+    not_covered: "Dies ist nicht umfasst:",
+    unclaimed: "Zeilen unserer Datenbank, von denen nicht bekannt ist, wem sie zuzuordnen sind",
+    uncertain: "Stellen in Texten, die Sie meinen können, ohne dass dies sicher ist (Anzahl: {n})",
+    mentions: "Texte anderer Personen, in denen Sie erwähnt sein können",
+    other_systems: "Datenbanken, Dokumente, Protokolle und Suchindizes außerhalb der Datenbank dieser Löschung",
+    tables: "Tabellen unserer Datenbank, die unser Verzeichnis personenbezogener Daten nicht nennt (Anzahl: {n})",
+    ignored: "ein Teil unserer Datenbank, den unser Verzeichnis auslässt: {reason}",
+    by_trigger: "Kopien, die unsere Datenbank selbst in einer Tabelle anlegt, die unser Verzeichnis auslässt",
+    object_versions: "ältere Fassungen und Kopien der Dateien unter {what}",
+    rows_unclaimed: "Zeilen, von denen unser Verzeichnis nicht sagt, was sie sind (Anzahl: {n})",
+    rows_without_owner: "Daten unter {what}, von denen nicht bekannt ist, wem sie zuzuordnen sind (Anzahl: {n})",
+    unsearchable: "Texte unter {what}, die nicht nach Ihnen durchsucht werden können (Anzahl: {n})",
+    unreadable: "Daten unter {what}, deren Datum nicht lesbar ist (Anzahl: {n})",
+    something_else: "{what}",
+    old_bytes: "Reste gelöschter Daten können in den Dateien der Datenbank verbleiben, bis diese das nächste Mal bereinigt werden.",
+    lingering: [
+        "Es gibt keine Sicherungskopien.",
+        "Sicherungskopien werden längstens {period} nach der Löschung aufbewahrt und dann gelöscht.",
+        "Sicherungskopien werden längstens bis zum {date} aufbewahrt und dann gelöscht.",
+        "Sicherungskopien werden gelöscht, wenn {n} neuere Kopien angelegt sind.",
+        "Sicherungskopien werden ohne Enddatum aufbewahrt.",
+        "Sicherungskopien können vorhanden sein. Wann sie gelöscht werden, lässt sich derzeit nicht sagen.",
+    ],
+
+    refusal: "Ihr Antrag auf Löschung",
+    refusal_reasons: "Wir können Ihre Daten noch nicht löschen. Die Gründe:",
+    refusal_reason: "{reason} ({ground}). {data} {way_out}",
+    all_data: "Dies betrifft alle Daten, die wir über Sie haben.",
+    data_of_claim: "Dies betrifft die Daten, die für diesen Anspruch benötigt werden.",
+    data_of: "Dies betrifft: {what}.",
+    way_out: "Was dies ändern kann: {way_out}.",
+    ask_us: "Sie können uns fragen, was dies ändern kann.",
+    nothing_erased: "Auf diesen Antrag wurde nichts gelöscht. Sie können jederzeit einen neuen Antrag stellen.",
+    in_any_case: "Folgendes müssen wir in jedem Fall aufbewahren, soweit vorhanden:",
+    in_any_case_duty: "**{what}**: {period} ab {start} ({law}; {ground}).",
+    refusal_in_part: "Folgende Daten können wir noch nicht löschen:",
+    rest_erased: "Ihre übrigen Daten sind von dieser Ablehnung nicht betroffen. Sie erhalten eine Bestätigung, wenn sie gelöscht sind.",
+
+    extension: "Ihr Antrag benötigt mehr Zeit",
+    extended: "Wir können nicht innerhalb eines Monats antworten. {reason} Sie erhalten unsere Antwort spätestens am {due} ({article}).",
+    complexity: "Ihr Antrag ist komplex.",
+    number_of_requests: "Wir haben eine große Zahl von Anträgen erhalten.",
+    suspended: "Vom {from} bis zum {to} war die Frist gehemmt. {reason}",
+    for_identity: "Wir mussten Sie bitten, Ihre Identität nachzuweisen.",
+    for_clarification: "Wir mussten Sie fragen, worauf sich Ihr Antrag bezieht.",
+
+    statement: "Wie lange {sender} Ihre personenbezogenen Daten aufbewahrt",
+    in_force: "Dieser Hinweis ist aus den Regeln erzeugt, die in unseren Systemen gelten.",
+    when: "Wann wir Ihre Daten löschen",
+    case: "Fall {n}",
+    what_then: "Was dann geschieht:",
+    only_on_request: "Wir löschen nichts automatisch, sondern nur, wenn Sie es verlangen.",
+    since: " (gerechnet ab dem ersten dieser Tage, der vorliegt: {dates})",
+    will_be_deleted: "**{what}**: gelöscht.",
+    will_be_cleared: "**{what}**: aufbewahrt; die Angaben, die Sie unmittelbar identifizieren, werden entfernt.",
+    will_be_handed_over: "**{what}**: aufbewahrt ohne Bezug zu einer Person; die Angaben, die Sie unmittelbar identifizieren, werden \
+                          entfernt.",
+    will_be_kept: "**{what}**: unverändert aufbewahrt. Grund: {reason}.",
+    gateway_will_be_erased: "Ihr Profil beim Zahlungsdienst **{what}**: gelöscht.",
+    gateway_will_be_kept: "Ihr Profil beim Zahlungsdienst **{what}**: aufbewahrt. Grund: {reason}.",
+    duties: "Was wir länger aufbewahren",
+    duty_of_law: "**{what}**: gesetzliche Aufbewahrungsfrist: {period}, gerechnet ab {start} ({law}; {ground}). Danach \
+                  geschieht, was oben steht.",
+    duty_of_claims: "**{what}**: Aufbewahrung für {period}, gerechnet ab {start}, um Rechtsansprüche geltend machen, ausüben oder \
+                     verteidigen zu können ({law}; {ground}). Danach geschieht, was oben steht.",
+    duty_of_other: "**{what}**: Aufbewahrung für {period}, gerechnet ab {start} ({law}; {ground}). Danach geschieht, was oben steht.",
+    kept_with: "**{of}**: worauf eine solche Aufzeichnung unter {what} verweist, wird so lange aufbewahrt wie die Aufzeichnung.",
+    expires: "Was wir automatisch löschen",
+    expires_deleted: "**{what}**: gelöscht {when}.",
+    expires_cleared: "**{what}**: Entfernung der Angaben, die Sie unmittelbar identifizieren, {when}.",
+    expires_by_age: "{period} nach dem Datum der Aufzeichnung ({from}), auch solange Sie Kunde sind",
+    expires_by_duty: "sobald wir sie nicht mehr aufbewahren müssen",
+    at_most: "**{what}**: Aufbewahrung für höchstens {period}, gerechnet ab dem Datum der Aufzeichnung ({from}; {law}).",
+    expires_ownerless: "sobald sie niemandem mehr zugeordnet sind",
+    obstacles: "Wann wir Ihre Daten noch nicht löschen können",
+    obstacle: "{reason} ({ground}).",
+    backups: "Sicherungskopien",
+};

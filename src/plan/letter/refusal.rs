@@ -1,0 +1,163 @@
+//! The refusal of a request, from the decision.
+
+use std::collections::BTreeSet;
+
+use super::law;
+use super::words::{capitalised, fill};
+use super::writer::Writer;
+use super::{Fact, Letter, LetterError, Letterhead, Request, ToldDeferral, ToldDuty};
+use crate::data_map::ClassName;
+use crate::plan::{Blocked, BlockedBy, Decision, Deferred, Due};
+use crate::policy::{Effective, Ground, Guard, Statute, Trigger};
+use crate::treatment::RecordAction;
+
+/// Refuses a request, with reasons and remedies (Art. 12(4) GDPR). The policy is the one in force for the tenant.
+///
+/// * **Guards block the erasure.** The letter says for which data, on which ground, and what can change it. It promises
+///   nothing, and names no day: nobody knows when the guard ends. What duties keep in any case is told with its law.
+/// * **Duties keep a part.** The letter refuses that part, with law and last day. Count first:
+///   [`Engine::explain`](crate::Engine::explain) and [`Engine::plan`](crate::Engine::plan) do.
+///
+/// # Errors
+/// [`LetterError`]: nothing is refused; nothing that blocks has a ground in law, so that it has to be put right while the
+/// clock of the request goes on; the grounds leave record classes out; or the policy lacks a name or a text in the
+/// language.
+pub fn refusal(
+    head: &Letterhead,
+    request: &Request,
+    policy: &Effective,
+    decision: &Decision,
+) -> Result<Letter, LetterError> {
+    let mut writer = Writer::new(head, policy.privacy_law())?;
+    let words = writer.words;
+    writer.open(words.refusal, Some(request))?;
+    match decision {
+        Decision::Blocked(Blocked { by, deferred, .. }) => {
+            let refusing: Vec<&BlockedBy> = by.iter().filter(|by| by.ground.is_some()).collect();
+            if refusing.is_empty() {
+                return Err(LetterError::NoGround);
+            }
+            covered(policy, &refusing)?;
+            writer.introduced(words.refusal_reasons, |writer| {
+                refusing.iter().try_for_each(|by| writer.reason(policy, by))
+            })?;
+            writer.paragraph(Fact::NothingErased, words.nothing_erased);
+            writer.introduced(words.in_any_case, |writer| {
+                deferred.iter().try_for_each(|deferred| writer.in_any_case(deferred))
+            })?;
+        }
+        Decision::Due(Due { deferred, treatment, .. }) if !deferred.is_empty() => {
+            let treatment = policy.treatments().get(treatment);
+            writer.introduced(words.refusal_in_part, |writer| {
+                deferred.iter().try_for_each(|deferred| {
+                    let class = treatment.and_then(|treatment| treatment.class(deferred.class.as_str()));
+                    let action = class.map(crate::treatment::ClassTreatment::action);
+                    match deferred.rows {
+                        Some(rows) => writer.deferral(&deferred.class, &told(deferred, rows), action),
+                        None => writer.in_any_case(deferred),
+                    }
+                })
+            })?;
+            writer.paragraph(Fact::RestErased, words.rest_erased);
+        }
+        Decision::Due(_) | Decision::NotYet(_) | Decision::Nothing(_) => {
+            return Err(LetterError::NothingRefused);
+        }
+    }
+    writer.close(false);
+    Ok(writer.letter())
+}
+
+/// Checks that the grounds together cover every class that the request would treat.
+fn covered(policy: &Effective, refusing: &[&BlockedBy]) -> Result<(), LetterError> {
+    if refusing.iter().any(|by| by.data.is_empty()) {
+        return Ok(());
+    }
+    let rule = policy.triggers().get(&Trigger::Requested);
+    let treatment = rule.and_then(|rule| policy.treatments().get(rule.treatment()));
+    let treated = treatment.into_iter().flat_map(|treatment| treatment.classes());
+    let classes: BTreeSet<ClassName> = treated
+        .filter(|(_, class)| !matches!(class.action(), RecordAction::Keep { .. }))
+        .map(|(name, _)| name.clone())
+        .filter(|name| !refusing.iter().any(|by| by.data.contains(name)))
+        .collect();
+    if classes.is_empty() { Ok(()) } else { Err(LetterError::Unfounded { classes }) }
+}
+
+fn told(deferred: &Deferred, rows: u64) -> ToldDeferral {
+    let duties = deferred.duties.iter().map(|by| ToldDuty {
+        law: by.law.to_string(),
+        statute: by.statute.and_then(Statute::find),
+        ground: by.ground,
+        privacy_law: by.privacy_law,
+        period: by.terms.period,
+        start: by.terms.start,
+        until: by.until,
+    });
+    ToldDeferral {
+        rows,
+        duties: duties.collect(),
+        until: deferred.until,
+        undated: deferred.unreadable.values().copied().max().unwrap_or(0),
+        for_others: deferred.for_others,
+    }
+}
+
+impl Writer<'_> {
+    /// One reason: why, on which ground, for which data, and what can change it.
+    fn reason(&mut self, policy: &Effective, by: &BlockedBy) -> Result<(), LetterError> {
+        let words = self.words;
+        let Some(ground) = by.ground else { return Ok(()) };
+        let is_own = by.guard.as_ref().is_none_or(|guard| guard.why() != by.why);
+        let known = by.guard.as_ref().filter(|_| !is_own).and_then(words.guard);
+        // Where the policy says nothing of a way out, the sentence for the host's own staff is none for the person.
+        let says_way_out = by.guard.as_ref().is_none_or(|guard| guard.way_out() != by.way_out);
+        let (why, way_out) = match known {
+            Some([why, way_out]) => (why.to_owned(), Some(way_out.to_owned())),
+            None if says_way_out => (self.text(&by.why)?, Some(self.text(&by.way_out)?)),
+            None => (self.text(&by.why)?, None),
+        };
+        let way_out = way_out
+            .map_or_else(|| words.ask_us.to_owned(), |way_out| fill(words.way_out, &[("way_out", &way_out)]));
+        let mut data = Vec::new();
+        for class in &by.data {
+            data.push(self.class(class)?);
+        }
+        let data = match (data.is_empty(), ground) {
+            (false, _) => fill(words.data_of, &[("what", &self.listed(&data))]),
+            (true, Ground::LegalClaims) => words.data_of_claim.to_owned(),
+            (true, _) => words.all_data.to_owned(),
+        };
+        let ground = self.ground(policy.privacy_law(), ground);
+        let parts =
+            [("reason", &*capitalised(&why)), ("ground", &*ground), ("data", &*data), ("way_out", &*way_out)];
+        self.item(Fact::Refused(by.guard.clone()), fill(words.refusal_reason, &parts));
+        Ok(())
+    }
+
+    /// What a duty keeps, whatever becomes of the request: how long and by which law. No day: it depends on records that
+    /// may still come.
+    fn in_any_case(&mut self, deferred: &Deferred) -> Result<(), LetterError> {
+        let words = self.words;
+        let what = self.class(&deferred.class)?;
+        for duty in deferred.duties.iter() {
+            let law = law::of_duty(&self.head.words, &duty.law, duty.statute.and_then(Statute::find))?;
+            let (period, ground) =
+                (self.period(duty.terms.period), self.ground(duty.privacy_law, duty.ground));
+            let parts = [
+                ("what", &*what),
+                ("period", &*period),
+                ("start", (words.start)(duty.terms.start)),
+                ("law", &*law),
+                ("ground", &*ground),
+            ];
+            self.item(Fact::Deferred(deferred.class.clone()), fill(words.in_any_case_duty, &parts));
+        }
+        Ok(())
+    }
+
+    /// Why a guard refuses, for people. `None`: the guard has no words of this crate.
+    pub(super) fn guard(&self, guard: &Guard) -> Option<&'static str> {
+        (self.words.guard)(guard).map(|[why, _]| why)
+    }
+}

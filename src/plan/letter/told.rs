@@ -1,0 +1,155 @@
+//! The facts of a closed case that a letter tells.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use crate::customer::GatewayName;
+use crate::data_map::{ClassName, FieldName, NotCovered};
+use crate::plan::Tombstones;
+use crate::policy::{Ground, Period, PrivacyLaw, StartRule, Statute, Trigger};
+use crate::treatment::{Lead, Otherwise, RecordAction, Residue};
+
+/// What a closed case did, and what it left. [`Certificate::told`](crate::Certificate::told) takes it from the ledger.
+/// No policy of a later day changes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// The data protection law of the controller.
+    pub privacy_law: PrivacyLaw,
+    /// What made the customer due.
+    pub trigger: Trigger,
+    /// The day on which the case was closed, in the time zone of the policy.
+    pub on: NaiveDate,
+    /// What is left of the person.
+    pub residue: Residue,
+    /// Whether a record class claimed every row of the mapped tables.
+    pub is_all_claimed: bool,
+    /// What still leads to the person.
+    pub leads: Vec<Lead>,
+    /// What was done, per record class.
+    pub classes: Vec<ToldClass>,
+    /// What became of the profiles at payment gateways.
+    pub gateways: Vec<ToldGateway>,
+    /// Records that stay without what identifies the person, because a kept record needs them.
+    pub tombstones: Vec<Tombstones>,
+    /// The number of mentions in texts that may mean the person, and stay.
+    pub uncertain: u64,
+    /// What the erasure does not cover.
+    pub not_covered: Vec<NotCovered>,
+    /// How long copies linger, per place of backups.
+    pub backups: Vec<Lingering>,
+    /// Whether old bytes may lie in the files of the store until the next scrub.
+    pub old_bytes: bool,
+}
+
+/// What was done to one record class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldClass {
+    /// The class.
+    pub class: ClassName,
+    /// The action of the treatment.
+    pub action: RecordAction,
+    /// The number of records that were treated by the action. `Some(None)`: the number is not known. `None`: the class
+    /// was kept.
+    pub treated: Option<Option<u64>>,
+    /// The number of records that still belonged to the customer when everything was read back.
+    pub remaining: Option<u64>,
+    /// What was done instead of the action.
+    pub otherwise: Otherwise,
+    /// Personal fields that stay in treated records, and why.
+    pub kept: BTreeMap<FieldName, String>,
+    /// Personal fields that stay in tombstones, and why.
+    pub kept_meanwhile: BTreeMap<FieldName, String>,
+    /// Fields that stay in general form, where enough people share them.
+    pub group: Vec<FieldName>,
+    /// Records that duties keep for now.
+    pub deferred: Option<ToldDeferral>,
+}
+
+/// Records of a class that duties keep for now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldDeferral {
+    /// The number of records.
+    pub rows: u64,
+    /// The duties.
+    pub duties: Vec<ToldDuty>,
+    /// The last day on which one of the records is kept. `None` if no end is known.
+    pub until: Option<NaiveDate>,
+    /// The number of records whose date cannot be read.
+    pub undated: u64,
+    /// Whether the records are kept only because kept records need them.
+    pub for_others: bool,
+}
+
+/// A duty that keeps records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldDuty {
+    /// The law, in the words of the policy.
+    pub law: String,
+    /// The statute of the table, if the duty names one.
+    pub statute: Option<&'static Statute>,
+    /// The ground on which the duty overrides a request.
+    pub ground: Ground,
+    /// The data protection law that the ground belongs to.
+    pub privacy_law: PrivacyLaw,
+    /// The length of the period.
+    pub period: Period,
+    /// The start of the period.
+    pub start: StartRule,
+    /// The last day on which the duty keeps one of the records. `None` if no end is known.
+    pub until: Option<NaiveDate>,
+}
+
+/// What became of profiles at a payment gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ToldGateway {
+    /// The gateway erased a profile.
+    Erased {
+        /// The gateway.
+        gateway: GatewayName,
+    },
+    /// The gateway had no profile of the person any more.
+    Absent {
+        /// The gateway.
+        gateway: GatewayName,
+    },
+    /// The gateway keeps a part of a profile.
+    Retained {
+        /// The gateway.
+        gateway: GatewayName,
+        /// The last day, if the gateway says so.
+        until: Option<NaiveDate>,
+    },
+    /// A person decided to skip the gateway.
+    Waived {
+        /// The gateway.
+        gateway: GatewayName,
+    },
+    /// The policy keeps profiles at the gateway.
+    Kept {
+        /// The gateway.
+        gateway: GatewayName,
+        /// Why, in the policy's words.
+        reason: String,
+    },
+}
+
+/// How long copies of what was erased linger in backups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Lingering {
+    /// There are no backups.
+    Nowhere,
+    /// At most so many days after the erasure.
+    Days(u32),
+    /// Until a day.
+    Until(NaiveDate),
+    /// Until so many newer copies have been made.
+    Copies(u32),
+    /// The rule of the backups lets no copy go.
+    Unbounded,
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+}

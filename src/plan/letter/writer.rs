@@ -1,0 +1,200 @@
+//! Writes the lines of a letter, each with its fact.
+
+use chrono::NaiveDate;
+
+use super::words::{self, LawWords, Words, fill, listed, plain};
+use super::{Fact, Letter, LetterError, Letterhead, Line, Lingering, Recipients, Request, Set};
+use crate::data_map::{ClassName, FieldName};
+use crate::policy::{Ground, Period, PrivacyLaw};
+
+pub(super) struct Writer<'h> {
+    pub(super) words: &'static Words,
+    pub(super) law: &'static LawWords,
+    pub(super) head: &'h Letterhead,
+    lines: Vec<Line>,
+}
+
+impl<'h> Writer<'h> {
+    pub(super) fn new(head: &'h Letterhead, privacy_law: PrivacyLaw) -> Result<Self, LetterError> {
+        let words = words::of(head.language());
+        let law = (words.law)(privacy_law).ok_or(LetterError::NoLetters { law: privacy_law })?;
+        Ok(Self { words, law, head, lines: Vec::new() })
+    }
+
+    pub(super) fn letter(self) -> Letter {
+        Letter { lines: self.lines }
+    }
+
+    fn line(&mut self, set: Set, fact: Fact, text: String) {
+        self.lines.push(Line { set, text, fact });
+    }
+
+    pub(super) fn heading(&mut self, level: usize, text: &str) {
+        self.line(Set::Heading(level), Fact::Heading, text.to_owned());
+    }
+
+    /// Lines below a heading. Without lines there is no heading.
+    pub(super) fn section(
+        &mut self,
+        level: usize,
+        title: &str,
+        write: impl FnOnce(&mut Self) -> Result<(), LetterError>,
+    ) -> Result<(), LetterError> {
+        self.heading(level, title);
+        self.unless_empty(write)
+    }
+
+    /// Lines below an introduction. Without lines there is no introduction.
+    pub(super) fn introduced(
+        &mut self,
+        text: &str,
+        write: impl FnOnce(&mut Self) -> Result<(), LetterError>,
+    ) -> Result<(), LetterError> {
+        self.introduction(text);
+        self.unless_empty(write)
+    }
+
+    fn unless_empty(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<(), LetterError>,
+    ) -> Result<(), LetterError> {
+        let before = self.lines.len();
+        write(self)?;
+        if self.lines.len() == before {
+            self.lines.pop();
+        }
+        Ok(())
+    }
+
+    /// Words that lead to the lines below them.
+    pub(super) fn introduction(&mut self, text: &str) {
+        self.line(Set::Paragraph, Fact::Introduction, text.to_owned());
+    }
+
+    pub(super) fn paragraph(&mut self, fact: Fact, text: impl Into<String>) {
+        self.line(Set::Paragraph, fact, text.into());
+    }
+
+    pub(super) fn item(&mut self, fact: Fact, text: impl Into<String>) {
+        self.line(Set::Item, fact, text.into());
+    }
+
+    pub(super) fn date(&self, day: NaiveDate) -> String {
+        (self.words.date_format)(day)
+    }
+
+    pub(super) fn period(&self, period: Period) -> String {
+        (self.words.period)(period)
+    }
+
+    pub(super) fn ground(&self, law: PrivacyLaw, ground: Ground) -> String {
+        super::law::ground(self.head.language(), law, ground)
+    }
+
+    /// What a class or a date is called.
+    pub(super) fn name(&self, name: &str) -> Result<String, LetterError> {
+        let found = self.head.words.name(name);
+        found
+            .map(|name| plain(&name))
+            .ok_or_else(|| LetterError::NoName { language: self.head.language(), name: name.to_owned() })
+    }
+
+    pub(super) fn class(&self, class: &ClassName) -> Result<String, LetterError> {
+        self.name(class.as_str())
+    }
+
+    /// What a field of a class is called.
+    pub(super) fn field(&self, class: &ClassName, field: &FieldName) -> Result<String, LetterError> {
+        let found = self.head.words.field(class.as_str(), field.as_str());
+        found.map(|name| plain(&name)).ok_or_else(|| LetterError::NoName {
+            language: self.head.language(),
+            name: format!("{class}.{field}"),
+        })
+    }
+
+    /// A text of the policy or the map, as a clause of a sentence.
+    pub(super) fn text(&self, text: &str) -> Result<String, LetterError> {
+        let found = self.head.words.text(text);
+        found
+            .map(|text| words::clause(&text))
+            .ok_or_else(|| LetterError::NoText { language: self.head.language(), text: text.to_owned() })
+    }
+
+    pub(super) fn listed(&self, items: &[String]) -> String {
+        listed(items, self.words.and)
+    }
+
+    /// Title, date, controller, and the request if the letter answers one.
+    pub(super) fn open(&mut self, title: &str, request: Option<&Request>) -> Result<(), LetterError> {
+        let words = self.words;
+        let (sender, contact) = (plain(&self.head.controller.name), plain(&self.head.controller.contact));
+        self.heading(1, &fill(title, &[("sender", &sender)]));
+        let date = fill(words.date, &[("date", &self.date(self.head.date))]);
+        self.item(Fact::Date(self.head.date), date);
+        if let Some(request) = request {
+            if request.reference.trim().is_empty() {
+                return Err(LetterError::Empty { what: "the reference of the request" });
+            }
+            let reference = fill(words.reference, &[("reference", &plain(&request.reference))]);
+            self.item(Fact::Reference, reference);
+        }
+        let controller = fill(words.controller, &[("sender", &sender), ("contact", &contact)]);
+        self.item(Fact::Controller, controller);
+        if let Some(officer) = &self.head.controller.officer {
+            self.item(Fact::Officer, fill(words.officer, &[("officer", &plain(officer))]));
+        }
+        if let Some(request) = request {
+            let received = fill(words.received, &[("received", &self.date(request.received))]);
+            self.paragraph(Fact::Received(request.received), received);
+        }
+        Ok(())
+    }
+
+    /// How long backup copies linger.
+    pub(super) fn backups(&mut self, lingering: Lingering) {
+        let [nowhere, days, until, copies, unbounded, unknown] = self.words.lingering;
+        let text = match lingering {
+            Lingering::Nowhere => nowhere.to_owned(),
+            Lingering::Days(count) => fill(days, &[("period", &self.period(Period::days(count)))]),
+            Lingering::Until(day) => fill(until, &[("date", &self.date(day))]),
+            Lingering::Copies(count) => fill(copies, &[("n", &count.to_string())]),
+            Lingering::Unbounded => unbounded.to_owned(),
+            Lingering::Unknown => unknown.to_owned(),
+        };
+        self.paragraph(Fact::Backups(lingering), text);
+    }
+
+    /// Who was told of the erasure, or that the person may ask.
+    pub(super) fn recipients(&mut self) {
+        let text = match &self.head.recipients {
+            Recipients::Told(recipients) if !recipients.is_empty() => {
+                let recipients: Vec<String> = recipients.iter().map(|name| plain(name)).collect();
+                fill(self.law.recipients_told, &[("recipients", &self.listed(&recipients))])
+            }
+            Recipients::Told(_) | Recipients::OnRequest => self.law.recipients_on_request.to_owned(),
+        };
+        self.paragraph(Fact::Recipients, text);
+    }
+
+    /// The person's rights, complaint and remedy.
+    pub(super) fn close(&mut self, with_rights: bool) {
+        let head = self.head;
+        let sender = plain(&head.controller.name);
+        if with_rights {
+            self.paragraph(Fact::Rights, fill(self.law.rights, &[("sender", &sender)]));
+        }
+        if head.may_object {
+            self.paragraph(Fact::Objection, self.law.objection);
+        }
+        if head.has_consented {
+            self.paragraph(Fact::Consent, self.law.consent);
+        }
+        let parts = [
+            ("authority", plain(&head.authority.name)),
+            ("address", plain(&head.authority.address)),
+            ("contact", plain(&head.controller.contact)),
+        ];
+        let parts = parts.each_ref().map(|(name, text)| (*name, text.as_str()));
+        self.paragraph(Fact::Remedies, fill(self.law.remedies, &parts));
+    }
+}

@@ -1,0 +1,55 @@
+//! What is left of a person after a treatment, and the honest word for it.
+
+use std::fmt;
+
+use super::Lead;
+
+/// What is left of a person after a treatment. `as_str` is the word that plans and certificates use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Residue {
+    /// The customer's own record and everything else is deleted or handed over: *erased*.
+    Nothing,
+    /// Records stay, and nothing that the host can reach leads from them to the person: *anonymised*.
+    Anonymous,
+    /// Records stay that do not name the person, and a separate link leads to the person: *pseudonymised*.
+    Pseudonymous,
+    /// Records or profiles stay that name the person: *erased in part*.
+    InPart,
+}
+
+impl Residue {
+    /// The word: `erased`, `anonymised`, `pseudonymised` or `erased in part`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "erased",
+            Self::Anonymous => "anonymised",
+            Self::Pseudonymous => "pseudonymised",
+            Self::InPart => "erased in part",
+        }
+    }
+
+    /// What is left, given what still leads to the person and whether the customer's own record stays.
+    pub(crate) fn of<'l>(links: impl IntoIterator<Item = &'l Lead>, root_stays: bool) -> Self {
+        let worst =
+            links.into_iter().map(|link| if link.names_person() { Self::InPart } else { Self::Pseudonymous });
+        worst.max().unwrap_or(if root_stays { Self::Anonymous } else { Self::Nothing })
+    }
+
+    /// The word, with `as far as mapped` where mapped tables have rows that no record class claims: such rows may name
+    /// the person. Where something names the person anyway, the word needs no such limit.
+    pub(crate) fn word(self, is_all_claimed: bool) -> &'static str {
+        match (self, is_all_claimed) {
+            (Self::Nothing, false) => "erased as far as mapped",
+            (Self::Anonymous, false) => "anonymised as far as mapped",
+            (Self::Pseudonymous, false) => "pseudonymised as far as mapped",
+            (Self::InPart, false) | (_, true) => self.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Residue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

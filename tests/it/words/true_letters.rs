@@ -1,0 +1,534 @@
+//! Every sentence of a confirmation comes from a fact of the case, and each fact that the person has a right to know is
+//! told. The facts are read here a second time, by rules of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Days, NaiveDate};
+use fastrand::Rng;
+use relinquish::data_map::{
+    ClassName, Fact as StoreFact, Field, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
+};
+use relinquish::plan::Tombstones;
+use relinquish::plan::letter::{
+    self, Authority, Controller, Fact, Language, Letter, Letterhead, Lingering, Request, Told, ToldClass,
+    ToldDeferral, ToldDuty, ToldGateway,
+};
+use relinquish::policy::{Ground, PrivacyLaw, StartRule, Statute, Trigger};
+use relinquish::store::Otherwise;
+use relinquish::treatment::{Lead, RecordAction, Residue};
+use relinquish::{DataMap, Policy, PolicyDocument};
+
+const CLASSES: [&str; 5] = ["alpha", "bravo", "charlie", "delta", "echo"];
+
+/// What a name or a text of the host is called in each language. Each word is found in no other.
+fn said(language: Language, word: &str) -> String {
+    match language {
+        Language::Swedish => format!("{word}å"),
+        Language::German => format!("{word}ß"),
+        _ => word.to_owned(),
+    }
+}
+
+fn policy() -> Policy {
+    let class = |name: &str| {
+        RecordClass::new(name)
+            .field(Field::key("id"))
+            .field(Field::personal("name", Kind::Name))
+            .field(Field::personal(format!("field{name}"), Kind::City))
+    };
+    let map =
+        CLASSES[1..].iter().fold(DataMap::builder(class(CLASSES[0])), |map, name| map.class(class(name)));
+    let map = map.knows(StoreFact::Status).build().unwrap();
+    let mut text = String::from(
+        "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\nanonymise = { name = 'clear', city = 'clear' }\n\
+         guards = { active_subscription = { ignore = 'x' }, several_tenants = { ignore = 'x' }, not_archived = { ignore = 'x' } }\n",
+    );
+    for name in CLASSES {
+        text += &format!("treatments.t.{name} = 'anonymise'\n");
+    }
+    for language in [Language::Swedish, Language::German] {
+        for name in
+            CLASSES.iter().map(|name| (*name).to_owned()).chain(CLASSES.map(|name| format!("field{name}")))
+        {
+            text += &format!("words.{language}.names.{name} = '{}'\n", said(language, &name));
+        }
+        for reason in REASONS {
+            text += &format!("words.{language}.texts.{reason} = '{}'\n", said(language, reason));
+        }
+    }
+    let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
+    checked.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const REASONS: [&str; 3] = ["statistics", "refunds", "theft"];
+
+fn day(rng: &mut Rng) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 12, 1).unwrap() + Days::new(rng.u64(0..5_000))
+}
+
+fn some<T>(rng: &mut Rng, make: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    rng.bool().then(|| make(rng))
+}
+
+fn duty(rng: &mut Rng) -> ToldDuty {
+    let statute = rng.bool().then(|| rng.choice(Statute::all()).unwrap());
+    ToldDuty {
+        law: (*rng.choice(&REASONS).unwrap()).to_owned(),
+        statute,
+        ground: *rng.choice(&[Ground::LegalObligation, Ground::LegalClaims, Ground::Archiving]).unwrap(),
+        privacy_law: PrivacyLaw::Gdpr,
+        period: format!("{} years", rng.u32(1..20)).parse().unwrap(),
+        start: *rng.choice(&StartRule::ALL).unwrap(),
+        until: some(rng, day),
+    }
+}
+
+fn class(rng: &mut Rng, name: &str) -> ToldClass {
+    let reason = |rng: &mut Rng| (*rng.choice(&REASONS).unwrap()).to_owned();
+    let action = match rng.u32(0..4) {
+        0 => RecordAction::Delete,
+        1 => RecordAction::Anonymise,
+        2 => RecordAction::Reassign,
+        _ => RecordAction::Keep { reason: reason(rng) },
+    };
+    let is_kept = matches!(action, RecordAction::Keep { .. });
+    let field = || format!("field{name}").into();
+    let mut otherwise = Otherwise::default();
+    if !is_kept {
+        otherwise.deleted = rng.u64(0..3);
+        otherwise.fields = rng.u64(0..3);
+        otherwise.shared = rng.u64(0..3);
+    }
+    let kept: BTreeMap<_, _> =
+        some(rng, |rng| (field(), reason(rng))).into_iter().filter(|_| !is_kept).collect();
+    ToldClass {
+        class: name.into(),
+        treated: (!is_kept).then(|| some(rng, |rng| rng.u64(0..4))),
+        remaining: some(rng, |rng| rng.u64(0..4)),
+        group: if kept.is_empty() && !is_kept {
+            some(rng, |_| field()).into_iter().collect()
+        } else {
+            Vec::new()
+        },
+        kept_meanwhile: BTreeMap::new(),
+        kept,
+        otherwise,
+        deferred: some(rng, |rng| {
+            let duties: Vec<ToldDuty> = (0..rng.usize(1..3)).map(|_| duty(rng)).collect();
+            ToldDeferral {
+                rows: rng.u64(1..90),
+                until: duties.iter().filter_map(|duty| duty.until).max(),
+                duties,
+                undated: rng.u64(0..3),
+                for_others: rng.bool(),
+            }
+        })
+        .filter(|_| !is_kept),
+        action,
+    }
+}
+
+/// The facts of a case. They need not fit each other: each of them is told for itself.
+fn case(rng: &mut Rng) -> Told {
+    let classes: Vec<ToldClass> = CLASSES.iter().map(|name| class(rng, name)).collect();
+    let gateways = ["stripe", "swish"].into_iter().filter_map(|name| {
+        let gateway = name.into();
+        Some(match rng.u32(0..6) {
+            0 => ToldGateway::Erased { gateway },
+            1 => ToldGateway::Absent { gateway },
+            2 => ToldGateway::Retained { gateway, until: some(rng, day) },
+            3 => ToldGateway::Waived { gateway },
+            4 => ToldGateway::Kept { gateway, reason: (*rng.choice(&REASONS).unwrap()).to_owned() },
+            _ => return None,
+        })
+    });
+    let gateways = gateways.collect();
+    let leads = CLASSES.iter().filter_map(|name| {
+        let (class, while_kept, names) = (ClassName::from(*name), rng.bool(), rng.bool());
+        Some(match rng.u32(0..5) {
+            0 => Lead::Class { class, while_kept, names },
+            1 => Lead::Field { field: format!("field{name}").into(), class, while_kept, names },
+            2 => Lead::Token { class, while_kept },
+            _ => return None,
+        })
+    });
+    let leads: Vec<Lead> = leads.collect();
+    let mut not_covered = vec![NotCovered::Mentions, NotCovered::OtherSystems, NotCovered::Backups];
+    if rng.bool() {
+        let what = IgnoredPart::Table("old".to_owned());
+        not_covered.push(NotCovered::Ignored { what, reason: (*rng.choice(&REASONS).unwrap()).to_owned() });
+    }
+    if rng.bool() {
+        not_covered.push(NotCovered::Rows {
+            which: UnreachedRows::NoOwner { class: CLASSES[rng.usize(0..5)].into() },
+            rows: rng.u64(1..90),
+            because: relinquish::data_map::RowsBecause::NotGiven,
+            at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        });
+    }
+    Told {
+        privacy_law: *rng.choice(&[PrivacyLaw::Gdpr, PrivacyLaw::UkGdpr, PrivacyLaw::Fadp]).unwrap(),
+        trigger: *rng.choice(&[Trigger::Requested, Trigger::Cancelled]).unwrap(),
+        on: day(rng),
+        residue: *rng
+            .choice(&[Residue::Nothing, Residue::Anonymous, Residue::Pseudonymous, Residue::InPart])
+            .unwrap(),
+        is_all_claimed: rng.bool(),
+        classes,
+        gateways,
+        leads,
+        tombstones: some(rng, |rng| Tombstones {
+            class: CLASSES[rng.usize(0..5)].into(),
+            rows: rng.u64(1..90),
+            needed_by: BTreeSet::new(),
+            until: some(rng, day),
+        })
+        .into_iter()
+        .collect(),
+        uncertain: rng.u64(0..3),
+        not_covered,
+        backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        old_bytes: rng.bool(),
+    }
+}
+
+/// A date as each language writes it.
+fn written(language: Language, date: NaiveDate) -> String {
+    let english = date.format("%-d %B %Y").to_string();
+    let month = date.format("%B").to_string();
+    let n = chrono::Datelike::month0(&date) as usize;
+    let months = match language {
+        Language::Swedish => [
+            "januari",
+            "februari",
+            "mars",
+            "april",
+            "maj",
+            "juni",
+            "juli",
+            "augusti",
+            "september",
+            "oktober",
+            "november",
+            "december",
+        ],
+        Language::German => [
+            "Januar",
+            "Februar",
+            "März",
+            "April",
+            "Mai",
+            "Juni",
+            "Juli",
+            "August",
+            "September",
+            "Oktober",
+            "November",
+            "Dezember",
+        ],
+        _ => return english,
+    };
+    let text = english.replace(&month, months[n]);
+    if language == Language::German { text.replacen(' ', ". ", 1) } else { text }
+}
+
+/// What has to be in the line of a fact, once for each line that tells it.
+type Wanted = Vec<(Fact, Vec<String>)>;
+
+fn of_class(told: &Told, language: Language, of: &ToldClass, wanted: &mut Wanted) {
+    let class = &of.class;
+    let name = said(language, class.as_str());
+    let with = |more: &[String]| [&[format!("**{name}**")][..], more].concat();
+    if let Some(count) = of.treated.filter(|count| *count != Some(0)) {
+        let fact = match of.action {
+            RecordAction::Delete => Fact::Deleted(class.clone()),
+            RecordAction::Anonymise => Fact::Cleared(class.clone()),
+            _ => Fact::HandedOver(class.clone()),
+        };
+        wanted.push((fact, with(&count.map(|n| format!(": {n})")).into_iter().collect::<Vec<_>>())));
+    }
+    for (n, fact) in [
+        (of.otherwise.deleted, Fact::Deleted(class.clone())),
+        (of.otherwise.fields, Fact::FieldsOfOthers(class.clone())),
+        (of.otherwise.shared, Fact::Shared(class.clone())),
+    ] {
+        if n > 0 {
+            wanted.push((fact, with(&[format!(": {n})")])));
+        }
+    }
+    let is_left = of.remaining != Some(0);
+    if let (RecordAction::Keep { reason }, true) = (&of.action, is_left) {
+        wanted.push((Fact::Kept(class.clone()), with(&[said(language, reason)])));
+    }
+    if is_left && matches!(of.action, RecordAction::Anonymise | RecordAction::Reassign) {
+        for (field, reason) in &of.kept {
+            let fact = Fact::KeptField(class.clone(), field.clone());
+            wanted.push((fact, vec![said(language, field.as_str()), name.clone(), said(language, reason)]));
+        }
+        for field in &of.group {
+            let fact = Fact::SharedField(class.clone(), field.clone());
+            wanted.push((fact, vec![said(language, field.as_str()), name.clone()]));
+        }
+    }
+    let Some(deferral) = &of.deferred else { return };
+    let mut parts = with(&[format!(": {})", deferral.rows)]);
+    for duty in &deferral.duties {
+        parts.extend(duty.until.map(|day| written(language, day)));
+        parts.push(match (duty.statute, language) {
+            (Some(statute), Language::English) => statute.english.to_owned(),
+            (Some(statute), _) => statute.cited.to_owned(),
+            (None, _) => said(language, &duty.law),
+        });
+        // A limitation period requires nothing.
+        parts.push(
+            match (duty.ground, language) {
+                (Ground::LegalObligation, Language::Swedish) => "enligt lag skyldiga",
+                (Ground::LegalObligation, Language::German) => "gesetzlich verpflichtet",
+                (Ground::LegalObligation, _) => "required by law",
+                (Ground::LegalClaims, Language::Swedish) => "rättsliga anspråk",
+                (Ground::LegalClaims, Language::German) => "Rechtsansprüche",
+                (Ground::LegalClaims, _) => "legal claims",
+                _ => "",
+            }
+            .to_owned(),
+        );
+    }
+    wanted.push((Fact::Deferred(class.clone()), parts));
+    if deferral.undated > 0 {
+        wanted.push((Fact::Undated(class.clone()), with(&[format!(": {})", deferral.undated)])));
+    }
+    wanted.push((Fact::Afterwards(class.clone()), with(&[])));
+    let _ = told;
+}
+
+/// Everything that the person has a right to know of the case, and nothing else.
+fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> Wanted {
+    let mut wanted: Wanted = Vec::new();
+    let date = |day| vec![written(language, day)];
+    wanted.push((Fact::Date(written_on()), date(written_on())));
+    wanted.push((Fact::Controller, vec!["Berg & Son".to_owned(), "1 High Street".to_owned()]));
+    match request {
+        Some(request) => {
+            wanted.push((Fact::Reference, vec!["R-1".to_owned()]));
+            wanted.push((Fact::Received(request.received), date(request.received)));
+            wanted.push((Fact::CarriedOut(told.on), date(told.on)));
+            if told.classes.iter().any(|of| of.deferred.is_some()) {
+                wanted.push((Fact::RefusedInPart, Vec::new()));
+            }
+        }
+        None => wanted.push((Fact::CarriedOutUnasked(told.on), date(told.on))),
+    }
+    for of in &told.classes {
+        of_class(told, language, of, &mut wanted);
+    }
+    for gateway in &told.gateways {
+        let (name, more) = match gateway {
+            ToldGateway::Erased { gateway }
+            | ToldGateway::Absent { gateway }
+            | ToldGateway::Waived { gateway } => (gateway, None),
+            ToldGateway::Retained { gateway, until } => (gateway, until.map(|day| written(language, day))),
+            ToldGateway::Kept { gateway, reason } => (gateway, Some(said(language, reason))),
+            _ => unreachable!(),
+        };
+        let parts = [name.to_string()].into_iter().chain(more).collect();
+        wanted.push((Fact::Gateway(gateway.clone()), parts));
+    }
+    let is_done = |(fact, _): &(Fact, _)| match fact {
+        Fact::Deleted(_) | Fact::Cleared(_) | Fact::HandedOver(_) | Fact::FieldsOfOthers(_) => true,
+        Fact::Gateway(gateway) => matches!(gateway, ToldGateway::Erased { .. } | ToldGateway::Absent { .. }),
+        _ => false,
+    };
+    if !wanted.iter().any(is_done) {
+        wanted.push((Fact::NothingDone, Vec::new()));
+    }
+    for stays in &told.tombstones {
+        let parts = [said(language, stays.class.as_str()), format!(": {})", stays.rows)].into_iter();
+        let parts = parts.chain(stays.until.map(|day| written(language, day))).collect();
+        wanted.push((Fact::Needed(stays.class.clone()), parts));
+    }
+    wanted.push((Fact::Left(told.residue), Vec::new()));
+    for lead in &told.leads {
+        let parts = match lead {
+            Lead::Class { class, .. } => vec![said(language, class.as_str())],
+            Lead::Field { class, field, .. } => {
+                vec![said(language, class.as_str()), said(language, field.as_str())]
+            }
+            _ => Vec::new(),
+        };
+        wanted.push((Fact::Lead(lead.clone()), parts));
+    }
+    if !told.is_all_claimed {
+        wanted.push((Fact::Unclaimed, Vec::new()));
+    }
+    if told.uncertain > 0 {
+        wanted.push((Fact::Uncertain, vec![told.uncertain.to_string()]));
+    }
+    for what in told.not_covered.iter().filter(|what| **what != NotCovered::Backups) {
+        let parts = match what {
+            NotCovered::Ignored { reason, .. } => vec![said(language, reason)],
+            NotCovered::Rows { which: UnreachedRows::NoOwner { class }, rows, .. } => {
+                vec![said(language, class.as_str()), rows.to_string()]
+            }
+            _ => Vec::new(),
+        };
+        wanted.push((Fact::NotCovered(what.clone()), parts));
+    }
+    let lingering = told.backups.first().copied().unwrap_or(Lingering::Days(30));
+    let parts = match lingering {
+        Lingering::Until(day) => date(day),
+        _ => vec!["30".to_owned()],
+    };
+    wanted.push((Fact::Backups(lingering), parts));
+    if told.old_bytes {
+        wanted.push((Fact::OldBytes, Vec::new()));
+    }
+    let remedy = match told.privacy_law {
+        PrivacyLaw::UkGdpr => "164A",
+        PrivacyLaw::Fadp => "49",
+        _ => "77",
+    };
+    wanted.push((Fact::Recipients, Vec::new()));
+    wanted.push((Fact::Rights, vec!["Berg & Son".to_owned()]));
+    let authority = ["the Authority", "2 High Street", remedy];
+    wanted.push((Fact::Remedies, authority.map(str::to_owned).to_vec()));
+    wanted
+}
+
+fn written_on() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 30).unwrap()
+}
+
+/// The lines of a letter, without its headings and introductions.
+fn lines(letter: &Letter) -> Vec<(Fact, String)> {
+    let lines = letter.lines().filter(|(fact, _)| !matches!(fact, Fact::Heading | Fact::Introduction));
+    lines.map(|(fact, text)| (fact.clone(), text.to_owned())).collect()
+}
+
+/// Sentences without a fact, facts without a sentence, and sentences that do not say what their fact is.
+fn faults(lines: &[(Fact, String)], mut wanted: Wanted, language: Language) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (fact, text) in lines {
+        if text.contains(['{', '}']) || text.trim().is_empty() {
+            faults.push(format!("not filled in: {text}"));
+        }
+        let is_it = |(wanted, parts): &(Fact, Vec<String>)| {
+            wanted == fact && parts.iter().all(|part| text.contains(part.as_str()))
+        };
+        let Some(n) = wanted.iter().position(is_it) else {
+            faults.push(format!("comes from no fact: {fact:?}: {text}"));
+            continue;
+        };
+        let (_, parts) = wanted.remove(n);
+        // Nothing of another fact: no other class, and no day that is not this fact's.
+        let others = CLASSES.iter().map(|class| said(language, class));
+        for other in others.filter(|other| text.contains(other.as_str())) {
+            if !parts.iter().any(|part| part.contains(other.as_str())) {
+                faults.push(format!("speaks of {other}: {fact:?}: {text}"));
+            }
+        }
+    }
+    faults.extend(wanted.into_iter().map(|(fact, parts)| format!("is not told: {fact:?} {parts:?}")));
+    faults
+}
+
+fn letter(policy: &Policy, told: &Told, request: Option<&Request>, language: Language) -> Letter {
+    let controller = Controller::new("Berg & Son", "1 High Street");
+    let authority = Authority::new("the Authority", "2 High Street");
+    let head = Letterhead::new(policy, language, controller, authority, written_on()).unwrap();
+    letter::confirmation(&head.with_backups(Lingering::Days(30)), request, told).unwrap()
+}
+
+fn request_of(told: &Told) -> Option<Request> {
+    let received = NaiveDate::from_ymd_opt(2026, 10, 30).unwrap();
+    (told.trigger == Trigger::Requested).then(|| Request::new("R-1", received))
+}
+
+#[test]
+fn every_sentence_comes_from_a_fact_and_each_fact_is_told() {
+    let policy = policy();
+    for seed in 0..2_000 {
+        let mut rng = Rng::with_seed(seed);
+        let told = case(&mut rng);
+        let request = request_of(&told);
+        let language = Language::ALL[rng.usize(0..3)];
+        let letter = letter(&policy, &told, request.as_ref(), language);
+        let faults = faults(&lines(&letter), right_to_know(&told, request.as_ref(), language), language);
+        assert!(faults.is_empty(), "seed {seed}, {language}\n{}\n{letter}", faults.join("\n"));
+    }
+}
+
+/// Whoever leaves a fact out, tells another one, or writes from today's policy instead of the case is found out.
+#[test]
+fn a_letter_that_says_more_less_or_something_else_is_found_out() {
+    let policy = policy();
+    let language = Language::English;
+    let mut found = [0; 4];
+    for seed in 0..500 {
+        let mut rng = Rng::with_seed(seed);
+        let told = case(&mut rng);
+        let request = request_of(&told);
+        let honest = lines(&letter(&policy, &told, request.as_ref(), language));
+        let wanted = || right_to_know(&told, request.as_ref(), language);
+        let is_found = |lines: &[(Fact, String)]| !faults(lines, wanted(), language).is_empty();
+        let mut less = honest.clone();
+        less.remove(rng.usize(0..less.len()));
+        assert!(is_found(&less), "seed {seed}: less");
+        let mut more = honest.clone();
+        more.push((Fact::Deleted("foxtrot".into()), "**foxtrot**: deleted (records: 1).".to_owned()));
+        assert!(is_found(&more), "seed {seed}: more");
+        found[0] += 2;
+        // The policy of the day keeps what the case deleted.
+        let mut today = told.clone();
+        for of in today
+            .classes
+            .iter_mut()
+            .filter(|of| of.action == RecordAction::Delete && of.treated != Some(Some(0)))
+        {
+            of.action = RecordAction::Keep { reason: REASONS[0].to_owned() };
+            of.treated = None;
+            found[1] += 1;
+        }
+        if today != told {
+            assert!(
+                is_found(&lines(&letter(&policy, &today, request.as_ref(), language))),
+                "seed {seed}: today"
+            );
+        }
+        // A gateway that was waived is called erased.
+        let mut waived = told.clone();
+        for gateway in &mut waived.gateways {
+            if let ToldGateway::Waived { gateway: name } = gateway {
+                *gateway = ToldGateway::Erased { gateway: name.clone() };
+                found[2] += 1;
+            }
+        }
+        if waived != told {
+            assert!(
+                is_found(&lines(&letter(&policy, &waived, request.as_ref(), language))),
+                "seed {seed}: waived"
+            );
+        }
+        // A limitation period is told as a duty, and a day is another one.
+        let mut duties = told.clone();
+        for duty in duties
+            .classes
+            .iter_mut()
+            .flat_map(|of| &mut of.deferred)
+            .flat_map(|deferral| &mut deferral.duties)
+        {
+            match (duty.ground, duty.until) {
+                (Ground::LegalClaims, _) => duty.ground = Ground::LegalObligation,
+                (_, Some(until)) => duty.until = until.succ_opt(),
+                _ => continue,
+            }
+            found[3] += 1;
+        }
+        if duties != told {
+            assert!(
+                is_found(&lines(&letter(&policy, &duties, request.as_ref(), language))),
+                "seed {seed}: duties"
+            );
+        }
+    }
+    assert!(found.iter().all(|times| *times > 50), "{found:?}");
+}

@@ -13,9 +13,10 @@ use crate::digest::Digest;
 use crate::store::by_record::fits;
 use crate::store::sql::{NoTable, Work, values};
 use crate::store::{
-    Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, KeepsMark,
-    ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest, Reactivated,
-    Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest, UncertainMention,
+    Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
+    KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest,
+    Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
+    UncertainMention,
 };
 
 #[async_trait]

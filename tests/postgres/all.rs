@@ -11,6 +11,7 @@ mod guarded;
 mod hosts;
 mod journey;
 mod ownership;
+mod restored;
 mod schemas;
 mod server;
 mod shop;

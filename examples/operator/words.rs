@@ -334,7 +334,7 @@ pub(crate) async fn letter(args: &LetterArgs) -> Result<Answer, Failure> {
                 // What stands in the way, or that nothing does, the decision says.
                 Err(error @ (LetterError::NothingRefused | LetterError::NoGround)) => Answer::refused(
                     &json!({ "decision": found.decision }),
-                    format!("refused: {error}: {}", found.decision),
+                    format!("refused: {error}\n{}", found.decision),
                 ),
                 letter => answer(letter, "letter"),
             })

@@ -15,7 +15,25 @@
 //! | Why is this the decision? | [`Engine::explain`](crate::Engine::explain) |
 //! | Whom would a changed policy hit? | [`Engine::impact`](crate::Engine::impact) |
 //! | Which customers are blocked because a fact cannot be read, such as a date in an unknown form? | [`Engine::unreadable`](crate::Engine::unreadable) |
-//! | What do we write to the person, in English or Swedish? | [`plan::letter`](crate::plan::letter) |
+//! | What do we write to the person, in English, Swedish or German? | [`plan::letter`](crate::plan::letter) |
+//! | What is our deletion concept, in the terms of ISO/IEC 27555? | [`policy::Concept`](crate::policy::Concept) |
+//! | May a longer law apply than the one that we named? | [`Policy::notes`](crate::Policy::notes) |
+//!
+//! # Letters
+//!
+//! A letter says what is true of the case, and no more:
+//!
+//! * A **confirmation** is made from the [certificate](crate::Certificate::told), never from today's policy. It lists what was done with
+//!   numbers, what is kept by which law and until when, what still leads to the person, and what is not covered. Where duties keep a part,
+//!   the request is refused in that part, and the letter says so. Nobody who did not ask gets a letter about a request.
+//! * A **refusal** because of a guard names no day, because nobody knows when the guard ends. That other companies need the data, and that
+//!   the person asked for a restriction (Art. 18(2)), are no grounds: there is no letter, and the clock goes on.
+//! * A **limitation period** allows to keep, and requires nothing. A letter says "so that we can establish, exercise or defend legal
+//!   claims".
+//! * The **statutes** of the duties decide whether the GDPR, the UK GDPR or the Swiss FADP is cited. `privacy_law` decides where they do not
+//!   agree.
+//! * The host gives what no policy knows: contact, authority with address, reference and day of receipt, recipients, and whether the person
+//!   may object or has consented. Without contact, authority, reference and day there is no letter.
 //!
 //! # Records that expire
 //!

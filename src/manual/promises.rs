@@ -17,7 +17,10 @@
 //!    to ask again, and if a person had asked, it is done with `sweep = false` as well. If the customer returns, all periods start again.
 //!    A customer has returned who is no longer archived, or whose own record holds new values. A customer has also returned whose date of
 //!    last activity is later than before.
-//! 8. **Honest words.** While something personal is kept, plan and certificate say *pseudonymised*, and through what.
+//! 8. **Honest words.** Plan and certificate say *erased in part* while something names the person: a record that a duty keeps, a profile
+//!    that was not erased. They say *pseudonymised* while something else leads to the person, and through what. A row that stays has the
+//!    customer's key, and from it and the ledger's key anybody can compute the ledger's token. So *anonymised* is said only after the token
+//!    was destroyed.
 //!
 //! # Mandates
 //!

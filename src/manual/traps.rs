@@ -146,7 +146,7 @@
 //! *The trap.* The request is refused without a reason and without a date. The person takes it for a bug, and asks the authority.
 //!
 //! *Here.* A refusal names the guard or the duty, the ground in law, and what would lift it or on which day it ends. The letter to the
-//! person is made from that decision.
+//! person is made from that decision, and is not written where the law gives no ground.
 //!
 //! *Tests.* `a_refusal_names_its_guard_and_its_ground`, `not_yet_names_the_day_and_as_of_looks_ahead`,
 //! `a_refusal_reads_as_a_person_would_write_it`.

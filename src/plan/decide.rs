@@ -753,7 +753,11 @@ impl fmt::Display for Decision {
 impl fmt::Display for Again {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { case, at, because } = self;
-        write!(f, "for what is missing: treated on {} (case {case}), and {because}", at.date_naive())
+        write!(
+            f,
+            "for what is missing: treated at {} (case {case}), and {because}",
+            at.format("%F %H:%M UTC")
+        )
     }
 }
 
@@ -778,7 +782,8 @@ impl fmt::Display for Nothing {
             Self::Never { trigger } => write!(f, "the period of {trigger} ends beyond the calendar"),
             Self::NoSuchTreatment { treatment } => write!(f, "the policy has no treatment {treatment}"),
             Self::TreatedBefore { case, at, .. } => {
-                write!(f, "treated the same way on {} (case {case}), and nothing is missing", at.date_naive())
+                let at = at.format("%F %H:%M UTC");
+                write!(f, "treated the same way at {at} (case {case}), and nothing is missing")
             }
             Self::StandIn => {
                 f.write_str("this is the tenant's \"Unknown Customer\", which stands for nobody")

@@ -184,7 +184,8 @@ pub(super) const WORDS: Words = Words {
     needed: "**{what}**: kept without the fields that identify you directly, because records that we keep refer to them{count}{until}.",
     needed_until: "; they are deleted with the last of those records, on the day after {date} at the latest",
     deferred: "**{what}**: kept unchanged{count}. {duties}",
-    deferred_for_others: "**{what}**: kept unchanged{count}, because records that we keep need them. {duties}",
+    deferred_for_others: "**{what}**: kept unchanged{count}, because other records that we keep need them. For those other records: \
+                          {duties}",
     by_obligation: "We are required by law to keep them {until}: {period} from {start} ({law}; {ground}).",
     by_claims: "We keep them {until} so that we can establish, exercise or defend legal claims: the limitation period is {period} from \
                 {start} ({law}; {ground}).",

@@ -228,7 +228,8 @@ pub(super) const WORDS: Words = Words {
              verweisen{count}{until}.",
     needed_until: "; wir löschen sie mit den letzten dieser Daten, spätestens am Tag nach dem {date}",
     deferred: "**{what}**: unverändert aufbewahrt{count}. {duties}",
-    deferred_for_others: "**{what}**: unverändert aufbewahrt{count}, weil aufbewahrte Daten sie benötigen. {duties}",
+    deferred_for_others: "**{what}**: unverändert aufbewahrt{count}, weil andere aufbewahrte Daten sie benötigen. Für jene anderen Daten \
+                          gilt: {duties}",
     by_obligation: "Wir sind gesetzlich verpflichtet, sie {until} aufzubewahren: {period} ab {start} ({law}; {ground}).",
     by_claims: "Wir bewahren sie {until} auf, um Rechtsansprüche geltend machen, ausüben oder verteidigen zu können: die \
                 Verjährungsfrist beträgt {period} ab {start} ({law}; {ground}).",

@@ -11,6 +11,34 @@
 //! English, Swedish or German; all texts of a language are in one place. What the host's classes and fields are called
 //! in a language, and what the host's own texts are there, the [policy](crate::policy) says. Nothing in a letter names
 //! the person: the host puts the salutation above. This is no legal advice.
+//!
+//! ```
+//! use relinquish::data_map::{Fact, Field, Kind, RecordClass};
+//! use relinquish::plan::decide;
+//! use relinquish::plan::letter::{self, Authority, Controller, Language, Letterhead, Request};
+//! use relinquish::{Asked, Customer, DataMap, PolicyDocument};
+//!
+//! let class = RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+//! let map = DataMap::builder(class).knows(Fact::ActiveSubscriptions).build()?;
+//! let policy = PolicyDocument::from_toml(
+//!     "version = 1\nsweep = false\ntriggers.requested = { treatment = 'clear' }\nanonymise.name = 'clear'
+//!      guards = { several_tenants = { ignore = 'one shop' }, not_archived = { ignore = 'no status' } }
+//!      treatments.clear.customer = 'anonymise'
+//!      words.sv.names.customer = 'kunduppgifter'",
+//! )?
+//! .check(&map)?;
+//! let mut customer = Customer::new("7", "the shop");
+//! customer.active_subscriptions = 1;
+//! let decision = decide(&policy, &customer, &Asked::request(), &[], "2026-11-30T09:00:00Z".parse()?);
+//!
+//! let controller = Controller::new("Fjord", "info@fjord.example");
+//! let authority = Authority::new("Integritetsskyddsmyndigheten", "Box 8114, 104 20 Stockholm");
+//! let head = Letterhead::new(&policy, Language::Swedish, controller, authority, "2026-11-30".parse()?)?;
+//! let request = Request::new("R-1", "2026-11-27".parse()?);
+//! let letter = letter::refusal(&head, &request, policy.everyone(), &decision)?.to_string();
+//! assert!(letter.contains("Det som kan ändra detta: säg upp abonnemanget."));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -218,7 +218,8 @@ pub(super) const WORDS: Words = Words {
              dem{count}{until}.",
     needed_until: "; de raderas med de sista av dessa, senast dagen efter den {date}",
     deferred: "**{what}**: sparas oförändrat{count}. {duties}",
-    deferred_for_others: "**{what}**: sparas oförändrat{count}, eftersom uppgifter som vi sparar behöver dem. {duties}",
+    deferred_for_others: "**{what}**: sparas oförändrat{count}, eftersom andra uppgifter som vi sparar behöver dem. För de andra uppgifterna \
+                          gäller: {duties}",
     by_obligation: "Vi är enligt lag skyldiga att spara dem {until}: {period} från {start} (enligt {law}; {ground}).",
     by_claims: "Vi sparar dem {until} för att kunna fastställa, göra gällande eller försvara rättsliga anspråk: preskriptionstiden är \
                 {period} från {start} (enligt {law}; {ground}).",

@@ -2,21 +2,23 @@
 //! told. The facts are read here a second time, by rules of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use chrono::{Days, NaiveDate};
 use fastrand::Rng;
+use relinquish::customer::HoldKind;
 use relinquish::data_map::{
     ClassName, Fact as StoreFact, Field, IgnoredPart, Kind, NotCovered, RecordClass, UnreachedRows,
 };
-use relinquish::plan::Tombstones;
 use relinquish::plan::letter::{
-    self, Authority, Controller, Fact, Language, Letter, Letterhead, Lingering, Request, Told, ToldClass,
-    ToldDeferral, ToldDuty, ToldGateway,
+    self, Authority, Controller, Fact, Language, Letter, LetterError, Letterhead, Lingering, Request, Told,
+    ToldClass, ToldDeferral, ToldDuty, ToldGateway,
 };
-use relinquish::policy::{Ground, PrivacyLaw, StartRule, Statute, Trigger};
+use relinquish::plan::{Tombstones, decide};
+use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Trigger};
 use relinquish::store::Otherwise;
 use relinquish::treatment::{Lead, RecordAction, Residue};
-use relinquish::{DataMap, Policy, PolicyDocument};
+use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
 
 const CLASSES: [&str; 5] = ["alpha", "bravo", "charlie", "delta", "echo"];
 
@@ -44,16 +46,16 @@ fn policy() -> Policy {
          guards = { active_subscription = { ignore = 'x' }, several_tenants = { ignore = 'x' }, not_archived = { ignore = 'x' } }\n",
     );
     for name in CLASSES {
-        text += &format!("treatments.t.{name} = 'anonymise'\n");
+        writeln!(text, "treatments.t.{name} = 'anonymise'").unwrap();
     }
     for language in [Language::Swedish, Language::German] {
         for name in
             CLASSES.iter().map(|name| (*name).to_owned()).chain(CLASSES.map(|name| format!("field{name}")))
         {
-            text += &format!("words.{language}.names.{name} = '{}'\n", said(language, &name));
+            writeln!(text, "words.{language}.names.{name} = '{}'", said(language, &name)).unwrap();
         }
         for reason in REASONS {
-            text += &format!("words.{language}.texts.{reason} = '{}'\n", said(language, reason));
+            writeln!(text, "words.{language}.texts.{reason} = '{}'", said(language, reason)).unwrap();
         }
     }
     let checked = PolicyDocument::from_toml(&text).and_then(|policy| policy.check(&map));
@@ -531,4 +533,119 @@ fn a_letter_that_says_more_less_or_something_else_is_found_out() {
         }
     }
     assert!(found.iter().all(|times| *times > 50), "{found:?}");
+}
+
+/// A policy under which every guard refuses, with a duty. One guard of the host's own covers a part of the data.
+fn guarded() -> (Policy, Vec<(Guard, Option<&'static str>)>) {
+    let class =
+        RecordClass::new("customer").field(Field::key("id")).field(Field::personal("name", Kind::Name));
+    let bill = RecordClass::new("bill").field(Field::key("id")).field(Field::plain("day").dated());
+    let facts = [
+        StoreFact::Status,
+        StoreFact::Tenants,
+        StoreFact::ActiveSubscriptions,
+        StoreFact::UnpaidInvoices,
+        StoreFact::OpenDisputes,
+        StoreFact::Holds,
+    ];
+    let map = facts
+        .into_iter()
+        .fold(DataMap::builder(class).class(bill), relinquish::data_map::DataMapBuilder::knows);
+    let map = map.state("vip").build().unwrap();
+    let text = "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\nanonymise.name = 'clear'\n\
+                guards = { active_subscription = 'block', several_tenants = 'block', not_archived = { ignore = 'x' }, vip = { block = \
+                'statistics', ground = '17(3)(a)', data = 'bill' } }\n\
+                treatments.t = { customer = 'anonymise', bill = 'delete' }\n\
+                duties.books = { classes = 'bill', statute = 'SE/BFL/7:2', from = 'day' }";
+    let checked = PolicyDocument::from_toml(text).and_then(|policy| policy.check(&map));
+    // The guard, and the article on which it refuses. None: the law gives no ground.
+    let guards = vec![
+        (Guard::ActiveSubscription, Some("17(1)(a)")),
+        (Guard::SeveralTenants, None),
+        (Guard::UnpaidInvoice, Some("17(3)(e)")),
+        (Guard::OpenDispute, Some("17(3)(e)")),
+        (Guard::Hold(HoldKind::LegalClaim), Some("17(3)(e)")),
+        (Guard::Hold(HoldKind::Restriction), None),
+        (Guard::Hold(HoldKind::AuthorityOrder), Some("17(3)(b)")),
+        (Guard::Own("vip".into()), Some("17(3)(a)")),
+    ];
+    (checked.unwrap_or_else(|problems| panic!("{problems}")), guards)
+}
+
+fn with(guards: &[&Guard]) -> Customer {
+    let mut one = Customer::new("1", "any");
+    one.states.insert("vip".into(), false);
+    for guard in guards {
+        match guard {
+            Guard::ActiveSubscription => one.active_subscriptions = 1,
+            Guard::SeveralTenants => one.tenants = 2,
+            Guard::UnpaidInvoice => one.unpaid_invoices = 1,
+            Guard::OpenDispute => one.open_disputes = 1,
+            Guard::Hold(kind) => drop(one.holds.insert(*kind)),
+            Guard::Own(state) => drop(one.states.insert(state.clone(), true)),
+            _ => unreachable!(),
+        }
+    }
+    one
+}
+
+/// Every set of guards there is: a refusal names those with a ground, each with it, and no other.
+#[test]
+fn a_refusal_names_every_ground_and_nothing_that_is_none() {
+    let (policy, guards) = guarded();
+    let controller = Controller::new("Berg & Son", "1 High Street");
+    let authority = Authority::new("the Authority", "2 High Street");
+    let head = Letterhead::new(&policy, Language::English, controller, authority, written_on()).unwrap();
+    let request = Request::new("R-1", NaiveDate::from_ymd_opt(2026, 10, 30).unwrap());
+    let mut refused = 0;
+    for set in 0..1_usize << guards.len() {
+        let up: Vec<&(Guard, Option<&str>)> =
+            guards.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0).map(|(_, guard)| guard).collect();
+        let one = with(&up.iter().map(|(guard, _)| guard).collect::<Vec<_>>());
+        let decision = decide(&policy, &one, &Asked::request(), &[], "2026-11-30T12:00:00Z".parse().unwrap());
+        let letter = letter::refusal(&head, &request, policy.everyone(), &decision);
+        let grounds: Vec<_> = up.iter().filter_map(|(guard, ground)| Some((guard, (*ground)?))).collect();
+        let only_vip = grounds.iter().all(|(guard, _)| matches!(guard, Guard::Own(_)));
+        if up.is_empty() {
+            // A duty keeps a part, and nobody has counted.
+            assert!(letter.unwrap().lines().any(|(fact, _)| *fact == Fact::RestErased));
+            continue;
+        }
+        if grounds.is_empty() {
+            assert_eq!(letter, Err(LetterError::NoGround), "{decision}");
+            continue;
+        }
+        if only_vip {
+            // The ground covers bills, and nothing keeps the customer's own record.
+            assert_eq!(letter, Err(LetterError::Unfounded { classes: ["customer".into()].into() }));
+            continue;
+        }
+        let mut wanted: Wanted = vec![
+            (Fact::Date(written_on()), Vec::new()),
+            (Fact::Reference, vec!["R-1".to_owned()]),
+            (Fact::Controller, vec!["1 High Street".to_owned()]),
+            (Fact::Received(request.received), vec!["30 October 2026".to_owned()]),
+            (Fact::NothingErased, Vec::new()),
+            (Fact::Deferred("bill".into()), vec!["7 years".to_owned(), "17(3)(b)".to_owned()]),
+            (Fact::Remedies, vec!["the Authority".to_owned(), "2 High Street".to_owned(), "77".to_owned()]),
+        ];
+        wanted.extend(grounds.iter().map(|(guard, ground)| {
+            let data = if matches!(guard, Guard::Own(_)) { "This concerns: bill." } else { "This concerns" };
+            (Fact::Refused(Some((*guard).clone())), vec![(*ground).to_owned(), data.to_owned()])
+        }));
+        let lines = lines(&letter.unwrap());
+        let found = faults(&lines, wanted.clone(), Language::English);
+        assert!(found.is_empty(), "{decision}\n{found:?}");
+        for n in 0..lines.len() {
+            let mut less = lines.clone();
+            less.remove(n);
+            assert!(
+                !faults(&less, wanted.clone(), Language::English).is_empty(),
+                "nobody misses {:?}",
+                lines[n]
+            );
+        }
+        refused += 1;
+    }
+    assert!(refused > 200, "{refused}");
 }

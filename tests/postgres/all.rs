@@ -11,6 +11,7 @@ mod guarded;
 mod hosts;
 mod journey;
 mod ownership;
+mod same;
 mod schemas;
 mod server;
 mod shop;

@@ -184,22 +184,22 @@ async fn story(
     let policy = policy.check(store.data_map()).unwrap_or_else(|problems| panic!("{problems}"));
     let treatment =
         |name: &str| -> Arc<Treatment> { policy.dated(&"us".into(), &policy.treatments()[name], now()) };
-    let mut story = Vec::new();
+    let mut told = Vec::new();
     let census = store.census(&CensusRequest::new(now())).await.unwrap();
-    story.push(format!("{:?}", census.tables));
+    told.push(format!("{:?}", census.tables));
     let page = store.page(&PageRequest::new(100)).await.unwrap();
     let customers: Vec<_> = page.customers.iter().map(|facts| facts.id.clone()).collect();
-    story.push(format!("{:?}", page.customers));
-    story.extend(said(store.identifiers(&customers).await.unwrap()));
+    told.push(format!("{:?}", page.customers));
+    told.extend(said(store.identifiers(&customers).await.unwrap()));
     for name in ["leave", "vanish"] {
         let request = TallyRequest::new(customers.clone(), treatment(name)).at(now());
-        story.push(format!("{name} would do"));
-        story.extend(said(store.tally(&request).await.unwrap()));
-        story.extend(said(store.list_uncertain(&request).await.unwrap()));
+        told.push(format!("{name} would do"));
+        told.extend(said(store.tally(&request).await.unwrap()));
+        told.extend(said(store.list_uncertain(&request).await.unwrap()));
     }
     let orphans =
         OwnerlessRequest::new([("comment".into(), Ownerless::Gone)].into(), treatment("orphans"), now());
-    story.push(format!("{:?}", store.count_ownerless(&orphans).await.unwrap()));
+    told.push(format!("{:?}", store.count_ownerless(&orphans).await.unwrap()));
     // Two together, the others one by one, each by another treatment than the one before.
     let (first, rest) = order.split_at(2);
     let groups = std::iter::once(first).chain(rest.chunks(1));
@@ -216,14 +216,14 @@ async fn story(
             })
             .collect();
         let request = EraseRequest::new(targets, treatment(name), Seed::new([7; 32]), now());
-        story.push(format!("{name} {group:?}"));
-        story.extend(said(store.erase(&request).await.unwrap()));
-        story.extend(dump());
+        told.push(format!("{name} {group:?}"));
+        told.extend(said(store.erase(&request).await.unwrap()));
+        told.extend(dump());
     }
     let seed = Seed::new([7; 32]);
-    story.push(format!("{:?}", store.erase_ownerless(&orphans, &seed, None).await.unwrap()));
-    story.extend(dump());
-    story
+    told.push(format!("{:?}", store.erase_ownerless(&orphans, &seed, None).await.unwrap()));
+    told.extend(dump());
+    told
 }
 
 fn of_sqlite(connection: &Connection) -> Vec<String> {

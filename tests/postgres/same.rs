@@ -28,9 +28,11 @@ const SCHEMA: &str = "
     CREATE TABLE comments (id bigint PRIMARY KEY, client_id bigint, text text);
     CREATE TABLE calls (id bigint PRIMARY KEY, client_id bigint NOT NULL REFERENCES clients, number text, started_at text);
     CREATE TABLE signups (id bigint PRIMARY KEY, email text, words text);
+    CREATE TABLE follows (id bigint PRIMARY KEY, client_id bigint NOT NULL REFERENCES clients, of_id bigint NOT NULL REFERENCES clients, why text);
     CREATE INDEX orders_by_client ON orders (client_id); CREATE INDEX calls_by_client ON calls (client_id);
     CREATE INDEX invoices_by_order ON invoices (order_id);";
-const TABLES: [&str; 7] = ["addresses", "clients", "orders", "invoices", "comments", "calls", "signups"];
+const TABLES: [&str; 8] =
+    ["addresses", "clients", "orders", "invoices", "comments", "calls", "signups", "follows"];
 const NAMES: [&str; 6] =
     ["Maud Ashworth", "Théo Lefèvre", "Ines García", "Grace Will", "Åsa Ödman", "Jürgen Weiß"];
 
@@ -158,6 +160,10 @@ fn rows(rng: &mut Rng) -> String {
         let email =
             pick(rng, &["p@example.org", " P@EXAMPLE.ORG", "ｐ@example.org"]).replace('@', &format!("{n}@"));
         put("signups", &[id.to_string(), format!("'{email}'"), format!("'{}'", words(rng))]);
+    }
+    for id in 1..=6 {
+        let why = format!("'{}'", words(rng));
+        put("follows", &[id.to_string(), rng.u8(1..7).to_string(), rng.u8(1..7).to_string(), why]);
     }
     sql
 }

@@ -165,6 +165,20 @@ async fn a_lock_that_is_not_let_go_is_an_error_that_may_pass() {
     shop.erase(&["1"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_is_given_up() {
+    let shop = clients(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
+         CREATE TRIGGER slow BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    .await;
+    let Shop { database, store, treatment } = shop;
+    let shop = Shop { store: store.statement_timeout(Duration::from_millis(300)), database, treatment };
+    let error = error_of(shop.try_erase(&["1"]).await);
+    assert!(error.is_transient() && error.to_string().contains("statement_timeout"), "{error}");
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"]);
+}
+
 /// A proxy that can cut all connections: at once, or as soon as a client says COMMIT, before or after the server hears it.
 struct Proxy {
     address: SocketAddr,

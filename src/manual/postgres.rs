@@ -12,7 +12,8 @@
 //! * Every mapped table needs a primary key, or a unique index over columns that are NOT NULL. There is no `rowid`.
 //! * A partitioned table is one table. Its partitions are not mapped. A table that inherits from another one without being a
 //!   partition is a table of its own, and its rows are the other table's as well: map or ignore both.
-//! * A view is no table.
+//! * A view is no table. A materialised view holds copies, and no map describes it: refresh it after a run.
+//! * A table with a dot in its name can be ignored, and not mapped.
 //! * `ON DELETE CASCADE` counts like any foreign key: a table that it reaches has to be mapped, or ignored with a reason.
 //! * Keys are integers, texts, UUIDs, or any other type with a text form. A `CustomerId` is the text that PostgreSQL itself
 //!   writes, a UUID in lower case for example.

@@ -12,6 +12,7 @@ mod hosts;
 mod journey;
 mod ownership;
 mod restored;
+mod same;
 mod schemas;
 mod server;
 mod shop;

@@ -165,6 +165,20 @@ async fn a_lock_that_is_not_let_go_is_an_error_that_may_pass() {
     shop.erase(&["1"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_is_given_up() {
+    let shop = clients(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END';
+         CREATE TRIGGER slow BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    .await;
+    let Shop { database, store, treatment } = shop;
+    let shop = Shop { store: store.statement_timeout(Duration::from_millis(300)), database, treatment };
+    let error = error_of(shop.try_erase(&["1"]).await);
+    assert!(error.is_transient() && error.to_string().contains("statement_timeout"), "{error}");
+    assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"]);
+}
+
 /// A proxy that can cut all connections: at once, or as soon as a client says COMMIT, before or after the server hears it.
 struct Proxy {
     address: SocketAddr,
@@ -268,13 +282,75 @@ async fn connections_that_the_server_has_closed_are_replaced() {
     assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
 }
 
-/// Nothing of the store's is left on a connection that goes back to the pool.
+/// Nothing of the store's is left on a connection that goes back to the pool, so the next transaction may have another
+/// one: no table, no function, no statement with a name, no setting. Types that the client does not know need no
+/// statement with a name either.
 #[tokio::test]
 async fn a_transaction_leaves_nothing_on_its_connection() {
-    let shop = clients("").await;
+    let sql = "CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('glad', 'sad');
+        CREATE TABLE clients (id int PRIMARY KEY, name citext, mood mood, tags text[]);
+        INSERT INTO clients VALUES (1, 'Maud', 'glad', '{a}'), (2, 'Theo', 'sad', NULL)";
+    let map =
+        map_of("clients", "'id'", "fields = { name = 'name', mood = 'gender', tags = 'custom_answer' }");
+    let policy = "anonymise = { name = 'remove', gender = { constant = 'sad' }, custom_answer = 'remove' }\n[treatments.t]\ncustomer = 'anonymise'";
+    let shop = Shop::open(sql, &map, policy).await;
+    let database = shop.database;
+    let pool = {
+        let manager = deadpool_postgres::Manager::new(database.config(), tokio_postgres::NoTls);
+        deadpool_postgres::Pool::builder(manager).max_size(1).build().unwrap()
+    };
+    let said = "SELECT name, setting FROM pg_settings WHERE source = 'session' OR name IN ('search_path', 'lock_timeout', 'row_security')
+                ORDER BY name";
+    let settings = async || pool.get().await.unwrap().simple_query(said).await.unwrap().len();
+    let before = settings().await;
+    let store = PostgresStore::over(pool.clone(), &SqlMap::from_toml(&map).unwrap()).await.unwrap();
+    let shop = Shop { database, store, treatment: shop.treatment };
     shop.erase(&["1"]).await;
     assert!(shop.is_settled("1").await);
+    shop.store.identifiers(&[CustomerId::from("2")]).await.unwrap();
+    assert_eq!(
+        shop.database.lines("SELECT name, mood, tags FROM clients ORDER BY id"),
+        ["NULL|sad|NULL", "Theo|sad|NULL"]
+    );
+    assert_eq!(settings().await, before);
     let ours = "SELECT relname FROM pg_class WHERE relname LIKE 'relinquish%' UNION ALL
-        SELECT proname FROM pg_proc WHERE proname LIKE 'relinquish%'";
-    assert_eq!(shop.database.lines(ours), Vec::<String>::new());
+        SELECT proname FROM pg_proc WHERE proname LIKE 'relinquish%' UNION ALL SELECT name FROM pg_prepared_statements";
+    let client = pool.get().await.unwrap();
+    let left = client.simple_query(ours).await.unwrap();
+    let left = left.iter().filter(|line| matches!(line, tokio_postgres::SimpleQueryMessage::Row(_))).count();
+    assert_eq!(left, 0);
+}
+
+/// Two who lock each other out: one of them loses, and starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_is_survived() {
+    let shop = Shop::open(
+        "CREATE TABLE clients (id int PRIMARY KEY, name text); CREATE TABLE notes (id int PRIMARY KEY, client_id int REFERENCES clients, text text);
+         INSERT INTO clients VALUES (1, 'Maud'); INSERT INTO notes VALUES (1, 1, 'x')",
+        &map_of(
+            "clients",
+            "'id'",
+            "fields = { name = 'name' }\n[records.notes]\nowner = 'client_id'\nfields = { text = 'free_text' }",
+        ),
+        "anonymise = { name = 'remove', free_text = 'remove' }\n[treatments.t]\ncustomer = 'anonymise'\nnotes = 'delete'",
+    )
+    .await;
+    let mut other = shop.database.connect().await;
+    // The note is locked by the other; the customer is locked by the erasure; then each wants what the other has.
+    let transaction = other.transaction().await.unwrap();
+    transaction
+        .batch_execute("SET deadlock_timeout = '10s'; SELECT * FROM notes WHERE id = 1 FOR UPDATE")
+        .await
+        .unwrap();
+    let targets = shop.targets(&["1"]).await;
+    let request = shop.request(targets);
+    let (answers, ()) = tokio::join!(shop.store.erase(&request), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        transaction.batch_execute("UPDATE clients SET name = 'Maud B.' WHERE id = 1").await.unwrap();
+        transaction.commit().await.unwrap();
+    });
+    // The customer was changed meanwhile, and that is nothing on which the erasure depends.
+    assert!(matches!(answers.unwrap().as_slice(), [Ok(Erased::Done(_))]));
+    assert_eq!(shop.database.lines("SELECT name FROM clients"), ["NULL"]);
+    assert_eq!(shop.database.lines("SELECT id FROM notes"), Vec::<String>::new());
 }

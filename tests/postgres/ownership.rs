@@ -170,7 +170,7 @@ fn drawn(seed: u64) -> (World, Ids, Rng) {
 }
 
 #[test]
-fn a_store_does_what_the_oracle_says() {
+fn postgresql_does_what_the_oracle_says() {
     let from = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seeds = match from("OWNERSHIP_SEED") {
         Some(seed) => seed..seed + 1,

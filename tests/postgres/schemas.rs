@@ -163,6 +163,9 @@ async fn what_the_map_forgets_is_refused_at_the_start() {
     )
     .await;
     assert!(said.contains("notes") && said.contains("nobody mapped it"), "{said}");
+    let said =
+        refused("CREATE TABLE \"old.notes\" (id int PRIMARY KEY, client_id int REFERENCES clients)").await;
+    assert!(said.contains("old.notes"), "{said}");
     let said = refused("ALTER TABLE clients ADD phone text").await;
     assert!(said.contains("phone"), "{said}");
     let said = refused(

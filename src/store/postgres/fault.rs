@@ -35,7 +35,10 @@ fn fault(error: &DbError, code: &str) -> Fault {
     let name = error.constraint().unwrap_or("without a name");
     let constraint = |kind, what: String| Fault::Constraint(Constraint::new(kind, what));
     match code {
-        "40001" | "40P01" | "55P03" | "57014" => Fault::Busy,
+        "40001" | "40P01" | "55P03" => Fault::Busy,
+        "57014" => Fault::Lost(
+            "a statement took longer than statement_timeout allows, or somebody cancelled it".to_owned(),
+        ),
         "25006" => Fault::ReadOnly,
         "XX001" | "XX002" => Fault::Corrupt,
         "23505" => constraint(ConstraintKind::Unique, format!("unique constraint {name} of {table}")),

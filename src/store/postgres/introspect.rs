@@ -127,8 +127,7 @@ fn tables(session: &mut PostgresSession<'_>) -> Result<Tables, Fault> {
     let sql = format!(
         "SELECT c.oid::bigint, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid)
          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {HOSTS} AND c.relname NOT LIKE '%.%'
-           AND n.nspname NOT LIKE '%.%'"
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {HOSTS}"
     );
     each(session, &sql, |row| {
         let (schema, name) = (row.text(1), row.text(2));

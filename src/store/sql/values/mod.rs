@@ -9,6 +9,8 @@ mod working;
 pub(crate) use json_fields::texts;
 pub(crate) use people::People;
 pub(crate) use unreadable::{Unreadable, identifier, readable_text};
+#[cfg(feature = "postgres")]
+pub(crate) use working::version;
 pub(crate) use working::{
     Bench, Dated, Failure, Place, Slot, Working, compared, key_of, put_unreadable, search_for, set,
     stop_at_unreadable, take_failure, take_unreadable, with,

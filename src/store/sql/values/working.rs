@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
@@ -66,6 +67,18 @@ pub(crate) struct Working {
     pub(crate) stops_at_unreadable: bool,
     /// Why a function failed, because SQLite's own message would not say it.
     failed: Option<Unreadable>,
+    /// Changes with everything on which results depend. Whoever remembers results forgets them then.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "SQLite computes within its statements")
+    )]
+    pub(crate) version: u64,
+}
+
+/// A number that no other state has.
+fn next_version() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Working {
@@ -86,8 +99,21 @@ impl Working {
         let held = vec![None; slots.len()];
         let people = People::default();
         let dated = Remembered(vec![HashMap::new(); duties.len()]);
-        let (stops_at_unreadable, failed) = (false, None);
-        Self { slots, duties, seed, date, attempt, same, held, dated, people, stops_at_unreadable, failed }
+        let (stops_at_unreadable, failed, version) = (false, None, next_version());
+        Self {
+            slots,
+            duties,
+            seed,
+            date,
+            attempt,
+            same,
+            held,
+            dated,
+            people,
+            stops_at_unreadable,
+            failed,
+            version,
+        }
     }
 }
 
@@ -135,10 +161,17 @@ pub(crate) fn set(bench: &Bench, working: Option<Working>) {
     *bench.lock().unwrap_or_else(PoisonError::into_inner) = working;
 }
 
+/// The [version](Working::version) of the state, if there is one.
+#[cfg(feature = "postgres")]
+pub(crate) fn version(bench: &Bench) -> Option<u64> {
+    bench.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|working| working.version)
+}
+
 /// Sets the people for whom texts are searched.
 pub(crate) fn search_for(bench: &Bench, people: People) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.people = people;
+        working.version = next_version();
     }
 }
 
@@ -146,6 +179,7 @@ pub(crate) fn search_for(bench: &Bench, people: People) {
 pub(crate) fn stop_at_unreadable(bench: &Bench) {
     if let Some(working) = bench.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         working.stops_at_unreadable = true;
+        working.version = next_version();
     }
 }
 

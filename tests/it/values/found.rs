@@ -47,12 +47,12 @@ fn a_link_through_numbers_that_are_not_unique_would_take_other_peoples_rows() {
 
 #[test]
 fn ends_of_a_link_that_compare_otherwise_would_take_or_miss_rows() {
-    for (key, owner) in [
-        ("TEXT COLLATE NOCASE", "TEXT"),
-        ("TEXT", "TEXT COLLATE NOCASE"),
-        ("TEXT", "INTEGER"),
-        ("TEXT", ""),
-        ("", "INTEGER"),
+    for (key, owner, why) in [
+        ("TEXT COLLATE NOCASE", "TEXT", "one of them has another collation; say how they are compared"),
+        ("TEXT", "TEXT COLLATE NOCASE", "one of them has another collation; say how they are compared"),
+        ("TEXT", "INTEGER", "they differ in type; say how they are compared"),
+        ("TEXT", "", "they differ in type; say how they are compared"),
+        ("", "INTEGER", "they differ in type; say how they are compared"),
     ] {
         let shop = Shop::new(
             &format!(
@@ -66,8 +66,31 @@ fn ends_of_a_link_that_compare_otherwise_would_take_or_miss_rows() {
             "",
         );
         let refused = shop.refused();
-        assert!(refused.contains("without regard to case"), "{key} and {owner}: {refused}");
+        assert!(refused.contains(why), "{key} and {owner}: {refused}");
     }
+}
+
+/// Of several columns none is converted: the way out was a line that the next check refused.
+#[test]
+fn ends_of_several_columns_get_a_way_out_that_works() {
+    let map = format!(
+        "{CUSTOMERS}fields = {{ id = 'not personal', shop = 'not personal', name = 'name' }}\n[records.order]\ntable = 'orders'\nkey = 'id'\n\
+         owner = [['shop', 'client']]\nfields = {{ note = 'free_text' }}"
+    )
+    .replace("key = 'id'\ntenant", "key = ['shop', 'id']\ntenant");
+    let tables = |collate: &str| {
+        format!(
+            "CREATE TABLE clients (shop TEXT, id TEXT, name TEXT, PRIMARY KEY (shop, id));
+             CREATE TABLE orders (id INTEGER PRIMARY KEY, shop TEXT, client TEXT {collate}, note TEXT,
+                 FOREIGN KEY (shop, client) REFERENCES clients (shop, id));"
+        )
+    };
+    let refused = Shop::new(&tables("COLLATE NOCASE"), &map, "").refused();
+    assert!(
+        refused.contains("give both columns the same type and collation, or link by a single column"),
+        "{refused}"
+    );
+    assert!(Shop::new(&tables(""), &map, "").store().is_ok());
 }
 
 #[test]

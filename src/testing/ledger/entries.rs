@@ -105,7 +105,11 @@ impl Bench<'_> {
                 answer.cases
             ),
         )?;
-        let of = [one, three].map(|case| &case.new.task);
+        self.keeps_treatments(&[one, three].map(|case| &case.new.task)).await
+    }
+
+    /// Holds the ledger to what it says of the treatments under which cases were opened.
+    async fn keeps_treatments(&self, of: &[&crate::ledger::Task]) -> Result<(), Broken> {
         for task in of {
             let crate::ledger::Task::Erasure(erasure) = task else { continue };
             let digest = erasure.treatment.digest();

@@ -55,7 +55,12 @@ impl Frame {
         counts: impl Fn(&str, &str, &Value) -> bool,
     ) -> Result<Vec<(Identifiers, Unread)>, Trouble> {
         let mut list = vec![(Identifiers::new(), Unread::default()); customers];
-        for (number, class) in self.bound.classes.iter().enumerate() {
+        // The customers' own values come first, because only so many names of a person are searched together. No database
+        // promises an order of rows, so the values of a class are sorted.
+        let numbered = || self.bound.classes.iter().enumerate();
+        let own_first = numbered().filter(|(_, class)| class.is_root);
+        for (number, class) in own_first.chain(numbered().filter(|(_, class)| !class.is_root)) {
+            let mut of_class: Vec<Vec<(&Kind, String)>> = vec![Vec::new(); customers];
             let Some(described) = self.bound.data_map.class(class.name.as_str()) else { continue };
             let fields: Vec<(&Kind, &str, Option<&Pointer>, &str, bool)> = described
                 .fields()
@@ -82,7 +87,10 @@ impl Frame {
                 fields.iter().map(|(_, column, ..)| format!("{table}.{}", quoted(column))).collect();
             let sql = Touched::by_link(&self.bound, class, number).held(&columns.join(", "), false);
             session.query(&sql, &[], &mut |row| {
-                let Some((identifiers, unread)) = list.get_mut(row.natural::<usize>(0)?) else {
+                let customer = row.natural::<usize>(0)?;
+                let (Some((_, unread)), Some(found_here)) =
+                    (list.get_mut(customer), of_class.get_mut(customer))
+                else {
                     return Ok(());
                 };
                 for (n, (kind, _, pointer, field, is_binary)) in fields.iter().enumerate() {
@@ -97,7 +105,7 @@ impl Frame {
                     match found {
                         Ok(texts) => {
                             for text in texts.into_iter().map(Value::Text).filter(&counts) {
-                                identifiers.insert((*kind).clone(), text.as_text().unwrap_or_default());
+                                found_here.push((*kind, text.as_text().unwrap_or_default().to_owned()));
                             }
                         }
                         // A column of bytes contains no text by which a person is found.
@@ -114,6 +122,12 @@ impl Frame {
                 }
                 Ok(())
             })?;
+            for ((identifiers, _), mut found) in list.iter_mut().zip(of_class) {
+                found.sort();
+                for (kind, value) in found {
+                    identifiers.insert(kind.clone(), value);
+                }
+            }
         }
         Ok(list)
     }

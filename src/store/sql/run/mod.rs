@@ -44,13 +44,16 @@ pub(crate) use mark::{MARK, NoTable};
 /// The number of treatments whose statements are cached.
 const SCRIPTS: usize = 256;
 
+/// The statements of treatments, by the treatment's digest and the digest of the signs that it knows.
+type Scripts = BTreeMap<(Digest, Option<Digest>), Arc<Script>>;
+
 /// What a store knows about its database, for every kind of database.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) bound: Bound,
     facts: Facts,
     pub(crate) bench: Bench,
-    scripts: Mutex<BTreeMap<(Digest, Option<Digest>), Arc<Script>>>,
+    scripts: Mutex<Scripts>,
     /// The statements that find the customers' records, whatever the treatment.
     held: Finding,
     /// The schema against which the map was checked.

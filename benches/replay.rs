@@ -19,10 +19,9 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use relinquish::engine::RestoredFrom;
-use relinquish::ledger::{KeyRing, MacRequest};
+use relinquish::ledger::{KeyRing, MacRequest, MemoryKeyRing, TokenKey};
 use relinquish::{
-    Approval, Asked, CustomerId, Engine, MemoryKeyRing, Outcome, Planned, PolicyDocument, SqlMap,
-    SqliteLedger, SqliteStore, TokenKey,
+    Approval, Asked, CustomerId, Engine, Outcome, Planned, PolicyDocument, SqlMap, SqliteLedger, SqliteStore,
 };
 use rusqlite::{Connection, params};
 use rustix::time::{ClockId, clock_gettime};

@@ -19,12 +19,14 @@ use session::{Limits, PostgresSession, Shared};
 mod cells;
 mod computed;
 mod dialect;
+mod ending;
 mod fault;
 mod introspect;
 mod own;
 mod ports;
 mod scrub;
 mod session;
+mod settle;
 mod types;
 
 /// The number of times that a transaction is tried which lost against another one.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use futures_util::future::{self, Either};
@@ -17,8 +17,7 @@ use super::fault::Trouble;
 use super::{introspect, own};
 use crate::data_map::Value;
 use crate::hex;
-use crate::store::sql::values;
-use crate::store::sql::{Bound, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap, json_rows};
+use crate::store::sql::{Bound, Cell, Dialect, Fault, Purpose, Row, Schema, Session, SqlMap};
 
 /// What all sessions of a store share.
 #[derive(Debug, Default)]
@@ -28,7 +27,7 @@ pub(super) struct Shared {
     /// The search path with which the store was opened.
     search_path: Mutex<Option<String>>,
     /// Tables to which triggers may write: the map ignores them for a reason, or treats them after the triggers.
-    echoes: Mutex<BTreeSet<String>>,
+    pub(super) echoes: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
@@ -42,7 +41,7 @@ impl Shared {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -55,33 +54,31 @@ pub(super) struct Limits {
 
 /// How long an answer may come after the server has given the statement up.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long the fate of a transaction is asked for whose commit was cut.
-const FATE: Duration = Duration::from_secs(10);
 
 pub(super) struct PostgresSession<'s> {
     handle: Handle,
     pool: Pool,
     client: Option<Object>,
-    shared: &'s Shared,
+    pub(super) shared: &'s Shared,
     limits: Limits,
-    computing: Option<Computing>,
-    open: Option<Open>,
+    pub(super) computing: Option<Computing>,
+    pub(super) open: Option<Open>,
     /// Whether the last fault may disappear when the transaction is repeated.
     pub(super) is_again: bool,
 }
 
 /// An open transaction.
-struct Open {
+pub(super) struct Open {
     purpose: Purpose,
     /// What of ours it has created.
-    has: BTreeSet<String>,
+    pub(super) has: BTreeSet<String>,
     /// The tables of the host to which it has written.
-    written: BTreeSet<String>,
+    pub(super) written: BTreeSet<String>,
     /// The writes of earlier transactions, by table, which the server has not counted up yet.
-    before: BTreeMap<i64, i64>,
-    refusals: Refusals,
+    pub(super) before: BTreeMap<i64, i64>,
+    pub(super) refusals: Refusals,
     /// The state of computing for which results are known.
-    version: Option<u64>,
+    pub(super) version: Option<u64>,
 }
 
 impl<'s> PostgresSession<'s> {
@@ -162,7 +159,7 @@ impl<'s> PostgresSession<'s> {
         Ok(())
     }
 
-    fn batch(&mut self, sql: &str) -> Result<(), Fault> {
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), Fault> {
         self.wait(async |client| client.batch_execute(sql).await)
     }
 
@@ -197,7 +194,7 @@ impl<'s> PostgresSession<'s> {
     }
 
     /// The rows of a select, as records.
-    fn raw(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Record>, Fault> {
+    pub(super) fn raw(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Record>, Fault> {
         let sql = format!("SELECT one FROM ({sql}) AS one");
         let parameters: Vec<(Parameter, Type)> =
             parameters.iter().map(|value| (Parameter::of(value), Type::UNKNOWN)).collect();
@@ -213,7 +210,7 @@ impl<'s> PostgresSession<'s> {
     }
 
     /// The values of a record. Asks for the types of which nothing is known yet.
-    fn decoded(&mut self, record: &Record) -> Result<Vec<Value>, Fault> {
+    pub(super) fn decoded(&mut self, record: &Record) -> Result<Vec<Value>, Fault> {
         loop {
             let read = cells::record(record, &locked(&self.shared.kinds));
             let of = match read {
@@ -262,96 +259,10 @@ impl<'s> PostgresSession<'s> {
     }
 
     /// Creates what a statement names of ours.
-    fn create(&mut self, sql: &str) -> Result<(), Fault> {
+    pub(super) fn create(&mut self, sql: &str) -> Result<(), Fault> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let creates = locked(&self.shared.owns).missing(sql, &mut open.has).join("; ");
         if creates.is_empty() { Ok(()) } else { self.batch(&creates) }
-    }
-
-    /// The rows of a select, once everything that it asks of Rust is known.
-    fn settled(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
-        if !own::is_computed(sql) {
-            return self.read(sql, parameters);
-        }
-        self.forget()?;
-        loop {
-            let rows = self.read(sql, parameters)?;
-            let asked = self.asked()?;
-            if asked.is_empty() {
-                return Ok(rows);
-            }
-            self.answer(&asked)?;
-        }
-    }
-
-    /// Forgets the results of another state of computing: other people to search for, for example.
-    fn forget(&mut self) -> Result<(), Fault> {
-        let version = self.computing.as_ref().and_then(|computing| values::version(&computing.bench));
-        let Some(open) = &mut self.open else { return Ok(()) };
-        if open.version == version {
-            return Ok(());
-        }
-        open.version = version;
-        open.refusals.clear();
-        if !open.has.contains(own::KNOWN) {
-            return Ok(());
-        }
-        let (known, asked) = (own::spelled(own::KNOWN), own::spelled(own::ASKED));
-        self.batch(&format!("DELETE FROM {known}; DELETE FROM {asked}"))
-    }
-
-    /// Checks after a statement that writes that it found every result: a trigger of its own may have changed a row
-    /// since the select.
-    fn found_all(&mut self, sql: &str) -> Result<(), Fault> {
-        if !own::is_computed(sql) || self.asked()?.is_empty() {
-            return Ok(());
-        }
-        let what = "a row came between reading and writing, and its new value was not computed";
-        Err(Fault::Other(what.to_owned()))
-    }
-
-    /// What was asked and not known: digests, and the question. A question that failed before has no text.
-    fn asked(&mut self) -> Result<Vec<(String, Option<String>)>, Fault> {
-        let sql = format!("SELECT encode(key, 'hex'), asked FROM {}", own::spelled(own::ASKED));
-        let rows = self.read(&sql, &[])?;
-        let text = |value: Option<&Value>| value.and_then(Value::as_text).map(str::to_owned);
-        Ok(rows.iter().filter_map(|row| Some((text(row.first())?, text(row.get(1))))).collect())
-    }
-
-    /// Computes what was asked, and makes it known. If nothing is new, a failure is all that is left.
-    fn answer(&mut self, asked: &[(String, Option<String>)]) -> Result<(), Fault> {
-        let Some(computing) = self.computing.clone() else {
-            return Err(Fault::Other("nothing can be computed before the store is open".to_owned()));
-        };
-        let Some(open) = &mut self.open else { return Ok(()) };
-        if asked.iter().all(|(_, question)| question.is_none()) {
-            let refusal = asked.iter().find_map(|(key, _)| open.refusals.get(key));
-            let what = refusal.map_or("a value was not computed", |refusal| refusal.what);
-            if let Some(why) = refusal.and_then(|refusal| refusal.unreadable.clone()) {
-                values::put_unreadable(&computing.bench, why);
-            }
-            return Err(Fault::Other(what.to_owned()));
-        }
-        let mut known = Vec::with_capacity(asked.len());
-        for (key, question) in asked {
-            let Some(question) = question else { continue };
-            let (value, failed) = match computing.compute(question) {
-                Ok(value) => (value.map_or(Value::Null, Value::Text), 0),
-                Err(refusal) => {
-                    open.refusals.insert(key.clone(), refusal);
-                    (Value::Null, 1)
-                }
-            };
-            known.push(vec![Value::from(key.as_str()), value, Value::Integer(failed)]);
-        }
-        let (table, asked) = (own::spelled(own::KNOWN), own::spelled(own::ASKED));
-        self.batch(&format!("DELETE FROM {asked}"))?;
-        let sql = format!(
-            "INSERT INTO {table} SELECT decode(one.line ->> 0, 'hex'), one.line ->> 1, one.line ->> 2 = '1' \
-             FROM jsonb_array_elements($1::jsonb) AS one(line) ON CONFLICT DO NOTHING"
-        );
-        self.write(&sql, &[json_rows(known)])?;
-        Ok(())
     }
 
     /// The statement itself, once everything that it asks of Rust is known and its table is noted.
@@ -387,7 +298,7 @@ impl<'s> PostgresSession<'s> {
     }
 
     /// Runs a statement that writes. Returns the number of rows.
-    fn write(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault> {
+    pub(super) fn write(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Fault> {
         self.create(sql)?;
         let parameters: Vec<(Parameter, Type)> =
             parameters.iter().map(|value| (Parameter::of(value), Type::UNKNOWN)).collect();
@@ -419,81 +330,6 @@ impl<'s> PostgresSession<'s> {
             self.connect()?;
         }
         self.batch(sql)
-    }
-
-    /// The writes to tables of the host that the server counts for this connection, by the number of the table.
-    fn counted(&mut self) -> Result<BTreeMap<i64, i64>, Fault> {
-        let rows = self.read(
-            "SELECT relid::bigint, (n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_catalog.pg_stat_xact_user_tables \
-             WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname !~ '^pg_temp'",
-            &[],
-        )?;
-        let pair = |row: Vec<Value>| match row.as_slice() {
-            [Value::Integer(table), Value::Integer(rows)] => Some((*table, *rows)),
-            _ => None,
-        };
-        Ok(rows.into_iter().filter_map(pair).collect())
-    }
-
-    /// Checks before a commit that only the expected tables were written to.
-    fn check(&mut self) -> Result<(), Fault> {
-        let counted = self.counted()?;
-        let Some(open) = &self.open else { return Ok(()) };
-        let is_new = |(table, rows): &(&i64, &i64)| open.before.get(table).is_none_or(|before| before < rows);
-        let tables: Vec<Vec<Value>> =
-            counted.iter().filter(is_new).map(|(table, _)| vec![Value::Integer(*table)]).collect();
-        let echoes = locked(&self.shared.echoes).clone();
-        let expected =
-            open.written.iter().cloned().chain(echoes.iter().map(|name| PostgresDialect.table(name)));
-        let expected: Vec<Vec<Value>> = expected.map(|name| vec![Value::from(name)]).collect();
-        if !tables.is_empty() {
-            // A partition or an inheriting table counts as the table above it.
-            let unexpected = self.read(
-                "WITH RECURSIVE above(relid, top) AS (
-                     SELECT t::text::oid, t::text::oid FROM jsonb_array_elements($1::jsonb) AS t
-                     UNION SELECT above.relid, i.inhparent FROM above JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = above.top
-                 )
-                 SELECT DISTINCT relid::regclass::text FROM above AS own WHERE NOT EXISTS (
-                     SELECT 1 FROM above JOIN jsonb_array_elements_text($2::jsonb) AS expected ON above.top = to_regclass(expected)
-                     WHERE above.relid = own.relid
-                 ) ORDER BY 1",
-                &[json_rows(tables), json_rows(expected)],
-            )?;
-            if let Some(table) = unexpected.first().and_then(|row| row.first()).and_then(Value::as_text) {
-                return Err(Fault::Other(format!(
-                    "a trigger wrote to {table}, which the map does not expect, so nothing was written; map the table, or write \
-                     ignore.{table} = \"reason\", and open the store again"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// The number of the transaction, if it has written something.
-    fn number(&mut self) -> Result<Option<String>, Fault> {
-        let rows = self.read("SELECT pg_current_xact_id_if_assigned()::text", &[])?;
-        Ok(rows.first().and_then(|row| row.first()).and_then(Value::as_text).map(str::to_owned))
-    }
-
-    /// What became of a transaction whose commit was cut: asks the server over another connection.
-    fn fate(&mut self, number: &str) -> Result<(), Fault> {
-        let unknown = "the connection was cut during COMMIT, and the server cannot say what became of the transaction; \
-                       whoever reads the records again sees it";
-        let until = Instant::now() + FATE;
-        while Instant::now() < until {
-            let sql = "SELECT pg_xact_status($1::text::xid8)";
-            let asked = self.within(|session| session.read(sql, &[Value::from(number)]));
-            let status = asked.ok().and_then(|rows| rows.into_iter().next()?.into_iter().next());
-            match status.as_ref().and_then(Value::as_text) {
-                Some("committed") => return Ok(()),
-                Some("aborted") => {
-                    return Err(Fault::Lost("the connection was cut, and nothing was written".to_owned()));
-                }
-                // In progress: the server has not noticed yet. Or it cannot be reached yet.
-                Some(_) | None => std::thread::sleep(Duration::from_millis(100)),
-            }
-        }
-        Err(Fault::Lost(unknown.to_owned()))
     }
 }
 

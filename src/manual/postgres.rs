@@ -25,6 +25,7 @@
 //! | for | the role needs |
 //! |---|---|
 //! | everything | `CONNECT` and `TEMPORARY` on the database, `USAGE` on the schemas, `SELECT`, `UPDATE`, `DELETE` on the mapped tables, and `INSERT` for the "Unknown Customer" |
+//! | the [mark](crate::store::KeepsMark) of the ledger | `SELECT`, `INSERT` and `UPDATE` on `relinquish_mark` |
 //! | tables with row-level security | `BYPASSRLS`, or to own the table. Otherwise every read is an error: a policy must not hide rows from an erasure |
 //! | `Engine::scrub` | to own the mapped tables and the database, and `pg_read_all_stats` |
 //!

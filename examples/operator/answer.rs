@@ -211,9 +211,14 @@ pub(crate) enum Failure {
     /// The keys of the ledger.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
-    /// Anything on the way.
+    /// The database does not say what it knows of the ledger.
+    #[error(
+        "the database has no mark of the ledger; say with --since when the backup was made, or an earlier instant"
+    )]
+    NoMark,
+    /// Anything else on the way.
     #[error(transparent)]
-    Engine(#[from] relinquish::Error),
+    Engine(relinquish::Error),
     /// No async runtime.
     #[error("no runtime could be started")]
     Runtime(#[source] io::Error),
@@ -247,6 +252,15 @@ fn listed(misfits: &[Misfit]) -> String {
         let _ = write!(text, "\n\nLines to paste:\n\n{}", pasted.trim_end());
     }
     text
+}
+
+impl From<relinquish::Error> for Failure {
+    fn from(error: relinquish::Error) -> Self {
+        match error {
+            relinquish::Error::NoMark => Self::NoMark,
+            error => Self::Engine(error),
+        }
+    }
 }
 
 impl Failure {

@@ -75,7 +75,8 @@ pub trait OwnStrategy: Debug + Send + Sync + 'static {
     fn name(&self) -> &str;
 
     /// Counts up with every change of what is written or of what [`holds`](Self::holds). Plans bind it: one that was
-    /// approved under another version has to be approved anew.
+    /// approved under another version has to be approved anew. Customers who were erased under an earlier version are no
+    /// longer recognised by their record, and what they share with others stays; the log names the treatment.
     fn version(&self) -> u32;
 
     /// What becomes of a value, in a word or two, for plans and certificates. The same for every value.

@@ -5,7 +5,9 @@ use std::sync::PoisonError;
 
 use super::{Engine, Error};
 use crate::customer::Customer;
-use crate::ledger::{Entry, Epoch, KeyCheck, KeyRingError, Signed, SubjectToken, TokenOf, epochs, tokens};
+use crate::ledger::{
+    Entry, Epoch, KeyCheck, KeyRingError, Signed, SubjectToken, TokenOf, epochs, next_entries, tokens,
+};
 
 /// The number of entries that are read at once, from the latest backwards, until one was written with a key.
 const CHECKED: u64 = 100;
@@ -43,7 +45,7 @@ impl Engine {
         while before > 0 {
             let after = before.saturating_sub(CHECKED);
             let count = usize::try_from(before - after).unwrap_or(usize::MAX);
-            let entries = self.parts.ledger.entries(after, count).await?;
+            let entries = next_entries(&*self.parts.ledger, after, before, count).await?;
             let keys: BTreeMap<u32, KeyCheck> = entries.iter().filter_map(key_of).collect();
             if !keys.is_empty() {
                 return Ok(keys);

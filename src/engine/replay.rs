@@ -15,7 +15,9 @@ use super::keys::token_of;
 use super::{Engine, Error, Planned, PlannedExpiry};
 use crate::customer::{Customer, CustomerId, TenantId};
 use crate::digest::Digest;
-use crate::ledger::{About, ClosedCase, Closing, Entry, ErasureRules, LedgerError, SubjectToken, TokenOf};
+use crate::ledger::{
+    About, ClosedCase, Closing, Entry, ErasureRules, LedgerError, SubjectToken, TokenOf, next_entries,
+};
 use crate::plan::{Asked, CaseId, Decision, ExpiryOf, ExpiryPlan, Nothing, Plan, ReplayPlan};
 use crate::policy::Trigger;
 use crate::store::{KeepsMark, Mark};
@@ -497,14 +499,12 @@ impl Engine {
         mut each: impl FnMut(u64, &ClosedCase) -> bool + Send,
     ) -> Result<(), Error> {
         while after < last {
-            let entries = self.parts.ledger.entries(after, ENTRIES).await?;
-            let Some(end) = entries.last().map(|entry| entry.seq) else { break };
-            for entry in entries.iter().filter(|entry| entry.seq <= last) {
+            for entry in next_entries(&*self.parts.ledger, after, last, ENTRIES).await? {
+                after = entry.seq;
                 if entry.closed().is_some_and(|closed| !each(entry.seq, closed)) {
                     return Ok(());
                 }
             }
-            after = end;
         }
         Ok(())
     }
@@ -515,19 +515,20 @@ impl Engine {
         if mark.entry > last {
             return Err(Error::OldLedger { last, mark: mark.entry });
         }
-        if mark.entry > 0 && self.leaf(mark.entry).await? != mark.leaf {
+        if self.leaf(mark.entry).await? != mark.leaf {
             return Err(Error::OtherLedger { entry: mark.entry });
         }
         Ok(Some(mark))
     }
 
     async fn mark_of(&self, entry: u64) -> Result<Mark, Error> {
-        Ok(if entry == 0 { Mark::NOTHING } else { Mark { entry, leaf: self.leaf(entry).await? } })
+        Ok(Mark { entry, leaf: self.leaf(entry).await? })
     }
 
-    /// The leaf of an entry.
+    /// The leaf of an entry. Number 0 is before the first entry and has no leaf.
     async fn leaf(&self, entry: u64) -> Result<Option<Digest>, Error> {
-        let entries = self.parts.ledger.entries(entry.saturating_sub(1), 1).await?;
+        let Some(before) = entry.checked_sub(1) else { return Ok(None) };
+        let entries = next_entries(&*self.parts.ledger, before, entry, 1).await?;
         Ok(entries.first().map(|entry| entry.body.leaf()).transpose()?)
     }
 

@@ -17,9 +17,17 @@ impl Engine {
             }
         }
         let then = self.parts.ledger.treatments().await?;
-        // A treatment with a strategy that this program lacks has no sign that this program could read.
-        let then: Vec<Treatment> =
-            then.iter().filter_map(|treatment| treatment.bind(&self.parts.strategies).ok()).collect();
+        let bound = |treatment: &Arc<Treatment>| match treatment.bind(&self.parts.strategies) {
+            Ok(bound) => Some(bound),
+            // Only the strategy could tell what it wrote. So these customers do not count as having left, and what they
+            // share with others stays.
+            Err(missing) => {
+                let treatment = treatment.name();
+                tracing::warn!(%treatment, %missing, "customers whom an earlier treatment erased cannot be recognised");
+                None
+            }
+        };
+        let then: Vec<Treatment> = then.iter().filter_map(bound).collect();
         let now = self.parts.policy.all().flat_map(|policy| policy.treatments().values());
         let signs = signs_of(now.map(|treatment| &**treatment).chain(&then), self.data_map());
         let signs = Arc::new(signs);

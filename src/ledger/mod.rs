@@ -224,6 +224,26 @@ pub trait Ledger: CaseBook {
     async fn last(&self) -> Result<u64, LedgerError>;
 }
 
+/// The entries after a number and up to another one, in order: at least one of them, and at most `limit`.
+///
+/// # Errors
+/// [`LedgerError::Corrupt`] if an entry is missing. An entry that nobody sees is a case that nobody knows.
+pub(crate) async fn next_entries(
+    ledger: &dyn Ledger,
+    after: u64,
+    through: u64,
+    limit: usize,
+) -> Result<Vec<Entry>, LedgerError> {
+    let mut entries = ledger.entries(after, limit).await?;
+    entries.retain(|entry| entry.seq <= through);
+    let is_whole = entries.iter().map(|entry| entry.seq).eq((after + 1..).take(entries.len()));
+    if is_whole && (!entries.is_empty() || after >= through) {
+        Ok(entries)
+    } else {
+        Err(LedgerError::Corrupt { doing: "reading entries, of which one is missing" })
+    }
+}
+
 /// Refuses entries of closed cases. Only [`Ledger::close`] closes a case, because it checks the worker's claim.
 fn of_no_case(entries: &[EntryBody]) -> Result<(), LedgerError> {
     match entries.iter().find_map(|entry| if let EntryBody::Closed(case) = entry { Some(case) } else { None })

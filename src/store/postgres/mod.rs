@@ -32,7 +32,7 @@ mod types;
 /// The number of times that a transaction is tried which lost against another one.
 const ATTEMPTS: u32 = 5;
 
-/// Customers in a PostgreSQL database, described by a [`SqlMap`]. PostgreSQL 14 or later.
+/// Customers in a PostgreSQL database, described by a [`SqlMap`]. Made for PostgreSQL 14 or later; tested on 15.
 ///
 /// The host makes the pool, with the TLS that it wants. Each call takes a connection from the pool and gives it back.
 /// A batch of customers is one transaction. The number of its statements depends on the record classes, not on the

@@ -556,6 +556,53 @@ async fn a_ledger_that_was_restored_is_refused() {
     assert!(matches!(error, Error::OtherLedger { .. }), "{error}");
 }
 
+/// A ledger that lost an entry gave no entry before its own last one, and the database counted as caught up.
+#[tokio::test]
+async fn a_ledger_that_lost_an_entry_is_refused() {
+    let shop = Shop::new(THREE);
+    let path = shop.folder.path().join("ledger.sqlite");
+    let engine = |path: &Path| {
+        let store = Arc::new(SqliteStore::open(shop.path(), &SqlMap::from_toml(MAP).unwrap()).unwrap());
+        let policy = PolicyDocument::from_toml(POLICY).unwrap();
+        let ledger = SqliteLedger::open(path).unwrap();
+        Engine::builder(Arc::clone(&store), policy, ledger, hosts::keys())
+            .clock(Arc::clone(&shop.clock))
+            .mark(store)
+            .worker("one")
+            .build()
+            .unwrap()
+    };
+    let copy = {
+        let engine = engine(&path);
+        engine.census().await.unwrap();
+        assert_eq!(engine.caught_up().await.unwrap(), CaughtUp::Yes);
+        let copy = shop.back_up("copy.sqlite");
+        assert!(erase(&engine, &shop.clock, 1, Asked::request()).await);
+        assert!(erase(&engine, &shop.clock, 2, Asked::request()).await);
+        copy
+    };
+    shop.restore(&copy);
+    let is_corrupt =
+        |error: &Error| matches!(error, Error::Ledger(relinquish::ledger::LedgerError::Corrupt { .. }));
+    // The first entry behind the mark, then all of them but the last, then the entry of the mark as well.
+    for lost in ["seq = 2", "seq < 3", "seq = 1"] {
+        let copy = shop.folder.path().join(format!("{lost}.sqlite"));
+        let copied = format!("VACUUM INTO '{}'", copy.display());
+        Connection::open(&path).unwrap().execute_batch(&copied).unwrap();
+        let loses =
+            format!("PRAGMA foreign_keys = OFF; DROP TRIGGER entry_stays; DELETE FROM entry WHERE {lost}");
+        Connection::open(&copy).unwrap().execute_batch(&loses).unwrap();
+        let engine = engine(&copy);
+        let error = engine.caught_up().await.unwrap_err();
+        assert!(is_corrupt(&error), "{lost}: {error}");
+        let error = engine.plan_replay(RestoredFrom::Mark).await.unwrap_err();
+        assert!(is_corrupt(&error), "{lost}: {error}");
+        let error = engine.finish_replay(RestoredFrom::Backup(hosts::now())).await.unwrap_err();
+        assert!(is_corrupt(&error), "{lost}: {error}");
+    }
+    assert_eq!(engine(&path).caught_up().await.unwrap(), CaughtUp::No { cases: 2 });
+}
+
 /// What had expired is in the restored database again.
 #[tokio::test]
 async fn what_had_expired_expires_again() {

@@ -61,7 +61,7 @@ impl Digest {
     }
 
     /// Restores a digest from its bytes.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -159,6 +159,8 @@ pub use digest::{Digest, NotADigest};
 pub use document::{Problem, Problems};
 pub use engine::{Engine, Error, Outcome, Planned};
 pub use gateway::PaymentGatewayEraser;
+#[cfg(feature = "postgres")]
+pub use ledger::PostgresLedger;
 #[cfg(feature = "sqlite")]
 pub use ledger::SqliteLedger;
 pub use ledger::{Certificate, FileKeyRing, MemoryLedger};

@@ -30,6 +30,10 @@ mod find;
 mod key_ring;
 mod lease_clock;
 mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod parts;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -50,6 +54,8 @@ pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
 };
 pub use memory::MemoryLedger;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresLedger;
 pub(crate) use sealed::Salts;
 pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
@@ -106,6 +112,14 @@ pub enum LedgerError {
     LostClaim {
         /// The case.
         case: CaseId,
+    },
+    /// The server of the ledger cannot be reached, or ended the work.
+    #[error("{doing}: {what}; try again when the server is there")]
+    Unavailable {
+        /// What was being done.
+        doing: &'static str,
+        /// What happened.
+        what: String,
     },
     /// There is no such open case.
     #[error("there is no open case {case}")]

@@ -174,7 +174,7 @@ fn failure(doing: &'static str, fault: Fault) -> LedgerError {
         Fault::Corrupt => LedgerError::Corrupt { doing },
         Fault::NotFound => LedgerError::NotFound { doing },
         #[cfg(feature = "postgres")]
-        Fault::Lost(what) => LedgerError::Failed { doing, what },
+        Fault::Lost(what) => LedgerError::Unavailable { doing, what },
         Fault::Drift(changes) => LedgerError::Failed { doing, what: changes.join("; ") },
         Fault::Constraint(Constraint { what, .. }) | Fault::Other(what) => {
             LedgerError::Failed { doing, what }

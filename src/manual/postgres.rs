@@ -63,6 +63,23 @@
 //! table while it writes it. The write-ahead log, its archives, replicas, server logs and `pg_stat_statements` are not
 //! covered: they have a horizon of their own, as backups have.
 //!
+//! # The ledger
+//! [`PostgresLedger`](crate::PostgresLedger) keeps case book and ledger in a schema of its own, `relinquish`. It belongs into
+//! another database than the customers: who restores the customers from a backup must not restore the ledger with them. It
+//! is the ledger for several processes on several machines.
+//!
+//! * [`open`](crate::PostgresLedger::open) makes the schema and its tables, and brings a ledger of an earlier release to
+//!   the format of this one. For that the role needs `CREATE` on the database, or a schema that it owns. Processes that
+//!   start at the same time wait for each other.
+//! * A case book call is one transaction of a constant number of statements. A worker claims cases with
+//!   `FOR UPDATE SKIP LOCKED`, so that workers do not wait for each other's cases. Leases run by the server's clock.
+//! * One row holds the number of the last entry. A transaction that appends entries locks that row until it ends, so numbers
+//!   have no gaps, also after a crash.
+//! * Entries are append-only by triggers. The owner of a table can remove a trigger; whoever must be kept from that gets a
+//!   role of their own.
+//! * A connection that is cut during COMMIT is resolved as in the store. If nobody can tell what became of the transaction,
+//!   that is the error, and [`Engine::resume`](crate::Engine::resume) reads what was written.
+//!
 //! # Not in this release
-//! A ledger in PostgreSQL; chunks of `ctid` ranges for millions of records of one customer; dropping whole partitions. One
+//! Chunks of `ctid` ranges for millions of records of one customer; dropping whole partitions. One
 //! store works on one batch at a time.

@@ -149,7 +149,7 @@ impl Approval {
     }
 
     /// The same approval of another plan. The case book stores the common parts of approvals only once.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn of_plan(&self, digest: Digest) -> Self {
         Self { digest, ..self.clone() }
     }

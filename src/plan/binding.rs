@@ -94,7 +94,7 @@ impl Terms {
         *self.digest.0.get_or_init(|| Digest::of(self))
     }
 
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn treatment_digest(&self) -> Digest {
         self.treatment_digest
     }
@@ -148,7 +148,7 @@ impl Binding {
     }
 
     /// Restores a binding from its saved parts.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn from_parts(
         customer: CustomerId,
         tenant: TenantId,
@@ -205,7 +205,7 @@ impl Binding {
     }
 
     /// What duties keep, as approved.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn keeps(&self) -> &Keeps {
         &self.keeps
     }

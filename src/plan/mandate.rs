@@ -120,7 +120,7 @@ impl Mandate {
     }
 
     /// The same mandate for another plan. The case book stores the common parts of mandates only once.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn of_plan(&self, digest: Digest) -> Self {
         match self {
             Self::Approval(approval) => Self::Approval(approval.of_plan(digest)),

@@ -10,7 +10,9 @@ mod guarded;
 #[expect(dead_code, reason = "the tests of the library need more of it")]
 mod hosts;
 mod journey;
+mod ledger;
 mod ownership;
+mod proxy;
 mod restored;
 mod same;
 mod schemas;

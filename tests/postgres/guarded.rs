@@ -1,15 +1,11 @@
 //! What happens beside an erasure: triggers, rights, other transactions, and connections that are cut.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use relinquish::store::{CustomerStore as _, Erased, RecordStore as _, StoreError};
 use relinquish::{CustomerId, PolicyDocument, PostgresStore, SqlMap};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::proxy::{Cut, Proxy};
 use crate::server::{Database, pool};
 use crate::shop::{POLICY, Shop, map_of, now};
 
@@ -179,67 +175,8 @@ async fn a_statement_that_takes_too_long_is_given_up() {
     assert_eq!(shop.database.lines("SELECT name FROM clients ORDER BY id"), ["Maud", "Theo"]);
 }
 
-/// A proxy that can cut all connections: at once, or as soon as a client says COMMIT, before or after the server hears it.
-struct Proxy {
-    address: SocketAddr,
-    cut_at_commit: Arc<AtomicBool>,
-    lets_commit_through: Arc<AtomicBool>,
-}
-
-impl Proxy {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (cut_at_commit, lets_commit_through) =
-            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (cut, through) = (Arc::clone(&cut_at_commit), Arc::clone(&lets_commit_through));
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(("127.0.0.1", Database::port())).await.unwrap();
-                tokio::spawn(forward(client, server, Arc::clone(&cut), Arc::clone(&through)));
-            }
-        });
-        Self { address, cut_at_commit, lets_commit_through }
-    }
-}
-
-async fn forward(client: TcpStream, server: TcpStream, cut: Arc<AtomicBool>, through: Arc<AtomicBool>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let up = async move {
-        let mut bytes = vec![0; 65_536];
-        while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
-            let is_commit = bytes[..count].windows(7).any(|window| window == b"COMMIT\0");
-            if is_commit && cut.swap(false, Ordering::SeqCst) {
-                if through.load(Ordering::SeqCst) {
-                    to_server.write_all(&bytes[..count]).await.unwrap();
-                    // The server has done it, and its answer is lost.
-                    tokio::time::sleep(Duration::from_millis(300)).await;
-                }
-                return;
-            }
-            if to_server.write_all(&bytes[..count]).await.is_err() {
-                return;
-            }
-        }
-    };
-    let down = async move {
-        let mut bytes = vec![0; 65_536];
-        while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
-            // What comes after the cut does not arrive any more.
-            if to_client.write_all(&bytes[..count]).await.is_err() {
-                return;
-            }
-        }
-    };
-    tokio::select! { () = up => {}, () = down => {} }
-}
-
 async fn behind(proxy: &Proxy, database: &Database) -> Shop {
-    let mut config = tokio_postgres::Config::new();
-    let of = database.config();
-    config.host("127.0.0.1").port(proxy.address.port()).user(of.get_user().unwrap()).dbname(&database.name);
-    let store = PostgresStore::over(pool(config), &SqlMap::from_toml(&map()).unwrap()).await.unwrap();
+    let store = PostgresStore::over(proxy.pool(database), &SqlMap::from_toml(&map()).unwrap()).await.unwrap();
     let policy = PolicyDocument::from_toml(&format!("{POLICY}{TREATMENT}")).unwrap();
     let policy = policy.check(store.data_map()).unwrap();
     let treatment = policy.dated(&"us".into(), &policy.treatments()["t"], now());
@@ -252,18 +189,18 @@ async fn a_connection_that_is_cut_during_commit_is_resolved_by_asking() {
     let shop = behind(&proxy, &database).await;
 
     // The server has committed, and only the answer is lost: the erasure is done, and said to be.
-    proxy.lets_commit_through.store(true, Ordering::SeqCst);
+    proxy.answers_are_lost(true);
     let targets = shop.targets(&["1"]).await;
-    proxy.cut_at_commit.store(true, Ordering::SeqCst);
+    proxy.cut(Cut::AtCommit);
     let answers = shop.store.erase(&shop.request(targets)).await.unwrap();
     assert!(matches!(answers.as_slice(), [Ok(Erased::Done(_))]), "{answers:?}");
-    assert!(!proxy.cut_at_commit.load(Ordering::SeqCst), "the connection was cut");
+    assert!(proxy.has_cut(), "the connection was cut");
     assert_eq!(database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);
 
     // The server has heard nothing, and the transaction is gone: it may be tried again.
-    proxy.lets_commit_through.store(false, Ordering::SeqCst);
+    proxy.answers_are_lost(false);
     let targets = shop.targets(&["2"]).await;
-    proxy.cut_at_commit.store(true, Ordering::SeqCst);
+    proxy.cut(Cut::AtCommit);
     let error = error_of(shop.store.erase(&shop.request(targets)).await);
     assert!(error.is_transient(), "{error}");
     assert_eq!(database.lines("SELECT name FROM clients ORDER BY id"), ["NULL", "Theo"]);

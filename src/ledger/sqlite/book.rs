@@ -1,25 +1,22 @@
 //! The case book: open cases and their events, in as few rows as a batch allows.
 
-use std::borrow::Cow;
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Trouble, from_json, number_of, read_treatment, to_json};
 use crate::case::Event;
-use crate::customer::{CustomerId, TenantId};
 use crate::digest::Digest;
-use crate::gateway::ReviewRow;
 use crate::ledger::lease_clock::LeaseClock;
+use crate::ledger::parts::{Own, Shared};
 use crate::ledger::{
-    CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, LedgerError, ListedCase, NewCase, Opened, OpenedCases,
-    ReviewedProfile, SavedCase, Task, WorkerId,
+    CaseEvent, Claimed, Fence, Lease, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
+    WorkerId,
 };
-use crate::plan::{Binding, CaseId, Keeps, Mandate, Terms};
+use crate::plan::CaseId;
 use crate::sqlite::Fault;
 use crate::treatment::Treatment;
 
@@ -172,103 +169,6 @@ fn count(connection: &Connection, fence: i64, cases: i64) -> Result<(), Trouble>
 
 fn to_fence(number: i64) -> Result<Fence, Trouble> {
     Ok(Fence::new(u64::try_from(number).map_err(|_| Trouble::Fault(Fault::Corrupt))?))
-}
-
-/// The part that open cases share.
-#[derive(Serialize, Deserialize)]
-struct Shared {
-    task: SharedTask,
-    mandate: Mandate,
-    opened_at: DateTime<Utc>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SharedTask {
-    Erasure(Arc<Terms>),
-    Expiry(Expiry),
-    Review(Digest),
-}
-
-/// The part that a case does not share.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Own<'c> {
-    Erasure(Box<OwnErasure<'c>>),
-    Expiry,
-    Profile(Cow<'c, ReviewRow>),
-}
-
-#[derive(Serialize, Deserialize)]
-struct OwnErasure<'c> {
-    tenant: Cow<'c, TenantId>,
-    customer: Cow<'c, CustomerId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    registered: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "keeps_nothing")]
-    keeps: Cow<'c, Keeps>,
-}
-
-fn keeps_nothing(keeps: &Keeps) -> bool {
-    keeps.is_empty()
-}
-
-impl Shared {
-    fn of(case: &NewCase) -> Self {
-        let task = match &case.task {
-            Task::Erasure(erasure) => SharedTask::Erasure(Arc::clone(erasure.binding.terms())),
-            Task::Expiry(expiry) => SharedTask::Expiry(expiry.clone()),
-            Task::Profile(profile) => SharedTask::Review(profile.review),
-        };
-        Self { task, mandate: case.mandate.clone(), opened_at: case.opened_at }
-    }
-
-    /// The digest of the treatment, which is stored separately.
-    fn treatment(&self) -> Option<Digest> {
-        if let SharedTask::Erasure(terms) = &self.task { Some(terms.treatment_digest()) } else { None }
-    }
-}
-
-impl<'c> Own<'c> {
-    fn of(case: &'c NewCase) -> Self {
-        match &case.task {
-            Task::Erasure(Erasure { binding, .. }) => Self::Erasure(Box::new(OwnErasure {
-                tenant: Cow::Borrowed(binding.tenant()),
-                customer: Cow::Borrowed(binding.customer()),
-                registered: binding.registered(),
-                keeps: Cow::Borrowed(binding.keeps()),
-            })),
-            Task::Expiry(_) => Self::Expiry,
-            Task::Profile(profile) => Self::Profile(Cow::Borrowed(&profile.row)),
-        }
-    }
-
-    /// The task, from its own part and the shared part.
-    fn task(
-        self,
-        shared: &SharedTask,
-        treatment: Option<&Arc<Treatment>>,
-        plan: Digest,
-    ) -> Result<Task, Trouble> {
-        Ok(match (self, shared, treatment) {
-            (Self::Erasure(own), SharedTask::Erasure(terms), Some(treatment)) => Task::Erasure(Erasure {
-                binding: Arc::new(Binding::from_parts(
-                    own.customer.into_owned(),
-                    own.tenant.into_owned(),
-                    own.registered,
-                    own.keeps.into_owned(),
-                    Arc::clone(terms),
-                )),
-                treatment: Arc::clone(treatment),
-                plan,
-            }),
-            (Self::Expiry, SharedTask::Expiry(expiry), _) => Task::Expiry(expiry.clone()),
-            (Self::Profile(row), SharedTask::Review(review), _) => {
-                Task::Profile(ReviewedProfile { review: *review, row: Arc::new(row.into_owned()) })
-            }
-            _ => return Err(Trouble::Fault(Fault::Corrupt)),
-        })
-    }
 }
 
 /// An event, and the cases to which it happened: ranges of numbers, including both ends.
@@ -613,16 +513,8 @@ fn saved(
         let own: Own<'_> = from_json(&row.get::<_, String>(2)?)?;
         let plan = Digest::from_bytes(row.get(3)?);
         places.insert(row.get(0)?, saved.len());
-        let case = SavedCase {
-            new: NewCase::of(
-                CaseId::new(row.get::<_, String>(1)?),
-                own.task(&shared.task, treatment.as_ref(), plan)?,
-                shared.mandate.of_plan(plan),
-                shared.opened_at,
-            ),
-            events: Vec::new(),
-        };
-        saved.push((case, row.get(5)?));
+        let case = own.saved(row.get(1)?, plan, shared, treatment.as_ref());
+        saved.push((case.ok_or(Trouble::Fault(Fault::Corrupt))?, row.get(5)?));
     }
     let (Some((first, _)), Some((last, _))) = (places.first_key_value(), places.last_key_value()) else {
         return Ok(saved);

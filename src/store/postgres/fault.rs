@@ -6,16 +6,16 @@ use tokio_postgres::error::DbError;
 use crate::store::sql::{Constraint, ConstraintKind, Fault};
 
 /// An error of the server or of the connection.
-pub(super) struct Trouble {
-    pub(super) fault: Fault,
+pub(crate) struct Trouble {
+    pub(crate) fault: Fault,
     /// Whether the whole transaction can be tried again: it lost against another one.
-    pub(super) is_again: bool,
+    pub(crate) is_again: bool,
     /// Whether the connection is gone, so that nobody knows what the server did.
-    pub(super) is_lost: bool,
+    pub(crate) is_lost: bool,
 }
 
 impl Trouble {
-    pub(super) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         let Some(refused) = error.as_db_error() else {
             return Self::lost("the connection to the server was cut");
         };
@@ -25,7 +25,7 @@ impl Trouble {
         Self { fault: fault(refused, code), is_again, is_lost }
     }
 
-    pub(super) fn lost(what: &str) -> Self {
+    pub(crate) fn lost(what: &str) -> Self {
         Self { fault: Fault::Lost(what.to_owned()), is_again: false, is_lost: true }
     }
 }

@@ -20,7 +20,7 @@ mod cells;
 mod computed;
 mod dialect;
 mod ending;
-mod fault;
+pub(crate) mod fault;
 mod introspect;
 mod own;
 mod ports;

@@ -61,7 +61,7 @@ impl Digest {
     }
 
     /// Restores a digest from its bytes.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "checkpoints"))]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -532,7 +532,7 @@ fn text_of(says: &Said<'_>) -> Result<String, LedgerError> {
 }
 
 /// The hash of a leaf of a Merkle tree, by RFC 6962, section 2.1.
-fn leaf_of(text: &str) -> Digest {
+pub(super) fn leaf_of(text: &str) -> Digest {
     Digest::of_bytes(&[&[0], text.as_bytes()].concat())
 }
 

@@ -50,6 +50,9 @@ struct State {
     /// The index of each closed case in the entries.
     closed: BTreeMap<CaseId, usize>,
     treatments: BTreeMap<Digest, Arc<Treatment>>,
+    /// The hashes of the tree, for each entry that was hashed.
+    #[cfg(feature = "checkpoints")]
+    hashes: Vec<Vec<Digest>>,
 }
 
 struct Open {
@@ -275,5 +278,30 @@ impl Ledger for MemoryLedger {
 
     async fn last(&self) -> Result<u64, LedgerError> {
         Ok(self.lock().entries.len() as u64)
+    }
+}
+
+#[cfg(feature = "checkpoints")]
+#[async_trait]
+impl super::proof::KeepsTree for MemoryLedger {
+    async fn hashed(&self) -> Result<u64, LedgerError> {
+        Ok(self.lock().hashes.len() as u64)
+    }
+
+    async fn keep_hashes(&self, after: u64, hashes: &[Vec<Digest>]) -> Result<(), LedgerError> {
+        let mut state = self.lock();
+        let had = state.hashes.len() as u64;
+        let known = super::proof::known(after, had)?;
+        state.hashes.extend(hashes.iter().skip(known).cloned());
+        Ok(())
+    }
+
+    async fn hashes(&self, entries: &[u64]) -> Result<Vec<Vec<Digest>>, LedgerError> {
+        let state = self.lock();
+        let of = |entry: &u64| {
+            let place = usize::try_from(entry.checked_sub(1)?).ok()?;
+            state.hashes.get(place).cloned()
+        };
+        Ok(entries.iter().map(|entry| of(entry).unwrap_or_default()).collect())
     }
 }

@@ -34,9 +34,13 @@ mod memory;
 mod parts;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "checkpoints")]
+pub mod proof;
 mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "checkpoints")]
+mod tree;
 
 pub use case::{
     CaseEvent, Claimed, Erasure, Expiry, Fence, Lease, ListedCase, NewCase, Opened, OpenedCases,
@@ -243,7 +247,7 @@ pub trait Ledger: CaseBook {
 /// # Errors
 /// [`LedgerError::Corrupt`] if an entry is missing. An entry that nobody sees is a case that nobody knows.
 pub(crate) async fn next_entries(
-    ledger: &dyn Ledger,
+    ledger: &(impl Ledger + ?Sized),
     after: u64,
     through: u64,
     limit: usize,

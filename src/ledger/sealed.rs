@@ -48,13 +48,17 @@ impl<T> Sealed<T> {
 impl<T: Serialize> Sealed<T> {
     pub(crate) fn new(salt: Salt, value: T) -> Result<Self, LedgerError> {
         let json = canonical(&value).map_err(|error| no_json(&error))?;
-        let beside = format!("[\"{}\",{json}]", hex::encode(salt)).into();
+        let beside = beside_of(&salt, &json).into();
         Ok(Self { digest: seal(&salt, &json), opened: Some(Opened { value, beside }) })
     }
 }
 
 fn no_json(error: &serde_json::Error) -> LedgerError {
     LedgerError::Failed { doing: "writing an entry", what: format!("it has no form in JSON: {error}") }
+}
+
+fn beside_of(salt: &Salt, json: &str) -> String {
+    format!("[\"{}\",{json}]", hex::encode(salt))
 }
 
 fn seal(salt: &Salt, json: &str) -> Digest {
@@ -102,6 +106,11 @@ pub(crate) trait Visit {
 pub(crate) struct Gather(String);
 
 impl Gather {
+    fn add(&mut self, opening: &str) {
+        self.0.push(if self.0.is_empty() { '[' } else { ',' });
+        self.0.push_str(opening);
+    }
+
     /// The openings as text, if there are any.
     pub(crate) fn text(mut self) -> Option<String> {
         if self.0.is_empty() {
@@ -115,8 +124,7 @@ impl Gather {
 impl Visit for Gather {
     fn sealed<T: Serialize + DeserializeOwned>(&mut self, sealed: &mut Sealed<T>) -> Result<(), LedgerError> {
         if let Some(opened) = &sealed.opened {
-            self.0.push(if self.0.is_empty() { '[' } else { ',' });
-            self.0.push_str(&opened.beside);
+            self.add(&opened.beside);
         }
         Ok(())
     }
@@ -127,18 +135,21 @@ pub(crate) struct Open(BTreeMap<Digest, (Salt, Value)>);
 
 impl Open {
     pub(crate) fn by(text: Option<&str>) -> Result<Self, LedgerError> {
-        let openings: Vec<(String, Value)> = match text {
-            Some(text) => serde_json::from_str(text).map_err(|_| not_of_it())?,
-            None => Vec::new(),
-        };
         let mut known = BTreeMap::new();
+        let Some(text) = text else { return Ok(Self(known)) };
+        let openings: Vec<(String, Value)> = serde_json::from_str(text).map_err(|_| not_of_it())?;
+        let mut written = Gather::default();
         for (digits, value) in openings {
             let mut salt = Salt::default();
             hex::decode_to_slice(digits, &mut salt).map_err(|_| not_of_it())?;
             let json = canonical(&value).map_err(|_| not_of_it())?;
-            known.insert(seal(&salt, &json), (salt, value));
+            written.add(&beside_of(&salt, &json));
+            if known.insert(seal(&salt, &json), (salt, value)).is_some() {
+                return Err(not_of_it());
+            }
         }
-        Ok(Self(known))
+        // The same openings in another spelling were written by somebody else.
+        if written.text().as_deref() == Some(text) { Ok(Self(known)) } else { Err(not_of_it()) }
     }
 
     /// Call this after all values were visited. An opening without a value means that somebody else wrote it.

@@ -24,6 +24,8 @@ use crate::treatment::Treatment;
 use book::Numbers;
 
 mod book;
+#[cfg(feature = "checkpoints")]
+mod tree;
 
 /// The file's `application_id`, "rlnq", so that no other database is mistaken for a ledger.
 const APPLICATION: i64 = 0x726c_6e71;
@@ -68,6 +70,7 @@ const FIRST: &str = "
         seq INTEGER NOT NULL REFERENCES entry (seq),
         PRIMARY KEY (key, seq)
     ) WITHOUT ROWID;
+    CREATE TABLE tree (seq INTEGER PRIMARY KEY REFERENCES entry (seq), hashes BLOB NOT NULL);
     CREATE TRIGGER entry_key_stays BEFORE DELETE ON entry_key
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_key_unchanged BEFORE UPDATE ON entry_key

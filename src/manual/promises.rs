@@ -45,6 +45,13 @@
 //! * [`waive`](crate::Engine::waive) goes on without a gateway that refuses. The certificate says who decided this.
 //! * [`cancel`](crate::Engine::cancel) ends the case, as long as no step that cannot be taken back has begun.
 //!
+//! # What the ledger proves
+//!
+//! Triggers refuse every change of an entry. Whoever owns the database can remove a trigger. With the feature `checkpoints` such a
+//! change is noticed: `ledger::proof` signs the root of a tree over all entries. What a checkpoint covers that is held elsewhere cannot be
+//! changed unnoticed. Entries after it are not protected. `Checkpoint::take` compares sizes and hashes; only the check of an export reads
+//! every entry again. So run that check from time to time, on another machine.
+//!
 //! # What expires
 //!
 //! Records that [expire](crate::policy#expiry) give no certificate, because their customers stay. An expiry is a case of one step:

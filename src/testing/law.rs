@@ -73,6 +73,13 @@ laws! {
         TreatmentsListed: "every treatment under which a case was opened is listed once, after the case is closed too",
         LedgerShowsNobody: "the Debug of a ledger shows no customer",
     }
+    "keeps_tree" {
+        HashesKept: "the hashes of an entry come back as they were given, in the order that was asked for",
+        HashesOfNobody: "an entry whose hashes are not kept has none",
+        HashesCounted: "hashed is the last entry whose hashes are kept",
+        HashesStay: "hashes that are kept stay as they are when others are given, and what is new beside them is kept",
+        HashesWithoutGap: "hashes that would leave an entry out are refused",
+    }
     "customer_store" {
         PagesHaveEachOnce: "the pages hold each customer once, in the same order whatever the page's size, and come to an end",
         PagesKeepLimit: "a page has no more customers than asked for",

@@ -11,6 +11,7 @@
 //! | [`PaymentGatewayEraser`](crate::PaymentGatewayEraser) | [`gateway`] | `gateway(&sandbox).await?` |
 //! | [`ProfileListing`](crate::gateway::ProfileListing) | [`profile_listing`] | `profile_listing(&adapter, &profiles).await?` |
 //! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
+//! | `KeepsTree` (feature `checkpoints`) | `keeps_tree` | `keeps_tree(\|\| async { open() }).await?` |
 //! | [`KeyRing`](crate::ledger::KeyRing) | [`key_ring`] | `key_ring(\|\| async { open() }).await?` |
 //! | [`BackupRetention`](crate::BackupRetention) | [`backups`] | `backups(\|\| async { Copies::new(adapter()) }).await?` |
 //! | [`OwnStrategy`](crate::anonymise::OwnStrategy) | [`own_strategy`] | `own_strategy(&strategy, &values)?` |
@@ -51,6 +52,8 @@ mod ledger;
 mod own_strategy;
 mod repository;
 mod stocked;
+#[cfg(feature = "checkpoints")]
+mod tree;
 
 pub use backups::{Copies, backups};
 pub use clock::ManualClock;
@@ -64,3 +67,5 @@ pub use ledger::ledger;
 pub use own_strategy::own_strategy;
 pub use repository::repository;
 pub use stocked::Stocked;
+#[cfg(feature = "checkpoints")]
+pub use tree::keeps_tree;

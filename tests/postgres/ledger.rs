@@ -20,6 +20,8 @@ async fn the_contract() {
         PostgresLedger::open(database.pool()).await.unwrap().lease_clock(move || clock.now())
     };
     testing::ledger(open).await.unwrap();
+    let open = async || PostgresLedger::open(Database::with("").pool()).await.unwrap();
+    testing::keeps_tree(open).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -179,19 +179,19 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn owner_only(options: &mut OpenOptions) {
+pub(crate) fn owner_only(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
 }
 
 #[cfg(not(unix))]
-fn owner_only(_: &mut OpenOptions) {}
+pub(crate) fn owner_only(_: &mut OpenOptions) {}
 
 #[cfg(unix)]
-fn is_open_to_others(metadata: &fs::Metadata) -> bool {
+pub(crate) fn is_open_to_others(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &fs::Metadata) -> bool {
+pub(crate) fn is_open_to_others(_: &fs::Metadata) -> bool {
     false
 }

@@ -12,6 +12,8 @@ mod signed;
 mod token;
 
 pub use file::FileKeyRing;
+#[cfg(feature = "checkpoints")]
+pub(crate) use file::{is_open_to_others, owner_only};
 pub use memory::{MemoryKeyRing, TokenKey};
 pub(crate) use signed::{Epoch, Signed, epochs, tokens};
 pub(crate) use token::TokenOf;

@@ -22,6 +22,8 @@ mod book;
 mod connection;
 mod entries;
 mod format;
+#[cfg(feature = "checkpoints")]
+mod tree;
 
 /// Case book and ledger in a schema of its own of a PostgreSQL database. Made for PostgreSQL 14 or later; tested on 15.
 ///

@@ -1,6 +1,7 @@
 //! The ledger, its formats, the keys, and what lingers in backups.
 
 pub(crate) mod backups;
+mod checkpoints;
 pub(crate) mod formats;
 pub(crate) mod keys;
 pub(crate) mod proof;

@@ -13,6 +13,7 @@ mod key_ring;
 mod ledger;
 pub(crate) mod own_strategy;
 mod repository;
+mod tree;
 
 /// Persons of the tests, and of the contracts. No message shows any.
 const PERSONS: [&str; 6] =
@@ -30,7 +31,7 @@ fn assert_caught(law: Law, answer: Result<(), Broken>) {
 }
 
 /// Laws with a saboteur, by contract.
-const CAUGHT: [&[Law]; 10] = [
+const CAUGHT: [&[Law]; 11] = [
     faults::CAUGHT,
     backups::CAUGHT,
     customer_store::CAUGHT,
@@ -39,6 +40,7 @@ const CAUGHT: [&[Law]; 10] = [
     key_ring::CAUGHT,
     ledger::CAUGHT,
     repository::CAUGHT,
+    tree::CAUGHT,
     own_strategy::CAUGHT,
     own_strategy::CAUGHT_ELSEWHERE,
 ];

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::lease_clock::LeaseClock;
 use super::{
     CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Lease, Ledger,
-    LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
+    LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -50,6 +50,8 @@ struct State {
     /// The index of each closed case in the entries.
     closed: BTreeMap<CaseId, usize>,
     treatments: BTreeMap<Digest, Arc<Treatment>>,
+    /// What was taken under each name of a ration.
+    rations: BTreeMap<String, u64>,
 }
 
 struct Open {
@@ -212,6 +214,20 @@ impl CaseBook for MemoryLedger {
             held_by: state.holder(case, now).map(|lease| lease.worker.clone()),
         };
         Ok(cases.take(limit).map(|(_, case)| listed(case)).collect())
+    }
+}
+
+#[async_trait]
+impl Rations for MemoryLedger {
+    async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+        let mut state = self.lock();
+        let taken = |name: &String| state.rations.get(name).copied().unwrap_or_default();
+        let before: Vec<u64> = rations.iter().map(|ration| taken(&ration.name)).collect();
+        let taken = super::ration::share_out(rations, &before, wanted, least);
+        for ration in rations {
+            *state.rations.entry(ration.name.clone()).or_default() += taken.taken;
+        }
+        Ok(taken)
     }
 }
 

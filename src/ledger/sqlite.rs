@@ -24,6 +24,7 @@ use crate::treatment::Treatment;
 use book::Numbers;
 
 mod book;
+mod ration;
 
 /// The file's `application_id`, "rlnq", so that no other database is mistaken for a ledger.
 const APPLICATION: i64 = 0x726c_6e71;
@@ -68,6 +69,7 @@ const FIRST: &str = "
         seq INTEGER NOT NULL REFERENCES entry (seq),
         PRIMARY KEY (key, seq)
     ) WITHOUT ROWID;
+    CREATE TABLE ration (name TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TRIGGER entry_key_stays BEFORE DELETE ON entry_key
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_key_unchanged BEFORE UPDATE ON entry_key

@@ -50,7 +50,8 @@ pub trait Rations: Debug + Send + Sync + 'static {
 
 /// How much to take, given what was taken before under each name.
 pub(crate) fn share_out(rations: &[Ration], before: &[u64], wanted: u64, least: u64) -> Taken {
-    let left = rations.iter().zip(before).map(|(ration, before)| ration.at_most.saturating_sub(*before)).min();
+    let left =
+        rations.iter().zip(before).map(|(ration, before)| ration.at_most.saturating_sub(*before)).min();
     let left = left.unwrap_or(u64::MAX);
     let taken = wanted.min(left);
     Taken { taken: if taken < least { 0 } else { taken }, left }

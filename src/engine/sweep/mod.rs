@@ -32,8 +32,8 @@ mod run;
 mod survey;
 
 pub use event::{
-    Exceeded, Hit, LeftCustomer, RunProgress, SurveyProgress, SweepCounts, SweepEnd, SweepEvent, TenantCounts,
-    TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, RunProgress, SurveyProgress, SweepCounts, SweepEnd, SweepEvent,
+    TenantCounts, TooFar, WhyLeft,
 };
 pub use place::SweepPlace;
 
@@ -79,22 +79,22 @@ impl StopHandle {
     }
 }
 
-/// A sweep in progress: a [`Stream`] of events. Nothing happens until somebody asks for the next event.
+/// A sweep in progress: a [`Stream`] of events. Nothing happens until somebody asks for the next event. No runtime is tied in.
 ///
 /// Dropping it interrupts the cases in progress; [`Engine::resume`] finishes them.
-pub struct Sweep<'e> {
-    driver: Option<BoxFuture<'e, Result<(), Error>>>,
+pub struct Sweep {
+    driver: Option<BoxFuture<'static, Result<(), Error>>>,
     events: Events,
     stop: StopHandle,
 }
 
-impl fmt::Debug for Sweep<'_> {
+impl fmt::Debug for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sweep").field("ended", &self.driver.is_none()).finish_non_exhaustive()
     }
 }
 
-impl Sweep<'_> {
+impl Sweep {
     /// The next event, or `None` after the last one.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Sweep<'_> {
     }
 }
 
-impl Stream for Sweep<'_> {
+impl Stream for Sweep {
     type Item = Result<SweepEvent, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -150,15 +150,15 @@ impl Events {
 }
 
 /// What carries a sweep out.
-struct Driver<'e> {
-    engine: &'e Engine,
+struct Driver {
+    engine: Engine,
     under: Option<SweepUnder>,
     run: String,
     events: Events,
     stop: StopHandle,
 }
 
-impl Driver<'_> {
+impl Driver {
     async fn drive(self, at: At) -> Result<(), Error> {
         self.is_mandated()?;
         let found = match at {
@@ -220,7 +220,7 @@ impl Driver<'_> {
     }
 
     fn stopped(&self, at: At) {
-        let place = SweepPlace::new(self.engine, self.run.clone(), at);
+        let place = SweepPlace::new(&self.engine, self.run.clone(), at);
         self.tell(SweepEvent::Ended(SweepEnd::Stopped(Box::new(place))));
     }
 
@@ -256,7 +256,7 @@ impl Engine {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn survey_all(&self) -> Sweep<'_> {
+    pub fn survey_all(&self) -> Sweep {
         self.begin_sweep(None, None)
     }
 
@@ -271,22 +271,22 @@ impl Engine {
     ///
     /// The switch `sweep = false` of a tenant holds: nobody of this tenant is due, except for what a duty had deferred of
     /// a request.
-    pub fn sweep(&self, under: impl Into<SweepUnder>) -> Sweep<'_> {
+    pub fn sweep(&self, under: impl Into<SweepUnder>) -> Sweep {
         self.begin_sweep(Some(under.into()), None)
     }
 
     /// Goes on with a sweep that was stopped. A changed policy or data map supersedes what had not begun: the survey
     /// begins anew.
-    pub fn sweep_from(&self, place: SweepPlace, under: impl Into<SweepUnder>) -> Sweep<'_> {
+    pub fn sweep_from(&self, place: SweepPlace, under: impl Into<SweepUnder>) -> Sweep {
         self.begin_sweep(Some(under.into()), Some(place))
     }
 
     /// Goes on with a survey that was stopped.
-    pub fn survey_from(&self, place: SweepPlace) -> Sweep<'_> {
+    pub fn survey_from(&self, place: SweepPlace) -> Sweep {
         self.begin_sweep(None, Some(place))
     }
 
-    fn begin_sweep(&self, under: Option<SweepUnder>, place: Option<SweepPlace>) -> Sweep<'_> {
+    fn begin_sweep(&self, under: Option<SweepUnder>, place: Option<SweepPlace>) -> Sweep {
         let place = match place {
             Some(place) => place.for_engine(self),
             None => {
@@ -296,7 +296,7 @@ impl Engine {
         };
         let (events, stop) = (Events::default(), StopHandle::default());
         let SweepPlace { run, at, .. } = place;
-        let driver = Driver { engine: self, under, run, events: events.clone(), stop: stop.clone() };
+        let driver = Driver { engine: self.clone(), under, run, events: events.clone(), stop: stop.clone() };
         Sweep { driver: Some(Box::pin(driver.drive(at))), events, stop }
     }
 

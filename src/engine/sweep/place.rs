@@ -96,12 +96,13 @@ impl DueCustomer {
         for one in due {
             *hits.entry((&one.tenant, one.trigger, &one.treatment)).or_default() += 1;
         }
-        let hit = |((tenant, trigger, treatment), customers): ((&TenantId, _, &Option<TreatmentName>), u64)| Hit {
-            tenant: tenant.clone(),
-            trigger,
-            treatment: treatment.clone(),
-            customers,
-        };
+        let hit =
+            |((tenant, trigger, treatment), customers): ((&TenantId, _, &Option<TreatmentName>), u64)| Hit {
+                tenant: tenant.clone(),
+                trigger,
+                treatment: treatment.clone(),
+                customers,
+            };
         hits.into_iter().map(hit).collect()
     }
 }
@@ -137,6 +138,9 @@ impl fmt::Debug for SweepPlace {
             At::Survey { .. } => "survey",
             At::Run { .. } => "run",
         };
-        f.debug_struct("SweepPlace").field("at", &part).field("due", &self.remaining()).finish_non_exhaustive()
+        f.debug_struct("SweepPlace")
+            .field("at", &part)
+            .field("due", &self.remaining())
+            .finish_non_exhaustive()
     }
 }

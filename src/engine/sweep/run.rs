@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_channel::oneshot;
 use futures_util::stream::{self, StreamExt};
 
 use super::event::{RunProgress, SweepEnd, SweepEvent, TooFar, WhyLeft};
@@ -14,24 +15,34 @@ use crate::engine::{Error, Planned};
 use crate::plan::review::ApprovedReview;
 use crate::plan::{ApprovalError, ApprovedPlan, Asked, Mandate, Plan, StandingApproval};
 
-/// What became of a batch.
-struct Done {
+/// What the batches of a run share.
+#[derive(Default)]
+struct Shared {
+    turns: Turns,
+    /// Whether a limit is reached.
+    exhausted: AtomicBool,
+}
+
+/// The place of a batch in the order in which batches are counted.
+struct Order {
+    /// Hears when the batch before is counted.
+    before: Option<oneshot::Receiver<()>>,
+    /// Tells the next batch.
+    counted: oneshot::Sender<()>,
+}
+
+/// A batch on its way: planned again, then counted, then carried out.
+#[derive(Default)]
+struct Batch {
+    /// Customers who may be erased, each with the plan.
+    ready: Vec<(DueCustomer, ApprovedPlan)>,
     closed: u64,
     left: u64,
     /// Customers who were not begun, because somebody stopped the sweep.
     not_begun: Vec<DueCustomer>,
 }
 
-/// What the batches of a run share.
-struct Shared {
-    turns: Turns,
-    /// What the limits allow the run.
-    of_run: u64,
-    /// Whether a limit is reached.
-    exhausted: AtomicBool,
-}
-
-impl Driver<'_> {
+impl Driver {
     /// Carries out what is due, unless it is more than the policy's blast radius allows.
     pub(super) async fn run(&self, under: &SweepUnder, mut found: Found) -> Result<(), Error> {
         if self.stop.is_stopped() {
@@ -50,7 +61,7 @@ impl Driver<'_> {
             }
             SweepUnder::Review(_) => u64::MAX,
         };
-        let shared = Shared { turns: Turns::default(), of_run, exhausted: AtomicBool::new(false) };
+        let shared = &Shared::default();
         let began = self.engine.parts.clock.now();
         let total = found.due.len() as u64;
         let mut chunks = Vec::new();
@@ -58,13 +69,19 @@ impl Driver<'_> {
         while due.peek().is_some() {
             chunks.push(due.by_ref().take(self.engine.parts.batch).collect::<Vec<_>>());
         }
-        let shared = &shared;
+        // Batches are counted one after the other, in order, so that whoever waits longest is erased first. The rest of the
+        // work on them runs side by side.
+        let mut before = None;
         let mut batches = stream::iter(chunks)
-            .map(|chunk| self.run_batch(under, chunk, shared))
+            .map(|chunk| {
+                let (counted, next) = oneshot::channel();
+                let order = Order { before: before.replace(next), counted };
+                self.run_batch(under, chunk, of_run, order, shared)
+            })
             .buffered(BATCHES_AT_ONCE);
         let mut progress = RunProgress { remaining: total, ..RunProgress::default() };
-        while let Some(done) = batches.next().await {
-            let Done { closed, left, not_begun } = done?;
+        while let Some(batch) = batches.next().await {
+            let Batch { closed, left, not_begun, .. } = batch?;
             progress.closed += closed;
             progress.left += left;
             progress.remaining = total - progress.closed - progress.left;
@@ -85,7 +102,7 @@ impl Driver<'_> {
 
     /// What the run would hit, if that is more than the policy allows.
     async fn too_far(&self, under: &SweepUnder, found: &Found) -> Result<Option<TooFar>, Error> {
-        let engine = self.engine;
+        let engine = &self.engine;
         let mut hits = BTreeMap::<&TenantId, u64>::new();
         for one in &found.due {
             *hits.entry(&one.tenant).or_default() += 1;
@@ -99,72 +116,120 @@ impl Driver<'_> {
             }
         };
         let exceeded = engine.exceeded(&hits, &counts, up_to);
-        let too_far = || TooFar { exceeded, hits: DueCustomer::hits(&found.due) };
-        Ok((!engine.exceeded(&hits, &counts, up_to).is_empty()).then(too_far))
+        if exceeded.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(TooFar { exceeded, hits: DueCustomer::hits(&found.due) }))
     }
 
     async fn run_batch(
         &self,
         under: &SweepUnder,
-        batch: Vec<DueCustomer>,
+        due: Vec<DueCustomer>,
+        of_run: u64,
+        order: Order,
         shared: &Shared,
-    ) -> Result<Done, Error> {
-        let mut done = Done { closed: 0, left: 0, not_begun: Vec::new() };
+    ) -> Result<Batch, Error> {
+        let mut batch = self.plan_again(under, due, shared).await?;
+        if let Some(before) = order.before {
+            // A batch that failed counts nothing.
+            let _ = before.await;
+        }
+        self.count_batch(under, &mut batch, of_run, shared).await?;
+        // The next batch may have been dropped.
+        let _ = order.counted.send(());
+        self.erase_batch(&mut batch, shared).await?;
+        Ok(batch)
+    }
+
+    /// Plans a batch again. Who is not due any more, or not covered, is left.
+    async fn plan_again(
+        &self,
+        under: &SweepUnder,
+        due: Vec<DueCustomer>,
+        shared: &Shared,
+    ) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
         if self.stop.is_stopped() {
-            return Ok(Done { not_begun: batch, ..done });
+            return Ok(Batch { not_begun: due, ..batch });
         }
-        let mut left = |one: DueCustomer, why| {
-            done.left += 1;
-            self.left(one, why);
-        };
         if shared.exhausted.load(Ordering::Relaxed) {
-            batch.into_iter().for_each(|one| left(one, WhyLeft::Limit));
-            return Ok(done);
+            due.into_iter().for_each(|one| self.leave(&mut batch, one, WhyLeft::Limit));
+            return Ok(batch);
         }
-        let engine = self.engine;
-        let customers: Vec<CustomerId> = batch.iter().map(|one| one.customer.clone()).collect();
-        let (mut ready, mut plans) = (Vec::new(), Vec::new());
-        for (one, planned) in batch.into_iter().zip(engine.plan_batch(&customers, &Asked::Sweep).await?) {
-            match planned {
+        let customers: Vec<CustomerId> = due.iter().map(|one| one.customer.clone()).collect();
+        let planned = self.engine.plan_batch(&customers, &Asked::Sweep).await?;
+        for (one, planned) in due.into_iter().zip(planned) {
+            let why = match planned {
                 Ok(Planned::Plan(plan)) => match approve(under, &one, *plan) {
                     Ok(plan) => {
-                        ready.push(one);
-                        plans.push(plan);
+                        batch.ready.push((one, plan));
+                        continue;
                     }
-                    Err(why) => left(one, WhyLeft::NotCovered(why)),
+                    Err(why) => WhyLeft::NotCovered(why),
                 },
-                Ok(no_plan) => left(one, WhyLeft::NotDue(Box::new(no_plan.decision()))),
-                Err(Error::NoSuchCustomer) => left(one, WhyLeft::Gone),
-                Err(error) => left(one, WhyLeft::NotPlanned(error.to_string())),
+                Ok(no_plan) => WhyLeft::NotDue(Box::new(no_plan.decision())),
+                Err(Error::NoSuchCustomer) => WhyLeft::Gone,
+                Err(error) => WhyLeft::NotPlanned(error.to_string()),
+            };
+            self.leave(&mut batch, one, why);
+        }
+        Ok(batch)
+    }
+
+    /// Counts a batch under the standing approval. Whoever is beyond its limits is left.
+    async fn count_batch(
+        &self,
+        under: &SweepUnder,
+        batch: &mut Batch,
+        of_run: u64,
+        shared: &Shared,
+    ) -> Result<(), Error> {
+        if self.stop.is_stopped() {
+            batch.not_begun.extend(batch.ready.drain(..).map(|(one, _)| one));
+        }
+        let SweepUnder::Standing(standing) = under else { return Ok(()) };
+        let wanted = batch.ready.len();
+        if wanted == 0 {
+            return Ok(());
+        }
+        let taken = self.engine.take_rations(standing, &self.run, of_run, wanted, 0).await?.taken;
+        let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+        if taken < wanted {
+            shared.exhausted.store(true, Ordering::Relaxed);
+            for (one, _) in batch.ready.split_off(taken) {
+                self.leave(batch, one, WhyLeft::Limit);
             }
         }
-        let now = engine.parts.clock.now();
-        engine.admit_all(&plans, now).await?;
-        if let SweepUnder::Standing(standing) = under {
-            let taken = engine.take_rations(standing, &self.run, shared.of_run, plans.len(), 0).await?;
-            let taken = usize::try_from(taken.taken).unwrap_or(usize::MAX);
-            if taken < plans.len() {
-                shared.exhausted.store(true, Ordering::Relaxed);
-                plans.truncate(taken);
-                ready.drain(taken..).for_each(|one| left(one, WhyLeft::Limit));
-            }
-        }
+        Ok(())
+    }
+
+    /// Opens a batch and carries it out.
+    async fn erase_batch(&self, batch: &mut Batch, shared: &Shared) -> Result<(), Error> {
+        let (customers, plans): (Vec<DueCustomer>, Vec<ApprovedPlan>) =
+            std::mem::take(&mut batch.ready).into_iter().unzip();
         if plans.is_empty() {
-            return Ok(done);
+            return Ok(());
         }
+        let now = self.engine.parts.clock.now();
+        self.engine.admit_all(&plans, now).await?;
         self.tell(SweepEvent::Running { customers: plans.len() as u64 });
-        let outcomes = engine.open_and_run(&plans, now, &shared.turns).await?;
-        for (one, outcome) in ready.into_iter().zip(outcomes) {
+        let outcomes = self.engine.open_and_run(&plans, now, &shared.turns).await?;
+        for (one, outcome) in customers.into_iter().zip(outcomes) {
             if outcome.certificate().is_some() {
-                done.closed += 1;
+                batch.closed += 1;
                 let DueCustomer { customer, tenant, .. } = one;
                 self.tell(SweepEvent::Closed { customer, tenant, outcome: Box::new(outcome) });
             } else {
-                done.left += 1;
-                self.left(one, WhyLeft::Case(Box::new(outcome)));
+                self.leave(batch, one, WhyLeft::Case(Box::new(outcome)));
             }
         }
-        Ok(done)
+        Ok(())
+    }
+
+    fn leave(&self, batch: &mut Batch, one: DueCustomer, why: WhyLeft) {
+        batch.left += 1;
+        self.left(one, why);
     }
 }
 

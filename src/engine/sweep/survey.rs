@@ -44,14 +44,10 @@ impl Rests {
     }
 }
 
-impl Driver<'_> {
+impl Driver {
     /// Surveys all customers from a cursor on. `None`: somebody stopped the survey, and the place is told.
-    pub(super) async fn survey(
-        &self,
-        after: Option<Cursor>,
-        found: Found,
-    ) -> Result<Option<Found>, Error> {
-        let engine = self.engine;
+    pub(super) async fn survey(&self, after: Option<Cursor>, found: Found) -> Result<Option<Found>, Error> {
+        let engine = &self.engine;
         let now = engine.parts.clock.now();
         // Who goes on in the middle has not seen the tenants of the earlier pages.
         let mut sought = after.is_none().then(|| Sought::new(&engine.parts.policy, []));
@@ -122,8 +118,7 @@ impl Driver<'_> {
             }
             let counts = &mut surveying.found.counts;
             counts.meet(&facts.tenant);
-            let is_readable =
-                || facts.is_readable_on(policy.effective(&facts.tenant).time_zone().day(now));
+            let is_readable = || facts.is_readable_on(policy.effective(&facts.tenant).time_zone().day(now));
             match decide(policy, &facts, &Asked::Sweep, &[], now) {
                 Decision::Due(_) | Decision::Blocked(_) => closer.push(facts),
                 _ if rests.may_concern(&facts, is_readable) => closer.push(facts),
@@ -141,7 +136,7 @@ impl Driver<'_> {
 
     /// Surveys customers with the ledger, the gateways, and a count of their records.
     async fn look_closer(&self, page: Vec<Customer>, surveying: &mut Surveying<'_>) -> Result<(), Error> {
-        let (engine, now) = (self.engine, surveying.now);
+        let (engine, now) = (&self.engine, surveying.now);
         let mut before = engine.treated_before(&page.iter().collect::<Vec<_>>()).await?;
         let who: Vec<_> = page.iter().map(|facts| (facts.id.clone(), facts.tenant.clone())).collect();
         let mut surveyed: Vec<Result<Surveyed, Error>> = page

@@ -40,7 +40,7 @@ pub enum Column {
     Deferred,
     /// The last day on which a duty keeps a record.
     Until,
-    /// The honest word for the result.
+    /// The honest word for the result, such as `erased_in_part`.
     Afterwards,
     /// A value by which the person can be known, such as the name or the e-mail address. Keep such a file accordingly.
     Personal(Kind),
@@ -73,7 +73,7 @@ impl Column {
                 plan.deferred().iter().filter_map(|deferred| deferred.rows).sum::<u64>().to_string()
             }
             Self::Until => day(plan.deferred().iter().filter_map(|deferred| deferred.until).max()),
-            Self::Afterwards => plan.outcome().to_owned(),
+            Self::Afterwards => plan.outcome().replace(' ', "_"),
             Self::Personal(kind) => {
                 let found = identifiers.into_iter().flat_map(Identifiers::iter);
                 let values: Vec<&str> = found.filter(|(of, _)| *of == kind).map(|(_, value)| value).collect();
@@ -113,7 +113,9 @@ impl FromStr for Column {
         let found = Self::PLAIN.into_iter().find(|(_, known)| *known == name);
         found.map(|(column, _)| column).ok_or_else(|| {
             let names = Self::PLAIN.iter().map(|(_, name)| *name);
-            NotAColumn { way_out: format!("{}, or personal.<kind>, such as personal.email", suggest(name, names)) }
+            NotAColumn {
+                way_out: format!("{}, or personal.<kind>, such as personal.email", suggest(name, names)),
+            }
         })
     }
 }
@@ -261,11 +263,13 @@ struct Reading {
 }
 
 /// The way out for a row that is not as it was written.
-const AGAIN: &str = "take the row from the review again, or strike it out; a spreadsheet may have rewritten it";
+const AGAIN: &str =
+    "take the row from the review again, or strike it out; a spreadsheet may have rewritten it";
 
 impl Reading {
     fn row(&mut self, line: u64, names: &[&str], record: &::csv::StringRecord) {
-        let cells: Vec<(&str, &str)> = names.iter().copied().zip(record.iter().map(|cell| text(cell.trim()))).collect();
+        let cells: Vec<(&str, &str)> =
+            names.iter().copied().zip(record.iter().map(|cell| text(cell.trim()))).collect();
         let get = |column: &str| cells.iter().find(|(name, _)| *name == column).map_or("", |(_, text)| *text);
         let mut refuse = |column: &str, what: &str, way_out: &str| {
             self.problems.push(Problem::new(format!("line {line}, column {column}"), what, way_out));
@@ -293,7 +297,11 @@ impl Reading {
             None => self.review = Some(get("review").to_owned()),
             Some(review) if review == get("review") => {}
             Some(_) => {
-                return refuse("review", "is another one than in the first row", "keep to the rows of one review");
+                return refuse(
+                    "review",
+                    "is another one than in the first row",
+                    "keep to the rows of one review",
+                );
             }
         }
         if !self.seen.insert((get("tenant").to_owned(), get("customer").to_owned())) {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::effective::{TABLES, put_over};
 use super::{
-    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Policy, PrivacyLaw, Trigger, TriggerRule, Words,
-    check,
+    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Policy, PrivacyLaw, Trigger, TriggerRule,
+    Words, check,
 };
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;

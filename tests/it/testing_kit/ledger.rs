@@ -290,7 +290,9 @@ impl Rations for Wrong {
             }
             Law::RationSmallestDecides => self.inner.take(&rations[..1], wanted, least).await,
             Law::RationsApart => {
-                let one = |ration: &Ration| Ration::new(if ration.name == "run" { "run" } else { "day" }, ration.at_most);
+                let one = |ration: &Ration| {
+                    Ration::new(if ration.name == "run" { "run" } else { "day" }, ration.at_most)
+                };
                 let rations: Vec<Ration> = rations.iter().map(one).collect();
                 self.inner.take(&rations, wanted, least).await
             }

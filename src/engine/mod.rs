@@ -76,7 +76,7 @@ pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotRepla
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
+    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
     SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;

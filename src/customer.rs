@@ -122,7 +122,7 @@ impl HoldKind {
 /// form. It must hold no personal data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct FormerStatus(String);
+pub struct FormerStatus(std::sync::Arc<str>);
 
 impl fmt::Debug for FormerStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,7 +133,7 @@ impl fmt::Debug for FormerStatus {
 impl FormerStatus {
     /// Takes the store's own notation.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(text.into().into())
     }
 
     /// The store's own notation.

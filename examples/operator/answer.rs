@@ -196,6 +196,12 @@ pub(crate) enum Failure {
     /// A document cannot be read.
     #[error("{} cannot be read", .file.display())]
     Unreadable { file: PathBuf, source: io::Error },
+    /// A file cannot be written, or is there already.
+    #[error("{} cannot be written", .file.display())]
+    Unwritable { file: PathBuf, source: io::Error },
+    /// A file is no approval.
+    #[error("{} is no approval; give the file that approve or stand wrote", .file.display())]
+    NoApproval { file: PathBuf, source: serde_json::Error },
     /// Documents are wrong, or do not fit.
     #[error("{}", listed(.0))]
     Misfits(Vec<Misfit>),

@@ -9,6 +9,12 @@
 //! cargo run --example operator -- erase --database … --map … --policy … --customer 5 --ledger ledger.sqlite \
 //!     --approver op-17 --digest 6b1f…
 //! cargo run --example operator -- decide --database … --map … --policy … --customer 5 --explain
+//! cargo run --example operator -- survey --database … --map … --policy … --ledger ledger.sqlite --out due.csv --column since
+//! cargo run --example operator -- approve --review due.csv --approver op-17 --digest 6b1f…
+//! cargo run --example operator -- run --database … --map … --policy … --ledger ledger.sqlite --review due.csv
+//! cargo run --example operator -- stand --database … --map … --policy … --approver op-17 --tenant acme --trigger cancelled \
+//!     --per-run 500 --per-day 1000 --share "2 %" --days 365 --out standing.json
+//! cargo run --example operator -- run --database … --map … --policy … --ledger ledger.sqlite --standing standing.json
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- replay --database … --map … --policy … --ledger ledger.sqlite --since 2026-11-20T02:00:00Z
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
@@ -24,6 +30,9 @@
 //! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65…
 //! cargo run --example operator -- status --ledger ledger.sqlite
 //! ```
+//!
+//! `survey` writes who is due for a person to check, `approve` binds the digest of what is left, and `run` erases exactly that.
+//! A standing approval, made by `stand`, is for a scheduler.
 //!
 //! `plan` shows what would be done and touches nothing. `erase` plans again and goes on only if the digest is still
 //! the one that was approved. A case that was interrupted is finished by `resume`; a blocked one is tried again with
@@ -45,6 +54,7 @@ mod commands;
 mod expiry;
 mod opening;
 mod replay;
+mod sweep;
 mod words;
 
 /// Erases customers of an SQLite database for good: by policy, with a plan before and a certificate after
@@ -80,6 +90,14 @@ enum Command {
     Schema(words::SchemaArgs),
     /// Erase as planned and approved, and print the certificate
     Erase(commands::EraseArgs),
+    /// Survey all customers, and write those who are due as a CSV for a person to check; touches nothing
+    Survey(sweep::SurveyArgs),
+    /// Show what is left of a review; with its digest, approve it
+    Approve(sweep::ApproveArgs),
+    /// Approve in advance what the policy of today finds due, within limits
+    Stand(sweep::StandArgs),
+    /// Erase what was approved in a review, or what a standing approval covers
+    Run(sweep::RunArgs),
     /// Show which records have expired; with the digest of that plan, erase them
     Expire(expiry::ExpireArgs),
     /// After a restore: show who has to be erased again; with the digest of that replay, erase them
@@ -119,6 +137,10 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Concept(args) => words::concept(args),
             Command::Schema(args) => Ok(words::schema(args)),
             Command::Erase(args) => commands::erase(args).await,
+            Command::Survey(args) => sweep::survey(args).await,
+            Command::Approve(args) => sweep::approve(args),
+            Command::Stand(args) => sweep::stand(args),
+            Command::Run(args) => sweep::run(args).await,
             Command::Expire(args) => expiry::expire(args).await,
             Command::Replay(args) => replay::replay(args).await,
             Command::Certificate(args) => commands::certificate(args).await,

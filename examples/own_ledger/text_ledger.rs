@@ -13,7 +13,8 @@ use relinquish::Digest;
 use relinquish::case::Event;
 use relinquish::ledger::{
     CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, EntryKey, Fence, Find, Lease,
-    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task, WorkerId,
+    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
+    WorkerId,
 };
 use relinquish::plan::CaseId;
 use relinquish::treatment::Treatment;
@@ -42,6 +43,7 @@ struct Tables {
     treatments: BTreeMap<Digest, String>,
     entries: Vec<EntryRow>,
     circumstances: BTreeMap<Digest, (String, Option<String>)>,
+    rations: BTreeMap<String, u64>,
 }
 
 #[derive(Clone)]
@@ -253,6 +255,22 @@ impl CaseBook for TextLedger {
             Ok(ListedCase { saved: Tables::saved(row)?, held_by: tables.holder(row, now).cloned() })
         });
         listed.collect()
+    }
+}
+
+#[async_trait]
+impl Rations for TextLedger {
+    async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+        self.write(|tables, _| {
+            let before = |name: &String| tables.rations.get(name).copied().unwrap_or_default();
+            let left = rations.iter().map(|ration| ration.at_most.saturating_sub(before(&ration.name))).min();
+            let left = left.unwrap_or(u64::MAX);
+            let taken = if wanted.min(left) < least { 0 } else { wanted.min(left) };
+            for ration in rations {
+                *tables.rations.entry(ration.name.clone()).or_default() += taken;
+            }
+            Ok(Taken { taken, left })
+        })
     }
 }
 

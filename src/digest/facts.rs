@@ -82,7 +82,7 @@ fn a_sentence_among_facts_is_seen() {
 #[test]
 fn every_place_that_digests_is_looked_at() {
     // The digests that the tests below check. The other list has digests of no document: idempotency keys and ids.
-    const LOOKED_AT: [&str; 11] = [
+    const LOOKED_AT: [&str; 14] = [
         "data_map/builder.rs",
         "data_map/mod.rs",
         "gateway/review.rs",
@@ -90,6 +90,9 @@ fn every_place_that_digests_is_looked_at() {
         "plan/binding.rs",
         "plan/expiry.rs",
         "plan/mandate.rs",
+        "plan/review/csv.rs",
+        "plan/review/mod.rs",
+        "plan/standing.rs",
         "policy/check/mod.rs",
         "policy/document/mod.rs",
         "treatment/mod.rs",
@@ -166,7 +169,8 @@ mod in_a_whole_run {
     use crate::backup::{DirectoryBackups, Schedule};
     use crate::engine::{Engine, PlannedExpiry};
     use crate::ledger::{Ledger as _, MemoryKeyRing, TokenKey};
-    use crate::plan::{Approval, Asked, Authority, ReplayPlan, StandingApproval};
+    use crate::plan::review::{Column, Review};
+    use crate::plan::{Approval, Asked, Authority, Limits, ReplayPlan, StandingApproval};
     use crate::policy::Trigger;
     use crate::store::TakeCensus as _;
     use crate::testing::{ManualClock, RepeatableEntropy};
@@ -331,8 +335,17 @@ sweep = false
         assert!(expired.expired().is_some(), "{expired}");
         let by = Authority::new("op", ["t1".into()]);
         let long = TimeDelta::days(300);
-        let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], 10, now, long);
+        let standing =
+            StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], Limits::new(10, 10), now, long);
         digests.insert("standing approval", standing.digest());
+        let csv = engine.review_csv(Column::plain()).unwrap();
+        let line = csv.line(&plan.clone().planned_by("op"), None);
+        let review = Review::from_csv(format!("{}{line}", csv.header()).as_bytes()).unwrap();
+        digests.insert("review", review.digest());
+        digests.insert(
+            "row of a review",
+            line.trim().rsplit(',').next().unwrap().trim_start_matches('\'').parse().unwrap(),
+        );
         let replay = ReplayPlan::new(vec![(certificate.case().clone(), (*plan).clone())]);
         digests.insert("replay", replay.digest());
         digests.extend(certificate.digests().into_iter().filter(|(name, _)| *name != "plan"));
@@ -360,6 +373,8 @@ sweep = false
                 "policy",
                 "policy of a tenant",
                 "replay",
+                "review",
+                "row of a review",
                 "schema",
                 "standing approval",
                 "treatment",

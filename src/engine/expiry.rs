@@ -211,12 +211,17 @@ impl Engine {
     /// reach.
     pub async fn expire(&self, approved: &ApprovedExpiry) -> Result<Outcome, Error> {
         let now = self.parts.clock.now();
-        approved.approval.valid_at(now)?;
+        approved.mandate.valid_at(now)?;
         if let Some((what, plan, ours)) = self.other_expiry_rules(approved.plan.terms()) {
             return Err(Error::OtherRules { what, plan, ours });
         }
+        self.has_four_eyes(approved)?;
         let expiry = Expiry { terms: Arc::clone(approved.plan.terms()), planned: approved.plan.due() };
         self.may_expire_by(&expiry, now).await?;
+        if let Mandate::Standing(standing) = &approved.mandate {
+            let customers = usize::try_from(approved.plan.customers()).unwrap_or(usize::MAX);
+            self.count_under(standing, &self.run_name(), customers).await?;
+        }
         let outcome = self.open_expiry(&expiry, approved, now).await?;
         // The open expiry has ended because its own approval has expired. The new approval is valid, so try again.
         match &outcome {
@@ -227,6 +232,16 @@ impl Engine {
         }
     }
 
+    /// Checks that another operator approved than the one who planned, if the policy of one of the tenants asks for it.
+    fn has_four_eyes(&self, approved: &ApprovedExpiry) -> Result<(), Error> {
+        let policy = &self.parts.policy;
+        let asks = match approved.plan.of() {
+            ExpiryOf::Tenants(tenants) => tenants.iter().any(|tenant| policy.effective(tenant).four_eyes()),
+            ExpiryOf::Ownerless => policy.all().any(Effective::four_eyes),
+        };
+        if asks { Ok(approved.mandate.by_two(approved.plan.terms().planner())?) } else { Ok(()) }
+    }
+
     /// Opens an expiry and carries it out, or continues an open expiry of the same records.
     async fn open_expiry(
         &self,
@@ -234,7 +249,7 @@ impl Engine {
         approved: &ApprovedExpiry,
         now: DateTime<Utc>,
     ) -> Result<Outcome, Error> {
-        let mandate = Mandate::Approval(approved.approval.clone());
+        let mandate = approved.mandate.clone();
         let case = NewCase::of(self.case_id()?, Task::Expiry(expiry.clone()), mandate, now);
         let work = |case: &NewCase| match &case.task {
             Task::Expiry(expiry) => Some(ExpiryWork::new(expiry)),

@@ -61,6 +61,7 @@ mod run;
 mod signs;
 mod steps;
 mod survey;
+mod sweep;
 mod tenants;
 mod unreadable;
 mod work;
@@ -74,6 +75,10 @@ pub use reconcile::Reconciliation;
 pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
+pub use sweep::{
+    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
+    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+};
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
@@ -458,6 +463,8 @@ impl Engine {
     pub async fn execute(&self, plans: Vec<ApprovedPlan>) -> Result<Vec<Outcome>, Error> {
         let now = self.parts.clock.now();
         self.admit_all(&plans, now).await?;
+        self.within_blast_radius(&plans).await?;
+        self.count_standing(&plans, &self.run_name()).await?;
         let mut outcomes = Vec::with_capacity(plans.len());
         let mut each = Outcomes::new(self, plans.into_iter(), Some(now));
         while let Some(outcome) = each.next().await {
@@ -555,6 +562,9 @@ impl Engine {
             if plan != ours {
                 return Err(Error::OtherRules { what, plan, ours });
             }
+        }
+        if policy.effective(binding.tenant()).four_eyes() {
+            plan.mandate.by_two(binding.planner())?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::plan::ApprovedPlan;
 
 /// The number of batches in progress at once: one batch erases records, the batch before it is being closed, and the
 /// next one is opened and decided again.
-const BATCHES_AT_ONCE: usize = 3;
+pub(super) const BATCHES_AT_ONCE: usize = 3;
 
 /// A lock: only one batch at a time erases and reads back records; the others prepare or close. Without the lock, all
 /// batches would wait for the store together, and the store would then wait while all of them are closed. Each run
@@ -45,8 +45,9 @@ impl<'e> Outcomes<'e> {
             (!batch.is_empty()).then_some(batch)
         };
         let turns = Arc::new(Turns::default());
+        let run: Arc<str> = engine.run_name().into();
         let batches = stream::iter(std::iter::from_fn(batch))
-            .map(move |plans| engine.run_batch(plans, admitted, Arc::clone(&turns)))
+            .map(move |plans| engine.run_batch(plans, admitted, Arc::clone(&turns), Arc::clone(&run)))
             .buffered(BATCHES_AT_ONCE);
         Self { batches: batches.boxed(), ready: VecDeque::new() }
     }
@@ -74,10 +75,12 @@ impl Engine {
         plans: Vec<ApprovedPlan>,
         admitted: Option<DateTime<Utc>>,
         turns: Arc<Turns>,
+        run: Arc<str>,
     ) -> Result<Vec<Outcome>, Error> {
         let now = admitted.unwrap_or_else(|| self.parts.clock.now());
         if admitted.is_none() {
             self.admit_all(&plans, now).await?;
+            self.count_standing(&plans, &run).await?;
         }
         self.open_and_run(&plans, now, &turns).await
     }

@@ -106,7 +106,7 @@ impl Engine {
         }
     }
 
-    fn planned(
+    pub(super) fn planned(
         &self,
         one: Surveyed,
         now: DateTime<Utc>,

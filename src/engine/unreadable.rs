@@ -68,7 +68,7 @@ impl UnreadableCustomers<'_> {
 }
 
 impl UnreadableCustomer {
-    fn of(customer: &Customer, today: NaiveDate) -> Option<Self> {
+    pub(super) fn of(customer: &Customer, today: NaiveDate) -> Option<Self> {
         let facts: BTreeSet<String> = customer.unreadable_on(today).map(Cow::into_owned).collect();
         (!facts.is_empty()).then(|| Self {
             customer: customer.id.clone(),

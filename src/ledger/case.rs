@@ -188,9 +188,15 @@ impl NewCase {
             Mandate::Approval(approval) => {
                 Err(ApprovalError::OtherPlan { approved: approval.digest(), plan })
             }
-            // Standing approvals are only for customers.
-            Mandate::Standing(standing) => {
-                Err(ApprovalError::OtherPlan { approved: standing.digest(), plan })
+            Mandate::Standing(standing) => match &self.task {
+                Task::Expiry(expiry) => standing.covers_expiry(&expiry.terms),
+                Task::Erasure(_) | Task::Profile(_) => {
+                    Err(ApprovalError::OtherPlan { approved: standing.digest(), plan })
+                }
+            },
+            // A review with many plans is only for customers.
+            Mandate::Review(reviewed) => {
+                Err(ApprovalError::OtherPlan { approved: reviewed.approval().digest(), plan })
             }
             Mandate::Replay(replay) => Err(ApprovalError::OtherPlan { approved: replay.plan(), plan }),
         }

@@ -483,6 +483,13 @@ impl ClosedCase {
         if let About::Customer(subject) = &self.about { subject.get().copied() } else { None }
     }
 
+    /// The key of a case of which duties deferred something.
+    fn deferred_key(&self) -> Option<EntryKey> {
+        let Closing::Erased(result) = &self.closing else { return None };
+        let archived = result.deactivation != DeactivationOutcome::Unsupported;
+        (!result.deferred.is_empty()).then(|| EntryKey::deferred(archived))
+    }
+
     /// The epoch of the tokens' key, and the key's check value.
     pub(crate) fn key(&self) -> Option<(u32, KeyCheck)> {
         Some((self.about.token()?.epoch(), self.under.key.clone()?))
@@ -671,7 +678,8 @@ impl EntryBody {
         match self {
             Self::Closed(case) => {
                 let profiles = case.profiles().map(EntryKey::profile);
-                case.subject().map(EntryKey::subject).into_iter().chain(profiles).collect()
+                let subject = case.subject().map(EntryKey::subject);
+                subject.into_iter().chain(profiles).chain(case.deferred_key()).collect()
             }
             Self::Scrubbed(_) => vec![EntryKey::scrub()],
             Self::Counted(census) => vec![EntryKey::census(census.data_map)],

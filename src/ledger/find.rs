@@ -34,6 +34,12 @@ impl EntryKey {
         Self::new(b'f', [])
     }
 
+    /// The key of erasures of which duties deferred something, by whether the customer was archived when the case was
+    /// closed.
+    pub fn deferred(archived: bool) -> Self {
+        Self::new(b'd', [u8::from(archived)])
+    }
+
     /// The bytes that a ledger stores.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -69,6 +75,11 @@ impl Find {
     /// The last entry with a key.
     pub fn last(key: EntryKey) -> Self {
         Self { keys: vec![key], after: 0, limit: 1, last_first: true }
+    }
+
+    /// The first entry with a key.
+    pub(crate) fn first(key: EntryKey) -> Self {
+        Self { keys: vec![key], after: 0, limit: 1, last_first: false }
     }
 
     /// Restricts the search to entries with higher numbers.

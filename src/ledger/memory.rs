@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::lease_clock::LeaseClock;
 use super::{
     CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Lease, Ledger,
-    LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
+    LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
@@ -53,6 +53,8 @@ struct State {
     /// The hashes of the tree, for each entry that was hashed.
     #[cfg(feature = "checkpoints")]
     hashes: Vec<Vec<Digest>>,
+    /// What was taken under each name of a ration.
+    rations: BTreeMap<String, u64>,
 }
 
 struct Open {
@@ -215,6 +217,20 @@ impl CaseBook for MemoryLedger {
             held_by: state.holder(case, now).map(|lease| lease.worker.clone()),
         };
         Ok(cases.take(limit).map(|(_, case)| listed(case)).collect())
+    }
+}
+
+#[async_trait]
+impl Rations for MemoryLedger {
+    async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+        let mut state = self.lock();
+        let taken = |name: &String| state.rations.get(name).copied().unwrap_or_default();
+        let before: Vec<u64> = rations.iter().map(|ration| taken(&ration.name)).collect();
+        let taken = super::ration::share_out(rations, &before, wanted, least);
+        for ration in rations {
+            *state.rations.entry(ration.name.clone()).or_default() += taken.taken;
+        }
+        Ok(taken)
     }
 }
 

@@ -4,8 +4,9 @@
 //!   id; one per expiry of the same records; and one per profile of a review. A case's working memory is wiped when
 //!   the case closes.
 //! * The **ledger** is append-only. It holds tokens, digests and outcomes, and nothing else.
+//! * [`Rations`] count, for all processes together, how many customers were erased under a standing approval.
 //!
-//! One adapter holds both. Keep it apart from the backups of the customers: a restore that brings customers back must
+//! One adapter holds all three. Keep it apart from the backups of the customers: a restore that brings customers back must
 //! not take away the proof that they were erased.
 //!
 //! The ledger names a customer by a [`SubjectToken`], a keyed digest. Only somebody who has the key and a customer's
@@ -36,6 +37,7 @@ mod parts;
 mod postgres;
 #[cfg(feature = "checkpoints")]
 pub mod proof;
+mod ration;
 mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -60,6 +62,7 @@ pub use key_ring::{
 pub use memory::MemoryLedger;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresLedger;
+pub use ration::{Ration, Rations, Taken};
 pub(crate) use sealed::Salts;
 pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
@@ -188,7 +191,7 @@ pub trait CaseBook: Debug + Send + Sync + 'static {
 /// An entry is a [text](EntryBody::to_text). The ledger keeps the text as it is, under a number, and finds it again
 /// by its [keys](EntryBody::keys). Anything else that a ledger stores about an entry is up to the ledger.
 #[async_trait]
-pub trait Ledger: CaseBook {
+pub trait Ledger: CaseBook + Rations {
     /// Appends one entry per case and wipes the working memory of the cases, in one write. A case is closed once, by
     /// the worker who has claimed it.
     ///
@@ -300,6 +303,13 @@ macro_rules! forward_ledger {
                 limit: usize,
             ) -> Result<Vec<ListedCase>, LedgerError> {
                 (**self).list(after, limit).await
+            }
+        }
+
+        #[async_trait]
+        impl<T: Rations + ?Sized> Rations for $pointer<T> {
+            async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+                (**self).take(rations, wanted, least).await
             }
         }
 

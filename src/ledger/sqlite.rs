@@ -24,6 +24,7 @@ use crate::treatment::Treatment;
 use book::Numbers;
 
 mod book;
+mod ration;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
@@ -71,6 +72,7 @@ const FIRST: &str = "
         PRIMARY KEY (key, seq)
     ) WITHOUT ROWID;
     CREATE TABLE tree (seq INTEGER PRIMARY KEY REFERENCES entry (seq), hashes BLOB NOT NULL);
+    CREATE TABLE ration (name TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TRIGGER entry_key_stays BEFORE DELETE ON entry_key
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
     CREATE TRIGGER entry_key_unchanged BEFORE UPDATE ON entry_key

@@ -90,45 +90,31 @@
 //! ```
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cookbook/shop.rs")); }
 //! # use std::{error::Error, sync::Arc};
-//! # use chrono::{DateTime, TimeDelta, Utc};
-//! use relinquish::plan::{Authority, StandingApproval};
+//! # use chrono::{TimeDelta, Utc};
+//! use relinquish::Engine;
+//! use relinquish::engine::{SweepEnd, SweepEvent};
+//! use relinquish::plan::{Authority, Limits, StandingApproval};
 //! use relinquish::policy::Trigger;
-//! use relinquish::store::PageRequest;
-//! use relinquish::{Asked, CustomerId, CustomerStore, Engine, Outcome, Planned};
 //! # use relinquish::{FileKeyRing, SqliteLedger, SqliteStore};
 //!
-//! const AT_MOST: usize = 500; // more in one night than this: stop, and ask a person
-//!
-//! async fn night(
-//!     engine: &Engine,
-//!     store: &dyn CustomerStore,
-//!     standing: &StandingApproval,
-//! ) -> Result<Vec<Outcome>, Box<dyn Error>> {
+//! async fn night(engine: &Engine, standing: &StandingApproval) -> Result<u64, Box<dyn Error>> {
 //!     engine.resume().await?; // finish what was interrupted
 //!     engine.ensure_census().await?; // count again, if the last census is too old
-//!     let (mut due, mut after) = (Vec::new(), None);
-//!     loop {
-//!         let page = store.page(&PageRequest::new(AT_MOST).after(after)).await?;
-//!         let ids: Vec<CustomerId> = page.customers.into_iter().map(|customer| customer.id).collect();
-//!         for planned in engine.plan_batch(&ids, &Asked::Sweep).await? {
-//!             match planned {
-//!                 Ok(Planned::Plan(plan)) => due.push(*plan),
-//!                 Ok(Planned::Refused(blocked)) => println!("a guard forbids it: {}", blocked.by.len()), // or: a fact is unreadable
-//!                 Ok(Planned::NotYet(_) | Planned::Nothing(_)) => {}
-//!                 // The map does not explain all rows: nobody of the class concerned can be erased.
-//!                 Err(error @ relinquish::Error::Census { .. }) => return Err(error.into()),
-//!                 Err(error) => eprintln!("{error}"), // this customer alone
-//!             }
-//!         }
-//!         after = page.next;
-//!         if after.is_none() || due.len() > AT_MOST {
-//!             break;
+//!     let (mut erased, mut sweep) = (0, engine.sweep(standing.clone()));
+//!     while let Some(event) = sweep.next().await {
+//!         match event? {
+//!             SweepEvent::Surveyed(so_far) => println!("{} surveyed", so_far.customers),
+//!             SweepEvent::Closed { .. } => erased += 1,
+//!             // Overdue: by what, and since when.
+//!             SweepEvent::Blocked { blocked, .. } => println!("{:?}: {}", blocked.since, blocked.by.len()),
+//!             SweepEvent::Left(left) => eprintln!("{:?}: {}", left.since, left.why),
+//!             // More than the policy's blast_radius: nothing was touched, and a person has to look.
+//!             SweepEvent::Ended(SweepEnd::Asks(too_far)) => eprintln!("{too_far}"),
+//!             _ => {}
 //!         }
 //!     }
-//!     let approved = standing.admit(due)?; // an error, and nobody is erased, if there are more than AT_MOST
-//!     let outcomes = engine.execute(approved).await?;
 //!     engine.scrub().await?; // the old bytes leave the files
-//!     Ok(outcomes)
+//!     Ok(erased)
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -143,27 +129,28 @@
 //! # let now = Utc::now();
 //! // Once, and again after each change of policy or map.
 //! let operator = Authority::new("operator-7", ["shop".into()]);
+//! let limits = Limits::new(500, 2_000).share("5 %".parse()?); // customers per run, per day, and per run of all customers
 //! let year = TimeDelta::days(365);
-//! let standing = StandingApproval::new(&operator, engine.policy(), [Trigger::Cancelled], AT_MOST, now, year);
+//! let standing = StandingApproval::new(&operator, engine.policy(), [Trigger::Cancelled], limits, now, year);
 //!
-//! for outcome in night(&engine, &store, &standing).await? {
-//!     println!("{outcome}"); // erased, blocked or waiting: names the case, and no customer
-//! #   assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
-//! }
-//! # assert!(night(&engine, &store, &standing).await?.is_empty());
+//! println!("{} erased", night(&engine, &standing).await?);
+//! # assert_eq!(night(&engine, &standing).await?, 0);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Watch out:
 //!
-//! * The crate has no scheduler, and no sweep of its own over all customers. The loop above is the sweep.
-//! * Keep the first night small. A new policy covers the past, too: [`Engine::impact`](crate::Engine::impact) counts whom it hits.
-//! * A changed policy or map voids the standing approval. [`admit`](crate::plan::StandingApproval::admit) then says so.
+//! * The crate has no scheduler. [`Engine::sweep`](crate::Engine::sweep) is what a scheduler calls: see [`sweeps`](super::sweeps).
+//! * Keep the first night small. A new policy covers the past, too: [`Engine::impact`](crate::Engine::impact) counts whom it hits, and
+//!   `blast_radius` in the policy stops a run that would hit more than it should.
+//! * A changed policy or map voids the standing approval. Each customer who is due is then left, with the reason.
 //! * A *blocked* case waits for a person: list them with [`Engine::open_cases`](crate::Engine::open_cases). A *waiting* case goes on
 //!   with the next `resume`.
-//! * Records that expire need an approval of their own, which holds for 30 days at most: [`policies`](super::policies#records-that-expire).
-//! * Two jobs at once do no harm, if both use the same ledger: a case belongs to one worker at a time.
+//! * Records that expire have plans of their own: [`policies`](super::policies#records-that-expire). A standing approval
+//!   [can cover them](crate::plan::StandingApproval::with_expiries).
+//! * Two jobs at once do no harm, if both use the same ledger: a case belongs to one worker at a time, and the limits hold for both
+//!   together.
 //!
 //! # Several users per account
 //!

@@ -27,7 +27,8 @@
 //! | mandate | covers | holds at most |
 //! |---|---|---|
 //! | [approval](crate::Approval) | exactly one plan, by its digest; used once | 30 days |
-//! | [standing approval](crate::plan::StandingApproval) | what a policy finds due, for named tenants and triggers, up to a number of customers at once | 366 days |
+//! | [approval of a review](crate::plan::review) | exactly the plans that a person confirmed, by one digest for all of them; each is used once | 30 days |
+//! | [standing approval](crate::plan::StandingApproval) | what a policy finds due, for named tenants and triggers, up to a number of customers per run and per day, counted in the ledger for all processes; never a request | 400 days |
 //! | [replay](crate::plan::ReplayPlan) | closed cases after a restore: the same customers, and a treatment that does at least the same | 30 days |
 //! | approval of an [expiry](#what-expires) | the rules: what has expired by then, as often as it is asked for | 30 days |
 //!

@@ -109,6 +109,9 @@ pub struct Approval {
     operator: OperatorId,
     tenants: BTreeSet<TenantId>,
     digest: Digest,
+    /// How many customers the run may hit, beyond the blast radius of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    up_to: Option<u64>,
     approved_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 }
@@ -135,9 +138,22 @@ impl Approval {
             operator: operator.into(),
             tenants: tenants.into_iter().collect(),
             digest,
+            up_to: None,
             approved_at,
             expires_at: end_of(approved_at, valid_for),
         }
+    }
+
+    /// Lets the run hit up to so many customers, even if that is beyond the [blast radius](crate::policy::BlastRadius) of
+    /// the policy. The operator says the number that the run named when it stopped and asked.
+    #[must_use]
+    pub fn up_to(self, customers: u64) -> Self {
+        Self { up_to: Some(customers), ..self }
+    }
+
+    /// How many customers the run may hit, if the operator said so.
+    pub(crate) fn most(&self) -> Option<u64> {
+        self.up_to
     }
 
     /// Whether both approvals were given together: they differ at most in the plan.
@@ -145,6 +161,7 @@ impl Approval {
         self.approved_at == other.approved_at
             && self.expires_at == other.expires_at
             && self.operator == other.operator
+            && self.up_to == other.up_to
             && self.tenants == other.tenants
     }
 
@@ -175,7 +192,7 @@ impl Approval {
     }
 
     /// Checks that the operator has authority over every tenant with which a plan's customer is connected.
-    pub(super) fn over(&self, binding: &Binding) -> Result<(), ApprovalError> {
+    pub(crate) fn over(&self, binding: &Binding) -> Result<(), ApprovalError> {
         binding.within(&self.operator, &self.tenants)
     }
 
@@ -328,8 +345,44 @@ pub enum ApprovalError {
         /// The number of plans.
         plans: usize,
         /// The number of plans that the approval allows.
-        at_most: usize,
+        at_most: u64,
     },
+    /// A limit of a standing approval is reached: customers per run, per day, or their share.
+    #[error(
+        "{wanted} customers were to be erased under a standing approval, and its limits leave {left} of today; wait for the next \
+         day, approve the plans themselves, or give a new standing approval"
+    )]
+    LimitReached {
+        /// The number of customers that were to be erased.
+        wanted: u64,
+        /// The number that the limits leave.
+        left: u64,
+    },
+    /// A run would hit more customers than the policy's blast radius allows.
+    #[error(
+        "the run would hit {would_hit} customers, and the policy's blast radius allows {allowed}; look why there are so many, \
+         and say the number in the approval (Approval::up_to)"
+    )]
+    BlastRadius {
+        /// The number of customers that the run would hit.
+        would_hit: u64,
+        /// The number that the policy allows.
+        allowed: u64,
+    },
+    /// The policy asks for four eyes, and the operator who approved also made the plan.
+    #[error(
+        "the policy asks for four eyes, and operator {operator} both planned and approved; let another operator approve"
+    )]
+    SamePerson {
+        /// The operator.
+        operator: OperatorId,
+    },
+    /// The policy asks for four eyes, and nobody says who made the plan.
+    #[error(
+        "the policy asks for four eyes, and nothing says who made the plan; name the operator with planned_by, or drafted_by \
+         for a standing approval, and approve the plan that has the name"
+    )]
+    NoPlanner,
     /// A standing approval does not cover the plan.
     #[error(
         "the standing approval does not cover the plan: {0}; approve the plan itself, or give a new standing approval"

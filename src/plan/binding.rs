@@ -61,6 +61,9 @@ pub struct Terms {
     /// The accounts at the gateways where the customer has profiles.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<GatewayName, AccountId>,
+    /// The operator who made the plan, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planned_by: Option<OperatorId>,
     policy: Digest,
     data_map: Digest,
     #[serde(skip)]
@@ -131,6 +134,7 @@ impl Binding {
             tenants: customer.tenants,
             connected: customer.connected.clone(),
             accounts: customer.gateway_accounts.clone(),
+            planned_by: None,
             policy: effective.digest(),
             data_map: policy.map_digest(),
             digest: Once::default(),
@@ -145,6 +149,18 @@ impl Binding {
                 None => Arc::new(terms),
             },
         })
+    }
+
+    /// The same binding with the operator who made the plan.
+    pub(crate) fn planned_by(&self, operator: OperatorId) -> Self {
+        let terms =
+            Terms { planned_by: Some(operator), digest: Once::default(), ..Terms::clone(&self.terms) };
+        Self { terms: Arc::new(terms), ..self.clone() }
+    }
+
+    /// The operator who made the plan, if it is known.
+    pub(crate) fn planner(&self) -> Option<&OperatorId> {
+        self.terms.planned_by.as_ref()
     }
 
     /// Restores a binding from its saved parts.
@@ -186,6 +202,10 @@ impl Binding {
         );
         let Some(now) = Self::draft(policy, map, customer, due, keeps, Some(&self.terms)) else {
             return Some(Changed::Terms);
+        };
+        let now = match self.planner() {
+            Some(operator) => now.planned_by(operator.clone()),
+            None => now,
         };
         // The approval is for the binding's digest, and equal bindings have the same digest.
         if now == *self { None } else { Some(self.keeps.changed(&now.keeps).unwrap_or(Changed::Terms)) }
@@ -312,6 +332,7 @@ mod tests {
             tenants: 1,
             connected: BTreeSet::new(),
             accounts: BTreeMap::new(),
+            planned_by: None,
             policy: digest,
             data_map: digest,
             digest: Once::default(),

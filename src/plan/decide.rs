@@ -173,6 +173,9 @@ pub struct NotYet {
 pub struct Blocked {
     /// What made the customer due. `None` if this is unknown, because a fact that decides it cannot be read.
     pub trigger: Option<Trigger>,
+    /// The first day on which the customer was due. `None` for a request, and if no day is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<NaiveDate>,
     /// The guards and unreadable facts that block. Never empty.
     pub by: Vec<BlockedBy>,
     /// What duties would defer if nothing blocked.
@@ -286,7 +289,7 @@ pub(super) fn decide_aloud(
             let rests_on_facts = policy.sweeps() && matches!(asked, Asked::List | Asked::Sweep);
             let decision = if rests_on_facts && !is_readable {
                 let by = unreadable(customer, today).collect();
-                Decision::Blocked(Blocked { trigger: None, by, deferred: Arc::default() })
+                Decision::Blocked(Blocked { trigger: None, since: None, by, deferred: Arc::default() })
             } else {
                 decision
             };
@@ -398,7 +401,7 @@ fn guarded(
         }
     }
     if !by.is_empty() {
-        return Decision::Blocked(Blocked { trigger: Some(trigger), by, deferred });
+        return Decision::Blocked(Blocked { trigger: Some(trigger), since, by, deferred });
     }
     let mut guards = BTreeMap::new();
     for (guard, rule) in policy.guards() {
@@ -525,7 +528,7 @@ impl Due {
     /// The decision when a record cannot be read: nobody can say whether the record names the customer.
     pub(crate) fn blocked_by_a_record(&self, what: &str, way_out: &str) -> Blocked {
         let by = vec![BlockedBy::fact(what.to_owned(), way_out.to_owned())];
-        Blocked { trigger: Some(self.trigger), by, deferred: self.deferred.clone() }
+        Blocked { trigger: Some(self.trigger), since: self.since, by, deferred: self.deferred.clone() }
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Approval, NotApproved, RecordsOf};
+use super::{Approval, Mandate, NotApproved, OperatorId, RecordsOf};
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, DataMap, FieldName};
 use crate::digest::Digest;
@@ -127,6 +127,9 @@ pub struct ExpiryTerms {
     /// The digests of the policies in force: one per tenant, or one for all tenants if the records have no owner.
     policies: BTreeMap<String, Digest>,
     data_map: Digest,
+    /// The operator who made the plan, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planned_by: Option<OperatorId>,
 }
 
 impl ExpiryTerms {
@@ -148,6 +151,11 @@ impl ExpiryTerms {
 
     pub(crate) fn data_map(&self) -> Digest {
         self.data_map
+    }
+
+    /// The operator who made the plan, if it is known.
+    pub(crate) fn planner(&self) -> Option<&OperatorId> {
+        self.planned_by.as_ref()
     }
 }
 
@@ -198,6 +206,7 @@ impl ExpiryPlan {
             expiry: ExpiryOf::Tenants(tenants.clone()),
             policies,
             data_map: map.digest(),
+            planned_by: None,
         };
         Self {
             digest: bound.digest(),
@@ -231,6 +240,7 @@ impl ExpiryPlan {
             expiry: ExpiryOf::Ownerless,
             policies: BTreeMap::from([(String::new(), policy.digest())]),
             data_map: map.digest(),
+            planned_by: None,
         };
         Self {
             digest: bound.digest(),
@@ -253,9 +263,21 @@ impl ExpiryPlan {
         self.digest
     }
 
+    /// The same plan with the operator who made it, by an opaque id: see [`Plan::planned_by`](super::Plan::planned_by).
+    #[must_use]
+    pub fn planned_by(self, operator: impl Into<OperatorId>) -> Self {
+        let bound = ExpiryTerms { planned_by: Some(operator.into()), ..ExpiryTerms::clone(&self.bound) };
+        Self { digest: bound.digest(), bound: Arc::new(bound), ..self }
+    }
+
     /// Whose records expire.
     pub fn of(&self) -> &ExpiryOf {
         &self.bound.expiry
+    }
+
+    /// The number of customers of whom something has to be done.
+    pub fn customers(&self) -> u64 {
+        self.expiring.values().map(|counted| counted.customers).sum()
     }
 
     /// The counts for each tenant, or for ownerless records. Not part of the digest.
@@ -291,7 +313,7 @@ impl ExpiryPlan {
     ///   ownerless records the operator needs authority over every tenant that the policy names.
     pub fn approve(self, approval: Approval) -> Result<ApprovedExpiry, NotApproved<Self>> {
         match approval.holds_for(self.digest, &self.authority) {
-            Ok(()) => Ok(ApprovedExpiry { plan: self, approval }),
+            Ok(()) => Ok(ApprovedExpiry { plan: self, mandate: Mandate::Approval(approval) }),
             Err(why) => Err(NotApproved::new(self, why)),
         }
     }
@@ -405,7 +427,7 @@ impl fmt::Display for ExpiryPlan {
 #[derive(Clone, Debug)]
 pub struct ApprovedExpiry {
     pub(crate) plan: ExpiryPlan,
-    pub(crate) approval: Approval,
+    pub(crate) mandate: Mandate,
 }
 
 impl ApprovedExpiry {
@@ -414,8 +436,8 @@ impl ApprovedExpiry {
         &self.plan
     }
 
-    /// The approval.
-    pub fn approval(&self) -> &Approval {
-        &self.approval
+    /// The mandate under which the expiry may be carried out.
+    pub fn mandate(&self) -> &Mandate {
+        &self.mandate
     }
 }

@@ -1,18 +1,13 @@
 //! The mandate of a case: an approval, a standing approval, or the replay of closed cases.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::approval::{end_of, not_longer_than};
+use super::review::Reviewed;
 use super::{
-    Approval, ApprovalError, ApprovedPlan, Authority, Binding, CaseId, NotApproved, OperatorId, Plan,
+    Approval, ApprovalError, ApprovedPlan, Binding, CaseId, NotApproved, OperatorId, Plan, StandingApproval,
 };
-use crate::customer::TenantId;
 use crate::digest::Digest;
-use crate::format::Format;
-use crate::policy::{Policy, Trigger};
 
 /// The authority under which a case runs. There is no case without a mandate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +16,8 @@ use crate::policy::{Policy, Trigger};
 pub enum Mandate {
     /// A person approved exactly this plan.
     Approval(Approval),
+    /// A person approved many plans at once, by the digest of a review.
+    Review(Reviewed),
     /// A person approved in advance what a policy finds due.
     Standing(StandingApproval),
     /// A person approved that closed cases are carried out again on a restored database.
@@ -34,6 +31,11 @@ pub enum Mandate {
 pub enum MandateKind {
     /// An approval of exactly this plan.
     Approval,
+    /// An approval of a review with many plans.
+    Review {
+        /// The digest of the review.
+        digest: Digest,
+    },
     /// A standing approval.
     Standing {
         /// The digest of the standing approval.
@@ -53,7 +55,8 @@ impl Mandate {
     pub fn operator(&self) -> &OperatorId {
         match self {
             Self::Approval(approval) => approval.operator(),
-            Self::Standing(standing) => &standing.operator,
+            Self::Review(reviewed) => reviewed.approval().operator(),
+            Self::Standing(standing) => standing.operator(),
             Self::Replay(replay) => replay.approval.operator(),
         }
     }
@@ -62,7 +65,8 @@ impl Mandate {
     pub fn given_at(&self) -> DateTime<Utc> {
         match self {
             Self::Approval(approval) => approval.approved_at(),
-            Self::Standing(standing) => standing.approved_at,
+            Self::Review(reviewed) => reviewed.approval().approved_at(),
+            Self::Standing(standing) => standing.approved_at(),
             Self::Replay(replay) => replay.approval.approved_at(),
         }
     }
@@ -71,6 +75,7 @@ impl Mandate {
     pub fn kind(&self) -> MandateKind {
         match self {
             Self::Approval(_) => MandateKind::Approval,
+            Self::Review(reviewed) => MandateKind::Review { digest: reviewed.approval().digest() },
             Self::Standing(standing) => MandateKind::Standing { digest: standing.digest() },
             Self::Replay(Replay { closed, approval, .. }) => {
                 MandateKind::Replay { of: closed.clone(), digest: approval.digest() }
@@ -85,6 +90,7 @@ impl Mandate {
     pub fn valid_at(&self, at: DateTime<Utc>) -> Result<(), ApprovalError> {
         match self {
             Self::Approval(approval) => approval.valid_at(at),
+            Self::Review(reviewed) => reviewed.approval().valid_at(at),
             Self::Standing(standing) => standing.valid_at(at),
             Self::Replay(replay) => replay.approval.valid_at(at),
         }
@@ -97,6 +103,9 @@ impl Mandate {
         };
         match self {
             Self::Approval(approval) => other_plan(approval.digest()),
+            Self::Review(reviewed) => {
+                other_plan(reviewed.plan()).and_then(|()| reviewed.approval().over(binding))
+            }
             Self::Standing(standing) => standing.covers(binding),
             Self::Replay(replay) => other_plan(replay.plan),
         }
@@ -106,7 +115,7 @@ impl Mandate {
     /// because what was done before decides what is missing.
     pub(crate) fn is_used_once(&self) -> bool {
         match self {
-            Self::Approval(_) | Self::Replay(_) => true,
+            Self::Approval(_) | Self::Review(_) | Self::Replay(_) => true,
             Self::Standing(_) => false,
         }
     }
@@ -115,6 +124,7 @@ impl Mandate {
     pub(crate) fn given_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Approval(one), Self::Approval(other)) => one.given_with(other),
+            (Self::Review(one), Self::Review(other)) => one.given_with(other),
             (one, other) => one == other,
         }
     }
@@ -124,132 +134,33 @@ impl Mandate {
     pub(crate) fn of_plan(&self, digest: Digest) -> Self {
         match self {
             Self::Approval(approval) => Self::Approval(approval.of_plan(digest)),
+            Self::Review(reviewed) => Self::Review(reviewed.of_plan(digest)),
             Self::Standing(_) | Self::Replay(_) => self.clone(),
         }
     }
-}
 
-/// An operator's approval, in advance, of what a policy finds due. It is for sweeps that run on a schedule.
-///
-/// A standing approval is for today's policy and data map, for some tenants and triggers, and for a maximum number of
-/// customers at once. After a change of the policy or the data map, an operator has to approve again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StandingApproval {
-    format: Format<1>,
-    operator: OperatorId,
-    tenants: BTreeSet<TenantId>,
-    /// The digest of each tenant's policy.
-    policies: BTreeMap<TenantId, Digest>,
-    data_map: Digest,
-    triggers: BTreeSet<Trigger>,
-    at_most: usize,
-    approved_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-}
+    /// Checks that another operator approved than the one who planned. A standing approval needs another operator who
+    /// drafted it.
+    pub(crate) fn by_two(&self, planned_by: Option<&OperatorId>) -> Result<(), ApprovalError> {
+        let (first, second) = match self {
+            Self::Standing(standing) => (standing.drafter(), standing.operator()),
+            Self::Approval(_) | Self::Review(_) | Self::Replay(_) => (planned_by, self.operator()),
+        };
+        match first {
+            None => Err(ApprovalError::NoPlanner),
+            Some(first) if first == second => Err(ApprovalError::SamePerson { operator: first.clone() }),
+            Some(first) => Ok(first.check()?),
+        }
+    }
 
-/// Why a plan is not covered by a standing approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NotStanding {
-    /// The plan was made under another policy.
-    Policy,
-    /// The plan was made under another data map.
-    DataMap,
-    /// The trigger is not covered.
-    Trigger(Trigger),
-}
-
-impl std::fmt::Display for NotStanding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// How many customers the run may hit beyond the blast radius of the policy, if the operator said so.
+    pub(crate) fn up_to(&self) -> Option<u64> {
         match self {
-            Self::Policy => f.write_str("the policy is another one"),
-            Self::DataMap => f.write_str("the data map is another one"),
-            Self::Trigger(trigger) => write!(f, "it says nothing of customers who are due by {trigger}"),
+            Self::Approval(approval) => approval.most(),
+            Self::Review(reviewed) => reviewed.approval().most(),
+            Self::Replay(replay) => replay.approval.most(),
+            Self::Standing(_) => None,
         }
-    }
-}
-
-impl StandingApproval {
-    /// The longest validity of a standing approval: 366 days. So somebody reviews it once a year.
-    pub const LONGEST: TimeDelta = TimeDelta::days(366);
-
-    /// An operator approves what today's policy finds due by some triggers, for at most `at_most` customers at once.
-    pub fn new(
-        by: &Authority,
-        policy: &Policy,
-        triggers: impl IntoIterator<Item = Trigger>,
-        at_most: usize,
-        approved_at: DateTime<Utc>,
-        valid_for: TimeDelta,
-    ) -> Self {
-        let tenants = by.tenants().clone();
-        Self {
-            format: Format,
-            operator: by.operator().clone(),
-            policies: tenants
-                .iter()
-                .map(|tenant| (tenant.clone(), policy.effective(tenant).digest()))
-                .collect(),
-            data_map: policy.map_digest(),
-            triggers: triggers.into_iter().collect(),
-            tenants,
-            at_most,
-            approved_at,
-            expires_at: end_of(approved_at, valid_for),
-        }
-    }
-
-    /// The digest of the standing approval.
-    pub fn digest(&self) -> Digest {
-        Digest::of(self)
-    }
-
-    /// Approves plans under this standing approval.
-    ///
-    /// The engine checks at execution that the approval is still valid.
-    ///
-    /// # Errors
-    /// [`NotApproved`], with all plans and an [`ApprovalError`]. Then no plan is approved. The cases are:
-    ///
-    /// * There are more plans than the standing approval allows.
-    /// * A plan was made under another policy or data map, or by another trigger.
-    /// * A plan is for a tenant over which the operator has no authority.
-    /// * The standing approval is valid for more than 366 days.
-    pub fn admit(&self, plans: Vec<Plan>) -> Result<Vec<ApprovedPlan>, NotApproved<Vec<Plan>>> {
-        if let Err(why) = self.covers_all(&plans) {
-            return Err(NotApproved::new(plans, why));
-        }
-        let mandate = Mandate::Standing(self.clone());
-        Ok(plans.into_iter().map(|plan| ApprovedPlan { plan, mandate: mandate.clone() }).collect())
-    }
-
-    fn covers_all(&self, plans: &[Plan]) -> Result<(), ApprovalError> {
-        self.operator.check()?;
-        not_longer_than(Self::LONGEST, self.approved_at, self.expires_at)?;
-        if plans.len() > self.at_most {
-            return Err(ApprovalError::TooMany { plans: plans.len(), at_most: self.at_most });
-        }
-        plans.iter().try_for_each(|plan| self.covers(plan.binding()))
-    }
-
-    fn valid_at(&self, at: DateTime<Utc>) -> Result<(), ApprovalError> {
-        self.operator.check()?;
-        super::approval::holds_between((self.approved_at, self.expires_at), Self::LONGEST, at)
-    }
-
-    fn covers(&self, binding: &Binding) -> Result<(), ApprovalError> {
-        let not = |what| Err(ApprovalError::NotStanding(what));
-        binding.within(&self.operator, &self.tenants)?;
-        if self.policies.get(binding.tenant()) != Some(&binding.policy()) {
-            return not(NotStanding::Policy);
-        }
-        if binding.data_map() != self.data_map {
-            return not(NotStanding::DataMap);
-        }
-        if !self.triggers.contains(&binding.trigger()) {
-            return not(NotStanding::Trigger(binding.trigger()));
-        }
-        Ok(())
     }
 }
 
@@ -294,6 +205,13 @@ impl ReplayPlan {
     /// The digest of exactly these cases and plans. An operator approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The same replay with the operator who planned it: see [`Plan::planned_by`].
+    #[must_use]
+    pub fn planned_by(self, operator: impl Into<OperatorId>) -> Self {
+        let operator = operator.into();
+        Self::new(self.of.into_iter().map(|(case, plan)| (case, plan.planned_by(operator.clone()))).collect())
     }
 
     /// The cases with their plans.

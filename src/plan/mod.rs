@@ -34,6 +34,8 @@ pub mod letter;
 mod mandate;
 mod reason;
 mod request_clock;
+pub mod review;
+mod standing;
 mod tombstones;
 
 pub use crate::policy::{Deferred, DeferredBy, DutyTerms};
@@ -54,12 +56,13 @@ pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, Shift, impact};
 pub(crate) use keeps::Keeps;
 pub use keeps::{Changed, KeptClass};
-pub use mandate::{Mandate, MandateKind, NotStanding, Replay, ReplayPlan, StandingApproval};
+pub use mandate::{Mandate, MandateKind, Replay, ReplayPlan};
 pub use reason::{NotAReasonCode, ReasonCode};
 pub use request_clock::{
     ClockError, ComplaintClock, Extension, ExtensionReason, Holidays, NotHolidays, Regime, RequestClock,
     StopReason, Suspension,
 };
+pub use standing::{Limits, NotStanding, StandingApproval};
 pub use tombstones::Tombstones;
 
 open_name! {
@@ -164,6 +167,19 @@ impl Plan {
         self
     }
 
+    /// The same plan with the operator who made it, by an opaque id. The operator is part of the digest. A policy with
+    /// `four_eyes` asks for one, and refuses an approval by the same operator.
+    #[must_use]
+    pub fn planned_by(self, operator: impl Into<OperatorId>) -> Self {
+        let binding = Arc::new(self.binding.planned_by(operator.into()));
+        Self { digest: binding.digest(), binding, ..self }
+    }
+
+    /// The operator who made the plan, if it is known.
+    pub fn planner(&self) -> Option<&OperatorId> {
+        self.binding.planner()
+    }
+
     /// The digest of everything on which the decision depends. An operator approves this digest.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -239,7 +255,7 @@ impl Plan {
     }
 
     /// The honest word for the result.
-    fn outcome(&self) -> &'static str {
+    pub fn outcome(&self) -> &'static str {
         let root_stays = self.tombstones.iter().any(|stays| stays.class == *self.treatment.root());
         self.treatment.residue_with(&self.links, root_stays).word(is_all_claimed(&self.not_covered))
     }
@@ -445,6 +461,9 @@ impl fmt::Display for Plan {
         }
         writeln!(f)?;
         writeln!(f, "  treatment  {}", binding.treatment())?;
+        if let Some(operator) = binding.planner() {
+            writeln!(f, "  planned by {operator}")?;
+        }
         writeln!(f, "  steps")?;
         if let Some(reason) = &self.no_deactivation {
             writeln!(f, "    -  no deactivation: {reason}")?;

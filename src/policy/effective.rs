@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 
 use super::of_day::OfDay;
 use super::{
-    Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Trigger, TriggerRule,
+    BlastRadius, Deferred, Duty, Expiry, FiscalYearEnd, Guard, GuardRule, Limit, PrivacyLaw, Trigger,
+    TriggerRule,
 };
 use crate::customer::TenantId;
 use crate::data_map::ClassName;
@@ -48,6 +49,10 @@ pub struct Line {
 pub struct Effective {
     pub(super) tenant: Option<TenantId>,
     pub(super) sweep: bool,
+    pub(super) blast_radius: Option<BlastRadius>,
+    /// Whether the tenant's own entry says the blast radius.
+    pub(super) own_blast_radius: bool,
+    pub(super) four_eyes: bool,
     pub(super) time_zone: TimeZone,
     pub(super) privacy_law: PrivacyLaw,
     pub(super) triggers: BTreeMap<Trigger, TriggerRule>,
@@ -75,6 +80,17 @@ impl Effective {
     /// Whether the sweep erases at all.
     pub fn sweeps(&self) -> bool {
         self.sweep
+    }
+
+    /// How many customers one run may hit. A tenant's own line is about the tenant's customers. The policy's line is
+    /// about all customers of the run together, and says nothing about a single tenant.
+    pub fn blast_radius(&self) -> Option<BlastRadius> {
+        self.blast_radius.filter(|_| self.tenant.is_none() || self.own_blast_radius)
+    }
+
+    /// Whether a plan must be approved by another operator than the one who made it.
+    pub fn four_eyes(&self) -> bool {
+        self.four_eyes
     }
 
     /// The time zone in which days are counted.

@@ -11,6 +11,8 @@
 //! | `version` | `1` |
 //! | `name` | whose policy it is; for people |
 //! | `sweep` | the switch: `false` means that nothing is ever erased without a request |
+//! | `blast_radius` | how many customers one run may hit: `{ customers = 500, share = "2 %" }`, or one of the two. A run that would hit more stops before anything is touched, and asks. See [below](#one-run) |
+//! | `four_eyes` | `true`: whoever made a plan must not approve it. See [below](#one-run) |
 //! | `time_zone` | the zone in which days are counted: `"Europe/Stockholm"`; UTC unless it says otherwise |
 //! | `triggers` | `requested`, `cancelled`, `deleted`, `inactive`, `listed`, `service_ended`: the treatment, and `after` how long `since` which date; see [below](#triggers) |
 //! | `guards` | `active_subscription`, `several_tenants`, `not_archived`, `unpaid_invoice`, `open_dispute`; the holds `legal_claim`, `restriction`, `authority_order`; and states of the host's own that the data map names. Each is `"block"`, `"block sweep"` (a request passes), `{ ignore = "reason" }`, or `{ block = "reason", ground = "17(3)(e)", way_out = "…", data = ["invoice"] }`: `data` limits the ground to some record classes; what stops a request has a ground in law, and a state of the host's own has to name it. One that is not named blocks, if the store or a gateway tells its fact |
@@ -111,6 +113,23 @@
 //!   request has no ground that is recorded, and every other trigger has `"17(1)(a)"`: no longer necessary.
 //! * `service_ended` may name a `hand_over` date. The host sets it when a person confirms that the tenant has its data. Before that date,
 //!   nothing is erased.
+//!
+//! # One run
+//! ```toml
+//! # policy.toml
+//! blast_radius = { customers = 500, share = "2 %" }
+//! four_eyes = true
+//!
+//! [tenants.acme]
+//! blast_radius = { customers = 20 }
+//! ```
+//!
+//! * `blast_radius` protects from a wrong date in a policy or a wrong import. The line of the policy is about all customers of a run
+//!   together. The line of a tenant is about this tenant's customers, in addition. A share is rounded up. The limit holds for whatever
+//!   mandate a run has: a standing approval, a review, a replay. A person who wants more says the number in the
+//!   [approval](crate::plan::Approval::up_to).
+//! * `four_eyes`: the engine refuses an approval by the operator who made the plan, and a plan of which nobody says who made it
+//!   ([`Plan::planned_by`](crate::Plan::planned_by)).
 //!
 //! # Duties
 //! ```toml
@@ -253,6 +272,7 @@ use crate::data_map::{ClassName, FieldName};
 use crate::digest::Digest;
 use crate::treatment::{Treatment, TreatmentName};
 
+mod blast_radius;
 mod by_tenant;
 mod check;
 mod concept;
@@ -273,6 +293,7 @@ pub mod statute;
 mod trigger;
 mod words;
 
+pub use blast_radius::{BlastRadius, NotAShare, Share};
 use by_tenant::ByTenant;
 pub use concept::{Concept, ConceptRow};
 pub use deferred::{Deferred, DeferredBy, DutyTerms};

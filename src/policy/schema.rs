@@ -81,6 +81,7 @@ pub fn schema() -> Json {
             "expire": { "type": "object", "additionalProperties": { "oneOf": expire_rules() } },
             "privacy_law": { "enum": PrivacyLaw::ALL.map(PrivacyLaw::as_str) },
             "limits": { "type": "object", "additionalProperties": limit_rule() },
+            "blast_radius": blast_radius(),
             "words": object(
                 &[("names", json!({ "$ref": "#/$defs/words_of" })), ("texts", json!({ "$ref": "#/$defs/words_of" }))],
                 &[],
@@ -109,10 +110,13 @@ fn tenant_properties() -> Map<String, Json> {
         ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
         ("privacy_law", "The data protection law of the controller, for letters"),
         ("limits", "Record classes that may be kept at most so long"),
+        ("blast_radius", "How many customers one run may hit before it stops and asks"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
     let mut properties = Map::new();
     properties.insert("sweep".to_owned(), described(sweep, &json!({ "type": "boolean" })));
+    let four_eyes = "Whether a plan must be approved by another operator than the one who made it";
+    properties.insert("four_eyes".to_owned(), described(four_eyes, &json!({ "type": "boolean" })));
     for (name, says) in lines {
         properties.insert(name.to_owned(), described(says, &json!({ "$ref": format!("#/$defs/{name}") })));
     }
@@ -180,6 +184,16 @@ fn duty_rules() -> Vec<Json> {
             rule
         })
         .collect()
+}
+
+fn blast_radius() -> Json {
+    let customers = json!({ "type": "integer", "minimum": 1 });
+    let share = json!({ "type": "string", "pattern": "^\\s*[0-9]+(\\.[0-9]{1,2})?\\s*%\\s*$" });
+    let mut limits = object(&[("customers", customers), ("share", share)], &[]);
+    if let Some(limits) = limits.as_object_mut() {
+        limits.insert("minProperties".to_owned(), 1.into());
+    }
+    json!({ "oneOf": [{ "const": "off" }, limits] })
 }
 
 fn limit_rule() -> Json {

@@ -71,6 +71,11 @@ laws! {
         AppendRefusesCases: "append refuses a closed case, and writes nothing of that call",
         TreatmentKept: "a treatment under which a case was opened is found by its digest, after the case is closed too",
         TreatmentsListed: "every treatment under which a case was opened is listed once, after the case is closed too",
+        RationGivesWhatIsLeft: "take gives what is wanted, and no more than the ration has left",
+        RationSmallestDecides: "take gives the same from all rations: what the smallest one has left",
+        RationsApart: "what is taken under one name is taken from no other",
+        RationAllOrLeast: "where less than the least is left, nothing is taken",
+        RationHoldsForAll: "however many take at once, no more is taken than the limit, and all of it can be",
         LedgerShowsNobody: "the Debug of a ledger shows no customer",
     }
     "keeps_tree" {

@@ -61,6 +61,7 @@ const FIRST: &str = r#"
         under text COLLATE "C" REFERENCES circumstances (digest)
     );
     CREATE TABLE entry_key (key bytea NOT NULL, seq bigint NOT NULL REFERENCES entry (seq), PRIMARY KEY (key, seq));
+    CREATE TABLE ration (name text COLLATE "C" PRIMARY KEY, taken bigint NOT NULL);
     CREATE TABLE tree (seq bigint PRIMARY KEY REFERENCES entry (seq), hashes bytea NOT NULL);
     CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN RAISE EXCEPTION ''the ledger is append-only''; END';

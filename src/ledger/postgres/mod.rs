@@ -22,6 +22,7 @@ mod book;
 mod connection;
 mod entries;
 mod format;
+mod ration;
 #[cfg(feature = "checkpoints")]
 mod tree;
 

@@ -6,7 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::effective::{TABLES, put_over};
 use super::{
-    Duty, FiscalYearEnd, Guard, GuardRule, Limit, Policy, PrivacyLaw, Trigger, TriggerRule, Words, check,
+    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Policy, PrivacyLaw, Trigger, TriggerRule,
+    Words, check,
 };
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;
@@ -22,6 +23,7 @@ mod duties;
 mod expire;
 mod guards;
 mod limits;
+mod sweeping;
 mod treatments;
 mod triggers;
 mod words;
@@ -38,6 +40,7 @@ use duties::{read_duties, read_fiscal_year};
 use expire::read_expire;
 use guards::read_guards;
 use limits::read_limits;
+use sweeping::read_blast_radius;
 use treatments::read_treatments;
 use triggers::read_triggers;
 
@@ -45,6 +48,8 @@ use triggers::read_triggers;
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Rules {
     pub(in crate::policy) sweep: bool,
+    pub(in crate::policy) blast_radius: Option<BlastRadius>,
+    pub(in crate::policy) four_eyes: bool,
     pub(in crate::policy) time_zone: TimeZone,
     pub(in crate::policy) privacy_law: PrivacyLaw,
     pub(in crate::policy) triggers: BTreeMap<Trigger, TriggerRule>,
@@ -134,8 +139,10 @@ impl PolicyDocument {
 }
 
 /// The keys that a tenant's entry may have.
-const TENANT_KEYS: [&str; 11] = [
+const TENANT_KEYS: [&str; 13] = [
     "sweep",
+    "blast_radius",
+    "four_eyes",
     "time_zone",
     "privacy_law",
     "fiscal_year_ends",
@@ -180,6 +187,8 @@ fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
 fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let table = value.as_object()?;
     let sweep = reader.required("", table, "sweep").and_then(|value| reader.boolean("sweep", value));
+    let blast_radius = table.get("blast_radius").map_or(Some(None), |value| read_blast_radius(reader, value));
+    let four_eyes = table.get("four_eyes").map_or(Some(false), |value| reader.boolean("four_eyes", value));
     let time_zone = table.get("time_zone").map_or(Some(TimeZone::UTC), |value| read_zone(reader, value));
     let privacy_law = table.get("privacy_law").map(|value| read_privacy_law(reader, value));
     let triggers = reader.required("", table, "triggers").and_then(|value| read_triggers(reader, value));
@@ -205,6 +214,8 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     Some(Rules {
         privacy_law,
         sweep: sweep?,
+        blast_radius: blast_radius?,
+        four_eyes: four_eyes?,
         time_zone: time_zone?,
         triggers: triggers?,
         guards: guards?,

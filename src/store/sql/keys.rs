@@ -15,16 +15,14 @@ use crate::hex;
 
 /// The text of a key. `None` if a part is NULL.
 pub(crate) fn written(parts: &[Value]) -> Option<String> {
+    if let [one] = parts {
+        return part(one);
+    }
     let texts: Option<Vec<String>> = parts.iter().map(part).collect();
     let texts = texts?;
-    match texts.as_slice() {
-        [one] => Some(one.clone()),
-        several => {
-            let escaped: Vec<String> =
-                several.iter().map(|part| part.replace('%', "%25").replace(':', "%3A")).collect();
-            Some(escaped.join(":"))
-        }
-    }
+    let escaped: Vec<String> =
+        texts.iter().map(|part| part.replace('%', "%25").replace(':', "%3A")).collect();
+    Some(escaped.join(":"))
 }
 
 fn part(value: &Value) -> Option<String> {

@@ -8,7 +8,7 @@ use super::{Fault, Faulty, said};
 use crate::digest::Digest;
 use crate::ledger::{
     CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, NewCase, OpenedCases,
+    ListedCase, NewCase, OpenedCases, Ration, Rations, Taken,
 };
 use crate::plan::CaseId;
 use crate::treatment::Treatment;
@@ -37,6 +37,13 @@ impl<T: CaseBook> CaseBook for Faulty<T> {
 
     async fn list(&self, after: Option<&CaseId>, limit: usize) -> Result<Vec<ListedCase>, LedgerError> {
         self.call("list", self.inner.list(after, limit), lost("listing cases")).await
+    }
+}
+
+#[async_trait]
+impl<T: Rations> Rations for Faulty<T> {
+    async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+        self.call("take", self.inner.take(rations, wanted, least), lost("counting against a limit")).await
     }
 }
 

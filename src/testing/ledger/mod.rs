@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 
 mod case_book;
 mod entries;
+mod rations;
 mod samples;
 
 use samples::{Samples, noon};
@@ -19,7 +20,7 @@ use samples::{Samples, noon};
 /// How long the leases of the contract last.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Checks what [`Ledger`] and [`CaseBook`](crate::ledger::CaseBook) promise, on ledgers that are new.
+/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook) and [`Rations`](crate::ledger::Rations) promise, on ledgers that are new.
 ///
 /// `open` is called several times. Each time it gives an empty ledger whose leases run out by the clock that it gets.
 ///
@@ -56,6 +57,7 @@ where
     fresh().await.closes_all_or_nothing().await?;
     fresh().await.appends().await?;
     fresh().await.finds().await?;
+    fresh().await.rations().await?;
     fresh().await.shows_nobody().await
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use relinquish::ledger::{Ledger as _, NewCase, SavedCase};
 use relinquish::plan::{
-    ApprovalError, Authority, CaseId, Mandate, MandateKind, NotStanding, ReplayPlan, StandingApproval,
+    ApprovalError, Authority, CaseId, Limits, Mandate, MandateKind, NotStanding, ReplayPlan, StandingApproval,
 };
 use relinquish::policy::Trigger;
 use relinquish::{
@@ -17,10 +17,11 @@ use crate::hosts::{self, BuildCounted as _, Host, ResumeAll as _};
 use crate::wired::{Tripwire, until_death};
 use relinquish::testing::Faulty;
 
-fn standing(engine: &Engine, triggers: &[Trigger], at_most: usize) -> StandingApproval {
+fn standing(engine: &Engine, triggers: &[Trigger], at_most: u64) -> StandingApproval {
     let by = Authority::new("operator-7", ["1".into()]);
     let triggers = triggers.iter().copied();
-    StandingApproval::new(&by, engine.policy(), triggers, at_most, hosts::now(), TimeDelta::days(200))
+    let limits = Limits::new(at_most, at_most);
+    StandingApproval::new(&by, engine.policy(), triggers, limits, hosts::now(), TimeDelta::days(200))
 }
 
 async fn swept(engine: &Engine, host: &Host) -> Plan {
@@ -96,17 +97,31 @@ async fn a_standing_approval_covers_nothing_else() {
     assert_eq!(error, ApprovalError::NotStanding(NotStanding::Policy));
 
     let by = Authority::new("operator-7", ["2".into()]);
-    let elsewhere =
-        StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, TimeDelta::days(1));
+    let elsewhere = StandingApproval::new(
+        &by,
+        engine.policy(),
+        [Trigger::Cancelled],
+        Limits::new(1, 1),
+        now,
+        TimeDelta::days(1),
+    );
     assert!(matches!(admit(&elsewhere, vec![plan.clone()]), Err(ApprovalError::OtherTenant { .. })));
     let by = Authority::new("vera@lund.test", ["1".into()]);
-    let named = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, TimeDelta::days(1));
+    let named = StandingApproval::new(
+        &by,
+        engine.policy(),
+        [Trigger::Cancelled],
+        Limits::new(1, 1),
+        now,
+        TimeDelta::days(1),
+    );
     assert!(matches!(admit(&named, vec![plan.clone()]), Err(ApprovalError::Operator(_))));
     let by = Authority::new("operator-7", ["1".into()]);
     let long = StandingApproval::LONGEST + TimeDelta::days(1);
-    let for_ever = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 1, now, long);
+    let for_ever =
+        StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], Limits::new(1, 1), now, long);
     let error = admit(&for_ever, vec![plan]).unwrap_err();
-    assert!(error.to_string().contains("366 days is the longest"), "{error}");
+    assert!(error.to_string().contains("400 days is the longest"), "{error}");
 }
 
 /// A case under each kind of mandate is the same case when it is read from a ledger's file, and from a host's own JSON.

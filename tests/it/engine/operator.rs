@@ -74,7 +74,7 @@ const OTHERS: &str = "
 
 /// The example, as `cargo test` builds it. Where only this test binary was asked for (`--test it`), cargo leaves
 /// examples as they are, so one that is missing or older than its sources is built here.
-fn binary() -> &'static Path {
+pub(super) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let own = std::env::current_exe().unwrap();

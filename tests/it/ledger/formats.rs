@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use relinquish::customer::Status;
 use relinquish::gateway::{MemoryGateway, Review};
 use relinquish::ledger::{CaseBook as _, Closing, Entry, Ledger as _, NewCase, SubjectToken, Task};
-use relinquish::plan::{Authority, StandingApproval};
+use relinquish::plan::{Authority, Limits, StandingApproval};
 use relinquish::policy::Trigger;
 use relinquish::testing::{ManualClock, RepeatableEntropy};
 use relinquish::{Approval, Certificate, Engine, Outcome, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
@@ -74,7 +74,8 @@ async fn written_today() -> BTreeMap<&'static str, String> {
     written.insert("approval.json", serde_json::to_string_pretty(approval).unwrap() + "\n");
     let by = Authority::new("operator-7", ["1".into()]);
     let long = TimeDelta::days(300);
-    let standing = StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], 10, now, long);
+    let standing =
+        StandingApproval::new(&by, engine.policy(), [Trigger::Cancelled], Limits::new(10, 20), now, long);
     written.insert("standing_approval.json", serde_json::to_string_pretty(&standing).unwrap() + "\n");
     let outcome = engine.erase(plan.clone()).await.unwrap();
     let certificate = outcome.certificate().unwrap_or_else(|| panic!("{outcome}"));

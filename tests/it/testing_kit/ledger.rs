@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::Digest;
 use relinquish::ledger::{
     CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Scrubbed, SqliteLedger,
+    ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Ration, Rations, Scrubbed, SqliteLedger, Taken,
 };
 use relinquish::plan::CaseId;
 use relinquish::testing::{self, Law, ManualClock};
@@ -76,6 +76,11 @@ pub(super) const CAUGHT: &[Law] = &[
     Law::AppendRefusesCases,
     Law::TreatmentKept,
     Law::TreatmentsListed,
+    Law::RationGivesWhatIsLeft,
+    Law::RationSmallestDecides,
+    Law::RationsApart,
+    Law::RationAllOrLeast,
+    Law::RationHoldsForAll,
     Law::LedgerShowsNobody,
 ];
 
@@ -272,6 +277,36 @@ impl CaseBook for Wrong {
             _ => {}
         }
         Ok(listed)
+    }
+}
+
+#[async_trait]
+impl Rations for Wrong {
+    async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+        match self.law {
+            Law::RationGivesWhatIsLeft => {
+                let taken = self.inner.take(rations, wanted, least).await?;
+                Ok(Taken { taken: taken.taken.max(1), ..taken })
+            }
+            Law::RationSmallestDecides => self.inner.take(&rations[..1], wanted, least).await,
+            Law::RationsApart => {
+                let one = |ration: &Ration| {
+                    Ration::new(if ration.name == "run" { "run" } else { "day" }, ration.at_most)
+                };
+                let rations: Vec<Ration> = rations.iter().map(one).collect();
+                self.inner.take(&rations, wanted, least).await
+            }
+            Law::RationAllOrLeast => self.inner.take(rations, wanted, 0).await,
+            Law::RationHoldsForAll if rations[0].name == "shared" => {
+                // It looks, waits, and then takes what it saw.
+                let Taken { left, .. } = self.inner.take(rations, 0, 0).await?;
+                tokio::task::yield_now().await;
+                let taken = wanted.min(left);
+                self.inner.take(&[Ration::new("shared", u64::MAX)], taken, 0).await?;
+                Ok(Taken { taken, left })
+            }
+            _ => self.inner.take(rations, wanted, least).await,
+        }
     }
 }
 

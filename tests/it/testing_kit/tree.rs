@@ -7,7 +7,7 @@ use relinquish::Digest;
 use relinquish::ledger::proof::KeepsTree;
 use relinquish::ledger::{
     CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, MemoryLedger, NewCase, OpenedCases, SqliteLedger,
+    ListedCase, MemoryLedger, NewCase, OpenedCases, Ration, Rations, SqliteLedger, Taken,
 };
 use relinquish::plan::CaseId;
 use relinquish::testing::{self, Law};
@@ -74,6 +74,13 @@ impl KeepsTree for Wrong {
             _ => {}
         }
         self.inner.hashes(&asked).await
+    }
+}
+
+#[async_trait]
+impl Rations for Wrong {
+    async fn take(&self, rations: &[Ration], wanted: u64, least: u64) -> Result<Taken, LedgerError> {
+        self.inner.take(rations, wanted, least).await
     }
 }
 

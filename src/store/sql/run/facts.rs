@@ -1,6 +1,6 @@
 //! The customers' facts, read in one statement for a whole batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
@@ -117,22 +117,28 @@ impl Facts {
 
     /// Reads a row whose facts begin at a column. An unreadable fact is named, and affects only this customer.
     pub(crate) fn read(&self, row: &dyn Row, at: usize) -> Result<Customer, Fault> {
+        self.read_among(row, at, &mut Seen::default())
+    }
+
+    /// Reads one of many rows. What the rows share is made once.
+    pub(super) fn read_among(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<Customer, Fault> {
         let key =
             at + FIXED + self.states.len() + self.dates.len() + self.gateways.len() + self.written.len();
-        let tenant = text(row.cell(at)?);
         let mut unreadable = BTreeSet::new();
-        let parts: Result<Vec<Value>, _> =
-            (key..key + self.key).map(|column| row.cell(column).map(key_part)).collect();
-        let parts: Option<Vec<Value>> =
-            parts?.into_iter().map(|part| (part != Value::Null).then_some(part)).collect();
-        let id = parts.as_deref().and_then(keys::written);
+        let id = if self.key == 1 {
+            keys::written(&[key_part(row.cell(key)?)])
+        } else {
+            let parts: Result<Vec<Value>, _> =
+                (key..key + self.key).map(|column| row.cell(column).map(key_part)).collect();
+            keys::written(&parts?)
+        };
         if id.is_none() {
             unreadable.insert("the key".to_owned());
         }
         let id = id.unwrap_or_default();
-        let tenant = match (&self.tenant, tenant) {
+        let tenant = match (&self.tenant, text(row.cell(at)?)) {
             (Some(tenant), _) => tenant.clone(),
-            (None, Ok(Some(tenant))) => TenantId::new(tenant),
+            (None, Ok(Some(tenant))) => seen.tenant(tenant),
             (None, Ok(None) | Err(Unreadable)) => {
                 unreadable.insert("tenant".to_owned());
                 TenantId::new("")
@@ -168,7 +174,7 @@ impl Facts {
         }
         if let Some(statuses) = &self.statuses {
             let status = text(row.cell(at + 2)?).ok().flatten();
-            match status.as_ref().and_then(|status| statuses.get(status)) {
+            match status.and_then(|status| statuses.get(status)) {
                 Some(status) => customer.status = *status,
                 None => unreadable_fact(&mut customer, "status"),
             }
@@ -211,14 +217,50 @@ impl Facts {
             }
             column += 1;
         }
-        let mut former = BTreeMap::<&str, Value>::new();
-        for name in &self.written {
-            former.insert(name, row.cell(column)?.to_value());
-            column += 1;
-        }
-        customer.former_status = FormerStatus::new(serde_json::to_string(&former).unwrap_or_default());
+        customer.former_status = match (self.written.as_slice(), row.cell(column)?) {
+            // One column with a few values is what most hosts have.
+            ([name], Cell::Text(bytes)) => match seen.former.get(bytes) {
+                Some(known) => known.clone(),
+                None => {
+                    let former = former_status([(name.as_str(), Cell::Text(bytes).to_value())].into());
+                    seen.former.insert(bytes.to_vec(), former.clone());
+                    former
+                }
+            },
+            _ => {
+                let mut former = BTreeMap::new();
+                for name in &self.written {
+                    former.insert(name.as_str(), row.cell(column)?.to_value());
+                    column += 1;
+                }
+                former_status(former)
+            }
+        };
         Ok(customer)
     }
+}
+
+/// What the rows of a page share: few tenants and few former statuses.
+#[derive(Default)]
+pub(super) struct Seen {
+    tenants: HashMap<String, TenantId>,
+    former: HashMap<Vec<u8>, FormerStatus>,
+}
+
+impl Seen {
+    fn tenant(&mut self, name: &str) -> TenantId {
+        if let Some(known) = self.tenants.get(name) {
+            return known.clone();
+        }
+        let tenant = TenantId::from(name);
+        self.tenants.insert(name.to_owned(), tenant.clone());
+        tenant
+    }
+}
+
+/// The values that a deactivation overwrites, as the store writes them down.
+fn former_status(values: BTreeMap<&str, Value>) -> FormerStatus {
+    FormerStatus::new(serde_json::to_string(&values).unwrap_or_default())
 }
 
 fn unreadable_fact(customer: &mut Customer, name: &str) {
@@ -237,10 +279,10 @@ fn key_part(value: Cell<'_>) -> Value {
 struct Unreadable;
 
 /// The text of a value, in UTF-8.
-fn text(value: Cell<'_>) -> Result<Option<String>, Unreadable> {
+fn text(value: Cell<'_>) -> Result<Option<&str>, Unreadable> {
     match value {
         Cell::Null => Ok(None),
-        Cell::Text(bytes) => String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| Unreadable),
+        Cell::Text(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| Unreadable),
         Cell::Integer(_) | Cell::Real(_) | Cell::Blob(_) => Err(Unreadable),
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Frame;
+use super::facts::Seen;
 use crate::data_map::Value;
 use crate::hex;
 use crate::store::sql::cell::Cell;
@@ -112,9 +113,9 @@ impl Frame {
             stand_in_sql(self.bound.dialect, self.customers(), &table),
             self.bound.dialect.parameter(1),
         );
-        let (mut customers, mut last) = (Vec::new(), None);
+        let (mut customers, mut last, mut seen) = (Vec::new(), None, Seen::default());
         session.query(&sql, &values, &mut |row| {
-            customers.push(self.facts.read(row, root.key.len())?);
+            customers.push(self.facts.read_among(row, root.key.len(), &mut seen)?);
             if customers.len() == request.limit {
                 let parts = (0..root.key.len()).map(|part| Ok(Part::of(row.cell(part)?)));
                 last = parts.collect::<Result<Option<Vec<Part>>, Fault>>()?;

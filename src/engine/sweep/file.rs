@@ -1,0 +1,112 @@
+//! A file for a review: only its owner may read it, and it never overwrites another file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A new file for a review, or for an approval of one. It may hold what identifies customers, so only its owner may read it.
+///
+/// The file appears under its name when it is [finished](Self::finish), and not before. A file of this name is never
+/// overwritten. If the process dies on the way, a file with the ending `.part` is left.
+#[derive(Debug)]
+pub struct ReviewFile {
+    file: BufWriter<File>,
+    aside: PathBuf,
+    path: PathBuf,
+}
+
+impl ReviewFile {
+    /// Begins a new file.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if there is a file of this name; also no folder, or no right to write.
+    pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
+        static FILES: AtomicU64 = AtomicU64::new(0);
+        let path = path.as_ref().to_owned();
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err(already_there());
+        }
+        let mut aside = path.clone().into_os_string();
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        aside.push(format!(".{}-{number}.part", std::process::id()));
+        let aside = PathBuf::from(aside);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        owner_only(&mut options);
+        Ok(Self { file: BufWriter::new(options.open(&aside)?), aside, path })
+    }
+
+    /// Adds some text.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&mut self, text: &str) -> io::Result<()> {
+        self.file.write_all(text.as_bytes())
+    }
+
+    /// Ends the file and gives it its name.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if a file of this name was made in the meantime. That file stays as it is.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        // A link fails where the name is taken; a rename would overwrite.
+        fs::hard_link(&self.aside, &self.path)
+    }
+}
+
+impl Drop for ReviewFile {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.aside) {
+            tracing::warn!(%error, "the unfinished file of a review could not be removed");
+        }
+    }
+}
+
+fn already_there() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "there is a file of this name; name another one, or move it away",
+    )
+}
+
+#[cfg(unix)]
+fn owner_only(options: &mut OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(not(unix))]
+fn owner_only(_: &mut OpenOptions) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_the_owners_alone_and_overwrites_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("review.csv");
+        let mut file = ReviewFile::create(&path).unwrap();
+        file.write("a;b\n").unwrap();
+        let other = ReviewFile::create(&path).unwrap();
+        assert!(!path.exists(), "it appears when it is finished");
+        file.finish().unwrap();
+        assert_eq!(other.finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(ReviewFile::create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a;b\n");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        drop(ReviewFile::create(folder.path().join("dropped.csv")).unwrap());
+        assert_eq!(names(folder.path()), ["review.csv"], "nothing else is left");
+    }
+}

@@ -1,0 +1,334 @@
+//! The sweep: all customers of the store are surveyed, and who is due is erased under a mandate.
+//!
+//! ```text
+//! survey, page by page ─► counts ─► blast radius ─► plan again ─► mandate ─► erase, batch by batch
+//! ```
+//!
+//! * Nothing is touched before the survey is complete. What the run would hit is known by then.
+//! * Memory is bounded by the batch. Of customers who are due, their ids stay in memory as well.
+//! * A sweep can be dropped or stopped at any time. [`Engine::resume`] finishes the cases in progress. The next sweep finds
+//!   what is left, because who was erased is not due any more.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{Stream, StreamExt};
+
+use super::{Engine, Error};
+use crate::hex;
+use crate::plan::review::{ApprovedReview, Column, ReviewCsv};
+use crate::plan::{Plan, StandingApproval};
+
+mod event;
+mod file;
+mod limits;
+mod place;
+mod run;
+mod survey;
+
+pub use event::{
+    Exceeded, Hit, LeftCustomer, RunProgress, SurveyProgress, SweepCounts, SweepEnd, SweepEvent,
+    TenantCounts, TooFar, WhyLeft,
+};
+pub use file::ReviewFile;
+pub use place::SweepPlace;
+
+use place::{At, DueCustomer, Found};
+
+/// The mandate of a sweep.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SweepUnder {
+    /// A standing approval: everything that it covers and that the survey finds due, within its limits.
+    Standing(Box<StandingApproval>),
+    /// An approved review: exactly the plans that were confirmed.
+    Review(Box<ApprovedReview>),
+}
+
+impl From<StandingApproval> for SweepUnder {
+    fn from(standing: StandingApproval) -> Self {
+        Self::Standing(Box::new(standing))
+    }
+}
+
+impl From<ApprovedReview> for SweepUnder {
+    fn from(review: ApprovedReview) -> Self {
+        Self::Review(Box::new(review))
+    }
+}
+
+/// Stops a sweep: the batches in progress are finished, and nothing else is begun.
+#[derive(Clone, Debug, Default)]
+pub struct StopHandle {
+    stopped: Arc<AtomicBool>,
+}
+
+impl StopHandle {
+    /// Stops the sweep. Its last event is [`SweepEnd::Stopped`] with the place where it goes on, unless everything was
+    /// done by then.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// A sweep in progress: a [`Stream`] of events. Nothing happens until somebody asks for the next event. No runtime is tied in.
+///
+/// Dropping it interrupts the cases in progress; [`Engine::resume`] finishes them.
+pub struct Sweep {
+    driver: Option<BoxFuture<'static, Result<(), Error>>>,
+    events: Events,
+    stop: StopHandle,
+}
+
+impl fmt::Debug for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sweep").field("ended", &self.driver.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl Sweep {
+    /// The next event, or `None` after the last one.
+    ///
+    /// # Errors
+    /// A store or ledger out of reach, a mandate that is not valid any more, or a tenant of the policy without customers
+    /// ([`Error::NoSuchTenant`]). The sweep has ended then. Open cases can be resumed, and a new sweep does the rest.
+    pub async fn next(&mut self) -> Option<Result<SweepEvent, Error>> {
+        StreamExt::next(self).await
+    }
+
+    /// A handle with which another task stops the sweep.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+}
+
+impl Stream for Sweep {
+    type Item = Result<SweepEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(event) = self.events.pop() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        let Some(driver) = &mut self.driver else { return Poll::Ready(None) };
+        let polled = driver.as_mut().poll(context);
+        let ended = match polled {
+            Poll::Ready(ended) => {
+                self.driver = None;
+                Some(ended)
+            }
+            Poll::Pending => None,
+        };
+        match (ended, self.events.pop()) {
+            (Some(Err(error)), _) => Poll::Ready(Some(Err(error))),
+            (_, Some(event)) => Poll::Ready(Some(Ok(event))),
+            (Some(Ok(())), None) => Poll::Ready(None),
+            (None, None) => Poll::Pending,
+        }
+    }
+}
+
+/// Events that nobody has taken yet: those of a page, or of the batches in progress.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<VecDeque<SweepEvent>>>);
+
+impl Events {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<SweepEvent>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pop(&self) -> Option<SweepEvent> {
+        self.lock().pop_front()
+    }
+}
+
+/// What carries a sweep out.
+struct Driver {
+    engine: Engine,
+    under: Option<SweepUnder>,
+    run: String,
+    events: Events,
+    stop: StopHandle,
+}
+
+impl Driver {
+    async fn drive(self, at: At) -> Result<(), Error> {
+        self.is_mandated()?;
+        let found = match at {
+            At::Run { found } => *found,
+            // What was confirmed is known already.
+            At::Survey { .. } if matches!(self.under, Some(SweepUnder::Review(_))) => self.confirmed(),
+            At::Survey { after, found } => {
+                let Some(found) = self.survey(after, *found).await? else { return Ok(()) };
+                self.tell(SweepEvent::Counted(Box::new(found.counts.clone())));
+                self.breathe().await;
+                found
+            }
+        };
+        match &self.under {
+            Some(under) => self.run(under, found).await,
+            None => {
+                self.tell(SweepEvent::Ended(SweepEnd::Complete));
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks the mandate before anything is read.
+    fn is_mandated(&self) -> Result<(), Error> {
+        let now = self.engine.parts.clock.now();
+        let policy = &self.engine.parts.policy;
+        match &self.under {
+            None => Ok(()),
+            Some(SweepUnder::Review(review)) => Ok(review.approval().valid_at(now)?),
+            Some(SweepUnder::Standing(standing)) => {
+                let mandate = crate::plan::Mandate::Standing((**standing).clone());
+                mandate.valid_at(now)?;
+                if standing.tenants().iter().any(|tenant| policy.effective(tenant).four_eyes()) {
+                    mandate.by_two(None)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The plans of the review.
+    fn confirmed(&self) -> Found {
+        let Some(SweepUnder::Review(review)) = &self.under else { return Found::default() };
+        let due = review.review().plans().iter().map(DueCustomer::reviewed).collect();
+        Found { due, ..Found::default() }
+    }
+
+    fn tell(&self, event: SweepEvent) {
+        self.events.lock().push_back(event);
+    }
+
+    fn tell_all(&self, events: Vec<SweepEvent>) {
+        self.events.lock().extend(events);
+    }
+
+    fn left(&self, one: DueCustomer, why: WhyLeft) {
+        let DueCustomer { customer, tenant, since, .. } = one;
+        self.tell(SweepEvent::Left(Box::new(LeftCustomer { customer, tenant, since, why })));
+    }
+
+    fn stopped(&self, at: At) {
+        let place = SweepPlace::new(&self.engine, self.run.clone(), at);
+        self.tell(SweepEvent::Ended(SweepEnd::Stopped(Box::new(place))));
+    }
+
+    /// Waits until every event was taken, so that events do not pile up. The driver is polled only when there is none.
+    async fn breathe(&self) {
+        std::future::poll_fn(|_| if self.events.lock().is_empty() { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+    }
+
+    /// Customers per second since an instant.
+    fn rate(&self, customers: u64, since: DateTime<Utc>) -> Option<u64> {
+        let passed = self.engine.parts.clock.now().signed_duration_since(since).num_milliseconds();
+        let passed = u64::try_from(passed).ok().filter(|passed| *passed > 0)?;
+        Some(customers.saturating_mul(1_000) / passed)
+    }
+}
+
+impl Engine {
+    /// Surveys all customers: who is due, who is not yet, who is blocked and by what. Touches nothing.
+    ///
+    /// ```no_run
+    /// # async fn list(engine: relinquish::Engine) -> Result<(), relinquish::Error> {
+    /// use relinquish::engine::SweepEvent;
+    ///
+    /// let mut survey = engine.survey_all();
+    /// while let Some(event) = survey.next().await {
+    ///     match event? {
+    ///         SweepEvent::Due(plan) => println!("due: {}", plan.digest()),
+    ///         SweepEvent::Counted(counts) => println!("{counts}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn survey_all(&self) -> Sweep {
+        self.begin_sweep(None, None)
+    }
+
+    /// Sweeps: under a [standing approval](StandingApproval), surveys all customers and erases who is due; under an
+    /// [approved review](ApprovedReview), erases exactly what was confirmed.
+    ///
+    /// Each customer is planned again right before the case is opened. A customer who is not due any more, or whose plan
+    /// is not covered by the mandate any more, is left alone and told with the reason.
+    ///
+    /// If the run would hit more customers than the policy's [blast radius](crate::policy::BlastRadius) allows, it ends
+    /// with [`SweepEnd::Asks`] before anything is touched.
+    ///
+    /// The switch `sweep = false` of a tenant holds: nobody of this tenant is due, except for what a duty had deferred of
+    /// a request.
+    pub fn sweep(&self, under: impl Into<SweepUnder>) -> Sweep {
+        self.begin_sweep(Some(under.into()), None)
+    }
+
+    /// Goes on with a sweep that was stopped. A changed policy or data map supersedes what had not begun: the survey
+    /// begins anew.
+    pub fn sweep_from(&self, place: SweepPlace, under: impl Into<SweepUnder>) -> Sweep {
+        self.begin_sweep(Some(under.into()), Some(place))
+    }
+
+    /// Goes on with a survey that was stopped.
+    pub fn survey_from(&self, place: SweepPlace) -> Sweep {
+        self.begin_sweep(None, Some(place))
+    }
+
+    fn begin_sweep(&self, under: Option<SweepUnder>, place: Option<SweepPlace>) -> Sweep {
+        let place = match place {
+            Some(place) => place.for_engine(self),
+            None => {
+                let at = At::Survey { after: None, found: Box::default() };
+                SweepPlace::new(self, self.run_name(), at)
+            }
+        };
+        let (events, stop) = (Events::default(), StopHandle::default());
+        let SweepPlace { run, at, .. } = place;
+        let driver = Driver { engine: self.clone(), under, run, events: events.clone(), stop: stop.clone() };
+        Sweep { driver: Some(Box::pin(driver.drive(at))), events, stop }
+    }
+
+    /// A CSV for a review, with the columns that an operator asks for: see [`review`](crate::plan::review).
+    ///
+    /// # Errors
+    /// No random bytes for the name of the review.
+    pub fn review_csv(&self, columns: impl IntoIterator<Item = Column>) -> Result<ReviewCsv, Error> {
+        let mut name = [0; 16];
+        self.parts.entropy.fill(&mut name)?;
+        Ok(ReviewCsv::new(hex::encode(name), columns))
+    }
+
+    /// The lines of a review for some plans. Personal values are read from the store only if a column asks for them.
+    ///
+    /// # Errors
+    /// A store out of reach, or a customer whose values cannot be read.
+    pub async fn review_lines(&self, csv: &ReviewCsv, plans: &[Plan]) -> Result<String, Error> {
+        let mut lines = String::new();
+        if !csv.is_personal() {
+            lines.extend(plans.iter().map(|plan| csv.line(plan, None)));
+            return Ok(lines);
+        }
+        for plans in plans.chunks(self.parts.batch) {
+            let customers: Vec<_> = plans.iter().map(|plan| plan.customer().clone()).collect();
+            let found = self.parts.store.identifiers(&customers).await?;
+            for (plan, identifiers) in plans.iter().zip(found) {
+                lines.push_str(&csv.line(plan, Some(&identifiers?)));
+            }
+        }
+        Ok(lines)
+    }
+}

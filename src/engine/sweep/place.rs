@@ -1,0 +1,146 @@
+//! Where a sweep is: what a host keeps to go on after a stop.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Hit, SweepCounts};
+use crate::customer::{Cursor, CustomerId, TenantId};
+use crate::digest::Digest;
+use crate::engine::Engine;
+use crate::format::Format;
+use crate::plan::review::ReviewedPlan;
+use crate::plan::{OperatorId, Plan};
+use crate::policy::Trigger;
+use crate::treatment::TreatmentName;
+
+/// Where a stopped sweep goes on. It serialises, so that another process can go on.
+///
+/// It holds the host's own ids of the customers who are still to be processed, so keep it as you keep the database.
+/// Under another policy or data map, the sweep begins anew: what has not begun is surveyed again.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SweepPlace {
+    format: Format<1>,
+    /// The name of the run, under which the ledger counts.
+    pub(super) run: String,
+    policy: Digest,
+    data_map: Digest,
+    pub(super) at: At,
+}
+
+/// The part of a sweep.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum At {
+    /// The survey, after a cursor.
+    Survey {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Cursor>,
+        found: Box<Found>,
+    },
+    /// The erasures.
+    Run { found: Box<Found> },
+}
+
+/// What a survey found so far.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) counts: SweepCounts,
+    /// Customers who are due and still to be processed.
+    pub(super) due: Vec<DueCustomer>,
+}
+
+/// A customer who is due, with no more than is needed to plan again.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct DueCustomer {
+    pub(super) customer: CustomerId,
+    pub(super) tenant: TenantId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trigger: Option<Trigger>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) treatment: Option<TreatmentName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<NaiveDate>,
+    /// The plan that a person confirmed, and the operator who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reviewed: Option<(Digest, Option<OperatorId>)>,
+}
+
+impl DueCustomer {
+    pub(super) fn of_plan(plan: &Plan) -> Self {
+        Self {
+            customer: plan.customer().clone(),
+            tenant: plan.tenant().clone(),
+            trigger: Some(plan.trigger()),
+            treatment: Some(plan.treatment().name().clone()),
+            since: plan.due().since,
+            reviewed: None,
+        }
+    }
+
+    pub(super) fn reviewed(plan: &ReviewedPlan) -> Self {
+        Self {
+            customer: plan.customer.clone(),
+            tenant: plan.tenant.clone(),
+            trigger: plan.trigger,
+            treatment: plan.treatment.clone(),
+            since: None,
+            reviewed: Some((plan.plan, plan.planned_by.clone())),
+        }
+    }
+
+    /// The customers, counted by tenant, trigger and treatment.
+    pub(super) fn hits(due: &[Self]) -> Vec<Hit> {
+        let mut hits = std::collections::BTreeMap::new();
+        for one in due {
+            *hits.entry((&one.tenant, one.trigger, &one.treatment)).or_default() += 1;
+        }
+        let hit =
+            |((tenant, trigger, treatment), customers): ((&TenantId, _, &Option<TreatmentName>), u64)| Hit {
+                tenant: tenant.clone(),
+                trigger,
+                treatment: treatment.clone(),
+                customers,
+            };
+        hits.into_iter().map(hit).collect()
+    }
+}
+
+impl SweepPlace {
+    pub(super) fn new(engine: &Engine, run: String, at: At) -> Self {
+        let policy = &engine.parts.policy;
+        Self { format: Format, run, policy: policy.digest(), data_map: policy.map_digest(), at }
+    }
+
+    /// The place for an engine: the place itself, or the beginning of the same run under another policy or data map.
+    pub(super) fn for_engine(self, engine: &Engine) -> Self {
+        let policy = &engine.parts.policy;
+        if (self.policy, self.data_map) == (policy.digest(), policy.map_digest()) {
+            self
+        } else {
+            Self::new(engine, self.run, At::Survey { after: None, found: Box::default() })
+        }
+    }
+
+    /// The number of customers who are still to be processed, as far as the survey has found them.
+    pub fn remaining(&self) -> usize {
+        match &self.at {
+            At::Survey { found, .. } | At::Run { found } => found.due.len(),
+        }
+    }
+}
+
+/// Shows no customer.
+impl fmt::Debug for SweepPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = match self.at {
+            At::Survey { .. } => "survey",
+            At::Run { .. } => "run",
+        };
+        f.debug_struct("SweepPlace")
+            .field("at", &part)
+            .field("due", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

@@ -3,7 +3,7 @@
 //! It keeps each case, event, treatment, entry and circumstance as the text that the crate gives, and reads it back from
 //! there. What it has to do by itself is what its documentation asks: one write for one call, and claims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::Digest;
 use relinquish::case::Event;
 use relinquish::ledger::{
-    CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, EntryKey, Fence, Find, Lease,
-    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task, WorkerId,
+    CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, EntryKey, Fence, Find, Hold,
+    HoldBook, HoldId, Lease, Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
+    WhichHolds, WorkerId,
 };
 use relinquish::plan::CaseId;
 use relinquish::treatment::Treatment;
@@ -42,6 +43,14 @@ struct Tables {
     treatments: BTreeMap<Digest, String>,
     entries: Vec<EntryRow>,
     circumstances: BTreeMap<Digest, (String, Option<String>)>,
+    holds: BTreeMap<HoldId, HoldRow>,
+}
+
+#[derive(Clone)]
+struct HoldRow {
+    /// What a standing hold keeps. Wiped when the hold is lifted.
+    key: Option<String>,
+    hold: String,
 }
 
 #[derive(Clone)]
@@ -332,5 +341,57 @@ impl Ledger for TextLedger {
 
     async fn last(&self) -> Result<u64, LedgerError> {
         Ok(self.lock().entries.len() as u64)
+    }
+}
+
+fn read_hold(row: &HoldRow) -> Result<Hold, LedgerError> {
+    serde_json::from_str(&row.hold).map_err(|error| failed("reading a hold", error))
+}
+
+fn hold_row(hold: &Hold) -> Result<HoldRow, LedgerError> {
+    let text = serde_json::to_string(hold).map_err(|error| failed("writing a hold", error))?;
+    Ok(HoldRow { key: hold.on.key(), hold: text })
+}
+
+#[async_trait]
+impl HoldBook for TextLedger {
+    async fn place_hold(&self, hold: &Hold) -> Result<(), LedgerError> {
+        self.write(|tables, _| {
+            let row = hold_row(hold)?;
+            tables.holds.entry(hold.id.clone()).or_insert(row);
+            Ok(())
+        })
+    }
+
+    async fn lift_hold(&self, lifted: &Hold) -> Result<bool, LedgerError> {
+        self.write(|tables, _| {
+            let Some(row) = tables.holds.get_mut(&lifted.id).filter(|row| row.key.is_some()) else {
+                return Ok(false);
+            };
+            *row = hold_row(lifted)?;
+            Ok(true)
+        })
+    }
+
+    async fn standing_holds(&self, keys: &BTreeSet<String>) -> Result<Vec<Hold>, LedgerError> {
+        let tables = self.lock();
+        let is_sought = |row: &&HoldRow| row.key.as_ref().is_some_and(|key| keys.contains(key));
+        tables.holds.values().filter(is_sought).map(read_hold).collect()
+    }
+
+    async fn hold(&self, id: &HoldId) -> Result<Option<Hold>, LedgerError> {
+        self.lock().holds.get(id).map(read_hold).transpose()
+    }
+
+    async fn list_holds(
+        &self,
+        which: WhichHolds,
+        after: Option<&HoldId>,
+        limit: usize,
+    ) -> Result<Vec<Hold>, LedgerError> {
+        let tables = self.lock();
+        let rows = tables.holds.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let rows = rows.filter(|(_, row)| which == WhichHolds::All || row.key.is_some());
+        rows.take(limit).map(|(_, row)| read_hold(row)).collect()
     }
 }

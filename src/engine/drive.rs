@@ -183,9 +183,13 @@ impl Engine {
     async fn perform<W: Work>(
         &self,
         next: &Next,
-        runs: Vec<&mut Run<'_, W>>,
+        mut runs: Vec<&mut Run<'_, W>>,
         batch: &mut Batch<'_>,
     ) -> Result<(), Error> {
+        if let Next::Decide | Next::Take(_) = next {
+            self.rest_held(runs.iter_mut().map(|run| &mut **run)).await?;
+            runs.retain(|run| run.is_active());
+        }
         match next {
             Next::Rest => {
                 for run in runs {

@@ -9,12 +9,14 @@ use chrono::{DateTime, Utc};
 
 use super::lease_clock::LeaseClock;
 use super::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Lease, Ledger,
-    LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Hold, HoldId, Lease,
+    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, SavedCase, Task,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::treatment::Treatment;
+
+mod holds;
 
 /// Case book and ledger in memory.
 pub struct MemoryLedger {
@@ -50,6 +52,8 @@ struct State {
     /// The index of each closed case in the entries.
     closed: BTreeMap<CaseId, usize>,
     treatments: BTreeMap<Digest, Arc<Treatment>>,
+    /// Holds that operators placed, standing or lifted.
+    placed: BTreeMap<HoldId, Hold>,
 }
 
 struct Open {

@@ -1,11 +1,13 @@
-//! What was done: the ports [`CaseBook`], [`Ledger`] and [`KeyRing`], and their adapters.
+//! What was done: the ports [`CaseBook`], [`HoldBook`], [`Ledger`] and [`KeyRing`], and their adapters.
 //!
 //! * The **case book** is the working memory. It holds the open cases: one per customer, with the host's own customer
 //!   id; one per expiry of the same records; and one per profile of a review. A case's working memory is wiped when
 //!   the case closes.
 //! * The **ledger** is append-only. It holds tokens, digests and outcomes, and nothing else.
+//! * The **hold book** has the [holds](Hold) that operators placed. While a hold on a customer stands, it has the host's
+//!   own customer id; afterwards it has the token.
 //!
-//! One adapter holds both. Keep it apart from the backups of the customers: a restore that brings customers back must
+//! One adapter has all of them. Keep it apart from the backups of the customers: a restore that brings customers back must
 //! not take away the proof that they were erased.
 //!
 //! The ledger names a customer by a [`SubjectToken`], a keyed digest. Only somebody who has the key and a customer's
@@ -27,6 +29,7 @@ mod case;
 mod certificate;
 mod entry;
 mod find;
+mod hold;
 mod key_ring;
 mod lease_clock;
 mod memory;
@@ -45,6 +48,7 @@ pub use entry::{
     RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
+pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
 pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
@@ -170,7 +174,7 @@ pub trait CaseBook: Debug + Send + Sync + 'static {
 /// An entry is a [text](EntryBody::to_text). The ledger keeps the text as it is, under a number, and finds it again
 /// by its [keys](EntryBody::keys). Anything else that a ledger stores about an entry is up to the ledger.
 #[async_trait]
-pub trait Ledger: CaseBook {
+pub trait Ledger: CaseBook + HoldBook {
     /// Appends one entry per case and wipes the working memory of the cases, in one write. A case is closed once, by
     /// the worker who has claimed it.
     ///

@@ -71,6 +71,12 @@ laws! {
         AppendRefusesCases: "append refuses a closed case, and writes nothing of that call",
         TreatmentKept: "a treatment under which a case was opened is found by its digest, after the case is closed too",
         TreatmentsListed: "every treatment under which a case was opened is listed once, after the case is closed too",
+        HoldStands: "a hold that was placed stands, and comes back as it was placed",
+        HoldPlacedOnce: "a hold that is placed again under its id stays as it was",
+        HoldsFoundByKey: "standing_holds gives the holds whose keys are asked for, by id, and no others",
+        HoldLifted: "a hold that is lifted stands no more, and comes back as it was lifted",
+        HoldLiftedOnce: "a hold that does not stand is not lifted, stays as it was, and the answer says so",
+        HoldsListed: "list_holds gives each hold once, by id, after the one named, and no more than asked for",
         LedgerShowsNobody: "the Debug of a ledger shows no customer",
     }
     "customer_store" {

@@ -1,5 +1,6 @@
 //! Faults on the way to a ledger.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,8 +8,8 @@ use async_trait::async_trait;
 use super::{Fault, Faulty, said};
 use crate::digest::Digest;
 use crate::ledger::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, NewCase, OpenedCases,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Hold, HoldBook, HoldId, Lease,
+    Ledger, LedgerError, ListedCase, NewCase, OpenedCases, WhichHolds,
 };
 use crate::plan::CaseId;
 use crate::treatment::Treatment;
@@ -72,5 +73,33 @@ impl<T: Ledger> Ledger for Faulty<T> {
 
     async fn last(&self) -> Result<u64, LedgerError> {
         self.call("last", self.inner.last(), lost("reading the last number")).await
+    }
+}
+
+#[async_trait]
+impl<T: HoldBook> HoldBook for Faulty<T> {
+    async fn place_hold(&self, hold: &Hold) -> Result<(), LedgerError> {
+        self.call("place_hold", self.inner.place_hold(hold), lost("placing a hold")).await
+    }
+
+    async fn lift_hold(&self, lifted: &Hold) -> Result<bool, LedgerError> {
+        self.call("lift_hold", self.inner.lift_hold(lifted), lost("lifting a hold")).await
+    }
+
+    async fn standing_holds(&self, keys: &BTreeSet<String>) -> Result<Vec<Hold>, LedgerError> {
+        self.call("standing_holds", self.inner.standing_holds(keys), lost("reading the holds")).await
+    }
+
+    async fn hold(&self, id: &HoldId) -> Result<Option<Hold>, LedgerError> {
+        self.call("hold", self.inner.hold(id), lost("reading a hold")).await
+    }
+
+    async fn list_holds(
+        &self,
+        which: WhichHolds,
+        after: Option<&HoldId>,
+        limit: usize,
+    ) -> Result<Vec<Hold>, LedgerError> {
+        self.call("list_holds", self.inner.list_holds(which, after, limit), lost("listing the holds")).await
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 
 mod case_book;
 mod entries;
+mod holds;
 mod samples;
 
 use samples::{Samples, noon};
@@ -19,7 +20,7 @@ use samples::{Samples, noon};
 /// How long the leases of the contract last.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Checks what [`Ledger`] and [`CaseBook`](crate::ledger::CaseBook) promise, on ledgers that are new.
+/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook) and [`HoldBook`](crate::ledger::HoldBook) promise, on ledgers that are new.
 ///
 /// `open` is called several times. Each time it gives an empty ledger whose leases run out by the clock that it gets.
 ///
@@ -56,6 +57,7 @@ where
     fresh().await.closes_all_or_nothing().await?;
     fresh().await.appends().await?;
     fresh().await.finds().await?;
+    fresh().await.holds().await?;
     fresh().await.shows_nobody().await
 }
 
@@ -78,7 +80,11 @@ impl Bench<'_> {
         let cases = [one.new.clone(), two.new.clone(), self.samples.profile.clone()];
         let fence = works("open", self.ledger.open(&cases, &case_book::lease("one")).await)?.fence;
         works("close", self.ledger.close(fence, &[Arc::clone(&one.closed)]).await)?;
-        let shown = format!("{:?}", self.ledger);
+        let holds = self.some_holds()?;
+        for hold in &holds {
+            works("place_hold", self.ledger.place_hold(hold).await)?;
+        }
+        let shown = format!("{:?} {holds:?}", self.ledger);
         let place = Samples::persons().position(|person| shown.contains(person));
         Law::LedgerShowsNobody.hold(place.is_none(), format_args!("the id of person {place:?}"))
     }

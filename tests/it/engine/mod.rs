@@ -3,6 +3,7 @@
 pub(crate) mod as_done;
 pub(crate) mod end_to_end;
 pub(crate) mod expire;
+pub(crate) mod holds;
 pub(crate) mod interruption;
 pub(crate) mod mandates;
 pub(crate) mod many;

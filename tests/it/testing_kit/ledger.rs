@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::Digest;
 use relinquish::ledger::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Scrubbed, SqliteLedger,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Hold, HoldId, Lease, Ledger,
+    LedgerError, ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Scrubbed, SqliteLedger,
 };
 use relinquish::plan::CaseId;
 use relinquish::testing::{self, Law, ManualClock};
@@ -42,6 +42,8 @@ async fn sqlite() {
 async fn the_examples_own() {
     testing::ledger(|clock| async move { TextLedger::new(move || clock.now()) }).await.unwrap();
 }
+
+mod holds;
 
 pub(super) const CAUGHT: &[Law] = &[
     Law::CaseOpensOnce,
@@ -76,6 +78,12 @@ pub(super) const CAUGHT: &[Law] = &[
     Law::AppendRefusesCases,
     Law::TreatmentKept,
     Law::TreatmentsListed,
+    Law::HoldStands,
+    Law::HoldPlacedOnce,
+    Law::HoldsFoundByKey,
+    Law::HoldLifted,
+    Law::HoldLiftedOnce,
+    Law::HoldsListed,
     Law::LedgerShowsNobody,
 ];
 
@@ -94,6 +102,8 @@ struct Wrong {
     /// What the lease clock shows, where it does not show the time.
     stopped: Arc<Mutex<Option<DateTime<Utc>>>>,
     seen: Mutex<Seen>,
+    /// Holds that come back otherwise than they were kept.
+    otherwise: Mutex<BTreeMap<HoldId, Hold>>,
 }
 
 #[derive(Default)]
@@ -124,7 +134,7 @@ impl Wrong {
         // One whose leases never end has a clock of its own.
         let inner = MemoryLedger::new();
         let inner = if law == Law::LeaseEnds { inner } else { inner.lease_clock(now) };
-        Self { inner, law, clock, stopped, seen: Mutex::default() }
+        Self { inner, law, clock, stopped, seen: Mutex::default(), otherwise: Mutex::default() }
     }
 
     fn is(&self, law: Law) -> bool {

@@ -21,6 +21,7 @@ CREATE TABLE event (
         last INTEGER NOT NULL,
         body TEXT NOT NULL
     );
+CREATE TABLE hold (id TEXT PRIMARY KEY, key TEXT, stands INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE open_case (
         no INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -54,6 +55,8 @@ CREATE TRIGGER entry_stays BEFORE DELETE ON entry
 CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE INDEX event_cases ON event (last, first);
+CREATE INDEX hold_key ON hold (key) WHERE stands;
+CREATE INDEX hold_stands ON hold (id) WHERE stands;
 PRAGMA application_id = 1919708785;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;

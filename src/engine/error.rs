@@ -14,6 +14,7 @@ use crate::document::Problems;
 use crate::gateway::GatewayError;
 use crate::ledger::{Certificate, Closing, KeyRingError, LedgerError};
 use crate::plan::{ApprovalError, Blocked, CaseId, Decision, NotApproved, NotYet, Nothing, Plan, Step};
+use crate::request::{OutOfTurn, RequestId};
 use crate::store::StoreError;
 use crate::treatment::TreatmentName;
 
@@ -161,6 +162,32 @@ pub enum Error {
         /// The id.
         hold: HoldId,
     },
+    /// There is no request of this id, or it was forgotten.
+    #[error("there is no request {request}; list the requests, and name one of them")]
+    NoSuchRequest {
+        /// The id.
+        request: RequestId,
+    },
+    /// Another request is recorded under this id.
+    #[error(
+        "another request is recorded under {request}: of another kind, by another channel or received at another time; \
+         give each request a new random id"
+    )]
+    OtherRequest {
+        /// The id.
+        request: RequestId,
+    },
+    /// A note does not fit where the request stands. Nothing was noted.
+    #[error("request {request}: {source}")]
+    OutOfTurn {
+        /// The request.
+        request: RequestId,
+        /// Why not.
+        source: OutOfTurn,
+    },
+    /// The engine was built without an inbox.
+    #[error("the engine has no inbox; give the builder one, such as the SQLite store itself")]
+    NoInbox,
     /// The engine was built without a scrub.
     #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,

@@ -17,6 +17,7 @@ use crate::plan::CaseId;
 use crate::treatment::Treatment;
 
 mod holds;
+mod register;
 
 /// Case book and ledger in memory.
 pub struct MemoryLedger {
@@ -54,6 +55,7 @@ struct State {
     treatments: BTreeMap<Digest, Arc<Treatment>>,
     /// Holds that operators placed, standing or lifted.
     placed: BTreeMap<HoldId, Hold>,
+    requests: register::Requests,
 }
 
 struct Open {

@@ -25,13 +25,14 @@ use book::Numbers;
 
 mod book;
 mod holds;
+mod register;
 
 /// The file's `application_id`, "rlnq", so that no other database is mistaken for a ledger.
 const APPLICATION: i64 = 0x726c_6e71;
 
 /// The migrations of the file format. The first one starts from an empty file. The file's `user_version` is the
 /// number of migrations it has had. A migration that was released is never changed.
-const FORMATS: [&str; 2] = [FIRST, holds::TABLE];
+const FORMATS: [&str; 3] = [FIRST, holds::TABLE, register::TABLES];
 
 /// Triggers refuse every change or deletion of an entry. Data that many cases share are stored once: the terms of
 /// open cases, the circumstances of closed cases, and an event of a whole batch.

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 
 use super::{Fault, Faulty, said};
 use crate::digest::Digest;
 use crate::ledger::{
     CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Hold, HoldBook, HoldId, Lease,
-    Ledger, LedgerError, ListedCase, NewCase, OpenedCases, WhichHolds,
+    Ledger, LedgerError, ListedCase, NewCase, OpenedCases, Received, Register, RequestNote, SavedRequest,
+    Standing, WhichHolds, WhichRequests,
 };
 use crate::plan::CaseId;
+use crate::request::{NewRequest, RequestId};
 use crate::treatment::Treatment;
 
 fn lost(doing: &'static str) -> impl Fn(Fault) -> LedgerError {
@@ -101,5 +104,42 @@ impl<T: HoldBook> HoldBook for Faulty<T> {
         limit: usize,
     ) -> Result<Vec<Hold>, LedgerError> {
         self.call("list_holds", self.inner.list_holds(which, after, limit), lost("listing the holds")).await
+    }
+}
+
+#[async_trait]
+impl<T: Register> Register for Faulty<T> {
+    async fn receive_requests(&self, requests: &[NewRequest]) -> Result<Vec<Received>, LedgerError> {
+        self.call("receive_requests", self.inner.receive_requests(requests), lost("recording requests")).await
+    }
+
+    async fn note_request(
+        &self,
+        request: &RequestId,
+        seen: usize,
+        notes: &[RequestNote],
+        stands: &Standing,
+    ) -> Result<bool, LedgerError> {
+        let note = self.inner.note_request(request, seen, notes, stands);
+        self.call("note_request", note, lost("noting a request")).await
+    }
+
+    async fn request(&self, request: &RequestId) -> Result<Option<SavedRequest>, LedgerError> {
+        self.call("request", self.inner.request(request), lost("reading a request")).await
+    }
+
+    async fn list_requests(
+        &self,
+        which: WhichRequests,
+        after: Option<&RequestId>,
+        limit: usize,
+    ) -> Result<Vec<SavedRequest>, LedgerError> {
+        let list = self.inner.list_requests(which, after, limit);
+        self.call("list_requests", list, lost("listing requests")).await
+    }
+
+    async fn forget_requests(&self, ended_before: NaiveDate, limit: usize) -> Result<usize, LedgerError> {
+        let forget = self.inner.forget_requests(ended_before, limit);
+        self.call("forget_requests", forget, lost("forgetting requests")).await
     }
 }

@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 mod case_book;
 mod entries;
 mod holds;
+mod requests;
 mod samples;
 
 use samples::{Samples, noon};
@@ -20,7 +21,8 @@ use samples::{Samples, noon};
 /// How long the leases of the contract last.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook) and [`HoldBook`](crate::ledger::HoldBook) promise, on ledgers that are new.
+/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook) and
+/// [`Register`](crate::ledger::Register) promise, on ledgers that are new.
 ///
 /// `open` is called several times. Each time it gives an empty ledger whose leases run out by the clock that it gets.
 ///
@@ -58,6 +60,7 @@ where
     fresh().await.appends().await?;
     fresh().await.finds().await?;
     fresh().await.holds().await?;
+    fresh().await.registers().await?;
     fresh().await.shows_nobody().await
 }
 
@@ -84,7 +87,8 @@ impl Bench<'_> {
         for hold in &holds {
             works("place_hold", self.ledger.place_hold(hold).await)?;
         }
-        let shown = format!("{:?} {holds:?}", self.ledger);
+        let requests = self.with_requests().await?;
+        let shown = format!("{:?} {holds:?} {requests:?}", self.ledger);
         let place = Samples::persons().position(|person| shown.contains(person));
         Law::LedgerShowsNobody.hold(place.is_none(), format_args!("the id of person {place:?}"))
     }

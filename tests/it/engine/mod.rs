@@ -10,4 +10,5 @@ pub(crate) mod many;
 pub(crate) mod operator;
 pub(crate) mod refusal;
 pub(crate) mod replay;
+pub(crate) mod requests;
 pub(crate) mod workers;

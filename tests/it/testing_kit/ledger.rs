@@ -12,6 +12,7 @@ use relinquish::ledger::{
     LedgerError, ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Scrubbed, SqliteLedger,
 };
 use relinquish::plan::CaseId;
+use relinquish::request::{NewRequest, RequestId};
 use relinquish::testing::{self, Law, ManualClock};
 use relinquish::treatment::Treatment;
 
@@ -44,6 +45,7 @@ async fn the_examples_own() {
 }
 
 mod holds;
+mod requests;
 
 pub(super) const CAUGHT: &[Law] = &[
     Law::CaseOpensOnce,
@@ -84,6 +86,12 @@ pub(super) const CAUGHT: &[Law] = &[
     Law::HoldLifted,
     Law::HoldLiftedOnce,
     Law::HoldsListed,
+    Law::RequestReceivedOnce,
+    Law::NotesInOrder,
+    Law::NoteNeedsLast,
+    Law::EndWipesWho,
+    Law::RequestsListed,
+    Law::RequestsForgotten,
     Law::LedgerShowsNobody,
 ];
 
@@ -104,6 +112,8 @@ struct Wrong {
     seen: Mutex<Seen>,
     /// Holds that come back otherwise than they were kept.
     otherwise: Mutex<BTreeMap<HoldId, Hold>>,
+    /// Requests as they were received.
+    asked: Mutex<BTreeMap<RequestId, NewRequest>>,
 }
 
 #[derive(Default)]
@@ -134,7 +144,15 @@ impl Wrong {
         // One whose leases never end has a clock of its own.
         let inner = MemoryLedger::new();
         let inner = if law == Law::LeaseEnds { inner } else { inner.lease_clock(now) };
-        Self { inner, law, clock, stopped, seen: Mutex::default(), otherwise: Mutex::default() }
+        Self {
+            inner,
+            law,
+            clock,
+            stopped,
+            seen: Mutex::default(),
+            otherwise: Mutex::default(),
+            asked: Mutex::default(),
+        }
     }
 
     fn is(&self, law: Law) -> bool {

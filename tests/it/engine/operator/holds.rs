@@ -20,7 +20,7 @@ fn a_hold_and_the_emergency_stop_are_placed_listed_and_lifted() {
     let hold = add("1").ends(0).json();
     assert_eq!((&hold["customer"], &hold["ground"]), (&"1".into(), &"legal_claim".into()));
     let refused = shop.erase("1", &digest).ends(2).json();
-    assert!(refused["text"].as_str().unwrap().contains("legal claim"), "{refused}");
+    assert!(refused["refused"]["text"].as_str().unwrap().contains("legal claim"), "{refused}");
     let listed = operator(["hold", "list", "--ledger", ledger, "--json"]).ends(0).json();
     assert_eq!(listed["holds"].as_array().unwrap().len(), 1);
     let id = hold["hold"].as_str().unwrap();
@@ -33,7 +33,7 @@ fn a_hold_and_the_emergency_stop_are_placed_listed_and_lifted() {
     let [reference, code, approver, by, as_json] = signed;
     let stop = operator(["stop", "--ledger", ledger, reference, code, approver, by, as_json]).ends(0).json();
     let refused = shop.erase("1", &digest).ends(2).json();
-    assert!(refused["text"].as_str().unwrap().contains("incident"), "{refused}");
+    assert!(refused["refused"]["text"].as_str().unwrap().contains("incident"), "{refused}");
     assert_eq!(before, shop.everything(), "nothing is touched");
     let id = stop["hold"].as_str().unwrap();
     operator(["hold", "lift", "--ledger", ledger, "--hold", "9a3c", "--approver", "op-17"])

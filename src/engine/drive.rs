@@ -81,6 +81,16 @@ impl Engine {
         for plan in plans {
             cases.push(NewCase::new(self.case_id()?, plan, now));
         }
+        self.open_and_drive(cases, now, turns).await
+    }
+
+    /// Opens cases of erasures under their ids, and carries them out.
+    pub(super) async fn open_and_drive(
+        &self,
+        cases: Vec<NewCase>,
+        now: DateTime<Utc>,
+        turns: &Turns,
+    ) -> Result<Vec<Outcome>, Error> {
         let work = |case: &NewCase| match &case.task {
             Task::Erasure(erasure) => Some(ErasureWork::new(erasure)),
             _ => None,

@@ -50,6 +50,7 @@ mod drive;
 mod error;
 mod expired;
 mod expiry;
+mod health;
 mod holds;
 mod impact;
 mod inbox;
@@ -65,8 +66,10 @@ mod signs;
 mod steps;
 mod survey;
 mod tenants;
+
 mod unreadable;
 mod work;
+mod worker;
 
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
@@ -81,6 +84,8 @@ pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use tenants::check_tenants;
+pub use health::Health;
+pub use worker::{Retries, Turned, Worker};
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
 
 /// The default number of customers in a batch.
@@ -515,7 +520,7 @@ impl Engine {
     }
 
     /// Checks that plans may be executed now.
-    async fn admit_all(
+    pub(in crate::engine) async fn admit_all(
         &self,
         plans: &[ApprovedPlan],
         now: chrono::DateTime<chrono::Utc>,

@@ -116,6 +116,10 @@ impl Engine {
             if let Some(tenant) = &before.new.tenant {
                 by.over(tenant)?;
             }
+            let is_customer = matches!(&before.new.who, Some(Who::Customer { .. }));
+            if matches!(note, Note::Approve { .. }) && before.ended.is_none() && !is_customer {
+                return Err(Error::NoSuchCustomer);
+            }
             let events = before.events_of(note, on, &self.parts.holidays);
             events.map_err(|source| out_of_turn(request, source))
         };

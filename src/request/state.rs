@@ -109,7 +109,7 @@ pub struct Request {
     pub clock: RequestClock,
     /// Whether it is known who asks.
     pub identity: Identity,
-    /// The approval of a plan that is not carried out yet, and the treatment that it names.
+    /// The approval of a plan, and the treatment that it names, until its case is closed.
     pub approved: Option<(Approval, Option<TreatmentName>)>,
     /// The open case.
     pub running: Option<CaseId>,
@@ -173,18 +173,20 @@ impl Request {
                 self.approved = Some((approval.clone(), treatment.clone()));
             }
             RequestEvent::NotApproved => {
+                self.no_case()?;
                 self.approved.take().ok_or(OutOfTurn::NothingApproved)?;
             }
             RequestEvent::Opened { case } => {
                 self.may_run()?;
-                self.approved.take().ok_or(OutOfTurn::NothingApproved)?;
+                // It stays: a process may die before it opens the case.
+                self.approved.as_ref().ok_or(OutOfTurn::NothingApproved)?;
                 self.running = Some(case.clone());
             }
             RequestEvent::Closed { case, end } => {
                 if self.running.as_ref() != Some(case) {
                     return Err(OutOfTurn::OtherCase { case: case.clone() });
                 }
-                self.running = None;
+                (self.running, self.approved) = (None, None);
                 if *end == CaseEnd::Erased {
                     self.erased = Some(case.clone());
                 }

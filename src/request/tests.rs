@@ -97,7 +97,7 @@ impl History<'_> {
         let over = self.last(|event| {
             matches!(
                 event,
-                RequestEvent::NotApproved | RequestEvent::Opened { .. } | RequestEvent::Decided { .. }
+                RequestEvent::NotApproved | RequestEvent::Closed { .. } | RequestEvent::Decided { .. }
             )
         });
         approved.is_some_and(|approved| over.is_none_or(|over| over < approved))
@@ -130,7 +130,7 @@ impl History<'_> {
             | RequestEvent::Resumed { .. }
             | RequestEvent::Extended { .. } => return None,
             RequestEvent::Approved { .. } => self.may_run(),
-            RequestEvent::NotApproved => self.is_approved(),
+            RequestEvent::NotApproved => self.is_approved() && self.open_case().is_none(),
             RequestEvent::Opened { .. } => self.may_run() && self.is_approved(),
             RequestEvent::Closed { case, .. } => self.open_case() == Some(case),
             RequestEvent::Decided { on, .. } => in_time(on) && self.open_case().is_none(),

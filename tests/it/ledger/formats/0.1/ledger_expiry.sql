@@ -31,6 +31,21 @@ CREATE TABLE open_case (
         terms INTEGER NOT NULL REFERENCES terms (id),
         fence INTEGER
     );
+CREATE TABLE request (
+        id TEXT PRIMARY KEY,
+        body TEXT,
+        who TEXT,
+        notes INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        due TEXT,
+        ended TEXT
+    ) WITHOUT ROWID;
+CREATE TABLE request_note (
+        request TEXT NOT NULL REFERENCES request (id),
+        n INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (request, n)
+    ) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO circumstances VALUES ('0326af13352faf778b9cca52fb7210945afcf18608203abf6b7f53a5545a4193', '{"approved_at":"2026-11-21T12:00:00Z","backups":[],"closed_at":"2026-11-21T12:00:00Z","controller":"Fjord Broadband","crate_version":"0.1.0","key":null,"mandate":"approval","opened_at":"2026-11-21T12:00:00Z","operator":"9c80c1ad23cf8637f09af910efd42370a8161fd3243f01a2d2fbfff8244cb52c","rules":{"expiry":{"data_map":"56f0ca928b093ff0c1cf6c4d3ff5b6851d4e5820c65ed2b3fc50d50236c4abb8","policies":["35f5a32cf100fc0609cb5520da1ff3fa6df61047cf01ab6bc80dbeaf1edc90c2"]}},"scrubbable":false,"unmapped":[{"tables":["organisations"]}]}', '[["3c0aa07e53faf94668528c076af9a356","operator-7"]]');
@@ -57,6 +72,9 @@ CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
 CREATE INDEX event_cases ON event (last, first);
 CREATE INDEX hold_key ON hold (key) WHERE stands;
 CREATE INDEX hold_stands ON hold (id) WHERE stands;
+CREATE INDEX request_due ON request (due) WHERE due IS NOT NULL;
+CREATE INDEX request_ended ON request (ended) WHERE body IS NOT NULL AND ended IS NOT NULL;
+CREATE INDEX request_stage ON request (stage, id) WHERE ended IS NULL;
 PRAGMA application_id = 1919708785;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 COMMIT;

@@ -31,6 +31,21 @@ CREATE TABLE open_case (
         terms INTEGER NOT NULL REFERENCES terms (id),
         fence INTEGER
     );
+CREATE TABLE request (
+        id TEXT PRIMARY KEY,
+        body TEXT,
+        who TEXT,
+        notes INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        due TEXT,
+        ended TEXT
+    ) WITHOUT ROWID;
+CREATE TABLE request_note (
+        request TEXT NOT NULL REFERENCES request (id),
+        n INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (request, n)
+    ) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO circumstances VALUES ('51105bc3992adf7a92c4be7462e38749b99cb8c1b5f9fe792ee12a5b8ed170a4', '{"approved_at":"2026-11-21T12:00:00Z","backups":[],"closed_at":"2026-11-21T12:00:00Z","crate_version":"0.1.0","key":"25e570b039a29470","mandate":"approval","opened_at":"2026-11-21T12:00:00Z","operator":"b3f2ffd68206e0a1458cd91f21c0cd3536337016c69415a4244da996588e63b1","rules":"review","scrubbable":false,"unmapped":[]}', '[["ac3a7ccce0d2e7d1c684bbb1a01da066","operator-7"]]');
@@ -56,6 +71,9 @@ CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
 CREATE INDEX event_cases ON event (last, first);
 CREATE INDEX hold_key ON hold (key) WHERE stands;
 CREATE INDEX hold_stands ON hold (id) WHERE stands;
+CREATE INDEX request_due ON request (due) WHERE due IS NOT NULL;
+CREATE INDEX request_ended ON request (ended) WHERE body IS NOT NULL AND ended IS NOT NULL;
+CREATE INDEX request_stage ON request (stage, id) WHERE ended IS NULL;
 PRAGMA application_id = 1919708785;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 COMMIT;

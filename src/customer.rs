@@ -17,6 +17,10 @@ use crate::data_map::{Kind, is_filler, is_plain_instant, is_plausible};
 use crate::digest::Digest;
 use crate::name::{closed_name, open_name};
 
+mod held;
+
+pub use held::{Held, HoldGround, HoldId};
+
 closed_name! {
     /// The host's own id of a customer. It identifies a person, so neither `Debug` nor an error shows it.
     CustomerId
@@ -197,8 +201,11 @@ pub struct Customer {
     /// The number of disputed payments that are not settled, as the gateways say. The engine asks the gateways; a
     /// store leaves this at 0.
     pub gateway_disputes: u32,
-    /// Holds that somebody placed and nobody lifted.
+    /// Holds that somebody placed in the host's own database and nobody lifted, as the store knows.
     pub holds: BTreeSet<HoldKind>,
+    /// Holds that an operator placed [through the engine](crate::Engine::place_hold). The engine reads them from the
+    /// ledger; a store leaves this empty.
+    pub held: BTreeSet<Held>,
     /// The host's own states that the data map names, each with whether it is up. A state that is missing here counts
     /// as up.
     pub states: BTreeMap<StateName, bool>,
@@ -235,6 +242,7 @@ impl Customer {
             open_disputes: 0,
             gateway_disputes: 0,
             holds: BTreeSet::new(),
+            held: BTreeSet::new(),
             states: BTreeMap::new(),
             gateway_profiles: Vec::new(),
             gateway_accounts: BTreeMap::new(),

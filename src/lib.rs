@@ -144,6 +144,7 @@ pub mod manual;
 mod name;
 pub mod plan;
 pub mod policy;
+pub mod request;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;

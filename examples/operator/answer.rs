@@ -72,6 +72,7 @@ impl Answer {
             Outcome::Expired(expired) => Self::of_expired(expired),
             Outcome::Profile { .. } => Self::done(text, case_json(outcome)),
             Outcome::Superseded { .. }
+            | Outcome::Held { .. }
             | Outcome::Cancelled { .. }
             | Outcome::Blocked { .. }
             | Outcome::TakenOver { .. }
@@ -129,6 +130,7 @@ fn case_ending(outcome: &Outcome) -> Ending {
         Outcome::Waiting { .. } => Ending::Failed,
         Outcome::Superseded { .. }
         | Outcome::Expired(_)
+        | Outcome::Held { .. }
         | Outcome::Cancelled { .. }
         | Outcome::Blocked { .. }
         | Outcome::TakenOver { .. }
@@ -150,6 +152,7 @@ fn case_text(outcome: &Outcome) -> String {
             let when = retry_after.map_or_else(String::new, |time| format!(" in {} s", time.as_secs()));
             format!("{outcome}\n  to go on: resume{when}")
         }
+        Outcome::Held { .. } => format!("{outcome}\n  to go on: hold lift, then resume"),
         Outcome::TakenOver { .. } => format!("{outcome}\n  see how far it is: status"),
         Outcome::OtherRules { case, .. } => {
             format!("{outcome}\n  to give it up: cancel --case {case} --approver … --reason …")
@@ -174,6 +177,9 @@ fn case_json(outcome: &Outcome) -> Value {
         Outcome::Cancelled { case } => json!({ "outcome": "cancelled", "case": case }),
         Outcome::Blocked { case, step, reason } => {
             json!({ "outcome": "blocked", "case": case, "step": step, "reason": reason })
+        }
+        Outcome::Held { case, step, holds } => {
+            json!({ "outcome": "held", "case": case, "step": step, "holds": holds })
         }
         Outcome::TakenOver { case } => json!({ "outcome": "taken_over", "case": case }),
         Outcome::OtherRules { case, what, opened_under } => {

@@ -28,6 +28,10 @@
 //! cargo run --example operator -- schema --of policy > policy.schema.json
 //! cargo run --example operator -- scrub  --database … --map … --policy … --ledger ledger.sqlite
 //! cargo run --example operator -- certificate --ledger ledger.sqlite --case 5c65…
+//! cargo run --example operator -- hold add --database … --map … --policy … --ledger ledger.sqlite --customer 5 \
+//!     --ground legal_claim --reference file-2026-7 --approver op-17
+//! cargo run --example operator -- stop --ledger ledger.sqlite --reference ticket-4711 --approver op-17
+//! cargo run --example operator -- hold lift --ledger ledger.sqlite --hold 9a3c… --approver op-17
 //! cargo run --example operator -- status --ledger ledger.sqlite
 //! ```
 //!
@@ -52,6 +56,7 @@ use answer::{Answer, Failure};
 mod answer;
 mod commands;
 mod expiry;
+mod holds;
 mod opening;
 mod replay;
 mod sweep;
@@ -112,6 +117,10 @@ enum Command {
     Retry(commands::RetryArgs),
     /// Give a case up before anything that cannot be taken back
     Cancel(commands::CancelArgs),
+    /// Place, lift and list holds: data that must be kept for now
+    Hold(holds::HoldArgs),
+    /// Emergency stop: every process on the ledger rests before its next step, until the hold is lifted
+    Stop(holds::StopArgs),
     /// Free the database's files of the old bytes; for after a run
     Scrub(commands::ScrubArgs),
 }
@@ -148,6 +157,8 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Resume(host) => commands::resume(host).await,
             Command::Retry(args) => commands::retry(args).await,
             Command::Cancel(args) => commands::cancel(args).await,
+            Command::Hold(args) => holds::hold(args).await,
+            Command::Stop(args) => holds::stop(args).await,
             Command::Scrub(args) => commands::scrub(args).await,
         }
     })

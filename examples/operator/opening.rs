@@ -11,11 +11,11 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::Args;
 use relinquish::data_map::TimeZone;
 use relinquish::engine::{Clock, EngineBuilder, SystemClock};
-use relinquish::ledger::{CaseBook, KeyRing, Ledger, MemoryKeyRing, TokenKey};
+use relinquish::ledger::{CaseBook, HoldBook, KeyRing, Ledger, MemoryKeyRing, TokenKey, WhichHolds};
 use relinquish::store::{KeepsMark, StoreError};
 use relinquish::{
-    Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, RecordStore, SqlMap, SqliteLedger,
-    SqliteStore,
+    CustomerId, CustomerStore, Engine, FileKeyRing, MemoryLedger, PolicyDocument, Problems, RecordStore,
+    SqlMap, SqliteLedger, SqliteStore, TenantId,
 };
 
 use crate::answer::{Failure, misfits};
@@ -107,6 +107,13 @@ impl Documents {
         Ok(engine)
     }
 
+    /// The tenant of a customer, if there is such a customer.
+    pub(crate) async fn tenant_of(&self, customer: &CustomerId) -> Result<Option<TenantId>, Failure> {
+        let facts = self.open()?.store.facts(std::slice::from_ref(customer)).await;
+        let facts = facts.map_err(|source| Failure::Database { file: self.database.clone(), source })?;
+        Ok(facts.into_iter().next().map(|facts| facts.tenant))
+    }
+
     /// The time zone in which the policy counts days.
     pub(crate) fn zone(&self, opened: &Opened) -> Result<TimeZone, Failure> {
         let policy = opened.policy.check(opened.store.data_map());
@@ -157,8 +164,9 @@ async fn open_ledger(path: &Path) -> Result<(SqliteLedger, FileKeyRing), Failure
     }
     let ledger = ledger(path)?;
     let failed = |source| Failure::Ledger { file: path.to_owned(), source };
-    let names_nobody =
-        ledger.last().await.map_err(failed)? == 0 && ledger.list(None, 1).await.map_err(failed)?.is_empty();
+    let names_nobody = ledger.last().await.map_err(failed)? == 0
+        && ledger.list(None, 1).await.map_err(failed)?.is_empty()
+        && ledger.list_holds(WhichHolds::All, None, 1).await.map_err(failed)?.is_empty();
     let keys = if names_nobody { first_keys(path)? } else { FileKeyRing::open_beside(path)? };
     Ok((ledger, keys))
 }

@@ -3,20 +3,22 @@
 //! It keeps each case, event, treatment, entry and circumstance as the text that the crate gives, and reads it back from
 //! there. What it has to do by itself is what its documentation asks: one write for one call, and claims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use relinquish::Digest;
 use relinquish::case::Event;
 use relinquish::ledger::{
-    CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, EntryKey, Fence, Find, Lease,
-    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
-    WorkerId,
+    CaseBook, CaseEvent, Circumstances, Claimed, ClosedCase, Entry, EntryBody, EntryKey, Fence, Find, Hold,
+    HoldBook, HoldId, Lease, Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations,
+    Received, Register, RequestNote, SavedCase, SavedRequest, Standing, Taken, Task, WhichHolds,
+    WhichRequests, WorkerId,
 };
 use relinquish::plan::CaseId;
+use relinquish::request::{NewRequest, Request, RequestId, Stage};
 use relinquish::treatment::Treatment;
 
 /// By which clock leases run out.
@@ -44,6 +46,25 @@ struct Tables {
     entries: Vec<EntryRow>,
     circumstances: BTreeMap<Digest, (String, Option<String>)>,
     rations: BTreeMap<String, u64>,
+    holds: BTreeMap<HoldId, HoldRow>,
+    /// `None`: the request was forgotten, and only its id is left.
+    requests: BTreeMap<RequestId, Option<RequestRow>>,
+}
+
+#[derive(Clone)]
+struct RequestRow {
+    new: String,
+    /// Who asks. Wiped when the request ends.
+    who: Option<String>,
+    notes: Vec<String>,
+    stands: Standing,
+}
+
+#[derive(Clone)]
+struct HoldRow {
+    /// What a standing hold keeps. Wiped when the hold is lifted.
+    key: Option<String>,
+    hold: String,
 }
 
 #[derive(Clone)]
@@ -350,5 +371,144 @@ impl Ledger for TextLedger {
 
     async fn last(&self) -> Result<u64, LedgerError> {
         Ok(self.lock().entries.len() as u64)
+    }
+}
+
+fn read_hold(row: &HoldRow) -> Result<Hold, LedgerError> {
+    serde_json::from_str(&row.hold).map_err(|error| failed("reading a hold", error))
+}
+
+fn hold_row(hold: &Hold) -> Result<HoldRow, LedgerError> {
+    let text = serde_json::to_string(hold).map_err(|error| failed("writing a hold", error))?;
+    Ok(HoldRow { key: hold.on.key(), hold: text })
+}
+
+#[async_trait]
+impl HoldBook for TextLedger {
+    async fn place_hold(&self, hold: &Hold) -> Result<(), LedgerError> {
+        self.write(|tables, _| {
+            let row = hold_row(hold)?;
+            tables.holds.entry(hold.id.clone()).or_insert(row);
+            Ok(())
+        })
+    }
+
+    async fn lift_hold(&self, lifted: &Hold) -> Result<bool, LedgerError> {
+        self.write(|tables, _| {
+            let Some(row) = tables.holds.get_mut(&lifted.id).filter(|row| row.key.is_some()) else {
+                return Ok(false);
+            };
+            *row = hold_row(lifted)?;
+            Ok(true)
+        })
+    }
+
+    async fn standing_holds(&self, keys: &BTreeSet<String>) -> Result<Vec<Hold>, LedgerError> {
+        let tables = self.lock();
+        let is_sought = |row: &&HoldRow| row.key.as_ref().is_some_and(|key| keys.contains(key));
+        tables.holds.values().filter(is_sought).map(read_hold).collect()
+    }
+
+    async fn hold(&self, id: &HoldId) -> Result<Option<Hold>, LedgerError> {
+        self.lock().holds.get(id).map(read_hold).transpose()
+    }
+
+    async fn list_holds(
+        &self,
+        which: WhichHolds,
+        after: Option<&HoldId>,
+        limit: usize,
+    ) -> Result<Vec<Hold>, LedgerError> {
+        let tables = self.lock();
+        let rows = tables.holds.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let rows = rows.filter(|(_, row)| which == WhichHolds::All || row.key.is_some());
+        rows.take(limit).map(|(_, row)| read_hold(row)).collect()
+    }
+}
+
+fn read_request(row: &RequestRow) -> Result<SavedRequest, LedgerError> {
+    let read = |error: serde_json::Error| failed("reading a request", error);
+    let mut new: NewRequest = serde_json::from_str(&row.new).map_err(read)?;
+    new.who = row.who.as_deref().map(serde_json::from_str).transpose().map_err(read)?;
+    let notes = row.notes.iter().map(|note| serde_json::from_str::<RequestNote>(note).map_err(read));
+    Ok(SavedRequest { new, notes: notes.collect::<Result<_, _>>()? })
+}
+
+#[async_trait]
+impl Register for TextLedger {
+    async fn receive_requests(&self, requests: &[NewRequest]) -> Result<Vec<Received>, LedgerError> {
+        let wrote = |error: serde_json::Error| failed("writing a request", error);
+        self.write(|tables, _| {
+            let mut answers = Vec::with_capacity(requests.len());
+            for new in requests {
+                answers.push(match tables.requests.get(&new.id) {
+                    Some(Some(row)) => Received::Known(Box::new(read_request(row)?.new.without_who())),
+                    Some(None) => Received::Known(Box::new(new.clone().without_who())),
+                    None => {
+                        let row = RequestRow {
+                            new: serde_json::to_string(new).map_err(wrote)?,
+                            who: new.who.as_ref().map(serde_json::to_string).transpose().map_err(wrote)?,
+                            notes: Vec::new(),
+                            stands: Standing::of(&Request::of(new)),
+                        };
+                        tables.requests.insert(new.id.clone(), Some(row));
+                        Received::New
+                    }
+                });
+            }
+            Ok(answers)
+        })
+    }
+
+    async fn note_request(
+        &self,
+        request: &RequestId,
+        seen: usize,
+        notes: &[RequestNote],
+        stands: &Standing,
+    ) -> Result<bool, LedgerError> {
+        self.write(|tables, _| {
+            let row = tables.requests.get_mut(request).and_then(Option::as_mut);
+            let Some(row) = row.filter(|row| row.notes.len() == seen) else { return Ok(false) };
+            for note in notes {
+                let text = serde_json::to_string(note).map_err(|error| failed("writing a request", error))?;
+                row.notes.push(text);
+            }
+            if stands.ended.is_some() {
+                row.who = None;
+            }
+            row.stands = stands.clone();
+            Ok(true)
+        })
+    }
+
+    async fn request(&self, request: &RequestId) -> Result<Option<SavedRequest>, LedgerError> {
+        self.lock().requests.get(request).and_then(Option::as_ref).map(read_request).transpose()
+    }
+
+    async fn list_requests(
+        &self,
+        which: WhichRequests,
+        after: Option<&RequestId>,
+        limit: usize,
+    ) -> Result<Vec<SavedRequest>, LedgerError> {
+        let tables = self.lock();
+        let is_listed = |stands: &Standing| match which {
+            WhichRequests::All => true,
+            WhichRequests::NotEnded => stands.stage != Stage::Ended,
+            WhichRequests::At(stage) => stands.stage == stage,
+            WhichRequests::DueBy(day) => stands.due.is_some_and(|due| due <= day),
+        };
+        let later = tables.requests.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let rows = later.filter_map(|(_, row)| row.as_ref()).filter(|row| is_listed(&row.stands));
+        rows.take(limit).map(read_request).collect()
+    }
+
+    async fn forget_requests(&self, ended_before: NaiveDate, limit: usize) -> Result<usize, LedgerError> {
+        self.write(|tables, _| {
+            let is_over = |row: &RequestRow| row.stands.ended.is_some_and(|day| day < ended_before);
+            let over = tables.requests.values_mut().filter(|row| row.as_ref().is_some_and(is_over));
+            Ok(over.take(limit).map(|row| *row = None).count())
+        })
     }
 }

@@ -99,6 +99,19 @@ impl Obstacle {
     }
 }
 
+/// The next attempt of a case that waits for something that cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutOff {
+    /// The step at which the case waits.
+    pub step: Step,
+    /// When the first of the attempts came to nothing. Nothing of the step has succeeded since.
+    pub since: DateTime<Utc>,
+    /// The number of attempts since then.
+    pub tries: u32,
+    /// When the worker tries again.
+    pub until: DateTime<Utc>,
+}
+
 /// An event of a case. An event that a step will be taken is recorded before the step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +152,8 @@ pub enum Event {
         /// The step.
         step: Step,
     },
+    /// An attempt came to nothing, because something cannot be reached. The worker tries again at an instant.
+    PutOff(PutOff),
     /// The case cannot continue until a person decides.
     Blocked(Obstacle),
     /// A person asked for another attempt.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Because;
@@ -39,6 +40,13 @@ pub enum Hindrance {
         /// The registered version, if any.
         found: Option<u32>,
     },
+    /// A worker has tried again and again, and nothing came of it since an instant. The words are those of the last error.
+    GivenUp {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// What the case waited for.
+        what: String,
+    },
     /// A port refused, in the words of its own error or answer. Ports put no personal values into these words.
     Refused(String),
 }
@@ -73,6 +81,9 @@ impl fmt::Display for Hindrance {
             Self::NoStrategy { name, version, found } => {
                 let unbound = Unbound { name: name.clone(), version: *version, found: *found };
                 write!(f, "{unbound}")
+            }
+            Self::GivenUp { since, what } => {
+                write!(f, "every attempt since {since} came to nothing: {what}; retry it when that is mended")
             }
             Self::Refused(said) => f.write_str(said),
         }

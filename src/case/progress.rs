@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, Receipt, Waiver};
+use super::{Before, DeactivationOutcome, Event, GatewayAnswer, Obstacle, Proof, PutOff, Receipt, Waiver};
 use crate::customer::{FormerStatus, Status};
 use crate::digest::Digest;
 use crate::plan::{ExpiredOf, ExpiryPart, ExpiryPlace, RecordsOf, Step};
@@ -131,6 +131,7 @@ impl StepProgress {
 pub struct Progress {
     steps: Vec<(Step, StepProgress)>,
     blocked: Option<Obstacle>,
+    put_off: Option<PutOff>,
     waived: Vec<Waiver>,
 }
 
@@ -216,6 +217,10 @@ impl Progress {
                 let progress = self.at(step)?;
                 progress.begun = progress.begun.saturating_sub(1);
             }
+            Event::PutOff(put_off) => {
+                self.at(&put_off.step)?;
+                self.put_off = Some(put_off.clone());
+            }
             Event::Blocked(obstacle) => {
                 self.at(&obstacle.step)?;
                 self.blocked = Some(obstacle.clone());
@@ -239,6 +244,10 @@ impl Progress {
                 self.blocked = None;
                 self.waived.push(waiver.clone());
             }
+        }
+        // Something has succeeded, or a person has decided.
+        if let Event::Part { .. } | Event::Done { .. } | Event::Retried | Event::Waived(_) = event {
+            self.put_off = None;
         }
         Ok(())
     }
@@ -316,6 +325,11 @@ impl Progress {
     /// What blocks the case, if anything.
     pub fn blocked(&self) -> Option<&Obstacle> {
         self.blocked.as_ref()
+    }
+
+    /// Until when a worker leaves the case alone, because an attempt came to nothing.
+    pub fn put_off(&self) -> Option<&PutOff> {
+        self.put_off.as_ref()
     }
 
     /// Steps that a person decided to skip.

@@ -94,6 +94,10 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (step(), any::<bool>()).prop_map(|(step, waivable)| {
             Event::Blocked(Obstacle { step, reason: Hindrance::Changed, waivable })
         }),
+        2 => (step(), 0_u32..3).prop_map(|(step, tries)| {
+            let at = chrono::DateTime::UNIX_EPOCH;
+            Event::PutOff(PutOff { step, since: at, tries, until: at })
+        }),
         3 => Just(Event::Retried),
         2 => step().prop_map(|step| Event::Waived(Waiver {
             step,
@@ -213,6 +217,7 @@ impl History<'_> {
                 fits && under_way(step) && self.comes_in_order(step)
             }
             Event::Refused { step } => under_way(step),
+            Event::PutOff(put_off) => self.place(&put_off.step).is_some(),
             Event::Blocked(obstacle) => self.place(&obstacle.step).is_some(),
             Event::Retried | Event::Waived(_) => false,
         }

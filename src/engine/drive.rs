@@ -81,6 +81,16 @@ impl Engine {
         for plan in plans {
             cases.push(NewCase::new(self.case_id()?, plan, now));
         }
+        self.open_and_drive(cases, now, turns).await
+    }
+
+    /// Opens cases of erasures under their ids, and carries them out.
+    pub(super) async fn open_and_drive(
+        &self,
+        cases: Vec<NewCase>,
+        now: DateTime<Utc>,
+        turns: &Turns,
+    ) -> Result<Vec<Outcome>, Error> {
         let work = |case: &NewCase| match &case.task {
             Task::Erasure(erasure) => Some(ErasureWork::new(erasure)),
             _ => None,
@@ -183,9 +193,13 @@ impl Engine {
     async fn perform<W: Work>(
         &self,
         next: &Next,
-        runs: Vec<&mut Run<'_, W>>,
+        mut runs: Vec<&mut Run<'_, W>>,
         batch: &mut Batch<'_>,
     ) -> Result<(), Error> {
+        if let Next::Decide | Next::Take(_) = next {
+            self.rest_held(runs.iter_mut().map(|run| &mut **run)).await?;
+            runs.retain(|run| run.is_active());
+        }
         match next {
             Next::Rest => {
                 for run in runs {

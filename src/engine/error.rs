@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::{Expired, NoEntropy};
 use crate::case::{Because, GatewayAnswer};
-use crate::customer::GatewayName;
+use crate::customer::{GatewayName, HoldId};
+use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::gateway::GatewayError;
 use crate::ledger::{Certificate, Closing, KeyRingError, LedgerError};
 use crate::plan::{ApprovalError, Blocked, CaseId, Decision, NotApproved, NotYet, Nothing, Plan, Step};
+use crate::request::{OutOfTurn, RequestId};
 use crate::store::StoreError;
 use crate::treatment::TreatmentName;
 
@@ -146,6 +148,46 @@ pub enum Error {
         /// How to correct this.
         way_out: String,
     },
+    /// The data map has no record class of this name.
+    #[error("the data map has no record class {class}; {way_out}")]
+    NoSuchClass {
+        /// The name.
+        class: ClassName,
+        /// The classes that exist.
+        way_out: String,
+    },
+    /// There is no hold of this id.
+    #[error("there is no hold {hold}; list the holds, and name one of them")]
+    NoSuchHold {
+        /// The id.
+        hold: HoldId,
+    },
+    /// There is no request of this id, or it was forgotten.
+    #[error("there is no request {request}; list the requests, and name one of them")]
+    NoSuchRequest {
+        /// The id.
+        request: RequestId,
+    },
+    /// Another request is recorded under this id.
+    #[error(
+        "another request is recorded under {request}: of another kind, by another channel or received at another time; \
+         give each request a new random id"
+    )]
+    OtherRequest {
+        /// The id.
+        request: RequestId,
+    },
+    /// A note does not fit where the request stands. Nothing was noted.
+    #[error("request {request}: {source}")]
+    OutOfTurn {
+        /// The request.
+        request: RequestId,
+        /// Why not.
+        source: OutOfTurn,
+    },
+    /// The engine was built without an inbox.
+    #[error("the engine has no inbox; give the builder one, such as the SQLite store itself")]
+    NoInbox,
     /// The engine was built without a scrub.
     #[error("the engine has no scrub; give the builder one, such as the SQLite store itself")]
     NoScrub,
@@ -255,6 +297,16 @@ pub enum Outcome {
         /// The time after which a retry makes sense, if it is known.
         retry_after: Option<Duration>,
     },
+    /// A hold that an operator [placed](super::Engine::place_hold) keeps the case from its next step. When the hold is lifted,
+    /// [`Engine::resume`](super::Engine::resume) goes on with the case.
+    Held {
+        /// The case.
+        case: CaseId,
+        /// The step before which the case rests.
+        step: Step,
+        /// The holds.
+        holds: Vec<HoldId>,
+    },
     /// Another worker has claimed the case. This worker has written nothing since.
     TakenOver {
         /// The case.
@@ -318,6 +370,13 @@ impl std::fmt::Display for Outcome {
             Self::Cancelled { case } => write!(f, "case {case} was cancelled"),
             Self::Blocked { case, step, reason } => write!(f, "case {case} is blocked at {step}: {reason}"),
             Self::Waiting { case, step, reason, .. } => write!(f, "case {case} waits at {step}: {reason}"),
+            Self::Held { case, step, holds } => {
+                write!(f, "case {case} rests before {step}, until this is lifted: ")?;
+                for (n, hold) in holds.iter().enumerate() {
+                    write!(f, "{}hold {hold}", if n == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
             Self::TakenOver { case } => write!(f, "case {case} was taken over by another worker"),
             Self::OtherRules { case, what, opened_under } => write!(
                 f,

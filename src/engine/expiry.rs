@@ -305,12 +305,13 @@ impl Engine {
     /// cannot be checked, the others are not affected.
     pub(super) async fn look(
         &self,
-        page: Vec<Customer>,
+        mut page: Vec<Customer>,
         tenants: &BTreeSet<TenantId>,
         dated: &mut Dated<'_>,
         expiring: &mut BTreeMap<RecordsOf, Expiring>,
         expired: &mut BTreeMap<RecordsOf, ExpiredOf>,
     ) -> Result<Vec<(Arc<Treatment>, Vec<Due>)>, Error> {
+        self.add_holds(&mut page).await?;
         let mut by_treatment = BTreeMap::<Digest, (Arc<Treatment>, Vec<Customer>)>::new();
         for facts in page {
             // The tenant cannot be read. The customer's records may have expired, but nobody knows under which
@@ -361,7 +362,7 @@ impl Engine {
                     }
                 };
                 let counted = expiring.entry(theirs.clone()).or_default();
-                if let Some(held) = self.held_back(&facts, tenants) {
+                if let Some(held) = self.held_back(&facts, tenants, &treatment) {
                     counted.add_unreadable(&treatment, &tally);
                     *counted.held.entry(held.clone()).or_default() += 1;
                     *expired.entry(theirs).or_default().held.entry(held).or_default() += 1;
@@ -382,7 +383,15 @@ impl Engine {
     /// A customer who is connected to a tenant outside the plan also belongs to that tenant, and the approval does
     /// not cover it. If the store knows only the number of tenants, there must be no other tenant, unless the policy
     /// ignores `several_tenants` with a reason.
-    fn held_back(&self, facts: &Customer, tenants: &BTreeSet<TenantId>) -> Option<String> {
+    fn held_back(
+        &self,
+        facts: &Customer,
+        tenants: &BTreeSet<TenantId>,
+        treatment: &Treatment,
+    ) -> Option<String> {
+        if let Some(held) = facts.held.iter().find(|held| treatment.touches(&held.classes)) {
+            return Some(format!("hold {}", held.ground));
+        }
         let policy = self.parts.policy.effective(&facts.tenant);
         let today = policy.time_zone().day(self.parts.clock.now());
         if facts.unreadable_on(today).next().is_some() {

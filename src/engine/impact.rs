@@ -48,7 +48,8 @@ impl Engine {
         let mut after = None;
         loop {
             let request = PageRequest::new(self.parts.batch).after(after);
-            let Page { customers: page, next, .. } = self.parts.store.page(&request).await?;
+            let Page { customers: mut page, next, .. } = self.parts.store.page(&request).await?;
+            self.add_holds(&mut page).await?;
             sought.meet(&page);
             let mut before = self.treated_before(&page.iter().collect::<Vec<_>>()).await?;
             for customer in &page {

@@ -35,11 +35,11 @@ use crate::ledger::{
     Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken, TokenOf,
     WorkerId,
 };
-use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Mandate};
+use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Holidays, Mandate};
 use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::store::{
-    CustomerStore, Deactivated, Deactivation, KeepsMark, OwnerlessRecords, Reactivated, Reactivation, Scrub,
-    StoreError,
+    CustomerStore, Deactivated, Deactivation, Inbox, KeepsMark, OwnerlessRecords, Reactivated, Reactivation,
+    Scrub, StoreError,
 };
 use crate::treatment::{GatewayAction, Signs, TreatmentName};
 
@@ -50,11 +50,15 @@ mod drive;
 mod error;
 mod expired;
 mod expiry;
+mod health;
+mod holds;
 mod impact;
+mod inbox;
 mod keys;
 mod outcomes;
 mod reconcile;
 mod replay;
+mod requests;
 mod resume;
 mod reviewed;
 mod run;
@@ -63,16 +67,22 @@ mod steps;
 mod survey;
 mod sweep;
 mod tenants;
+
 mod unreadable;
 mod work;
+mod worker;
 
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, PlannedExpiry};
+pub use health::Health;
+pub use holds::NewHold;
+pub use inbox::Moved;
 pub use outcomes::Outcomes;
 pub use reconcile::Reconciliation;
 pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
+pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use sweep::{
@@ -81,6 +91,7 @@ pub use sweep::{
 };
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
+pub use worker::{Retries, Turned, Worker};
 
 /// The default number of customers in a batch.
 const BATCH: usize = 500;
@@ -103,6 +114,8 @@ struct Parts {
     keys: Arc<dyn KeyRing>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
+    inbox: Option<Arc<dyn Inbox>>,
+    holidays: Holidays,
     mark: Option<Arc<dyn KeepsMark>>,
     /// Whether this engine keeps the mark, and how far it has raised it.
     marking: Mutex<replay::Marking>,
@@ -141,6 +154,8 @@ pub struct EngineBuilder {
     backups: Vec<(String, Arc<dyn BackupRetention>)>,
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
+    inbox: Option<Arc<dyn Inbox>>,
+    holidays: Holidays,
     mark: Option<Arc<dyn KeepsMark>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -186,6 +201,20 @@ impl EngineBuilder {
     #[must_use]
     pub fn mark(mut self, store: impl KeepsMark) -> Self {
         self.mark = Some(Arc::new(store));
+        self
+    }
+
+    /// Sets the [inbox](Inbox) in the host's database, into which the host writes requests in transactions of its own.
+    #[must_use]
+    pub fn inbox(mut self, store: impl Inbox) -> Self {
+        self.inbox = Some(Arc::new(store));
+        self
+    }
+
+    /// Sets the holidays of the controller's place. They move the last day for the answer to a request.
+    #[must_use]
+    pub fn holidays(mut self, holidays: Holidays) -> Self {
+        self.holidays = holidays;
         self
     }
 
@@ -310,6 +339,8 @@ impl EngineBuilder {
                 keys: self.keys,
                 scrub: self.scrub,
                 ownerless: self.ownerless,
+                inbox: self.inbox,
+                holidays: self.holidays,
                 mark: self.mark,
                 marking: Mutex::default(),
                 clock: self.clock,
@@ -343,6 +374,8 @@ impl Engine {
             backups: Vec::new(),
             scrub: None,
             ownerless: None,
+            inbox: None,
+            holidays: Holidays::default(),
             mark: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -494,7 +527,7 @@ impl Engine {
     }
 
     /// Checks that plans may be executed now.
-    async fn admit_all(
+    pub(in crate::engine) async fn admit_all(
         &self,
         plans: &[ApprovedPlan],
         now: chrono::DateTime<chrono::Utc>,

@@ -72,7 +72,7 @@ impl Resumed<'_> {
     /// A ledger out of reach.
     pub async fn next(&mut self) -> Option<Result<ResumedCase, Error>> {
         while self.ready.is_empty() && !self.ended {
-            match self.engine.resume_page(&mut self.after).await {
+            match self.engine.resume_page(&mut self.after, None).await {
                 Ok(Some(page)) => self.ready.extend(page),
                 Ok(None) => self.ended = true,
                 Err(error) => {
@@ -113,7 +113,12 @@ impl Engine {
         Resumed { engine: self, after: None, ended: false, ready: VecDeque::new() }
     }
 
-    async fn resume_page(&self, after: &mut Option<CaseId>) -> Result<Option<Vec<ResumedCase>>, Error> {
+    /// `due_at`: leaves out the cases that are put off beyond this instant, and those that are blocked.
+    pub(super) async fn resume_page(
+        &self,
+        after: &mut Option<CaseId>,
+        due_at: Option<DateTime<Utc>>,
+    ) -> Result<Option<Vec<ResumedCase>>, Error> {
         let page = self.parts.ledger.list(after.as_ref(), self.parts.batch).await?;
         let Some(last) = page.last() else { return Ok(None) };
         *after = Some(last.saved.new.id.clone());
@@ -121,7 +126,13 @@ impl Engine {
         let mut claims = BTreeMap::new();
         for listed in page {
             let case = &listed.saved.new.id;
-            if let Some(Obstacle { step, reason, .. }) = listed.saved.progress()?.blocked().cloned() {
+            let progress = listed.saved.progress()?;
+            if due_at.is_some_and(|now| {
+                progress.blocked().is_some() || progress.put_off().is_some_and(|put_off| put_off.until > now)
+            }) {
+                continue;
+            }
+            if let Some(Obstacle { step, reason, .. }) = progress.blocked().cloned() {
                 let reason = reason.to_string();
                 outcomes.push(resumed(&listed.saved, Outcome::Blocked { case: case.clone(), step, reason }));
             } else if listed.held_by.is_some_and(|worker| worker != self.parts.lease.worker) {
@@ -194,7 +205,7 @@ impl Engine {
     }
 
     /// Claims an open case before it is read, so that no other worker changes it in the meantime.
-    async fn take(&self, case: &CaseId) -> Result<Taken<'_>, Error> {
+    pub(super) async fn take(&self, case: &CaseId) -> Result<Taken<'_>, Error> {
         let running = || Error::Running { case: case.clone() };
         let claim: Claim<'_> = self.claim(case).ok_or_else(running)?;
         let since = self.parts.clock.now();
@@ -209,7 +220,7 @@ impl Engine {
     }
 
     /// Gives a claimed case back, and returns the error.
-    async fn refuse<T>(&self, taken: &Taken<'_>, error: Error) -> Result<T, Error> {
+    pub(super) async fn refuse<T>(&self, taken: &Taken<'_>, error: Error) -> Result<T, Error> {
         self.parts.ledger.release(taken.fence, std::slice::from_ref(&taken.saved.new.id)).await?;
         Err(error)
     }
@@ -411,10 +422,10 @@ impl Engine {
 }
 
 /// A case that this engine has claimed.
-struct Taken<'e> {
-    saved: SavedCase,
-    progress: Progress,
-    fence: Fence,
+pub(super) struct Taken<'e> {
+    pub(super) saved: SavedCase,
+    pub(super) progress: Progress,
+    pub(super) fence: Fence,
     since: DateTime<Utc>,
     claim: Claim<'e>,
 }

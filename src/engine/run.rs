@@ -108,6 +108,7 @@ impl<'e, W> Run<'e, W> {
             Some(
                 Outcome::Blocked { .. }
                 | Outcome::Waiting { .. }
+                | Outcome::Held { .. }
                 | Outcome::OtherRules { .. }
                 | Outcome::Conflict { .. },
             )

@@ -127,15 +127,16 @@ impl Engine {
         })
     }
 
-    /// The facts of customers, by id.
+    /// The facts of customers, by id, with the holds that operators placed.
     pub(super) async fn facts(
         &self,
         customers: &[CustomerId],
-    ) -> Result<HashMap<CustomerId, Customer>, StoreError> {
+    ) -> Result<HashMap<CustomerId, Customer>, Error> {
         if customers.is_empty() {
             return Ok(HashMap::new());
         }
-        let facts = self.parts.store.facts(customers).await?;
+        let mut facts = self.parts.store.facts(customers).await?;
+        self.add_holds(&mut facts).await?;
         Ok(facts.into_iter().map(|facts| (facts.id.clone(), facts)).collect())
     }
 

@@ -40,6 +40,14 @@ impl Sought {
         Self { missing: asked.chain(of_policy).collect(), some: BTreeSet::new(), more: false }
     }
 
+    /// Only the tenants that were asked for.
+    pub(super) fn only<'t>(asked: impl IntoIterator<Item = &'t TenantId>) -> Self {
+        let missing =
+            |tenant: &TenantId| Missing { path: format!("tenant {tenant}"), in_policy: false, nearest: None };
+        let missing = asked.into_iter().map(|tenant| (tenant.clone(), missing(tenant)));
+        Self { missing: missing.collect(), some: BTreeSet::new(), more: false }
+    }
+
     /// Whether every tenant was found.
     pub(super) fn is_settled(&self) -> bool {
         self.missing.is_empty()

@@ -9,12 +9,15 @@ use chrono::{DateTime, Utc};
 
 use super::lease_clock::LeaseClock;
 use super::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Lease, Ledger,
-    LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Erasure, Fence, Find, Hold, HoldId, Lease,
+    Ledger, LedgerError, ListedCase, NewCase, Opened, OpenedCases, Ration, Rations, SavedCase, Taken, Task,
 };
 use crate::digest::Digest;
 use crate::plan::CaseId;
 use crate::treatment::Treatment;
+
+mod holds;
+mod register;
 
 /// Case book and ledger in memory.
 pub struct MemoryLedger {
@@ -55,6 +58,9 @@ struct State {
     hashes: Vec<Vec<Digest>>,
     /// What was taken under each name of a ration.
     rations: BTreeMap<String, u64>,
+    /// Holds that operators placed, standing or lifted.
+    placed: BTreeMap<HoldId, Hold>,
+    requests: register::Requests,
 }
 
 struct Open {

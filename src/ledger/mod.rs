@@ -1,12 +1,16 @@
-//! What was done: the ports [`CaseBook`], [`Ledger`] and [`KeyRing`], and their adapters.
+//! What was done: the ports [`CaseBook`], [`HoldBook`], [`Register`], [`Rations`], [`Ledger`] and [`KeyRing`], and their adapters.
 //!
 //! * The **case book** is the working memory. It holds the open cases: one per customer, with the host's own customer
 //!   id; one per expiry of the same records; and one per profile of a review. A case's working memory is wiped when
 //!   the case closes.
 //! * The **ledger** is append-only. It holds tokens, digests and outcomes, and nothing else.
+//! * The **hold book** has the [holds](Hold) that operators placed. While a hold on a customer stands, it has the host's
+//!   own customer id; afterwards it has the token.
+//! * The **register** has the [requests](crate::request) of data subjects. While a request is open, it has the host's own
+//!   customer id or the person's address; afterwards it has the token.
 //! * [`Rations`] count, for all processes together, how many customers were erased under a standing approval.
 //!
-//! One adapter holds all three. Keep it apart from the backups of the customers: a restore that brings customers back must
+//! One adapter has all of them. Keep it apart from the backups of the customers: a restore that brings customers back must
 //! not take away the proof that they were erased.
 //!
 //! The ledger names a customer by a [`SubjectToken`], a keyed digest. Only somebody who has the key and a customer's
@@ -22,12 +26,14 @@ use crate::case::OutOfOrder;
 pub use crate::case::{DeactivationOutcome, Waiver};
 use crate::digest::Digest;
 use crate::plan::CaseId;
+use crate::request::{OutOfTurn, RequestId};
 use crate::treatment::Treatment;
 
 mod case;
 mod certificate;
 mod entry;
 mod find;
+mod hold;
 mod key_ring;
 mod lease_clock;
 mod memory;
@@ -38,6 +44,7 @@ mod postgres;
 #[cfg(feature = "checkpoints")]
 pub mod proof;
 mod ration;
+mod register;
 mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -55,6 +62,7 @@ pub use entry::{
     RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
+pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
 pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,
@@ -63,6 +71,7 @@ pub use memory::MemoryLedger;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresLedger;
 pub use ration::{Ration, Rations, Taken};
+pub use register::{Received, Register, RequestNote, SavedRequest, Standing, WhichRequests};
 pub(crate) use sealed::Salts;
 pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
@@ -128,6 +137,16 @@ pub enum LedgerError {
         /// What happened.
         what: String,
     },
+    /// The register holds an event that cannot have happened. Somebody else wrote to the register.
+    #[error(
+        "request {request} holds events that cannot have happened; restore the register, or ask who wrote to it"
+    )]
+    OutOfTurn {
+        /// The request.
+        request: RequestId,
+        /// What is wrong.
+        source: OutOfTurn,
+    },
     /// There is no such open case.
     #[error("there is no open case {case}")]
     NoSuchCase {
@@ -191,7 +210,7 @@ pub trait CaseBook: Debug + Send + Sync + 'static {
 /// An entry is a [text](EntryBody::to_text). The ledger keeps the text as it is, under a number, and finds it again
 /// by its [keys](EntryBody::keys). Anything else that a ledger stores about an entry is up to the ledger.
 #[async_trait]
-pub trait Ledger: CaseBook + Rations {
+pub trait Ledger: CaseBook + HoldBook + Rations + Register {
     /// Appends one entry per case and wipes the working memory of the cases, in one write. A case is closed once, by
     /// the worker who has claimed it.
     ///

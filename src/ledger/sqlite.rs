@@ -24,7 +24,9 @@ use crate::treatment::Treatment;
 use book::Numbers;
 
 mod book;
+mod holds;
 mod ration;
+mod register;
 #[cfg(feature = "checkpoints")]
 mod tree;
 
@@ -33,7 +35,7 @@ const APPLICATION: i64 = 0x726c_6e71;
 
 /// The migrations of the file format. The first one starts from an empty file. The file's `user_version` is the
 /// number of migrations it has had. A migration that was released is never changed.
-const FORMATS: [&str; 1] = [FIRST];
+const FORMATS: [&str; 3] = [FIRST, holds::TABLE, register::TABLES];
 
 /// Triggers refuse every change or deletion of an entry. Data that many cases share are stored once: the terms of
 /// open cases, the circumstances of closed cases, and an event of a whole batch.

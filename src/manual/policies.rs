@@ -52,6 +52,40 @@
 //!
 //! Duties and holds keep their records here as well.
 //!
+//! # Holds
+//!
+//! A hold keeps data that somebody still needs: for a legal claim, at the person's own wish (Art. 18 GDPR), or on the order of an authority.
+//! There are two kinds:
+//!
+//! | | holds of your own database | holds that an operator places here |
+//! |---|---|---|
+//! | where | the map names the column: `holds = "…"` | the ledger's database |
+//! | on | a customer | a customer, a tenant, everything; or only some record classes of these |
+//! | read | with the facts, and in the transaction that erases | right before each step |
+//! | the policy | may ignore a kind, with a reason | lets none pass |
+//! | an open case | is superseded, or blocked until somebody retries it | rests, and goes on by itself after the release |
+//!
+//! ```
+//! # use relinquish::{Engine, Error, customer::HoldGround, engine::NewHold, plan::Authority};
+//! # async fn hold(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
+//! let by = Authority::new("operator-7", ["acme".into()]);
+//! let hold = NewHold::on_customer("4711", HoldGround::LegalClaim, "file-2026-7".parse()?);
+//! let hold = engine.place_hold(&hold, &by).await?;
+//! // … months later
+//! engine.lift_hold(&hold.id, &by).await?;
+//! engine.resume().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * **Classes.** A hold on invoices does not keep call records: Art. 17(3) GDPR keeps data only to the extent that is necessary. Such a hold
+//!   stops every case whose treatment changes invoices, as a whole. To erase the rest now, write a treatment that keeps invoices, and ask
+//!   for it by name. A letter that refuses the whole request on the ground of such a hold is an error.
+//! * **The emergency stop** is a hold on everything. Every process on the ledger rests before its next step. A step that has begun is
+//!   finished: nothing stops a transaction that is being committed.
+//! * **What is kept.** While a hold stands, the ledger's database has your own id of the customer. When the hold is lifted, the id is wiped.
+//!   The dates, the ground, the reference, the operators' ids and the customer's token stay.
+//!
 //! # Editors
 //!
 //! Editors complete a policy with its JSON Schema, `examples/schema/policy.schema.json`. Put `#:schema` and its path on the first line.

@@ -123,12 +123,12 @@
 //!
 //! *The trap.* A legal hold stops an erasure. The hold is lifted, and nobody tells the queue.
 //!
-//! *Here, in part.* A hold is read from your database each time. A sweep or an expiry after the release finds the customer due again. A case that
-//! a guard has blocked half-way goes on with [`retry`](crate::Engine::retry).
+//! *Here.* An operator places a hold with [`Engine::place_hold`](crate::Engine::place_hold), and lifts it with
+//! [`Engine::lift_hold`](crate::Engine::lift_hold). An open case rests meanwhile, and the next [`resume`](crate::Engine::resume) goes on with it.
+//! Holds in your own database are read each time, too. A sweep or an expiry after the release finds the customer due again. A case that
+//! a guard of your own database has blocked half-way goes on with [`retry`](crate::Engine::retry).
 //!
-//! **Not covered.** There is no register of requests yet. A request that was refused because of a hold has to be asked again.
-//!
-//! *Tests.* `a_hold_without_a_kind_holds`, `the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out`,
+//! *Tests.* `a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_release_puts_the_case_back`, `a_hold_without_a_kind_holds`, `the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out`,
 //! `a_guard_cannot_be_waived_at_a_gateway`.
 //!
 //! # Running since March

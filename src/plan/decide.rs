@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::explain::{Listener, Reason, Silent};
 use super::{CaseId, Deferred};
-use crate::customer::{Customer, GatewayProfile, Moment};
+use crate::customer::{Customer, GatewayProfile, Held, HoldId, Moment};
 use crate::data_map::ClassName;
 use crate::digest::Digest;
 use crate::policy::{Effective, Ground, Guard, GuardRule, Policy, Trigger, TriggerRule};
@@ -198,6 +198,9 @@ pub struct BlockedBy {
     /// The record classes that the ground covers. Empty: all of them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub data: BTreeSet<ClassName>,
+    /// The hold, if an operator placed one [through the engine](crate::Engine::place_hold).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldId>,
 }
 
 /// Why there is nothing to do.
@@ -548,6 +551,7 @@ impl BlockedBy {
         };
         Self {
             data,
+            hold: None,
             guard: Some(guard.clone()),
             why: why.unwrap_or_else(|| guard.why()),
             ground,
@@ -558,7 +562,25 @@ impl BlockedBy {
     /// A block that is not a guard. It has to be corrected, and is no refusal.
     fn fact(why: impl Into<Cow<'static, str>>, way_out: impl Into<Cow<'static, str>>) -> Self {
         let (why, way_out) = (why.into(), way_out.into());
-        Self { guard: None, why, ground: None, way_out, data: BTreeSet::new() }
+        Self { guard: None, why, ground: None, way_out, data: BTreeSet::new(), hold: None }
+    }
+
+    /// A hold that an operator placed through the engine. No line of the policy lets it pass; the policy may only say
+    /// the reason in its own words.
+    fn held(policy: &Effective, held: &Held) -> Self {
+        let by = match held.ground.kind().map(Guard::Hold) {
+            Some(guard) => match policy.guard(&guard) {
+                rule @ GuardRule::BlockBecause { .. } => Self::guard(&guard, rule),
+                GuardRule::Block | GuardRule::BlockSweep | GuardRule::Ignore { .. } => {
+                    Self::guard(&guard, &GuardRule::Block)
+                }
+            },
+            None => Self::fact(
+                "an operator has stopped it because of an incident",
+                "whoever placed the hold has to lift it first",
+            ),
+        };
+        Self { data: held.classes.clone(), hold: Some(held.hold.clone()), ..by }
     }
 }
 
@@ -581,8 +603,8 @@ fn unreadable(customer: &Customer, today: NaiveDate) -> impl Iterator<Item = Blo
     })
 }
 
-/// What blocks besides the guards: facts that cannot be read, a gateway that the map does not name, a hand-over that
-/// nobody confirmed.
+/// What blocks besides the guards: facts that cannot be read, holds that an operator placed through the engine, a
+/// gateway that the map does not name, a hand-over that nobody confirmed.
 fn obstacles(
     policy: &Effective,
     customer: &Customer,
@@ -594,6 +616,8 @@ fn obstacles(
     if !customer.is_readable_on(today) {
         by.extend(unreadable(customer, today));
     }
+    let holds = customer.held.iter().filter(|held| treatment.touches(&held.classes));
+    by.extend(holds.map(|held| BlockedBy::held(policy, held)));
     let unknown = |profile: &&GatewayProfile| !treatment.gateways().contains_key(&profile.gateway);
     by.extend(customer.gateway_profiles.iter().filter(unknown).map(|profile| {
         BlockedBy::fact(
@@ -743,7 +767,15 @@ impl fmt::Display for Decision {
                 let begins = if by.len() > 1 { "\n  * " } else { " " };
                 f.write_str("refused:")?;
                 for by in by {
-                    write!(f, "{begins}{}; {}", by.why, by.way_out)?;
+                    write!(f, "{begins}{}", by.why)?;
+                    if let Some(hold) = &by.hold {
+                        write!(f, " (hold {hold}")?;
+                        for (n, class) in by.data.iter().enumerate() {
+                            write!(f, "{}{class}", if n == 0 { " on " } else { ", " })?;
+                        }
+                        f.write_str(")")?;
+                    }
+                    write!(f, "; {}", by.way_out)?;
                 }
                 besides = "\n  in any case ";
             }

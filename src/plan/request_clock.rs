@@ -232,6 +232,14 @@ impl RequestClock {
         }
     }
 
+    /// Checks that a day is not after the last day for the answer, and that this last day answers to the end of the
+    /// present period.
+    fn is_end(&self, day: NaiveDate, due: NaiveDate) -> Result<(), ClockError> {
+        let end = end(self.regime, self.received, &self.suspensions, self.extension.is_some());
+        let end = end.ok_or(ClockError::Suspended)?;
+        if day > due { Err(ClockError::TooLate { day, due }) } else { in_time(day, due, end) }
+    }
+
     /// The end of a period, moved to a working day where the regime does so.
     fn moved(&self, end: NaiveDate, holidays: &Holidays) -> Option<NaiveDate> {
         match self.regime {
@@ -255,13 +263,22 @@ impl RequestClock {
             return Err(ClockError::NoStop);
         }
         let Some(due) = self.due(holidays) else { return Err(ClockError::Suspended) };
+        self.stop(from, reason, due)
+    }
+
+    /// Stops the clock, given the last day for the answer by the holidays that were known then.
+    pub(crate) fn stop(
+        &mut self,
+        from: NaiveDate,
+        reason: StopReason,
+        due: NaiveDate,
+    ) -> Result<(), ClockError> {
+        if self.regime == Regime::California {
+            return Err(ClockError::NoStop);
+        }
         let earliest = self.suspensions.last().and_then(|last| last.to).unwrap_or(self.received);
-        if from < earliest {
-            return Err(ClockError::TooEarly { day: from, earliest });
-        }
-        if from > due {
-            return Err(ClockError::TooLate { day: from, due });
-        }
+        not_before(from, earliest)?;
+        self.is_end(from, due)?;
         self.suspensions.push(Suspension { from, to: None, reason, reminded: Vec::new(), due });
         Ok(())
     }
@@ -318,13 +335,22 @@ impl RequestClock {
             return Err(ClockError::Extended);
         }
         let due = self.due(holidays).ok_or(ClockError::Suspended)?;
+        self.lengthen(told, reason, due)
+    }
+
+    /// Extends the period, given the last day for the answer by the holidays that were known then.
+    pub(crate) fn lengthen(
+        &mut self,
+        told: NaiveDate,
+        reason: ExtensionReason,
+        due: NaiveDate,
+    ) -> Result<(), ClockError> {
+        if self.extension.is_some() {
+            return Err(ClockError::Extended);
+        }
         let earliest = self.suspensions.last().and_then(|last| last.to).unwrap_or(self.received);
-        if told < earliest {
-            return Err(ClockError::TooEarly { day: told, earliest });
-        }
-        if told > due {
-            return Err(ClockError::TooLate { day: told, due });
-        }
+        not_before(told, earliest)?;
+        self.is_end(told, due)?;
         self.extension = Some(Extension { told, reason, due });
         Ok(())
     }

@@ -227,7 +227,7 @@ impl Effective {
     }
 
     /// The digest of the policy in force. Another tenant's entry is not part of it, and neither is what letters say:
-    /// `language`, `words` and `owners`. Without them it is the digest of the document.
+    /// `language`, `words`, `owners` and `requests_kept`. Without them it is the digest of the document.
     pub fn digest(&self) -> Digest {
         self.digest
     }

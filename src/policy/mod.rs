@@ -249,7 +249,12 @@
 //! ```
 //!
 //! `owners` names who is responsible for the erasure of a class: `owners = { default = "Customer service", invoice = "Finance" }`. The
-//! [deletion concept](Concept) lists it. `language`, `words` and `owners` decide nothing: a plan keeps its digest when they change.
+//! [deletion concept](Concept) lists it.
+//!
+//! `requests_kept = "3 years"` says how long the [register](crate::ledger::Register) keeps a request after it has ended: its dates, clock,
+//! letters and outcome, under a token and without the person. Without this line nothing is forgotten.
+//!
+//! `language`, `words`, `owners` and `requests_kept` decide nothing: a plan keeps its digest when they change.
 //!
 //! # Tenants
 //! ```toml
@@ -322,6 +327,7 @@ pub struct Policy {
     ownerless: Option<OwnerlessExpiry>,
     words: Words,
     owners: BTreeMap<String, String>,
+    requests_kept: Option<Period>,
     digest: Digest,
     map_digest: Digest,
 }
@@ -336,6 +342,12 @@ impl Policy {
     /// language, so there are no letters in it.
     pub fn words(&self, language: Language) -> Option<&Dictionary> {
         self.words.in_language(language)
+    }
+
+    /// How long a request is kept in the [register](crate::ledger::Register) after it has ended, without the person.
+    /// `None`: the policy does not say, and nothing is forgotten.
+    pub fn requests_kept(&self) -> Option<Period> {
+        self.requests_kept
     }
 
     /// Who is responsible for the erasure of a class: the entry under `owners`, or else the one of `default`.

@@ -42,6 +42,13 @@ pub fn schema() -> Json {
         ),
     );
     properties.insert(
+        "requests_kept".to_owned(),
+        described(
+            "How long a request is kept in the register after it has ended, without the person: 3 years",
+            &json!({ "$ref": "#/$defs/period" }),
+        ),
+    );
+    properties.insert(
         "tenants".to_owned(),
         described(
             "Per tenant, lines of its own: each entry replaces the one of the same name whole",

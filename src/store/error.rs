@@ -21,6 +21,15 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
+    /// The host's database has no table for the inbox of requests.
+    #[error(
+        "{doing}: the database has no table relinquish_inbox with the columns id, kind, channel, received_at, customer and \
+         address; add store::sql::INBOX_TABLE to your migrations"
+    )]
+    NoInboxTable {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// The database's schema has changed since the store was opened. Nothing was touched.
     #[error(
         "{doing}: the database's schema changed since the store was opened, so nothing was touched:\n- {}\n\

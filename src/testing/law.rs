@@ -76,6 +76,18 @@ laws! {
         RationsApart: "what is taken under one name is taken from no other",
         RationAllOrLeast: "where less than the least is left, nothing is taken",
         RationHoldsForAll: "however many take at once, no more is taken than the limit, and all of it can be",
+        HoldStands: "a hold that was placed stands, and comes back as it was placed",
+        HoldPlacedOnce: "a hold that is placed again under its id stays as it was",
+        HoldsFoundByKey: "standing_holds gives the holds whose keys are asked for, by id, and no others",
+        HoldLifted: "a hold that is lifted stands no more, and comes back as it was lifted",
+        HoldLiftedOnce: "a hold that does not stand is not lifted, stays as it was, and the answer says so",
+        HoldsListed: "list_holds gives each hold once, by id, after the one named, and no more than asked for",
+        RequestReceivedOnce: "a request is recorded once under its id, comes back as it was received, and the answers say so in order",
+        NotesInOrder: "the notes of a request come back as they were noted, in order",
+        NoteNeedsLast: "a note of somebody who has not seen the last one is not written, and the answer says so",
+        EndWipesWho: "who asks is known until the request ends, and not afterwards",
+        RequestsListed: "list_requests gives the requests that were asked for, once, by id, after the one named, and no more than asked for",
+        RequestsForgotten: "a request that ended before the day is forgotten, no other is, and it is not received again",
         LedgerShowsNobody: "the Debug of a ledger shows no customer",
     }
     "keeps_tree" {

@@ -10,7 +10,7 @@
 //! | [`Repository`](crate::Repository) | [`repository`] | `repository(\|\| async { Stocked::new(repository(), policy()) }).await?` |
 //! | [`PaymentGatewayEraser`](crate::PaymentGatewayEraser) | [`gateway`] | `gateway(&sandbox).await?` |
 //! | [`ProfileListing`](crate::gateway::ProfileListing) | [`profile_listing`] | `profile_listing(&adapter, &profiles).await?` |
-//! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
+//! | [`Ledger`](crate::ledger::Ledger), [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook), [`Register`](crate::ledger::Register), [`Rations`](crate::ledger::Rations) | [`ledger`] | `ledger(\|clock\| async move { open(move \|\| clock.now()) }).await?` |
 //! | `KeepsTree` (feature `checkpoints`) | `keeps_tree` | `keeps_tree(\|\| async { open() }).await?` |
 //! | [`KeyRing`](crate::ledger::KeyRing) | [`key_ring`] | `key_ring(\|\| async { open() }).await?` |
 //! | [`BackupRetention`](crate::BackupRetention) | [`backups`] | `backups(\|\| async { Copies::new(adapter()) }).await?` |

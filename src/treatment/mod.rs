@@ -321,6 +321,15 @@ impl Treatment {
         self.classes.get(&self.root).is_some_and(|class| class.action == RecordAction::Delete)
     }
 
+    /// Whether the treatment changes or deletes records of one of these classes. No classes mean all of them.
+    pub fn touches(&self, classes: &BTreeSet<ClassName>) -> bool {
+        let is_treated = |class: &ClassName| {
+            let treated = self.class(class.as_str());
+            treated.is_some_and(|treated| !matches!(treated.action(), RecordAction::Keep { .. }))
+        };
+        classes.is_empty() || classes.iter().any(is_treated)
+    }
+
     /// The same treatment without some classes. A store that decorates another store and itself holds these classes
     /// passes this treatment to the other store. See also [`DataMap::with_class`](crate::DataMap::with_class).
     #[must_use]

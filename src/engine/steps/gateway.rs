@@ -157,6 +157,10 @@ impl Engine {
                 Ok(Some(Refusal::Over(because))) => return self.stop(run, step, because).await,
                 Err(error) => return self.failed(run, step, error).await,
             }
+            self.rest_held([&mut *run]).await?;
+            if !run.is_active() {
+                return Ok(());
+            }
             run.note(Event::Begun { step: step.clone(), before: None })?;
             self.save([&mut *run]).await?;
             if !run.is_active() {
@@ -425,10 +429,11 @@ impl AtGateways for ErasureWork {
         let ids: Vec<_> = runs.iter().map(|run| run.binding().customer().clone()).collect();
         let mut facts = match engine.facts(&ids).await {
             Ok(facts) => facts,
-            Err(error) => {
+            Err(Error::Store(error)) => {
                 wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Records, error);
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
         for run in runs {
             let Some(facts) = facts.remove(run.binding().customer()) else {

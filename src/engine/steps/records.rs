@@ -94,7 +94,7 @@ impl Engine {
         self.parts.entropy.fill(&mut seed)?;
         let seed = Seed::new(seed);
         let mut rounds = 0_u32;
-        while let Some(first) = todo.first() {
+        while let Some(opened_at) = todo.first().map(|run| run.new.opened_at) {
             rounds += 1;
             if rounds > MOST_ROUNDS {
                 // The case stays open and can be resumed. A store that never finishes becomes visible.
@@ -105,9 +105,12 @@ impl Engine {
                 );
                 return Ok(());
             }
+            todo = self.without_held(todo, rounds == 1).await?;
+            if todo.is_empty() {
+                return Ok(());
+            }
             let targets = todo.iter().map(|run| run.target()).collect();
-            let request =
-                EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), first.new.opened_at);
+            let request = EraseRequest::new(targets, Arc::clone(treatment), seed.clone(), opened_at);
             let answers = match self.parts.store.erase(&request).await {
                 Ok(answers) => answers,
                 Err(error @ StoreError::Treatment { .. }) => {
@@ -124,6 +127,21 @@ impl Engine {
             todo = self.take_answers(todo, answers).await?;
         }
         Ok(())
+    }
+
+    /// The cases that no hold keeps from the next part of their records.
+    async fn without_held<'r, 'e>(
+        &self,
+        mut runs: Vec<&'r mut Run<'e, ErasureWork>>,
+        is_first: bool,
+    ) -> Result<Vec<&'r mut Run<'e, ErasureWork>>, Error> {
+        self.rest_held(runs.iter_mut().map(|run| &mut **run)).await?;
+        for run in runs.iter_mut().filter(|run| !run.is_active() && is_first) {
+            // It was recorded that the step begins, and nothing was touched.
+            run.note(Event::Refused { step: Step::Records })?;
+        }
+        runs.retain(|run| run.is_active());
+        Ok(runs)
     }
 
     /// Whether a duty may keep records that are found by a value. They cannot be found after the customer's own value

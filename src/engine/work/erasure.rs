@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::anonymise::Unbound;
 use crate::case::{Because, DeactivationOutcome, Hindrance, Progress};
-use crate::customer::{Customer, Expected, Status};
+use crate::customer::{Customer, Expected, HoldId, Status};
 use crate::digest::Digest;
 use crate::engine::drive::Batch;
 use crate::engine::run::{Run, Work, by_a_guard, wait_all};
@@ -121,6 +121,12 @@ impl Run<'_, ErasureWork> {
         (archived && !facts.status.is_archived()).then_some(Because::BroughtBack)
     }
 
+    /// The holds in the facts that keep what the case would touch.
+    fn held(&self) -> Vec<HoldId> {
+        let held = self.work.facts.iter().flat_map(|facts| &facts.held);
+        held.filter(|held| self.work.treatment.touches(&held.classes)).map(|held| held.hold.clone()).collect()
+    }
+
     /// The customer to erase, and the expected facts.
     pub(in crate::engine) fn target(&self) -> Target {
         let gone = || Expected { revision: Customer::new("", "").revision(), status: Status::Archived };
@@ -181,10 +187,11 @@ impl Engine {
         let ids: Vec<_> = runs.iter().map(|run| run.binding().customer().clone()).collect();
         let mut facts = match self.facts(&ids).await {
             Ok(facts) => facts,
-            Err(error) => {
+            Err(Error::Store(error)) => {
                 wait_all(runs.iter_mut().map(|run| &mut **run), &Step::Deactivate, error);
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
         for run in runs.iter_mut() {
             let facts = facts.remove(run.binding().customer());
@@ -193,6 +200,11 @@ impl Engine {
                 self.block(run, by_a_guard(Step::Records, Hindrance::OtherDataMap)).await?;
             } else {
                 run.work.facts = facts;
+                // A hold that was placed a moment ago. The decision would not fit the plan any more, and the case is
+                // to go on when the hold is lifted.
+                if !run.progress.is_irreversible() {
+                    run.rest(run.held());
+                }
             }
         }
         let known: Vec<&Customer> = runs.iter().filter_map(|run| run.work.facts.as_ref()).collect();

@@ -121,12 +121,13 @@ impl AtGateways for ProfileWork {
         let ids: Vec<CustomerId> = runs.iter().filter_map(|run| customer(run)).collect();
         let facts = match engine.facts(&ids).await {
             Ok(facts) => facts,
-            Err(error) => {
+            Err(Error::Store(error)) => {
                 let Some(first) = runs.first() else { return Ok(()) };
                 let step = Step::Gateway(first.work.row().gateway.clone());
                 wait_all(runs.iter_mut().map(|run| &mut **run), &step, error);
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
         for run in runs {
             if let Some(matched) = run.work.matched.as_mut()

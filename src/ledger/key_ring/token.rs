@@ -76,6 +76,10 @@ pub(crate) enum TokenOf {
         customer: CustomerId,
         registered: Option<DateTime<Utc>>,
     },
+    /// A person who is no customer, by the digest of an address.
+    Person {
+        address: Digest,
+    },
     /// A profile, by the digest of its id, so that the same profile is recognised later.
     Profile {
         gateway: GatewayName,
@@ -84,8 +88,14 @@ pub(crate) enum TokenOf {
 }
 
 impl TokenOf {
-    /// The bytes for the HMAC: each part with its length before it. The first part of a profile's message is a fixed
-    /// word. A customer's message never has this form, because its third part has 8 bytes or is left out.
+    /// A person who is no customer. Mail servers compare addresses without case, as far as they agree.
+    pub(crate) fn of_address(address: &str) -> Self {
+        Self::Person { address: Digest::of_bytes(address.trim().to_lowercase().as_bytes()) }
+    }
+
+    /// The bytes for the HMAC: each part with its length before it. The first part of a profile's message, and the first
+    /// two of a person's, are fixed words. A customer's message never has these forms, because its third part has 8 bytes
+    /// or is left out.
     pub(super) fn message(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut add = |part: &[u8]| {
@@ -99,6 +109,11 @@ impl TokenOf {
                 if let Some(instant) = registered {
                     add(&instant.timestamp().to_be_bytes());
                 }
+            }
+            Self::Person { address } => {
+                add(b"person");
+                add(b"address");
+                add(address.as_bytes());
             }
             Self::Profile { gateway, profile } => {
                 add(b"gateway profile");
@@ -114,6 +129,7 @@ impl Debug for TokenOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Customer { .. } => "TokenOf::Customer(…)",
+            Self::Person { .. } => "TokenOf::Person(…)",
             Self::Profile { .. } => "TokenOf::Profile(…)",
         })
     }

@@ -25,7 +25,9 @@ const HEAD: &str = "CREATE TABLE IF NOT EXISTS head (
 pub(super) const FORMATS: [&str; 1] = [FIRST];
 
 /// Texts are compared byte by byte, so that ids have the same order on every server. Triggers refuse every change of
-/// an entry. Terms that many open cases share, and circumstances that many closed cases share, are stored once.
+/// an entry. Terms that many open cases share, and circumstances that many closed cases share, are stored once. The key
+/// of a hold is wiped when the hold is lifted. `who` of a request is wiped when the request ends; of a request that is
+/// forgotten, the id stays.
 const FIRST: &str = r#"
     CREATE TABLE treatment (digest text COLLATE "C" PRIMARY KEY, body text NOT NULL);
     CREATE TABLE terms (digest text COLLATE "C" PRIMARY KEY, body text NOT NULL);
@@ -61,6 +63,27 @@ const FIRST: &str = r#"
         under text COLLATE "C" REFERENCES circumstances (digest)
     );
     CREATE TABLE entry_key (key bytea NOT NULL, seq bigint NOT NULL REFERENCES entry (seq), PRIMARY KEY (key, seq));
+    CREATE TABLE hold (id text COLLATE "C" PRIMARY KEY, key text COLLATE "C", stands boolean NOT NULL, body text NOT NULL);
+    CREATE INDEX hold_key ON hold (key) WHERE stands;
+    CREATE INDEX hold_stands ON hold (id) WHERE stands;
+    CREATE TABLE request (
+        id text COLLATE "C" PRIMARY KEY,
+        body text,
+        who text,
+        notes bigint NOT NULL,
+        stage text NOT NULL,
+        due text COLLATE "C",
+        ended text COLLATE "C"
+    );
+    CREATE INDEX request_stage ON request (stage, id) WHERE ended IS NULL;
+    CREATE INDEX request_due ON request (due) WHERE due IS NOT NULL;
+    CREATE INDEX request_ended ON request (ended) WHERE body IS NOT NULL AND ended IS NOT NULL;
+    CREATE TABLE request_note (
+        request text COLLATE "C" NOT NULL REFERENCES request (id),
+        n bigint NOT NULL,
+        body text NOT NULL,
+        PRIMARY KEY (request, n)
+    );
     CREATE TABLE ration (name text COLLATE "C" PRIMARY KEY, taken bigint NOT NULL);
     CREATE TABLE tree (seq bigint PRIMARY KEY REFERENCES entry (seq), hashes bytea NOT NULL);
     CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS

@@ -22,7 +22,9 @@ mod book;
 mod connection;
 mod entries;
 mod format;
+mod holds;
 mod ration;
+mod register;
 #[cfg(feature = "checkpoints")]
 mod tree;
 

@@ -88,6 +88,7 @@ pub(super) fn check(
         name: document.name.clone(),
         words: document.words.clone(),
         owners: document.owners.clone(),
+        requests_kept: document.requests_kept,
         ownerless,
         everyone: Arc::new(everyone),
         tenants,

@@ -164,7 +164,7 @@ fn read_basis(reader: &mut Reader, path: &str, table: &Map<String, Json>) -> Opt
     })
 }
 
-fn read_period(reader: &mut Reader, path: &str, value: &Json) -> Option<Period> {
+pub(super) fn read_period(reader: &mut Reader, path: &str, value: &Json) -> Option<Period> {
     let period = reader.text(path, value)?.parse::<Period>();
     period.map_err(|error| reader.problem(path, "is no period", error.to_string())).ok()
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::effective::{TABLES, put_over};
 use super::{
-    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Policy, PrivacyLaw, Trigger, TriggerRule,
-    Words, check,
+    BlastRadius, Duty, FiscalYearEnd, Guard, GuardRule, Limit, Period, Policy, PrivacyLaw, Trigger,
+    TriggerRule, Words, check,
 };
 use crate::anonymise::Strategies;
 use crate::customer::TenantId;
@@ -85,6 +85,8 @@ pub struct PolicyDocument {
     aside: Map<String, Json>,
     /// Who is responsible for the erasure, by class. The name `default` stands for every class without an entry.
     pub(in crate::policy) owners: BTreeMap<String, String>,
+    /// How long a request that has ended is kept in the register.
+    pub(in crate::policy) requests_kept: Option<Period>,
     pub(in crate::policy) digest: Digest,
 }
 
@@ -156,7 +158,7 @@ const TENANT_KEYS: [&str; 13] = [
 ];
 
 fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
-    let own = ["version", "name", "tenants", "language", "words", "owners"];
+    let own = ["version", "name", "tenants", "language", "words", "owners", "requests_kept"];
     let keys: Vec<&str> = own.into_iter().chain(TENANT_KEYS).collect();
     let mended = reader.mended("", value, &keys);
     let table = reader.table("", &mended, &keys)?;
@@ -164,21 +166,30 @@ fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
     let name = table.get("name").and_then(|name| reader.text("name", name)).map(str::to_owned);
     let words = words::read_words(reader, table);
     let owners = table.get("owners").map_or(Some(BTreeMap::new()), |value| read_owners(reader, value));
+    let kept = table.get("requests_kept");
+    let requests_kept = kept.map(|value| duties::read_period(reader, "requests_kept", value));
     let mut everyone = table.clone();
     let entries = everyone.remove("tenants");
-    // What letters say decides nothing, so it is no part of the rules in force.
-    let aside = ["language", "words", "owners"].into_iter().filter_map(|key| everyone.remove_entry(key));
+    // What letters say, and how long requests are kept, decides nothing, so it is no part of the rules in force.
+    let aside = ["language", "words", "owners", "requests_kept"]
+        .into_iter()
+        .filter_map(|key| everyone.remove_entry(key));
     let aside: Map<String, Json> = aside.collect();
     let everyone = Json::Object(everyone);
     let rules = read_rules(reader, &everyone);
     let tenants = entries.map_or(Some(BTreeMap::new()), |entries| read_tenants(reader, &everyone, &entries));
     let (words, owners) = (words?, owners?);
+    let requests_kept = match requests_kept {
+        Some(period) => Some(period?),
+        None => None,
+    };
     Some(PolicyDocument {
         name,
         rules: rules?,
         tenants: tenants?,
         words,
         owners,
+        requests_kept,
         aside,
         digest: Digest::of(value),
     })

@@ -10,13 +10,14 @@ use crate::anonymise::Seed;
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::DataMap;
 use crate::digest::Digest;
+use crate::request::RequestId;
 use crate::store::by_record::fits;
 use crate::store::sql::{NoTable, Work, values};
 use crate::store::{
     Batch, Census, CensusRequest, Cursor, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased,
-    KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest, Page, PageRequest,
-    Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally, TallyRequest,
-    UncertainMention,
+    Inbox, InboxRow, KeepsMark, ListUncertain, Mark, OwnerlessErased, OwnerlessRecords, OwnerlessRequest,
+    Page, PageRequest, Reactivated, Reactivation, RecordStore, Scrub, StoreError, TakeCensus, Tally,
+    TallyRequest, UncertainMention,
 };
 
 #[async_trait]
@@ -150,6 +151,21 @@ impl KeepsMark for PostgresStore {
         let raised =
             self.call(doing, move |frame, session| frame.raise_ledger_mark(session, from, to)).await?;
         raised.map_err(|NoTable| StoreError::NoMarkTable { doing })
+    }
+}
+
+#[async_trait]
+impl Inbox for PostgresStore {
+    async fn read_inbox(&self, after: Option<&RequestId>, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        let doing = "reading the inbox";
+        let after = after.map(|id| id.as_str().to_owned()).unwrap_or_default();
+        let rows = self.call(doing, move |frame, session| frame.inbox(session, &after, limit)).await?;
+        rows.map_err(|NoTable| StoreError::NoInboxTable { doing })
+    }
+
+    async fn clear_inbox(&self, rows: &[RequestId]) -> Result<(), StoreError> {
+        let rows = rows.to_vec();
+        self.call("clearing the inbox", move |frame, session| frame.clear_inbox(session, &rows)).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::draft::free_name;
 use super::map::{FieldMap, Ignored, SqlMap};
 use super::mend::Mended;
 use super::paste::{fields_block, ignore_block, names};
-use super::run::MARK;
+use super::run::{INBOX, MARK};
 use super::schema::{Schema, Table};
 use super::tokens::TriggerEvent;
 use super::way::Binder;
@@ -342,7 +342,8 @@ fn check_virtual(reader: &mut Reader, map: &SqlMap, schema: &Schema) {
     }
 }
 
-/// Tables that the map does not mention. The table of the mark is this crate's own, and holds nothing about people.
+/// Tables that the map does not mention. The tables of the mark and of the inbox are this crate's own. The mark holds
+/// nothing about people, and the rows of the inbox go into the register.
 pub(super) fn beside<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<&'s str> {
     let others = schema.others.iter().map(|other| other.name.as_str());
     schema
@@ -351,6 +352,7 @@ pub(super) fn beside<'s>(map: &SqlMap, schema: &'s Schema) -> Vec<&'s str> {
         .chain(others)
         .filter(|name| {
             !name.eq_ignore_ascii_case(MARK)
+                && !name.eq_ignore_ascii_case(INBOX)
                 && !is_mapped(map, name)
                 && !is_ignored(map, name)
                 && indexed(map, schema, name).is_none()

@@ -354,7 +354,7 @@ mod written;
 
 pub use map::SqlMap;
 pub use notes::Note;
-pub use run::MARK_TABLE;
+pub use run::{INBOX_TABLE, MARK_TABLE};
 
 pub(crate) use bind::Bound;
 pub(crate) use cell::Cell;

@@ -5,9 +5,10 @@ use async_trait::async_trait;
 use super::{Fault, Faulty, said};
 use crate::customer::{Customer, CustomerId, Identifiers};
 use crate::data_map::DataMap;
+use crate::request::RequestId;
 use crate::store::{
-    Batch, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Page, PageRequest, Reactivated,
-    Reactivation, RecordStore, StoreError, TakeCensus, Tally, TallyRequest,
+    Batch, CustomerStore, Deactivated, Deactivation, EraseRequest, Erased, Inbox, InboxRow, Page,
+    PageRequest, Reactivated, Reactivation, RecordStore, StoreError, TakeCensus, Tally, TallyRequest,
 };
 
 pub(super) fn lost(doing: &'static str) -> impl Fn(Fault) -> StoreError {
@@ -53,5 +54,16 @@ impl<T: CustomerStore> CustomerStore for Faulty<T> {
 
     async fn reactivate(&self, batch: &[Reactivation]) -> Result<Batch<Reactivated>, StoreError> {
         self.call("reactivate", self.inner.reactivate(batch), lost("reactivating customers")).await
+    }
+}
+
+#[async_trait]
+impl<T: Inbox> Inbox for Faulty<T> {
+    async fn read_inbox(&self, after: Option<&RequestId>, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        self.call("read_inbox", self.inner.read_inbox(after, limit), lost("reading the inbox")).await
+    }
+
+    async fn clear_inbox(&self, rows: &[RequestId]) -> Result<(), StoreError> {
+        self.call("clear_inbox", self.inner.clear_inbox(rows), lost("clearing the inbox")).await
     }
 }

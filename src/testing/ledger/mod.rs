@@ -12,7 +12,9 @@ use crate::ledger::Ledger;
 
 mod case_book;
 mod entries;
+mod holds;
 mod rations;
+mod requests;
 mod samples;
 
 use samples::{Samples, noon};
@@ -21,6 +23,8 @@ use samples::{Samples, noon};
 const LEASE: Duration = Duration::from_secs(600);
 
 /// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook) and [`Rations`](crate::ledger::Rations) promise, on ledgers that are new.
+/// Checks what [`Ledger`], [`CaseBook`](crate::ledger::CaseBook), [`HoldBook`](crate::ledger::HoldBook) and
+/// [`Register`](crate::ledger::Register) promise, on ledgers that are new.
 ///
 /// `open` is called several times. Each time it gives an empty ledger whose leases run out by the clock that it gets.
 ///
@@ -58,6 +62,8 @@ where
     fresh().await.appends().await?;
     fresh().await.finds().await?;
     fresh().await.rations().await?;
+    fresh().await.holds().await?;
+    fresh().await.registers().await?;
     fresh().await.shows_nobody().await
 }
 
@@ -80,7 +86,12 @@ impl Bench<'_> {
         let cases = [one.new.clone(), two.new.clone(), self.samples.profile.clone()];
         let fence = works("open", self.ledger.open(&cases, &case_book::lease("one")).await)?.fence;
         works("close", self.ledger.close(fence, &[Arc::clone(&one.closed)]).await)?;
-        let shown = format!("{:?}", self.ledger);
+        let holds = self.some_holds()?;
+        for hold in &holds {
+            works("place_hold", self.ledger.place_hold(hold).await)?;
+        }
+        let requests = self.with_requests().await?;
+        let shown = format!("{:?} {holds:?} {requests:?}", self.ledger);
         let place = Samples::persons().position(|person| shown.contains(person));
         Law::LedgerShowsNobody.hold(place.is_none(), format_args!("the id of person {place:?}"))
     }

@@ -3,6 +3,7 @@
 pub(crate) mod as_done;
 pub(crate) mod end_to_end;
 pub(crate) mod expire;
+pub(crate) mod holds;
 pub(crate) mod interruption;
 pub(crate) mod limits;
 pub(crate) mod mandates;
@@ -11,6 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod operator_sweep;
 pub(crate) mod refusal;
 pub(crate) mod replay;
+pub(crate) mod requests;
 pub(crate) mod review;
 pub(crate) mod sweep;
 pub(crate) mod sweep_model;

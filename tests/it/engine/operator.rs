@@ -10,6 +10,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod holds;
+
 /// What is stored of customer 1. None of it may be printed, recorded, or left in a file after a scrub.
 const PERSON: [&str; 16] = [
     "Zuzannah",
@@ -199,7 +201,7 @@ impl Shop {
 
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(binary());
-        command.current_dir(self.folder.path()).args([name, "--database", "shop.sqlite"]);
+        command.current_dir(self.folder.path()).args(name.split(' ')).args(["--database", "shop.sqlite"]);
         command.arg("--map").arg(&self.map).arg("--policy").arg(&self.policy);
         command
     }

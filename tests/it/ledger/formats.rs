@@ -224,13 +224,11 @@ async fn what_a_later_release_wrote_is_refused() {
     let error = Review::from_csv(row.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("column format: is not 1"), "{error}");
     let path = folder.path().join("later.sqlite");
-    let later = read("ledger_erasures.sql").replace("PRAGMA user_version = 1", "PRAGMA user_version = 2");
+    let later = read("ledger_erasures.sql").replace("PRAGMA user_version = ", "PRAGMA user_version = 90");
     Connection::open(&path).unwrap().execute_batch(&later).unwrap();
     let error = SqliteLedger::open_existing(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("the ledger has format 2, and this release reads 1; use a later release"),
-        "{error}"
-    );
+    assert!(error.contains("the ledger has format 90"), "{error}");
+    assert!(error.contains("and this release reads"), "{error}");
     let path = folder.path().join("entry.sqlite");
     let later = read("ledger_erasures.sql").replace("'{\"format\":1,", "'{\"format\":7,");
     Connection::open(&path).unwrap().execute_batch(&later).unwrap();

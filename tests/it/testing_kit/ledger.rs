@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use relinquish::Digest;
 use relinquish::ledger::{
-    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Lease, Ledger, LedgerError,
-    ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Ration, Rations, Scrubbed, SqliteLedger, Taken,
+    CaseBook, CaseEvent, Claimed, ClosedCase, Entry, EntryBody, Fence, Find, Hold, HoldId, Lease, Ledger,
+    LedgerError, ListedCase, MemoryLedger, NewCase, Opened, OpenedCases, Ration, Rations, Scrubbed,
+    SqliteLedger, Taken,
 };
 use relinquish::plan::CaseId;
+use relinquish::request::{NewRequest, RequestId};
 use relinquish::testing::{self, Law, ManualClock};
 use relinquish::treatment::Treatment;
 
@@ -42,6 +44,10 @@ async fn sqlite() {
 async fn the_examples_own() {
     testing::ledger(|clock| async move { TextLedger::new(move || clock.now()) }).await.unwrap();
 }
+
+mod holds;
+mod requests;
+pub(super) mod tree;
 
 pub(super) const CAUGHT: &[Law] = &[
     Law::CaseOpensOnce,
@@ -81,6 +87,18 @@ pub(super) const CAUGHT: &[Law] = &[
     Law::RationsApart,
     Law::RationAllOrLeast,
     Law::RationHoldsForAll,
+    Law::HoldStands,
+    Law::HoldPlacedOnce,
+    Law::HoldsFoundByKey,
+    Law::HoldLifted,
+    Law::HoldLiftedOnce,
+    Law::HoldsListed,
+    Law::RequestReceivedOnce,
+    Law::NotesInOrder,
+    Law::NoteNeedsLast,
+    Law::EndWipesWho,
+    Law::RequestsListed,
+    Law::RequestsForgotten,
     Law::LedgerShowsNobody,
 ];
 
@@ -99,6 +117,10 @@ struct Wrong {
     /// What the lease clock shows, where it does not show the time.
     stopped: Arc<Mutex<Option<DateTime<Utc>>>>,
     seen: Mutex<Seen>,
+    /// Holds that come back otherwise than they were kept.
+    otherwise: Mutex<BTreeMap<HoldId, Hold>>,
+    /// Requests as they were received.
+    asked: Mutex<BTreeMap<RequestId, NewRequest>>,
 }
 
 #[derive(Default)]
@@ -129,7 +151,15 @@ impl Wrong {
         // One whose leases never end has a clock of its own.
         let inner = MemoryLedger::new();
         let inner = if law == Law::LeaseEnds { inner } else { inner.lease_clock(now) };
-        Self { inner, law, clock, stopped, seen: Mutex::default() }
+        Self {
+            inner,
+            law,
+            clock,
+            stopped,
+            seen: Mutex::default(),
+            otherwise: Mutex::default(),
+            asked: Mutex::default(),
+        }
     }
 
     fn is(&self, law: Law) -> bool {

@@ -13,7 +13,6 @@ mod key_ring;
 mod ledger;
 pub(crate) mod own_strategy;
 mod repository;
-mod tree;
 
 /// Persons of the tests, and of the contracts. No message shows any.
 const PERSONS: [&str; 6] =
@@ -39,8 +38,8 @@ const CAUGHT: [&[Law]; 11] = [
     gateway::CAUGHT_LISTING,
     key_ring::CAUGHT,
     ledger::CAUGHT,
+    ledger::tree::CAUGHT,
     repository::CAUGHT,
-    tree::CAUGHT,
     own_strategy::CAUGHT,
     own_strategy::CAUGHT_ELSEWHERE,
 ];

@@ -114,7 +114,7 @@ fn request() -> Request {
     Request::new("R-17", day("2026-05-20"))
 }
 
-fn refusal(policy: &Policy, decision: &Decision) -> Result<String, LetterError> {
+pub(crate) fn refusal(policy: &Policy, decision: &Decision) -> Result<String, LetterError> {
     let letter = letter::refusal(&head(policy), &request(), policy.everyone(), decision)?;
     Ok(letter.to_string())
 }

@@ -26,6 +26,7 @@ mod drift;
 mod erase;
 mod facts;
 mod identifiers;
+mod inbox;
 mod mark;
 mod mentions;
 mod ownerless;
@@ -38,6 +39,8 @@ mod unclaimed;
 pub(crate) use census::{date_forms, is_unsearchable};
 pub(crate) use erase::Work;
 use facts::Facts;
+pub(crate) use inbox::INBOX;
+pub use inbox::INBOX_TABLE;
 pub use mark::MARK_TABLE;
 pub(crate) use mark::{MARK, NoTable};
 

@@ -21,6 +21,7 @@ CREATE TABLE event (
         last INTEGER NOT NULL,
         body TEXT NOT NULL
     );
+CREATE TABLE hold (id TEXT PRIMARY KEY, key TEXT, stands INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE open_case (
         no INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -31,6 +32,21 @@ CREATE TABLE open_case (
         fence INTEGER
     );
 CREATE TABLE ration (name TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE request (
+        id TEXT PRIMARY KEY,
+        body TEXT,
+        who TEXT,
+        notes INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        due TEXT,
+        ended TEXT
+    ) WITHOUT ROWID;
+CREATE TABLE request_note (
+        request TEXT NOT NULL REFERENCES request (id),
+        n INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (request, n)
+    ) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tree (seq INTEGER PRIMARY KEY REFERENCES entry (seq), hashes BLOB NOT NULL);
@@ -65,6 +81,11 @@ CREATE TRIGGER entry_stays BEFORE DELETE ON entry
 CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
         BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE INDEX event_cases ON event (last, first);
+CREATE INDEX hold_key ON hold (key) WHERE stands;
+CREATE INDEX hold_stands ON hold (id) WHERE stands;
+CREATE INDEX request_due ON request (due) WHERE due IS NOT NULL;
+CREATE INDEX request_ended ON request (ended) WHERE body IS NOT NULL AND ended IS NOT NULL;
+CREATE INDEX request_stage ON request (stage, id) WHERE ended IS NULL;
 PRAGMA application_id = 1919708785;
-PRAGMA user_version = 1;
+PRAGMA user_version = 3;
 COMMIT;

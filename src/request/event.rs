@@ -1,0 +1,152 @@
+//! What is noted of a request.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::plan::letter::Language;
+use crate::plan::{Approval, CaseId, ExtensionReason, ReasonCode, StopReason};
+use crate::treatment::TreatmentName;
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Answer {
+    /// What was asked for is done.
+    Granted,
+    /// A part of it is done, and the rest is refused or deferred.
+    GrantedInPart,
+    /// It is refused (Art. 12(4) GDPR).
+    Refused,
+    /// There is nothing to do: the controller holds no data of the person.
+    NothingHeld,
+    /// The person has taken the request back.
+    Withdrawn,
+    /// Nobody could tell who asks (Art. 12(2) GDPR).
+    NotIdentified,
+}
+
+/// A kind of letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LetterKind {
+    /// The receipt is confirmed.
+    Receipt,
+    /// The person is asked for proof of identity, or what is meant.
+    Question,
+    /// The notice of extension (Art. 12(3) GDPR).
+    Extension,
+    /// What was done.
+    Confirmation,
+    /// The refusal (Art. 12(4) GDPR).
+    Refusal,
+}
+
+/// A letter that was sent. The text is not kept: it may say more than the register may know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentLetter {
+    /// The kind.
+    pub kind: LetterKind,
+    /// The language.
+    pub language: Language,
+    /// The day on which it was sent.
+    pub on: NaiveDate,
+    /// The digest of the text, if the host keeps the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+/// How the case of a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseEnd {
+    /// The customer was erased as planned.
+    Erased,
+    /// The case ended before anything was touched: the plan did not fit the facts any more, or a person cancelled it.
+    /// The request needs another approval.
+    WithoutEffect,
+}
+
+/// An event of a request. Every day is a day where the controller is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestEvent {
+    /// The person was asked for proof of identity.
+    IdentityAsked {
+        /// The day.
+        on: NaiveDate,
+    },
+    /// It is known who asks.
+    IdentityConfirmed {
+        /// The day.
+        on: NaiveDate,
+        /// How, by the host's own reference.
+        reference: ReasonCode,
+    },
+    /// The clock was stopped.
+    Stopped {
+        /// The day.
+        from: NaiveDate,
+        /// Why.
+        reason: StopReason,
+        /// The last day for the answer, as it was on that day.
+        due: NaiveDate,
+    },
+    /// The person was reminded of the question.
+    Reminded {
+        /// The day.
+        on: NaiveDate,
+    },
+    /// The clock goes on: the person has answered.
+    Resumed {
+        /// The day.
+        to: NaiveDate,
+    },
+    /// The period was extended, and the person was told.
+    Extended {
+        /// The day on which the person was told.
+        told: NaiveDate,
+        /// Why.
+        reason: ExtensionReason,
+        /// The last day for the answer, as it was on that day.
+        due: NaiveDate,
+    },
+    /// A person approved the plan of the erasure. The worker carries it out.
+    Approved {
+        /// The approval.
+        approval: Approval,
+        /// The treatment, if it is another one than that of the trigger `requested`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        treatment: Option<TreatmentName>,
+    },
+    /// The approved plan does not fit any more, so no case was opened. The request needs another approval.
+    NotApproved,
+    /// A case is about to be opened under this id.
+    Opened {
+        /// The case.
+        case: CaseId,
+    },
+    /// The case is closed.
+    Closed {
+        /// The case.
+        case: CaseId,
+        /// How it ended.
+        end: CaseEnd,
+    },
+    /// The request was decided.
+    Decided {
+        /// The day.
+        on: NaiveDate,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A letter was sent.
+    Sent(SentLetter),
+    /// The request has ended: the person has the answer. Who asked is wiped.
+    Ended {
+        /// The day.
+        on: NaiveDate,
+    },
+}

@@ -1,0 +1,218 @@
+//! Requests of data subjects: when each was received, what became of it, and by when the person must have an answer.
+//!
+//! A request is what was [received](NewRequest), and everything that was [noted](RequestEvent) since. All events
+//! together give the [`Request`] as it stands. Nothing in this module waits, reads a clock or calls another system. The
+//! [register](crate::ledger::Register) keeps requests, and the [engine](crate::Engine::receive) notes events.
+//!
+//! ```
+//! use relinquish::request::{Channel, NewRequest, Note, Request, RequestKind, Who};
+//! use relinquish::plan::Holidays;
+//!
+//! let who = Who::Customer { customer: "4711".into() };
+//! let received = "2026-11-02T09:30:00Z".parse()?;
+//! let new = NewRequest::new("r-1", RequestKind::Erasure, Channel::Web, who, received);
+//! let mut request = Request::of(&new);
+//! let holidays = Holidays::default();
+//! assert_eq!(request.due(&holidays), Some("2026-12-02".parse()?));
+//!
+//! // Nobody may approve an erasure before it is known who asks.
+//! for event in request.events_of(&Note::AskIdentity, "2026-11-04".parse()?, &holidays)? {
+//!     request.apply(&event)?;
+//! }
+//! assert_eq!(request.due(&holidays), None, "the clock stands still until the person has answered");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::customer::{CustomerId, TenantId};
+use crate::format::Format;
+use crate::name::{closed_name, open_name};
+use crate::plan::Regime;
+
+mod event;
+mod note;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Answer, CaseEnd, LetterKind, RequestEvent, SentLetter};
+pub use note::Note;
+pub use state::{Identity, OutOfTurn, Request, Stage};
+
+open_name! {
+    /// The id of a request. It must reveal nothing about the person, and must never be used again: take a random one.
+    RequestId
+}
+
+closed_name! {
+    /// The address of a person who is no customer: an e-mail address. Its `Debug` shows nothing.
+    Address
+}
+
+/// What a person asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RequestKind {
+    /// Erasure (Art. 17 GDPR).
+    Erasure,
+    /// Access (Art. 15 GDPR).
+    Access,
+    /// Portability (Art. 20 GDPR).
+    Portability,
+    /// Restriction (Art. 18 GDPR).
+    Restriction,
+    /// Objection (Art. 21 GDPR).
+    Objection,
+}
+
+/// How a request was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Channel {
+    /// In the host's own service: a form, a button.
+    Web,
+    /// By e-mail.
+    Email,
+    /// By post.
+    Post,
+    /// By telephone.
+    Phone,
+    /// In person.
+    InPerson,
+}
+
+/// Writes and reads each value of an enum by its name.
+macro_rules! named {
+    ($name:ident { $($value:ident = $text:literal),* $(,)? }) => {
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
+            /// The name, as it is written.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $text),* }
+            }
+
+            /// The value with this name.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+named!(RequestKind {
+    Erasure = "erasure",
+    Access = "access",
+    Portability = "portability",
+    Restriction = "restriction",
+    Objection = "objection",
+});
+
+named!(Channel { Web = "web", Email = "email", Post = "post", Phone = "phone", InPerson = "in_person" });
+
+/// Who asks. It is all that the register knows of the person, and it is wiped when the request ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// A customer, by the host's own id.
+    Customer {
+        /// The id.
+        customer: CustomerId,
+    },
+    /// A person who is no customer, by an address.
+    Person {
+        /// The address.
+        address: Address,
+    },
+}
+
+/// A request as it was received.
+///
+/// Its JSON has a `format`, so a host's own register can store this JSON. It names nobody: [`who`](Self::who) asks is
+/// stored apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NewRequest {
+    format: Format<1>,
+    /// The id of the request.
+    pub id: RequestId,
+    /// What the person asks for.
+    pub kind: RequestKind,
+    /// How the request was received.
+    pub channel: Channel,
+    /// When the request was received.
+    pub received_at: DateTime<Utc>,
+    /// The day on which the request was received, where the controller is. The clock counts from this day.
+    pub received_on: NaiveDate,
+    /// The law that sets the period.
+    pub regime: Regime,
+    /// The tenant, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// The token under which the request is kept when it has ended. `None` if the ledger's key ring was never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Who asks. `None` when the request has ended.
+    #[serde(skip)]
+    pub who: Option<Who>,
+}
+
+impl NewRequest {
+    /// A request. The clock counts from the day in UTC, and under the GDPR, unless the other methods say otherwise.
+    pub fn new(
+        id: impl Into<RequestId>,
+        kind: RequestKind,
+        channel: Channel,
+        who: Who,
+        received_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            format: Format,
+            id: id.into(),
+            kind,
+            channel,
+            received_at,
+            received_on: received_at.date_naive(),
+            regime: Regime::Eu,
+            tenant: None,
+            subject: None,
+            who: Some(who),
+        }
+    }
+
+    /// Sets the day from which the clock counts.
+    #[must_use]
+    pub fn received_on(self, day: NaiveDate) -> Self {
+        Self { received_on: day, ..self }
+    }
+
+    /// Sets the law that sets the period.
+    #[must_use]
+    pub fn under(self, regime: Regime) -> Self {
+        Self { regime, ..self }
+    }
+
+    /// The same request without who asks, as the register keeps it when the request has ended.
+    #[must_use]
+    pub fn without_who(self) -> Self {
+        Self { who: None, ..self }
+    }
+
+    /// Whether another request under the same id is the same one, as far as can be said without naming the person.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.kind, self.channel, self.received_at) == (other.kind, other.channel, other.received_at)
+    }
+}

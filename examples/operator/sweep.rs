@@ -101,7 +101,9 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
     if let Some((file, path)) = out {
         file.finish().map_err(unwritable(path))?;
         let shown = path.display();
-        text.push(format!("  written to {shown}: strike rows out, then: approve --review {shown} --approver …"));
+        text.push(format!(
+            "  written to {shown}: strike rows out, then: approve --review {shown} --approver …"
+        ));
     }
     Ok(Answer::done(text.join("\n"), found.json()))
 }
@@ -195,7 +197,8 @@ fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
-    let text = fs::read_to_string(path).map_err(|source| Failure::Unreadable { file: path.to_owned(), source })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| Failure::Unreadable { file: path.to_owned(), source })?;
     serde_json::from_str(&text).map_err(|source| Failure::NoApproval { file: path.to_owned(), source })
 }
 
@@ -268,7 +271,11 @@ pub(crate) fn stand(args: &StandArgs) -> Result<Answer, Failure> {
     }
     let said = json!(standing);
     write_json(&args.out, &said)?;
-    let text = format!("approved until {}: {limits}; then: run --standing {}", standing.expires_at(), args.out.display());
+    let text = format!(
+        "approved until {}: {limits}; then: run --standing {}",
+        standing.expires_at(),
+        args.out.display()
+    );
     Ok(Answer::done(text, said))
 }
 
@@ -354,12 +361,19 @@ struct Found {
 
 impl Found {
     fn add(&mut self, event: SweepEvent) {
-        let since = |day: Option<chrono::NaiveDate>| day.map_or_else(String::new, |day| format!(", due since {day}"));
+        let since =
+            |day: Option<chrono::NaiveDate>| day.map_or_else(String::new, |day| format!(", due since {day}"));
         match event {
             SweepEvent::Counted(counts) => self.counts = Some(*counts),
             SweepEvent::Blocked { customer, blocked, .. } => {
-                let why: Vec<String> = blocked.by.iter().map(|by| format!("{}; {}", by.why, by.way_out)).collect();
-                self.overdue.push(format!("{}{}: {}", customer.as_str(), since(blocked.since), why.join("; also: ")));
+                let why: Vec<String> =
+                    blocked.by.iter().map(|by| format!("{}; {}", by.why, by.way_out)).collect();
+                self.overdue.push(format!(
+                    "{}{}: {}",
+                    customer.as_str(),
+                    since(blocked.since),
+                    why.join("; also: ")
+                ));
             }
             SweepEvent::Unreadable(one) => {
                 let facts: Vec<&str> = one.facts.iter().map(String::as_str).collect();
@@ -418,7 +432,9 @@ impl Found {
 
     fn json(&self) -> Value {
         let asks = match &self.end {
-            Some(SweepEnd::Asks(too_far)) => Some(json!({ "hits": too_far.hits, "text": too_far.to_string() })),
+            Some(SweepEnd::Asks(too_far)) => {
+                Some(json!({ "hits": too_far.hits, "text": too_far.to_string() }))
+            }
             _ => None,
         };
         json!({
@@ -443,7 +459,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn tell(&self, event: &SweepEvent) {
-        let rate = |per_second: Option<u64>| per_second.map_or_else(String::new, |rate| format!(", {rate} a second"));
+        let rate = |per_second: Option<u64>| {
+            per_second.map_or_else(String::new, |rate| format!(", {rate} a second"))
+        };
         let line = match event {
             SweepEvent::Surveyed(so_far) => {
                 format!("surveyed {}, due {}{}", so_far.customers, so_far.due, rate(so_far.per_second))

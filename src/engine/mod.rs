@@ -76,8 +76,8 @@ pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotRepla
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
-    SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
+    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};

@@ -66,7 +66,10 @@ impl Drop for ReviewFile {
 }
 
 fn already_there() -> io::Error {
-    io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of this name; name another one, or move it away")
+    io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "there is a file of this name; name another one, or move it away",
+    )
 }
 
 #[cfg(unix)]

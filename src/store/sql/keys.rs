@@ -20,7 +20,8 @@ pub(crate) fn written(parts: &[Value]) -> Option<String> {
     }
     let texts: Option<Vec<String>> = parts.iter().map(part).collect();
     let texts = texts?;
-    let escaped: Vec<String> = texts.iter().map(|part| part.replace('%', "%25").replace(':', "%3A")).collect();
+    let escaped: Vec<String> =
+        texts.iter().map(|part| part.replace('%', "%25").replace(':', "%3A")).collect();
     Some(escaped.join(":"))
 }
 

@@ -36,8 +36,12 @@ impl Shop {
     }
 
     fn bare(&self, name: &str, arguments: &[&str]) -> Ran {
-        let output =
-            Command::new(binary()).current_dir(self.folder.path()).arg(name).args(arguments).output().unwrap();
+        let output = Command::new(binary())
+            .current_dir(self.folder.path())
+            .arg(name)
+            .args(arguments)
+            .output()
+            .unwrap();
         let ran = Ran {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -97,18 +101,29 @@ fn a_survey_is_checked_approved_and_run() {
     let shown = shop.bare("approve", &[&approve[..], &["--json"]].concat()).ends(0).json();
     assert_eq!(shown["customers"], 1);
     let digest = shown["digest"].as_str().unwrap();
-    shop.bare("approve", &[&approve[..], &["--digest", "6b1f"]].concat()).ends(2).says("64 hexadecimal digits");
+    shop.bare("approve", &[&approve[..], &["--digest", "6b1f"]].concat())
+        .ends(2)
+        .says("64 hexadecimal digits");
     let other = "0".repeat(64);
-    shop.bare("approve", &[&approve[..], &["--digest", &other]].concat()).ends(2).says("refused: the approval is for");
-    shop.run("run", &[&LEDGER[..], &["--review", "due.csv"]].concat()).ends(1).says("due.csv.approval.json cannot be read");
+    shop.bare("approve", &[&approve[..], &["--digest", &other]].concat())
+        .ends(2)
+        .says("refused: the approval is for");
+    shop.run("run", &[&LEDGER[..], &["--review", "due.csv"]].concat())
+        .ends(1)
+        .says("due.csv.approval.json cannot be read");
     shop.bare("approve", &[&approve[..], &["--digest", digest]].concat()).ends(0);
     // Another row is struck out after the approval.
     let confirmed = fs::read_to_string(shop.path("due.csv")).unwrap();
     fs::write(shop.path("due.csv"), confirmed.replace("\nx,2,", "\n,2,")).unwrap();
-    shop.run("run", &[&LEDGER[..], &["--review", "due.csv"]].concat()).ends(2).says("refused: the approval is for");
+    shop.run("run", &[&LEDGER[..], &["--review", "due.csv"]].concat())
+        .ends(2)
+        .says("refused: the approval is for");
     assert_eq!(shop.named(), [1, 2, 3, 4]);
     fs::write(shop.path("due.csv"), confirmed).unwrap();
-    shop.run("run", &[&LEDGER[..], &["--review", "due.csv", "--progress"]].concat()).ends(0).says("1 erased, 0 left").says("remaining 0");
+    shop.run("run", &[&LEDGER[..], &["--review", "due.csv", "--progress"]].concat())
+        .ends(0)
+        .says("1 erased, 0 left")
+        .says("remaining 0");
     assert_eq!(shop.named(), [2, 3, 4]);
     let again = shop.run("run", &[&LEDGER[..], &["--review", "due.csv", "--json"]].concat()).ends(2).json();
     let again = &again["refused"];
@@ -121,7 +136,10 @@ fn a_review_with_personal_columns_has_them_and_a_changed_row_is_refused() {
     let columns = ["--column", "personal.email", "--column", "since", "--semicolons", "--bom"];
     shop.run("survey", &[&["--out", "due.csv", "--planned-by", "op-1"], &columns[..]].concat()).ends(0);
     let text = fs::read_to_string(shop.path("due.csv")).unwrap();
-    assert!(text.starts_with("\u{feff}strike_out;customer;tenant;personal.email;since;planned_by;plan"), "{text}");
+    assert!(
+        text.starts_with("\u{feff}strike_out;customer;tenant;personal.email;since;planned_by;plan"),
+        "{text}"
+    );
     assert!(text.contains("maud.1@shop.test"), "{text}");
     fs::write(shop.path("due.csv"), text.replacen(";2;", ";3;", 1)).unwrap();
     let ran = shop.bare("approve", &["--review", "due.csv", "--approver", "op-2"]).ends(1);
@@ -133,7 +151,18 @@ fn a_review_with_personal_columns_has_them_and_a_changed_row_is_refused() {
 #[test]
 fn a_standing_approval_runs_within_its_limits() {
     let shop = shop(&[100, 200, 300, 400]);
-    let stand = ["--out", "standing.json", "--approver", "op-17", "--tenant", "north", "--per-run", "3", "--per-day", "3"];
+    let stand = [
+        "--out",
+        "standing.json",
+        "--approver",
+        "op-17",
+        "--tenant",
+        "north",
+        "--per-run",
+        "3",
+        "--per-day",
+        "3",
+    ];
     let ran = |more: &[&str]| shop.run("stand", &[&stand[..], more].concat());
     ran(&["--trigger", "requested", "--days", "30"]).ends(1).says("a person has to approve each review");
     ran(&["--trigger", "cancelled", "--days", "401"]).ends(2).says("400 days is the longest");

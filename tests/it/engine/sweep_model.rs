@@ -73,7 +73,9 @@ impl World {
     fn leaves(&mut self, id: i64, ago: i64) {
         let day = self.today() - TimeDelta::days(ago);
         self.known.get_mut(&id).unwrap().cancelled = Some(day);
-        self.shop.sql(&format!("UPDATE customers SET status = 'cancelled', cancelled_at = '{day}' WHERE id = {id}"));
+        self.shop.sql(&format!(
+            "UPDATE customers SET status = 'cancelled', cancelled_at = '{day}' WHERE id = {id}"
+        ));
     }
 
     fn any(&self, random: &mut Rng) -> i64 {
@@ -107,7 +109,9 @@ impl World {
         let erased = self.known.values().filter(|known| known.erased).count();
         let entries = self.shop.ledger().entries(0, usize::MAX).await.unwrap();
         let closed: Vec<_> = entries.iter().filter_map(|entry| entry.closed()).collect();
-        let of = |case: &&std::sync::Arc<relinquish::ledger::ClosedCase>| matches!(case.closing, Closing::Erased(_));
+        let of = |case: &&std::sync::Arc<relinquish::ledger::ClosedCase>| {
+            matches!(case.closing, Closing::Erased(_))
+        };
         assert_eq!(closed.iter().copied().filter(of).count(), erased, "one mandate for each: {history}");
         if allowed.is_none() {
             *self.spent.entry((self.today(), self.days)).or_default() += gone;
@@ -253,7 +257,10 @@ async fn history(seed: u64) -> [usize; 6] {
         // Nobody was erased who was not due: what the model calls due is decided by the state before.
         for (id, known) in &world.known {
             if known.erased && before.get(id).is_some_and(|was| !was.erased) {
-                assert!(world.due(&Known { erased: false, ..before[id].clone() }), "{id} was not due: {history}");
+                assert!(
+                    world.due(&Known { erased: false, ..before[id].clone() }),
+                    "{id} was not due: {history}"
+                );
                 did[5] += 1;
             }
         }

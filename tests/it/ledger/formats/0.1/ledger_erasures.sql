@@ -30,6 +30,7 @@ CREATE TABLE open_case (
         terms INTEGER NOT NULL REFERENCES terms (id),
         fence INTEGER
     );
+CREATE TABLE ration (name TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO circumstances VALUES ('5a2bcfeaace7ecb8f471f74602ccedc606f709eef0855ff539f08446fe08ccd2', '{"approved_at":"2026-11-21T12:00:00Z","backups":[],"closed_at":"2026-11-21T12:00:00Z","controller":"Fjord Broadband","crate_version":"0.1.0","key":"25e570b039a29470","mandate":"approval","opened_at":"2026-11-21T12:00:00Z","operator":"7b61dca74fb15ab7f3a732e3032241ee7779eeb4ca5924eee2844e90a39af515","rules":{"erasure":{"data_map":"56f0ca928b093ff0c1cf6c4d3ff5b6851d4e5820c65ed2b3fc50d50236c4abb8","guards":{"active_subscription":"clear","not_archived":"ignored","open_dispute":"clear","several_tenants":"clear","unpaid_invoice":"clear"},"policy":"35f5a32cf100fc0609cb5520da1ff3fa6df61047cf01ab6bc80dbeaf1edc90c2","privacy_law":"gdpr","tenant":"1","time_zone":"UTC","treatment":"clear","treatment_digest":"036d0735fddf80a1052d761d1c9a8ae2e5e2e9d4f74216c410500c1ea0d2e331","trigger":"requested"}},"scrubbable":true,"unmapped":[{"tables":["organisations"]}]}', '[["894f65ee3e229ed3de49517a61ffcfa6","operator-7"]]');

@@ -30,6 +30,7 @@ CREATE TABLE open_case (
         terms INTEGER NOT NULL REFERENCES terms (id),
         fence INTEGER
     );
+CREATE TABLE ration (name TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO circumstances VALUES ('0326af13352faf778b9cca52fb7210945afcf18608203abf6b7f53a5545a4193', '{"approved_at":"2026-11-21T12:00:00Z","backups":[],"closed_at":"2026-11-21T12:00:00Z","controller":"Fjord Broadband","crate_version":"0.1.0","key":null,"mandate":"approval","opened_at":"2026-11-21T12:00:00Z","operator":"9c80c1ad23cf8637f09af910efd42370a8161fd3243f01a2d2fbfff8244cb52c","rules":{"expiry":{"data_map":"56f0ca928b093ff0c1cf6c4d3ff5b6851d4e5820c65ed2b3fc50d50236c4abb8","policies":["35f5a32cf100fc0609cb5520da1ff3fa6df61047cf01ab6bc80dbeaf1edc90c2"]}},"scrubbable":false,"unmapped":[{"tables":["organisations"]}]}', '[["3c0aa07e53faf94668528c076af9a356","operator-7"]]');

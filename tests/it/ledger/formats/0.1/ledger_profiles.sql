@@ -30,6 +30,7 @@ CREATE TABLE open_case (
         terms INTEGER NOT NULL REFERENCES terms (id),
         fence INTEGER
     );
+CREATE TABLE ration (name TEXT PRIMARY KEY, taken INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE terms (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE treatment (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO circumstances VALUES ('51105bc3992adf7a92c4be7462e38749b99cb8c1b5f9fe792ee12a5b8ed170a4', '{"approved_at":"2026-11-21T12:00:00Z","backups":[],"closed_at":"2026-11-21T12:00:00Z","crate_version":"0.1.0","key":"25e570b039a29470","mandate":"approval","opened_at":"2026-11-21T12:00:00Z","operator":"b3f2ffd68206e0a1458cd91f21c0cd3536337016c69415a4244da996588e63b1","rules":"review","scrubbable":false,"unmapped":[]}', '[["ac3a7ccce0d2e7d1c684bbb1a01da066","operator-7"]]');

@@ -2,7 +2,8 @@
 //!
 //! # The way of a sweep
 //!
-//! 1. **Survey.** [`Engine::sweep`](crate::Engine::sweep) reads all customers, page by page, and decides about each. Nothing is touched.
+//! 1. **Survey.** [`Engine::sweep`](crate::Engine::sweep) reads all customers, page by page, and decides about each. Nothing is
+//!    touched. If the last census is too old, a new one is taken first.
 //! 2. **Blast radius.** If the run would hit more customers than the policy's [`blast_radius`](crate::policy#one-run) allows, it ends and
 //!    says whom it would have hit, by tenant, trigger and treatment.
 //! 3. **Run.** Batch by batch, whoever waits longest first: each customer is planned again, checked against the mandate, counted, and
@@ -20,7 +21,7 @@
 //! * **Drop it:** the cases in progress are finished by [`Engine::resume`](crate::Engine::resume). The next sweep finds the rest.
 //! * **Stop it:** [`StopHandle::stop`](crate::engine::StopHandle::stop) lets the batches in progress end. The last event then has a
 //!   [place](crate::engine::SweepPlace), and [`Engine::sweep_from`](crate::Engine::sweep_from) goes on there, in another process as well.
-//!   Under another policy or data map the survey begins anew.
+//!   Under another policy, data map or mandate the survey begins anew.
 //!
 //! # Who allows it
 //!

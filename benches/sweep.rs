@@ -133,6 +133,10 @@ fn measure(customers: usize) {
     println!("survey vs bare SELECT, {customers}: {:.3}", survey.as_secs_f64() / bare.as_secs_f64());
     println!("bare SELECT vs itself (A/A), {customers}: {:.3}", again.as_secs_f64() / bare.as_secs_f64());
     println!(
+        "survey vs SELECT that takes no value, {customers}: {:.3}",
+        survey.as_secs_f64() / look.as_secs_f64()
+    );
+    println!(
         "memory at most, {customers}: {:.2} MiB allocated by Rust",
         mebibytes(ALLOCATOR.max_allocated())
     );

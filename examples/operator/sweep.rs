@@ -42,7 +42,7 @@ pub(crate) struct SurveyArgs {
     /// Begin with a byte order mark, for spreadsheets that need one to read UTF-8
     #[arg(long)]
     bom: bool,
-    /// An opaque id of whoever makes the plans; a policy with four_eyes wants another one to approve
+    /// An opaque id of whoever makes the plans; a policy that asks for four eyes wants another one to approve
     #[arg(long, value_name = "ID", value_parser = opaque)]
     planned_by: Option<String>,
     /// Survey as of another day (2027-01-31) or instant (2027-01-31T12:00:00Z)
@@ -96,7 +96,7 @@ pub(crate) async fn survey(args: &SurveyArgs) -> Result<Answer, Failure> {
             break;
         }
     }
-    args.progress.end();
+    Progress::end();
     let mut text = found.text();
     if let Some((file, path)) = out {
         file.finish().map_err(unwritable(path))?;
@@ -213,13 +213,13 @@ pub(crate) struct StandArgs {
     /// An opaque id of whoever approves; it goes into the ledger
     #[arg(long, value_name = "ID", value_parser = opaque)]
     approver: String,
-    /// An opaque id of whoever drafted it; a policy with four_eyes wants another one than the approver
+    /// An opaque id of whoever drafted it; a policy that asks for four eyes wants another one than the approver
     #[arg(long, value_name = "ID", value_parser = opaque)]
     drafted_by: Option<String>,
     /// A tenant that it covers; can be given again
     #[arg(long = "tenant", value_name = "TENANT", required = true)]
     tenants: Vec<String>,
-    /// A trigger that it covers: cancelled, deleted, inactive, service_ended; can be given again
+    /// A trigger that it covers, such as cancelled or inactive; can be given again
     #[arg(long = "trigger", value_name = "NAME", required = true, value_parser = trigger)]
     triggers: Vec<Trigger>,
     /// How many customers one run may erase
@@ -341,7 +341,7 @@ async fn go(mut sweep: Sweep, progress: &Progress, found: &mut Found) -> Result<
         progress.tell(&event);
         found.add(event);
     }
-    progress.end();
+    Progress::end();
     Ok(())
 }
 
@@ -486,7 +486,7 @@ impl Progress {
         };
     }
 
-    fn end(&self) {
+    fn end() {
         let mut to = io::stderr();
         if to.is_terminal() {
             let _ = write!(to, "\r\u{1b}[K").and_then(|()| to.flush());

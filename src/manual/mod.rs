@@ -5,6 +5,7 @@
 //! | which lines to copy for your situation | [`cookbook`] |
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
+//! | how everybody who is due is erased, by schedule or after a review | [`sweeps`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
@@ -23,5 +24,6 @@ pub mod measured;
 pub mod policies;
 pub mod postgres;
 pub mod promises;
+pub mod sweeps;
 pub mod traps;
 pub mod values;

@@ -23,6 +23,11 @@ impl BlastRadius {
         self.share
     }
 
+    /// Whether there is a limit at all.
+    pub(super) fn limits_anything(&self) -> bool {
+        self.customers.is_some() || self.share.is_some()
+    }
+
     /// The number of customers that one run may hit, out of all customers.
     pub fn at_most(&self, all: u64) -> u64 {
         let share = self.share.map(|share| share.of(all));

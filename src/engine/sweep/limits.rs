@@ -10,6 +10,7 @@ use crate::engine::expiry::Pages;
 use crate::engine::{Engine, Error};
 use crate::ledger::{Ration, Taken};
 use crate::plan::{ApprovalError, ApprovedPlan, Mandate, StandingApproval};
+use crate::policy::Effective;
 
 impl Engine {
     /// A name for a run, which no other run on the same ledger has.
@@ -98,7 +99,7 @@ impl Engine {
 
     /// Whether a blast radius of the policy is a share of all customers.
     pub(super) fn needs_shares(&self) -> bool {
-        let mut limits = self.parts.policy.all().filter_map(|policy| policy.blast_radius());
+        let mut limits = self.parts.policy.all().filter_map(Effective::blast_radius);
         limits.any(|limit| limit.share().is_some())
     }
 

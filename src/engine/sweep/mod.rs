@@ -21,6 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt};
 
 use super::{Engine, Error};
+use crate::digest::Digest;
 use crate::hex;
 use crate::plan::review::{ApprovedReview, Column, ReviewCsv};
 use crate::plan::{Plan, StandingApproval};
@@ -49,6 +50,16 @@ pub enum SweepUnder {
     Standing(Box<StandingApproval>),
     /// An approved review: exactly the plans that were confirmed.
     Review(Box<ApprovedReview>),
+}
+
+impl SweepUnder {
+    /// The digest of what was approved.
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Standing(standing) => standing.digest(),
+            Self::Review(review) => review.approval().digest(),
+        }
+    }
 }
 
 impl From<StandingApproval> for SweepUnder {
@@ -174,13 +185,11 @@ impl Driver {
                 found
             }
         };
-        match &self.under {
-            Some(under) => self.run(under, found).await,
-            None => {
-                self.tell(SweepEvent::Ended(SweepEnd::Complete));
-                Ok(())
-            }
+        if let Some(under) = &self.under {
+            return self.run(under, found).await;
         }
+        self.tell(SweepEvent::Ended(SweepEnd::Complete));
+        Ok(())
     }
 
     /// Checks the mandate before anything is read.
@@ -222,7 +231,7 @@ impl Driver {
     }
 
     fn stopped(&self, at: At) {
-        let place = SweepPlace::new(&self.engine, self.run.clone(), at);
+        let place = SweepPlace::new(&self.engine, self.under.as_ref(), self.run.clone(), at);
         self.tell(SweepEvent::Ended(SweepEnd::Stopped(Box::new(place))));
     }
 
@@ -277,8 +286,8 @@ impl Engine {
         self.begin_sweep(Some(under.into()), None)
     }
 
-    /// Goes on with a sweep that was stopped. A changed policy or data map supersedes what had not begun: the survey
-    /// begins anew.
+    /// Goes on with a sweep that was stopped. A changed policy, data map or mandate supersedes what had not begun: the
+    /// survey begins anew.
     pub fn sweep_from(&self, place: SweepPlace, under: impl Into<SweepUnder>) -> Sweep {
         self.begin_sweep(Some(under.into()), Some(place))
     }
@@ -289,13 +298,11 @@ impl Engine {
     }
 
     fn begin_sweep(&self, under: Option<SweepUnder>, place: Option<SweepPlace>) -> Sweep {
-        let place = match place {
-            Some(place) => place.for_engine(self),
-            None => {
-                let at = At::Survey { after: None, found: Box::default() };
-                SweepPlace::new(self, self.run_name(), at)
-            }
+        let beginning = || {
+            let at = At::Survey { after: None, found: Box::default() };
+            SweepPlace::new(self, under.as_ref(), self.run_name(), at)
         };
+        let place = place.map_or_else(beginning, |place| place.for_engine(self, under.as_ref()));
         let (events, stop) = (Events::default(), StopHandle::default());
         let SweepPlace { run, at, .. } = place;
         let driver = Driver { engine: self.clone(), under, run, events: events.clone(), stop: stop.clone() };

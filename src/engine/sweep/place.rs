@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::SweepUnder;
 use super::event::{Hit, SweepCounts};
 use crate::customer::{Cursor, CustomerId, TenantId};
 use crate::digest::Digest;
@@ -18,7 +19,7 @@ use crate::treatment::TreatmentName;
 /// Where a stopped sweep goes on. It serialises, so that another process can go on.
 ///
 /// It holds the host's own ids of the customers who are still to be processed, so keep it as you keep the database.
-/// Under another policy or data map, the sweep begins anew: what has not begun is surveyed again.
+/// Under another policy, data map or mandate, the sweep begins anew: what has not begun is surveyed again.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SweepPlace {
     format: Format<1>,
@@ -26,6 +27,9 @@ pub struct SweepPlace {
     pub(super) run: String,
     policy: Digest,
     data_map: Digest,
+    /// The mandate, if the sweep has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    under: Option<Digest>,
     pub(super) at: At,
 }
 
@@ -108,19 +112,19 @@ impl DueCustomer {
 }
 
 impl SweepPlace {
-    pub(super) fn new(engine: &Engine, run: String, at: At) -> Self {
+    pub(super) fn new(engine: &Engine, under: Option<&SweepUnder>, run: String, at: At) -> Self {
         let policy = &engine.parts.policy;
-        Self { format: Format, run, policy: policy.digest(), data_map: policy.map_digest(), at }
+        let (policy, data_map) = (policy.digest(), policy.map_digest());
+        Self { format: Format, run, policy, data_map, under: under.map(SweepUnder::digest), at }
     }
 
-    /// The place for an engine: the place itself, or the beginning of the same run under another policy or data map.
-    pub(super) fn for_engine(self, engine: &Engine) -> Self {
-        let policy = &engine.parts.policy;
-        if (self.policy, self.data_map) == (policy.digest(), policy.map_digest()) {
-            self
-        } else {
-            Self::new(engine, self.run, At::Survey { after: None, found: Box::default() })
-        }
+    /// The place for an engine and a mandate: the place itself, or the beginning of the same run if the policy, the data map
+    /// or the mandate is another one.
+    pub(super) fn for_engine(self, engine: &Engine, under: Option<&SweepUnder>) -> Self {
+        let beginning = At::Survey { after: None, found: Box::default() };
+        let anew = Self::new(engine, under, self.run.clone(), beginning);
+        let is_same = (self.policy, self.data_map, self.under) == (anew.policy, anew.data_map, anew.under);
+        if is_same { self } else { anew }
     }
 
     /// The number of customers who are still to be processed, as far as the survey has found them.

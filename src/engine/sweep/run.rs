@@ -154,7 +154,9 @@ impl Driver {
             return Ok(Batch { not_begun: due, ..batch });
         }
         if shared.exhausted.load(Ordering::Relaxed) {
-            due.into_iter().for_each(|one| self.leave(&mut batch, one, WhyLeft::Limit));
+            for one in due {
+                self.leave(&mut batch, one, WhyLeft::Limit);
+            }
             return Ok(batch);
         }
         let customers: Vec<CustomerId> = due.iter().map(|one| one.customer.clone()).collect();

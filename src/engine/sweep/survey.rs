@@ -51,6 +51,7 @@ impl Driver {
         let now = engine.parts.clock.now();
         // Who goes on in the middle has not seen the tenants of the earlier pages.
         let mut sought = after.is_none().then(|| Sought::new(&engine.parts.policy, []));
+        engine.ensure_census().await?;
         let counted = engine.counted(now).await?;
         let rests = self.rests().await?;
         let not_covered = counted.not_covered();

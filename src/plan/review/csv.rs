@@ -166,7 +166,7 @@ impl ReviewCsv {
     pub fn header(&self) -> String {
         let chosen = self.columns.iter().map(ToString::to_string);
         let names = FIRST.map(str::to_owned).into_iter().chain(chosen).chain(LAST.map(str::to_owned));
-        let line = self.line_of(names.collect());
+        let line = self.line_of(&names.collect::<Vec<_>>());
         if self.mark { format!("\u{feff}{line}") } else { line }
     }
 
@@ -181,13 +181,13 @@ impl ReviewCsv {
             FIRST.map(str::to_owned).into_iter().chain(chosen).chain(LAST.map(str::to_owned)).collect();
         let row = row_digest(names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)));
         texts.push(row.to_string());
-        self.line_of(texts.iter().map(|text| cell(text)).collect())
+        self.line_of(&texts.iter().map(|text| cell(text)).collect::<Vec<_>>())
     }
 
-    fn line_of(&self, cells: Vec<String>) -> String {
+    fn line_of(&self, cells: &[String]) -> String {
         let mut writer = ::csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(Vec::new());
         // Memory takes every write, and a text is UTF-8.
-        let written = writer.write_record(&cells).ok().and_then(|()| writer.into_inner().ok());
+        let written = writer.write_record(cells).ok().and_then(|()| writer.into_inner().ok());
         written.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
     }
 }
@@ -209,7 +209,7 @@ impl Review {
     pub fn from_csv(bytes: &[u8]) -> Result<Self, Problems> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+        let count = |delimiter: u8| header.split(|byte| *byte == delimiter).count();
         let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|delimiter| count(*delimiter));
         let mut builder = ::csv::ReaderBuilder::new();
         let mut csv = builder.flexible(true).delimiter(delimiter.unwrap_or(b',')).from_reader(bytes);
@@ -268,8 +268,7 @@ const AGAIN: &str =
 
 impl Reading {
     fn row(&mut self, line: u64, names: &[&str], record: &::csv::StringRecord) {
-        let cells: Vec<(&str, &str)> =
-            names.iter().copied().zip(record.iter().map(|cell| text(cell.trim()))).collect();
+        let cells: Vec<(&str, &str)> = names.iter().copied().zip(record.iter().map(text)).collect();
         let get = |column: &str| cells.iter().find(|(name, _)| *name == column).map_or("", |(_, text)| *text);
         let mut refuse = |column: &str, what: &str, way_out: &str| {
             self.problems.push(Problem::new(format!("line {line}, column {column}"), what, way_out));
@@ -278,7 +277,7 @@ impl Reading {
             let what = "the line has another number of cells than the header";
             return refuse("row", what, AGAIN);
         }
-        match get(STRIKE_OUT).to_lowercase().as_str() {
+        match get(STRIKE_OUT).trim().to_lowercase().as_str() {
             "" => {}
             "x" => return,
             _ => return refuse(STRIKE_OUT, "is not x", "write x to strike the row out, or leave it empty"),

@@ -172,7 +172,7 @@ fn digest_of(plans: impl Iterator<Item = Digest>) -> Digest {
     let mut roots = roots.into_iter().rev();
     let last = roots.next().map(|(_, root)| root);
     let root = last.map(|last| roots.fold(last, |right, (_, left)| node(&left, &right)));
-    Digest::of(&("plans", 1, count, root.map(|root| crate::hex::encode(root))))
+    Digest::of(&("plans", 1, count, root.map(crate::hex::encode)))
 }
 
 fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {

@@ -198,7 +198,7 @@ fn read_document(reader: &mut Reader, value: &Json) -> Option<PolicyDocument> {
 fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     let table = value.as_object()?;
     let sweep = reader.required("", table, "sweep").and_then(|value| reader.boolean("sweep", value));
-    let blast_radius = table.get("blast_radius").map_or(Some(None), |value| read_blast_radius(reader, value));
+    let blast_radius = table.get("blast_radius").map(|value| read_blast_radius(reader, value));
     let four_eyes = table.get("four_eyes").map_or(Some(false), |value| reader.boolean("four_eyes", value));
     let time_zone = table.get("time_zone").map_or(Some(TimeZone::UTC), |value| read_zone(reader, value));
     let privacy_law = table.get("privacy_law").map(|value| read_privacy_law(reader, value));
@@ -225,7 +225,10 @@ fn read_rules(reader: &mut Reader, value: &Json) -> Option<Rules> {
     Some(Rules {
         privacy_law,
         sweep: sweep?,
-        blast_radius: blast_radius?,
+        blast_radius: match blast_radius {
+            Some(limit) => Some(limit?).filter(BlastRadius::limits_anything),
+            None => None,
+        },
         four_eyes: four_eyes?,
         time_zone: time_zone?,
         triggers: triggers?,

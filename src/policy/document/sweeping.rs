@@ -5,10 +5,10 @@ use serde_json::Value as Json;
 use crate::document::{Reader, join};
 use crate::policy::{BlastRadius, Share};
 
-pub(super) fn read_blast_radius(reader: &mut Reader, value: &Json) -> Option<Option<BlastRadius>> {
-    // A tenant switches off a limit of its own that it would inherit.
+/// Reads a blast radius. One that is switched off limits nothing.
+pub(super) fn read_blast_radius(reader: &mut Reader, value: &Json) -> Option<BlastRadius> {
     if value.as_str() == Some("off") {
-        return Some(None);
+        return Some(BlastRadius { customers: None, share: None });
     }
     let path = "blast_radius";
     let table = reader.table(path, value, &["customers", "share"])?;
@@ -43,5 +43,5 @@ pub(super) fn read_blast_radius(reader: &mut Reader, value: &Json) -> Option<Opt
         reader.problem(path, "limits nothing", "write customers = 500, or share = \"2 %\", or both");
         return None;
     }
-    Some(Some(BlastRadius { customers, share }))
+    Some(BlastRadius { customers, share })
 }

@@ -195,6 +195,25 @@ async fn a_policy_that_was_changed_in_between_supersedes_what_has_not_begun() {
     assert_eq!(shop.named(), rest.not_yet.iter().map(|(id, _)| *id).collect::<Vec<_>>());
 }
 
+/// A place of a mere survey has nobody to erase. Whoever sweeps from there must not miss those of the earlier pages.
+#[tokio::test]
+async fn a_place_of_another_mandate_begins_anew() {
+    let mut shop = Shop::new((0..9).map(|n| Some(100 + n)));
+    shop.batch = 3;
+    let engine = shop.engine("one");
+    let mut survey = engine.survey_all();
+    let (handle, mut told) = (survey.stop_handle(), Told::default());
+    while let Some(event) = survey.next().await {
+        handle.stop();
+        told.hear(event.unwrap());
+    }
+    let Some(SweepEnd::Stopped(place)) = told.end else { panic!("{told:?}") };
+    let rest = Told::of(engine.survey_from((*place).clone())).await;
+    assert_eq!((told.due.len() + rest.due.len(), rest.pages), (9, 3), "the survey goes on: {rest:?}");
+    let swept = Told::of(engine.sweep_from(*place, shop.standing(&engine, wide()))).await;
+    assert_eq!(swept.closed.len(), 9, "{swept:?}");
+}
+
 #[tokio::test]
 async fn a_hold_that_comes_late_a_return_and_new_rows_are_heeded() {
     let mut shop = Shop::new((0..12).map(|n| Some(100 + n)));

@@ -217,26 +217,25 @@ impl Facts {
             }
             column += 1;
         }
-        customer.former_status = match (self.written.as_slice(), row.cell(column)?) {
-            // One column with a few values is what most hosts have.
-            ([name], Cell::Text(bytes)) => match seen.former.get(bytes) {
-                Some(known) => known.clone(),
-                None => {
-                    let former = former_status([(name.as_str(), Cell::Text(bytes).to_value())].into());
-                    seen.former.insert(bytes.to_vec(), former.clone());
-                    former
-                }
-            },
-            _ => {
-                let mut former = BTreeMap::new();
-                for name in &self.written {
-                    former.insert(name.as_str(), row.cell(column)?.to_value());
-                    column += 1;
-                }
-                former_status(former)
-            }
-        };
+        customer.former_status = self.former_status(row, column, seen)?;
         Ok(customer)
+    }
+
+    /// The values that a deactivation overwrites. One column with a few values is what most hosts have.
+    fn former_status(&self, row: &dyn Row, at: usize, seen: &mut Seen) -> Result<FormerStatus, Fault> {
+        if let ([name], Cell::Text(bytes)) = (self.written.as_slice(), row.cell(at)?) {
+            if let Some(known) = seen.former.get(bytes) {
+                return Ok(known.clone());
+            }
+            let former = former_status(&[(name.as_str(), Cell::Text(bytes).to_value())].into());
+            seen.former.insert(bytes.to_vec(), former.clone());
+            return Ok(former);
+        }
+        let mut former = BTreeMap::new();
+        for (name, column) in self.written.iter().zip(at..) {
+            former.insert(name.as_str(), row.cell(column)?.to_value());
+        }
+        Ok(former_status(&former))
     }
 }
 
@@ -259,8 +258,8 @@ impl Seen {
 }
 
 /// The values that a deactivation overwrites, as the store writes them down.
-fn former_status(values: BTreeMap<&str, Value>) -> FormerStatus {
-    FormerStatus::new(serde_json::to_string(&values).unwrap_or_default())
+fn former_status(values: &BTreeMap<&str, Value>) -> FormerStatus {
+    FormerStatus::new(serde_json::to_string(values).unwrap_or_default())
 }
 
 fn unreadable_fact(customer: &mut Customer, name: &str) {

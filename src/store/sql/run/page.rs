@@ -17,6 +17,9 @@ use crate::store::sql::spelling::{columns, listed, quoted};
 use crate::store::sql::whose::{of_class, stand_in_sql};
 use crate::store::{Cursor, Page, PageRequest};
 
+/// The most customers for whom a page has room before they are read.
+const ROOM: usize = 1_000;
+
 /// One value of a key.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Part {
@@ -113,7 +116,8 @@ impl Frame {
             stand_in_sql(self.bound.dialect, self.customers(), &table),
             self.bound.dialect.parameter(1),
         );
-        let (mut customers, mut last, mut seen) = (Vec::new(), None, Seen::default());
+        let (mut last, mut seen) = (None, Seen::default());
+        let mut customers = Vec::with_capacity(request.limit.min(ROOM));
         session.query(&sql, &values, &mut |row| {
             customers.push(self.facts.read_among(row, root.key.len(), &mut seen)?);
             if customers.len() == request.limit {

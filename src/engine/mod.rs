@@ -75,6 +75,7 @@ pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
 pub use expired::{Expired, PlannedExpiry};
+pub use health::Health;
 pub use holds::NewHold;
 pub use inbox::Moved;
 pub use outcomes::Outcomes;
@@ -84,9 +85,8 @@ pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use tenants::check_tenants;
-pub use health::Health;
-pub use worker::{Retries, Turned, Worker};
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
+pub use worker::{Retries, Turned, Worker};
 
 /// The default number of customers in a batch.
 const BATCH: usize = 500;

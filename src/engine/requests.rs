@@ -143,6 +143,9 @@ impl Engine {
                 after.apply(&event).map_err(|source| out_of_turn(request, source))?;
                 notes.push(RequestNote { at, by: by.cloned(), event });
             }
+            if notes.is_empty() {
+                return Ok(after);
+            }
             let (seen, stands) = (saved.notes.len(), Standing::of(&after));
             if self.parts.ledger.note_request(request, seen, &notes, &stands).await? {
                 return Ok(after);

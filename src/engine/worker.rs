@@ -1,6 +1,7 @@
 //! The worker: the engine runs by itself, in the host's process, until it is told to stop.
 
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -229,7 +230,8 @@ impl Worker {
         let engine = &self.engine;
         if let Some(case) = &request.running {
             if let Some(end) = engine.parts.ledger.entry(case).await?.as_ref().and_then(end_of) {
-                return self.note(request, RequestEvent::Closed { case: case.clone(), end }).await;
+                self.note(request, RequestEvent::Closed { case: case.clone(), end }).await?;
+                return Ok(());
             }
             match engine.take(case).await {
                 // It is open: it goes on with the other cases.
@@ -275,12 +277,10 @@ impl Worker {
             Some(case) => case.clone(),
             None => {
                 let case = engine.case_id()?;
-                match self.note(request, RequestEvent::Opened { case: case.clone() }).await {
-                    Ok(()) => case,
-                    // Another worker was faster, or a person has decided.
-                    Err(Error::OutOfTurn { .. }) => return Ok(()),
-                    Err(error) => return Err(error),
+                if !self.note(request, RequestEvent::Opened { case: case.clone() }).await? {
+                    return Ok(());
                 }
+                case
             }
         };
         turned.opened += 1;
@@ -289,24 +289,37 @@ impl Worker {
             self.came_to(outcome, turned).await?;
         }
         if let Some(end) = engine.parts.ledger.entry(&case).await?.as_ref().and_then(end_of) {
-            self.note(request, RequestEvent::Closed { case, end }).await?;
+            let running = Request { running: Some(case.clone()), ..request.clone() };
+            self.note(&running, RequestEvent::Closed { case, end }).await?;
         }
         Ok(())
     }
 
     /// The approved plan does not fit any more: a person has to look.
     async fn not_approved(&self, request: &Request, turned: &mut Turned) -> Result<(), Error> {
-        turned.not_approved += 1;
-        tracing::warn!(request = %request.new.id, "the approved plan does not fit any more; approve a new one");
         let event = match &request.running {
             Some(case) => RequestEvent::Closed { case: case.clone(), end: CaseEnd::WithoutEffect },
             None => RequestEvent::NotApproved,
         };
-        self.note(request, event).await
+        if self.note(request, event).await? {
+            turned.not_approved += 1;
+            tracing::warn!(request = %request.new.id, "the approved plan does not fit any more; approve a new one");
+        }
+        Ok(())
     }
 
-    async fn note(&self, request: &Request, event: RequestEvent) -> Result<(), Error> {
-        self.engine.append(&request.new.id, None, |_| Ok(vec![event.clone()])).await.map(|_| ())
+    /// Notes an event, unless another worker or a person has noted something since the request was read: then this
+    /// worker leaves the request alone. `true`: it is noted.
+    async fn note(&self, request: &Request, event: RequestEvent) -> Result<bool, Error> {
+        let noted = AtomicBool::new(false);
+        let events = |now: &Request| {
+            let is_same = now.approved == request.approved && now.running == request.running;
+            let may = is_same && now.clone().apply(&event).is_ok();
+            noted.store(may, Ordering::Relaxed);
+            Ok(if may { vec![event.clone()] } else { Vec::new() })
+        };
+        self.engine.append(&request.new.id, None, events).await?;
+        Ok(noted.into_inner())
     }
 
     /// Open cases whose time has come: those that were interrupted, and those that were put off.

@@ -11,4 +11,5 @@ pub(crate) mod operator;
 pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod requests;
+pub(crate) mod worker;
 pub(crate) mod workers;

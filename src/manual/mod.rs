@@ -5,6 +5,7 @@
 //! | which lines to copy for your situation | [`cookbook`] |
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
+//! | how requests are recorded, and how the engine runs by itself | [`running`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
@@ -23,5 +24,6 @@ pub mod measured;
 pub mod policies;
 pub mod postgres;
 pub mod promises;
+pub mod running;
 pub mod traps;
 pub mod values;

@@ -62,7 +62,7 @@ struct AddArgs {
     /// erasure, access, portability, restriction or objection
     #[arg(long, value_parser = kind)]
     kind: RequestKind,
-    /// web, email, post, phone or in_person
+    /// `web`, `email`, `post`, `phone` or `in_person`
     #[arg(long, value_parser = channel)]
     channel: Channel,
     /// When it was received: 2026-11-02T09:30:00Z
@@ -109,7 +109,7 @@ enum Noted {
     Remind,
     /// The person has answered what the request refers to; the clock goes on
     Answered,
-    /// The person was told that it takes longer: complexity or number_of_requests
+    /// The person was told that it takes longer: `complexity` or `number_of_requests`
     Extend {
         /// Why
         #[arg(long, value_parser = extension)]
@@ -124,7 +124,7 @@ enum Noted {
         #[arg(long, value_name = "NAME")]
         treatment: Option<String>,
     },
-    /// Decided: granted, granted_in_part, refused, nothing_held, withdrawn or not_identified
+    /// Decided: `granted`, `granted_in_part`, `refused`, `nothing_held`, `withdrawn` or `not_identified`
     Decide {
         /// The answer
         #[arg(long, value_parser = decided)]
@@ -275,14 +275,14 @@ async fn note(args: &NoteArgs) -> Result<Answer, Failure> {
 }
 
 async fn list(engine: &Engine, due: &Due) -> Result<Answer, Failure> {
-    let list = match due {
+    let of = match due {
         Due { overdue: true, .. } => RequestList::Overdue,
         Due { near_deadline: Some(days), .. } => RequestList::DueWithin(*days),
         Due { near_deadline: None, .. } => RequestList::Open,
     };
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = engine.requests(list, after.as_ref(), PAGE).await?;
+        let page = engine.requests(of, after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.new.id.clone());
         found.extend(page);

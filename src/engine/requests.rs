@@ -160,12 +160,12 @@ impl Engine {
     /// A ledger out of reach.
     pub async fn requests(
         &self,
-        list: RequestList,
+        of: RequestList,
         after: Option<&RequestId>,
         limit: usize,
     ) -> Result<Vec<Request>, Error> {
         let today = self.today();
-        let (which, latest) = match list {
+        let (which, latest) = match of {
             RequestList::All => (WhichRequests::All, None),
             RequestList::Open => (WhichRequests::NotEnded, None),
             RequestList::At(stage) => (WhichRequests::At(stage), None),

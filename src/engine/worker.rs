@@ -207,8 +207,8 @@ impl Worker {
         for stage in [Stage::Running, Stage::Approved] {
             let mut after: Option<RequestId> = None;
             loop {
-                let list = RequestList::At(stage);
-                let page = self.engine.requests(list, after.as_ref(), self.engine.parts.batch).await?;
+                let of = RequestList::At(stage);
+                let page = self.engine.requests(of, after.as_ref(), self.engine.parts.batch).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.new.id.clone());
                 for request in page {
@@ -273,15 +273,14 @@ impl Worker {
             Err(error) => return Err(error),
         }
         // Recorded before the case is opened, so that a process that dies in between opens no second one.
-        let case = match &request.running {
-            Some(case) => case.clone(),
-            None => {
-                let case = engine.case_id()?;
-                if !self.note(request, RequestEvent::Opened { case: case.clone() }).await? {
-                    return Ok(());
-                }
-                case
+        let case = if let Some(case) = &request.running {
+            case.clone()
+        } else {
+            let case = engine.case_id()?;
+            if !self.note(request, RequestEvent::Opened { case: case.clone() }).await? {
+                return Ok(());
             }
+            case
         };
         turned.opened += 1;
         let new = NewCase::new(case.clone(), &approved, now);
@@ -434,8 +433,8 @@ impl Worker {
         }
         let mut after = None;
         loop {
-            let list = RequestList::DueWithin(self.warn_within);
-            let page = self.engine.requests(list, after.as_ref(), self.engine.parts.batch).await?;
+            let of = RequestList::DueWithin(self.warn_within);
+            let page = self.engine.requests(of, after.as_ref(), self.engine.parts.batch).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.new.id.clone());
             for request in page {

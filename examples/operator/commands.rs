@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Failure, misfits};
 use crate::opening::{AsOf, Documents, existing_ledger, must_exist};
+use crate::requests::{self, Due};
 
 /// How many entries or cases are read at once.
 const PAGE: usize = 500;
@@ -354,15 +355,19 @@ pub(crate) struct StatusArgs {
     /// The ledger
     #[arg(long, value_name = "FILE")]
     ledger: PathBuf,
+    #[command(flatten)]
+    due: Due,
 }
 
 /// Lists what is open and counts what is closed.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Answer, Failure> {
     let ledger = existing_ledger(&args.ledger)?;
-    read_status(&ledger).await.map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
+    read_status(&ledger, &args.due)
+        .await
+        .map_err(|source| Failure::Ledger { file: args.ledger.clone(), source })
 }
 
-async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
+async fn read_status(ledger: &impl Ledger, due: &Due) -> Result<Answer, LedgerError> {
     let (mut lines, mut open) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
@@ -378,7 +383,12 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
             lines.push(format!("  {id}  {what}, opened {}", case.new.opened_at.format("%F %T UTC")));
             lines.push(match blocked {
                 Some(obstacle) => format!("    blocked at {}: {}", obstacle.step, obstacle.reason),
-                None => "    interrupted: resume".to_owned(),
+                None => match progress.put_off() {
+                    Some(put_off) => {
+                        format!("    waits at {}, until {}", put_off.step, put_off.until.format("%F %T UTC"))
+                    }
+                    None => "    interrupted: resume".to_owned(),
+                },
             });
             open.push(json!({
                 "case": id,
@@ -402,7 +412,15 @@ async fn read_status(ledger: &impl Ledger) -> Result<Answer, LedgerError> {
     if closed.unscrubbed > 0 {
         lines.push(format!("not scrubbed yet: {} of the erased", closed.unscrubbed));
     }
+    let requests = requests::due(ledger, due).await?;
+    for request in requests.iter().flatten() {
+        let late = if request["overdue"] == true { ", overdue" } else { "" };
+        let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
+        let (id, kind, stage, due) = (text("request"), text("kind"), text("stage"), text("due"));
+        lines.push(format!("request {id}  {kind}: {stage}, due {due}{late}"));
+    }
     let json = json!({
+        "requests": requests,
         "open": open,
         "closed": {
             "erased": closed.erased,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use relinquish::customer::{HoldGround, HoldId};
+use relinquish::data_map::ClassName;
 use relinquish::engine::{Clock, Entropy, NewHold, SystemClock, SystemEntropy};
 use relinquish::ledger::{Hold, HoldBook, HoldOn, LedgerError, Signature, WhichHolds};
 use relinquish::plan::{Authority, ReasonCode};
@@ -51,7 +52,7 @@ struct AddArgs {
     /// Keep only the records of this class; can be given again [default: everything]
     #[arg(long = "class", value_name = "CLASS")]
     classes: Vec<String>,
-    /// Why: legal_claim, restriction, authority_order or incident
+    /// Why: `legal_claim`, `restriction`, `authority_order` or `incident`
     #[arg(long, value_parser = ground)]
     ground: HoldGround,
     #[command(flatten)]
@@ -146,7 +147,7 @@ pub(crate) async fn stop(args: &StopArgs) -> Result<Answer, Failure> {
     let failed = |source| Failure::Ledger { file: args.ledger.clone(), source };
     let mut id = [0_u8; 16];
     SystemEntropy.fill(&mut id).map_err(Error::from)?;
-    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let why = (HoldGround::Incident, args.signed.reference.clone());
     let hold = Hold::on_everything(HoldId::new(id), why, now(&args.signed.approver));
     ledger.place_hold(&hold).await.map_err(failed)?;
@@ -197,7 +198,7 @@ fn customer(hold: &Hold) -> Option<&str> {
 
 fn line(hold: &Hold) -> String {
     let on = customer(hold).map_or_else(|| hold.on.to_string(), |customer| format!("customer {customer}"));
-    let classes: Vec<&str> = hold.classes.iter().map(|class| class.as_str()).collect();
+    let classes: Vec<&str> = hold.classes.iter().map(ClassName::as_str).collect();
     let only = if classes.is_empty() { String::new() } else { format!(", only {}", classes.join(", ")) };
     let since = hold.placed.at.format("%F %T UTC");
     let until = hold.lifted.as_ref().map(|lifted| format!(", lifted {}", lifted.at.format("%F %T UTC")));

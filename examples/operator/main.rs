@@ -32,7 +32,13 @@
 //!     --ground legal_claim --reference file-2026-7 --approver op-17
 //! cargo run --example operator -- stop --ledger ledger.sqlite --reference ticket-4711 --approver op-17
 //! cargo run --example operator -- hold lift --ledger ledger.sqlite --hold 9a3c… --approver op-17
-//! cargo run --example operator -- status --ledger ledger.sqlite
+//! cargo run --example operator -- request add --database … --map … --policy … --ledger ledger.sqlite --request r-1 \
+//!     --kind erasure --channel email --received 2026-11-02T09:30:00Z --customer 5
+//! cargo run --example operator -- request note --database … --map … --policy … --ledger ledger.sqlite --request r-1 \
+//!     --approver op-17 approve --digest 6b1f…
+//! cargo run --example operator -- request list --database … --map … --policy … --ledger ledger.sqlite --near-deadline 7
+//! cargo run --example operator -- worker --database … --map … --policy … --ledger ledger.sqlite --once
+//! cargo run --example operator -- status --ledger ledger.sqlite --overdue
 //! ```
 //!
 //! `survey` writes who is due for a person to check, `approve` binds the digest of what is left, and `run` erases exactly that.
@@ -59,6 +65,7 @@ mod expiry;
 mod holds;
 mod opening;
 mod replay;
+mod requests;
 mod sweep;
 mod words;
 
@@ -119,6 +126,12 @@ enum Command {
     Cancel(commands::CancelArgs),
     /// Place, lift and list holds: data that must be kept for now
     Hold(holds::HoldArgs),
+    /// Record, note, show and list requests of data subjects
+    Request(requests::RequestArgs),
+    /// Carry out approved requests and open cases, until it is interrupted
+    Worker(requests::WorkerArgs),
+    /// Count what is open, blocked and overdue
+    Health(requests::HealthArgs),
     /// Emergency stop: every process on the ledger rests before its next step, until the hold is lifted
     Stop(holds::StopArgs),
     /// Free the database's files of the old bytes; for after a run
@@ -158,6 +171,9 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Retry(args) => commands::retry(args).await,
             Command::Cancel(args) => commands::cancel(args).await,
             Command::Hold(args) => holds::hold(args).await,
+            Command::Request(args) => requests::request(args).await,
+            Command::Worker(args) => requests::worker(args).await,
+            Command::Health(args) => requests::health(args).await,
             Command::Stop(args) => holds::stop(args).await,
             Command::Scrub(args) => commands::scrub(args).await,
         }

@@ -64,10 +64,10 @@ impl Engine {
         }
     }
 
-    async fn count_requests(&self, list: RequestList) -> Result<usize, Error> {
+    async fn count_requests(&self, of: RequestList) -> Result<usize, Error> {
         let (mut count, mut after) = (0, None);
         loop {
-            let page = self.requests(list, after.as_ref(), self.parts.batch).await?;
+            let page = self.requests(of, after.as_ref(), self.parts.batch).await?;
             let Some(last) = page.last() else { return Ok(count) };
             after = Some(last.new.id.clone());
             count += page.len();

@@ -143,6 +143,9 @@ impl Engine {
                 after.apply(&event).map_err(|source| out_of_turn(request, source))?;
                 notes.push(RequestNote { at, by: by.cloned(), event });
             }
+            if notes.is_empty() {
+                return Ok(after);
+            }
             let (seen, stands) = (saved.notes.len(), Standing::of(&after));
             if self.parts.ledger.note_request(request, seen, &notes, &stands).await? {
                 return Ok(after);
@@ -157,12 +160,12 @@ impl Engine {
     /// A ledger out of reach.
     pub async fn requests(
         &self,
-        list: RequestList,
+        of: RequestList,
         after: Option<&RequestId>,
         limit: usize,
     ) -> Result<Vec<Request>, Error> {
         let today = self.today();
-        let (which, latest) = match list {
+        let (which, latest) = match of {
             RequestList::All => (WhichRequests::All, None),
             RequestList::Open => (WhichRequests::NotEnded, None),
             RequestList::At(stage) => (WhichRequests::At(stage), None),

@@ -1,6 +1,7 @@
 //! The worker: the engine runs by itself, in the host's process, until it is told to stop.
 
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -8,10 +9,10 @@ use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 
 use super::outcomes::Turns;
-use super::{Engine, Error, Moved, Outcome, Planned, RequestList};
+use super::{Engine, Error, Moved, Outcome, Planned, RequestList, SweepEnd, SweepEvent};
 use crate::case::{Event, Hindrance, Obstacle, PutOff};
 use crate::ledger::{CaseEvent, Closing, Entry, LedgerError, NewCase};
-use crate::plan::{ApprovedExpiry, Asked, CaseId, Plan, Step};
+use crate::plan::{ApprovedExpiry, Asked, CaseId, Plan, StandingApproval, Step};
 use crate::request::{CaseEnd, Request, RequestEvent, RequestId, Stage, Who};
 
 /// When a case that waits for something gets its next attempt, and when a person has to look.
@@ -63,6 +64,13 @@ pub struct Turned {
     pub due_soon: usize,
     /// Requests that were forgotten.
     pub forgotten: usize,
+    /// Sweeps that came to their end.
+    pub swept: usize,
+    /// Sweeps that would have hit more customers than the policy's blast radius allows. They touched nothing, and a person
+    /// has to look.
+    pub asking: usize,
+    /// Customers who were due and whom a sweep left, each for a reason that the log names.
+    pub left: usize,
 }
 
 impl Turned {
@@ -91,8 +99,24 @@ pub struct Worker {
     retries: Retries,
     warn_within: u32,
     expiries: Vec<(DateTime<Utc>, ApprovedExpiry)>,
+    sweeps: Vec<DailySweep>,
     /// The last day on which the work of a day was done.
     done_on: Option<NaiveDate>,
+}
+
+/// A sweep under a standing approval, every day.
+#[derive(Debug)]
+struct DailySweep {
+    next: DateTime<Utc>,
+    under: StandingApproval,
+}
+
+impl DailySweep {
+    /// The next time at the same hour that is still to come.
+    fn next_after(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let days = now.signed_duration_since(self.next).num_days().saturating_add(1).max(1);
+        TimeDelta::try_days(days).and_then(|days| self.next.checked_add_signed(days)).unwrap_or(now)
+    }
 }
 
 /// Whether the worker was told to stop.
@@ -125,6 +149,7 @@ impl Engine {
             retries: Retries::default(),
             warn_within: 7,
             expiries: Vec::new(),
+            sweeps: Vec::new(),
             done_on: None,
         }
     }
@@ -149,6 +174,16 @@ impl Worker {
     /// Carries out an approved expiry at an instant.
     pub fn expire_at(mut self, at: DateTime<Utc>, approved: ApprovedExpiry) -> Self {
         self.expiries.push((at, approved));
+        self
+    }
+
+    /// Sweeps at an instant, and every day after it at the same time (UTC), under a standing approval.
+    ///
+    /// The limits of the approval hold for all processes on the ledger together. A sweep that was missed is made up for
+    /// once. A sweep that would hit more customers than the policy's blast radius allows touches nothing; the log says so,
+    /// and the next one asks again.
+    pub fn sweep_daily(mut self, from: DateTime<Utc>, under: StandingApproval) -> Self {
+        self.sweeps.push(DailySweep { next: from, under });
         self
     }
 
@@ -196,6 +231,7 @@ impl Worker {
         first = first.and(self.requests(&mut turned, told).await);
         first = first.and(self.cases(&mut turned, told).await);
         first = first.and(self.scheduled(&mut turned, told).await);
+        first = first.and(self.sweeps(&mut turned, told).await);
         first = first.and(self.of_the_day(&mut turned).await);
         first.map(|()| turned)
     }
@@ -206,8 +242,8 @@ impl Worker {
         for stage in [Stage::Running, Stage::Approved] {
             let mut after: Option<RequestId> = None;
             loop {
-                let list = RequestList::At(stage);
-                let page = self.engine.requests(list, after.as_ref(), self.engine.parts.batch).await?;
+                let of = RequestList::At(stage);
+                let page = self.engine.requests(of, after.as_ref(), self.engine.parts.batch).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.new.id.clone());
                 for request in page {
@@ -229,7 +265,8 @@ impl Worker {
         let engine = &self.engine;
         if let Some(case) = &request.running {
             if let Some(end) = engine.parts.ledger.entry(case).await?.as_ref().and_then(end_of) {
-                return self.note(request, RequestEvent::Closed { case: case.clone(), end }).await;
+                self.note(request, RequestEvent::Closed { case: case.clone(), end }).await?;
+                return Ok(());
             }
             match engine.take(case).await {
                 // It is open: it goes on with the other cases.
@@ -271,17 +308,14 @@ impl Worker {
             Err(error) => return Err(error),
         }
         // Recorded before the case is opened, so that a process that dies in between opens no second one.
-        let case = match &request.running {
-            Some(case) => case.clone(),
-            None => {
-                let case = engine.case_id()?;
-                match self.note(request, RequestEvent::Opened { case: case.clone() }).await {
-                    Ok(()) => case,
-                    // Another worker was faster, or a person has decided.
-                    Err(Error::OutOfTurn { .. }) => return Ok(()),
-                    Err(error) => return Err(error),
-                }
+        let case = if let Some(case) = &request.running {
+            case.clone()
+        } else {
+            let case = engine.case_id()?;
+            if !self.note(request, RequestEvent::Opened { case: case.clone() }).await? {
+                return Ok(());
             }
+            case
         };
         turned.opened += 1;
         let new = NewCase::new(case.clone(), &approved, now);
@@ -289,24 +323,37 @@ impl Worker {
             self.came_to(outcome, turned).await?;
         }
         if let Some(end) = engine.parts.ledger.entry(&case).await?.as_ref().and_then(end_of) {
-            self.note(request, RequestEvent::Closed { case, end }).await?;
+            let running = Request { running: Some(case.clone()), ..request.clone() };
+            self.note(&running, RequestEvent::Closed { case, end }).await?;
         }
         Ok(())
     }
 
     /// The approved plan does not fit any more: a person has to look.
     async fn not_approved(&self, request: &Request, turned: &mut Turned) -> Result<(), Error> {
-        turned.not_approved += 1;
-        tracing::warn!(request = %request.new.id, "the approved plan does not fit any more; approve a new one");
         let event = match &request.running {
             Some(case) => RequestEvent::Closed { case: case.clone(), end: CaseEnd::WithoutEffect },
             None => RequestEvent::NotApproved,
         };
-        self.note(request, event).await
+        if self.note(request, event).await? {
+            turned.not_approved += 1;
+            tracing::warn!(request = %request.new.id, "the approved plan does not fit any more; approve a new one");
+        }
+        Ok(())
     }
 
-    async fn note(&self, request: &Request, event: RequestEvent) -> Result<(), Error> {
-        self.engine.append(&request.new.id, None, |_| Ok(vec![event.clone()])).await.map(|_| ())
+    /// Notes an event, unless another worker or a person has noted something since the request was read: then this
+    /// worker leaves the request alone. `true`: it is noted.
+    async fn note(&self, request: &Request, event: RequestEvent) -> Result<bool, Error> {
+        let noted = AtomicBool::new(false);
+        let events = |now: &Request| {
+            let is_same = now.approved == request.approved && now.running == request.running;
+            let may = is_same && now.clone().apply(&event).is_ok();
+            noted.store(may, Ordering::Relaxed);
+            Ok(if may { vec![event.clone()] } else { Vec::new() })
+        };
+        self.engine.append(&request.new.id, None, events).await?;
+        Ok(noted.into_inner())
     }
 
     /// Open cases whose time has come: those that were interrupted, and those that were put off.
@@ -413,6 +460,67 @@ impl Worker {
         first
     }
 
+    /// The sweeps whose time has come.
+    async fn sweeps(&mut self, turned: &mut Turned, told: Stop<'_>) -> Result<(), Error> {
+        let now = self.engine.parts.clock.now();
+        let mut first = Ok(());
+        let mut sweeps = std::mem::take(&mut self.sweeps);
+        for sweep in sweeps.iter_mut().filter(|sweep| sweep.next <= now) {
+            match self.sweep(&sweep.under, turned, told).await {
+                Ok(is_through) => {
+                    if is_through {
+                        sweep.next = sweep.next_after(now);
+                    }
+                }
+                Err(error) => {
+                    // A mandate that does not hold any more does not hold in the next turn either.
+                    if matches!(error, Error::Approval(_) | Error::NoSuchTenant { .. }) {
+                        sweep.next = sweep.next_after(now);
+                    }
+                    tracing::error!(%error, "a sweep came to nothing");
+                    first = first.and(Err(error));
+                }
+            }
+        }
+        self.sweeps = sweeps;
+        first
+    }
+
+    /// One sweep. `false`: the worker was told to stop, and the next turn begins again.
+    async fn sweep(
+        &self,
+        under: &StandingApproval,
+        turned: &mut Turned,
+        told: Stop<'_>,
+    ) -> Result<bool, Error> {
+        let mut sweep = self.engine.sweep(under.clone());
+        let stop = sweep.stop_handle();
+        let mut is_through = false;
+        while let Some(event) = sweep.next().await {
+            if told() {
+                stop.stop();
+            }
+            match event? {
+                SweepEvent::Closed { outcome, .. } => self.came_to(*outcome, turned).await?,
+                SweepEvent::Left(left) => {
+                    turned.left += 1;
+                    tracing::info!(tenant = %left.tenant, why = %left.why, "a customer is due and was left");
+                }
+                SweepEvent::Ended(SweepEnd::Complete) => {
+                    turned.swept += 1;
+                    is_through = true;
+                }
+                SweepEvent::Ended(SweepEnd::Asks(too_far)) => {
+                    turned.asking += 1;
+                    is_through = true;
+                    tracing::error!(%too_far, "a sweep touched nothing, and asks");
+                }
+                _ => {}
+            }
+        }
+        Ok(is_through)
+    }
+
     /// What is done once a day: warnings of what is due, and forgetting what need not be kept.
     async fn of_the_day(&mut self, turned: &mut Turned) -> Result<(), Error> {
         let today = self.engine.today();
@@ -421,8 +529,8 @@ impl Worker {
         }
         let mut after = None;
         loop {
-            let list = RequestList::DueWithin(self.warn_within);
-            let page = self.engine.requests(list, after.as_ref(), self.engine.parts.batch).await?;
+            let of = RequestList::DueWithin(self.warn_within);
+            let page = self.engine.requests(of, after.as_ref(), self.engine.parts.batch).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.new.id.clone());
             for request in page {

@@ -6,6 +6,7 @@
 //! | what is promised, what is not, and why the defaults are as they are | [`promises`] |
 //! | what a policy can say | [`policies`] |
 //! | how everybody who is due is erased, by schedule or after a review | [`sweeps`] |
+//! | how requests are recorded, and how the engine runs by itself | [`running`] |
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
@@ -24,6 +25,7 @@ pub mod measured;
 pub mod policies;
 pub mod postgres;
 pub mod promises;
+pub mod running;
 pub mod sweeps;
 pub mod traps;
 pub mod values;

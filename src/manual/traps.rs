@@ -125,10 +125,12 @@
 //!
 //! *Here.* An operator places a hold with [`Engine::place_hold`](crate::Engine::place_hold), and lifts it with
 //! [`Engine::lift_hold`](crate::Engine::lift_hold). An open case rests meanwhile, and the next [`resume`](crate::Engine::resume) goes on with it.
+//! A request whose plan was approved waits in the register, and the worker carries it out after the release.
 //! Holds in your own database are read each time, too. A sweep or an expiry after the release finds the customer due again. A case that
 //! a guard of your own database has blocked half-way goes on with [`retry`](crate::Engine::retry).
 //!
-//! *Tests.* `a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_release_puts_the_case_back`, `a_hold_without_a_kind_holds`, `the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out`,
+//! *Tests.* `a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_release_puts_the_case_back`, `a_hold_without_a_kind_holds`,
+//! `the_plan_says_what_would_go_whom_a_hold_keeps_and_who_is_left_out`, `a_held_request_goes_on_by_itself_when_the_hold_is_lifted`,
 //! `a_guard_cannot_be_waived_at_a_gateway`.
 //!
 //! # Running since March
@@ -136,9 +138,10 @@
 //! *The trap.* A worker dies, and its job stays "running" for ever. Or a job fails and is retried every minute, for ever.
 //!
 //! *Here.* A worker has a case for the time of its lease. Afterwards another worker takes the case, and the first can write nothing more.
-//! A refusal blocks the case for a person, and a gateway that is down is left alone for a while.
+//! A refusal blocks the case for a person, and a gateway that is down is left alone for a while. A [worker](super::running) tries again after
+//! pauses that grow, and blocks a case at which every attempt has come to nothing for too long.
 //!
-//! *Tests.* `a_worker_that_stalls_beyond_its_lease_is_passed_over_and_writes_nothing_more`,
+//! *Tests.* `pauses_grow_and_nothing_is_tried_for_ever`, `a_worker_that_stalls_beyond_its_lease_is_passed_over_and_writes_nothing_more`,
 //! `a_refusal_at_a_gateway_blocks_the_case_with_the_step_and_the_reason`, `a_long_retry_after_is_told_to_the_case_and_kept_for_all`.
 //!
 //! # "Not possible"

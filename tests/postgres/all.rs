@@ -9,6 +9,7 @@ mod guarded;
 #[path = "../it/support/hosts.rs"]
 #[expect(dead_code, reason = "the tests of the library need more of it")]
 mod hosts;
+mod inbox;
 mod journey;
 mod ledger;
 mod ownership;

@@ -19,17 +19,14 @@ impl Register for MemoryLedger {
         let mut state = self.lock();
         let mut answers = Vec::with_capacity(requests.len());
         for new in requests {
-            answers.push(match state.requests.get(&new.id) {
-                Some(known) => {
-                    let new = known.as_ref().map_or(new, |(saved, _)| &saved.new);
-                    Received::Known(Box::new(new.clone().without_who()))
-                }
-                None => {
-                    let saved = SavedRequest { new: new.clone(), notes: Vec::new() };
-                    let stands = Standing::of(&Request::of(new));
-                    state.requests.insert(new.id.clone(), Some((saved, stands)));
-                    Received::New
-                }
+            answers.push(if let Some(known) = state.requests.get(&new.id) {
+                let new = known.as_ref().map_or(new, |(saved, _)| &saved.new);
+                Received::Known(Box::new(new.clone().without_who()))
+            } else {
+                let saved = SavedRequest { new: new.clone(), notes: Vec::new() };
+                let stands = Standing::of(&Request::of(new));
+                state.requests.insert(new.id.clone(), Some((saved, stands)));
+                Received::New
             });
         }
         Ok(answers)
@@ -70,7 +67,7 @@ impl Register for MemoryLedger {
         let is_listed = |stands: &Standing| match which {
             WhichRequests::All => true,
             WhichRequests::NotEnded => stands.stage != Stage::Ended,
-            WhichRequests::At(stage) => stands.stage == stage,
+            WhichRequests::At(at) => stands.stage == at,
             WhichRequests::DueBy(day) => stands.due.is_some_and(|due| due <= day),
         };
         let later = state.requests.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));

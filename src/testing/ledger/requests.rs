@@ -169,7 +169,7 @@ impl Bench<'_> {
                 "request-1 ended on day 40; {early} were forgotten before day 40 and {count} before day 41, and {left:?} are left"
             ),
         )?;
-        let again = works("receive_requests", self.ledger.receive_requests(&[one.clone()]).await)?;
+        let again = works("receive_requests", self.ledger.receive_requests(std::slice::from_ref(one)).await)?;
         let left = self.requests_of(WhichRequests::All, None, 10).await?;
         Law::RequestsForgotten.hold(
             matches!(again[..], [Received::Known(_)]) && left.len() == 2,

@@ -144,9 +144,9 @@ async fn irreversible(host: &Host) -> [String; 2] {
 #[tokio::test]
 async fn a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_release_puts_the_case_back() {
     for everything in [false, true] {
-        let (mut held, mut too_late) = (0, 0);
+        let (mut rested, mut too_late) = (0, 0);
         for boundary in (0..).step_by(if everything { 4 } else { 1 }) {
-            let host = Arc::new(hosts::sqlite());
+            let host = hosts::sqlite();
             let before = (host.dump)();
             let planner = counted(&host, "planner").await;
             let approved = approved(&planner, &host.due, &request("clear")).await;
@@ -176,8 +176,8 @@ async fn a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_re
             let (hold, profile, email) = placed.lock().unwrap().take().unwrap();
             match outcome.unwrap() {
                 Outcome::Held { holds, .. } => {
-                    held += 1;
-                    assert_eq!(holds, [hold.id.clone()], "at {at}");
+                    rested += 1;
+                    assert_eq!(holds, std::slice::from_ref(&hold.id), "at {at}");
                     // At most the step that had begun was finished.
                     let [now, values] = irreversible(&host).await;
                     let finished = [now != profile, !values.contains(&email)];
@@ -209,7 +209,7 @@ async fn a_hold_placed_at_any_moment_stops_the_next_irreversible_step_and_its_re
             assert!(ledger.list(None, 10).await.unwrap().is_empty(), "at {at}");
             host.check_erased(&before);
         }
-        assert!(held > 10 && too_late > 1, "{held} held, {too_late} too late");
+        assert!(rested > 10 && too_late > 1, "{rested} held, {too_late} too late");
     }
 }
 

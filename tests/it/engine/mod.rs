@@ -17,4 +17,5 @@ pub(crate) mod review;
 pub(crate) mod sweep;
 pub(crate) mod sweep_model;
 pub(crate) mod sweeping;
+pub(crate) mod worker;
 pub(crate) mod workers;

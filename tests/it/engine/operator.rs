@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 mod holds;
+mod requests;
 
 /// What is stored of customer 1. None of it may be printed, recorded, or left in a file after a scrub.
 const PERSON: [&str; 16] = [

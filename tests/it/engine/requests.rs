@@ -1,11 +1,9 @@
 //! The register of requests and the inbox, on real SQLite files.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use relinquish::engine::{Clock, Engine, Error, RequestList};
+use relinquish::engine::RequestList;
 use relinquish::ledger::Register as _;
 use relinquish::plan::letter::Language;
 use relinquish::plan::{Authority, ExtensionReason, Holidays};
@@ -14,48 +12,34 @@ use relinquish::request::{
 };
 use relinquish::store::sql::INBOX_TABLE;
 use relinquish::testing::{Faulty, ManualClock};
-use relinquish::{PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
+use relinquish::{Engine, Error, PolicyDocument, SqlMap, SqliteLedger, SqliteStore};
 use rusqlite::Connection;
 
 use crate::hosts::{self, Host};
 use crate::wired::{NEVER, Tripwire, until_death};
 
-fn day(text: &str) -> NaiveDate {
+pub(super) fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-fn operator() -> Authority {
+pub(super) fn operator() -> Authority {
     Authority::new("operator-7", ["1".into()])
 }
 
 /// A CRM with an inbox, and a clock that tests turn.
-struct Trial {
-    host: Host,
-    clock: Arc<ManualClock>,
-}
-
-#[derive(Debug)]
-struct Shared(Arc<ManualClock>);
-
-#[async_trait]
-impl Clock for Shared {
-    fn now(&self) -> DateTime<Utc> {
-        Clock::now(&*self.0)
-    }
-
-    async fn sleep(&self, time: Duration) {
-        self.0.sleep(time).await;
-    }
+pub(super) struct Trial {
+    pub(super) host: Host,
+    pub(super) clock: Arc<ManualClock>,
 }
 
 impl Trial {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut host = hosts::sqlite_after(&format!("{INBOX_TABLE};"));
         host.policy = host.policy.replacen("sweep = true", "sweep = true\nrequests_kept = \"6 months\"", 1);
         Self { host, clock: Arc::new(ManualClock::at(hosts::now())) }
     }
 
-    fn engine_on(&self, wire: &Arc<Tripwire>) -> Engine {
+    pub(super) fn engine_on(&self, wire: &Arc<Tripwire>) -> Engine {
         let path = self.host.folder.path().join("ledger.sqlite");
         let map = SqlMap::from_toml(hosts::CRM_MAP).unwrap();
         let store = Arc::new(SqliteStore::open(self.host.path(), &map).unwrap());
@@ -66,23 +50,24 @@ impl Trial {
             Faulty::new(ledger, Arc::clone(wire)),
             hosts::keys_beside(&path),
         )
-        .gateway(self.host.gateway.clone().unwrap())
+        .gateway(Faulty::new(self.host.gateway.clone().unwrap(), Arc::clone(wire)))
+        .worker("one")
         .inbox(Faulty::new(store, Arc::clone(wire)))
         .holidays(Holidays::new([day("2026-12-25")]))
-        .clock(Shared(Arc::clone(&self.clock)))
+        .clock(Arc::clone(&self.clock))
         .build()
         .unwrap()
     }
 
-    fn engine(&self) -> Engine {
+    pub(super) fn engine(&self) -> Engine {
         self.engine_on(&Tripwire::at(NEVER))
     }
 
-    fn sql(&self, sql: &str) {
+    pub(super) fn sql(&self, sql: &str) {
         Connection::open(self.host.path()).unwrap().execute_batch(sql).unwrap();
     }
 
-    fn rows(&self) -> i64 {
+    pub(super) fn rows(&self) -> i64 {
         hosts::sum(&self.host.path(), "SELECT count(*) FROM relinquish_inbox")
     }
 
@@ -97,16 +82,16 @@ impl Trial {
     }
 }
 
-fn of_customer(id: &str, customer: &str, at: &str) -> NewRequest {
+pub(super) fn of_customer(id: &str, customer: &str, at: &str) -> NewRequest {
     let who = Who::Customer { customer: customer.into() };
     NewRequest::new(id, RequestKind::Erasure, Channel::Email, who, at.parse().unwrap())
 }
 
-async fn note(engine: &Engine, id: &str, note: Note, on: &str) -> Result<Request, Error> {
+pub(super) async fn note(engine: &Engine, id: &str, note: Note, on: &str) -> Result<Request, Error> {
     engine.note(&id.into(), &note, day(on), &operator()).await
 }
 
-fn insert(id: &str, customer: &str) -> String {
+pub(super) fn insert(id: &str, customer: &str) -> String {
     format!(
         "INSERT INTO relinquish_inbox (id, kind, channel, received_at, customer)
          VALUES ('{id}', 'erasure', 'web', '2026-11-02T09:30:00Z', '{customer}');"
@@ -164,7 +149,7 @@ async fn what_is_due_and_what_is_overdue_is_listed_by_the_days_of_the_regulation
     ] {
         let at = at.parse::<DateTime<Utc>>().unwrap();
         if at > hosts::now() {
-            trial.clock.turn(at - Clock::now(&*trial.clock));
+            trial.clock.turn(at - trial.clock.now());
         }
         engine.receive(of_customer(id, customer, &at.to_rfc3339())).await.unwrap();
     }

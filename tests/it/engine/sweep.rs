@@ -299,3 +299,38 @@ async fn no_standing_approval_covers_a_request() {
     let refused = standing.admit(vec![plan]).unwrap_err();
     assert!(refused.to_string().contains("a person has to approve it"), "{refused}");
 }
+
+/// The worker sweeps once a day, makes up for what it missed once, and says when it may not.
+#[tokio::test]
+async fn a_worker_sweeps_every_day_under_a_standing_approval() {
+    // The second one is due in three days, the third one in thirty.
+    let shop = Shop::new([Some(100), Some(87), Some(60)]);
+    let engine = shop.engine("one");
+    let in_an_hour = now() + TimeDelta::hours(1);
+    let mut worker = engine.worker().sweep_daily(in_an_hour, shop.standing(&engine, wide()));
+    let swept = async |worker: &mut relinquish::engine::Worker| {
+        let turned = worker.turn().await.unwrap();
+        (turned.swept, turned.ended)
+    };
+    assert_eq!(swept(&mut worker).await, (0, 0), "it is too early");
+    shop.clock.turn(TimeDelta::hours(1));
+    assert_eq!(swept(&mut worker).await, (1, 1));
+    assert_eq!(shop.named(), [2, 3]);
+    shop.clock.turn(TimeDelta::hours(23));
+    assert_eq!(swept(&mut worker).await, (0, 0), "once a day");
+    shop.clock.turn(TimeDelta::days(5));
+    assert_eq!(swept(&mut worker).await, (1, 1), "what was missed is made up for once");
+    assert_eq!(swept(&mut worker).await, (0, 0));
+    assert_eq!(shop.named(), [3]);
+    // Told to stop: the sweep begins again in the next turn, and a worker that is not run does nothing.
+    shop.clock.turn(TimeDelta::days(30));
+    engine.worker().sweep_daily(now(), shop.standing(&engine, wide())).run(std::future::ready(())).await;
+    assert_eq!(shop.named(), [3]);
+    assert_eq!(swept(&mut worker).await, (1, 1));
+    // A standing approval that has ended touches nobody, and is an error once a day.
+    shop.insert(9, "north", Some(200));
+    shop.clock.turn(TimeDelta::days(400));
+    assert!(matches!(worker.turn().await, Err(Error::Approval(_))));
+    assert_eq!(swept(&mut worker).await, (0, 0));
+    assert!(shop.named().contains(&9));
+}

@@ -25,17 +25,18 @@ fn a_hold_and_the_emergency_stop_are_placed_listed_and_lifted() {
     assert_eq!(listed["holds"].as_array().unwrap().len(), 1);
     let id = hold["hold"].as_str().unwrap();
     // `release` is understood, too.
-    let lifted =
+    let done =
         operator(["hold", "release", "--ledger", ledger, "--hold", id, "--approver", "op-18", "--json"]);
-    let lifted = lifted.ends(0).json();
-    assert_eq!((&lifted["customer"], &lifted["lifted_by"]), (&Value::Null, &"op-18".into()));
+    let done = done.ends(0).json();
+    assert_eq!((&done["customer"], &done["lifted_by"]), (&Value::Null, &"op-18".into()));
     // The stop needs nothing but the ledger.
     let [reference, code, approver, by, as_json] = signed;
-    let stop = operator(["stop", "--ledger", ledger, reference, code, approver, by, as_json]).ends(0).json();
+    let halted =
+        operator(["stop", "--ledger", ledger, reference, code, approver, by, as_json]).ends(0).json();
     let refused = shop.erase("1", &digest).ends(2).json();
     assert!(refused["refused"]["text"].as_str().unwrap().contains("incident"), "{refused}");
     assert_eq!(before, shop.everything(), "nothing is touched");
-    let id = stop["hold"].as_str().unwrap();
+    let id = halted["hold"].as_str().unwrap();
     operator(["hold", "lift", "--ledger", ledger, "--hold", "9a3c", "--approver", "op-17"])
         .fails("no hold 9a3c");
     operator(["hold", "lift", "--ledger", ledger, "--hold", id, "--approver", "op-17"]).ends(0);

@@ -1,0 +1,107 @@
+//! The engine runs by itself: requests, the inbox, the worker, and what a person still has to do.
+//!
+//! ```text
+//! your database                    the ledger's database
+//! inbox ──► worker ──► register ──► a person identifies and approves ──► worker ──► case ──► certificate
+//! ```
+//!
+//! # A request in a transaction of yours
+//!
+//! Make the table once, in a migration of your own. [`store::sql::INBOX_TABLE`](crate::store::sql::INBOX_TABLE) has this statement, for SQLite and
+//! PostgreSQL:
+//!
+//! ```sql
+//! CREATE TABLE relinquish_inbox (
+//!     id TEXT NOT NULL PRIMARY KEY,
+//!     kind TEXT NOT NULL,
+//!     channel TEXT NOT NULL,
+//!     received_at TEXT NOT NULL,
+//!     customer TEXT,
+//!     address TEXT,
+//!     CHECK ((customer IS NULL) <> (address IS NULL))
+//! );
+//! ```
+//!
+//! Insert a row in the transaction that records whatever else belongs to the request:
+//!
+//! ```sql
+//! INSERT INTO relinquish_inbox (id, kind, channel, received_at, customer)
+//! VALUES ('5f0c7a3e-8a44-4b0e-9a51-0b6d3d0a9f10', 'erasure', 'web', '2026-11-02T09:30:00Z', '4711');
+//! ```
+//!
+//! * The `id` must be random, and must never be used again. It becomes the id of the request.
+//! * `kind` is `erasure`, `access`, `portability`, `restriction` or `objection`. `channel` is `web`, `email`, `post`, `phone` or `in_person`.
+//! * The worker records the row in the register first, and deletes the row then. If it dies in between, the next turn finds that the
+//!   request is known, and deletes the row. The same happens with rows that a restore brings back.
+//! * A row that nobody understands stays in the table. [`Moved::refused`](crate::engine::Moved::refused) has the reason and a way out.
+//!
+//! Without a transaction of yours, call [`Engine::receive`](crate::Engine::receive).
+//!
+//! # The register
+//!
+//! A [request](crate::request) has a clock, and everything that was noted of it: who was asked for proof of identity, stops and the extension
+//! with their reasons, the approval, the case, the answer, and each letter with its kind, language and day.
+//! [`Engine::note`](crate::Engine::note) notes one of these. What does not fit where the request stands is an error, and nothing is noted.
+//!
+//! [`Engine::requests`](crate::Engine::requests) lists what is open, due within some days, or overdue. Give the builder the
+//! [holidays](crate::engine::EngineBuilder::holidays) of your place.
+//!
+//! While a request is open, the ledger's database has your id of the customer, or the person's address, and nothing else of them. When the
+//! request [ends](crate::request::Note::End), this is wiped. The dates, the clock, the letters and the outcome stay under the ledger's token for as
+//! long as the policy says:
+//!
+//! ```toml
+//! # policy.toml
+//! requests_kept = "3 years"
+//! ```
+//!
+//! # The worker
+//!
+//! ```no_run
+//! # async fn run(builder: relinquish::engine::EngineBuilder, stop: impl Future<Output = ()> + Send) -> Result<(), relinquish::Problems> {
+//! let engine = builder.worker("host-1").build()?;
+//! engine.worker().run(stop).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In each turn, one a minute unless you say otherwise, the worker does this:
+//!
+//! 1. It moves the inbox.
+//! 2. It plans the requests again whose plan was approved. If the plan still has the approved digest, a case is opened and carried out.
+//!    Otherwise the request needs another approval.
+//! 3. It goes on with open cases: those that were interrupted, and those of workers whose lease has run out. It asks gateways for what they
+//!    have accepted.
+//! 4. It carries out the [expiries](crate::engine::Worker::expire_at) whose time has come.
+//! 5. It runs the daily [sweeps](crate::engine::Worker::sweep_daily) whose time has come, each under a standing approval. See
+//!    [`sweeps`](super::sweeps).
+//! 6. Once a day it warns of requests that are due soon or overdue, and forgets old requests.
+//!
+//! What cannot be reached is tried again after a pause. The pauses grow from a minute to an hour. A step at which every attempt has come to
+//! nothing for three days blocks its case; for what a gateway has accepted it is thirty days. [`Retries`](crate::engine::Retries) has
+//! other limits. The pause is in the case book, so it holds for every worker and after a restart.
+//!
+//! The worker needs no runtime of its own. It stops when `stop` is ready, after the case or the batch on which it works. Dropping it is
+//! safe as well: another worker finishes its cases. A host with a scheduler of its own calls [`Worker::turn`](crate::engine::Worker::turn).
+//!
+//! # What a person has to do
+//!
+//! * Confirm who asks, and approve the plan. The worker never does either.
+//! * Look at cases that are blocked: [`retry`](crate::Engine::retry), [`waive`](crate::Engine::waive) or [`cancel`](crate::Engine::cancel) them.
+//! * Send the letters, and note that they were sent. Then decide and end the request.
+//!
+//! [`Engine::health`](crate::Engine::health) counts it, for a monitor:
+//!
+//! | field | alarm |
+//! |---|---|
+//! | `requests_open` | |
+//! | `requests_overdue` | more than 0 |
+//! | `cases_open` | |
+//! | `cases_blocked` | more than 0 |
+//! | `cases_waiting` | grows |
+//! | `oldest_case` | is older than a week |
+//! | `holds_standing` | |
+//! | `stopped` | is true: somebody placed a hold on everything |
+//!
+//! **Not covered.** The worker opens cases for requests only if a customer asks for erasure. A standing approval that a changed policy or
+//! data map has voided is an error in the log at the time of each sweep; `health` does not count it.

@@ -118,6 +118,7 @@
 //! | copy lines for your situation | [`manual::cookbook`] |
 //! | describe your database | [`store::sql`] |
 //! | write a policy | [`policy`] |
+//! | record requests, place holds, and let the engine run by itself | [`manual::running`] |
 //! | use repository code of your own | [`Repository`], [`ByRecord`] |
 //! | erase at Stripe or Authorize.Net, and find what was forgotten there | [`manual::gateways`] |
 //! | write an adapter for a gateway | [`PaymentGatewayEraser`] |

@@ -60,12 +60,11 @@ impl Frame {
     ) -> Result<Result<Vec<InboxRow>, NoTable>, Trouble> {
         let mut transaction = session.transaction(Purpose::Read)?;
         let dialect = self.bound.dialect;
-        let sql = format!(
-            "SELECT id, kind, channel, received_at, customer, address FROM {} WHERE id > {} ORDER BY id LIMIT {limit}",
-            dialect.table(INBOX),
-            dialect.parameter(1),
-        );
-        match transaction.prepare(&sql) {
+        let select =
+            format!("SELECT id, kind, channel, received_at, customer, address FROM {}", dialect.table(INBOX));
+        let sql = format!("{select} WHERE id > {} ORDER BY id LIMIT {limit}", dialect.parameter(1));
+        // A session may carry the statement out to prepare it, so it has no parameter.
+        match transaction.prepare(&format!("{select} WHERE 1 = 0")) {
             Err(Fault::Other(_)) => return Ok(Err(NoTable)),
             other => other?,
         }

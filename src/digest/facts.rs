@@ -174,7 +174,7 @@ mod in_a_whole_run {
     use crate::policy::Trigger;
     use crate::store::TakeCensus as _;
     use crate::testing::{ManualClock, RepeatableEntropy};
-    use crate::{MemoryLedger, Outcome, Planned, PolicyDocument, SqlMap, SqliteStore};
+    use crate::{MemoryLedger, Outcome, Plan, Planned, PolicyDocument, SqlMap, SqliteStore};
 
     const BACKUPS: Schedule = Schedule { newest: Some(3), days: Some(30) };
 
@@ -285,6 +285,15 @@ call = { from = "made_on", after = "1 year", action = "delete" }
 sweep = false
 "#;
 
+    /// The digests of a review with one plan.
+    fn of_review(engine: &Engine, plan: &Plan) -> [(&'static str, Digest); 2] {
+        let csv = engine.review_csv(Column::plain()).unwrap();
+        let line = csv.line(&plan.clone().planned_by("op"), None);
+        let review = Review::from_csv(format!("{}{line}", csv.header()).as_bytes()).unwrap();
+        let row = line.trim().rsplit(',').next().unwrap().trim_start_matches('\'');
+        [("review", review.digest()), ("row of a review", row.parse().unwrap())]
+    }
+
     #[tokio::test]
     async fn no_digest_covers_a_sentence_of_this_crate() {
         let folder = tempfile::tempdir().unwrap();
@@ -338,14 +347,7 @@ sweep = false
         let standing =
             StandingApproval::new(&by, engine.policy(), [Trigger::Inactive], Limits::new(10, 10), now, long);
         digests.insert("standing approval", standing.digest());
-        let csv = engine.review_csv(Column::plain()).unwrap();
-        let line = csv.line(&plan.clone().planned_by("op"), None);
-        let review = Review::from_csv(format!("{}{line}", csv.header()).as_bytes()).unwrap();
-        digests.insert("review", review.digest());
-        digests.insert(
-            "row of a review",
-            line.trim().rsplit(',').next().unwrap().trim_start_matches('\'').parse().unwrap(),
-        );
+        digests.extend(of_review(&engine, &plan));
         let replay = ReplayPlan::new(vec![(certificate.case().clone(), (*plan).clone())]);
         digests.insert("replay", replay.digest());
         digests.extend(certificate.digests().into_iter().filter(|(name, _)| *name != "plan"));

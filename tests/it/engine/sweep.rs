@@ -119,9 +119,9 @@ async fn a_sweep_that_is_stopped_at_any_event_goes_on_and_erases_everybody_once(
             break;
         };
         if told.counts.is_none() {
-            stopped_in.0 += 1
+            stopped_in.0 += 1;
         } else {
-            stopped_in.1 += 1
+            stopped_in.1 += 1;
         }
         // Another process goes on.
         let text = serde_json::to_string(&*place).unwrap();

@@ -5,6 +5,7 @@
 //! and every survey lists everybody who is due or blocked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use chrono::{NaiveDate, TimeDelta};
 use fastrand::Rng;
@@ -92,6 +93,52 @@ impl World {
         self.shop.engine(worker)
     }
 
+    /// Something happens in the shop.
+    fn happens(&mut self, what: usize, random: &mut Rng) {
+        match what {
+            0 => self.comes(random),
+            1 => {
+                let id = self.any(random);
+                if !self.known[&id].erased {
+                    self.leaves(id, random.i64(0..150));
+                }
+            }
+            2 => {
+                let id = self.any(random);
+                if !self.known[&id].erased {
+                    self.known.get_mut(&id).unwrap().cancelled = None;
+                    self.shop.sql(&format!("UPDATE customers SET status = 'active' WHERE id = {id}"));
+                }
+            }
+            3 | 4 => {
+                let id = self.any(random);
+                let known = self.known.get_mut(&id).unwrap();
+                if !known.erased {
+                    known.held = !known.held;
+                    let hold = if known.held { "'legal_claim'" } else { "NULL" };
+                    self.shop.sql(&format!("UPDATE customers SET held = {hold} WHERE id = {id}"));
+                }
+            }
+            5 => self.shop.clock.turn(TimeDelta::days(random.i64(0..40))),
+            _ => self.days = random.i64(60..120),
+        }
+    }
+
+    /// A survey of which a part is confirmed.
+    async fn confirms(&mut self, random: &mut Rng) {
+        let engine = self.engine("one");
+        let csv = engine.review_csv([Column::Since]).unwrap();
+        let (mut text, mut survey) = (csv.header(), engine.survey_all());
+        while let Some(event) = survey.next().await {
+            if let SweepEvent::Due(plan) = event.unwrap()
+                && random.u8(0..3) > 0
+            {
+                text.push_str(&csv.line(&plan, None));
+            }
+        }
+        self.review = Review::from_csv(text.as_bytes()).ok();
+    }
+
     /// Takes in who was erased, under which mandate, and holds that it was allowed.
     async fn look(&mut self, before: &BTreeMap<i64, Known>, allowed: Option<&BTreeSet<i64>>, history: &str) {
         let named: BTreeSet<i64> = self.shop.named().into_iter().collect();
@@ -145,35 +192,11 @@ async fn history(seed: u64) -> [usize; 6] {
         let before = world.known.clone();
         let limits = Limits::new(100, world.per_day);
         let what = random.usize(0..12);
-        history.push_str(&format!("; {what}"));
+        write!(history, "; {what}").unwrap();
         match what {
-            0 => world.comes(&mut random),
-            1 => {
-                let id = world.any(&mut random);
-                if !world.known[&id].erased {
-                    world.leaves(id, random.i64(0..150));
-                }
-            }
-            2 => {
-                let id = world.any(&mut random);
-                if !world.known[&id].erased {
-                    world.known.get_mut(&id).unwrap().cancelled = None;
-                    world.shop.sql(&format!("UPDATE customers SET status = 'active' WHERE id = {id}"));
-                }
-            }
-            3 | 4 => {
-                let id = world.any(&mut random);
-                let known = world.known.get_mut(&id).unwrap();
-                if !known.erased {
-                    known.held = !known.held;
-                    let hold = if known.held { "'legal_claim'" } else { "NULL" };
-                    world.shop.sql(&format!("UPDATE customers SET held = {hold} WHERE id = {id}"));
-                }
-            }
-            5 => world.shop.clock.turn(TimeDelta::days(random.i64(0..40))),
-            6 => {
-                world.days = random.i64(60..120);
-                did[0] += 1;
+            0..=6 => {
+                world.happens(what, &mut random);
+                did[0] += usize::from(what == 6);
             }
             7 => {
                 let engine = world.engine("one");
@@ -225,19 +248,7 @@ async fn history(seed: u64) -> [usize; 6] {
                 world.look(&before, None, &history).await;
             }
             // A review is written, and a part of it confirmed.
-            10 => {
-                let engine = world.engine("one");
-                let csv = engine.review_csv([Column::Since]).unwrap();
-                let (mut text, mut survey) = (csv.header(), engine.survey_all());
-                while let Some(event) = survey.next().await {
-                    if let SweepEvent::Due(plan) = event.unwrap()
-                        && random.u8(0..3) > 0
-                    {
-                        text.push_str(&csv.line(&plan, None));
-                    }
-                }
-                world.review = Review::from_csv(text.as_bytes()).ok();
-            }
+            10 => world.confirms(&mut random).await,
             // … and run, whatever has happened since.
             _ => {
                 let Some(review) = world.review.take() else { continue };

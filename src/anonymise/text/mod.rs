@@ -50,19 +50,27 @@ use std::fmt;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
+mod births;
 mod common_names;
+mod context;
 mod detect;
+mod endings;
 mod fold;
+mod names;
 mod numbers;
 mod people;
+mod phones;
 mod scan;
 mod sought;
+mod streets;
+mod unspaced;
 mod words;
 
 pub(crate) use detect::first_of;
 pub use detect::{Detected, Detector, UnknownDetector, detect};
 pub(crate) use sought::Sought;
 
+use context::View;
 use fold::Folded;
 use people::People;
 use scan::{Hit, Scratch};
@@ -126,7 +134,8 @@ impl Matcher {
         for identifiers in people {
             all.add(identifiers)?;
         }
-        let filter = Filter::new(&all.forms());
+        let (words, beginnings) = all.forms();
+        let filter = Filter::new(&words, &beginnings);
         Ok(Self { people: all, filter })
     }
 
@@ -137,7 +146,7 @@ impl Matcher {
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.people.words.is_empty() && self.people.numbers.is_empty()
+        self.people.words.is_empty() && self.people.numbers.is_empty() && self.people.unspaced.is_empty()
     }
 
     /// For one text after the other: what a text needs is used again for the next.
@@ -186,6 +195,10 @@ impl<'m> Scanner<'m> {
         let is_plain = text.is_ascii();
         if !is_plain && !self.hits.is_empty() {
             self.folded.retrace(text);
+        }
+        if !self.hits.is_empty() {
+            let view = View { original: text, folded: &self.folded, is_plain };
+            self.matcher.weigh(&view, &mut self.hits);
         }
         for hit in &self.hits {
             let range = if is_plain {

@@ -2,7 +2,7 @@
 
 use super::fold::Folded;
 use super::names::{is_particle, is_title};
-use super::people::{People, is_word};
+use super::people::{People, Role, is_word};
 use super::scan::{Form, Hit, is_in_mail, range, word_before, word_behind};
 use super::{Kind, Matcher};
 
@@ -77,12 +77,11 @@ impl Matcher {
         for hit in hits.iter_mut().filter(|hit| hit.kind == &Kind::Name && is_in_address(text, hit)) {
             hit.form = Form::InMail;
         }
-        self.pair(text, hits, &mut proven);
+        self.pair(view, hits, &mut proven);
         for (hit, proven) in hits.iter().zip(&mut proven) {
             *proven |= hit.form == Form::Plain && people.has_initial(view, hit);
         }
         self.confirm(view, hits, &mut proven);
-        let mut has_lower = None;
         let mut n = 0;
         hits.retain_mut(|hit| {
             let (proven, alone) =
@@ -94,9 +93,7 @@ impl Matcher {
                     proven || alone
                 }
                 (Form::Monogram, _) => {
-                    let has_lower =
-                        *has_lower.get_or_insert_with(|| view.original.chars().any(char::is_lowercase));
-                    has_lower && view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase())
+                    view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase())
                 }
                 (_, Some(name)) if !proven => self.is_mention(view, hit, name, alone),
                 _ => {
@@ -130,7 +127,8 @@ impl Matcher {
     }
 
     /// Two names of one person side by side.
-    fn pair<'m>(&'m self, text: &[u8], hits: &mut [Hit<'m>], proven: &mut [bool]) {
+    fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) {
+        let text = view.folded.text();
         for n in 0..hits.len() {
             for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
                 let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
@@ -138,7 +136,15 @@ impl Matcher {
                 if other.start < one.end || !is_one_name(range(text, one.end, other.start)) {
                     continue;
                 }
-                let Some(people) = self.people.pairs.get(&(a.min(b), a.max(b))) else { continue };
+                let pair = (a.min(b), a.max(b));
+                let Some(people) = self.people.pairs.get(&pair) else { continue };
+                // `Anna-Karin` is a first name alone, whoever's.
+                if self.people.doubles.contains(&pair) {
+                    let both = Hit { end: other.end, people, ..one };
+                    if self.people.is_of_another(view, &both, view.case(one.start, one.end)) {
+                        continue;
+                    }
+                }
                 for at in [n, m] {
                     if let (Some(hit), Some(proven)) = (hits.get_mut(at), proven.get_mut(at)) {
                         (hit.people, *proven) = (people, true);
@@ -245,7 +251,8 @@ impl People {
                 if !matches!(gap, b" " | b"-") {
                     return false;
                 }
-                if !is_particle(range(text, from, to)) {
+                let word = range(text, from, to);
+                if !is_particle(word) && !self.is_own(hit, word) {
                     return is_name((from, to));
                 }
                 at = if to <= at { from } else { to };
@@ -253,6 +260,15 @@ impl People {
             false
         };
         beside(hit.start, word_before) || beside(hit.end, word_behind)
+    }
+
+    /// Whether a word is another name of theirs.
+    fn is_own(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
+        self.words.get(word).into_iter().flatten().any(|role| {
+            let Role::Name(id) = role else { return false };
+            let people = self.names.get(*id as usize).map_or(&[][..], |name| name.people.as_slice());
+            hit.people.iter().take(FEW).any(|person| people.binary_search(person).is_ok())
+        })
     }
 
     /// `A. Berg`, `Berg, A`: the first letter of another name of somebody who bears this one.

@@ -190,7 +190,7 @@ impl<'m> Scanner<'m> {
     /// Tells of every mention in a text, in order.
     pub fn each(&mut self, text: &str, mut tell: impl FnMut(Mention<'m>)) {
         self.folded.fold(text);
-        self.matcher.hits(&self.folded, &mut self.scratch, &mut self.hits);
+        self.matcher.hits(text, &self.folded, &mut self.scratch, &mut self.hits);
         // In ASCII every byte stays where it is.
         let is_plain = text.is_ascii();
         if !is_plain && !self.hits.is_empty() {

@@ -1,6 +1,6 @@
 //! From what is known of people to what is looked for in a text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::TooManyPeople;
 use super::births::Birth;
@@ -10,6 +10,7 @@ use super::names::{collapsed, is_particle, is_weak, spellings, written_out};
 use super::numbers::Numbers;
 use super::streets::{self, Line, Streets, street};
 use super::unspaced::{Unspaced, is_unspaced};
+use super::words::Beginning;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
@@ -46,6 +47,8 @@ pub(super) struct People {
     pub(super) phrases: HashMap<Box<[u8]>, Identifier>,
     /// Two names of the same person.
     pub(super) pairs: HashMap<(u32, u32), Vec<u32>>,
+    /// Those of them that everybody has as one name with a hyphen: `Anna-Karin`.
+    pub(super) doubles: HashSet<(u32, u32)>,
     /// The first letters of each person's names, with the name.
     pub(super) initials: Vec<Vec<(char, u32)>>,
     /// The first letters of people's names in order of the alphabet.
@@ -58,7 +61,7 @@ pub(super) struct People {
     birth_ids: HashMap<Birth, u32>,
     pub(super) unspaced: Unspaced,
     /// How names that are inflected or written as one word begin.
-    beginnings: Vec<Box<[u8]>>,
+    beginnings: HashSet<Beginning>,
     /// Spellings by which a name is found though they stand nowhere.
     other_forms: Vec<Box<[u8]>>,
 }
@@ -115,6 +118,8 @@ fn insert(people: &mut Vec<u32>, person: u32) {
 struct Draft {
     /// Names in the order of the values.
     names: Vec<u32>,
+    /// Two of them that are one name with a hyphen.
+    doubles: Vec<(u32, u32)>,
     unspaced: Vec<String>,
     /// The same as they are spelled.
     spelled: Vec<String>,
@@ -139,11 +144,17 @@ impl People {
         self.unspaced.join(person, &draft.unspaced);
         draft.spelled.truncate(MOST_NAMES);
         for short in draft.spelled.iter().filter(|name| name.len() < 4) {
-            let joined = draft.spelled.iter().map(|other| format!("{short}{other}").into_bytes().into());
+            let joined = draft.spelled.iter().map(|other| Beginning::of(format!("{short}{other}").as_bytes()));
             self.beginnings.extend(joined);
         }
         draft.names.truncate(MOST_NAMES);
-        self.add_pairs(person, &draft.names);
+        self.add_pairs(person, &draft.names, &draft.doubles);
+        for double in &draft.doubles {
+            if !self.pairs.contains_key(double) {
+                self.doubles.insert(*double);
+            }
+            insert(self.pairs.entry(*double).or_default(), person);
+        }
         self.add_monograms(person);
         Ok(())
     }
@@ -197,15 +208,23 @@ impl People {
         let value = names.join(" ");
         let mut here = Vec::new();
         for spelling in spellings(&value) {
-            for name in words(&spelling) {
-                if let Some(id) = self.add_name(person, name) {
-                    here.push(id);
-                    draft.spelled.push(name.to_owned());
+            for token in spelling.split([' ', ',']).filter(|token| !token.is_empty()) {
+                let first = here.len();
+                for name in words(token) {
+                    if let Some(id) = self.add_name(person, name) {
+                        here.push(id);
+                        draft.spelled.push(name.to_owned());
+                    }
                 }
-            }
-            // `Anna-Karin` and `O'Brien`, written as one word.
-            for name in spelling.split([' ', ',']).filter(|part| part.contains(['-', '\''])) {
-                here.extend(self.add_name(person, &name.replace(['-', '\''], "")));
+                let parts = here.get(first..).unwrap_or_default();
+                for (n, one) in parts.iter().enumerate() {
+                    let others = parts.iter().skip(n + 1).filter(|other| *other != one);
+                    draft.doubles.extend(others.map(|other| (*one.min(other), *one.max(other))));
+                }
+                // `Anna-Karin` and `O'Brien`, written as one word.
+                if token.contains(['-', '\'']) {
+                    here.extend(self.add_name(person, &token.replace(['-', '\''], "")));
+                }
             }
         }
         for token in value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c)) {
@@ -223,7 +242,7 @@ impl People {
             }
         }
         in_value.truncate(MOST_IN_VALUE);
-        self.add_pairs(person, &in_value);
+        self.add_pairs(person, &in_value, &draft.doubles);
     }
 
     fn add_unspaced(&mut self, person: u32, token: &str, draft: &mut Draft, here: &mut Vec<u32>) {
@@ -241,10 +260,14 @@ impl People {
         }
     }
 
-    fn add_pairs(&mut self, person: u32, names: &[u32]) {
+    fn add_pairs(&mut self, person: u32, names: &[u32], doubles: &[(u32, u32)]) {
         for (n, one) in names.iter().enumerate() {
             for other in names.iter().skip(n + 1) {
-                insert(self.pairs.entry((*one.min(other), *one.max(other))).or_default(), person);
+                let pair = (*one.min(other), *one.max(other));
+                if !doubles.contains(&pair) {
+                    self.doubles.remove(&pair);
+                    insert(self.pairs.entry(pair).or_default(), person);
+                }
             }
         }
     }
@@ -301,15 +324,15 @@ impl People {
         for (stem, rule) in stems(name) {
             let is_long = stem.len() >= if stem.is_ascii() { 4 } else { BEGINNING };
             if is_long {
-                self.beginnings.push(stem.as_bytes().into());
+                self.beginnings.insert(Beginning::of(stem.as_bytes()));
             } else {
                 for ending in endings(rule) {
-                    self.beginnings.push([&stem, *ending].concat().into_bytes().into());
+                    self.beginnings.insert(Beginning::of([&stem, *ending].concat().as_bytes()));
                 }
             }
             self.role(stem.as_bytes(), Role::Stem(id, rule));
         }
-        self.beginnings.push(name.as_bytes().into());
+        self.beginnings.insert(Beginning::of(name.as_bytes()));
     }
 
     /// The first letters of somebody with few names: `MA`, `M.A.`
@@ -498,7 +521,7 @@ impl People {
     }
 
     /// Every word of a text that there is something to look up for, and how such words begin.
-    pub(super) fn forms(&mut self) -> (Vec<Box<[u8]>>, Vec<Box<[u8]>>) {
+    pub(super) fn forms(&mut self) -> (Vec<Box<[u8]>>, HashSet<Beginning>) {
         let mut forms = std::mem::take(&mut self.other_forms);
         for (word, roles) in &self.words {
             if roles.iter().any(|role| matches!(role, Role::Phrase(..) | Role::Street(_))) {
@@ -507,28 +530,6 @@ impl People {
             forms.push(word.clone());
         }
         self.monograms.retain(|_, people| people.len() <= FEW);
-        for monogram in self.monograms.keys() {
-            forms.extend(monogram.iter().map(|letter| [*letter].as_slice().into()));
-            if let [one, other] = **monogram {
-                forms.extend([[one, other], [other, one]].map(|word| word.as_slice().into()));
-            } else {
-                forms.extend(orders(monogram));
-            }
-        }
         (forms, std::mem::take(&mut self.beginnings))
     }
-}
-
-/// Every order of three or four letters.
-fn orders(letters: &[u8]) -> Vec<Box<[u8]>> {
-    if letters.len() < 2 {
-        return vec![letters.into()];
-    }
-    let mut all = Vec::new();
-    for n in 0..letters.len() {
-        let mut rest = letters.to_vec();
-        let first = rest.remove(n);
-        all.extend(orders(&rest).into_iter().map(|behind| [&[first], &*behind].concat().into()));
-    }
-    all
 }

@@ -6,7 +6,7 @@ use super::numbers::{Digit, Number};
 use super::people::{LONGEST_WORD, People, Role, is_word};
 use super::streets::street;
 use super::unspaced::Form as Letters;
-use super::words::{Filter, Found, each_word, found};
+use super::words::{BLOCK, Filter, Found, each_word, found};
 use super::{Kind, Matcher};
 use crate::anonymise::text::endings::follows;
 
@@ -42,6 +42,27 @@ pub(super) struct Scratch {
     key: Vec<u8>,
 }
 
+/// Whether letters stand in a text as initials do: `MA`, `M.`, `M A`, and other letters are small.
+fn has_initials(original: &str) -> bool {
+    let bytes = original.as_bytes();
+    let is_initial = |at: usize| {
+        let is_capital = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_uppercase);
+        is_capital(at)
+            && match bytes.get(at + 1) {
+                Some(b' ' | b'-') => is_capital(at + 2),
+                Some(byte) => *byte == b'.' || byte.is_ascii_uppercase(),
+                None => false,
+            }
+    };
+    // Blocks without capitals, which are most, are looked at at once.
+    let mut blocks = bytes.chunks(BLOCK).enumerate();
+    let found = blocks.any(|(n, block)| {
+        block.iter().fold(false, |any, byte| any | byte.is_ascii_uppercase())
+            && (n * BLOCK..n * BLOCK + block.len()).any(is_initial)
+    });
+    found && original.chars().any(char::is_lowercase)
+}
+
 pub(super) fn range(text: &[u8], start: usize, end: usize) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
@@ -56,18 +77,33 @@ struct Looked<'s> {
 
 impl Matcher {
     /// Everything that is found, in order.
-    pub(super) fn hits<'m>(&'m self, folded: &Folded, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+    pub(super) fn hits<'m>(
+        &'m self,
+        original: &str,
+        folded: &Folded,
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
         hits.clear();
         let people = &self.people;
         let looked = Looked { padded: folded.padded(), text: folded.text(), filter: &self.filter };
         each_word(folded.padded(), |word| {
             if self.filter.passes(word) {
-                people.look_up(&looked, word, &mut scratch.key, hits);
-            }
-            if folded.has_unspaced() {
-                looked.each_script(word, |part| people.look_up(&looked, part, &mut scratch.key, hits));
+                people.look_up(&looked, word, scratch, hits);
             }
         });
+        if !people.monograms.is_empty() && has_initials(original) {
+            each_word(folded.padded(), |word| {
+                if word.end - word.start <= 4 {
+                    people.monogram_at(looked.text, (word.start, word.end), &mut scratch.key, hits);
+                }
+            });
+        }
+        if folded.has_unspaced() {
+            each_word(folded.padded(), |word| {
+                looked.each_script(word, |part| people.look_up(&looked, part, scratch, hits));
+            });
+        }
         people.numbers.find(looked.text, &mut scratch.run, |number: &'m Number, start, end| {
             hits.push(Hit { is_certain: number.is_certain, ..Hit::of(&number.kind, &number.people, start, end) });
         });
@@ -104,7 +140,9 @@ impl<'m> Hit<'m> {
 
 impl People {
     /// Everything that one word of a text may be a part of.
-    fn look_up<'m>(&'m self, looked: &Looked<'_>, word: Found, key: &mut Vec<u8>, hits: &mut Vec<Hit<'m>>) {
+    #[inline(never)]
+    fn look_up<'m>(&'m self, looked: &Looked<'_>, word: Found, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+        let key = &mut scratch.key;
         let (start, end) = (word.start, word.end);
         let bytes = range(looked.text, start, end);
         if bytes.len() > LONGEST_WORD {
@@ -115,7 +153,7 @@ impl People {
             for role in known.into_iter().flatten() {
                 self.at_role(looked.text, (start, end), *role, key, hits);
             }
-            let short = street(bytes);
+            let short = if self.phrases.is_empty() { bytes } else { street(bytes) };
             if short != bytes {
                 for role in self.words.get(short).into_iter().flatten() {
                     if matches!(role, Role::Phrase(..) | Role::Street(_)) {
@@ -132,7 +170,6 @@ impl People {
             {
                 self.name_at((start, end), *id, Form::Plain, hits);
             }
-            self.monogram_at(looked.text, (start, end), key, hits);
         }
         if looked.filter.knows_beginning(word) {
             self.parts_of(looked, (start, end), hits);
@@ -301,9 +338,6 @@ impl People {
         key: &mut Vec<u8>,
         hits: &mut Vec<Hit<'m>>,
     ) {
-        if self.monograms.is_empty() || end - start > 4 {
-            return;
-        }
         key.clear();
         key.extend_from_slice(range(text, start, end));
         let mut to = end;

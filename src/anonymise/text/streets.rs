@@ -5,6 +5,7 @@
 //! number it is reported.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::people::{LONGEST_WORD, is_word, words};
 use super::scan::{word_before, word_behind};
@@ -129,8 +130,19 @@ pub(super) struct Found<'m> {
     pub(super) is_certain: bool,
 }
 
+/// The kind of each way to write one. Where several are written so, the first.
+static KIND_OF: LazyLock<HashMap<&[u8], &str>> = LazyLock::new(|| {
+    let mut kinds = HashMap::new();
+    for kind in KINDS {
+        for (first, way) in kind.first().into_iter().flat_map(|first| kind.iter().map(move |way| (first, way))) {
+            kinds.entry(way.as_bytes()).or_insert(*first);
+        }
+    }
+    kinds
+});
+
 fn kind_of(word: &[u8]) -> Option<&'static str> {
-    KINDS.iter().find(|kind| kind.iter().any(|way| way.as_bytes() == word)).and_then(|kind| kind.first().copied())
+    KIND_OF.get(word).copied()
 }
 
 /// Some short ways stand for several kinds.

@@ -3,6 +3,8 @@
 //! Hardly a word of hardly a text is anybody's name. So words are found sixty-four bytes at a time, and each is held against
 //! a filter that fits into the processor's cache, for one person or for a hundred thousand; what passes is looked up.
 
+use std::collections::HashSet;
+
 /// So many bytes are looked at together.
 pub(super) const BLOCK: usize = 64;
 /// So many bytes of a word are read at once.
@@ -19,8 +21,25 @@ pub(super) struct Found {
     pub(super) start: usize,
     pub(super) end: usize,
     mark: u64,
-    /// A number for the first letters.
-    beginning: u64,
+    /// The first eight bytes.
+    within: u64,
+}
+
+/// The first letters of a word: four of ASCII, or three of two bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Beginning(u64);
+
+impl Beginning {
+    pub(super) fn of(word: &[u8]) -> Self {
+        found_alone(word, &mut Vec::new()).beginning()
+    }
+}
+
+impl Found {
+    #[inline]
+    fn beginning(self) -> Beginning {
+        Beginning(self.within & if self.within & 0x80 == 0 { 0xFFFF_FFFF } else { 0xFFFF_FFFF_FFFF })
+    }
 }
 
 /// How many bytes have to be there, with spaces behind a text of so many, for [`each_word`].
@@ -85,19 +104,17 @@ fn eight(text: &[u8], at: usize) -> u64 {
 }
 
 /// A word by its first and last eight bytes and its length, and by its first letters. There are bytes behind the text.
+#[inline]
 pub(super) fn found(text: &[u8], start: usize, end: usize) -> Found {
     let len = end - start;
     let first = eight(text, start);
-    let within = first & (u64::MAX >> (64 - 8 * len.clamp(1, READ)));
-    let both = if len < READ { within } else { first ^ eight(text, end - READ).rotate_left(29) };
-    // Four letters of ASCII, or three of two bytes.
-    let beginning = within & if first & 0x80 == 0 { 0xFFFF_FFFF } else { 0xFFFF_FFFF_FFFF };
-    Found {
-        start,
-        end,
-        mark: (both ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-        beginning: beginning.wrapping_mul(0xD6E8_FEB8_6659_FD93),
-    }
+    let (within, both) = if len < READ {
+        let within = first & ((1 << (len * 8)) - 1);
+        (within, within)
+    } else {
+        (first, first ^ eight(text, end - READ).rotate_left(29))
+    };
+    Found { start, end, mark: (both ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15), within }
 }
 
 /// The same of a word that stands alone.
@@ -119,7 +136,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// That knows these words, and all words that begin as the others do.
-    pub(super) fn new(words: &[Box<[u8]>], beginnings: &[Box<[u8]>]) -> Self {
+    pub(super) fn new(words: &[Box<[u8]>], beginnings: &HashSet<Beginning>) -> Self {
         if words.is_empty() {
             return Self::default();
         }
@@ -132,38 +149,44 @@ impl Filter {
             let (at, bits) = filter.whole(found_alone(word, &mut text));
             filter.words.get_mut(at).into_iter().for_each(|known| *known |= bits);
         }
-        for word in beginnings {
-            let (at, bits) = filter.beginning(found_alone(word, &mut text));
+        for beginning in beginnings {
+            let (at, bits) = filter.beginning(*beginning);
             filter.beginnings.get_mut(at).into_iter().for_each(|known| *known |= bits);
         }
         filter
     }
 
     /// Two bits of one number: one look into memory.
+    #[inline]
     fn whole(&self, word: Found) -> (usize, u64) {
         let at = usize::try_from(word.mark >> self.shifts.0).unwrap_or(usize::MAX);
         (at, 1 << (word.mark >> 26 & 63) | 1 << (word.mark >> 32 & 63))
     }
 
-    fn beginning(&self, word: Found) -> (usize, u64) {
-        let at = usize::try_from(word.beginning >> self.shifts.1).unwrap_or(usize::MAX);
-        (at, 1 << (word.beginning >> 26 & 63))
+    #[inline]
+    fn beginning(&self, beginning: Beginning) -> (usize, u64) {
+        let number = beginning.0.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let at = usize::try_from(number >> self.shifts.1).unwrap_or(usize::MAX);
+        (at, 1 << (number >> 26 & 63))
     }
 
     /// Whether it may know the word or its beginning. Of nobody it knows nothing.
+    #[inline]
     pub(super) fn passes(&self, word: Found) -> bool {
-        self.knows(word) | self.knows_beginning(word)
+        self.knows(word) || self.knows_beginning(word)
     }
 
     /// Whether it may know the word.
+    #[inline]
     pub(super) fn knows(&self, word: Found) -> bool {
         let (at, bits) = self.whole(word);
         self.words.get(at).is_some_and(|known| known & bits == bits)
     }
 
     /// Whether it may know words that begin so.
+    #[inline]
     pub(super) fn knows_beginning(&self, word: Found) -> bool {
-        let (at, bits) = self.beginning(word);
+        let (at, bits) = self.beginning(word.beginning());
         self.beginnings.get(at).is_some_and(|known| known & bits != 0)
     }
 }
@@ -209,7 +232,7 @@ mod tests {
     fn a_filter_knows_its_words_and_few_others() {
         let word = |n: usize| format!("wort{}{n}", "e".repeat(n % 20));
         let known: Vec<Box<[u8]>> = (0..10_000).map(|n| word(n).into_bytes().into()).collect();
-        let filter = Filter::new(&known, &[]);
+        let filter = Filter::new(&known, &HashSet::new());
         let count = |range: std::ops::Range<usize>| {
             let text = range.map(word).collect::<Vec<_>>().join(" ");
             let mut bytes = text.into_bytes();
@@ -222,7 +245,7 @@ mod tests {
         assert_eq!(count(0..10_000), 10_000);
         let others = count(10_000..110_000);
         assert!(others < 5_000, "{others} of 100,000 pass");
-        let nobody = Filter::new(&[], &[]);
+        let nobody = Filter::new(&[], &HashSet::new());
         let mut bytes = b"wort".to_vec();
         bytes.resize(padded(4), b' ');
         each_word(&bytes, |found| assert!(!nobody.passes(found)));

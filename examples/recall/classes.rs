@@ -13,6 +13,7 @@ pub(crate) struct Class {
     pub(crate) name: &'static str,
     pub(crate) write: fn(&Person, &mut Dice) -> Option<String>,
     /// Whether the manual says that it is not found.
+    #[allow(dead_code, reason = "the test asks")]
     pub(crate) is_out: bool,
 }
 

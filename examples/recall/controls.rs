@@ -11,6 +11,7 @@ use super::people::{Dice, Language, Person};
 pub(crate) struct Control {
     pub(crate) name: &'static str,
     /// Whether somebody who shares a name with the person stands in it: that may be reported.
+    #[allow(dead_code, reason = "the test asks")]
     pub(crate) has_namesake: bool,
     pub(crate) write: fn(&Person, &mut Dice) -> Option<(Identifiers, String)>,
 }

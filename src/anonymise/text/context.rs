@@ -28,6 +28,8 @@ pub(super) struct View<'t> {
     pub(super) folded: &'t Folded,
     /// In ASCII every byte stays where it is.
     pub(super) is_plain: bool,
+    /// Whether a name alone is certain, whatever the name.
+    pub(super) names_alone: bool,
 }
 
 /// How a word is written.
@@ -88,9 +90,10 @@ impl Matcher {
                 (proven.get(n).copied().unwrap_or_default(), alone.get(n).copied().unwrap_or_default());
             n += 1;
             match (hit.form, hit.name) {
-                (Form::InMail, _) => {
+                (Form::InMail, name) => {
+                    let name = name.and_then(|name| people.names.get(name as usize));
                     hit.is_certain = false;
-                    proven || alone
+                    proven || alone || name.is_some_and(|name| !name.is_word)
                 }
                 (Form::Monogram, _) => {
                     view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase())
@@ -110,7 +113,8 @@ impl Matcher {
         for n in 1..hits.len() {
             let Some([one, other]) = hits.get_mut(n - 1..=n) else { continue };
             let are_names = one.is_certain && other.is_certain && one.name.is_some() && other.name.is_some();
-            if are_names && one.end < other.start && is_one_name(range(text, one.end, other.start)) {
+            let gap = range(text, one.end, other.start);
+            if are_names && gap.iter().any(|byte| is_word(*byte)) && is_one_name(gap) {
                 one.end = other.start;
             }
         }
@@ -122,7 +126,7 @@ impl Matcher {
         let case = view.case(hit.start, hit.end);
         let is_plain = hit.form == Form::Plain;
         hit.is_certain =
-            alone && is_plain && case != Case::Lower && !self.people.is_of_another(view, hit, case);
+            (alone || view.names_alone) && is_plain && case != Case::Lower && !self.people.is_of_another(view, hit, case);
         case != Case::Lower || is_plain && !is_word
     }
 

@@ -7,10 +7,10 @@ use super::fold::folded;
 use super::people::words;
 
 /// What stands before and between names and is none.
-const PARTICLES: [&str; 52] = [
+const PARTICLES: [&str; 51] = [
     "ab", "af", "av", "bin", "bint", "d", "da", "dal", "das", "de", "degli", "dei", "del", "della", "den", "der", "des", "di",
     "do", "dos", "du", "e", "el", "frau", "fru", "herr", "het", "ibn", "la", "las", "le", "los", "mac", "miss", "mr", "mrs", "ms",
-    "och", "op", "prof", "sir", "t", "ten", "ter", "und", "van", "vom", "von", "y", "zu", "zum", "zur",
+    "och", "op", "prof", "sir", "t", "ten", "ter", "van", "vom", "von", "y", "zu", "zum", "zur",
 ];
 /// What stands before a name and says nothing of who it is: titles, and what a person is to the writer.
 const TITLES: [&str; 66] = [

@@ -44,8 +44,8 @@ pub(super) struct Numbers {
     list: Vec<Number>,
     /// By how many digits, and which.
     by_end: HashMap<(u8, u32), Vec<u32>>,
-    /// The last four digits of every number.
-    ends: Vec<bool>,
+    /// A bit for every one of those keys, and few for others: hardly a number of hardly a text is anybody's.
+    ends: Vec<u64>,
     /// Whether there are numbers with so few digits.
     has_short: [bool; MOST_DIGITS],
 }
@@ -111,10 +111,6 @@ impl Numbers {
             digits.iter().rev().take(count).rev().fold(0, |key, b| key * 10 + u32::from(b - b'0'))
         };
         let Some(key) = u8::try_from(count).ok().map(|len| (len, value(count))) else { return false };
-        if self.ends.is_empty() {
-            self.ends = vec![false; 10_000];
-        }
-        self.ends.get_mut(value(LEAST_DIGITS) as usize).into_iter().for_each(|known| *known = true);
         self.has_short.get_mut(count).into_iter().for_each(|known| *known = true);
         let ids = self.by_end.entry(key).or_default();
         let known = ids.iter().find(|id| {
@@ -136,6 +132,22 @@ impl Numbers {
         true
     }
 
+    /// Makes ready to be searched for.
+    pub(super) fn finish(&mut self) {
+        self.ends = vec![0; (self.by_end.len() / 4).next_power_of_two().max(64)];
+        let keys: Vec<(u8, u32)> = self.by_end.keys().copied().collect();
+        for (count, key) in keys {
+            let (at, bit) = self.end(count.into(), key);
+            self.ends.get_mut(at).into_iter().for_each(|known| *known |= bit);
+        }
+    }
+
+    fn end(&self, count: usize, key: u32) -> (usize, u64) {
+        let number = (u64::from(key) << 3 | count as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let at = usize::try_from(number >> 40).unwrap_or_default() & self.ends.len().wrapping_sub(1);
+        (at, 1 << (number >> 34 & 63))
+    }
+
     /// Tells of every number in a text: which, and from where to where.
     pub(super) fn find<'m>(
         &'m self,
@@ -155,14 +167,18 @@ impl Numbers {
             let mut key = 0_u32;
             for (n, digit) in run.iter().enumerate() {
                 key = (key * 10 + u32::from(digit.value)) % 10_u32.pow(7);
-                if n + 1 < LEAST_DIGITS || !self.ends.get(key as usize % 10_000).copied().unwrap_or_default() {
+                if n + 1 < LEAST_DIGITS {
                     continue;
                 }
                 let mut power = 10_u32.pow(3);
                 for count in LEAST_DIGITS..=MOST_DIGITS.min(n + 1) {
                     power *= 10;
                     let is_known = count == MOST_DIGITS || self.has_short.get(count).copied().unwrap_or_default();
-                    let Some(len) = u8::try_from(count).ok().filter(|_| is_known) else { continue };
+                    let (at, bit) = self.end(count, key % power);
+                    if !is_known || self.ends.get(at).is_none_or(|known| known & bit == 0) {
+                        continue;
+                    }
+                    let Ok(len) = u8::try_from(count) else { continue };
                     for id in self.by_end.get(&(len, key % power)).into_iter().flatten() {
                         if let Some(number) = self.list.get(*id as usize)
                             && let Some((start, end)) = number.place(text, run, n)

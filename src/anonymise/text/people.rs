@@ -529,6 +529,7 @@ impl People {
             }
             forms.push(word.clone());
         }
+        self.numbers.finish();
         self.monograms.retain(|_, people| people.len() <= FEW);
         (forms, std::mem::take(&mut self.beginnings))
     }

@@ -92,17 +92,9 @@ impl Matcher {
                 people.look_up(&looked, word, scratch, hits);
             }
         });
-        if !people.monograms.is_empty() && has_initials(original) {
-            each_word(folded.padded(), |word| {
-                if word.end - word.start <= 4 {
-                    people.monogram_at(looked.text, (word.start, word.end), &mut scratch.key, hits);
-                }
-            });
-        }
-        if folded.has_unspaced() {
-            each_word(folded.padded(), |word| {
-                looked.each_script(word, |part| people.look_up(&looked, part, scratch, hits));
-            });
+        let has_initials = !people.monograms.is_empty() && has_initials(original);
+        if has_initials || folded.has_unspaced() {
+            looked.again(people, has_initials, scratch, hits);
         }
         people.numbers.find(looked.text, &mut scratch.run, |number: &'m Number, start, end| {
             hits.push(Hit { is_certain: number.is_certain, ..Hit::of(&number.kind, &number.people, start, end) });
@@ -117,6 +109,19 @@ impl Matcher {
 }
 
 impl Looked<'_> {
+    /// What few texts are looked through for: initials alone, and words of several scripts. Apart, so that the first look at
+    /// every text is short.
+    #[cold]
+    #[inline(never)]
+    fn again<'m>(&self, people: &'m People, has_initials: bool, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+        each_word(self.padded, |word| {
+            if has_initials && word.end - word.start <= 4 {
+                people.monogram_at(self.text, (word.start, word.end), &mut scratch.key, hits);
+            }
+            self.each_script(word, |part| people.look_up(self, part, scratch, hits));
+        });
+    }
+
     /// Tells of the parts of a word that are in different scripts.
     fn each_script(&self, word: Found, mut tell: impl FnMut(Found)) {
         let bytes = range(self.text, word.start, word.end);

@@ -12,7 +12,7 @@ const READ: usize = 8;
 /// Bits of the filter for each word that it knows: one word in some sixty passes that it does not know.
 const BITS: usize = 16;
 /// The same for beginnings of words, and so many 64 bits at least.
-const BEGINNING_BITS: usize = 32;
+const BEGINNING_BITS: usize = 128;
 const LEAST_BEGINNINGS: usize = 256;
 
 /// A word of a text, and by what the filter knows it.
@@ -71,6 +71,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x80 * ONES;
 
 /// A bit for each byte of a block whose highest bit is set by `flag`, which gets eight bytes at a time.
+#[inline]
 fn flagged(block: &[u8; BLOCK], flag: impl Fn(u64) -> u64) -> u64 {
     let mut bits = 0;
     for (n, eight) in block.as_chunks::<READ>().0.iter().enumerate() {
@@ -82,6 +83,7 @@ fn flagged(block: &[u8; BLOCK], flag: impl Fn(u64) -> u64) -> u64 {
 }
 
 /// A bit for each byte of a block that belongs to a word: digits, small letters, and whatever is not ASCII.
+#[inline]
 fn word_bytes(block: &[u8; BLOCK]) -> u64 {
     // In each byte the highest bit says whether the seven below it are at least so much.
     let at_least = |low: u64, byte: u8| low + (0x80 - u64::from(byte)) * ONES;
@@ -99,6 +101,7 @@ pub(super) fn first_bytes(block: &[u8; BLOCK]) -> u64 {
     flagged(block, |bytes| !bytes | bytes << 1)
 }
 
+#[inline]
 fn eight(text: &[u8], at: usize) -> u64 {
     text.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

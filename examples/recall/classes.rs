@@ -115,7 +115,20 @@ fn wide(text: &str) -> String {
 
 fn date(p: &Person, d: &mut Dice) -> String {
     let (year, month, day) = p.birth;
-    let name = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"][month - 1];
+    let name = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ][month - 1];
     match d.below(7) {
         0 => format!("{year}-{month:02}-{day:02}"),
         1 => format!("{day:02}.{month:02}.{year}"),
@@ -234,7 +247,9 @@ pub(crate) const CLASSES: &[Class] = &[
         })
     }),
     class("phone, as dialled within the country", |p, d| Some(p.dialled(d))),
-    class("phone, country code and no plus", |p, d| Some(format!("{}{}{}", p.code, d.pick(&["", " ", "-"]), p.number_grouped(d)))),
+    class("phone, country code and no plus", |p, d| {
+        Some(format!("{}{}{}", p.code, d.pick(&["", " ", "-"]), p.number_grouped(d)))
+    }),
     class("phone, labels attached, underscores", |p, d| {
         Some(match d.below(5) {
             0 => format!("{}{}x12", p.trunk, p.phone),
@@ -282,7 +297,9 @@ pub(crate) const CLASSES: &[Class] = &[
     }),
     class("CamelCase", |p, d| {
         let surname = bare(&p.surname);
-        is_name_of_letters(p).then(|| if d.below(2) == 0 { format!("{}{surname}", p.given) } else { format!("{surname}{}", p.given) })
+        is_name_of_letters(p).then(|| {
+            if d.below(2) == 0 { format!("{}{surname}", p.given) } else { format!("{surname}{}", p.given) }
+        })
     }),
     class("Chinese, Japanese, Korean names in running text", |p, _| {
         (!p.language.has_spaces()).then(|| p.full_name())
@@ -292,9 +309,11 @@ pub(crate) const CLASSES: &[Class] = &[
         match d.below(3) {
             0 => inflected(p.language, &p.given, d).filter(|_| p.language.has_spaces()),
             1 => inflected(p.language, surname, d).filter(|_| p.language.has_spaces()),
-            _ if p.language.has_spaces() => {
-                Some(format!("{} {}", inflected(p.language, &p.given, d)?, inflected(p.language, surname, d)?))
-            }
+            _ if p.language.has_spaces() => Some(format!(
+                "{} {}",
+                inflected(p.language, &p.given, d)?,
+                inflected(p.language, surname, d)?
+            )),
             _ => inflected(p.language, &p.full_name(), d),
         }
     }),
@@ -318,8 +337,30 @@ pub(crate) const CLASSES: &[Class] = &[
 
 /// What may be left of somebody who was found: titles, labels, an ending.
 pub(crate) const RESTS: [&str; 24] = [
-    "", "s", "x12", "tel", "ext4", "mob", "mr", "frau", "dr", "pan", "mail", "nr", "no", "a", "가", "에게", "의", "さん", "様の",
-    "に", "先生", "的", "说", "улица",
+    "",
+    "s",
+    "x12",
+    "tel",
+    "ext4",
+    "mob",
+    "mr",
+    "frau",
+    "dr",
+    "pan",
+    "mail",
+    "nr",
+    "no",
+    "a",
+    "가",
+    "에게",
+    "의",
+    "さん",
+    "様の",
+    "に",
+    "先生",
+    "的",
+    "说",
+    "улица",
 ];
 
 /// Whether a language has the forms that a class writes, so that its texts are in that language.

@@ -109,7 +109,12 @@ pub(crate) const CONTROLS: &[Control] = &[
         has_namesake: true,
         write: |p, d| {
             let other = another(p, d).filter(|_| p.language.has_spaces())?;
-            let text = format!("{} – {} {} called about the bill.", super::nobody(p.language, d), other.given, p.surname);
+            let text = format!(
+                "{} – {} {} called about the bill.",
+                super::nobody(p.language, d),
+                other.given,
+                p.surname
+            );
             Some((p.identifiers(), text))
         },
     },
@@ -118,7 +123,12 @@ pub(crate) const CONTROLS: &[Control] = &[
         has_namesake: true,
         write: |p, d| {
             let other = another(p, d).filter(|_| p.language.has_spaces())?;
-            let text = format!("{} – {} {} called about the bill.", super::nobody(p.language, d), p.given, other.surname);
+            let text = format!(
+                "{} – {} {} called about the bill.",
+                super::nobody(p.language, d),
+                p.given,
+                other.surname
+            );
             Some((p.identifiers(), text))
         },
     },
@@ -131,7 +141,10 @@ pub(crate) const CONTROLS: &[Control] = &[
             }
             let (local, _) = p.email.split_once('@')?;
             let name = local.split('.').next_back()?.trim_end_matches(|c: char| c.is_ascii_digit());
-            let text = format!("Copy sent to {name}{}@other.example yesterday.", d.pick(&[".office", "-shop", "_77", ""]));
+            let text = format!(
+                "Copy sent to {name}{}@other.example yesterday.",
+                d.pick(&[".office", "-shop", "_77", ""])
+            );
             Some((p.identifiers(), text))
         },
     },

@@ -61,7 +61,16 @@ fn missed(name: &str) {
                     mention.range.start < planted.range.end && planted.range.start < mention.range.end
                 });
                 let redacted = matcher.redact(&planted.text, "[x]");
-                if (!is_told || redacted.text.as_ref().is_some_and(|_| std::env::args().nth(2).is_some())) && shown < 6 {
+                let is_partly = redacted
+                    .text
+                    .as_ref()
+                    .is_some_and(|text| person.given.split('-').any(|part| text.contains(part)));
+                if std::env::args().nth(2).as_deref() == Some("partly") && !is_partly {
+                    continue;
+                }
+                if (!is_told || redacted.text.as_ref().is_some_and(|_| std::env::args().nth(2).is_some()))
+                    && shown < 6
+                {
                     shown += 1;
                     println!(
                         "  {} {} {} {} {} {} {} | {} | {:?}",
@@ -88,10 +97,12 @@ fn missed(name: &str) {
                 let Some((identifiers, text)) = (control.write)(&person, &mut dice) else { continue };
                 let Ok(matcher) = Matcher::new([&identifiers]) else { continue };
                 let redacted = matcher.redact(&text, "[x]");
-                let is_shown = redacted.text.is_some() || std::env::args().len() < 3 && !redacted.review.is_empty();
+                let is_shown =
+                    redacted.text.is_some() || std::env::args().len() < 3 && !redacted.review.is_empty();
                 if is_shown && shown < 6 {
                     shown += 1;
-                    let told: Vec<&str> = redacted.review.iter().map(|mention| &text[mention.range.clone()]).collect();
+                    let told: Vec<&str> =
+                        redacted.review.iter().map(|mention| &text[mention.range.clone()]).collect();
                     println!("  {language:?} {text} | {:?} {told:?}", redacted.text);
                 }
             }

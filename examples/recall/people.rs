@@ -56,11 +56,13 @@ pub(crate) enum Language {
 }
 
 use Language::{
-    Chinese, Dutch, English, Finnish, German, Greek, Japanese, Korean, Polish, Russian, Spanish, Swedish, Turkish,
+    Chinese, Dutch, English, Finnish, German, Greek, Japanese, Korean, Polish, Russian, Spanish, Swedish,
+    Turkish,
 };
 
 pub(crate) const LANGUAGES: [Language; 13] = [
-    English, Swedish, German, Dutch, Spanish, Polish, Finnish, Turkish, Russian, Greek, Chinese, Japanese, Korean,
+    English, Swedish, German, Dutch, Spanish, Polish, Finnish, Turkish, Russian, Greek, Chinese, Japanese,
+    Korean,
 ];
 
 impl Language {
@@ -75,8 +77,12 @@ impl Language {
     fn given(self) -> &'static [&'static str] {
         match self {
             English => &["Imogen", "Winifred", "Theodora", "Grace", "Will", "Anna", "Rupert", "Zoë", "Ed"],
-            Swedish => &["Åsa", "Torbjörn", "Märta", "Gunvor", "Anna-Karin", "Sigbritt", "Östen", "Lars", "Tyra"],
-            German => &["Jürgen", "Gisbert", "Käthe", "Roswitha", "Heidrun", "Sören", "Anna", "Walburga", "Jörg"],
+            Swedish => {
+                &["Åsa", "Torbjörn", "Märta", "Gunvor", "Anna-Karin", "Sigbritt", "Östen", "Lars", "Tyra"]
+            }
+            German => {
+                &["Jürgen", "Gisbert", "Käthe", "Roswitha", "Heidrun", "Sören", "Anna", "Walburga", "Jörg"]
+            }
             Dutch => &["Maarten", "Femke", "Sjoerd", "Hendrikje", "Joost", "Wilhelmina", "Bram"],
             Spanish => &["Álvaro", "Encarnación", "Íñigo", "Begoña", "Rocío", "Fermín"],
             Polish => &["Agnieszka", "Grzegorz", "Bożena", "Marek", "Małgorzata", "Zbigniew", "Danuta"],
@@ -92,14 +98,34 @@ impl Language {
 
     fn surname(self, dice: &mut Dice) -> String {
         let (starts, ends): (&[&str], &[&str]) = match self {
-            English => (&["Ash", "Feather", "Black", "Thorn", "Quin", "Hather", "Win"], &["worth", "stone", "combe", "ley", "brooke"]),
-            Swedish => (&["Lind", "Ekeb", "Åker", "Öhr", "Sjö", "Norr", "Häll"], &["qvist", "strand", "blad", "stjärna", "mark"]),
-            German => (&["Müll", "Stroh", "Groß", "Löwen", "Bäum", "Hohen", "Weiß"], &["er", "berger", "mann", "thal", "feld"]),
-            Dutch => (&["Wester", "Hooge", "Kuiper", "Dijk", "Oost"], &["veld", "stra", "huis", "man", "bos"]),
-            Spanish => (&["Echeve", "Zuma", "Alca", "Quinta", "Monte"], &["rría", "lacárregui", "ráz", "nilla", "negro"]),
-            Polish => (&["Kowal", "Wiśni", "Zieli", "Jabłon", "Grabow"], &["ski", "czyk", "ak", "owicz", "ewski"]),
-            Finnish => (&["Virta", "Mäki", "Koski", "Lehto", "Hämälä"], &["nen", "nen", "la", "salo", "niemi"]),
-            Turkish => (&["Yıldır", "Öztür", "Karade", "Gündo", "Çeli"], &["ım", "koğlu", "niz", "ğan", "kkol"]),
+            English => (
+                &["Ash", "Feather", "Black", "Thorn", "Quin", "Hather", "Win"],
+                &["worth", "stone", "combe", "ley", "brooke"],
+            ),
+            Swedish => (
+                &["Lind", "Ekeb", "Åker", "Öhr", "Sjö", "Norr", "Häll"],
+                &["qvist", "strand", "blad", "stjärna", "mark"],
+            ),
+            German => (
+                &["Müll", "Stroh", "Groß", "Löwen", "Bäum", "Hohen", "Weiß"],
+                &["er", "berger", "mann", "thal", "feld"],
+            ),
+            Dutch => {
+                (&["Wester", "Hooge", "Kuiper", "Dijk", "Oost"], &["veld", "stra", "huis", "man", "bos"])
+            }
+            Spanish => (
+                &["Echeve", "Zuma", "Alca", "Quinta", "Monte"],
+                &["rría", "lacárregui", "ráz", "nilla", "negro"],
+            ),
+            Polish => {
+                (&["Kowal", "Wiśni", "Zieli", "Jabłon", "Grabow"], &["ski", "czyk", "ak", "owicz", "ewski"])
+            }
+            Finnish => {
+                (&["Virta", "Mäki", "Koski", "Lehto", "Hämälä"], &["nen", "nen", "la", "salo", "niemi"])
+            }
+            Turkish => {
+                (&["Yıldır", "Öztür", "Karade", "Gündo", "Çeli"], &["ım", "koğlu", "niz", "ğan", "kkol"])
+            }
             Russian => (&["Сидор", "Вороб", "Лебед", "Кузнец", "Гончар"], &["ов", "ьёв", "ев", "ин", "енко"]),
             Greek => (&["Παπαδ", "Οικονομ", "Νικολ", "Βασιλ", "Αντων"], &["όπουλος", "άκης", "ίδης", "άτος"]),
             Chinese => (&["王", "李", "张", "陈", "欧阳"], &[""]),
@@ -126,11 +152,23 @@ impl Language {
             German => format!("{own}{}", dice.pick(&["straße", "platz", "weg", "allee"])),
             Swedish => format!("{own}{}", dice.pick(&["gatan", "vägen", "stigen"])),
             Dutch => format!("{own}{}", dice.pick(&["straat", "laan", "plein"])),
-            Spanish => format!("{} {}", dice.pick(&["Calle", "Avenida", "Plaza"]), dice.pick(&["Mayor", "Los Olivos", "Cervantes"])),
-            Polish => format!("{} {}", dice.pick(&["ul.", "al."]), dice.pick(&["Długa", "Kościuszki", "Lipowa"])),
-            Russian => format!("{} {}", dice.pick(&["ул.", "пр."]), dice.pick(&["Садовая", "Лесная", "Гагарина"])),
-            Finnish => format!("{}{}", dice.pick(&["Koivu", "Satama", "Mannerheimin"]), dice.pick(&["katu", "tie"])),
-            Turkish => format!("{} {}", dice.pick(&["Lale", "Çınar", "Gül"]), dice.pick(&["Sokak", "Caddesi"])),
+            Spanish => format!(
+                "{} {}",
+                dice.pick(&["Calle", "Avenida", "Plaza"]),
+                dice.pick(&["Mayor", "Los Olivos", "Cervantes"])
+            ),
+            Polish => {
+                format!("{} {}", dice.pick(&["ul.", "al."]), dice.pick(&["Długa", "Kościuszki", "Lipowa"]))
+            }
+            Russian => {
+                format!("{} {}", dice.pick(&["ул.", "пр."]), dice.pick(&["Садовая", "Лесная", "Гагарина"]))
+            }
+            Finnish => {
+                format!("{}{}", dice.pick(&["Koivu", "Satama", "Mannerheimin"]), dice.pick(&["katu", "tie"]))
+            }
+            Turkish => {
+                format!("{} {}", dice.pick(&["Lale", "Çınar", "Gül"]), dice.pick(&["Sokak", "Caddesi"]))
+            }
             _ => format!(
                 "{} {}",
                 dice.pick(&["Tamarind", "Quince", "Lark", "Old Mill"]),
@@ -242,7 +280,9 @@ impl Person {
         };
         let birth = (1940 + dice.below(60), 1 + dice.below(12), 13 + dice.below(16));
         let postcode = match language {
-            English => format!("{}{} {}{}", dice.letters(2), 1 + dice.below(9), 1 + dice.below(9), dice.letters(2)),
+            English => {
+                format!("{}{} {}{}", dice.letters(2), 1 + dice.below(9), 1 + dice.below(9), dice.letters(2))
+            }
             Dutch => format!("{} {}", 1000 + dice.below(8999), dice.letters(2)),
             _ => (10_000 + dice.below(89_999)).to_string(),
         };
@@ -268,7 +308,9 @@ impl Person {
             },
             birth,
             postcode,
-            city: dice.pick(&["Ullapool", "Västerhaninge", "Quedlinburg", "Ciechocinek", "Zutphen", "Lappeenranta"]).to_owned(),
+            city: dice
+                .pick(&["Ullapool", "Västerhaninge", "Quedlinburg", "Ciechocinek", "Zutphen", "Lappeenranta"])
+                .to_owned(),
         }
     }
 

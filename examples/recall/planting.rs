@@ -44,12 +44,16 @@ pub(crate) fn sentences(language: Language) -> &'static [&'static str] {
             "Die Fischerei und das Annaheim bekamen dieselbe Auskunft.",
         ],
         Language::Dutch => &["De factuur is opnieuw verstuurd.", "Levering volgt op dinsdag, kenmerk 88120."],
-        Language::Spanish => &["El cliente pidió otra copia de la factura.", "El envío llega el martes, referencia 88120."],
+        Language::Spanish => {
+            &["El cliente pidió otra copia de la factura.", "El envío llega el martes, referencia 88120."]
+        }
         Language::Polish => &["Klient prosi o kopię faktury.", "Przesyłka dotrze we wtorek, numer 88120."],
         Language::Finnish => &["Asiakas pyysi laskun uudelleen.", "Lähetys saapuu tiistaina, viite 88120."],
         Language::Turkish => &["Müşteri faturayı tekrar istedi.", "Kargo salı günü gelecek, no 88120."],
         Language::Russian => &["Клиент просит копию счёта.", "Посылка придёт во вторник, номер 88120."],
-        Language::Greek => &["Ο πελάτης ζήτησε αντίγραφο του τιμολογίου.", "Το δέμα φτάνει την Τρίτη, αριθμός 88120."],
+        Language::Greek => {
+            &["Ο πελάτης ζήτησε αντίγραφο του τιμολογίου.", "Το δέμα φτάνει την Τρίτη, αριθμός 88120."]
+        }
         Language::Chinese => &["客户要求重新发送发票。", "包裹星期二到，编号88120。"],
         Language::Japanese => &["請求書を再送してください。", "荷物は火曜日に届きます。番号88120。"],
         Language::Korean => &["송장을 다시 보내 주세요.", "소포는 화요일에 도착합니다. 번호 88120."],
@@ -129,7 +133,8 @@ impl Score {
     fn of(person: &Person, planted: &Planted) -> Option<Self> {
         let matcher = Matcher::new([&person.identifiers()]).ok()?;
         let mentions = matcher.find(&planted.text);
-        let overlaps = |range: &Range<usize>| range.start < planted.range.end && planted.range.start < range.end;
+        let overlaps =
+            |range: &Range<usize>| range.start < planted.range.end && planted.range.start < range.end;
         let certain: Vec<&Range<usize>> =
             mentions.iter().filter(|mention| mention.is_certain).map(|mention| &mention.range).collect();
         let covered = |ranges: &[&Range<usize>], at: usize| ranges.iter().any(|range| range.contains(&at));
@@ -138,7 +143,8 @@ impl Score {
             .char_indices()
             .map(|(at, c)| (planted.range.start + at, c))
             .filter(|(_, c)| c.is_alphanumeric());
-        let left: String = letters.clone().filter(|(at, _)| !covered(&certain, *at)).map(|(_, c)| c).collect();
+        let left: String =
+            letters.clone().filter(|(at, _)| !covered(&certain, *at)).map(|(_, c)| c).collect();
         let is_told = letters.clone().any(|(at, _)| covered(&all, at));
         let is_touched = letters.any(|(at, _)| covered(&certain, at));
         let mut score = Self { planted: 1, ..Self::default() };

@@ -329,7 +329,9 @@ fn redact_once(
                     Ok(words) => {
                         let certain = search.ranges(words);
                         if spelled.role == Role::Name && !certain.is_empty() {
-                            let name = names.get_or_insert_with(|| Names::of(text)).unused(replaced(words, &certain, with));
+                            let name = names
+                                .get_or_insert_with(|| Names::of(text))
+                                .unused(&replaced(words, &certain, with));
                             cuts.push((spelled.range(), bare(&name)));
                             return;
                         }
@@ -363,8 +365,8 @@ impl Names {
     }
 
     /// The name, with a number where there is such a name.
-    fn unused(&mut self, name: String) -> String {
-        let mut free = name.clone();
+    fn unused(&mut self, name: &str) -> String {
+        let mut free = name.to_owned();
         let mut n = 1_usize;
         while !self.0.insert(free.clone()) {
             n += 1;

@@ -257,7 +257,9 @@ mod tests {
     #[test]
     fn keys_do_not_become_the_same_and_numbers_become_strings() {
         let text = r#"a:3:{s:4:"Ylva";i:1;s:8:"[erased]";i:2;i:46701234567;i:46701234567;}"#;
-        let less = strings(text, &mut |words| matches!(words, "Ylva" | "46701234567").then(|| "[erased]".to_owned()));
+        let less = strings(text, &mut |words| {
+            matches!(words, "Ylva" | "46701234567").then(|| "[erased]".to_owned())
+        });
         let wanted = r#"a:3:{s:10:"[erased] 2";i:1;s:8:"[erased]";i:2;s:10:"[erased] 3";s:8:"[erased]";}"#;
         assert_eq!(less, Some(Ok(Some(wanted.to_owned()))));
         assert_eq!(is_php(wanted), Some(Ok(())));

@@ -675,7 +675,11 @@ impl<R: Repository> CustomerStore for ByRecord<R> {
         let mut batch = Vec::with_capacity(customers.len());
         for customer in customers {
             let records = self.records(customer).await;
-            batch.push(records.and_then(|records| self.identify(&records, |_, _, _| true)));
+            batch.push(
+                records
+                    .and_then(|records| self.identify(&records, |_, _, _| true))
+                    .map(Identifiers::identifying),
+            );
         }
         Ok(batch)
     }

@@ -211,7 +211,8 @@ impl File<'_> {
         while let Some(found) = find(self.bytes, head.as_bytes(), at) {
             self.spend(found - at + head.len())?;
             at = found + head.len();
-            let is_whole = found.checked_sub(1).and_then(|at| self.bytes.get(at)).is_none_or(u8::is_ascii_whitespace);
+            let is_whole =
+                found.checked_sub(1).and_then(|at| self.bytes.get(at)).is_none_or(u8::is_ascii_whitespace);
             if let (Some(Object::Number(length)), _) = self.parse(self.bytes, at)?
                 && let Some(end) = self.stream_end(start, length).filter(|_| is_whole)
             {
@@ -373,7 +374,9 @@ impl File<'_> {
             _ => above.turns,
         };
         let unit = match self.resolved(node, "UserUnit")? {
-            Some(Object::Number(unit)) => Some(rounded_unit(unit)).filter(|unit| *unit > 0.0 && *unit <= MAX_UNIT),
+            Some(Object::Number(unit)) => {
+                Some(rounded_unit(unit)).filter(|unit| *unit > 0.0 && *unit <= MAX_UNIT)
+            }
             _ => None,
         };
         Ok(Page {

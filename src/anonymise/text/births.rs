@@ -104,7 +104,8 @@ impl Birth {
     /// `18`, `18th`, `1er`.
     fn is_day(self, word: &[u8]) -> bool {
         let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let value = word.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u8>().ok());
+        let value =
+            word.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u8>().ok());
         value == Some(self.day) && word.len() - digits <= 2 && word.iter().all(|byte| is_word(*byte))
     }
 }

@@ -3,7 +3,7 @@
 use super::fold::Folded;
 use super::names::{is_particle, is_title};
 use super::people::{People, Role, is_word};
-use super::scan::{Form, Hit, is_in_mail, range, word_before, word_behind};
+use super::scan::{Form, Hit, Step, is_in_mail, range, word_before, word_behind};
 use super::{Kind, Matcher};
 
 /// Two names of one person stand so near each other, in bytes and in words between them.
@@ -58,8 +58,8 @@ impl View<'_> {
     fn case(&self, start: usize, end: usize) -> Case {
         let mut letters = self.letters(start, end).chars().filter(|c| c.is_alphabetic());
         let Some(first) = letters.next() else { return Case::None };
-        let rest: (bool, bool) =
-            letters.fold((false, false), |(upper, lower), c| (upper || c.is_uppercase(), lower || c.is_lowercase()));
+        let rest: (bool, bool) = letters
+            .fold((false, false), |(upper, lower), c| (upper || c.is_uppercase(), lower || c.is_lowercase()));
         match (first.is_uppercase(), first.is_lowercase()) {
             (true, _) if rest.0 && !rest.1 => Case::Upper,
             (true, _) => Case::Title,
@@ -95,9 +95,7 @@ impl Matcher {
                     hit.is_certain = false;
                     proven || alone || name.is_some_and(|name| !name.is_word)
                 }
-                (Form::Monogram, _) => {
-                    view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase())
-                }
+                (Form::Monogram, _) => view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase()),
                 (_, Some(name)) if !proven => self.is_mention(view, hit, name, alone),
                 _ => {
                     hit.is_certain |= proven;
@@ -117,6 +115,15 @@ impl Matcher {
             if are_names && gap.iter().any(|byte| is_word(*byte)) && is_one_name(gap) {
                 one.end = other.start;
             }
+            // `Berg, Maarten van der`
+            if are_names && gap == b", " {
+                while let Some((from, to)) = word_behind(text, other.end)
+                    && from - other.end == 1
+                    && people.is_particle_of(other, range(text, from, to))
+                {
+                    other.end = to;
+                }
+            }
         }
     }
 
@@ -125,14 +132,17 @@ impl Matcher {
         let is_word = self.people.names.get(name as usize).is_some_and(|name| name.is_word);
         let case = view.case(hit.start, hit.end);
         let is_plain = hit.form == Form::Plain;
-        hit.is_certain =
-            (alone || view.names_alone) && is_plain && case != Case::Lower && !self.people.is_of_another(view, hit, case);
+        hit.is_certain = (alone || view.names_alone)
+            && is_plain
+            && case != Case::Lower
+            && !self.people.is_of_another(view, hit, case);
         case != Case::Lower || is_plain && !is_word
     }
 
     /// Two names of one person side by side.
     fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) {
         let text = view.folded.text();
+        let mut doubles = Vec::new();
         for n in 0..hits.len() {
             for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
                 let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
@@ -146,6 +156,7 @@ impl Matcher {
                 if self.people.doubles.contains(&pair) {
                     let both = Hit { end: other.end, people, ..one };
                     if self.people.is_of_another(view, &both, view.case(one.start, one.end)) {
+                        doubles.push((n, m));
                         continue;
                     }
                 }
@@ -154,6 +165,15 @@ impl Matcher {
                         (hit.people, *proven) = (people, true);
                         hit.is_certain = true;
                     }
+                }
+            }
+        }
+        // Beside the surname both parts of the first name are certain.
+        for (n, m) in doubles {
+            let is_either = [n, m].iter().any(|at| proven.get(*at).copied().unwrap_or_default());
+            for at in [n, m].into_iter().filter(|_| is_either) {
+                if let (Some(hit), Some(proven)) = (hits.get_mut(at), proven.get_mut(at)) {
+                    (hit.is_certain, *proven) = (true, true);
                 }
             }
         }
@@ -178,8 +198,10 @@ impl Matcher {
             let people = around.filter(|other| *other != n).find_map(|other_n| {
                 let other = hits.get(other_n)?;
                 let is_proven = proven.get(other_n).copied().unwrap_or_default();
-                let speaks = is_proven || other.is_certain || other.form == Form::Plain && other.name.is_none();
-                let speaks = speaks && other.form != Form::Monogram && (is_proven || other.form == Form::Plain);
+                let speaks =
+                    is_proven || other.is_certain || other.form == Form::Plain && other.name.is_none();
+                let speaks =
+                    speaks && other.form != Form::Monogram && (is_proven || other.form == Form::Plain);
                 (speaks && *other.kind != Kind::City).then(|| together(text, &hit, other))?
             });
             if let (Some(people), Some(hit), Some(proven)) = (people, hits.get_mut(n), proven.get_mut(n)) {
@@ -231,7 +253,8 @@ fn is_in_address(text: &[u8], hit: &Hit<'_>) -> bool {
 
 /// Whether a sentence or a line begins here.
 fn begins_sentence(text: &[u8], at: usize) -> bool {
-    let before = range(text, 0, at).iter().rev().copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b'('));
+    let before =
+        range(text, 0, at).iter().rev().copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b'('));
     before.is_none_or(|byte| matches!(byte, b'.' | b'!' | b'?' | b'\n' | b'\r'))
 }
 
@@ -247,7 +270,7 @@ impl People {
             is_letters && !is_title(range(text, from, to)) && view.case(from, to) == Case::Title
         };
         // `Tom van der Berg`: particles stand between.
-        let beside = |at: usize, step: fn(&[u8], usize) -> Option<(usize, usize)>| {
+        let beside = |at: usize, step: Step| {
             let mut at = at;
             for _ in 0..=PARTICLES_BETWEEN {
                 let Some((from, to)) = step(text, at) else { return false };
@@ -307,7 +330,8 @@ impl People {
         let gap = range(text, at, start);
         let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b',' | b' ' | b'-' | b'.'));
         let has_stop = text.get(end) == Some(&b'.');
-        (fits && self.is_written_initial(view, hit, (start, end), has_stop)).then_some(end + usize::from(has_stop))
+        (fits && self.is_written_initial(view, hit, (start, end), has_stop))
+            .then_some(end + usize::from(has_stop))
     }
 
     /// Whether a word is a letter with which a name of theirs begins, and is written as such. `I` and `a` are words too.
@@ -323,7 +347,8 @@ impl People {
             let mut letters = word.chars();
             letters.next().filter(|_| letters.next().is_none())
         });
-        let Some(letter) = letter.filter(|letter| letter.is_alphabetic() && self.is_initial(hit, *letter)) else {
+        let Some(letter) = letter.filter(|letter| letter.is_alphabetic() && self.is_initial(hit, *letter))
+        else {
             return false;
         };
         if has_stop {
@@ -332,7 +357,8 @@ impl People {
         if view.case(start, end) == Case::Lower {
             return false;
         }
-        let is_word = hit.name.and_then(|name| self.names.get(name as usize)).is_some_and(|name| name.is_word);
+        let is_word =
+            hit.name.and_then(|name| self.names.get(name as usize)).is_some_and(|name| name.is_word);
         let case = view.case(hit.start, hit.end);
         // `I Will`, `A Price` at the start of a sentence, `K Berg` in Polish.
         let may_be_word = letter == 'i' || case == Case::Upper || begins_sentence(text, start);

@@ -17,8 +17,8 @@ const fn rule(from: &'static str, to: &'static str, endings: &'static [&'static 
 
 /// Finnish cases behind a vowel.
 const FINNISH: &[&str] = &[
-    "n", "a", "ta", "lla", "lle", "lta", "ssa", "sta", "na", "ksi", "tta", "an", "en", "in", "on", "seen", "t",
-    "nkin", "kin", "ni", "nsa",
+    "n", "a", "ta", "lla", "lle", "lta", "ssa", "sta", "na", "ksi", "tta", "an", "en", "in", "on", "seen",
+    "t", "nkin", "kin", "ni", "nsa",
 ];
 
 /// For every name that ends so. The first rule is for all names.
@@ -72,7 +72,10 @@ const RULES: &[Rule] = &[
     rule(
         "a",
         "",
-        &["y", "i", "ie", "e", "o", "iej", "ej", "u", "ou", "ove", "ovi", "ii", "om", "ami", "ach", "ow", "in", "am"],
+        &[
+            "y", "i", "ie", "e", "o", "iej", "ej", "u", "ou", "ove", "ovi", "ii", "om", "ami", "ach", "ow",
+            "in", "am",
+        ],
     ),
     rule("o", "", &["a", "owi", "em", "u", "e", "y", "ovi", "om"]),
     rule("e", "", &["a", "ego", "emu", "em", "u", "i"]),
@@ -96,9 +99,9 @@ const RULES: &[Rule] = &[
         "",
         "",
         &[
-            "a", "in", "ia", "ille", "illa", "ilta", "issa", "ista", "iin", "i", "owi", "em", "iem", "u", "ie", "owie", "ow",
-            "om", "ami", "ach", "owa", "owej", "ovi", "e", "y", "ova", "ove", "ovou", "ze", "ile", "ilt", "iga", "ist", "n",
-            "owym", "ami", "ar",
+            "a", "in", "ia", "ille", "illa", "ilta", "issa", "ista", "iin", "i", "owi", "em", "iem", "u",
+            "ie", "owie", "ow", "om", "ami", "ach", "owa", "owej", "ovi", "e", "y", "ova", "ove", "ovou",
+            "ze", "ile", "ilt", "iga", "ist", "n", "owym", "ami", "ar",
         ],
     ),
     // A vowel at the end: Finnish, Turkish, Hungarian.
@@ -107,9 +110,9 @@ const RULES: &[Rule] = &[
         "",
         "",
         &[
-            "nin", "nun", "un", "in", "ya", "ye", "yi", "yu", "da", "de", "ta", "te", "dan", "den", "tan", "ten", "la", "le",
-            "yla", "yle", "nda", "nde", "lar", "ler", "nak", "nek", "val", "vel", "hoz", "hez", "tol", "rol", "nal", "nel",
-            "ban", "ben", "ek", "ne",
+            "nin", "nun", "un", "in", "ya", "ye", "yi", "yu", "da", "de", "ta", "te", "dan", "den", "tan",
+            "ten", "la", "le", "yla", "yle", "nda", "nde", "lar", "ler", "nak", "nek", "val", "vel", "hoz",
+            "hez", "tol", "rol", "nal", "nel", "ban", "ben", "ek", "ne",
         ],
     ),
     // Lithuanian, Latvian, Icelandic.
@@ -124,13 +127,20 @@ const RULES: &[Rule] = &[
         "",
         "",
         &[
-            "а", "у", "ом", "ым", "е", "ы", "ов", "ам", "ами", "ах", "ои", "ою", "ем", "и", "еи", "ова", "овои", "ові", "і", "у",
-            "ею", "єм", "ів",
+            "а", "у", "ом", "ым", "е", "ы", "ов", "ам", "ами", "ах", "ои", "ою", "ем", "и", "еи", "ова",
+            "овои", "ові", "і", "у", "ею", "єм", "ів",
         ],
     ),
     rule("а", "", &["ы", "и", "е", "у", "ои", "ою", "ам", "ами", "ах", "о", "і", "еи", "ею"]),
     rule("я", "", &["и", "ю", "е", "еи", "ею", "і", "єю"]),
-    rule("ии", "", &["ого", "ому", "им", "ом", "его", "ему", "ем", "ая", "ои", "ую", "ия", "ию", "ие", "ием", "ия", "ии"]),
+    rule(
+        "ии",
+        "",
+        &[
+            "ого", "ому", "им", "ом", "его", "ему", "ем", "ая", "ои", "ую", "ия", "ию", "ие", "ием", "ия",
+            "ии",
+        ],
+    ),
     rule("ыи", "", &["ого", "ому", "ым", "ом", "ая", "ои", "ую", "ые"]),
     rule("ои", "", &["ого", "ому", "ым", "им", "ом", "ая", "ую"]),
     rule("ая", "", &["ои", "ую", "ою", "ие", "ых"]),
@@ -185,9 +195,8 @@ mod tests {
     use super::*;
 
     fn is_form(name: &str, form: &str) -> bool {
-        let is_form = stems(name).any(|(stem, rule)| {
-            form.strip_prefix(stem.as_str()).is_some_and(|ending| follows(rule, ending))
-        });
+        let is_form = stems(name)
+            .any(|(stem, rule)| form.strip_prefix(stem.as_str()).is_some_and(|ending| follows(rule, ending)));
         is_form
     }
 

@@ -211,8 +211,7 @@ impl<'m> Scanner<'m> {
             self.folded.retrace(text);
         }
         if !self.hits.is_empty() {
-            let view =
-                View { original: text, folded: &self.folded, is_plain, names_alone: self.names_alone };
+            let view = View { original: text, folded: &self.folded, is_plain, names_alone: self.names_alone };
             self.matcher.weigh(&view, &mut self.hits);
         }
         for hit in &self.hits {

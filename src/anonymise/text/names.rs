@@ -8,17 +8,79 @@ use super::people::words;
 
 /// What stands before and between names and is none.
 const PARTICLES: [&str; 51] = [
-    "ab", "af", "av", "bin", "bint", "d", "da", "dal", "das", "de", "degli", "dei", "del", "della", "den", "der", "des", "di",
-    "do", "dos", "du", "e", "el", "frau", "fru", "herr", "het", "ibn", "la", "las", "le", "los", "mac", "miss", "mr", "mrs", "ms",
-    "och", "op", "prof", "sir", "t", "ten", "ter", "van", "vom", "von", "y", "zu", "zum", "zur",
+    "ab", "af", "av", "bin", "bint", "d", "da", "dal", "das", "de", "degli", "dei", "del", "della", "den",
+    "der", "des", "di", "do", "dos", "du", "e", "el", "frau", "fru", "herr", "het", "ibn", "la", "las", "le",
+    "los", "mac", "miss", "mr", "mrs", "ms", "och", "op", "prof", "sir", "t", "ten", "ter", "van", "vom",
+    "von", "y", "zu", "zum", "zur",
 ];
 /// What stands before a name and says nothing of who it is: titles, and what a person is to the writer.
 const TITLES: [&str; 66] = [
-    "mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam", "lord", "lady", "herr", "herrn", "frau", "fru", "froken",
-    "hr", "fr", "m", "mm", "mme", "mlle", "monsieur", "madame", "sr", "sra", "srta", "senor", "senora", "don", "dona", "sig",
-    "signor", "signora", "dott", "pan", "pani", "panu", "pana", "rouva", "herra", "neiti", "bay", "bayan", "dhr", "mevr", "mevrouw",
-    "meneer", "customer", "client", "user", "contact", "kunde", "kunden", "kundin", "kund", "klant", "klient", "cliente", "asiakas",
-    "familie", "family", "господин", "госпожа", "κυριοσ", "κυρια",
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "dr",
+    "prof",
+    "professor",
+    "sir",
+    "madam",
+    "lord",
+    "lady",
+    "herr",
+    "herrn",
+    "frau",
+    "fru",
+    "froken",
+    "hr",
+    "fr",
+    "m",
+    "mm",
+    "mme",
+    "mlle",
+    "monsieur",
+    "madame",
+    "sr",
+    "sra",
+    "srta",
+    "senor",
+    "senora",
+    "don",
+    "dona",
+    "sig",
+    "signor",
+    "signora",
+    "dott",
+    "pan",
+    "pani",
+    "panu",
+    "pana",
+    "rouva",
+    "herra",
+    "neiti",
+    "bay",
+    "bayan",
+    "dhr",
+    "mevr",
+    "mevrouw",
+    "meneer",
+    "customer",
+    "client",
+    "user",
+    "contact",
+    "kunde",
+    "kunden",
+    "kundin",
+    "kund",
+    "klant",
+    "klient",
+    "cliente",
+    "asiakas",
+    "familie",
+    "family",
+    "господин",
+    "госпожа",
+    "κυριοσ",
+    "κυρια",
 ];
 
 /// Whether a folded word stands between names and is none.
@@ -33,7 +95,8 @@ pub(super) fn is_title(word: &[u8]) -> bool {
 /// English words that are names of people, and words of other languages that stand in every text: SCOWL (Copyright 2000-2016
 /// Kevin Atkinson) as far as they are names of the United States census of 1990, and stopwords-iso (MIT, Copyright 2016 Gene
 /// Diaz). What may be done with them is in `LICENSE-WORDS`.
-static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("words_of_languages.txt").lines().collect());
+static WORDS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| include_str!("words_of_languages.txt").lines().collect());
 
 /// Whether a folded name is also a word.
 pub(super) fn is_also_word(name: &str) -> bool {

@@ -65,9 +65,9 @@ pub(super) fn is_separator(byte: u8) -> bool {
 
 /// Letters that stand directly before a number: `Tel0207946018`, `IBANGB29…`.
 const LABELS: [&str; 38] = [
-    "tel", "telefon", "phone", "ph", "mob", "mobil", "mobile", "cell", "fax", "handy", "no", "nr", "num", "number", "nummer",
-    "id", "pnr", "pn", "kd", "kdnr", "kundnr", "kundennr", "konto", "kto", "acct", "account", "iban", "ref", "cust", "customer",
-    "nif", "dni", "cf", "ssn", "ni", "pesel", "vat", "ust",
+    "tel", "telefon", "phone", "ph", "mob", "mobil", "mobile", "cell", "fax", "handy", "no", "nr", "num",
+    "number", "nummer", "id", "pnr", "pn", "kd", "kdnr", "kundnr", "kundennr", "konto", "kto", "acct",
+    "account", "iban", "ref", "cust", "customer", "nif", "dni", "cf", "ssn", "ni", "pesel", "vat", "ust",
 ];
 
 impl Numbers {
@@ -86,7 +86,7 @@ impl Numbers {
 
     /// Whether it has enough digits to be looked up by.
     pub(super) fn add(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
-        let text: Vec<u8> = folded.bytes().filter(|b| b.is_ascii_alphanumeric()).collect();
+        let text: Vec<u8> = folded.bytes().filter(u8::is_ascii_alphanumeric).collect();
         if folded.bytes().any(|b| !b.is_ascii()) {
             return false;
         }
@@ -173,7 +173,8 @@ impl Numbers {
                 let mut power = 10_u32.pow(3);
                 for count in LEAST_DIGITS..=MOST_DIGITS.min(n + 1) {
                     power *= 10;
-                    let is_known = count == MOST_DIGITS || self.has_short.get(count).copied().unwrap_or_default();
+                    let is_known =
+                        count == MOST_DIGITS || self.has_short.get(count).copied().unwrap_or_default();
                     let (at, bit) = self.end(count, key % power);
                     if !is_known || self.ends.get(at).is_none_or(|known| known & bit == 0) {
                         continue;
@@ -233,7 +234,8 @@ impl Number {
     /// Where it starts, all of it compared, if its last digit stands here.
     fn start(&self, text: &[u8], last: usize, century: bool) -> Option<usize> {
         let number = self.text.get(..self.digits_end)?;
-        let is_century = century && number.len() == 12 && (number.starts_with(b"19") || number.starts_with(b"20"));
+        let is_century =
+            century && number.len() == 12 && (number.starts_with(b"19") || number.starts_with(b"20"));
         let (mut at, mut start, mut left) = (last, last, number.len());
         while text.get(at)? == number.get(left.checked_sub(1)?)? {
             (start, left) = (at, left - 1);

@@ -26,6 +26,9 @@ const FEW: usize = 8;
 /// Forms of names that begin in so many bytes pass the filter.
 const BEGINNING: usize = 6;
 
+/// Letters and digits of a postcode at most.
+const LONGEST_POSTCODE: usize = 10;
+
 /// Legal forms, which people leave out.
 const LEGAL_FORMS: [&str; 16] = [
     "ab", "ag", "as", "bv", "co", "company", "corp", "gmbh", "hb", "inc", "kg", "limited", "llc", "ltd",
@@ -144,7 +147,8 @@ impl People {
         self.unspaced.join(person, &draft.unspaced);
         draft.spelled.truncate(MOST_NAMES);
         for short in draft.spelled.iter().filter(|name| name.len() < 4) {
-            let joined = draft.spelled.iter().map(|other| Beginning::of(format!("{short}{other}").as_bytes()));
+            let joined =
+                draft.spelled.iter().map(|other| Beginning::of(format!("{short}{other}").as_bytes()));
             self.beginnings.extend(joined);
         }
         draft.names.truncate(MOST_NAMES);
@@ -182,11 +186,9 @@ impl People {
                     self.add_exact(person, kind, value);
                 }
             }
-            Kind::NationalId
-            | Kind::BankAccount
-            | Kind::PaymentCard
-            | Kind::TaxId
-            | Kind::CustomerNumber => self.add_code(person, kind, value, false),
+            Kind::NationalId | Kind::BankAccount | Kind::PaymentCard | Kind::TaxId | Kind::CustomerNumber => {
+                self.add_code(person, kind, value, false);
+            }
             _ => self.add_exact(person, kind, value),
         }
     }
@@ -289,7 +291,10 @@ impl People {
     }
 
     fn add_name(&mut self, person: u32, name: &str) -> Option<u32> {
-        if name.len() > LONGEST_WORD || name.bytes().all(|b| b.is_ascii_digit()) || name.chars().any(is_unspaced) {
+        if name.len() > LONGEST_WORD
+            || name.bytes().all(|b| b.is_ascii_digit())
+            || name.chars().any(is_unspaced)
+        {
             return None;
         }
         if is_particle(name.as_bytes()) {
@@ -299,9 +304,10 @@ impl People {
             }
             return None;
         }
-        let is_new = !self.words.get(name.as_bytes()).is_some_and(|roles| {
-            roles.iter().any(|role| matches!(role, Role::Name(_)))
-        });
+        let is_new = !self
+            .words
+            .get(name.as_bytes())
+            .is_some_and(|roles| roles.iter().any(|role| matches!(role, Role::Name(_))));
         let id = self.name_id(person, name)?;
         // A single letter is found beside the other names, never alone.
         if name.chars().count() > 1 {
@@ -435,12 +441,12 @@ impl People {
         let is_weak = is_weak || piece.len() < 5;
         self.add_phrase(person, kind, &parts, is_weak);
         self.add_phrase(person, kind, &[&piece], is_weak);
-        // `SW1A1AA` and `SW1A 1AA`.
-        if let Some((first, last)) = piece.split_at_checked(piece.len().saturating_sub(3))
-            && *kind == Kind::Postcode
-            && piece.iter().any(u8::is_ascii_alphabetic)
-        {
-            self.add_phrase(person, kind, &[first, last], is_weak);
+        // `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
+        if *kind == Kind::Postcode && piece.len() <= LONGEST_POSTCODE {
+            for at in 2..piece.len().saturating_sub(1) {
+                let (first, last) = piece.split_at(at);
+                self.add_phrase(person, kind, &[first, last], is_weak);
+            }
         }
     }
 
@@ -462,7 +468,9 @@ impl People {
 
     fn add_mails(&mut self, person: u32, kind: &Kind, value: &str, draft: &mut Draft) {
         let is_mail = |part: &&str| part.contains('@');
-        let parts = || value.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'));
+        let parts = || {
+            value.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'))
+        };
         if !parts().any(|part| is_mail(&part)) {
             self.add_exact(person, kind, value);
             return;
@@ -491,11 +499,10 @@ impl People {
             return;
         }
         self.role(anchor.as_bytes(), Role::Mail(before, len));
-        let found = self.mails.entry([local, "@", domain].concat().into_bytes().into()).or_insert_with(|| Identifier {
-            kind: kind.clone(),
-            people: Vec::new(),
-            is_weak: false,
-        });
+        let found = self
+            .mails
+            .entry([local, "@", domain].concat().into_bytes().into())
+            .or_insert_with(|| Identifier { kind: kind.clone(), people: Vec::new(), is_weak: false });
         insert(&mut found.people, person);
     }
 

@@ -37,7 +37,11 @@ pub(super) fn in_field(folded: &str) -> Vec<(String, Prefix)> {
 
 /// The field cut at letters, commas, and before every plus; at a slash only where it stands between two whole numbers.
 fn parts(field: &str) -> Vec<&str> {
-    let is_cut = |c: char| !c.is_ascii() || c.is_ascii_alphabetic() || matches!(c, ',' | ';' | '|' | '\n' | '#' | '=' | '<' | '>');
+    let is_cut = |c: char| {
+        !c.is_ascii()
+            || c.is_ascii_alphabetic()
+            || matches!(c, ',' | ';' | '|' | '\n' | '#' | '=' | '<' | '>')
+    };
     let mut parts = Vec::new();
     for part in field.split(is_cut) {
         let mut rest = part;
@@ -56,7 +60,8 @@ fn parts(field: &str) -> Vec<&str> {
 /// What a number can mean: with a plus one thing, without it may start with a country's code or not.
 fn readings(part: &str, digits: &str) -> Vec<(String, Prefix)> {
     let has_plus = part.trim_start_matches([' ', '(', '.', '-', ':']).starts_with('+');
-    let dialled = digits.strip_prefix("011").filter(|rest| rest.len() >= 10).or_else(|| digits.strip_prefix("00"));
+    let dialled =
+        digits.strip_prefix("011").filter(|rest| rest.len() >= 10).or_else(|| digits.strip_prefix("00"));
     let international = if has_plus { Some(digits) } else { dialled };
     if let Some(number) = international {
         return with_code(number.trim_start_matches('0')).map_or_else(Vec::new, |number| vec![number]);
@@ -132,6 +137,11 @@ pub(super) fn place(
         let at = digits.first().or(own.first())?.at;
         (prefix.allows(digits) && begins(text, at)).then_some(at)
     })?;
+    // Behind the code of another country it is another number.
+    let mut others = before.iter().rev().take(longest).filter(|digit| digit.at < start);
+    if others.any(|digit| plus_before(text, digit.at) < digit.at) {
+        return None;
+    }
     let start = plus_before(text, start);
     let closes = text.get(start..last).is_some_and(|own| own.contains(&b')') && !own.contains(&b'('));
     let bracket = start.checked_sub(1).filter(|at| closes && text.get(*at) == Some(&b'('));
@@ -181,7 +191,9 @@ fn ends(text: &[u8], end: usize) -> bool {
     let label = behind.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let goes_on = behind.get(label).is_some_and(u8::is_ascii_digit);
     let label = behind.get(..label).unwrap_or_default();
-    !goes_on || label.is_empty() || matches!(label, b"x" | b"ext" | b"extn" | b"app" | b"dw" | b"int" | b"poste" | b"kl" | b"h")
+    !goes_on
+        || label.is_empty()
+        || matches!(label, b"x" | b"ext" | b"extn" | b"app" | b"dw" | b"int" | b"poste" | b"kl" | b"h")
 }
 
 /// Whether a number can start here: letters may stand before it, as in `Tel020`, but no digits and no code that has letters.

@@ -97,14 +97,19 @@ impl Matcher {
             looked.again(people, has_initials, scratch, hits);
         }
         people.numbers.find(looked.text, &mut scratch.run, |number: &'m Number, start, end| {
-            hits.push(Hit { is_certain: number.is_certain, ..Hit::of(&number.kind, &number.people, start, end) });
+            hits.push(Hit {
+                is_certain: number.is_certain,
+                ..Hit::of(&number.kind, &number.people, start, end)
+            });
         });
         people.unspaced.find(looked.text, |form: &'m Letters, start, end| {
             let hit = Hit::of(&Kind::Name, &form.people, start, end);
             hits.push(Hit { is_certain: form.is_certain && form.people.len() == 1, name: form.name, ..hit });
         });
         hits.sort_by_key(|hit| (hit.start, hit.end));
-        hits.dedup_by_key(|hit| (hit.start, hit.end, hit.name, hit.form == Form::Inflected, hit.is_certain, hit.kind));
+        hits.dedup_by_key(|hit| {
+            (hit.start, hit.end, hit.name, hit.form == Form::Inflected, hit.is_certain, hit.kind)
+        });
     }
 }
 
@@ -113,7 +118,13 @@ impl Looked<'_> {
     /// every text is short.
     #[cold]
     #[inline(never)]
-    fn again<'m>(&self, people: &'m People, has_initials: bool, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+    fn again<'m>(
+        &self,
+        people: &'m People,
+        has_initials: bool,
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
         each_word(self.padded, |word| {
             if has_initials && word.end - word.start <= 4 {
                 people.monogram_at(self.text, (word.start, word.end), &mut scratch.key, hits);
@@ -146,7 +157,13 @@ impl<'m> Hit<'m> {
 impl People {
     /// Everything that one word of a text may be a part of.
     #[inline(never)]
-    fn look_up<'m>(&'m self, looked: &Looked<'_>, word: Found, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+    fn look_up<'m>(
+        &'m self,
+        looked: &Looked<'_>,
+        word: Found,
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
         let key = &mut scratch.key;
         let (start, end) = (word.start, word.end);
         let bytes = range(looked.text, start, end);
@@ -193,10 +210,10 @@ impl People {
             let (stem, rest) = (range(looked.text, start, at), range(looked.text, at, end));
             for role in self.words.get(stem).into_iter().flatten() {
                 match role {
-                    Role::Stem(id, rule) => {
-                        if std::str::from_utf8(rest).is_ok_and(|rest| follows(*rule, rest)) {
-                            self.name_at((start, end), *id, Form::Inflected, hits);
-                        }
+                    Role::Stem(id, rule)
+                        if std::str::from_utf8(rest).is_ok_and(|rest| follows(*rule, rest)) =>
+                    {
+                        self.name_at((start, end), *id, Form::Inflected, hits);
                     }
                     Role::Name(one) if stem.len() >= 2 && rest.len() >= 2 => {
                         for role in self.words.get(rest).into_iter().flatten() {
@@ -262,11 +279,22 @@ impl People {
     }
 
     /// A mail address from its local part on, with a tag or without.
-    fn mail_at<'m>(&'m self, text: &[u8], from: usize, to: usize, key: &mut Vec<u8>, hits: &mut Vec<Hit<'m>>) {
+    fn mail_at<'m>(
+        &'m self,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        key: &mut Vec<u8>,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
         let Some(local) = text.get(from..to) else { return };
         let behind = range(text, to, text.len());
         let tag = match behind.first() {
-            Some(b'+') => behind.iter().take(LONGEST_WORD).take_while(|byte| **byte != b'@' && is_in_mail(**byte)).count(),
+            Some(b'+') => behind
+                .iter()
+                .take(LONGEST_WORD)
+                .take_while(|byte| **byte != b'@' && is_in_mail(**byte))
+                .count(),
             _ => 0,
         };
         if behind.get(tag) != Some(&b'@') {
@@ -410,7 +438,12 @@ const MAIL_LABELS: [&[u8]; 9] =
 
 fn mail_place(text: &[u8], from: usize) -> Place {
     let before = range(text, 0, from);
-    let signs = before.iter().rev().take(8).take_while(|byte| matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%')).count();
+    let signs = before
+        .iter()
+        .rev()
+        .take(8)
+        .take_while(|byte| matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%'))
+        .count();
     let (before, signs) = before.split_at(before.len() - signs);
     let is_ascii = text.get(from).is_some_and(u8::is_ascii);
     let Some(last) = before.last().filter(|last| is_word(**last)) else { return Place::Alone };
@@ -426,6 +459,9 @@ fn mail_place(text: &[u8], from: usize) -> Place {
         _ => Place::Within,
     }
 }
+
+/// From a place to the word before it or behind it.
+pub(super) type Step = fn(&[u8], usize) -> Option<(usize, usize)>;
 
 /// Bytes between two words of a phrase.
 const PHRASE_GAP: usize = 6;

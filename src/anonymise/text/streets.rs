@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::people::{LONGEST_WORD, is_word, words};
-use super::scan::{word_before, word_behind};
+use super::scan::{Step, word_before, word_behind};
 use crate::data_map::Kind;
 
 /// Kinds of streets, each with the ways to write it. The first is how it is compared.
@@ -63,7 +63,8 @@ const KINDS: [&[&str]; 47] = [
 ];
 /// Kinds that stand before the name, and are left out in speech.
 const LEADING: [&str; 19] = [
-    "ul", "al", "os", "c", "po", "ctra", "cno", "via", "vle", "pza", "cso", "lgo", "r", "ch", "imp", "пр", "пер", "οδοσ", "ave",
+    "ul", "al", "os", "c", "po", "ctra", "cno", "via", "vle", "pza", "cso", "lgo", "r", "ch", "imp", "пр",
+    "пер", "οδοσ", "ave",
 ];
 /// Kinds at the end of a word: how much of the word is left when they are abbreviated.
 const ENDS: [(&str, usize); 15] = [
@@ -85,18 +86,52 @@ const ENDS: [(&str, usize); 15] = [
 ];
 /// Words within the name of a street that come and go.
 const FILLERS: [&str; 26] = [
-    "the", "of", "am", "an", "der", "dem", "den", "de", "la", "le", "les", "du", "des", "del", "los", "las", "el", "da", "do",
-    "dos", "di", "dello", "della", "van", "auf", "im",
+    "the", "of", "am", "an", "der", "dem", "den", "de", "la", "le", "les", "du", "des", "del", "los", "las",
+    "el", "da", "do", "dos", "di", "dello", "della", "van", "auf", "im",
 ];
 /// What stands before a house number.
-const LABELS: [&str; 15] =
-    ["no", "nr", "num", "number", "nummer", "numero", "n", "н", "д", "дом", "hus", "huis", "house", "haus", "nro"];
+const LABELS: [&str; 15] = [
+    "no", "nr", "num", "number", "nummer", "numero", "n", "н", "д", "дом", "hus", "huis", "house", "haus",
+    "nro",
+];
 /// Parts of a house, each before or behind its number.
 const UNITS: [&str; 32] = [
-    "flat", "apt", "apartment", "unit", "suite", "ste", "floor", "fl", "room", "rm", "lgh", "wohnung", "whg", "og", "eg", "etage",
-    "m", "lok", "кв", "appt", "app", "piso", "puerta", "scala", "int", "lejl", "bus", "building", "bldg", "block", "staircase",
+    "flat",
+    "apt",
+    "apartment",
+    "unit",
+    "suite",
+    "ste",
+    "floor",
+    "fl",
+    "room",
+    "rm",
+    "lgh",
+    "wohnung",
+    "whg",
+    "og",
+    "eg",
+    "etage",
+    "m",
+    "lok",
+    "кв",
+    "appt",
+    "app",
+    "piso",
+    "puerta",
+    "scala",
+    "int",
+    "lejl",
+    "bus",
+    "building",
+    "bldg",
+    "block",
+    "staircase",
     "lok",
 ];
+
+/// A word of so many letters is the name of a street without its kind.
+const LONG_NAME: usize = 8;
 
 /// A house number: digits, and a letter or none.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -115,10 +150,13 @@ struct Street {
     people: Vec<u32>,
 }
 
+/// The own words of a street, and the kinds.
+type Own = (Vec<Box<[u8]>>, Vec<&'static str>);
+
 #[derive(Default)]
 pub(super) struct Streets {
     list: Vec<Street>,
-    ids: HashMap<(Vec<Box<[u8]>>, Vec<&'static str>), u32>,
+    ids: HashMap<Own, u32>,
 }
 
 /// A street that was found.
@@ -134,7 +172,9 @@ pub(super) struct Found<'m> {
 static KIND_OF: LazyLock<HashMap<&[u8], &str>> = LazyLock::new(|| {
     let mut kinds = HashMap::new();
     for kind in KINDS {
-        for (first, way) in kind.first().into_iter().flat_map(|first| kind.iter().map(move |way| (first, way))) {
+        for (first, way) in
+            kind.first().into_iter().flat_map(|first| kind.iter().map(move |way| (first, way)))
+        {
             kinds.entry(way.as_bytes()).or_insert(*first);
         }
     }
@@ -181,7 +221,8 @@ pub(super) fn written_out(short: &[u8]) -> impl Iterator<Item = Box<[u8]>> {
 fn house(word: &[u8]) -> Option<House> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let letters = word.get(digits..)?;
-    let is_house = (1..=5).contains(&digits) && letters.len() <= 1 && letters.iter().all(u8::is_ascii_alphabetic);
+    let is_house =
+        (1..=5).contains(&digits) && letters.len() <= 1 && letters.iter().all(u8::is_ascii_alphabetic);
     let number = std::str::from_utf8(word.get(..digits)?).ok()?.parse().ok()?;
     is_house.then(|| House { number, letter: letters.first().copied() })
 }
@@ -206,7 +247,7 @@ impl Line {
             if word.len() >= 4 && n > 1 && word.iter().all(u8::is_ascii_digit) {
                 break;
             }
-            if is_in(&UNITS, word) && list.get(n).filter(is_number).is_some() {
+            if is_in(&UNITS, word) && list.get(n).as_ref().is_some_and(is_number) {
                 n += 1;
             } else if let Some(mut house) = house(word) {
                 // `5 a`: the letter stands apart.
@@ -236,7 +277,13 @@ impl Line {
 
 impl Streets {
     /// Adds a line; gives the word by which the street is looked up and its number. `numbers` are lines that are a number.
-    pub(super) fn add(&mut self, person: u32, kind: &Kind, line: &Line, numbers: &[Line]) -> Option<(Box<[u8]>, u32)> {
+    pub(super) fn add(
+        &mut self,
+        person: u32,
+        kind: &Kind,
+        line: &Line,
+        numbers: &[Line],
+    ) -> Option<(Box<[u8]>, u32)> {
         let (anchor, word) = line.words.iter().enumerate().max_by_key(|(_, word)| word.len())?;
         let is_street = !line.houses.is_empty() || !line.kinds.is_empty();
         if !is_street || line.words.len() > 6 || line.words.iter().any(|word| word.len() > LONGEST_WORD) {
@@ -276,7 +323,11 @@ impl Streets {
         }
         let (mut has_kind, mut is_kind) = (false, street.kinds.is_empty());
         for is_before in [true, false] {
-            let place = if is_before { kind_beside(text, start, word_before) } else { kind_beside(text, end, word_behind) };
+            let place = if is_before {
+                kind_beside(text, start, word_before)
+            } else {
+                kind_beside(text, end, word_behind)
+            };
             let Some((from, to)) = place else { continue };
             let word = text.get(from..to)?;
             has_kind = true;
@@ -291,17 +342,17 @@ impl Streets {
             return None;
         }
         let may_lack_kind = street.kinds.iter().all(|kind| LEADING.contains(kind));
-        self.with_number(text, street, (start, end), has_kind || may_lack_kind)
+        Self::with_number(text, street, (start, end), has_kind || may_lack_kind)
     }
 
     fn with_number<'m>(
-        &self,
         text: &[u8],
         street: &'m Street,
         (start, end): (usize, usize),
         has_kind: bool,
     ) -> Option<Found<'m>> {
-        let found = |start, end, people, is_certain| Found { start, end, kind: &street.kind, people, is_certain };
+        let found =
+            |start, end, people, is_certain| Found { start, end, kind: &street.kind, people, is_certain };
         let numbers = [number_before(text, start), number_behind(text, end)];
         for (house, from, to) in numbers.iter().flatten() {
             let (from, to) = (start.min(*from), end.max(*to));
@@ -319,12 +370,13 @@ impl Streets {
             gap.is_some_and(|gap| !gap.contains(&b','))
         });
         let is_other = has_other && !street.houses.is_empty();
-        let letters: usize = street.words.iter().map(|word| word.len()).sum();
-        (!is_other && has_kind && letters > 2).then(|| found(start, end, &street.people, false))
+        // A single word that says nothing of a street may be any word: `Studio 5`.
+        let is_told = !street.kinds.is_empty()
+            || street.words.len() > 1
+            || street.words.first().is_some_and(|word| word.len() >= LONG_NAME);
+        (!is_other && has_kind && is_told).then(|| found(start, end, &street.people, false))
     }
 }
-
-type Step = fn(&[u8], usize) -> Option<(usize, usize)>;
 
 /// The word beside a place, with at most three bytes between.
 fn beside(text: &[u8], at: usize, step: Step) -> Option<(usize, usize)> {

@@ -184,7 +184,11 @@ fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRul
     }
     let names = table.get("names");
     if names.is_some_and(|names| names.as_str() != Some("certain")) {
-        reader.problem(join(path, "names"), "is not \"certain\"", "leave it out, or write names = \"certain\"");
+        reader.problem(
+            join(path, "names"),
+            "is not \"certain\"",
+            "leave it out, or write names = \"certain\"",
+        );
     }
     let otherwise =
         table.get("otherwise").and_then(|value| read_instead(reader, &join(path, "otherwise"), value));

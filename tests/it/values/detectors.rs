@@ -80,7 +80,8 @@ async fn numbers_of_number_columns_are_looked_for_and_bytes_that_are_text_are_se
     )
     .unwrap_or_else(|problems| panic!("{problems}"));
     let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
-    let builder = Engine::builder(store, policy, MemoryLedger::new(), keys).clock(ManualClock::at(hosts::now()));
+    let builder =
+        Engine::builder(store, policy, MemoryLedger::new(), keys).clock(ManualClock::at(hosts::now()));
     let engine = builder.counted().unwrap();
     for id in ["1", "2"] {
         let outcome = engine.erase(approved(&engine, &id.into(), &Asked::request()).await).await.unwrap();
@@ -206,10 +207,18 @@ fn a_policy_may_say_that_a_name_alone_is_certain() {
     let mut maud = Identifiers::new();
     maud.insert(Kind::Name, "Grace Marsh");
     let matcher = Matcher::new([&maud]).unwrap();
-    let says = |names_alone| Anonymise::Redact { with: "[x]".to_owned(), max_chars: None, also: BTreeSet::new(), names_alone };
+    let says = |names_alone| Anonymise::Redact {
+        with: "[x]".to_owned(),
+        max_chars: None,
+        also: BTreeSet::new(),
+        names_alone,
+    };
     let text = "Grace called, with grace. Grace Kelly did not.";
     assert_eq!(says(false).redact(text, &matcher), None);
-    assert_eq!(says(true).redact(text, &matcher).as_deref(), Some("[x] called, with grace. Grace Kelly did not."));
+    assert_eq!(
+        says(true).redact(text, &matcher).as_deref(),
+        Some("[x] called, with grace. Grace Kelly did not.")
+    );
     assert_eq!(says(true).uncertain(text, &matcher), 1);
     let document = policy("{ redact = '[x]', names = 'certain' }");
     assert!(format!("{document:?}").contains("names_alone: true"));

@@ -276,7 +276,12 @@ fn no_page_is_left_out_in_silence() {
         let objects = [vec!["<</Type/Catalog/Pages 2 0 R>>"], kids].concat();
         assert_eq!(blank(&hostile(&objects)), Err(NotBlanked::PartOfTree), "{objects:?}");
     }
-    let empty = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 1>>", page, "<</Type/Pages/Count 0>>"];
+    let empty = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 1>>",
+        page,
+        "<</Type/Pages/Count 0>>",
+    ];
     assert!(blank(&hostile(&empty)).is_ok());
 }
 
@@ -285,7 +290,12 @@ fn no_page_is_left_out_in_silence() {
 #[test]
 fn a_pdf_within_a_pdf_is_stepped_over() {
     let page = |width: u32| format!("<</Type/Page/MediaBox[0 0 {width} 100]>>");
-    let inner = hostile(&["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", &page(55), &stream("x", "")]);
+    let inner = hostile(&[
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        &page(55),
+        &stream("x", ""),
+    ]);
     let inner = String::from_utf8_lossy(&inner).into_owned();
     let attached = |length: &str| format!("<</Type/EmbeddedFile/Length {length}>>stream\n{inner}\nendstream");
     let length = inner.len().to_string();

@@ -149,7 +149,9 @@ fn numbers_are_found_however_they_are_grouped_and_labelled() {
     }
     // Another number with the same digits at its end, or within a longer one, is another's.
     let who = person(&[(Kind::Phone, "+90 532 123 45 67"), (Kind::CustomerNumber, "K-104233")]);
-    for other in ["+49 532 123 45 67", "95321234567", "05321234567890", "LK104233", "K-1042339", "a1f5321234567b"] {
+    for other in
+        ["+49 532 123 45 67", "95321234567", "05321234567890", "LK104233", "K-1042339", "a1f5321234567b"]
+    {
         assert_eq!(redacted(&who, &format!("ref {other}, ok")), format!("ref {other}, ok"));
     }
 }
@@ -163,6 +165,45 @@ fn of_many_names_the_full_ones_stay_certain() {
     }
     who.insert(Kind::Name, "Will Marsh");
     assert_eq!(redacted(&who, "Will Marsh called"), "[x] called");
+}
+
+#[test]
+fn particles_go_with_their_name() {
+    let who = person(&[(Kind::Name, "Maarten"), (Kind::Name, "van der Westerveld")]);
+    for written in [
+        "Maarten van der Westerveld",
+        "van der Westerveld, Maarten",
+        "Westerveld, Maarten van der",
+        "M. van der Westerveld",
+        "van der Westerveld",
+    ] {
+        assert_eq!(redacted(&who, &format!("met {written}.")), "met [x].", "{written}");
+    }
+    assert_eq!(redacted(&who, "met Van der Berg en van der Meer"), "met Van der Berg en van der Meer");
+}
+
+#[test]
+fn a_street_is_found_with_its_number_and_reported_without() {
+    let who = person(&[
+        (Kind::Address, "12 Oak Street"),
+        (Kind::Address, "Hauptstraße 5"),
+        (Kind::Postcode, "12345"),
+    ]);
+    let matcher = Matcher::new([&who]).unwrap();
+    for (text, left, reported) in [
+        ("at 12 Oak St., today", "at [x]., today", 0),
+        ("at Oak Street No 12 today", "at [x] today", 0),
+        ("at Oak Street today", "at Oak Street today", 1),
+        ("at 14 Oak Street today", "at 14 Oak Street today", 0),
+        ("at 12 Oak Road today", "at 12 Oak Road today", 0),
+        ("in der Hauptstr. Nr. 5", "in der [x]", 0),
+        ("in der Hauptstr. 5b", "in der Hauptstr. 5b", 1),
+        ("aus 123 45", "aus 123 45", 1),
+    ] {
+        let found = matcher.redact(text, "[x]");
+        assert_eq!(found.text.as_deref().unwrap_or(text), left);
+        assert_eq!(found.review.len(), reported, "{text}");
+    }
 }
 
 #[test]

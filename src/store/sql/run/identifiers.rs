@@ -41,7 +41,7 @@ impl Frame {
         transaction.commit()?;
         let doing = "reading identifiers";
         let answer = |(identifiers, unread): (Identifiers, Unread)| match unread.value.or(unread.document) {
-            None => Ok(identifiers),
+            None => Ok(identifiers.identifying()),
             Some(what) => Err(StoreError::Unreadable { doing, what, way_out: "mend the record".to_owned() }),
         };
         Ok(list.into_iter().map(answer).collect())

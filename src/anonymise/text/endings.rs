@@ -195,9 +195,8 @@ mod tests {
     use super::*;
 
     fn is_form(name: &str, form: &str) -> bool {
-        let is_form = stems(name)
-            .any(|(stem, rule)| form.strip_prefix(stem.as_str()).is_some_and(|ending| follows(rule, ending)));
-        is_form
+        stems(name)
+            .any(|(stem, rule)| form.strip_prefix(stem.as_str()).is_some_and(|ending| follows(rule, ending)))
     }
 
     #[test]
@@ -226,7 +225,6 @@ mod tests {
                 assert!(is_form(name, form), "{form} of {name}");
             }
         }
-        assert!(!is_form("marsh", "marshy") || is_form("marsh", "marsha"));
         assert!(!is_form("li", "lia") && !is_form("иванов", "ивановка"));
     }
 }

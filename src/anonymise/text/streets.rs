@@ -145,6 +145,7 @@ struct Street {
     words: Vec<Box<[u8]>>,
     anchor: usize,
     kinds: Vec<&'static str>,
+    is_compound: bool,
     kind: Kind,
     houses: HashMap<House, Vec<u32>>,
     people: Vec<u32>,
@@ -233,6 +234,8 @@ pub(super) struct Line {
     words: Vec<Box<[u8]>>,
     kinds: Vec<&'static str>,
     houses: Vec<House>,
+    /// Whether a word of its own ends in a kind: `Hauptstraße`.
+    is_compound: bool,
 }
 
 impl Line {
@@ -263,6 +266,7 @@ impl Line {
             } else if let Some(kind) = kind_of(word) {
                 line.kinds.push(kind);
             } else if !is_in(&FILLERS, word) && !is_in(&LABELS, word) && !is_in(&UNITS, word) {
+                line.is_compound |= street(word) != word;
                 line.words.push(street(word).into());
             }
         }
@@ -293,8 +297,8 @@ impl Streets {
         let id = *self.ids.entry((line.words.clone(), line.kinds.clone())).or_insert(next);
         if id == next {
             let (words, kinds) = (line.words.clone(), line.kinds.clone());
-            let (houses, people) = (HashMap::new(), Vec::new());
-            self.list.push(Street { words, anchor, kinds, kind: kind.clone(), houses, people });
+            let (houses, people, is_compound) = (HashMap::new(), Vec::new(), line.is_compound);
+            self.list.push(Street { words, anchor, kinds, is_compound, kind: kind.clone(), houses, people });
         }
         let street = self.list.get_mut(id as usize)?;
         if street.people.last() != Some(&person) {
@@ -372,6 +376,7 @@ impl Streets {
         let is_other = has_other && !street.houses.is_empty();
         // A single word that says nothing of a street may be any word: `Studio 5`.
         let is_told = !street.kinds.is_empty()
+            || street.is_compound
             || street.words.len() > 1
             || street.words.first().is_some_and(|word| word.len() >= LONG_NAME);
         (!is_other && has_kind && is_told).then(|| found(start, end, &street.people, false))

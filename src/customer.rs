@@ -406,6 +406,12 @@ impl Identifiers {
         self.values.iter().map(|(kind, value)| (kind, value.as_str()))
     }
 
+    /// Those that identify a person by themselves, without what only says who is meant beside them: a date of birth, a city.
+    pub(crate) fn identifying(mut self) -> Self {
+        self.values.retain(|(kind, _)| kind.identifies());
+        self
+    }
+
     /// The number of identifiers.
     pub fn len(&self) -> usize {
         self.values.len()

@@ -44,7 +44,7 @@
 //! ```
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -54,7 +54,7 @@ use serde_json::Value as Json;
 
 use super::php::{self, NotPhp};
 use super::readable::{self, Unread};
-use super::text::{Matcher, Sought};
+use super::text::{Matcher, Sought, replaced};
 
 /// Arrays and objects within one another: as deep as SQLite reads them.
 const MAX_DEPTH: usize = 1_000;
@@ -270,8 +270,9 @@ pub fn edit<'t>(
 }
 
 /// The document with `with` in place of every certain mention of the people, in each text that the pointer leads to and
-/// in each text within the arrays and objects that it leads to, the names of members included. Numbers are no texts and
-/// stay. Gives the new document, or `None` where nobody is mentioned.
+/// in each text within the arrays and objects that it leads to, the names of members included. A number that is somebody's
+/// becomes `with` too, and members whose names would become the same are numbered. Gives the new document, or `None` where nobody
+/// is mentioned.
 ///
 /// # Errors
 /// As [`edit`].
@@ -281,7 +282,7 @@ pub fn redact(
     people: &Matcher,
     with: &str,
 ) -> Result<Option<String>, NotJson> {
-    redact_but(text, pointer, &[], Sought { people, also: &BTreeSet::new() }, with)
+    redact_but(text, pointer, &[], Sought { people, also: &BTreeSet::new(), names_alone: false }, with)
 }
 
 /// The same, without what other pointers lead to: that has rules of its own.
@@ -305,13 +306,20 @@ fn redact_once(
     let left_out = places(text, others)?;
     let spelled_with = bare(with);
     let mut search = sought.search();
-    let mut unread = None;
+    let (mut unread, mut names) = (None, None);
     let cuts = walk(text, pointer, |scan, cuts| {
         scan.texts(&mut |spelled: Spelled<'_>| {
             if left_out.iter().any(|range| range.contains(&spelled.at)) {
                 return;
             }
             let words = spelled.read();
+            if spelled.role == Role::Number {
+                // Digits of somebody become a string, because no number says that something was erased.
+                if !search.ranges(&words).is_empty() {
+                    cuts.push((spelled.range(), format!("\"{spelled_with}\"")));
+                }
+                return;
+            }
             // Data that PHP serialised gets its new lengths: all of it is written anew.
             match php::strings(&words, &mut |words| sought.redact(words, with)) {
                 Some(Ok(None)) => {}
@@ -320,6 +328,13 @@ fn redact_once(
                 None => match readable::searchable(&words) {
                     Ok(words) => {
                         let certain = search.ranges(words);
+                        if spelled.role == Role::Name && !certain.is_empty() {
+                            let name = names
+                                .get_or_insert_with(|| Names::of(text))
+                                .unused(&replaced(words, &certain, with));
+                            cuts.push((spelled.range(), bare(&name)));
+                            return;
+                        }
                         cuts.extend(spelled.ranges(&certain).map(|range| (range, spelled_with.clone())));
                     }
                     Err(why) => drop(unread.get_or_insert((why, spelled.at))),
@@ -331,6 +346,33 @@ fn redact_once(
     match unread {
         Some((why, at)) => Err(NotJson { fault: Unfit::Text(why), at }),
         None => Ok((!cuts.is_empty()).then(|| with_cuts(text, &cuts))),
+    }
+}
+
+/// The names of all members of a document: two of one object must not become the same.
+struct Names(HashSet<String>);
+
+impl Names {
+    fn of(text: &str) -> Self {
+        let mut names = HashSet::new();
+        // A document that cannot be read to its end is an error where it is searched.
+        let _ = Scan { text, at: text.len() - text.trim_start().len() }.texts(&mut |spelled: Spelled<'_>| {
+            if spelled.role == Role::Name {
+                names.insert(spelled.read().into_owned());
+            }
+        });
+        Self(names)
+    }
+
+    /// The name, with a number where there is such a name.
+    fn unused(&mut self, name: &str) -> String {
+        let mut free = name.to_owned();
+        let mut n = 1_usize;
+        while !self.0.insert(free.clone()) {
+            n += 1;
+            free = format!("{name} {n}");
+        }
+        free
     }
 }
 
@@ -579,11 +621,15 @@ impl<'t> Scan<'t> {
                         continue;
                     }
                 }
-                Some(b'"') => look(self.over_string()?),
+                Some(b'"') => look(self.over_string(Role::Text)?),
                 Some(b't') => self.word("true")?,
                 Some(b'f') => self.word("false")?,
                 Some(b'n') => self.word("null")?,
-                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(b'-' | b'0'..=b'9') => {
+                    let at = self.at;
+                    self.number()?;
+                    look(Spelled { at, inner: self.since(at), has_escapes: false, role: Role::Number });
+                }
                 Some(_) => return Err(self.fault("there is no value")),
                 None => return Err(self.fault("it ends too soon")),
             }
@@ -614,7 +660,7 @@ impl<'t> Scan<'t> {
     }
 
     fn over_member(&mut self, look: &mut impl FnMut(Spelled<'t>)) -> Result<(), NotJson> {
-        look(self.over_string()?);
+        look(self.over_string(Role::Name)?);
         self.colon()
     }
 
@@ -658,7 +704,7 @@ impl<'t> Scan<'t> {
         if start == self.at { Err(self.fault("a digit is missing")) } else { Ok(()) }
     }
 
-    fn over_string(&mut self) -> Result<Spelled<'t>, NotJson> {
+    fn over_string(&mut self, role: Role) -> Result<Spelled<'t>, NotJson> {
         if !self.take(b'"') {
             return Err(self.fault("a string is missing"));
         }
@@ -669,7 +715,7 @@ impl<'t> Scan<'t> {
                 Some(b'"') => {
                     let inner = self.since(at);
                     self.at += 1;
-                    return Ok(Spelled { at, inner, has_escapes });
+                    return Ok(Spelled { at, inner, has_escapes, role });
                 }
                 Some(b'\\') => {
                     has_escapes = true;
@@ -696,16 +742,26 @@ impl<'t> Scan<'t> {
     }
 
     fn string(&mut self) -> Result<Cow<'t, str>, NotJson> {
-        self.over_string().map(Spelled::read)
+        self.over_string(Role::Text).map(Spelled::read)
     }
 }
 
-/// A string as it stands in the document: what is between its quotes, and from where on. Its escapes are complete.
+/// What a text within a document is.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    /// The name of a member.
+    Name,
+    Text,
+    Number,
+}
+
+/// A string or a number as it stands in the document: what is between its quotes, and from where on. Its escapes are complete.
 #[derive(Clone, Copy)]
 struct Spelled<'t> {
     at: usize,
     inner: &'t str,
     has_escapes: bool,
+    role: Role,
 }
 
 impl<'t> Spelled<'t> {

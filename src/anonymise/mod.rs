@@ -67,6 +67,10 @@ pub enum Strategy {
         /// What is found by these is taken out as well, whoever's it is.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         also: BTreeSet<text::Detector>,
+        /// Whether a name alone is certain though it is short, common or a word: who else should be meant in the customer's
+        /// own records?
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        names_alone: bool,
     },
     /// A document becomes a blank one of its type: [`document::blank`].
     Blank {
@@ -143,8 +147,11 @@ impl Strategy {
             (_, Value::Text(text)) => self.holds_text(text),
             (Self::Token(token), Value::Integer(number)) => token.holds_number(*number),
             (Self::Generalise { to, otherwise }, value) => to.holds(value) || otherwise.holds(value),
-            // Bytes cannot be searched.
-            (Self::Redact { .. }, value) => !matches!(value, Value::Blob(bytes) if !bytes.is_empty()),
+            // Bytes that are no text cannot be searched.
+            (Self::Redact { .. }, Value::Blob(bytes)) => {
+                std::str::from_utf8(bytes).is_ok_and(|text| self.holds_text(text))
+            }
+            (Self::Redact { .. }, _) => true,
             (Self::Blank { otherwise }, value) => {
                 matches!(value, Value::Blob(file) if document::is_blank(file)) || otherwise.holds(value)
             }
@@ -185,8 +192,8 @@ impl Strategy {
     /// the text stays as it is. Where the field would be too small for what stands in place of a mention, that is an
     /// asterisk. In data that PHP serialised, each string is searched for itself, and its length is written anew.
     pub fn redact(&self, text: &str, people: &text::Matcher) -> Option<String> {
-        let Self::Redact { with, max_chars, also } = self else { return None };
-        let sought = Sought { people, also };
+        let Self::Redact { with, max_chars, also, names_alone } = self else { return None };
+        let sought = Sought { people, also, names_alone: *names_alone };
         let redact = |with: &str| match php::strings(text, &mut |words| sought.redact(words, with)) {
             Some(Ok(redacted)) => redacted,
             Some(Err(_)) | None => sought.redact(text, with),
@@ -203,8 +210,8 @@ impl Strategy {
         others: &[json::Pointer],
         people: &text::Matcher,
     ) -> Result<Option<String>, json::NotJson> {
-        let Self::Redact { with, max_chars, also } = self else { return Ok(None) };
-        let sought = Sought { people, also };
+        let Self::Redact { with, max_chars, also, names_alone } = self else { return Ok(None) };
+        let sought = Sought { people, also, names_alone: *names_alone };
         let redacted = json::redact_but(document, pointer, others, sought, with)?;
         match redacted {
             Some(redacted) if !has_room(*max_chars, &redacted) => {
@@ -216,8 +223,8 @@ impl Strategy {
 
     /// How many mentions in a text are not certain, and so stay: a person should look at them. None of another strategy.
     pub fn uncertain(&self, text: &str, people: &text::Matcher) -> usize {
-        let Self::Redact { also, .. } = self else { return 0 };
-        let mut search = Sought { people, also }.search();
+        let Self::Redact { also, names_alone, .. } = self else { return 0 };
+        let mut search = Sought { people, also, names_alone: *names_alone }.search();
         let mut count = 0;
         let php = php::strings(text, &mut |words| {
             count += search.uncertain(words);
@@ -234,8 +241,9 @@ impl Strategy {
         others: &[json::Pointer],
         people: &text::Matcher,
     ) -> usize {
-        let Self::Redact { also, .. } = self else { return 0 };
-        json::uncertain_but(document, pointer, others, Sought { people, also }).unwrap_or_default()
+        let Self::Redact { also, names_alone, .. } = self else { return 0 };
+        let sought = Sought { people, also, names_alone: *names_alone };
+        json::uncertain_but(document, pointer, others, sought).unwrap_or_default()
     }
 
     /// What of a value the output depends on.
@@ -282,14 +290,15 @@ impl Strategy {
             Self::Generalise { to, otherwise } => {
                 format!("{}; what cannot be read: {}", to.describe(), otherwise.describe())
             }
-            Self::Redact { with, also, .. } => {
+            Self::Redact { with, also, names_alone, .. } => {
+                let alone = if *names_alone { ", a name alone too" } else { "" };
                 let names: Vec<&str> = also.iter().map(|detector| detector.as_str()).collect();
                 let also = if names.is_empty() {
                     String::new()
                 } else {
                     format!(", and what looks like {}", names.join(", "))
                 };
-                format!("mentions replaced by \"{with}\"{also}")
+                format!("mentions replaced by \"{with}\"{alone}{also}")
             }
             Self::Blank { otherwise } => {
                 format!("a blank document; what is none: {}", otherwise.describe())

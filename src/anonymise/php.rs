@@ -1,13 +1,18 @@
 //! Texts that PHP's `serialize` wrote: each string carries its length in bytes, so a redacted string needs a new length.
 //!
 //! `a:1:{s:4:"mail";s:13:"ylva@ask.test";}` becomes `a:1:{s:4:"mail";s:8:"[erased]";}`. A string that holds such data itself is
-//! treated the same way. Numbers, classes and property names stay. What starts like such data and is none cannot be written
+//! treated the same way. A whole number that is somebody's becomes a string, and keys of arrays that would become the same are
+//! numbered. Other numbers, classes and property names stay. What starts like such data and is none cannot be written
 //! again: PHP could not read it any more.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// Arrays, objects and strings within one another.
 const MAX_DEPTH: usize = 256;
+
+/// Digits of the shortest number that is looked for.
+const SHORTEST: usize = 4;
 
 /// The text starts like serialised data, and is none to its last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +51,8 @@ fn changed(
     depth: usize,
     change: &mut dyn FnMut(&str) -> Option<String>,
 ) -> Result<Option<String>, NotPhp> {
-    let mut walk = Walk { text, at: 0, out: String::new(), copied: 0, change };
-    walk.value(depth)?;
+    let mut walk = Walk { text, at: 0, out: String::new(), copied: 0, change, keys: None };
+    walk.value(depth, false)?;
     if walk.at != text.len() {
         return Err(NotPhp);
     }
@@ -59,6 +64,16 @@ fn changed(
     Ok(Some(walk.out))
 }
 
+/// Every string of the data, keys included; of data that is faulty those before the fault.
+fn every_string(text: &str) -> HashSet<String> {
+    let mut all = HashSet::new();
+    let _ = changed(text, 0, &mut |words| {
+        all.insert(words.to_owned());
+        None
+    });
+    all
+}
+
 struct Walk<'t, 'c> {
     text: &'t str,
     at: usize,
@@ -66,6 +81,8 @@ struct Walk<'t, 'c> {
     /// Up to here the text is in `out`.
     copied: usize,
     change: &'c mut dyn FnMut(&str) -> Option<String>,
+    /// Every string of the data, once a key is changed: no two keys may become the same.
+    keys: Option<HashSet<String>>,
 }
 
 impl<'t> Walk<'t, '_> {
@@ -107,7 +124,7 @@ impl<'t> Walk<'t, '_> {
     }
 
     /// A string, changed if it has to be.
-    fn string(&mut self, depth: usize) -> Result<(), NotPhp> {
+    fn string(&mut self, depth: usize, is_key: bool) -> Result<(), NotPhp> {
         let start = self.at;
         let words = self.quoted()?;
         let new = if starts_like(words) {
@@ -118,16 +135,28 @@ impl<'t> Walk<'t, '_> {
         } else {
             (self.change)(words)
         };
-        if let Some(new) = new {
-            self.out.push_str(self.text.get(self.copied..start).ok_or(NotPhp)?);
-            // Writing to a String never fails.
-            let _ = write!(self.out, "{}:\"{new}\"", new.len());
-            self.copied = self.at;
+        self.write(start, "", new, is_key)
+    }
+
+    /// Puts a string in place of what stands from `start` on.
+    fn write(&mut self, start: usize, kind: &str, new: Option<String>, is_key: bool) -> Result<(), NotPhp> {
+        let Some(mut new) = new else { return Ok(()) };
+        if is_key {
+            let keys = self.keys.get_or_insert_with(|| every_string(self.text));
+            let (name, mut n) = (new.clone(), 1_usize);
+            while !keys.insert(new.clone()) {
+                n += 1;
+                new = format!("{name} {n}");
+            }
         }
+        self.out.push_str(self.text.get(self.copied..start).ok_or(NotPhp)?);
+        // Writing to a String never fails.
+        let _ = write!(self.out, "{kind}{}:\"{new}\"", new.len());
+        self.copied = self.at;
         Ok(())
     }
 
-    fn value(&mut self, depth: usize) -> Result<(), NotPhp> {
+    fn value(&mut self, depth: usize, is_key: bool) -> Result<(), NotPhp> {
         if depth > MAX_DEPTH {
             return Err(NotPhp);
         }
@@ -135,7 +164,7 @@ impl<'t> Walk<'t, '_> {
         if rest.starts_with("N;") {
             return self.take("N;");
         }
-        let kind = rest.get(..2).ok_or(NotPhp)?;
+        let (kind, start) = (rest.get(..2).ok_or(NotPhp)?, self.at);
         self.at += 2;
         match kind {
             "b:" | "i:" | "d:" | "r:" | "R:" => {
@@ -144,10 +173,18 @@ impl<'t> Walk<'t, '_> {
                 if number.is_empty() || !number.bytes().all(is_part) {
                     return Err(NotPhp);
                 }
+                if kind == "i:" && number.len() >= SHORTEST {
+                    let new = (self.change)(number);
+                    let end = self.at;
+                    // The semicolon stays.
+                    self.at -= 1;
+                    self.write(start, "s:", new, is_key)?;
+                    self.at = end;
+                }
                 Ok(())
             }
             "s:" => {
-                self.string(depth)?;
+                self.string(depth, is_key)?;
                 self.take(";")
             }
             "E:" => {
@@ -178,11 +215,11 @@ impl<'t> Walk<'t, '_> {
                 self.quoted()?;
                 self.take(";")?;
             } else if self.rest()?.starts_with("s:") || self.rest()?.starts_with("i:") {
-                self.value(depth + 1)?;
+                self.value(depth + 1, true)?;
             } else {
                 return Err(NotPhp);
             }
-            self.value(depth + 1)?;
+            self.value(depth + 1, false)?;
         }
         self.take("}")
     }
@@ -215,6 +252,17 @@ mod tests {
         );
         assert_eq!(is_php(&less), Some(Ok(())));
         assert_eq!(without(&less), Some(Ok(None)));
+    }
+
+    #[test]
+    fn keys_do_not_become_the_same_and_numbers_become_strings() {
+        let text = r#"a:3:{s:4:"Ylva";i:1;s:8:"[erased]";i:2;i:46701234567;i:46701234567;}"#;
+        let less = strings(text, &mut |words| {
+            matches!(words, "Ylva" | "46701234567").then(|| "[erased]".to_owned())
+        });
+        let wanted = r#"a:3:{s:10:"[erased] 2";i:1;s:8:"[erased]";i:2;s:10:"[erased] 3";s:8:"[erased]";}"#;
+        assert_eq!(less, Some(Ok(Some(wanted.to_owned()))));
+        assert_eq!(is_php(wanted), Some(Ok(())));
     }
 
     #[test]

@@ -71,8 +71,11 @@ pub(crate) fn text_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
         Value::Text(text) => redactable(text).map(|text| Some(text.into())),
         Value::Integer(number) => Ok(Some(number.to_string().into())),
         Value::Real(number) => Ok(Some(number.to_string().into())),
-        Value::Blob(bytes) if bytes.is_empty() => Ok(None),
-        Value::Blob(_) => Err(Unread::Bytes),
+        // Bytes that are text are searched as such.
+        Value::Blob(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| Unread::Bytes)?;
+            redactable(text).map(|text| (!text.is_empty()).then(|| text.into()))
+        }
     }
 }
 
@@ -91,15 +94,23 @@ pub(crate) fn document(text: &str) -> Option<&str> {
 }
 
 /// The text by which a person is found. Bytes count if they are UTF-8.
-pub(crate) fn identifier_in(value: &Value) -> Result<Option<&str>, Unread> {
+pub(crate) fn identifier_in(value: &Value) -> Result<Option<Cow<'_, str>>, Unread> {
     match value {
-        Value::Text(text) => searchable(text).map(Some),
+        Value::Text(text) => searchable(text).map(|text| Some(text.into())),
         Value::Blob(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Bytes)?;
-            searchable(text).map(Some)
+            searchable(text).map(|text| Some(text.into()))
         }
-        Value::Null | Value::Integer(_) | Value::Real(_) => Ok(None),
+        // A database turns digits into a number by itself.
+        Value::Integer(number) => Ok(Some(number.to_string().into())),
+        Value::Real(number) => Ok(whole(*number).map(Cow::Owned)),
+        Value::Null => Ok(None),
     }
+}
+
+/// A whole number that was stored as another: its digits. A fraction is nobody's number.
+pub(crate) fn whole(number: f64) -> Option<String> {
+    (number.fract() == 0.0 && number.abs() < 1e15).then(|| format!("{number:.0}"))
 }
 
 #[cfg(test)]
@@ -112,7 +123,8 @@ mod tests {
         assert_eq!(text_in(&Value::from(46_701)).unwrap().as_deref(), Some("46701"));
         assert_eq!(text_in(&Value::from("a \0 b\0")).unwrap().as_deref(), Some("a \0 b\0"));
         assert_eq!(text_in(&Value::from("S\0i\0g\0")), Err(Unread::Nul));
-        assert_eq!(text_in(&Value::Blob(b"Sigrid".to_vec())), Err(Unread::Bytes));
+        assert_eq!(text_in(&Value::Blob(b"Sigrid".to_vec())).unwrap().as_deref(), Some("Sigrid"));
+        assert_eq!(text_in(&Value::Blob(vec![0xff, 0xd8])), Err(Unread::Bytes));
         assert_eq!(text_in(&Value::Blob(Vec::new())), Ok(None));
     }
 

@@ -132,6 +132,12 @@ impl Kind {
         )
     }
 
+    /// Whether texts are searched for such a value: for what identifies, and for what says who is meant together with that.
+    pub(crate) fn is_searched_for(&self) -> bool {
+        self.identifies()
+            || matches!(self, Self::BirthDate | Self::Postcode | Self::City | Self::Communication)
+    }
+
     /// Whether such a value names the person whose it is, or may do so: what identifies, and what people write, draw or
     /// call. A record that keeps such a value is not pseudonymised.
     pub(crate) fn names_person(&self) -> bool {

@@ -65,6 +65,7 @@
 //! | `"blank"`, `{ blank = { otherwise = "empty" } }`, `{ blank = { otherwise = "delete" } }` | a blank document; `otherwise` says what becomes of a file that cannot be blanked |
 //! | `"redact"`, `{ redact = "[borttaget]" }` | the text without the person who is [mentioned](crate::anonymise::text) in it |
 //! | `{ redact = "[removed]", also = ["email", "iban"] }` | the same, and without what these [detectors](crate::anonymise::text::Detector) find, whoever it belongs to |
+//! | `{ redact = "[removed]", names = "certain" }` | the same; a first name alone is replaced too, though it is short, common or a word, unless another name stands beside it |
 //! | `{ redact = "[removed]", otherwise = "remove" }` | the same; a text that cannot be read is removed as a whole |
 //! | `{ own = "name" }` | the result of a [strategy of your own](crate::anonymise::OwnStrategy) |
 //! | `{ keep = "reason" }` | nothing: the value stays |

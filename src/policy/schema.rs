@@ -315,7 +315,15 @@ fn field_rule() -> Json {
             one("token", json!({ "oneOf": [{ "enum": ["email", "username", "plain", "uuid"] }, digits] })),
             one("generalise", generalisation()),
             one("truncate", json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })),
-            object(&[("redact", text.clone()), ("also", also), ("otherwise", instead(UNREADABLE))], &["redact"]),
+            object(
+                &[
+                    ("redact", text.clone()),
+                    ("also", also),
+                    ("names", described("A name alone is certain in the customer's own records", &json!({ "const": "certain" }))),
+                    ("otherwise", instead(UNREADABLE)),
+                ],
+                &["redact"],
+            ),
             one("blank", one("otherwise", otherwise())),
             one("own", text.clone()),
             one("keep", text),

@@ -533,7 +533,7 @@ impl<R: Repository> ByRecord<R> {
             let Some(class) = self.repository.data_map().class(record.class.as_str()) else { continue };
             for field in class.fields() {
                 let value = record.get(field.name().as_str());
-                let Some(kind) = field.kind().filter(|kind| kind.identifies()) else { continue };
+                let Some(kind) = field.kind().filter(|kind| kind.is_searched_for()) else { continue };
                 if !counts(record.class.as_str(), field.name().as_str(), value) {
                     continue;
                 }
@@ -546,7 +546,7 @@ impl<R: Repository> ByRecord<R> {
                     StoreError::Unreadable { doing, what, way_out }
                 })?;
                 if let Some(text) = text {
-                    identifiers.insert(kind.clone(), text);
+                    identifiers.insert(kind.clone(), text.into_owned());
                 }
             }
         }
@@ -675,7 +675,11 @@ impl<R: Repository> CustomerStore for ByRecord<R> {
         let mut batch = Vec::with_capacity(customers.len());
         for customer in customers {
             let records = self.records(customer).await;
-            batch.push(records.and_then(|records| self.identify(&records, |_, _, _| true)));
+            batch.push(
+                records
+                    .and_then(|records| self.identify(&records, |_, _, _| true))
+                    .map(Identifiers::identifying),
+            );
         }
         Ok(batch)
     }

@@ -57,6 +57,7 @@ impl NewText<'_> {
     /// The new value.
     pub(crate) fn written(&self, old: &Value, draw: &Draw<'_>) -> Value {
         match self {
+            Self::Redacted(text) if matches!(old, Value::Blob(_)) => Value::Blob(text.clone().into_bytes()),
             Self::Redacted(text) => Value::Text(text.clone()),
             Self::Instead(strategy) => strategy.apply(old, draw),
         }

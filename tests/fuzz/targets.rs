@@ -284,6 +284,7 @@ fn try_detectors(text: &str) -> Result<(), String> {
         with: "[x]".to_owned(),
         max_chars: None,
         also: Detector::ALL.into_iter().collect(),
+        names_alone: false,
     };
     let less = strategy.redact(text, people());
     let left = less.as_deref().unwrap_or(text);

@@ -43,7 +43,8 @@ pub(super) fn write(pages: &[Page]) -> Vec<u8> {
             let _ = write!(text, "/Rotate {}", u32::from(page.turns) * 90);
         }
         if let Some(unit) = page.unit {
-            let _ = write!(text, "/UserUnit {}", number(unit));
+            let unit = format!("{unit:.6}");
+            let _ = write!(text, "/UserUnit {}", unit.trim_end_matches('0').trim_end_matches('.'));
         }
         object(&(text + ">>"));
     }

@@ -51,6 +51,9 @@ pub enum NotBlanked {
     /// Its page tree cannot be found.
     #[error("the PDF is damaged: no page can be found in it; delete it instead")]
     NoPages,
+    /// A part of its page tree cannot be read: a blank one would have fewer pages.
+    #[error("the PDF is damaged: a part of its page tree cannot be read; delete it instead")]
+    PartOfTree,
     /// It is encrypted, and its pages with it.
     #[error("the PDF is encrypted, and so is what tells its pages; delete it instead")]
     Encrypted,
@@ -77,6 +80,7 @@ pub fn blank(file: &[u8]) -> Result<Vec<u8>, NotBlanked> {
         return match pdf::pages(file) {
             Ok(pages) => Ok(blank_pdf::write(&pages)),
             Err(pdf::Unreadable::NoPages) => Err(NotBlanked::NoPages),
+            Err(pdf::Unreadable::PartOfTree) => Err(NotBlanked::PartOfTree),
             Err(pdf::Unreadable::Encrypted) => Err(NotBlanked::Encrypted),
             Err(pdf::Unreadable::TooManyPages) => Err(NotBlanked::TooManyPages),
             Err(pdf::Unreadable::TooMuchWork) => Err(NotBlanked::TooMuchWork),

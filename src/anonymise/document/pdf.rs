@@ -25,8 +25,11 @@ const MAX_OBJECTS: usize = 2_000_000;
 const MAX_ITEMS: usize = 200_000;
 /// References that lead to references.
 const MAX_CHAIN: usize = 8;
-/// Half a page of any printer: larger boxes are a fault of the file. ISO 32000-1, annex C: 14,400 units.
-const MAX_SIDE: f64 = 14_400.0;
+/// Larger boxes are a fault of the file. ISO 32000-1, annex C, has 14,400 units; PDF 2.0 has no limit, and plans of ships and
+/// lines have more.
+const MAX_SIDE: f64 = 1_000_000.0;
+/// The largest unit, in points.
+const MAX_UNIT: f64 = 1_000_000.0;
 /// US Letter: what readers take where a page does not say.
 const LETTER: Rectangle = [0.0, 0.0, 612.0, 792.0];
 
@@ -46,6 +49,7 @@ pub(super) struct Page {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
     NoPages,
+    PartOfTree,
     Encrypted,
     TooManyPages,
     TooMuchWork,
@@ -173,18 +177,50 @@ impl File<'_> {
         };
         let data = data.strip_prefix(b"\r\n").or_else(|| data.strip_prefix(b"\n")).unwrap_or(data);
         let start = self.bytes.len() - data.len();
-        if let Some(Object::Number(length)) = get(dictionary, "Length")
-            && let Some(stop) = whole(*length).and_then(|length| start.checked_add(length))
-            && let Some(behind) = self.bytes.get(stop..)
-        {
-            let blank = behind.iter().take(4).take_while(|byte| byte.is_ascii_whitespace()).count();
-            if behind.get(blank..).is_some_and(|behind| behind.starts_with(b"endstream")) {
-                return Ok(Some((start, stop, stop + blank)));
-            }
+        let end = match get(dictionary, "Length") {
+            Some(Object::Number(length)) => self.stream_end(start, *length),
+            Some(Object::Reference(number)) => self.indirect_end(start, *number)?,
+            _ => None,
+        };
+        if let Some((stop, next)) = end {
+            return Ok(Some((start, stop, next)));
         }
         let stop = find(self.bytes, b"endstream", start).unwrap_or(self.bytes.len());
         self.spend(stop - start)?;
         Ok(Some((start, stop, stop)))
+    }
+
+    /// Where a stream of this length ends, if its end stands there.
+    fn stream_end(&self, start: usize, length: f64) -> Option<(usize, usize)> {
+        let stop = start.checked_add(whole(length)?)?;
+        let behind = self.bytes.get(stop..)?;
+        let blank = behind.iter().take(4).take_while(|byte| byte.is_ascii_whitespace()).count();
+        behind.get(blank..)?.starts_with(b"endstream").then_some((stop, stop + blank))
+    }
+
+    /// The same where the length is an object of its own, which stands before the stream or behind it. A stream may hold
+    /// a whole PDF, with objects of the same number: the length is that which leads to the end of a stream.
+    fn indirect_end(&mut self, start: usize, number: u32) -> Result<Option<(usize, usize)>, Unreadable> {
+        if let Some(Object::Number(length)) = self.load(number)?
+            && let Some(end) = self.stream_end(start, length)
+        {
+            return Ok(Some(end));
+        }
+        let head = format!("{number} 0 obj");
+        let mut at = start;
+        while let Some(found) = find(self.bytes, head.as_bytes(), at) {
+            self.spend(found - at + head.len())?;
+            at = found + head.len();
+            let is_whole =
+                found.checked_sub(1).and_then(|at| self.bytes.get(at)).is_none_or(u8::is_ascii_whitespace);
+            if let (Some(Object::Number(length)), _) = self.parse(self.bytes, at)?
+                && let Some(end) = self.stream_end(start, length).filter(|_| is_whole)
+            {
+                return Ok(Some(end));
+            }
+        }
+        self.spend(self.bytes.len() - at.min(self.bytes.len()))?;
+        Ok(None)
     }
 
     /// The objects within a stream. One that cannot be read, because it is encrypted or damaged, holds none.
@@ -290,11 +326,18 @@ impl File<'_> {
         let mut open = vec![(top, above, 0)];
         while let Some((node, above, depth)) = open.pop() {
             let number = if let Object::Reference(number) = node { Some(number) } else { None };
-            let Some(Object::Dictionary(node)) = self.resolve(&node)? else { continue };
+            // Without a part of the tree there would be fewer pages, and nobody would know.
+            let Some(Object::Dictionary(node)) = self.resolve(&node)? else {
+                return if depth == 0 { Ok(pages) } else { Err(self.damage()) };
+            };
             let here = self.page(&node, above)?;
             let Some(Object::Array(kids)) = self.resolved(&node, "Kids")? else {
                 if is_type(&node, "Pages") {
-                    continue;
+                    let count = self.resolved(&node, "Count")?;
+                    if matches!(count, Some(Object::Number(count)) if count <= 0.0) {
+                        continue;
+                    }
+                    return Err(self.damage());
                 }
                 if pages.len() == MAX_PAGES {
                     return Err(Unreadable::TooManyPages);
@@ -302,7 +345,10 @@ impl File<'_> {
                 pages.push(here);
                 continue;
             };
-            if depth == MAX_TREE || number.is_some_and(|number| !met.insert(number)) {
+            if depth == MAX_TREE {
+                return Err(Unreadable::PartOfTree);
+            }
+            if number.is_some_and(|number| !met.insert(number)) {
                 continue;
             }
             if open.len() + kids.len() > 2 * MAX_PAGES {
@@ -311,6 +357,11 @@ impl File<'_> {
             open.extend(kids.into_iter().rev().map(|kid| (kid, Page { unit: None, ..here }, depth + 1)));
         }
         Ok(pages)
+    }
+
+    /// Why a part of the tree cannot be read.
+    fn damage(&self) -> Unreadable {
+        if self.is_encrypted { Unreadable::Encrypted } else { Unreadable::PartOfTree }
     }
 
     /// What a node says of its pages, and what it leaves to the nodes above it.
@@ -323,7 +374,9 @@ impl File<'_> {
             _ => above.turns,
         };
         let unit = match self.resolved(node, "UserUnit")? {
-            Some(Object::Number(unit)) => Some(rounded(unit)).filter(|unit| *unit > 0.0 && *unit <= 100.0),
+            Some(Object::Number(unit)) => {
+                Some(rounded_unit(unit)).filter(|unit| *unit > 0.0 && *unit <= MAX_UNIT)
+            }
             _ => None,
         };
         Ok(Page {
@@ -350,6 +403,10 @@ impl File<'_> {
             corners.iter().all(|corner| corner.abs() <= MAX_SIDE) && right - left >= 1.0 && high - low >= 1.0;
         Ok(is_sound.then_some([left, low, right, high]))
     }
+}
+
+fn rounded_unit(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// To hundredths of a point: nobody sees less, and nothing hides in more.

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use caseless::Caseless;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
+use super::unspaced::is_unspaced;
 use super::words::{BLOCK, first_bytes, padded};
 
 /// A folded text, and where its bytes come from. Made to be used again for the next text.
@@ -18,6 +19,8 @@ pub(super) struct Folded {
     bytes: Vec<u8>,
     len: usize,
     of_char: Vec<u8>,
+    /// Whether a script is in it that puts no spaces between words.
+    has_unspaced: bool,
     segments: Vec<Segment>,
 }
 
@@ -34,6 +37,7 @@ impl Folded {
     /// Folds a text; what was folded before is forgotten.
     pub(super) fn fold(&mut self, text: &str) {
         self.segments.clear();
+        self.has_unspaced = false;
         if text.is_ascii() {
             self.make_room(0, text.len());
             if let Some(into) = self.bytes.get_mut(..text.len()) {
@@ -96,6 +100,7 @@ impl Folded {
     #[cold]
     fn fold_far(&mut self, text: &str, at: usize, to: usize) -> usize {
         let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return to };
+        self.has_unspaced |= is_unspaced(c);
         self.of_char.clear();
         fold_char(c, &mut self.of_char);
         let end = to + self.of_char.len();
@@ -118,6 +123,11 @@ impl Folded {
     /// The folded text.
     pub(super) fn text(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether words of different scripts may stand in it without a space between them.
+    pub(super) fn has_unspaced(&self) -> bool {
+        self.has_unspaced
     }
 
     /// The same with spaces behind it.

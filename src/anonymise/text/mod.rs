@@ -1,8 +1,7 @@
 //! People found in text that others wrote as they liked, and taken out of it.
 //!
-//! A [`Matcher`] is made from the [`Identifiers`] of one person or of many: names in any order and with initials,
-//! mail addresses, user names, telephone numbers in any spelling, addresses, customer and account numbers. It looks for
-//! all of them in one pass; what that takes does not grow with the number of texts, and hardly with the number of people.
+//! A [`Matcher`] is made from the [`Identifiers`] of one person or of many: names, mail addresses, user names, telephone numbers,
+//! addresses, customer and account numbers. It looks for all of them in one pass.
 //!
 //! ```
 //! use relinquish::anonymise::text::Matcher;
@@ -27,22 +26,30 @@
 //!
 //! # What is found
 //!
-//! Whatever the case, and whatever Unicode lets a word look like: composed or not, full width, ligatures, `ß` and
-//! `ss`, the Turkish i, letters with their marks or without (`Müller`, `Muller`, `Mueller`), characters without width
-//! in between. Numbers with any separators between their digits, telephone numbers with their country code or without.
+//! * Names in any order and case, with initials, with the particles that belong to them, as one word (`MaudAshworth`), and however
+//!   Unicode lets a word look: composed or not, full width, ligatures, `ß` and `ss`, letters with their marks, without, or spelled out
+//!   (`Müller`, `Muller`, `Mueller`), characters without width in between.
+//! * Names with the endings of a language (`Kowalskiego`, `Virtaselle`, `Ивановым`), and names in scripts that have no spaces.
+//! * Numbers with any separators and grouping, letters included; telephone numbers with or without their country code; a field that
+//!   holds several numbers, labels and extensions.
+//! * Mail addresses with a tag or without, and with signs around them.
+//! * Addresses by street and house number, in usual abbreviations.
+//!
 //! Everything outside a mention stays as it was, byte for byte.
 //!
 //! # What is certain, and what is not
 //!
-//! A name of up to four letters, one that many people bear or that is a word (*Grace*, *Will*, *Berg*), or one that
-//! several of the people searched for bear, says nothing alone. It counts where another identifier of the same person
-//! stands beside it; elsewhere it is reported for a person to look at, and not replaced.
+//! A name of up to four letters, one that many people bear or that is a word (*Grace*, *Will*, *Berg*), or one that several of the
+//! people searched for bear, says nothing alone. It counts where another identifier of the same person stands beside it. Elsewhere it
+//! is reported for a person to look at, and not replaced. So is a name with an ending, a name in small letters, a name beside another
+//! name (`Tom Ashworth`), a name within a mail address of another, a street without its number, initials alone, a date of birth, a
+//! postcode and a city. A name in small letters that is a word is neither: *I will call* does not speak of Ian Will.
 //!
 //! # What is not found
 //!
-//! Nicknames, misspellings, words broken by a hyphen at the end of a line, addresses written `maud (at) example.org`,
-//! letters of other scripts that look alike, entities of HTML, images, and whatever says who it is without a name. The
-//! measured figures stand in the [manual](crate::manual::free_text).
+//! Nicknames, misspellings, words broken by a hyphen at the end of a line, letters with spaces between, addresses written
+//! `maud (at) example.org`, letters of other scripts that look alike, entities of HTML, numbers of fewer than four digits, images, and
+//! whatever says who it is without a name. The measured figures stand in the [manual](crate::manual::free_text).
 
 use core::ops::Range;
 use std::fmt;
@@ -50,19 +57,27 @@ use std::fmt;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
+mod births;
 mod common_names;
+mod context;
 mod detect;
+mod endings;
 mod fold;
+mod names;
 mod numbers;
 mod people;
+mod phones;
 mod scan;
 mod sought;
+mod streets;
+mod unspaced;
 mod words;
 
 pub(crate) use detect::first_of;
 pub use detect::{Detected, Detector, UnknownDetector, detect};
-pub(crate) use sought::Sought;
+pub(crate) use sought::{Sought, replaced};
 
+use context::View;
 use fold::Folded;
 use people::People;
 use scan::{Hit, Scratch};
@@ -126,7 +141,8 @@ impl Matcher {
         for identifiers in people {
             all.add(identifiers)?;
         }
-        let filter = Filter::new(&all.forms());
+        let (words, beginnings) = all.forms();
+        let filter = Filter::new(&words, &beginnings);
         Ok(Self { people: all, filter })
     }
 
@@ -137,12 +153,18 @@ impl Matcher {
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.people.words.is_empty() && self.people.numbers.is_empty()
+        self.people.words.is_empty() && self.people.numbers.is_empty() && self.people.unspaced.is_empty()
     }
 
     /// For one text after the other: what a text needs is used again for the next.
     pub fn scanner(&self) -> Scanner<'_> {
-        Scanner { matcher: self, folded: Folded::default(), scratch: Scratch::default(), hits: Vec::new() }
+        Scanner {
+            matcher: self,
+            folded: Folded::default(),
+            scratch: Scratch::default(),
+            hits: Vec::new(),
+            names_alone: false,
+        }
     }
 
     /// Every mention in a text, in order of where they start. Two may overlap: a name stands within an address.
@@ -162,6 +184,7 @@ pub struct Scanner<'m> {
     folded: Folded,
     scratch: Scratch,
     hits: Vec<Hit<'m>>,
+    names_alone: bool,
 }
 
 impl fmt::Debug for Scanner<'_> {
@@ -181,11 +204,15 @@ impl<'m> Scanner<'m> {
     /// Tells of every mention in a text, in order.
     pub fn each(&mut self, text: &str, mut tell: impl FnMut(Mention<'m>)) {
         self.folded.fold(text);
-        self.matcher.hits(&self.folded, &mut self.scratch, &mut self.hits);
+        self.matcher.hits(text, &self.folded, &mut self.scratch, &mut self.hits);
         // In ASCII every byte stays where it is.
         let is_plain = text.is_ascii();
         if !is_plain && !self.hits.is_empty() {
             self.folded.retrace(text);
+        }
+        if !self.hits.is_empty() {
+            let view = View { original: text, folded: &self.folded, is_plain, names_alone: self.names_alone };
+            self.matcher.weigh(&view, &mut self.hits);
         }
         for hit in &self.hits {
             let range = if is_plain {

@@ -1,37 +1,40 @@
-//! Numbers, however their digits are grouped: telephones, accounts, cards, personal numbers.
+//! Numbers, however their digits are grouped: telephones, accounts, cards, personal numbers, dates of birth.
+//!
+//! A number is looked up by its last digits, whatever letters stand between them and behind them: an account that ends in
+//! `13M02606`, a personal number `12345678Z`. Then all of its letters and digits are compared.
 
 use std::collections::HashMap;
 
-use super::people::is_word;
+use super::phones::{self, Prefix};
 use crate::data_map::Kind;
 
-/// By so many last digits a number is looked up; shorter ones are looked for as words.
-const KEY_DIGITS: usize = 7;
-/// Bytes between two digits of a number: `) -`.
+/// By so many last digits a number is looked up, by fewer if it has fewer.
+const MOST_DIGITS: usize = 7;
+pub(super) const LEAST_DIGITS: usize = 4;
+/// Separators between two digits of a number: `) -`.
 const GAP: usize = 3;
-/// Digits that can stand before the national number: a country code.
-const COUNTRY_CODE: usize = 3;
+/// Letters and separators between two digits of an account.
+const LETTERS: usize = 12;
+/// Letters and digits of the longest number.
+const LONGEST: usize = 40;
 
-/// How a number can be written shorter.
+/// What a number is compared with.
 #[derive(Clone, Copy)]
 pub(super) enum Rule {
-    /// With a country code or without; `code` digits of the number are one.
-    Phone { code: usize },
-    /// Whole; a Swedish personal number of twelve digits also without the century.
+    /// The national number, with what stands before it.
+    Phone(Prefix),
+    /// All letters and digits. The century of a personal number may be there or not.
     Whole { century: bool },
-}
-
-impl Rule {
-    pub(super) fn of(kind: &Kind) -> Self {
-        Self::Whole { century: *kind == Kind::NationalId }
-    }
 }
 
 pub(super) struct Number {
     pub(super) kind: Kind,
     pub(super) people: Vec<u32>,
+    pub(super) is_certain: bool,
     /// Letters and digits, folded.
     text: Box<[u8]>,
+    /// Where in it the last digit ends.
+    digits_end: usize,
     rule: Rule,
 }
 
@@ -39,52 +42,81 @@ pub(super) struct Number {
 #[derive(Default)]
 pub(super) struct Numbers {
     list: Vec<Number>,
-    by_end: HashMap<u32, Vec<u32>>,
+    /// By how many digits, and which.
+    by_end: HashMap<(u8, u32), Vec<u32>>,
+    /// A bit for every one of those keys, and few for others: hardly a number of hardly a text is anybody's.
+    ends: Vec<u64>,
+    /// Whether there are numbers with so few digits.
+    has_short: [bool; MOST_DIGITS],
 }
 
 /// A digit of a run and where it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Digit {
-    value: u8,
-    at: usize,
+    pub(super) value: u8,
+    pub(super) at: usize,
+    /// Nothing but separators stands between it and the digit before.
+    pub(super) is_joined: bool,
 }
 
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\t' | b'\n' | b'\r')
+pub(super) fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b':' | b'\t' | b'\n' | b'\r')
 }
+
+/// Letters that stand directly before a number: `Tel0207946018`, `IBANGB29…`.
+const LABELS: [&str; 38] = [
+    "tel", "telefon", "phone", "ph", "mob", "mobil", "mobile", "cell", "fax", "handy", "no", "nr", "num",
+    "number", "nummer", "id", "pnr", "pn", "kd", "kdnr", "kundnr", "kundennr", "konto", "kto", "acct",
+    "account", "iban", "ref", "cust", "customer", "nif", "dni", "cf", "ssn", "ni", "pesel", "vat", "ust",
+];
 
 impl Numbers {
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Whether there are enough digits for a telephone number.
-    pub(super) fn add_phone(&mut self, person: u32, kind: &Kind, value: &str) -> bool {
-        let value = super::fold::folded(value);
-        // `+46 (0)70`: the zero is dialled within the country only.
-        let value = value.replace("(0)", "");
-        if value.bytes().any(|b| b.is_ascii_alphabetic()) {
-            return false;
+    /// Whether there is a telephone number in a field, and whether it is all that is there.
+    pub(super) fn add_phones(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
+        let mut found = false;
+        for (national, prefix) in phones::in_field(folded) {
+            found |= self.insert(person, kind, national.as_bytes(), Rule::Phone(prefix), true);
         }
-        let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-        let is_international =
-            value.trim_start_matches([' ', '(']).starts_with('+') || digits.starts_with("00");
-        let number = digits.trim_start_matches('0');
-        let code = if is_international { country_code(number) } else { 0 };
-        self.add(person, kind, number, Rule::Phone { code })
+        found
     }
 
-    /// Whether it ends with enough digits to be looked up by.
-    pub(super) fn add(&mut self, person: u32, kind: &Kind, folded: &str, rule: Rule) -> bool {
-        let text: Vec<u8> = folded.bytes().filter(|b| !is_separator(*b)).collect();
-        let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-        if digits < KEY_DIGITS || text.len() > 40 || !text.iter().all(u8::is_ascii_alphanumeric) {
+    /// Whether it has enough digits to be looked up by.
+    pub(super) fn add(&mut self, person: u32, kind: &Kind, folded: &str) -> bool {
+        let text: Vec<u8> = folded.bytes().filter(u8::is_ascii_alphanumeric).collect();
+        if folded.bytes().any(|b| !b.is_ascii()) {
             return false;
         }
-        let key = text.iter().rev().take(KEY_DIGITS).rev().fold(0, |key, b| key * 10 + u32::from(b - b'0'));
+        let is_digits = text.iter().all(u8::is_ascii_digit);
+        let is_certain = if is_digits { text.len() >= MOST_DIGITS } else { text.len() >= 5 };
+        let century = *kind == Kind::NationalId && matches!(text.len(), 10 | 12);
+        self.insert(person, kind, &text, Rule::Whole { century }, is_certain)
+    }
+
+    /// A date of birth, its digits in one of the orders in which dates are written.
+    pub(super) fn add_date(&mut self, person: u32, digits: &str) {
+        self.insert(person, &Kind::BirthDate, digits.as_bytes(), Rule::Whole { century: false }, false);
+    }
+
+    fn insert(&mut self, person: u32, kind: &Kind, text: &[u8], rule: Rule, is_certain: bool) -> bool {
+        let digits: Vec<u8> = text.iter().filter(|b| b.is_ascii_digit()).copied().collect();
+        let count = digits.len().min(MOST_DIGITS);
+        if count < LEAST_DIGITS || text.len() > LONGEST {
+            return false;
+        }
+        let value = |count: usize| {
+            digits.iter().rev().take(count).rev().fold(0, |key, b| key * 10 + u32::from(b - b'0'))
+        };
+        let Some(key) = u8::try_from(count).ok().map(|len| (len, value(count))) else { return false };
+        self.has_short.get_mut(count).into_iter().for_each(|known| *known = true);
         let ids = self.by_end.entry(key).or_default();
         let known = ids.iter().find(|id| {
-            self.list.get(**id as usize).is_some_and(|number| *number.text == *text && number.kind == *kind)
+            self.list.get(**id as usize).is_some_and(|number| {
+                *number.text == *text && number.kind == *kind && number.rule.is_like(rule)
+            })
         });
         if let Some(number) = known.and_then(|id| self.list.get_mut(*id as usize)) {
             if number.people.last() != Some(&person) {
@@ -94,8 +126,26 @@ impl Numbers {
         }
         let Ok(id) = u32::try_from(self.list.len()) else { return false };
         ids.push(id);
-        self.list.push(Number { kind: kind.clone(), people: vec![person], text: text.into(), rule });
+        let digits_end = text.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
+        let (kind, people, text) = (kind.clone(), vec![person], text.into());
+        self.list.push(Number { kind, people, is_certain, text, digits_end, rule });
         true
+    }
+
+    /// Makes ready to be searched for.
+    pub(super) fn finish(&mut self) {
+        self.ends = vec![0; (self.by_end.len() / 4).next_power_of_two().max(64)];
+        let keys: Vec<(u8, u32)> = self.by_end.keys().copied().collect();
+        for (count, key) in keys {
+            let (at, bit) = self.end(count.into(), key);
+            self.ends.get_mut(at).into_iter().for_each(|known| *known |= bit);
+        }
+    }
+
+    fn end(&self, count: usize, key: u32) -> (usize, u64) {
+        let number = (u64::from(key) << 3 | count as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let at = usize::try_from(number >> 40).unwrap_or_default() & self.ends.len().wrapping_sub(1);
+        (at, 1 << (number >> 34 & 63))
     }
 
     /// Tells of every number in a text: which, and from where to where.
@@ -111,30 +161,128 @@ impl Numbers {
         let mut at = 0;
         while let Some(first) = next_digit(text, at) {
             at = read_run(text, first, run);
-            if run.len() < KEY_DIGITS {
+            if run.len() < LEAST_DIGITS {
                 continue;
             }
-            let mut key = 0;
+            let mut key = 0_u32;
             for (n, digit) in run.iter().enumerate() {
                 key = (key * 10 + u32::from(digit.value)) % 10_u32.pow(7);
-                // A number ends where its digits end.
-                let goes_on = text.get(digit.at + 1).is_some_and(|byte| is_word(*byte));
-                if n + 1 < KEY_DIGITS || goes_on {
+                if n + 1 < LEAST_DIGITS {
                     continue;
                 }
-                for id in self.by_end.get(&key).into_iter().flatten() {
-                    let Some(number) = self.list.get(*id as usize) else { continue };
-                    let start = match number.rule {
-                        Rule::Phone { code } => phone_start(text, run, n, &number.text, code),
-                        Rule::Whole { century } => whole_start(text, digit.at, &number.text, century),
-                    };
-                    if let Some(start) = start {
-                        tell(number, start, digit.at + 1);
+                let mut power = 10_u32.pow(3);
+                for count in LEAST_DIGITS..=MOST_DIGITS.min(n + 1) {
+                    power *= 10;
+                    let is_known =
+                        count == MOST_DIGITS || self.has_short.get(count).copied().unwrap_or_default();
+                    let (at, bit) = self.end(count, key % power);
+                    if !is_known || self.ends.get(at).is_none_or(|known| known & bit == 0) {
+                        continue;
+                    }
+                    let Ok(len) = u8::try_from(count) else { continue };
+                    for id in self.by_end.get(&(len, key % power)).into_iter().flatten() {
+                        if let Some(number) = self.list.get(*id as usize)
+                            && let Some((start, end)) = number.place(text, run, n)
+                        {
+                            tell(number, start, end);
+                        }
                     }
                 }
             }
         }
     }
+}
+
+impl Rule {
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Phone(one), Self::Phone(other)) => one == other,
+            (Self::Whole { .. }, Self::Whole { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Number {
+    /// From where to where it stands in a text, if its last digit is the `n`th of the run.
+    fn place(&self, text: &[u8], run: &[Digit], n: usize) -> Option<(usize, usize)> {
+        match self.rule {
+            Rule::Phone(prefix) => phones::place(text, run, n, &self.text, prefix),
+            Rule::Whole { century } => {
+                let last = run.get(n)?.at;
+                let end = self.end(text, last + 1)?;
+                self.start(text, last, century).map(|start| (start, end))
+            }
+        }
+    }
+
+    /// Where it ends, with the letters behind its last digit.
+    fn end(&self, text: &[u8], from: usize) -> Option<usize> {
+        let mut end = from;
+        for wanted in self.text.get(self.digits_end..)? {
+            let gap = text.get(end..)?.iter().take(GAP).take_while(|byte| is_separator(**byte)).count();
+            if text.get(end + gap) != Some(wanted) {
+                return None;
+            }
+            end += gap + 1;
+        }
+        // A number ends where its digits and letters end; letters of another script are no part of it.
+        let goes_on = text.get(end).is_some_and(u8::is_ascii_alphanumeric);
+        (!goes_on).then_some(end)
+    }
+
+    /// Where it starts, all of it compared, if its last digit stands here.
+    fn start(&self, text: &[u8], last: usize, century: bool) -> Option<usize> {
+        let number = self.text.get(..self.digits_end)?;
+        let is_century =
+            century && number.len() == 12 && (number.starts_with(b"19") || number.starts_with(b"20"));
+        let (mut at, mut start, mut left) = (last, last, number.len());
+        while text.get(at)? == number.get(left.checked_sub(1)?)? {
+            (start, left) = (at, left - 1);
+            let Some(mut before) = at.checked_sub(1) else { break };
+            let mut gap = 0;
+            while gap < GAP && before > 0 && text.get(before).copied().is_some_and(is_separator) {
+                (before, gap) = (before - 1, gap + 1);
+            }
+            if left == 0 {
+                break;
+            }
+            at = before;
+        }
+        if left != 0 && !(is_century && left == 2) {
+            return None;
+        }
+        if begins(text, start, number.first().is_some_and(u8::is_ascii_digit)) {
+            return Some(start);
+        }
+        // The century before the year, where the stored number has none.
+        let from = start.checked_sub(2).filter(|_| century && number.len() == 10)?;
+        let is_century = matches!(text.get(from..start), Some(b"19" | b"20"));
+        (is_century && begins(text, from, true)).then_some(from)
+    }
+}
+
+/// Whether a number can begin here: behind no letter or digit, or, if its first is a digit, behind a label.
+fn begins(text: &[u8], start: usize, is_digit: bool) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    if before.is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
+        return true;
+    }
+    let label = letters_before(text, start);
+    (is_digit || label == b"iban")
+        && std::str::from_utf8(label).is_ok_and(|label| LABELS.contains(&label))
+        && !starts_in_word(text, start - label.len())
+}
+
+/// The letters directly before a place: a label, at most.
+pub(super) fn letters_before(text: &[u8], at: usize) -> &[u8] {
+    let before = text.get(..at).unwrap_or_default();
+    let len = before.iter().rev().take(LETTERS).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    before.get(at - len..).unwrap_or_default()
+}
+
+fn starts_in_word(text: &[u8], at: usize) -> bool {
+    at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// The next digit from here, looked for in blocks that the processor takes at once.
@@ -149,127 +297,24 @@ fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// Reads digits with few separators between them; gives where the run is over.
+/// Reads digits with few separators and letters between them; gives where the run is over.
 fn read_run(text: &[u8], first: usize, run: &mut Vec<Digit>) -> usize {
     run.clear();
     let mut at = first;
-    let mut gap = 0;
+    let (mut gap, mut separators, mut is_joined) = (0, 0, true);
     while let Some(byte) = text.get(at).copied() {
         if byte.is_ascii_digit() {
-            run.push(Digit { value: byte - b'0', at });
-            gap = 0;
-        } else if is_separator(byte) && gap < GAP {
-            gap += 1;
+            run.push(Digit { value: byte - b'0', at, is_joined });
+            (gap, separators, is_joined) = (0, 0, true);
+        } else if gap < LETTERS && is_separator(byte) {
+            (gap, separators) = (gap + 1, separators + 1);
+            is_joined &= separators <= GAP;
+        } else if gap < LETTERS && byte.is_ascii_alphabetic() {
+            (gap, is_joined) = (gap + 1, false);
         } else {
             break;
         }
         at += 1;
     }
     at
-}
-
-/// Digits of the country code with which an international number starts (ITU-T E.164, list of assigned codes).
-fn country_code(number: &str) -> usize {
-    const TWO: [&str; 43] = [
-        "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48",
-        "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81",
-        "82", "84", "86", "90", "91", "92", "93", "94", "95",
-    ];
-    match number {
-        _ if number.starts_with(['1', '7']) => 1,
-        _ if number.starts_with("98") || TWO.iter().any(|code| number.starts_with(code)) => 2,
-        _ => 3,
-    }
-}
-
-/// Where a telephone number starts whose last digit is the `n`th of the run.
-fn phone_start(text: &[u8], run: &[Digit], n: usize, number: &[u8], code: usize) -> Option<usize> {
-    let same = number
-        .iter()
-        .rev()
-        .zip(run.get(..=n)?.iter().rev())
-        .take_while(|(wanted, digit)| **wanted == digit.value + b'0')
-        .count();
-    let left = number.len() - same;
-    if left > 0 && left != code {
-        return None;
-    }
-    // Where the national number starts, as far as it is known.
-    let national = n + 1 - same;
-    let value = |at: usize| run.get(at).map(|digit| digit.value);
-    let trunk = national.checked_sub(1).filter(|at| value(*at) == Some(0));
-    // A country code, which is ours if we know one, and before it a plus or two zeros.
-    let with_code = |end: usize, len: usize| -> Option<usize> {
-        let from = end.checked_sub(len)?;
-        let is_ours = code == 0 || (0..code).all(|n| value(from + n) == number.get(n).map(|b| b - b'0'));
-        if !is_ours {
-            return None;
-        }
-        plus_before(text, run.get(from)?.at).or_else(|| {
-            let zeros = from.checked_sub(2)?;
-            (value(zeros) == Some(0) && value(zeros + 1) == Some(0)).then(|| starts_at(text, run, zeros))?
-        })
-    };
-    let lengths = if code == 0 { 1..=COUNTRY_CODE } else { code..=code };
-    let (ends, lengths): (&[Option<usize>], _) = match left {
-        // Its country code is part of what was compared.
-        0 if code > 0 => (&[Some(national + code)], lengths),
-        _ => (&[trunk, Some(national)], lengths),
-    };
-    for end in ends.iter().copied().flatten() {
-        if let Some(start) = lengths.clone().rev().find_map(|len| with_code(end, len)) {
-            return Some(start);
-        }
-    }
-    // As it is dialled within the country, the area code in brackets or not.
-    let start = trunk.and_then(|at| starts_at(text, run, at)).or_else(|| starts_at(text, run, national))?;
-    let closes = text.get(start..run.get(n)?.at).is_some_and(|own| own.contains(&b')'));
-    let bracket = start.checked_sub(1).filter(|at| closes && text.get(*at) == Some(&b'('));
-    Some(bracket.unwrap_or(start))
-}
-
-/// Where a digit of the run stands, if a number can start with it.
-fn starts_at(text: &[u8], run: &[Digit], n: usize) -> Option<usize> {
-    let at = run.get(n)?.at;
-    let before = at.checked_sub(1).and_then(|at| text.get(at)).copied();
-    before.is_none_or(|byte| !is_word(byte)).then_some(at)
-}
-
-/// Where the plus stands before a digit: `+46`, `+(46)`.
-fn plus_before(text: &[u8], at: usize) -> Option<usize> {
-    let one = at.checked_sub(1)?;
-    match text.get(one)? {
-        b'+' => Some(one),
-        b'(' => one.checked_sub(1).filter(|at| text.get(*at) == Some(&b'+')),
-        _ => None,
-    }
-}
-
-/// Where a number starts whose last digit stands here, all of it compared.
-fn whole_start(text: &[u8], last: usize, number: &[u8], century: bool) -> Option<usize> {
-    let is_century =
-        century && number.len() == 12 && (number.starts_with(b"19") || number.starts_with(b"20"));
-    let mut at = last;
-    let mut start = last;
-    let mut left = number.len();
-    loop {
-        if text.get(at)?.to_ascii_lowercase() != *number.get(left.checked_sub(1)?)? {
-            break;
-        }
-        start = at;
-        left -= 1;
-        let mut gap = 0;
-        let Some(mut before) = at.checked_sub(1) else { break };
-        while gap < GAP && text.get(before).copied().is_some_and(is_separator) && before > 0 {
-            before -= 1;
-            gap += 1;
-        }
-        if left == 0 {
-            break;
-        }
-        at = before;
-    }
-    let is_all = left == 0 || (is_century && left == 2);
-    let starts_there = start.checked_sub(1).and_then(|at| text.get(at)).is_none_or(|byte| !is_word(*byte));
-    (is_all && starts_there).then_some(start)
 }

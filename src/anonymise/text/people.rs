@@ -1,29 +1,33 @@
 //! From what is known of people to what is looked for in a text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::TooManyPeople;
-use super::common_names::is_common;
+use super::births::Birth;
+use super::endings::{endings, stems};
 use super::fold::folded;
-use super::numbers::{Numbers, Rule};
+use super::names::{collapsed, is_particle, is_weak, spellings, written_out};
+use super::numbers::Numbers;
+use super::streets::{self, Line, Streets, street};
+use super::unspaced::{Unspaced, is_unspaced};
+use super::words::Beginning;
 use crate::customer::Identifiers;
 use crate::data_map::Kind;
 
 /// Longer words are no names and no words.
 pub(super) const LONGEST_WORD: usize = 64;
-/// Names of one person that are looked for in pairs.
-const MOST_NAMES: usize = 8;
+/// Names of one person that are looked for in pairs with one another. Names of one value are in pairs with one another anyway.
+const MOST_NAMES: usize = 16;
+/// Names in one value that are.
+const MOST_IN_VALUE: usize = 8;
+/// Initials alone are looked for of people with so many names, and where at most so many people have them.
+const MOST_INITIALS: usize = 4;
+const FEW: usize = 8;
+/// Forms of names that begin in so many bytes pass the filter.
+const BEGINNING: usize = 6;
 
-/// What stands before and between names and is none.
-const PARTICLES: [&str; 33] = [
-    "af", "av", "da", "das", "de", "del", "den", "der", "des", "di", "dos", "dr", "du", "frau", "fru",
-    "herr", "la", "le", "miss", "mr", "mrs", "ms", "och", "prof", "sir", "ten", "ter", "van", "vom", "von",
-    "zu", "zum", "zur",
-];
-/// Whether a folded word stands between names and is none.
-pub(super) fn is_particle(word: &[u8]) -> bool {
-    PARTICLES.iter().any(|particle| particle.as_bytes() == word)
-}
+/// Letters and digits of a postcode at most.
+const LONGEST_POSTCODE: usize = 10;
 
 /// Legal forms, which people leave out.
 const LEGAL_FORMS: [&str; 16] = [
@@ -35,34 +39,59 @@ const LEGAL_FORMS: [&str; 16] = [
 #[derive(Default)]
 pub(super) struct People {
     /// What is looked for, and what can stand around it.
-    pub(super) words: HashMap<Box<[u8]>, Word>,
+    pub(super) words: HashMap<Box<[u8]>, Vec<Role>>,
     pub(super) names: Vec<Name>,
-    name_ids: HashMap<Box<[u8]>, u32>,
-    /// Mail addresses, user names and numbers with letters: as they are.
+    pub(super) name_ids: HashMap<Box<[u8]>, u32>,
+    /// User names and numbers with letters: as they are.
     pub(super) exact: HashMap<Box<[u8]>, Identifier>,
-    /// Addresses and companies: words in a row.
+    /// Mail addresses without their tags.
+    pub(super) mails: HashMap<Box<[u8]>, Identifier>,
+    /// Companies, cities and lines of addresses: words in a row.
     pub(super) phrases: HashMap<Box<[u8]>, Identifier>,
     /// Two names of the same person.
     pub(super) pairs: HashMap<(u32, u32), Vec<u32>>,
+    /// Those of them that everybody has as one name with a hyphen: `Anna-Karin`.
+    pub(super) doubles: HashSet<(u32, u32)>,
     /// The first letters of each person's names, with the name.
-    pub(super) initials: Vec<Vec<(u8, u32)>>,
+    pub(super) initials: Vec<Vec<(char, u32)>>,
+    /// The first letters of people's names in order of the alphabet.
+    pub(super) monograms: HashMap<Box<[u8]>, Vec<u32>>,
+    /// Words of people's names that are no names: `van`, `der`.
+    pub(super) particles: Vec<Vec<Box<[u8]>>>,
     pub(super) numbers: Numbers,
+    pub(super) streets: Streets,
+    pub(super) births: Vec<(Birth, Vec<u32>)>,
+    birth_ids: HashMap<Birth, u32>,
+    pub(super) unspaced: Unspaced,
+    /// How names that are inflected or written as one word begin.
+    beginnings: HashSet<Beginning>,
+    /// Spellings by which a name is found though they stand nowhere.
+    other_forms: Vec<Box<[u8]>>,
 }
 
-/// A word that is looked for.
-#[derive(Default)]
-pub(super) struct Word {
-    pub(super) name: Option<u32>,
+/// What a word of a text may be.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Role {
+    Name(u32),
+    /// What is left of a name before an ending, and by which rule the ending follows.
+    Stem(u32, u16),
     /// How many bytes before it an identifier starts, and how long that is.
-    pub(super) exact: Vec<(u16, u16)>,
+    Exact(u16, u16),
+    /// The same of a mail address up to its tag or its sign.
+    Mail(u16, u16),
     /// How many words of a phrase stand before it and behind it.
-    pub(super) phrases: Vec<(u8, u8)>,
+    Phrase(u8, u8),
+    Street(u32),
+    /// The year of a date of birth.
+    Year(u32),
 }
 
 pub(super) struct Name {
     pub(super) people: Vec<u32>,
     /// Alone it says nothing: short, common, or the name of several.
     pub(super) is_weak: bool,
+    /// It is a word of a language too.
+    pub(super) is_word: bool,
 }
 
 pub(super) struct Identifier {
@@ -81,171 +110,284 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// Words of streets, and as they are abbreviated.
-const WHOLE: [(&[u8], &[u8]); 14] = [
-    (b"street", b"st"),
-    (b"road", b"rd"),
-    (b"avenue", b"ave"),
-    (b"boulevard", b"blvd"),
-    (b"lane", b"ln"),
-    (b"drive", b"dr"),
-    (b"square", b"sq"),
-    (b"court", b"ct"),
-    (b"place", b"pl"),
-    (b"terrace", b"ter"),
-    (b"saint", b"st"),
-    (b"apartment", b"apt"),
-    (b"floor", b"fl"),
-    (b"strasse", b"str"),
-];
-/// `Hauptstraße` and `Hauptstr.`, `Storgatan` and `Storg.`: cut, so that a part of the word is left.
-const ENDS: [(&[u8], usize); 3] = [(b"strasse", 3), (b"gatan", 1), (b"vagen", 1)];
-
-/// A street is abbreviated in many ways and in one here.
-pub(super) fn street(word: &[u8]) -> &[u8] {
-    if let Some((_, short)) = WHOLE.iter().find(|(whole, _)| *whole == word) {
-        return short;
-    }
-    for (end, kept) in ENDS {
-        if let Some(stem) = word.strip_suffix(end)
-            && !stem.is_empty()
-        {
-            return word.get(..stem.len() + kept).unwrap_or(word);
-        }
-    }
-    word
-}
-
-/// Every other word that is abbreviated so.
-fn written_out(short: &[u8]) -> impl Iterator<Item = Box<[u8]>> {
-    let whole = WHOLE.iter().filter(move |(_, known)| *known == short).map(|(whole, _)| (*whole).into());
-    let ends = ENDS.iter().filter_map(move |(end, kept)| {
-        let stem = short.strip_suffix(end.get(..*kept)?).filter(|stem| !stem.is_empty())?;
-        Some([stem, *end].concat().into())
-    });
-    whole.chain(ends)
-}
-
-/// `mueller` and `muller` are one name.
-fn collapsed(word: &str) -> String {
-    let short = word.replace("ae", "a").replace("oe", "o").replace("ue", "u").replace("aa", "a");
-    if short.chars().count() < 4 { word.to_owned() } else { short }
-}
-
-/// As it is typed where a keyboard has no such letters.
-fn spelled_out(value: &str) -> String {
-    let mut text = String::with_capacity(value.len() + 4);
-    for c in value.chars() {
-        match c {
-            'ä' | 'Ä' | 'æ' | 'Æ' => text.push_str("ae"),
-            'ö' | 'Ö' | 'ø' | 'Ø' => text.push_str("oe"),
-            'ü' | 'Ü' => text.push_str("ue"),
-            'å' | 'Å' => text.push_str("aa"),
-            c => text.push(c),
-        }
-    }
-    folded(&text)
-}
-
-/// A value folded, in each of its spellings.
-fn spellings(value: &str) -> Vec<String> {
-    use unicode_normalization::UnicodeNormalization as _;
-
-    let composed: String = value.nfc().collect();
-    let mut list = vec![folded(value), spelled_out(&composed)];
-    for short in list.clone().iter().map(|text| words(text).map(collapsed).collect::<Vec<_>>().join(" ")) {
-        list.push(short);
-    }
-    list.sort();
-    list.dedup();
-    list.retain(|text| !text.trim().is_empty());
-    list
-}
-
 fn insert(people: &mut Vec<u32>, person: u32) {
     if people.last() != Some(&person) {
         people.push(person);
     }
 }
 
+/// What is being added of one person.
+#[derive(Default)]
+struct Draft {
+    /// Names in the order of the values.
+    names: Vec<u32>,
+    /// Two of them that are one name with a hyphen.
+    doubles: Vec<(u32, u32)>,
+    unspaced: Vec<String>,
+    /// The same as they are spelled.
+    spelled: Vec<String>,
+    lines: Vec<(Kind, Line)>,
+    numbers: Vec<Line>,
+}
+
 impl People {
     pub(super) fn add(&mut self, identifiers: &Identifiers) -> Result<(), TooManyPeople> {
         let person = u32::try_from(self.initials.len()).map_err(|_| TooManyPeople)?;
         self.initials.push(Vec::new());
+        self.particles.push(Vec::new());
+        let mut draft = Draft::default();
         for (kind, value) in identifiers.iter() {
-            match kind {
-                Kind::Name => self.add_names(person, value),
-                Kind::Address | Kind::Location => self.add_lines(person, kind, value),
-                Kind::CompanyName => self.add_company(person, value),
-                Kind::Phone | Kind::Communication if self.numbers.add_phone(person, kind, value) => {}
-                Kind::NationalId
-                | Kind::BankAccount
-                | Kind::PaymentCard
-                | Kind::TaxId
-                | Kind::CustomerNumber
-                    if self.numbers.add(person, kind, &folded(value), Rule::of(kind)) => {}
-                _ => self.add_exact(person, kind, value),
+            self.add_value(person, kind, value, &mut draft);
+        }
+        for (kind, line) in &draft.lines {
+            if let Some((word, id)) = self.streets.add(person, kind, line, &draft.numbers) {
+                self.role(&word, Role::Street(id));
             }
         }
-        let mut names: Vec<u32> = self.initials.last().into_iter().flatten().map(|(_, name)| *name).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.truncate(MOST_NAMES);
-        for (n, one) in names.iter().enumerate() {
-            for other in names.iter().skip(n + 1) {
-                insert(self.pairs.entry((*one, *other)).or_default(), person);
-            }
+        self.unspaced.join(person, &draft.unspaced);
+        draft.spelled.truncate(MOST_NAMES);
+        for short in draft.spelled.iter().filter(|name| name.len() < 4) {
+            let joined =
+                draft.spelled.iter().map(|other| Beginning::of(format!("{short}{other}").as_bytes()));
+            self.beginnings.extend(joined);
         }
+        draft.names.truncate(MOST_NAMES);
+        self.add_pairs(person, &draft.names, &draft.doubles);
+        for double in &draft.doubles {
+            if !self.pairs.contains_key(double) {
+                self.doubles.insert(*double);
+            }
+            insert(self.pairs.entry(*double).or_default(), person);
+        }
+        self.add_monograms(person);
         Ok(())
     }
 
-    fn add_names(&mut self, person: u32, value: &str) {
-        for spelling in spellings(value) {
-            for name in words(&spelling) {
-                self.add_name(person, name);
+    fn add_value(&mut self, person: u32, kind: &Kind, value: &str, draft: &mut Draft) {
+        match kind {
+            Kind::Name => self.add_names(person, value, draft),
+            Kind::Email => self.add_mails(person, kind, value, draft),
+            Kind::Username if value.contains('@') => self.add_mails(person, kind, value, draft),
+            Kind::Address | Kind::Location => self.add_lines(person, kind, value, draft),
+            Kind::CompanyName => self.add_company(person, value),
+            Kind::City => {
+                for spelling in spellings(value) {
+                    let parts: Vec<&[u8]> = words(&spelling).map(str::as_bytes).collect();
+                    self.add_phrase(person, kind, &parts, true);
+                }
             }
-            // `Anna-Karin` and `O'Brien`, written as one word.
-            for name in spelling.split([' ', ',']).filter(|part| part.contains(['-', '\''])) {
-                self.add_name(person, &name.replace(['-', '\''], ""));
+            Kind::Postcode => self.add_code(person, kind, value, true),
+            Kind::BirthDate => self.add_birth(person, value),
+            Kind::Phone | Kind::Communication => {
+                let text = folded(value);
+                let is_found = self.numbers.add_phones(person, kind, &text);
+                // With its label or extension it may be quoted as it stands.
+                if !is_found || text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+                    self.add_exact(person, kind, value);
+                }
+            }
+            Kind::NationalId | Kind::BankAccount | Kind::PaymentCard | Kind::TaxId | Kind::CustomerNumber => {
+                self.add_code(person, kind, value, false);
+            }
+            _ => self.add_exact(person, kind, value),
+        }
+    }
+
+    fn role(&mut self, word: &[u8], role: Role) {
+        let roles = self.words.entry(word.into()).or_default();
+        if !roles.contains(&role) {
+            roles.push(role);
+        }
+    }
+
+    fn add_names(&mut self, person: u32, value: &str, draft: &mut Draft) {
+        // `Maud Ashworth <maud@example.org>`
+        let (mails, names): (Vec<&str>, Vec<&str>) =
+            value.split([' ', ',', ';', '<', '>', '(', ')', '"']).partition(|part| part.contains('@'));
+        for mail in mails {
+            self.add_mail(person, &Kind::Email, mail);
+        }
+        let value = names.join(" ");
+        let mut here = Vec::new();
+        for spelling in spellings(&value) {
+            for token in spelling.split([' ', ',']).filter(|token| !token.is_empty()) {
+                let first = here.len();
+                for name in words(token) {
+                    if let Some(id) = self.add_name(person, name) {
+                        here.push(id);
+                        draft.spelled.push(name.to_owned());
+                    }
+                }
+                let parts = here.get(first..).unwrap_or_default();
+                for (n, one) in parts.iter().enumerate() {
+                    let others = parts.iter().skip(n + 1).filter(|other| *other != one);
+                    draft.doubles.extend(others.map(|other| (*one.min(other), *one.max(other))));
+                }
+                // `Anna-Karin` and `O'Brien`, written as one word.
+                if token.contains(['-', '\'']) {
+                    here.extend(self.add_name(person, &token.replace(['-', '\''], "")));
+                }
+            }
+        }
+        for token in value.split(|c: char| !c.is_alphanumeric() && !is_unspaced(c)) {
+            if token.chars().any(is_unspaced) {
+                self.add_unspaced(person, token, draft, &mut here);
+            }
+        }
+        let mut in_value: Vec<u32> = Vec::new();
+        for name in here {
+            if !in_value.contains(&name) {
+                in_value.push(name);
+            }
+            if !draft.names.contains(&name) {
+                draft.names.push(name);
+            }
+        }
+        in_value.truncate(MOST_IN_VALUE);
+        self.add_pairs(person, &in_value, &draft.doubles);
+    }
+
+    fn add_unspaced(&mut self, person: u32, token: &str, draft: &mut Draft, here: &mut Vec<u32>) {
+        if !draft.unspaced.iter().any(|known| known == token) {
+            draft.unspaced.push(token.to_owned());
+        }
+        let Some(id) = self.name_id(person, &folded(token)) else { return };
+        here.push(id);
+        self.unspaced.add(person, token, id, false);
+        for part in Unspaced::parts(token) {
+            if let Some(id) = self.name_id(person, &folded(&part)) {
+                here.push(id);
+                self.unspaced.add(person, &part, id, true);
             }
         }
     }
 
-    fn add_name(&mut self, person: u32, name: &str) {
-        if name.len() > LONGEST_WORD || PARTICLES.contains(&name) || name.bytes().all(|b| b.is_ascii_digit())
-        {
-            return;
+    fn add_pairs(&mut self, person: u32, names: &[u32], doubles: &[(u32, u32)]) {
+        for (n, one) in names.iter().enumerate() {
+            for other in names.iter().skip(n + 1) {
+                let pair = (*one.min(other), *one.max(other));
+                if !doubles.contains(&pair) {
+                    self.doubles.remove(&pair);
+                    insert(self.pairs.entry(pair).or_default(), person);
+                }
+            }
         }
+    }
+
+    /// The name's number, new if it is not known.
+    fn name_id(&mut self, person: u32, name: &str) -> Option<u32> {
         let short = collapsed(name);
-        let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let next = u32::try_from(self.names.len()).ok()?;
         let id = *self.name_ids.entry(short.as_bytes().into()).or_insert(next);
         if id == next {
-            let is_weak = short.chars().count() <= 4 || is_common(name) || is_common(&short);
-            self.names.push(Name { people: Vec::new(), is_weak });
+            let is_word = super::names::is_also_word(&short);
+            self.names.push(Name { people: Vec::new(), is_weak: is_weak(&short), is_word });
         }
-        if let Some(known) = self.names.get_mut(id as usize) {
-            insert(&mut known.people, person);
-            known.is_weak |= is_common(name) || known.people.len() > 1;
+        let known = self.names.get_mut(id as usize)?;
+        insert(&mut known.people, person);
+        known.is_weak |= is_weak(name) || known.people.len() > 1;
+        known.is_word |= super::names::is_also_word(name);
+        Some(id)
+    }
+
+    fn add_name(&mut self, person: u32, name: &str) -> Option<u32> {
+        if name.len() > LONGEST_WORD
+            || name.bytes().all(|b| b.is_ascii_digit())
+            || name.chars().any(is_unspaced)
+        {
+            return None;
         }
+        if is_particle(name.as_bytes()) {
+            let known = self.particles.last_mut()?;
+            if !known.iter().any(|known| **known == *name.as_bytes()) {
+                known.push(name.as_bytes().into());
+            }
+            return None;
+        }
+        let is_new = !self
+            .words
+            .get(name.as_bytes())
+            .is_some_and(|roles| roles.iter().any(|role| matches!(role, Role::Name(_))));
+        let id = self.name_id(person, name)?;
         // A single letter is found beside the other names, never alone.
         if name.chars().count() > 1 {
-            self.words.entry(name.as_bytes().into()).or_default().name = Some(id);
+            self.role(name.as_bytes(), Role::Name(id));
+            if is_new {
+                self.add_forms(name, id);
+            }
         }
-        if let (Some(initials), Some(first)) = (self.initials.last_mut(), name.bytes().next())
+        if let (Some(initials), Some(first)) = (self.initials.last_mut(), name.chars().next())
             && !initials.contains(&(first, id))
         {
             initials.push((first, id));
         }
+        Some(id)
+    }
+
+    /// Inflected, written out, and as a part of a word that is several names.
+    fn add_forms(&mut self, name: &str, id: u32) {
+        self.other_forms.extend(written_out(name).into_iter().map(|form| form.into_bytes().into()));
+        for (stem, rule) in stems(name) {
+            let is_long = stem.len() >= if stem.is_ascii() { 4 } else { BEGINNING };
+            if is_long {
+                self.beginnings.insert(Beginning::of(stem.as_bytes()));
+            } else {
+                for ending in endings(rule) {
+                    self.beginnings.insert(Beginning::of([&stem, *ending].concat().as_bytes()));
+                }
+            }
+            self.role(stem.as_bytes(), Role::Stem(id, rule));
+        }
+        self.beginnings.insert(Beginning::of(name.as_bytes()));
+    }
+
+    /// The first letters of somebody with few names: `MA`, `M.A.`
+    fn add_monograms(&mut self, person: u32) {
+        let Some(initials) = self.initials.last() else { return };
+        let mut letters: Vec<(u8, u32)> = Vec::new();
+        for (letter, name) in initials {
+            if let Ok(letter) = u8::try_from(*letter)
+                && letter.is_ascii_lowercase()
+                && letters.iter().all(|(_, known)| known != name)
+            {
+                letters.push((letter, *name));
+            }
+        }
+        if !(2..=MOST_INITIALS).contains(&letters.len()) {
+            return;
+        }
+        let mut monograms: Vec<Vec<u8>> = vec![letters.iter().map(|(letter, _)| *letter).collect()];
+        for (n, (one, _)) in letters.iter().enumerate() {
+            for (other, _) in letters.iter().skip(n + 1) {
+                monograms.push(vec![*one, *other]);
+            }
+        }
+        for mut monogram in monograms {
+            monogram.sort_unstable();
+            let people = self.monograms.entry(monogram.into()).or_default();
+            if people.len() <= FEW {
+                insert(people, person);
+            }
+        }
     }
 
     /// Each line of an address on its own: people quote the street and leave out the rest.
-    fn add_lines(&mut self, person: u32, kind: &Kind, value: &str) {
+    fn add_lines(&mut self, person: u32, kind: &Kind, value: &str, draft: &mut Draft) {
         for line in value.split([',', '\n', ';']) {
             for spelling in spellings(line) {
+                let read = Line::read(&spelling);
+                if read.is_number() {
+                    draft.numbers.push(read);
+                    continue;
+                }
                 let parts: Vec<&[u8]> = words(&spelling).map(|word| street(word.as_bytes())).collect();
-                let has_digit = spelling.bytes().any(|b| b.is_ascii_digit());
-                let is_weak = parts.len() < 2 || !(has_digit || spelling.chars().count() >= 10);
+                let digits = spelling.bytes().filter(u8::is_ascii_digit).count();
+                // A postcode and a city are those of many.
+                let is_weak = parts.len() < 2
+                    || (digits == 0 && spelling.chars().count() < 10)
+                    || (digits >= 4 && parts.len() == 2);
                 self.add_phrase(person, kind, &parts, is_weak);
+                draft.lines.push((kind.clone(), read));
             }
         }
     }
@@ -258,7 +400,7 @@ impl People {
                 .map(|word| street(word.as_bytes()))
                 .collect();
             let is_weak = |parts: &[&[u8]]| match parts {
-                [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_common),
+                [one] => one.len() < 6 || std::str::from_utf8(one).is_ok_and(is_weak),
                 _ => false,
             };
             self.add_phrase(person, &Kind::CompanyName, &all, is_weak(&all));
@@ -275,10 +417,7 @@ impl People {
         if parts.iter().any(|word| word.len() > LONGEST_WORD) || before > 12 || behind > 12 {
             return;
         }
-        let known = self.words.entry((*word).into()).or_default();
-        if !known.phrases.contains(&(before, behind)) {
-            known.phrases.push((before, behind));
-        }
+        self.role(word, Role::Phrase(before, behind));
         let found = self.phrases.entry(parts.join(&b' ').into()).or_insert_with(|| Identifier {
             kind: kind.clone(),
             people: Vec::new(),
@@ -287,24 +426,99 @@ impl People {
         insert(&mut found.people, person);
     }
 
-    fn add_exact(&mut self, person: u32, kind: &Kind, value: &str) {
+    /// A number, or what has too few digits for one: as it is, and in one piece.
+    fn add_code(&mut self, person: u32, kind: &Kind, value: &str, is_weak: bool) {
         let text = folded(value.trim());
-        // A part before the @ tells more than a domain.
-        let searched = text.split_once('@').map_or(text.as_str(), |(local, _)| local);
-        let Some(anchor) = words(searched).max_by_key(|word| word.len()) else { return };
-        let at = anchor.as_ptr() as usize - text.as_ptr() as usize;
-        let (Ok(before), Ok(len)) = (u16::try_from(at), u16::try_from(text.len())) else { return };
-        if anchor.len() > LONGEST_WORD {
+        if !is_weak && self.numbers.add(person, kind, &text) {
             return;
         }
-        let known = self.words.entry(anchor.as_bytes().into()).or_default();
-        if !known.exact.contains(&(before, len)) {
-            known.exact.push((before, len));
+        let parts: Vec<&[u8]> = words(&text).map(str::as_bytes).collect();
+        let piece = parts.concat();
+        // A number of three digits or two letters is everywhere.
+        if piece.len() < 4 && piece.iter().all(u8::is_ascii_digit) || piece.len() < 3 {
+            return;
         }
+        let is_weak = is_weak || piece.len() < 5;
+        self.add_phrase(person, kind, &parts, is_weak);
+        self.add_phrase(person, kind, &[&piece], is_weak);
+        // `SW1A1AA` and `SW1A 1AA`, `12345` and `123 45`.
+        if *kind == Kind::Postcode && piece.len() <= LONGEST_POSTCODE {
+            for at in 2..piece.len().saturating_sub(1) {
+                let (first, last) = piece.split_at(at);
+                self.add_phrase(person, kind, &[first, last], is_weak);
+            }
+        }
+    }
+
+    fn add_birth(&mut self, person: u32, value: &str) {
+        let Some(birth) = Birth::read(value) else { return };
+        for digits in birth.digits() {
+            self.numbers.add_date(person, &digits);
+        }
+        let Ok(next) = u32::try_from(self.births.len()) else { return };
+        let id = *self.birth_ids.entry(birth).or_insert(next);
+        if id == next {
+            self.births.push((birth, Vec::new()));
+        }
+        if let Some((_, people)) = self.births.get_mut(id as usize) {
+            insert(people, person);
+        }
+        self.role(birth.year.to_string().as_bytes(), Role::Year(id));
+    }
+
+    fn add_mails(&mut self, person: u32, kind: &Kind, value: &str, draft: &mut Draft) {
+        let is_mail = |part: &&str| part.contains('@');
+        let parts = || {
+            value.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')'))
+        };
+        if !parts().any(|part| is_mail(&part)) {
+            self.add_exact(person, kind, value);
+            return;
+        }
+        for mail in parts().filter(is_mail) {
+            self.add_mail(person, kind, mail);
+        }
+        // `Maud Ashworth <maud@example.org>`
+        if let Some((name, _)) = value.split_once('<')
+            && !name.contains('@')
+        {
+            self.add_names(person, name, draft);
+        }
+    }
+
+    /// `maud+shop@example.org` is a mail of `maud@example.org`.
+    fn add_mail(&mut self, person: u32, kind: &Kind, value: &str) {
+        let text = folded(value);
+        let text = text.strip_prefix("mailto:").unwrap_or(&text).trim_matches(['.', ':', '\'']);
+        let Some((local, domain)) = text.rsplit_once('@') else { return };
+        let local = local.split_once('+').map_or(local, |(local, _)| local);
+        let Some(anchor) = words(local).max_by_key(|word| word.len()) else { return };
+        let at = anchor.as_ptr() as usize - local.as_ptr() as usize;
+        let (Ok(before), Ok(len)) = (u16::try_from(at), u16::try_from(local.len())) else { return };
+        if anchor.len() > LONGEST_WORD || domain.is_empty() {
+            return;
+        }
+        self.role(anchor.as_bytes(), Role::Mail(before, len));
+        let found = self
+            .mails
+            .entry([local, "@", domain].concat().into_bytes().into())
+            .or_insert_with(|| Identifier { kind: kind.clone(), people: Vec::new(), is_weak: false });
+        insert(&mut found.people, person);
+    }
+
+    fn add_exact(&mut self, person: u32, kind: &Kind, value: &str) {
+        let text = folded(value.trim());
+        let Some(anchor) = words(&text).max_by_key(|word| word.len()) else { return };
+        let at = anchor.as_ptr() as usize - text.as_ptr() as usize;
+        let (Ok(before), Ok(len)) = (u16::try_from(at), u16::try_from(text.len())) else { return };
         let chars = text.chars().count();
+        let is_digits = text.bytes().all(|b| b.is_ascii_digit());
+        if anchor.len() > LONGEST_WORD || is_digits && chars < 4 {
+            return;
+        }
+        self.role(anchor.as_bytes(), Role::Exact(before, len));
         let has_digit = text.bytes().any(|b| b.is_ascii_digit());
-        let is_weak = !text.contains('@') && (chars < 5 || (!has_digit && (chars < 6 || is_common(&text))))
-            || text.bytes().all(|b| b.is_ascii_digit()) && chars < 7;
+        let is_weak = (chars < 5 || (!has_digit && (chars < 6 || is_weak(&text)))) || is_digits && chars < 7;
         let found = self.exact.entry(text.as_bytes().into()).or_insert_with(|| Identifier {
             kind: kind.clone(),
             people: Vec::new(),
@@ -313,19 +527,17 @@ impl People {
         insert(&mut found.people, person);
     }
 
-    /// Every word of a text that there is something to look up for.
-    pub(super) fn forms(&self) -> Vec<Box<[u8]>> {
-        let mut forms = Vec::with_capacity(self.words.len() * 2);
-        for (word, known) in &self.words {
-            if known.name.is_some() {
-                // `Ashworths`: the genitive of Swedish and German.
-                forms.push([word, b"s".as_slice()].concat().into());
-            }
-            if !known.phrases.is_empty() {
-                forms.extend(written_out(word));
+    /// Every word of a text that there is something to look up for, and how such words begin.
+    pub(super) fn forms(&mut self) -> (Vec<Box<[u8]>>, HashSet<Beginning>) {
+        let mut forms = std::mem::take(&mut self.other_forms);
+        for (word, roles) in &self.words {
+            if roles.iter().any(|role| matches!(role, Role::Phrase(..) | Role::Street(_))) {
+                forms.extend(streets::written_out(word));
             }
             forms.push(word.clone());
         }
-        forms
+        self.numbers.finish();
+        self.monograms.retain(|_, people| people.len() <= FEW);
+        (forms, std::mem::take(&mut self.beginnings))
     }
 }

@@ -1,20 +1,14 @@
-//! Finding people in a text: hits of words and numbers, and what they say of one another.
+//! Finding people in a text: hits of words and numbers, before it is weighed what they say of one another.
 
 use super::fold::Folded;
+use super::names::collapsed;
 use super::numbers::{Digit, Number};
-use super::people::{LONGEST_WORD, People, Word, is_particle, is_word, street};
-use super::words::each_word;
+use super::people::{LONGEST_WORD, People, Role, is_word};
+use super::streets::street;
+use super::unspaced::Form as Letters;
+use super::words::{BLOCK, Filter, Found, each_word, found};
 use super::{Kind, Matcher};
-
-/// Two names of one person stand so near each other, in bytes and in words between them.
-const NAMES_APART: usize = 24;
-const WORDS_BETWEEN: usize = 2;
-/// An identifier that is one person's alone says whose a short name is, in the same sentence and in so many bytes.
-const NEARBY: usize = 80;
-/// So many hits are looked at on either side.
-const NEIGHBOURS: usize = 8;
-/// A surname and an initial say who it is if at most so many people bear the name.
-const FEW: usize = 8;
+use crate::anonymise::text::endings::follows;
 
 /// Something that was found in a folded text.
 #[derive(Clone, Copy)]
@@ -24,7 +18,21 @@ pub(super) struct Hit<'m> {
     pub(super) kind: &'m Kind,
     pub(super) people: &'m [u32],
     pub(super) is_certain: bool,
-    name: Option<u32>,
+    pub(super) name: Option<u32>,
+    pub(super) form: Form,
+}
+
+/// How something is written, which says how much it tells alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is known.
+    Plain,
+    /// A name with an ending.
+    Inflected,
+    /// The first letters of names.
+    Monogram,
+    /// A name within a mail address that is not theirs.
+    InMail,
 }
 
 /// What is used again for each text.
@@ -34,308 +42,445 @@ pub(super) struct Scratch {
     key: Vec<u8>,
 }
 
-fn range(text: &[u8], start: usize, end: usize) -> &[u8] {
+/// Whether letters stand in a text as initials do: `MA`, `M.`, `M A`, and other letters are small.
+fn has_initials(original: &str) -> bool {
+    let bytes = original.as_bytes();
+    let is_initial = |at: usize| {
+        let is_capital = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_uppercase);
+        is_capital(at)
+            && match bytes.get(at + 1) {
+                Some(b' ' | b'-') => is_capital(at + 2),
+                Some(byte) => *byte == b'.' || byte.is_ascii_uppercase(),
+                None => false,
+            }
+    };
+    // Blocks without capitals, which are most, are looked at at once.
+    let mut blocks = bytes.chunks(BLOCK).enumerate();
+    let found = blocks.any(|(n, block)| {
+        block.iter().fold(false, |any, byte| any | byte.is_ascii_uppercase())
+            && (n * BLOCK..n * BLOCK + block.len()).any(is_initial)
+    });
+    found && original.chars().any(char::is_lowercase)
+}
+
+pub(super) fn range(text: &[u8], start: usize, end: usize) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
+/// A text in which words are looked up.
+struct Looked<'s> {
+    /// With spaces behind it.
+    padded: &'s [u8],
+    text: &'s [u8],
+    filter: &'s Filter,
+}
+
 impl Matcher {
-    /// Everything that is found, in order, each with whether it is certain.
-    pub(super) fn hits<'m>(&'m self, folded: &Folded, scratch: &mut Scratch, hits: &mut Vec<Hit<'m>>) {
+    /// Everything that is found, in order.
+    pub(super) fn hits<'m>(
+        &'m self,
+        original: &str,
+        folded: &Folded,
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
         hits.clear();
-        let (people, text) = (&self.people, folded.text());
-        each_word(folded.padded(), |found| {
-            if self.filter.passes(found) {
-                people.look_up(text, (found.start, found.end), &mut scratch.key, hits);
+        let people = &self.people;
+        let looked = Looked { padded: folded.padded(), text: folded.text(), filter: &self.filter };
+        each_word(folded.padded(), |word| {
+            if self.filter.passes(word) {
+                people.look_up(&looked, word, scratch, hits);
             }
         });
-        people.numbers.find(text, &mut scratch.run, |number: &'m Number, start, end| {
+        let has_initials = !people.monograms.is_empty() && has_initials(original);
+        if has_initials || folded.has_unspaced() {
+            looked.again(people, has_initials, scratch, hits);
+        }
+        people.numbers.find(looked.text, &mut scratch.run, |number: &'m Number, start, end| {
             hits.push(Hit {
-                start,
-                end,
-                kind: &number.kind,
-                people: &number.people,
-                is_certain: true,
-                name: None,
+                is_certain: number.is_certain,
+                ..Hit::of(&number.kind, &number.people, start, end)
             });
         });
+        people.unspaced.find(looked.text, |form: &'m Letters, start, end| {
+            let hit = Hit::of(&Kind::Name, &form.people, start, end);
+            hits.push(Hit { is_certain: form.is_certain && form.people.len() == 1, name: form.name, ..hit });
+        });
         hits.sort_by_key(|hit| (hit.start, hit.end));
-        self.confirm(text, hits);
-        for hit in hits.iter_mut().filter(|hit| hit.is_certain && hit.name.is_some()) {
-            (hit.start, hit.end) = people.with_initials(text, hit);
-        }
-    }
-
-    /// What says nothing alone is certain beside another identifier of the same person.
-    fn confirm<'m>(&'m self, text: &[u8], hits: &mut [Hit<'m>]) {
-        for n in 0..hits.len() {
-            let Some(hit) = hits.get(n).copied() else { continue };
-            let around = n.saturating_sub(NEIGHBOURS)..(n + NEIGHBOURS + 1).min(hits.len());
-            for other_n in around.filter(|other| *other != n) {
-                let Some(other) = hits.get(other_n).copied() else { continue };
-                let Some(people) = self.together(text, &hit, &other) else { continue };
-                if !hit.is_certain
-                    && let Some(hit) = hits.get_mut(n)
-                {
-                    (hit.is_certain, hit.people) = (true, people);
-                }
-                // Both names of a pair: the other may be common too.
-                if hit.name.is_some()
-                    && other.name.is_some()
-                    && !other.is_certain
-                    && let Some(other) = hits.get_mut(other_n)
-                {
-                    (other.is_certain, other.people) = (true, people);
-                }
-                break;
-            }
-            if let Some(hit) = hits.get_mut(n)
-                && !hit.is_certain
-                && self.people.has_initial(text, hit)
-            {
-                hit.is_certain = true;
-            }
-        }
-    }
-
-    /// The people of whom both speak, if they stand near enough to speak of the same.
-    fn together<'m>(&'m self, text: &[u8], one: &Hit<'m>, other: &Hit<'m>) -> Option<&'m [u32]> {
-        let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
-        let gap = range(text, first.end, second.start);
-        if second.start < first.end {
-            return None;
-        }
-        if let (Some(a), Some(b)) = (one.name, other.name) {
-            let people = self.people.pairs.get(&(a.min(b), a.max(b)))?;
-            return is_one_name(gap).then_some(people.as_slice());
-        }
-        // Two weak identifiers that are no names confirm each other too, if there is nobody else whom both could mean.
-        let shared = |person: &u32| one.people.contains(person);
-        let same_kind = one.kind == other.kind;
-        let same_sentence = gap.len() <= NEARBY
-            && !gap.windows(2).any(|two| matches!(two, [b'.' | b'!' | b'?', b' ' | b'\n']));
-        (same_sentence && !same_kind && other.people.len() <= FEW && other.people.iter().all(shared))
-            .then_some(other.people)
+        hits.dedup_by_key(|hit| {
+            (hit.start, hit.end, hit.name, hit.form == Form::Inflected, hit.is_certain, hit.kind)
+        });
     }
 }
 
-/// Nothing between two names but spaces, a comma, and at most two initials or particles: `Karl F. von Berg`.
-fn is_one_name(gap: &[u8]) -> bool {
-    if gap.len() > NAMES_APART {
-        return false;
+impl Looked<'_> {
+    /// What few texts are looked through for: initials alone, and words of several scripts. Apart, so that the first look at
+    /// every text is short.
+    #[cold]
+    #[inline(never)]
+    fn again<'m>(
+        &self,
+        people: &'m People,
+        has_initials: bool,
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
+        each_word(self.padded, |word| {
+            if has_initials && word.end - word.start <= 4 {
+                people.monogram_at(self.text, (word.start, word.end), &mut scratch.key, hits);
+            }
+            self.each_script(word, |part| people.look_up(self, part, scratch, hits));
+        });
     }
-    let mut between = 0;
-    for (n, part) in gap.split(|byte| !is_word(*byte)).filter(|part| !part.is_empty()).enumerate() {
-        if n >= WORDS_BETWEEN || !(part.len() == 1 || is_particle(part)) {
-            return false;
+
+    /// Tells of the parts of a word that are in different scripts.
+    fn each_script(&self, word: Found, mut tell: impl FnMut(Found)) {
+        let bytes = range(self.text, word.start, word.end);
+        let mut at = word.start;
+        for part in bytes.chunk_by(|one, other| one.is_ascii() == other.is_ascii()) {
+            let (start, end) = (at, at + part.len());
+            at = end;
+            let part_found = found(self.padded, start, end);
+            if part.len() < bytes.len() && self.filter.passes(part_found) {
+                tell(part_found);
+            }
         }
-        between += 1;
     }
-    // A full stop ends a sentence, unless it stands behind an initial or a particle.
-    let stops = gap.split(|byte| *byte == b'.').count() - 1;
-    !gap.iter().any(|byte| matches!(byte, b'!' | b'?' | b';' | b':'))
-        && stops <= between
-        && gap.first() != Some(&b'.')
+}
+
+impl<'m> Hit<'m> {
+    fn of(kind: &'m Kind, people: &'m [u32], start: usize, end: usize) -> Self {
+        Self { start, end, kind, people, is_certain: true, name: None, form: Form::Plain }
+    }
 }
 
 impl People {
+    /// Everything that one word of a text may be a part of.
+    #[inline(never)]
     fn look_up<'m>(
         &'m self,
-        text: &[u8],
-        (start, end): (usize, usize),
-        key: &mut Vec<u8>,
+        looked: &Looked<'_>,
+        word: Found,
+        scratch: &mut Scratch,
         hits: &mut Vec<Hit<'m>>,
     ) {
-        let word = range(text, start, end);
-        if word.len() > LONGEST_WORD {
+        let key = &mut scratch.key;
+        let (start, end) = (word.start, word.end);
+        let bytes = range(looked.text, start, end);
+        if bytes.len() > LONGEST_WORD {
             return;
         }
-        if let Some(known) = self.words.get(word) {
-            self.at_word(text, (start, end), known, key, hits);
-        }
-        if let Some(known) = word.strip_suffix(b"s").and_then(|word| self.words.get(word)) {
-            self.name_at((start, end - 1), known, hits);
-        }
-        let short = street(word);
-        if short.len() != word.len()
-            && let Some(known) = self.words.get(short)
-        {
-            self.phrases_at(text, (start, end), known, key, hits);
-        }
-    }
-
-    fn at_word<'m>(
-        &'m self,
-        text: &[u8],
-        (start, end): (usize, usize),
-        known: &'m Word,
-        key: &mut Vec<u8>,
-        hits: &mut Vec<Hit<'m>>,
-    ) {
-        self.name_at((start, end), known, hits);
-        for (before, len) in &known.exact {
-            let Some(from) = start.checked_sub((*before).into()) else { continue };
-            let to = from + usize::from(*len);
-            let Some(bytes) = text.get(from..to) else { continue };
-            if let Some(found) = self.exact.get(bytes)
-                && stands_alone(text, from, to, found.kind == Kind::Email)
+        if looked.filter.knows(word) {
+            let known = self.words.get(bytes);
+            for role in known.into_iter().flatten() {
+                self.at_role(looked.text, (start, end), *role, key, hits);
+            }
+            let short = if self.phrases.is_empty() { bytes } else { street(bytes) };
+            if short != bytes {
+                for role in self.words.get(short).into_iter().flatten() {
+                    if matches!(role, Role::Phrase(..) | Role::Street(_)) {
+                        self.at_role(looked.text, (start, end), *role, key, hits);
+                    }
+                }
+            }
+            let is_name = known.is_some_and(|roles| roles.iter().any(|role| matches!(role, Role::Name(_))));
+            if !is_name
+                && bytes.len() >= 4
+                && bytes.windows(2).any(|two| matches!(two, b"ae" | b"oe" | b"ue" | b"aa"))
+                && let Ok(text) = std::str::from_utf8(bytes)
+                && let Some(id) = self.name_ids.get(collapsed(text).as_bytes())
             {
-                hits.push(Hit {
-                    start: from,
-                    end: to,
-                    kind: &found.kind,
-                    people: &found.people,
-                    is_certain: !found.is_weak,
-                    name: None,
-                });
+                self.name_at((start, end), *id, Form::Plain, hits);
             }
         }
-        self.phrases_at(text, (start, end), known, key, hits);
+        if looked.filter.knows_beginning(word) {
+            self.parts_of(looked, (start, end), hits);
+        }
     }
 
-    fn name_at<'m>(&'m self, (start, end): (usize, usize), known: &'m Word, hits: &mut Vec<Hit<'m>>) {
-        let Some(id) = known.name else { return };
-        let Some(name) = self.names.get(id as usize) else { return };
-        hits.push(Hit {
-            start,
-            end,
-            kind: &Kind::Name,
-            people: &name.people,
-            is_certain: !name.is_weak,
-            name: Some(id),
-        });
+    /// A stem and its ending, or two names in one word.
+    fn parts_of<'m>(&'m self, looked: &Looked<'_>, (start, end): (usize, usize), hits: &mut Vec<Hit<'m>>) {
+        for at in start + 2..end {
+            // Between two letters, where a stem ends that the filter knows.
+            if looked.text.get(at).is_none_or(|byte| byte & 0xC0 == 0x80)
+                || !looked.filter.knows(found(looked.padded, start, at))
+            {
+                continue;
+            }
+            let (stem, rest) = (range(looked.text, start, at), range(looked.text, at, end));
+            for role in self.words.get(stem).into_iter().flatten() {
+                match role {
+                    Role::Stem(id, rule)
+                        if std::str::from_utf8(rest).is_ok_and(|rest| follows(*rule, rest)) =>
+                    {
+                        self.name_at((start, end), *id, Form::Inflected, hits);
+                    }
+                    Role::Name(one) if stem.len() >= 2 && rest.len() >= 2 => {
+                        for role in self.words.get(rest).into_iter().flatten() {
+                            if let Role::Name(other) = role
+                                && stem.len() + rest.len() >= 5
+                                && let Some(people) = self.pairs.get(&(*one.min(other), *one.max(other)))
+                            {
+                                hits.push(Hit::of(&Kind::Name, people, start, end));
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
-    fn phrases_at<'m>(
+    fn at_role<'m>(
         &'m self,
         text: &[u8],
         (start, end): (usize, usize),
-        known: &'m Word,
+        role: Role,
         key: &mut Vec<u8>,
         hits: &mut Vec<Hit<'m>>,
     ) {
-        'shapes: for (before, behind) in &known.phrases {
-            let (mut from, mut to) = (start, end);
-            for _ in 0..*before {
-                let Some((word, _)) = word_before(text, from) else { continue 'shapes };
-                from = word;
+        match role {
+            Role::Name(id) => self.name_at((start, end), id, Form::Plain, hits),
+            Role::Stem(..) => {}
+            Role::Exact(before, len) => {
+                let Some(from) = start.checked_sub(before.into()) else { return };
+                let to = from + usize::from(len);
+                let found = text.get(from..to).and_then(|bytes| self.exact.get(bytes));
+                if let Some(found) = found.filter(|_| stands_alone(text, from, to)) {
+                    let hit = Hit::of(&found.kind, &found.people, from, to);
+                    hits.push(Hit { is_certain: !found.is_weak, ..hit });
+                }
             }
-            for _ in 0..*behind {
-                let Some((_, word)) = word_behind(text, to) else { continue 'shapes };
-                to = word;
+            Role::Mail(before, len) => {
+                let Some(from) = start.checked_sub(before.into()) else { return };
+                self.mail_at(text, from, from + usize::from(len), key, hits);
             }
+            Role::Phrase(before, behind) => self.phrase_at(text, (start, end), (before, behind), key, hits),
+            Role::Street(id) => {
+                if let Some(found) = self.streets.at(text, (start, end), id) {
+                    let hit = Hit::of(found.kind, found.people, found.start, found.end);
+                    hits.push(Hit { is_certain: found.is_certain, ..hit });
+                }
+            }
+            Role::Year(id) => {
+                if let Some((birth, people)) = self.births.get(id as usize)
+                    && let Some((from, to)) = birth.around(text, (start, end))
+                {
+                    hits.push(Hit { is_certain: false, ..Hit::of(&Kind::BirthDate, people, from, to) });
+                }
+            }
+        }
+    }
+
+    fn name_at<'m>(&'m self, (start, end): (usize, usize), id: u32, form: Form, hits: &mut Vec<Hit<'m>>) {
+        let Some(name) = self.names.get(id as usize) else { return };
+        let hit = Hit::of(&Kind::Name, &name.people, start, end);
+        hits.push(Hit { is_certain: !name.is_weak, name: Some(id), form, ..hit });
+    }
+
+    /// A mail address from its local part on, with a tag or without.
+    fn mail_at<'m>(
+        &'m self,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        key: &mut Vec<u8>,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
+        let Some(local) = text.get(from..to) else { return };
+        let behind = range(text, to, text.len());
+        let tag = match behind.first() {
+            Some(b'+') => behind
+                .iter()
+                .take(LONGEST_WORD)
+                .take_while(|byte| **byte != b'@' && is_in_mail(**byte))
+                .count(),
+            _ => 0,
+        };
+        if behind.get(tag) != Some(&b'@') {
+            return;
+        }
+        let domain = to + tag + 1;
+        let long = range(text, domain, text.len()).iter().take(255);
+        let len = long.take_while(|byte| is_word(**byte) || matches!(byte, b'.' | b'-')).count();
+        let mut name = range(text, domain, domain + len);
+        if let Some(dots) = name.windows(2).position(|two| two == b"..") {
+            name = range(name, 0, dots);
+        }
+        let end = name.iter().rposition(|byte| is_word(*byte)).map_or(0, |at| at + 1);
+        name = range(name, 0, end);
+        let place = mail_place(text, from);
+        // Without the last part of the domain: a sentence may begin there that lacks its space.
+        let shorter = name.iter().rposition(|byte| *byte == b'.').map(|dot| range(name, 0, dot));
+        for (name, is_whole) in [(Some(name), true), (shorter, false)] {
+            let Some(name) = name else { continue };
             key.clear();
-            let mut at = from;
-            while at < to {
-                let len = range(text, at, to).iter().take_while(|b| is_word(**b)).count();
-                if len == 0 {
-                    at += 1;
-                    continue;
-                }
-                if !key.is_empty() {
-                    key.push(b' ');
-                }
-                key.extend_from_slice(street(range(text, at, at + len)));
-                at += len;
-            }
-            if let Some(found) = self.phrases.get(key.as_slice()) {
-                hits.push(Hit {
-                    start: from,
-                    end: to,
-                    kind: &found.kind,
-                    people: &found.people,
-                    is_certain: !found.is_weak,
-                    name: None,
-                });
+            key.extend_from_slice(local);
+            key.push(b'@');
+            key.extend_from_slice(name);
+            if let Some(found) = self.mails.get(key.as_slice())
+                && place != Place::Within
+            {
+                let hit = Hit::of(&found.kind, &found.people, from, domain + name.len());
+                hits.push(Hit { is_certain: is_whole && place == Place::Alone, ..hit });
             }
         }
     }
 
-    /// `A. Berg`, `Berg, A`: the first letter of another name of somebody who bears this one.
-    fn has_initial(&self, text: &[u8], hit: &Hit<'_>) -> bool {
-        hit.name.is_some()
-            && hit.people.len() <= FEW
-            && [initial_before(text, hit.start), initial_behind(text, hit.end)]
-                .into_iter()
-                .flatten()
-                .any(|(_, _, letter)| self.is_initial(hit, letter))
+    fn phrase_at<'m>(
+        &'m self,
+        text: &[u8],
+        (start, end): (usize, usize),
+        (before, behind): (u8, u8),
+        key: &mut Vec<u8>,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
+        let (mut from, mut to) = (start, end);
+        for _ in 0..before {
+            let Some((word, _)) = word_before(text, from) else { return };
+            from = word;
+        }
+        for _ in 0..behind {
+            let Some((_, word)) = word_behind(text, to) else { return };
+            to = word;
+        }
+        key.clear();
+        let mut at = from;
+        while at < to {
+            let len = range(text, at, to).iter().take_while(|b| is_word(**b)).count();
+            if len == 0 {
+                at += 1;
+                continue;
+            }
+            if !key.is_empty() {
+                key.push(b' ');
+            }
+            key.extend_from_slice(street(range(text, at, at + len)));
+            at += len;
+        }
+        if let Some(found) = self.phrases.get(key.as_slice()) {
+            hits.push(Hit { is_certain: !found.is_weak, ..Hit::of(&found.kind, &found.people, from, to) });
+        }
     }
 
-    fn is_initial(&self, hit: &Hit<'_>, letter: u8) -> bool {
-        hit.people.iter().take(FEW).any(|person| {
-            self.initials.get(*person as usize).is_some_and(|known| {
-                known.iter().any(|(first, name)| *first == letter && Some(*name) != hit.name)
-            })
+    /// `MA`, `M.A.`, `M. A.`: letters from here on, if this is the first.
+    fn monogram_at<'m>(
+        &'m self,
+        text: &[u8],
+        (start, end): (usize, usize),
+        key: &mut Vec<u8>,
+        hits: &mut Vec<Hit<'m>>,
+    ) {
+        key.clear();
+        key.extend_from_slice(range(text, start, end));
+        let mut to = end;
+        if key.len() == 1 {
+            if letter_before(text, start) {
+                return;
+            }
+            while let Some((from, last)) = word_behind(text, to)
+                && last - from == 1
+                && key.len() < 4
+                && matches!(range(text, to, from), b"." | b". " | b" " | b"-" | b".-")
+            {
+                key.extend_from_slice(range(text, from, last));
+                to = last;
+            }
+            to += usize::from(text.get(to) == Some(&b'.'));
+        }
+        key.sort_unstable();
+        if key.len() >= 2
+            && let Some(people) = self.monograms.get(key.as_slice())
+        {
+            let hit = Hit::of(&Kind::Name, people, start, to);
+            hits.push(Hit { is_certain: false, form: Form::Monogram, ..hit });
+        }
+    }
+}
+
+fn letter_before(text: &[u8], at: usize) -> bool {
+    word_before(text, at).is_some_and(|(from, to)| {
+        to - from == 1 && matches!(range(text, to, at), b"." | b". " | b" " | b"-" | b".-")
+    })
+}
+
+/// Nothing that belongs to it stands before or behind.
+fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
+    // A letter of another script begins another word.
+    let is_one_word = |one: Option<&u8>, other: Option<&u8>| {
+        one.zip(other).is_some_and(|(one, other)| {
+            is_word(*one) && is_word(*other) && one.is_ascii() == other.is_ascii()
         })
-    }
+    };
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    let last = end.checked_sub(1).and_then(|at| text.get(at));
+    !is_one_word(before, text.get(start)) && !is_one_word(last, text.get(end))
+}
 
-    /// With the initials that stand beside a name.
-    fn with_initials(&self, text: &[u8], hit: &Hit<'_>) -> (usize, usize) {
-        let (mut start, mut end) = (hit.start, hit.end);
-        while let Some((from, _, letter)) = initial_before(text, start)
-            && self.is_initial(hit, letter)
-        {
-            start = from;
-        }
-        while let Some((_, to, letter)) = initial_behind(text, end)
-            && self.is_initial(hit, letter)
-        {
-            end = to;
-        }
-        (start, end)
+/// Bytes within a mail address.
+pub(super) fn is_in_mail(byte: u8) -> bool {
+    is_word(byte) || matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%')
+}
+
+/// Whether a mail address that starts here is whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Alone,
+    /// A word stands before it, and a sign that can be a part of an address or not.
+    Doubtful,
+    /// It is the end of another address.
+    Within,
+}
+
+/// Words that stand directly before an address.
+const MAIL_LABELS: [&[u8]; 9] =
+    [b"mail", b"email", b"e-mail", b"mailto", b"epost", b"e-post", b"correo", b"courriel", b"to"];
+
+fn mail_place(text: &[u8], from: usize) -> Place {
+    let before = range(text, 0, from);
+    let signs = before
+        .iter()
+        .rev()
+        .take(8)
+        .take_while(|byte| matches!(byte, b'.' | b'-' | b'_' | b'+' | b'%'))
+        .count();
+    let (before, signs) = before.split_at(before.len() - signs);
+    let is_ascii = text.get(from).is_some_and(u8::is_ascii);
+    let Some(last) = before.last().filter(|last| is_word(**last)) else { return Place::Alone };
+    // Letters of another script are no part of an address in Latin letters.
+    if !last.is_ascii() && is_ascii {
+        return Place::Alone;
+    }
+    if signs.len() >= 2 || MAIL_LABELS.iter().any(|label| before.ends_with(label)) && !signs.is_empty() {
+        return Place::Alone;
+    }
+    match signs {
+        b"-" | b"_" => Place::Doubtful,
+        _ => Place::Within,
     }
 }
 
-/// Nothing that belongs to it stands before or behind: another address ends with this one, or starts with it.
-fn stands_alone(text: &[u8], start: usize, end: usize, is_mail: bool) -> bool {
-    let before = start.checked_sub(1).and_then(|at| text.get(at)).copied();
-    let mut behind = range(text, end, text.len()).iter().copied();
-    let first = behind.next();
-    let goes_on = |byte: Option<u8>| byte.is_some_and(is_word);
-    let is_part = |byte: Option<u8>| is_mail && matches!(byte, Some(b'.' | b'-' | b'_' | b'+' | b'%'));
-    let ends = !goes_on(first) && (!is_part(first) || !goes_on(behind.next()));
-    ends && !goes_on(before) && !is_part(before)
-}
+/// From a place to the word before it or behind it.
+pub(super) type Step = fn(&[u8], usize) -> Option<(usize, usize)>;
 
 /// Bytes between two words of a phrase.
 const PHRASE_GAP: usize = 6;
 
-fn word_before(text: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn word_before(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let gap = range(text, 0, at).iter().rev().take(PHRASE_GAP + 1).take_while(|b| !is_word(**b)).count();
     let end = at.checked_sub(gap)?;
-    let len = range(text, 0, end).iter().rev().take(LONGEST_WORD + 1).take_while(|b| is_word(**b)).count();
-    (1..=PHRASE_GAP).contains(&gap).then_some(())?;
-    (len > 0).then(|| (end - len, end))
+    let is_ascii = text.get(end.checked_sub(1)?)?.is_ascii();
+    let is_same = |byte: &&u8| is_word(**byte) && byte.is_ascii() == is_ascii;
+    let len = range(text, 0, end).iter().rev().take(LONGEST_WORD + 1).take_while(is_same).count();
+    ((1..=PHRASE_GAP).contains(&gap) && len > 0).then(|| (end - len, end))
 }
 
-fn word_behind(text: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn word_behind(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = text.get(at..)?;
     let gap = rest.iter().take(PHRASE_GAP + 1).take_while(|b| !is_word(**b)).count();
     let start = at + gap;
-    let len = text.get(start..)?.iter().take(LONGEST_WORD + 1).take_while(|b| is_word(**b)).count();
-    (1..=PHRASE_GAP).contains(&gap).then_some(())?;
-    (len > 0).then(|| (start, start + len))
-}
-
-/// A single letter before a name, with the place where it starts: `M. Ashworth`, `M.Ashworth`, `M Ashworth`.
-fn initial_before(text: &[u8], at: usize) -> Option<(usize, usize, u8)> {
-    let (start, end) = word_before(text, at)?;
-    let gap = range(text, end, at);
-    let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b'.' | b' ' | b'-' | b'\'' | b'\n'));
-    initial(text, start, end).filter(|_| fits).map(|letter| (start, end, letter))
-}
-
-/// A single letter behind a name, with its full stop: `Ashworth, M.`.
-fn initial_behind(text: &[u8], at: usize) -> Option<(usize, usize, u8)> {
-    let (start, end) = word_behind(text, at)?;
-    let gap = range(text, at, start);
-    let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b',' | b' ' | b'-' | b'.'));
-    let letter = initial(text, start, end).filter(|_| fits)?;
-    Some((start, end + usize::from(text.get(end) == Some(&b'.')), letter))
-}
-
-fn initial(text: &[u8], start: usize, end: usize) -> Option<u8> {
-    match range(text, start, end) {
-        [letter] if letter.is_ascii_alphabetic() => Some(letter.to_ascii_lowercase()),
-        _ => None,
-    }
+    let is_ascii = text.get(start)?.is_ascii();
+    let is_same = |byte: &&u8| is_word(**byte) && byte.is_ascii() == is_ascii;
+    let len = text.get(start..)?.iter().take(LONGEST_WORD + 1).take_while(is_same).count();
+    ((1..=PHRASE_GAP).contains(&gap) && len > 0).then(|| (start, start + len))
 }

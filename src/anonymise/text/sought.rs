@@ -11,6 +11,8 @@ use super::{Matcher, Scanner};
 pub(crate) struct Sought<'s> {
     pub(crate) people: &'s Matcher,
     pub(crate) also: &'s BTreeSet<Detector>,
+    /// Whether a name alone is certain, whatever the name.
+    pub(crate) names_alone: bool,
 }
 
 /// How often what the policy says is put in place of what a detector finds. What stands side by side then may look like
@@ -20,7 +22,9 @@ const PASSES: usize = 4;
 
 impl<'s> Sought<'s> {
     pub(crate) fn search(self) -> Search<'s> {
-        Search { scanner: self.people.scanner(), also: self.also }
+        let mut scanner = self.people.scanner();
+        scanner.names_alone = self.names_alone;
+        Search { scanner, also: self.also }
     }
 
     /// The text with `with` in place of everything that is sought; `None` where there is nothing.
@@ -94,7 +98,7 @@ fn merged(mut first: Vec<Range<usize>>, second: Vec<Range<usize>>) -> Vec<Range<
 }
 
 /// A text with something else in these places.
-pub(super) fn replaced(text: &str, places: &[Range<usize>], with: &str) -> String {
+pub(crate) fn replaced(text: &str, places: &[Range<usize>], with: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut from = 0;
     for range in places {

@@ -64,7 +64,7 @@ fn strategy(field: &Field, rule: &FieldRule, strategies: &Strategies) -> Result<
         FieldRule::Clear => clear(field),
         FieldRule::Token(chosen) => token(field, chosen.unwrap_or_else(|| form_of(field))),
         FieldRule::Blank(otherwise) => blank(field, *otherwise),
-        FieldRule::Redact { with, also, .. } => redact(field, with, also),
+        FieldRule::Redact { with, also, names_alone, .. } => redact(field, with, also, *names_alone),
         FieldRule::Generalise(to) => generalise(field, *to),
         FieldRule::Invalidate => invalidate(field),
         FieldRule::Constant(value) => constant(field, value),
@@ -363,13 +363,19 @@ fn invalidate(field: &Field) -> Result<Strategy, Cannot> {
 
 /// The strategy that removes mentions of the person from a text. The result depends on the text, so the check cannot
 /// tell whether a CHECK accepts the result.
-fn redact(field: &Field, with: &str, also: &BTreeSet<Detector>) -> Result<Strategy, Cannot> {
+fn redact(
+    field: &Field,
+    with: &str,
+    also: &BTreeSet<Detector>,
+    names_alone: bool,
+) -> Result<Strategy, Cannot> {
     let constraints = field.constraints();
     needs_text(constraints, "a text without mentions")?;
     if constraints.unique {
         return cannot(format!("cannot be redacted: {}", must_differ(field)));
     }
-    Ok(Strategy::Redact { with: with.to_owned(), max_chars: constraints.max_chars, also: also.clone() })
+    let (with, also) = (with.to_owned(), also.clone());
+    Ok(Strategy::Redact { with, max_chars: constraints.max_chars, also, names_alone })
 }
 
 /// The strategy that blanks a document. The policy says whether a file that cannot be blanked is deleted or becomes

@@ -25,6 +25,8 @@ pub(in crate::policy) enum FieldRule {
     Redact {
         with: String,
         also: BTreeSet<Detector>,
+        /// Whether a name alone is certain.
+        names_alone: bool,
         /// What replaces a value that cannot be searched.
         otherwise: Option<Box<FieldRule>>,
     },
@@ -91,6 +93,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
                 "redact" => Some(FieldRule::Redact {
                     with: "[erased]".to_owned(),
                     also: BTreeSet::new(),
+                    names_alone: false,
                     otherwise: None,
                 }),
                 _ => None,
@@ -157,7 +160,7 @@ pub(super) fn read_field_rule(reader: &mut Reader, path: &str, value: &Json) -> 
 
 /// Reads the replacement of a mention, and the detectors.
 fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRule> {
-    let table = reader.table(path, value, &["redact", "also", "otherwise"])?;
+    let table = reader.table(path, value, &["redact", "also", "names", "otherwise"])?;
     let with = reader.required_text(path, table, "redact")?;
     let mut also = BTreeSet::new();
     if let Some(names) = table.get("also") {
@@ -179,9 +182,18 @@ fn read_redact(reader: &mut Reader, path: &str, value: &Json) -> Option<FieldRul
         reader.problem(join(path, "redact"), what, "write a word in brackets, such as \"[removed]\"");
         return None;
     }
+    let names = table.get("names");
+    if names.is_some_and(|names| names.as_str() != Some("certain")) {
+        reader.problem(
+            join(path, "names"),
+            "is not \"certain\"",
+            "leave it out, or write names = \"certain\"",
+        );
+    }
     let otherwise =
         table.get("otherwise").and_then(|value| read_instead(reader, &join(path, "otherwise"), value));
-    Some(FieldRule::Redact { with: with.to_owned(), also, otherwise: otherwise.map(Box::new) })
+    let (with, otherwise) = (with.to_owned(), otherwise.map(Box::new));
+    Some(FieldRule::Redact { with, also, names_alone: names.is_some(), otherwise })
 }
 
 /// Reads what replaces a whole value that cannot be searched.

@@ -436,9 +436,13 @@ fn people_are_found_however_their_letters_are_spelled() {
         ),
         (r#""\nAshworth\tcalled""#, r#""\n[x]\tcalled""#),
         (r#""\"Ashworth\"""#, r#""\"[x]\"""#),
-        (r#"["\ud83d\ude00 020\/7946\/0018", 2079460018]"#, r#"["\ud83d\ude00 [x]", 2079460018]"#),
-        // Names of members are texts as others are; each text is looked at alone.
-        (r#"{"Maud Ashworth": {"Ashworth": 1}, "Maud": "grace"}"#, r#"{"[x]": {"[x]": 1}, "Maud": "grace"}"#),
+        (r#"["\ud83d\ude00 020\/7946\/0018", 2079460018]"#, r#"["\ud83d\ude00 [x]", "[x]"]"#),
+        // Names of members are texts as others are; each text is looked at alone, and no two names become the same.
+        (
+            r#"{"Maud Ashworth": {"Ashworth": 1}, "Maud": "grace"}"#,
+            r#"{"[x]": {"[x] 2": 1}, "Maud": "grace"}"#,
+        ),
+        (r#"{"[x]": 1, "Ashworth": 2.0, "by Ashworth": 3}"#, r#"{"[x]": 1, "[x] 2": 2.0, "by [x]": 3}"#),
     ] {
         assert_eq!(redact(text, &at(""), &maud(), "[x]").unwrap().as_deref(), Some(expected), "{text}");
     }

@@ -30,11 +30,11 @@ const MAP: &str = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenan
 
 /// Whose, what, and what is said beside it.
 const NOTES: [(i64, &str, Option<&str>); 5] = [
-    (1, "With grace and patience it will be settled.", None),
-    (1, "Grace Will called.", Some(r#"{"said":"by the grace of God","by":"grace"}"#)),
+    (1, "With Grace and patience it Will be settled.", None),
+    (1, "Grace Will called.", Some(r#"{"said":"by the Grace of God","by":"Grace"}"#)),
     (1, "Nobody was mentioned.", None),
-    (2, "With grace, too.", None),
-    (1, "Ms Will, Grace, and then grace again: Good grace.", None),
+    (2, "With Grace, too.", None),
+    (1, "Ms Will, Grace, and then Grace again: Good Grace.", None),
 ];
 
 fn create(path: &Path) {
@@ -120,7 +120,7 @@ async fn plan_and_certificate_count_what_is_not_certain_and_it_stays() {
     assert_eq!(left[0], NOTES[0].1, "not replaced");
     assert_eq!(left[1], "[erased] called.");
     assert_eq!(left[3], NOTES[3].1, "somebody else's");
-    assert_eq!(left[4], "Ms [erased], and then grace again: Good grace.");
+    assert_eq!(left[4], "Ms [erased], and then Grace again: Good Grace.");
 }
 
 /// Record by record, as over SQLite: what a JSON document says is read before it is counted, however it is spelled.
@@ -135,7 +135,7 @@ async fn mentions_in_documents_of_a_host_with_its_own_repository_are_counted_too
     let map = DataMap::builder(customer).class(note).knows(Fact::ActiveSubscriptions).knows(Fact::Status);
     let repository = MemoryRepository::new(map.build().unwrap());
     let own = Record::new("customer", "1").with("id", "1").with("name", "Grace Will");
-    let meta = r#"{"said":"by the gr\u0061ce of God, with grace","by":["gr\u0061ce"]}"#;
+    let meta = r#"{"said":"by the Gr\u0061ce of God, with Grace","by":["Gr\u0061ce"]}"#;
     let note = Record::new("note", "1").with("id", "1").with("meta", meta);
     repository.insert(Customer::new("1", "us"), vec![own, note]);
     let drafted = plan(&engine(MemoryStore::new(repository)), &"1".into(), &Asked::request()).await;

@@ -54,6 +54,50 @@ fn sqlite(folder: &std::path::Path) -> SqliteStore {
     SqliteStore::open(path, &SqlMap::from_toml(map).unwrap()).unwrap()
 }
 
+/// It was: who was known by a number in a column of numbers was looked for nowhere, text kept as bytes was passed over, and the
+/// certificate said that both were done.
+#[tokio::test]
+async fn numbers_of_number_columns_are_looked_for_and_bytes_that_are_text_are_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, state TEXT, phone INTEGER, pnr NUMERIC, note TEXT);
+             INSERT INTO people VALUES (1, 'active', 442079460018, 198112189876, 'tel. +44 20 7946 0018, pnr 19811218-9876');
+             INSERT INTO people VALUES (2, 'active', 442079460018, NULL, CAST('tel. 020 7946 0018' AS BLOB))",
+        )
+        .unwrap();
+    let map = "version = 1\n[customers]\ntable = 'people'\nkey = 'id'\ntenant = { is = 'us' }\n\
+        status = { column = 'state', active = 'active', archived = 'archived' }\ndeactivate = { state = 'archived' }\n\
+        fields = { phone = 'phone', pnr = 'national_id', note = 'free_text' }";
+    let store = SqliteStore::open(&path, &SqlMap::from_toml(map).unwrap()).unwrap();
+    let policy = PolicyDocument::from_toml(
+        "version = 1\nsweep = false\ntriggers.requested = { treatment = 't' }\n\
+         guards.active_subscription = { ignore = 'none is sold' }\nguards.several_tenants = { ignore = 'one tenant' }\n\
+         guards.not_archived = { ignore = 'archived first' }\n\
+         anonymise = { phone = 'clear', national_id = 'clear', free_text = { redact = '[x]' } }\ntreatments.t.customer = 'anonymise'",
+    )
+    .unwrap_or_else(|problems| panic!("{problems}"));
+    let keys = MemoryKeyRing::new(TokenKey::new([42; 32]));
+    let builder =
+        Engine::builder(store, policy, MemoryLedger::new(), keys).clock(ManualClock::at(hosts::now()));
+    let engine = builder.counted().unwrap();
+    for id in ["1", "2"] {
+        let outcome = engine.erase(approved(&engine, &id.into(), &Asked::request()).await).await.unwrap();
+        assert!(matches!(outcome, Outcome::Erased(_)), "{outcome}");
+    }
+    let left: Vec<(String, String)> = connection
+        .prepare("SELECT typeof(note), CAST(note AS TEXT) FROM people ORDER BY id")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let wanted = [("text", "tel. [x], pnr [x]"), ("blob", "tel. [x]")];
+    assert_eq!(left, wanted.map(|(of, text)| (of.to_owned(), text.to_owned())));
+}
+
 fn memory() -> MemoryStore {
     let class = RecordClass::new("customer")
         .field(Field::key("id").token_part())
@@ -68,9 +112,9 @@ fn memory() -> MemoryStore {
 }
 
 const ALSO: &str = "{ redact = '[x]', also = ['email', 'iban', 'card'] }";
-/// The card in the document is a number, and no text.
+/// The card in the document is a number, and becomes a text.
 const NOTE_LEFT: &str = "[x] called; pay [x] and tell [x], not 020 7946 0018.";
-const LOG_LEFT: &str = r#"{"v":1.0,"[x]":["[x]","to [x]"],"card":4111111111111111}"#;
+const LOG_LEFT: &str = r#"{"v":1.0,"[x]":["[x]","to [x]"],"card":"[x]"}"#;
 
 #[tokio::test]
 async fn what_the_detectors_find_goes_too_in_columns_and_documents_and_by_record() {
@@ -130,6 +174,7 @@ fn a_detector_that_there_is_not_is_refused_with_its_path_and_the_nearest_name() 
         ("{ redact = 'x', also = 'ibann' }", "did you mean iban?"),
         ("{ redact = 'x', als = 'iban' }", "did you mean also?"),
         ("{ also = 'iban' }", "anonymise.free_text"),
+        ("{ redact = 'x', names = 'sure' }", "anonymise.free_text.names: is not \"certain\""),
         (
             "{ redact = 'a@b.co', also = ['iban', 'email'] }",
             "anonymise.free_text.redact: would be taken for something that email finds, again and again",
@@ -143,7 +188,7 @@ fn a_detector_that_there_is_not_is_refused_with_its_path_and_the_nearest_name() 
 }
 
 fn redacting(with: &str, also: BTreeSet<Detector>, max_chars: Option<u32>) -> Anonymise {
-    Anonymise::Redact { with: with.to_owned(), max_chars, also }
+    Anonymise::Redact { with: with.to_owned(), max_chars, also, names_alone: false }
 }
 
 /// What is not certain stays, and is counted; what a detector takes with it does not stay.
@@ -155,6 +200,28 @@ fn a_mention_that_goes_with_an_address_is_not_counted_as_uncertain() {
     let text = "maud@example.org wrote to Maud";
     let count = |also: BTreeSet<Detector>| redacting("[x]", also, None).uncertain(text, &matcher);
     assert_eq!((count(BTreeSet::new()), count(BTreeSet::from([Detector::Email]))), (2, 1));
+}
+
+#[test]
+fn a_policy_may_say_that_a_name_alone_is_certain() {
+    let mut maud = Identifiers::new();
+    maud.insert(Kind::Name, "Grace Marsh");
+    let matcher = Matcher::new([&maud]).unwrap();
+    let says = |names_alone| Anonymise::Redact {
+        with: "[x]".to_owned(),
+        max_chars: None,
+        also: BTreeSet::new(),
+        names_alone,
+    };
+    let text = "Grace called, with grace. Grace Kelly did not.";
+    assert_eq!(says(false).redact(text, &matcher), None);
+    assert_eq!(
+        says(true).redact(text, &matcher).as_deref(),
+        Some("[x] called, with grace. Grace Kelly did not.")
+    );
+    assert_eq!(says(true).uncertain(text, &matcher), 1);
+    let document = policy("{ redact = '[x]', names = 'certain' }");
+    assert!(format!("{document:?}").contains("names_alone: true"));
 }
 
 proptest! {

@@ -264,6 +264,76 @@ fn a_damaged_pdf_is_blanked_as_far_as_its_pages_are_there() {
     assert!(is_blank(b"") && !is_blank(b" "));
 }
 
+/// It was: a child of the page tree that cannot be read was left out, and the blank file had fewer pages.
+#[test]
+fn no_page_is_left_out_in_silence() {
+    let page = "<</Type/Page/MediaBox[0 0 100 100]>>";
+    for kids in [
+        vec!["<</Type/Pages/Kids[3 0 R 9 0 R]/Count 2>>", page],
+        vec!["<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>", page, "null"],
+        vec!["<</Type/Pages/Kids[3 0 R 4 0 R]/Count 3>>", page, "<</Type/Pages/Kids 9 0 R/Count 2>>"],
+    ] {
+        let objects = [vec!["<</Type/Catalog/Pages 2 0 R>>"], kids].concat();
+        assert_eq!(blank(&hostile(&objects)), Err(NotBlanked::PartOfTree), "{objects:?}");
+    }
+    let empty = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 1>>",
+        page,
+        "<</Type/Pages/Count 0>>",
+    ];
+    assert!(blank(&hostile(&empty)).is_ok());
+}
+
+/// It was: a stream whose length is an object of its own ended at the first `endstream` in it, which may be that of a file
+/// within the file, and then the objects of the inner file replaced those of the outer one.
+#[test]
+fn a_pdf_within_a_pdf_is_stepped_over() {
+    let page = |width: u32| format!("<</Type/Page/MediaBox[0 0 {width} 100]>>");
+    let inner = hostile(&[
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        &page(55),
+        &stream("x", ""),
+    ]);
+    let inner = String::from_utf8_lossy(&inner).into_owned();
+    let attached = |length: &str| format!("<</Type/EmbeddedFile/Length {length}>>stream\n{inner}\nendstream");
+    let length = inner.len().to_string();
+    let outer = |attached: String| {
+        hostile(&[
+            "<</Type/Catalog/Pages 2 0 R>>",
+            "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>",
+            &page(200),
+            &page(300),
+            &attached,
+            &length,
+        ])
+    };
+    let expected = blank(&outer("null".to_owned())).unwrap();
+    assert_eq!(blank(&outer(attached("6 0 R"))).unwrap(), expected);
+    assert_eq!(blank(&outer(attached(&length))).unwrap(), expected);
+}
+
+#[test]
+fn large_pages_and_small_units_keep_their_size() {
+    let sized = |page: &str| {
+        let file = hostile(&["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", page]);
+        let blanked = blank(&file).unwrap();
+        assert!(is_blank(&blanked));
+        String::from_utf8_lossy(&blanked).into_owned()
+    };
+    for (page, kept) in [
+        ("<</Type/Page/MediaBox[0 0 20000 30000.5]>>", "/MediaBox[0 0 20000 30000.5]"),
+        ("<</Type/Page/MediaBox[90000 90000 90100 90200]>>", "/MediaBox[90000 90000 90100 90200]"),
+        ("<</Type/Page/UserUnit 2.83465>>", "/UserUnit 2.83465"),
+        ("<</Type/Page/UserUnit 1000>>", "/UserUnit 1000>>"),
+        ("<</Type/Page/UserUnit 0.001>>", "/UserUnit 0.001"),
+    ] {
+        let blanked = sized(page);
+        assert!(blanked.contains(kept), "{page}: {blanked}");
+    }
+}
+
 fn hostile(objects: &[&str]) -> Vec<u8> {
     assemble(&objects.iter().map(|object| (*object).to_owned()).collect::<Vec<_>>(), "")
 }
@@ -298,7 +368,7 @@ fn a_hostile_pdf_is_answered_within_bounds() {
     let mut tree: Vec<String> = vec![catalog.to_owned()];
     tree.extend((3..5_000).map(|next| format!("<</Type/Pages/Kids[{next} 0 R]>>")));
     tree.push(page.to_owned());
-    assert_eq!(blank(&assemble(&tree, "")), Err(NotBlanked::NoPages));
+    assert_eq!(blank(&assemble(&tree, "")), Err(NotBlanked::PartOfTree));
     // Boxes that are none.
     let wild = [
         "[0 0 1e308 1e308]",

@@ -78,7 +78,7 @@ const SCHEMA: &str = "
         (3, 'active', 'Pia Lund', 'pia@example.org', '411 09', '1984-11-30', '2026-10-01', NULL, NULL),
         (4, 'active', 'Tor Berg', 'tor@example.org', '903 25', '1984-11-30', '2023-10-01', NULL, NULL);
     INSERT INTO bookings VALUES
-        (10, 1, NULL, 'Grace Will sits in front.'), (11, 1, 2, 'With grace and patience.'),
+        (10, 1, NULL, 'Grace Will sits in front.'), (11, 1, 2, 'With Grace and patience.'),
         (20, 2, 1, 'Came with a friend.'), (40, 4, NULL, 'With a friend.');
     INSERT INTO invoices VALUES (10, 10, 'Grace Will', '2023-03-01'), (11, 11, 'Grace Will', '2015-03-01');
     INSERT INTO seats VALUES (10, 10, 'A1'), (11, 10, 'A2'), (20, 20, 'B1');";
@@ -577,7 +577,7 @@ fn the_policy_in_force_for_a_tenant_is_printed_with_where_each_line_comes_from()
 async fn a_plan_says_where_to_look_in_what_stays_as_a_tombstone() {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(folder.path(), MAP);
-    let note = "UPDATE bookings SET note = 'With grace and patience.' WHERE id = 10";
+    let note = "UPDATE bookings SET note = 'With Grace and patience.' WHERE id = 10";
     rusqlite::Connection::open(folder.path().join("house.sqlite")).unwrap().execute(note, []).unwrap();
     let plan = hosts::plan(&engine, &"1".into(), &Asked::request()).await;
     assert_eq!(plan.to_json()["records"][0]["uncertain_mentions"]["note"], 1);

@@ -41,7 +41,7 @@ impl Frame {
         transaction.commit()?;
         let doing = "reading identifiers";
         let answer = |(identifiers, unread): (Identifiers, Unread)| match unread.value.or(unread.document) {
-            None => Ok(identifiers),
+            None => Ok(identifiers.identifying()),
             Some(what) => Err(StoreError::Unreadable { doing, what, way_out: "mend the record".to_owned() }),
         };
         Ok(list.into_iter().map(answer).collect())
@@ -77,7 +77,7 @@ impl Frame {
                         is_binary,
                     ))
                 })
-                .filter(|(kind, _, _, field, _)| kind.identifies() && !class.is_of_others(field))
+                .filter(|(kind, _, _, field, _)| kind.is_searched_for() && !class.is_of_others(field))
                 .collect();
             if fields.is_empty() {
                 continue;
@@ -104,9 +104,13 @@ impl Frame {
                     };
                     match found {
                         Ok(texts) => {
-                            for text in texts.into_iter().map(Value::Text).filter(&counts) {
-                                found_here.push((*kind, text.as_text().unwrap_or_default().to_owned()));
-                            }
+                            // Whether it counts is asked of the value as it is stored.
+                            let is_text = pointer.is_some() || matches!(value, Cell::Text(_) | Cell::Blob(_));
+                            let stored = |text: &String| {
+                                if is_text { Value::Text(text.clone()) } else { value.to_value() }
+                            };
+                            let texts = texts.into_iter().filter(|text| counts(&stored(text)));
+                            found_here.extend(texts.map(|text| (*kind, text)));
                         }
                         // A column of bytes contains no text by which a person is found.
                         Err(_) if *is_binary => {}

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::unreadable::{Unreadable, document};
 use super::working::{Place, Slot, Working, holds, key_of};
 use crate::anonymise::json::{Edit, Found, Pointer, edit, values};
-use crate::anonymise::readable::Unread;
+use crate::anonymise::readable::{Unread, whole};
 use crate::anonymise::{Draw, Seed, Strategy};
 use crate::data_map::{RecordKey, Value};
 use crate::hex;
@@ -34,6 +34,7 @@ impl Working {
         key: impl Iterator<Item = Cell<'v>> + Clone,
     ) -> Result<Value, Unreadable> {
         match self.people.redact(slot, value, &key) {
+            Ok(Some(text)) if matches!(value, Cell::Blob(_)) => Ok(Value::Blob(text.into_bytes())),
             Ok(Some(text)) => Ok(Value::Text(text)),
             Ok(None) => as_it_is(slot, value, key),
             Err(why) => self.instead(slot, value, key, why),
@@ -186,7 +187,9 @@ pub(crate) fn texts(value: Cell<'_>, pointer: &Pointer) -> Result<Vec<String>, S
         .iter()
         .filter_map(|found| match value_of(found) {
             Value::Text(text) => Some(text),
-            _ => None,
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Real(number) => whole(number),
+            Value::Null | Value::Blob(_) => None,
         })
         .collect())
 }

@@ -79,12 +79,10 @@ pub(crate) fn readable_text(value: Cell<'_>) -> Result<Option<Cow<'_, str>>, Unr
         }
         Cell::Integer(number) => Ok(Some(number.to_string().into())),
         Cell::Real(number) => Ok(Some(number.to_string().into())),
+        // Bytes that are text are searched as such.
         Cell::Blob(bytes) => {
-            if bytes.is_empty() {
-                Ok(None)
-            } else {
-                Err(Unread::Bytes)
-            }
+            let text = std::str::from_utf8(bytes).map_err(|_| Unread::Bytes)?;
+            readable::redactable(text).map(|text| (!text.is_empty()).then(|| text.into()))
         }
     }
 }
@@ -98,14 +96,16 @@ pub(crate) fn document(value: Cell<'_>) -> Result<Option<&str>, Unread> {
     }
 }
 
-/// A text by which a person is found, in its own column.
+/// What a person is found by, in its own column: a text, bytes that are text, or digits that the database keeps as a number.
 pub(crate) fn identifier(value: Cell<'_>) -> Result<Option<String>, Unread> {
     match value {
         Cell::Text(bytes) | Cell::Blob(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| Unread::Encoding)?;
             readable::searchable(text).map(|text| Some(text.to_owned()))
         }
-        Cell::Null | Cell::Integer(_) | Cell::Real(_) => Ok(None),
+        Cell::Integer(number) => Ok(Some(number.to_string())),
+        Cell::Real(number) => Ok(readable::whole(number)),
+        Cell::Null => Ok(None),
     }
 }
 

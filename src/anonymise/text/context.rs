@@ -1,0 +1,396 @@
+//! What hits say of one another, and what the words around them say: whether a mention is certain, is reported, or is none.
+
+use super::fold::Folded;
+use super::names::{is_particle, is_title};
+use super::people::{People, Role, is_word};
+use super::scan::{Form, Hit, Step, is_in_mail, range, word_before, word_behind};
+use super::{Kind, Matcher};
+
+/// Two names of one person stand so near each other, in bytes and in words between them.
+const NAMES_APART: usize = 24;
+const WORDS_BETWEEN: usize = 2;
+/// An identifier that is one person's alone says whose a short name is, in the same sentence and in so many bytes.
+const NEARBY: usize = 80;
+/// So many hits are looked at on either side.
+const NEIGHBOURS: usize = 12;
+/// A surname and an initial say who it is if at most so many people bear the name.
+const FEW: usize = 8;
+/// Particles between two names of one person.
+const PARTICLES_BETWEEN: usize = 3;
+/// So far from a name it is looked whether it stands in a mail address.
+const IN_MAIL: usize = 64;
+/// Letters that are words of some language.
+const WORD_LETTERS: &str = "aeikosuvwyz";
+
+/// A text, and how it was written before it was folded.
+pub(super) struct View<'t> {
+    pub(super) original: &'t str,
+    pub(super) folded: &'t Folded,
+    /// In ASCII every byte stays where it is.
+    pub(super) is_plain: bool,
+    /// Whether a name alone is certain, whatever the name.
+    pub(super) names_alone: bool,
+}
+
+/// How a word is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    /// `maud`
+    Lower,
+    /// `Maud`
+    Title,
+    /// `MAUD`
+    Upper,
+    /// Its script has one case.
+    None,
+}
+
+impl View<'_> {
+    fn letters(&self, start: usize, end: usize) -> &str {
+        let range = if self.is_plain {
+            start..end
+        } else {
+            self.folded.start(start)..self.folded.end(end, self.original)
+        };
+        self.original.get(range).unwrap_or_default()
+    }
+
+    fn case(&self, start: usize, end: usize) -> Case {
+        let mut letters = self.letters(start, end).chars().filter(|c| c.is_alphabetic());
+        let Some(first) = letters.next() else { return Case::None };
+        let rest: (bool, bool) = letters
+            .fold((false, false), |(upper, lower), c| (upper || c.is_uppercase(), lower || c.is_lowercase()));
+        match (first.is_uppercase(), first.is_lowercase()) {
+            (true, _) if rest.0 && !rest.1 => Case::Upper,
+            (true, _) => Case::Title,
+            (_, true) => Case::Lower,
+            _ => Case::None,
+        }
+    }
+}
+
+impl Matcher {
+    /// Weighs the hits of a text: what is none is dropped.
+    pub(super) fn weigh<'m>(&'m self, view: &View<'_>, hits: &mut Vec<Hit<'m>>) {
+        let text = view.folded.text();
+        let people = &self.people;
+        let mut proven = vec![false; hits.len()];
+        let alone: Vec<bool> = hits.iter().map(|hit| hit.is_certain).collect();
+        for hit in hits.iter_mut().filter(|hit| hit.kind == &Kind::Name && is_in_address(text, hit)) {
+            hit.form = Form::InMail;
+        }
+        self.pair(view, hits, &mut proven);
+        for (hit, proven) in hits.iter().zip(&mut proven) {
+            *proven |= hit.form == Form::Plain && people.has_initial(view, hit);
+        }
+        self.confirm(view, hits, &mut proven);
+        let mut n = 0;
+        hits.retain_mut(|hit| {
+            let (proven, alone) =
+                (proven.get(n).copied().unwrap_or_default(), alone.get(n).copied().unwrap_or_default());
+            n += 1;
+            match (hit.form, hit.name) {
+                (Form::InMail, name) => {
+                    let name = name.and_then(|name| people.names.get(name as usize));
+                    hit.is_certain = false;
+                    proven || alone || name.is_some_and(|name| !name.is_word)
+                }
+                (Form::Monogram, _) => view.letters(hit.start, hit.end).chars().all(|c| !c.is_lowercase()),
+                (_, Some(name)) if !proven => self.is_mention(view, hit, name, alone),
+                _ => {
+                    hit.is_certain |= proven;
+                    // A town is written with a capital.
+                    hit.is_certain || *hit.kind != Kind::City || view.case(hit.start, hit.end) != Case::Lower
+                }
+            }
+        });
+        for hit in hits.iter_mut().filter(|hit| hit.is_certain && hit.name.is_some()) {
+            (hit.start, hit.end) = people.with_initials(view, hit);
+        }
+        // `Maud E. Ashworth`: what stands between two names of one person is theirs.
+        for n in 1..hits.len() {
+            let Some([one, other]) = hits.get_mut(n - 1..=n) else { continue };
+            let are_names = one.is_certain && other.is_certain && one.name.is_some() && other.name.is_some();
+            let gap = range(text, one.end, other.start);
+            if are_names && gap.iter().any(|byte| is_word(*byte)) && is_one_name(gap) {
+                one.end = other.start;
+            }
+            // `Berg, Maarten van der`
+            if are_names && gap == b", " {
+                while let Some((from, to)) = word_behind(text, other.end)
+                    && from - other.end == 1
+                    && people.is_particle_of(other, range(text, from, to))
+                {
+                    other.end = to;
+                }
+            }
+        }
+    }
+
+    /// Whether a name alone is one, and whether it is certain.
+    fn is_mention(&self, view: &View<'_>, hit: &mut Hit<'_>, name: u32, alone: bool) -> bool {
+        let is_word = self.people.names.get(name as usize).is_some_and(|name| name.is_word);
+        let case = view.case(hit.start, hit.end);
+        let is_plain = hit.form == Form::Plain;
+        hit.is_certain = (alone || view.names_alone)
+            && is_plain
+            && case != Case::Lower
+            && !self.people.is_of_another(view, hit, case);
+        case != Case::Lower || is_plain && !is_word
+    }
+
+    /// Two names of one person side by side.
+    fn pair<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) {
+        let text = view.folded.text();
+        let mut doubles = Vec::new();
+        for n in 0..hits.len() {
+            for m in n + 1..(n + NEIGHBOURS + 1).min(hits.len()) {
+                let (Some(one), Some(other)) = (hits.get(n).copied(), hits.get(m).copied()) else { continue };
+                let (Some(a), Some(b)) = (one.name, other.name) else { continue };
+                if other.start < one.end || !is_one_name(range(text, one.end, other.start)) {
+                    continue;
+                }
+                let pair = (a.min(b), a.max(b));
+                let Some(people) = self.people.pairs.get(&pair) else { continue };
+                // `Anna-Karin` is a first name alone, whoever's.
+                if self.people.doubles.contains(&pair) {
+                    let both = Hit { end: other.end, people, ..one };
+                    if self.people.is_of_another(view, &both, view.case(one.start, one.end)) {
+                        doubles.push((n, m));
+                        continue;
+                    }
+                }
+                for at in [n, m] {
+                    if let (Some(hit), Some(proven)) = (hits.get_mut(at), proven.get_mut(at)) {
+                        (hit.people, *proven) = (people, true);
+                        hit.is_certain = true;
+                    }
+                }
+            }
+        }
+        // Beside the surname both parts of the first name are certain.
+        for (n, m) in doubles {
+            let is_either = [n, m].iter().any(|at| proven.get(*at).copied().unwrap_or_default());
+            for at in [n, m].into_iter().filter(|_| is_either) {
+                if let (Some(hit), Some(proven)) = (hits.get_mut(at), proven.get_mut(at)) {
+                    (hit.is_certain, *proven) = (true, true);
+                }
+            }
+        }
+    }
+
+    /// What says nothing alone is certain beside another identifier of the same person.
+    fn confirm<'m>(&'m self, view: &View<'_>, hits: &mut [Hit<'m>], proven: &mut [bool]) {
+        let text = view.folded.text();
+        for n in 0..hits.len() {
+            let (Some(hit), Some(false)) = (hits.get(n).copied(), proven.get(n)) else { continue };
+            if hit.is_certain && hit.name.is_none() || hit.form != Form::Plain {
+                continue;
+            }
+            if let Some(name) = hit.name {
+                let case = view.case(hit.start, hit.end);
+                let is_word = self.people.names.get(name as usize).is_some_and(|name| name.is_word);
+                if case == Case::Lower && is_word || self.people.is_of_another(view, &hit, case) {
+                    continue;
+                }
+            }
+            let around = n.saturating_sub(NEIGHBOURS)..(n + NEIGHBOURS + 1).min(hits.len());
+            let people = around.filter(|other| *other != n).find_map(|other_n| {
+                let other = hits.get(other_n)?;
+                let is_proven = proven.get(other_n).copied().unwrap_or_default();
+                let speaks =
+                    is_proven || other.is_certain || other.form == Form::Plain && other.name.is_none();
+                let speaks =
+                    speaks && other.form != Form::Monogram && (is_proven || other.form == Form::Plain);
+                (speaks && *other.kind != Kind::City).then(|| together(text, &hit, other))?
+            });
+            if let (Some(people), Some(hit), Some(proven)) = (people, hits.get_mut(n), proven.get_mut(n)) {
+                (hit.people, *proven) = (people, true);
+            }
+        }
+    }
+}
+
+/// The people of whom both speak, if they stand near enough to speak of the same and nobody else can be meant.
+fn together<'m>(text: &[u8], one: &Hit<'m>, other: &Hit<'m>) -> Option<&'m [u32]> {
+    let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
+    let gap = range(text, first.end, second.start);
+    if second.start < first.end || one.kind == other.kind || gap.len() > NEARBY {
+        return None;
+    }
+    let ends_sentence = gap.windows(2).any(|two| matches!(two, [b'.' | b'!' | b'?', b' ' | b'\n']));
+    let shared = |person: &u32| one.people.contains(person);
+    (!ends_sentence && other.people.len() <= FEW && other.people.iter().all(shared)).then_some(other.people)
+}
+
+/// Nothing between two names but spaces, a comma, and at most two initials or particles: `Karl F. von Berg`.
+fn is_one_name(gap: &[u8]) -> bool {
+    if gap.len() > NAMES_APART {
+        return false;
+    }
+    let mut between = 0;
+    for (n, part) in gap.split(|byte| !is_word(*byte)).filter(|part| !part.is_empty()).enumerate() {
+        let is_letter = std::str::from_utf8(part).is_ok_and(|part| part.chars().count() == 1);
+        if n >= WORDS_BETWEEN || !(is_letter || is_particle(part)) {
+            return false;
+        }
+        between += 1;
+    }
+    // A full stop ends a sentence, unless it stands behind an initial or a particle.
+    let stops = gap.split(|byte| *byte == b'.').count() - 1;
+    !gap.iter().any(|byte| matches!(byte, b'!' | b'?' | b';' | b':'))
+        && stops <= between
+        && gap.split(|byte| *byte == b',').count() <= 2
+}
+
+/// Whether a name stands within a mail address.
+fn is_in_address(text: &[u8], hit: &Hit<'_>) -> bool {
+    let before = range(text, hit.start.saturating_sub(IN_MAIL), hit.start);
+    let behind = range(text, hit.end, (hit.end + IN_MAIL).min(text.len()));
+    let at = |byte: Option<&u8>| byte == Some(&b'@');
+    at(behind.iter().find(|byte| !is_in_mail(**byte))) || at(before.iter().rfind(|byte| !is_in_mail(**byte)))
+}
+
+/// Whether a sentence or a line begins here.
+fn begins_sentence(text: &[u8], at: usize) -> bool {
+    let before =
+        range(text, 0, at).iter().rev().copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b'('));
+    before.is_none_or(|byte| matches!(byte, b'.' | b'!' | b'?' | b'\n' | b'\r'))
+}
+
+impl People {
+    /// Whether the words beside a name make it the name of somebody else: `Tom Ashworth` is not Maud Ashworth.
+    fn is_of_another(&self, view: &View<'_>, hit: &Hit<'_>, case: Case) -> bool {
+        if case == Case::Lower {
+            return false;
+        }
+        let text = view.folded.text();
+        let is_name = |(from, to): (usize, usize)| {
+            let is_letters = !range(text, from, to).iter().any(u8::is_ascii_digit) && to - from >= 2;
+            is_letters && !is_title(range(text, from, to)) && view.case(from, to) == Case::Title
+        };
+        // `Tom van der Berg`: particles stand between.
+        let beside = |at: usize, step: Step| {
+            let mut at = at;
+            for _ in 0..=PARTICLES_BETWEEN {
+                let Some((from, to)) = step(text, at) else { return false };
+                let gap = if to <= at { range(text, to, at) } else { range(text, at, from) };
+                if !matches!(gap, b" " | b"-") {
+                    return false;
+                }
+                let word = range(text, from, to);
+                if !is_particle(word) && !self.is_own(hit, word) {
+                    return is_name((from, to));
+                }
+                at = if to <= at { from } else { to };
+            }
+            false
+        };
+        beside(hit.start, word_before) || beside(hit.end, word_behind)
+    }
+
+    /// Whether a word is another name of theirs.
+    fn is_own(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
+        self.words.get(word).into_iter().flatten().any(|role| {
+            let Role::Name(id) = role else { return false };
+            let people = self.names.get(*id as usize).map_or(&[][..], |name| name.people.as_slice());
+            hit.people.iter().take(FEW).any(|person| people.binary_search(person).is_ok())
+        })
+    }
+
+    /// `A. Berg`, `Berg, A`: the first letter of another name of somebody who bears this one.
+    fn has_initial(&self, view: &View<'_>, hit: &Hit<'_>) -> bool {
+        hit.name.is_some()
+            && hit.people.len() <= FEW
+            && (self.initial_before(view, hit, hit.start).is_some()
+                || self.initial_behind(view, hit, hit.end).is_some())
+    }
+
+    fn is_initial(&self, hit: &Hit<'_>, letter: char) -> bool {
+        hit.people.iter().take(FEW).any(|person| {
+            self.initials.get(*person as usize).is_some_and(|known| {
+                known.iter().any(|(first, name)| *first == letter && Some(*name) != hit.name)
+            })
+        })
+    }
+
+    /// A single letter before a name, and where it starts: `M. Ashworth`, `M.Ashworth`, `M Ashworth`.
+    fn initial_before(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> Option<usize> {
+        let text = view.folded.text();
+        let (start, end) = word_before(text, at)?;
+        let gap = range(text, end, at);
+        let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b'.' | b' ' | b'-' | b'\'' | b'\n'));
+        (fits && self.is_written_initial(view, hit, (start, end), gap.contains(&b'.'))).then_some(start)
+    }
+
+    /// A single letter behind a name, and where it ends with its full stop: `Ashworth, M.`.
+    fn initial_behind(&self, view: &View<'_>, hit: &Hit<'_>, at: usize) -> Option<usize> {
+        let text = view.folded.text();
+        let (start, end) = word_behind(text, at)?;
+        let gap = range(text, at, start);
+        let fits = gap.len() <= 2 && gap.iter().all(|b| matches!(b, b',' | b' ' | b'-' | b'.'));
+        let has_stop = text.get(end) == Some(&b'.');
+        (fits && self.is_written_initial(view, hit, (start, end), has_stop))
+            .then_some(end + usize::from(has_stop))
+    }
+
+    /// Whether a word is a letter with which a name of theirs begins, and is written as such. `I` and `a` are words too.
+    fn is_written_initial(
+        &self,
+        view: &View<'_>,
+        hit: &Hit<'_>,
+        (start, end): (usize, usize),
+        has_stop: bool,
+    ) -> bool {
+        let text = view.folded.text();
+        let letter = std::str::from_utf8(range(text, start, end)).ok().and_then(|word| {
+            let mut letters = word.chars();
+            letters.next().filter(|_| letters.next().is_none())
+        });
+        let Some(letter) = letter.filter(|letter| letter.is_alphabetic() && self.is_initial(hit, *letter))
+        else {
+            return false;
+        };
+        if has_stop {
+            return true;
+        }
+        if view.case(start, end) == Case::Lower {
+            return false;
+        }
+        let is_word =
+            hit.name.and_then(|name| self.names.get(name as usize)).is_some_and(|name| name.is_word);
+        let case = view.case(hit.start, hit.end);
+        // `I Will`, `A Price` at the start of a sentence, `K Berg` in Polish.
+        let may_be_word = letter == 'i' || case == Case::Upper || begins_sentence(text, start);
+        case != Case::Lower && !(is_word && WORD_LETTERS.contains(letter) && may_be_word)
+    }
+
+    /// With the initials and particles that stand beside a name.
+    fn with_initials(&self, view: &View<'_>, hit: &Hit<'_>) -> (usize, usize) {
+        let text = view.folded.text();
+        let (mut start, mut end) = (hit.start, hit.end);
+        loop {
+            if let Some(from) = self.initial_before(view, hit, start) {
+                start = from;
+            } else if let Some((from, to)) = word_before(text, start)
+                && self.is_particle_of(hit, range(text, from, to))
+                && start - to <= 2
+            {
+                start = from;
+            } else {
+                break;
+            }
+        }
+        while let Some(to) = self.initial_behind(view, hit, end) {
+            end = to;
+        }
+        (start, end)
+    }
+
+    fn is_particle_of(&self, hit: &Hit<'_>, word: &[u8]) -> bool {
+        hit.people.iter().take(FEW).any(|person| {
+            let known = self.particles.get(*person as usize);
+            known.is_some_and(|known| known.iter().any(|known| **known == *word))
+        })
+    }
+}

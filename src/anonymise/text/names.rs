@@ -1,0 +1,165 @@
+//! Names as words: their spellings, what stands before and between them, and which of them say nothing alone.
+
+use std::sync::LazyLock;
+
+use super::common_names::is_common;
+use super::fold::folded;
+use super::people::words;
+
+/// What stands before and between names and is none.
+const PARTICLES: [&str; 51] = [
+    "ab", "af", "av", "bin", "bint", "d", "da", "dal", "das", "de", "degli", "dei", "del", "della", "den",
+    "der", "des", "di", "do", "dos", "du", "e", "el", "frau", "fru", "herr", "het", "ibn", "la", "las", "le",
+    "los", "mac", "miss", "mr", "mrs", "ms", "och", "op", "prof", "sir", "t", "ten", "ter", "van", "vom",
+    "von", "y", "zu", "zum", "zur",
+];
+/// What stands before a name and says nothing of who it is: titles, and what a person is to the writer.
+const TITLES: [&str; 66] = [
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "dr",
+    "prof",
+    "professor",
+    "sir",
+    "madam",
+    "lord",
+    "lady",
+    "herr",
+    "herrn",
+    "frau",
+    "fru",
+    "froken",
+    "hr",
+    "fr",
+    "m",
+    "mm",
+    "mme",
+    "mlle",
+    "monsieur",
+    "madame",
+    "sr",
+    "sra",
+    "srta",
+    "senor",
+    "senora",
+    "don",
+    "dona",
+    "sig",
+    "signor",
+    "signora",
+    "dott",
+    "pan",
+    "pani",
+    "panu",
+    "pana",
+    "rouva",
+    "herra",
+    "neiti",
+    "bay",
+    "bayan",
+    "dhr",
+    "mevr",
+    "mevrouw",
+    "meneer",
+    "customer",
+    "client",
+    "user",
+    "contact",
+    "kunde",
+    "kunden",
+    "kundin",
+    "kund",
+    "klant",
+    "klient",
+    "cliente",
+    "asiakas",
+    "familie",
+    "family",
+    "господин",
+    "госпожа",
+    "κυριοσ",
+    "κυρια",
+];
+
+/// Whether a folded word stands between names and is none.
+pub(super) fn is_particle(word: &[u8]) -> bool {
+    PARTICLES.iter().any(|particle| particle.as_bytes() == word)
+}
+
+pub(super) fn is_title(word: &[u8]) -> bool {
+    TITLES.iter().any(|title| title.as_bytes() == word) || word == "κ".as_bytes() || word == "г".as_bytes()
+}
+
+/// English words that are names of people, and words of other languages that stand in every text: SCOWL (Copyright 2000-2016
+/// Kevin Atkinson) as far as they are names of the United States census of 1990, and stopwords-iso (MIT, Copyright 2016 Gene
+/// Diaz). What may be done with them is in `LICENSE-WORDS`.
+static WORDS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| include_str!("words_of_languages.txt").lines().collect());
+
+/// Whether a folded name is also a word.
+pub(super) fn is_also_word(name: &str) -> bool {
+    WORDS.binary_search(&name).is_ok()
+}
+
+/// Whether a folded name says nothing alone.
+pub(super) fn is_weak(name: &str) -> bool {
+    name.chars().count() <= 4 || is_common(name) || is_also_word(name)
+}
+
+/// `mueller` and `muller` are one name.
+pub(super) fn collapsed(word: &str) -> String {
+    let short = word.replace("ae", "a").replace("oe", "o").replace("ue", "u").replace("aa", "a");
+    if short.chars().count() < 3 { word.to_owned() } else { short }
+}
+
+/// As it is typed where a keyboard has no such letters.
+fn spelled_out(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() + 4);
+    for c in value.chars() {
+        match c {
+            'ä' | 'Ä' | 'æ' | 'Æ' => text.push_str("ae"),
+            'ö' | 'Ö' | 'ø' | 'Ø' => text.push_str("oe"),
+            'ü' | 'Ü' => text.push_str("ue"),
+            'å' | 'Å' => text.push_str("aa"),
+            c => text.push(c),
+        }
+    }
+    folded(&text)
+}
+
+/// A value folded, in each of its spellings.
+pub(super) fn spellings(value: &str) -> Vec<String> {
+    use unicode_normalization::UnicodeNormalization as _;
+
+    let composed: String = value.nfc().collect();
+    let mut list = vec![folded(value), spelled_out(&composed)];
+    for short in list.clone().iter().map(|text| words(text).map(collapsed).collect::<Vec<_>>().join(" ")) {
+        list.push(short);
+    }
+    list.sort();
+    list.dedup();
+    list.retain(|text| !text.trim().is_empty());
+    list
+}
+
+/// Vowels that may be written out, at most.
+const MOST_VOWELS: usize = 5;
+
+/// What a name that was stored without marks can be where they are written out: `muller` as `mueller`.
+pub(super) fn written_out(name: &str) -> Vec<String> {
+    if !name.is_ascii() {
+        return Vec::new();
+    }
+    let vowels = name.char_indices().filter(|(_, c)| matches!(c, 'a' | 'o' | 'u')).take(MOST_VOWELS);
+    let mut list: Vec<String> = Vec::new();
+    for (at, vowel) in vowels {
+        let (before, behind) = (name.get(..=at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default());
+        list.push(format!("{before}e{behind}"));
+        if vowel == 'a' {
+            list.push(format!("{before}a{behind}"));
+        }
+    }
+    list
+}

@@ -1,0 +1,125 @@
+//! Names in scripts that put no spaces between words: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
+//!
+//! A name is looked for at every letter. In Korean a case ending follows without a space.
+
+use std::collections::HashMap;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::fold::folded;
+
+/// Names of one person that are looked for side by side.
+const MOST_NAMES: usize = 8;
+/// Letters of a name that is a given name and a surname written as one.
+const FULL: usize = 3;
+
+/// A name as it is looked for.
+pub(super) struct Form {
+    pub(super) people: Vec<u32>,
+    pub(super) name: Option<u32>,
+    pub(super) is_certain: bool,
+}
+
+/// Names, and how long they are by their first letter.
+#[derive(Default)]
+pub(super) struct Unspaced {
+    forms: HashMap<Box<[u8]>, Form>,
+    lengths: HashMap<char, Vec<usize>>,
+}
+
+/// Whether words of this letter's script stand without spaces.
+pub(super) fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0E00..=0x0EFF | 0x1000..=0x11FF | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7A3
+        | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
+}
+
+impl Unspaced {
+    pub(super) fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// The parts of a name that count as names of their own: a surname and a given name written as one.
+    pub(super) fn parts(token: &str) -> Vec<String> {
+        let letters: Vec<char> = token.nfc().collect();
+        let text = |letters: &[char]| letters.iter().collect::<String>();
+        match letters.as_slice() {
+            [_, given @ ..] if given.len() == 2 => vec![text(given)],
+            [a, b, c, d] => vec![text(&[*a, *b]), text(&[*c, *d])],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Adds a name. A single letter is looked for beside the other names only.
+    pub(super) fn add(&mut self, person: u32, token: &str, name: u32, is_part: bool) {
+        let letters = token.nfc().count();
+        if letters >= 2 {
+            self.insert(person, token, Some(name), letters >= FULL && !is_part);
+        }
+    }
+
+    /// The names of one person side by side, in both orders.
+    pub(super) fn join(&mut self, person: u32, names: &[String]) {
+        let few = names.get(..names.len().min(MOST_NAMES)).unwrap_or_default();
+        for (n, one) in few.iter().enumerate() {
+            for other in few.iter().skip(n + 1) {
+                let is_certain = one.nfc().count() + other.nfc().count() >= FULL;
+                for (first, second) in [(one, other), (other, one)] {
+                    self.insert(person, &format!("{first}{second}"), None, is_certain);
+                    self.insert(person, &format!("{first} {second}"), None, is_certain);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, person: u32, token: &str, name: Option<u32>, is_certain: bool) {
+        let text = folded(token);
+        let Some(first) = text.chars().next() else { return };
+        let lengths = self.lengths.entry(first).or_default();
+        if !lengths.contains(&text.len()) {
+            lengths.push(text.len());
+        }
+        let form = self.forms.entry(text.into_bytes().into()).or_insert_with(|| Form {
+            people: Vec::new(),
+            name,
+            is_certain,
+        });
+        form.is_certain |= is_certain;
+        form.name = form.name.or(name);
+        if form.people.last() != Some(&person) {
+            form.people.push(person);
+        }
+    }
+
+    /// Tells of every name in a folded text: which, and from where to where.
+    pub(super) fn find<'m>(&'m self, text: &[u8], mut tell: impl FnMut(&'m Form, usize, usize)) {
+        if self.forms.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        while let Some(byte) = text.get(at).copied() {
+            // These scripts take three bytes and more.
+            if byte < 0xE0 {
+                at += 1;
+                continue;
+            }
+            let len = if byte < 0xF0 { 3 } else { 4 };
+            let letter = text.get(at..at + len).and_then(|letter| std::str::from_utf8(letter).ok());
+            let lengths = letter.and_then(|letter| self.lengths.get(&letter.chars().next()?));
+            for length in lengths.into_iter().flatten() {
+                let end = at + length;
+                let form = text.get(at..end).and_then(|name| self.forms.get(name));
+                if let Some(form) = form.filter(|_| !goes_on(text, end)) {
+                    tell(form, at, end);
+                }
+            }
+            at += len;
+        }
+    }
+}
+
+/// Whether the last syllable goes on: Korean is folded into its sounds, and one more sound makes another syllable.
+fn goes_on(text: &[u8], at: usize) -> bool {
+    let letter = text.get(at..at + 3).and_then(|letter| std::str::from_utf8(letter).ok());
+    letter.is_some_and(|letter| letter.starts_with(|c| matches!(c, '\u{11a8}'..='\u{11ff}')))
+}

@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use relinquish::engine::{SweepEnd, SweepEvent, SweepPlace};
 use relinquish::plan::{Authority, Limits, StandingApproval};
 use relinquish::policy::Trigger;
-use relinquish::{Asked, CustomerId, Error, Outcome, Planned};
+use relinquish::{Approval, Asked, CustomerId, Error, Outcome, Planned};
 
 use super::sweeping::{Shop, Told, day, invoices, now};
 use crate::hosts::ResumeAll as _;
@@ -90,6 +90,30 @@ async fn what_a_duty_has_released_is_found_long_after_the_erasure() {
     assert_eq!(kept(), 0);
     let told = Told::of(engine.sweep(shop.standing(&engine, wide()))).await;
     assert_eq!(told.counts.unwrap().nothing, 2, "nobody is treated twice");
+}
+
+/// No trigger applies to a customer who asked and never cancelled. Only the ledger knows that a duty deferred something.
+#[tokio::test]
+async fn what_a_duty_has_released_of_a_request_is_found_where_no_trigger_applies() {
+    let shop = Shop::new([None, None]);
+    shop.sql(&invoices([(1, 1_000)]));
+    let engine = shop.engine("one");
+    let plan = crate::hosts::plan(&engine, &"1".into(), &Asked::request()).await;
+    let (digest, hour) = (plan.digest(), TimeDelta::hours(1));
+    let approval = Approval::new("operator-7", ["north".into()], digest, now(), hour);
+    let outcome = engine.erase(plan.approve(approval).unwrap()).await.unwrap();
+    assert!(outcome.certificate().is_some(), "{outcome}");
+    let told = Told::of(engine.survey_all()).await;
+    assert_eq!(
+        (told.due.len(), told.not_yet.len()),
+        (0, 1),
+        "the day on which the invoice is free: {told:?}"
+    );
+    shop.clock.turn(TimeDelta::days(200));
+    let told = Told::of(engine.sweep(shop.standing(&engine, wide()))).await;
+    assert_eq!(told.closed, [1], "{told:?}");
+    let told = Told::of(engine.sweep(shop.standing(&engine, wide()))).await;
+    assert_eq!(told.counts.unwrap().nothing, 2);
 }
 
 #[tokio::test]

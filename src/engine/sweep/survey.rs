@@ -93,7 +93,9 @@ impl Driver {
 
     async fn page(&self, after: Option<Cursor>) -> Result<Page, Error> {
         let parts = &self.engine.parts;
-        Ok(parts.store.page(&PageRequest::new(parts.batch).after(after)).await?)
+        let mut page = parts.store.page(&PageRequest::new(parts.batch).after(after)).await?;
+        self.engine.add_holds(&mut page.customers).await?;
+        Ok(page)
     }
 
     /// Whether the ledger has cases of which duties deferred something.

@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use futures_util::StreamExt as _;
-use relinquish::engine::{SweepEnd, SweepEvent, SweepPlace};
+use relinquish::customer::HoldGround;
+use relinquish::engine::{NewHold, SweepEnd, SweepEvent, SweepPlace};
 use relinquish::plan::{Authority, Limits, StandingApproval};
 use relinquish::policy::Trigger;
 use relinquish::{Approval, Asked, CustomerId, Error, Outcome, Planned};
@@ -357,4 +358,21 @@ async fn a_worker_sweeps_every_day_under_a_standing_approval() {
     assert!(matches!(worker.turn().await, Err(Error::Approval(_))));
     assert_eq!(swept(&mut worker).await, (0, 0));
     assert!(shop.named().contains(&9));
+}
+
+/// A hold that an operator placed is seen by the survey, and the customer is told as blocked and overdue.
+#[tokio::test]
+async fn whom_an_operator_holds_is_told_as_blocked() {
+    let shop = Shop::new([Some(100), Some(101), Some(10)]);
+    let engine = shop.engine("one");
+    let by = Authority::new("operator-7", ["north".into(), "south".into()]);
+    let hold = NewHold::on_customer("1", HoldGround::LegalClaim, "file-7".parse().unwrap());
+    let hold = engine.place_hold(&hold, &by).await.unwrap();
+    let told = Told::of(engine.sweep(shop.standing(&engine, wide()))).await;
+    assert_eq!((told.due, told.closed), (vec![2], vec![2]));
+    assert_eq!(told.blocked, [(1, Some(day(100) + TimeDelta::days(90)))]);
+    assert_eq!(shop.named(), [1, 3]);
+    engine.lift_hold(&hold.id, &by).await.unwrap();
+    let told = Told::of(engine.sweep(shop.standing(&engine, wide()))).await;
+    assert_eq!((told.closed, told.blocked), (vec![1], Vec::new()));
 }

@@ -148,7 +148,7 @@ impl Reviewed {
     }
 
     /// The same approval for another plan of the review.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn of_plan(&self, plan: Digest) -> Self {
         Self { plan, approval: self.approval.clone() }
     }

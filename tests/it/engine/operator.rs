@@ -890,7 +890,7 @@ fn after_a_restore_the_replay_is_shown_and_goes_under_its_digest() {
         command.arg(&shop.map).arg("--policy").arg(&shop.policy).args(["--ledger", "ledger.sqlite"]);
         Ran::of(command.args(arguments))
     };
-    run(&[]).fails("the database has no mark of the ledger; say when the backup was made");
+    run(&[]).fails("the database has no mark of the ledger; say with --since when the backup was made");
     let since = ["--since", "2000-01-01T00:00:00Z"];
     let shown = run(&since).ends(0);
     assert!(shown.out.contains("1 customer to erase again"), "{}", shown.out);

@@ -64,7 +64,7 @@ impl Frame {
             format!("SELECT id, kind, channel, received_at, customer, address FROM {}", dialect.table(INBOX));
         let sql = format!("{select} WHERE id > {} ORDER BY id LIMIT {limit}", dialect.parameter(1));
         // A session may carry the statement out to prepare it, so it has no parameter.
-        match transaction.prepare(&format!("{select} WHERE 1 = 0")) {
+        match transaction.prepare(&format!("{select} LIMIT 0")) {
             Err(Fault::Other(_)) => return Ok(Err(NoTable)),
             other => other?,
         }

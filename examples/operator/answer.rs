@@ -220,6 +220,10 @@ pub(crate) enum Failure {
     /// A ledger was asked for that is not there.
     #[error("there is no ledger {}; check the path, the first erasure makes the ledger", .file.display())]
     NoLedger { file: PathBuf },
+    /// A proof of the ledger that cannot be had.
+    #[cfg(feature = "checkpoints")]
+    #[error("{}", .file.display())]
+    Proof { file: PathBuf, source: relinquish::ledger::proof::ProofError },
     /// The keys of the ledger.
     #[error(transparent)]
     Keys(#[from] KeyRingError),

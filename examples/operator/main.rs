@@ -39,6 +39,8 @@
 //! cargo run --example operator -- request list --database … --map … --policy … --ledger ledger.sqlite --near-deadline 7
 //! cargo run --example operator -- worker --database … --map … --policy … --ledger ledger.sqlite --once
 //! cargo run --example operator -- status --ledger ledger.sqlite --overdue
+//! cargo run --features checkpoints --example operator -- ledger signer --out ledger.signer --name erasures.example.com
+//! cargo run --features checkpoints --example operator -- ledger checkpoint --ledger ledger.sqlite --signer ledger.signer
 //! ```
 //!
 //! `survey` writes who is due for a person to check, `approve` binds the digest of what is left, and `run` erases exactly that.
@@ -64,6 +66,8 @@ mod commands;
 mod expiry;
 mod holds;
 mod opening;
+#[cfg(feature = "checkpoints")]
+mod proof;
 mod replay;
 mod requests;
 mod sweep;
@@ -136,6 +140,9 @@ enum Command {
     Stop(holds::StopArgs),
     /// Free the database's files of the old bytes; for after a run
     Scrub(commands::ScrubArgs),
+    /// Prove that nobody has changed the ledger: keys, checkpoints, exports, certificates
+    #[cfg(feature = "checkpoints")]
+    Ledger(proof::LedgerArgs),
 }
 
 fn main() -> ExitCode {
@@ -176,6 +183,8 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Health(args) => requests::health(args).await,
             Command::Stop(args) => holds::stop(args).await,
             Command::Scrub(args) => commands::scrub(args).await,
+            #[cfg(feature = "checkpoints")]
+            Command::Ledger(args) => proof::ledger(args).await,
         }
     })
 }

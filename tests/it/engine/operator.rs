@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+#[cfg(feature = "checkpoints")]
+use relinquish::ledger::proof::{Checkpoint, ProvenCertificate, verify_export};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -93,6 +95,9 @@ pub(super) fn binary() -> &'static Path {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(root).args(["build", "--example", "operator", "--target-dir"]);
         cargo.arg(profile.parent().unwrap());
+        if cfg!(feature = "checkpoints") {
+            cargo.args(["--features", "checkpoints"]);
+        }
         if profile.ends_with("release") {
             cargo.arg("--release");
         }
@@ -911,4 +916,42 @@ fn the_schema_is_printed_as_it_is_shipped() {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/schema/{of}.schema.json"));
         assert!(operator(["schema", "--of", of]).ends(0).out == fs::read_to_string(shipped).unwrap(), "{of}");
     }
+}
+
+/// A checkpoint, an export and a certificate from the command line, and a ledger that somebody has changed since.
+#[test]
+#[cfg(feature = "checkpoints")]
+fn the_ledger_is_proved_on_the_command_line() {
+    let shop = Shop::new();
+    let erased = shop.erase("1", &shop.digest("1")).ends(0).json();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(binary());
+        Ran::of(command.current_dir(shop.folder.path()).arg("ledger").args(arguments))
+    };
+    let signer = ["signer", "--out", "ledger.signer", "--name", "erasures.example.com"];
+    let key = run(&signer).ends(0).out.trim().to_owned();
+    run(&signer).fails("ledger.signer: ledger.signer exists already; name another file, or open this one");
+    let checkpoint = ["checkpoint", "--ledger", "ledger.sqlite", "--signer", "ledger.signer"];
+    let text = run(&checkpoint).ends(0).out;
+    assert!(text.starts_with("erasures.example.com\n2\n"), "{text}");
+    std::fs::write(shop.folder.path().join("held"), &text).unwrap();
+    run(&[&checkpoint[..], &["--after", "held"]].concat()).ends(0);
+    run(&["export", "--ledger", "ledger.sqlite", "--out", "export"]).ends(0);
+    let export = std::fs::read(shop.folder.path().join("export")).unwrap();
+    let held = Checkpoint::read(&text, &key.parse().unwrap()).unwrap();
+    assert_eq!(verify_export(export.as_slice(), &held).unwrap().entries, 2);
+    let case = erased["case"].as_str().unwrap();
+    let certificate =
+        ["certificate", "--ledger", "ledger.sqlite", "--case", case, "--checkpoint", "held", "--key", &key];
+    let proven = run(&certificate).ends(0).out;
+    ProvenCertificate::verify(&proven, &key.parse().unwrap()).unwrap();
+    let ledger = Connection::open(shop.folder.path().join("ledger.sqlite")).unwrap();
+    ledger
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; DROP TRIGGER entry_stays; DELETE FROM tree WHERE seq = 2; DELETE FROM entry WHERE seq = 2",
+        )
+        .unwrap();
+    drop(ledger);
+    run(&[&checkpoint[..], &["--after", "held"]].concat())
+        .fails("the ledger ends with entry 1, and the checkpoint covers 2");
 }

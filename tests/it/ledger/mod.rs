@@ -1,6 +1,7 @@
 //! The ledger, its formats, the keys, and what lingers in backups.
 
 pub(crate) mod backups;
+#[cfg(feature = "checkpoints")]
 mod checkpoints;
 pub(crate) mod formats;
 pub(crate) mod keys;

@@ -47,6 +47,7 @@ async fn the_examples_own() {
 
 mod holds;
 mod requests;
+#[cfg(feature = "checkpoints")]
 pub(super) mod tree;
 
 pub(super) const CAUGHT: &[Law] = &[

@@ -23,6 +23,7 @@ pub(crate) struct LedgerArgs {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in each run")]
 enum What {
     /// Make a key for checkpoints, once; prints the public key
     Signer {

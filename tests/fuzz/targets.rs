@@ -1,5 +1,6 @@
 //! What is fuzzed, and what has to hold.
 
+use std::cmp::Ordering;
 use std::sync::OnceLock;
 
 use fastrand::Rng;
@@ -191,7 +192,8 @@ fn each_text(document: &Value, tell: &mut impl FnMut(&str)) {
     }
 }
 
-/// People are taken out of every text of a document, and of nothing else; it stays a document, and once is enough.
+/// People are taken out of every text and every number of a document, and of nothing else; it stays a document, no member is
+/// lost, and once is enough.
 fn try_redact(text: &str, parsed: Option<&Value>, pointer: &Pointer) -> Result<(), String> {
     let said = |error: relinquish::anonymise::json::NotJson| format!("JSON is not redacted: {error}");
     let Some(less) = redact(text, pointer, people(), "[x]").map_err(said)? else { return Ok(()) };
@@ -208,16 +210,35 @@ fn try_redact(text: &str, parsed: Option<&Value>, pointer: &Pointer) -> Result<(
     }
     let shape = |document: &Value| {
         let (mut texts, mut rest) = (0, document.clone());
-        each_text(document, &mut |_| texts += 1);
+        spell_numbers(&mut rest);
+        each_text(&rest, &mut |_| texts += 1);
         blank_texts(&mut rest);
         (texts, rest)
     };
-    // Two members may have the same name once it is replaced, and of these a reader takes the last.
-    let renamed = shape(&after).0 < shape(before).0;
-    if !renamed && shape(&after) != shape(before) {
-        return Err(format!("{pointer}: something else than a text has changed"));
+    let (before, after) = (shape(before), shape(&after));
+    // Of two members with the same name a reader takes the last. They may have different names afterwards.
+    match after.0.cmp(&before.0) {
+        Ordering::Less => Err(format!("{pointer}: a member or a text is lost")),
+        Ordering::Equal if after != before => {
+            Err(format!("{pointer}: something else than a text has changed"))
+        }
+        Ordering::Equal | Ordering::Greater => Ok(()),
     }
-    Ok(())
+}
+
+/// Numbers that are somebody's as texts, which they become.
+fn spell_numbers(document: &mut Value) {
+    match document {
+        Value::Number(number) => {
+            let spelled = number.to_string();
+            if people().redact(&spelled, "").text.is_some() {
+                *document = Value::String(spelled);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(spell_numbers),
+        Value::Object(table) => table.values_mut().for_each(spell_numbers),
+        _ => {}
+    }
 }
 
 /// Without its texts, and the members of an object in an order that does not depend on their names.

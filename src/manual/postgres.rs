@@ -71,7 +71,7 @@
 //! * [`open`](crate::PostgresLedger::open) makes the schema and its tables, and brings a ledger of an earlier release to
 //!   the format of this one. For that the role needs `CREATE` on the database, or a schema that it owns. Processes that
 //!   start at the same time wait for each other.
-//! * A case book call is one transaction of a constant number of statements. A worker claims cases with
+//! * A case book call is one transaction. The number of its statements does not grow with the cases. A worker claims cases with
 //!   `FOR UPDATE SKIP LOCKED`, so that workers do not wait for each other's cases. Leases run by the server's clock.
 //! * One row holds the number of the last entry. A transaction that appends entries locks that row until it ends, so numbers
 //!   have no gaps, also after a crash.

@@ -182,7 +182,8 @@ impl Prefix {
     }
 }
 
-/// Whether a number can end here: letters may stand behind, as in `0018x12`, but not digits, and not more of a code such as `18f3`.
+/// Whether a number can end here. A label and an extension may follow, as in `0018x12`. A digit may not follow, and neither may the
+/// rest of a code, as in `18f3`.
 fn ends(text: &[u8], end: usize) -> bool {
     let behind = text.get(end..).unwrap_or_default();
     if behind.first().is_some_and(u8::is_ascii_digit) {

@@ -34,7 +34,8 @@ mod tree;
 /// customers: a restore that brings customers back must not take away the proof that they were erased.
 ///
 /// The host makes the pool, with the TLS that it wants. Each call takes a connection from the pool and gives it back.
-/// A call is one transaction with a constant number of statements, however many cases it is about.
+/// A call is one transaction. The number of its statements does not grow with the number of cases, only with the number of
+/// different treatments among them.
 ///
 /// ```no_run
 /// use deadpool_postgres::tokio_postgres::NoTls;

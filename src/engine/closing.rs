@@ -126,6 +126,9 @@ impl Engine {
             Some(Before::Records { uncertain, keeping }) => (uncertain.clone(), keeping.clone()),
             Some(Before::Status { .. }) | None => Default::default(),
         };
+        let found = verified.kept_in_all();
+        verified.kept = found;
+        verified.kept_fields.clear();
         for (class, before) in &keeping {
             let kept = verified.kept.entry(class.clone()).or_default();
             if kept.rows < before.rows {

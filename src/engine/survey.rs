@@ -273,7 +273,8 @@ impl Engine {
             name: rules.treatment.clone(),
             treatment: rules.treatment_digest,
             anything_left: true,
-            rest: (!result.deferred.is_empty()).then(|| Rest {
+            // A tombstone may be needed by a kept record of another customer, and then nothing here is deferred.
+            rest: (!result.deferred.is_empty() || !result.tombstones.is_empty()).then(|| Rest {
                 from: from.filter(|_| is_same_policy),
                 archived: result.deactivation != DeactivationOutcome::Unsupported,
                 anything_left: true,

@@ -17,7 +17,7 @@ use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, StoreError};
-use crate::treatment::{Signs, Tally, Treatment, knowing};
+use crate::treatment::{Signs, Treatment, knowing};
 
 /// The maximum number of parts for one customer's records before the case is left to a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
@@ -181,9 +181,11 @@ impl Engine {
         };
         for run in uncounted {
             match answers.next() {
-                Some(Ok(Tally { uncertain, kept, .. })) => {
-                    let keeps = by_value && kept.values().any(|kept| kept.rows > 0);
-                    let keeping = if keeps { kept } else { BTreeMap::new() };
+                Some(Ok(tally)) => {
+                    let keeping = if by_value { tally.kept_in_all() } else { BTreeMap::new() };
+                    let keeps = keeping.values().any(|kept| kept.rows > 0);
+                    let keeping = if keeps { keeping } else { BTreeMap::new() };
+                    let uncertain = tally.uncertain;
                     let is_nothing = uncertain.is_empty() && keeping.is_empty();
                     let before = (!is_nothing).then_some(Before::Records { uncertain, keeping });
                     run.note(begun(before))?;

@@ -359,6 +359,11 @@ impl Frame {
                     *tally.fields.entry(class.class.clone()).or_default() += counted.rows;
                 }
             }
+            for (n, kept) in self.count_kept_theirs(session, class, readings)? {
+                if let Some(tally) = tallies.get_mut(n) {
+                    tally.kept_fields.entry(class.class.clone()).or_default().and(&kept);
+                }
+            }
             let mentioned = match &class.mentioned {
                 Some(mentioned) => Self::count(session, &class.class, mentioned)?,
                 None => Vec::new(),
@@ -438,6 +443,24 @@ impl Frame {
             }
             let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
             all.extend(Self::count(session, &class.class, &elsewhere.over(is_picked))?);
+        }
+        Ok(all)
+    }
+
+    /// Rows of others that a duty keeps and in which fields belong to customers of the batch.
+    fn count_kept_theirs(
+        &self,
+        session: &mut dyn Session,
+        class: &ClassScript,
+        readings: &mut Readings<'_>,
+    ) -> Result<Vec<(usize, Kept)>, Trouble> {
+        let mut all = Vec::new();
+        for (elsewhere, fields) in &class.kept_theirs {
+            if readings.is_empty(elsewhere.from) {
+                continue;
+            }
+            let is_picked = self.pick(session, elsewhere.reads.as_ref(), elsewhere.from, readings)?;
+            all.extend(Self::kept(session, &class.class, &elsewhere.over(is_picked), fields)?);
         }
         Ok(all)
     }

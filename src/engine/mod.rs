@@ -340,7 +340,7 @@ impl EngineBuilder {
                 ));
             }
         }
-        if self.suppression.is_none() && policy.all().any(|effective| effective.suppression().is_some()) {
+        if self.suppression.is_none() && policy.suppresses() {
             problems.push(Problem::new(
                 "suppress",
                 "needs a suppression list",

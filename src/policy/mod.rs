@@ -374,6 +374,11 @@ impl Policy {
         self.requests_kept
     }
 
+    /// Whether identifiers of erased customers stay in the suppression list, for anybody.
+    pub fn suppresses(&self) -> bool {
+        self.all().any(|effective| effective.suppression().is_some())
+    }
+
     /// Who is responsible for the erasure of a class: the entry under `owners`, or else the one of `default`.
     pub fn owner(&self, class: &str) -> Option<&str> {
         self.owners.get(class).or_else(|| self.owners.get("default")).map(String::as_str)

@@ -17,6 +17,8 @@
 //! cargo run --example operator -- run --database … --map … --policy … --ledger ledger.sqlite --standing standing.json
 //! cargo run --example operator -- expire --database … --map … --policy … --tenant acme --ledger ledger.sqlite
 //! cargo run --example operator -- replay --database … --map … --policy … --ledger ledger.sqlite --since 2026-11-20T02:00:00Z
+//! cargo run --example operator -- suppressed --database … --map … --policy … --ledger ledger.sqlite --tenant acme \
+//!     --identifier email=maud@example.org
 //! cargo run --example operator -- impact --database … --map … --old policy.toml --new stricter.toml
 //! cargo run --example operator -- unreadable --database … --map … --policy …
 //! cargo run --example operator -- statement --database … --map … --policy … --lang sv
@@ -70,6 +72,7 @@ mod opening;
 mod proof;
 mod replay;
 mod requests;
+mod suppressed;
 mod sweep;
 mod words;
 
@@ -118,6 +121,8 @@ enum Command {
     Expire(expiry::ExpireArgs),
     /// After a restore: show who has to be erased again; with the digest of that replay, erase them
     Replay(replay::ReplayArgs),
+    /// Say whether identifiers belong to somebody who was erased, or take them out of the suppression list
+    Suppressed(suppressed::SuppressedArgs),
     /// Print the certificate of a closed case, as the ledger can prove it now
     Certificate(commands::CertificateArgs),
     /// List open cases, count closed ones
@@ -172,6 +177,7 @@ fn run(command: &Command) -> Result<Answer, Failure> {
             Command::Run(args) => sweep::run(args).await,
             Command::Expire(args) => expiry::expire(args).await,
             Command::Replay(args) => replay::replay(args).await,
+            Command::Suppressed(args) => suppressed::suppressed(args).await,
             Command::Certificate(args) => commands::certificate(args).await,
             Command::Status(args) => commands::status(args).await,
             Command::Resume(host) => commands::resume(host).await,

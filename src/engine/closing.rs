@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::run::{Run, Work, lost_case};
+use super::suppression::suppressing;
 use super::work::{ErasureWork, ExpiryWork, ProfileWork};
 use super::{Engine, Error, Outcome};
 use crate::backup::{BackupError, BackupRetention, Horizon};
@@ -123,7 +124,7 @@ impl Engine {
         let mut verified = run.work.verified.clone();
         let before = progress.step(&Step::Records).and_then(|step| step.before.as_ref());
         let (uncertain, keeping) = match before {
-            Some(Before::Records { uncertain, keeping }) => (uncertain.clone(), keeping.clone()),
+            Some(Before::Records { uncertain, keeping, suppress: _ }) => (uncertain.clone(), keeping.clone()),
             Some(Before::Status { .. }) | None => Default::default(),
         };
         let found = verified.kept_in_all();
@@ -305,6 +306,7 @@ impl Around<'_> {
                     ground: effective.triggers().get(&binding.trigger()).and_then(TriggerRule::ground),
                     guards: binding.guards().clone(),
                     duties: duties.map(|duty| (duty.name().to_owned(), RecordedDuty::from(duty))).collect(),
+                    suppressing: suppressing(policy, case, binding),
                     time_zone: effective.time_zone(),
                 }))
             }

@@ -32,8 +32,8 @@ use crate::document::{Problem, Problems, suggest};
 use crate::gateway::PaymentGatewayEraser;
 use crate::hex;
 use crate::ledger::{
-    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken, TokenOf,
-    WorkerId,
+    Certificate, Closing, Entry, EntryBody, Epoch, KeyRing, Lease, Ledger, Scrubbed, SubjectToken,
+    SuppressionList, TokenOf, WorkerId,
 };
 use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Holidays, Mandate};
 use crate::policy::{Effective, Policy, PolicyDocument};
@@ -64,6 +64,7 @@ mod reviewed;
 mod run;
 mod signs;
 mod steps;
+mod suppression;
 mod survey;
 mod sweep;
 mod tenants;
@@ -116,6 +117,7 @@ struct Parts {
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
     holidays: Holidays,
+    suppression: Option<suppression::Suppressor>,
     mark: Option<Arc<dyn KeepsMark>>,
     /// Whether this engine keeps the mark, and how far it has raised it.
     marking: Mutex<replay::Marking>,
@@ -156,6 +158,7 @@ pub struct EngineBuilder {
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
     holidays: Holidays,
+    suppression: Option<(Arc<dyn SuppressionList>, Arc<dyn KeyRing>)>,
     mark: Option<Arc<dyn KeepsMark>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -215,6 +218,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn holidays(mut self, holidays: Holidays) -> Self {
         self.holidays = holidays;
+        self
+    }
+
+    /// Sets the suppression list, and the key ring for its tokens, for policies that
+    /// [suppress](crate::policy#suppression) identifiers. The ledger can be the list. The key ring must not have a key of
+    /// the ledger's ring, so that it can be destroyed by itself.
+    #[must_use]
+    pub fn suppression(mut self, list: impl SuppressionList, keys: impl KeyRing) -> Self {
+        self.suppression = Some((Arc::new(list), Arc::new(keys)));
         self
     }
 
@@ -328,6 +340,13 @@ impl EngineBuilder {
                 ));
             }
         }
+        if self.suppression.is_none() && policy.suppresses() {
+            problems.push(Problem::new(
+                "suppress",
+                "needs a suppression list",
+                "give EngineBuilder::suppression one, such as the ledger, and a key ring of its own",
+            ));
+        }
         Problems::none_or(problems)?;
         Ok(Engine {
             parts: Arc::new(Parts {
@@ -341,6 +360,7 @@ impl EngineBuilder {
                 ownerless: self.ownerless,
                 inbox: self.inbox,
                 holidays: self.holidays,
+                suppression: self.suppression.map(suppression::Suppressor::new),
                 mark: self.mark,
                 marking: Mutex::default(),
                 clock: self.clock,
@@ -376,6 +396,7 @@ impl Engine {
             ownerless: None,
             inbox: None,
             holidays: Holidays::default(),
+            suppression: None,
             mark: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

@@ -18,7 +18,9 @@ use crate::gateway::{GatewayAnswer, GatewayOutcome};
 use crate::plan::{
     CaseId, ExpiryOf, GuardFinding, MandateKind, OperatorId, ReasonCode, RecordsOf, Step, Tombstones,
 };
-use crate::policy::{Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Trigger};
+use crate::policy::{
+    Duty, ErasureGround, Ground, Guard, Period, PrivacyLaw, StartRule, Suppressing, Trigger,
+};
 use crate::store::{Census, Otherwise};
 use crate::treatment::{TreatmentName, Uncertain};
 
@@ -360,6 +362,9 @@ pub struct ErasureRules {
     /// The duties in force, by their names in the policy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub duties: BTreeMap<String, RecordedDuty>,
+    /// What stays in the suppression list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressing: Option<Suppressing>,
     /// The time zone in which days are counted.
     pub time_zone: TimeZone,
 }

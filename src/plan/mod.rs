@@ -17,7 +17,7 @@ use crate::data_map::{
 };
 use crate::digest::Digest;
 use crate::name::open_name;
-use crate::policy::{Policy, Trigger};
+use crate::policy::{Policy, Suppressing, Trigger};
 use crate::treatment::{ClassTreatment, GatewayAction, Lead, RecordAction, SmallestGroup, Tally, Treatment};
 use crate::words::plural;
 
@@ -121,6 +121,7 @@ pub struct Plan {
     links: Vec<Lead>,
     no_deactivation: Option<String>,
     links_cut: LinksCut,
+    suppressing: Option<Suppressing>,
     not_covered: Vec<NotCovered>,
     planned_at: DateTime<Utc>,
 }
@@ -156,6 +157,7 @@ impl Plan {
                 DeactivationSupport::None { reason } => Some(reason.clone()),
             },
             links_cut: links_cut(map, treatment),
+            suppressing: effective.suppressing(&due.treatment, planned_at).filter(|_| !due.is_deferred()),
             not_covered: map.unmapped().iter().chain(treatment.not_covered()).cloned().collect(),
             planned_at,
         })
@@ -236,6 +238,12 @@ impl Plan {
         &self.tombstones
     }
 
+    /// What stays in the suppression list if the plan is carried out today. `None`: nothing does. The policy's digest covers
+    /// the rule.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.suppressing.as_ref()
+    }
+
     /// What still leads to the person afterwards. If there is anything, the honest word is *pseudonymised*.
     pub fn links(&self) -> &[Lead] {
         &self.links
@@ -313,6 +321,7 @@ impl Plan {
             "deactivation": self.no_deactivation.as_ref().map_or_else(
                 || "supported".to_owned(), |reason| format!("none: {reason}")),
             "outcome": self.outcome(),
+            "suppressing": self.suppressing,
             "links": self.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "links_cut": self.links_cut.cut,
             "links_handed_over": self.links_cut.handed_over,
@@ -520,6 +529,9 @@ impl fmt::Display for Plan {
         if !self.links().is_empty() {
             let links: Vec<String> = self.links.iter().map(ToString::to_string).collect();
             write!(f, ", because these stay: {}", links.join(", "))?;
+        }
+        if let Some(suppressing) = &self.suppressing {
+            write!(f, "\n  suppressed: {suppressing}")?;
         }
         for what in &self.not_covered {
             write!(f, "\n  not covered: {what}")?;

@@ -88,6 +88,7 @@ pub fn schema() -> Json {
             "expire": { "type": "object", "additionalProperties": { "oneOf": expire_rules() } },
             "privacy_law": { "enum": PrivacyLaw::ALL.map(PrivacyLaw::as_str) },
             "limits": { "type": "object", "additionalProperties": limit_rule() },
+            "suppress": suppress_rule(),
             "blast_radius": blast_radius(),
             "words": object(
                 &[("names", json!({ "$ref": "#/$defs/words_of" })), ("texts", json!({ "$ref": "#/$defs/words_of" }))],
@@ -117,6 +118,10 @@ fn tenant_properties() -> Map<String, Json> {
         ("fiscal_year_ends", "The last day of every fiscal year, as month and day"),
         ("privacy_law", "The data protection law of the controller, for letters"),
         ("limits", "Record classes that may be kept at most so long"),
+        (
+            "suppress",
+            "Identifiers of erased customers that stay as keyed tokens, so that no importer brings anybody back",
+        ),
         ("blast_radius", "How many customers one run may hit before it stops and asks"),
     ];
     let sweep = "The switch: false means that nothing is ever erased without a request";
@@ -213,6 +218,13 @@ fn limit_rule() -> Json {
     ];
     let off = json!({ "const": "off" });
     json!({ "oneOf": [off, object(&rules, &["classes", "from", "at_most", "law"])] })
+}
+
+fn suppress_rule() -> Json {
+    let texts = json!({ "$ref": "#/$defs/texts" });
+    let rules =
+        [("kinds", texts.clone()), ("treatments", texts), ("for", json!({ "$ref": "#/$defs/period" }))];
+    json!({ "oneOf": [json!({ "const": "off" }), object(&rules, &["kinds", "treatments", "for"])] })
 }
 
 /// The kinds of expiry: by age, when the last duty ends, or because the owner is gone. The last one can be combined

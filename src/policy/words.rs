@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{After, Effective, GuardRule};
-use crate::data_map::DataMap;
+use super::{After, Effective, GuardRule, Suppression};
+use crate::data_map::{DataMap, Kind};
 use crate::document::{Reader, key};
 use crate::treatment::{ClassTreatment, GatewayAction, RecordAction, Tombstone, Treatment};
 
@@ -203,6 +203,9 @@ impl Needed {
             self.fields
                 .extend(limit.classes().iter().map(|class| (class.to_string(), limit.from().to_string())));
         }
+        let kinds = effective.suppression().into_iter().flat_map(Suppression::kinds);
+        let own = kinds.filter(|kind| matches!(kind, Kind::Custom(_)));
+        self.names.extend(own.map(ToString::to_string));
         for treatment in effective.treatments().values() {
             self.add_treatment(treatment);
         }

@@ -13,6 +13,7 @@ mod key_ring;
 mod ledger;
 mod repository;
 mod store;
+mod suppression;
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

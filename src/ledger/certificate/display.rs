@@ -58,6 +58,9 @@ impl fmt::Display for Certificate {
                 writeln!(f, "  mentions   in {class}.{field} {}", not_certain(*count))?;
             }
         }
+        if let Some(suppressing) = self.suppressing() {
+            writeln!(f, "  suppressed {suppressing}")?;
+        }
         for backup in self.backups() {
             writeln!(f, "  backups    {} may hold the old data {}", backup.backups, backup.horizon)?;
         }

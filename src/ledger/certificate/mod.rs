@@ -18,7 +18,7 @@ use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
 use crate::gateway::GatewayOutcome;
 use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, links_of};
-use crate::policy::{ErasureGround, Guard, PrivacyLaw, Trigger};
+use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
     ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
@@ -322,6 +322,11 @@ impl Certificate {
         &self.under().backups
     }
 
+    /// What stays in the suppression list, so that no importer brings the person back. `None`: nothing does.
+    pub fn suppressing(&self) -> Option<&Suppressing> {
+        self.rules.suppressing.as_ref()
+    }
+
     /// Whether old bytes may remain in the store's files.
     pub fn file_slack(&self) -> FileSlack {
         self.file_slack
@@ -373,6 +378,7 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("waived", &waived.collect::<Vec<_>>())?;
         map.serialize_entry("verified", &self.verified())?;
+        map.serialize_entry("suppressing", &self.suppressing())?;
         map.serialize_entry("uncertain_mentions", self.uncertain())?;
         map.serialize_entry("backups", self.backups())?;
         map.serialize_entry("file_slack", &self.file_slack)?;

@@ -87,6 +87,7 @@ impl Certificate {
             uncertain: self.uncertain().values().flat_map(BTreeMap::values).sum(),
             not_covered: self.not_covered().into_iter().cloned().collect(),
             backups: self.backups().iter().map(|backup| lingering(&backup.horizon)).collect(),
+            suppressing: self.suppressing().cloned(),
             old_bytes: self.file_slack == FileSlack::Pending,
         }
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::data_map::{ClassName, FieldName, NotCovered, UnreachedRows};
 use crate::plan::Tombstones;
-use crate::policy::{Ground, Trigger};
+use crate::policy::{Ground, Suppressing, Trigger};
 use crate::treatment::{Lead, RecordAction, Residue};
 
 /// Confirms an erasure: what was done, what is kept and why, what it does not cover, and the remedies. In the part that
@@ -59,6 +59,11 @@ pub fn confirmation(
     let backups = if told.backups.is_empty() { vec![head.backups] } else { told.backups.clone() };
     for lingering in backups {
         writer.backups(lingering);
+    }
+    if let Some(Suppressing { kinds, until }) = &told.suppressing {
+        let (kinds, date) = (writer.identifiers(kinds)?, writer.date(*until));
+        let text = fill(words.suppressed, &[("kinds", &kinds), ("date", &date)]);
+        writer.paragraph(Fact::Suppressed(*until), text);
     }
     if told.old_bytes {
         writer.paragraph(Fact::OldBytes, words.old_bytes);

@@ -5,6 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use super::law::parts;
 use super::words::{LawWords, TriggerWords, Words, listed};
 use crate::customer::HoldKind;
+use crate::data_map::Kind;
 use crate::policy::{Guard, Period, PrivacyLaw, StartRule, Trigger};
 
 fn date(date: NaiveDate) -> String {
@@ -174,6 +175,20 @@ const FADP: LawWords = LawWords {
                             schweiziska dataskyddslagen).",
 };
 
+fn identifier(kind: &Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Email => "e-postadresser",
+        Kind::Phone => "telefonnummer",
+        Kind::Username => "användarnamn",
+        Kind::NationalId => "personnummer",
+        Kind::TaxId => "skattenummer",
+        Kind::BankAccount => "bankkonton",
+        Kind::PaymentProfile => "profiler hos betaltjänster",
+        Kind::CustomerNumber => "kundnummer",
+        _ => return None,
+    })
+}
+
 pub(super) const WORDS: Words = Words {
     date_format: date,
     period,
@@ -182,6 +197,7 @@ pub(super) const WORDS: Words = Words {
     ground,
     guard,
     trigger,
+    identifier,
     and: " och ",
 
     date: "Datum: {date}",
@@ -263,6 +279,12 @@ pub(super) const WORDS: Words = Words {
     unsearchable: "texter under {what} som inte kan genomsökas efter dig (antal: {n})",
     unreadable: "uppgifter under {what} vars datum inte kan läsas (antal: {n})",
     something_else: "{what}",
+    suppressed: "För att inga uppgifter om dig ska komma tillbaka till oss av misstag från en annan källa sparar vi en kod för var och en av dessa, \
+                 längst till och med {date}, om vi hade några: dina {kinds}. Det går inte att läsa ut ur koden vad den är gjord av. Vi kan \
+                 bara kontrollera om något som vi får stämmer med den. Om du vill bli kund hos oss igen raderar vi koderna.",
+    will_be_suppressed: "När dina uppgifter har raderats sparar vi en kod för var och en av dessa, om vi hade några: dina {kinds}. Koden sparas i {period} och \
+                         därefter till slutet av det kalenderåret. Den hindrar att uppgifter om dig kommer tillbaka till oss av misstag \
+                         från en annan källa. Det går inte att läsa ut ur koden vad den är gjord av.",
     old_bytes: "Rester av raderade uppgifter kan finnas i databasens filer tills dessa nästa gång rensas.",
     lingering: [
         "Det finns inga säkerhetskopior.",

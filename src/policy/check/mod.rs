@@ -26,6 +26,7 @@ mod group;
 mod limits;
 mod reading;
 mod references;
+mod suppress;
 mod triggers;
 
 use field::{Impossible, Resolved, resolve};
@@ -133,6 +134,7 @@ fn compile(
     let guards = check_guards(reader, rules, map);
     duties::check_duties(reader, rules, map);
     limits::check_limits(reader, rules, map);
+    suppress::check_suppress(reader, rules, map);
     let mut treatments = BTreeMap::new();
     for (name, rule) in &rules.treatments {
         let path = join("treatments", name.as_str());
@@ -175,6 +177,7 @@ fn compile(
         guards,
         duties: rules.duties.clone(),
         limits: rules.limits.clone(),
+        suppression: rules.suppress.clone(),
         fiscal_year_ends: rules.fiscal_year_ends,
         digests: treatments.iter().map(|(name, t)| (name.clone(), t.digest())).collect(),
         treatments,

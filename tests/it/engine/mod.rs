@@ -14,6 +14,7 @@ pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod requests;
 pub(crate) mod review;
+pub(crate) mod suppression;
 pub(crate) mod sweep;
 pub(crate) mod sweep_model;
 pub(crate) mod sweeping;

@@ -13,6 +13,7 @@ mod key_ring;
 mod ledger;
 pub(crate) mod own_strategy;
 mod repository;
+mod suppression;
 
 /// Persons of the tests, and of the contracts. No message shows any.
 const PERSONS: [&str; 6] =
@@ -41,6 +42,7 @@ const CAUGHT: &[&[Law]] = &[
     #[cfg(feature = "checkpoints")]
     ledger::tree::CAUGHT,
     repository::CAUGHT,
+    suppression::CAUGHT,
     own_strategy::CAUGHT,
     own_strategy::CAUGHT_ELSEWHERE,
 ];

@@ -15,7 +15,7 @@ use relinquish::plan::letter::{
     ToldClass, ToldDeferral, ToldDuty, ToldGateway,
 };
 use relinquish::plan::{Tombstones, decide};
-use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Trigger};
+use relinquish::policy::{Ground, Guard, PrivacyLaw, StartRule, Statute, Suppressing, Trigger};
 use relinquish::store::Otherwise;
 use relinquish::treatment::{Lead, RecordAction, Residue};
 use relinquish::{Asked, Customer, DataMap, Policy, PolicyDocument};
@@ -190,6 +190,10 @@ fn case(rng: &mut Rng) -> Told {
         uncertain: rng.u64(0..3),
         not_covered,
         backups: some(rng, |rng| Lingering::Until(day(rng))).into_iter().collect(),
+        suppressing: some(rng, |rng| Suppressing {
+            kinds: [Kind::Email, Kind::Phone].into_iter().take(rng.usize(1..3)).collect(),
+            until: day(rng),
+        }),
         old_bytes: rng.bool(),
     }
 }
@@ -381,6 +385,13 @@ fn right_to_know(told: &Told, request: Option<&Request>, language: Language) -> 
         _ => vec!["30".to_owned()],
     };
     wanted.push((Fact::Backups(lingering), parts));
+    if let Some(Suppressing { kinds, until }) = &told.suppressing {
+        let mail = if language == Language::Swedish { "e-post" } else { "ail" };
+        let phone = if language == Language::English { "telephone" } else { "elefonnummer" };
+        let mut parts = date(*until);
+        parts.extend(kinds.iter().map(|kind| if *kind == Kind::Email { mail } else { phone }.to_owned()));
+        wanted.push((Fact::Suppressed(*until), parts));
+    }
     if told.old_bytes {
         wanted.push((Fact::OldBytes, Vec::new()));
     }

@@ -38,7 +38,7 @@ pub(super) fn groups<'g, 'e>(
     let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
     for run in runs {
         let (digest, treatment) = batch.date(engine, run);
-        let key = (digest, run.new.opened_at.date_naive());
+        let key = (digest, treatment.day(run.new.opened_at));
         groups.entry(key).or_insert_with(|| (knowing(&treatment, signs), Vec::new())).1.push(run);
     }
     groups.into_values().collect()

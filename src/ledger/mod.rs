@@ -36,6 +36,7 @@ mod certificate;
 mod entry;
 mod find;
 mod hold;
+mod intake;
 mod key_ring;
 mod lease_clock;
 mod memory;
@@ -66,6 +67,8 @@ pub use entry::{
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};
+pub(crate) use intake::Running;
+pub use intake::{ConfirmedIdentity, Intake};
 pub(crate) use key_ring::{Epoch, Signed, TokenOf, epochs, tokens};
 pub use key_ring::{
     FileKeyRing, KeyCheck, KeyRing, KeyRingError, Mac, MacRequest, MemoryKeyRing, SubjectToken, TokenKey,

@@ -138,9 +138,10 @@ impl Plan {
         terms: Option<&Arc<Terms>>,
     ) -> Option<Self> {
         let effective = policy.effective(&customer.tenant);
-        let treatment = effective.treatments().get(&due.treatment)?;
+        let today = effective.time_zone().day(planned_at);
+        let treatment = &effective.releasing(&due.treatment, &due.kept.over, today)?.0;
         let keeps = Keeps::counted(effective, &tally);
-        let binding = Binding::draft(policy, map, customer, due, keeps, terms)?;
+        let binding = Binding::draft(policy, map, customer, due, (keeps, today), terms)?;
         let deferred = Deferred::counted(effective, &tally);
         let tombstones = Tombstones::of(treatment, &tally, &deferred);
         let is_kept = |class: &str| deferred.iter().any(|deferred| deferred.class.as_str() == class);
@@ -290,6 +291,7 @@ impl Plan {
                     "due": tally.due,
                     "fields": class.fields().iter().map(|(f, s)| (f.to_string(), s.describe().into())).collect::<serde_json::Map<_, _>>(),
                     "kept": class.kept(),
+                    "kept_for": (!class.kept_for().is_empty()).then(|| kept_for(class)),
                     "unreadable": described(class.unreadable()),
                     "after_duty": described(class.after_duty()),
                     "uncertain_mentions": self.tally.uncertain.get(name),
@@ -331,6 +333,16 @@ impl Plan {
 }
 
 /// What is written, by field, in words. `None` if nothing is written.
+/// The fields that stay only for a time: how long, and what is written to them then.
+fn kept_for(class: &ClassTreatment) -> serde_json::Map<String, serde_json::Value> {
+    let each = class.kept_for().iter();
+    each.map(|(field, kept)| {
+        let says = json!({ "for": kept.period(), "then": kept.then().describe() });
+        (field.to_string(), says)
+    })
+    .collect()
+}
+
 fn described(
     fields: &BTreeMap<crate::data_map::FieldName, crate::anonymise::Strategy>,
 ) -> Option<BTreeMap<&str, String>> {
@@ -449,7 +461,7 @@ impl Plan {
             )?;
         }
         for (field, reason) in class.kept() {
-            writeln!(f, "      {field:<28} stays: {reason}")?;
+            writeln!(f, "      {field:<28} {}", class.describe_kept(field, reason))?;
         }
         if let Some(group) = class.smallest_group() {
             let of = |counted: &BTreeMap<ClassName, u64>| counted.get(name).copied().unwrap_or_default();
@@ -466,7 +478,8 @@ impl fmt::Display for Plan {
         writeln!(f, "  customer   {} of tenant {}", binding.customer().as_str(), binding.tenant())?;
         write!(f, "  because    {}", binding.trigger())?;
         if binding.is_deferred() {
-            write!(f, ", {}", Missing::Deferred)?;
+            let over = &binding.kept_before().over;
+            write!(f, ", {}", if over.is_empty() { Missing::Deferred } else { Missing::Kept })?;
         }
         writeln!(f)?;
         writeln!(f, "  treatment  {}", binding.treatment())?;

@@ -310,7 +310,12 @@ fn guard_rule(plain: bool) -> Json {
         &["block", "ground"],
     );
     let words: &[&str] = if plain { &["block", "block sweep"] } else { &["block sweep"] };
-    json!({ "oneOf": [{ "enum": words }, object(&[("ignore", text)], &["ignore"]), because] })
+    let ignored = object(&[("ignore", text)], &["ignore"]);
+    let mut rules = vec![json!({ "enum": words }), ignored, because];
+    if plain {
+        rules.push(object(&[("data", json!({ "$ref": "#/$defs/texts" }))], &["data"]));
+    }
+    json!({ "oneOf": rules })
 }
 
 fn field_rule() -> Json {
@@ -338,7 +343,7 @@ fn field_rule() -> Json {
             ),
             one("blank", one("otherwise", otherwise())),
             one("own", text.clone()),
-            one("keep", text),
+            object(&[("keep", text), ("for", described(FOR, &json!({ "$ref": "#/$defs/period" })))], &["keep"]),
         ],
     })
 }
@@ -347,6 +352,7 @@ fn otherwise() -> Json {
     described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
 }
 
+const FOR: &str = "How long the field stays after the erasure. Without it, the field stays as long as its record";
 const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, another encoding, no JSON";
 const AFTER_DUTY: &str =
     "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";
@@ -368,9 +374,16 @@ fn generalisation() -> Json {
     json!({ "oneOf": [{ "enum": Generalisation::NAMED.map(|(name, _)| name) }, prefix] })
 }
 
+/// The fields that a class keeps, each with its reason.
+fn reasons() -> Json {
+    let period = described(FOR, &json!({ "$ref": "#/$defs/period" }));
+    let with_period = object(&[("reason", json!({ "$ref": TEXT })), ("for", period)], &["reason"]);
+    json!({ "type": "object", "additionalProperties": { "oneOf": [{ "$ref": TEXT }, with_period] } })
+}
+
 fn class_rule() -> Json {
     let actions = json!({ "enum": ["delete", "anonymise", "blank", "reassign"] });
-    let reasons = json!({ "type": "object", "additionalProperties": { "$ref": TEXT } });
+    let reasons = reasons();
     let fields = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/field_rule" } });
     let customers = json!({ "type": "integer", "minimum": 2, "maximum": u32::MAX });
     let steps = json!({ "type": "object", "additionalProperties": generalisation() });

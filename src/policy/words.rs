@@ -186,9 +186,12 @@ impl Needed {
         for rule in effective.triggers().values() {
             self.names.extend(rule.since().iter().cloned());
         }
-        for (_, rule) in effective.guards() {
+        for (guard, rule) in effective.guards() {
             if let GuardRule::BlockBecause { reason, way_out, .. } = rule {
-                self.texts.insert(reason.clone());
+                // The words of this crate are known in every language.
+                if *reason != guard.why() {
+                    self.texts.insert(reason.clone());
+                }
                 self.texts.extend(way_out.clone());
             }
         }

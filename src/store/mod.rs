@@ -86,6 +86,12 @@ impl TallyRequest {
         self.at = Some(instant);
         self
     }
+
+    /// The day of the count, in the zone of the policy.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn day(&self) -> chrono::NaiveDate {
+        self.at.map_or(chrono::NaiveDate::MIN, |at| self.treatment.day(at))
+    }
 }
 
 /// One customer of an [`EraseRequest`].
@@ -109,7 +115,7 @@ pub struct EraseRequest {
     pub treatment: Arc<Treatment>,
     /// The seed for random values.
     pub seed: Seed,
-    /// The instant. Placeholders show its day.
+    /// The instant. Placeholders show its [day](Treatment::day).
     pub at: DateTime<Utc>,
 }
 

@@ -18,7 +18,7 @@ use crate::engine::work::ErasureWork;
 use crate::engine::{Engine, Error};
 use crate::plan::Step;
 use crate::store::{EraseRequest, Erased, StoreError};
-use crate::treatment::{Signs, Treatment, knowing};
+use crate::treatment::{Signs, Tally, Treatment, knowing};
 
 /// The maximum number of parts for one customer's records before the case is left to a resume.
 pub(in crate::engine) const MOST_ROUNDS: u32 = 10_000;
@@ -39,7 +39,7 @@ pub(super) fn groups<'g, 'e>(
     let mut groups = BTreeMap::<(Digest, NaiveDate), Group<'g, 'e>>::new();
     for run in runs {
         let (digest, treatment) = batch.date(engine, run);
-        let key = (digest, run.new.opened_at.date_naive());
+        let key = (digest, treatment.day(run.new.opened_at));
         groups.entry(key).or_insert_with(|| (knowing(&treatment, signs), Vec::new())).1.push(run);
     }
     groups.into_values().collect()

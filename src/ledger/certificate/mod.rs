@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
-    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Ledger, LedgerError, RecordedDuty,
+    EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger, LedgerError,
+    RecordedDuty,
     SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
@@ -72,6 +73,9 @@ pub struct CertifiedClass {
     pub after_duty: BTreeMap<FieldName, String>,
     /// Personal fields that stay, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// The last day of each of these fields that stays only for a time. The others stay as long as their record.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_until: BTreeMap<FieldName, NaiveDate>,
 }
 
 /// What the ledger can prove about one erasure. It names nobody.
@@ -270,6 +274,12 @@ impl Certificate {
         self.under().closed_at
     }
 
+    /// The request of the register that the case carried out: receipt, identity, clock, and the letters until then. `None` if
+    /// nobody asked, or if the request did not come by the register.
+    pub fn intake(&self) -> Option<&Intake> {
+        self.result().intake.as_ref()
+    }
+
     /// How the deactivation ended.
     pub fn deactivation(&self) -> DeactivationOutcome {
         self.result().deactivation
@@ -356,6 +366,14 @@ impl Serialize for Certificate {
         map.serialize_entry("crate_version", self.crate_version())?;
         map.serialize_entry("treatment", self.treatment())?;
         map.serialize_entry("digests", &self.digests())?;
+        if let Some(intake) = self.intake() {
+            let Intake { request, channel, received_at, identity, clock, due, letters } = intake;
+            let intake = serde_json::json!({
+                "request": request.get(), "channel": channel, "received_at": received_at, "identity": identity,
+                "clock": clock, "due": due, "letters": letters,
+            });
+            map.serialize_entry("request", &intake)?;
+        }
         map.serialize_entry("approved_by", &self.approved_by())?;
         map.serialize_entry("approved_at", &self.approved_at())?;
         map.serialize_entry("opened_at", &self.opened_at())?;
@@ -415,6 +433,7 @@ fn classes(treatment: &Treatment, result: &ErasureResult) -> Vec<CertifiedClass>
                 .iter()
                 .map(|(field, reason)| (field.clone(), in_group(class, field, reason.clone())))
                 .collect(),
+            kept_until: result.kept.get(name).cloned().unwrap_or_default(),
         })
         .collect()
 }

@@ -39,6 +39,7 @@ impl Certificate {
             remaining: result.verified.get(name).copied(),
             otherwise: result.otherwise.get(name).cloned().unwrap_or_default(),
             kept: class.kept().clone(),
+            kept_until: result.kept.get(name).cloned().unwrap_or_default(),
             kept_meanwhile: class.tombstone().map(|stays| stays.kept().clone()).unwrap_or_default(),
             group: class.smallest_group().map_or_else(Vec::new, |group| {
                 group.fields().keys().filter(|field| !class.kept().contains_key(*field)).cloned().collect()

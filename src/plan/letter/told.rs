@@ -60,6 +60,8 @@ pub struct ToldClass {
     pub otherwise: Otherwise,
     /// Personal fields that stay in treated records, and why.
     pub kept: BTreeMap<FieldName, String>,
+    /// The last day of each of these fields that stays only for a time.
+    pub kept_until: BTreeMap<FieldName, NaiveDate>,
     /// Personal fields that stay in tombstones, and why.
     pub kept_meanwhile: BTreeMap<FieldName, String>,
     /// Fields that stay in general form, where enough people share them.

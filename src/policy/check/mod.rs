@@ -23,6 +23,7 @@ mod duties;
 mod expire;
 mod field;
 mod group;
+mod keep;
 mod limits;
 mod reading;
 mod references;
@@ -146,6 +147,7 @@ fn compile(
         check_who_shares(reader, &path, &classes, map);
         check_signs(reader, &path, &classes, map);
         check_values(reader, &path, &classes, rules, map);
+        keep::check_found_later(reader, &path, &classes, map);
         check_gateways(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
@@ -158,6 +160,7 @@ fn compile(
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
+            time_zone: rules.time_zone,
             other_signs: Arc::default(),
         }
         .with_links(map);
@@ -185,6 +188,7 @@ fn compile(
         lines: effective::lines(&rules.json, own),
         at_most: OfDay::default(),
         as_it_stands: OfDay::default(),
+        releasing: OfDay::default(),
     }
 }
 
@@ -382,6 +386,8 @@ fn compile_class(
         action: rule.action.clone(),
         fields: BTreeMap::new(),
         kept: BTreeMap::new(),
+        kept_for: BTreeMap::new(),
+        kept_before: BTreeSet::new(),
         under_duty: Vec::new(),
         smallest_group: None,
         tombstone: None,
@@ -423,12 +429,12 @@ fn compile_class(
             reader.problem(join(&join(path, "keep"), name), "is also under fields", "leave one of them");
             continue;
         }
-        if let Some(reason) = keep {
+        if let Some(rule) = keep {
+            let path = join(&join(path, "keep"), name);
             if field.kind().is_none() {
-                let path = join(&join(path, "keep"), name);
-                reader.problem(path, "is not personal, so it stays anyway", "leave it out");
+                reader.problem(&path, "is not personal, so it stays anyway", "leave it out");
             }
-            compiled.kept.insert(field.name().clone(), reason.clone());
+            keep::put_kept(reader, &path, (rules, strategies), field, rule, &mut compiled);
             continue;
         }
         let (rule_path, field_rule) = match (named, field.kind(), &rule.blank) {
@@ -457,8 +463,8 @@ fn compile_class(
             Ok(Resolved::Write(strategy)) => {
                 compiled.fields.insert(field.name().clone(), strategy);
             }
-            Ok(Resolved::Keep(reason)) => {
-                compiled.kept.insert(field.name().clone(), reason);
+            Ok(Resolved::Keep(rule)) => {
+                keep::put_kept(reader, &rule_path, (rules, strategies), field, &rule, &mut compiled);
             }
             Err(Impossible { what, way_out }) => reader.problem(rule_path, what, way_out),
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 
 use super::{SqliteStore, scrub};
 use crate::anonymise::Seed;
@@ -29,7 +28,7 @@ impl ListUncertain for SqliteStore {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
         self.call("listing mentions", move |frame, session| {
-            let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+            let day = request.day();
             frame.list_uncertain(session, &request.customers, &request.treatment, day)
         })
         .await
@@ -50,7 +49,7 @@ impl RecordStore for SqliteStore {
         fits(&request.treatment, self.data_map())?;
         let request = request.clone();
         self.call("counting records", move |frame, session| {
-            let day = request.at.map_or(NaiveDate::MIN, |at| at.date_naive());
+            let day = request.day();
             let mut answers = Vec::with_capacity(request.customers.len());
             frame.tally(session, &request.customers, &request.treatment, day, &mut answers)?;
             Ok(answers)

@@ -49,7 +49,7 @@ impl Frame {
         self.fill(&mut *transaction, targets.iter().map(|target| &target.customer))?;
         self.lock(&mut *transaction)?;
         let facts = self.batch_facts(&mut *transaction)?;
-        self.work(&work.script, Some(work.seed.clone()), work.at.date_naive(), attempt);
+        self.work(&work.script, Some(work.seed.clone()), work.treatment.day(work.at), attempt);
         let mut unclear = self.unclear_customers(&mut *transaction, &work.script)?;
         let mut answers: Vec<Option<Result<Erased, StoreError>>> = Vec::with_capacity(targets.len());
         for (n, target) in targets.iter().enumerate() {

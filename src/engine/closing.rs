@@ -16,8 +16,8 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult,
-    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Salts, Sealed, Signed, SubjectToken, Task,
-    TokenOf, WaivedStep, Waiver,
+    KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules, Salts, Sealed, Signed,
+    SubjectToken, Task, TokenOf, WaivedStep, Waiver,
 };
 use crate::plan::{Deferred, OperatorId, Step, Tombstones};
 use crate::policy::TriggerRule;
@@ -167,6 +167,7 @@ impl Engine {
             }
             .unwrap_or_default(),
             gateways: gateways?,
+            recipients: told(progress).collect(),
             waived: around.waived(progress.waived())?,
             uncertain,
             verified: run
@@ -352,6 +353,16 @@ fn named(case: &NewCase, progress: &Progress) -> Vec<TokenOf> {
     let profiles =
         answers(progress).map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
     subject(&case.task).into_iter().chain(profiles).collect()
+}
+
+/// The answers of recipients.
+fn told(progress: &Progress) -> impl Iterator<Item = RecipientResult> {
+    progress.steps().filter_map(|(step, done)| match step {
+        Step::Recipient(recipient) => {
+            Some(RecipientResult { recipient: recipient.clone(), answer: done.told.clone()? })
+        }
+        _ => None,
+    })
 }
 
 /// The answers of gateways, each with the digest of the profile's id.

@@ -17,7 +17,8 @@ use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
 use crate::data_map::{
-    ClassName, DataMap, Field, FieldName, Kind, NotCovered, Record, RecordClass, Value, WhenGone,
+    ClassName, DataMap, Field, FieldName, Kind, NotCovered, RecipientName, Record, RecordClass, Value,
+    WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -25,6 +26,7 @@ use crate::name::open_name;
 mod group;
 mod lead;
 mod ownerless;
+mod recipient;
 mod residue;
 mod short;
 mod signs;
@@ -38,6 +40,7 @@ pub(crate) use group::as_it_stays;
 pub use group::{Group, SharedField, SmallestGroup};
 pub use lead::Lead;
 pub use ownerless::Ownerless;
+pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
 pub use short::Shortfall;
 pub(crate) use signs::{Signs, knowing, signs_of};
@@ -272,6 +275,8 @@ pub struct Treatment {
     pub(crate) root: ClassName,
     pub(crate) classes: BTreeMap<ClassName, ClassTreatment>,
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) recipients: BTreeMap<RecipientName, RecipientAction>,
     pub(crate) links: Vec<Lead>,
     pub(crate) not_covered: Vec<NotCovered>,
     /// Whether the treatment is for records that expire. The customers of these records stay.
@@ -308,6 +313,11 @@ impl Treatment {
     /// What is done at each gateway.
     pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
         &self.gateways
+    }
+
+    /// Which recipients are told of the erasure, and why the others are not.
+    pub fn recipients(&self) -> &BTreeMap<RecipientName, RecipientAction> {
+        &self.recipients
     }
 
     /// Whether the treatment is for records that expire. The customers of these records stay.

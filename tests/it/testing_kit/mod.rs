@@ -12,6 +12,7 @@ mod gateway;
 mod key_ring;
 mod ledger;
 pub(crate) mod own_strategy;
+mod recipient;
 mod repository;
 
 /// Persons of the tests, and of the contracts. No message shows any.
@@ -40,6 +41,7 @@ const CAUGHT: &[&[Law]] = &[
     ledger::CAUGHT,
     #[cfg(feature = "checkpoints")]
     ledger::tree::CAUGHT,
+    recipient::CAUGHT,
     repository::CAUGHT,
     own_strategy::CAUGHT,
     own_strategy::CAUGHT_ELSEWHERE,

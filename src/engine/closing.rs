@@ -18,8 +18,8 @@ use crate::gateway::GatewayAnswer;
 use crate::ledger::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EndedEarly, Erasure, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, Intake,
-    KeyRingError, NewCase, ProfileResult, RecordedDuty, Rules, Running, Salts, Sealed, Signed, SubjectToken,
-    Task, TokenOf, WaivedStep, Waiver, WhichRequests,
+    KeyRingError, NewCase, ProfileResult, RecipientResult, RecordedDuty, Rules, Running, Salts, Sealed,
+    Signed, SubjectToken, Task, TokenOf, WaivedStep, Waiver, WhichRequests,
 };
 use crate::plan::{CaseId, Deferred, OperatorId, Step, Tombstones};
 use crate::policy::{Trigger, TriggerRule};
@@ -178,6 +178,7 @@ impl Engine {
             }
             .unwrap_or_default(),
             gateways: gateways?,
+            recipients: told(progress).collect(),
             waived: around.waived(progress.waived())?,
             uncertain,
             verified: run
@@ -197,7 +198,8 @@ impl Engine {
     /// The requests of the register whose cases are about to be closed.
     async fn running(&self, done: &[&mut Run<'_, ErasureWork>]) -> Result<Vec<Running>, Error> {
         let is_asked = |run: &&mut Run<'_, ErasureWork>| run.binding().trigger() == Trigger::Requested;
-        let cases: BTreeSet<CaseId> = done.iter().filter(|run| is_asked(run)).map(|run| run.id().clone()).collect();
+        let cases: BTreeSet<CaseId> =
+            done.iter().filter(|run| is_asked(run)).map(|run| run.id().clone()).collect();
         let (mut found, mut after) = (Vec::new(), None);
         while found.len() < cases.len() {
             let which = WhichRequests::At(Stage::Running);
@@ -236,7 +238,16 @@ impl Engine {
         let mut drawn = [0; 32];
         self.parts.entropy.fill(&mut drawn)?;
         let (salts, closed_at) = (Salts::new(drawn), self.parts.clock.now());
-        Ok(Around { engine: self, signed, salts, backups, unmapped, closed_at, running: Vec::new(), last: None })
+        Ok(Around {
+            engine: self,
+            signed,
+            salts,
+            backups,
+            unmapped,
+            closed_at,
+            running: Vec::new(),
+            last: None,
+        })
     }
 
     /// The entry of a case that ended without an effect.
@@ -412,6 +423,16 @@ fn named(case: &NewCase, progress: &Progress) -> Vec<TokenOf> {
     let profiles =
         answers(progress).map(|(gateway, profile, _)| TokenOf::Profile { gateway: gateway.clone(), profile });
     subject(&case.task).into_iter().chain(profiles).collect()
+}
+
+/// The answers of recipients.
+fn told(progress: &Progress) -> impl Iterator<Item = RecipientResult> {
+    progress.steps().filter_map(|(step, done)| match step {
+        Step::Recipient(recipient) => {
+            Some(RecipientResult { recipient: recipient.clone(), answer: done.told.clone()? })
+        }
+        _ => None,
+    })
 }
 
 /// The answers of gateways, each with the digest of the profile's id.

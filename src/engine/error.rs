@@ -113,7 +113,7 @@ pub enum Error {
     },
     /// The step cannot be waived.
     #[error(
-        "step {step} of case {case} cannot be waived: only a step that a gateway refuses can be, while it blocks the case; a \
+        "step {step} of case {case} cannot be waived: only a step that a gateway or a recipient refuses can be, while it blocks the case; a \
          guard cannot"
     )]
     NotWaivable {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::run::{Run, Work};
 use super::tenants::Sought;
 use super::{Engine, Error, Outcome};
-use crate::case::Progress;
+use crate::case::{Progress, StepProgress};
 use crate::customer::{Customer, CustomerId, HoldGround, HoldId, TenantId};
 use crate::data_map::ClassName;
 use crate::document::suggest;
@@ -111,7 +111,12 @@ fn may_still_touch(progress: &Progress) -> bool {
     let done = progress.steps().enumerate().filter(|(_, (_, step))| step.is_done());
     let after = done.map(|(n, _)| n + 1).last().unwrap_or_default();
     let mut open = progress.steps().skip(after);
-    open.any(|(step, done)| *step != Step::Verify && !progress.is_waived(step) && done.answers.is_empty())
+    let may_touch = |step: &Step, done: &StepProgress| match step {
+        Step::Verify => false,
+        Step::Recipient(_) => !done.is_told(),
+        _ => done.answers.is_empty(),
+    };
+    open.any(|(step, done)| !progress.is_waived(step) && may_touch(step, done))
 }
 
 impl Engine {

@@ -269,6 +269,8 @@ impl Engine {
         let deferred = deferred.filter(|_| is_same_policy);
         let kept = result.kept.values().flat_map(BTreeMap::values).filter_map(|last| last.succ_opt()).min();
         let from = match (result.deferred.is_empty(), kept) {
+            // When somebody else's record lets go of a tombstone is not known.
+            (true, _) if !result.tombstones.is_empty() => None,
             (true, kept) => kept,
             (false, Some(kept)) => deferred.map(|from| from.min(kept)),
             (false, None) => deferred,
@@ -281,12 +283,13 @@ impl Engine {
             treatment: rules.treatment_digest,
             anything_left: true,
             // A tombstone may be needed by a kept record of another customer, and then nothing here is deferred.
-            rest: (!result.deferred.is_empty() || !result.tombstones.is_empty() || !result.kept.is_empty()).then(|| Rest {
-                from,
-                archived: result.deactivation != DeactivationOutcome::Unsupported,
-                anything_left: true,
-                kept: result.kept.clone(),
-            }),
+            rest: (!result.deferred.is_empty() || !result.tombstones.is_empty() || !result.kept.is_empty())
+                .then(|| Rest {
+                    from,
+                    archived: result.deactivation != DeactivationOutcome::Unsupported,
+                    anything_left: true,
+                    kept: result.kept.clone(),
+                }),
         }
     }
 }

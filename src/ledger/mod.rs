@@ -63,7 +63,7 @@ pub use certificate::{Certificate, CertifiedClass, FileSlack};
 pub use entry::{
     About, BackupResidue, Circumstances, ClosedCase, Closing, Count, DeferredRecords, EndedEarly, Entry,
     EntryBody, ErasureResult, ErasureRules, ExpiredRecords, ExpiryResult, GatewayResult, ProfileResult,
-    RecordedDuty, Rules, Scrubbed, WaivedStep,
+    RecipientResult, RecordedDuty, Rules, Scrubbed, WaivedStep,
 };
 pub use find::{EntryKey, Find};
 pub use hold::{Held, Hold, HoldBook, HoldGround, HoldId, HoldOn, Signature, WhichHolds};

@@ -10,6 +10,7 @@
 //! | what becomes of a value | [`values`] |
 //! | how well people are found in texts | [`free_text`] |
 //! | how profiles are erased at gateways | [`gateways`] |
+//! | how recipients of the data are told, and keys are shredded | [`recipients`] |
 //! | how customers are erased in PostgreSQL | [`postgres`] |
 //! | how to write an adapter, and to test it | [`adapters`] |
 //! | which traps other erasure code fell into | [`traps`] |
@@ -25,6 +26,7 @@ pub mod measured;
 pub mod policies;
 pub mod postgres;
 pub mod promises;
+pub mod recipients;
 pub mod running;
 pub mod sweeps;
 pub mod traps;

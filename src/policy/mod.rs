@@ -24,7 +24,7 @@
 //! | `privacy_law` | `"gdpr"`, `"uk_gdpr"`, `"fadp"` or `"dpdp"`: which articles and remedies [letters](crate::plan::letter) name. Without it the statutes of the duties [decide](PrivacyLaw) |
 //! | `language`, `words` | the language of names and reasons in policy and map (`"en"` unless it says otherwise), and per further language what they are called there. See [below](#words) |
 //! | `anonymise` | per kind of personal data, what is written in its place; see [below](#what-is-written) |
-//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"` |
+//! | `treatments` | per record class: `"delete"`, `"anonymise"`, `"blank"` (anonymised, its documents [blank](crate::anonymise::document::blank); `{ action = "blank", otherwise = "empty" }`), `"reassign"`, `{ keep = "reason" }`, or `{ action = "anonymise", keep = { field = "reason" }, fields = { field = rule }, otherwise = "remove", smallest_group = 20 }` (or `{ customers = 20, coarser = { field = "uk_area" } }`); per gateway: `gateway.stripe = "erase"`; per [recipient](crate::manual::recipients): `recipient.search = "tell"`, or `{ impossible = "reason" }`, `{ disproportionate = "reason" }`, `{ unconcerned = "reason" }` |
 //! | `tenants` | per tenant, lines of its own: each entry replaces the one of the same name whole, `sweep` and `time_zone` too. See [below](#tenants) |
 //!
 //! ```toml
@@ -335,6 +335,7 @@ mod suppression;
 mod trigger;
 mod words;
 
+pub use crate::data_map::{NotAPeriod, Period};
 pub use blast_radius::{BlastRadius, NotAShare, Share};
 use by_tenant::ByTenant;
 pub use concept::{Concept, ConceptRow};
@@ -346,7 +347,6 @@ pub use expiry::{After, Expiry, OwnerlessExpiry};
 pub use fiscal_year::{FiscalYearEnd, NotAFiscalYearEnd};
 pub use guard::{Ground, Guard, GuardRule, NotAGround};
 pub use limit::Limit;
-pub use crate::data_map::{NotAPeriod, Period};
 pub(crate) use privacy_law::fadp;
 pub use privacy_law::{NotAPrivacyLaw, PrivacyLaw};
 pub use schema::schema;

@@ -8,7 +8,7 @@ use crate::anonymise::Generalisation;
 use crate::anonymise::text::Detector;
 use crate::data_map::{Kind, TimeZone};
 use crate::json_schema::{DRAFT, object};
-use crate::treatment::Ownerless;
+use crate::treatment::{Ownerless, WhyNotTold};
 
 const TEXT: &str = "#/$defs/text";
 
@@ -257,11 +257,15 @@ fn treatments() -> Json {
         "type": "object",
         "additionalProperties": { "oneOf": [{ "const": "erase" }, { "$ref": "#/$defs/keep" }] },
     });
+    let not_told =
+        WhyNotTold::ALL.map(|why| object(&[(why.as_str(), json!({ "$ref": TEXT }))], &[why.as_str()]));
+    let told = [json!({ "const": "tell" })].into_iter().chain(not_told).collect::<Vec<_>>();
+    let recipients = json!({ "type": "object", "additionalProperties": { "oneOf": told } });
     json!({
         "type": "object",
         "additionalProperties": {
             "type": "object",
-            "properties": { "gateway": gateways },
+            "properties": { "gateway": gateways, "recipient": recipients },
             "additionalProperties": { "$ref": "#/$defs/class_rule" },
         },
     })
@@ -352,7 +356,8 @@ fn otherwise() -> Json {
     described("What becomes of a file that cannot be blanked", &json!({ "enum": ["delete", "empty"] }))
 }
 
-const FOR: &str = "How long the field stays after the erasure. Without it, the field stays as long as its record";
+const FOR: &str =
+    "How long the field stays after the erasure. Without it, the field stays as long as its record";
 const UNREADABLE: &str = "What becomes of a value that cannot be read: bytes, another encoding, no JSON";
 const AFTER_DUTY: &str =
     "What becomes of a searched text that a duty deferred, once nobody can be looked for any more";

@@ -17,7 +17,8 @@ use crate::anonymise::text::Matcher;
 use crate::anonymise::{Draw, Seed, Strategies, Strategy, Unbound};
 use crate::customer::GatewayName;
 use crate::data_map::{
-    ClassName, DataMap, Field, FieldName, Kind, NotCovered, Record, RecordClass, TimeZone, Value, WhenGone,
+    ClassName, DataMap, Field, FieldName, Kind, NotCovered, RecipientName, Record, RecordClass, TimeZone,
+    Value, WhenGone,
 };
 use crate::digest::Digest;
 use crate::name::open_name;
@@ -26,6 +27,7 @@ mod group;
 mod kept;
 mod lead;
 mod ownerless;
+mod recipient;
 mod residue;
 mod short;
 mod signs;
@@ -40,6 +42,7 @@ pub use group::{Group, SharedField, SmallestGroup};
 pub use kept::{KeptBefore, KeptFor, KeptUntil};
 pub use lead::Lead;
 pub use ownerless::Ownerless;
+pub use recipient::{RecipientAction, WhyNotTold};
 pub use residue::Residue;
 pub use short::Shortfall;
 pub(crate) use signs::{Signs, knowing, signs_of};
@@ -279,6 +282,8 @@ pub struct Treatment {
     pub(crate) root: ClassName,
     pub(crate) classes: BTreeMap<ClassName, ClassTreatment>,
     pub(crate) gateways: BTreeMap<GatewayName, GatewayAction>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) recipients: BTreeMap<RecipientName, RecipientAction>,
     pub(crate) links: Vec<Lead>,
     pub(crate) not_covered: Vec<NotCovered>,
     /// Whether the treatment is for records that expire. The customers of these records stay.
@@ -333,6 +338,11 @@ impl Treatment {
     /// What is done at each gateway.
     pub fn gateways(&self) -> &BTreeMap<GatewayName, GatewayAction> {
         &self.gateways
+    }
+
+    /// Which recipients are told of the erasure, and why the others are not.
+    pub fn recipients(&self) -> &BTreeMap<RecipientName, RecipientAction> {
+        &self.recipients
     }
 
     /// Whether the treatment is for records that expire. The customers of these records stay.
@@ -455,7 +465,12 @@ impl Treatment {
         for class in bound.classes.values_mut() {
             let tombstone = class.tombstone.iter_mut().flat_map(|tombstone| tombstone.fields.values_mut());
             let later = class.kept_for.values_mut().map(|kept| &mut kept.then);
-            class.fields.values_mut().chain(later).chain(tombstone).try_for_each(|strategy| strategy.bind(strategies))?;
+            class
+                .fields
+                .values_mut()
+                .chain(later)
+                .chain(tombstone)
+                .try_for_each(|strategy| strategy.bind(strategies))?;
         }
         Ok(bound)
     }

@@ -249,9 +249,9 @@ impl Engine {
                     continue;
                 }
                 Some(Ok(Erased::Missing)) if !first_try || run.work.facts.is_none() => Proof::Lost,
-                // The store has touched nothing. Neither has this case, unless a gateway was asked or this is a
+                // The store has touched nothing. Neither has this case, unless an outside party was asked or this is a
                 // second attempt.
-                Some(Ok(Erased::Changed)) if first_try && !run.gateway_begun() => {
+                Some(Ok(Erased::Changed)) if first_try && !run.outside_begun() => {
                     self.supersede(run, Because::CustomerChanged).await?;
                     continue;
                 }

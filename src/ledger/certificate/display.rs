@@ -6,7 +6,7 @@ use super::{Certificate, CertifiedClass, FileSlack};
 use crate::ledger::{Count, DeferredRecords};
 use crate::plan::not_certain;
 use crate::store::Otherwise;
-use crate::treatment::ClassTreatment;
+use crate::treatment::{ClassTreatment, RecipientAction};
 use crate::words::plural;
 
 impl fmt::Display for Certificate {
@@ -49,6 +49,14 @@ impl fmt::Display for Certificate {
         self.write_tombstones(f)?;
         for result in self.gateways() {
             writeln!(f, "  gateway.{:<12} {}", result.gateway, result.answer)?;
+        }
+        for result in self.recipients() {
+            writeln!(f, "  recipient.{:<10} {}", result.recipient, result.answer)?;
+        }
+        for (name, action) in self.recipients_not_told() {
+            if let RecipientAction::NotTold { why, reason } = action {
+                writeln!(f, "  recipient.{name:<10} was not told: {why}: {reason}")?;
+            }
         }
         for waiver in self.waived() {
             writeln!(f, "  waived     {} by {}: {}", waiver.step, waiver.operator, waiver.reason)?;

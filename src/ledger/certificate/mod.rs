@@ -10,10 +10,10 @@ use serde::{Serialize, Serializer};
 use super::{
     BackupResidue, Circumstances, ClosedCase, Closing, Count, DeactivationOutcome, DeferredRecords,
     EntryBody, EntryKey, ErasureResult, ErasureRules, Find, GatewayResult, Intake, Ledger, LedgerError,
-    RecordedDuty,
-    SubjectToken, WaivedStep,
+    RecipientResult, RecordedDuty, SubjectToken, WaivedStep,
 };
 use crate::anonymise::Strategy;
+use crate::case::RecipientOutcome;
 use crate::customer::TenantId;
 use crate::data_map::{ClassName, FieldName, NotCovered};
 use crate::digest::Digest;
@@ -22,7 +22,8 @@ use crate::plan::{CaseId, GuardFinding, OperatorId, Tombstones, is_all_claimed, 
 use crate::policy::{ErasureGround, Guard, PrivacyLaw, Suppressing, Trigger};
 use crate::store::Otherwise;
 use crate::treatment::{
-    ClassTreatment, GatewayAction, Lead, RecordAction, Residue, Treatment, TreatmentName, Uncertain,
+    ClassTreatment, GatewayAction, Lead, RecipientAction, RecordAction, Residue, Treatment, TreatmentName,
+    Uncertain,
 };
 
 mod display;
@@ -169,10 +170,16 @@ impl Certificate {
         self.residue().word(is_all_claimed(&self.under().unmapped))
     }
 
-    /// What is left of the person. A profile that was not erased, or that the gateway keeps in part, names the person.
+    /// What is left of the person. What a waived step did not erase names the person, and so does what a gateway or a
+    /// recipient keeps.
     pub fn residue(&self) -> Residue {
         let keeps = |result: &GatewayResult| matches!(result.answer.outcome, GatewayOutcome::Retained { .. });
-        if !self.waived().is_empty() || self.gateways().iter().any(keeps) {
+        let retains =
+            |result: &RecipientResult| matches!(result.answer.outcome, RecipientOutcome::Retained { .. });
+        if !self.waived().is_empty()
+            || self.gateways().iter().any(keeps)
+            || self.recipients().iter().any(retains)
+        {
             return Residue::InPart;
         }
         let root_stays = self.tombstones().iter().any(|stays| stays.class == *self.treatment.root());
@@ -191,13 +198,19 @@ impl Certificate {
         leads
     }
 
-    /// What still leads to the person: what the treatment keeps, what a gateway keeps, and what was waived at a
-    /// gateway.
+    /// What still leads to the person: what the treatment keeps, what a gateway or a recipient keeps, and what was
+    /// waived.
     pub fn links(&self) -> Vec<String> {
         let mut links: Vec<String> = self.leads().iter().map(ToString::to_string).collect();
         links.extend(self.waived().iter().map(|waiver| format!("{} (waived)", waiver.step)));
         links.extend(self.gateways().iter().filter_map(|result| match &result.answer.outcome {
             GatewayOutcome::Retained { what, .. } => Some(format!("gateway.{} ({what})", result.gateway)),
+            _ => None,
+        }));
+        links.extend(self.recipients().iter().filter_map(|result| match &result.answer.outcome {
+            RecipientOutcome::Retained { what, .. } => {
+                Some(format!("recipient.{} ({what})", result.recipient))
+            }
             _ => None,
         }));
         links
@@ -306,6 +319,18 @@ impl Certificate {
             .collect()
     }
 
+    /// The recipients' answers.
+    pub fn recipients(&self) -> &[RecipientResult] {
+        &self.result().recipients
+    }
+
+    /// Recipients that the policy does not tell, each with the policy's words.
+    pub fn recipients_not_told(&self) -> BTreeMap<&str, &RecipientAction> {
+        let recipients = self.treatment.recipients().iter();
+        let not_told = recipients.filter(|(_, action)| **action != RecipientAction::Tell);
+        not_told.map(|(name, action)| (name.as_str(), action)).collect()
+    }
+
     /// Steps that a person decided to skip.
     pub fn waived(&self) -> &[WaivedStep] {
         &self.result().waived
@@ -389,6 +414,8 @@ impl Serialize for Certificate {
         });
         map.serialize_entry("gateways", &gateways.collect::<Vec<_>>())?;
         map.serialize_entry("gateways_kept", &self.gateways_kept())?;
+        map.serialize_entry("recipients", self.recipients())?;
+        map.serialize_entry("recipients_not_told", &self.recipients_not_told())?;
         map.serialize_entry("tombstones", self.tombstones())?;
         let waived = self.waived().iter().map(|waived| {
             let WaivedStep { step, operator, reason, at } = waived;

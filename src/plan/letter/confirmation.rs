@@ -68,7 +68,7 @@ pub fn confirmation(
     if told.old_bytes {
         writer.paragraph(Fact::OldBytes, words.old_bytes);
     }
-    writer.recipients();
+    writer.recipients(&told.recipients)?;
     writer.close(true);
     Ok(writer.letter())
 }

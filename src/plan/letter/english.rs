@@ -220,6 +220,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "The payment service **{what}** keeps a part of your profile{until}.",
     gateway_waived: "Your profile at the payment service **{what}**: not deleted. This step was left out.",
     gateway_kept: "If you have a profile at the payment service **{what}**, it is kept. Reason: {reason}.",
+    recipients: "The recipients to whom your data were disclosed:",
+    recipients_none: "Our records name no recipient to whom your data were disclosed.",
+    recipient_told: "**{what}**: told of the erasure. Nothing of you is left there, it says.",
+    recipient_retained: "**{what}**: told of the erasure. It keeps a part of your data{until}.",
+    recipient_unconfirmed: "**{what}**: has not confirmed that your data are erased there.",
+    recipient_unidentified: "**{what}**: not told, because we have nothing by which it knows you.",
+    recipient_not_told: "**{what}**: not told. Reason: {reason}.",
     left: [
         "Your customer record and the records listed above as deleted no longer exist in the database of this erasure.",
         "The fields that identify you directly have been removed from the records listed above. In the database of this erasure \

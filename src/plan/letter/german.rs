@@ -264,6 +264,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "Der Zahlungsdienst **{what}** bewahrt einen Teil Ihres Profils auf{until}.",
     gateway_waived: "Ihr Profil beim Zahlungsdienst **{what}**: nicht gelöscht. Dieser Schritt wurde ausgelassen.",
     gateway_kept: "Falls Sie beim Zahlungsdienst **{what}** ein Profil haben, wird es aufbewahrt. Grund: {reason}.",
+    recipients: "Die Empfänger, denen Ihre Daten offengelegt wurden:",
+    recipients_none: "Unsere Unterlagen nennen keinen Empfänger, dem Ihre Daten offengelegt wurden.",
+    recipient_told: "**{what}**: über die Löschung unterrichtet. Dort ist nach eigener Auskunft nichts mehr von Ihnen gespeichert.",
+    recipient_retained: "**{what}**: über die Löschung unterrichtet. Ein Teil Ihrer Daten wird dort aufbewahrt{until}.",
+    recipient_unconfirmed: "**{what}**: hat nicht bestätigt, dass Ihre Daten dort gelöscht sind.",
+    recipient_unidentified: "**{what}**: nicht unterrichtet, weil wir nichts haben, woran Sie dort erkannt werden.",
+    recipient_not_told: "**{what}**: nicht unterrichtet. Grund: {reason}.",
     left: [
         "Ihr Kundendatensatz und die oben als gelöscht genannten Daten sind in der Datenbank dieser Löschung nicht mehr vorhanden.",
         "Die Angaben, die Sie unmittelbar identifizieren, wurden aus den oben genannten Daten entfernt. In der Datenbank dieser \

@@ -67,7 +67,7 @@ pub use extension::extension;
 pub use fact::Fact;
 pub use refusal::refusal;
 pub use statement::statement;
-pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway};
+pub use told::{Lingering, Told, ToldClass, ToldDeferral, ToldDuty, ToldGateway, ToldRecipient, WhatWasTold};
 
 /// Who is responsible for the data, and how the person reaches them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +120,8 @@ pub enum Recipients {
     OnRequest,
     /// These recipients were told of the erasure.
     Told(Vec<String>),
+    /// The person has asked who they are. The confirmation names all recipients of the case, and what each was told.
+    Named,
 }
 
 /// The request that a letter answers.

@@ -254,6 +254,13 @@ pub(super) const WORDS: Words = Words {
     gateway_retained: "Betaltjänsten **{what}** sparar en del av din profil{until}.",
     gateway_waived: "Din profil hos betaltjänsten **{what}**: har inte raderats. Detta steg utelämnades.",
     gateway_kept: "Om du har en profil hos betaltjänsten **{what}** sparas den. Skäl: {reason}.",
+    recipients: "De mottagare till vilka dina uppgifter har lämnats ut:",
+    recipients_none: "Våra register nämner ingen mottagare till vilken dina uppgifter har lämnats ut.",
+    recipient_told: "**{what}**: har underrättats om raderingen. Enligt mottagaren finns ingenting om dig kvar där.",
+    recipient_retained: "**{what}**: har underrättats om raderingen. Mottagaren sparar en del av dina uppgifter{until}.",
+    recipient_unconfirmed: "**{what}**: har inte bekräftat att dina uppgifter är raderade där.",
+    recipient_unidentified: "**{what}**: har inte underrättats, eftersom vi saknar uppgift om vad mottagaren känner dig under.",
+    recipient_not_told: "**{what}**: har inte underrättats. Skäl: {reason}.",
     left: [
         "Din kunduppgift och de uppgifter som anges ovan som raderade finns inte längre i den databas som raderingen gäller.",
         "De uppgifter som direkt visar vem du är har tagits bort ur det som anges ovan. I den databas som raderingen gäller leder \

@@ -63,6 +63,13 @@ pub(super) struct Words {
     pub(super) gateway_retained: &'static str,
     pub(super) gateway_waived: &'static str,
     pub(super) gateway_kept: &'static str,
+    pub(super) recipients: &'static str,
+    pub(super) recipients_none: &'static str,
+    pub(super) recipient_told: &'static str,
+    pub(super) recipient_retained: &'static str,
+    pub(super) recipient_unconfirmed: &'static str,
+    pub(super) recipient_unidentified: &'static str,
+    pub(super) recipient_not_told: &'static str,
     /// What is left: nothing, anonymised, pseudonymised, erased in part.
     pub(super) left: [&'static str; 4],
     pub(super) leads: &'static str,

@@ -94,7 +94,11 @@ impl OwnerlessRule {
 }
 
 /// Whether records of a class may find their customer by a value, or hang from records that do.
-pub(super) fn is_by_value<'m>(map: &'m DataMap, name: &'m ClassName, seen: &mut BTreeSet<&'m ClassName>) -> bool {
+pub(super) fn is_by_value<'m>(
+    map: &'m DataMap,
+    name: &'m ClassName,
+    seen: &mut BTreeSet<&'m ClassName>,
+) -> bool {
     let Some(class) = map.class(name.as_str()).filter(|_| seen.insert(name)) else { return false };
     let mut owners = class.links().iter().filter(|link| link.is_owner());
     owners.any(|link| link.is_by_value() || is_by_value(map, link.to(), seen))
@@ -277,6 +281,7 @@ fn treatment_rule(map: &DataMap, expiring: &BTreeMap<&ClassName, &ClassRule>) ->
     TreatmentRule {
         classes: classes.map(|name| (name.clone(), rule(name))).collect(),
         gateways: BTreeMap::new(),
+        recipients: BTreeMap::new(),
     }
 }
 
@@ -317,6 +322,7 @@ fn compile(
         root: map.root().clone(),
         classes,
         gateways: BTreeMap::new(),
+        recipients: BTreeMap::new(),
         links: Vec::new(),
         not_covered: not_covered(map),
         expiry: true,

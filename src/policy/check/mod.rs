@@ -6,14 +6,16 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::by_tenant::ByTenant;
-use super::document::{ClassRule, FieldRule, PolicyDocument, Rules, TreatmentRule, own_path};
+use super::document::{
+    ClassRule, FieldRule, PolicyDocument, RECIPIENT_WAY_OUT, Rules, TreatmentRule, own_path,
+};
 use super::of_day::OfDay;
 use super::{Effective, Guard, GuardRule, Policy, Trigger, effective};
 use crate::anonymise::{Strategies, Strategy};
 use crate::customer::TenantId;
 use crate::data_map::{
-    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecordClass, Role,
-    StateName, Value,
+    ClassName, DataMap, DeactivationSupport, Fact, Field, FieldName, Kind, NotCovered, RecipientName,
+    RecordClass, Role, StateName, Value,
 };
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, join, suggest};
@@ -149,6 +151,7 @@ fn compile(
         check_values(reader, &path, &classes, rules, map);
         keep::check_found_later(reader, &path, &classes, map);
         check_gateways(reader, &path, rule, map);
+        check_recipients(reader, &path, rule, map);
         check_references(reader, &path, rule, map);
         triggers::check_table_triggers(reader, &path, &classes, map);
         triggers::check_copies(reader, &path, &classes, map);
@@ -157,6 +160,7 @@ fn compile(
             root: map.root().clone(),
             classes,
             gateways: rule.gateways.clone(),
+            recipients: rule.recipients.clone(),
             links: Vec::new(),
             not_covered: not_covered(map),
             expiry: false,
@@ -333,6 +337,21 @@ fn check_gateways(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &D
             "is not covered",
             "write \"erase\" or { keep = \"reason\" }",
         );
+    }
+}
+
+fn check_recipients(reader: &mut Reader, path: &str, rule: &TreatmentRule, map: &DataMap) {
+    let path = join(path, "recipient");
+    let (known, ruled) = (map.recipients(), &rule.recipients);
+    for recipient in ruled.keys().filter(|recipient| !known.contains_key(*recipient)) {
+        reader.problem(
+            join(&path, recipient.as_str()),
+            "is no recipient of the data map",
+            suggest(recipient.as_str(), known.keys().map(RecipientName::as_str)),
+        );
+    }
+    for recipient in known.keys().filter(|recipient| !ruled.contains_key(*recipient)) {
+        reader.problem(join(&path, recipient.as_str()), "is not covered", RECIPIENT_WAY_OUT);
     }
 }
 

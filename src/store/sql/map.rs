@@ -10,9 +10,10 @@ use super::links::{
     read_shared, read_when,
 };
 use super::paste::TODO;
+use super::recipients::read_recipients;
 use crate::anonymise::json::Pointer;
 use crate::customer::{GatewayName, Status, TenantId};
-use crate::data_map::{ClassName, DateForm, Kind, StateName, Value};
+use crate::data_map::{ClassName, DateForm, IdentifiedBy, Kind, RecipientName, StateName, Value};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Reader, join, suggest};
 
@@ -170,6 +171,8 @@ pub struct SqlMap {
     pub(crate) records: BTreeMap<ClassName, RecordMap>,
     /// The named links.
     pub(crate) links: BTreeMap<String, LinkMap>,
+    /// Who else has customers' data, and by what each of them knows a person.
+    pub(crate) recipients: BTreeMap<RecipientName, IdentifiedBy>,
     pub(crate) ignore: BTreeMap<String, Ignored>,
     /// Whether every class has `ends = "schema"`.
     pub(crate) by_schema: bool,
@@ -224,7 +227,8 @@ impl SqlMap {
 }
 
 fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
-    const KEYS: [&str; 7] = ["version", "ends", "customers", "links", "alike", "records", "ignore"];
+    const KEYS: [&str; 8] =
+        ["version", "ends", "customers", "links", "alike", "records", "recipients", "ignore"];
     let mended = reader.mended("", value, &KEYS);
     let table = reader.table("", &mended, &KEYS)?;
     reader.version(table);
@@ -254,6 +258,8 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
     if let Some(value) = table.get("alike") {
         read_alike(reader, value, by_schema, &own, &mut records);
     }
+    let recipients =
+        table.get("recipients").map_or_else(BTreeMap::new, |value| read_recipients(reader, value));
     let (ignore, ignored_triggers) = table
         .get("ignore")
         .map_or_else(|| (BTreeMap::new(), BTreeMap::new()), |value| read_ignored(reader, value));
@@ -261,6 +267,7 @@ fn read_map(reader: &mut Reader, value: &Json) -> Option<SqlMap> {
         customers: customers?,
         records,
         links,
+        recipients,
         ignore,
         by_schema,
         ignored_triggers,

@@ -41,6 +41,10 @@
 //! text = "free_text"
 //! amount = "not personal"
 //!
+//! [recipients]                               # who else has the data, and by what they know a person: "key", or kinds
+//! search = "key"
+//! newsletter = "email"
+//!
 //! [ignore]                                   # tables that foreign keys tie to the customer, left out on purpose
 //! audit_marks = "row numbers and hashes only"
 //! ```
@@ -327,6 +331,7 @@ mod map_schema;
 mod mend;
 mod notes;
 mod paste;
+mod recipients;
 mod run;
 #[cfg_attr(
     not(feature = "sqlite"),

@@ -10,6 +10,7 @@ pub(crate) mod mandates;
 pub(crate) mod many;
 pub(crate) mod operator;
 pub(crate) mod operator_sweep;
+pub(crate) mod recipients;
 pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod requests;

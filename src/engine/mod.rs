@@ -39,10 +39,11 @@ use crate::plan::{ApprovedPlan, Asked, CaseId, Decision, Holidays, Mandate};
 use crate::policy::{Effective, Policy, PolicyDocument};
 use crate::store::{
     CustomerStore, Deactivated, Deactivation, Inbox, KeepsMark, OwnerlessRecords, Reactivated, Reactivation,
-    Scrub, StoreError,
+    ReadRecords, Scrub, StoreError,
 };
 use crate::treatment::{GatewayAction, Signs, TreatmentName};
 
+mod access;
 mod census;
 mod clock;
 mod closing;
@@ -50,12 +51,14 @@ mod drive;
 mod error;
 mod expired;
 mod expiry;
+pub mod export;
 mod health;
 mod holds;
 mod impact;
 mod inbox;
 mod keys;
 mod outcomes;
+mod private_file;
 mod reconcile;
 mod replay;
 mod requests;
@@ -72,6 +75,7 @@ mod unreadable;
 mod work;
 mod worker;
 
+pub use access::{Access, AccessEvent, AccessLog, AccessLogError, Accessed, MemoryAccessLog, Purpose};
 pub use census::{census_problems, census_request};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Outcome, Planned};
@@ -80,14 +84,15 @@ pub use health::Health;
 pub use holds::NewHold;
 pub use inbox::Moved;
 pub use outcomes::Outcomes;
+pub use private_file::PrivateFile;
 pub use reconcile::Reconciliation;
 pub use replay::{CaughtUp, NotReplayed, PlannedReplay, RestoredFrom, WhyNotReplayed};
 pub use requests::RequestList;
 pub use resume::{Advance, OpenCase, Resumed, ResumedCase};
 pub use reviewed::ReviewOutcome;
 pub use sweep::{
-    Exceeded, Hit, LeftCustomer, ReviewFile, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts,
-    SweepEnd, SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
+    Exceeded, Hit, LeftCustomer, RunProgress, StopHandle, SurveyProgress, Sweep, SweepCounts, SweepEnd,
+    SweepEvent, SweepPlace, SweepUnder, TenantCounts, TooFar, WhyLeft,
 };
 pub use tenants::check_tenants;
 pub use unreadable::{UnreadableCustomer, UnreadableCustomers};
@@ -115,6 +120,8 @@ struct Parts {
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
     mark: Option<Arc<dyn KeepsMark>>,
     /// Whether this engine keeps the mark, and how far it has raised it.
@@ -155,6 +162,8 @@ pub struct EngineBuilder {
     scrub: Option<Arc<dyn Scrub>>,
     ownerless: Option<Arc<dyn OwnerlessRecords>>,
     inbox: Option<Arc<dyn Inbox>>,
+    reads: Option<Arc<dyn ReadRecords>>,
+    access_log: Option<Arc<dyn AccessLog>>,
     holidays: Holidays,
     mark: Option<Arc<dyn KeepsMark>>,
     clock: Arc<dyn Clock>,
@@ -340,6 +349,8 @@ impl EngineBuilder {
                 scrub: self.scrub,
                 ownerless: self.ownerless,
                 inbox: self.inbox,
+                reads: self.reads,
+                access_log: self.access_log,
                 holidays: self.holidays,
                 mark: self.mark,
                 marking: Mutex::default(),
@@ -375,6 +386,8 @@ impl Engine {
             scrub: None,
             ownerless: None,
             inbox: None,
+            reads: None,
+            access_log: None,
             holidays: Holidays::default(),
             mark: None,
             clock: Arc::new(SystemClock),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{ByRecord, Repository, not_all_told};
 use crate::customer::CustomerId;
-use crate::data_map::{ClassName, Field, FieldName, Link, Record, Value};
+use crate::data_map::{ClassName, Field, FieldName, Link, Record, Role, Value};
 use crate::store::one_by_one::{OneByOne, SomeRecords};
 use crate::store::read::no_such_class;
 use crate::store::{
@@ -27,6 +27,14 @@ impl<R: Repository> ByRecord<R> {
             return Err(not_all_told());
         }
         Ok(told)
+    }
+
+    /// The field of the key, if the key is one field.
+    fn only_key(&self, class: &ClassName) -> Option<FieldName> {
+        let class = self.repository.data_map().class(class.as_str())?;
+        let mut keys = class.fields().iter().filter(|field| field.role() == Role::Key);
+        let first = keys.next()?;
+        keys.next().is_none().then(|| first.name().clone())
     }
 
     /// The places of fields that belong to somebody else, and of links that lead to another customer.
@@ -73,6 +81,7 @@ impl<R: Repository> OneByOne for ByRecord<R> {
         most: usize,
     ) -> Result<SomeRecords, StoreError> {
         let fields = self.fields_of(class)?;
+        let key = self.only_key(class);
         let all = self.records(customer).await?;
         let is_after = |record: &&Record| after.is_none_or(|after| record.key.as_str() > after);
         let mut own: Vec<&Record> =
@@ -83,7 +92,12 @@ impl<R: Repository> OneByOne for ByRecord<R> {
         let own: Vec<Record> = own.into_iter().cloned().collect();
         let shared = self.have_others(customer, &own).await?;
         let records = own.iter().zip(shared).map(|(record, is_shared)| {
-            let values = fields.iter().map(|field| record.get(field.as_str()).clone()).collect();
+            let value = |field: &FieldName| match record.get(field.as_str()) {
+                // A repository need not give the key once more as a field.
+                Value::Null if key.as_ref() == Some(field) => Value::from(record.key.as_str()),
+                value => value.clone(),
+            };
+            let values = fields.iter().map(value).collect();
             let mut read = ReadRecord::new(0, values);
             read.had = if is_shared { Had::Shared } else { Had::Alone };
             read.of_others = self.of_others(record, &all, &fields);
